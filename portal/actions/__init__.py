@@ -1,0 +1,1 @@
+"""Authorise, validate, run, record: everything that changes a release."""

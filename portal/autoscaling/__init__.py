@@ -1,0 +1,1 @@
+"""Pure arithmetic of the HorizontalPodAutoscaler, in numbers and in words."""

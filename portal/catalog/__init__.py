@@ -1,0 +1,1 @@
+"""What can be launched: the built-in chart, its values, and the presets."""

@@ -1,0 +1,76 @@
+"""The error tree. Every error a person may see says what to do next.
+
+PortalError
+├── InvalidInput        one message for each field
+├── Forbidden           who may not do what, where
+├── NotFound            a release, chart or object that is not there
+├── Conflict            another operation, name or field manager is in the way
+├── ClusterUnavailable  the API server or a part of it does not answer
+└── HelmError           Helm said no; subclasses tell why
+    ├── HelmTimeout
+    ├── ChartError      the chart does not render, or its schema refuses the values
+    └── ReleaseBusy     the release is in a pending state
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class PortalError(Exception):
+    """An expected failure, with a message for the person at the page.
+
+    ``advice`` says what that person can do about it; it may be empty.
+    """
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}".strip()
+
+
+class InvalidInput(PortalError):
+    """Input refused before anything was touched: field id → message."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self.fields = dict(fields)
+        super().__init__("; ".join(self.fields.values()))
+
+
+class Forbidden(PortalError):
+    """The identity may not do this."""
+
+
+class NotFound(PortalError):
+    """The thing asked for does not exist."""
+
+
+class Conflict(PortalError):
+    """Something else holds what this operation needs."""
+
+
+class ClusterUnavailable(PortalError):
+    """The Kubernetes API, or one of its parts, does not answer."""
+
+
+class HelmError(PortalError):
+    """Helm ended with an error; ``output`` is what it printed, redacted."""
+
+    def __init__(self, message: str, advice: str = "", output: str = "") -> None:
+        super().__init__(message, advice)
+        self.output = output
+
+
+class HelmTimeout(HelmError):
+    """Helm was ended because it ran past its deadline."""
+
+
+class ChartError(HelmError):
+    """The chart does not render, or its schema refuses the values."""
+
+
+class ReleaseBusy(HelmError):
+    """Another Helm operation is, or was left, under way on this release."""

@@ -1,0 +1,21 @@
+"""Identifiers shared by every room."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+LAUNCHED_BY = "dash-portal.io/launched-by"
+"""Annotation, on an app's Deployment, that names who launched it (any string)."""
+
+HELM_RELEASE_NAME = "meta.helm.sh/release-name"
+"""Annotation that Helm writes on every object of a release."""
+
+
+class Key(NamedTuple):
+    """A namespaced name: of an object, or of a Helm release."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"

@@ -1,0 +1,69 @@
+"""What a person asks for when launching an app: already checked, ready to become values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from portal.domain.keys import Key
+
+
+class Exposure(StrEnum):
+    """How an app is reached."""
+
+    LOAD_BALANCER = "LoadBalancer"
+    NODE_PORT = "NodePort"
+    CLUSTER_IP = "ClusterIP"
+    INGRESS = "Ingress"
+    HTTP_ROUTE = "HTTPRoute"
+
+    @property
+    def needs_hostname(self) -> bool:
+        """Whether a host name has to be given."""
+        return self in {Exposure.INGRESS, Exposure.HTTP_ROUTE}
+
+
+@dataclass(frozen=True, slots=True)
+class EnvVar:
+    """One environment variable of the app's container."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalingSpec:
+    """Bounds and targets of the HPA. Targets are percent of the request; None is off.
+
+    ``scale_down_window`` is the stabilisation window in seconds; None keeps Kubernetes' 300.
+    """
+
+    min_replicas: int
+    max_replicas: int
+    target_cpu: int | None
+    target_memory: int | None
+    scale_down_window: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSpec:
+    """A checked request to launch, or change, one app of the built-in chart.
+
+    Quantities are kept as the person wrote them ("250m", "256Mi"); "" means not set.
+    ``autoscaling`` None means a fixed number of ``replicas``.
+    """
+
+    key: Key
+    repository: str
+    tag: str
+    port: int
+    replicas: int
+    autoscaling: AutoscalingSpec | None
+    cpu_request: str
+    cpu_limit: str
+    memory_request: str
+    memory_limit: str
+    exposure: Exposure
+    hostname: str = ""
+    env: tuple[EnvVar, ...] = ()
+    session_affinity: bool = False

@@ -1,0 +1,282 @@
+"""Kubernetes objects, cut down to the fields that the portal uses.
+
+Times are timezone-aware UTC; CPU is in cores, memory in bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from portal.domain.keys import Key
+
+
+class Kind(StrEnum):
+    """The kinds that the portal watches."""
+
+    RELEASE = "Release"
+    DEPLOYMENT = "Deployment"
+    STATEFUL_SET = "StatefulSet"
+    REPLICA_SET = "ReplicaSet"
+    POD = "Pod"
+    HPA = "HorizontalPodAutoscaler"
+    SERVICE = "Service"
+    INGRESS = "Ingress"
+    HTTP_ROUTE = "HTTPRoute"
+    GATEWAY = "Gateway"
+    EVENT = "Event"
+    NODE = "Node"
+
+
+class ReleaseStatus(StrEnum):
+    """Helm's own release states (label ``status`` of its Secrets)."""
+
+    UNKNOWN = "unknown"
+    DEPLOYED = "deployed"
+    UNINSTALLED = "uninstalled"
+    SUPERSEDED = "superseded"
+    FAILED = "failed"
+    UNINSTALLING = "uninstalling"
+    PENDING_INSTALL = "pending-install"
+    PENDING_UPGRADE = "pending-upgrade"
+    PENDING_ROLLBACK = "pending-rollback"
+
+    @property
+    def pending(self) -> bool:
+        """Whether Helm is, or was left, in the middle of something."""
+        return self.value.startswith("pending-") or self is ReleaseStatus.UNINSTALLING
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A status condition as Kubernetes writes it."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The newest revision of a Helm release, from its Secret's metadata alone."""
+
+    key: Key
+    revision: int
+    status: ReleaseStatus
+    updated_at: datetime | None
+    secret_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseDetail:
+    """A decoded release body (one revision). ``damaged`` says why it could not be decoded."""
+
+    key: Key
+    revision: int
+    chart: str = ""
+    chart_version: str = ""
+    app_version: str = ""
+    description: str = ""
+    notes: str = ""
+    values: Mapping[str, object] = field(default_factory=dict[str, object])
+    first_deployed: datetime | None = None
+    last_deployed: datetime | None = None
+    damaged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of a pod. ``state`` is waiting, running or terminated."""
+
+    name: str
+    image: str
+    ready: bool
+    restarts: int
+    state: str
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    last_reason: str = ""
+    last_exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod. ``cpu_request`` and ``memory_request`` are sums over its containers."""
+
+    key: Key
+    uid: str
+    labels: Mapping[str, str]
+    phase: str
+    ready: bool
+    conditions: tuple[Condition, ...]
+    containers: tuple[Container, ...]
+    created_at: datetime
+    ready_at: datetime | None = None
+    deleting: bool = False
+    node: str = ""
+    reason: str = ""
+    message: str = ""
+    owner: str = ""
+    cpu_request: float | None = None
+    memory_request: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A Deployment or StatefulSet, the thing that owns an app's pods."""
+
+    kind: Kind
+    key: Key
+    uid: str
+    release: str
+    annotations: Mapping[str, str]
+    selector: Mapping[str, str]
+    desired: int
+    current: int
+    ready: int
+    updated: int
+    conditions: tuple[Condition, ...]
+    created_at: datetime
+    images: tuple[str, ...] = ()
+    generation: int = 0
+    observed_generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSet:
+    """A ReplicaSet, watched for the conditions that say why it cannot make pods (quota)."""
+
+    key: Key
+    owner: str
+    desired: int
+    current: int
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HpaMetric:
+    """One metric of an HPA. For ``Utilization`` both numbers are percent of the request.
+
+    ``current`` is None while the HPA has no reading (``<unknown>``).
+    """
+
+    name: str
+    target_type: str
+    target: float
+    current: float | None
+    current_average: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hpa:
+    """A HorizontalPodAutoscaler (autoscaling/v2)."""
+
+    key: Key
+    release: str
+    target_kind: str
+    target_name: str
+    min_replicas: int
+    max_replicas: int
+    current: int
+    desired: int
+    metrics: tuple[HpaMetric, ...]
+    conditions: tuple[Condition, ...]
+    last_scale_at: datetime | None = None
+    scale_down_window: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    """A port of a Service."""
+
+    port: int
+    node_port: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A Service; ``addresses`` are what its load balancer published (IPs or host names)."""
+
+    key: Key
+    release: str
+    type: str
+    cluster_ip: str
+    ports: tuple[ServicePort, ...]
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress:
+    """An Ingress; ``hosts`` in rule order, ``tls_hosts`` those with TLS."""
+
+    key: Key
+    release: str
+    class_name: str
+    hosts: tuple[str, ...]
+    tls_hosts: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRoute:
+    """A Gateway API HTTPRoute; ``accepted`` None until a gateway has answered."""
+
+    key: Key
+    release: str
+    hosts: tuple[str, ...]
+    gateways: tuple[Key, ...]
+    accepted: bool | None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A Gateway API Gateway with the addresses and listener protocols it offers."""
+
+    key: Key
+    addresses: tuple[str, ...]
+    protocols: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A Kubernetes event, about ``about_kind``/``about_name`` in the key's namespace."""
+
+    key: Key
+    about_kind: str
+    about_name: str
+    about_uid: str
+    type: str
+    reason: str
+    message: str
+    count: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node: can it take pods, and how are NodePorts reached."""
+
+    name: str
+    ready: bool
+    unschedulable: bool
+    internal_ip: str
+    cpu: float
+    memory: float
+
+
+@dataclass(frozen=True, slots=True)
+class PodUsage:
+    """What a pod uses: cores and bytes, averaged over ``window`` seconds, at ``at``."""
+
+    key: Key
+    cpu: float
+    memory: float
+    at: datetime
+    window: float

@@ -1,0 +1,68 @@
+"""Operations: what the portal has been asked to do to a release, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from portal.domain.keys import Key
+
+
+class Verb(StrEnum):
+    """What an operation does."""
+
+    LAUNCH = "launch"
+    UPGRADE = "upgrade"
+    SCALE = "scale"
+    ROLLBACK = "rollback"
+    UNINSTALL = "uninstall"
+
+
+class OperationPhase(StrEnum):
+    """Where an operation is. The last four are terminal."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting for the rollout"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing more will happen."""
+        return self not in {
+            OperationPhase.QUEUED,
+            OperationPhase.RUNNING,
+            OperationPhase.WAITING,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. ``ended_at`` is None while it runs; ``error`` is empty unless it failed."""
+
+    title: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation on one release. ``fields`` maps form fields to what was wrong with them."""
+
+    id: str
+    key: Key
+    verb: Verb
+    actor: str
+    phase: OperationPhase
+    created_at: datetime
+    updated_at: datetime
+    steps: tuple[Step, ...] = ()
+    error: str = ""
+    advice: str = ""
+    revision: int | None = None
+    helm_seconds: float | None = None

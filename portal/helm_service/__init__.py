@@ -1,0 +1,1 @@
+"""The only importer of pyhelm3: runs Helm, and tells its errors apart."""

@@ -1,0 +1,1 @@
+"""One hub: each view is serialised once and pushed to everyone who looks at it."""

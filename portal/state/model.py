@@ -1,0 +1,99 @@
+"""The shapes that the state room hands out: everything known of one app, and freshness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from portal.domain.keys import Key
+from portal.domain.objects import (
+    Event,
+    Gateway,
+    Hpa,
+    HttpRoute,
+    Ingress,
+    Node,
+    Pod,
+    PodUsage,
+    Release,
+    ReleaseDetail,
+    ReplicaSet,
+    Service,
+    Workload,
+)
+from portal.domain.operations import Operation
+
+STALE_AFTER = 15.0
+"""Seconds without a sign of life after which a source counts as stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How one source (a watched kind, or ``metrics``) is doing.
+
+    ``alive_at`` is the last time it was known to be current: an event, a bookmark, a poll or
+    an open watch. ``available`` is False where the cluster has no such API or forbids it.
+    """
+
+    name: str
+    synced: bool = False
+    available: bool = True
+    alive_at: datetime | None = None
+    error: str = ""
+
+    def stale(self, now: datetime) -> bool:
+        """Whether what this source said may no longer be true."""
+        if not self.available:
+            return False
+        return self.alive_at is None or (now - self.alive_at).total_seconds() > STALE_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether the app's URL answered the portal. ``status`` is the HTTP status, 0 for none."""
+
+    url: str
+    status: int
+    error: str
+    checked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One point of an app's history. ``metrics`` maps a metric to (current, target), percent."""
+
+    at: datetime
+    desired: int
+    current: int
+    ready: int
+    min_replicas: int | None = None
+    max_replicas: int | None = None
+    metrics: Mapping[str, tuple[float | None, float]] = field(
+        default_factory=dict[str, tuple[float | None, float]]
+    )
+    cpu: float | None = None
+    memory: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """Everything the portal knows of one release."""
+
+    key: Key
+    release: Release | None
+    detail: ReleaseDetail | None
+    operation: Operation | None
+    workloads: tuple[Workload, ...]
+    replica_sets: tuple[ReplicaSet, ...]
+    pods: tuple[Pod, ...]
+    hpas: tuple[Hpa, ...]
+    services: tuple[Service, ...]
+    ingresses: tuple[Ingress, ...]
+    routes: tuple[HttpRoute, ...]
+    gateways: tuple[Gateway, ...]
+    nodes: tuple[Node, ...]
+    events: tuple[Event, ...]
+    usage: Mapping[Key, PodUsage]
+    probe: Probe | None
+    history: tuple[Sample, ...]

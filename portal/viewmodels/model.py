@@ -1,0 +1,235 @@
+"""What the pages show. Every sentence a person reads is made here or below, never in the UI.
+
+All are plain frozen data: equal views mean that nothing on the page changes.
+Times are UTC; the browser turns them into ages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from portal.domain.keys import Key
+
+
+class Tone(StrEnum):
+    """How good or bad a thing is; the UI gives it a colour and an icon."""
+
+    GOOD = "good"
+    BUSY = "busy"
+    WARN = "warn"
+    BAD = "bad"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A short word with a tone, and a sentence for those who want more."""
+
+    text: str
+    tone: Tone
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to read: what is wrong or noteworthy, and what to do about it."""
+
+    tone: Tone
+    title: str
+    body: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UrlView:
+    """An address of the app. ``href`` is "" until there is one; then ``text`` says why."""
+
+    href: str
+    text: str
+    state: Badge
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """One pod in the table. ``reason`` explains in words why it is not ready ("" if it is)."""
+
+    name: str
+    status: Badge
+    ready: str
+    restarts: int
+    created_at: datetime
+    node: str
+    cpu: str
+    memory: str
+    reason: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricView:
+    """One HPA metric: "CPU", "143 %" of a "70 %" target. ``fraction`` is current/target."""
+
+    name: str
+    current: str
+    target: str
+    fraction: float | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalerView:
+    """The HPA in words: bounds, metrics, what it decided and why it cannot."""
+
+    name: str
+    min_replicas: int
+    max_replicas: int
+    current: int
+    desired: int
+    metrics: tuple[MetricView, ...]
+    summary: str
+    notices: tuple[Notice, ...]
+    conditions: tuple[Badge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicasView:
+    """Counts, and the sentence that goes with them."""
+
+    desired: int
+    current: int
+    ready: int
+    words: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A step of an operation."""
+
+    title: str
+    state: Badge
+    started_at: datetime
+    seconds: float | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """The newest operation on a release. ``running`` until it is terminal."""
+
+    id: str
+    title: str
+    state: Badge
+    running: bool
+    actor: str
+    started_at: datetime
+    steps: tuple[StepView, ...]
+    error: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesView:
+    """Columns of the live chart, one entry a sample; ``times`` are ISO 8601.
+
+    ``metrics`` holds (name, percent of the request or None, target percent) columns.
+    """
+
+    times: tuple[str, ...]
+    desired: tuple[int, ...]
+    current: tuple[int, ...]
+    ready: tuple[int, ...]
+    min_replicas: tuple[int | None, ...]
+    max_replicas: tuple[int | None, ...]
+    metrics: tuple[tuple[str, tuple[float | None, ...], tuple[float, ...]], ...]
+
+
+class ScaleMode(StrEnum):
+    """Who owns the number of replicas, and so which control the page shows."""
+
+    FIXED = "fixed"
+    AUTOSCALED = "autoscaled"
+    READ_ONLY = "read-only"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleView:
+    """What the scale control starts from. ``why`` explains a read-only one."""
+
+    mode: ScaleMode
+    replicas: int
+    min_replicas: int
+    max_replicas: int
+    target_cpu: int | None
+    target_memory: int | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """An event, newest first."""
+
+    at: datetime
+    tone: Tone
+    about: str
+    reason: str
+    message: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppView:
+    """The page of one release."""
+
+    key: Key
+    exists: bool
+    headline: Badge
+    sentence: str
+    helm_status: Badge
+    revision: int
+    chart: str
+    app_version: str
+    launched_by: str
+    updated_at: datetime | None
+    urls: tuple[UrlView, ...]
+    replicas: ReplicasView
+    pods: tuple[PodView, ...]
+    autoscaler: AutoscalerView | None
+    series: SeriesView
+    scale: ScaleView
+    operation: OperationView | None
+    notices: tuple[Notice, ...]
+    events: tuple[EventView, ...]
+    notes: str
+    values_yaml: str
+    stale: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """One release in a list."""
+
+    key: Key
+    chart: str
+    app_version: str
+    revision: int
+    status: Badge
+    helm_status: str
+    updated_at: datetime | None
+    pods: str
+    hpa: str
+    url: str
+    launched_by: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListView:
+    """The Apps or Admin page."""
+
+    rows: tuple[ReleaseRow, ...]
+    summary: str
+    loading: bool
+    stale: tuple[str, ...]
