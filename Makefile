@@ -1,0 +1,51 @@
+# Everything sets itself up: `make demo` and `make test` are all a newcomer needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY = $(shell dev/venv)/bin/python
+
+.PHONY: help demo down status test lint unit charts cluster browser lifecycle bench screenshots docs lock
+
+help:            ## list the commands
+	@grep -E '^[a-z]+: +.*##' $(MAKEFILE_LIST) | sed -E 's/: +.*## /\t/' | expand -t 14
+
+demo:            ## a Kubernetes, the portal in it, and its URL
+	@$(PY) -m dev.demo
+
+down:            ## stop the local Kubernetes and leave nothing behind
+	@$(PY) -m dev.cluster down
+
+status:          ## what is running
+	@$(PY) -m dev.cluster status
+
+test:            ## all tests: lint, unit, charts, cluster, browser, lifecycle
+	@$(PY) -m dev.check all
+
+lint:            ## style, types, import contracts, generated documents
+	@$(PY) -m dev.check lint
+
+unit:            ## the tests that need no cluster
+	@$(PY) -m dev.check unit
+
+charts:          ## charts rendered and validated
+	@$(PY) -m dev.check charts
+
+cluster:         ## tests on the real cluster
+	@$(PY) -m dev.check cluster
+
+browser:         ## user journeys in a real browser on the real cluster
+	@$(PY) -m dev.check browser
+
+lifecycle:       ## the local cluster goes down and comes up again
+	@$(PY) -m dev.check lifecycle
+
+bench:           ## measure what the README and RESULTS.md claim
+	@$(PY) -m benchmarks
+
+screenshots:     ## remake docs/images from the running portal
+	@$(PY) -m dev.screenshots
+
+docs:            ## remake the generated parts of the documents
+	@$(PY) -m dev.docs
+
+lock:            ## remake the lock files (hashes, no addresses)
+	@dev/lock

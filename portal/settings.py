@@ -1,0 +1,193 @@
+"""Settings, typed and checked, from environment variables named ``DASH_PORTAL_*``.
+
+``docs/settings.md`` is generated from the field descriptions below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+PREFIX = "DASH_PORTAL_"
+
+
+class SettingsError(Exception):
+    """The environment is wrong; the message names the variable and what is expected."""
+
+
+class Preset(BaseModel):
+    """A named starting point for the launch form."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: str = ""
+    repository: str
+    tag: str
+    port: int = 8050
+    cpu_request: str = "100m"
+    cpu_limit: str = ""
+    memory_request: str = "256Mi"
+    memory_limit: str = "256Mi"
+
+
+class Settings(BaseModel):
+    """Everything an administrator can set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    namespaces: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated namespaces the portal works in. Empty: the whole cluster."
+        ),
+    ] = ()
+    default_namespace: Annotated[
+        str, Field(description="The namespace that the launch form starts with.")
+    ] = "default"
+    auth_mode: Annotated[
+        Literal["none", "header"],
+        Field(
+            description="`none`: everybody may do everything, and a banner says so. `header`: a "
+            "trusted proxy names the user, and proves itself with a shared secret."
+        ),
+    ] = "none"
+    auth_user_header: Annotated[str, Field(description="Header with the user's name.")] = (
+        "X-Forwarded-User"
+    )
+    auth_groups_header: Annotated[
+        str, Field(description="Header with the user's groups, comma-separated.")
+    ] = "X-Forwarded-Groups"
+    auth_secret_header: Annotated[
+        str, Field(description="Header in which the proxy sends the shared secret.")
+    ] = "X-Portal-Secret"
+    auth_secret_file: Annotated[
+        Path | None,
+        Field(description="File with the shared secret. Needed when the mode is `header`."),
+    ] = None
+    presets_file: Annotated[
+        Path | None, Field(description="YAML list of the images that the launch form offers.")
+    ] = None
+    max_replicas: Annotated[
+        int, Field(ge=1, le=1000, description="The upper end of the replica sliders.")
+    ] = 10
+    chart_path: Annotated[Path, Field(description="The built-in chart.")] = Path("charts/dash-app")
+    chart_ref: Annotated[
+        str, Field(description="How the copyable helm command names the chart.")
+    ] = "charts/dash-app"
+    helm: Annotated[str, Field(description="The helm binary.")] = "helm"
+    helm_timeout: Annotated[
+        float, Field(gt=0, description="Seconds after which a helm command is ended.")
+    ] = 120.0
+    helm_concurrency: Annotated[
+        int, Field(ge=1, description="How many helm commands run at once.")
+    ] = 4
+    kubeconfig: Annotated[
+        Path | None,
+        Field(description="A kubeconfig, for running outside a cluster. Inside, leave it unset."),
+    ] = None
+    node_address: Annotated[
+        str,
+        Field(description="Host name or address people use for NodePorts. Empty: the node's own."),
+    ] = ""
+    ingress_address: Annotated[
+        str,
+        Field(
+            description="Where the portal reaches Ingress and Gateway host names that its own DNS "
+            "does not know. Empty: the address that the object's status publishes."
+        ),
+    ] = ""
+    metrics_interval: Annotated[
+        float, Field(ge=1, description="Seconds between two reads of the metrics API.")
+    ] = 10.0
+    log_format: Annotated[Literal["json", "text"], Field(description="Form of the log lines.")] = (
+        "json"
+    )
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least severe line logged.")
+    ] = "INFO"
+
+    @field_validator("namespaces", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the variables; one that is set but empty counts as unset.
+
+        Raises:
+            SettingsError: a value is wrong, or a variable of ours has an unknown name.
+        """
+        given = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environ.items()
+            if name.startswith(PREFIX) and value != ""
+        }
+        try:
+            settings = cls.model_validate(given)
+        except ValidationError as error:
+            raise SettingsError(
+                "; ".join(
+                    f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: "
+                    f"{problem['msg']}"
+                    for problem in error.errors()
+                )
+            ) from None
+        if settings.auth_mode == "header" and settings.auth_secret_file is None:
+            raise SettingsError(
+                f"{PREFIX}AUTH_SECRET_FILE: needed when {PREFIX}AUTH_MODE is header; without a "
+                "shared secret anybody could send the user header."
+            )
+        if settings.namespaces and settings.default_namespace not in settings.namespaces:
+            return settings.model_copy(update={"default_namespace": settings.namespaces[0]})
+        return settings
+
+    def presets(self) -> tuple[Preset, ...]:
+        """Read the presets file.
+
+        Raises:
+            SettingsError: the file cannot be read or an entry is wrong.
+        """
+        if self.presets_file is None:
+            return ()
+        try:
+            entries = yaml.safe_load(self.presets_file.read_text()) or []
+            return tuple(Preset.model_validate(entry) for entry in entries)
+        except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
+            raise SettingsError(f"{PREFIX}PRESETS_FILE: {error}") from None
+
+    def secret(self) -> str:
+        """Read the shared secret ("" in the open mode).
+
+        Raises:
+            SettingsError: the file cannot be read or is empty.
+        """
+        if self.auth_secret_file is None:
+            return ""
+        try:
+            secret = self.auth_secret_file.read_text().strip()
+        except OSError as error:
+            raise SettingsError(f"{PREFIX}AUTH_SECRET_FILE: {error}") from None
+        if not secret:
+            raise SettingsError(f"{PREFIX}AUTH_SECRET_FILE: the file is empty.")
+        return secret
+
+
+def documentation() -> str:
+    """Render the settings as a Markdown table."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, info in Settings.model_fields.items():
+        default = info.default
+        shown = ", ".join(default) if isinstance(default, tuple) else str(default)
+        shown = "" if default is None else shown
+        lines.append(
+            f"| `{PREFIX}{name.upper()}` | {f'`{shown}`' if shown else ''} | {info.description} |"
+        )
+    return "\n".join(lines) + "\n"

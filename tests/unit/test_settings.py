@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from portal.settings import Settings, SettingsError
+
+
+def test_defaults_are_valid():
+    settings = Settings.from_env({})
+    assert settings.auth_mode == "none"
+    assert settings.namespaces == ()
+
+
+def test_unknown_variable_is_refused_by_name():
+    with pytest.raises(SettingsError, match="DASH_PORTAL_NAMESPACE"):
+        Settings.from_env({"DASH_PORTAL_NAMESPACE": "apps"})
+
+
+def test_namespaces_are_split_and_the_default_is_among_them():
+    settings = Settings.from_env({"DASH_PORTAL_NAMESPACES": "apps, team-a,"})
+    assert settings.namespaces == ("apps", "team-a")
+    assert settings.default_namespace == "apps"
+
+
+def test_header_mode_needs_a_secret(tmp_path: Path):
+    with pytest.raises(SettingsError, match="AUTH_SECRET_FILE"):
+        Settings.from_env({"DASH_PORTAL_AUTH_MODE": "header"})
+    secret = tmp_path / "secret"
+    environ = {"DASH_PORTAL_AUTH_MODE": "header", "DASH_PORTAL_AUTH_SECRET_FILE": str(secret)}
+    settings = Settings.from_env(environ)
+    with pytest.raises(SettingsError, match="AUTH_SECRET_FILE"):
+        settings.secret()
+    secret.write_text("\n")
+    with pytest.raises(SettingsError, match="empty"):
+        settings.secret()
+    secret.write_text("hush\n")
+    assert settings.secret() == "hush"
+
+
+def test_presets(tmp_path: Path):
+    file = tmp_path / "presets.yaml"
+    settings = Settings.from_env({"DASH_PORTAL_PRESETS_FILE": str(file)})
+    file.write_text("- {name: Sample, repository: example/app, tag: '1.0'}")
+    assert settings.presets()[0].port == 8050
+    file.write_text("- {name: Sample, repo: example/app}")
+    with pytest.raises(SettingsError, match="repository"):
+        settings.presets()
+
+
+def test_bad_values_name_the_variable():
+    with pytest.raises(SettingsError, match="DASH_PORTAL_MAX_REPLICAS"):
+        Settings.from_env({"DASH_PORTAL_MAX_REPLICAS": "many"})
