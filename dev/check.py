@@ -1,0 +1,117 @@
+"""`make test` and its parts: each stage sets up what it needs, runs, and is timed.
+
+All stages run even if an earlier one failed, so that one run tells everything.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+console = Console(soft_wrap=True)
+
+
+def run(*command: str | Path, **environment: str) -> bool:
+    """Run a program in the repository's root; True if it succeeded."""
+    console.rule(
+        f"[dim]{' '.join(Path(str(c)).name if i == 0 else str(c) for i, c in enumerate(command))}"
+    )
+    result = subprocess.run(
+        [str(part) for part in command], cwd=ROOT, env={**os.environ, **environment}, check=False
+    )
+    return result.returncode == 0
+
+
+def pytest(*arguments: str, **environment: str) -> bool:
+    """Run pytest; a selection that is empty counts as a failure."""
+    return run(BIN / "python", "-m", "pytest", "-q", "--durations=5", *arguments, **environment)
+
+
+def lint() -> bool:
+    """Style, types, import contracts, generated documents."""
+    return all(
+        [
+            run(BIN / "ruff", "check"),
+            run(BIN / "ruff", "format", "--check"),
+            run(BIN / "pyright"),
+            run(BIN / "lint-imports"),
+            run(BIN / "python", "-m", "dev.docs", "--check"),
+        ]
+    )
+
+
+def unit() -> bool:
+    """Tests without a cluster."""
+    return pytest("tests/unit")
+
+
+def charts() -> bool:
+    """Charts rendered by the real Helm and validated."""
+    from dev.cluster import binaries
+
+    return pytest("tests/charts", HELM_BIN=str(binaries.ensure() / "helm"))
+
+
+def _demo_environment() -> dict[str, str]:
+    from dev import demo
+
+    running = demo.ensure()
+    return {
+        "KUBECONFIG": str(running.kubeconfig),
+        "HELM_BIN": str(running.binaries / "helm"),
+        "PORTAL_URL": running.url,
+        "PATH": f"{running.binaries}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+def cluster() -> bool:
+    """The charts, watches and actions on the real cluster."""
+    return pytest("tests/cluster", "-m", "cluster and not lifecycle", **_demo_environment())
+
+
+def browser() -> bool:
+    """User journeys in Chromium against the portal that runs in the cluster."""
+    return pytest("tests/browser", **_demo_environment())
+
+
+def lifecycle() -> bool:
+    """The local cluster survives a kill and leaves nothing behind. Leaves it down."""
+    return pytest("tests/cluster", "-m", "lifecycle")
+
+
+STAGES: dict[str, Callable[[], bool]] = {
+    stage.__name__: stage for stage in (lint, unit, charts, cluster, browser, lifecycle)
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named stages, or all of them; 0 if all passed."""
+    chosen = list(STAGES) if names in ([], ["all"]) else names
+    table = Table("stage", "result", "time", title="make test")
+    passed = True
+    for name in chosen:
+        started = time.monotonic()
+        try:
+            ok = STAGES[name]()
+        except Exception:  # a stage that cannot be set up must not hide the others
+            console.print_exception()
+            ok = False
+        passed &= ok
+        seconds = time.monotonic() - started
+        table.add_row(name, "[green]passed" if ok else "[red]failed", f"{seconds:.0f} s")
+    console.print(table)
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

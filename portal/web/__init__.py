@@ -1,0 +1,1 @@
+"""The edge towards HTTP: identity, headers, health, metrics and logs."""

@@ -1,0 +1,77 @@
+"""The portal's own Prometheus metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from portal.domain.operations import Operation
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+@dataclass
+class Metrics:
+    """The registry and what is counted in it. One for each application object."""
+
+    registry: CollectorRegistry = field(default_factory=_registry)
+
+    def __post_init__(self) -> None:
+        self.requests = Histogram(
+            "dash_portal_http_request_seconds",
+            "Time to answer HTTP requests",
+            ["method", "status"],
+            registry=self.registry,
+        )
+        self.operations = Counter(
+            "dash_portal_operations_total",
+            "Operations that ended",
+            ["verb", "phase"],
+            registry=self.registry,
+        )
+        self.helm = Histogram(
+            "dash_portal_helm_seconds",
+            "Time that helm commands took in operations",
+            ["verb"],
+            registry=self.registry,
+        )
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Publish a number that is read when it is scraped."""
+        Gauge(f"dash_portal_{name}", text, registry=self.registry).set_function(read)
+
+    def freshness(self, read: Callable[[], list[tuple[str, datetime | None]]]) -> None:
+        """Publish, for each source, the seconds since it last showed a sign of life."""
+        gauge = Gauge(
+            "dash_portal_source_last_alive_seconds",
+            "Unix time of each source's last sign of life",
+            ["source"],
+            registry=self.registry,
+        )
+        self._freshness = (gauge, read)
+
+    def ended(self, operation: Operation) -> None:
+        """Count an operation that has just ended."""
+        self.operations.labels(operation.verb.value, operation.phase.value).inc()
+        if operation.helm_seconds is not None:
+            self.helm.labels(operation.verb.value).observe(operation.helm_seconds)
+
+    def render(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        if hasattr(self, "_freshness"):
+            gauge, read = self._freshness
+            for source, alive_at in read():
+                gauge.labels(source).set(alive_at.timestamp() if alive_at else 0)
+        return generate_latest(self.registry)

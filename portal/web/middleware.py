@@ -1,0 +1,105 @@
+"""One ASGI middleware around everything: who asks, from where, how long, which headers.
+
+Dash's own request hooks see only Dash's paths, so this sits outside of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from portal.auth.origin import same_origin
+from portal.domain.errors import Forbidden
+from portal.domain.identity import Identity
+from portal.web.metrics import Metrics
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Paths for probes and Prometheus, which come from the cluster and carry no identity."""
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_identity: ContextVar[Identity] = ContextVar("identity")
+
+
+def current_identity() -> Identity:
+    """Return who sent the request that is being answered.
+
+    Raises:
+        LookupError: called outside of a request.
+    """
+    return _identity.get()
+
+
+class Edge:
+    """Identifies the caller, refuses cross-site writes, adds security headers, measures."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        identify: Callable[[Mapping[str, str]], Identity],
+        content_security_policy: Callable[[], str],
+        metrics: Metrics,
+    ) -> None:
+        self._app = app
+        self._identify = identify
+        self._policy = content_security_policy
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] == "lifespan" or scope.get("path") in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        writes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
+        try:
+            identity = self._identify(headers)
+            if writes and not same_origin(headers):
+                raise Forbidden(
+                    "This request came from another site.", "Open the portal itself and try again."
+                )
+        except Forbidden as error:
+            await _refuse(error, scope, receive, send)
+            return
+        token = _identity.set(identity)
+        try:
+            if scope["type"] == "http":
+                await self._http(scope, receive, send)
+            else:
+                await self._app(scope, receive, send)
+        finally:
+            _identity.reset(token)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "same-origin"
+                headers["Content-Security-Policy"] = self._policy()
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            elapsed = time.perf_counter() - started
+            self._metrics.requests.labels(scope["method"], str(status)).observe(elapsed)
+
+
+async def _refuse(error: Forbidden, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": error.message})
+        return
+    response = JSONResponse({"error": error.message, "advice": error.advice}, status_code=403)
+    await response(scope, receive, send)
