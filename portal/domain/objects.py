@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 from portal.domain.keys import Key
 
@@ -90,7 +91,11 @@ class ReleaseDetail:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container of a pod. ``state`` is waiting, running or terminated."""
+    """One container of a pod. ``state`` is waiting, running or terminated.
+
+    ``last_*`` tell of the run before (``lastState.terminated``); ``last_message`` is its
+    termination message, the end of its log where the chart asks for that.
+    """
 
     name: str
     image: str
@@ -102,6 +107,7 @@ class Container:
     exit_code: int | None = None
     last_reason: str = ""
     last_exit_code: int | None = None
+    last_message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,7 @@ class ReplicaSet:
     desired: int
     current: int
     conditions: tuple[Condition, ...]
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +195,7 @@ class Hpa:
     conditions: tuple[Condition, ...]
     last_scale_at: datetime | None = None
     scale_down_window: int = 300
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,3 +288,29 @@ class PodUsage:
     memory: float
     at: datetime
     window: float
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether the app's URL answered the portal. ``status`` is the HTTP status, 0 for none."""
+
+    url: str
+    status: int
+    error: str
+    checked_at: datetime
+
+
+Watched: TypeAlias = (
+    Release
+    | Workload
+    | ReplicaSet
+    | Pod
+    | Hpa
+    | Service
+    | Ingress
+    | HttpRoute
+    | Gateway
+    | Event
+    | Node
+)
+"""Any object that a watch delivers."""

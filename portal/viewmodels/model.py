@@ -53,7 +53,10 @@ class UrlView:
 
 @dataclass(frozen=True, slots=True)
 class PodView:
-    """One pod in the table. ``reason`` explains in words why it is not ready ("" if it is)."""
+    """One pod in the table. ``reason`` explains in words why it is not ready ("" if it is).
+
+    ``since`` is when its present state began, where that is known: the browser shows how long.
+    """
 
     name: str
     status: Badge
@@ -65,6 +68,7 @@ class PodView:
     memory: str
     reason: str = ""
     advice: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class AppView:
-    """The page of one release."""
+    """The page of one release. ``since`` is when the headline's state began, if known."""
 
     key: Key
     exists: bool
@@ -205,6 +209,7 @@ class AppView:
     notes: str
     values_yaml: str
     stale: tuple[str, ...]
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
