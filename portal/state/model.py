@@ -16,6 +16,7 @@ from portal.domain.objects import (
     Node,
     Pod,
     PodUsage,
+    Probe,
     Release,
     ReleaseDetail,
     ReplicaSet,
@@ -23,6 +24,8 @@ from portal.domain.objects import (
     Workload,
 )
 from portal.domain.operations import Operation
+
+__all__ = ["STALE_AFTER", "AppState", "Probe", "Sample", "Source"]
 
 STALE_AFTER = 15.0
 """Seconds without a sign of life after which a source counts as stale."""
@@ -47,16 +50,6 @@ class Source:
         if not self.available:
             return False
         return self.alive_at is None or (now - self.alive_at).total_seconds() > STALE_AFTER
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Whether the app's URL answered the portal. ``status`` is the HTTP status, 0 for none."""
-
-    url: str
-    status: int
-    error: str
-    checked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
