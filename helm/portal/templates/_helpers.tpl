@@ -1,0 +1,96 @@
+{{- define "dash-portal.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "dash-portal.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains (include "dash-portal.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "dash-portal.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end }}
+
+{{/* Cluster-scoped names carry the namespace: two portals may live in one cluster. */}}
+{{- define "dash-portal.clusterName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "dash-portal.fullname" .) -}}
+{{- end }}
+
+{{- define "dash-portal.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "dash-portal.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "dash-portal.labels" -}}
+{{ include "dash-portal.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The metadata every object shares. Call with (dict "root" $ "name" … "annotations" … "labels" …). */}}
+{{- define "dash-portal.metadata" -}}
+{{- $annotations := merge (dict) (default dict .annotations) .root.Values.commonAnnotations -}}
+name: {{ .name }}
+labels:
+  {{- include "dash-portal.labels" .root | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "dash-portal.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "dash-portal.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end }}
+
+{{- define "dash-portal.image" -}}
+{{- $image := .Values.image -}}
+{{- if not $image.repository -}}
+{{- fail "image.repository is required: build the portal's image from its Dockerfile, push it to your registry and name it here, e.g. --set image.repository=registry.example.com/dash-portal" -}}
+{{- end -}}
+{{- $name := $image.repository -}}
+{{- with $image.registry }}{{ $name = printf "%s/%s" . $name }}{{ end -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $name $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $name (default .Chart.AppVersion $image.tag) -}}
+{{- end -}}
+{{- end }}
+
+{{- define "dash-portal.defaultNamespace" -}}
+{{- if .Values.settings.defaultNamespace -}}
+{{- .Values.settings.defaultNamespace -}}
+{{- else if .Values.namespaces -}}
+{{- first .Values.namespaces -}}
+{{- else -}}
+default
+{{- end -}}
+{{- end }}
+
+{{- define "dash-portal.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "dash-portal.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: ["ALL"]
+{{- end }}
