@@ -1,0 +1,171 @@
+"""One app's state, put together from the index. Pure reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from portal.domain.keys import Key
+from portal.domain.objects import (
+    Event,
+    Gateway,
+    Hpa,
+    HttpRoute,
+    Ingress,
+    Kind,
+    Pod,
+    PodUsage,
+    ReplicaSet,
+    Service,
+    Workload,
+)
+from portal.state.index import Objects
+from portal.state.model import AppState, Sample
+
+MAX_EVENTS = 60
+"""Events handed out for one app, the newest."""
+
+NO_USAGE: Mapping[Key, PodUsage] = MappingProxyType({})
+NO_METRICS: Mapping[str, tuple[float | None, float]] = MappingProxyType({})
+
+
+def nothing(key: Key) -> AppState:
+    """The state of an app of which nothing is known."""
+    return AppState(
+        key=key,
+        release=None,
+        detail=None,
+        operation=None,
+        workloads=(),
+        replica_sets=(),
+        pods=(),
+        hpas=(),
+        services=(),
+        ingresses=(),
+        routes=(),
+        gateways=(),
+        nodes=(),
+        events=(),
+        usage=NO_USAGE,
+        probe=None,
+        history=(),
+    )
+
+
+def assemble(objects: Objects, usage: Mapping[Key, PodUsage], key: Key) -> AppState:
+    """What the watches say of one release. Detail, operation, probe, nodes and history are
+    the store's to add."""
+    workloads = sorted(objects.annotated(key, Workload), key=lambda each: (each.kind, each.key))
+    sets = sorted(
+        (
+            each
+            for workload in workloads
+            if workload.kind is Kind.DEPLOYMENT
+            for each in objects.owned(key.namespace, workload.key.name, ReplicaSet)
+        ),
+        key=lambda each: each.key,
+    )
+    owners = [each.key.name for each in sets] + [
+        each.key.name for each in workloads if each.kind is Kind.STATEFUL_SET
+    ]
+    pods = sorted(
+        (pod for owner in owners for pod in objects.owned(key.namespace, owner, Pod)),
+        key=lambda each: (each.created_at, each.key),
+    )
+    hpas = {each.key: each for each in objects.annotated(key, Hpa)}
+    for workload in workloads:
+        hpas.update((each.key, each) for each in objects.targeting(workload))
+    services = sorted(objects.annotated(key, Service), key=lambda each: each.key)
+    ingresses = sorted(objects.annotated(key, Ingress), key=lambda each: each.key)
+    routes = sorted(objects.annotated(key, HttpRoute), key=lambda each: each.key)
+    named = {gateway for route in routes for gateway in route.gateways}
+    gateways = (objects.get(Kind.GATEWAY, each) for each in sorted(named))
+    subjects: list[tuple[str, Key, str]] = [
+        *((each.kind.value, each.key, each.uid) for each in workloads),
+        *((Kind.REPLICA_SET.value, each.key, each.uid) for each in sets),
+        *((Kind.POD.value, each.key, each.uid) for each in pods),
+        *((Kind.HPA.value, each.key, each.uid) for each in hpas.values()),
+        *((Kind.SERVICE.value, each.key, "") for each in services),
+        *((Kind.INGRESS.value, each.key, "") for each in ingresses),
+        *((Kind.HTTP_ROUTE.value, each.key, "") for each in routes),
+    ]
+    return AppState(
+        key=key,
+        release=objects.newest_revision(key),
+        detail=None,
+        operation=None,
+        workloads=tuple(workloads),
+        replica_sets=tuple(sets),
+        pods=tuple(pods),
+        hpas=tuple(hpas[each] for each in sorted(hpas)),
+        services=tuple(services),
+        ingresses=tuple(ingresses),
+        routes=tuple(routes),
+        gateways=tuple(each for each in gateways if isinstance(each, Gateway)),
+        nodes=(),
+        events=_events(objects, subjects),
+        usage=MappingProxyType({pod.key: usage[pod.key] for pod in pods if pod.key in usage})
+        if usage
+        else NO_USAGE,
+        probe=None,
+        history=(),
+    )
+
+
+def _events(objects: Objects, subjects: Iterable[tuple[str, Key, str]]) -> tuple[Event, ...]:
+    found = [
+        event
+        for kind, key, uid in subjects
+        for event in objects.about(kind, key)
+        # An event about an object of the same name that is gone is not about this one.
+        if not (uid and event.about_uid) or uid == event.about_uid
+    ]
+    found.sort(key=lambda each: (each.last_at, each.key), reverse=True)
+    return tuple(found[:MAX_EVENTS])
+
+
+def known(state: AppState) -> bool:
+    """Whether anything at all is known of an app, an operation included."""
+    return bool(
+        state.release
+        or state.operation
+        or state.workloads
+        or state.pods
+        or state.hpas
+        or state.services
+        or state.ingresses
+        or state.routes
+    )
+
+
+def sample(state: AppState, at: datetime) -> Sample | None:
+    """One point of the history; None for an app without a workload.
+
+    With an HPA the counts are those of the workload it scales, else sums over workloads.
+    """
+    if not state.workloads:
+        return None
+    hpa = state.hpas[0] if state.hpas else None
+    counted = [
+        each
+        for each in state.workloads
+        if hpa and each.kind == hpa.target_kind and each.key.name == hpa.target_name
+    ] or list(state.workloads)
+    metrics = {
+        metric.name: (metric.current, metric.target)
+        for metric in (hpa.metrics if hpa else ())
+        if metric.target_type == "Utilization"
+    }
+    used = state.usage.values()
+    return Sample(
+        at=at,
+        desired=sum(each.desired for each in counted),
+        current=sum(each.current for each in counted),
+        ready=sum(each.ready for each in counted),
+        min_replicas=hpa.min_replicas if hpa else None,
+        max_replicas=hpa.max_replicas if hpa else None,
+        metrics=metrics or NO_METRICS,
+        cpu=sum(each.cpu for each in used) if used else None,
+        memory=sum(each.memory for each in used) if used else None,
+    )

@@ -1,0 +1,45 @@
+"""What the rest of the portal reads: one immutable picture of the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from portal.domain.keys import Key
+from portal.domain.objects import Node
+from portal.state.assemble import nothing
+from portal.state.model import AppState, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything known at one version. Never changes; hold it as long as you like.
+
+    ``apps`` also has what is left of a release while its objects go. An app that did not
+    change between two snapshots is the same object in both: compare with ``is``.
+    """
+
+    version: int = 0
+    apps: Mapping[Key, AppState] = field(default_factory=dict[Key, AppState])
+    sources: Mapping[str, Source] = field(default_factory=dict[str, Source])
+    nodes: tuple[Node, ...] = ()
+
+    def app(self, key: Key) -> AppState:
+        """The state of one app; an empty one where nothing is known of it."""
+        found = self.apps.get(key)
+        return found if found is not None else replace(nothing(key), nodes=self.nodes)
+
+    def keys(self) -> list[Key]:
+        """Every release, and every key that has only an operation, in order."""
+        return sorted(key for key, state in self.apps.items() if state.release or state.operation)
+
+    @property
+    def loading(self) -> tuple[str, ...]:
+        """Sources whose first list has not arrived yet and may still."""
+        return tuple(
+            sorted(
+                name
+                for name, source in self.sources.items()
+                if source.available and not source.synced
+            )
+        )

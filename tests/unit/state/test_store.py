@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import FrozenInstanceError, replace
+from datetime import timedelta
+
+import pytest
+
+from portal.domain.keys import Key
+from portal.domain.objects import Kind, Probe, ReleaseDetail, ReleaseStatus
+from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.state.store import Store
+from tests.unit.state import make
+from tests.unit.state.make import T0, Clock, key, put
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(clock: Clock) -> Store:
+    return Store(clock)
+
+
+def operation(name: str) -> Operation:
+    return Operation("1", key(name), Verb.LAUNCH, "ann", OperationPhase.RUNNING, T0, T0)
+
+
+def test_an_app_is_put_together_from_its_release_and_owners(store: Store) -> None:
+    make.app(store, "one")
+    make.app(store, "two")
+    put(store, make.service("one"), make.hpa("one", "one", release="one"))
+    state = store.snapshot.app(key("one"))
+    assert state.release == make.release("one")
+    assert [each.key.name for each in state.workloads] == ["one"]
+    assert [each.key.name for each in state.replica_sets] == ["one-1"]
+    assert [each.key.name for each in state.pods] == ["one-1-a"]
+    assert [each.key.name for each in state.hpas] == ["one"]
+    assert [each.key.name for each in state.services] == ["one"]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
+def test_the_order_in_which_watches_speak_does_not_matter(
+    store: Store, order: tuple[int, ...]
+) -> None:
+    objects = (make.deployment("a"), make.replica_set("a-1", "a"), make.pod("a-1-x", "a-1"))
+    for index in order:
+        put(store, objects[index])
+        store.snapshot  # noqa: B018 - publishing between the steps is the point
+    assert [each.key.name for each in store.snapshot.app(key("a")).pods] == ["a-1-x"]
+
+
+def test_the_same_names_in_another_namespace_are_another_app(store: Store) -> None:
+    make.app(store, "one")
+    put(
+        store,
+        make.release("one", space="b"),
+        make.deployment("one", space="b"),
+        make.replica_set("one-1", "one", space="b"),
+        make.pod("other", "one-1", space="b"),
+    )
+    assert [p.key for p in store.snapshot.app(Key("b", "one")).pods] == [Key("b", "other")]
+    assert store.snapshot.keys() == [Key("apps", "one"), Key("b", "one")]
+
+
+def test_stateful_sets_own_their_pods_directly(store: Store) -> None:
+    put(store, replace(make.deployment("db"), kind=Kind.STATEFUL_SET), make.pod("db-0", "db"))
+    assert [each.key.name for each in store.snapshot.app(key("db")).pods] == ["db-0"]
+
+
+def test_an_hpa_belongs_by_its_target_even_without_the_annotation(store: Store) -> None:
+    put(store, make.hpa("by-hand", "one"))
+    make.app(store, "one")
+    assert [each.key.name for each in store.snapshot.app(key("one")).hpas] == ["by-hand"]
+    put(store, make.hpa("by-hand", "another"))
+    assert store.snapshot.app(key("one")).hpas == ()
+
+
+def test_the_newest_revision_wins_and_its_removal_uncovers_the_one_before(store: Store) -> None:
+    put(store, make.release("a", 3), make.release("a", 4, ReleaseStatus.FAILED))
+    found = store.snapshot.app(key("a")).release
+    assert found is not None and (found.revision, found.status) == (4, ReleaseStatus.FAILED)
+    store.delete(Kind.RELEASE, key("sh.helm.release.v1.a.v4"))
+    found = store.snapshot.app(key("a")).release
+    assert found is not None and found.revision == 3
+    store.delete(Kind.RELEASE, key("sh.helm.release.v1.a.v3"))
+    assert store.snapshot.keys() == []
+
+
+def test_a_snapshot_never_changes(store: Store) -> None:
+    make.app(store, "one")
+    before = store.snapshot
+    pods = before.app(key("one")).pods
+    put(store, make.pod("one-1-b", "one-1"))
+    store.delete(Kind.RELEASE, key("sh.helm.release.v1.one.v1"))
+    after = store.snapshot
+    assert before.app(key("one")).pods == pods and len(pods) == 1
+    assert len(after.app(key("one")).pods) == 2
+    assert after.version > before.version
+    assert before.keys() == [key("one")]
+    with pytest.raises(TypeError):
+        before.apps[key("x")] = before.app(key("one"))  # type: ignore[index]
+    with pytest.raises(FrozenInstanceError):
+        before.version = 9  # type: ignore[misc]
+
+
+def test_what_did_not_change_stays_the_same_object(store: Store) -> None:
+    make.app(store, "one")
+    make.app(store, "two")
+    before = store.snapshot
+    put(store, make.pod("one-1-a", "one-1", ready=False))
+    after = store.snapshot
+    assert after.app(key("two")) is before.app(key("two"))
+    assert after.app(key("one")) is not before.app(key("one"))
+    put(store, make.pod("one-1-a", "one-1", ready=False))
+    assert store.snapshot is after
+
+
+def test_replace_drops_what_a_list_no_longer_has_only_in_its_namespace(store: Store) -> None:
+    make.app(store, "one")
+    put(store, make.release("far", space="b"))
+    store.replace(Kind.RELEASE, "apps", {})
+    assert store.snapshot.keys() == [Key("b", "far")]
+    store.replace(Kind.RELEASE, None, {})
+    assert store.snapshot.keys() == []
+
+
+def test_what_is_left_of_a_release_is_still_shown_while_it_goes(store: Store) -> None:
+    make.app(store, "one")
+    store.delete(Kind.RELEASE, key("sh.helm.release.v1.one.v1"))
+    assert store.snapshot.keys() == []
+    assert len(store.snapshot.app(key("one")).pods) == 1
+    store.delete(Kind.POD, key("one-1-a"))
+    store.delete(Kind.REPLICA_SET, key("one-1"))
+    store.delete(Kind.DEPLOYMENT, key("one"))
+    assert key("one") not in store.snapshot.apps
+    assert store.snapshot.app(key("one")).history == ()
+
+
+def test_events_are_about_this_app_and_newest_first(store: Store) -> None:
+    make.app(store, "one")
+    put(
+        store,
+        make.event("e1", "Pod", "one-1-a", seconds=1),
+        make.event("e2", "Deployment", "one", seconds=2),
+        make.event("e3", "Pod", "two-1-a", seconds=3),
+        make.event("e4", "Deployment", "one", uid="an-older-one", seconds=4),
+        make.event("e5", "Frobnicator", "one", seconds=5),
+    )
+    assert [each.key.name for each in store.snapshot.app(key("one")).events] == ["e2", "e1"]
+
+
+def test_an_event_that_came_before_its_object_is_found_later(store: Store) -> None:
+    put(store, make.event("e1", "Pod", "one-1-a"))
+    make.app(store, "one")
+    assert len(store.snapshot.app(key("one")).events) == 1
+
+
+def test_nodes_reach_every_app(store: Store) -> None:
+    make.app(store, "one")
+    store.apply(Kind.NODE, Key("", "n1"), make.node())
+    assert [each.name for each in store.snapshot.app(key("one")).nodes] == ["n1"]
+    assert [each.name for each in store.snapshot.app(key("unknown")).nodes] == ["n1"]
+    before = store.snapshot
+    store.apply(Kind.NODE, Key("", "n1"), make.node())
+    assert store.snapshot.app(key("one")) is before.app(key("one"))
+
+
+def test_a_key_with_only_an_operation_is_listed(store: Store) -> None:
+    store.put_operation(operation("new"))
+    assert store.snapshot.keys() == [key("new")]
+    found = store.snapshot.app(key("new")).operation
+    assert found is not None and found.verb is Verb.LAUNCH
+    store.drop_operation(key("new"))
+    assert store.snapshot.keys() == []
+
+
+def test_detail_and_probe_go_with_the_release(store: Store) -> None:
+    make.app(store, "one")
+    store.put_detail(ReleaseDetail(key("one"), 1, chart="dash-app"))
+    store.put_probe(key("one"), Probe("http://x", 200, "", T0))
+    state = store.snapshot.app(key("one"))
+    assert state.detail is not None and state.probe is not None
+    store.delete(Kind.RELEASE, key("sh.helm.release.v1.one.v1"))
+    state = store.snapshot.app(key("one"))
+    assert state.detail is None and state.probe is None
+    put(store, make.release("one"))
+    assert store.snapshot.app(key("one")).detail is None
+
+
+def test_history_is_sampled_on_changes_and_at_each_metrics_poll(store: Store, clock: Clock) -> None:
+    make.app(store, "one")
+    assert len(store.snapshot.app(key("one")).history) == 1
+    put(store, make.event("e1", "Pod", "one-1-a"))
+    assert len(store.snapshot.app(key("one")).history) == 1, "nothing counted has changed"
+    clock.forward(1)
+    put(store, make.deployment("one", desired=3, ready=1))
+    clock.forward(1)
+    store.put_usage([make.usage("one-1-a", cpu=0.5), make.usage("stranger")])
+    history = store.snapshot.app(key("one")).history
+    assert [(each.desired, each.ready, each.cpu) for each in history] == [
+        (1, 1, None),
+        (3, 1, None),
+        (3, 1, 0.5),
+    ]
+    clock.forward(1)
+    store.put_usage([])
+    state = store.snapshot.app(key("one"))
+    assert state.usage == {} and state.history[-1].cpu is None
+
+
+def test_samples_hold_the_autoscalers_bounds_and_metrics(store: Store) -> None:
+    make.app(store, "one")
+    put(store, make.hpa("one", "one", current=143))
+    last = store.snapshot.app(key("one")).history[-1]
+    assert (last.min_replicas, last.max_replicas) == (1, 4)
+    assert last.metrics == {"cpu": (143, 50)}
+
+
+def test_sources_are_handed_out_with_the_snapshot(store: Store, clock: Clock) -> None:
+    store.set_source("Pod", synced=False)
+    assert store.snapshot.loading == ("Pod",)
+    store.set_source("Pod", synced=True, alive_at=clock.now)
+    store.set_source("metrics", synced=False, available=False, error="not installed")
+    assert store.snapshot.loading == ()
+    assert not store.snapshot.sources["Pod"].stale(clock.now)
+    assert store.snapshot.sources["Pod"].stale(clock.now + timedelta(seconds=16))
+    assert not store.snapshot.sources["metrics"].stale(clock.now)
+
+
+async def turn() -> None:
+    """Let what is scheduled on the loop run."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+def test_listeners_are_called_once_a_turn_with_what_was_touched(store: Store, clock: Clock) -> None:
+    async def run() -> None:
+        calls: list[frozenset[Key]] = []
+        undo = store.on_change(calls.append)
+        make.app(store, "one")
+        make.app(store, "two")
+        assert len(store.snapshot.keys()) == 2, "reading at once sees everything"
+        assert calls == []
+        await turn()
+        assert calls == [frozenset({key("one"), key("two")})]
+
+        store.set_source("Pod", synced=True, alive_at=clock.now)
+        await turn()
+        assert calls[1:] == [frozenset()]
+        clock.forward(5)
+        store.set_source("Pod", synced=True, alive_at=clock.now)
+        await turn()
+        assert len(calls) == 2, "a heartbeat is no news"
+        assert store.snapshot.sources["Pod"].alive_at == clock.now
+        clock.forward(60)
+        store.set_source("Pod", synced=True, alive_at=clock.now)
+        await turn()
+        assert len(calls) == 3, "the end of a silence is"
+
+        undo()
+        make.app(store, "three")
+        await turn()
+        assert len(calls) == 3
+
+    asyncio.run(run())
+
+
+def test_a_failing_listener_does_not_silence_the_others(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        calls: list[frozenset[Key]] = []
+
+        def broken(_: frozenset[Key]) -> None:
+            raise ValueError("broken")
+
+        store.on_change(broken)
+        store.on_change(calls.append)
+        make.app(store, "one")
+        await turn()
+        assert len(calls) == 1
+
+    asyncio.run(run())
+    assert "listener" in caplog.text
