@@ -1,0 +1,1 @@
+"""Stateless pieces of pages: view models in, Dash components out."""

@@ -1,0 +1,182 @@
+"""Icons, badges, times, links, cards: what everything else is made of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlparse
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+
+from portal.viewmodels.model import Badge, Notice, Tone
+
+Node = Any
+"""A Dash component, a string, a number, None, or a list of these (Dash has no type for it)."""
+
+
+def icon(name: str, label: str = "") -> html.I:
+    """An icon of the vendored set; without a label it is decoration."""
+    spoken: dict[str, Any] = {"role": "img", "aria-label": label} if label else {}
+    if not label:
+        spoken = {"aria-hidden": "true"}
+    return html.I(className=f"icon icon-{name}", **spoken)
+
+
+def badge(view: Badge, **attributes: Any) -> html.Span:
+    """A word with its tone; the sentence behind it is the tooltip."""
+    return html.Span(
+        [icon(view.tone.value), html.Span(view.text)],
+        className=f"badge-tone tone-{view.tone.value}",
+        title=view.detail or None,
+        **attributes,
+    )
+
+
+def age(at: datetime | None, empty: str = "–") -> Node:
+    """How long ago; the browser keeps counting, the server says it once."""
+    if at is None:
+        return empty
+    stamp = at.isoformat()
+    return html.Time(dateTime=stamp, className="age", **{"data-time": stamp})
+
+
+def safe_href(href: str) -> str:
+    """The address if a person may safely follow it (http or https), else ""."""
+    try:
+        parts = urlparse(href)
+    except ValueError:
+        return ""
+    return href if parts.scheme in {"http", "https"} and parts.netloc else ""
+
+
+def outside_link(href: str, text: Node = None, **attributes: Any) -> Node:
+    """A link that leaves the portal; plain text if its address is not http or https."""
+    target = safe_href(href)
+    shown = text if text is not None else href
+    if not target:
+        return html.Span(shown, **attributes)
+    return html.A(
+        [shown, " ", icon("open", "opens in a new tab")],
+        href=target,
+        target="_blank",
+        rel="noopener noreferrer",
+        **attributes,
+    )
+
+
+def notice(view: Notice) -> html.Div:
+    """Something to read, with what to do about it."""
+    return html.Div(
+        [
+            icon(view.tone.value),
+            html.Div(
+                [
+                    html.Div(view.title, className="notice-title"),
+                    html.Div(view.body, className="notice-body") if view.body else None,
+                    html.Div(view.advice, className="notice-advice") if view.advice else None,
+                ]
+            ),
+        ],
+        className=f"notice tone-{view.tone.value}",
+        **{"data-testid": "notice"},
+    )
+
+
+def failure(message: str, advice: str = "") -> html.Div:
+    """An action that was refused."""
+    return html.Div(notice(Notice(Tone.BAD, message, advice=advice)), role="alert")
+
+
+def stale_notice(stale: tuple[str, ...]) -> Node:
+    """Says which sources have gone quiet; nothing if none has."""
+    if not stale:
+        return None
+    return notice(
+        Notice(
+            Tone.WARN,
+            "Some of this may be out of date.",
+            f"No news lately from: {', '.join(stale)}. The portal keeps trying.",
+        )
+    )
+
+
+def card(
+    title: Node, body: Node, *, icon_name: str = "", aside: Node = None, class_name: str = ""
+) -> html.Section:
+    """A titled panel."""
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2([icon(icon_name) if icon_name else None, title]),
+                    html.Div(aside, className="panel-aside") if aside is not None else None,
+                ],
+                className="panel-head",
+            ),
+            html.Div(body, className="panel-body"),
+        ],
+        className=f"panel {class_name}".strip(),
+    )
+
+
+def copy_button(target: str, what: str) -> html.Button:
+    """Copies the text of the element with id ``target``."""
+    return html.Button(
+        [icon("copy"), html.Span("Copy", className="copy-word")],
+        type="button",
+        className="btn btn-sm btn-quiet",
+        title=f"Copy {what}",
+        **{"data-copy": target, "aria-label": f"Copy {what}"},
+    )
+
+
+def code_block(id: str, text: str, what: str, *, wrap: bool = False) -> html.Div:
+    """Text to read and copy, as it is."""
+    return html.Div(
+        [
+            copy_button(id, what),
+            html.Pre(text, id=id, className="code wrap" if wrap else "code", tabIndex=0),
+        ],
+        className="code-box",
+    )
+
+
+def fold(title: Node, body: Node, *, icon_name: str, open: bool = False) -> html.Details:
+    """A panel that opens and closes."""
+    return html.Details(
+        [
+            html.Summary([icon(icon_name), html.H2(title), icon("chevron")]),
+            html.Div(body, className="panel-body"),
+        ],
+        className="panel fold",
+        open=open,
+    )
+
+
+def page(
+    children: Node, *, topic: str, title: str, class_name: str = "", testid: str = ""
+) -> html.Div:
+    """A page's root: tells the browser what to watch and what the tab is called."""
+    return html.Div(
+        children,
+        className=f"page {class_name}".strip(),
+        **{"data-live-view": topic, "data-title": title, "data-testid": testid},
+    )
+
+
+def link(children: Node, href: str, class_name: str = "", **attributes: Any) -> dcc.Link:
+    """A link to another page of the portal, followed without loading anew."""
+    return dcc.Link(children, href=href, className=class_name, **attributes)
+
+
+def button(
+    text: Node, id: str, *, color: str = "primary", icon_name: str = "", **attributes: Any
+) -> dbc.Button:
+    """A button with an icon."""
+    return dbc.Button(
+        [icon(icon_name) if icon_name else None, html.Span(text)],
+        id=id,
+        color=color,
+        **attributes,
+    )

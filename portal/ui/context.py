@@ -1,0 +1,30 @@
+"""What the UI is given by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from portal.actions.actions import Actions
+from portal.actions.forms import Forms
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.viewmodels.model import AppView, ListView
+
+
+@dataclass(frozen=True, slots=True)
+class UiContext:
+    """Everything that pages and callbacks need, and nothing else.
+
+    ``identity`` is who is asking in the current request. ``app_view`` and ``list_view`` read
+    the snapshot and are cheap; the second argument of ``list_view`` asks for everybody's
+    releases. ``open_mode`` shows the banner that anyone may do anything.
+    """
+
+    actions: Actions
+    forms: Forms
+    app_view: Callable[[Identity, Key], AppView]
+    list_view: Callable[[Identity, bool], ListView]
+    identity: Callable[[], Identity]
+    open_mode: bool = False
+    version: str = ""

@@ -1,0 +1,145 @@
+"""Ids of components, in one place: the pages, the live views and browser tests use them.
+
+Element ids are stable and meant to be used by browser tests:
+
+========================  =====================================================================
+``page``                  the current page's container; its first child carries ``data-live-view``
+                          (the topic: ``apps``, ``admin``, ``app/<ns>/<name>`` or empty) and
+                          ``data-title``
+``live-state``            the dot in the header; ``data-state`` is ``live``, ``connecting`` or
+                          ``lost``
+``theme-toggle``          switches between light, dark and the system's theme
+``who``                   who is asking
+``open-mode``             the banner of the open mode
+``launch-<field>``        an input of the launch form; ``<field>`` as in ``actions.forms.FIELDS``
+                          (sliders: the wrapper; the number box in it is an ``input``)
+``launch-note-<field>``   the message beside that field (``data-kind`` ``error`` or ``warning``)
+``launch-target_cpu-on``  switch of the CPU target (``launch-target_memory-on`` likewise)
+``launch-values``         the values YAML; ``launch-command`` the helm command
+``launch-existing``       what an existing name means; ``launch-submit`` the button
+``launch-failure``        why a launch was refused
+``preset-<name>``         ``data-testid`` of a preset's tile
+``app-header``            name, badge (``data-testid="headline"``), sentence
+``app-urls``              the addresses (``data-testid="app-url"`` on the links)
+``app-operation``         steps of the newest operation (``data-testid="operation"``,
+                          ``data-state`` running, succeeded or failed)
+``app-replicas``          the counts: ``data-testid`` ``replicas-ready``, ``-current``, ``-desired``
+``app-autoscaler``        the autoscaler; metrics are ``data-testid="metric-<name>"``
+``app-pods``              the pods; a row is ``data-testid="pod"`` with ``data-name``
+``app-chart``             the live chart
+``scale-auto``            the scale card's switch; ``scale-replicas``, ``scale-bounds``,
+                          ``scale-target_cpu``, ``scale-target_memory`` its sliders,
+                          ``scale-apply`` its button, ``scale-message`` its answer
+``app-edit``              leads to the launch form, filled in
+``app-uninstall``         opens the confirmation; ``uninstall-confirm``, ``uninstall-cancel``
+``releases``              the grid of Apps and Admin; ``releases-search`` its quick search
+========================  =====================================================================
+"""
+
+from __future__ import annotations
+
+# The frame around every page.
+LOCATION = "location"
+PAGE = "page"
+WHO = "who"
+NAV = "nav"
+THEME = "theme"
+THEME_TOGGLE = "theme-toggle"
+LIVE_STATE = "live-state"
+FALLBACK_TIMER = "fallback-timer"
+FALLBACK_FRAME = "fallback-frame"
+OPEN_MODE = "open-mode"
+
+# Launch.
+LAUNCH_SUBMIT = "launch-submit"
+LAUNCH_VALUES = "launch-values"
+LAUNCH_COMMAND = "launch-command"
+LAUNCH_EXISTING = "launch-existing"
+LAUNCH_FAILURE = "launch-failure"
+LAUNCH_PROBLEMS = "launch-problems"
+LAUNCH_TOLD = "launch-told"
+LAUNCH_EDITED = "launch-edited"
+LAUNCH_FIXED = "launch-fixed"
+LAUNCH_SCALED = "launch-scaled"
+LAUNCH_HOST = "launch-host"
+PRESET = "preset"
+
+
+def launch(field: str) -> str:
+    """The input of a field of the launch form."""
+    return f"launch-{field}"
+
+
+def launch_on(field: str) -> str:
+    """The switch of a field that can be off."""
+    return f"launch-{field}-on"
+
+
+def launch_note(field: str) -> str:
+    """The message beside a field of the launch form."""
+    return f"launch-note-{field}"
+
+
+def preset(name: str) -> dict[str, str]:
+    """A preset's tile."""
+    return {"type": PRESET, "name": name}
+
+
+# App.
+APP_KEY = "app-key"
+APP_HEADER = "app-header"
+APP_BODY = "app-body"
+APP_GONE = "app-gone"
+APP_URLS = "app-urls"
+APP_STALE = "app-stale"
+APP_OPERATION = "app-operation"
+APP_NOTICES = "app-notices"
+APP_REPLICAS = "app-replicas"
+APP_AUTOSCALER = "app-autoscaler"
+APP_PODS = "app-pods"
+APP_EVENTS = "app-events"
+APP_NOTES = "app-notes"
+APP_VALUES = "app-values"
+APP_SERIES = "app-series"
+APP_CHART = "app-chart"
+APP_EDIT = "app-edit"
+APP_UNINSTALL = "app-uninstall"
+APP_ACTION_FAILURE = "app-action-failure"
+
+SCALE_LIVE = "scale-live"
+SCALE_BASE = "scale-base"
+SCALE_NOW = "scale-now"
+SCALE_AUTO = "scale-auto"
+SCALE_REPLICAS = "scale-replicas"
+SCALE_BOUNDS = "scale-bounds"
+SCALE_FIXED_PART = "scale-fixed-part"
+SCALE_AUTO_PART = "scale-auto-part"
+SCALE_CONTROLS = "scale-controls"
+SCALE_READ_ONLY = "scale-read-only"
+SCALE_APPLY = "scale-apply"
+SCALE_RESET = "scale-reset"
+SCALE_MESSAGE = "scale-message"
+
+
+def scale_target(metric: str) -> str:
+    """The slider of a target (``cpu``, ``memory``) in the scale card."""
+    return f"scale-target_{metric}"
+
+
+def scale_target_on(metric: str) -> str:
+    """The switch of a target in the scale card."""
+    return f"scale-target_{metric}-on"
+
+
+UNINSTALL_MODAL = "uninstall-modal"
+UNINSTALL_CONFIRM = "uninstall-confirm"
+UNINSTALL_CANCEL = "uninstall-cancel"
+UNINSTALL_FAILURE = "uninstall-failure"
+
+# Apps and Admin.
+RELEASES = "releases"
+RELEASES_SUMMARY = "releases-summary"
+RELEASES_SEARCH = "releases-search"
+RELEASES_EMPTY = "releases-empty"
+RELEASES_PANEL = "releases-panel"
+RELEASES_STALE = "releases-stale"

@@ -1,0 +1,1 @@
+"""The pages: a layout each, and callbacks of a few lines."""

@@ -1,0 +1,1 @@
+"""Apps (mine) and Admin (everybody's): the same grid."""
