@@ -1,12 +1,12 @@
 """Value documentation of Helm charts, from one source: the comments of values.yaml.
 
-    python -m dev.chart_docs charts/dash-app            write README.md and values.schema.json
-    python -m dev.chart_docs --check charts/dash-app    say what is out of date, and exit with 1
+    python -m dev.chart_docs [CHART…]           write README.md and values.schema.json
+    python -m dev.chart_docs --check [CHART…]   say what is out of date, and exit with 1
 
 A comment ``# -- text`` above a key documents that key, and everything below it that has no comment
-of its own; following comment lines continue the text. ``## Title`` begins a section. The tables go
-between the two markers in the chart's README.md; descriptions and defaults go into the schema,
-whose constraints are written by hand.
+of its own; following comment lines continue the text. A comment of one line between blank lines is
+the title of a section. The tables go between the two markers in the chart's README.md; descriptions
+and defaults go into the schema, whose constraints are written by hand.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import yaml
 
+ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- values: begin (written by dev/chart_docs.py) -->"
 END = "<!-- values: end -->"
 
@@ -87,8 +88,13 @@ def _comment_above(lines: list[str], line: int) -> str:
 
 
 def _section(lines: list[str], line: int) -> str:
-    titles = [text.removeprefix("## ") for text in lines[:line] if text.startswith("## ")]
-    return titles[-1] if titles else "Values"
+    """Return the last comment above a line that stands alone between blank lines."""
+    for here in reversed(range(line)):
+        before = lines[here - 1].strip() if here else ""
+        after = lines[here + 1].strip()
+        if lines[here].startswith("# ") and not (before or after):
+            return lines[here].removeprefix("# ")
+    return "Values"
 
 
 def tables(values: Sequence[Value]) -> str:
@@ -143,11 +149,17 @@ def _leaves(schema: Json, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield from _leaves(child, (*path, name))
 
 
+def all_charts() -> list[Path]:
+    """Return the charts below charts/ and helm/."""
+    files = [*ROOT.glob("charts/*/Chart.yaml"), *ROOT.glob("helm/*/Chart.yaml")]
+    return sorted(file.parent for file in files)
+
+
 def generate(chart: Path) -> dict[Path, str]:
     """Return what the chart's generated files should hold. Raises DocsError."""
     values = read_values((chart / "values.yaml").read_text())
     readme_file, schema_file = chart / "README.md", chart / "values.schema.json"
-    readme = readme_file.read_text()
+    readme = readme_file.read_text() if readme_file.exists() else ""
     if BEGIN not in readme or END not in readme:
         raise DocsError(f"{readme_file} lacks the markers {BEGIN} and {END}")
     before, rest = readme.split(BEGIN, 1)
@@ -165,10 +177,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit 1 on a difference"
     )
-    parser.add_argument("charts", nargs="+", type=Path)
+    parser.add_argument("charts", nargs="*", type=Path, help="default: all charts of the project")
     options = parser.parse_args(arguments)
     stale = False
-    for chart in options.charts:
+    for chart in options.charts or all_charts():
         try:
             wanted = generate(chart)
         except DocsError as error:
