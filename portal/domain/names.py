@@ -1,0 +1,151 @@
+"""Rules for names, host names, ports and environment variables, as Kubernetes and Helm have them.
+
+The ``*_problem`` functions return a sentence that says what is wrong and what to do, or ""
+when all is well.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from portal.domain.launch import EnvVar
+
+MAX_RELEASE_NAME = 53
+"""Helm's limit; it leaves ten of a DNS label's 63 characters for suffixes."""
+
+MAX_LABEL = 63
+MAX_HOSTNAME = 253
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL)", re.I)
+
+
+def _label_problem(text: str, what: str, limit: int) -> str:
+    if len(text) > limit:
+        return f"{what} may have at most {limit} characters; this has {len(text)}."
+    if _LABEL.fullmatch(text):
+        return ""
+    suggestion = slug(text, limit)
+    hint = f" For example: {suggestion}" if suggestion and suggestion != text else ""
+    if text != text.lower():
+        return f"{what} is written in lower case.{hint}"
+    if text.startswith("-") or text.endswith("-"):
+        return f"{what} begins and ends with a letter or digit, not with “-”.{hint}"
+    return f"{what} may hold only lower-case letters, digits and “-”.{hint}"
+
+
+def slug(text: str, limit: int = MAX_RELEASE_NAME) -> str:
+    """The nearest valid name to ``text``, "" if nothing of it can be kept."""
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    return "-".join(words).lstrip("0123456789-")[:limit].rstrip("-")
+
+
+def release_name_problem(name: str) -> str:
+    """Check a release name: a DNS-1123 label that begins with a letter, at most 53 long.
+
+    It must begin with a letter because it becomes the name of a Service too.
+    """
+    if not name:
+        return "Give the app a name, for example sales-dashboard."
+    problem = _label_problem(name, "The name", MAX_RELEASE_NAME)
+    if problem:
+        return problem
+    if name[0].isdigit():
+        return f"The name begins with a letter, for example app-{name}."[:200]
+    return ""
+
+
+def namespace_problem(name: str) -> str:
+    """Check a namespace name: a DNS-1123 label."""
+    if not name:
+        return "Choose a namespace."
+    return _label_problem(name, "A namespace", MAX_LABEL)
+
+
+def hostname_problem(host: str) -> str:
+    """Check a host name: an RFC 1123 subdomain, without scheme, port or path."""
+    if not host:
+        return "Give the host name at which the app is to be reached, for example app.example.com."
+    if "://" in host:
+        return "Give the host name alone, without “http://”."
+    if "/" in host:
+        return "Give the host name alone, without a path."
+    if ":" in host:
+        return "Give the host name alone, without a port."
+    if "*" in host:
+        return "A wildcard cannot be used here: give one host name."
+    if host != host.lower():
+        return f"A host name is written in lower case: {host.lower()}"[:300]
+    if len(host) > MAX_HOSTNAME:
+        return f"A host name may have at most {MAX_HOSTNAME} characters; this has {len(host)}."
+    labels = host.split(".")
+    if "" in labels:
+        return "A host name neither begins nor ends with a dot, and has no two dots in a row."
+    if all(label.isdigit() for label in labels):
+        return "Give a host name, not an IP address."
+    for label in labels:
+        if len(label) > MAX_LABEL:
+            return f"Each part of a host name may have at most {MAX_LABEL} characters."
+        if not _LABEL.fullmatch(label):
+            return (
+                f"“{label}” in the host name may hold only letters, digits and “-”, "
+                "and begins and ends with a letter or digit."
+            )
+    return ""
+
+
+def port_problem(port: int | None) -> str:
+    """Check a port number."""
+    if port is None:
+        return "Give the port that the app listens on; Dash uses 8050."
+    if not 1 <= port <= 65535:
+        return f"A port lies between 1 and 65535; this is {port}."
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvLines:
+    """Environment variables read from text; ``error`` and ``warning`` are sentences or ""."""
+
+    variables: tuple[EnvVar, ...]
+    error: str = ""
+    warning: str = ""
+
+
+def parse_env(text: str) -> EnvLines:
+    """Read one ``NAME=value`` a line. Empty lines and lines that begin with ``#`` are skipped.
+
+    The value is everything after the first ``=``, as it stands.
+    """
+    found: dict[str, EnvVar] = {}
+    warning = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        name = name.strip()
+        if not equals:
+            return EnvLines((), f"Line {number}: write NAME=value; there is no “=” here.")
+        if name.startswith("export "):
+            return EnvLines((), f"Line {number}: leave out “export”.")
+        if not _ENV_NAME.fullmatch(name):
+            return EnvLines(
+                (),
+                f"Line {number}: “{name[:60]}” cannot be a variable's name. Use letters, digits "
+                "and “_”, and do not begin with a digit.",
+            )
+        if "\0" in value:
+            return EnvLines((), f"Line {number}: the value holds a NUL character; remove it.")
+        if name in found:
+            return EnvLines((), f"Line {number}: {name} is given twice. Keep one of them.")
+        found[name] = EnvVar(name, value)
+        if not warning and len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            warning = f"Line {number}: the quotes will be part of the value of {name}."
+        if _SECRET_NAME.search(name) and value:
+            warning = (
+                f"{name} looks like a secret. Its value is kept in the release, where everyone "
+                "who may look at this app can read it."
+            )
+    return EnvLines(tuple(found.values()), "", warning)
