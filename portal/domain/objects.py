@@ -94,7 +94,8 @@ class Container:
     """One container of a pod. ``state`` is waiting, running or terminated.
 
     ``last_*`` tell of the run before (``lastState.terminated``); ``last_message`` is its
-    termination message, the end of its log where the chart asks for that.
+    termination message, the end of its log where the chart asks for that. ``started_at`` is
+    ``state.running.startedAt``.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Container:
     last_reason: str = ""
     last_exit_code: int | None = None
     last_message: str = ""
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
