@@ -9,6 +9,7 @@ PortalError
 └── HelmError           Helm said no; subclasses tell why
     ├── HelmTimeout
     ├── ChartError      the chart does not render, or its schema refuses the values
+    ├── FieldConflict   another field manager owns what the chart sets
     └── ReleaseBusy     the release is in a pending state
 """
 
@@ -69,7 +70,31 @@ class HelmTimeout(HelmError):
 
 
 class ChartError(HelmError):
-    """The chart does not render, or its schema refuses the values."""
+    """The chart does not render, or its schema refuses the values.
+
+    ``values`` maps paths of values (``resources.requests.memory``) to what is wrong there.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        advice: str = "",
+        output: str = "",
+        values: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, advice, output)
+        self.values = dict(values or {})
+
+
+class FieldConflict(HelmError):
+    """Another field manager owns fields that the chart sets (server-side apply).
+
+    ``owners`` maps each field to its manager.
+    """
+
+    def __init__(self, message: str, advice: str, output: str, owners: Mapping[str, str]) -> None:
+        super().__init__(message, advice, output)
+        self.owners = dict(owners)
 
 
 class ReleaseBusy(HelmError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -66,3 +67,4 @@ class Operation:
     advice: str = ""
     revision: int | None = None
     helm_seconds: float | None = None
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -1,0 +1,227 @@
+"""From what Helm printed to the portal's error tree: one place, pure, with words to act on."""
+
+from __future__ import annotations
+
+import re
+
+from portal.domain.errors import (
+    ChartError,
+    ClusterUnavailable,
+    Conflict,
+    FieldConflict,
+    Forbidden,
+    HelmError,
+    NotFound,
+    PortalError,
+    ReleaseBusy,
+)
+from portal.domain.keys import Key
+
+_UNREACHABLE = re.compile(
+    r"cluster unreachable|connection refused|connect: network is unreachable|no such host|"
+    r"i/o timeout|read: operation timed out|TLS handshake timeout|etcdserver|"
+    r"unable to handle the request|context deadline exceeded|connection reset by peer|"
+    r"unexpected EOF|http2: client connection lost",
+)
+_NO_CREDENTIALS = re.compile(r"provide credentials|Unauthorized")
+_DENIED = re.compile(
+    r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"'
+    r'(?: in API group "[^"]*")?(?P<where> in the namespace "[^"]+"| at the cluster scope)?'
+)
+_QUOTA = re.compile(r"exceeded quota: (?P<detail>[^\n]+)")
+_WEBHOOK = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request:? ?(?P<why>[^\n]*)')
+_SECURITY = re.compile(r"violates PodSecurity[^\n]*")
+_NO_NAMESPACE = re.compile(r'namespaces "(?P<name>[^"]+)" not found')
+_NO_KIND = re.compile(r'no matches for kind "(?P<kind>[^"]+)"')
+_OWNED = re.compile(
+    r'(?P<kind>\w+) "(?P<name>[^"]+)" in namespace "[^"]*" exists and cannot be imported'
+)
+_INVALID = re.compile(r'(?P<kind>[\w.]+) "(?P<name>[^"]*)" is invalid: (?P<why>[^\n]+)')
+_SCHEMA_LINE = re.compile(r"^- at '(?P<path>[^']*)': (?P<sentence>.+)$", re.MULTILINE)
+_CONST = re.compile(r"^value must be '(?P<sentence>.+)'$")
+_EXECUTION = re.compile(r"execution error at \([^)]*\): (?P<why>[^\n]+)")
+_OWNER = re.compile(
+    r'conflicts? with "(?P<manager>[^"]+)"[^:\n]*:\s*(?P<fields>(?:-?\s*\.[^\n]+\n?)+)'
+)
+
+
+def explain(output: str, verb: str, key: Key) -> PortalError:
+    """The error for a helm command that failed. ``output`` is its redacted standard error.
+
+    ``verb`` completes "Helm could not …".
+    """
+    text = output.strip()
+    for rule in (_cluster, _release, _chart, _objects, _permission):
+        error = rule(text, key)
+        if error is not None:
+            return error
+    return HelmError(f"Helm could not {verb} {key.name}: {_first(text)}", "", text)
+
+
+def _cluster(text: str, key: Key) -> PortalError | None:
+    # First, because an unreachable part of the cluster may be reported beside "not found".
+    if _UNREACHABLE.search(text):
+        return ClusterUnavailable(
+            "The cluster did not answer Helm.",
+            "Nothing may have changed, or only a part: look at the app's page, then try again.",
+        )
+    if _NO_CREDENTIALS.search(text):
+        return ClusterUnavailable(
+            "The cluster does not accept the portal's credentials.",
+            "An administrator has to look at the portal's service account.",
+        )
+    found = _NO_NAMESPACE.search(text)
+    if found:
+        return NotFound(
+            f"There is no namespace {found['name']} in the cluster.",
+            f"Ask an administrator to create it (kubectl create namespace {found['name']}).",
+        )
+    return None
+
+
+def _release(text: str, key: Key) -> PortalError | None:
+    if "another operation" in text and "is in progress" in text:
+        return busy(key)
+    if "release: not found" in text:
+        return NotFound(f"There is no release {key.name} in the namespace {key.namespace}.")
+    if "cannot reuse a name that is still in use" in text:
+        return Conflict(
+            f"The name {key.name} has been taken in the meantime.", "Choose another name."
+        )
+    if "Too long: may not be more than 1048576 bytes" in text:
+        return HelmError(
+            "The release is larger than the 1 MiB that Kubernetes can keep of it.",
+            "Move large values, such as files in environment variables, into the image.",
+            text,
+        )
+    return None
+
+
+def _chart(text: str, key: Key) -> PortalError | None:
+    execution = _EXECUTION.search(text)
+    wrong = {
+        found["path"].strip("/").replace("/", "."): _sentence(found["sentence"])
+        for found in _SCHEMA_LINE.finditer(text)
+    }
+    if "meet the specifications of the schema" in text or (wrong and execution):
+        lines = [f"{path}: {sentence}" if path else sentence for path, sentence in wrong.items()]
+        return ChartError(
+            "The chart refuses these values. " + "; ".join(lines or [_first(text)]),
+            "Correct them and try again; nothing was changed.",
+            text,
+            wrong,
+        )
+    if execution:
+        return ChartError(f"The chart refuses these values: {execution['why']}", "", text)
+    if re.search(r"failed to render chart|YAML parse error|template: |parse error at", text):
+        return ChartError(
+            f"The chart could not be rendered: {_first(text)}",
+            "This is a fault of the chart; nothing was changed.",
+            text,
+        )
+    if re.search(r'chart "[^"]+" (version "[^"]+" )?not found|path "[^"]+" not found', text):
+        return ChartError(
+            "The chart was not found.",
+            "An administrator has to look at the portal's chart setting.",
+            text,
+        )
+    found = _NO_KIND.search(text)
+    if found:
+        gateway = found["kind"] == "HTTPRoute"
+        return ChartError(
+            f"This cluster does not know the kind {found['kind']}.",
+            "It has no Gateway API: choose another way to reach the app."
+            if gateway
+            else "Something that the chart needs is not installed in this cluster.",
+            text,
+        )
+    return None
+
+
+def _objects(text: str, key: Key) -> PortalError | None:
+    found = _OWNED.search(text)
+    if found:
+        return Conflict(
+            f"A {found['kind']} named {found['name']} exists already in {key.namespace} and does "
+            "not belong to this release.",
+            "Choose another name for the app, or remove that object.",
+        )
+    owners = conflicting_fields(text)
+    if owners:
+        fields = ", ".join(owners)
+        managers = ", ".join(sorted(set(owners.values())))
+        return FieldConflict(
+            f"{fields} was last set by {managers}, not by Helm, so Helm left everything as it is.",
+            "Undo that change, or make it with Helm.",
+            text,
+            owners,
+        )
+    found = _QUOTA.search(text)
+    if found:
+        return HelmError(
+            f"The quota of the namespace {key.namespace} does not allow this: {found['detail']}",
+            "Ask for less, or remove an app that is not needed.",
+            text,
+        )
+    found = _WEBHOOK.search(text)
+    if found:
+        return HelmError(
+            f"A rule of this cluster ({found['name']}) says no: {found['why']}", "", text
+        )
+    found = _SECURITY.search(text)
+    if found:
+        return HelmError(f"The namespace's security rules say no: {found[0]}", "", text)
+    found = _INVALID.search(text)
+    if found:
+        return HelmError(
+            f"Kubernetes refused the {found['kind']} {found['name']}: {found['why']}",
+            "Correct the values and try again.",
+            text,
+        )
+    return None
+
+
+def _permission(text: str, key: Key) -> PortalError | None:
+    found = _DENIED.search(text)
+    if not found:
+        return None
+    where = (found["where"] or "").replace('"', "")
+    return Forbidden(
+        f"{found['user']} may not {found['verb']} {found['resource']}{where}.",
+        "An administrator has to grant this in the namespace, or to choose another one.",
+    )
+
+
+def busy(key: Key, status: str = "") -> ReleaseBusy:
+    """The error for a release that Helm is, or was left, in the middle of changing."""
+    state = f" (its status is {status})" if status else ""
+    return ReleaseBusy(
+        f"Another Helm operation on {key.name} is under way{state}.",
+        "It may come from a terminal or from another tool: wait for it to end. If you know that "
+        f"it was ended by force, an administrator can run: helm rollback {key.name} "
+        f"--namespace {key.namespace}",
+    )
+
+
+def conflicting_fields(text: str) -> dict[str, str]:
+    """Field → manager, of every server-side apply conflict that ``text`` tells of."""
+    owners: dict[str, str] = {}
+    for found in _OWNER.finditer(text):
+        for line in found["fields"].splitlines():
+            name = line.strip().removeprefix("-").strip()
+            if name:
+                owners[name] = found["manager"]
+    return owners
+
+
+def _sentence(text: str) -> str:
+    constant = _CONST.match(text)
+    return constant["sentence"] if constant else text
+
+
+def _first(text: str) -> str:
+    for line in text.splitlines():
+        line = line.removeprefix("Error: ").strip()
+        if line and not line.startswith(("level=", "time=", "WARNING", "walk.go", "I0", "W0")):
+            return line[:500]
+    return "it gave no reason."

@@ -1,0 +1,251 @@
+"""What the portal does with Helm."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
+
+from portal.domain.errors import InvalidInput
+from portal.domain.keys import Key
+from portal.helm_service.errors import explain
+from portal.helm_service.runner import CommandFailed, Runner
+
+_RELEASE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_MAX_DESCRIPTION = 250
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class HelmResult:
+    """What a change led to. ``seconds`` is how long Helm took; ``revision`` 0 if not told."""
+
+    revision: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HelmRelease:
+    """The newest revision of a release, as Helm itself tells. ``chart`` is the chart's name."""
+
+    key: Key
+    revision: int
+    status: str
+    chart: str
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class HelmRevision:
+    """One line of ``helm history``."""
+
+    revision: int
+    status: str
+    chart: str
+    app_version: str
+    description: str
+    updated_at: datetime | None
+
+
+class HelmClient(Protocol):
+    """The seam at which tests put a fake."""
+
+    async def upgrade_install(
+        self,
+        key: Key,
+        chart: Path,
+        values: Mapping[str, object],
+        *,
+        description: str = "",
+        force_conflicts: bool = False,
+    ) -> HelmResult:
+        """Install or upgrade."""
+        ...
+
+    async def uninstall(self, key: Key) -> HelmResult:
+        """Remove."""
+        ...
+
+    async def rollback(
+        self, key: Key, revision: int, *, description: str = "", force_conflicts: bool = False
+    ) -> HelmResult:
+        """Go back."""
+        ...
+
+    async def release(self, key: Key) -> HelmRelease:
+        """Look up the newest revision; ``NotFound``."""
+        ...
+
+    async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
+        """Look up the values given to a revision."""
+        ...
+
+    async def history(self, key: Key) -> tuple[HelmRevision, ...]:
+        """List the revisions, newest first."""
+        ...
+
+
+class Helm:
+    """Helm, on releases named by ``Key``. Every failure is an error of the portal's tree.
+
+    Nothing waits for pods: Helm is done when the API server has taken the objects. Namespaces
+    are never created, and a release in a pending state is never unlocked.
+    """
+
+    def __init__(self, runner: Runner, *, history_max: int = 10) -> None:
+        self._runner = runner
+        self._history_max = history_max
+
+    async def upgrade_install(
+        self,
+        key: Key,
+        chart: Path,
+        values: Mapping[str, object],
+        *,
+        description: str = "",
+        force_conflicts: bool = False,
+    ) -> HelmResult:
+        """Install the release, or upgrade it, with exactly these values.
+
+        ``values`` replace those of the revision before, whole. ``force_conflicts`` takes over
+        fields that another manager owns, such as replicas that an autoscaler has set.
+        """
+        began = time.monotonic()
+        answer = await self._call(
+            "install or upgrade",
+            key,
+            lambda: self._runner.install_or_upgrade(
+                key.name,
+                chart,
+                dict(values),
+                create_namespace=False,
+                description=_line(description) or None,
+                force_conflicts=force_conflicts,
+                namespace=key.namespace,
+                reset_values=True,
+            ),
+        )
+        # pyhelm3 calls it an iterable of dictionaries; it is one dictionary.
+        told = cast("dict[str, object]", answer)
+        return HelmResult(_int(told.get("version")), time.monotonic() - began)
+
+    async def uninstall(self, key: Key) -> HelmResult:
+        """Remove the release and its history. A release that is not there is ``NotFound``."""
+        began = time.monotonic()
+        await self._call(
+            "uninstall", key, lambda: self._runner.uninstall(key.name, namespace=key.namespace)
+        )
+        return HelmResult(0, time.monotonic() - began)
+
+    async def rollback(
+        self, key: Key, revision: int, *, description: str = "", force_conflicts: bool = False
+    ) -> HelmResult:
+        """Make a new revision that is what ``revision`` was."""
+        began = time.monotonic()
+        command: list[object] = ["rollback", key.name, revision, "--namespace", key.namespace]
+        command += ["--history-max", self._history_max]
+        if description:
+            command += ["--description", _line(description)]
+        if force_conflicts:
+            command.append("--force-conflicts")
+        await self._call("roll back", key, lambda: self._runner.run(command))
+        return HelmResult(0, time.monotonic() - began)
+
+    async def release(self, key: Key) -> HelmRelease:
+        """The newest revision: two short commands, for when no watch has told of it."""
+        command = ["status", key.name, "--namespace", key.namespace, "--output", "json"]
+        told = _json(await self._call("look up", key, lambda: self._runner.run(command)))
+        info = _dict(told.get("info"))
+        metadata_command = ["get", "metadata", *command[1:]]
+        metadata = _json(
+            await self._call("look up", key, lambda: self._runner.run(metadata_command))
+        )
+        return HelmRelease(
+            key=key,
+            revision=_int(told.get("version")),
+            status=str(info.get("status", "")),
+            chart=str(metadata.get("chart", "")),
+            values=_dict(told.get("config")),
+        )
+
+    async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
+        """The values given to ``revision`` (None: the newest), without the chart's defaults."""
+        answer = await self._call(
+            "look up",
+            key,
+            lambda: self._runner.get_values(key.name, namespace=key.namespace, revision=revision),
+        )
+        return cast("dict[str, object]", answer)
+
+    async def history(self, key: Key) -> tuple[HelmRevision, ...]:
+        """The revisions that Helm still keeps, newest first."""
+        answer = await self._call(
+            "look up",
+            key,
+            lambda: self._runner.history(
+                key.name, namespace=key.namespace, max_revisions=self._history_max
+            ),
+        )
+        rows = [_revision(row) for row in cast("list[dict[str, object]]", answer)]
+        return tuple(sorted(rows, key=lambda row: row.revision, reverse=True))
+
+    async def version(self) -> str:
+        """The version of the helm program, such as "v4.3.1"."""
+        return await self._call("tell its version of", Key("", "helm"), self._runner.version)
+
+    async def _call(self, verb: str, key: Key, command: Callable[[], Awaitable[Answer]]) -> Answer:
+        if key.namespace and not (
+            _RELEASE.fullmatch(key.name) and _NAMESPACE.fullmatch(key.namespace)
+        ):
+            # Never let a name reach the command line that could be read as an option.
+            raise InvalidInput({"name": "This is not a name that a release can have."})
+        try:
+            return await command()
+        except CommandFailed as failed:
+            raise explain(failed.stderr or failed.stdout, verb, key) from None
+
+
+def _revision(row: Mapping[str, object]) -> HelmRevision:
+    return HelmRevision(
+        revision=_int(row.get("revision")),
+        status=str(row.get("status", "")),
+        chart=str(row.get("chart", "")),
+        app_version=str(row.get("app_version", "")),
+        description=str(row.get("description", "")),
+        updated_at=_time(row.get("updated")),
+    )
+
+
+def _line(text: str) -> str:
+    """``text`` on one line, as long as Helm takes it."""
+    return " ".join(text.split())[:_MAX_DESCRIPTION]
+
+
+def _json(output: bytes) -> dict[str, object]:
+    return _dict(json.loads(output))
+
+
+def _dict(value: object) -> dict[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _time(value: object) -> datetime | None:
+    if not isinstance(value, str) or not value:
+        return None
+    # Helm writes nanoseconds, which datetime does not take.
+    text = re.sub(r"(\.\d{6})\d+", r"\1", value)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
