@@ -179,13 +179,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("charts", nargs="*", type=Path, help="default: all charts of the project")
     options = parser.parse_args(arguments)
-    stale = False
+    stale = failed = False
     for chart in options.charts or all_charts():
         try:
             wanted = generate(chart)
         except DocsError as error:
             print(f"{chart}: {error}", file=sys.stderr)
-            return 1
+            failed = True
+            continue
         for file, text in wanted.items():
             if file.read_text() == text:
                 continue
@@ -197,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else:
                 file.write_text(text)
                 print(f"wrote {file}")
-    return 1 if stale and options.check else 0
+    return 1 if failed or (stale and options.check) else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Tools for developing Dash Portal: a local Kubernetes, the demo, a virtual environment."""

@@ -1,0 +1,122 @@
+"""Gives each Service of type LoadBalancer an address of the pool, on this machine's ``lo``.
+
+The address in the Service's status is all kube-proxy needs to carry connections to the pods.
+Runs as a process of the cluster: ``python -m dev.cluster.loadbalancer``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from kubernetes import client, config, watch
+
+from dev.cluster import network, settings
+
+log = logging.getLogger("loadbalancer")
+
+#: Seconds between full looks, which mend whatever a watch has missed.
+RESYNC = 60
+
+Key = tuple[str, str]
+
+
+def wants_address(service: Any) -> bool:
+    """Whether a Service (as the client gives it) is ours to serve."""
+    spec, metadata = service.spec, service.metadata
+    ours = spec.type == "LoadBalancer" and not spec.load_balancer_class
+    return ours and metadata.deletion_timestamp is None
+
+
+def current_address(service: Any) -> str | None:
+    """The address in a Service's status."""
+    status = service.status.load_balancer if service.status else None
+    entries = (status.ingress if status else None) or []
+    return entries[0].ip if entries else None
+
+
+def assign(
+    wanted: Mapping[Key, tuple[str | None, str | None]], pool: str = settings.LB_POOL
+) -> dict[Key, str | None]:
+    """Who gets which address.
+
+    ``wanted`` maps a Service to the address it has and the one its spec asks for. An address once
+    given is kept; one asked for is given when it is free and in the pool; None when none is left.
+    """
+    network_ = ipaddress.ip_network(pool)
+    hosts = [str(host) for host in network_.hosts()]
+    valid = set(hosts)
+    out: dict[Key, str | None] = {}
+    taken: set[str] = set()
+    for round_ in (0, 1):
+        for key in sorted(wanted):
+            address = wanted[key][round_]
+            if key not in out and address in valid and address not in taken:
+                out[key] = address
+                taken.add(address)
+    free = (host for host in hosts if host not in taken)
+    for key in sorted(wanted):
+        if key not in out:
+            out[key] = next(free, None)
+    return out
+
+
+def changes(have: Collection[str], want: Collection[str], pool: str) -> tuple[set[str], set[str]]:
+    """Addresses to add to ``lo`` and to remove from it; others than the pool's are left alone."""
+    inside = ipaddress.ip_network(pool)
+    ours = {address for address in have if ipaddress.ip_address(address) in inside}
+    return set(want) - ours, ours - set(want)
+
+
+def reconcile(api: client.CoreV1Api) -> str:
+    """Bring statuses and ``lo`` in line with the Services there are; returns the version seen."""
+    listed = api.list_service_for_all_namespaces()
+    services = {(s.metadata.namespace, s.metadata.name): s for s in listed.items}
+    ours = {key: service for key, service in services.items() if wants_address(service)}
+    given = assign({k: (current_address(s), s.spec.load_balancer_ip) for k, s in ours.items()})
+    want = {address for address in given.values() if address}
+    add, remove = changes(network.our_lo_addresses(), want, settings.LB_POOL)
+    for address in sorted(add):
+        network.add_lo_address(address)
+    for (namespace, name), address in given.items():
+        if address and address != current_address(ours[namespace, name]):
+            log.info("%s/%s gets %s", namespace, name, address)
+            body = {"status": {"loadBalancer": {"ingress": [{"ip": address}]}}}
+            api.patch_namespaced_service_status(name, namespace, body)
+        elif address is None:
+            log.warning("%s/%s: no address is left in %s", namespace, name, settings.LB_POOL)
+    for (namespace, name), service in services.items():
+        if (namespace, name) not in ours and current_address(service) in remove:
+            body = {"status": {"loadBalancer": None}}
+            api.patch_namespaced_service_status(name, namespace, body)
+    for address in sorted(remove):
+        network.remove_lo_address(address)
+    return listed.metadata.resource_version
+
+
+def main() -> None:
+    """Reconcile at every change of a Service, and now and then anyway, for ever."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    config.load_kube_config()
+    api = client.CoreV1Api()
+    while True:
+        try:
+            version = reconcile(api)
+            stream = watch.Watch().stream(
+                api.list_service_for_all_namespaces,
+                resource_version=version,
+                timeout_seconds=RESYNC,
+                _request_timeout=RESYNC + 10,
+            )
+            for _event in stream:
+                reconcile(api)
+        except Exception as error:  # a controller outlives whatever the API server does
+            log.warning("trying again: %s", str(error).splitlines()[0] if str(error) else error)
+            time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

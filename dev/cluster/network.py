@@ -1,0 +1,172 @@
+"""Addresses, bridge, packet-filter rules and network namespaces: set up and, above all, removed."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+from dev.cluster import settings
+from dev.cluster.packages import system_path, which
+from dev.cluster.paths import Layout
+from dev.cluster.run import run
+
+NETNS_DIR = Path("/var/run/netns")
+_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+_ROUTE_LOCALNET = Path("/proc/sys/net/ipv4/conf/all/route_localnet")
+_TABLES = ("filter", "nat", "mangle", "raw")
+_CHAIN_PREFIXES = ("KUBE-", "CNI-")
+
+
+def ip(*args: str, check: bool = True) -> str:
+    """iproute2's ``ip``."""
+    return run([which("ip") or "ip", *args], what=f"ip {' '.join(args)}", check=check)
+
+
+def add_lo_address(address: str) -> None:
+    """Put an address on ``lo``."""
+    ip("address", "replace", f"{address}/32", "dev", "lo")
+
+
+def remove_lo_address(address: str) -> None:
+    """Take it away again."""
+    ip("address", "del", f"{address}/32", "dev", "lo", check=False)
+
+
+def addresses_in(ip_json: str, network: str) -> list[str]:
+    """The IPv4 addresses inside ``network`` that ``ip -json address`` lists."""
+    inside = ipaddress.ip_network(network)
+    return [
+        info["local"]
+        for link in json.loads(ip_json or "[]")
+        for info in link.get("addr_info", [])
+        if info.get("family") == "inet" and ipaddress.ip_address(info["local"]) in inside
+    ]
+
+
+def our_lo_addresses() -> list[str]:
+    """What this package has put on ``lo``."""
+    return addresses_in(ip("-json", "address", "show", "dev", "lo"), settings.LO_RANGE)
+
+
+def set_up(layout: Layout) -> None:
+    """The node's address, forwarding, and the iptables flavour that works here."""
+    _use_iptables(layout)
+    add_lo_address(settings.NODE_IP)
+    remember = layout.state / "sysctl.json"
+    if not remember.exists():
+        before = {str(path): path.read_text().strip() for path in (_FORWARD, _ROUTE_LOCALNET)}
+        remember.write_text(json.dumps(before))
+    _FORWARD.write_text("1\n")
+
+
+def _use_iptables(layout: Layout) -> None:
+    """Link one flavour's programs into a directory that comes first on the components' PATH.
+
+    Debian's default may be nf_tables on a kernel without it, or the other way round.
+    """
+    default = which("iptables")
+    flavour = ""
+    if default is None or not _works(default):
+        flavour = next(
+            (f for f in ("-nft", "-legacy") if (p := which(f"iptables{f}")) and _works(p)), ""
+        )
+    shutil.rmtree(layout.path_bin, ignore_errors=True)
+    layout.path_bin.mkdir(parents=True)
+    for family in ("iptables", "ip6tables"):
+        for suffix in ("", "-save", "-restore"):
+            program = which(f"{family}{flavour}{suffix}")
+            if program is not None:
+                (layout.path_bin / f"{family}{suffix}").symlink_to(program)
+
+
+def _works(program: str) -> bool:
+    out = run([program, "-t", "nat", "-S"], what="iptables", check=False)
+    return "-P PREROUTING" in out
+
+
+def components_path(layout: Layout, bins: Path) -> str:
+    """PATH of the components that run other programs."""
+    return f"{layout.path_bin}:{bins}:{system_path()}"
+
+
+def filter_cleanup(saved: str) -> list[list[str]]:
+    """iptables arguments that remove our rules and chains from one saved table.
+
+    ``saved`` is the output of ``iptables-save -t TABLE``. First the rules that jump to our chains
+    from others, then the chains themselves, emptied before any is deleted.
+    """
+    chains = [
+        line[1:].split()[0]
+        for line in saved.splitlines()
+        if line.startswith(":") and line[1:].startswith(_CHAIN_PREFIXES)
+    ]
+    jumps: list[list[str]] = []
+    for line in saved.splitlines():
+        words = _words(line)
+        if words[:1] != ["-A"] or words[1] in chains:
+            continue
+        target = words[words.index("-j") + 1] if "-j" in words else ""
+        if target in chains or settings.BRIDGE in words:
+            jumps.append(["-D", *words[1:]])
+    return jumps + [["-F", chain] for chain in chains] + [["-X", chain] for chain in chains]
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return []
+
+
+def remove_rules() -> None:
+    """Remove every rule and chain of Kubernetes and CNI, whichever flavour made them."""
+    for family in ("iptables", "ip6tables"):
+        for flavour in ("-nft", "-legacy"):
+            program, save = which(f"{family}{flavour}"), which(f"{family}{flavour}-save")
+            if program is None or save is None:
+                continue
+            for table in _TABLES:
+                saved = run([save, "-t", table], what="iptables-save", check=False)
+                for args in filter_cleanup(saved):
+                    argv = [program, "-w", "-t", table, *args]
+                    run(argv, what="iptables", check=False)
+
+
+def network_namespaces() -> list[str]:
+    """Pods' network namespaces that CNI has made (``cni-`` and a UUID)."""
+    with contextlib.suppress(OSError):
+        return sorted(path.name for path in NETNS_DIR.iterdir() if path.name.startswith("cni-"))
+    return []
+
+
+def bridge_exists() -> bool:
+    """Whether the pods' bridge is there."""
+    return Path(f"/sys/class/net/{settings.BRIDGE}").exists()
+
+
+def remove_bridge() -> None:
+    """Delete the bridge with the pods' ends of it."""
+    if not bridge_exists():
+        return
+    ports = Path(f"/sys/class/net/{settings.BRIDGE}/brif")
+    for port in [path.name for path in ports.iterdir()] if ports.exists() else []:
+        ip("link", "del", port, check=False)
+    ip("link", "del", settings.BRIDGE, check=False)
+
+
+def tear_down(layout: Layout) -> None:
+    """Undo everything; each step goes on where an earlier one was interrupted."""
+    for name in network_namespaces():
+        ip("netns", "del", name, check=False)
+    remove_bridge()
+    remove_rules()
+    for address in our_lo_addresses():
+        remove_lo_address(address)
+    remember = layout.state / "sysctl.json"
+    with contextlib.suppress(OSError, ValueError):
+        for path, value in json.loads(remember.read_text()).items():
+            Path(path).write_text(f"{value}\n")

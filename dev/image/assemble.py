@@ -1,0 +1,132 @@
+"""Lay out the portal's root file system: Python, what it links to, its packages, and no more.
+
+Run by the Dockerfile in a stage that holds Python and the installed virtual environment; the
+result becomes the image's only system layer: no shell, no package manager, no compiler.
+
+Usage: assemble.py VENV TARGET
+"""
+
+from __future__ import annotations
+
+import os
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+
+USER = 10001
+
+#: Parts of the standard library that a server does not use.
+STDLIB_SURPLUS = "test idlelib lib2to3 turtledemo tkinter ensurepip site-packages dist-packages"
+
+#: In the virtual environment. The Kubernetes client comes twice, and the portal uses the
+#: asynchronous one; the rest serves browsers' debuggers, notebooks and the packages' own tests.
+VENV_SURPLUS = (
+    "**/*.map",
+    "**/tests",
+    "**/__pycache__",
+    "dash/dash_table/*_test*.js",
+    "dash/dash_table/demo.js",
+    "kubernetes/client/api",
+    "kubernetes/client/models",
+    "plotly/labextension",
+    "plotly/package_data/plotly.min.js",
+    "setuptools*",
+    "_distutils_hack",
+    "distutils-precedence.pth",
+)
+
+#: Files of the system that the C library and TLS look for.
+SYSTEM_FILES = ("etc/ssl", "usr/share/ca-certificates", "etc/nsswitch.conf")
+
+#: Imported once to find the modules whose bytecode is worth keeping.
+IMPORTS = (
+    "import dash, dash_ag_grid, dash_bootstrap_components, fastapi, gunicorn.app.wsgiapp, "
+    "gunicorn.workers.gasgi, kubernetes.aio.client, kubernetes.aio.config, plotly.graph_objects, "
+    "prometheus_client, pyhelm3, uvloop, websockets, yaml, encodings.idna, sys; "
+    "print(*{m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)}, sep='\\n')"
+)
+
+
+def main(venv: Path, target: Path) -> None:
+    """Fill ``target``."""
+    packages = next(venv.glob("lib/python3*/site-packages"))
+    prune(packages)
+    compile_imported(venv / "bin" / "python")
+    python = Path(os.path.realpath(sys.executable))
+    stdlib = Path(sysconfig.get_path("stdlib"))
+    place(target, [python, stdlib, venv], ignore=shutil.ignore_patterns(*STDLIB_SURPLUS.split()))
+    # The environment's own packages are spared by name, not by that pattern.
+    shutil.copytree(packages, target / packages.relative_to("/"), symlinks=True, dirs_exist_ok=True)
+    place(target, linked([python, *stdlib.rglob("*.so"), *venv.rglob("*.so*")]))
+    place(target, [Path("/", name) for name in SYSTEM_FILES if Path("/", name).exists()])
+    etc = target / "etc"
+    etc.mkdir(exist_ok=True)
+    (etc / "passwd").write_text(f"portal:x:{USER}:{USER}::/tmp:/sbin/nologin\n")
+    (etc / "group").write_text(f"portal:x:{USER}:\n")
+    (target / "tmp").mkdir(mode=0o1777)
+    (target / "tmp").chmod(0o1777)
+
+
+def prune(packages: Path) -> None:
+    """Remove what the running portal never reads."""
+    for pattern in VENV_SURPLUS:
+        for path in list(packages.glob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def compile_imported(python: Path) -> None:
+    """Keep bytecode of the modules the portal imports: it cannot write any when it runs."""
+    listed = subprocess.run(
+        [python, "-c", IMPORTS], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    for name in listed:
+        if name.endswith(".py"):
+            py_compile.compile(
+                name, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+            )
+
+
+def linked(binaries: Iterable[Path]) -> list[Path]:
+    """Return the shared libraries, and the loader, that ``binaries`` need."""
+    found: set[str] = set()
+    for binary in binaries:
+        # Libraries that a wheel brings along are found relative to it, and are placed already.
+        output = subprocess.run(["ldd", binary], check=False, capture_output=True, text=True).stdout
+        found.update(re.findall(r"(?:=> )?(/\S+) \(0x", output))
+    return sorted(Path(name) for name in found if "/site-packages/" not in name)
+
+
+def place(target: Path, paths: Iterable[Path], ignore: object = None) -> None:
+    """Copy files and directories to the same place below ``target``; links stay links.
+
+    Directories that are links in this system (/lib → usr/lib) become the same links there.
+    """
+    for path in paths:
+        real = Path(os.path.realpath(path.parent)) / path.name
+        for parent in [*reversed(path.parents)]:
+            copy = target / parent.relative_to("/")
+            if parent.is_symlink() and not copy.is_symlink():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.symlink_to(os.readlink(parent))
+        copy = target / real.relative_to("/")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if real.is_symlink():
+            if not copy.is_symlink():
+                copy.symlink_to(os.readlink(real))
+            place(target, [(real.parent / os.readlink(real))])
+        elif real.is_dir():
+            shutil.copytree(real, copy, symlinks=True, ignore=ignore, dirs_exist_ok=True)  # type: ignore[arg-type]
+        elif not copy.exists():
+            shutil.copy2(real, copy)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
