@@ -95,7 +95,7 @@ class Container:
 
     ``last_*`` tell of the run before (``lastState.terminated``); ``last_message`` is its
     termination message, the end of its log where the chart asks for that. ``started_at`` is
-    ``state.running.startedAt``.
+    ``state.running.startedAt``. ``init`` marks an init container: only unfinished ones are kept.
     """
 
     name: str
@@ -110,6 +110,7 @@ class Container:
     last_exit_code: int | None = None
     last_message: str = ""
     started_at: datetime | None = None
+    init: bool = False
 
 
 @dataclass(frozen=True, slots=True)
