@@ -15,10 +15,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 USER = 10001
+
+Ignore = Callable[[str, list[str]], set[str]]
 
 #: Parts of the standard library that a server does not use.
 STDLIB_SURPLUS = "test idlelib lib2to3 turtledemo tkinter ensurepip site-packages dist-packages"
@@ -31,8 +33,8 @@ VENV_SURPLUS = (
     "**/__pycache__",
     "dash/dash_table/*_test*.js",
     "dash/dash_table/demo.js",
-    "kubernetes/client/api",
-    "kubernetes/client/models",
+    "kubernetes/client/api/[a-z]*",
+    "kubernetes/client/models/[a-z]*",
     "plotly/labextension",
     "plotly/package_data/plotly.min.js",
     "setuptools*",
@@ -40,15 +42,25 @@ VENV_SURPLUS = (
     "distutils-precedence.pth",
 )
 
-#: Files of the system that the C library and TLS look for.
-SYSTEM_FILES = ("etc/ssl", "usr/share/ca-certificates", "etc/nsswitch.conf")
+#: What the C library and TLS look for by name, without being linked to it.
+SYSTEM_FILES = (
+    "etc/nsswitch.conf",
+    "etc/ssl/openssl.cnf",
+    "usr/lib/ssl",
+    "usr/lib/*/libgcc_s.so.1",
+)
+
+#: The certificate authorities of the system's package. Not /etc/ssl/certs: that may be mounted
+#: from the machine that builds.
+AUTHORITIES = Path("/usr/share/ca-certificates/mozilla")
 
 #: Imported once to find the modules whose bytecode is worth keeping.
 IMPORTS = (
     "import dash, dash_ag_grid, dash_bootstrap_components, fastapi, gunicorn.app.wsgiapp, "
     "gunicorn.workers.gasgi, kubernetes.aio.client, kubernetes.aio.config, plotly.graph_objects, "
     "prometheus_client, pyhelm3, uvloop, websockets, yaml, encodings.idna, sys; "
-    "print(*{m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)}, sep='\\n')"
+    "files = {getattr(module, '__file__', None) for module in list(sys.modules.values())}; "
+    "print(*filter(None, files), sep='\\n')"
 )
 
 
@@ -59,13 +71,14 @@ def main(venv: Path, target: Path) -> None:
     compile_imported(venv / "bin" / "python")
     python = Path(os.path.realpath(sys.executable))
     stdlib = Path(sysconfig.get_path("stdlib"))
-    place(target, [python, stdlib, venv], ignore=shutil.ignore_patterns(*STDLIB_SURPLUS.split()))
-    # The environment's own packages are spared by name, not by that pattern.
-    shutil.copytree(packages, target / packages.relative_to("/"), symlinks=True, dirs_exist_ok=True)
+    place(target, [stdlib], ignore=shutil.ignore_patterns(*STDLIB_SURPLUS.split()))
+    place(target, [venv, venv / "bin" / "python"])
     place(target, linked([python, *stdlib.rglob("*.so"), *venv.rglob("*.so*")]))
-    place(target, [Path("/", name) for name in SYSTEM_FILES if Path("/", name).exists()])
+    place(target, [path for pattern in SYSTEM_FILES for path in Path("/").glob(pattern)])
     etc = target / "etc"
-    etc.mkdir(exist_ok=True)
+    certificates = etc / "ssl" / "certs" / "ca-certificates.crt"
+    certificates.parent.mkdir(parents=True, exist_ok=True)
+    certificates.write_text("".join(f.read_text() for f in sorted(AUTHORITIES.glob("*.crt"))))
     (etc / "passwd").write_text(f"portal:x:{USER}:{USER}::/tmp:/sbin/nologin\n")
     (etc / "group").write_text(f"portal:x:{USER}:\n")
     (target / "tmp").mkdir(mode=0o1777)
@@ -85,7 +98,7 @@ def prune(packages: Path) -> None:
 def compile_imported(python: Path) -> None:
     """Keep bytecode of the modules the portal imports: it cannot write any when it runs."""
     listed = subprocess.run(
-        [python, "-c", IMPORTS], check=True, capture_output=True, text=True
+        [python, "-c", IMPORTS], check=True, stdout=subprocess.PIPE, text=True
     ).stdout.splitlines()
     for name in listed:
         if name.endswith(".py"):
@@ -104,26 +117,26 @@ def linked(binaries: Iterable[Path]) -> list[Path]:
     return sorted(Path(name) for name in found if "/site-packages/" not in name)
 
 
-def place(target: Path, paths: Iterable[Path], ignore: object = None) -> None:
+def place(target: Path, paths: Iterable[Path], ignore: Ignore | None = None) -> None:
     """Copy files and directories to the same place below ``target``; links stay links.
 
     Directories that are links in this system (/lib → usr/lib) become the same links there.
     """
     for path in paths:
-        real = Path(os.path.realpath(path.parent)) / path.name
-        for parent in [*reversed(path.parents)]:
+        for parent in reversed(path.parents):
             copy = target / parent.relative_to("/")
             if parent.is_symlink() and not copy.is_symlink():
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.symlink_to(os.readlink(parent))
+        real = Path(os.path.realpath(path.parent)) / path.name
         copy = target / real.relative_to("/")
         copy.parent.mkdir(parents=True, exist_ok=True)
         if real.is_symlink():
             if not copy.is_symlink():
                 copy.symlink_to(os.readlink(real))
-            place(target, [(real.parent / os.readlink(real))])
+            place(target, [Path(os.path.normpath(real.parent / os.readlink(real)))])
         elif real.is_dir():
-            shutil.copytree(real, copy, symlinks=True, ignore=ignore, dirs_exist_ok=True)  # type: ignore[arg-type]
+            shutil.copytree(real, copy, symlinks=True, ignore=ignore, dirs_exist_ok=True)
         elif not copy.exists():
             shutil.copy2(real, copy)
 

@@ -1,0 +1,39 @@
+"""How gunicorn serves the portal: one ASGI worker, one event loop; more capacity is more pods.
+
+``GUNICORN_CMD_ARGS`` overrides single settings, for example ``--bind [::]:8080``.
+"""
+
+import os
+
+from portal.settings import Settings
+
+_settings = Settings.from_env(os.environ)
+
+bind = "0.0.0.0:8080"  # noqa: S104 - a container listens on all its addresses
+worker_class = "asgi"
+asgi_lifespan = "on"
+# The watches and the live connections belong to one loop: a second worker would double them.
+workers = 1
+# With a read-only root file system only memory is left for the heartbeat file.
+worker_tmp_dir = "/dev/shm"  # noqa: S108
+control_socket_disable = True
+# Longer than common load balancers keep an idle connection, so that they never use a closed one.
+keepalive = 75
+# Open pages are told to reconnect elsewhere; this is for those that do not listen.
+graceful_timeout = 10
+# A browser sends a few hundred bytes over the live connection.
+websocket_max_message_size = 64 * 1024
+
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {"()": "portal.web.logs.JsonFormatter"},
+        "text": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": _settings.log_format},
+    },
+    "root": {"level": _settings.log_level, "handlers": ["stderr"]},
+    "loggers": {"gunicorn.error": {"level": "INFO", "propagate": True, "handlers": []}},
+}
