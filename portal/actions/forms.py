@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from portal.actions.checks import Check
+from portal.catalog import dash_app
+from portal.catalog.dash_app import Site
 from portal.catalog.presets import Preset
+from portal.catalog.values import to_yaml
 from portal.domain.keys import Key
-from portal.domain.launch import AutoscalingSpec, LaunchSpec
+from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
 
 Raw = dict[str, object]
 
@@ -78,26 +82,99 @@ class Preview:
 class Forms:
     """The forms' rules, with what the settings say.
 
-    ``namespaces`` are those offered, the first by default. ``max_replicas`` bounds both
+    ``namespaces`` are those that may be used; empty means any. ``max_replicas`` bounds both
     sliders. ``chart`` is the reference shown in the command.
     """
 
-    namespaces: tuple[str, ...] = ("apps",)
-    max_replicas: int = 20
+    namespaces: tuple[str, ...] = ()
+    default_namespace: str = "default"
+    max_replicas: int = 10
     chart: str = "charts/dash-app"
     presets: tuple[Preset, ...] = ()
+    site: Site = field(default_factory=Site)
 
     def defaults(self) -> Raw:
         """A new form, filled in with the first preset and sensible values."""
-        raise NotImplementedError
+        raw: Raw = {
+            "name": "",
+            "namespace": self.default_namespace,
+            "repository": "",
+            "tag": "",
+            "port": dash_app.DEFAULT_PORT,
+            "env": "",
+            "replicas": 1,
+            "autoscaling": False,
+            "bounds": [1, min(4, self.max_replicas)],
+            "target_cpu": 70,
+            "target_memory": None,
+            "scale_down_window": None,
+            "cpu_request": "100m",
+            "cpu_limit": "",
+            "memory_request": "256Mi",
+            "memory_limit": "256Mi",
+            "exposure": str(Exposure.LOAD_BALANCER),
+            "hostname": "",
+            "session_affinity": False,
+        }
+        return self.with_preset(raw, self.presets[0].name) if self.presets else raw
 
     def with_preset(self, raw: Mapping[str, object], name: str) -> Raw:
         """``raw`` with the fields of the preset called ``name`` (unchanged if there is none)."""
-        raise NotImplementedError
+        found = next((each for each in self.presets if each.name == name), None)
+        if found is None:
+            return dict(raw)
+        quantities = {
+            "cpu_request": found.cpu_request,
+            "cpu_limit": found.cpu_limit,
+            "memory_request": found.memory_request,
+            "memory_limit": found.memory_limit,
+        }
+        if not any(quantities.values()):
+            quantities = {}
+        return {
+            **raw,
+            "repository": found.repository,
+            "tag": found.tag,
+            "port": found.port,
+            "session_affinity": found.session_affinity,
+            **quantities,
+        }
 
     def check(self, raw: Mapping[str, object]) -> Checked:
         """Check every field of the launch form; missing ones count as left empty."""
-        raise NotImplementedError
+        check = Check(raw)
+        name, namespace = check.name(), check.namespace(self.namespaces)
+        repository, tag = check.image()
+        port = check.port()
+        env = check.env()
+        resources = check.resources()
+        replicas, autoscaling = check.scaling(self.max_replicas, resources)
+        exposure, hostname = check.exposure(bool(self.site.gateway))
+        if check.errors:
+            return Checked(None, check.errors, check.warnings)
+        spec = LaunchSpec(
+            key=Key(namespace, name),
+            repository=repository,
+            tag=tag,
+            port=port,
+            replicas=replicas,
+            autoscaling=autoscaling,
+            cpu_request=resources.cpu_request,
+            cpu_limit=resources.cpu_limit,
+            memory_request=resources.memory_request,
+            memory_limit=resources.memory_limit,
+            exposure=exposure,
+            hostname=hostname,
+            env=env,
+            session_affinity=bool(raw.get("session_affinity")),
+        )
+        return Checked(spec, {}, check.warnings)
+
+    def recheck(self, spec: LaunchSpec) -> dict[str, str]:
+        """The errors of a request that claims to be checked: pages are not to be trusted."""
+        raw = dash_app.from_values(spec.key, dash_app.to_values(spec, ""))
+        raw["hostname"] = spec.hostname or raw["hostname"]
+        return dict(self.check(raw).errors)
 
     def check_scale(
         self, raw: Mapping[str, object], values: Mapping[str, object] | None = None
@@ -107,12 +184,52 @@ class Forms:
         Fields: autoscaling, replicas, bounds, target_cpu, target_memory, scale_down_window.
         ``values`` are the release's, to see whether a target has the request that it needs.
         """
-        raise NotImplementedError
+        check = Check(raw)
+        resources = None
+        if values is not None:
+            resources = Check(dash_app.from_values(Key("", ""), values)).resources()
+        replicas, autoscaling = check.scaling(self.max_replicas, resources)
+        if check.errors:
+            return CheckedScale(None, check.errors, check.warnings)
+        request = ScaleRequest(replicas if autoscaling is None else None, autoscaling)
+        return CheckedScale(request, {}, check.warnings)
 
-    def preview(self, spec: LaunchSpec, existing: Mapping[str, object] | None = None) -> Preview:
+    def recheck_scale(
+        self, request: ScaleRequest, values: Mapping[str, object] | None = None
+    ) -> dict[str, str]:
+        """The errors of a scale request, as ``recheck``."""
+        wanted = request.autoscaling
+        raw: Raw = {"autoscaling": wanted is not None, "replicas": request.replicas}
+        if wanted is not None:
+            raw |= {
+                "bounds": [wanted.min_replicas, wanted.max_replicas],
+                "target_cpu": wanted.target_cpu,
+                "target_memory": wanted.target_memory,
+                "scale_down_window": wanted.scale_down_window,
+            }
+        return dict(self.check_scale(raw, values).errors)
+
+    def values(
+        self,
+        spec: LaunchSpec,
+        launched_by: str,
+        existing: Mapping[str, object] | None = None,
+    ) -> dict[str, object]:
+        """The chart's values for ``spec``, over those of the release that it changes."""
+        values = dash_app.to_values(spec, launched_by, self.site)
+        return values if existing is None else dash_app.merge(existing, values)
+
+    def preview(
+        self,
+        spec: LaunchSpec,
+        existing: Mapping[str, object] | None = None,
+        launched_by: str = "",
+    ) -> Preview:
         """The values and the command of ``spec``, over ``existing`` values when upgrading."""
-        raise NotImplementedError
+        values = self.values(spec, launched_by, existing)
+        command = dash_app.equivalent_command(spec.key, self.chart, values)
+        return Preview(to_yaml(values), command)
 
     def prefill(self, key: Key, values: Mapping[str, object]) -> Raw:
         """The form that would give the ``values`` of an existing release."""
-        raise NotImplementedError
+        return dash_app.from_values(key, values)

@@ -114,6 +114,11 @@ class EnvLines:
     warning: str = ""
 
 
+def fits_env_line(name: str, value: str) -> bool:
+    """Whether ``parse_env`` could read this variable back."""
+    return bool(_ENV_NAME.fullmatch(name)) and not any(each in value for each in "\r\n\0")
+
+
 def parse_env(text: str) -> EnvLines:
     """Read one ``NAME=value`` a line. Empty lines and lines that begin with ``#`` are skipped.
 
@@ -121,7 +126,7 @@ def parse_env(text: str) -> EnvLines:
     """
     found: dict[str, EnvVar] = {}
     warning = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, equals, value = line.partition("=")

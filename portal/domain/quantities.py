@@ -7,7 +7,7 @@ fifth of a byte.
 from __future__ import annotations
 
 import re
-from decimal import Decimal, localcontext
+from decimal import ROUND_CEILING, Decimal, localcontext
 
 _SUFFIXES = {
     "n": Decimal("1e-9"),
@@ -39,6 +39,10 @@ MIN_MEMORY = 8 * 2**20
 """Bytes. No container with a Python interpreter starts in less."""
 LOW_MEMORY = 64 * 2**20
 MAX_MEMORY = 2**41
+
+
+_PLAIN_CPU = re.compile(r"[1-9][0-9]*m|[1-9][0-9]*(\.[0-9]{1,3})?|0\.(?!0+$)[0-9]{1,3}")
+_PLAIN_MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?([KMGT]i|[kMGT])|[1-9][0-9]{6,}")
 
 
 class QuantityError(ValueError):
@@ -182,6 +186,22 @@ def limit_problem(request: str, limit: str, what: str) -> str:
             "Raise the limit, lower the request, or leave the limit empty."
         )
     return ""
+
+
+def plain_cpu(text: str) -> str:
+    """A valid amount of CPU as charts expect it: unusual spellings (.5, 1e-1, 500u) in m."""
+    bare = text.strip()
+    if not bare or _PLAIN_CPU.fullmatch(bare):
+        return bare
+    return f"{(parse(bare) * 1000).to_integral_value(ROUND_CEILING):f}m"
+
+
+def plain_memory(text: str) -> str:
+    """A valid amount of memory as charts expect it: unusual spellings (1e9, .5Gi) in bytes."""
+    bare = text.strip()
+    if not bare or _PLAIN_MEMORY.fullmatch(bare):
+        return bare
+    return f"{parse(bare).to_integral_value(ROUND_CEILING):f}"
 
 
 def _short(value: Decimal) -> str:

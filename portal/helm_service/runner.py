@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pyhelm3
+import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
 from portal.domain.errors import HelmError, HelmTimeout
 from portal.helm_service.redaction import redact, secrets_in

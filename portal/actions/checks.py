@@ -1,0 +1,269 @@
+"""The checks behind the forms, field by field, with messages that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import cast
+
+from portal.domain import images, names, quantities
+from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure
+
+MAX_TARGET = 1000
+MAX_WINDOW = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Checked quantities as written; one that was wrong is in ``wrong`` and empty here."""
+
+    cpu_request: str
+    cpu_limit: str
+    memory_request: str
+    memory_limit: str
+    wrong: frozenset[str] = frozenset()
+
+
+class Check:
+    """Collects errors and warnings (field id → sentence) while reading a raw form."""
+
+    def __init__(self, raw: Mapping[str, object]) -> None:
+        self._raw = raw
+        self.errors: dict[str, str] = {}
+        self.warnings: dict[str, str] = {}
+
+    def _text(self, field: str) -> str:
+        value = self._raw.get(field)
+        return "" if value is None else str(value).strip()
+
+    def _error(self, field: str, problem: str) -> bool:
+        if problem:
+            self.errors.setdefault(field, problem)
+        return bool(problem)
+
+    def _warn(self, field: str, warning: str) -> None:
+        if warning:
+            self.warnings.setdefault(field, warning)
+
+    def _whole(self, field: str, value: object, what: str) -> int | None:
+        """A whole number, None where nothing is given; anything else is an error."""
+        if value is None or value == "":
+            return None
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        text = str(value).strip()
+        if text.isascii() and text.lstrip("-").isdigit() and len(text) < 12:
+            return int(text)
+        self._error(field, f"{what} is a whole number; “{text[:20]}” is not.")
+        return None
+
+    def name(self) -> str:
+        """Field ``name``."""
+        name = self._text("name")
+        self._error("name", names.release_name_problem(name))
+        return name
+
+    def namespace(self, allowed: tuple[str, ...]) -> str:
+        """Field ``namespace``; ``allowed`` empty means any."""
+        name = self._text("namespace")
+        problem = names.namespace_problem(name)
+        if not problem and allowed and name not in allowed:
+            problem = f"The portal does not work in {name}. Choose one of: {', '.join(allowed)}."
+        self._error("namespace", problem)
+        return name
+
+    def image(self) -> tuple[str, str]:
+        """Fields ``repository`` and ``tag``."""
+        repository, tag = self._text("repository"), self._text("tag")
+        self._error("repository", images.repository_problem(repository))
+        if not self._error("tag", images.tag_problem(tag)):
+            self._warn("tag", images.tag_warning(tag))
+        return repository, tag
+
+    def port(self) -> int:
+        """Field ``port``."""
+        port = self._whole("port", self._raw.get("port"), "A port")
+        self._error("port", names.port_problem(port))
+        return port or 0
+
+    def env(self) -> tuple[EnvVar, ...]:
+        """Field ``env``."""
+        text = self._raw.get("env")
+        lines = names.parse_env("" if text is None else str(text))
+        self._error("env", lines.error)
+        self._warn("env", lines.warning)
+        return lines.variables
+
+    def resources(self) -> Resources:
+        """Fields ``cpu_request``, ``cpu_limit``, ``memory_request``, ``memory_limit``."""
+        read: dict[str, str] = {}
+        wrong: set[str] = set()
+        for kind, problem_of in (
+            ("cpu", quantities.cpu_problem),
+            ("memory", quantities.memory_problem),
+        ):
+            for side in ("request", "limit"):
+                field = f"{kind}_{side}"
+                text = self._text(field)
+                if self._error(field, problem_of(text)):
+                    wrong.add(field)
+                    text = ""
+                read[field] = text
+            request, limit = read[f"{kind}_request"], read[f"{kind}_limit"]
+            what = "CPU" if kind == "cpu" else "memory"
+            self._error(f"{kind}_limit", quantities.limit_problem(request, limit, what))
+        if "memory_limit" not in wrong:
+            self._warn(
+                "memory_limit",
+                quantities.memory_warning(read["memory_limit"])
+                if read["memory_limit"]
+                else "Without a limit a pod that leaks memory can take a whole node's, and other "
+                "apps suffer. The request is a good limit to begin with.",
+            )
+        self._warn("memory_request", quantities.memory_warning(read["memory_request"]))
+        return Resources(**read, wrong=frozenset(wrong))
+
+    def exposure(self, has_gateway: bool) -> tuple[Exposure, str]:
+        """Fields ``exposure`` and ``hostname``."""
+        text, hostname = self._text("exposure"), self._text("hostname").rstrip(".")
+        try:
+            exposure = Exposure(text)
+        except ValueError:
+            self._error("exposure", "Choose how the app is to be reached.")
+            return Exposure.CLUSTER_IP, ""
+        if exposure is Exposure.HTTP_ROUTE and not has_gateway:
+            self._error(
+                "exposure",
+                "The portal knows no Gateway for HTTPRoutes. Choose another way, or ask an "
+                "administrator to set one.",
+            )
+        if exposure.needs_hostname:
+            self._error("hostname", names.hostname_problem(hostname))
+            return exposure, hostname
+        if hostname:
+            self._warn("hostname", f"A host name has no effect with {exposure}.")
+        return exposure, ""
+
+    def scaling(
+        self, max_replicas: int, resources: Resources | None
+    ) -> tuple[int, AutoscalingSpec | None]:
+        """The replicas and, if it is switched on, the autoscaler.
+
+        ``resources`` None means that requests are not known, and are not checked.
+        """
+        if not self._raw.get("autoscaling"):
+            return self._replicas(max_replicas), None
+        low, high = self._bounds(max_replicas)
+        cpu, memory = self._target("target_cpu", "CPU"), self._target("target_memory", "memory")
+        window = self._window()
+        if (
+            cpu is None
+            and memory is None
+            and not {"target_cpu", "target_memory"} & set(self.errors)
+        ):
+            self._error(
+                "target_cpu",
+                "An autoscaler needs a target: set one for CPU, for memory, or for both.",
+            )
+        if cpu is None and memory is not None:
+            self._warn(
+                "target_memory",
+                "Most programs give little memory back when load falls, so an app scaled on "
+                "memory alone tends to stay at its maximum. A CPU target follows the load.",
+            )
+        if low == high and "bounds" not in self.errors:
+            self._warn("bounds", f"With both bounds at {low} the autoscaler has nothing to decide.")
+        if resources is not None:
+            self._baseline("cpu", "CPU", cpu, resources.cpu_request, resources.cpu_limit, resources)
+            self._baseline(
+                "memory",
+                "memory",
+                memory,
+                resources.memory_request,
+                resources.memory_limit,
+                resources,
+            )
+        # The fixed number is kept for the day the autoscaler is switched off again.
+        fixed = self._raw.get("replicas")
+        replicas = fixed if isinstance(fixed, int) and 0 <= fixed <= max_replicas else low
+        return replicas, AutoscalingSpec(low, high, cpu, memory, window)
+
+    def _replicas(self, max_replicas: int) -> int:
+        replicas = self._whole("replicas", self._raw.get("replicas"), "The number of replicas")
+        if "replicas" in self.errors:
+            return 0
+        if replicas is None:
+            self._error("replicas", "Say how many pods the app is to have.")
+            return 0
+        if not 0 <= replicas <= max_replicas:
+            self._error("replicas", f"Choose between 0 and {max_replicas} replicas.")
+        if replicas == 0:
+            self._warn("replicas", "With 0 replicas no pod runs and the app does not answer.")
+        return replicas
+
+    def _bounds(self, max_replicas: int) -> tuple[int, int]:
+        given = self._raw.get("bounds")
+        pair = cast("list[object]", given) if isinstance(given, list | tuple) else []
+        if len(pair) != 2:
+            self._error("bounds", "Give the fewest and the most pods.")
+            return 1, 1
+        low = self._whole("bounds", pair[0], "The fewest pods")
+        high = self._whole("bounds", pair[1], "The most pods")
+        if low is None or high is None:
+            self._error("bounds", "Give the fewest and the most pods.")
+            return 1, 1
+        if low > high:
+            self._error("bounds", f"The minimum ({low}) is above the maximum ({high}): swap them.")
+        elif low < 1:
+            self._error("bounds", "An autoscaler keeps at least 1 pod: raise the minimum to 1.")
+        elif high > max_replicas:
+            self._error(
+                "bounds",
+                f"At most {max_replicas} pods are allowed: lower the maximum to {max_replicas}.",
+            )
+        return low, high
+
+    def _target(self, field: str, what: str) -> int | None:
+        target = self._whole(field, self._raw.get(field), f"The {what} target")
+        if target is not None and not 1 <= target <= MAX_TARGET:
+            self._error(field, f"A target is a percentage of the request, from 1 to {MAX_TARGET}.")
+        return target
+
+    def _window(self) -> int | None:
+        field = "scale_down_window"
+        window = self._whole(field, self._raw.get(field), "The wait before scaling down")
+        if window is not None and not 0 <= window <= MAX_WINDOW:
+            self._error(field, f"Choose between 0 and {MAX_WINDOW} seconds.")
+        return window
+
+    def _baseline(
+        self,
+        kind: str,
+        what: str,
+        target: int | None,
+        request: str,
+        limit: str,
+        resources: Resources,
+    ) -> None:
+        """A target is a share of the request: is there one, and can the target be reached?"""
+        field = f"target_{kind}"
+        if target is None or {f"{kind}_request", f"{kind}_limit"} & resources.wrong:
+            return
+        base = request or limit  # Kubernetes takes the limit where no request is given
+        if not base:
+            self._error(
+                field,
+                f"A {what} target is a percentage of the {what} request, and there is none. Set "
+                f"a {what} request (for example {'100m' if kind == 'cpu' else '256Mi'}), or "
+                "switch this target off.",
+            )
+        elif limit and quantities.parse(limit) * 100 <= quantities.parse(base) * Decimal(target):
+            self._warn(
+                field,
+                f"A pod is held at its {what} limit ({limit}), so it never goes above {target} % "
+                f"of its request ({base}) and the autoscaler never adds one. Lower the target or "
+                "raise the limit.",
+            )

@@ -1,0 +1,305 @@
+"""The built-in chart: its values from a launch request, and back."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portal.catalog.values import (
+    Values,
+    as_list,
+    as_mapping,
+    get,
+    has,
+    overlay,
+    put,
+    to_yaml,
+    without,
+)
+from portal.domain.images import is_digest
+from portal.domain.keys import LAUNCHED_BY, Key
+from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
+from portal.domain.names import fits_env_line
+from portal.domain.quantities import plain_cpu, plain_memory
+
+CHART_NAME = "dash-app"
+DEFAULT_PORT = 8050
+
+_WINDOW = "autoscaling.behavior.scaleDown.stabilizationWindowSeconds"
+
+_OWNED = (
+    "image.registry",
+    "image.repository",
+    "image.tag",
+    "image.digest",
+    "containerPort",
+    "containerPorts.http",
+    "extraEnvVars",
+    "resources.requests.cpu",
+    "resources.requests.memory",
+    "resources.limits.cpu",
+    "resources.limits.memory",
+    "service.type",
+    "ingress.enabled",
+    "ingress.hostname",
+    "httpRoute.enabled",
+    "httpRoute.hostnames",
+    "sessionAffinity",
+)
+"""Values that the form decides alone: what it does not set is removed when it is applied."""
+
+_KEPT_IF_SET = ("ingress.ingressClassName", "ingress.tls", "httpRoute.parentRefs")
+"""Values that the portal's settings give, unless the release has its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the settings say about reaching apps in this cluster.
+
+    ``gateway`` is ``namespace/name`` of the Gateway for HTTPRoutes, or with a listener
+    ``namespace/name/listener``; "" if there is none. ``ingress_class`` "" is the default class.
+    """
+
+    ingress_class: str = ""
+    ingress_tls: bool = False
+    gateway: str = ""
+
+    def parent_refs(self) -> list[Values]:
+        """``gateway`` as the chart's ``httpRoute.parentRefs``."""
+        parts = self.gateway.split("/")
+        if len(parts) < 2:
+            return []
+        names = ("namespace", "name", "sectionName")
+        return [dict(zip(names, parts, strict=False))]
+
+
+def to_values(spec: LaunchSpec, launched_by: str, site: Site | None = None) -> Values:
+    """The chart's values for ``spec``, complete: what is left out has the chart's default.
+
+    ``launched_by`` "" leaves no trace of who launched the app.
+    """
+    site = site or Site()
+    digest = is_digest(spec.tag)
+    values: Values = {
+        "image": {
+            "repository": spec.repository,
+            **({"tag": "", "digest": spec.tag} if digest else {"tag": spec.tag}),
+        },
+        "containerPort": spec.port,
+        "replicaCount": spec.replicas,
+    }
+    put_autoscaling(values, spec.autoscaling)
+    values["resources"] = _resources(spec)
+    exposure = spec.exposure
+    values["service"] = {
+        "type": str(Exposure.CLUSTER_IP) if exposure.needs_hostname else str(exposure)
+    }
+    if exposure is Exposure.INGRESS:
+        ingress: Values = {"enabled": True, "hostname": spec.hostname}
+        if site.ingress_class:
+            ingress["ingressClassName"] = site.ingress_class
+        if site.ingress_tls:
+            ingress["tls"] = True
+        values["ingress"] = ingress
+    if exposure is Exposure.HTTP_ROUTE:
+        values["httpRoute"] = {
+            "enabled": True,
+            "parentRefs": site.parent_refs(),
+            "hostnames": [spec.hostname],
+        }
+    if spec.session_affinity:
+        values["sessionAffinity"] = "ClientIP"
+    if spec.env:
+        values["extraEnvVars"] = [{"name": each.name, "value": each.value} for each in spec.env]
+    if launched_by:
+        values["commonAnnotations"] = {LAUNCHED_BY: launched_by}
+    return values
+
+
+def _resources(spec: LaunchSpec) -> Values:
+    # An explicit null takes the chart's default request away: what the form shows is what is
+    # sent, also where it shows nothing.
+    requests: Values = {
+        "cpu": plain_cpu(spec.cpu_request) or None,
+        "memory": plain_memory(spec.memory_request) or None,
+    }
+    limits: Values = {}
+    if spec.cpu_limit:
+        limits["cpu"] = plain_cpu(spec.cpu_limit)
+    if spec.memory_limit:
+        limits["memory"] = plain_memory(spec.memory_limit)
+    return {"requests": requests, **({"limits": limits} if limits else {})}
+
+
+def put_autoscaling(values: Values, autoscaling: AutoscalingSpec | None) -> None:
+    """Set the autoscaler in ``values``; None turns it off and leaves its bounds for later."""
+    put(values, "autoscaling.enabled", autoscaling is not None)
+    if autoscaling is None:
+        return
+    put(values, "autoscaling.minReplicas", autoscaling.min_replicas)
+    put(values, "autoscaling.maxReplicas", autoscaling.max_replicas)
+    put(values, "autoscaling.targetCPU", autoscaling.target_cpu)
+    put(values, "autoscaling.targetMemory", autoscaling.target_memory)
+    if autoscaling.scale_down_window is not None:
+        put(values, _WINDOW, autoscaling.scale_down_window)
+
+
+def merge(existing: Mapping[str, object], new: Mapping[str, object]) -> Values:
+    """``new`` values from the form over those of a release; what the form cannot say is kept.
+
+    That includes variables from Secrets and ConfigMaps, second host names, and who launched
+    the app first.
+    """
+    kept = without(existing, _OWNED)
+    if get(new, "service.type") == Exposure.CLUSTER_IP:
+        kept = without(kept, ["service.nodePort"])  # the chart refuses the two together
+    if get(new, "autoscaling.enabled") and not has(new, _WINDOW):
+        kept = without(kept, [_WINDOW])
+    result = overlay(kept, new)
+    for path in _KEPT_IF_SET:
+        if has(kept, path) and get(kept, path):
+            put(result, path, get(kept, path))
+    launcher = as_mapping(get(existing, "commonAnnotations")).get(LAUNCHED_BY)
+    if launcher:
+        result["commonAnnotations"] = {
+            **as_mapping(get(result, "commonAnnotations")),
+            LAUNCHED_BY: launcher,
+        }
+    hosts = as_list(get(existing, "httpRoute.hostnames"))
+    if get(new, "httpRoute.enabled") and len(hosts) > 1:
+        ours = as_list(get(new, "httpRoute.hostnames"))
+        put(result, "httpRoute.hostnames", [*ours, *(h for h in hosts[1:] if h not in ours)])
+    variables = as_list(get(new, "extraEnvVars"))
+    names = {as_mapping(each).get("name") for each in variables}
+    others = [
+        each
+        for each in as_list(get(existing, "extraEnvVars"))
+        if not _in_form(each) and as_mapping(each).get("name") not in names
+    ]
+    if others:
+        result["extraEnvVars"] = [*variables, *others]
+    return result
+
+
+def _in_form(variable: object) -> bool:
+    """Whether the form's one-line text can hold this entry of ``extraEnvVars``."""
+    entry = as_mapping(variable)
+    name, value = str(entry.get("name", "")), str(entry.get("value", ""))
+    return "valueFrom" not in entry and fits_env_line(name, value)
+
+
+def scaled(
+    values: Mapping[str, object], replicas: int | None, autoscaling: AutoscalingSpec | None
+) -> Values:
+    """``values`` with another number of replicas, or another autoscaler; nothing else changes."""
+    result = overlay(values, {})
+    if autoscaling is not None and autoscaling.scale_down_window is None:
+        result = without(result, [_WINDOW])
+    put_autoscaling(result, autoscaling)
+    if autoscaling is None and replicas is not None:
+        result["replicaCount"] = replicas
+    return result
+
+
+def is_autoscaled(values: Mapping[str, object]) -> bool:
+    """Whether a release with these values leaves its replicas to an autoscaler."""
+    return get(values, "autoscaling.enabled") is True
+
+
+def from_values(key: Key, values: Mapping[str, object]) -> dict[str, object]:
+    """The raw launch form that shows ``values`` of a release, with the chart's defaults."""
+    registry = str(get(values, "image.registry", ""))
+    repository = str(get(values, "image.repository", ""))
+    exposure = str(get(values, "service.type", Exposure.LOAD_BALANCER))
+    hostname = ""
+    if get(values, "ingress.enabled") is True:
+        exposure, hostname = str(Exposure.INGRESS), str(get(values, "ingress.hostname", ""))
+    elif get(values, "httpRoute.enabled") is True:
+        hosts = as_list(get(values, "httpRoute.hostnames"))
+        exposure, hostname = str(Exposure.HTTP_ROUTE), str(hosts[0]) if hosts else ""
+    autoscaled = is_autoscaled(values)
+    cpu_default = None if has(values, "autoscaling.targetCPU") else 70
+    return {
+        "name": key.name,
+        "namespace": key.namespace,
+        "repository": f"{registry}/{repository}" if registry else repository,
+        "tag": str(get(values, "image.digest", "") or get(values, "image.tag", "latest")),
+        "port": get(values, "containerPort") or get(values, "containerPorts.http", DEFAULT_PORT),
+        "env": "\n".join(
+            f"{as_mapping(each).get('name')}={as_mapping(each).get('value', '')}"
+            for each in as_list(get(values, "extraEnvVars"))
+            if _in_form(each)
+        ),
+        "replicas": get(values, "replicaCount", 1),
+        "autoscaling": autoscaled,
+        "bounds": [
+            get(values, "autoscaling.minReplicas", 1),
+            get(values, "autoscaling.maxReplicas", 4),
+        ],
+        "target_cpu": get(values, "autoscaling.targetCPU", cpu_default),
+        "target_memory": get(values, "autoscaling.targetMemory"),
+        "scale_down_window": get(values, _WINDOW),
+        "cpu_request": _quantity(values, "resources.requests.cpu", "100m"),
+        "cpu_limit": _quantity(values, "resources.limits.cpu", ""),
+        "memory_request": _quantity(values, "resources.requests.memory", "128Mi"),
+        "memory_limit": _quantity(values, "resources.limits.memory", ""),
+        "exposure": exposure,
+        "hostname": hostname,
+        "session_affinity": get(values, "sessionAffinity") == "ClientIP",
+    }
+
+
+def _quantity(values: Mapping[str, object], path: str, default: str) -> str:
+    """A quantity at ``path``; null is "not set", nothing is the chart's default."""
+    return str(get(values, path, "" if has(values, path) else default))
+
+
+_FIELDS = {
+    "image.registry": "repository",
+    "image.repository": "repository",
+    "image.tag": "tag",
+    "image.digest": "tag",
+    "containerPort": "port",
+    "containerPorts.http": "port",
+    "extraEnvVars": "env",
+    "replicaCount": "replicas",
+    "autoscaling.minReplicas": "bounds",
+    "autoscaling.maxReplicas": "bounds",
+    "autoscaling.targetCPU": "target_cpu",
+    "autoscaling.targetMemory": "target_memory",
+    "autoscaling.behavior": "scale_down_window",
+    "autoscaling": "target_cpu",
+    "resources.requests.cpu": "cpu_request",
+    "resources.limits.cpu": "cpu_limit",
+    "resources.requests.memory": "memory_request",
+    "resources.limits.memory": "memory_limit",
+    "service": "exposure",
+    "ingress": "hostname",
+    "httpRoute": "hostname",
+    "httpRoute.parentRefs": "exposure",
+    "sessionAffinity": "session_affinity",
+}
+
+
+def field_of(path: str) -> str:
+    """The form field that a path of values belongs to, "" if none does."""
+    while path:
+        if path in _FIELDS:
+            return _FIELDS[path]
+        path = path.rpartition(".")[0]
+    return ""
+
+
+def equivalent_command(key: Key, chart: str, values: Mapping[str, object]) -> str:
+    """A command that does the same in a POSIX shell, ready to be pasted."""
+    text = to_yaml(values)
+    lines = set(text.splitlines())
+    end = "EOF"
+    while end in lines:
+        end += "_"
+    return (
+        f"helm upgrade --install {shlex.quote(key.name)} {shlex.quote(chart)} \\\n"
+        f"  --namespace {shlex.quote(key.namespace)} --reset-values \\\n"
+        f"  --values - <<'{end}'\n{text}{end}\n"
+    )

@@ -1,0 +1,115 @@
+"""Small operations on Helm values: nested dictionaries as they come from YAML or JSON."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+import yaml
+
+Values = dict[str, object]
+
+
+def as_mapping(value: object) -> Values:
+    """``value`` if it is a mapping, else an empty one."""
+    return cast("Values", value) if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[object]:
+    """``value`` if it is a list, else an empty one."""
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def get(values: Mapping[str, object], path: str, default: object = None) -> object:
+    """The value at a dotted path; ``default`` where there is none, or null."""
+    at: object = dict(values)
+    for part in path.split("."):
+        at = as_mapping(at).get(part)
+    return default if at is None else at
+
+
+def has(values: Mapping[str, object], path: str) -> bool:
+    """Whether there is something at a dotted path, be it null."""
+    head, _, last = path.rpartition(".")
+    parent: object = get(values, head) if head else dict(values)
+    return isinstance(parent, dict) and last in parent
+
+
+def put(values: Values, path: str, value: object) -> None:
+    """Set the value at a dotted path, making the mappings on the way."""
+    *parents, last = path.split(".")
+    at = values
+    for part in parents:
+        below = as_mapping(at.get(part))
+        at[part] = below
+        at = below
+    at[last] = value
+
+
+def without(values: Mapping[str, object], paths: Iterable[str]) -> Values:
+    """A copy without what is at ``paths``, nor the mappings that this leaves empty."""
+    result = copy.deepcopy(dict(values))
+    for path in paths:
+        _remove(result, path.split("."))
+    return result
+
+
+def _remove(values: Values, path: list[str]) -> None:
+    first, *rest = path
+    if not rest:
+        values.pop(first, None)
+        return
+    below = values.get(first)
+    if isinstance(below, dict):
+        _remove(cast("Values", below), rest)
+        if not below:
+            del values[first]
+
+
+def overlay(base: Mapping[str, object], top: Mapping[str, object]) -> Values:
+    """``top`` over ``base``: mappings are merged, everything else is replaced, as Helm does."""
+    result = copy.deepcopy(dict(base))
+    for name, value in top.items():
+        old = result.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            result[name] = overlay(cast("Values", old), cast("Values", value))
+        else:
+            result[name] = copy.deepcopy(cast("object", value))
+    return result
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes YAML that means the same to every reader, also to Helm's."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """No anchors: people read this."""
+        return True
+
+
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # PyYAML leaves 1e3 or 0o7 without quotes, which others read as numbers.
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
+    return dumper.represent_scalar(  # pyright: ignore[reportUnknownMemberType]
+        "tag:yaml.org,2002:str", text, style=None if plain else '"'
+    )
+
+
+_Dumper.add_representer(str, _text)
+
+
+def to_yaml(values: Mapping[str, object]) -> str:
+    """``values`` as YAML, in their own order."""
+    return yaml.dump(
+        dict(values),
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=False,
+        allow_unicode=True,
+        width=10**6,
+    )
