@@ -1,0 +1,105 @@
+"""The page of one release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from portal.domain.keys import LAUNCHED_BY
+from portal.domain.objects import Kind, ReleaseStatus
+from portal.domain.operations import Verb
+from portal.state.model import AppState, Source
+from portal.viewmodels.autoscaler import autoscaler_view
+from portal.viewmodels.events import events_view
+from portal.viewmodels.freshness import loading, stale_words
+from portal.viewmodels.headline import headline
+from portal.viewmodels.model import AppView, Badge, Tone
+from portal.viewmodels.notices import notices
+from portal.viewmodels.operation import operation_view
+from portal.viewmodels.pods import pod_view
+from portal.viewmodels.redaction import values_yaml
+from portal.viewmodels.scale import scale_view
+from portal.viewmodels.series import series_view
+from portal.viewmodels.urls import url_views
+from portal.viewmodels.workloads import facts, replicas_view
+
+CHART = "dash-app"
+"""The chart whose values the portal knows how to change."""
+
+_STATUS_TONES = {
+    ReleaseStatus.DEPLOYED: Tone.GOOD,
+    ReleaseStatus.FAILED: Tone.BAD,
+    ReleaseStatus.SUPERSEDED: Tone.QUIET,
+    ReleaseStatus.UNINSTALLED: Tone.QUIET,
+    ReleaseStatus.UNKNOWN: Tone.WARN,
+}
+
+
+def app_view(
+    state: AppState, sources: Mapping[str, Source], now: datetime, *, chart: str = CHART
+) -> AppView:
+    """Everything that the page shows. Never raises: odd data gives an odd page, not none.
+
+    ``now`` only decides how long is too long, in coarse steps: views of an unchanged state are
+    equal, so it is enough to make a new one every few seconds while nothing changes.
+    """
+    known = facts(state, sources, now)
+    head = headline(state, known, now, loading=loading(sources, Kind.RELEASE))
+    release, detail = state.release, state.detail
+    hpa = state.hpas[0] if state.hpas else None
+    return AppView(
+        key=state.key,
+        exists=release is not None,
+        headline=head.badge,
+        sentence=head.sentence,
+        helm_status=helm_badge(release.status if release else None),
+        revision=release.revision if release else 0,
+        chart=chart_name(state),
+        app_version=detail.app_version if detail else "",
+        launched_by=launched_by(state),
+        updated_at=release.updated_at if release else None,
+        urls=url_views(state),
+        replicas=replicas_view(known, bool(state.workloads)),
+        pods=tuple(pod_view(pod, found, state.usage.get(pod.key)) for pod, found in known.pods),
+        autoscaler=autoscaler_view(hpa, known.ready, sources, now) if hpa else None,
+        series=series_view(state.history),
+        scale=scale_view(state, chart),
+        operation=operation_view(state.operation) if state.operation else None,
+        notices=notices(state, known, head, sources, now),
+        events=events_view(state.events),
+        notes=detail.notes if detail else "",
+        values_yaml=values_yaml(detail.values) if detail else "",
+        stale=stale_words(sources, now),
+        since=head.since,
+    )
+
+
+def helm_badge(status: ReleaseStatus | None) -> Badge:
+    """Helm's own word for the release; "" where there is no release."""
+    if status is None:
+        return Badge("", Tone.QUIET)
+    tone = Tone.BUSY if status.pending else _STATUS_TONES.get(status, Tone.QUIET)
+    return Badge(status.value, tone)
+
+
+def chart_name(state: AppState) -> str:
+    """Chart and version, as Helm writes them: "dash-app-1.2.0"; "" while not known."""
+    detail = state.detail
+    if detail is None or not detail.chart:
+        return ""
+    return f"{detail.chart}-{detail.chart_version}" if detail.chart_version else detail.chart
+
+
+def launched_by(state: AppState) -> str:
+    """Who launched it: from its Deployment, else its values, else the operation at work."""
+    for workload in state.workloads:
+        if workload.annotations.get(LAUNCHED_BY):
+            return workload.annotations[LAUNCHED_BY]
+    annotations = state.detail.values.get("commonAnnotations") if state.detail else None
+    if isinstance(annotations, Mapping):
+        for key, value in annotations.items():  # pyright: ignore[reportUnknownVariableType]
+            if key == LAUNCHED_BY and isinstance(value, str) and value:
+                return value
+    if state.operation and state.operation.verb is Verb.LAUNCH and not state.workloads:
+        return state.operation.actor
+    return ""

@@ -1,0 +1,103 @@
+"""Why a container does not run: its image, its settings, or because it crashes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from portal.domain.objects import Container, Event, Pod
+from portal.viewmodels.crashes import ending, last_words
+from portal.viewmodels.diagnosis import Diagnosis, Stage, log_command, newest
+from portal.viewmodels.images import PULL_REASONS, pull_problem
+from portal.viewmodels.model import Tone
+from portal.viewmodels.words import sentence, shortened
+
+
+def broken(pod: Pod, one: Container, own: Sequence[Event]) -> Diagnosis | None:
+    """What keeps a container from running, if anything does."""
+    detail = shortened(": ".join(part for part in (one.reason, one.message) if part), 500)
+    if one.state == "waiting" and one.reason in PULL_REASONS:
+        failed = newest(own, "Failed", "InspectFailed", "ErrImageNeverPull")
+        messages = f"{one.message}\n{failed.message if failed else ''}"
+        why = pull_problem(one.reason, one.image, messages)
+        return Diagnosis(Stage.BLOCKED, why.title, Tone.BAD, why.words, why.advice, None, detail)
+    if one.state == "waiting" and one.reason in {
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+        "PreStartHookError",
+        "PostStartHookError",
+    }:
+        return _not_created(one, detail)
+    looping = one.state == "waiting" and one.reason == "CrashLoopBackOff"
+    if looping or one.state == "terminated":
+        return _crashed(pod, one, looping, detail)
+    return None
+
+
+def _not_created(one: Container, detail: str) -> Diagnosis:
+    message = one.message.lower()
+    advice = ""
+    title = "Cannot be started"
+    words = f"Its container cannot be started: {shortened(one.message) or one.reason}"
+    missing = re.search(r'(secret|configmap) "([^"]+)" not found', one.message, re.IGNORECASE)
+    if "runasnonroot" in message:
+        title = "Image wants to be root"
+        words = "Its image runs as root, and this app's settings do not allow that"
+        if "non-numeric user" in message:
+            words = (
+                "Its image names its user by a word, and Kubernetes cannot tell that this is "
+                "not root"
+            )
+        advice = (
+            "Give the image a numeric user that is not root, such as USER 1000 at the end of its "
+            "Dockerfile."
+        )
+    elif missing:
+        kind = "secret" if missing[1].lower() == "secret" else "config map"
+        title = f"{kind.capitalize()} missing"
+        words = f"It uses the {kind} {missing[2]}, which does not exist in this namespace"
+        advice = f"Create the {kind}, or take the reference out of the app's values."
+    elif "couldn't find key" in message:
+        title = "Setting missing"
+        words = f"It uses an entry that is not there: {shortened(one.message)}"
+        advice = "Correct the entry's name, or add it to the secret or config map."
+    elif "executable file not found" in message or "no such file or directory" in message:
+        title = "Command not found"
+        words = f"Its command is not in the image: {shortened(one.message, 160)}"
+        advice = "Check the image's command, and that the program is installed in the image."
+    elif "exec format error" in message:
+        title = "Image for other processors"
+        words = "Its image was built for another kind of processor than the node has"
+        advice = "Build it for the nodes' processors, for example with --platform linux/amd64."
+    elif "read-only file system" in message:
+        title = "Read-only file system"
+        words = "It needs to write where the file system is read-only"
+        advice = "Write below /tmp, or mount a volume."
+    return Diagnosis(Stage.BLOCKED, title, Tone.BAD, sentence(words), advice, None, detail)
+
+
+def _crashed(pod: Pod, one: Container, looping: bool, detail: str) -> Diagnosis:
+    if looping:
+        reason, code, message = one.last_reason, one.last_exit_code, one.last_message
+    else:
+        reason, code, message = one.reason, one.exit_code, one.message
+    end = ending(reason, code, message)
+    times = f" {one.restarts + 1} times so far" if one.restarts else ""
+    words = [sentence(f"It crashed{times}: {end.clause}")]
+    said = last_words(message)
+    if said and said not in words[0]:
+        words.append(f"It last said: “{said}”")
+    pause = re.search(r"back-off (\d+m)?(\d+s)? ?restarting", one.message) if looping else None
+    if pause and (pause[1] or pause[2]):
+        length = pause[1] if pause[1] else pause[2]
+        words.append(
+            f"Kubernetes waits up to {length[:-1]} {_UNITS[length[-1]]} before it retries."
+        )
+    elif not looping:
+        words.append("Kubernetes is starting it again.")
+    advice = f"{end.advice} Its log says more: {log_command(pod)}".strip()
+    return Diagnosis(Stage.CRASHING, end.title, Tone.BAD, " ".join(words), advice, None, detail)
+
+
+_UNITS = {"m": "min", "s": "s"}

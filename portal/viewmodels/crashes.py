@@ -1,0 +1,153 @@
+"""Why a container ended, told from its exit code, its reason and its last words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from portal.viewmodels.words import shortened
+
+_SIGNALS = {
+    129: "SIGHUP",
+    130: "SIGINT",
+    131: "SIGQUIT",
+    132: "SIGILL",
+    134: "SIGABRT",
+    135: "SIGBUS",
+    136: "SIGFPE",
+    140: "SIGUSR2",
+}
+
+_CODES: dict[int, tuple[str, str]] = {
+    0: (
+        "its program ended by itself, without an error (exit code 0)",
+        "A web app must keep running: check the image's command.",
+    ),
+    1: (
+        "its program ended with an error (exit code 1)",
+        "",
+    ),
+    2: (
+        "its program ended with exit code 2, usually a wrong argument or a file that is not there",
+        "Check the image's command.",
+    ),
+    3: (
+        "its program ended with exit code 3: from gunicorn, that a worker could not start",
+        "Most often the app fails while it is imported.",
+    ),
+    4: (
+        "its program ended with exit code 4: from gunicorn, that it could not load the app",
+        "Check the module and variable that gunicorn is given, such as app:server.",
+    ),
+    126: (
+        "its command was found but cannot be run (exit code 126)",
+        "Check that the file is executable and built for the nodes' processors.",
+    ),
+    127: (
+        "its command was not found in the image (exit code 127)",
+        "Check the image's command, and that the program is installed in the image.",
+    ),
+    137: (
+        "it was killed from outside (SIGKILL, exit code 137)",
+        "Either it used too much memory, or it did not stop in time after a failed "
+        "liveness probe. Raise the memory limit, or make it answer sooner.",
+    ),
+    139: (
+        "its program crashed on a memory access (SIGSEGV, exit code 139)",
+        "Usually a compiled library is at fault, or an image built for other processors.",
+    ),
+    143: (
+        "it was told to stop (SIGTERM, exit code 143)",
+        "Most often its liveness probe failed: it may be too busy, or start too slowly.",
+    ),
+    255: (
+        "its program ended with exit code 255, or its node lost sight of it",
+        "",
+    ),
+}
+
+_HINTS: tuple[tuple[str, str], ...] = (
+    (
+        r"read-only file system",
+        "It writes to a file system that is read-only. Write below /tmp, or mount a volume.",
+    ),
+    (
+        r"no module named ['\"]?([\w.]+)",
+        "The Python package {0} is not in the image: install it there.",
+    ),
+    (
+        r"address already in use",
+        "Its port is already in use inside the pod: two programs listen on the same port.",
+    ),
+    (
+        r"exec format error",
+        "The image was built for other processors: build it with --platform for the nodes' kind.",
+    ),
+    (
+        r"executable file not found|no such file or directory",
+        "A program or file that it starts with is not in the image.",
+    ),
+    (
+        r"permission ?(error|denied)",
+        "It has no right to a file or port that it uses. The container does not run as root: "
+        "listen above port 1024, and make its files readable to everybody.",
+    ),
+    (
+        r"failed to find attribute|failed to parse .* as an attribute",
+        "gunicorn does not find the app object: with Dash it is app.server, such as app:server.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a container ended: a title, a clause ("it used more memory…"), what to do."""
+
+    title: str
+    clause: str
+    advice: str
+
+
+def ending(reason: str, exit_code: int | None, message: str = "") -> Ending:
+    """Explain how a container ended; ``message`` is its termination message, if it left one."""
+    hint = _hint(message)
+    if reason == "OOMKilled":
+        return Ending(
+            "Out of memory",
+            "it used more memory than its limit allows and was killed",
+            "Raise the memory limit, or load less data in each process: every worker process of "
+            "gunicorn holds its own copy.",
+        )
+    if exit_code is None:
+        clause = f"it ended ({reason})" if reason else "it ended"
+        return Ending("Crashing", clause, hint)
+    if reason in {"StartError", "ContainerCannotRun"}:
+        detail = f" ({shortened(message, 160)})" if message else ""
+        return Ending(
+            "Cannot be started",
+            f"its program could not be started{detail}",
+            hint or _CODES[127][1],
+        )
+    clause, advice = _CODES.get(exit_code, ("", ""))
+    if not clause:
+        signal = _SIGNALS.get(exit_code)
+        clause = (
+            f"it was ended by the signal {signal} (exit code {exit_code})"
+            if signal
+            else f"its program ended with exit code {exit_code}"
+        )
+    return Ending("Crashing", clause, hint or advice)
+
+
+def last_words(message: str) -> str:
+    """The last line of a termination message that says something, or ""."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return shortened(lines[-1], 200) if lines else ""
+
+
+def _hint(message: str) -> str:
+    for pattern, advice in _HINTS:
+        found = re.search(pattern, message, re.IGNORECASE)
+        if found:
+            return advice.format(*found.groups())
+    return ""

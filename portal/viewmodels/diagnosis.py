@@ -1,0 +1,91 @@
+"""What can be said of one pod, and where to look it up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from portal.domain.objects import Condition, Event, Pod
+from portal.viewmodels.model import Tone
+
+
+class Stage(StrEnum):
+    """Where a pod is; the value is how its part of a sentence goes on ("1 is starting")."""
+
+    READY = "ready"
+    STARTING = "starting"
+    PULLING = "downloading the image"
+    WAITING = "waiting for a node"
+    SLOW = "slow to start"
+    NO_ROOM = "without room on any node"
+    BLOCKED = "unable to start"
+    CRASHING = "crashing"
+    SILENT = "not answering"
+    LOST = "on a node that does not answer"
+    LEAVING = "shutting down"
+    ENDED = "finished"
+
+    @property
+    def progressing(self) -> bool:
+        """Whether time alone should make such a pod ready."""
+        return self in {Stage.STARTING, Stage.PULLING, Stage.WAITING}
+
+    @property
+    def troubled(self) -> bool:
+        """Whether such a pod needs somebody to do something."""
+        return self in {
+            Stage.SLOW,
+            Stage.NO_ROOM,
+            Stage.BLOCKED,
+            Stage.CRASHING,
+            Stage.SILENT,
+            Stage.LOST,
+        }
+
+    @property
+    def present(self) -> bool:
+        """Whether such a pod counts towards the number that is wanted."""
+        return self not in {Stage.LEAVING, Stage.ENDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What a pod is doing: a short title, a sentence, what to do, since when."""
+
+    stage: Stage
+    title: str
+    tone: Tone
+    reason: str = ""
+    advice: str = ""
+    since: datetime | None = None
+    detail: str = ""
+
+
+def events_about(pod: Pod, events: Sequence[Event]) -> tuple[Event, ...]:
+    """The events about this pod, newest first; not those about an earlier pod of that name."""
+    own = [
+        event
+        for event in events
+        if event.about_kind == "Pod"
+        and event.about_name == pod.key.name
+        and event.key.namespace == pod.key.namespace
+        and event.about_uid in {"", pod.uid}
+    ]
+    return tuple(sorted(own, key=lambda event: (event.last_at, event.key), reverse=True))
+
+
+def log_command(pod: Pod) -> str:
+    """The command that prints the log of a container's last run."""
+    return f"kubectl logs -n {pod.key.namespace} {pod.key.name} --previous"
+
+
+def condition(pod: Pod, kind: str) -> Condition | None:
+    """The pod's condition of that type, if it is there."""
+    return next((one for one in pod.conditions if one.type == kind), None)
+
+
+def newest(own: Sequence[Event], *reasons: str) -> Event | None:
+    """The newest event with one of these reasons; ``own`` is newest first."""
+    return next((event for event in own if event.reason in reasons), None)

@@ -1,0 +1,296 @@
+"""The one word and the one sentence that say how an app is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from portal.domain.objects import Condition, ReleaseStatus, Workload
+from portal.domain.operations import OperationPhase, Verb
+from portal.state.model import AppState
+from portal.viewmodels.diagnosis import Diagnosis, Stage
+from portal.viewmodels.model import Badge, Tone
+from portal.viewmodels.operation import moved, noun, overtaken, progressive, running
+from portal.viewmodels.words import moment, sentence, shortened
+from portal.viewmodels.workloads import Facts, counts_in_words
+
+STUCK_AFTER = 600.0
+"""Seconds in a pending state, without an operation of ours, after which nobody is thought to be
+at work any more. Helm's own default time-out is 300 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """How an app is. ``problem`` is what the list shows; "" when nobody has to do anything."""
+
+    badge: Badge
+    sentence: str
+    since: datetime | None = None
+    problem: str = ""
+
+
+def headline(state: AppState, known: Facts, now: datetime, *, loading: bool = False) -> Headline:
+    """The first rule that applies says how the app is; ``loading`` while releases are unread."""
+    for rule in (_removing, _absent, _requested, _damaged, _pending, _failed):
+        found = rule(state, known, now) if rule is not _absent or not loading else _loading(state)
+        if found:
+            return found
+    return _by_pods(state, known)
+
+
+Rule = Callable[[AppState, Facts, datetime], Headline | None]
+
+
+def _made(
+    text: str, tone: Tone, words: str, since: datetime | None = None, problem: str = ""
+) -> Headline:
+    return Headline(Badge(text, tone), words, since, problem)
+
+
+def _loading(state: AppState) -> Headline | None:
+    if state.release is not None:
+        return None
+    return _made("Loading", Tone.BUSY, "The portal is still reading the cluster's releases.")
+
+
+def _removing(state: AppState, known: Facts, now: datetime) -> Headline | None:
+    operation, release = state.operation, state.release
+    ours = operation is not None and operation.verb is Verb.UNINSTALL and running(operation)
+    if ours or (release and release.status is ReleaseStatus.UNINSTALLING):
+        since = operation.created_at if ours and operation else None
+        if not ours and release:
+            since = release.updated_at
+            if since and (now - since).total_seconds() > STUCK_AFTER:
+                return _made(
+                    "Stuck",
+                    Tone.BAD,
+                    f"Its removal began at {moment(since)} and has not ended. Nobody seems to be "
+                    "at work on it any more.",
+                    since,
+                    f"Removal unfinished since {moment(since)}",
+                )
+        left = len(known.pods)
+        words = f"It is being removed. {counts_left(left)}" if left else "It is being removed."
+        return _made("Removing", Tone.BUSY, words, since)
+    if release is None and known.pods and not running(operation):
+        return _made(
+            "Removing",
+            Tone.BUSY,
+            f"Helm's record of it is gone. {counts_left(len(known.pods))}",
+        )
+    return None
+
+
+def counts_left(pods: int) -> str:
+    """How many pods are still there."""
+    return "1 pod is still there." if pods == 1 else f"{pods} pods are still there."
+
+
+def _absent(state: AppState, known: Facts, now: datetime) -> Headline | None:
+    operation = state.operation
+    if state.release is not None or running(operation):
+        return None
+    if operation and operation.verb is Verb.UNINSTALL:
+        if operation.phase is OperationPhase.SUCCEEDED:
+            return _made(
+                "Removed", Tone.QUIET, "It was removed, and nothing is left.", operation.updated_at
+            )
+        return _made("Not there", Tone.QUIET, "There is no such release.")
+    if operation and operation.phase is not OperationPhase.SUCCEEDED:
+        why = sentence(shortened(operation.error)) or "It left nothing behind."
+        return _made(
+            "Failed",
+            Tone.BAD,
+            f"The {noun(operation.verb)} did not succeed. {why}",
+            operation.updated_at,
+            why,
+        )
+    return _made(
+        "Not there",
+        Tone.QUIET,
+        f"There is no release named {state.key.name} in the namespace {state.key.namespace}.",
+    )
+
+
+def _requested(state: AppState, known: Facts, now: datetime) -> Headline | None:
+    operation = state.operation
+    if operation is None or not running(operation) or moved(operation, state.release):
+        return None
+    words = f"Requested: {noun(operation.verb)}. The cluster shows nothing of it yet."
+    if state.release is not None and known.desired:
+        words = f"{words} {counts_in_words(known)}"
+    return _made(progressive(operation.verb), Tone.BUSY, words, operation.created_at)
+
+
+def _damaged(state: AppState, known: Facts, now: datetime) -> Headline | None:
+    if not state.detail or not state.detail.damaged:
+        return None
+    why = shortened(state.detail.damaged)
+    words = f"Helm's record of revision {state.detail.revision} cannot be read: {why}"
+    return _made(
+        "Damaged",
+        Tone.BAD,
+        f"{sentence(words)} {counts_in_words(known) if known.desired else ''}".strip(),
+        problem=sentence(words),
+    )
+
+
+def _pending(state: AppState, known: Facts, now: datetime) -> Headline | None:
+    release, operation = state.release, state.operation
+    if release is None or not release.status.pending or running(operation):
+        return None
+    since = release.updated_at
+    status = release.status.value
+    ended = operation is not None and not overtaken(operation, release)
+    if not ended and since and (now - since).total_seconds() <= STUCK_AFTER:
+        return _made(
+            "Updating" if release.status is not ReleaseStatus.PENDING_INSTALL else "Starting",
+            Tone.BUSY,
+            f"Helm is at work on it ({status}), started outside this portal. "
+            f"{counts_in_words(known) if known.desired else ''}".strip(),
+            since,
+        )
+    when = f" since {moment(since)}" if since else ""
+    pods = f" {counts_in_words(known)}" if known.desired else ""
+    return _made(
+        "Stuck",
+        Tone.BAD,
+        f"Helm's last operation on it never ended: {status}{when}.{pods}",
+        since,
+        f"Stuck: {status}{when}",
+    )
+
+
+def _failed(state: AppState, known: Facts, now: datetime) -> Headline | None:
+    release = state.release
+    if release is None or release.status is not ReleaseStatus.FAILED or running(state.operation):
+        return None
+    current = state.detail is not None and state.detail.revision == release.revision
+    why = shortened(state.detail.description) if state.detail and current else ""
+    why = sentence(why) or "Helm does not say why."
+    serving = known.ready > 0 and known.ready >= known.desired
+    pods = f" {counts_in_words(known)}" if state.workloads else " It runs no pods."
+    return _made(
+        "Update failed" if known.ready else "Failed",
+        Tone.WARN if serving else Tone.BAD,
+        f"The last change failed. {why}{pods}",
+        release.updated_at,
+        f"The last change failed. {why}",
+    )
+
+
+def _by_pods(state: AppState, known: Facts) -> Headline:
+    """How an app is whose release is in order: its pods tell."""
+    words = counts_in_words(known)
+    if not state.workloads:
+        return _without_workloads(state)
+    if known.blocked:
+        return _made(
+            "Degraded" if known.ready else "Cannot start",
+            Tone.WARN if known.ready else Tone.BAD,
+            f"{words} {known.blocked.title}.",
+            problem=sentence(known.blocked.title),
+        )
+    if known.desired == 0:
+        if known.present:
+            return _made("Scaling", Tone.BUSY, f"It is being scaled to zero. {words}")
+        return _made("Stopped", Tone.QUIET, "It is scaled to zero, so it runs no pods.")
+    troubled = known.troubled
+    if troubled:
+        return _in_trouble(known, troubled, words)
+    if known.ready >= known.desired and known.present == known.ready and known.settled:
+        return _steady(state, known, words)
+    return _under_way(state, known, words)
+
+
+def _without_workloads(state: AppState) -> Headline:
+    if running(state.operation) and state.operation:
+        return _made(
+            progressive(state.operation.verb),
+            Tone.BUSY,
+            "Helm is at work; nothing of it runs yet.",
+            state.operation.created_at,
+        )
+    return _made(
+        "Installed",
+        Tone.QUIET,
+        "This release runs no pods: it has no Deployment or StatefulSet.",
+    )
+
+
+def _in_trouble(known: Facts, troubled: list[Diagnosis], words: str) -> Headline:
+    worst = troubled[0]
+    problem = sentence(worst.title)
+    text = f"{words} {worst.reason}".strip()
+    if known.ready:
+        return _made("Degraded", Tone.WARN, text, worst.since, problem)
+    if worst.stage in {Stage.SILENT, Stage.SLOW, Stage.LOST}:
+        return _made(
+            {Stage.SILENT: "Not answering", Stage.SLOW: "Slow to start"}.get(
+                worst.stage, "Node does not answer"
+            ),
+            Tone.WARN if worst.stage is Stage.SLOW else Tone.BAD,
+            text,
+            worst.since,
+            problem,
+        )
+    if worst.stage is Stage.CRASHING:
+        return _made("Crashing", Tone.BAD, text, worst.since, problem)
+    return _made("Cannot start", Tone.BAD, text, worst.since, problem)
+
+
+def _steady(state: AppState, known: Facts, words: str) -> Headline:
+    """All pods are there and ready."""
+    operation = state.operation
+    if operation and running(operation) and operation.phase is not OperationPhase.WAITING:
+        return _made(progressive(operation.verb), Tone.BUSY, words, operation.created_at)
+    if known.updated < known.desired and _counts_updates(state):
+        return _made("Updating", Tone.BUSY, f"{words} Pods of the new version follow.")
+    return _made("Ready", Tone.GOOD, words, _ready_since(known))
+
+
+def _counts_updates(state: AppState) -> bool:
+    """Whether every workload reports updated pods; a StatefulSet may leave them out."""
+    return all(workload.updated > 0 or workload.desired == 0 for workload in state.workloads)
+
+
+def _ready_since(known: Facts) -> datetime | None:
+    times = [pod.ready_at for pod, found in known.pods if found.stage is Stage.READY]
+    dated = [time for time in times if time is not None]
+    return max(dated) if dated and len(dated) == len(times) else None
+
+
+def _under_way(state: AppState, known: Facts, words: str) -> Headline:
+    """Something is changing, and nothing is in its way."""
+    operation = state.operation
+    updating = any(_rolling(workload) for workload in state.workloads)
+    late = _late(state)
+    if late:
+        words = f"{words} This takes longer than usual."
+    since = min((one.since for one in known.progressing if one.since), default=None)
+    if known.ready == 0:
+        return _made("Starting", Tone.BUSY, words, since, late)
+    if operation and running(operation) and operation.verb is not Verb.LAUNCH:
+        return _made(progressive(operation.verb), Tone.BUSY, words, operation.created_at, late)
+    if updating or not known.settled:
+        return _made("Updating", Tone.BUSY, words, since, late)
+    return _made("Scaling", Tone.BUSY, words, since, late)
+
+
+def _rolling(workload: Workload) -> bool:
+    """Whether pods of an older template are still there."""
+    return 0 <= workload.updated < min(workload.current, workload.desired) or (
+        workload.current > workload.desired and workload.updated < workload.current
+    )
+
+
+def _late(state: AppState) -> str:
+    progressing = (_condition(workload, "Progressing") for workload in state.workloads)
+    if any(one and one.reason == "ProgressDeadlineExceeded" for one in progressing):
+        return "Takes longer than usual."
+    return ""
+
+
+def _condition(workload: Workload, kind: str) -> Condition | None:
+    return next((one for one in workload.conditions if one.type == kind), None)

@@ -1,0 +1,210 @@
+"""What somebody should read about an app, and what to do about it: the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from portal.domain.objects import ReleaseStatus
+from portal.domain.operations import OperationPhase
+from portal.state.model import AppState, Source
+from portal.viewmodels.autoscaler import METRICS_ADVICE
+from portal.viewmodels.freshness import METRICS, source_of
+from portal.viewmodels.headline import Headline
+from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.operation import noun, overtaken, running
+from portal.viewmodels.scale import drift
+from portal.viewmodels.words import count, moment, sentence, shortened
+from portal.viewmodels.workloads import Facts
+
+_ORDER = (Tone.BAD, Tone.WARN, Tone.BUSY, Tone.QUIET, Tone.GOOD)
+
+
+def notices(
+    state: AppState, known: Facts, head: Headline, sources: Mapping[str, Source], now: datetime
+) -> tuple[Notice, ...]:
+    """All that applies, worst first."""
+    found = [
+        *_operation(state),
+        *_release(state, head),
+        *([known.blocked] if known.blocked else []),
+        *_pods(known),
+        *_late(state, known),
+        *_hpas(state),
+        *_drift(state),
+        *_metrics(state, sources),
+        *_routes(state),
+    ]
+    return tuple(sorted(found, key=lambda one: _ORDER.index(one.tone)))
+
+
+def _operation(state: AppState) -> list[Notice]:
+    operation = state.operation
+    if operation is None or running(operation) or overtaken(operation, state.release):
+        return []
+    what = noun(operation.verb)
+    if operation.phase is OperationPhase.FAILED:
+        return [
+            Notice(
+                Tone.BAD,
+                f"The {what} failed",
+                sentence(shortened(operation.error, 1000)),
+                operation.advice,
+            )
+        ]
+    if operation.phase is OperationPhase.INTERRUPTED:
+        return [
+            Notice(
+                Tone.WARN,
+                f"The {what} was interrupted",
+                sentence(shortened(operation.error, 1000))
+                or "The portal stopped while it was at work, so its outcome is not known.",
+                operation.advice or "What you see here is what the cluster has. Try again.",
+            )
+        ]
+    return []
+
+
+def _release(state: AppState, head: Headline) -> list[Notice]:
+    release, detail = state.release, state.detail
+    if release is None:
+        return []
+    if detail and detail.damaged:
+        return [
+            Notice(
+                Tone.BAD,
+                "Helm's record of this release is damaged",
+                sentence(shortened(detail.damaged)),
+                "The app itself is not affected. An administrator can roll back to an earlier "
+                f"revision, or restore the Secret {release.secret_name}.",
+            )
+        ]
+    if head.badge.text == "Stuck":
+        when = f" since {moment(release.updated_at)}" if release.updated_at else ""
+        undo = (
+            f"helm uninstall -n {state.key.namespace} {state.key.name}"
+            if release.status in {ReleaseStatus.PENDING_INSTALL, ReleaseStatus.UNINSTALLING}
+            else f"helm rollback -n {state.key.namespace} {state.key.name}"
+        )
+        return [
+            Notice(
+                Tone.BAD,
+                "Helm's last operation never ended",
+                f"The release is {release.status.value}{when}, and until that is undone Helm "
+                "refuses every change.",
+                f"First make sure that nobody is at work on it in a terminal. Then: {undo}",
+            )
+        ]
+    if release.status is ReleaseStatus.FAILED and not running(state.operation):
+        return [
+            Notice(
+                Tone.WARN if known_serving(head) else Tone.BAD,
+                "The last change failed",
+                head.problem.removeprefix("The last change failed. "),
+                "Correct what is wrong and launch again: nothing has to be removed first.",
+            )
+        ]
+    return []
+
+
+def known_serving(head: Headline) -> bool:
+    """Whether the headline of a failed release says that its pods still serve."""
+    return head.badge.tone is Tone.WARN
+
+
+def _pods(known: Facts) -> list[Notice]:
+    """One notice for each kind of trouble, however many pods have it."""
+    grouped: dict[str, Notice] = {}
+    amounts: dict[str, int] = {}
+    for one in known.troubled:
+        amounts[one.title] = amounts.get(one.title, 0) + 1
+        grouped.setdefault(one.title, Notice(one.tone, one.title, one.reason, one.advice))
+    return [
+        notice
+        if amounts[title] == 1
+        else Notice(
+            notice.tone, f"{title} ({count(amounts[title], 'pod')})", notice.body, notice.advice
+        )
+        for title, notice in grouped.items()
+    ]
+
+
+def _late(state: AppState, known: Facts) -> list[Notice]:
+    if known.troubled or known.blocked or known.ready >= known.desired:
+        return []
+    late = any(
+        one.reason == "ProgressDeadlineExceeded"
+        for workload in state.workloads
+        for one in workload.conditions
+    )
+    if not late:
+        return []
+    return [
+        Notice(
+            Tone.WARN,
+            "This takes longer than usual",
+            "Kubernetes has seen no progress for a while; it goes on trying all the same.",
+            "A large image or a new node can be the reason. The pods below say more.",
+        )
+    ]
+
+
+def _hpas(state: AppState) -> list[Notice]:
+    targets = [(hpa.target_kind, hpa.target_name) for hpa in state.hpas]
+    if len(set(targets)) == len(targets):
+        return []
+    names = ", ".join(hpa.key.name for hpa in state.hpas)
+    return [
+        Notice(
+            Tone.BAD,
+            "Two autoscalers want the same pods",
+            f"They undo each other's decisions: {names}.",
+            "Remove all but one.",
+        )
+    ]
+
+
+def _drift(state: AppState) -> list[Notice]:
+    found = drift(state)
+    if found is None:
+        return []
+    configured, live = found
+    return [
+        Notice(
+            Tone.QUIET,
+            "Scaled outside Helm",
+            f"The release asks for {count(configured, 'pod')}, the cluster was told to run {live}.",
+            f"The next change through Helm may bring it back to {configured}. Set the number here "
+            "to keep it.",
+        )
+    ]
+
+
+def _metrics(state: AppState, sources: Mapping[str, Source]) -> list[Notice]:
+    source = source_of(sources, METRICS)
+    if source is None or source.available or not state.workloads:
+        return []
+    needed = bool(state.hpas)
+    body = "CPU and memory use cannot be shown"
+    body += ", and the autoscaler cannot work." if needed else ", and an autoscaler could not work."
+    return [
+        Notice(
+            Tone.WARN if needed else Tone.QUIET,
+            "The cluster does not measure CPU and memory",
+            body,
+            METRICS_ADVICE,
+        )
+    ]
+
+
+def _routes(state: AppState) -> list[Notice]:
+    return [
+        Notice(
+            Tone.WARN,
+            f"No gateway takes the route {route.key.name}",
+            sentence(shortened(route.message)) or "The gateway refuses it.",
+            "Check the host name, and ask an administrator which gateway the app may use.",
+        )
+        for route in state.routes
+        if route.accepted is False
+    ]

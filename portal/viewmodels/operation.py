@@ -1,0 +1,103 @@
+"""An operation of the portal, step by step."""
+
+from __future__ import annotations
+
+from portal.domain.objects import Release
+from portal.domain.operations import Operation, OperationPhase, Step, Verb
+from portal.viewmodels.model import Badge, OperationView, StepView, Tone
+
+_RUNNING = {
+    Verb.LAUNCH: "Launching",
+    Verb.UPGRADE: "Updating",
+    Verb.SCALE: "Scaling",
+    Verb.ROLLBACK: "Rolling back",
+    Verb.UNINSTALL: "Removing",
+}
+_NOUNS = {
+    Verb.LAUNCH: "launch",
+    Verb.UPGRADE: "update",
+    Verb.SCALE: "change of scale",
+    Verb.ROLLBACK: "rollback",
+    Verb.UNINSTALL: "removal",
+}
+_STATES = {
+    OperationPhase.QUEUED: ("Waiting for its turn", Tone.BUSY),
+    OperationPhase.RUNNING: ("Running", Tone.BUSY),
+    OperationPhase.WAITING: ("Waiting for the pods", Tone.BUSY),
+    OperationPhase.SUCCEEDED: ("Done", Tone.GOOD),
+    OperationPhase.FAILED: ("Failed", Tone.BAD),
+    OperationPhase.CANCELLED: ("Cancelled", Tone.QUIET),
+    OperationPhase.INTERRUPTED: ("Interrupted", Tone.WARN),
+}
+
+
+def progressive(verb: Verb) -> str:
+    """What is going on: "Launching"."""
+    return _RUNNING[verb]
+
+
+def noun(verb: Verb) -> str:
+    """What was asked for: "launch"."""
+    return _NOUNS[verb]
+
+
+def running(operation: Operation | None) -> bool:
+    """Whether there is an operation that has not ended."""
+    return operation is not None and not operation.phase.terminal
+
+
+def moved(operation: Operation, release: Release | None) -> bool:
+    """Whether the cluster shows anything of the operation yet.
+
+    Helm's label is in whole seconds, so the comparison is too.
+    """
+    if operation.phase is OperationPhase.WAITING or operation.phase.terminal:
+        return True
+    if release is None:
+        return operation.verb is Verb.UNINSTALL
+    if release.updated_at is None:
+        return release.status.pending
+    return release.updated_at >= operation.created_at.replace(microsecond=0)
+
+
+def overtaken(operation: Operation, release: Release | None) -> bool:
+    """Whether the release changed after the operation ended: its outcome is history then."""
+    return (
+        operation.phase.terminal
+        and release is not None
+        and release.updated_at is not None
+        and release.updated_at > operation.updated_at
+    )
+
+
+def operation_view(operation: Operation) -> OperationView:
+    """The operation's card."""
+    text, tone = _STATES[operation.phase]
+    by = "" if operation.actor in {"", "anonymous"} else f" by {operation.actor}"
+    title = f"{noun(operation.verb).capitalize()}{by}"
+    return OperationView(
+        id=operation.id,
+        title=title,
+        state=Badge(text, tone),
+        running=running(operation),
+        actor=operation.actor,
+        started_at=operation.created_at,
+        steps=tuple(_step(step, operation.phase) for step in operation.steps),
+        error=operation.error,
+        advice=operation.advice,
+    )
+
+
+def _step(step: Step, phase: OperationPhase) -> StepView:
+    seconds = None
+    if step.ended_at is not None:
+        seconds = round(max(0.0, (step.ended_at - step.started_at).total_seconds()), 1)
+    if step.error:
+        state = Badge("Failed", Tone.BAD)
+    elif step.ended_at is not None:
+        state = Badge("Done", Tone.GOOD)
+    elif phase.terminal:
+        state = Badge("Not finished", Tone.WARN)
+    else:
+        state = Badge("Running", Tone.BUSY)
+    return StepView(step.title, state, step.started_at, seconds, step.error)

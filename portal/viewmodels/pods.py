@@ -1,0 +1,174 @@
+"""What one pod is doing, in words for somebody who does not know Kubernetes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from portal.domain.objects import Event, Node, Pod, PodUsage
+from portal.viewmodels.containers import broken
+from portal.viewmodels.crashes import ending
+from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, events_about, newest
+from portal.viewmodels.model import Badge, PodView, Tone
+from portal.viewmodels.preparation import being_set_up
+from portal.viewmodels.readiness import not_ready
+from portal.viewmodels.scheduling import no_room
+from portal.viewmodels.words import cores, percent, sentence, shortened, size
+
+
+def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: datetime) -> Diagnosis:
+    """Tell what ``pod`` is doing. ``events`` may be about other objects too."""
+    own = events_about(pod, events)
+    if pod.deleting:
+        return _leaving(pod, nodes)
+    if pod.phase == "Succeeded":
+        return Diagnosis(
+            Stage.ENDED, "Finished", Tone.QUIET, "Its program ended by itself, without an error."
+        )
+    if pod.phase == "Failed":
+        return _failed(pod)
+    if pod.phase == "Unknown" or _node_lost(pod, nodes):
+        return Diagnosis(
+            Stage.LOST,
+            "Node does not answer",
+            Tone.BAD,
+            f"The node {pod.node or 'it runs on'} does not answer, so nobody knows how it is.",
+            "Kubernetes replaces it after about five minutes. An administrator can look at the "
+            "node.",
+        )
+    if pod.ready:
+        return Diagnosis(Stage.READY, "Ready", Tone.GOOD, since=pod.ready_at)
+    if not pod.node:
+        return _unscheduled(pod, own, nodes)
+    return _on_node(pod, own, now)
+
+
+def pod_view(pod: Pod, diagnosis: Diagnosis, usage: PodUsage | None) -> PodView:
+    """The row of one pod."""
+    return PodView(
+        name=pod.key.name,
+        status=Badge(diagnosis.title, diagnosis.tone, diagnosis.detail),
+        ready=f"{sum(one.ready for one in pod.containers)}/{len(pod.containers)}",
+        restarts=sum(one.restarts for one in pod.containers),
+        created_at=pod.created_at,
+        node=pod.node,
+        cpu=_used(cores, usage.cpu if usage else None, pod.cpu_request),
+        memory=_used(size, usage.memory if usage else None, pod.memory_request),
+        reason=diagnosis.reason,
+        advice=diagnosis.advice,
+        since=diagnosis.since,
+    )
+
+
+def _used(form: Callable[[float], str], used: float | None, request: float | None) -> str:
+    """An amount used, with its share of the request: "0.12 cores (120 %)"."""
+    if used is None:
+        return ""
+    text = form(used)
+    return f"{text} ({percent(100 * used / request)})" if request and request > 0 else text
+
+
+def _node_lost(pod: Pod, nodes: Sequence[Node]) -> bool:
+    if pod.reason == "NodeLost":
+        return True
+    return any(node.name == pod.node and not node.ready for node in nodes) and not pod.ready
+
+
+def _leaving(pod: Pod, nodes: Sequence[Node]) -> Diagnosis:
+    disruption = condition(pod, "DisruptionTarget")
+    why = ""
+    if disruption and disruption.status == "True":
+        why = sentence(shortened(disruption.message))
+    if any(node.name == pod.node and not node.ready for node in nodes):
+        why = f"Its node {pod.node} does not answer, so its end cannot be confirmed."
+    return Diagnosis(
+        Stage.LEAVING,
+        "Shutting down",
+        Tone.QUIET,
+        why or "It finishes the requests it has, and gets no new ones.",
+    )
+
+
+def _failed(pod: Pod) -> Diagnosis:
+    if pod.reason == "Evicted":
+        return Diagnosis(
+            Stage.ENDED,
+            "Evicted",
+            Tone.WARN,
+            sentence(f"Its node needed the room: {shortened(pod.message) or 'no reason given'}"),
+            "Kubernetes starts another in its place. Requests as large as the real use make "
+            "this less likely.",
+        )
+    if pod.reason == "Preempting" or "preempt" in pod.message.lower():
+        return Diagnosis(
+            Stage.ENDED,
+            "Preempted",
+            Tone.WARN,
+            "It made room for a pod with a higher priority.",
+            "Kubernetes starts another in its place as soon as there is room.",
+        )
+    for one in pod.containers:
+        if one.state == "terminated" and one.exit_code:
+            end = ending(one.reason, one.exit_code, one.message)
+            return Diagnosis(
+                Stage.ENDED, "Failed", Tone.BAD, sentence(end.clause), end.advice, None, one.message
+            )
+    detail = shortened(pod.message) or pod.reason
+    return Diagnosis(
+        Stage.ENDED, "Failed", Tone.BAD, sentence(f"It ended: {detail}" if detail else "It ended")
+    )
+
+
+def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagnosis:
+    scheduled = condition(pod, "PodScheduled")
+    message = scheduled.message if scheduled else ""
+    since = scheduled.changed_at if scheduled and scheduled.changed_at else pod.created_at
+    event = newest(own, "FailedScheduling", "TriggeredScaleUp", "Nominated", "NotTriggerScaleUp")
+    if scheduled and scheduled.reason == "SchedulingGated":
+        return Diagnosis(
+            Stage.WAITING,
+            "Held back",
+            Tone.BUSY,
+            "It waits for permission to be scheduled (a scheduling gate).",
+            "A queue or an administrator opens the gate.",
+            since,
+        )
+    if any(one.reason in {"TriggeredScaleUp", "Nominated"} for one in own):
+        return Diagnosis(
+            Stage.WAITING,
+            "Waiting for a new node",
+            Tone.BUSY,
+            "No node has room for it, and a new one has been ordered. That takes a few minutes.",
+            "",
+            since,
+            shortened(message, 500),
+        )
+    if not message and event and event.reason == "FailedScheduling":
+        message = event.message
+    if not message:
+        return Diagnosis(
+            Stage.WAITING, "Waiting for a node", Tone.BUSY, "A node is being chosen.", "", since
+        )
+    why = no_room(pod, message, nodes)
+    advice = why.advice
+    if any(one.reason == "NotTriggerScaleUp" for one in own):
+        advice = f"{advice} The cluster cannot grow by itself for this pod.".strip()
+    return Diagnosis(
+        Stage.NO_ROOM,
+        why.title,
+        Tone.WARN,
+        sentence(why.words),
+        advice,
+        since,
+        shortened(message, 500),
+    )
+
+
+def _on_node(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
+    for one in pod.containers:
+        found = broken(pod, one, own)
+        if found:
+            return found
+    if all(one.state == "running" for one in pod.containers) and pod.containers:
+        return not_ready(pod, own, now)
+    return being_set_up(pod, own, now)

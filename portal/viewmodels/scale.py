@@ -1,0 +1,118 @@
+"""Who owns the number of replicas, and what the scale control starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from portal.domain.objects import Hpa, ReleaseDetail
+from portal.state.model import AppState
+from portal.viewmodels.model import ScaleMode, ScaleView
+from portal.viewmodels.operation import running
+
+DEFAULT_MAXIMUM = 4
+"""Where the range slider's end stands while nothing says otherwise."""
+
+
+def scale_view(state: AppState, chart: str) -> ScaleView:
+    """The control; ``chart`` is the name of the chart whose values the portal knows."""
+    detail = current_detail(state)
+    values: Mapping[str, object] = detail.values if detail else {}
+    hpa = state.hpas[0] if state.hpas else None
+    live = sum(workload.desired for workload in state.workloads)
+    configured = _whole(values.get("replicaCount"))
+    replicas = live if hpa or configured is None else configured
+    minimum = _first(_setting(values, "minReplicas"), hpa.min_replicas if hpa else None, 1)
+    fallback = max(DEFAULT_MAXIMUM, replicas, minimum)
+    maximum = _first(_setting(values, "maxReplicas"), hpa.max_replicas if hpa else None, fallback)
+    why = _read_only(state, hpa, chart)
+    mode = ScaleMode.AUTOSCALED if hpa else ScaleMode.FIXED
+    return ScaleView(
+        mode=ScaleMode.READ_ONLY if why else mode,
+        replicas=replicas,
+        min_replicas=minimum,
+        max_replicas=max(minimum, maximum),
+        target_cpu=_target(values, hpa, "targetCPU", "cpu"),
+        target_memory=_target(values, hpa, "targetMemory", "memory"),
+        why=why,
+    )
+
+
+def current_detail(state: AppState) -> ReleaseDetail | None:
+    """The decoded body, if it is that of the newest revision and in order."""
+    detail, release = state.detail, state.release
+    if detail is None or detail.damaged:
+        return None
+    return detail if release is None or detail.revision == release.revision else None
+
+
+def drift(state: AppState) -> tuple[int, int] | None:
+    """(configured, live) replicas where somebody scaled past Helm; None where they agree."""
+    detail = current_detail(state)
+    if detail is None or state.hpas or running(state.operation) or len(state.workloads) != 1:
+        return None
+    if state.release is None or state.release.status.pending:
+        return None
+    configured = _whole(detail.values.get("replicaCount"))
+    live = state.workloads[0].desired
+    return (configured, live) if configured is not None and configured != live else None
+
+
+def _read_only(state: AppState, hpa: Hpa | None, chart: str) -> str:
+    release = state.release
+    if release is None:
+        return "There is no release to scale yet."
+    if state.detail and state.detail.damaged:
+        return "Helm's record of this release is damaged, so it cannot be changed from here."
+    if release.status.pending and not running(state.operation):
+        return f"Helm's last operation has not ended ({release.status.value})."
+    if state.detail is None:
+        return "The portal is reading this release's values."
+    if state.detail.chart != chart:
+        return (
+            f"This release was made from the chart {state.detail.chart or '(unknown)'}, whose "
+            "values the portal does not know. Scale it the way it was made."
+        )
+    if hpa and hpa.release and hpa.release != state.key.name:
+        return f"The autoscaler {hpa.key.name} belongs to another release, {hpa.release}."
+    if hpa and not hpa.release:
+        return (
+            f"The autoscaler {hpa.key.name} was made outside Helm and owns the number of pods. "
+            "Change it the way it was made, or remove it."
+        )
+    return ""
+
+
+def _first(*values: int | None) -> int:
+    return next((value for value in values if value is not None), 1)
+
+
+def _whole(value: object) -> int | None:
+    """A whole number from JSON or text; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    return None
+
+
+def _setting(values: Mapping[str, object], name: str) -> int | None:
+    autoscaling = values.get("autoscaling")
+    if not isinstance(autoscaling, Mapping):
+        return None
+    return _whole(cast("Mapping[str, object]", autoscaling).get(name))
+
+
+def _target(values: Mapping[str, object], hpa: Hpa | None, name: str, metric: str) -> int | None:
+    """The configured target; else the live one; None for off."""
+    configured = _setting(values, name)
+    if configured is not None and configured > 0:
+        return configured
+    for one in hpa.metrics if hpa else ():
+        if one.name.lower() == metric and one.target_type == "Utilization":
+            return round(one.target)
+    return None

@@ -1,0 +1,176 @@
+"""Why no node takes a pod, told from what the scheduler says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from portal.domain.objects import Node, Pod
+from portal.viewmodels.words import cores, count, joined, sentence, shortened, size
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoom:
+    """Why a pod waits without a node: what is happening, what to do."""
+
+    title: str
+    words: str
+    advice: str
+
+
+_ROOM = "Ask for less CPU or memory, run fewer pods, or ask an administrator for more nodes."
+_RULES: tuple[tuple[str, str, str, str], ...] = (
+    (r"insufficient cpu", "has too little CPU left", "have too little CPU left", _ROOM),
+    (r"insufficient memory", "has too little memory left", "have too little memory left", _ROOM),
+    (
+        r"insufficient ephemeral-storage",
+        "has too little disk left",
+        "have too little disk left",
+        _ROOM,
+    ),
+    (r"insufficient (\S+)", "has no {0} free", "have no {0} free", _ROOM),
+    (
+        r"too many pods",
+        "already runs as many pods as it may",
+        "already run as many pods as they may",
+        "Run fewer pods, or ask an administrator for more nodes.",
+    ),
+    (
+        r"taint\S* \{([^:}]*)",
+        "is set aside (taint {0})",
+        "are set aside (taint {0})",
+        "Those nodes are kept for other uses, or are not well. Ask an administrator.",
+    ),
+    (
+        r"taint",
+        "is set aside (taint)",
+        "are set aside (taints)",
+        "Those nodes are kept for other uses, or are not well. Ask an administrator.",
+    ),
+    (
+        r"volume node affinity|no available volume zone",
+        "cannot reach the app's volume",
+        "cannot reach the app's volume",
+        "The volume is bound to another node or zone. Ask an administrator.",
+    ),
+    (
+        r"anti-affinity",
+        "already runs a pod that this one must stay apart from",
+        "already run a pod that this one must stay apart from",
+        "Run fewer pods, or loosen the chart's anti-affinity.",
+    ),
+    (
+        r"node affinity|node selector|affinity/selector",
+        "is not of the kind that the app asks for",
+        "are not of the kind that the app asks for",
+        "Check the app's node selector and affinity.",
+    ),
+    (
+        r"topology spread",
+        "would make the spread of pods uneven",
+        "would make the spread of pods uneven",
+        "Run fewer pods, or ask an administrator for more nodes.",
+    ),
+    (
+        r"unschedulable",
+        "takes no new pods (cordoned)",
+        "take no new pods (cordoned)",
+        "An administrator has closed those nodes, perhaps for maintenance. Wait, or ask.",
+    ),
+    (
+        r"free ports",
+        "has the port that it asks for in use",
+        "have the port that it asks for in use",
+        "Only one such pod fits on a node: run fewer pods, or do without a host port.",
+    ),
+)
+
+
+def no_room(pod: Pod, message: str, nodes: Sequence[Node]) -> NoRoom:
+    """Explain a scheduler's message ("0/3 nodes are available: 3 Insufficient cpu. …")."""
+    if "persistentvolumeclaim" in message.lower():
+        return _volume(message)
+    if "no nodes available" in message.lower() or message.startswith("0/0 nodes"):
+        return NoRoom(
+            "No nodes",
+            "The cluster has no node that can take pods.",
+            "Ask an administrator, or wait if nodes are being added.",
+        )
+    found = re.match(r"\s*\d+/(\d+) nodes? (?:are|is) available:?\s*(.*)", message, re.DOTALL)
+    if not found:
+        return NoRoom(
+            "Waiting for a node",
+            sentence(f"No node takes it: {shortened(message)}" if message else "No node takes it"),
+            _ROOM,
+        )
+    total = int(found[1])
+    parts = re.split(r"\.?\s*preemption:|,?\s*no new claims", found[2])[0].strip(" .")
+    causes: list[str] = []
+    advice: list[str] = []
+    for part in re.split(r",\s*(?=\d+ )", parts):
+        words, what = _cause(part.strip(" ."), total)
+        causes.append(words)
+        if what and what not in advice:
+            advice.append(what)
+    too_large = _too_large(pod, nodes)
+    if too_large:
+        advice = [too_large]
+    return NoRoom("No room", _asks(pod) + joined(causes) + ".", " ".join(advice[:2]))
+
+
+def _cause(part: str, total: int) -> tuple[str, str]:
+    """One cause in words, with what to do about it: ``part`` is "2 Insufficient cpu"."""
+    number, _, cause = part.partition(" ")
+    if not number.isdigit():
+        return shortened(part) or "no node is free", _ROOM
+    amount = int(number)
+    who = f"{amount} of {count(total, 'node')}" if amount != total else f"all {amount} nodes"
+    if total == 1:
+        who = "the only node"
+    for pattern, one, many, advice in _RULES:
+        match = re.search(pattern, cause, re.IGNORECASE)
+        if match:
+            words = (one if amount == 1 else many).format(*match.groups())
+            return f"{who} {words}", advice
+    return f"{who}: {shortened(cause)}", ""
+
+
+def _asks(pod: Pod) -> str:
+    wanted = joined(
+        [
+            cores(pod.cpu_request) if pod.cpu_request else "",
+            f"{size(pod.memory_request)} of memory" if pod.memory_request else "",
+        ]
+    )
+    return f"It asks for {wanted}, but " if wanted else "No room: "
+
+
+def _too_large(pod: Pod, nodes: Sequence[Node]) -> str:
+    """Advice for a pod that no node could take, even an empty one."""
+    if not nodes:
+        return ""
+    most_cpu = max(node.cpu for node in nodes)
+    most_memory = max(node.memory for node in nodes)
+    if pod.cpu_request and 0 < most_cpu < pod.cpu_request:
+        return f"No node is that large: ask for less than {cores(most_cpu)} of CPU."
+    if pod.memory_request and 0 < most_memory < pod.memory_request:
+        return f"No node is that large: ask for less than {size(most_memory)} of memory."
+    return ""
+
+
+def _volume(message: str) -> NoRoom:
+    claim = re.search(r'persistentvolumeclaim "([^"]+)" (not found|is being deleted)', message)
+    if claim:
+        return NoRoom(
+            "Volume missing",
+            f"The volume claim {claim[1]} that it mounts does not exist in this namespace."
+            if claim[2] == "not found"
+            else f"The volume claim {claim[1]} that it mounts is being deleted.",
+            "Create the claim, or choose one that exists.",
+        )
+    return NoRoom(
+        "Waiting for its volume",
+        "The volume that it mounts has not been made yet.",
+        "If this lasts, the cluster may have no default storage class: ask an administrator.",
+    )

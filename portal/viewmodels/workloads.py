@@ -1,0 +1,227 @@
+"""Counts of an app's pods, and why its workloads cannot make any."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from portal.domain.objects import Condition, Kind, Pod
+from portal.state.model import AppState, Source
+from portal.viewmodels.diagnosis import Diagnosis, Stage
+from portal.viewmodels.freshness import source_of
+from portal.viewmodels.model import Notice, ReplicasView, Tone
+from portal.viewmodels.pods import diagnose
+from portal.viewmodels.words import count, joined, sentence, shortened
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the pods and workloads of an app add up to.
+
+    ``desired`` is what is asked for, ``present`` the pods that count towards it, ``ready``
+    those that answer, ``updated`` those of the newest template. ``blocked`` says why pods cannot
+    be made at all.
+    """
+
+    desired: int
+    present: int
+    ready: int
+    updated: int
+    settled: bool
+    pods: tuple[tuple[Pod, Diagnosis], ...]
+    stages: Counter[Stage]
+    blocked: Notice | None
+
+    @property
+    def troubled(self) -> list[Diagnosis]:
+        """The diagnoses of the pods that need somebody, worst first."""
+        found = [diagnosis for _, diagnosis in self.pods if diagnosis.stage.troubled]
+        return sorted(found, key=lambda one: (_ORDER.index(one.stage), one.title))
+
+    @property
+    def progressing(self) -> list[Diagnosis]:
+        """The diagnoses of the pods that should become ready by themselves."""
+        return [diagnosis for _, diagnosis in self.pods if diagnosis.stage.progressing]
+
+
+_ORDER = (
+    Stage.BLOCKED,
+    Stage.CRASHING,
+    Stage.NO_ROOM,
+    Stage.LOST,
+    Stage.SILENT,
+    Stage.SLOW,
+)
+
+
+def facts(state: AppState, sources: Mapping[str, Source], now: datetime) -> Facts:
+    """Count and diagnose."""
+    pods = tuple((pod, diagnose(pod, state.events, state.nodes, now)) for pod in state.pods)
+    stages = Counter(diagnosis.stage for _, diagnosis in pods)
+    present = sum(number for stage, number in stages.items() if stage.present)
+    ready = stages[Stage.READY]
+    source = source_of(sources, Kind.POD)
+    if not pods and not (source and source.synced):
+        present = sum(workload.current for workload in state.workloads)
+        ready = sum(workload.ready for workload in state.workloads)
+    return Facts(
+        desired=sum(workload.desired for workload in state.workloads),
+        present=present,
+        ready=ready,
+        updated=sum(workload.updated for workload in state.workloads),
+        settled=all(w.observed_generation >= w.generation for w in state.workloads),
+        pods=pods,
+        stages=stages,
+        blocked=creation_problem(state, present),
+    )
+
+
+def replicas_view(known: Facts, has_workloads: bool) -> ReplicasView:
+    """The counts and their sentence."""
+    missing = known.desired - known.ready
+    if not has_workloads:
+        tone = Tone.QUIET
+    elif missing <= 0:
+        tone = Tone.GOOD if known.desired else Tone.QUIET
+    elif known.blocked or known.troubled:
+        tone = Tone.WARN if known.ready else Tone.BAD
+    else:
+        tone = Tone.BUSY
+    return ReplicasView(
+        desired=known.desired,
+        current=known.present,
+        ready=known.ready,
+        words=counts_in_words(known) if has_workloads else "This release runs no pods.",
+        tone=tone,
+    )
+
+
+def counts_in_words(known: Facts) -> str:
+    """How many pods are ready, and what the others do: "2 of 3 pods are ready; 1 is starting."."""
+    stages = known.stages
+    if known.desired == 0 and known.ready == 0:
+        begin = "It is scaled to zero: no pod is wanted"
+    elif known.ready == known.desired:
+        begin = (
+            "Its one pod is ready" if known.desired == 1 else f"All {known.desired} pods are ready"
+        )
+    elif known.ready > known.desired:
+        begin = f"{count(known.ready, 'pod')} {_are(known.ready)} ready, {known.desired} wanted"
+    elif known.desired == 1:
+        begin = "Its pod is not ready"
+    else:
+        begin = f"{known.ready or 'None'} of {known.desired} pods {_are(known.ready)} ready"
+    others = [
+        f"{stages[stage]} {_are(stages[stage])} {stage.value}"
+        for stage in Stage
+        if stage is not Stage.READY and stage is not Stage.ENDED and stages[stage]
+    ]
+    unmade = known.desired - known.present
+    if unmade > 0:
+        how = "cannot be created" if known.blocked else "is yet to be created"
+        if unmade > 1 and not known.blocked:
+            how = "are yet to be created"
+        others.append(f"{unmade} {how}")
+    if known.desired == 1 and known.ready == 0 and len(others) == 1:
+        return f"Its pod {others[0].removeprefix('1 ')}."
+    return f"{begin}; {joined(others)}." if others else f"{begin}."
+
+
+def _are(amount: int) -> str:
+    return "is" if amount == 1 else "are"
+
+
+def creation_problem(state: AppState, present: int) -> Notice | None:
+    """Why the cluster refuses to make pods, from conditions or the newest event; else None."""
+    wanted = sum(workload.desired for workload in state.workloads)
+    if present >= wanted:
+        return None
+    for message in _refusals(state, present):
+        return refusal(message, state.key.namespace)
+    return None
+
+
+def _refusals(state: AppState, present: int) -> list[str]:
+    conditions: list[Condition] = [
+        one for owner in (*state.replica_sets, *state.workloads) for one in owner.conditions
+    ]
+    found = [
+        one.message
+        for one in conditions
+        if one.type == "ReplicaFailure" and one.status == "True" and one.message
+    ]
+    if found or present:
+        return found
+    # A StatefulSet has no such condition: its events are all there is.
+    events = sorted(state.events, key=lambda one: one.last_at, reverse=True)
+    newest = next(
+        (
+            one
+            for one in events
+            if one.about_kind in {Kind.REPLICA_SET, Kind.STATEFUL_SET}
+            and one.reason in {"FailedCreate", "SuccessfulCreate"}
+        ),
+        None,
+    )
+    return [newest.message] if newest and newest.reason == "FailedCreate" else []
+
+
+def refusal(message: str, namespace: str) -> Notice:
+    """Explain why the API server refused a pod."""
+    quota = re.search(
+        r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+)$", message
+    )
+    if quota:
+        return Notice(
+            Tone.BAD,
+            "The namespace's quota is used up",
+            f"No more pods fit into the quota {quota[1]} of {namespace}: one more asks for "
+            f"{_amounts(quota[2])}, {_amounts(quota[3])} of {_amounts(quota[4])} are in use.",
+            "Ask for less, run fewer pods, stop another app of this namespace, or ask an "
+            "administrator for a larger quota.",
+        )
+    if "must specify" in message and "quota" in message:
+        what = joined(re.findall(r"((?:limits|requests)\.\w+)", message)) or "requests and limits"
+        return Notice(
+            Tone.BAD,
+            "The namespace's quota asks for more settings",
+            f"The quota of {namespace} refuses pods that do not say how much they need: {what}.",
+            "Set the CPU and memory requests and limits.",
+        )
+    if "violates PodSecurity" in message:
+        return Notice(
+            Tone.BAD,
+            "The namespace's security rules refuse the pods",
+            sentence(shortened(message.partition("violates ")[2])),
+            "Change the chart's security settings, or use another namespace.",
+        )
+    if "usage per" in message and ("maximum" in message or "minimum" in message):
+        found = re.search(r"(m(?:ax|in)imum \w+ usage per \w+ is [^,.]+)", message)
+        return Notice(
+            Tone.BAD,
+            "The namespace's limits refuse the pods",
+            sentence(f"In {namespace} the {found[1] if found else shortened(message)}"),
+            "Change the CPU and memory requests and limits to fit.",
+        )
+    account = re.search(r'serviceaccount "([^"]+)" not found', message)
+    if account:
+        return Notice(
+            Tone.BAD,
+            "The service account is missing",
+            f"The pods are to run as the service account {account[1]}, which does not exist.",
+            "Create it, or name another in the app's values.",
+        )
+    return Notice(
+        Tone.BAD,
+        "Pods cannot be created",
+        sentence(shortened(message)),
+        "Ask an administrator if this does not tell you what to change.",
+    )
+
+
+def _amounts(text: str) -> str:
+    """ "requests.cpu=200m,pods=1" → "requests.cpu 200m and pods 1"."""
+    return joined(part.strip().replace("=", " ") for part in text.strip().split(","))
