@@ -1,0 +1,64 @@
+"""Answers of the Kubernetes API, told apart. All are domain errors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, PortalError
+
+
+class Gone(PortalError):
+    """The resource version, or the page of a list, is too old (410): list anew."""
+
+
+class Throttled(ClusterUnavailable):
+    """The API asks to wait ``seconds`` before the next try (429 or 503 with Retry-After)."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message, "It is tried again by itself.")
+        self.seconds = seconds
+
+
+class Unauthenticated(Forbidden):
+    """The API does not know who is asking (401): a token that is missing, wrong or expired."""
+
+
+class Rejected(PortalError):
+    """Any other refusal: the request itself is wrong (400, 422 …)."""
+
+
+def from_status(code: int, message: str, retry_after: str | None = None) -> PortalError:
+    """The domain error for an HTTP status of the API server."""
+    said = f"Kubernetes: {message or f'HTTP {code}'}"
+    match code:
+        case 401:
+            return Unauthenticated(
+                said, "Check the portal's service account token or its kubeconfig."
+            )
+        case 403:
+            return Forbidden(said, "Its role has to allow this.")
+        case 404:
+            return NotFound(said)
+        case 409:
+            return Conflict(said)
+        case 410:
+            return Gone(said)
+        case _ if code == 429 or code >= 500:
+            if retry_after and retry_after.isdigit():
+                return Throttled(said, float(retry_after))
+            return ClusterUnavailable(said, "It is tried again by itself.")
+        case _:
+            return Rejected(said)
+
+
+def message_of(body: bytes) -> str:
+    """The sentence in an error's body: of a Status object, or the start of plain text."""
+    text = body[:4096].decode(errors="replace").strip()
+    try:
+        status: Any = json.loads(body)
+    except ValueError:
+        return text[:200]
+    if isinstance(status, dict) and isinstance(status.get("message"), str):  # pyright: ignore[reportUnknownMemberType]
+        return str(status["message"])  # pyright: ignore[reportUnknownArgumentType]
+    return text[:200]

@@ -1,0 +1,34 @@
+"""Reaching into the API's JSON, where anything optional may be missing or null."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+Raw = dict[str, Any]
+"""A Kubernetes object as the API sent it."""
+
+
+def value(raw: Raw, *path: str) -> Any:
+    """What is at ``path``, or None."""
+    found: Any = raw
+    for name in path:
+        if not found:
+            return None
+        found = found.get(name)
+    return found
+
+
+def part(raw: Raw, *path: str) -> Raw:
+    """The object at ``path``; an empty one where there is none."""
+    return cast(Raw, value(raw, *path) or {})
+
+
+def items(raw: Raw, *path: str) -> list[Raw]:
+    """The list at ``path``; an empty one where there is none."""
+    return cast(list[Raw], value(raw, *path) or [])
+
+
+def text(raw: Raw, *path: str) -> str:
+    """The text at ``path``; "" where there is none."""
+    found = value(raw, *path)
+    return "" if found is None else str(found)

@@ -1,0 +1,296 @@
+"""Keeps a copy of one kind of object current: list in pages, watch, list anew when told to.
+
+A watch here is short (``WATCH_SECONDS``): the server ends it, or sends a bookmark just before,
+so that every few seconds something arrives or the connection is known to be broken. What is
+alive is thus proven by the server's own words, at about one cheap request a kind in ten seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from portal.cluster.backoff import Backoff, jittered
+from portal.cluster.errors import Gone, Throttled, from_status
+from portal.cluster.raw import Raw, items, part, text
+from portal.domain.errors import Forbidden, NotFound, PortalError
+from portal.domain.keys import Key
+from portal.domain.objects import Kind, Watched
+
+log = logging.getLogger(__name__)
+
+Decode = Callable[[Raw], tuple[Key, Watched]]
+
+PAGE = 500
+"""Objects a page of a list."""
+WATCH_SECONDS = 10.0
+"""The longest a watch is left open, less some jitter."""
+SILENCE = 3.0
+"""Seconds past the watch's end after which its connection counts as broken."""
+FAILURES_BEFORE_LIST = 3
+"""Failed watches in a row after which the resource version is no longer trusted."""
+NOT_INSTALLED_RETRY = 120.0
+
+
+class Api(Protocol):
+    """The two calls a reflector makes; ``ClusterClient`` has them."""
+
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, accept: str = ...
+    ) -> Raw:
+        """GET one page of a list."""
+        ...
+
+    def stream(
+        self, path: str, params: Mapping[str, str], accept: str = ..., read_timeout: float = ...
+    ) -> AbstractAsyncContextManager[AsyncIterator[Raw]]:
+        """Open a watch."""
+        ...
+
+
+class Sink(Protocol):
+    """Where objects go; ``Store`` is one."""
+
+    def apply(self, kind: Kind, key: Key, obj: Watched) -> None:
+        """Add or replace one object."""
+        ...
+
+    def delete(self, kind: Kind, key: Key) -> None:
+        """Forget one object."""
+        ...
+
+    def replace(self, kind: Kind, namespace: str | None, objects: Mapping[Key, Watched]) -> None:
+        """Make ``objects`` all there is in a namespace, or (None) everywhere."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What to watch: a kind of the portal's, and where the API has it."""
+
+    kind: Kind
+    group: str
+    """Path of the API group and version, such as ``/apis/apps/v1``."""
+    plural: str
+    decode: Decode
+    namespaced: bool = True
+    selector: str = ""
+    """Label selector. An object that stops matching is reported as deleted."""
+    list_accept: str = "application/json"
+    watch_accept: str = "application/json"
+
+    def path(self, namespace: str | None) -> str:
+        """Path of the collection, in one namespace or (None) in all."""
+        inside = f"/namespaces/{namespace}" if namespace is not None else ""
+        return f"{self.group}{inside}/{self.plural}"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a reflector is doing. ``skipped`` counts objects that could not be decoded."""
+
+    synced: bool = False
+    available: bool = True
+    alive_at: datetime | None = None
+    error: str = ""
+    skipped: int = 0
+    lists: int = 0
+    events: int = 0
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Reflector:
+    """Copies one resource, of one namespace or all, into a sink until cancelled.
+
+    ``report`` is called with the new health whenever it changed, and at most once a second for
+    mere signs of life.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        resource: Resource,
+        sink: Sink,
+        report: Callable[[Health], None],
+        *,
+        namespace: str | None = None,
+        now: Callable[[], datetime] = _utc_now,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._api = api
+        self._resource = resource
+        self._sink = sink
+        self._report = report
+        self._namespace = namespace
+        self._path = resource.path(namespace)
+        self._now = now
+        self._pause = pause
+        self._backoff = backoff or Backoff()
+        self.health: Health = Health()
+
+    async def run(self) -> None:
+        """List and watch for ever; errors are reported, waited out and retried."""
+        version = ""
+        failures = 0
+        paged = True
+        while True:
+            try:
+                if not version:
+                    version = await self._list(paged)
+                    paged = True
+                    failures = 0
+                version = await self._watch(version)
+                failures = 0
+            except Gone as error:
+                # A list whose pages expire is asked for whole the next time.
+                paged = bool(version)
+                version = ""
+                await self._wait(error)
+            except PortalError as error:
+                failures += 1
+                if failures >= FAILURES_BEFORE_LIST or isinstance(error, Forbidden | NotFound):
+                    version = ""
+                await self._wait(error)
+            except Exception as error:  # a fault of the portal must not end a watch unseen
+                log.exception("%s: unexpected", self._path)
+                version = ""
+                await self._wait(PortalError(f"The portal failed while watching: {error!r}"))
+
+    async def _wait(self, error: PortalError) -> None:
+        """Report ``error`` and wait as long as suits it."""
+        match error:
+            case Gone():
+                log.info("%s: listing anew: %s", self._path, error.message)
+                await self._pause(self._backoff.next())
+                return
+            case NotFound():
+                self._sink.replace(self._resource.kind, self._namespace, {})
+                self._say(available=False, error="This cluster does not have this API.")
+                delay = jittered(NOT_INSTALLED_RETRY)
+            case Forbidden():
+                # What was listed stays: an API server that restarts refuses for a moment.
+                self._say(available=False, error=str(error))
+                delay = self._backoff.next()
+            case Throttled():
+                self._say(error=str(error))
+                delay = self._backoff.next(at_least=error.seconds)
+            case _:
+                self._say(error=str(error))
+                delay = self._backoff.next()
+        log.warning("%s: %s; next try in %.1f s", self._path, error, delay)
+        await self._pause(delay)
+
+    async def _list(self, paged: bool) -> str:
+        """Replace everything by a fresh list; returns its resource version."""
+        resource = self._resource
+        found: dict[Key, Watched] = {}
+        params = {"labelSelector": resource.selector} if resource.selector else {}
+        if paged:
+            params["limit"] = str(PAGE)
+        while True:
+            page = await self._api.get(self._path, params, resource.list_accept)
+            for raw in items(page, "items"):
+                decoded = self._decode(raw)
+                if decoded is not None:
+                    found[decoded[0]] = decoded[1]
+            meta = part(page, "metadata")
+            if not meta.get("continue"):
+                break
+            params["continue"] = str(meta["continue"])
+        self._sink.replace(resource.kind, self._namespace, found)
+        self.health = replace(self.health, lists=self.health.lists + 1)
+        self._say(synced=True, alive=True)
+        return str(meta.get("resourceVersion") or "0")
+
+    async def _watch(self, version: str) -> str:
+        """Follow changes from ``version`` until the server ends it; returns the newest version."""
+        resource = self._resource
+        seconds = jittered(WATCH_SECONDS)
+        params = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(round(seconds)),
+        }
+        if resource.selector:
+            params["labelSelector"] = resource.selector
+        began = time.monotonic()
+        seen = False
+        async with self._api.stream(
+            self._path, params, resource.watch_accept, seconds + SILENCE
+        ) as events:
+            self._say(alive=True)
+            async for event in events:
+                version = self._take(event, version)
+                seen = True
+                self._say(alive=True)
+        self._say(alive=True)
+        if seen or time.monotonic() - began > 1:
+            self._backoff.reset()
+        else:
+            # An end at once, again and again, must not become a busy loop.
+            await self._pause(self._backoff.next())
+        return version
+
+    def _take(self, event: Raw, version: str) -> str:
+        raw = part(event, "object")
+        kind = event.get("type")
+        if kind == "ERROR":
+            raise from_status(int(raw.get("code") or 500), text(raw, "message"))
+        if kind != "BOOKMARK":
+            self.health = replace(self.health, events=self.health.events + 1)
+            if kind == "DELETED":
+                self._sink.delete(self._resource.kind, key_of(raw))
+            elif (decoded := self._decode(raw)) is not None:
+                self._sink.apply(self._resource.kind, *decoded)
+            else:
+                # The old state of something that can no longer be read would be a lie.
+                self._sink.delete(self._resource.kind, key_of(raw))
+        return text(raw, "metadata", "resourceVersion") or version
+
+    def _decode(self, raw: Raw) -> tuple[Key, Watched] | None:
+        try:
+            return self._resource.decode(raw)
+        except Exception as error:
+            self.health = replace(self.health, skipped=self.health.skipped + 1)
+            log.warning("%s: skipping %s: %r", self._path, key_of(raw), error)
+            return None
+
+    def _say(
+        self,
+        *,
+        synced: bool | None = None,
+        available: bool = True,
+        alive: bool = False,
+        error: str = "",
+    ) -> None:
+        old = self.health
+        now = self._now()
+        self.health = replace(
+            old,
+            synced=old.synced if synced is None else synced,
+            available=available,
+            alive_at=now if alive else old.alive_at,
+            error=error,
+        )
+        fresh = old.alive_at is not None and (now - old.alive_at).total_seconds() < 1
+        if fresh and replace(old, alive_at=None) == replace(self.health, alive_at=None):
+            self.health = old  # nothing new, and the last sign of life is young
+            return
+        self._report(self.health)
+
+
+def key_of(raw: Raw) -> Key:
+    """Namespace and name of a raw object."""
+    meta = part(raw, "metadata")
+    return Key(text(meta, "namespace"), text(meta, "name"))

@@ -1,0 +1,82 @@
+"""All watches together, and how each kind is doing as one source."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from portal.cluster.reflector import Api, Health, Reflector, Resource, Sink
+from portal.cluster.resources import RESOURCES
+from portal.state.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def combined(parts: Sequence[Health]) -> Health:
+    """One health for reflectors of one kind in several namespaces: the worst of each."""
+    times = [each.alive_at for each in parts if each.alive_at is not None]
+    errors = {each.error: None for each in parts if each.error}
+    return Health(
+        synced=all(each.synced or not each.available for each in parts)
+        and any(each.synced for each in parts),
+        available=any(each.available for each in parts),
+        alive_at=min(times) if len(times) == len(parts) else None,
+        error="; ".join(errors),
+        skipped=sum(each.skipped for each in parts),
+        lists=sum(each.lists for each in parts),
+        events=sum(each.events for each in parts),
+    )
+
+
+class Watches:
+    """One reflector a kind, or one a kind and namespace, all on the caller's loop.
+
+    Args:
+        api: the client.
+        store: where objects and the health of each kind go; sources are named by kind.
+        namespaces: where to watch; empty means everywhere.
+        resources: what to watch.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        store: Store,
+        namespaces: Sequence[str] = (),
+        resources: Sequence[Resource] = RESOURCES,
+        make: Callable[..., Reflector] = Reflector,
+    ) -> None:
+        self._store = store
+        self.reflectors: dict[str, list[Reflector]] = {}
+        sink: Sink = store
+        for resource in resources:
+            name = resource.kind.value
+            spaces = list(namespaces) if namespaces and resource.namespaced else [None]
+            report = partial(self._report, name)
+            self.reflectors[name] = [
+                make(api, resource, sink, report, namespace=space) for space in spaces
+            ]
+            self._store.set_source(name, synced=False)
+
+    def _report(self, name: str, _: Health) -> None:
+        health = self.health(name)
+        self._store.set_source(
+            name,
+            synced=health.synced,
+            available=health.available,
+            alive_at=health.alive_at,
+            error=health.error,
+        )
+
+    def health(self, name: str) -> Health:
+        """How a source is doing, with its counters (for the portal's own metrics)."""
+        return combined([each.health for each in self.reflectors[name]])
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name, reflectors in self.reflectors.items():
+                for reflector in reflectors:
+                    group.create_task(reflector.run(), name=f"watch {name}")
