@@ -20,7 +20,7 @@ from portal.viewmodels.pods import pod_view
 from portal.viewmodels.redaction import values_yaml
 from portal.viewmodels.scale import scale_view
 from portal.viewmodels.series import series_view
-from portal.viewmodels.urls import url_views
+from portal.viewmodels.urls import NOWHERE, Outside, url_views
 from portal.viewmodels.workloads import facts, replicas_view
 
 CHART = "dash-app"
@@ -36,7 +36,12 @@ _STATUS_TONES = {
 
 
 def app_view(
-    state: AppState, sources: Mapping[str, Source], now: datetime, *, chart: str = CHART
+    state: AppState,
+    sources: Mapping[str, Source],
+    now: datetime,
+    *,
+    outside: Outside = NOWHERE,
+    chart: str = CHART,
 ) -> AppView:
     """Everything that the page shows. Never raises: odd data gives an odd page, not none.
 
@@ -58,7 +63,7 @@ def app_view(
         app_version=detail.app_version if detail else "",
         launched_by=launched_by(state),
         updated_at=release.updated_at if release else None,
-        urls=url_views(state),
+        urls=url_views(state, outside),
         replicas=replicas_view(known, bool(state.workloads)),
         pods=tuple(pod_view(pod, found, state.usage.get(pod.key)) for pod, found in known.pods),
         autoscaler=autoscaler_view(hpa, known.ready, sources, now) if hpa else None,

@@ -41,8 +41,10 @@ def autoscaler_view(
 
 
 def metric_name(name: str) -> str:
-    """A metric as people write it: "cpu" → "CPU"."""
-    return {"cpu": "CPU", "memory": "Memory"}.get(name.lower(), name)
+    """A metric as people write it: "cpu" → "CPU", "app/cpu" → "CPU of app"."""
+    container, _, metric = name.rpartition("/")
+    shown = {"cpu": "CPU", "memory": "Memory"}.get(metric.lower(), metric)
+    return f"{shown} of {container}" if container else shown
 
 
 def metric_view(metric: HpaMetric) -> MetricView:
@@ -79,9 +81,10 @@ def hpa_words(hpa: Hpa) -> str:
 def _amount(metric: HpaMetric, value: float) -> str:
     if metric.target_type == "Utilization":
         return percent(value)
-    if metric.name.lower() == "cpu":
+    resource = metric.name.lower().rpartition("/")[2]
+    if resource == "cpu":
         return cores(value)
-    if metric.name.lower() == "memory":
+    if resource == "memory":
         return size(value)
     return number(value)
 

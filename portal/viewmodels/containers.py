@@ -84,7 +84,8 @@ def _crashed(pod: Pod, one: Container, looping: bool, detail: str) -> Diagnosis:
         reason, code, message = one.reason, one.exit_code, one.message
     end = ending(reason, code, message)
     times = f" {one.restarts + 1} times so far" if one.restarts else ""
-    words = [sentence(f"It crashed{times}: {end.clause}")]
+    what = f"Its preparation (init container {one.name})" if one.init else "It"
+    words = [sentence(f"{what} crashed{times}: {end.clause}")]
     said = last_words(message)
     if said and said not in words[0]:
         words.append(f"It last said: “{said}”")

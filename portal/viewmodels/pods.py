@@ -45,10 +45,11 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
 
 def pod_view(pod: Pod, diagnosis: Diagnosis, usage: PodUsage | None) -> PodView:
     """The row of one pod."""
+    main = [one for one in pod.containers if not one.init]
     return PodView(
         name=pod.key.name,
         status=Badge(diagnosis.title, diagnosis.tone, diagnosis.detail),
-        ready=f"{sum(one.ready for one in pod.containers)}/{len(pod.containers)}",
+        ready=f"{sum(one.ready for one in main)}/{len(main)}",
         restarts=sum(one.restarts for one in pod.containers),
         created_at=pod.created_at,
         node=pod.node,

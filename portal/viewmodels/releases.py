@@ -14,12 +14,18 @@ from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import headline
 from portal.viewmodels.model import ListView, ReleaseRow
 from portal.viewmodels.operation import running
-from portal.viewmodels.urls import hrefs
+from portal.viewmodels.urls import NOWHERE, Outside, links
 from portal.viewmodels.words import count
 from portal.viewmodels.workloads import facts
 
 
-def release_row(state: AppState, sources: Mapping[str, Source], now: datetime) -> ReleaseRow:
+def release_row(
+    state: AppState,
+    sources: Mapping[str, Source],
+    now: datetime,
+    *,
+    outside: Outside = NOWHERE,
+) -> ReleaseRow:
     """One release. ``problem`` is what somebody should see to, "" if nothing."""
     known = facts(state, sources, now)
     head = headline(state, known, now)
@@ -34,7 +40,7 @@ def release_row(state: AppState, sources: Mapping[str, Source], now: datetime) -
         updated_at=release.updated_at if release else None,
         pods=f"{known.ready}/{known.desired}" if state.workloads else "",
         hpa="; ".join(hpa_words(hpa) for hpa in state.hpas),
-        url=next(iter(hrefs(state)), ""),
+        url=next((one.href for one in links(state, outside)), ""),
         launched_by=launched_by(state),
         problem=head.problem,
     )
@@ -46,9 +52,10 @@ def list_view(
     now: datetime,
     *,
     owner: str | None = None,
+    outside: Outside = NOWHERE,
 ) -> ListView:
     """All releases, by namespace and name; with ``owner`` only those that person launched."""
-    rows = [release_row(state, sources, now) for state in states if listed(state)]
+    rows = [release_row(state, sources, now, outside=outside) for state in states if listed(state)]
     if owner is not None:
         rows = [row for row in rows if row.launched_by == owner]
     rows.sort(key=lambda row: row.key)

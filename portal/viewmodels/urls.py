@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from portal.domain.launch import Exposure
 from portal.domain.objects import Probe, Service
-from portal.domain.urls import urls
+from portal.domain.urls import Url, urls
 from portal.state.model import AppState
 from portal.viewmodels.model import Badge, Tone, UrlView
 from portal.viewmodels.words import joined, shortened
 
 
-def url_views(state: AppState) -> tuple[UrlView, ...]:
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What people use where the cluster's own addresses are not theirs (see domain/urls.py)."""
+
+    node_address: str = ""
+    ingress_address: str = ""
+
+
+NOWHERE = Outside()
+
+
+def url_views(state: AppState, outside: Outside = NOWHERE) -> tuple[UrlView, ...]:
     """All addresses, the best first; at least one entry if the app has a Service."""
-    links = [_link(href, state.probe) for href in hrefs(state)]
-    return (*links, *_waiting(state))
+    found = links(state, outside)
+    views = [UrlView(one.href, one.href, _state(one, state)) for one in found]
+    return (*views, *_waiting(state, {one.kind for one in found}), *_only_inside(state))
 
 
-def hrefs(state: AppState) -> tuple[str, ...]:
-    """The addresses that a browser may be given: http and https, each once."""
-    found = urls(state.services, state.ingresses, state.routes, state.gateways, state.nodes)
-    return tuple(dict.fromkeys(one.href for one in found if safe(one.href)))
+def links(state: AppState, outside: Outside = NOWHERE) -> tuple[Url, ...]:
+    """The addresses that a browser may be given: http and https, from outside the cluster."""
+    found = urls(
+        state.services,
+        state.ingresses,
+        state.routes,
+        state.gateways,
+        state.nodes,
+        node_address=outside.node_address,
+        ingress_address=outside.ingress_address,
+    )
+    return tuple(one for one in found if one.kind is not Exposure.CLUSTER_IP and safe(one.href))
 
 
 def safe(href: str) -> bool:
@@ -45,8 +68,38 @@ def inside(service: Service) -> str:
     return f"http://{service.key.name}.{service.key.namespace}.svc:{port}"
 
 
-def _link(href: str, probe: Probe | None) -> UrlView:
-    return UrlView(href, href.rstrip("/"), _answer(href, probe))
+def _state(url: Url, state: AppState) -> Badge:
+    """Whether that address answers, and if not, what is missing on the way to it."""
+    answer = _answer(url.href, state.probe)
+    if answer.tone in {Tone.GOOD, Tone.WARN}:
+        return answer
+    host = urlsplit(url.href).hostname or ""
+    if url.kind is Exposure.INGRESS:
+        ingress = next((one for one in state.ingresses if host in one.hosts), None)
+        if ingress and not ingress.addresses:
+            return Badge(
+                "Waiting for an ingress controller",
+                Tone.BUSY,
+                f"None has taken it yet; its class is {ingress.class_name}."
+                if ingress.class_name
+                else "None has taken it yet; it names no class, so the cluster needs a default.",
+            )
+        return _with_hint(answer, host, ingress.addresses if ingress else ())
+    if url.kind is Exposure.HTTP_ROUTE:
+        route = next((one for one in state.routes if host in one.hosts), None)
+        if route and route.accepted is None:
+            return Badge("Waiting for a gateway", Tone.BUSY, "None has taken the route yet.")
+        named = route.gateways if route else ()
+        at = [at for one in state.gateways if one.key in named for at in one.addresses]
+        return _with_hint(answer, host, at)
+    return answer
+
+
+def _with_hint(answer: Badge, host: str, addresses: Sequence[str]) -> Badge:
+    if not addresses or host in addresses:
+        return answer
+    hint = f"The name {host} has to point to {joined(addresses)} (DNS, or /etc/hosts)."
+    return Badge(answer.text, answer.tone, f"{answer.detail} {hint}".strip())
 
 
 def _answer(href: str, probe: Probe | None) -> Badge:
@@ -85,58 +138,38 @@ def _why(href: str, error: str) -> str:
     )
 
 
-def _waiting(state: AppState) -> list[UrlView]:
-    """What is still to come, and what is reachable only inside the cluster."""
+def _waiting(state: AppState, linked: set[Exposure]) -> list[UrlView]:
+    """What is still to come, where there is no link for it yet."""
     found: list[UrlView] = []
     for service in state.services:
         if service.type == "LoadBalancer" and not service.addresses:
             found.append(
-                UrlView(
-                    "",
+                _pending(
                     "Waiting for an address from the load balancer",
-                    Badge(
-                        "Waiting",
-                        Tone.BUSY,
-                        "A cloud's load balancer takes a few minutes. If this lasts, the cluster "
-                        "may have none: choose another way to reach the app.",
-                    ),
+                    "A cloud's load balancer takes a few minutes. If this lasts, the cluster "
+                    "may have none: choose another way to reach the app.",
                 )
             )
     for route in state.routes:
-        if route.accepted is None:
+        name = joined(route.hosts) or "The route"
+        if route.accepted is False:
+            why = Badge("Refused", Tone.BAD, shortened(route.message))
+            found.append(UrlView("", f"{name}: no gateway takes it", why))
+        elif Exposure.HTTP_ROUTE not in linked:
             found.append(
-                UrlView(
-                    "",
-                    f"{joined(route.hosts) or 'The route'}: waiting for a gateway to take it",
-                    Badge("Waiting", Tone.BUSY, "No gateway has answered for this route yet."),
-                )
-            )
-        elif route.accepted is False:
-            found.append(
-                UrlView(
-                    "",
-                    f"{joined(route.hosts) or 'The route'}: no gateway takes it",
-                    Badge("Refused", Tone.BAD, shortened(route.message)),
-                )
+                _pending(f"{name}: waiting for a gateway", "No gateway has taken the route yet.")
             )
     for ingress in state.ingresses:
-        if not ingress.addresses:
+        if Exposure.INGRESS not in linked:
+            name = joined(ingress.hosts) or "The Ingress"
             found.append(
-                UrlView(
-                    "",
-                    f"{joined(ingress.hosts) or 'The Ingress'}: no ingress controller has taken "
-                    "it yet",
-                    Badge(
-                        "Waiting",
-                        Tone.BUSY,
-                        f"The class is {ingress.class_name}."
-                        if ingress.class_name
-                        else "It names no class: the cluster needs a default one.",
-                    ),
-                )
+                _pending(f"{name}: waiting for an ingress controller", "None has taken it yet.")
             )
-    found.extend(_only_inside(state))
     return found
+
+
+def _pending(text: str, detail: str) -> UrlView:
+    return UrlView("", text, Badge("Waiting", Tone.BUSY, detail))
 
 
 def _only_inside(state: AppState) -> list[UrlView]:
