@@ -1,0 +1,48 @@
+/* Light, dark, or as the system has it. Loaded before the first paint. */
+(function () {
+  "use strict";
+  const KEY = "dash-portal-theme";
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const ORDER = ["system", "light", "dark"];
+
+  function choice() {
+    try {
+      const stored = localStorage.getItem(KEY);
+      return ORDER.includes(stored) ? stored : "system";
+    } catch {
+      return "system";
+    }
+  }
+
+  function apply() {
+    const chosen = choice();
+    const theme = chosen === "system" ? (dark.matches ? "dark" : "light") : chosen;
+    const root = document.documentElement;
+    root.dataset.bsTheme = theme;
+    root.dataset.themeChoice = chosen;
+    root.dataset.agThemeMode = theme;
+    const button = document.getElementById("theme-toggle");
+    if (button) {
+      const words = { system: "follows the system", light: "light", dark: "dark" }[chosen];
+      button.setAttribute("aria-label", `Theme: ${words}. Change it.`);
+      button.title = `Theme: ${words}`;
+    }
+    window.dispatchEvent(new CustomEvent("portal-theme", { detail: theme }));
+  }
+
+  window.portalTheme = {
+    current: () => document.documentElement.dataset.bsTheme,
+    refresh: apply,
+    next() {
+      try {
+        localStorage.setItem(KEY, ORDER[(ORDER.indexOf(choice()) + 1) % ORDER.length]);
+      } catch {
+        /* private mode: the choice lasts as long as the page */
+      }
+      apply();
+    },
+  };
+  dark.addEventListener("change", apply);
+  window.addEventListener("storage", (event) => event.key === KEY && apply());
+  apply();
+})();

@@ -1,0 +1,102 @@
+/* Callbacks that need no server: what the forms show, and controls that follow the live view. */
+(function () {
+  "use strict";
+  const none = () => window.dash_clientside.no_update;
+  const shown = (yes) => (yes ? "" : "d-none");
+
+  /* The controls of the scale card, as the live view would set them. */
+  function fromLive(live) {
+    const auto = live.mode === "autoscaled";
+    const top = Math.max(live.max_replicas, 4);
+    return {
+      auto,
+      replicas: Math.max(1, live.replicas),
+      bounds: auto
+        ? [Math.max(1, live.min_replicas), Math.max(1, live.max_replicas)]
+        : [Math.max(1, live.replicas), Math.max(4, live.replicas, Math.min(top, 4))],
+      cpuOn: live.target_cpu != null || (!auto && live.target_memory == null),
+      cpu: live.target_cpu ?? 70,
+      memoryOn: live.target_memory != null,
+      memory: live.target_memory ?? 80,
+    };
+  }
+
+  /* What a set of controls asks for: those that are hidden do not count. */
+  function effect(c) {
+    if (!c.auto) return JSON.stringify(["fixed", c.replicas]);
+    return JSON.stringify(["auto", c.bounds, c.cpuOn ? c.cpu : null, c.memoryOn ? c.memory : null]);
+  }
+
+  const controls = ([auto, replicas, bounds, cpuOn, cpu, memoryOn, memory]) => ({
+    auto: Boolean(auto), replicas, bounds, cpuOn: Boolean(cpuOn), cpu,
+    memoryOn: Boolean(memoryOn), memory,
+  });
+
+  function now(live) {
+    if (live.mode !== "autoscaled")
+      return `Now: ${live.replicas} ${live.replicas === 1 ? "replica" : "replicas"}, fixed.`;
+    const targets = [];
+    if (live.target_cpu != null) targets.push(`CPU ${live.target_cpu} %`);
+    if (live.target_memory != null) targets.push(`memory ${live.target_memory} %`);
+    const bounds = `${live.min_replicas}–${live.max_replicas}`;
+    return `Now: ${bounds} pods by autoscaler${targets.length ? `, ${targets.join(", ")}` : ""}.`;
+  }
+
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
+    /* The live view moves the controls, unless somebody has changed them. */
+    scaleFollow(live, reset, base, ...values) {
+      if (!live) return Array(12).fill(none());
+      const context = window.dash_clientside.callback_context;
+      const undone = context.triggered_id === "scale-reset";
+      const edited = effect(controls(values)) !== effect(fromLive(base));
+      const arrived = edited && effect(controls(values)) === effect(fromLive(live));
+      const c = fromLive(live);
+      const move = undone || !edited;
+      const readOnly = live.mode === "read-only";
+      const settings = move
+        ? [c.auto, c.replicas, c.bounds, c.cpuOn, c.cpu, c.memoryOn, c.memory]
+        : Array(7).fill(none());
+      return [
+        move || arrived ? live : none(),
+        ...settings,
+        shown(!readOnly),
+        readOnly ? "words quiet-text" : "d-none",
+        live.why,
+        undone || arrived ? null : none(),
+      ];
+    },
+
+    scaleShow(live, ...values) {
+      const c = controls(values);
+      const edited = live && effect(c) !== effect(fromLive(live));
+      return [
+        shown(!c.auto), shown(c.auto), !c.cpuOn, !c.memoryOn,
+        live ? now(live) : "", !edited, edited ? "" : "d-none",
+      ];
+    },
+
+    launchShow(auto, exposure, cpuOn, memoryOn) {
+      const host = exposure === "Ingress" || exposure === "HTTPRoute";
+      return [shown(!auto), shown(auto), shown(host), !cpuOn, !memoryOn];
+    },
+
+    presetMark(repository, tag, tiles) {
+      const chosen = `${repository}:${tag}`;
+      return tiles.map((id) => {
+        const tile = document.querySelector(`[data-testid="preset-${CSS.escape(id.name)}"]`);
+        const image = tile?.querySelector(".preset-image")?.textContent;
+        return image === chosen ? "preset chosen" : "preset";
+      });
+    },
+
+    modal(opened, kept) {
+      return window.dash_clientside.callback_context.triggered_id === "app-uninstall" && opened > 0;
+    },
+
+    async search(text) {
+      const grid = await window.dash_ag_grid?.getApiAsync("releases");
+      grid?.setGridOption("quickFilterText", text || "");
+    },
+  });
+})();

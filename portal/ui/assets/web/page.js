@@ -1,0 +1,114 @@
+/* Small things that the browser does by itself: ages, copying, focus, the theme's button. */
+(function () {
+  "use strict";
+
+  function words(seconds) {
+    if (seconds < 5) return "just now";
+    if (seconds < 60) return `${Math.floor(seconds)} s ago`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+    return `${Math.floor(seconds / 86400)} d ago`;
+  }
+
+  function put(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  function tick() {
+    const now = Date.now();
+    for (const each of document.querySelectorAll("time[data-time]")) {
+      const at = new Date(each.dataset.time);
+      put(each, words(Math.max(0, (now - at) / 1000)));
+      if (!each.title) each.title = at.toLocaleString();
+    }
+    for (const each of document.querySelectorAll("time[data-timer]")) {
+      put(each, `${Math.max(0, Math.floor((now - new Date(each.dataset.timer)) / 1000))} s`);
+    }
+  }
+
+  /* Inputs of dash-bootstrap-components take no aria attributes; they are added here. */
+  function describe() {
+    for (const field of document.querySelectorAll("[data-field]")) {
+      const control = document.getElementById(field.dataset.field);
+      if (!control) continue;
+      const bad = Boolean(field.querySelector('[data-kind="error"]'));
+      const target = field.getAttribute("role") === "group" ? field : control;
+      const by = `${field.dataset.field}-hint ${field.dataset.note}`;
+      if (target.getAttribute("aria-describedby") !== by) target.setAttribute("aria-describedby", by);
+      if (control.getAttribute("aria-invalid") !== String(bad))
+        control.setAttribute("aria-invalid", String(bad));
+    }
+  }
+
+  async function copy(text) {
+    if (window.isSecureContext && navigator.clipboard) {
+      await navigator.clipboard.writeText(text);
+      return;
+    }
+    const area = document.createElement("textarea"); // plain http has no clipboard interface
+    area.value = text;
+    area.style.position = "fixed";
+    area.style.opacity = "0";
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy], [data-copy-text]");
+    if (button) {
+      event.preventDefault();
+      const text =
+        button.dataset.copyText ?? document.getElementById(button.dataset.copy)?.textContent ?? "";
+      copy(text).then(() => {
+        button.classList.add("copied");
+        setTimeout(() => button.classList.remove("copied"), 1400);
+      });
+    }
+    if (event.target.closest("#theme-toggle")) window.portalTheme.next();
+    const jump = event.target.closest("[data-focus]");
+    if (jump) {
+      event.preventDefault();
+      const control = document.getElementById(jump.dataset.focus);
+      control?.scrollIntoView({ block: "center" });
+      (control?.matches("input,select,textarea") ? control : control?.querySelector("input"))?.focus();
+    }
+    const inside = event.target.closest("a[data-inside]");
+    if (inside && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
+      event.preventDefault();
+      history.pushState({}, "", inside.getAttribute("href"));
+      window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    }
+  });
+
+  document.addEventListener("submit", (event) => event.preventDefault());
+  document.addEventListener("keydown", (event) => {
+    // Enter on a cell of the grid follows its link.
+    if (event.key === "Enter" && event.target.classList?.contains("ag-cell"))
+      event.target.querySelector("a")?.click();
+  });
+
+  window.addEventListener("portal-theme", (event) => {
+    if (window.dash_component_api?.getLayout("theme") !== undefined)
+      window.dash_clientside.set_props("theme", { data: event.detail });
+  });
+
+  let themed = false;
+  let queued = false;
+  function settle() {
+    queued = false;
+    tick();
+    describe();
+    if (!themed && document.getElementById("theme-toggle")) {
+      themed = true;
+      window.portalTheme.refresh();
+    }
+  }
+  new MutationObserver(() => {
+    if (queued) return;
+    queued = true;
+    queueMicrotask(settle);
+  }).observe(document.documentElement, { childList: true, subtree: true });
+  setInterval(tick, 1000);
+})();

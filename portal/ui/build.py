@@ -1,0 +1,61 @@
+"""Builds the Dash app on a FastAPI server. Nothing happens at import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dash import Dash
+from fastapi import FastAPI
+
+from portal.ui import router, shell
+from portal.ui.context import UiContext
+from portal.ui.pages.app import callbacks as app_callbacks
+from portal.ui.pages.launch import callbacks as launch_callbacks
+from portal.ui.pages.releases import callbacks as releases_callbacks
+
+ASSETS = Path(__file__).parent / "assets"
+
+# The theme is set before the first paint, so that no light page flashes in a dark room.
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+  <head>
+    {%metas%}
+    <meta name="color-scheme" content="light dark">
+    <title>{%title%}</title>
+    <link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
+    {%css%}
+    <script src="/assets/theme.js"></script>
+  </head>
+  <body>
+    {%app_entry%}
+    <noscript>Dash Portal needs JavaScript.</noscript>
+    <footer>{%config%}{%scripts%}{%renderer%}</footer>
+  </body>
+</html>
+"""
+
+
+def build_ui(server: FastAPI, context: UiContext) -> Dash:
+    """Add the portal's pages to ``server``; everything is served from the package itself."""
+    app = Dash(
+        "portal",
+        server=server,  # pyright: ignore[reportArgumentType]
+        assets_folder=str(ASSETS),
+        assets_ignore=r"^theme\.js$",
+        serve_locally=True,
+        suppress_callback_exceptions=True,
+        title="Dash Portal",
+        update_title=None,  # pyright: ignore[reportArgumentType]
+        index_string=_INDEX,
+        meta_tags=[
+            {"name": "viewport", "content": "width=device-width, initial-scale=1"},
+            {"name": "description", "content": "Launch, scale and watch apps on Kubernetes."},
+        ],
+        add_log_handler=False,
+    )
+    app.layout = shell.shell(open_mode=context.open_mode, version=context.version)
+    router.register(app, context)
+    releases_callbacks.register(app)
+    launch_callbacks.register(app, context)
+    app_callbacks.register(app, context)
+    return app

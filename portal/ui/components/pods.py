@@ -1,0 +1,103 @@
+"""The pods and the events of an app."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dash import html
+
+from portal.ui.components.basics import Node, age, badge, icon
+from portal.viewmodels.model import EventView, PodView
+
+
+def pods(views: Sequence[PodView]) -> Node:
+    """A table; why a pod is not ready stands in a row of its own below it."""
+    if not views:
+        return html.P("No pods.", className="words quiet-text")
+    head = ("Pod", "Status", "Ready", "Restarts", "Age", "CPU", "Memory", "Node")
+    rows: list[html.Tr] = []
+    for view in views:
+        rows.extend(_rows(view))
+    return html.Div(
+        html.Table(
+            [
+                html.Thead(html.Tr([html.Th(name, scope="col") for name in head])),
+                html.Tbody(rows),
+            ],
+            className="table pods",
+        ),
+        className="table-scroll",
+        tabIndex=0,
+        role="region",
+        **{"aria-label": "Pods"},
+    )
+
+
+def _rows(view: PodView) -> list[html.Tr]:
+    cells: list[tuple[str, Node]] = [
+        ("Pod", html.Span(view.name, className="mono", title=view.name)),
+        ("Status", badge(view.status)),
+        ("Ready", view.ready),
+        ("Restarts", html.Span(str(view.restarts), className="many" if view.restarts else "")),
+        ("Age", age(view.created_at)),
+        ("CPU", view.cpu or "–"),
+        ("Memory", view.memory or "–"),
+        ("Node", view.node or "–"),
+    ]
+    explained = bool(view.reason or view.advice)
+    row = html.Tr(
+        [html.Td(value, **{"data-label": name}) for name, value in cells],
+        className="explained" if explained else "",
+        key=view.name,
+        **{"data-testid": "pod", "data-name": view.name},
+    )
+    if not explained:
+        return [row]
+    why = html.Tr(
+        html.Td(
+            html.Div(
+                [
+                    icon(view.status.tone.value),
+                    html.Div(
+                        [
+                            html.Span(view.reason, **{"data-testid": "pod-reason"}),
+                            html.Span(f" {view.advice}", className="advice"),
+                        ]
+                    ),
+                ],
+                className=f"pod-why tone-{view.status.tone.value}",
+            ),
+            colSpan=8,
+        ),
+        className="why",
+        key=f"{view.name}-why",
+    )
+    return [row, why]
+
+
+def events(views: Sequence[EventView]) -> Node:
+    """What Kubernetes said about this app, newest first."""
+    if not views:
+        return html.P(
+            "Nothing lately. Kubernetes forgets events after an hour.",
+            className="words quiet-text",
+        )
+    return html.Ul([_event(view) for view in views], className="events")
+
+
+def _event(view: EventView) -> html.Li:
+    return html.Li(
+        [
+            html.Span(className=f"event-dot tone-{view.tone.value}"),
+            html.Div(
+                [
+                    html.Span(view.reason, className="event-reason"),
+                    html.Span(view.about, className="event-about mono"),
+                    html.Span(f"×{view.count}", className="chip") if view.count > 1 else None,
+                    html.Div(view.message, className="event-message"),
+                ],
+                className="event-text",
+            ),
+            age(view.at),
+        ]
+    )

@@ -1,0 +1,149 @@
+"""The head of an app's page: what it is, where it is, and what is being done to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from dash import html
+
+from portal.ui.components.basics import Node, age, badge, icon, notice, outside_link
+from portal.viewmodels.model import AppView, Notice, OperationView, StepView, Tone, UrlView
+
+_URL = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]")
+
+
+def header(view: AppView) -> list[Node]:
+    """Name, how it is in a word and in a sentence, and whose it is."""
+    return [
+        html.Div(
+            [
+                html.H1(view.key.name, tabIndex=-1),
+                badge(view.headline, **{"data-testid": "headline"}),
+            ],
+            className="title-line",
+        ),
+        html.P(view.sentence, className="lead-sentence", role="status"),
+        html.Dl(
+            [_fact(name, value) for name, value in _facts(view) if value not in ("", None)],
+            className="facts",
+        ),
+    ]
+
+
+def _facts(view: AppView) -> list[tuple[str, Node]]:
+    return [
+        ("Namespace", view.key.namespace),
+        ("Helm", badge(view.helm_status)),
+        ("Revision", str(view.revision) if view.revision else ""),
+        ("Chart", view.chart),
+        ("Version", view.app_version),
+        ("Launched by", view.launched_by),
+        ("Updated", age(view.updated_at) if view.updated_at else ""),
+    ]
+
+
+def _fact(name: str, value: Node) -> html.Div:
+    return html.Div([html.Dt(name), html.Dd(value)])
+
+
+def urls(views: Sequence[UrlView]) -> Node:
+    """Where the app answers: the first address large, the others below it."""
+    if not views:
+        return None
+    first, *others = views
+    return html.Div(
+        [_url(first, "url-main"), *[_url(each, "url-other") for each in others]],
+        className="url-box",
+    )
+
+
+def _url(view: UrlView, class_name: str) -> html.Div:
+    shown = (
+        outside_link(
+            view.href, view.text or view.href, className="url-link", **{"data-testid": "app-url"}
+        )
+        if view.href
+        else html.Span(view.text, className="url-none")
+    )
+    copy = (
+        html.Button(
+            icon("copy"),
+            type="button",
+            className="btn btn-sm btn-quiet",
+            title="Copy the address",
+            **{"data-copy-text": view.href, "aria-label": "Copy the address"},
+        )
+        if view.href
+        else None
+    )
+    return html.Div(
+        [icon("link"), shown, copy, badge(view.state, **{"data-testid": "url-state"})],
+        className=class_name,
+    )
+
+
+def operation(view: OperationView | None) -> Node:
+    """The steps of the newest operation: all while it runs or if it failed, else one line."""
+    if view is None:
+        return None
+    state = "running" if view.running else "failed" if view.error else "succeeded"
+    heading = html.Div(
+        [
+            html.Span(className="spinner-border spinner-border-sm", **{"aria-hidden": "true"})
+            if view.running
+            else icon(view.state.tone.value),
+            html.Strong(view.title),
+            badge(view.state),
+            html.Span(
+                [f"{view.actor}, " if view.actor else "", age(view.started_at)],
+                className="quiet-text",
+            ),
+        ],
+        className="operation-head",
+    )
+    steps = html.Ol([_step(step) for step in view.steps], className="steps")
+    attributes = {"data-testid": "operation", "data-state": state, "data-operation": view.id}
+    if state == "succeeded":
+        return html.Details(
+            [html.Summary(heading), steps], className="operation done", **attributes
+        )
+    problem = notice(Notice(Tone.BAD, view.error, advice=view.advice)) if view.error else None
+    return html.Div(
+        [heading, steps, problem], className=f"operation tone-{view.state.tone.value}", **attributes
+    )
+
+
+def _step(view: StepView) -> html.Li:
+    if view.seconds is None:
+        took: Node = html.Time(className="step-time", **{"data-timer": view.started_at.isoformat()})
+    else:
+        took = html.Span(f"{view.seconds:.1f} s", className="step-time")
+    return html.Li(
+        [
+            icon(view.state.tone.value, view.state.text),
+            html.Span(view.title, className="step-title"),
+            took,
+            html.Pre(view.error, className="step-error") if view.error else None,
+        ],
+        className=f"step tone-{view.state.tone.value}",
+    )
+
+
+def notices(views: Sequence[Notice]) -> list[Node]:
+    """What is wrong or noteworthy."""
+    return [notice(view) for view in views]
+
+
+def notes(text: str) -> Node:
+    """The release's notes: plain text, its http and https addresses as links."""
+    if not text.strip():
+        return html.P("This release has no notes.", className="words quiet-text")
+    parts: list[Node] = []
+    end = 0
+    for match in _URL.finditer(text):
+        parts.append(text[end : match.start()])
+        parts.append(outside_link(match[0]))
+        end = match.end()
+    parts.append(text[end:])
+    return html.Pre(parts, className="code wrap notes", tabIndex=0)

@@ -1,0 +1,167 @@
+"""The grid of releases that Apps and Admin share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_ag_grid as dag
+from dash import html
+
+from portal.ui import ids
+from portal.ui.components.basics import Node, icon, link, safe_href
+from portal.ui.routes import app_path
+from portal.viewmodels.model import ListView, ReleaseRow
+
+ROW_HEIGHT = 56
+HEAD_HEIGHT = 44
+
+THEME = (
+    "themeQuartz.withParams({"
+    "backgroundColor: 'var(--portal-surface)', foregroundColor: 'var(--bs-body-color)',"
+    "borderColor: 'var(--bs-border-color)', accentColor: 'var(--portal-accent)',"
+    "headerBackgroundColor: 'var(--portal-surface)', headerTextColor: 'var(--portal-quiet)',"
+    "headerFontWeight: 600, fontFamily: 'inherit', fontSize: 14, headerFontSize: 12.5,"
+    "rowHoverColor: 'var(--portal-hover)', wrapperBorder: false, wrapperBorderRadius: 0,"
+    "spacing: 8, headerColumnResizeHandleDisplay: 'none',"
+    "iconColor: 'var(--portal-quiet)', browserColorScheme: 'inherit'})"
+)
+
+
+def rows(views: Sequence[ReleaseRow]) -> list[dict[str, Any]]:
+    """Rows as the grid wants them."""
+    return [_row(view) for view in views]
+
+
+def _row(view: ReleaseRow) -> dict[str, Any]:
+    return {
+        "id": str(view.key),
+        "name": view.key.name,
+        "namespace": view.key.namespace,
+        "path": app_path(view.key),
+        "status": view.status.text,
+        "tone": view.status.tone.value,
+        "detail": view.status.detail,
+        "problem": view.problem,
+        "helm": view.helm_status,
+        "pods": view.pods,
+        "hpa": view.hpa,
+        "url": safe_href(view.url),
+        "chart": view.chart,
+        "version": view.app_version,
+        "revision": view.revision,
+        "updated": view.updated_at.isoformat() if view.updated_at else "",
+        "by": view.launched_by,
+    }
+
+
+def grid_style(count: int) -> dict[str, str]:
+    """As tall as its rows, and no taller than the window leaves room for."""
+    return {"height": f"min({count * ROW_HEIGHT + HEAD_HEIGHT + 4}px, max(20rem, 100dvh - 15rem))"}
+
+
+def _columns(*, everyone: bool) -> list[dict[str, Any]]:
+    """Column definitions; those with class ``wide`` are hidden on narrow screens."""
+    columns: list[dict[str, Any]] = [
+        {
+            "field": "name",
+            "headerName": "App",
+            "cellRenderer": "PortalName",
+            "minWidth": 150,
+            "flex": 2,
+            "pinned": None,
+        },
+        {
+            "field": "status",
+            "headerName": "Status",
+            "cellRenderer": "PortalStatus",
+            "minWidth": 130,
+            "flex": 2,
+        },
+        {"field": "pods", "headerName": "Pods ready", "width": 118, "cellClass": "num"},
+        {"field": "hpa", "headerName": "Autoscaler", "minWidth": 130, "flex": 1},
+        {
+            "field": "url",
+            "headerName": "Address",
+            "cellRenderer": "PortalUrl",
+            "minWidth": 170,
+            "flex": 2,
+        },
+        {"field": "namespace", "headerName": "Namespace", "width": 130, "hide": not everyone},
+        {"field": "chart", "headerName": "Chart", "minWidth": 130, "flex": 1},
+        {"field": "version", "headerName": "Version", "width": 100},
+        {"field": "revision", "headerName": "Rev.", "width": 80, "type": "numericColumn"},
+        {"field": "helm", "headerName": "Helm", "width": 120, "hide": not everyone},
+        {"field": "by", "headerName": "Launched by", "width": 130, "hide": not everyone},
+        {
+            "field": "updated",
+            "headerName": "Updated",
+            "cellRenderer": "PortalAge",
+            "width": 128,
+        },
+    ]
+    return columns
+
+
+def grid(view: ListView, *, everyone: bool) -> dag.AgGrid:
+    """The grid: sorts and filters in the browser, and keeps both when rows change."""
+    return dag.AgGrid(
+        id=ids.RELEASES,
+        rowData=rows(view.rows),
+        style=grid_style(len(view.rows)),
+        columnDefs=_columns(everyone=everyone),
+        defaultColDef={
+            "sortable": True,
+            "filter": True,
+            "resizable": True,
+            "suppressHeaderMenuButton": False,
+        },
+        getRowId="params.data.id",
+        className="portal-grid",
+        dashGridOptions={
+            "theme": {"function": THEME},
+            "rowHeight": ROW_HEIGHT,
+            "headerHeight": HEAD_HEIGHT,
+            "animateRows": False,
+            "suppressCellFocus": False,
+            "enableCellTextSelection": True,
+            "suppressDragLeaveHidesColumns": True,
+            "suppressColumnVirtualisation": True,
+            "overlayNoRowsTemplate": "<span></span>",
+        },
+    )
+
+
+def empty(view: ListView, *, everyone: bool) -> Node:
+    """What to say while there is nothing to list."""
+    if view.rows:
+        return None
+    if view.loading:
+        return html.Div(
+            [
+                html.Span(className="spinner-border", **{"aria-hidden": "true"}),
+                html.H2("Reading the cluster"),
+                html.P("The first list of releases is on its way."),
+            ],
+            className="empty",
+            role="status",
+        )
+    if everyone:
+        return html.Div(
+            [
+                icon("boxes"),
+                html.H2("No releases anywhere"),
+                html.P("Whatever Helm installs in this cluster shows up here by itself."),
+            ],
+            className="empty",
+        )
+    return html.Div(
+        [
+            icon("launch"),
+            html.H2("Nothing launched yet"),
+            html.P("Pick an image, say how many pods it may have, and watch it come up."),
+            link([icon("launch"), "Launch an app"], "/launch", "btn btn-primary"),
+        ],
+        className="empty",
+        **{"data-testid": "empty-launch"},
+    )

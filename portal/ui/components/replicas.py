@@ -1,0 +1,111 @@
+"""Counts of pods, and the autoscaler in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+
+from portal.ui.components.basics import Node, badge, notice
+from portal.viewmodels.model import AutoscalerView, MetricView, ReplicasView, Tone
+
+BAR_TOP = 2.0
+"""The metric bar ends at twice the target, so that the target is its middle."""
+
+
+def replicas(view: ReplicasView) -> list[Node]:
+    """Ready, current and desired pods, with a dot for each pod."""
+    return [
+        html.Div(
+            [
+                _count("ready", view.ready, f"tone-{view.tone.value}"),
+                _count("current", view.current),
+                _count("desired", view.desired),
+            ],
+            className="counts",
+        ),
+        html.Div(_dots(view), className="pod-dots", **{"aria-hidden": "true"}),
+        html.P(view.words, className="words"),
+    ]
+
+
+def _count(name: str, value: int, tone: str = "") -> html.Div:
+    return html.Div(
+        [
+            html.Span(str(value), className="count", **{"data-testid": f"replicas-{name}"}),
+            html.Span(name, className="count-name"),
+        ],
+        className=f"count-box {tone}".strip(),
+    )
+
+
+def _dots(view: ReplicasView) -> list[html.Span]:
+    total = min(max(view.desired, view.current), 60)
+    states = [
+        "on" if i < view.ready else "half" if i < view.current else "off" for i in range(total)
+    ]
+    return [html.Span(className=f"pod-dot {state}") for state in states]
+
+
+def autoscaler(view: AutoscalerView | None) -> Node:
+    """The HorizontalPodAutoscaler; a sentence where there is none."""
+    if view is None:
+        return html.P(
+            "Off: the number of pods stays where you put it.", className="words quiet-text"
+        )
+    return [
+        html.P(view.summary, className="words"),
+        html.Div([_metric(metric) for metric in view.metrics]),
+        *[notice(each) for each in view.notices],
+        html.Div(
+            [
+                html.Span(
+                    f"{view.min_replicas}–{view.max_replicas} pods",
+                    className="chip",
+                    title="Lower and upper bound",
+                ),
+                html.Span(f"wants {view.desired}", className="chip"),
+                *[badge(each) for each in view.conditions],
+            ],
+            className="chips",
+        ),
+    ]
+
+
+def _metric(view: MetricView) -> html.Div:
+    fraction = view.fraction
+    filled = 0.0 if fraction is None else min(fraction, BAR_TOP) / BAR_TOP * 100
+    tone = Tone.QUIET if fraction is None else Tone.WARN if fraction > 1.1 else Tone.GOOD
+    now: dict[str, Any] = {} if fraction is None else {"aria-valuenow": round(fraction * 100)}
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Span(view.name, className="metric-name"),
+                    html.Span(
+                        [html.Strong(view.current), html.Span(f" of {view.target} target")],
+                        className="metric-numbers",
+                    ),
+                ],
+                className="metric-head",
+            ),
+            html.Div(
+                [
+                    html.Div(className="metric-fill", style={"width": f"{filled:.0f}%"}),
+                    html.Div(className="metric-target"),
+                ],
+                className="metric-bar",
+                role="meter",
+                **{
+                    "aria-label": f"{view.name} against its target",
+                    "aria-valuemin": 0,
+                    "aria-valuemax": 200,
+                    "aria-valuetext": f"{view.current} of a target of {view.target}",
+                    **now,
+                },
+            ),
+            html.Div(view.words, className="metric-words") if view.words else None,
+        ],
+        className=f"metric tone-{tone.value}",
+        **{"data-testid": f"metric-{view.name.lower()}"},
+    )

@@ -1,0 +1,89 @@
+"""The scale card. All its controls are always there; the browser shows those that apply.
+
+The controls are not pushed: the live view goes to a store, and the browser moves the controls
+only while nobody has changed them, so that an edit in progress is never overwritten.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import html
+
+from portal.ui import ids
+from portal.ui.components.basics import Node, button, icon
+from portal.ui.components.sliders import bounds_slider, replica_slider, target
+from portal.viewmodels.model import ScaleMode
+
+DEFAULT_CPU, DEFAULT_MEMORY = 70, 80
+
+
+def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
+    """The controls, starting from a ``ScaleView`` as a dictionary."""
+    mode = scale["mode"]
+    auto = mode == ScaleMode.AUTOSCALED
+    top = max(top, scale["replicas"], scale["max_replicas"])
+    bounds = [max(1, scale["min_replicas"]), max(1, scale["max_replicas"])]
+    if not auto:
+        bounds = [max(1, scale["replicas"]), max(min(4, top), scale["replicas"])]
+    cpu, memory = scale["target_cpu"], scale["target_memory"]
+    if not auto and cpu is None and memory is None:
+        cpu = DEFAULT_CPU
+    hidden = "d-none"
+    read_only = mode == ScaleMode.READ_ONLY
+    return [
+        html.P(
+            [icon("info"), html.Span(scale["why"])],
+            id=ids.SCALE_READ_ONLY,
+            className="words quiet-text" if read_only else hidden,
+        ),
+        html.Div(
+            [
+                dbc.Switch(id=ids.SCALE_AUTO, value=auto, label="Autoscaling"),
+                html.Div(
+                    [
+                        html.Div("Replicas", className="form-label"),
+                        replica_slider(ids.SCALE_REPLICAS, max(1, scale["replicas"]), top),
+                    ],
+                    id=ids.SCALE_FIXED_PART,
+                    className=hidden if auto else "",
+                    role="group",
+                    **{"aria-label": "Replicas"},
+                ),
+                html.Div(
+                    [
+                        html.Div("Fewest and most pods", className="form-label"),
+                        bounds_slider(ids.SCALE_BOUNDS, bounds, top),
+                        target(
+                            "CPU target, % of the request",
+                            ids.scale_target_on("cpu"),
+                            ids.scale_target("cpu"),
+                            cpu,
+                            DEFAULT_CPU,
+                        ),
+                        target(
+                            "Memory target, % of the request",
+                            ids.scale_target_on("memory"),
+                            ids.scale_target("memory"),
+                            memory,
+                            DEFAULT_MEMORY,
+                        ),
+                    ],
+                    id=ids.SCALE_AUTO_PART,
+                    className="" if auto else hidden,
+                ),
+                html.Div(id=ids.SCALE_NOW, className="form-text", role="status"),
+                html.Div(id=ids.SCALE_MESSAGE, **{"aria-live": "polite"}),
+                html.Div(
+                    [
+                        button("Apply", ids.SCALE_APPLY, icon_name="check", disabled=True),
+                        button("Undo", ids.SCALE_RESET, color="link", class_name="d-none"),
+                    ],
+                    className="button-row",
+                ),
+            ],
+            id=ids.SCALE_CONTROLS,
+            className=hidden if read_only else "",
+        ),
+    ]

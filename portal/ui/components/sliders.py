@@ -1,0 +1,136 @@
+"""Sliders with marks, a switch for those that can be off, and fields with their messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+
+from portal.ui.components.basics import Node
+
+TARGET_MIN, TARGET_MAX, TARGET_STEP = 5, 100, 5
+
+
+def marks(low: int, high: int) -> dict[int, str]:
+    """A handful of round marks, both ends among them."""
+    steps = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+    step = next((each for each in steps if (high - low) / each <= 6), high - low)
+    inner = range((low // step + 1) * step, high, step)
+    near = step / 2
+    return {
+        each: str(each)
+        for each in (low, *[n for n in inner if high - n >= near and n - low >= near], high)
+    }
+
+
+def replica_slider(id: str, value: object, top: int) -> dcc.Slider:
+    """A number of replicas, from 1."""
+    return dcc.Slider(
+        id=id, min=1, max=top, step=1, value=_int(value, 1), marks=marks(1, top), className="slider"
+    )
+
+
+def bounds_slider(id: str, value: object, top: int) -> dcc.RangeSlider:
+    """A lower and an upper bound."""
+    low, high = (value[0], value[1]) if isinstance(value, (list, tuple)) else (1, min(4, top))
+    return dcc.RangeSlider(
+        id=id,
+        min=1,
+        max=top,
+        step=1,
+        value=[_int(low, 1), _int(high, top)],
+        marks=marks(1, top),
+        allowCross=False,
+        className="slider",
+    )
+
+
+def target_slider(id: str, value: object, fallback: int) -> dcc.Slider:
+    """A target in percent of the request."""
+    number = _int(value, fallback)
+    return dcc.Slider(
+        id=id,
+        min=min(TARGET_MIN, number),
+        max=max(TARGET_MAX, number),
+        step=1,
+        value=number,
+        marks={
+            each: f"{each} %" for each in (min(TARGET_MIN, number), 50, max(TARGET_MAX, number))
+        },
+        className="slider",
+    )
+
+
+def target(
+    label: str, switch_id: str, slider_id: str, value: object, fallback: int, note: Node = None
+) -> html.Div:
+    """A target that can be switched off."""
+    return html.Div(
+        [
+            dbc.Switch(id=switch_id, value=value is not None, label=label),
+            target_slider(slider_id, value, fallback),
+            note,
+        ],
+        className="target",
+    )
+
+
+def note(id: str) -> html.Div:
+    """The place of a field's message; it is read out when it changes."""
+    return html.Div(id=id, className="field-note", **{"aria-live": "polite"})
+
+
+def message(errors: Mapping[str, str], warnings: Mapping[str, str], field: str) -> Node:
+    """What stands beside a field: an error, else a warning, else nothing."""
+    for kind, found in (("error", errors), ("warning", warnings)):
+        if found.get(field):
+            icon_name = "bad" if kind == "error" else "warn"
+            return html.Span(
+                [
+                    html.I(className=f"icon icon-{icon_name}", **{"aria-hidden": "true"}),
+                    html.Span(found[field]),
+                ],
+                className=f"note-{kind}",
+                **{"data-kind": kind},
+            )
+    return None
+
+
+def field(
+    id: str,
+    label: Node,
+    control: Node,
+    *,
+    note_id: str,
+    hint: Node = None,
+    class_name: str = "",
+    group: bool = False,
+) -> html.Div:
+    """A labelled control with a hint and the place of its message.
+
+    ``group``: the control is several, so the label names the group instead of one of them.
+    """
+    label_id = f"{id}-label"
+    attributes: dict[str, Any] = {"role": "group", "aria-labelledby": label_id} if group else {}
+    head: Node = (
+        html.Div(label, id=label_id, className="form-label")
+        if group
+        else html.Label(label, htmlFor=id, className="form-label")
+    )
+    return html.Div(
+        [
+            head,
+            control,
+            html.Div(hint, id=f"{id}-hint", className="form-text") if hint else None,
+            note(note_id),
+        ],
+        className=f"field {class_name}".strip(),
+        **{"data-field": id, "data-note": note_id},
+        **attributes,
+    )
+
+
+def _int(value: object, fallback: int) -> int:
+    return int(value) if isinstance(value, (int, float)) else fallback

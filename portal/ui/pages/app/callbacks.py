@@ -1,0 +1,134 @@
+"""Scale and uninstall. What happens next comes by push, not as an answer to the click."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+
+from portal.domain.errors import InvalidInput
+from portal.domain.keys import Key
+from portal.ui import ids
+from portal.ui.components.basics import Node, failure, notice
+from portal.ui.context import UiContext
+from portal.ui.refusals import refusal
+from portal.viewmodels.model import Notice, Tone
+
+_CONTROLS = {
+    "autoscaling": (ids.SCALE_AUTO, "value"),
+    "replicas": (ids.SCALE_REPLICAS, "value"),
+    "bounds": (ids.SCALE_BOUNDS, "value"),
+    "cpu_on": (ids.scale_target_on("cpu"), "value"),
+    "cpu": (ids.scale_target("cpu"), "value"),
+    "memory_on": (ids.scale_target_on("memory"), "value"),
+    "memory": (ids.scale_target("memory"), "value"),
+}
+
+
+def scale_raw(controls: dict[str, Any], live: dict[str, Any]) -> dict[str, object]:
+    """The scale form as ``Forms.check_scale`` wants it."""
+    return {
+        "autoscaling": bool(controls["autoscaling"]),
+        "replicas": controls["replicas"],
+        "bounds": controls["bounds"],
+        "target_cpu": controls["cpu"] if controls["cpu_on"] else None,
+        "target_memory": controls["memory"] if controls["memory_on"] else None,
+        "scale_down_window": live.get("scale_down_window"),
+    }
+
+
+def register(app: Dash, context: UiContext) -> None:
+    """Add this page's callbacks."""
+    _register_scale(app, context)
+    _register_uninstall(app, context)
+    app.clientside_callback(
+        ClientsideFunction("portal", "chart"),
+        Output(ids.APP_CHART, "figure"),
+        Input(ids.APP_SERIES, "data"),
+        Input(ids.THEME, "data"),
+    )
+
+
+def _register_scale(app: Dash, context: UiContext) -> None:
+    app.clientside_callback(
+        ClientsideFunction("portal", "scaleFollow"),
+        Output(ids.SCALE_BASE, "data"),
+        *[Output(*control) for control in _CONTROLS.values()],
+        Output(ids.SCALE_CONTROLS, "className"),
+        Output(ids.SCALE_READ_ONLY, "className"),
+        Output(ids.SCALE_READ_ONLY, "children"),
+        Output(ids.SCALE_MESSAGE, "children", allow_duplicate=True),
+        Input(ids.SCALE_LIVE, "data"),
+        Input(ids.SCALE_RESET, "n_clicks"),
+        State(ids.SCALE_BASE, "data"),
+        *[State(*control) for control in _CONTROLS.values()],
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("portal", "scaleShow"),
+        Output(ids.SCALE_FIXED_PART, "className"),
+        Output(ids.SCALE_AUTO_PART, "className"),
+        Output(ids.scale_target("cpu"), "disabled"),
+        Output(ids.scale_target("memory"), "disabled"),
+        Output(ids.SCALE_NOW, "children"),
+        Output(ids.SCALE_APPLY, "disabled"),
+        Output(ids.SCALE_RESET, "className"),
+        Input(ids.SCALE_LIVE, "data"),
+        *[Input(*control) for control in _CONTROLS.values()],
+    )
+
+    @app.callback(
+        Output(ids.SCALE_MESSAGE, "children"),
+        Input(ids.SCALE_APPLY, "n_clicks"),
+        State(ids.APP_KEY, "data"),
+        State(ids.SCALE_LIVE, "data"),
+        {name: State(*control) for name, control in _CONTROLS.items()},
+        prevent_initial_call=True,
+    )
+    async def apply(
+        clicks: int | None, key: list[str], live: dict[str, Any], controls: dict[str, Any]
+    ) -> Node:
+        if not clicks:
+            return no_update
+        try:
+            return await _scale(context, Key(*key), scale_raw(controls, live))
+        except Exception as error:
+            return refusal(error)
+
+
+async def _scale(context: UiContext, key: Key, raw: dict[str, object]) -> Node:
+    identity = context.identity()
+    checked = context.forms.check_scale(raw, await context.actions.values(identity, key))
+    if checked.request is None:
+        return [failure(text) for text in checked.errors.values()]
+    await context.actions.scale(identity, key, checked.request)
+    warned = [notice(Notice(Tone.WARN, text)) for text in checked.warnings.values()]
+    return [*warned, notice(Notice(Tone.BUSY, "Asked for. Its steps are at the top of the page."))]
+
+
+def _register_uninstall(app: Dash, context: UiContext) -> None:
+    app.clientside_callback(
+        ClientsideFunction("portal", "modal"),
+        Output(ids.UNINSTALL_MODAL, "is_open", allow_duplicate=True),
+        Input(ids.APP_UNINSTALL, "n_clicks"),
+        Input(ids.UNINSTALL_CANCEL, "n_clicks"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(ids.UNINSTALL_MODAL, "is_open"),
+        Output(ids.UNINSTALL_FAILURE, "children"),
+        Input(ids.UNINSTALL_CONFIRM, "n_clicks"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def uninstall(clicks: int | None, key: list[str]) -> tuple[Any, Any]:
+        if not clicks:
+            return no_update, no_update
+        try:
+            await context.actions.uninstall(context.identity(), Key(*key))
+        except InvalidInput as error:
+            return True, failure(str(error))
+        except Exception as error:
+            return True, refusal(error)
+        return False, None

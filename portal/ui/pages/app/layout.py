@@ -1,0 +1,154 @@
+"""One release: everything that moves has an id, and is pushed."""
+
+from __future__ import annotations
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.live.topics import app_topic
+from portal.ui import ids
+from portal.ui.components.basics import button, card, fold, icon, link, page
+from portal.ui.components.scale import scale_card
+from portal.ui.context import UiContext
+from portal.ui.live_views import Props, app_patches
+from portal.ui.routes import edit_path
+
+
+def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
+    """The page with its current view."""
+    view = context.app_view(identity, key)
+    live = app_patches(view)
+    return page(
+        [
+            dcc.Store(id=ids.APP_KEY, data=list(key)),
+            dcc.Store(id=ids.APP_SERIES, **live[ids.APP_SERIES]),
+            dcc.Store(id=ids.SCALE_LIVE, **live[ids.SCALE_LIVE]),
+            dcc.Store(id=ids.SCALE_BASE, data=live[ids.SCALE_LIVE]["data"]),
+            html.Nav(
+                [link("Apps", "/"), html.Span("/"), html.Span(key.name)],
+                className="crumbs",
+                **{"aria-label": "Breadcrumb"},
+            ),
+            html.Div(
+                [
+                    _part(ids.APP_HEADER, live),
+                    html.Div(
+                        [
+                            link(
+                                [icon("edit"), "Edit"],
+                                edit_path(key),
+                                "btn btn-outline-secondary",
+                                id=ids.APP_EDIT,
+                            ),
+                            button(
+                                "Uninstall",
+                                ids.APP_UNINSTALL,
+                                color="danger",
+                                outline=True,
+                                icon_name="trash",
+                            ),
+                        ],
+                        className="head-buttons",
+                    ),
+                ],
+                className="page-head app-head",
+            ),
+            _part(ids.APP_STALE, live),
+            _part(ids.APP_OPERATION, live, role="status"),
+            html.Div(_body(context, live), id=ids.APP_BODY, **live[ids.APP_BODY]),
+            _uninstall(key),
+        ],
+        topic=app_topic(key),
+        title=key.name,
+        testid="app-page",
+    )
+
+
+def _part(id: str, live: Props, **attributes: str) -> html.Div:
+    return html.Div(id=id, **attributes, **live[id])
+
+
+def _body(context: UiContext, live: Props) -> list[html.Div | html.Section]:
+    return [
+        _part(ids.APP_URLS, live),
+        html.Div(_part(ids.APP_NOTICES, live), role="status"),
+        html.Div(
+            [
+                html.Div(
+                    [
+                        card("Over time", _chart(), icon_name="chart"),
+                        card("Pods", _part(ids.APP_PODS, live), icon_name="pods"),
+                    ],
+                    className="column wide-column",
+                ),
+                html.Div(
+                    [
+                        card("Replicas", _part(ids.APP_REPLICAS, live), icon_name="boxes"),
+                        card("Autoscaler", _part(ids.APP_AUTOSCALER, live), icon_name="auto"),
+                        card(
+                            "Scale",
+                            scale_card(live[ids.SCALE_LIVE]["data"], context.forms.max_replicas),
+                            icon_name="sliders",
+                        ),
+                    ],
+                    className="column",
+                ),
+            ],
+            className="columns",
+        ),
+        html.Div(
+            [
+                fold("Events", _part(ids.APP_EVENTS, live), icon_name="events", open=True),
+                fold("Notes", _part(ids.APP_NOTES, live), icon_name="notes"),
+                fold("Values", _part(ids.APP_VALUES, live), icon_name="file"),
+            ],
+            className="column folds",
+        ),
+    ]
+
+
+def _chart() -> dcc.Graph:
+    return dcc.Graph(
+        id=ids.APP_CHART,
+        figure={"data": [], "layout": {"height": 380}},
+        config={"displayModeBar": False, "responsive": True, "doubleClick": "reset+autosize"},
+        style={"height": "380px"},
+    )
+
+
+def _uninstall(key: Key) -> dbc.Modal:
+    return dbc.Modal(
+        [
+            dbc.ModalHeader(
+                dbc.ModalTitle(f"Uninstall {key.name}?", id="uninstall-title", tag="h2")
+            ),
+            dbc.ModalBody(
+                [
+                    html.P(
+                        [
+                            "Helm removes the release ",
+                            html.Strong(str(key)),
+                            " with everything it made: its pods, autoscaler, service and address.",
+                        ]
+                    ),
+                    html.P(
+                        "Its history goes too, so this cannot be undone; you can launch it again. "
+                        "Volumes that it only mounts stay."
+                    ),
+                    html.Div(id=ids.UNINSTALL_FAILURE),
+                ]
+            ),
+            dbc.ModalFooter(
+                [
+                    button("Keep it", ids.UNINSTALL_CANCEL, color="secondary", outline=True),
+                    button("Uninstall", ids.UNINSTALL_CONFIRM, color="danger", icon_name="trash"),
+                ]
+            ),
+        ],
+        id=ids.UNINSTALL_MODAL,
+        is_open=False,
+        centered=True,
+        labelledby="uninstall-title",
+    )

@@ -1,0 +1,239 @@
+"""The launch form, checked while typing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+
+from portal.actions.actions import Existing
+from portal.actions.forms import FIELDS, Preview
+from portal.domain.errors import InvalidInput, PortalError
+from portal.domain.identity import Identity
+from portal.domain.launch import LaunchSpec
+from portal.ui import ids
+from portal.ui.components.basics import Node, failure, icon, notice
+from portal.ui.components.sliders import message
+from portal.ui.context import UiContext
+from portal.ui.refusals import refusal
+from portal.ui.routes import app_path
+from portal.viewmodels.model import Notice, Tone
+
+_OPTIONAL = ("target_cpu", "target_memory")
+_FROM_PRESET = (
+    "repository",
+    "tag",
+    "port",
+    "cpu_request",
+    "cpu_limit",
+    "memory_request",
+    "memory_limit",
+    "session_affinity",
+)
+_LABELS = {
+    "name": "Name",
+    "namespace": "Namespace",
+    "repository": "Image",
+    "tag": "Tag",
+    "port": "Port",
+    "env": "Environment variables",
+    "replicas": "Replicas",
+    "autoscaling": "Autoscaling",
+    "bounds": "Fewest and most pods",
+    "target_cpu": "CPU target",
+    "target_memory": "Memory target",
+    "scale_down_window": "Calm before scaling down",
+    "cpu_request": "CPU request",
+    "cpu_limit": "CPU limit",
+    "memory_request": "Memory request",
+    "memory_limit": "Memory limit",
+    "exposure": "How it is reached",
+    "hostname": "Host name",
+    "session_affinity": "Same pod for each visitor",
+}
+
+
+def raw_form(values: Mapping[str, Any], on: Mapping[str, Any]) -> dict[str, object]:
+    """The form as ``Forms.check`` wants it: targets that are switched off are None."""
+    return {field: None if field in on and not on[field] else values.get(field) for field in FIELDS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the page shows after a check."""
+
+    notes: dict[str, Node]
+    values: str
+    command: str
+    existing: Node
+    told: str
+    problems: Node
+    label: str
+    disabled: bool
+
+
+def register(app: Dash, context: UiContext) -> None:
+    """Add this page's callbacks."""
+    fields = {field: (ids.launch(field), "value") for field in FIELDS}
+    switches = {field: (ids.launch_on(field), "value") for field in _OPTIONAL}
+
+    app.clientside_callback(
+        ClientsideFunction("portal", "launchShow"),
+        Output(ids.LAUNCH_FIXED, "className"),
+        Output(ids.LAUNCH_SCALED, "className"),
+        Output(ids.LAUNCH_HOST, "className"),
+        Output(ids.launch("target_cpu"), "disabled"),
+        Output(ids.launch("target_memory"), "disabled"),
+        Input(*fields["autoscaling"]),
+        Input(*fields["exposure"]),
+        Input(*switches["target_cpu"]),
+        Input(*switches["target_memory"]),
+    )
+    app.clientside_callback(
+        ClientsideFunction("portal", "presetMark"),
+        Output({"type": ids.PRESET, "name": ALL}, "className"),
+        Input(*fields["repository"]),
+        Input(*fields["tag"]),
+        State({"type": ids.PRESET, "name": ALL}, "id"),
+    )
+
+    @app.callback(
+        output={
+            "notes": {field: Output(ids.launch_note(field), "children") for field in FIELDS},
+            "values": Output(ids.LAUNCH_VALUES, "children"),
+            "command": Output(ids.LAUNCH_COMMAND, "children"),
+            "existing": Output(ids.LAUNCH_EXISTING, "children"),
+            "told": Output(ids.LAUNCH_TOLD, "data"),
+            "problems": Output(ids.LAUNCH_PROBLEMS, "children"),
+            "submit": Output(ids.LAUNCH_SUBMIT, "children"),
+            "disabled": Output(ids.LAUNCH_SUBMIT, "disabled"),
+        },
+        inputs={
+            "values": {field: Input(*where) for field, where in fields.items()},
+            "on": {field: Input(*where) for field, where in switches.items()},
+            "blurred": Input(ids.launch("name"), "n_blur"),
+        },
+    )
+    async def check(
+        values: dict[str, Any], on: dict[str, Any], blurred: int | None
+    ) -> dict[str, Any]:
+        answer = await _check(context, raw_form(values, on), name_left=bool(blurred))
+        return {
+            "notes": answer.notes,
+            "values": answer.values,
+            "command": answer.command,
+            "existing": answer.existing,
+            "told": answer.told,
+            "problems": answer.problems,
+            "submit": [icon("launch"), html.Span(answer.label)],
+            "disabled": answer.disabled,
+        }
+
+    @app.callback(
+        output={field: Output(*fields[field]) for field in _FROM_PRESET},
+        inputs={
+            "clicks": Input({"type": ids.PRESET, "name": ALL}, "n_clicks"),
+            "values": {field: State(*fields[field]) for field in _FROM_PRESET},
+        },
+        prevent_initial_call=True,
+    )
+    async def preset(clicks: list[int | None], values: dict[str, Any]) -> dict[str, Any]:
+        chosen: Any = ctx.triggered_id
+        if not any(clicks) or not chosen:
+            return dict.fromkeys(_FROM_PRESET, no_update)
+        filled = context.forms.with_preset(values, chosen["name"])
+        return {field: filled.get(field, values.get(field)) for field in _FROM_PRESET}
+
+    @app.callback(
+        Output(ids.LOCATION, "href"),
+        Output(ids.LAUNCH_FAILURE, "children"),
+        Input(ids.LAUNCH_SUBMIT, "n_clicks"),
+        {field: State(*where) for field, where in fields.items()},
+        {field: State(*where) for field, where in switches.items()},
+        State(ids.LAUNCH_TOLD, "data"),
+        running=[(Output(ids.LAUNCH_SUBMIT, "className"), "w-100 sending", "w-100")],
+        prevent_initial_call=True,
+    )
+    async def submit(
+        clicks: int | None, values: dict[str, Any], on: dict[str, Any], told: str
+    ) -> tuple[Any, Any]:
+        if not clicks:
+            return no_update, no_update
+        checked = context.forms.check(raw_form(values, on))
+        if checked.spec is None:
+            return no_update, failure(" ".join(checked.errors.values()))
+        key = checked.spec.key
+        try:
+            await context.actions.launch(
+                context.identity(), checked.spec, only_new=told != str(key)
+            )
+        except InvalidInput as error:
+            return no_update, [failure(text) for text in error.fields.values()]
+        except Exception as error:
+            return no_update, refusal(error)
+        return app_path(key), None
+
+
+async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool) -> _Answer:
+    checked = context.forms.check(raw)
+    errors = dict(checked.errors)
+    shown = dict(errors)
+    if not raw.get("name") and not name_left:
+        shown.pop("name", None)  # not yet filled in is not wrong yet
+    existing = context.actions.existing(checked.spec.key) if checked.spec else None
+    preview = Preview("", "")
+    if checked.spec:
+        preview = await _preview(context, context.identity(), checked.spec, existing)
+    return _Answer(
+        notes={field: message(shown, checked.warnings, field) for field in FIELDS},
+        values=preview.values_yaml or "Shown once the form is complete.",
+        command=preview.command or "Shown once the form is complete.",
+        existing=_existing(existing),
+        told=str(existing.key) if existing else "",
+        problems=_problems(errors),
+        label="Upgrade" if existing else "Launch",
+        disabled=checked.spec is None,
+    )
+
+
+async def _preview(
+    context: UiContext, identity: Identity, spec: LaunchSpec, existing: Existing | None
+) -> Preview:
+    try:
+        values = await context.actions.values(identity, spec.key) if existing else None
+    except PortalError:
+        values = None  # the preview then shows the form's own values
+    return context.forms.preview(spec, values)
+
+
+def _existing(existing: Existing | None) -> Node:
+    if existing is None:
+        return None
+    return notice(
+        Notice(
+            Tone.BUSY if existing.ours else Tone.WARN,
+            "An app of this name is there: this will upgrade it."
+            if existing.ours
+            else "This name is taken by something else.",
+            existing.sentence,
+        )
+    )
+
+
+def _problems(errors: Mapping[str, str]) -> Node:
+    if not errors:
+        return None
+    fields = [field for field in FIELDS if field in errors]
+    return [
+        html.Span("Still needed: " if len(fields) == 1 else f"{len(fields)} things to fix: "),
+        *[
+            html.A(
+                _LABELS[field],
+                href=f"#{ids.launch(field)}",
+                **{"data-focus": ids.launch(field)},
+            )
+            for field in fields
+        ],
+    ]

@@ -1,0 +1,427 @@
+"""The launch form: what to run on the left, what will be sent on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+
+from portal.actions.forms import Forms
+from portal.catalog.presets import Preset
+from portal.domain.keys import Key
+from portal.domain.launch import Exposure
+from portal.ui import ids
+from portal.ui.components.basics import Node, button, card, code_block, icon, link, page
+from portal.ui.components.sliders import bounds_slider, field, replica_slider, target
+from portal.ui.components.sliders import note as note_place
+from portal.ui.routes import app_path
+
+Raw = Mapping[str, object]
+
+DEBOUNCE = 250
+"""Milliseconds without a keystroke after which a field is checked."""
+
+_EXPOSURES: tuple[tuple[Exposure, str, str], ...] = (
+    (Exposure.LOAD_BALANCER, "Load balancer", "An address of its own. The plainest way."),
+    (Exposure.HTTP_ROUTE, "HTTP route", "A host name on the cluster's shared gateway."),
+    (Exposure.INGRESS, "Ingress", "A host name on the cluster's ingress controller."),
+    (Exposure.NODE_PORT, "Node port", "A high port on every node. For trying things."),
+    (Exposure.CLUSTER_IP, "Inside only", "Other apps in the cluster reach it; browsers do not."),
+)
+
+
+def layout(forms: Forms, raw: Raw, *, editing: Key | None, problem: Node = None) -> html.Div:
+    """The form, filled in from ``raw``; ``editing`` is the release that is being changed."""
+    title = f"Edit {editing.name}" if editing else "Launch an app"
+    return page(
+        [
+            dcc.Store(id=ids.LAUNCH_TOLD, data=str(editing) if editing else ""),
+            html.Nav(
+                [link("Apps", "/"), html.Span("/"), link(editing.name, app_path(editing))],
+                className="crumbs",
+                **{"aria-label": "Breadcrumb"},
+            )
+            if editing
+            else None,
+            html.Header(
+                html.Div(
+                    [
+                        html.H1(title, tabIndex=-1),
+                        html.P(
+                            "Change what you like; the pods are replaced without losing a request."
+                            if editing
+                            else "Pick an image and say how large it may grow. Helm does the rest.",
+                            className="lead-sentence",
+                        ),
+                    ]
+                ),
+                className="page-head",
+            ),
+            problem,
+            html.Div(
+                [
+                    html.Form(
+                        [
+                            _presets(forms.presets) if forms.presets and not editing else None,
+                            _app(forms, raw, locked=editing is not None),
+                            _size(forms, raw),
+                            _resources(raw),
+                            _address(raw),
+                            _environment(raw),
+                        ],
+                        className="column wide-column launch-form",
+                        **{"data-testid": "launch-form"},
+                    ),
+                    html.Div(_summary(editing), className="column sticky"),
+                ],
+                className="columns launch-columns",
+            ),
+        ],
+        topic="",
+        title=title,
+        testid="launch-page",
+    )
+
+
+def _presets(presets: tuple[Preset, ...]) -> html.Div:
+    return html.Div(
+        [
+            html.Button(
+                [
+                    html.Span(preset.name, className="preset-name"),
+                    html.Span(preset.description, className="preset-about"),
+                    html.Span(f"{preset.repository}:{preset.tag}", className="preset-image mono"),
+                ],
+                id=ids.preset(preset.name),
+                type="button",
+                className="preset",
+                **{"data-testid": f"preset-{preset.name}"},
+            )
+            for preset in presets
+        ],
+        className="presets",
+        role="group",
+        **{"aria-label": "Images to start from"},
+    )
+
+
+def _app(forms: Forms, raw: Raw, *, locked: bool) -> html.Section:
+    namespace = str(raw.get("namespace") or "")
+    offered = dict.fromkeys([*forms.namespaces, namespace] if forms.namespaces else [])
+    return card(
+        "What to run",
+        html.Div(
+            [
+                _text(
+                    raw,
+                    "name",
+                    "Name",
+                    "Lower-case letters, digits and “-”. It becomes part of the address.",
+                    placeholder="sales-dashboard",
+                    readonly=locked,
+                    class_name="half",
+                ),
+                _field(
+                    "namespace",
+                    "Namespace",
+                    dbc.Select(
+                        id=ids.launch("namespace"),
+                        options=[{"label": each, "value": each} for each in offered],
+                        value=namespace,
+                        disabled=locked,
+                    )
+                    if offered
+                    else dbc.Input(id=ids.launch("namespace"), value=namespace, debounce=DEBOUNCE),
+                    "Where in the cluster it lives.",
+                    class_name="half",
+                ),
+                _text(
+                    raw,
+                    "repository",
+                    "Image",
+                    "Registry and repository, without the tag.",
+                    placeholder="registry.example.org/team/app",
+                    class_name="large",
+                ),
+                _text(raw, "tag", "Tag", "Which build.", placeholder="1.0", class_name="small"),
+                _text(
+                    raw,
+                    "port",
+                    "Port",
+                    "Where the app listens.",
+                    inputmode="numeric",
+                    class_name="small",
+                ),
+            ],
+            className="fields",
+        ),
+        icon_name="boxes",
+    )
+
+
+def _size(forms: Forms, raw: Raw) -> html.Section:
+    auto = bool(raw.get("autoscaling"))
+    top = forms.max_replicas
+    cpu, memory = raw.get("target_cpu"), raw.get("target_memory")
+    return card(
+        "How many",
+        [
+            html.Div(
+                field(
+                    ids.launch("replicas"),
+                    "Replicas",
+                    replica_slider(ids.launch("replicas"), raw.get("replicas"), top),
+                    note_id=ids.launch_note("replicas"),
+                    hint="Pods behind one address.",
+                    group=True,
+                ),
+                id=ids.LAUNCH_FIXED,
+                className="d-none" if auto else "",
+            ),
+            html.Div(
+                [
+                    field(
+                        ids.launch("bounds"),
+                        "Fewest and most pods",
+                        bounds_slider(ids.launch("bounds"), raw.get("bounds"), top),
+                        note_id=ids.launch_note("bounds"),
+                        hint="The autoscaler stays within these.",
+                        group=True,
+                    ),
+                    target(
+                        "CPU target, % of what is requested",
+                        ids.launch_on("target_cpu"),
+                        ids.launch("target_cpu"),
+                        cpu,
+                        70,
+                        note_place(ids.launch_note("target_cpu")),
+                    ),
+                    target(
+                        "Memory target, % of what is requested",
+                        ids.launch_on("target_memory"),
+                        ids.launch("target_memory"),
+                        memory,
+                        80,
+                        note_place(ids.launch_note("target_memory")),
+                    ),
+                    _text(
+                        raw,
+                        "scale_down_window",
+                        "Calm before scaling down, in seconds",
+                        "How long the load must stay low. Empty: Kubernetes' 300.",
+                        placeholder="300",
+                        inputmode="numeric",
+                        class_name="half",
+                    ),
+                ],
+                id=ids.LAUNCH_SCALED,
+                className="" if auto else "d-none",
+            ),
+        ],
+        icon_name="sliders",
+        aside=[
+            dbc.Switch(id=ids.launch("autoscaling"), value=auto, label="Autoscaling"),
+            html.Div(id=ids.launch_note("autoscaling")),
+        ],
+    )
+
+
+def _resources(raw: Raw) -> html.Section:
+    return card(
+        "What each pod may use",
+        [
+            html.P(
+                "A request is kept free for the pod, and is what autoscaling targets are percent "
+                "of. A limit is the most it can have.",
+                className="words quiet-text",
+            ),
+            html.Div(
+                [
+                    _text(
+                        raw,
+                        "cpu_request",
+                        "CPU request",
+                        "250m is a quarter of a core.",
+                        placeholder="100m",
+                        class_name="half",
+                    ),
+                    _text(
+                        raw,
+                        "cpu_limit",
+                        "CPU limit",
+                        "Empty: as much as the node has free.",
+                        placeholder="none",
+                        class_name="half",
+                    ),
+                    _text(
+                        raw,
+                        "memory_request",
+                        "Memory request",
+                        "256Mi is 256 mebibytes.",
+                        placeholder="256Mi",
+                        class_name="half",
+                    ),
+                    _text(
+                        raw,
+                        "memory_limit",
+                        "Memory limit",
+                        "A pod that goes above it is restarted.",
+                        placeholder="none",
+                        class_name="half",
+                    ),
+                ],
+                className="fields",
+            ),
+        ],
+        icon_name="pods",
+    )
+
+
+def _address(raw: Raw) -> html.Section:
+    exposure = str(raw.get("exposure") or Exposure.LOAD_BALANCER)
+    needs_host = exposure in {Exposure.INGRESS, Exposure.HTTP_ROUTE}
+    return card(
+        "How it is reached",
+        [
+            _field(
+                "exposure",
+                html.Span("How it is reached", className="visually-hidden"),
+                dbc.RadioItems(
+                    id=ids.launch("exposure"),
+                    options=[
+                        {
+                            "label": html.Span(
+                                [html.Span(name, className="choice-name"), html.Span(about)]
+                            ),
+                            "value": value.value,
+                        }
+                        for value, name, about in _EXPOSURES
+                    ],
+                    value=exposure,
+                    className="choices",
+                ),
+                group=True,
+            ),
+            html.Div(
+                _text(
+                    raw,
+                    "hostname",
+                    "Host name",
+                    "It must lead to the cluster: ask whoever runs it.",
+                    placeholder="sales.example.org",
+                ),
+                id=ids.LAUNCH_HOST,
+                className="" if needs_host else "d-none",
+            ),
+            html.Div(
+                [
+                    dbc.Switch(
+                        id=ids.launch("session_affinity"),
+                        value=bool(raw.get("session_affinity")),
+                        label="Keep each visitor on the same pod",
+                    ),
+                    html.Div(
+                        "For apps that hold a visitor's state in memory.", className="form-text"
+                    ),
+                    note_place(ids.launch_note("session_affinity")),
+                ],
+                className="field",
+            ),
+        ],
+        icon_name="pin",
+    )
+
+
+def _environment(raw: Raw) -> html.Section:
+    return card(
+        "Environment variables",
+        _field(
+            "env",
+            html.Span("Environment variables", className="visually-hidden"),
+            dbc.Textarea(
+                id=ids.launch("env"),
+                value=str(raw.get("env") or ""),
+                rows=4,
+                placeholder="GREETING=Hello\nDATA_URL=https://data.example.org/sales.parquet",
+                debounce=DEBOUNCE,
+                className="mono",
+                spellcheck=False,
+            ),
+            "One NAME=value a line. Not for passwords: these are readable in the release.",
+        ),
+        icon_name="terminal",
+    )
+
+
+def _summary(editing: Key | None) -> list[Node]:
+    return [
+        card(
+            "What will be sent",
+            [
+                html.Div(id=ids.LAUNCH_EXISTING, role="status"),
+                html.H3("Values"),
+                code_block(ids.LAUNCH_VALUES, "", "the values"),
+                html.H3("The same in a terminal"),
+                code_block(ids.LAUNCH_COMMAND, "", "the command", wrap=True),
+                html.Div(id=ids.LAUNCH_FAILURE),
+                html.Div(id=ids.LAUNCH_PROBLEMS, className="problems", **{"aria-live": "polite"}),
+                button(
+                    "Upgrade" if editing else "Launch",
+                    ids.LAUNCH_SUBMIT,
+                    icon_name="launch",
+                    size="lg",
+                    class_name="w-100",
+                ),
+            ],
+            icon_name="file",
+        ),
+        html.P(
+            [
+                icon("info"),
+                "An ordinary Helm release: helm list shows it, helm upgrade can take it over.",
+            ],
+            className="aside-note",
+        ),
+    ]
+
+
+def _text(
+    raw: Raw,
+    name: str,
+    label: str,
+    hint: str = "",
+    *,
+    class_name: str = "",
+    **attributes: object,
+) -> html.Div:
+    value = raw.get(name)
+    control = dbc.Input(
+        id=ids.launch(name),
+        type="text",
+        value="" if value is None else str(value),
+        debounce=DEBOUNCE,
+        autocomplete="off",
+        **attributes,  # pyright: ignore[reportArgumentType]
+    )
+    return _field(name, label, control, hint, class_name=class_name)
+
+
+def _field(
+    name: str,
+    label: Node,
+    control: Node,
+    hint: str = "",
+    *,
+    class_name: str = "",
+    group: bool = False,
+) -> html.Div:
+    return field(
+        ids.launch(name),
+        label,
+        control,
+        note_id=ids.launch_note(name),
+        hint=hint,
+        class_name=class_name,
+        group=group,
+    )

@@ -1,0 +1,87 @@
+"""From an address to a page, and the slow path of live data while the connection is down."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+
+from portal.domain.errors import PortalError
+from portal.domain.identity import Identity
+from portal.live.mailbox import Frame
+from portal.ui import ids
+from portal.ui.components.basics import Node, failure
+from portal.ui.context import UiContext
+from portal.ui.live_views import encode, renderer
+from portal.ui.pages.app import layout as app_page
+from portal.ui.pages.launch import layout as launch_page
+from portal.ui.pages.releases import layout as releases_page
+from portal.ui.refusals import refusal
+from portal.ui.routes import Page, Route, parse
+from portal.ui.shell import nav, not_found, who
+
+
+async def page_for(context: UiContext, route: Route, identity: Identity) -> Node:
+    """The layout of a route, with its current data."""
+    match route.page:
+        case Page.APPS | Page.ADMIN:
+            return releases_page.layout(context, identity, everyone=route.page is Page.ADMIN)
+        case Page.APP if route.key is not None:
+            return app_page.layout(context, identity, route.key)
+        case Page.LAUNCH:
+            return await _launch(context, route, identity)
+        case _:
+            return not_found()
+
+
+async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
+    forms = context.forms
+    if route.key is None:
+        return launch_page.layout(forms, forms.defaults(), editing=None)
+    try:
+        raw = await context.actions.edit_form(identity, route.key)
+    except PortalError as error:
+        problem = failure(error.message, error.advice)
+        return launch_page.layout(forms, forms.defaults(), editing=None, problem=problem)
+    return launch_page.layout(forms, raw, editing=route.key)
+
+
+def register(app: Dash, context: UiContext) -> None:
+    """Add the routing callback and the fallback of the live connection."""
+    render = renderer(context)
+
+    @app.callback(
+        Output(ids.PAGE, "children"),
+        Output(ids.NAV, "children"),
+        Output(ids.WHO, "children"),
+        Input(ids.LOCATION, "pathname"),
+        Input(ids.LOCATION, "search"),
+    )
+    async def route(pathname: str | None, search: str | None) -> tuple[Node, Node, Node]:
+        identity = context.identity()
+        where = parse(pathname, search)
+        try:
+            shown = await page_for(context, where, identity)
+        except Exception as error:
+            shown = refusal(error)
+        return shown, nav(where.page), who(identity)
+
+    @app.callback(
+        Output(ids.FALLBACK_FRAME, "data"),
+        Input(ids.FALLBACK_TIMER, "n_intervals"),
+        State(ids.LOCATION, "pathname"),
+        State(ids.LOCATION, "search"),
+        prevent_initial_call=True,
+    )
+    async def fallback(_: int | None, pathname: str | None, search: str | None) -> Any:
+        topic = parse(pathname, search).topic
+        if not topic:
+            return no_update
+        view = render(topic, context.identity())
+        frame = Frame(topic, {id: encode(properties) for id, properties in view.items()})
+        return json.dumps({"frame": frame.text})
+
+    app.clientside_callback(
+        ClientsideFunction("portal", "applyFallback"), Input(ids.FALLBACK_FRAME, "data")
+    )

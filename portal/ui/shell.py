@@ -1,0 +1,132 @@
+"""The frame around every page: header, banner, page, and what works behind the scenes."""
+
+from __future__ import annotations
+
+from dash import dcc, html
+
+from portal.domain.identity import Identity
+from portal.ui import ids
+from portal.ui.components.basics import Node, icon, link, page
+from portal.ui.routes import Page
+
+_NAV = (
+    (Page.APPS, "Apps", "/", "apps"),
+    (Page.LAUNCH, "Launch", "/launch", "launch"),
+    (Page.ADMIN, "Admin", "/admin", "admin"),
+)
+_ACTIVE = {Page.APP: Page.APPS}
+
+FALLBACK_EVERY = 10_000
+"""Milliseconds between reads while the live connection is down."""
+
+
+def shell(*, open_mode: bool, version: str) -> html.Div:
+    """The frame. The same for everybody; the router fills in the page and who is asking."""
+    return html.Div(
+        [
+            dcc.Location(id=ids.LOCATION, refresh="callback-nav"),
+            dcc.Store(id=ids.THEME, data="light"),
+            dcc.Store(id=ids.FALLBACK_FRAME),
+            dcc.Interval(id=ids.FALLBACK_TIMER, interval=FALLBACK_EVERY, disabled=True),
+            html.A("Skip to the page", href="#page", className="skip-link"),
+            html.Header(
+                html.Div(
+                    [
+                        link(
+                            [html.Span(className="brand-mark"), html.Span("Dash Portal")],
+                            "/",
+                            "brand",
+                        ),
+                        html.Nav(nav(None), id=ids.NAV, **{"aria-label": "Main"}),
+                        html.Div(
+                            [
+                                html.Span(
+                                    id=ids.LIVE_STATE,
+                                    role="status",
+                                    **{"data-state": "connecting"},
+                                ),
+                                html.Span(id=ids.WHO, className="who"),
+                                html.Button(
+                                    [icon("sun"), icon("moon"), icon("auto")],
+                                    id=ids.THEME_TOGGLE,
+                                    type="button",
+                                    className="btn btn-quiet theme-toggle",
+                                    **{"aria-label": "Change the theme"},
+                                ),
+                            ],
+                            className="topbar-end",
+                        ),
+                    ],
+                    className="topbar-inner",
+                ),
+                className="topbar",
+            ),
+            _open_mode() if open_mode else None,
+            html.Main(html.Div(_waiting(), id=ids.PAGE), tabIndex=-1),
+            html.Footer(
+                [html.Span(f"Dash Portal {version}".strip()), html.Span("Helm on Kubernetes")],
+                className="foot",
+            ),
+        ]
+    )
+
+
+def nav(current: Page | None) -> list[Node]:
+    """The main links, with the current one marked."""
+    active = _ACTIVE.get(current, current) if current else None
+    return [
+        link(
+            [icon(icon_name), html.Span(text)],
+            href,
+            "nav-item active" if name is active else "nav-item",
+        )
+        for name, text, href, icon_name in _NAV
+    ]
+
+
+def who(identity: Identity) -> list[Node]:
+    """Who is asking."""
+    name = "anyone" if identity.anonymous else identity.user
+    title = "Nobody is told apart here" if identity.anonymous else ", ".join(identity.groups)
+    return [icon("person"), html.Span(name, title=title)]
+
+
+def not_found() -> html.Div:
+    """An address that means nothing."""
+    return page(
+        html.Div(
+            [
+                icon("help"),
+                html.H1("There is no such page", tabIndex=-1),
+                html.P("The address may be mistyped, or what it led to is gone."),
+                link([icon("apps"), "See the apps"], "/", "btn btn-primary"),
+            ],
+            className="empty",
+        ),
+        topic="",
+        title="Not found",
+        testid="not-found-page",
+    )
+
+
+def _open_mode() -> html.Div:
+    return html.Div(
+        [
+            icon("warn"),
+            html.Span(
+                [
+                    html.Strong("Open mode. "),
+                    "Nobody signs in here: anyone who reaches this page may do anything.",
+                ]
+            ),
+        ],
+        id=ids.OPEN_MODE,
+        className="open-mode",
+        role="note",
+    )
+
+
+def _waiting() -> html.Div:
+    return html.Div(
+        html.Span(className="spinner-border", **{"aria-label": "Loading"}), className="empty"
+    )

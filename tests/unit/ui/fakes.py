@@ -1,0 +1,142 @@
+"""A UI context over a dictionary of views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from portal.actions.actions import Actions, Existing
+from portal.actions.forms import Forms, Raw, ScaleRequest
+from portal.catalog.presets import Preset
+from portal.domain.errors import Conflict, NotFound
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.launch import LaunchSpec
+from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.ui.context import UiContext
+from portal.viewmodels.model import AppView, ListView, ScaleMode, ScaleView
+from tests.unit.ui import fixtures
+
+ADA = Identity("ada", ("data-science",))
+
+PRESETS = (
+    Preset(
+        "Dash sample",
+        "localhost:5000/dash-sample",
+        "1.0",
+        description="A small dashboard with something to compute.",
+        cpu_request="100m",
+        memory_request="256Mi",
+        memory_limit="256Mi",
+    ),
+    Preset(
+        "Notebook viewer",
+        "registry.example.org/tools/voila",
+        "0.5.8",
+        8866,
+        "Shows a notebook as an app.",
+        session_affinity=True,
+    ),
+    Preset("Streamlit", "registry.example.org/tools/streamlit", "1.50", 8501, "Scripts as apps."),
+)
+
+
+class FakeActions(Actions):
+    """Remembers what it was asked; changes the views as a cluster would."""
+
+    def __init__(self, views: dict[Key, AppView], changed: Callable[[], None]) -> None:
+        self.views = views
+        self.changed = changed
+        self.calls: list[tuple[object, ...]] = []
+
+    def _operation(self, key: Key, verb: Verb) -> Operation:
+        moment = fixtures.now()
+        return Operation("op", key, verb, "ada", OperationPhase.QUEUED, moment, moment)
+
+    async def launch(
+        self, identity: Identity, spec: LaunchSpec, *, only_new: bool = False
+    ) -> Operation:
+        if only_new and spec.key in self.views:
+            raise Conflict("There is already an app of this name.", "Launch again to upgrade it.")
+        self.calls.append(("launch", identity, spec))
+        self.views[spec.key] = replace(
+            fixtures.autoscaled(spec.key), operation=fixtures.operation()
+        )
+        self.changed()
+        return self._operation(spec.key, Verb.LAUNCH)
+
+    async def scale(self, identity: Identity, key: Key, request: ScaleRequest) -> Operation:
+        self.calls.append(("scale", identity, key, request))
+        auto = request.autoscaling
+        scale = (
+            ScaleView(
+                ScaleMode.AUTOSCALED,
+                auto.min_replicas,
+                auto.min_replicas,
+                auto.max_replicas,
+                auto.target_cpu,
+                auto.target_memory,
+            )
+            if auto
+            else ScaleView(ScaleMode.FIXED, request.replicas or 1, 0, 0, None, None)
+        )
+        self.views[key] = replace(self.views[key], scale=scale, operation=fixtures.operation())
+        self.changed()
+        return self._operation(key, Verb.SCALE)
+
+    async def uninstall(self, identity: Identity, key: Key) -> Operation:
+        self.calls.append(("uninstall", identity, key))
+        self.views.pop(key)
+        self.changed()
+        return self._operation(key, Verb.UNINSTALL)
+
+    async def values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
+        return {} if key in self.views else None
+
+    async def edit_form(self, identity: Identity, key: Key) -> Raw:
+        if key not in self.views:
+            raise NotFound(f"There is no release {key}.", "Launch it first.")
+        raw = Forms(presets=PRESETS, default_namespace=key.namespace).defaults()
+        return {**raw, "name": key.name, "autoscaling": True, "bounds": [1, 4]}
+
+    def existing(self, key: Key) -> Existing | None:
+        view = self.views.get(key)
+        if view is None:
+            return None
+        return Existing(
+            key, view.chart, view.revision, True, view.launched_by, "4 pods are live; 4 stay."
+        )
+
+
+def context(
+    *views: AppView,
+    identity: Identity = ADA,
+    open_mode: bool = False,
+    changed: Callable[[], None] = lambda: None,
+) -> tuple[UiContext, FakeActions]:
+    """A context over ``views``, and its actions."""
+    held = {view.key: view for view in views}
+    actions = FakeActions(held, changed)
+
+    def app_view(_: Identity, key: Key) -> AppView:
+        return held.get(key) or fixtures.gone(key)
+
+    def list_view(asking: Identity, everyone: bool) -> ListView:
+        mine = [each for each in held.values() if everyone or each.launched_by == asking.user]
+        return fixtures.listing(*mine)
+
+    ui = UiContext(
+        actions=actions,
+        forms=Forms(
+            namespaces=("apps", "default"),
+            default_namespace="apps",
+            max_replicas=10,
+            presets=PRESETS,
+        ),
+        app_view=app_view,
+        list_view=list_view,
+        identity=lambda: identity,
+        open_mode=open_mode,
+        version="0.1.0",
+    )
+    return ui, actions

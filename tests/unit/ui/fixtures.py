@@ -1,0 +1,365 @@
+"""View models built by hand, for tests and for the preview."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from portal.domain.keys import Key
+from portal.viewmodels.model import (
+    AppView,
+    AutoscalerView,
+    Badge,
+    EventView,
+    ListView,
+    MetricView,
+    Notice,
+    OperationView,
+    PodView,
+    ReleaseRow,
+    ReplicasView,
+    ScaleMode,
+    ScaleView,
+    SeriesView,
+    StepView,
+    Tone,
+    UrlView,
+)
+
+VALUES = """image:
+  repository: localhost:5000/dash-sample
+  tag: "1.0"
+containerPort: 8050
+autoscaling:
+  enabled: true
+  minReplicas: 1
+  maxReplicas: 4
+  targetCPU: 50
+resources:
+  requests:
+    cpu: 100m
+    memory: 256Mi
+  limits:
+    memory: 256Mi
+service:
+  type: LoadBalancer
+"""
+
+NOTES = """dash-sample is deployed as release sales-dashboard in namespace apps.
+
+Its address: http://198.19.255.12:8050/
+Watch it:    kubectl -n apps get pods -l app.kubernetes.io/instance=sales-dashboard
+
+Not a link: javascript:alert(1) <b>not bold</b>
+"""
+
+NO_SERIES = SeriesView((), (), (), (), (), (), ())
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def ago(seconds: float) -> datetime:
+    return now() - timedelta(seconds=seconds)
+
+
+def pod(name: str, *, age: float = 320, cpu: str = "62m", **changes: object) -> PodView:
+    view = PodView(
+        name=name,
+        status=Badge("Ready", Tone.GOOD),
+        ready="1/1",
+        restarts=0,
+        created_at=ago(age),
+        node="node-1",
+        cpu=cpu,
+        memory="121 MiB",
+    )
+    return replace(view, **changes)  # type: ignore[arg-type]
+
+
+def series(count: int = 90, *, autoscaled: bool = True) -> SeriesView:
+    times, desired, current, ready, cpu = [], [], [], [], []
+    for i in range(count):
+        wave = max(4.0, 44 + 62 * math.sin(i / 13) + 9 * math.sin(i * 1.7))
+        want = max(1, min(4, math.ceil(wave / 33)))
+        desired.append(want)
+        current.append(desired[max(0, i - 1)])
+        ready.append(desired[max(0, i - 3)])
+        cpu.append(round(wave, 1) if i > 2 else None)
+        times.append(ago((count - i) * 10).isoformat())
+    return SeriesView(
+        tuple(times),
+        tuple(desired),
+        tuple(current),
+        tuple(ready),
+        tuple(1 if autoscaled else None for _ in times),
+        tuple(4 if autoscaled else None for _ in times),
+        (("CPU", tuple(cpu), tuple(50.0 for _ in times)),) if autoscaled else (),
+    )
+
+
+def operation(*, running: bool = True, error: str = "") -> OperationView:
+    done = Badge("done", Tone.GOOD)
+    last = Badge("running", Tone.BUSY) if running else done
+    if error:
+        last = Badge("failed", Tone.BAD)
+    return OperationView(
+        id="op1",
+        title="Upgrading sales-dashboard",
+        state=Badge("waiting for the rollout", Tone.BUSY)
+        if running
+        else Badge("failed", Tone.BAD)
+        if error
+        else Badge("succeeded", Tone.GOOD),
+        running=running,
+        actor="ada",
+        started_at=ago(9),
+        steps=(
+            StepView("Checked what was asked for", done, ago(9), 0.1),
+            StepView("Handed the replicas over to the autoscaler", done, ago(9), 0.2),
+            StepView("helm upgrade --install", done, ago(8.8), 0.9),
+            StepView(
+                "Waiting until every pod runs the new version",
+                last,
+                ago(8),
+                None if running else 7.2,
+            ),
+        ),
+        error=error,
+        advice="Correct the image and launch again; the old pods keep serving." if error else "",
+    )
+
+
+def autoscaled(key: Key = Key("apps", "sales-dashboard")) -> AppView:
+    """A healthy, autoscaled app under load."""
+    return AppView(
+        key=key,
+        exists=True,
+        headline=Badge("Scaling up", Tone.BUSY, "The autoscaler asked for more pods"),
+        sentence="3 of 4 pods are ready; the last one is starting.",
+        helm_status=Badge("deployed", Tone.GOOD),
+        revision=3,
+        chart="dash-app 0.1.0",
+        app_version="1.0",
+        launched_by="ada",
+        updated_at=ago(640),
+        urls=(
+            UrlView(
+                "http://198.19.255.12:8050/",
+                "http://198.19.255.12:8050",
+                Badge("answers", Tone.GOOD, "200 in 12 ms"),
+            ),
+            UrlView(
+                "http://sales.example.org/",
+                "http://sales.example.org",
+                Badge("not checked", Tone.QUIET),
+            ),
+        ),
+        replicas=ReplicasView(4, 4, 3, "3 of 4 pods are ready.", Tone.BUSY),
+        pods=(
+            pod("sales-dashboard-7c9d8f6b5d-2xkqp", age=4210, cpu="88m"),
+            pod("sales-dashboard-7c9d8f6b5d-9wz4l", age=410, cpu="71m"),
+            pod("sales-dashboard-7c9d8f6b5d-hb8tr", age=395, cpu="64m"),
+            pod(
+                "sales-dashboard-7c9d8f6b5d-qq2vn",
+                age=6,
+                cpu="",
+                memory="",
+                ready="0/1",
+                status=Badge("Starting", Tone.BUSY),
+                reason="The container runs, but does not answer on port 8050 yet.",
+                advice="Dash apps that read data at start take a while; nothing to do so far.",
+            ),
+        ),
+        autoscaler=AutoscalerView(
+            name="sales-dashboard",
+            min_replicas=1,
+            max_replicas=4,
+            current=4,
+            desired=4,
+            metrics=(
+                MetricView(
+                    "CPU",
+                    "143 %",
+                    "50 %",
+                    2.86,
+                    "3 pods at 143 % of a 50 % target → ceil(3 × 2.86) = 9, capped at 4.",
+                ),
+                MetricView("Memory", "47 %", "80 %", 0.59, "Well below its target."),
+            ),
+            summary="It wants 9 pods and may have 4: the upper bound holds it back.",
+            notices=(
+                Notice(Tone.WARN, "At the upper bound.", advice="Raise the most pods it may have."),
+            ),
+            conditions=(
+                Badge("can scale", Tone.GOOD),
+                Badge("metrics arrive", Tone.GOOD),
+                Badge("limited", Tone.WARN),
+            ),
+        ),
+        series=series(),
+        scale=ScaleView(ScaleMode.AUTOSCALED, 4, 1, 4, 50, None),
+        operation=operation(),
+        notices=(),
+        events=(
+            EventView(
+                ago(7),
+                Tone.QUIET,
+                "Pod sales-dashboard-7c9d8f6b5d-qq2vn",
+                "Started",
+                "Started container app",
+                1,
+            ),
+            EventView(
+                ago(9),
+                Tone.QUIET,
+                "HorizontalPodAutoscaler sales-dashboard",
+                "SuccessfulRescale",
+                "New size: 4; reason: cpu resource utilization (percentage of request) above target",
+                3,
+            ),
+            EventView(
+                ago(190),
+                Tone.WARN,
+                "Pod sales-dashboard-7c9d8f6b5d-hb8tr",
+                "Unhealthy",
+                "Startup probe failed: connection refused",
+                2,
+            ),
+        ),
+        notes=NOTES,
+        values_yaml=VALUES,
+        stale=(),
+    )
+
+
+def healthy(key: Key = Key("apps", "iris")) -> AppView:
+    """A fixed number of ready pods."""
+    return replace(
+        autoscaled(key),
+        headline=Badge("Running", Tone.GOOD),
+        sentence="Both pods are ready and the address answers.",
+        replicas=ReplicasView(2, 2, 2, "Both pods are ready.", Tone.GOOD),
+        pods=(pod("iris-5f7c-aaaaa"), pod("iris-5f7c-bbbbb")),
+        autoscaler=None,
+        series=series(autoscaled=False),
+        scale=ScaleView(ScaleMode.FIXED, 2, 0, 0, None, None),
+        operation=operation(running=False),
+    )
+
+
+def broken(key: Key = Key("apps", "churn-model")) -> AppView:
+    """An image that cannot be pulled."""
+    return replace(
+        healthy(key),
+        headline=Badge("Cannot start", Tone.BAD),
+        sentence="No pod can start: the image churn-model:9.9 is not in the registry.",
+        urls=(
+            UrlView(
+                "",
+                "No address yet: the load balancer has not given one.",
+                Badge("waiting", Tone.BUSY),
+            ),
+        ),
+        replicas=ReplicasView(1, 1, 0, "No pod is ready.", Tone.BAD),
+        pods=(
+            pod(
+                "churn-model-66d-x2x4b",
+                age=95,
+                cpu="",
+                memory="",
+                ready="0/1",
+                restarts=4,
+                status=Badge("Cannot pull", Tone.BAD),
+                reason="The registry has no churn-model:9.9 (manifest unknown).",
+                advice="Check the repository and the tag, then use Edit to correct them.",
+            ),
+        ),
+        series=NO_SERIES,
+        operation=operation(
+            running=False, error="The rollout did not finish: no pod became ready."
+        ),
+        notices=(
+            Notice(
+                Tone.BAD,
+                "The image cannot be pulled.",
+                "localhost:5000/churn-model:9.9: manifest unknown.",
+                "Correct the tag with Edit; the release stays and is upgraded in place.",
+            ),
+        ),
+        stale=("Pods", "metrics"),
+    )
+
+
+def read_only(key: Key = Key("kube-system", "coredns")) -> AppView:
+    """A release that is not ours to scale."""
+    return replace(
+        healthy(key),
+        urls=(),
+        notes="",
+        pods=(),
+        events=(),
+        operation=None,
+        autoscaler=None,
+        launched_by="",
+        scale=ScaleView(
+            ScaleMode.READ_ONLY,
+            2,
+            0,
+            0,
+            None,
+            None,
+            "Its chart is not the portal's; scale it with Helm.",
+        ),
+    )
+
+
+def gone(key: Key = Key("apps", "nothing")) -> AppView:
+    """A name that no release has."""
+    return replace(
+        read_only(key),
+        exists=False,
+        headline=Badge("Not there", Tone.QUIET),
+        sentence="There is no release of this name.",
+        helm_status=Badge("none", Tone.QUIET),
+        revision=0,
+        chart="",
+        app_version="",
+        updated_at=None,
+        values_yaml="",
+        series=NO_SERIES,
+    )
+
+
+VIEWS = (autoscaled, healthy, broken, read_only, gone)
+
+
+def row(view: AppView) -> ReleaseRow:
+    hpa = view.autoscaler
+    return ReleaseRow(
+        key=view.key,
+        chart=view.chart,
+        app_version=view.app_version,
+        revision=view.revision,
+        status=view.headline,
+        helm_status=view.helm_status.text,
+        updated_at=view.updated_at,
+        pods=f"{view.replicas.ready}/{view.replicas.desired}",
+        hpa=f"{hpa.min_replicas}–{hpa.max_replicas}, CPU 50 %" if hpa else "",
+        url=view.urls[0].href if view.urls else "",
+        launched_by=view.launched_by,
+        problem="The image cannot be pulled." if view.headline.tone is Tone.BAD else "",
+    )
+
+
+def listing(*views: AppView, loading: bool = False) -> ListView:
+    count = len(views)
+    return ListView(
+        rows=tuple(row(view) for view in views),
+        summary=f"{count} {'release' if count == 1 else 'releases'}, "
+        f"{sum(v.headline.tone is Tone.BAD for v in views)} in trouble.",
+        loading=loading,
+        stale=(),
+    )

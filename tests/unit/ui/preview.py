@@ -1,0 +1,64 @@
+"""Serves the UI over made-up views: ``python -m tests.unit.ui.preview [port] [empty|open]``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import uvicorn
+from fastapi import FastAPI
+
+from portal.domain.keys import Key
+from portal.live.endpoint import PATH, live_endpoint
+from portal.live.hub import Hub
+from portal.ui.build import build_ui
+from portal.ui.live_views import encode, renderer
+from tests.unit.ui import fixtures
+from tests.unit.ui.fakes import ADA, context
+
+
+def make(mode: str = "") -> FastAPI:
+    """The app; in it, the series of every app moves each second."""
+    hubs: list[Hub] = []
+    views = () if mode == "empty" else tuple(make_view() for make_view in fixtures.VIEWS[:4])
+    if mode == "many":
+        views = (
+            *views,
+            *(fixtures.healthy(Key("apps", f"team-app-{n:03}")) for n in range(300)),
+        )
+    ui, actions = context(
+        *views, open_mode=mode == "open", changed=lambda: [hub.changed() for hub in hubs]
+    )
+
+    async def move() -> None:
+        while True:
+            await asyncio.sleep(1)
+            for key, view in list(actions.views.items())[:4]:
+                if view.series.times:
+                    actions.views[key] = replace(
+                        view, series=fixtures.series(autoscaled=bool(view.series.metrics))
+                    )
+            hubs[0].changed()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await hub.start()
+        task = asyncio.create_task(move())
+        yield
+        task.cancel()
+        await hub.close()
+
+    server = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    hub = Hub(renderer(ui), encode)
+    hubs.append(hub)
+    server.add_api_websocket_route(PATH, live_endpoint(hub, lambda _: ADA))
+    build_ui(server, ui)
+    return server
+
+
+if __name__ == "__main__":
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8099
+    uvicorn.run(make(sys.argv[2] if len(sys.argv) > 2 else ""), port=port, log_level="warning")
