@@ -3,6 +3,7 @@
 PortalError
 ├── InvalidInput        one message for each field
 ├── Forbidden           who may not do what, where
+│   └── Unauthenticated nobody that is trusted says who is asking
 ├── NotFound            a release, chart or object that is not there
 ├── Conflict            another operation, name or field manager is in the way
 ├── ClusterUnavailable  the API server or a part of it does not answer
@@ -43,6 +44,10 @@ class InvalidInput(PortalError):
 
 class Forbidden(PortalError):
     """The identity may not do this."""
+
+
+class Unauthenticated(Forbidden):
+    """Nobody that the portal trusts has said who is asking (HTTP 401)."""
 
 
 class NotFound(PortalError):

@@ -1,0 +1,108 @@
+"""Writes one operation, step by step, into the store."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from portal.domain.errors import PortalError
+from portal.domain.keys import Key
+from portal.domain.operations import Operation, OperationPhase, Step, Verb
+from portal.state.store import Store
+
+
+class Recorder:
+    """The only writer of one operation. After ``finish`` it writes nothing more."""
+
+    def __init__(
+        self, store: Store, clock: Callable[[], datetime], key: Key, verb: Verb, actor: str
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        now = clock()
+        self.operation = Operation(
+            id=uuid.uuid4().hex,
+            key=key,
+            verb=verb,
+            actor=actor,
+            phase=OperationPhase.QUEUED,
+            created_at=now,
+            updated_at=now,
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether the operation is over."""
+        return self.operation.phase.terminal
+
+    @property
+    def step_title(self) -> str:
+        """The step under way, "" between steps."""
+        steps = self.operation.steps
+        return steps[-1].title if steps and steps[-1].ended_at is None else ""
+
+    def put(
+        self,
+        *,
+        phase: OperationPhase | None = None,
+        revision: int | None = None,
+        helm_seconds: float | None = None,
+    ) -> None:
+        """Record what has become known."""
+        changed = self.operation
+        if phase is not None:
+            changed = replace(changed, phase=phase)
+        if revision is not None:
+            changed = replace(changed, revision=revision)
+        if helm_seconds is not None:
+            changed = replace(changed, helm_seconds=helm_seconds)
+        self._write(changed)
+
+    @contextmanager
+    def step(self, title: str) -> Generator[None]:
+        """Record a step: its beginning, its end, and what it failed with."""
+        self._write(
+            replace(self.operation, steps=(*self.operation.steps, Step(title, self._clock())))
+        )
+        try:
+            yield
+        except PortalError as error:
+            self._end_step(error.message)
+            raise
+        except BaseException:
+            self._end_step("did not finish")
+            raise
+        self._end_step("")
+
+    def finish(
+        self,
+        phase: OperationPhase,
+        error: str = "",
+        advice: str = "",
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
+        """Record the end. A step still under way ends with it."""
+        if self.finished:
+            return
+        self._end_step(error or "did not finish")
+        self._write(
+            replace(
+                self.operation, phase=phase, error=error, advice=advice, fields=dict(fields or {})
+            )
+        )
+
+    def _end_step(self, error: str) -> None:
+        if self.finished or not self.step_title:
+            return
+        *before, last = self.operation.steps
+        ended = replace(last, ended_at=self._clock(), error=error)
+        self._write(replace(self.operation, steps=(*before, ended)))
+
+    def _write(self, operation: Operation) -> None:
+        if self.finished:
+            return
+        self.operation = replace(operation, updated_at=self._clock())
+        self._store.put_operation(self.operation)
