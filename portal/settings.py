@@ -10,29 +10,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from portal.catalog.presets import Preset
 
 PREFIX = "DASH_PORTAL_"
 
 
 class SettingsError(Exception):
     """The environment is wrong; the message names the variable and what is expected."""
-
-
-class Preset(BaseModel):
-    """A named starting point for the launch form."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    description: str = ""
-    repository: str
-    tag: str
-    port: int = 8050
-    cpu_request: str = "100m"
-    cpu_limit: str = ""
-    memory_request: str = "256Mi"
-    memory_limit: str = "256Mi"
 
 
 class Settings(BaseModel):
@@ -101,6 +87,26 @@ class Settings(BaseModel):
             "does not know. Empty: the address that the object's status publishes."
         ),
     ] = ""
+    ingress_class: Annotated[
+        str, Field(description="Ingress class of launched apps. Empty: the cluster's default.")
+    ] = ""
+    ingress_tls: Annotated[
+        bool, Field(description="Whether launched apps' Ingresses ask for TLS (cert-manager).")
+    ] = False
+    gateway: Annotated[
+        str,
+        Field(
+            description="Gateway for HTTPRoutes, `namespace/name` or `namespace/name/listener`. "
+            "Empty: HTTPRoute cannot be chosen."
+        ),
+    ] = ""
+    trusted_origins: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated origins, such as `https://portal.example.com`, for "
+            "proxies that do not pass the Host header on."
+        ),
+    ] = ()
     metrics_interval: Annotated[
         float, Field(ge=1, description="Seconds between two reads of the metrics API.")
     ] = 10.0
@@ -111,7 +117,7 @@ class Settings(BaseModel):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least severe line logged.")
     ] = "INFO"
 
-    @field_validator("namespaces", mode="before")
+    @field_validator("namespaces", "trusted_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -159,7 +165,7 @@ class Settings(BaseModel):
             return ()
         try:
             entries = yaml.safe_load(self.presets_file.read_text()) or []
-            return tuple(Preset.model_validate(entry) for entry in entries)
+            return TypeAdapter(tuple[Preset, ...]).validate_python(entries)
         except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
             raise SettingsError(f"{PREFIX}PRESETS_FILE: {error}") from None
 

@@ -6,22 +6,21 @@ Dash's own request hooks see only Dash's paths, so this sits outside of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from portal.auth.origin import same_origin
-from portal.domain.errors import Forbidden
+from portal.auth.csrf import cross_site_problem
+from portal.auth.identify import Authenticator
+from portal.domain.errors import Forbidden, PortalError, Unauthenticated
 from portal.domain.identity import Identity
 from portal.web.metrics import Metrics
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths for probes and Prometheus, which come from the cluster and carry no identity."""
-
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _identity: ContextVar[Identity] = ContextVar("identity")
 
@@ -41,14 +40,16 @@ class Edge:
     def __init__(
         self,
         app: ASGIApp,
-        identify: Callable[[Mapping[str, str]], Identity],
+        authenticator: Authenticator,
         content_security_policy: Callable[[], str],
         metrics: Metrics,
+        trusted_origins: Collection[str] = (),
     ) -> None:
         self._app = app
-        self._identify = identify
+        self._authenticator = authenticator
         self._policy = content_security_policy
         self._metrics = metrics
+        self._trusted_origins = trusted_origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -56,14 +57,17 @@ class Edge:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        writes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         try:
-            identity = self._identify(headers)
-            if writes and not same_origin(headers):
-                raise Forbidden(
-                    "This request came from another site.", "Open the portal itself and try again."
-                )
-        except Forbidden as error:
+            identity = self._authenticator.identify(headers.items())
+            problem = cross_site_problem(
+                scope.get("method", "GET"),
+                headers,
+                websocket=scope["type"] == "websocket",
+                trusted_origins=self._trusted_origins,
+            )
+            if problem:
+                raise Forbidden(f"Refused: {problem}.", "Open the portal itself and try again.")
+        except PortalError as error:
             await _refuse(error, scope, receive, send)
             return
         token = _identity.set(identity)
@@ -96,10 +100,13 @@ class Edge:
             self._metrics.requests.labels(scope["method"], str(status)).observe(elapsed)
 
 
-async def _refuse(error: Forbidden, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(error: PortalError, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008, "reason": error.message})
         return
-    response = JSONResponse({"error": error.message, "advice": error.advice}, status_code=403)
+    response = JSONResponse(
+        {"error": error.message, "advice": error.advice},
+        status_code=401 if isinstance(error, Unauthenticated) else 403,
+    )
     await response(scope, receive, send)

@@ -1,0 +1,282 @@
+"""The composition root: the only place where the rooms are wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dash import Dash
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from portal import __version__
+from portal.actions.actions import Actions
+from portal.actions.forms import Forms
+from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
+from portal.auth.policy import NamespacePolicy
+from portal.catalog.dash_app import Site
+from portal.cluster.bodies import ReleaseBodies
+from portal.cluster.client import ClusterClient
+from portal.cluster.metrics import MetricsPoller
+from portal.cluster.prober import UrlProber
+from portal.cluster.replicas import Replicas
+from portal.cluster.watches import Watches
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.helm_service.helm import Helm
+from portal.helm_service.runner import Runner, helm_environment
+from portal.live.endpoint import PATH as LIVE_PATH
+from portal.live.endpoint import live_endpoint
+from portal.live.hub import Hub
+from portal.settings import Settings
+from portal.state.assemble import nothing
+from portal.state.store import Store
+from portal.ui.build import build_ui
+from portal.ui.context import UiContext
+from portal.ui.live_views import encode, renderer
+from portal.viewmodels.app import app_view
+from portal.viewmodels.model import AppView, ListView
+from portal.viewmodels.releases import list_view
+from portal.viewmodels.urls import Outside
+from portal.web.logs import configure
+from portal.web.metrics import Metrics
+from portal.web.middleware import Edge, current_identity
+from portal.web.routes import add_routes
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 5.0
+"""How long running Helm commands get to end on a shutdown before they are killed."""
+
+
+class Portal:
+    """The ASGI application. Everything that needs the cluster is made when it starts."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._outer = FastAPI(
+            lifespan=self._lifespan, docs_url=None, redoc_url=None, openapi_url=None
+        )
+        self._hub: Hub | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection, or the application's start and end."""
+        await self._outer(scope, receive, send)
+
+    def drain(self) -> None:
+        """Close the live connections; called on the loop as soon as a stop is asked for."""
+        if self._hub is not None and self._draining is None:
+            self._draining = asyncio.ensure_future(self._hub.close())
+
+    @asynccontextmanager
+    async def _lifespan(self, outer: FastAPI) -> AsyncIterator[None]:
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(ClusterClient.connect(settings.kubeconfig))
+            store = Store()
+            metrics = Metrics()
+            forms = Forms(
+                namespaces=settings.namespaces,
+                default_namespace=settings.default_namespace,
+                max_replicas=settings.max_replicas,
+                chart=settings.chart_ref,
+                presets=settings.presets(),
+                site=Site(settings.ingress_class, settings.ingress_tls, settings.gateway),
+            )
+            policy = NamespacePolicy(settings.namespaces)
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="helm-")))
+            runner = Runner(
+                helm_environment(self._environ, home, settings.kubeconfig),
+                executable=settings.helm,
+                deadline=settings.helm_timeout,
+                limit=settings.helm_concurrency,
+            )
+            actions = Actions(
+                helm=Helm(runner),
+                store=store,
+                policy=policy,
+                replicas=Replicas(client),
+                forms=forms,
+                chart_path=settings.chart_path,
+            )
+            views = Views(store, policy, Outside(settings.node_address, settings.ingress_address))
+            context = UiContext(
+                actions=actions,
+                forms=forms,
+                app_view=views.app,
+                list_view=views.releases,
+                identity=current_identity,
+                open_mode=settings.auth_mode == "none",
+                version=__version__,
+            )
+            hub = self._hub = Hub(renderer(context), encode)
+            store.on_change(lambda _: hub.changed())
+
+            inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+            add_routes(inner, metrics, lambda: _waiting_for(store))
+            inner.add_websocket_route(
+                LIVE_PATH,
+                live_endpoint(
+                    hub, lambda _: current_identity(), allowed_origins=settings.trusted_origins
+                ),
+            )
+            dash = build_ui(inner, context)
+            outer.mount(
+                "/",
+                Edge(
+                    inner,
+                    _authenticator(settings),
+                    _content_security_policy(dash),
+                    metrics,
+                    settings.trusted_origins,
+                ),
+            )
+            _publish(metrics, store, hub)
+
+            watches = Watches(client, store, settings.namespaces)
+            bodies = ReleaseBodies(client, store)
+            poller = MetricsPoller(
+                client, store, interval=settings.metrics_interval, namespaces=settings.namespaces
+            )
+            prober = UrlProber(
+                store,
+                node_address=settings.node_address,
+                ingress_address=settings.ingress_address,
+            )
+            for name, work in {
+                "watches": watches.run(),
+                "bodies": bodies.run(),
+                "metrics": poller.run(),
+                "prober": prober.run(),
+            }.items():
+                stack.push_async_callback(_cancel, _supervised(name, work))
+            await stack.enter_async_context(inner.router.lifespan_context(inner))
+            await hub.start()
+            stack.push_async_callback(hub.close)
+            stack.push_async_callback(actions.drain, DRAIN_SECONDS)
+            yield
+
+
+class Views:
+    """What the pages show, from the newest snapshot, of what the identity may see."""
+
+    def __init__(self, store: Store, policy: NamespacePolicy, outside: Outside) -> None:
+        self._store = store
+        self._policy = policy
+        self._outside = outside
+
+    def app(self, identity: Identity, key: Key) -> AppView:
+        """The page of one release; an empty one where it may not be seen."""
+        snapshot = self._store.snapshot
+        state = snapshot.app(key) if self._policy.sees(identity, key.namespace) else nothing(key)
+        return app_view(state, snapshot.sources, datetime.now(UTC), outside=self._outside)
+
+    def releases(self, identity: Identity, everyone: bool) -> ListView:
+        """All releases, or those that the identity launched."""
+        snapshot = self._store.snapshot
+        return list_view(
+            (
+                state
+                for key, state in snapshot.apps.items()
+                if self._policy.sees(identity, key.namespace)
+            ),
+            snapshot.sources,
+            datetime.now(UTC),
+            owner=None if everyone else identity.user,
+            outside=self._outside,
+        )
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    if settings.auth_mode == "none":
+        return OpenAuthenticator()
+    return HeaderAuthenticator(
+        settings.secret(),
+        user_header=settings.auth_user_header,
+        groups_header=settings.auth_groups_header,
+        secret_header=settings.auth_secret_header,
+    )
+
+
+def _content_security_policy(dash: Dash) -> Callable[[], str]:
+    """Only what the portal serves itself may run; Dash's own inline scripts by their hash."""
+
+    @cache
+    def policy() -> str:
+        scripts = " ".join(f"'{each}'" for each in dash.csp_hashes())
+        return (
+            f"default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
+            "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
+            "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+        )
+
+    return policy
+
+
+def _waiting_for(store: Store) -> list[str]:
+    """Sources whose first list is missing; none at all means that the watches did not start."""
+    snapshot = store.snapshot
+    return list(snapshot.loading) if snapshot.sources else ["watches"]
+
+
+def _publish(metrics: Metrics, store: Store, hub: Hub) -> None:
+    counted: dict[Key, str] = {}
+
+    def count_ended(touched: frozenset[Key]) -> None:
+        snapshot = store.snapshot
+        for key in touched:
+            operation = snapshot.app(key).operation
+            if operation is None:
+                counted.pop(key, None)
+            elif operation.phase.terminal and counted.get(key) != operation.id:
+                counted[key] = operation.id
+                metrics.ended(operation)
+
+    store.on_change(count_ended)
+    metrics.gauge("releases", "Releases known", lambda: len(store.snapshot.apps))
+    metrics.gauge("viewers", "Browser tabs connected", lambda: hub.subscribers)
+    metrics.gauge("renderings", "Views rendered since the start", lambda: hub.renderings)
+    metrics.freshness(
+        lambda: [(each.name, each.alive_at) for each in store.snapshot.sources.values()]
+    )
+
+
+def _supervised(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Run for as long as the portal does. One that ends unasked stops the process: a portal
+    that no longer watches must not look alive."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            log.critical("%s ended: stopping", name, exc_info=task.exception())
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(ended)
+    return task
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def create_app() -> Portal:
+    """Make the application from the environment; gunicorn calls this in its worker.
+
+    Raises:
+        SettingsError: a setting is wrong; the message names it.
+    """
+    settings = Settings.from_env(os.environ)
+    configure(settings.log_format, settings.log_level)
+    return Portal(settings, os.environ)
