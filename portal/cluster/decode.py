@@ -247,13 +247,18 @@ def release(raw: Raw) -> tuple[Key, Release]:
         status = ReleaseStatus(labels.get("status", ""))
     except ValueError:
         status = ReleaseStatus.UNKNOWN
-    changed = labels.get("modifiedAt") or labels.get("createdAt")
     return found, Release(
         key=Key(found.namespace, str(labels["name"])),
         revision=int(labels["version"]),
         status=status,
-        updated_at=datetime.fromtimestamp(int(changed), UTC)
-        if changed
-        else time(meta.get("creationTimestamp")),
+        updated_at=_last_written(raw),
         secret_name=found.name,
     )
+
+
+def _last_written(raw: Raw) -> datetime | None:
+    """When the object was last written. Helm's own label ``modifiedAt`` may be carried over
+    from the revision before, so that it lies."""
+    written = [text(each, "time") for each in items(raw, "metadata", "managedFields")]
+    created_at = text(raw, "metadata", "creationTimestamp")
+    return max((at for each in (*written, created_at) if (at := time(each))), default=None)

@@ -136,34 +136,34 @@ class Reflector:
         self._now = now
         self._pause = pause
         self._backoff = backoff or Backoff()
+        self._version = ""
         self.health: Health = Health()
 
     async def run(self) -> None:
         """List and watch for ever; errors are reported, waited out and retried."""
-        version = ""
         failures = 0
         paged = True
         while True:
             try:
-                if not version:
-                    version = await self._list(paged)
+                if not self._version:
+                    self._version = await self._list(paged)
                     paged = True
                     failures = 0
-                version = await self._watch(version)
+                await self._watch()
                 failures = 0
             except Gone as error:
                 # A list whose pages expire is asked for whole the next time.
-                paged = bool(version)
-                version = ""
+                paged = bool(self._version)
+                self._version = ""
                 await self._wait(error)
             except PortalError as error:
                 failures += 1
                 if failures >= FAILURES_BEFORE_LIST or isinstance(error, Forbidden | NotFound):
-                    version = ""
+                    self._version = ""
                 await self._wait(error)
             except Exception as error:  # a fault of the portal must not end a watch unseen
                 log.exception("%s: unexpected", self._path)
-                version = ""
+                self._version = ""
                 await self._wait(PortalError(f"The portal failed while watching: {error!r}"))
 
     async def _wait(self, error: PortalError) -> None:
@@ -212,14 +212,14 @@ class Reflector:
         self._say(synced=True, alive=True)
         return str(meta.get("resourceVersion") or "0")
 
-    async def _watch(self, version: str) -> str:
-        """Follow changes from ``version`` until the server ends it; returns the newest version."""
+    async def _watch(self) -> None:
+        """Follow changes from the newest version seen, until the server ends the watch."""
         resource = self._resource
         seconds = jittered(WATCH_SECONDS)
         params = {
             "watch": "true",
             "allowWatchBookmarks": "true",
-            "resourceVersion": version,
+            "resourceVersion": self._version,
             "timeoutSeconds": str(round(seconds)),
         }
         if resource.selector:
@@ -231,7 +231,7 @@ class Reflector:
         ) as events:
             self._say(alive=True)
             async for event in events:
-                version = self._take(event, version)
+                self._take(event)
                 seen = True
                 self._say(alive=True)
         self._say(alive=True)
@@ -240,9 +240,8 @@ class Reflector:
         else:
             # An end at once, again and again, must not become a busy loop.
             await self._pause(self._backoff.next())
-        return version
 
-    def _take(self, event: Raw, version: str) -> str:
+    def _take(self, event: Raw) -> None:
         raw = part(event, "object")
         kind = event.get("type")
         if kind == "ERROR":
@@ -256,7 +255,7 @@ class Reflector:
             else:
                 # The old state of something that can no longer be read would be a lie.
                 self._sink.delete(self._resource.kind, key_of(raw))
-        return text(raw, "metadata", "resourceVersion") or version
+        self._version = text(raw, "metadata", "resourceVersion") or self._version
 
     def _decode(self, raw: Raw) -> tuple[Key, Watched] | None:
         try:

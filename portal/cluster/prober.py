@@ -1,0 +1,212 @@
+"""Asks each app's URL whether it answers, as seen from the portal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import aiohttp
+
+from portal.domain.keys import Key
+from portal.domain.objects import Probe
+from portal.domain.urls import Url, urls
+from portal.state.model import AppState
+from portal.state.store import Store
+
+log = logging.getLogger(__name__)
+
+WAITING = 3.0
+"""Seconds between two tries while there is no answer; they lengthen up to ``SETTLED``."""
+SETTLED = 20.0
+LENGTHEN = 1.3
+CONCURRENCY = 16
+TIMEOUT = aiohttp.ClientTimeout(total=3.0)
+MAX_READ = 1024
+
+
+def answered(status: int) -> bool:
+    """Whether an HTTP status comes from the app: a proxy without it says 502, 503 or 504."""
+    return 0 < status < 500
+
+
+def targets(state: AppState, node_address: str = "", ingress_address: str = "") -> tuple[Url, ...]:
+    """The addresses of an app, the one to probe first."""
+    return urls(
+        state.services,
+        state.ingresses,
+        state.routes,
+        state.gateways,
+        state.nodes,
+        node_address=node_address,
+        ingress_address=ingress_address,
+    )
+
+
+class Fetch(Protocol):
+    """Ask a URL once: its HTTP status, or 0 and why there was none."""
+
+    def __call__(self, url: Url) -> Awaitable[tuple[int, str]]:
+        """Fetch ``url``."""
+        ...
+
+
+@dataclass(slots=True)
+class _Watched:
+    url: Url
+    ready: int
+    due: float
+    wait: float = WAITING
+    asking: bool = False
+
+
+class UrlProber:
+    """Probes the first URL of every release until cancelled.
+
+    About every 3 s until it answers, at once when another pod becomes ready, every 20 s after.
+
+    Args:
+        store: releases come from it and results go to it.
+        node_address: as in ``portal.domain.urls.urls``.
+        ingress_address: likewise.
+        fetch: how to ask, for tests; None asks over HTTP.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        node_address: str = "",
+        ingress_address: str = "",
+        fetch: Fetch | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._node_address = node_address
+        self._ingress_address = ingress_address
+        self._fetch = fetch
+        self._clock = clock
+        self._watched: dict[Key, _Watched] = {}
+        self._changed: set[Key] = set()
+        self._wake = asyncio.Event()
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+
+    async def run(self) -> None:
+        """Probe until cancelled."""
+        async with _session() as session:
+            fetch = self._fetch or _Http(session)
+            undo = self._store.on_change(self._note)
+            self._note(frozenset(self._store.snapshot.apps))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    while True:
+                        for key in self._due():
+                            group.create_task(self._probe(key, fetch))
+                        await self._sleep()
+            finally:
+                undo()
+
+    def _note(self, touched: frozenset[Key]) -> None:
+        # Nodes changed, perhaps: their addresses are part of NodePort URLs.
+        self._changed |= touched or frozenset(self._watched)
+        self._wake.set()
+
+    async def _sleep(self) -> None:
+        """Until the next one is due, or something has changed; at least a moment."""
+        now = self._clock()
+        idle = [each.due for each in self._watched.values() if not each.asking]
+        try:
+            async with asyncio.timeout(max(0.05, min(idle, default=now + SETTLED) - now)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    def _due(self) -> list[Key]:
+        """Take in what has changed, and say who is to be asked now."""
+        now = self._clock()
+        snapshot = self._store.snapshot
+        changed, self._changed = self._changed, set()
+        for key in changed:
+            state = snapshot.apps.get(key)
+            found = (
+                targets(state, self._node_address, self._ingress_address)
+                if state is not None and state.release is not None
+                else ()
+            )
+            if state is None or not found:
+                self._watched.pop(key, None)
+                continue
+            ready = sum(each.ready for each in state.workloads)
+            known = self._watched.get(key)
+            if known is None or known.url != found[0]:
+                self._watched[key] = _Watched(found[0], ready, now)
+            elif known.ready != ready:
+                # One more, or one fewer, is a reason to look again at once.
+                known.ready, known.due, known.wait = ready, now, WAITING
+        return [key for key, each in self._watched.items() if each.due <= now and not each.asking]
+
+    async def _probe(self, key: Key, fetch: Fetch) -> None:
+        watched = self._watched[key]
+        watched.asking = True
+        try:
+            async with self._slots:
+                status, error = await fetch(watched.url)
+        except Exception as unexpected:  # one odd URL must not end the probing of all
+            log.exception("%s: %s", key, watched.url.href)
+            status, error = 0, repr(unexpected)
+        finally:
+            watched.asking = False
+        if answered(status):
+            watched.wait = WAITING
+            watched.due = self._clock() + SETTLED
+        else:
+            watched.due = self._clock() + watched.wait
+            watched.wait = min(watched.wait * LENGTHEN, SETTLED)
+        self._wake.set()
+        if self._watched.get(key) is watched:
+            self._store.put_probe(key, Probe(watched.url.href, status, error, datetime.now(UTC)))
+
+
+def _session() -> aiohttp.ClientSession:
+    # Whether it answers is asked, not whom it is: certificates may be self-signed.
+    loose = ssl.create_default_context()
+    loose.check_hostname = False
+    loose.verify_mode = ssl.CERT_NONE
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=loose, force_close=True, limit=CONCURRENCY),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=TIMEOUT,
+        headers={"User-Agent": "dash-portal-probe"},
+        auto_decompress=False,
+    )
+
+
+class _Http:
+    """Fetches over HTTP: no redirects, no cookies, no proxy, a kilobyte at most."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def __call__(self, url: Url) -> tuple[int, str]:
+        scheme = "https" if url.tls else "http"
+        host = f"[{url.connect_host}]" if ":" in url.connect_host else url.connect_host
+        name = url.host_header.rsplit(":", 1)[0] if url.tls else None
+        try:
+            async with self._session.get(
+                f"{scheme}://{host}:{url.connect_port}/",
+                headers={"Host": url.host_header},
+                server_hostname=name,
+                allow_redirects=False,
+            ) as response:
+                await response.content.read(MAX_READ)
+                return response.status, ""
+        except TimeoutError:
+            return 0, "No answer within 3 seconds."
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return 0, str(error) or type(error).__name__

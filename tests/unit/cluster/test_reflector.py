@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from portal.cluster import decode, decode_pods
+from portal.cluster.backoff import Backoff
+from portal.cluster.errors import Gone, Throttled
+from portal.cluster.reflector import Health, Reflector, Resource
+from portal.cluster.watches import combined
+from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
+from portal.domain.keys import Key
+from portal.domain.objects import Kind
+from portal.state.store import Store
+from tests.unit.cluster import fake
+from tests.unit.cluster.fake import FakeApi
+
+PODS = Resource(Kind.POD, "/api/v1", "pods", decode_pods.pod)
+RELEASES = Resource(Kind.RELEASE, "/api/v1", "secrets", decode.release, selector="owner=helm")
+
+
+class Spy:
+    """A sink that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.objects: dict[Key, object] = {}
+
+    def apply(self, kind: Kind, key: Key, obj: object) -> None:
+        self.objects[key] = obj
+
+    def delete(self, kind: Kind, key: Key) -> None:
+        self.objects.pop(key, None)
+
+    def replace(self, kind: Kind, namespace: str | None, objects: dict[Key, object]) -> None:
+        self.objects = dict(objects)
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(key.name for key in self.objects)
+
+
+class Run:
+    """A reflector run against a script until the script is at its end."""
+
+    def __init__(self, api: FakeApi, resource: Resource = PODS, namespace: str | None = None):
+        self.api = api
+        self.sink = Spy()
+        self.pauses: list[float] = []
+        self.reports: list[Health] = []
+        self.reflector = Reflector(
+            api,
+            resource,
+            self.sink,
+            self.reports.append,
+            namespace=namespace,
+            pause=self._pause,
+            backoff=Backoff(rand=lambda: 1.0),
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    async def to_the_end(self) -> Run:
+        task = asyncio.create_task(self.reflector.run())
+        end = asyncio.create_task(self.api.exhausted.wait())
+        await asyncio.wait({task, end}, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        assert end.done(), "the script was not played to its end"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return self
+
+
+async def test_lists_in_pages_then_watches_from_there() -> None:
+    run = await Run(
+        FakeApi(
+            [
+                fake.listing(fake.pod("a"), version="5", more="token"),
+                fake.listing(fake.pod("b"), version="5"),
+            ],
+            [
+                [fake.added(fake.pod("c"), "6"), fake.deleted(fake.pod("a"), "7")],
+                [fake.modified(fake.pod("b", ready=False), "8"), fake.bookmark("9")],
+            ],
+        )
+    ).to_the_end()
+    assert run.sink.names == ["b", "c"]
+    assert run.sink.objects[Key("apps", "b")].ready is False
+    assert run.api.asked[0] == ("/api/v1/pods", {"limit": "500", "continue": "token"}) or (
+        run.api.asked[1][1]["continue"] == "token"
+    )
+    assert [each["resourceVersion"] for each in run.api.watched] == ["5", "7", "9"]
+    assert all(each["allowWatchBookmarks"] == "true" for each in run.api.watched)
+    assert run.reflector.health.synced
+    assert run.reflector.health.lists == 1
+    assert run.pauses == [], "a watch that delivered something is followed at once"
+
+
+async def test_a_watch_is_short_and_its_silence_shorter_than_staleness() -> None:
+    run = await Run(
+        FakeApi([fake.listing()], [[fake.bookmark("11")] for _ in range(20)])
+    ).to_the_end()
+    waits = {int(each["timeoutSeconds"]) for each in run.api.watched}
+    assert max(waits) <= 10
+    assert len(waits) > 1, "jittered"
+    assert all(each < 15 for each in run.api.read_timeouts)
+    assert all(
+        read > int(asked["timeoutSeconds"])
+        for read, asked in zip(run.api.read_timeouts, run.api.watched, strict=True)
+    )
+
+
+@pytest.mark.parametrize("gone", [Gone("too old"), [fake.error(410)]])
+async def test_a_version_that_is_too_old_leads_to_a_fresh_list(gone: object) -> None:
+    run = await Run(
+        FakeApi(
+            [
+                fake.listing(fake.pod("old"), version="1"),
+                fake.listing(fake.pod("new"), version="90"),
+            ],
+            [gone, [fake.bookmark("91")]],  # type: ignore[list-item]
+        )
+    ).to_the_end()
+    assert run.sink.names == ["new"], "what was deleted unseen is gone"
+    assert [each["resourceVersion"] for each in run.api.watched] == ["1", "90", "91"]
+
+
+async def test_pages_that_expire_lead_to_a_list_in_one_piece() -> None:
+    run = await Run(
+        FakeApi(
+            [
+                fake.listing(fake.pod("a"), more="token"),
+                Gone("expired"),
+                fake.listing(fake.pod("a"), fake.pod("b")),
+            ]
+        )
+    ).to_the_end()
+    assert run.sink.names == ["a", "b"]
+    assert "limit" not in run.api.asked[-1][1]
+
+
+async def test_a_broken_watch_goes_on_from_where_it_was_then_lists() -> None:
+    lost = ClusterUnavailable("connection lost")
+    run = await Run(
+        FakeApi(
+            [fake.listing(fake.pod("a"), version="1"), fake.listing(fake.pod("b"), version="5")],
+            [[fake.added(fake.pod("x"), "2"), lost], lost, lost, [fake.bookmark("6")]],  # type: ignore[list-item]
+        )
+    ).to_the_end()
+    assert [each["resourceVersion"] for each in run.api.watched][0] == "1"
+    assert run.reflector.health.lists == 2, "after three failures the version is not trusted"
+    assert run.sink.names == ["b"]
+
+
+async def test_what_a_broken_watch_delivered_is_not_asked_for_again() -> None:
+    lost = ClusterUnavailable("connection lost")
+    run = await Run(
+        FakeApi(
+            [fake.listing(version="1")],
+            [[fake.added(fake.pod("x"), "2"), lost], [fake.bookmark("3")]],  # type: ignore[list-item]
+        )
+    ).to_the_end()
+    assert [each["resourceVersion"] for each in run.api.watched] == ["1", "2", "3"]
+
+
+async def test_delays_grow_and_begin_anew_after_a_success() -> None:
+    down = ClusterUnavailable("no answer")
+    run = await Run(
+        FakeApi(
+            [down, down, down, down, fake.listing(version="1"), fake.listing(version="2")],
+            [[fake.bookmark("2")], down, [fake.bookmark("3")]],
+        )
+    ).to_the_end()
+    assert run.pauses == [0.5, 1.0, 2.0, 4.0, 0.5]
+    assert [each.error for each in run.reports if each.error][0] == "no answer"
+    assert run.reflector.health.error == ""
+
+
+async def test_a_watch_that_ends_at_once_is_no_busy_loop() -> None:
+    run = await Run(FakeApi([fake.listing()], [[], [], []])).to_the_end()
+    assert run.pauses == [0.5, 1.0, 2.0]
+
+
+async def test_retry_after_is_honoured() -> None:
+    run = await Run(FakeApi([Throttled("busy", 17), fake.listing()])).to_the_end()
+    assert run.pauses[0] >= 17
+
+
+async def test_forbidden_is_reported_and_what_was_known_stays() -> None:
+    run = await Run(
+        FakeApi(
+            [fake.listing(fake.pod("a")), Forbidden("no")], [Forbidden("no"), [fake.bookmark("2")]]
+        )
+    ).to_the_end()
+    assert not run.reflector.health.available
+    assert "no" in run.reflector.health.error
+    assert run.sink.names == ["a"]
+
+
+async def test_an_api_that_is_not_installed_is_unavailable_and_rarely_asked_for() -> None:
+    run = await Run(FakeApi([NotFound("404"), fake.listing(fake.pod("a"))])).to_the_end()
+    assert run.pauses[0] > 60
+    seen = [each.available for each in run.reports]
+    assert seen[0] is False
+    assert seen[-1] is True
+    assert run.reflector.health.synced
+
+
+async def test_an_object_that_stops_matching_the_selector_is_deleted() -> None:
+    run = await Run(
+        FakeApi(
+            [fake.listing(fake.secret("app", 1))],
+            [
+                [
+                    fake.added(fake.secret("app", 2, "pending-upgrade"), "11"),
+                    fake.deleted(fake.secret("app", 1, "superseded"), "12"),
+                    fake.modified(fake.secret("app", 2), "13"),
+                ]
+            ],
+        ),
+        RELEASES,
+    ).to_the_end()
+    assert run.sink.names == ["sh.helm.release.v1.app.v2"]
+    assert run.api.asked[0][1]["labelSelector"] == "owner=helm"
+    assert run.api.watched[0]["labelSelector"] == "owner=helm"
+
+
+async def test_an_object_that_cannot_be_read_is_skipped_and_counted() -> None:
+    bad = {"metadata": {"name": "bad", "namespace": "apps"}}
+    run = await Run(
+        FakeApi(
+            [fake.listing(bad, fake.pod("good"), fake.pod("turns"))],
+            [
+                [
+                    fake.modified({"metadata": {"name": "turns", "namespace": "apps"}}, "11"),
+                    fake.added(fake.pod("next"), "12"),
+                ]
+            ],
+        )
+    ).to_the_end()
+    assert run.sink.names == ["good", "next"], "the last good state of a bad one is not kept"
+    assert run.reflector.health.skipped == 2
+
+
+async def test_a_fault_in_the_sink_does_not_end_the_watch(caplog: pytest.LogCaptureFixture) -> None:
+    api = FakeApi([fake.listing(), fake.listing(fake.pod("a"))], [])
+    run = Run(api)
+    honest = run.sink.replace
+    calls: list[int] = []
+
+    def broken(kind: Kind, namespace: str | None, objects: dict[Key, object]) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError("a bug")
+        honest(kind, namespace, objects)
+
+    run.sink.replace = broken  # type: ignore[method-assign]
+    await run.to_the_end()
+    assert run.sink.names == ["a"]
+    assert "unexpected" in caplog.text
+
+
+async def test_one_namespace_has_its_own_path() -> None:
+    run = await Run(FakeApi([fake.listing()]), namespace="apps").to_the_end()
+    assert run.api.asked[0][0] == "/api/v1/namespaces/apps/pods"
+
+
+async def test_signs_of_life_are_reported_once_a_second_at_most() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    api = FakeApi([fake.listing()], [[fake.bookmark(str(each)) for each in range(50)]])
+    run = Run(api)
+    run.reflector._now = lambda: now  # type: ignore[method-assign]
+    await run.to_the_end()
+    assert len(run.reports) == 1
+    assert run.reports[0].alive_at == now
+
+
+def test_a_source_over_several_namespaces_is_as_good_as_its_worst_part() -> None:
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    good = Health(synced=True, alive_at=late)
+    assert combined([good]) == good
+    assert combined([good, replace(good, alive_at=early)]).alive_at == early
+    assert not combined([good, Health()]).synced
+    assert combined([good, Health()]).alive_at is None
+    forbidden = Health(available=False, error="no")
+    both = combined([good, forbidden])
+    assert both.available
+    assert both.synced
+    assert both.error == "no"
+    assert not combined([forbidden]).available
+
+
+async def test_a_store_is_a_sink() -> None:
+    store = Store()
+    api = FakeApi([fake.listing(fake.secret("app", 3))])
+    reflector = Reflector(api, RELEASES, store, lambda _: None)
+    task = asyncio.create_task(reflector.run())
+    await asyncio.wait_for(api.exhausted.wait(), 5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert store.snapshot.keys() == [Key("apps", "app")]
+
+
+def test_backoff_has_jitter_and_a_ceiling() -> None:
+    low, high = Backoff(rand=lambda: 0.0), Backoff(rand=lambda: 1.0)
+    assert [low.next() for _ in range(3)] == [0.25, 0.5, 1.0]
+    for _ in range(20):
+        high.next()
+    assert high.next() == 30.0
+    high.reset()
+    assert high.next() == 0.5
