@@ -41,6 +41,7 @@ FROM scratch
 ENV PATH=/app/venv/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
     LANG=C.UTF-8 \
+    PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     DASH_PORTAL_CHART_PATH=/app/charts/dash-app \

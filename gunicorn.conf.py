@@ -19,7 +19,7 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108
 control_socket_disable = True
 # Longer than common load balancers keep an idle connection, so that they never use a closed one.
 keepalive = 75
-# Open pages are told to reconnect elsewhere; this is for those that do not listen.
+# Live connections are closed at once; this is for the requests that are being answered.
 graceful_timeout = 10
 # A browser sends a few hundred bytes over the live connection.
 websocket_max_message_size = 64 * 1024

@@ -7,9 +7,6 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [""]
   resources: [pods, events]
   verbs: [get, list, watch]
-- apiGroups: [""]
-  resources: [pods/log]
-  verbs: [get]
 - apiGroups: [apps]
   resources: [replicasets, statefulsets]
   verbs: [get, list, watch]
@@ -19,6 +16,7 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [metrics.k8s.io]
   resources: [pods]
   verbs: [get, list]
+# The launch form says so when a namespace does not exist.
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get]
