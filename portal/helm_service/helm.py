@@ -139,9 +139,9 @@ class Helm:
     async def uninstall(self, key: Key) -> HelmResult:
         """Remove the release and its history. A release that is not there is ``NotFound``."""
         began = time.monotonic()
-        await self._call(
-            "uninstall", key, lambda: self._runner.uninstall(key.name, namespace=key.namespace)
-        )
+        # Foreground: a Deployment goes last, after its pods, so that it can be watched going.
+        command = ["uninstall", key.name, "--namespace", key.namespace, "--cascade", "foreground"]
+        await self._call("uninstall", key, lambda: self._runner.run(command))
         return HelmResult(0, time.monotonic() - began)
 
     async def rollback(
