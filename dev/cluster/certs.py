@@ -87,6 +87,7 @@ def ensure(layout: Layout) -> None:
 
 def kubeconfig(pki: Path, client: Wanted) -> str:
     """A kubeconfig that carries its certificates, so that it can be copied elsewhere."""
+
     def data(name: str) -> str:
         return base64.b64encode((pki / name).read_bytes()).decode()
 

@@ -104,6 +104,14 @@ def confirm_foreign(kubeconfig: str, *, flag: bool) -> None:
         )
 
 
+def recorded(layout: Layout) -> How | None:
+    """The way the cluster that is there was made."""
+    try:
+        return How(layout.how.read_text().strip())
+    except (OSError, ValueError):
+        return None
+
+
 def _docker_answers() -> bool:
     if shutil.which("docker") is None:
         return False

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(args: argparse.Namespace, layout: Layout, steps: Steps) -> int:
     if args.command == "up":
         return _up(args, layout, steps)
-    how = recorded(layout)
+    how = choose.recorded(layout)
     if args.command == "kubeconfig":
         print(_kubeconfig(layout, how))
         return 0
@@ -92,7 +92,7 @@ def _run(args: argparse.Namespace, layout: Layout, steps: Steps) -> int:
 def _up(args: argparse.Namespace, layout: Layout, steps: Steps) -> int:
     forced = How(args.how) if args.how else None
     machine = choose.look(layout)
-    how = forced or recorded(layout)
+    how = forced or choose.recorded(layout)
     if how is not None and machine.kubeconfig is not None and forced is None:
         how = How.KUBECONFIG
     how = choose.choose(machine, how)
@@ -100,7 +100,7 @@ def _up(args: argparse.Namespace, layout: Layout, steps: Steps) -> int:
         assert machine.kubeconfig is not None
         choose.confirm_foreign(machine.kubeconfig, flag=args.use_kubeconfig)
     with _locked(layout, steps):
-        before = recorded(layout)
+        before = choose.recorded(layout)
         if before is not None and before is not how:
             raise ClusterError(
                 f"a cluster of the {before.value} way is there already",
@@ -119,14 +119,6 @@ def _up(args: argparse.Namespace, layout: Layout, steps: Steps) -> int:
             local.up(layout, steps)
     steps.console.print(f"export KUBECONFIG={_kubeconfig(layout, how)}", markup=False)
     return 0
-
-
-def recorded(layout: Layout) -> How | None:
-    """The way the cluster that is there was made."""
-    try:
-        return How(layout.how.read_text().strip())
-    except (OSError, ValueError):
-        return None
 
 
 def _record(layout: Layout, how: How) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import configparser
 import io
 import json
-import os
 import sys
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dev.cluster import registry, settings
+from dev.cluster import kind, registry, settings
+from dev.cluster.choose import How, recorded
 from dev.cluster.context import LABEL, inputs_hash
 from dev.cluster.errors import ClusterError
 from dev.cluster.packages import which
@@ -24,8 +24,20 @@ from dev.cluster.run import run
 
 #: pip's options that say how to reach an index, and so matter inside a build too.
 PIP_OPTIONS = frozenset(
-    "index-url extra-index-url trusted-host cert client-cert proxy timeout default-timeout retries "
-    "find-links no-index disable-pip-version-check".split()
+    (
+        "index-url",
+        "extra-index-url",
+        "trusted-host",
+        "cert",
+        "client-cert",
+        "proxy",
+        "timeout",
+        "default-timeout",
+        "retries",
+        "find-links",
+        "no-index",
+        "disable-pip-version-check",
+    )
 )
 CERTIFICATES = Path("/etc/ssl/certs")
 
@@ -57,6 +69,9 @@ def build_image(
     layout = layout or Layout.default()
     note = note or (lambda _text: None)
     args = dict(build_args or {})
+    if recorded(layout) is How.KIND:
+        kind.build(context, dockerfile, tag, args)
+        return True
     bases = [registry.digest(v) or "" for v in args.values() if v.startswith(settings.REGISTRY)]
     inputs = inputs_hash(context, dockerfile, args, bases)
     if registry.labels(tag).get(LABEL) == inputs:
@@ -87,9 +102,15 @@ def build_image(
     return True
 
 
+def python_base(layout: Layout | None = None) -> str | None:
+    """The image to build Python images on; None where the Dockerfile's own choice can be had."""
+    kind_way = recorded(layout or Layout.default()) is How.KIND
+    return None if kind_way else settings.PYTHON_BASE_IMAGE
+
+
 def push(layout: Layout, tag: str, log: Path) -> None:
     """From our buildah storage into the local registry."""
-    # The registry is on this machine: compressing for it only costs time.
+    # The registry is on this machine: compressing well for it only costs time.
     argv = [*buildah(layout), "push", "--tls-verify=false", "--compression-level", "1"]
     hint = "is the registry up? `python -m dev.cluster status`"
     run([*argv, tag, f"docker://{tag}"], what=f"pushing {tag}", log=log, hint=hint)
@@ -99,7 +120,7 @@ def pip_config(options: Mapping[str, str]) -> tuple[str, list[str]]:
     """A pip.conf with the options that matter in a build, and the directories it points to."""
     kept = {name: value for name, value in sorted(options.items()) if name in PIP_OPTIONS}
     links = kept.get("find-links", "").split()
-    directories = [link for link in links if link.startswith("/") and os.path.isdir(link)]
+    directories = [link for link in links if link.startswith("/") and Path(link).is_dir()]
     parser = configparser.RawConfigParser()
     parser["global"] = kept
     out = io.StringIO()
@@ -146,11 +167,11 @@ def load(image: str, layout: Layout, note: Note) -> str:
         target = registry.local_name(name or path.name.split(".")[0])
     else:
         target = registry.local_name(image)
-        sources = [
-            f"containers-storage:{own}{image}",
-            f"containers-storage:{image}",
-            f"docker-daemon:{image}",
-        ]
+        # buildah files a name without a host under localhost, where skopeo does not look.
+        names = [image] if "/" in image else [f"localhost/{image}", image]
+        sources = [f"containers-storage:{own}{name}" for name in names]
+        sources += [f"containers-storage:{name}" for name in names]
+        sources += [f"docker-daemon:{image}"]
     log = layout.cache_logs / "load.log"
     argv = [skopeo, "copy", "--dest-tls-verify=false"]
     for number, source in enumerate(sources, 1):

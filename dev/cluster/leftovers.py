@@ -127,7 +127,7 @@ def _deepest_first(root: Path) -> Iterator[Path]:
 def remove_files(layout: Layout) -> None:
     """Files that Kubernetes keeps at fixed places outside the state directory."""
     for link in _entries(Path("/var/log/containers")):
-        if link.is_symlink() and str(layout.state) in os.readlink(link):
+        if link.is_symlink() and link.readlink().is_relative_to(layout.state):
             link.unlink()
     for result in _entries(Path("/var/lib/cni/results")):
         if result.name.startswith(f"{settings.CNI_NETWORK}-"):

@@ -127,10 +127,11 @@ def _start(layout: Layout, steps: Steps, processes: Processes, bins: Path) -> No
             )
         with steps.step("Gateway API, Traefik"):
             types = json.loads(_gateway_file(layout).read_text())
-            _apply(layout, bins, types)
-            established = "--for=condition=Established"
-            names = [f"crd/{item['metadata']['name']}" for item in types]
-            _kubectl(layout, bins, "wait", established, "--timeout=60s", *names)
+            if not _has_types(api, types):
+                _apply(layout, bins, types)
+                names = [f"crd/{item['metadata']['name']}" for item in types]
+                condition = ("--for=condition=Established", "--timeout=60s")
+                _kubectl(layout, bins, "wait", *condition, *names)
             _apply(layout, bins, addons.gateway())
             ensure(components.traefik(layout, binaries.traefik(layout)))
         with steps.step("node ready") as note:
@@ -280,6 +281,18 @@ def _gateway_types(layout: Layout, note: Note) -> None:
     partial = target.with_suffix(".partial")
     partial.write_text(json.dumps(addons.gateway_types(directory)))
     partial.rename(target)
+
+
+def _has_types(api: Api, types: list[addons.Manifest]) -> bool:
+    """Whether the cluster has these very types; applying them again takes seconds."""
+    mark = "gateway.networking.k8s.io/bundle-version"
+    for wanted in types:
+        name = wanted["metadata"]["name"]
+        found = api.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+        version = found["metadata"].get("annotations", {}).get(mark) if found else None
+        if version != wanted["metadata"].get("annotations", {}).get(mark):
+            return False
+    return True
 
 
 def _kubectl(layout: Layout, bins: Path, *args: str, stdin: str | None = None) -> str:

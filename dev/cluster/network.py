@@ -6,11 +6,10 @@ import contextlib
 import ipaddress
 import json
 import shlex
-import shutil
 from pathlib import Path
 
 from dev.cluster import settings
-from dev.cluster.packages import system_path, which
+from dev.cluster.packages import which
 from dev.cluster.paths import Layout
 from dev.cluster.run import run
 
@@ -18,6 +17,7 @@ NETNS_DIR = Path("/var/run/netns")
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 _ROUTE_LOCALNET = Path("/proc/sys/net/ipv4/conf/all/route_localnet")
 _TABLES = ("filter", "nat", "mangle", "raw")
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CHAIN_PREFIXES = ("KUBE-", "CNI-")
 
 
@@ -74,13 +74,15 @@ def _use_iptables(layout: Layout) -> None:
         flavour = next(
             (f for f in ("-nft", "-legacy") if (p := which(f"iptables{f}")) and _works(p)), ""
         )
-    shutil.rmtree(layout.path_bin, ignore_errors=True)
-    layout.path_bin.mkdir(parents=True)
+    layout.path_bin.mkdir(parents=True, exist_ok=True)
     for family in ("iptables", "ip6tables"):
         for suffix in ("", "-save", "-restore"):
             program = which(f"{family}{flavour}{suffix}")
-            if program is not None:
-                (layout.path_bin / f"{family}{suffix}").symlink_to(program)
+            link = layout.path_bin / f"{family}{suffix}"
+            if program is None or (link.is_symlink() and link.readlink() == Path(program)):
+                continue
+            link.unlink(missing_ok=True)
+            link.symlink_to(program)
 
 
 def _works(program: str) -> bool:
@@ -89,8 +91,8 @@ def _works(program: str) -> bool:
 
 
 def components_path(layout: Layout, bins: Path) -> str:
-    """PATH of the components that run other programs."""
-    return f"{layout.path_bin}:{bins}:{system_path()}"
+    """PATH of the components that run other programs: the same whoever runs ``up``."""
+    return f"{layout.path_bin}:{bins}:{_SYSTEM_PATH}"
 
 
 def filter_cleanup(saved: str) -> list[list[str]]:

@@ -29,9 +29,7 @@ NEEDED: dict[str, str] = {
 }
 
 
-def missing(
-    has_program: Callable[[str], bool], has_cni: bool, has_certificates: bool
-) -> list[str]:
+def missing(has_program: Callable[[str], bool], has_cni: bool, has_certificates: bool) -> list[str]:
     """The packages to install, sorted."""
     out = {package for program, package in NEEDED.items() if not has_program(program)}
     if not has_cni:

@@ -40,6 +40,7 @@ class Layout:
 
     @property
     def logs(self) -> Path:
+        """One log for each component."""
         return self.state / "logs"
 
     @property
@@ -49,10 +50,12 @@ class Layout:
 
     @property
     def pki(self) -> Path:
+        """Certificates and keys."""
         return self.state / "pki"
 
     @property
     def conf(self) -> Path:
+        """Configuration files, rendered by each ``up``."""
         return self.state / "conf"
 
     @property
@@ -77,30 +80,37 @@ class Layout:
 
     @property
     def etcd(self) -> Path:
+        """etcd's data: the cluster's state."""
         return self.state / "etcd"
 
     @property
     def kubelet(self) -> Path:
+        """The kubelet's root directory: volumes of pods."""
         return self.state / "kubelet"
 
     @property
     def containerd_root(self) -> Path:
+        """Images and containers as containerd keeps them."""
         return self.state / "containerd"
 
     @property
     def containerd_state(self) -> Path:
+        """Running containers."""
         return self.run / "containerd"
 
     @property
     def containerd_socket(self) -> Path:
+        """containerd's socket."""
         return self.run / "containerd.sock"
 
     @property
     def cni_conf(self) -> Path:
+        """The pod network, as the CRI reads it."""
         return self.conf / "cni"
 
     @property
     def cni_data(self) -> Path:
+        """Which pod has which address."""
         return self.state / "cni"
 
     @property
@@ -110,6 +120,7 @@ class Layout:
 
     @property
     def registry_data(self) -> Path:
+        """The image registry's storage."""
         return self.cache / "registry"
 
     @property
@@ -119,6 +130,7 @@ class Layout:
 
     @property
     def buildah_run(self) -> Path:
+        """Image builds' run-time state."""
         return self.state / "buildah"
 
     @property
