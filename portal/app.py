@@ -16,6 +16,7 @@ from typing import Any
 
 from dash import Dash
 from fastapi import FastAPI
+from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from portal import __version__
@@ -125,12 +126,10 @@ class Portal:
 
             inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
             add_routes(inner, metrics, lambda: _waiting_for(store))
-            inner.add_websocket_route(
-                LIVE_PATH,
-                live_endpoint(
-                    hub, lambda _: current_identity(), allowed_origins=settings.trusted_origins
-                ),
+            live = live_endpoint(
+                hub, lambda _: current_identity(), allowed_origins=settings.trusted_origins
             )
+            inner.router.routes.append(WebSocketRoute(LIVE_PATH, live))
             dash = build_ui(inner, context)
             outer.mount(
                 "/",
@@ -161,7 +160,6 @@ class Portal:
                 "prober": prober.run(),
             }.items():
                 stack.push_async_callback(_cancel, _supervised(name, work))
-            await stack.enter_async_context(inner.router.lifespan_context(inner))
             await hub.start()
             stack.push_async_callback(hub.close)
             stack.push_async_callback(actions.drain, DRAIN_SECONDS)
@@ -214,7 +212,7 @@ def _content_security_policy(dash: Dash) -> Callable[[], str]:
 
     @cache
     def policy() -> str:
-        scripts = " ".join(f"'{each}'" for each in dash.csp_hashes())
+        scripts = " ".join(dash.csp_hashes())
         return (
             f"default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
             "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "

@@ -6,12 +6,15 @@ from pathlib import Path
 
 from dash import Dash
 from fastapi import FastAPI
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.ui import router, shell
 from portal.ui.context import UiContext
 from portal.ui.pages.app import callbacks as app_callbacks
 from portal.ui.pages.launch import callbacks as launch_callbacks
 from portal.ui.pages.releases import callbacks as releases_callbacks
+from portal.ui.routes import Page, parse
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -58,4 +61,26 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
     releases_callbacks.register(app)
     launch_callbacks.register(app, context)
     app_callbacks.register(app, context)
+    server.router.routes.append(Route("/{path:path}", _DeepLinks(server), methods=["GET"]))
     return app
+
+
+class _DeepLinks:
+    """Answers every other address with the page at ``/``; the browser asks for what it shows.
+
+    Dash would do so itself when the server's lifespan starts, but with status 200 for all.
+    """
+
+    def __init__(self, server: ASGIApp) -> None:
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        missing = parse(scope["path"], "").page is Page.NOT_FOUND
+
+        async def send_with_status(message: Message) -> None:
+            if missing and message["type"] == "http.response.start":
+                message["status"] = 404
+            await send(message)
+
+        await self._server({**scope, "path": "/", "raw_path": b"/"}, receive, send_with_status)

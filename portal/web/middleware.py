@@ -5,6 +5,7 @@ Dash's own request hooks see only Dash's paths, so this sits outside of it.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
@@ -18,6 +19,8 @@ from portal.auth.identify import Authenticator
 from portal.domain.errors import Forbidden, PortalError, Unauthenticated
 from portal.domain.identity import Identity
 from portal.web.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths for probes and Prometheus, which come from the cluster and carry no identity."""
@@ -95,6 +98,9 @@ class Edge:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            raise
         finally:
             elapsed = time.perf_counter() - started
             self._metrics.requests.labels(scope["method"], str(status)).observe(elapsed)
