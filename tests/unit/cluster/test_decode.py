@@ -1,0 +1,513 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from portal.cluster import decode, decode_network, decode_pods
+from portal.domain.keys import Key
+from portal.domain.objects import Condition, HpaMetric, Kind, ReleaseStatus, ServicePort
+from tests.unit.cluster import fake
+
+Raw = dict[str, Any]
+CREATED = "2026-11-23T07:26:08Z"
+AT = datetime(2026, 11, 23, 7, 26, 8, tzinfo=UTC)
+
+
+def meta(name: str, **more: Any) -> Raw:
+    return {
+        "name": name,
+        "namespace": "apps",
+        "uid": f"uid-{name}",
+        "creationTimestamp": CREATED,
+        "resourceVersion": "7",
+        **more,
+    }
+
+
+HELM: Raw = {
+    "annotations": {
+        "meta.helm.sh/release-name": "dash",
+        "meta.helm.sh/release-namespace": "apps",
+        "dash-portal.io/launched-by": "ann@example.com",
+        "kubectl.kubernetes.io/last-applied-configuration": "{…a lot…}",
+    }
+}
+
+
+def owned(kind: str, name: str) -> Raw:
+    return {
+        "ownerReferences": [
+            {"kind": "Other", "name": "not-me", "uid": "1"},
+            {"kind": kind, "name": name, "uid": "2", "controller": True},
+        ]
+    }
+
+
+def test_a_deployment() -> None:
+    key, found = decode.deployment(
+        {
+            "metadata": meta("dash", generation=8, **HELM),
+            "spec": {
+                "replicas": 3,
+                "selector": {"matchLabels": {"app.kubernetes.io/instance": "dash"}},
+                "template": {"spec": {"containers": [{"name": "app", "image": "sample:1.0"}]}},
+            },
+            "status": {
+                "observedGeneration": 7,
+                "replicas": 3,
+                "readyReplicas": 1,
+                "updatedReplicas": 2,
+                "conditions": [
+                    {
+                        "type": "Available",
+                        "status": "False",
+                        "reason": "MinimumReplicasUnavailable",
+                        "message": "Deployment does not have minimum availability.",
+                        "lastTransitionTime": CREATED,
+                    }
+                ],
+            },
+        }
+    )
+    assert key == Key("apps", "dash")
+    assert found.kind is Kind.DEPLOYMENT
+    assert found.release == "dash"
+    assert (found.desired, found.current, found.ready, found.updated) == (3, 3, 1, 2)
+    assert (found.generation, found.observed_generation) == (8, 7)
+    assert found.images == ("sample:1.0",)
+    assert found.selector == {"app.kubernetes.io/instance": "dash"}
+    assert found.annotations["dash-portal.io/launched-by"] == "ann@example.com"
+    assert decode.LAST_APPLIED not in found.annotations
+    assert found.conditions[0].changed_at == AT
+
+
+def test_a_deployment_without_status_or_replicas_yet() -> None:
+    _, found = decode.deployment(
+        {
+            "metadata": meta("dash", annotations=None),
+            "spec": {"selector": {}, "template": {"spec": {"containers": []}}},
+        }
+    )
+    assert (found.desired, found.ready, found.release) == (1, 0, "")
+
+
+def test_zero_replicas_are_zero() -> None:
+    _, found = decode.replica_set(
+        {"metadata": meta("dash-1", **owned("Deployment", "dash")), "spec": {"replicas": 0}}
+    )
+    assert (found.desired, found.current, found.owner) == (0, 0, "dash")
+
+
+def test_an_object_of_a_release_in_another_namespace_is_not_this_namespaces_release() -> None:
+    raw = {"metadata": meta("dash", annotations={decode.HELM_RELEASE_NAMESPACE: "elsewhere"})}
+    raw["metadata"]["annotations"]["meta.helm.sh/release-name"] = "dash"
+    assert decode.release_of(raw) == ""
+
+
+def running_pod() -> Raw:
+    return {
+        "metadata": meta("dash-1-x", labels={"app": "dash"}, **owned("ReplicaSet", "dash-1")),
+        "spec": {
+            "nodeName": "n1",
+            "containers": [
+                {
+                    "name": "app",
+                    "image": "sample:1.0",
+                    "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}},
+                },
+                {"name": "side", "image": "s:1", "resources": {"requests": {"cpu": "50m"}}},
+            ],
+        },
+        "status": {
+            "phase": "Running",
+            "conditions": [
+                {"type": "PodScheduled", "status": "True", "lastTransitionTime": CREATED},
+                {"type": "Ready", "status": "True", "lastTransitionTime": CREATED},
+            ],
+            "containerStatuses": [
+                {
+                    "name": "app",
+                    "ready": True,
+                    "restartCount": 2,
+                    "state": {"running": {"startedAt": CREATED}},
+                    "lastState": {
+                        "terminated": {
+                            "exitCode": 137,
+                            "reason": "OOMKilled",
+                            "message": "the end of the log",
+                        }
+                    },
+                },
+                {"name": "side", "ready": True, "restartCount": 0, "state": {"running": {}}},
+            ],
+        },
+    }
+
+
+def test_a_running_pod() -> None:
+    key, found = decode_pods.pod(running_pod())
+    assert key == Key("apps", "dash-1-x")
+    assert (found.ready, found.ready_at, found.node, found.owner) == (True, AT, "n1", "dash-1")
+    assert found.cpu_request == pytest.approx(0.3)
+    assert found.memory_request == 256 * 2**20
+    assert not found.deleting
+    app = found.containers[0]
+    assert (app.state, app.ready, app.restarts, app.started_at) == ("running", True, 2, AT)
+    assert (app.last_reason, app.last_exit_code) == ("OOMKilled", 137)
+    assert app.last_message == "the end of the log"
+
+
+def test_a_pod_that_goes() -> None:
+    raw = running_pod()
+    raw["metadata"]["deletionTimestamp"] = CREATED
+    assert decode_pods.pod(raw)[1].deleting
+
+
+def test_a_pod_whose_image_cannot_be_pulled() -> None:
+    raw = running_pod()
+    raw["status"] = {
+        "phase": "Pending",
+        "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": CREATED}],
+        "containerStatuses": [
+            {
+                "name": "app",
+                "ready": False,
+                "restartCount": 0,
+                "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}},
+            }
+        ],
+    }
+    _, found = decode_pods.pod(raw)
+    assert (found.ready, found.ready_at) == (False, None)
+    app, side = found.containers
+    assert (app.state, app.reason, app.message) == ("waiting", "ErrImagePull", "not found")
+    assert (side.state, side.reason) == ("waiting", ""), "not yet mentioned by the kubelet"
+
+
+def test_a_pod_that_no_node_takes() -> None:
+    raw = running_pod()
+    del raw["spec"]["nodeName"]
+    raw["status"] = {
+        "phase": "Pending",
+        "conditions": [
+            {
+                "type": "PodScheduled",
+                "status": "False",
+                "reason": "Unschedulable",
+                "message": "0/1 nodes are available: 1 Insufficient cpu.",
+            }
+        ],
+    }
+    _, found = decode_pods.pod(raw)
+    assert found.node == ""
+    assert found.conditions == (
+        Condition(
+            "PodScheduled", "False", "Unschedulable", "0/1 nodes are available: 1 Insufficient cpu."
+        ),
+    )
+
+
+def test_init_containers_are_kept_until_they_are_done_and_sidecars_count() -> None:
+    raw = running_pod()
+    raw["spec"]["initContainers"] = [
+        {"name": "done", "image": "i", "resources": {"requests": {"cpu": "8"}}},
+        {"name": "stuck", "image": "i"},
+        {
+            "name": "sidecar",
+            "image": "i",
+            "restartPolicy": "Always",
+            "resources": {"requests": {"cpu": "100m"}},
+        },
+    ]
+    raw["status"]["initContainerStatuses"] = [
+        {
+            "name": "done",
+            "ready": True,
+            "restartCount": 0,
+            "state": {"terminated": {"exitCode": 0}},
+        },
+        {
+            "name": "stuck",
+            "ready": False,
+            "restartCount": 4,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        },
+    ]
+    _, found = decode_pods.pod(raw)
+    assert [(each.name, each.init) for each in found.containers] == [
+        ("app", False),
+        ("side", False),
+        ("stuck", True),
+        ("sidecar", True),
+    ]
+    assert found.cpu_request == pytest.approx(0.4)
+
+
+def test_a_pod_without_requests_and_one_that_requests_as_a_whole() -> None:
+    raw = running_pod()
+    for container in raw["spec"]["containers"]:
+        del container["resources"]
+    assert decode_pods.pod(raw)[1].cpu_request is None
+    raw["spec"]["resources"] = {"requests": {"cpu": "2"}}
+    assert decode_pods.pod(raw)[1].cpu_request == 2
+
+
+def hpa(metrics: list[Raw], current: list[Raw] | None, **spec: Any) -> Raw:
+    return {
+        "metadata": meta("dash", **HELM),
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "dash"},
+            "minReplicas": 2,
+            "maxReplicas": 5,
+            "metrics": metrics,
+            **spec,
+        },
+        "status": {"currentReplicas": 2, "desiredReplicas": 3, "currentMetrics": current}
+        | {"lastScaleTime": CREATED},
+    }
+
+
+CPU: Raw = {
+    "type": "Resource",
+    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}},
+}
+
+
+def test_an_hpa_with_a_reading() -> None:
+    current = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "current": {"averageUtilization": 143, "averageValue": "143m"}},
+    }
+    key, found = decode.hpa(
+        hpa([CPU], [current], behavior={"scaleDown": {"stabilizationWindowSeconds": 0}})
+    )
+    assert key == Key("apps", "dash")
+    assert (found.release, found.target_kind, found.target_name) == ("dash", "Deployment", "dash")
+    assert (found.min_replicas, found.max_replicas) == (2, 5)
+    assert (found.current, found.desired, found.last_scale_at) == (2, 3, AT)
+    assert found.metrics == (HpaMetric("cpu", "Utilization", 70, 143, "143m"),)
+    assert found.scale_down_window == 0, "none is not the default of 300"
+
+
+@pytest.mark.parametrize("current", [None, [], [{"type": ""}]])
+def test_an_hpa_without_a_reading_says_unknown(current: list[Raw] | None) -> None:
+    _, found = decode.hpa(hpa([CPU], current))
+    assert found.metrics[0].current is None
+    assert found.scale_down_window == 300
+
+
+def test_an_hpas_other_metrics() -> None:
+    metrics: list[Raw] = [
+        {
+            "type": "Resource",
+            "resource": {
+                "name": "memory",
+                "target": {"type": "AverageValue", "averageValue": "500Mi"},
+            },
+        },
+        {
+            "type": "ContainerResource",
+            "containerResource": {
+                "container": "app",
+                "name": "cpu",
+                "target": {"type": "Utilization", "averageUtilization": 50},
+            },
+        },
+        {
+            "type": "External",
+            "external": {
+                "metric": {"name": "queue_length"},
+                "target": {"type": "Value", "value": "10"},
+            },
+        },
+    ]
+    current: list[Raw] = [
+        {"type": ""},
+        {
+            "type": "ContainerResource",
+            "containerResource": {
+                "container": "app",
+                "name": "cpu",
+                "current": {"averageUtilization": 0, "averageValue": "0"},
+            },
+        },
+        {
+            "type": "Resource",
+            "resource": {"name": "memory", "current": {"averageValue": "250Mi"}},
+        },
+    ]
+    _, found = decode.hpa(hpa(metrics, current))
+    memory, container, queue = found.metrics
+    assert (memory.name, memory.target_type) == ("memory", "AverageValue")
+    assert (memory.target, memory.current) == (500 * 2**20, 250 * 2**20)
+    assert (container.name, container.current) == ("app/cpu", 0)
+    assert (queue.name, queue.target, queue.current) == ("queue_length", 10, None)
+
+
+def test_min_replicas_default_to_one() -> None:
+    raw = hpa([], None)
+    del raw["spec"]["minReplicas"]
+    assert decode.hpa(raw)[1].min_replicas == 1
+
+
+def test_a_node() -> None:
+    _, found = decode.node(
+        {
+            "metadata": {"name": "n1", "creationTimestamp": CREATED},
+            "spec": {"unschedulable": True},
+            "status": {
+                "allocatable": {"cpu": "1930m", "memory": "4Gi"},
+                "addresses": [
+                    {"type": "Hostname", "address": "n1"},
+                    {"type": "InternalIP", "address": "198.19.254.1"},
+                ],
+                "conditions": [{"type": "Ready", "status": "True"}],
+            },
+        }
+    )
+    assert (found.name, found.ready, found.unschedulable) == ("n1", True, True)
+    assert (found.internal_ip, found.cpu, found.memory) == ("198.19.254.1", 1.93, 4 * 2**30)
+
+
+@pytest.mark.parametrize(
+    ("times", "count"),
+    [
+        ({"lastTimestamp": CREATED, "count": 4}, 4),
+        ({"lastTimestamp": None, "eventTime": "2026-11-23T07:26:08.000000Z"}, 1),
+        ({"series": {"lastObservedTime": CREATED, "count": 9}, "eventTime": fake.T0}, 9),
+        ({}, 1),
+    ],
+)
+def test_an_event_in_each_style(times: Raw, count: int) -> None:
+    _, found = decode.event(
+        {
+            "metadata": meta("dash.1"),
+            "involvedObject": {"kind": "Pod", "name": "dash-1-x", "uid": "u"},
+            "type": "Warning",
+            "reason": "BackOff",
+            "message": "Back-off",
+            **times,
+        }
+    )
+    assert (found.about_kind, found.about_name, found.about_uid) == ("Pod", "dash-1-x", "u")
+    assert (found.last_at, found.count, found.type) == (AT, count, "Warning")
+
+
+def test_a_release_from_its_secrets_metadata() -> None:
+    raw = fake.secret("dash", 12, "pending-upgrade")
+    raw["metadata"]["managedFields"] = [{"manager": "helm", "time": CREATED}]
+    key, found = decode.release(raw)
+    assert key == Key("apps", "sh.helm.release.v1.dash.v12"), "revisions stand beside each other"
+    assert found.key == Key("apps", "dash")
+    assert (found.revision, found.status) == (12, ReleaseStatus.PENDING_UPGRADE)
+    assert found.updated_at == AT, "the newest write, not Helm's label"
+
+
+def test_a_release_in_a_state_of_a_later_helm_is_unknown() -> None:
+    assert decode.release(fake.secret("a", 1, "levitating"))[1].status is ReleaseStatus.UNKNOWN
+
+
+def test_a_secret_that_is_no_release_is_refused() -> None:
+    with pytest.raises(KeyError):
+        decode.release({"metadata": {"name": "x", "namespace": "apps", "labels": {}}})
+
+
+def test_a_service() -> None:
+    _, found = decode_network.service(
+        {
+            "metadata": meta("dash", **HELM),
+            "spec": {
+                "type": "LoadBalancer",
+                "clusterIP": "198.19.0.9",
+                "ports": [
+                    {"name": "http", "port": 80, "nodePort": 30080, "protocol": "TCP"},
+                    {"name": "dns", "port": 53, "protocol": "UDP"},
+                ],
+            },
+            "status": {
+                "loadBalancer": {"ingress": [{"hostname": "a.elb"}, {"ip": "198.19.255.2"}]}
+            },
+        }
+    )
+    assert found.ports == (ServicePort(80, 30080, "http"),)
+    assert found.addresses == ("a.elb", "198.19.255.2")
+    assert found.release == "dash"
+
+
+def test_an_ingress() -> None:
+    _, found = decode_network.ingress(
+        {
+            "metadata": meta("dash", **HELM),
+            "spec": {
+                "ingressClassName": "traefik",
+                "rules": [{"host": "web.test"}, {"http": {}}],
+                "tls": [{"hosts": ["web.test"], "secretName": "t"}, {"secretName": "all"}],
+            },
+            "status": {"loadBalancer": {}},
+        }
+    )
+    assert (found.hosts, found.tls_hosts) == (("web.test",), ("web.test",))
+    assert (found.class_name, found.addresses) == ("traefik", ())
+
+
+def route(*conditions: Raw) -> Raw:
+    return {
+        "metadata": meta("dash", **HELM),
+        "spec": {
+            "hostnames": ["gw.test"],
+            "parentRefs": [
+                {"name": "traefik", "namespace": "kube-system"},
+                {"name": "own"},
+                {"kind": "Service", "name": "mesh"},
+            ],
+        },
+        "status": {"parents": [{"conditions": list(conditions)}]},
+    }
+
+
+def test_a_route() -> None:
+    accepted = {"type": "Accepted", "status": "True"}
+    unresolved = {"type": "ResolvedRefs", "status": "False", "message": "no such service"}
+    _, found = decode_network.http_route(route(accepted))
+    assert found.gateways == (Key("kube-system", "traefik"), Key("apps", "own"))
+    assert (found.hosts, found.accepted) == (("gw.test",), True)
+    assert decode_network.http_route(route())[1].accepted is None
+    _, found = decode_network.http_route(route(accepted, unresolved))
+    assert (found.accepted, found.message) == (False, "no such service")
+
+
+def test_a_gateway() -> None:
+    _, found = decode_network.gateway(
+        {
+            "metadata": meta("traefik"),
+            "spec": {"listeners": [{"name": "web", "protocol": "HTTP", "port": 80}]},
+            "status": {"addresses": [{"type": "IPAddress", "value": "198.19.255.1"}]},
+        }
+    )
+    assert (found.addresses, found.protocols) == (("198.19.255.1",), (("HTTP", 80),))
+
+
+def test_pod_usage() -> None:
+    found = decode_pods.pod_usage(
+        {
+            "metadata": {"name": "dash-1-x", "namespace": "apps"},
+            "timestamp": CREATED,
+            "window": "10.038s",
+            "containers": [
+                {"name": "app", "usage": {"cpu": "2131000n", "memory": "120Mi"}},
+                {"name": "side", "usage": {"cpu": "0", "memory": "1024Ki"}},
+            ],
+        }
+    )
+    assert found.cpu == pytest.approx(0.002131)
+    assert found.memory == 121 * 2**20
+    assert (found.at, found.window) == (AT, 10.038)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10s", 10), ("1m30s", 90), ("500ms", 0.5), ("1h", 3600), ("", 0)]
+)
+def test_go_durations(text: str, seconds: float) -> None:
+    assert decode_pods.seconds(text) == pytest.approx(seconds)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import Any
+
+from portal.cluster.metrics import MetricsPoller
+from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
+from portal.domain.keys import Key
+from portal.state.store import Store
+from tests.unit.cluster.fake import FakeApi
+from tests.unit.state import make
+
+
+def usage(name: str, cpu: str = "100m") -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": "apps"},
+        "timestamp": "2026-01-01T00:00:00Z",
+        "window": "10s",
+        "containers": [{"usage": {"cpu": cpu, "memory": "1Mi"}}],
+    }
+
+
+def store_with_an_app() -> Store:
+    store = Store()
+    make.app(store, "one")
+    return store
+
+
+async def test_a_poll_replaces_the_usage_of_all_pods() -> None:
+    store = store_with_an_app()
+    api = FakeApi([{"items": [usage("one-1-a"), {"metadata": {}}]}, {"items": []}])
+    poller = MetricsPoller(api, store)
+    assert "metrics" in store.snapshot.loading
+    await poller.poll()
+    assert api.asked[0][0] == "/apis/metrics.k8s.io/v1beta1/pods"
+    state = store.snapshot.app(Key("apps", "one"))
+    assert state.usage[Key("apps", "one-1-a")].cpu == 0.1
+    assert state.history[-1].cpu == 0.1
+    source = store.snapshot.sources["metrics"]
+    assert (source.synced, source.available, source.error) == (True, True, "")
+    await poller.poll()
+    assert store.snapshot.app(Key("apps", "one")).usage == {}
+
+
+async def test_listed_namespaces_are_asked_one_by_one() -> None:
+    store, api = Store(), FakeApi([{"items": []}, {"items": []}])
+    await MetricsPoller(api, store, namespaces=("a", "b")).poll()
+    assert [path for path, _ in api.asked] == [
+        "/apis/metrics.k8s.io/v1beta1/namespaces/a/pods",
+        "/apis/metrics.k8s.io/v1beta1/namespaces/b/pods",
+    ]
+
+
+async def test_each_failure_has_its_words_and_empties_the_usage() -> None:
+    store = store_with_an_app()
+    api = FakeApi(
+        [
+            {"items": [usage("one-1-a")]},
+            ClusterUnavailable("service unavailable"),
+            NotFound("404"),
+            Forbidden("not allowed"),
+            {"items": [usage("one-1-a")]},
+        ]
+    )
+    poller = MetricsPoller(api, store)
+    await poller.poll()
+    seen: list[tuple[bool, bool, str]] = []
+    for _ in range(4):
+        await poller.poll()
+        source = store.snapshot.sources["metrics"]
+        usages = store.snapshot.app(Key("apps", "one")).usage
+        seen.append((source.available, bool(usages), source.error))
+    assert [each[:2] for each in seen] == [
+        (True, False),
+        (False, False),
+        (False, False),
+        (True, True),
+    ]
+    assert "service unavailable" in seen[0][2]
+    assert "not installed" in seen[1][2]
+    assert "not allowed" in seen[2][2]
+    assert seen[3][2] == ""
