@@ -127,14 +127,14 @@ def place(target: Path, paths: Iterable[Path], ignore: Ignore | None = None) -> 
             copy = target / parent.relative_to("/")
             if parent.is_symlink() and not copy.is_symlink():
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                copy.symlink_to(os.readlink(parent))
+                copy.symlink_to(parent.readlink())
         real = Path(os.path.realpath(path.parent)) / path.name
         copy = target / real.relative_to("/")
         copy.parent.mkdir(parents=True, exist_ok=True)
         if real.is_symlink():
             if not copy.is_symlink():
-                copy.symlink_to(os.readlink(real))
-            place(target, [Path(os.path.normpath(real.parent / os.readlink(real)))])
+                copy.symlink_to(real.readlink())
+            place(target, [Path(os.path.normpath(real.parent / real.readlink()))])
         elif real.is_dir():
             shutil.copytree(real, copy, symlinks=True, ignore=ignore, dirs_exist_ok=True)
         elif not copy.exists():

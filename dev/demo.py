@@ -1,0 +1,340 @@
+"""``make demo``: a Kubernetes, the portal in it by its own chart, and its URL.
+
+Each step is skipped, or quick, when there is nothing to do; after an interruption the same command
+goes on from there. ``--json`` prints the result for scripts; :func:`ensure` gives it to tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import yaml
+
+from dev.cluster import binaries, choose, cli, images, registry, settings
+from dev.cluster.choose import How
+from dev.cluster.errors import ClusterError
+from dev.cluster.paths import Layout
+from dev.cluster.progress import Note, Steps
+from dev.cluster.run import run, stop_children
+
+ROOT = Path(__file__).resolve().parent.parent
+RELEASE = "portal"
+NAMESPACE = "dash-portal"
+APPS = "apps"
+PORTAL_IMAGE = f"{settings.REGISTRY}/dash-portal:dev"
+SAMPLE_IMAGE = f"{settings.REGISTRY}/dash-sample:1.0"
+
+READY_WITHIN = 120.0
+"""Seconds the portal's pod gets to become ready once Kubernetes has it."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The running portal, and what is needed to look behind it."""
+
+    url: str
+    kubeconfig: Path
+    binaries: Path
+    """Directory with ``kubectl`` and ``helm``."""
+    namespace: str = NAMESPACE
+    """Where the portal runs."""
+    apps: str = APPS
+    """Where apps are launched unless the person says otherwise."""
+    image: str = PORTAL_IMAGE
+    image_size: str = ""
+    """Uncompressed size of the portal's image, as buildah gives it."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """What each step took."""
+
+
+def ensure() -> Demo:
+    """Bring up whatever is missing and return the running demo; progress goes to standard error.
+
+    Raises:
+        ClusterError: a step failed; it says which, where the log is and what to do.
+    """
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "cluster"):
+        if cli.main(["up"]) != 0:
+            raise ClusterError("there is no cluster to put the portal into")
+    layout = Layout.default()
+    how = choose.recorded(layout)
+    if how is How.KUBECONFIG:
+        raise ClusterError(
+            "the demo builds images and needs a cluster it can give them to",
+            hint="to install into this cluster follow docs/install.md; for the demo, unset "
+            "KUBECONFIG",
+        )
+    tools = _tools(layout, how)
+    with Steps() as steps:
+
+        def step(title: str, work: Callable[[Note], object]) -> None:
+            with _timed(seconds, title), steps.step(title) as note:
+                work(note)
+
+        step("image of the sample app", lambda note: _sample_image(layout, note))
+        step("image of the portal", lambda note: _portal_image(layout, tools, how, note))
+        kubectl = _Kubectl(layout, tools)
+        step("namespaces", lambda _: kubectl.namespaces(NAMESPACE, APPS))
+        step("helm upgrade --install portal", lambda _: _install(layout, tools, how))
+        urls: list[str] = []
+        step("portal answers", lambda note: urls.append(_answering(kubectl, how, note)))
+    size = _image_size(layout) if how is How.LOCAL else ""
+    return Demo(
+        url=urls[0],
+        kubeconfig=layout.kubeconfig,
+        binaries=tools,
+        image_size=size,
+        seconds=seconds,
+    )
+
+
+def _tools(layout: Layout, how: How | None) -> Path:
+    """The directory of kubectl and helm."""
+    if how is How.LOCAL:
+        return binaries.bin_dir(layout)
+    found = shutil.which("helm")
+    if found is None:
+        raise ClusterError("helm is not on the PATH", hint="install Helm 4: https://helm.sh")
+    return Path(found).parent
+
+
+def _sample_image(layout: Layout, note: Note) -> None:
+    context = ROOT / "samples" / "dash-sample"
+    base = images.python_base(layout)
+    arguments = {"BASE": base} if base else {}
+    images.build_image(
+        context, context / "Dockerfile", SAMPLE_IMAGE, arguments, note=note, layout=layout
+    )
+
+
+def _portal_image(layout: Layout, tools: Path, how: How | None, note: Note) -> None:
+    arguments: dict[str, str] = {}
+    base = images.python_base(layout)
+    if base:
+        arguments["BASE"] = base
+    if how is How.LOCAL:
+        # No release archive here: the helm that was built with the cluster goes into the image.
+        arguments["HELM"] = _helm_image(layout, tools, note)
+    images.build_image(ROOT, ROOT / "Dockerfile", PORTAL_IMAGE, arguments, note=note, layout=layout)
+
+
+def _helm_image(layout: Layout, tools: Path, note: Note) -> str:
+    """An image that holds nothing but the helm binary."""
+    tag = f"{settings.REGISTRY}/helm:{tools.name}"
+    context = layout.cache / "images" / "helm"
+    context.mkdir(parents=True, exist_ok=True)
+    binary = context / "helm"
+    binary.unlink(missing_ok=True)
+    try:
+        os.link(tools / "helm", binary)
+    except OSError:
+        shutil.copy2(tools / "helm", binary)
+    dockerfile = context / "Dockerfile"
+    dockerfile.write_text("FROM scratch\nCOPY helm /helm\n")
+    images.build_image(context, dockerfile, tag, note=note, layout=layout)
+    return tag
+
+
+class _Kubectl:
+    """kubectl on the demo's cluster."""
+
+    def __init__(self, layout: Layout, tools: Path) -> None:
+        program = tools / "kubectl"
+        self._program = str(program) if program.exists() else "kubectl"
+        self._environment = _environment(layout)
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self._program, *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def namespaces(self, *names: str) -> None:
+        """Have these namespaces."""
+        for name in names:
+            done = self("create", "namespace", name)
+            if done.returncode and "AlreadyExists" not in done.stderr:
+                raise ClusterError(f"creating the namespace {name}: {done.stderr.strip()}")
+
+
+def values(how: How | None, digest: str) -> dict[str, object]:
+    """The values of the portal's chart in the demo."""
+    host, _, rest = PORTAL_IMAGE.partition("/")
+    repository, _, tag = rest.rpartition(":")
+    kind = how is How.KIND
+    return {
+        "fullnameOverride": RELEASE,
+        "image": {"registry": host, "repository": repository, "tag": tag, "digest": digest},
+        "service": {"type": "NodePort" if kind else "LoadBalancer"},
+        "settings": {
+            "defaultNamespace": APPS,
+            "nodeAddress": "" if kind else "127.0.0.1",
+            **({} if kind else {"gateway": "kube-system/traefik", "ingressClass": "traefik"}),
+        },
+        "presets": [
+            {
+                "name": "Sample: Clifford attractor",
+                "description": "A small Dash app that draws a strange attractor and uses CPU.",
+                "repository": SAMPLE_IMAGE.rpartition(":")[0],
+                "tag": SAMPLE_IMAGE.rpartition(":")[2],
+                "port": 8050,
+                "cpu_request": "100m",
+                "memory_request": "128Mi",
+            }
+        ],
+        # Two cores for the cluster and the portal: leave them to the apps.
+        "resources": {"requests": {"cpu": "50m"}},
+    }
+
+
+def _install(layout: Layout, tools: Path, how: How | None) -> None:
+    # A rebuilt image has the same tag: only its digest tells Kubernetes to replace the pod.
+    digest = registry.digest(PORTAL_IMAGE) or "" if how is How.LOCAL else ""
+    command = [
+        *(tools / "helm", "upgrade", "--install", RELEASE, ROOT / "helm" / "portal"),
+        *("--namespace", NAMESPACE, "--values", "-", "--history-max", "3"),
+    ]
+
+    def install() -> None:
+        run(
+            command,
+            what="helm upgrade --install portal",
+            env=_environment(layout),
+            stdin=yaml.safe_dump(values(how, digest)),
+        )
+
+    try:
+        install()
+    except ClusterError as error:
+        # A demo that was killed in here left its release "pending", which nothing else would end.
+        if "another operation" not in error.what:
+            raise
+        run(
+            [tools / "helm", "uninstall", RELEASE, "--namespace", NAMESPACE, "--wait"],
+            what="removing a half-installed portal",
+            env=_environment(layout),
+        )
+        install()
+
+
+def _answering(kubectl: _Kubectl, how: How | None, note: Note) -> str:
+    """Wait for the rollout and for ``/readyz`` at the portal's own address; return its URL."""
+    until = time.monotonic() + READY_WITHIN
+    logs = f"kubectl --namespace {NAMESPACE} logs deployment/{RELEASE}"
+    note("waiting for the rollout")
+    done = kubectl(
+        *("rollout", "status", f"deployment/{RELEASE}", "--namespace", NAMESPACE),
+        f"--timeout={READY_WITHIN:.0f}s",
+    )
+    if done.returncode:
+        raise ClusterError(
+            f"the portal does not become ready: {(done.stderr or done.stdout).strip()}",
+            hint=f"look at `{logs}` and `kubectl --namespace {NAMESPACE} describe pods`",
+        )
+    while time.monotonic() < until:
+        url = _kind_url(kubectl) if how is How.KIND else _url(kubectl)
+        note(url or "waiting for an address")
+        if url and _ready(url):
+            return url
+        time.sleep(0.2)
+    raise ClusterError("the portal's address does not answer", hint=f"look at `{logs}`")
+
+
+def _url(kubectl: _Kubectl) -> str:
+    """The Service's URL; empty while it has no address."""
+    path = "{.status.loadBalancer.ingress[0].ip}{.status.loadBalancer.ingress[0].hostname}"
+    service = ("service", RELEASE, "--namespace", NAMESPACE)
+    done = kubectl("get", *service, "--output", f"jsonpath={path}")
+    return f"http://{done.stdout}/" if done.returncode == 0 and done.stdout else ""
+
+
+def _kind_url(kubectl: _Kubectl) -> str:
+    """The node port on the node's container, which Docker makes reachable on Linux."""
+    port = kubectl(
+        *("get", "service", RELEASE, "--namespace", NAMESPACE),
+        *("--output", "jsonpath={.spec.ports[0].nodePort}"),
+    ).stdout
+    address = kubectl(
+        *("get", "nodes", "--output"),
+        'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}',
+    ).stdout
+    return f"http://{address}:{port}/" if address and port else ""
+
+
+def _ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}readyz", timeout=2) as answer:
+            return answer.status == 200
+    except OSError:  # no answer, or one that says "not yet"
+        return False
+
+
+def _environment(layout: Layout) -> dict[str, str]:
+    return {**os.environ, "KUBECONFIG": str(layout.kubeconfig), "HELM_NO_PLUGINS": "1"}
+
+
+def _image_size(layout: Layout) -> str:
+    listed = subprocess.run(
+        [*images.buildah(layout), "images", "--json", PORTAL_IMAGE],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    with contextlib.suppress(ValueError, LookupError):
+        return str(json.loads(listed.stdout)[0]["size"])
+    return ""
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], title: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    seconds[title] = round(time.monotonic() - started, 1)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m dev.demo", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    try:
+        demo = ensure()
+    except ClusterError as error:
+        print("\n".join(error.lines()), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        stop_children()
+        print("interrupted; `make demo` goes on from here", file=sys.stderr)
+        return 130
+    if options.json:
+        print(json.dumps(asdict(demo), default=str, indent=2))
+        return 0
+    total = time.monotonic() - started
+    print(
+        f"\nDash Portal is at  {demo.url}   ({total:.0f} s"
+        + (f"; image {demo.image_size}" if demo.image_size else "")
+        + f")\n\n  look behind it:  export KUBECONFIG={demo.kubeconfig} PATH={demo.binaries}:$PATH"
+        "\n  stop:            make down"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
