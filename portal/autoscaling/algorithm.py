@@ -144,8 +144,10 @@ def arithmetic(decision: Decision) -> str:
 
 def _ratio(decision: Decision) -> str:
     """The ratio with as many decimals as it takes for the sum on the page to come out."""
-    for digits in range(2, 7):
-        text = f"{decision.reading.ratio:.{digits}f}"
-        if math.ceil(decision.ready * float(text) - _ROUNDING) == decision.asked:
-            return text
-    return f"{decision.reading.ratio:.6f}"
+    ratio = decision.reading.ratio
+    for digits in range(2, 9):
+        cut = math.floor(ratio * 10**digits) / 10**digits
+        for text in (f"{ratio:.{digits}f}", f"{cut:.{digits}f}"):
+            if math.ceil(decision.ready * float(text) - _ROUNDING) == decision.asked:
+                return text
+    return str(ratio)

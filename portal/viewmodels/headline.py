@@ -199,7 +199,7 @@ def _by_pods(state: AppState, known: Facts) -> Headline:
     troubled = known.troubled
     if troubled:
         return _in_trouble(known, troubled, words)
-    if known.ready >= known.desired and known.present == known.ready and known.settled:
+    if known.ready == known.desired == known.present and known.settled:
         return _steady(state, known, words)
     return _under_way(state, known, words)
 
@@ -224,7 +224,9 @@ def _in_trouble(known: Facts, troubled: list[Diagnosis], words: str) -> Headline
     problem = sentence(worst.title)
     text = f"{words} {worst.reason}".strip()
     if known.ready:
-        return _made("Degraded", Tone.WARN, text, worst.since, problem)
+        # Enough old pods serve on, and the new ones do not come up.
+        name = "Update stuck" if known.ready >= known.desired else "Degraded"
+        return _made(name, Tone.WARN, text, worst.since, problem)
     if worst.stage in {Stage.SILENT, Stage.SLOW, Stage.LOST}:
         return _made(
             {Stage.SILENT: "Not answering", Stage.SLOW: "Slow to start"}.get(

@@ -102,7 +102,8 @@ def pull_problem(reason: str, image: str, messages: str) -> PullProblem:
             f"{name} is not on the node, and its pull policy is Never.",
             "Set the pull policy to IfNotPresent, or load the image onto the nodes.",
         )
-    lowered = messages.lower()
+    # The image's own name may hold words or numbers that mean something in an error.
+    lowered = messages.lower().replace(image.lower(), " ") if image else messages.lower()
     for pattern, title, words, advice in _RULES:
         if re.search(pattern, lowered):
             return PullProblem(title, f"{name} cannot be pulled: {words}.", advice)

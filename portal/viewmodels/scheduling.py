@@ -109,7 +109,7 @@ def no_room(pod: Pod, message: str, nodes: Sequence[Node]) -> NoRoom:
     causes: list[str] = []
     advice: list[str] = []
     for part in re.split(r",\s*(?=\d+ )", parts):
-        words, what = _cause(part.strip(" ."), total)
+        words, what = _cause(part.strip(" ."), total, bool(causes))
         causes.append(words)
         if what and what not in advice:
             advice.append(what)
@@ -119,7 +119,7 @@ def no_room(pod: Pod, message: str, nodes: Sequence[Node]) -> NoRoom:
     return NoRoom("No room", _asks(pod) + joined(causes) + ".", " ".join(advice[:2]))
 
 
-def _cause(part: str, total: int) -> tuple[str, str]:
+def _cause(part: str, total: int, again: bool) -> tuple[str, str]:
     """One cause in words, with what to do about it: ``part`` is "2 Insufficient cpu"."""
     number, _, cause = part.partition(" ")
     if not number.isdigit():
@@ -127,13 +127,13 @@ def _cause(part: str, total: int) -> tuple[str, str]:
     amount = int(number)
     who = f"{amount} of {count(total, 'node')}" if amount != total else f"all {amount} nodes"
     if total == 1:
-        who = "the only node"
+        who = "it" if again else "the only node"
     for pattern, one, many, advice in _RULES:
         match = re.search(pattern, cause, re.IGNORECASE)
         if match:
             words = (one if amount == 1 else many).format(*match.groups())
             return f"{who} {words}", advice
-    return f"{who}: {shortened(cause)}", ""
+    return f"{who}: {shortened(cause)}", "Ask an administrator if this lasts."
 
 
 def _asks(pod: Pod) -> str:

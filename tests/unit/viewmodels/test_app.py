@@ -1,0 +1,273 @@
+"""The page of one app: what each of its parts is made from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from portal.domain.objects import PodUsage, ReleaseStatus
+from portal.domain.operations import OperationPhase, Step, Verb
+from portal.state.model import AppState, Sample, Source
+from portal.viewmodels.app import app_view
+from portal.viewmodels.model import AppView, ScaleMode, Tone
+
+from .make import (
+    NOW,
+    ago,
+    condition,
+    deployment,
+    detail,
+    event,
+    hpa,
+    operation,
+    pod,
+    pods,
+    release,
+    sources,
+    state,
+    unready,
+    waiting,
+)
+
+
+def view(one: AppState, **changes: Source) -> AppView:
+    return app_view(one, sources(**changes), NOW)
+
+
+# Scale.
+
+VALUES = {
+    "replicaCount": 3,
+    "autoscaling": {
+        "enabled": False,
+        "minReplicas": 2,
+        "maxReplicas": 6,
+        "targetCPU": 65,
+        "targetMemory": None,
+    },
+}
+
+
+def test_fixed_starts_from_the_values() -> None:
+    found = view(state(detail=detail(values=VALUES), workloads=(deployment(3, 3),))).scale
+    assert (found.mode, found.replicas) == (ScaleMode.FIXED, 3)
+    assert (found.min_replicas, found.max_replicas) == (2, 6)
+    assert (found.target_cpu, found.target_memory) == (65, None)
+
+
+def test_fixed_starts_from_the_cluster_where_the_values_say_nothing() -> None:
+    found = view(state(workloads=(deployment(7, 7),))).scale
+    assert (found.mode, found.replicas) == (ScaleMode.FIXED, 7)
+    assert found.min_replicas <= found.max_replicas >= 7
+
+
+def test_an_autoscaler_owns_the_replicas() -> None:
+    found = view(state(hpas=(hpa(20),), workloads=(deployment(2, 2),))).scale
+    assert (found.mode, found.replicas) == (ScaleMode.AUTOSCALED, 2)
+    assert (found.min_replicas, found.max_replicas, found.target_cpu) == (1, 4, 70)
+
+
+def test_values_of_an_older_revision_are_not_believed() -> None:
+    old = detail(values=VALUES)
+    found = view(state(release=release(revision=2), detail=old, workloads=(deployment(5, 5),)))
+    assert found.scale.replicas == 5
+
+
+@pytest.mark.parametrize(
+    ("one", "why"),
+    [
+        (state(detail=detail(chart="prometheus")), "from the chart prometheus"),
+        (state(detail=detail(damaged="not gzip")), "damaged"),
+        (
+            state(release=release(ReleaseStatus.PENDING_UPGRADE)),
+            "has not ended (pending-upgrade)",
+        ),
+        (state(detail=None), "is reading"),
+        (state(release=None, detail=None), "no release"),
+        (state(hpas=(hpa(20, release=""),)), "made outside Helm"),
+        (state(hpas=(hpa(20, release="other"),)), "another release"),
+    ],
+)
+def test_read_only(one: AppState, why: str) -> None:
+    found = view(one).scale
+    assert found.mode is ScaleMode.READ_ONLY
+    assert why in found.why
+
+
+def test_an_operation_of_ours_does_not_make_it_read_only() -> None:
+    pending = state(release=release(ReleaseStatus.PENDING_UPGRADE), operation=operation())
+    assert view(pending).scale.mode is ScaleMode.FIXED
+
+
+@pytest.mark.parametrize("odd", ["three", None, True, [], {"a": 1}, 2.5, "9" * 30])
+def test_odd_values(odd: object) -> None:
+    values = {"replicaCount": odd, "autoscaling": odd}
+    assert view(state(detail=detail(values=values))).scale.replicas == 1
+
+
+# Notices.
+
+
+def titles(found: AppView) -> list[str]:
+    return [notice.title for notice in found.notices]
+
+
+def test_nothing_to_say_of_an_app_that_is_well() -> None:
+    assert view(state()).notices == ()
+
+
+def test_pods_with_the_same_trouble_share_a_notice() -> None:
+    missing = unready(waiting("ErrImagePull", "not found"))
+    found = view(state(workloads=(deployment(2, 0),), pods=pods(missing, missing)))
+    assert titles(found) == ["Image not found (2 pods)"]
+
+
+def test_the_error_of_the_last_operation() -> None:
+    failed = operation(
+        Verb.UPGRADE, OperationPhase.FAILED, error="min exceeds max", advice="Swap them."
+    )
+    found = view(state(operation=failed))
+    assert (found.notices[0].title, found.notices[0].body) == (
+        "The update failed",
+        "Min exceeds max.",
+    )
+    assert found.notices[0].advice == "Swap them."
+    later = release(updated_at=NOW)
+    assert view(state(operation=failed, release=later)).notices == ()
+
+
+def test_metrics_missing() -> None:
+    gone = Source("metrics", synced=True, available=False)
+    quiet = view(state(), metrics=gone).notices[0]
+    assert (quiet.tone, quiet.title) == (Tone.QUIET, "The cluster does not measure CPU and memory")
+    assert "metrics-server" in quiet.advice
+    assert view(state(hpas=(hpa(None),)), metrics=gone).notices[0].tone is Tone.WARN
+
+
+def test_scaled_behind_helms_back() -> None:
+    one = state(detail=detail(values={"replicaCount": 3}), workloads=(deployment(1, 1),))
+    assert titles(view(one)) == ["Scaled outside Helm"]
+    assert titles(view(replace(one, hpas=(hpa(20),)))) == []
+
+
+def test_the_worst_comes_first() -> None:
+    missing = unready(waiting("ErrImagePull", "not found"))
+    one = state(
+        detail=detail(values={"replicaCount": 3}),
+        pods=pods(missing),
+        release=release(ReleaseStatus.FAILED),
+    )
+    tones = [notice.tone for notice in view(one).notices]
+    assert tones == [Tone.BAD, Tone.BAD, Tone.QUIET]
+
+
+def test_two_autoscalers() -> None:
+    assert "Two autoscalers want the same pods" in titles(view(state(hpas=(hpa(20), hpa(20)))))
+
+
+# Freshness.
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (Source("Pod", True, True, ago(5)), ()),
+        (
+            Source("Pod", True, True, ago(40)),
+            ("Pods: last heard more than 30 s ago; what you see may be out of date.",),
+        ),
+        (
+            Source("Pod", True, True, ago(4000), "connection refused"),
+            (
+                "Pods: last heard more than 1 min ago; what you see may be out of date "
+                "(connection refused).",
+            ),
+        ),
+        (Source("Pod"), ("Pods: not read yet.",)),
+        (
+            Source("Pod", True, False, None, "forbidden"),
+            ("Pods: the portal may not read them, or the cluster has none (forbidden).",),
+        ),
+    ],
+)
+def test_stale(source: Source, words: tuple[str, ...]) -> None:
+    expected = tuple(text.replace("1 min", "60 min") for text in words)
+    got = tuple(
+        text.replace("more than 1 h", "more than 60 min")
+        for text in view(state(), Pod=source).stale
+    )
+    assert got == expected
+
+
+def test_apis_that_a_cluster_may_lack_are_not_worth_a_word() -> None:
+    gone = {name: Source(name, True, False) for name in ("HTTPRoute", "Gateway", "metrics")}
+    assert view(state(), **gone).stale == ()
+
+
+def test_staleness_is_told_in_coarse_steps() -> None:
+    heard = sources(Pod=Source("Pod", True, True, ago(40)))
+    assert app_view(state(), heard, NOW) == app_view(state(), heard, NOW + timedelta(seconds=5))
+
+
+# The rest.
+
+
+def test_series() -> None:
+    samples = (
+        Sample(ago(20), 1, 1, 1),
+        Sample(ago(10), 2, 1, 1, 1, 4, {"cpu": (143, 70)}),
+        Sample(ago(0), 2, 2, 2, 1, 4, {"cpu": (None, 60)}),
+    )
+    found = view(state(history=samples)).series
+    assert found.times[0] == "2026-11-23T07:29:40+00:00"
+    assert (found.desired, found.ready) == ((1, 2, 2), (1, 1, 2))
+    assert found.max_replicas == (None, 4, 4)
+    assert found.metrics == (("CPU", (None, 143, None), (70, 70, 60)),)
+    assert view(state()).series.times == ()
+
+
+def test_operation() -> None:
+    steps = (Step("Check", ago(20), ago(18)), Step("Helm upgrade", ago(18)))
+    found = view(state(operation=operation(steps=steps))).operation
+    assert found is not None
+    assert (found.title, found.running) == ("Launch by ada", True)
+    assert [(step.state.text, step.seconds) for step in found.steps] == [
+        ("Done", 2.0),
+        ("Running", None),
+    ]
+    failed = operation(phase=OperationPhase.FAILED, steps=steps, error="no")
+    ended = view(state(operation=failed)).operation
+    assert ended is not None
+    assert (ended.running, ended.steps[1].state.text) == (False, "Not finished")
+
+
+def test_events_newest_first() -> None:
+    found = view(
+        state(
+            events=(event("Pulled", "old", last_at=ago(90), type="Normal"), event("BackOff", "x"))
+        )
+    ).events
+    assert [(one.reason, one.tone) for one in found] == [
+        ("BackOff", Tone.BAD),
+        ("Pulled", Tone.QUIET),
+    ]
+    assert found[0].about == "Pod demo-7d9c-abcde"
+
+
+def test_notes_values_and_usage() -> None:
+    one = state(detail=detail(notes="Open <b>it</b>", values={"password": "x", "replicaCount": 1}))
+    used = PodUsage(pod().key, 0.05, 2**27, NOW, 15)
+    found = view(replace(one, usage={pod().key: used}))
+    assert found.notes == "Open <b>it</b>"
+    assert found.values_yaml == "password: (hidden)\nreplicaCount: 1\n"
+    assert found.pods[0].cpu == "0.05 cores (50 %)"
+    assert found.pods[0].memory == "128 MiB (100 %)"
+
+
+def test_an_unchanged_app_gives_an_equal_view() -> None:
+    busy = unready(waiting("CrashLoopBackOff"), conditions=(condition("Ready"),))
+    for one in (state(), state(pods=pods(busy)), state(operation=operation())):
+        later = NOW + timedelta(seconds=3)
+        assert app_view(one, sources(), NOW) == app_view(one, sources(), later)

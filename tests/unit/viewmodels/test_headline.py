@@ -1,0 +1,305 @@
+"""The one word and the one sentence about an app, in each state that an app can be in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from portal.domain.objects import Kind, Pod, ReleaseStatus, ReplicaSet
+from portal.domain.operations import OperationPhase, Verb
+from portal.state.model import AppState, Source
+from portal.viewmodels.app import app_view
+from portal.viewmodels.model import AppView, Tone
+
+from .make import (
+    IMAGE,
+    KEY,
+    NOW,
+    ago,
+    condition,
+    container,
+    deployment,
+    detail,
+    event,
+    hpa,
+    operation,
+    pending,
+    pod,
+    pods,
+    release,
+    sources,
+    state,
+    unready,
+    waiting,
+)
+
+
+def view(one: AppState, **changes: Source) -> AppView:
+    return app_view(one, sources(**changes), NOW)
+
+
+def said(one: AppState) -> tuple[str, Tone, str]:
+    found = view(one)
+    return found.headline.text, found.headline.tone, found.sentence
+
+
+STARTING = unready(container(ready=False, started_at=ago(10)))
+PULLING = unready(waiting("ContainerCreating"), phase="Pending")
+MISSING = unready(waiting("ErrImagePull", "not found"), phase="Pending")
+CRASHING = unready(waiting("CrashLoopBackOff", last_exit_code=1, last_reason="Error"))
+NO_ROOM = pending(condition("PodScheduled", message="0/1 nodes are available: 1 Insufficient cpu."))
+
+
+def scaled(desired: int, *found: Pod, **fields: object) -> AppState:
+    ready = sum(each.ready for each in found)
+    counts = {"current": len(found), "updated": len(found), **fields}
+    return state(workloads=(deployment(desired, ready, **counts),), pods=pods(*found))
+
+
+@pytest.mark.parametrize(
+    ("one", "text", "tone", "words"),
+    [
+        (scaled(1, pod()), "Ready", Tone.GOOD, "Its one pod is ready."),
+        (scaled(3, pod(), pod(), pod()), "Ready", Tone.GOOD, "All 3 pods are ready."),
+        (
+            scaled(3, pod(), pod(), STARTING),
+            "Scaling",
+            Tone.BUSY,
+            "2 of 3 pods are ready; 1 is starting.",
+        ),
+        (
+            scaled(4, pod()),
+            "Scaling",
+            Tone.BUSY,
+            "1 of 4 pods is ready; 3 are yet to be created.",
+        ),
+        (
+            scaled(1, pod(), pod(deleting=True)),
+            "Ready",
+            Tone.GOOD,
+            "Its one pod is ready; 1 is shutting down.",
+        ),
+        (scaled(1, pod(), pod()), "Scaling", Tone.BUSY, "2 pods are ready, 1 wanted."),
+        (
+            scaled(2, pod(), pod(), STARTING, updated=1),
+            "Updating",
+            Tone.BUSY,
+            "All 2 pods are ready; 1 is starting.",
+        ),
+        (scaled(1, STARTING), "Starting", Tone.BUSY, "Its pod is starting."),
+        (scaled(1), "Starting", Tone.BUSY, "Its pod is yet to be created."),
+        (
+            scaled(3, pod(), MISSING, MISSING),
+            "Degraded",
+            Tone.WARN,
+            "1 of 3 pods is ready; 2 are unable to start. "
+            f"The image {IMAGE} cannot be pulled: its registry has no such image.",
+        ),
+        (
+            scaled(1, MISSING),
+            "Cannot start",
+            Tone.BAD,
+            "Its pod is unable to start. "
+            f"The image {IMAGE} cannot be pulled: its registry has no such image.",
+        ),
+        (
+            scaled(1, pod(), MISSING, updated=1),
+            "Update stuck",
+            Tone.WARN,
+            "Its one pod is ready; 1 is unable to start. The image",
+        ),
+        (scaled(1, CRASHING), "Crashing", Tone.BAD, "Its pod is crashing. It crashed: "),
+        (scaled(1, NO_ROOM), "Cannot start", Tone.BAD, "Its pod is without room on any node. "),
+        (
+            scaled(0),
+            "Stopped",
+            Tone.QUIET,
+            "It is scaled to zero, so it runs no pods.",
+        ),
+        (
+            state(workloads=(), pods=()),
+            "Installed",
+            Tone.QUIET,
+            "This release runs no pods: it has no Deployment or StatefulSet.",
+        ),
+    ],
+)
+def test_by_pods(one: AppState, text: str, tone: Tone, words: str) -> None:
+    got = said(one)
+    assert got[:2] == (text, tone)
+    assert got[2].startswith(words)
+    if words.endswith(("ready.", "starting.", "created.", "wanted.", "image.")):
+        assert got[2] == words
+
+
+def test_a_new_revision_not_seen_by_the_controller_is_an_update() -> None:
+    assert said(scaled(1, pod(), generation=2))[0] == "Updating"
+
+
+@pytest.mark.parametrize("ready", [0, 1])
+def test_quota_is_never_running_with_zero_pods(ready: int) -> None:
+    message = (
+        'pods "demo-7d9c-" is forbidden: exceeded quota: compute, requested: requests.cpu=200m, '
+        "used: requests.cpu=900m, limited: requests.cpu=1"
+    )
+    failure = condition("ReplicaFailure", "True", reason="FailedCreate", message=message)
+    refused = ReplicaSet(KEY, "demo", 2, ready, (failure,))
+    one = state(
+        workloads=(deployment(2, ready, current=ready),),
+        pods=pods(*[pod()] * ready),
+        replica_sets=(refused,),
+    )
+    text, tone, words = said(one)
+    assert (text, tone) == (("Degraded", Tone.WARN) if ready else ("Cannot start", Tone.BAD))
+    assert "cannot be created" in words
+    notice = view(one).notices[0]
+    assert notice.title == "The namespace's quota is used up"
+    assert "requests.cpu 900m of requests.cpu 1" in notice.body
+    assert view(one).replicas.tone is not Tone.GOOD
+
+
+def test_a_stateful_sets_quota_is_told_by_its_events() -> None:
+    one = state(
+        workloads=(deployment(1, 0, current=0, kind=Kind.STATEFUL_SET),),
+        pods=(),
+        events=(
+            event(
+                "FailedCreate",
+                "create Pod demo-0 in StatefulSet demo failed error: pods is forbidden: violates "
+                'PodSecurity "restricted:latest": runAsNonRoot != true',
+                about="demo",
+                about_kind="StatefulSet",
+            ),
+        ),
+    )
+    assert said(one)[0] == "Cannot start"
+    assert "security rules" in view(one).notices[0].title
+
+
+@pytest.mark.parametrize(
+    ("verb", "text"),
+    [
+        (Verb.UPGRADE, "Updating"),
+        (Verb.SCALE, "Scaling"),
+        (Verb.ROLLBACK, "Rolling back"),
+        (Verb.LAUNCH, "Launching"),
+    ],
+)
+def test_requested_before_the_cluster_moves(verb: Verb, text: str) -> None:
+    got = said(state(operation=operation(verb)))
+    assert got[0] == text
+    assert got[2].startswith("Requested: ")
+    assert got[2].endswith("Its one pod is ready.")
+
+
+def test_a_first_launch_invents_nothing() -> None:
+    one = state(release=None, detail=None, workloads=(), pods=(), operation=operation())
+    found = view(one)
+    assert found.headline.text == "Launching"
+    assert found.sentence == "Requested: launch. The cluster shows nothing of it yet."
+    assert not found.exists
+    assert found.launched_by == "ada"
+
+
+def test_once_it_moved_the_pods_tell() -> None:
+    begun = release(ReleaseStatus.PENDING_INSTALL, updated_at=ago(20))
+    one = replace(scaled(1, MISSING), release=begun, operation=operation())
+    assert said(one)[0] == "Cannot start"
+    one = replace(
+        scaled(3, pod(), STARTING, STARTING),
+        release=release(updated_at=ago(10)),
+        operation=operation(Verb.SCALE, OperationPhase.WAITING),
+    )
+    assert said(one) == ("Scaling", Tone.BUSY, "1 of 3 pods is ready; 2 are starting.")
+
+
+def test_damaged() -> None:
+    one = state(detail=detail(damaged="the record is not gzip"))
+    text, tone, words = said(one)
+    assert (text, tone) == ("Damaged", Tone.BAD)
+    assert "the record is not gzip" in words
+    assert "Its one pod is ready." in words
+
+
+def test_pending_for_long_is_stuck_since_when() -> None:
+    one = state(release=release(ReleaseStatus.PENDING_UPGRADE, updated_at=ago(7200)))
+    found = view(one)
+    assert found.headline.text == "Stuck"
+    assert found.since == ago(7200)
+    assert "pending-upgrade since 05:30 UTC on 23 November" in found.sentence
+    assert "helm rollback -n apps demo" in found.notices[0].advice
+
+
+def test_pending_for_a_short_time_is_somebody_at_work() -> None:
+    one = state(release=release(ReleaseStatus.PENDING_UPGRADE, updated_at=ago(30)))
+    assert said(one)[0] == "Updating"
+
+
+def test_pending_after_our_operation_ended_is_stuck_at_once() -> None:
+    one = state(
+        release=release(ReleaseStatus.PENDING_INSTALL, updated_at=ago(30)),
+        operation=operation(phase=OperationPhase.INTERRUPTED),
+    )
+    assert said(one)[0] == "Stuck"
+
+
+def test_failed() -> None:
+    why = detail(description='Release "demo" failed: context deadline exceeded')
+    down = replace(scaled(1, STARTING), release=release(ReleaseStatus.FAILED), detail=why)
+    text, tone, words = said(down)
+    assert (text, tone) == ("Failed", Tone.BAD)
+    assert "context deadline exceeded. Its pod is starting." in words
+    up = replace(scaled(1, pod()), release=release(ReleaseStatus.FAILED), detail=why)
+    assert said(up)[:2] == ("Update failed", Tone.WARN)
+
+
+def test_removing_and_removed() -> None:
+    remove = operation(Verb.UNINSTALL)
+    leaving = pods(pod(deleting=True))
+    assert said(state(operation=remove, pods=leaving))[0] == "Removing"
+    gone = state(release=None, detail=None, workloads=(), pods=())
+    done = replace(remove, phase=OperationPhase.SUCCEEDED)
+    assert said(replace(gone, operation=done, pods=leaving))[0] == "Removing"
+    assert said(replace(gone, operation=done))[0] == "Removed"
+    assert said(replace(gone, operation=None))[0] == "Not there"
+    old = release(ReleaseStatus.UNINSTALLING, updated_at=ago(3600))
+    assert said(state(release=old))[0] == "Stuck"
+
+
+def test_a_launch_that_left_nothing() -> None:
+    failed = operation(phase=OperationPhase.FAILED, error="The chart refuses the values")
+    found = view(state(release=None, detail=None, workloads=(), pods=(), operation=failed))
+    assert found.headline.text == "Failed"
+    assert "The chart refuses the values." in found.sentence
+
+
+def test_unread_releases_are_not_missing_ones() -> None:
+    one = state(release=None, detail=None, workloads=(), pods=())
+    assert view(one, Release=Source("Release")).headline.text == "Loading"
+
+
+def test_zero_pods_with_an_autoscaler() -> None:
+    off = condition("ScalingActive", reason="ScalingDisabled", message="scaling is disabled")
+    one = replace(scaled(0), hpas=(hpa(None, conditions=(off,)),))
+    found = view(one)
+    assert found.headline.text == "Stopped"
+    assert found.autoscaler is not None
+    assert found.autoscaler.notices[0].title == "The autoscaler is off"
+
+
+def test_a_deadline_passed_while_pulling_is_no_failure() -> None:
+    late = condition("Progressing", reason="ProgressDeadlineExceeded")
+    pulling = event("Pulling", "Pulling image", about="demo-0", last_at=ago(700))
+    one = replace(scaled(1, PULLING, conditions=(late,)), events=(pulling,))
+    text, tone, words = said(one)
+    assert (text, tone) == ("Starting", Tone.BUSY)
+    assert words == "Its pod is downloading the image. This takes longer than usual."
+    assert [notice.title for notice in view(one).notices] == ["This takes longer than usual"]
+
+
+def test_the_workload_is_believed_while_pods_are_unread() -> None:
+    one = state(workloads=(deployment(2, 2),), pods=())
+    unread = app_view(one, sources(Pod=Source("Pod")), NOW)
+    assert unread.replicas.ready == 2
+    assert view(one).replicas.ready == 0

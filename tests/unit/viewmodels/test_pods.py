@@ -1,0 +1,422 @@
+# ruff: noqa: E501
+"""What is said of a pod, for messages worded as kubelets, schedulers and runtimes word them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from portal.domain.objects import Event, Pod, PodUsage
+from portal.viewmodels.diagnosis import Diagnosis, Stage
+from portal.viewmodels.model import Tone
+from portal.viewmodels.pods import diagnose, pod_view
+
+from .make import (
+    IMAGE,
+    NOW,
+    ago,
+    condition,
+    container,
+    event,
+    node,
+    pending,
+    pod,
+    unready,
+    waiting,
+)
+
+
+def told(one: Pod, *events: Event) -> Diagnosis:
+    return diagnose(one, events, (node(), node("node-2")), NOW)
+
+
+PULL = f'failed to pull and unpack image "{IMAGE}": failed to resolve reference "{IMAGE}": '
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "title"),
+    [
+        ("ErrImagePull", f"rpc error: code = NotFound desc = {PULL}{IMAGE}: not found", "Image not found"),
+        ("ImagePullBackOff", f'Back-off pulling image "{IMAGE}": ErrImagePull: {PULL}not found', "Image not found"),
+        ("ErrImagePull", f"{PULL}manifest unknown: manifest unknown", "Image not found"),
+        (
+            "ErrImagePull",
+            f"{PULL}pull access denied, repository does not exist or may require authorization: "
+            "server message: insufficient_scope: authorization failed",
+            "Image not found or private",
+        ),
+        ("ErrImagePull", f"{PULL}unexpected status from HEAD request: 401 Unauthorized", "Image: access denied"),
+        ("ErrImagePull", f"{PULL}unexpected status from HEAD request: 403 Forbidden", "Image: access denied"),
+        (
+            "ErrImagePull",
+            f'{PULL}failed to do request: Head "https://registry.example.org/v2/": dial tcp: '
+            "lookup registry.example.org on 198.19.0.10:53: no such host",
+            "Registry not reachable",
+        ),
+        (
+            "ErrImagePull",
+            f'{PULL}failed to do request: Head "http://localhost:5000/v2/": dial tcp '
+            "127.0.0.1:5000: connect: connection refused",
+            "Registry not reachable",
+        ),
+        ("ErrImagePull", f"{PULL}dial tcp 198.51.100.7:443: i/o timeout", "Registry not reachable"),
+        (
+            "ErrImagePull",
+            f"{PULL}tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            "Registry not trusted",
+        ),
+        ("ErrImagePull", f"{PULL}http: server gave HTTP response to HTTPS client", "Registry not trusted"),
+        ("ErrImagePull", f"{PULL}unexpected status code 429 Too Many Requests", "Registry refuses: too many pulls"),
+        ("ErrImagePull", "no match for platform in manifest: not found", "Image for other processors"),
+        ("ErrImagePull", "write /var/lib/x: no space left on device", "Node's disk is full"),
+        ("ErrImagePull", "", "Image cannot be pulled"),
+        ("InvalidImageName", 'Failed to apply default image tag "Demo:": invalid reference format', "Image name is invalid"),
+        ("ErrImageNeverPull", f'Container image "{IMAGE}" is not present with pull policy of Never', "Image not on the node"),
+    ],
+)  # fmt: skip
+def test_images(reason: str, message: str, title: str) -> None:
+    found = told(unready(waiting(reason, message), phase="Pending"))
+    assert (found.stage, found.tone, found.title) == (Stage.BLOCKED, Tone.BAD, title)
+    assert IMAGE in found.reason
+    assert found.advice
+    assert found.detail.startswith(reason)
+
+
+def test_a_short_back_off_is_explained_by_the_event() -> None:
+    short = unready(waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"'))
+    assert told(short).title == "Image cannot be pulled"
+    failed = event("Failed", f'Failed to pull image "{IMAGE}": {PULL}not found')
+    assert told(short, failed).title == "Image not found"
+
+
+def test_another_pods_event_explains_nothing() -> None:
+    short = unready(waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"'))
+    other = event("Failed", f"{PULL}not found", about="other")
+    earlier = event("Failed", f"{PULL}not found", about_uid="uid-of-an-earlier-pod")
+    assert told(short, other, earlier).title == "Image cannot be pulled"
+
+
+def crashed(code: int | None, reason: str = "Error", **fields: object) -> Pod:
+    back_off = "back-off 5m0s restarting failed container=demo pod=demo-7d9c-abcde_apps(uid)"
+    return unready(
+        waiting(
+            "CrashLoopBackOff",
+            back_off,
+            restarts=4,
+            last_exit_code=code,
+            last_reason=reason,
+            **fields,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "title", "words"),
+    [
+        (137, "OOMKilled", "Out of memory", "used more memory than its limit"),
+        (137, "Error", "Crashing", "SIGKILL, exit code 137"),
+        (139, "Error", "Crashing", "SIGSEGV"),
+        (143, "Error", "Crashing", "told to stop (SIGTERM"),
+        (0, "Completed", "Crashing", "ended by itself, without an error"),
+        (1, "Error", "Crashing", "exit code 1"),
+        (2, "Error", "Crashing", "exit code 2"),
+        (3, "Error", "Crashing", "a worker could not start"),
+        (126, "Error", "Crashing", "cannot be run (exit code 126)"),
+        (127, "Error", "Crashing", "not found in the image (exit code 127)"),
+        (128, "StartError", "Cannot be started", "could not be started"),
+        (134, "Error", "Crashing", "SIGABRT"),
+        (77, "Error", "Crashing", "exit code 77"),
+        (None, "", "Crashing", "it ended"),
+    ],
+)
+def test_crashes(code: int | None, reason: str, title: str, words: str) -> None:
+    found = told(crashed(code, reason))
+    assert (found.stage, found.tone, found.title) == (Stage.CRASHING, Tone.BAD, title)
+    assert words in found.reason
+    assert "5 times" in found.reason
+    assert "waits up to 5 min" in found.reason
+    assert "kubectl logs -n apps demo-7d9c-abcde --previous" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        ("Traceback…\nModuleNotFoundError: No module named 'pandas'", "Python package pandas"),
+        ("OSError: [Errno 30] Read-only file system: '/app/cache'", "below /tmp"),
+        ("PermissionError: [Errno 13] Permission denied: '/data'", "does not run as root"),
+        ("exec /usr/bin/gunicorn: exec format error", "other processors"),
+        ("Failed to find attribute 'server' in 'app'.", "app.server"),
+    ],
+)
+def test_last_words_give_the_advice(message: str, advice: str) -> None:
+    found = told(crashed(1, last_message=message))
+    assert advice in found.advice
+    assert message.splitlines()[-1] in found.reason
+
+
+def test_between_crash_and_back_off() -> None:
+    found = told(
+        unready(container(ready=False, state="terminated", reason="OOMKilled", exit_code=137))
+    )
+    assert found.title == "Out of memory"
+    assert "starting it again" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "title"),
+    [
+        (
+            "CreateContainerConfigError",
+            "container has runAsNonRoot and image will run as root (pod: "
+            '"demo_apps(uid)", container: demo)',
+            "Image wants to be root",
+        ),
+        (
+            "CreateContainerConfigError",
+            "container has runAsNonRoot and image has non-numeric user (app), cannot verify user "
+            "is non-root",
+            "Image wants to be root",
+        ),
+        ("CreateContainerConfigError", 'secret "database" not found', "Secret missing"),
+        ("CreateContainerConfigError", 'configmap "settings" not found', "Config map missing"),
+        (
+            "CreateContainerConfigError",
+            "couldn't find key url in Secret apps/db",
+            "Setting missing",
+        ),
+        (
+            "RunContainerError",
+            'failed to create containerd task: exec: "gunicorn": executable file not found in '
+            "$PATH: unknown",
+            "Command not found",
+        ),
+        ("CreateContainerError", "context deadline exceeded", "Cannot be started"),
+    ],
+)
+def test_containers_that_cannot_be_made(reason: str, message: str, title: str) -> None:
+    found = told(unready(waiting(reason, message)))
+    assert (found.stage, found.title) == (Stage.BLOCKED, title)
+    assert found.reason.endswith(".")
+
+
+PREEMPTION = " preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod."
+
+
+@pytest.mark.parametrize(
+    ("message", "title", "words"),
+    [
+        (
+            f"0/3 nodes are available: 3 Insufficient cpu.{PREEMPTION}",
+            "No room",
+            "It asks for 0.1 cores and 128 MiB of memory, but all 3 nodes have too little CPU left.",
+        ),
+        (
+            "0/3 nodes are available: 1 node(s) had untolerated taint {gpu: only}, 2 Insufficient "
+            f"memory.{PREEMPTION}",
+            "No room",
+            "1 of 3 nodes is set aside (taint gpu) and 2 of 3 nodes have too little memory left.",
+        ),
+        ("0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory.", "No room", "the only node has too little CPU left and it has too little memory left."),
+        ("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.", "No room", "all 2 nodes are not of the kind"),
+        ("0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.", "No room", "stay apart from"),
+        ("0/2 nodes are available: 2 node(s) were unschedulable.", "No room", "cordoned"),
+        ("0/1 nodes are available: 1 Too many pods.", "No room", "already runs as many pods"),
+        ("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.", "No room", "has no nvidia.com/gpu free"),
+        ("0/1 nodes are available: 1 node(s) were very odd.", "No room", "the only node: node(s) were very odd"),
+        ("no nodes available to schedule pods", "No nodes", "has no node"),
+        ('0/1 nodes are available: persistentvolumeclaim "data" not found. preemption: …', "Volume missing", "The volume claim data"),
+        ("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. …", "Waiting for its volume", "has not been made"),
+        ("something new", "Waiting for a node", "something new"),
+    ],
+)  # fmt: skip
+def test_no_room(message: str, title: str, words: str) -> None:
+    unschedulable = condition("PodScheduled", reason="Unschedulable", message=message)
+    found = told(pending(unschedulable))
+    assert (found.stage, found.tone, found.title) == (Stage.NO_ROOM, Tone.WARN, title)
+    assert words in found.reason
+    assert found.advice
+    assert found.since == unschedulable.changed_at
+
+
+def test_larger_than_any_node() -> None:
+    message = "0/1 nodes are available: 1 Insufficient cpu."
+    found = told(pending(condition("PodScheduled", message=message), cpu_request=6.0))
+    assert found.advice == "No node is that large: ask for less than 4 cores of CPU."
+
+
+def test_a_new_node_is_progress() -> None:
+    message = "0/1 nodes are available: 1 Insufficient cpu."
+    waits = pending(condition("PodScheduled", message=message))
+    up = event("TriggeredScaleUp", "pod triggered scale-up: [{workers 1->2 (max: 4)}]")
+    found = told(waits, up)
+    assert (found.stage, found.tone) == (Stage.WAITING, Tone.BUSY)
+    assert "new one has been ordered" in found.reason
+    limit = event("NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size reached")
+    assert "cannot grow" in told(waits, limit).advice
+
+
+def test_not_looked_at_by_the_scheduler_yet() -> None:
+    assert told(pending()).stage is Stage.WAITING
+
+
+def creating(**fields: object) -> Pod:
+    return unready(waiting("ContainerCreating"), phase="Pending", **fields)
+
+
+def test_a_long_pull_is_progress() -> None:
+    pulling = event("Pulling", f'Pulling image "{IMAGE}"', type="Normal", last_at=ago(1500))
+    found = told(creating(created_at=ago(1510)), pulling)
+    assert (found.stage, found.tone) == (Stage.PULLING, Tone.BUSY)
+    assert found.title == "Downloading the image"
+    assert found.since == ago(1500)
+
+
+def test_after_the_pull_it_is_starting() -> None:
+    pulling = event("Pulling", "Pulling image", last_at=ago(50))
+    pulled = event("Pulled", "Successfully pulled image in 48.1s", last_at=ago(2))
+    assert told(creating(), pulling, pulled).stage is Stage.STARTING
+    assert told(creating()).stage is Stage.STARTING
+
+
+def test_nothing_heard_for_long() -> None:
+    assert told(creating(created_at=ago(600))).stage is Stage.SLOW
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "title"),
+    [
+        (
+            "FailedMount",
+            'MountVolume.SetUp failed for volume "data" : mount failed: exit status 32',
+            "Waiting for its volume",
+        ),
+        ("FailedMount", 'MountVolume.SetUp failed for volume "x" : secret "tls" not found', "Secret missing"),
+        (
+            "FailedAttachVolume",
+            'Multi-Attach error for volume "pvc-1" Volume is already used by pod(s) demo-1',
+            "Waiting for its volume",
+        ),
+        ("FailedCreatePodSandBox", "Failed to create pod sandbox: plugin type=bridge", "Waiting for its network"),
+    ],
+)  # fmt: skip
+def test_setting_up_goes_wrong(reason: str, message: str, title: str) -> None:
+    found = told(creating(), event(reason, message))
+    assert found.title == title
+    assert found.stage.troubled
+
+
+def running(started: float, **fields: object) -> Pod:
+    one = container(ready=False, started_at=ago(started))
+    conditions = (
+        condition("Initialized", "True", changed_at=ago(started + 1)),
+        condition("Ready", reason="ContainersNotReady", changed_at=ago(started + 1)),
+    )
+    return unready(one, conditions=conditions, **fields)
+
+
+REFUSED = (
+    'Readiness probe failed: Get "http://198.18.0.9:8050/": dial tcp 198.18.0.9:8050: connect: '
+    "connection refused"
+)
+
+
+def test_starting_is_no_trouble() -> None:
+    found = told(running(20), event("Unhealthy", REFUSED))
+    assert (found.stage, found.tone) == (Stage.STARTING, Tone.BUSY)
+    assert found.since == ago(20)
+
+
+def test_a_long_pull_before_does_not_make_the_start_slow() -> None:
+    slow_pull = running(20, created_at=ago(900))
+    assert told(slow_pull).stage is Stage.STARTING
+
+
+@pytest.mark.parametrize(
+    ("message", "words", "advice"),
+    [
+        (REFUSED, "Nothing listens on port 8050", "0.0.0.0"),
+        ("Startup probe failed: HTTP probe failed with statuscode: 404", "HTTP 404", "path"),
+        ("Readiness probe failed: HTTP probe failed with statuscode: 500", "HTTP 500", "log"),
+        (
+            'Readiness probe failed: Get "http://198.18.0.9:8050/": context deadline exceeded '
+            "(Client.Timeout exceeded while awaiting headers)",
+            "too slowly",
+            "more CPU",
+        ),
+    ],
+)
+def test_slow_to_start(message: str, words: str, advice: str) -> None:
+    found = told(running(400), event("Unhealthy", message))
+    assert (found.stage, found.title) == (Stage.SLOW, "Slow to start")
+    assert words in found.reason
+    assert advice in found.advice
+
+
+def test_no_longer_ready() -> None:
+    one = unready(
+        container(ready=False, started_at=ago(500)),
+        conditions=(
+            condition("Initialized", "True", changed_at=ago(500)),
+            condition("Ready", changed_at=ago(10)),
+        ),
+    )
+    found = told(one, event("Unhealthy", REFUSED))
+    assert (found.stage, found.title) == (Stage.SILENT, "Not answering")
+    assert "was ready before" in found.reason
+
+
+def test_killed_by_its_liveness_probe() -> None:
+    one = running(30)
+    one = unready(container(ready=False, restarts=2, started_at=ago(30)), conditions=one.conditions)
+    killing = event("Killing", "Container demo failed liveness probe, will be restarted")
+    found = told(one, killing)
+    assert found.stage is Stage.SILENT
+    assert "liveness" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("one", "stage", "title"),
+    [
+        (pod(), Stage.READY, "Ready"),
+        (pod(deleting=True), Stage.LEAVING, "Shutting down"),
+        (pod(phase="Succeeded", ready=False), Stage.ENDED, "Finished"),
+        (
+            pod(
+                phase="Failed", ready=False, reason="Evicted", message="The node was low on memory."
+            ),
+            Stage.ENDED,
+            "Evicted",
+        ),
+        (pod(phase="Failed", ready=False, reason="OutOfcpu"), Stage.ENDED, "Failed"),
+        (pod(phase="Unknown", ready=False), Stage.LOST, "Node does not answer"),
+        (pod(ready=False, reason="NodeLost"), Stage.LOST, "Node does not answer"),
+    ],
+)
+def test_ends(one: Pod, stage: Stage, title: str) -> None:
+    found = told(one)
+    assert (found.stage, found.title) == (stage, title)
+
+
+def test_on_a_node_that_is_gone() -> None:
+    found = diagnose(pod(ready=False), (), (node(ready=False),), NOW)
+    assert found.stage is Stage.LOST
+    assert "node-1" in found.reason
+
+
+def test_row() -> None:
+    one = pod(containers=(container(restarts=2), container(name="side", ready=False)))
+    used = PodUsage(one.key, 0.12, 64 * 2**20, NOW, 15)
+    row = pod_view(one, told(one), used)
+    assert (row.ready, row.restarts) == ("1/2", 2)
+    assert row.cpu == "0.12 cores (120 %)"
+    assert row.memory == "64 MiB (50 %)"
+    assert pod_view(one, told(one), None).cpu == ""
+    assert row.reason == ""
+
+
+def test_words_do_not_change_with_every_second() -> None:
+    pulling = event("Pulling", "Pulling image", last_at=ago(50))
+    later = datetime(2026, 11, 23, 7, 30, 1, tzinfo=UTC)
+    for one in (creating(), running(20), crashed(1), pending()):
+        assert diagnose(one, [pulling], (), NOW) == diagnose(one, [pulling], (), later)

@@ -1,0 +1,186 @@
+"""Whatever the cluster holds, there is a page: no state makes a view fail."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from portal.domain.keys import Key
+from portal.domain.objects import Condition, Container, Event, Hpa, Kind, Pod, ReleaseStatus
+from portal.state.model import AppState, Source
+from portal.viewmodels.app import app_view
+from portal.viewmodels.model import Badge, Notice
+from portal.viewmodels.releases import list_view
+
+from .make import NOW
+
+WORDS = st.sampled_from(
+    [
+        "",
+        "demo",
+        "Pod",
+        "Deployment",
+        "cpu",
+        "memory",
+        "Utilization",
+        "AverageValue",
+        "Running",
+        "Pending",
+        "Failed",
+        "Succeeded",
+        "waiting",
+        "running",
+        "terminated",
+        "Ready",
+        "Initialized",
+        "PodScheduled",
+        "ScalingActive",
+        "AbleToScale",
+        "ScalingLimited",
+        "ReplicaFailure",
+        "Progressing",
+        "True",
+        "False",
+        "ErrImagePull",
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "Unhealthy",
+        "Pulling",
+        "FailedMount",
+        "FailedScheduling",
+        "FailedCreate",
+        "OOMKilled",
+        "Evicted",
+        "TooManyReplicas",
+        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had taint {a: b}.",
+        "0/0 nodes are available: .",
+        "exceeded quota: q, requested: cpu=1, used: cpu=1, limited: cpu=1",
+        "missing request for cpu",
+        "back-off 10s restarting failed container",
+        "LoadBalancer",
+        "NodePort",
+        "ClusterIP",
+        "\u0000{0}%s\ud7ff‮",
+    ]
+) | st.text(max_size=20)  # fmt: skip
+
+NUMBERS = st.integers(-3, 300)
+TIMES = st.datetimes(
+    datetime(2026, 11, 1),
+    datetime(2026, 12, 1),
+    timezones=st.just(UTC),
+)
+FLOATS = st.floats(allow_nan=True, allow_infinity=True)
+VALUES = st.dictionaries(
+    st.sampled_from(["replicaCount", "autoscaling", "commonAnnotations", "password", "env"]),
+    st.none()
+    | NUMBERS
+    | WORDS
+    | FLOATS
+    | st.lists(WORDS, max_size=2)
+    | st.dictionaries(st.sampled_from(["minReplicas", "maxReplicas", "targetCPU"]), FLOATS | WORDS),
+    max_size=3,
+)
+
+st.register_type_strategy(str, WORDS)
+st.register_type_strategy(int, NUMBERS)
+st.register_type_strategy(float, FLOATS)
+st.register_type_strategy(datetime, TIMES)
+st.register_type_strategy(Key, st.builds(Key, WORDS, WORDS))
+
+
+def build(kind: type, **fields: Any) -> st.SearchStrategy[Any]:
+    """A dataclass with every field drawn from its type."""
+    return st.builds(kind, **fields)
+
+
+def few(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(strategy, max_size=2).map(tuple)
+
+
+CONDITIONS = few(build(Condition))
+PODS = build(Pod, conditions=CONDITIONS, containers=few(build(Container)))
+STATES = st.from_type(AppState)
+SOURCES = st.dictionaries(
+    st.sampled_from([*(kind.value for kind in Kind), "metrics", "odd"]), st.from_type(Source)
+)
+SLOW = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, *HealthCheck]
+)
+
+
+def texts(view: Any) -> list[str]:
+    """All text in a view."""
+    if isinstance(view, str):
+        return [view]
+    if dataclasses.is_dataclass(view):
+        return [t for f in dataclasses.fields(view) for t in texts(getattr(view, f.name))]
+    return [t for each in view for t in texts(each)] if isinstance(view, tuple | list) else []
+
+
+@SLOW
+@given(STATES, SOURCES)
+def test_any_state_gives_a_page(state: AppState, sources: dict[str, Source]) -> None:
+    view = app_view(state, sources, NOW)
+    assert view.headline.text
+    assert view.sentence
+    assert isinstance(view.headline, Badge)
+    assert all(isinstance(notice, Notice) and notice.title for notice in view.notices)
+    assert view.scale.min_replicas <= view.scale.max_replicas
+    assert len({len(view.series.times), len(view.series.ready), len(view.series.desired)}) == 1
+    assert all(url.href.startswith(("http://", "https://")) for url in view.urls if url.href)
+
+
+@SLOW
+@given(st.lists(STATES, max_size=3), SOURCES, st.none() | WORDS)
+def test_any_states_give_a_list(
+    states: list[AppState], sources: dict[str, Source], owner: str | None
+) -> None:
+    assert list_view(states, sources, NOW, owner=owner).summary
+
+
+@settings(SLOW, max_examples=200)
+@given(PODS, few(build(Event)))
+def test_any_pod_is_explained(pod: Pod, events: tuple[Event, ...]) -> None:
+    from .make import deployment, state
+
+    view = app_view(state(pods=(pod,), events=events, workloads=(deployment(1, 0),)), {}, NOW)
+    row = view.pods[0]
+    assert row.status.text
+    assert row.reason or row.status.text == "Ready"
+
+
+@settings(SLOW, max_examples=200)
+@given(build(Hpa, conditions=CONDITIONS))
+def test_any_autoscaler_is_put_into_words(hpa: Hpa) -> None:
+    from .make import state
+
+    view = app_view(state(hpas=(hpa,)), {}, NOW)
+    assert view.autoscaler is not None
+    assert view.autoscaler.summary
+    assert not any("nan" in text or "None" in text for text in texts(view.autoscaler.metrics)) or (
+        "nan" in "".join(metric.name for metric in hpa.metrics).lower()
+        or "None" in "".join(metric.name for metric in hpa.metrics)
+    )
+
+
+@SLOW
+@given(STATES, SOURCES, st.sampled_from(ReleaseStatus))
+def test_the_same_state_gives_the_same_view(
+    state: AppState, sources: dict[str, Source], status: ReleaseStatus
+) -> None:
+    del status
+    assert repr(app_view(state, sources, NOW)) == repr(app_view(state, sources, NOW))
+
+
+@SLOW
+@given(STATES)
+def test_time_only_passes_in_steps(state: AppState) -> None:
+    """Far from every threshold a second changes nothing."""
+    still = NOW + timedelta(days=400)
+    later = still + timedelta(seconds=1)
+    assert repr(app_view(state, {}, still)) == repr(app_view(state, {}, later))
