@@ -17,7 +17,7 @@ def files(context: Path, *, ignore: str | None = None) -> list[Path]:
         listed = context / ".dockerignore"
         ignore = listed.read_text() if listed.exists() else ""
     spec = pathspec.GitIgnoreSpec.from_lines([".git/", *anchored(ignore.splitlines())])
-    names = spec.match_tree_files(context, negate=True)
+    names = spec.match_tree_files(context, negate=True, follow_links=False)
     return sorted(Path(name) for name in names)
 
 
@@ -52,6 +52,9 @@ def inputs_hash(
     add(*extra)
     for relative in files(context):
         path = context / relative
+        if path.is_symlink():
+            add(str(relative), "link", str(path.readlink()))
+            continue
         mode = "x" if path.stat().st_mode & 0o111 else "-"
         add(str(relative), mode, path.read_bytes())
     return digest.hexdigest()[:32]

@@ -73,8 +73,8 @@ def changes(have: Collection[str], want: Collection[str], pool: str) -> tuple[se
 
 def reconcile(api: client.CoreV1Api) -> str:
     """Bring statuses and ``lo`` in line with the Services there are; returns the version seen."""
-    listed = api.list_service_for_all_namespaces()
-    services = {(s.metadata.namespace, s.metadata.name): s for s in listed.items}
+    listed: Any = api.list_service_for_all_namespaces()
+    services: dict[Key, Any] = {(s.metadata.namespace, s.metadata.name): s for s in listed.items}
     ours = {key: service for key, service in services.items() if wants_address(service)}
     given = assign({k: (current_address(s), s.spec.load_balancer_ip) for k, s in ours.items()})
     want = {address for address in given.values() if address}
