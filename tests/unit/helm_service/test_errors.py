@@ -1,0 +1,140 @@
+"""What Helm 4.3 prints, as it printed it, and what people read instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.domain.errors import (
+    ChartError,
+    ClusterUnavailable,
+    Conflict,
+    FieldConflict,
+    Forbidden,
+    HelmError,
+    NotFound,
+    PortalError,
+    ReleaseBusy,
+)
+from portal.domain.keys import Key
+from portal.helm_service.errors import conflicting_fields, explain
+
+KEY = Key("apps", "sales")
+
+SCHEMA = """Error: values don't meet the specifications of the schema(s) in the following chart(s):
+dash-app:
+- at '/resources/requests/memory': value must be 'an amount of memory, such as 200Mi'
+- at '': additional properties 'bogus' not allowed
+"""
+EXECUTION = """Error: execution error at (dash-app/templates/deployment.yaml:1:4): values that \
+cannot work together:
+- at '/autoscaling': set targetCPU or targetMemory, or there is nothing to scale on
+
+
+Use --debug flag to render out invalid YAML
+"""
+CONFLICT_ONE = (
+    "Error: UPGRADE FAILED: conflict occurred while applying object apps/sales apps/v1, "
+    'Kind=Deployment: Apply failed with 1 conflict: conflict with "kube-controller-manager" with '
+    'subresource "scale" using apps/v1: .spec.replicas'
+)
+CONFLICT_MANY = """Error: UPGRADE FAILED: conflict occurred while applying object apps/sales \
+apps/v1, Kind=Deployment: Apply failed with 2 conflicts: conflicts with \
+"kubectl-client-side-apply" using apps/v1:
+- .spec.replicas
+- .spec.template.spec.containers[name="app"].image
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "kind", "words"),
+    [
+        (SCHEMA, ChartError, "an amount of memory, such as 200Mi"),
+        (EXECUTION, ChartError, "set targetCPU or targetMemory"),
+        ("Error: template: c/templates/x.yaml:1:3: executing", ChartError, "could not be rendered"),
+        ('Error: path "/x" not found', ChartError, "chart was not found"),
+        (
+            'Error: resource mapping not found: no matches for kind "HTTPRoute" in version "x"',
+            ChartError,
+            "no Gateway API",
+        ),
+        (
+            "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",
+            ReleaseBusy,
+            "helm rollback sales --namespace apps",
+        ),
+        (
+            'Error: kubernetes cluster unreachable: Get "http://localhost:8080/version": dial tcp '
+            "127.0.0.1:8080: connect: connection refused",
+            ClusterUnavailable,
+            "did not answer",
+        ),
+        ("Error: query: etcdserver: request timed out; release: not found", ClusterUnavailable, ""),
+        (
+            "Error: the server has asked for the client to provide credentials",
+            ClusterUnavailable,
+            "credentials",
+        ),
+        ("Error: uninstall: Release not loaded: sales: release: not found", NotFound, "sales"),
+        (
+            'Error: create: failed to create: namespaces "apps" not found',
+            NotFound,
+            "namespace apps",
+        ),
+        (
+            'Error: query: failed to query: secrets is forbidden: User "system:serviceaccount:p:p" '
+            'cannot list resource "secrets" in API group "" in the namespace "apps"',
+            Forbidden,
+            "system:serviceaccount:p:p may not list secrets in the namespace apps",
+        ),
+        (
+            'Error: services "sales" is forbidden: exceeded quota: q, requested: services=1, used: '
+            "services=1, limited: services=1",
+            HelmError,
+            "quota of the namespace apps does not allow this: q, requested: services=1",
+        ),
+        (
+            'Error: admission webhook "policy.example.com" denied the request: no latest tags',
+            HelmError,
+            "(policy.example.com) says no: no latest tags",
+        ),
+        (
+            'Error: Service "sales" in namespace "apps" exists and cannot be imported into the '
+            "current release: invalid ownership metadata",
+            Conflict,
+            "A Service named sales exists already in apps",
+        ),
+        (
+            'Error: Deployment.apps "sales" is invalid: spec.replicas: Invalid value: -1',
+            HelmError,
+            "refused the Deployment.apps sales: spec.replicas: Invalid value: -1",
+        ),
+        (CONFLICT_ONE, FieldConflict, ".spec.replicas was last set by kube-controller-manager"),
+        (CONFLICT_MANY, FieldConflict, "kubectl-client-side-apply"),
+        ("Error: something new", HelmError, "could not upgrade sales: something new"),
+        ("", HelmError, "gave no reason"),
+    ],
+)
+def test_errors_are_told_apart(output: str, kind: type[PortalError], words: str) -> None:
+    error = explain(output, "upgrade", KEY)
+
+    assert type(error) is kind
+    assert words in str(error)
+
+
+def test_the_chart_says_which_value_is_wrong() -> None:
+    error = explain(SCHEMA, "upgrade", KEY)
+
+    assert isinstance(error, ChartError)
+    assert error.values == {
+        "resources.requests.memory": "an amount of memory, such as 200Mi",
+        "": "additional properties 'bogus' not allowed",
+    }
+
+
+def test_every_field_in_conflict_is_found() -> None:
+    assert conflicting_fields(CONFLICT_ONE) == {".spec.replicas": "kube-controller-manager"}
+    assert conflicting_fields(CONFLICT_MANY) == {
+        ".spec.replicas": "kubectl-client-side-apply",
+        '.spec.template.spec.containers[name="app"].image': "kubectl-client-side-apply",
+    }
+    assert conflicting_fields("Error: conflict of interest") == {}

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from portal.domain.errors import InvalidInput, NotFound
+from portal.domain.keys import Key
+from portal.helm_service.helm import Helm
+from portal.helm_service.runner import Runner
+from tests.unit.helm_service.stub import Stub, make
+
+KEY = Key("apps", "sales")
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> Stub:
+    return make(tmp_path)
+
+
+@pytest.fixture
+def helm(stub: Stub) -> Helm:
+    return Helm(Runner({}, executable=str(stub.path), deadline=60), history_max=7)
+
+
+async def test_an_upgrade_is_exactly_this_command(helm: Helm, stub: Stub) -> None:
+    stub.tell(stdout='{"name": "sales", "version": 4}')
+    values = {"env": ["$(id)", "--set", "'\"\n"], "n": None}
+
+    result = await helm.upgrade_install(
+        KEY, Path("/charts/dash-app"), values, description="--by \n ann", force_conflicts=True
+    )
+
+    assert result.revision == 4
+    assert result.seconds > 0
+    assert stub.seen["argv"] == [
+        *("upgrade", "sales", "/charts/dash-app", "--history-max", "10", "--install"),
+        *("--output", "json", "--timeout", "60s", "--values", "-"),
+        *("--description", "--by ann", "--force-conflicts", "--namespace", "apps"),
+        "--reset-values",
+    ]
+    assert json.loads(stub.seen["stdin"]) == values
+
+
+async def test_an_uninstall_and_a_rollback(helm: Helm, stub: Stub) -> None:
+    await helm.uninstall(KEY)
+    assert stub.seen["argv"][:4] == ["uninstall", "sales", "--namespace", "apps"]
+
+    await helm.rollback(KEY, 3, description="by ann")
+    assert stub.seen["argv"] == [
+        *("rollback", "sales", "3", "--namespace", "apps", "--history-max", "7"),
+        *("--description", "by ann"),
+    ]
+
+
+async def test_a_history_is_newest_first(helm: Helm, stub: Stub) -> None:
+    rows = [
+        {"revision": 1, "status": "superseded", "updated": "2026-01-02T03:04:05.123456789Z"},
+        {"revision": 2, "status": "deployed", "updated": "", "chart": "dash-app-0.1.0"},
+    ]
+    stub.tell(stdout=json.dumps(rows))
+
+    second, first = await helm.history(KEY)
+
+    assert (second.revision, second.chart, second.updated_at) == (2, "dash-app-0.1.0", None)
+    assert first.updated_at == datetime(2026, 1, 2, 3, 4, 5, 123456, UTC)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        Key("apps", "--post-renderer=x"),
+        Key("apps", "-"),
+        Key("apps", ""),
+        Key("apps", "a b"),
+        Key("--kube-token", "a"),
+        Key("apps/x", "a"),
+    ],
+)
+async def test_names_that_could_be_options_never_reach_helm(
+    helm: Helm, stub: Stub, key: Key
+) -> None:
+    with pytest.raises(InvalidInput):
+        await helm.uninstall(key)
+    assert not stub.seen_file.exists()
+
+
+async def test_names_of_other_tools_may_have_dots(helm: Helm, stub: Stub) -> None:
+    await helm.uninstall(Key("apps", "1.a.b"))
+    assert stub.seen["argv"][1] == "1.a.b"
+
+
+async def test_failures_are_the_portals_errors(helm: Helm, stub: Stub) -> None:
+    stub.tell(status=1, stderr="Error: release: not found\n")
+    with pytest.raises(NotFound, match="no release sales in the namespace apps"):
+        await helm.release(KEY)

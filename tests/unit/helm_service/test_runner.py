@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from portal.domain.errors import HelmError, HelmTimeout
+from portal.helm_service.redaction import HIDDEN, redact, secrets_in
+from portal.helm_service.runner import CommandFailed, Runner, helm_environment
+from tests.unit.helm_service.stub import Stub, gone, make
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> Stub:
+    return make(tmp_path)
+
+
+def runner(stub: Stub, deadline: float = 60.0, grace: float = 10.0, limit: int = 4) -> Runner:
+    return Runner({}, executable=str(stub.path), deadline=deadline, grace=grace, limit=limit)
+
+
+async def test_arguments_arrive_as_they_are(stub: Stub) -> None:
+    stub.tell(stdout="out", stderr="warning")
+    hostile = ["--x=$(id)", "a b", "'; rm -rf /", '"', "\\", "*", "-", "", "é\n"]
+
+    assert await runner(stub).run(["status", 3, *hostile]) == b"out"
+
+    assert stub.seen["argv"] == ["status", "3", *hostile]
+    assert stub.seen["stdin"] == ""
+
+
+async def test_input_arrives_whole(stub: Stub) -> None:
+    stub.tell()
+    text = "values: 'é'\n" * 50_000
+
+    await runner(stub).run(["upgrade"], text.encode())
+
+    assert stub.seen["stdin"] == text
+
+
+async def test_the_environment_is_its_own(stub: Stub, tmp_path: Path) -> None:
+    inherited = {
+        "PATH": "/bin:/usr/bin",
+        "HOME": "/home/x",
+        "KUBERNETES_SERVICE_HOST": "10.0.0.1",
+        "HELM_DRIVER": "memory",
+        "KUBECONFIG": "/not/this",
+        "AWS_SECRET_ACCESS_KEY": "x",
+    }
+    environment = helm_environment(inherited, tmp_path, Path("/a/kubeconfig"))
+
+    await Runner(environment, executable=str(stub.path)).run(["version"])
+
+    seen = {name: value for name, value in stub.seen["env"].items() if not name.startswith("LC_")}
+    assert seen == {
+        "PATH": "/bin:/usr/bin",
+        "HOME": "/home/x",
+        "KUBERNETES_SERVICE_HOST": "10.0.0.1",
+        "HELM_NO_PLUGINS": "1",
+        "HELM_CACHE_HOME": f"{tmp_path}/cache",
+        "HELM_CONFIG_HOME": f"{tmp_path}/config",
+        "HELM_DATA_HOME": f"{tmp_path}/data",
+        "KUBECONFIG": "/a/kubeconfig",
+    }
+    assert "KUBECONFIG" not in helm_environment(inherited, tmp_path)
+
+
+async def test_a_failure_carries_what_was_printed_without_secrets(stub: Stub) -> None:
+    stub.tell(status=7, stdout="o", stderr="no: hunter22 at https://me:pw@host/ Bearer abcdefghijk")
+    values = b'{"extraEnvVars": [{"name": "A", "value": "hunter22"}]}'
+
+    with pytest.raises(CommandFailed) as failed:
+        await runner(stub).run(["upgrade"], values)
+
+    assert failed.value.status == 7
+    assert failed.value.stderr == f"no: {HIDDEN} at https://{HIDDEN}@host/ Bearer {HIDDEN}"
+
+
+async def test_the_deadline_ends_helm_gently(stub: Stub) -> None:
+    stub.tell(hang=True)
+
+    with pytest.raises(HelmTimeout, match="within 2 seconds"):
+        await runner(stub, deadline=2.0).run(["upgrade"])
+
+    assert stub.terminated
+    await gone(stub.seen["pid"])
+
+
+async def test_the_whole_group_is_killed_when_it_does_not_listen(stub: Stub) -> None:
+    stub.tell(hang=True, ignore_term=True, child=True)
+
+    with pytest.raises(HelmTimeout):
+        await runner(stub, deadline=2.0, grace=0.1).run(["upgrade"])
+
+    assert stub.seen["group"] == stub.seen["pid"]
+    await gone(stub.seen["pid"])
+    await gone(stub.seen["child"])
+
+
+async def test_cancelling_ends_helm_before_it_goes_on(stub: Stub) -> None:
+    stub.tell(hang=True)
+    task = asyncio.create_task(runner(stub).run(["upgrade"]))
+    await stub.started()
+
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()  # a second one must not leave Helm behind
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert stub.terminated
+    await gone(stub.seen["pid"])
+
+
+async def test_only_so_many_run_at_once(stub: Stub) -> None:
+    stub.tell(hang=True)
+    both = runner(stub, limit=1)
+    first = asyncio.create_task(both.run(["first"]))
+    await stub.started()
+    stub.tell()
+    second = asyncio.create_task(both.run(["second"]))
+    await asyncio.sleep(0.1)
+    assert not stub.seen_file.exists()
+
+    first.cancel()
+    await second
+
+    assert stub.seen["argv"] == ["second"]
+    await asyncio.wait([first])
+
+
+async def test_a_missing_program_is_told(tmp_path: Path) -> None:
+    with pytest.raises(HelmError, match="could not be started"):
+        await Runner({}, executable=str(tmp_path / "none")).run(["version"])
+
+
+async def test_logs_hold_no_values(stub: Stub, caplog: pytest.LogCaptureFixture) -> None:
+    stub.tell(stdout='{"version": 1}', stderr="")
+    caplog.set_level(logging.DEBUG)
+    command = ["upgrade", "app", "/chart", "--namespace", "apps", "--set", "password=hunter2"]
+
+    await runner(stub).run(command, b'{"extraEnvVars": [{"name": "A", "value": "hunter2"}]}')
+
+    logged = [each.getMessage() for each in caplog.records if each.name.startswith("portal")]
+    assert len(logged) == 1
+    assert logged[0].startswith("helm upgrade app in apps ended with 0 after")
+    assert "hunter2" not in caplog.text
+
+
+def test_secrets_are_found_in_values() -> None:
+    values = b'{"extraEnvVars": [{"value": "longer-one"}, {"value": "ab"}, {"valueFrom": {}}, 3]}'
+    assert secrets_in(values) == ("longer-one",)
+    for odd in (None, b"", b"not json", b"[]", b'{"extraEnvVars": {}}'):
+        assert secrets_in(odd) == ()
+
+
+def test_tokens_are_hidden() -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"
+    assert redact(f"token {token}!") == f"token {HIDDEN}!"
