@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from portal.catalog import dash_app
+from portal.catalog.dash_app import Site, from_values, merge, scaled, to_values
+from portal.catalog.values import get, put, to_yaml, without
+from portal.domain.keys import LAUNCHED_BY, Key
+from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec
+
+KEY = Key("apps", "sales")
+CHART = Path(__file__).resolve().parents[3] / "charts" / "dash-app"
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
+DIGEST = "sha256:" + "0a" * 32
+AUTO = AutoscalingSpec(2, 5, target_cpu=60, target_memory=None, scale_down_window=30)
+SITE = Site(ingress_class="traefik", ingress_tls=True, gateway="kube-system/traefik/web")
+
+SPEC = LaunchSpec(
+    key=KEY,
+    repository="localhost:5000/dash-sample",
+    tag="1.0",
+    port=8050,
+    replicas=2,
+    autoscaling=None,
+    cpu_request="100m",
+    cpu_limit="",
+    memory_request="256Mi",
+    memory_limit="512Mi",
+    exposure=Exposure.LOAD_BALANCER,
+)
+
+SPECS = [
+    SPEC,
+    replace(SPEC, tag=DIGEST, port=80, replicas=0),
+    replace(SPEC, autoscaling=AUTO),
+    replace(SPEC, autoscaling=AutoscalingSpec(1, 3, None, 80)),
+    replace(SPEC, cpu_request="", cpu_limit="", memory_request="", memory_limit=""),
+    replace(SPEC, cpu_request=".5", cpu_limit="1e0", memory_request="1e8", memory_limit=".5Gi"),
+    replace(SPEC, exposure=Exposure.NODE_PORT, session_affinity=True),
+    replace(SPEC, exposure=Exposure.CLUSTER_IP),
+    replace(SPEC, exposure=Exposure.INGRESS, hostname="a.example.com"),
+    replace(SPEC, exposure=Exposure.HTTP_ROUTE, hostname="a.example.com"),
+    replace(SPEC, env=(EnvVar("A", "1e3"), EnvVar("B", "'\"$(id)\\ é"), EnvVar("C", ""))),
+]
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_chart_takes_what_is_made_for_it(spec: LaunchSpec) -> None:
+    values = to_values(spec, "ann", SITE)
+    # As Helm does: null takes the chart's default away, then the schema is asked.
+    jsonschema.validate(_coalesced(DEFAULTS, values), SCHEMA)
+
+
+def _coalesced(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    result = dict(defaults)
+    for name, value in values.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, dict) and isinstance(result.get(name), dict):
+            result[name] = _coalesced(result[name], value)
+        else:
+            result[name] = value
+    return result
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_form_shows_again_what_was_asked_for(spec: LaunchSpec) -> None:
+    raw = from_values(KEY, to_values(spec, "ann", SITE))
+
+    assert (raw["name"], raw["namespace"]) == ("sales", "apps")
+    assert (raw["repository"], raw["tag"], raw["port"]) == (spec.repository, spec.tag, spec.port)
+    assert raw["replicas"] == spec.replicas
+    assert raw["autoscaling"] is (spec.autoscaling is not None)
+    if spec.autoscaling:
+        assert raw["bounds"] == [spec.autoscaling.min_replicas, spec.autoscaling.max_replicas]
+        assert raw["target_cpu"] == spec.autoscaling.target_cpu
+        assert raw["target_memory"] == spec.autoscaling.target_memory
+        assert raw["scale_down_window"] == spec.autoscaling.scale_down_window
+    assert (raw["cpu_request"] == "") == (spec.cpu_request == "")
+    assert (raw["exposure"], raw["hostname"]) == (spec.exposure, spec.hostname)
+    assert raw["env"] == "\n".join(f"{each.name}={each.value}" for each in spec.env)
+    assert raw["session_affinity"] is spec.session_affinity
+
+
+def test_who_launched_it_is_kept() -> None:
+    first = to_values(SPEC, "ann")
+    assert first["commonAnnotations"] == {LAUNCHED_BY: "ann"}
+
+    assert merge(first, to_values(SPEC, "bob"))["commonAnnotations"] == {LAUNCHED_BY: "ann"}
+    assert merge({}, to_values(SPEC, "bob"))["commonAnnotations"] == {LAUNCHED_BY: "bob"}
+    assert "commonAnnotations" not in to_values(SPEC, "")
+
+
+def test_what_the_form_does_not_know_is_kept() -> None:
+    existing: dict[str, Any] = {
+        "image": {"registry": "r.io", "repository": "old", "tag": "0", "pullSecrets": ["s"]},
+        "containerPorts": {"http": 1234},
+        "extraEnvVars": [
+            {"name": "OLD", "value": "x"},
+            {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+            {"name": "TWO", "value": "line 1\nline 2"},
+            {"name": "a.b", "value": "dots"},
+            {"name": "NEW", "valueFrom": {}},
+        ],
+        "resources": {"limits": {"cpu": "1", "nvidia.com/gpu": 1}, "requests": {"cpu": "5m"}},
+        "autoscaling": {"behavior": {"scaleUp": {"selectPolicy": "Max"}}, "minReplicas": 3},
+        "persistence": {"existingClaim": "data"},
+        "commonAnnotations": {"team": "a"},
+        "service": {"type": "NodePort", "nodePort": 30080, "annotations": {"a": "b"}},
+        "ingress": {"enabled": True, "hostname": "h", "annotations": {"x": "y"}},
+    }
+    before = json.dumps(existing)
+
+    merged = merge(existing, to_values(replace(SPEC, env=(EnvVar("NEW", "1"),)), "ann"))
+
+    assert merged["image"] == {
+        "pullSecrets": ["s"],
+        "repository": "localhost:5000/dash-sample",
+        "tag": "1.0",
+    }
+    assert merged["containerPort"] == 8050
+    assert "containerPorts" not in merged
+    assert [each["name"] for each in merged["extraEnvVars"]] == ["NEW", "SECRET", "TWO", "a.b"]
+    assert merged["resources"] == {
+        "limits": {"nvidia.com/gpu": 1, "memory": "512Mi"},
+        "requests": {"cpu": "100m", "memory": "256Mi"},
+    }
+    assert merged["autoscaling"] == {
+        "behavior": {"scaleUp": {"selectPolicy": "Max"}},
+        "minReplicas": 3,
+        "enabled": False,
+    }
+    assert merged["persistence"] == {"existingClaim": "data"}
+    assert merged["commonAnnotations"] == {"team": "a", LAUNCHED_BY: "ann"}
+    assert merged["service"] == {
+        "type": "LoadBalancer",
+        "nodePort": 30080,
+        "annotations": {"a": "b"},
+    }
+    assert merged["ingress"] == {"annotations": {"x": "y"}}
+    assert json.dumps(existing) == before
+
+
+def test_reaching_an_app_another_way() -> None:
+    existing = {
+        "service": {"type": "NodePort", "nodePort": 30080},
+        "ingress": {"ingressClassName": "nginx"},
+        "httpRoute": {"parentRefs": [{"name": "mine"}], "hostnames": ["a", "b"], "enabled": True},
+    }
+    ingress = replace(SPEC, exposure=Exposure.INGRESS, hostname="new")
+    merged = merge(existing, to_values(ingress, "ann", SITE))
+    assert merged["service"] == {"type": "ClusterIP"}
+    assert merged["ingress"] == {
+        "ingressClassName": "nginx",
+        "enabled": True,
+        "hostname": "new",
+        "tls": True,
+    }
+    assert merged["httpRoute"] == {"parentRefs": [{"name": "mine"}]}
+
+    route = replace(SPEC, exposure=Exposure.HTTP_ROUTE, hostname="new")
+    merged = merge(existing, to_values(route, "ann", SITE))
+    assert merged["httpRoute"] == {
+        "parentRefs": [{"name": "mine"}],
+        "hostnames": ["new", "b"],
+        "enabled": True,
+    }
+
+
+def test_editing_without_a_change_changes_nothing() -> None:
+    for spec in SPECS:
+        values = to_values(spec, "ann", SITE)
+        assert merge(values, values) == values
+
+
+def test_scaling_changes_nothing_else() -> None:
+    values = to_values(SPEC, "ann")
+    more = scaled(values, 5, None)
+    assert more == {**values, "replicaCount": 5}
+
+    auto = scaled(values, None, AUTO)
+    assert without(auto, ["autoscaling"]) == without(values, ["autoscaling"])
+    assert auto["autoscaling"] == {
+        "enabled": True,
+        "minReplicas": 2,
+        "maxReplicas": 5,
+        "targetCPU": 60,
+        "targetMemory": None,
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 30}},
+    }
+
+    usual = scaled(auto, None, replace(AUTO, scale_down_window=None))
+    assert "behavior" not in usual["autoscaling"]  # type: ignore[operator]
+
+    fixed = scaled(auto, 3, None)
+    assert fixed["replicaCount"] == 3
+    assert fixed["autoscaling"] == {**auto["autoscaling"], "enabled": False}  # type: ignore[dict-item]
+
+
+def test_a_release_from_a_terminal_is_shown_with_the_charts_defaults() -> None:
+    raw = from_values(KEY, {"image": {"registry": "r.io:5", "repository": "team/a"}})
+
+    assert raw["repository"] == "r.io:5/team/a"
+    assert raw["tag"] == DEFAULTS["image"]["tag"]
+    assert raw["port"] == 8050
+    assert raw["replicas"] == DEFAULTS["replicaCount"]
+    auto = DEFAULTS["autoscaling"]
+    assert raw["bounds"] == [auto["minReplicas"], auto["maxReplicas"]]
+    assert raw["target_cpu"] == auto["targetCPU"]
+    assert raw["cpu_request"] == DEFAULTS["resources"]["requests"]["cpu"]
+    assert raw["memory_request"] == DEFAULTS["resources"]["requests"]["memory"]
+    assert raw["exposure"] == DEFAULTS["service"]["type"]
+
+
+def test_paths_of_values_belong_to_fields() -> None:
+    assert dash_app.field_of("resources.requests.memory") == "memory_request"
+    assert dash_app.field_of("extraEnvVars.0.name") == "env"
+    assert dash_app.field_of("autoscaling") == "target_cpu"
+    assert dash_app.field_of("persistence.mountPath") == ""
+    assert dash_app.field_of("") == ""
+
+
+def test_paths_of_values() -> None:
+    values: dict[str, object] = {}
+    put(values, "a.b.c", 1)
+    assert get(values, "a.b.c") == 1
+    assert get(values, "a.x.c", "none") == "none"
+    assert get({"a": 3}, "a.b") is None
+    assert without(values, ["a.b.c", "x.y"]) == {}
+
+
+HOSTILE = {
+    "backticks": "`id`",
+    "dollars": "$(id) $HOME ${x}",
+    "quotes": "'\"\\",
+    "end": "EOF",
+    "ends": "x\nEOF\ny",
+    "number": "1e3",
+    "octal": "0o7",
+    "underscores": "1_000",
+    "time": "12:30:45",
+    "date": "2026-01-01",
+    "yes": "yes",
+    "y": "y",
+    "null": "null",
+    "tilde": "~",
+    "empty": "",
+    "space": " x ",
+    "colon": "a: b",
+    "hash": "a #b",
+    "dash": "- a",
+    "brace": "{a}",
+    "percent": "%a",
+    "at": "@a",
+    "tab": "a\tb",
+    "accents": "é ☃ \u2028 \x85",
+    "infinite": ".inf",
+    "merge": "<<",
+    "equals": "=",
+    "true number": 3,
+    "true word": True,
+    "nothing": None,
+}
+
+
+def test_values_survive_yaml() -> None:
+    assert yaml.safe_load(to_yaml(HOSTILE)) == HOSTILE
+
+
+def test_values_survive_the_yaml_that_helm_reads(tmp_path: Path) -> None:
+    helm = os.environ.get("HELM_BIN") or shutil.which("helm")
+    if helm is None:
+        pytest.skip("needs the helm program")
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text("{apiVersion: v2, name: echo, version: 0.0.1}")
+    (tmp_path / "templates" / "x.yaml").write_text("echo: {{ .Values | toJson | quote }}")
+    done = subprocess.run(
+        [helm, "template", "x", str(tmp_path), "--values", "-"],
+        input=to_yaml(HOSTILE),
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    read = json.loads(yaml.safe_load(done.stdout)["echo"])
+    read.pop("global", None)
+    assert read == HOSTILE
+
+
+def test_the_command_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    stub = tmp_path / "helm"
+    stub.write_text(
+        f"#!/bin/sh\ncd {shlex.quote(str(tmp_path))}\n"
+        'for each in "$@"; do printf \'%s\\0\' "$each" >> argv; done\ncat > stdin\n'
+    )
+    stub.chmod(0o755)
+    chart = "charts/it's $(touch hacked) `x`"
+    command = dash_app.equivalent_command(Key("apps", "a;b"), chart, HOSTILE)
+
+    subprocess.run(
+        ["/bin/sh"],
+        input=command,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        cwd=tmp_path,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+
+    argv = (tmp_path / "argv").read_text().split("\0")[:-1]
+    assert argv == [
+        *("upgrade", "--install", "a;b", chart),
+        *("--namespace", "apps", "--reset-values", "--values", "-"),
+    ]
+    assert yaml.safe_load((tmp_path / "stdin").read_text()) == HOSTILE
+    assert not (tmp_path / "hacked").exists()
