@@ -9,7 +9,7 @@ from portal.settings import Settings
 
 _settings = Settings.from_env(os.environ)
 
-bind = "0.0.0.0:8080"  # noqa: S104 - a container listens on all its addresses
+bind = "0.0.0.0:8080"
 worker_class = "portal.web.worker.Worker"
 asgi_lifespan = "on"
 # The watches and the live connections belong to one loop: a second worker would double them.
