@@ -171,6 +171,38 @@ def test_scaling_and_updating_lose_no_request(release):
     assert load.answers["200"] > 100
 
 
+@pytest.mark.parametrize(
+    ("host", "values"),
+    [
+        (
+            "ingress.example.test",
+            "ingress.enabled=true,ingress.hostname={},ingress.ingressClassName=traefik",
+        ),
+        (
+            "route.example.test",
+            "httpRoute.enabled=true,httpRoute.hostnames[0]={},httpRoute.parentRefs[0].name=traefik,"
+            "httpRoute.parentRefs[0].namespace=kube-system",
+        ),
+    ],
+)
+def test_a_host_name_leads_to_the_app(release, host, values):
+    """Through Traefik, which the local cluster runs as Ingress controller and Gateway."""
+    if "traefik" not in _run("kubectl", "get", "ingressclass", "-o", "name"):
+        pytest.skip("this cluster has no Traefik")
+    release.upgrade("--reuse-values", "--set", values.format(host))
+    traefik = Release("traefik", "kube-system").url()
+    request = urllib.request.Request(f"{traefik}/healthz", headers={"Host": host})
+
+    def answer() -> bytes:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.read()
+        except OSError:
+            return b""
+
+    assert eventually(answer, f"answer for {host}") == b"ok\n"
+
+
 def test_the_budget_allows_one_pod_at_a_time(release):
     release.upgrade("--reuse-values", "--set", "replicaCount=2")
     budget = eventually(
@@ -193,9 +225,9 @@ def test_the_autoscaler_scales_under_load_and_hands_back(release):
     url = release.url()
     with Load(f"{url}/work?ms=100", threads=2, pause=0.1):
         eventually(lambda: release.ready() == 3, "three ready pods under load")
-    # An upgrade for another reason must not touch what the autoscaler decided.
-    release.upgrade("--reuse-values", "--set", "commonAnnotations.note=changed")
-    assert release.deployment()["spec"]["replicas"] > 1
+        # An upgrade for another reason must not touch what the autoscaler decided.
+        release.upgrade("--reuse-values", "--set", "commonAnnotations.note=changed")
+        assert release.deployment()["spec"]["replicas"] == 3
     eventually(lambda: release.ready() == 1, "scale-down once the load is gone")
     release.upgrade(
         "--reuse-values", "--force-conflicts", "--set", "autoscaling.enabled=false,replicaCount=2"
