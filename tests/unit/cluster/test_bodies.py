@@ -102,6 +102,7 @@ class Secrets:
         self.asked: list[str] = []
         self.at_once = 0
         self.most = 0
+        self.full = asyncio.Event()
         self.gate: asyncio.Event | None = None
 
     async def get(
@@ -110,6 +111,8 @@ class Secrets:
         self.asked.append(path.rpartition("/")[2])
         self.at_once += 1
         self.most = max(self.most, self.at_once)
+        if self.at_once >= bodies.CONCURRENCY:
+            self.full.set()
         try:
             if self.gate is not None:
                 await self.gate.wait()
@@ -175,8 +178,7 @@ async def test_a_few_at_a_time() -> None:
         api.answers[f"app{number}.v1"] = {"data": {"release": encoded()}}
         store.apply(Kind.RELEASE, *release(f"app{number}", 1))
     task = asyncio.create_task(ReleaseBodies(api, store).run())
-    while api.at_once < bodies.CONCURRENCY:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(api.full.wait(), 5)
     api.gate.set()
     await until(store, lambda: all(each.detail for each in store.snapshot.apps.values()))
     assert api.most == bodies.CONCURRENCY

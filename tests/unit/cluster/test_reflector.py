@@ -150,7 +150,7 @@ async def test_a_broken_watch_goes_on_from_where_it_was_then_lists() -> None:
             [[fake.added(fake.pod("x"), "2"), lost], lost, lost, [fake.bookmark("6")]],  # type: ignore[list-item]
         )
     ).to_the_end()
-    assert [each["resourceVersion"] for each in run.api.watched][0] == "1"
+    assert next(each["resourceVersion"] for each in run.api.watched) == "1"
     assert run.reflector.health.lists == 2, "after three failures the version is not trusted"
     assert run.sink.names == ["b"]
 
@@ -175,7 +175,7 @@ async def test_delays_grow_and_begin_anew_after_a_success() -> None:
         )
     ).to_the_end()
     assert run.pauses == [0.5, 1.0, 2.0, 4.0, 0.5]
-    assert [each.error for each in run.reports if each.error][0] == "no answer"
+    assert next(each.error for each in run.reports if each.error) == "no answer"
     assert run.reflector.health.error == ""
 
 

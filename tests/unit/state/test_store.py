@@ -81,10 +81,12 @@ def test_an_hpa_belongs_by_its_target_even_without_the_annotation(store: Store) 
 def test_the_newest_revision_wins_and_its_removal_uncovers_the_one_before(store: Store) -> None:
     put(store, make.release("a", 3), make.release("a", 4, ReleaseStatus.FAILED))
     found = store.snapshot.app(key("a")).release
-    assert found is not None and (found.revision, found.status) == (4, ReleaseStatus.FAILED)
+    assert found is not None
+    assert (found.revision, found.status) == (4, ReleaseStatus.FAILED)
     store.delete(Kind.RELEASE, key("sh.helm.release.v1.a.v4"))
     found = store.snapshot.app(key("a")).release
-    assert found is not None and found.revision == 3
+    assert found is not None
+    assert found.revision == 3
     store.delete(Kind.RELEASE, key("sh.helm.release.v1.a.v3"))
     assert store.snapshot.keys() == []
 
@@ -96,7 +98,8 @@ def test_a_snapshot_never_changes(store: Store) -> None:
     put(store, make.pod("one-1-b", "one-1"))
     store.delete(Kind.RELEASE, key("sh.helm.release.v1.one.v1"))
     after = store.snapshot
-    assert before.app(key("one")).pods == pods and len(pods) == 1
+    assert before.app(key("one")).pods == pods
+    assert len(pods) == 1
     assert len(after.app(key("one")).pods) == 2
     assert after.version > before.version
     assert before.keys() == [key("one")]
@@ -172,7 +175,8 @@ def test_a_key_with_only_an_operation_is_listed(store: Store) -> None:
     store.put_operation(operation("new"))
     assert store.snapshot.keys() == [key("new")]
     found = store.snapshot.app(key("new")).operation
-    assert found is not None and found.verb is Verb.LAUNCH
+    assert found is not None
+    assert found.verb is Verb.LAUNCH
     store.drop_operation(key("new"))
     assert store.snapshot.keys() == []
 
@@ -182,10 +186,12 @@ def test_detail_and_probe_go_with_the_release(store: Store) -> None:
     store.put_detail(ReleaseDetail(key("one"), 1, chart="dash-app"))
     store.put_probe(key("one"), Probe("http://x", 200, "", T0))
     state = store.snapshot.app(key("one"))
-    assert state.detail is not None and state.probe is not None
+    assert state.detail is not None
+    assert state.probe is not None
     store.delete(Kind.RELEASE, key("sh.helm.release.v1.one.v1"))
     state = store.snapshot.app(key("one"))
-    assert state.detail is None and state.probe is None
+    assert state.detail is None
+    assert state.probe is None
     put(store, make.release("one"))
     assert store.snapshot.app(key("one")).detail is None
 
@@ -208,7 +214,8 @@ def test_history_is_sampled_on_changes_and_at_each_metrics_poll(store: Store, cl
     clock.forward(1)
     store.put_usage([])
     state = store.snapshot.app(key("one"))
-    assert state.usage == {} and state.history[-1].cpu is None
+    assert state.usage == {}
+    assert state.history[-1].cpu is None
 
 
 def test_samples_hold_the_autoscalers_bounds_and_metrics(store: Store) -> None:

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+
+from portal.cluster import prober
+from portal.cluster.prober import SETTLED, WAITING, UrlProber
+from portal.domain.keys import Key
+from portal.domain.launch import Exposure
+from portal.domain.objects import Kind
+from portal.domain.urls import Url
+from portal.state.store import Store
+from tests.unit.state import make
+
+KEY = Key("apps", "one")
+
+
+class World:
+    """A prober with a clock of its own and answers from a dictionary."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.now = 0.0
+        self.answer: tuple[int, str] = (0, "refused")
+        self.asked: list[tuple[float, str]] = []
+        self.prober = UrlProber(self.store, fetch=self.fetch, clock=lambda: self.now)
+
+    async def fetch(self, url: Url) -> tuple[int, str]:
+        self.asked.append((self.now, url.href))
+        return self.answer
+
+    async def settle(self) -> None:
+        """Let the prober do what is due."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    async def at(self, now: float) -> None:
+        """Move the clock and wake the prober."""
+        self.now = now
+        self.prober._wake.set()
+        await self.settle()
+
+
+@pytest.fixture
+async def world():
+    world = World()
+    task = asyncio.create_task(world.prober.run())
+    await world.settle()
+    yield world
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_often_until_it_answers_then_seldom(world: World) -> None:
+    make.app(world.store, "one")
+    make.put(world.store, make.service("one"))
+    await world.settle()
+    assert world.asked == [(0, "http://one.apps.svc")]
+    found = world.store.snapshot.app(KEY).probe
+    assert found is not None
+    assert (found.url, found.status, found.error) == ("http://one.apps.svc", 0, "refused")
+    await world.at(WAITING - 0.1)
+    assert len(world.asked) == 1
+    world.answer = (200, "")
+    await world.at(WAITING)
+    assert len(world.asked) == 2
+    assert world.store.snapshot.app(KEY).probe.status == 200  # type: ignore[union-attr]
+    await world.at(WAITING + SETTLED - 0.1)
+    assert len(world.asked) == 2
+    await world.at(WAITING + SETTLED)
+    assert len(world.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "answers"),
+    [(200, True), (302, True), (404, True), (500, False), (503, False), (0, False)],
+)
+def test_an_error_of_a_proxy_is_no_answer(status: int, answers: bool) -> None:
+    assert prober.answered(status) is answers
+
+
+async def test_waits_grow_but_another_ready_pod_is_looked_at_at_once(world: World) -> None:
+    make.app(world.store, "one")
+    make.put(world.store, make.service("one"))
+    await world.settle()
+    for now in range(1, 120):
+        await world.at(now)
+    times = [at for at, _ in world.asked]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
+    assert gaps == sorted(gaps)
+    assert gaps[0] == WAITING
+    assert SETTLED <= gaps[-1] <= SETTLED + 1
+    await world.at(120.5)
+    before = len(world.asked)
+    make.put(world.store, make.deployment("one", desired=2, ready=2))
+    await world.settle()
+    assert len(world.asked) == before + 1
+
+
+async def test_a_new_address_is_asked_at_once_and_the_old_one_no_more(world: World) -> None:
+    make.app(world.store, "one")
+    make.put(world.store, make.service("one"))
+    await world.settle()
+    balanced = replace(make.service("one"), type="LoadBalancer", addresses=("a.elb",))
+    make.put(world.store, balanced)
+    await world.settle()
+    assert [href for _, href in world.asked] == ["http://one.apps.svc", "http://a.elb"]
+
+
+async def test_it_stops_when_the_release_goes(world: World) -> None:
+    make.app(world.store, "one")
+    make.put(world.store, make.service("one"))
+    await world.settle()
+    world.store.delete(Kind.RELEASE, Key("apps", "sh.helm.release.v1.one.v1"))
+    await world.settle()
+    await world.at(100)
+    assert len(world.asked) == 1
+    assert world.store.snapshot.app(KEY).probe is None
+
+
+async def test_an_answer_that_comes_after_the_release_went_is_dropped(world: World) -> None:
+    gate = asyncio.Event()
+    plain: Callable[[Url], object] = world.fetch
+
+    async def slow(url: Url) -> tuple[int, str]:
+        await plain(url)  # type: ignore[misc]
+        await gate.wait()
+        return 200, ""
+
+    world.prober._fetch = slow
+    task = asyncio.create_task(world.prober.run())
+    make.app(world.store, "one")
+    make.put(world.store, make.service("one"))
+    await world.settle()
+    world.store.delete(Kind.RELEASE, Key("apps", "sh.helm.release.v1.one.v1"))
+    await world.settle()
+    gate.set()
+    await world.settle()
+    assert world.store.snapshot.app(KEY).probe is None or (
+        world.store.snapshot.app(KEY).probe.status != 200  # type: ignore[union-attr]
+    )
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _serve(handler: Callable[[web.Request], object]) -> tuple[web.AppRunner, int]:
+    app = web.Application()
+    app.router.add_get("/", handler)  # type: ignore[arg-type]
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    return runner, runner.addresses[0][1]
+
+
+async def test_over_http_it_sends_the_host_and_follows_no_redirect() -> None:
+    seen: list[str] = []
+
+    async def redirect(request: web.Request) -> web.Response:
+        seen.append(request.headers["Host"])
+        raise web.HTTPFound("http://169.254.169.254/")
+
+    runner, port = await _serve(redirect)
+    url = Url("http://web.test", Exposure.INGRESS, "127.0.0.1", port, "web.test")
+    try:
+        async with prober._session() as session:
+            assert await prober._Http(session)(url) == (302, "")
+    finally:
+        await runner.cleanup()
+    assert seen == ["web.test"]
+
+
+async def test_over_http_what_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = asyncio.Event()
+
+    async def never(request: web.Request) -> web.Response:
+        await over.wait()
+        return web.Response()
+
+    monkeypatch.setattr(prober, "TIMEOUT", prober.aiohttp.ClientTimeout(total=0.1))
+    runner, port = await _serve(never)
+    silent = Url("http://x", Exposure.INGRESS, "127.0.0.1", port, "x")
+    try:
+        async with prober._session() as session:
+            status, error = await prober._Http(session)(silent)
+            assert (status, "No answer" in error) == (0, True)
+    finally:
+        over.set()
+        await runner.cleanup()
+    async with prober._session() as session:
+        status, error = await prober._Http(session)(silent)
+    assert status == 0
+    assert "onnect" in error

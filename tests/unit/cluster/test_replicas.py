@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from portal.cluster.errors import Throttled, from_status, message_of
+from portal.cluster.replicas import Replicas
+from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound
+from portal.domain.keys import Key
+
+Raw = dict[str, Any]
+KEY = Key("apps", "dash")
+PATH = "/apis/apps/v1/namespaces/apps/deployments/dash"
+
+
+class Deployment:
+    """A client whose only object is a Deployment that may change under our hands."""
+
+    def __init__(self, replicas: int | None = 3, conflicts: int = 0) -> None:
+        self.replicas = replicas
+        self.conflicts = conflicts
+        self.managed: list[Raw] = []
+        self.applied: list[tuple[Raw, str]] = []
+        self.patched: list[list[Raw]] = []
+
+    async def get(self, path: str) -> Raw:
+        assert path == PATH
+        if self.replicas is None:
+            raise NotFound("no such deployment")
+        return {
+            "metadata": {"uid": "u1", "resourceVersion": "7", "managedFields": self.managed},
+            "spec": {"replicas": self.replicas},
+        }
+
+    async def apply(self, path: str, body: Raw, manager: str, *, force: bool = False) -> Raw:
+        assert not force
+        self._change()
+        self.applied.append((body, manager))
+        return body
+
+    async def patch(self, path: str, operations: list[Raw]) -> Raw:
+        self._change()
+        self.patched.append(operations)
+        return {}
+
+    def _change(self) -> None:
+        if self.conflicts:
+            self.conflicts -= 1
+            assert self.replicas is not None
+            self.replicas += 1
+            raise Conflict("changed")
+
+
+def owner(manager: str, fields: Raw, **more: str) -> Raw:
+    return {"manager": manager, "fieldsV1": fields, **more}
+
+
+async def test_the_live_number_is_owned_and_nothing_else() -> None:
+    client = Deployment(3)
+    assert await Replicas(client).hand_over(KEY) == 3  # type: ignore[arg-type]
+    ((body, manager),) = client.applied
+    assert body["spec"] == {"replicas": 3}
+    assert body["metadata"] == {"name": "dash", "uid": "u1"}
+    assert manager == "dash-portal"
+
+
+async def test_a_number_that_changes_meanwhile_is_read_again() -> None:
+    client = Deployment(3, conflicts=2)
+    assert await Replicas(client).hand_over(KEY) == 5  # type: ignore[arg-type]
+    with pytest.raises(Conflict):
+        await Replicas(Deployment(3, conflicts=99)).hand_over(KEY)  # type: ignore[arg-type]
+
+
+async def test_a_first_install_has_nothing_to_hand_over() -> None:
+    client = Deployment(None)
+    assert await Replicas(client).hand_over(KEY) is None  # type: ignore[arg-type]
+    assert await Replicas(client).release(KEY) == ()  # type: ignore[arg-type]
+    assert client.applied == []
+
+
+async def test_only_owners_of_nothing_but_replicas_are_dropped() -> None:
+    client = Deployment(3)
+    helm = owner("helm", {"f:spec": {"f:replicas": {}, "f:template": {}}})
+    status = owner("kube-controller-manager", {"f:status": {}}, subresource="status")
+    client.managed = [
+        helm,
+        owner("dash-portal", {"f:spec": {"f:replicas": {}}}),
+        owner("kube-controller-manager", {"f:spec": {"f:replicas": {}}}, subresource="scale"),
+        status,
+    ]
+    dropped = await Replicas(client).release(KEY)  # type: ignore[arg-type]
+    assert dropped == ("dash-portal", "kube-controller-manager")
+    ((test, change),) = client.patched
+    assert test == {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
+    assert change["value"] == [helm, status]
+
+
+async def test_without_such_owners_nothing_is_sent() -> None:
+    client = Deployment(3)
+    client.managed = [owner("helm", {"f:spec": {"f:replicas": {}, "f:template": {}}})]
+    assert await Replicas(client).release(KEY) == ()  # type: ignore[arg-type]
+    assert client.patched == []
+
+
+def test_errors_of_the_api_are_told_apart() -> None:
+    assert isinstance(from_status(403, "no"), Forbidden)
+    assert isinstance(from_status(404, "no"), NotFound)
+    assert isinstance(from_status(409, "no"), Conflict)
+    assert isinstance(from_status(503, "no"), ClusterUnavailable)
+    busy = from_status(429, "slow down", "7")
+    assert isinstance(busy, Throttled)
+    assert busy.seconds == 7
+    assert "slow down" in str(busy)
+    assert message_of(b'{"kind":"Status","message":"pods is forbidden"}') == "pods is forbidden"
+    assert message_of(b"<html>gateway</html>") == "<html>gateway</html>"
+    assert message_of(b"[1]") == "[1]"
