@@ -123,14 +123,16 @@ class Forms:
         found = next((each for each in self.presets if each.name == name), None)
         if found is None:
             return dict(raw)
-        quantities = {
-            "cpu_request": found.cpu_request,
-            "cpu_limit": found.cpu_limit,
-            "memory_request": found.memory_request,
-            "memory_limit": found.memory_limit,
-        }
-        if not any(quantities.values()):
-            quantities = {}
+        quantities: Raw = {}
+        for kind, request, limit in (
+            ("cpu", found.cpu_request, found.cpu_limit),
+            ("memory", found.memory_request, found.memory_limit),
+        ):
+            if request:
+                # Its limit goes with it: the one in the form may be below this request.
+                quantities |= {f"{kind}_request": request, f"{kind}_limit": limit}
+            elif limit:
+                quantities[f"{kind}_limit"] = limit
         return {
             **raw,
             "repository": found.repository,
