@@ -1,6 +1,7 @@
-"""Gives each Service of type LoadBalancer an address of the pool, on this machine's ``lo``.
+"""Gives each Service of type LoadBalancer an address of the pool.
 
-The address in the Service's status is all kube-proxy needs to carry connections to the pods.
+The whole pool is routed to this machine, so the address in the Service's status is all that
+kube-proxy needs to carry connections to the pods.
 Runs as a process of the cluster: ``python -m dev.cluster.loadbalancer``.
 """
 
@@ -9,12 +10,12 @@ from __future__ import annotations
 import ipaddress
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kubernetes import client, config, watch
 
-from dev.cluster import network, settings
+from dev.cluster import settings
 
 log = logging.getLogger("loadbalancer")
 
@@ -64,36 +65,22 @@ def assign(
     return out
 
 
-def changes(have: Collection[str], want: Collection[str], pool: str) -> tuple[set[str], set[str]]:
-    """Addresses to add to ``lo`` and to remove from it; others than the pool's are left alone."""
-    inside = ipaddress.ip_network(pool)
-    ours = {address for address in have if ipaddress.ip_address(address) in inside}
-    return set(want) - ours, ours - set(want)
-
-
 def reconcile(api: client.CoreV1Api) -> str:
-    """Bring statuses and ``lo`` in line with the Services there are; returns the version seen."""
+    """Bring statuses in line with the Services there are; returns the version seen."""
     listed: Any = api.list_service_for_all_namespaces()
-    services: dict[Key, Any] = {(s.metadata.namespace, s.metadata.name): s for s in listed.items}
-    ours = {key: service for key, service in services.items() if wants_address(service)}
+    ours: dict[Key, Any] = {
+        (service.metadata.namespace, service.metadata.name): service
+        for service in listed.items
+        if wants_address(service)
+    }
     given = assign({k: (current_address(s), s.spec.load_balancer_ip) for k, s in ours.items()})
-    want = {address for address in given.values() if address}
-    add, remove = changes(network.our_lo_addresses(), want, settings.LB_POOL)
-    for address in sorted(add):
-        network.add_lo_address(address)
     for (namespace, name), address in given.items():
-        if address and address != current_address(ours[namespace, name]):
+        if address is None:
+            log.warning("%s/%s: no address is left in %s", namespace, name, settings.LB_POOL)
+        elif address != current_address(ours[namespace, name]):
             log.info("%s/%s gets %s", namespace, name, address)
             body = {"status": {"loadBalancer": {"ingress": [{"ip": address}]}}}
             api.patch_namespaced_service_status(name, namespace, body)
-        elif address is None:
-            log.warning("%s/%s: no address is left in %s", namespace, name, settings.LB_POOL)
-    for (namespace, name), service in services.items():
-        if (namespace, name) not in ours and current_address(service) in remove:
-            body = {"status": {"loadBalancer": None}}
-            api.patch_namespaced_service_status(name, namespace, body)
-    for address in sorted(remove):
-        network.remove_lo_address(address)
     return listed.metadata.resource_version
 
 

@@ -14,8 +14,17 @@ from dev.cluster.paths import Layout
 from dev.cluster.run import run
 
 NETNS_DIR = Path("/var/run/netns")
-_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
-_ROUTE_LOCALNET = Path("/proc/sys/net/ipv4/conf/all/route_localnet")
+_SYSCTL = Path("/proc/sys/net")
+#: Set while the cluster is up; None: set by kube-proxy, and put back with the rest.
+_SETTINGS: dict[str, str | None] = {
+    "ipv4/ip_forward": "1",
+    "ipv4/conf/all/route_localnet": None,
+    # A pod's end on this machine needs no address. With one, every pod that comes or goes is a
+    # change of network to the browsers here, which then abort what they are loading.
+    "ipv6/conf/default/disable_ipv6": "1",
+}
+#: Fixed, or the bridge's would change with the pods on it.
+_BRIDGE_MAC = "02:64:70:00:00:01"
 _TABLES = ("filter", "nat", "mangle", "raw")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CHAIN_PREFIXES = ("KUBE-", "CNI-")
@@ -24,16 +33,6 @@ _CHAIN_PREFIXES = ("KUBE-", "CNI-")
 def ip(*args: str, check: bool = True) -> str:
     """iproute2's ``ip``."""
     return run([which("ip") or "ip", *args], what=f"ip {' '.join(args)}", check=check)
-
-
-def add_lo_address(address: str) -> None:
-    """Put an address on ``lo``."""
-    ip("address", "replace", f"{address}/32", "dev", "lo")
-
-
-def remove_lo_address(address: str) -> None:
-    """Take it away again."""
-    ip("address", "del", f"{address}/32", "dev", "lo", check=False)
 
 
 def addresses_in(ip_json: str, network: str) -> list[str]:
@@ -53,14 +52,45 @@ def our_lo_addresses() -> list[str]:
 
 
 def set_up(layout: Layout) -> None:
-    """The node's address, forwarding, and the iptables flavour that works here."""
+    """Addresses, bridge, forwarding, and the iptables flavour that works here.
+
+    All addresses are there from the start, and none comes or goes with pods and services.
+    """
     _use_iptables(layout)
-    add_lo_address(settings.NODE_IP)
     remember = layout.state / "sysctl.json"
-    if not remember.exists():
-        before = {str(path): path.read_text().strip() for path in (_FORWARD, _ROUTE_LOCALNET)}
-        remember.write_text(json.dumps(before))
-    _FORWARD.write_text("1\n")
+    before: dict[str, str] = json.loads(remember.read_text()) if remember.exists() else {}
+    present = {name: value for name, value in _SETTINGS.items() if (_SYSCTL / name).exists()}
+    for name in present:
+        before.setdefault(name, (_SYSCTL / name).read_text().strip())
+    remember.write_text(json.dumps(before))
+    for name, value in present.items():
+        if value is not None:
+            (_SYSCTL / name).write_text(f"{value}\n")
+    _set_up_lo()
+    _set_up_bridge()
+
+
+def _set_up_lo() -> None:
+    """The node's address; and the pool, every address of which is local by one route."""
+    if settings.NODE_IP not in our_lo_addresses():
+        ip("address", "add", f"{settings.NODE_IP}/32", "dev", "lo")
+    if not pool_route():
+        ip("route", "add", "local", settings.LB_POOL, "dev", "lo")
+
+
+def _set_up_bridge() -> None:
+    """The pods' bridge, as CNI would make it for the first pod."""
+    if bridge_exists():
+        return
+    bridge, net = settings.BRIDGE, ipaddress.ip_network(settings.NODE_POD_CIDR)
+    ip("link", "add", bridge, "address", _BRIDGE_MAC, "type", "bridge")
+    ip("address", "add", f"{next(net.hosts())}/{net.prefixlen}", "dev", bridge)
+    ip("link", "set", bridge, "up")
+
+
+def pool_route() -> str:
+    """The pool's route, empty when it is not there."""
+    return ip("route", "show", "table", "local", settings.LB_POOL).strip()
 
 
 def _use_iptables(layout: Layout) -> None:
@@ -167,8 +197,10 @@ def tear_down(layout: Layout) -> None:
     remove_bridge()
     remove_rules()
     for address in our_lo_addresses():
-        remove_lo_address(address)
+        ip("address", "del", f"{address}/32", "dev", "lo", check=False)
+    if pool_route():
+        ip("route", "del", "local", settings.LB_POOL, "dev", "lo", check=False)
     remember = layout.state / "sysctl.json"
     with contextlib.suppress(OSError, ValueError):
-        for path, value in json.loads(remember.read_text()).items():
-            Path(path).write_text(f"{value}\n")
+        for name, value in json.loads(remember.read_text()).items():
+            (_SYSCTL / name).write_text(f"{value}\n")

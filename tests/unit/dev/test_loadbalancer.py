@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dev.cluster.loadbalancer import assign, changes, current_address, wants_address
+from dev.cluster.loadbalancer import assign, current_address, wants_address
 
 POOL = "198.51.100.0/29"  # six hosts: .1 to .6
 
@@ -35,11 +35,6 @@ def test_two_services_never_share_and_the_last_goes_without():
     found = [address for address in given if address]
     assert len(found) == len(set(found)) == 6
     assert given.count(None) == 1
-
-
-def test_only_addresses_of_the_pool_are_touched():
-    add, remove = changes(["127.0.0.1", "198.51.100.1"], ["198.51.100.2"], POOL)
-    assert (add, remove) == ({"198.51.100.2"}, {"198.51.100.1"})
 
 
 def service(kind="LoadBalancer", cls=None, deleted=None, ip=None):
