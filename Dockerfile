@@ -32,11 +32,13 @@ RUN python3 /assemble.py /app/venv /rootfs
 
 
 FROM ${BASE} AS portal
+COPY gunicorn.conf.py /app/
 COPY portal /app/portal
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/portal
 
 
 # Nothing but Python, the libraries it links to, helm and the portal: no shell, no package manager.
+# What changes most comes last.
 FROM scratch
 ENV PATH=/app/venv/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
@@ -47,11 +49,10 @@ ENV PATH=/app/venv/bin:/usr/local/bin:/usr/bin:/bin \
     DASH_PORTAL_CHART_PATH=/app/charts/dash-app \
     DASH_PORTAL_HELM=/usr/local/bin/helm
 WORKDIR /app
-COPY --from=python /rootfs /
-COPY --from=helm /helm /usr/local/bin/helm
-COPY charts charts
-COPY gunicorn.conf.py .
-COPY --from=portal /app/portal portal
-USER 10001:10001
 EXPOSE 8080
 ENTRYPOINT ["gunicorn", "--config", "/app/gunicorn.conf.py", "portal.app:create_app()"]
+COPY --from=python /rootfs /
+COPY --from=helm /helm /usr/local/bin/helm
+USER 10001:10001
+COPY charts /app/charts
+COPY --from=portal /app /app
