@@ -1,0 +1,223 @@
+"""A cluster that is only a store, and a Helm that writes into it what Kubernetes would tell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from portal.catalog import dash_app
+from portal.catalog.values import get
+from portal.domain.errors import NotFound, PortalError
+from portal.domain.keys import Key
+from portal.domain.objects import Hpa, Kind, Release, ReleaseDetail, ReleaseStatus, Workload
+from portal.helm_service.helm import HelmRelease, HelmResult, HelmRevision
+from portal.state.store import Store
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+
+@dataclass
+class FakeCluster:
+    """Releases and their objects. ``rolls_out``: whether pods become ready by themselves."""
+
+    store: Store
+    rolls_out: bool = True
+    ready: dict[Key, int] = field(default_factory=dict)
+    shown: dict[Key, tuple[int, Mapping[str, object]]] = field(default_factory=dict)
+
+    def release(
+        self,
+        key: Key,
+        revision: int,
+        values: Mapping[str, object],
+        *,
+        status: ReleaseStatus = ReleaseStatus.DEPLOYED,
+        chart: str = dash_app.CHART_NAME,
+        decoded: bool = True,
+    ) -> None:
+        old = self.shown.get(key)
+        if old is not None:
+            self.store.delete(Kind.RELEASE, _secret(key, old[0]))
+        secret = _secret(key, revision)
+        self.store.apply(Kind.RELEASE, secret, Release(key, revision, status, T0, secret.name))
+        if decoded:
+            self.store.put_detail(ReleaseDetail(key, revision, chart=chart, values=values))
+        self.shown[key] = (revision, values)
+
+    def objects(self, key: Key, values: Mapping[str, object]) -> None:
+        """What the chart makes of ``values``."""
+        before = self.store.snapshot.app(key)
+        live = before.workloads[0].desired if before.workloads else 1
+        if dash_app.is_autoscaled(values):
+            low, high = (
+                get(values, "autoscaling.minReplicas"),
+                get(values, "autoscaling.maxReplicas"),
+            )
+            assert isinstance(low, int)
+            assert isinstance(high, int)
+            hpa = Hpa(key, key.name, "Deployment", key.name, low, high, live, live, (), ())
+            self.store.apply(Kind.HPA, key, hpa)
+            desired = live
+        else:
+            if before.hpas:
+                self.store.delete(Kind.HPA, key)
+            replicas = get(values, "replicaCount", 1)
+            assert isinstance(replicas, int)
+            desired = replicas
+        image = f"{get(values, 'image.repository')}:{get(values, 'image.tag')}"
+        ready = desired if self.rolls_out else 0
+        self.workload(key, desired, ready, image)
+
+    def workload(self, key: Key, desired: int, ready: int, image: str = "r/a:1") -> None:
+        self.store.apply(
+            Kind.DEPLOYMENT,
+            key,
+            Workload(
+                kind=Kind.DEPLOYMENT,
+                key=key,
+                uid="u",
+                release=key.name,
+                annotations={},
+                selector={},
+                desired=desired,
+                current=desired,
+                ready=ready,
+                updated=desired,
+                conditions=(),
+                created_at=T0,
+                images=(image,),
+            ),
+        )
+
+    def remove(self, key: Key) -> None:
+        revision, _ = self.shown.pop(key)
+        self.store.delete(Kind.RELEASE, _secret(key, revision))
+        self.store.delete(Kind.HPA, key)
+        self.store.delete(Kind.DEPLOYMENT, key)
+
+
+def _secret(key: Key, revision: int) -> Key:
+    return Key(key.namespace, f"sh.helm.release.v1.{key.name}.v{revision}")
+
+
+class FakeHelm:
+    """Helm at our own seam. ``calls`` are what it was asked; ``gate`` holds it up;
+    ``errors`` are raised one by one, before anything changes."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self.cluster = cluster
+        self.calls: list[tuple[str, Key, dict[str, object]]] = []
+        self.errors: list[PortalError] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.cancelled = 0
+        self.charts: dict[Key, str] = {}
+        self.past: dict[tuple[Key, int], Mapping[str, object]] = {}
+
+    async def _call(self, verb: str, key: Key, **how: object) -> None:
+        self.calls.append((verb, key, how))
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.errors:
+            raise self.errors.pop(0)
+
+    def _revision(self, key: Key) -> int:
+        return self.cluster.shown.get(key, (0, {}))[0]
+
+    async def upgrade_install(
+        self,
+        key: Key,
+        chart: Path,
+        values: Mapping[str, object],
+        *,
+        description: str = "",
+        force_conflicts: bool = False,
+    ) -> HelmResult:
+        await self._call(
+            "upgrade", key, values=values, description=description, force=force_conflicts
+        )
+        revision = self._revision(key) + 1
+        self.past[key, revision] = values
+        self.cluster.objects(key, values)
+        self.cluster.release(key, revision, values)
+        return HelmResult(revision, 0.5)
+
+    async def uninstall(self, key: Key) -> HelmResult:
+        await self._call("uninstall", key)
+        if key not in self.cluster.shown:
+            raise NotFound("gone")
+        self.cluster.remove(key)
+        return HelmResult(0, 0.1)
+
+    async def rollback(
+        self, key: Key, revision: int, *, description: str = "", force_conflicts: bool = False
+    ) -> HelmResult:
+        await self._call("rollback", key, revision=revision, description=description)
+        values = self.past[key, revision]
+        self.cluster.objects(key, values)
+        self.cluster.release(key, self._revision(key) + 1, values)
+        return HelmResult(0, 0.2)
+
+    async def release(self, key: Key) -> HelmRelease:
+        await self._call("release", key)
+        if key not in self.cluster.shown:
+            raise NotFound("none")
+        revision, values = self.cluster.shown[key]
+        state = self.cluster.store.snapshot.app(key).release
+        status = state.status if state else ReleaseStatus.DEPLOYED
+        chart = self.charts.get(key, dash_app.CHART_NAME)
+        return HelmRelease(key, revision, status, chart, values)
+
+    async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
+        await self._call("values", key)
+        try:
+            return self.past[key, revision or self._revision(key)]
+        except KeyError:
+            raise NotFound(f"no revision {revision}") from None
+
+    async def history(self, key: Key) -> tuple[HelmRevision, ...]:
+        await self._call("history", key)
+        return (HelmRevision(1, "deployed", "dash-app-0.1.0", "", "", None),)
+
+
+class FakeReplicas:
+    """Ownership of replicas: what was done, in order with Helm's calls."""
+
+    def __init__(self, calls: list[tuple[str, Key, dict[str, object]]]) -> None:
+        self.calls = calls
+
+    async def hand_over(self, key: Key) -> int | None:
+        self.calls.append(("hand over", key, {}))
+        return 1
+
+    async def release(self, key: Key) -> tuple[str, ...]:
+        self.calls.append(("take back", key, {}))
+        return ()
+
+
+async def until(store: Store, condition: Callable[[], bool]) -> None:
+    """Wait until something is so, looking at every change of the store."""
+    changed = asyncio.Event()
+    stop = store.on_change(lambda keys: changed.set())
+    try:
+        async with asyncio.timeout(10):
+            while not condition():
+                changed.clear()
+                await changed.wait()
+    finally:
+        stop()

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from portal.actions.rollout import Wanted, gone, progress
+from portal.domain.keys import Key
+from portal.domain.objects import Hpa, Kind, Release, ReleaseStatus, Workload
+from portal.state.assemble import nothing
+from portal.state.model import AppState
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = Key("apps", "a")
+RELEASE = Release(KEY, 2, ReleaseStatus.DEPLOYED, T0, "s")
+READY = Workload(
+    kind=Kind.DEPLOYMENT,
+    key=KEY,
+    uid="u",
+    release="a",
+    annotations={},
+    selector={},
+    desired=2,
+    current=2,
+    ready=2,
+    updated=2,
+    conditions=(),
+    created_at=T0,
+    images=("r/a:1",),
+    generation=5,
+    observed_generation=5,
+)
+HPA = Hpa(KEY, "a", "Deployment", "a", 1, 4, 2, 2, (), ())
+WANTED = Wanted(2, "r/a:1", replicas=2)
+
+
+def state(
+    workload: Workload | None = READY, *hpas: Hpa, release: Release | None = RELEASE
+) -> AppState:
+    workloads = (workload,) if workload else ()
+    return replace(nothing(KEY), release=release, workloads=workloads, hpas=hpas)
+
+
+def test_done() -> None:
+    assert progress(state(), WANTED).done
+    assert progress(state(None), Wanted(2, workload=False)).done
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"observed_generation": 4},
+        {"updated": 1},
+        {"ready": 1},
+        {"current": 3, "updated": 3, "ready": 3},
+        {"desired": 3, "current": 3, "ready": 3, "updated": 3},
+        {"images": ("r/a:0",)},
+    ],
+)
+def test_not_yet(changes: dict[str, object]) -> None:
+    rollout = progress(state(replace(READY, **changes)), WANTED)  # type: ignore[arg-type]
+    assert not rollout.done
+    assert not rollout.lost
+
+
+def test_the_old_state_is_not_taken_for_the_new_one() -> None:
+    assert not progress(state(release=replace(RELEASE, revision=1)), WANTED).done
+    pending = replace(RELEASE, status=ReleaseStatus.PENDING_UPGRADE)
+    assert not progress(state(release=pending), WANTED).done
+    assert not progress(state(None), WANTED).done
+    assert not progress(state(READY, HPA), WANTED).done
+    assert not progress(state(READY), Wanted(2, bounds=(1, 4))).done
+    assert not progress(state(READY, HPA), Wanted(2, bounds=(1, 5))).done
+
+
+def test_with_an_autoscaler_the_pods_that_exist_count() -> None:
+    wanted = Wanted(2, "r/a:1", bounds=(1, 4))
+    assert progress(state(READY, HPA), wanted).done
+    assert progress(state(replace(READY, desired=4), HPA), wanted).done
+    assert not progress(state(replace(READY, ready=1), HPA), wanted).done
+    assert not progress(state(replace(READY, current=3), HPA), wanted).done
+    none = replace(READY, desired=0, current=0, ready=0, updated=0)
+    assert not progress(state(none, HPA), wanted).done
+
+
+def test_an_app_at_nothing_is_done_when_nothing_runs() -> None:
+    none = replace(READY, desired=0, current=0, ready=0, updated=0)
+    assert progress(state(none), Wanted(2, replicas=0)).done
+
+
+def test_lost() -> None:
+    assert "at revision 3" in progress(state(release=replace(RELEASE, revision=3)), WANTED).lost
+    assert not progress(state(release=None), WANTED, seen=False).lost
+    assert "removed" in progress(state(release=None), WANTED, seen=True).lost
+
+
+def test_gone() -> None:
+    assert gone(nothing(KEY)).done
+    assert not gone(state(None)).done
+    assert not gone(state(READY, release=None)).done
