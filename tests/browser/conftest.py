@@ -63,9 +63,11 @@ def page(browser: Browser, portal_url: str, request: pytest.FixtureRequest) -> I
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on(
         "console",
-        lambda message: problems.append(message.text)
-        if message.type == "error" and "net::ERR" not in message.text
-        else None,
+        lambda message: (
+            problems.append(message.text)
+            if message.type == "error" and "net::ERR" not in message.text
+            else None
+        ),
     )
     yield page
     failed = getattr(request.node, "failed", False)

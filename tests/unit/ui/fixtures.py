@@ -27,6 +27,12 @@ from portal.viewmodels.model import (
     UrlView,
 )
 
+SALES = Key("apps", "sales-dashboard")
+IRIS = Key("apps", "iris")
+CHURN = Key("apps", "churn-model")
+DNS = Key("kube-system", "coredns")
+NOTHING = Key("apps", "nothing")
+
 VALUES = """image:
   repository: localhost:5000/dash-sample
   tag: "1.0"
@@ -132,7 +138,7 @@ def operation(*, running: bool = True, error: str = "") -> OperationView:
     )
 
 
-def autoscaled(key: Key = Key("apps", "sales-dashboard")) -> AppView:
+def autoscaled(key: Key = SALES) -> AppView:
     """A healthy, autoscaled app under load."""
     return AppView(
         key=key,
@@ -217,7 +223,7 @@ def autoscaled(key: Key = Key("apps", "sales-dashboard")) -> AppView:
                 Tone.QUIET,
                 "HorizontalPodAutoscaler sales-dashboard",
                 "SuccessfulRescale",
-                "New size: 4; reason: cpu resource utilization (percentage of request) above target",
+                "New size: 4; reason: cpu utilization (percentage of request) above target",
                 3,
             ),
             EventView(
@@ -235,7 +241,7 @@ def autoscaled(key: Key = Key("apps", "sales-dashboard")) -> AppView:
     )
 
 
-def healthy(key: Key = Key("apps", "iris")) -> AppView:
+def healthy(key: Key = IRIS) -> AppView:
     """A fixed number of ready pods."""
     return replace(
         autoscaled(key),
@@ -250,7 +256,7 @@ def healthy(key: Key = Key("apps", "iris")) -> AppView:
     )
 
 
-def broken(key: Key = Key("apps", "churn-model")) -> AppView:
+def broken(key: Key = CHURN) -> AppView:
     """An image that cannot be pulled."""
     return replace(
         healthy(key),
@@ -293,7 +299,7 @@ def broken(key: Key = Key("apps", "churn-model")) -> AppView:
     )
 
 
-def read_only(key: Key = Key("kube-system", "coredns")) -> AppView:
+def read_only(key: Key = DNS) -> AppView:
     """A release that is not ours to scale."""
     return replace(
         healthy(key),
@@ -316,7 +322,7 @@ def read_only(key: Key = Key("kube-system", "coredns")) -> AppView:
     )
 
 
-def gone(key: Key = Key("apps", "nothing")) -> AppView:
+def gone(key: Key = NOTHING) -> AppView:
     """A name that no release has."""
     return replace(
         read_only(key),

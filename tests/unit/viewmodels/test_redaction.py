@@ -107,7 +107,7 @@ def test_the_order_is_kept_and_nothing_is_nothing() -> None:
 ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.binary(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
-    max_leaves=12,
+    max_leaves=6,
 )
 
 

@@ -1,0 +1,244 @@
+"""The main job, end to end: real Chromium, real Helm, real pods, real load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NAMESPACE, SLOW, kubectl, objects_of, run
+from tests.browser.portal_page import (
+    Load,
+    counts,
+    fill,
+    launch_sample,
+    live,
+    open_launch,
+    operation_ended,
+    slide,
+    submit,
+    url_of,
+)
+
+pytestmark = pytest.mark.browser
+
+CHART = Path(__file__).resolve().parents[2] / "charts" / "dash-app"
+Name = Callable[[str], str]
+
+
+def test_launch_the_sample_and_open_it(page: Page, app_name: Name):
+    launch_sample(page, app_name("j-launch"))
+    operation_ended(page)
+    expect(page.get_by_test_id("headline")).to_have_text("Ready")
+    href = url_of(page)
+    pod = page.get_by_test_id("pod").first.get_attribute("data-name")
+    with page.expect_popup() as opened:
+        page.get_by_test_id("app-url").first.click()
+    sample = opened.value
+    expect(sample).to_have_url(href if href.endswith("/") else href + "/")
+    expect(sample.locator("#pod")).to_have_text(str(pod))
+    sample.close()
+
+
+def test_scale_by_slider_to_three_and_back(page: Page, app_name: Name):
+    launch_sample(page, app_name("j-scale"))
+    operation_ended(page)
+    href = url_of(page)
+    with Load(href, threads=2, seconds=SLOW / 1000) as load:
+        slide(page.locator("#scale-fixed-part"), 3)
+        page.locator("#scale-apply").click()
+        counts(page, ready=3, desired=3)
+        operation_ended(page)
+        page.wait_for_function("() => true")
+        assert url_of(page) == href, "one URL in front of all pods"
+        slide(page.locator("#scale-fixed-part"), 1)
+        page.locator("#scale-apply").click()
+        counts(page, ready=1, desired=1)
+    assert load.errors == []
+    assert len(load.pods) == 3, "all three pods answered at the one URL"
+
+
+def test_autoscaling_under_load_moves_on_the_page(page: Page, app_name: Name):
+    name = app_name("j-auto")
+    open_launch(page)
+    page.get_by_test_id("preset-Sample").click()
+    fill(page, name=name)
+    page.locator("#launch-autoscaling").check()
+    bounds = page.locator("#launch-scaled")
+    slide(bounds, 1, thumb=0)
+    slide(bounds, 4, thumb=1)
+    slide(page.locator(".target").filter(has=page.locator("#launch-target_cpu-on")), 50)
+    fill(page, scale_down_window="15")
+    submit(page)
+    page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
+    counts(page, ready=1, desired=1)
+    href = url_of(page)
+    expect(page.locator("#app-autoscaler")).to_contain_text("50 %")
+    page.evaluate("window.sameDocument = true")
+    with Load(href, threads=3, seconds=150):
+        expect(page.get_by_test_id("metric-cpu")).to_be_visible(timeout=SLOW)
+        expect(page.get_by_test_id("replicas-desired")).not_to_have_text("1", timeout=SLOW)
+        expect(page.get_by_test_id("replicas-ready")).not_to_have_text("1", timeout=SLOW)
+    expect(page.get_by_test_id("replicas-desired")).to_have_text("1", timeout=SLOW)
+    expect(page.get_by_test_id("pod")).to_have_count(1, timeout=SLOW)
+    assert page.evaluate("window.sameDocument"), "the page was reloaded"
+    # The chart has both: the rise and the fall.
+    drawn = page.evaluate(
+        "() => document.querySelector('#app-chart .js-plotly-plot').data.map(t => [...(t.y || [])])"
+    )
+    assert max(value or 0 for trace in drawn for value in trace) >= 2
+
+
+def test_admin_lists_every_release_whoever_made_it(page: Page, app_name: Name):
+    ours, theirs = app_name("j-ours"), app_name("j-theirs")
+    page.goto("/admin")
+    live(page)
+    run(
+        "helm",
+        "install",
+        theirs,
+        str(CHART),
+        "-n",
+        NAMESPACE,
+        "--set",
+        "image.repository=localhost:5000/dash-sample,image.tag=1.0,containerPort=8050",
+    )
+    row = page.locator(f'[row-id="{NAMESPACE}/{theirs}"]')
+    expect(row.first).to_be_visible(timeout=SLOW)
+    expect(row.first).to_contain_text("dash-app")
+    launch_sample(page, ours)
+    page.goto("/admin")
+    page.locator("#releases-search").fill(ours)
+    row = page.locator(f'[row-id="{NAMESPACE}/{ours}"]')
+    expect(row.first).to_contain_text("1/1")
+    row.get_by_role("link", name=ours, exact=True).first.click()
+    page.wait_for_url(f"**/apps/{NAMESPACE}/{ours}")
+    page.goto("/")
+    live(page)
+    expect(page.locator(f'[row-id="{NAMESPACE}/{ours}"]').first).to_be_visible()
+    expect(page.locator(f'[row-id="{NAMESPACE}/{theirs}"]')).to_have_count(0)
+
+
+def test_uninstall_leaves_nothing(page: Page, app_name: Name):
+    name = app_name("j-gone")
+    launch_sample(page, name)
+    operation_ended(page)
+    assert f"Deployment/{name}" in objects_of(name)
+    page.locator("#app-uninstall").click()
+    page.locator("#uninstall-cancel").click()
+    expect(page.locator("#uninstall-confirm")).to_be_hidden()
+    page.locator("#app-uninstall").click()
+    page.locator("#uninstall-confirm").click()
+    operation_ended(page)
+    expect(page.get_by_test_id("pod")).to_have_count(0, timeout=SLOW)
+    assert objects_of(name) == []
+    assert name not in run("helm", "list", "-n", NAMESPACE, "--all", "-q").split()
+
+
+def test_an_image_that_does_not_exist_is_named_and_corrected_in_place(page: Page, app_name: Name):
+    name = app_name("j-image")
+    open_launch(page)
+    page.get_by_test_id("preset-Sample").click()
+    fill(page, name=name, tag="9.9-missing")
+    submit(page)
+    page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
+    reason = page.get_by_test_id("pod-reason").first
+    expect(reason).to_contain_text("dash-sample:9.9-missing", timeout=SLOW)
+    expect(reason).to_contain_text("image", ignore_case=True)
+    expect(page.get_by_test_id("headline")).not_to_have_text("Ready")
+    page.locator("#app-edit").click()
+    page.wait_for_url("**/launch?*")
+    expect(page.locator("#launch-tag")).to_have_value("9.9-missing")
+    fill(page, tag="1.0")
+    submit(page)
+    page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
+    expect(page.get_by_test_id("headline")).to_have_text("Ready", timeout=SLOW)
+    operation_ended(page)
+    url_of(page)
+    history = run("helm", "history", name, "-n", NAMESPACE, "-o", "json")
+    assert history.count('"revision"') == 2
+
+
+BAD: list[tuple[dict[str, str], str, str]] = [
+    ({"name": "My_App"}, "name", "lower-case"),
+    ({"name": "a" * 60}, "name", "53"),
+    ({"namespace": "Not Valid"}, "namespace", ""),
+    ({"repository": "https://example.com/app"}, "repository", ""),
+    ({"repository": "example/app:1.0"}, "repository", "tag"),
+    ({"tag": "not a tag"}, "tag", ""),
+    ({"port": "70000"}, "port", "65535"),
+    ({"env": "not an assignment"}, "env", "NAME=value"),
+    ({"memory_request": "200m", "memory_limit": ""}, "memory_request", "200Mi"),
+    ({"cpu_request": "lots"}, "cpu_request", ""),
+    ({"cpu_request": "500m", "cpu_limit": "100m"}, "cpu_limit", "request"),
+    ({"memory_request": "512Mi", "memory_limit": "256Mi"}, "memory_limit", "request"),
+]
+
+
+def test_bad_input_is_explained_beside_its_field_and_creates_nothing(page: Page):
+    before = run("helm", "list", "-A", "--all", "-q")
+    for fields, field, words in BAD:
+        open_launch(page)
+        page.get_by_test_id("preset-Sample").click()
+        fill(page, name="j-bad")
+        fill(page, **fields)
+        page.locator(f"#launch-{field}").blur()
+        note = page.locator(f"#launch-note-{field} [data-kind=error]")
+        expect(note, f"{fields}").to_be_visible()
+        expect(note).to_contain_text(words)
+        expect(page.locator("#launch-submit")).to_be_disabled()
+    assert run("helm", "list", "-A", "--all", "-q") == before
+
+
+def test_bad_choices_are_explained_too(page: Page):
+    open_launch(page)
+    page.get_by_test_id("preset-Sample").click()
+    fill(page, name="j-bad", cpu_request="", cpu_limit="")
+    page.locator("#launch-autoscaling").check()
+    error = "[data-kind=error]"
+    notes = page.locator(f"#launch-note-cpu_request {error}, #launch-note-target_cpu {error}")
+    expect(notes.first).to_contain_text("request")
+    fill(page, cpu_request="100m")
+    expect(notes).to_have_count(0)
+    page.locator("#launch-target_cpu-on").uncheck()
+    expect(page.locator(f"#launch-note-target_cpu {error}")).to_contain_text("target")
+    page.locator("#launch-target_cpu-on").check()
+    page.get_by_role("radio", name="Ingress").check()
+    expect(page.locator(f"#launch-note-hostname {error}")).to_be_visible()
+    expect(page.locator("#launch-submit")).to_be_disabled()
+    fill(page, hostname="j-bad.example.com")
+    expect(page.locator("#launch-submit")).to_be_enabled()
+    assert objects_of("j-bad") == []
+
+
+def test_launching_an_existing_name_offers_to_upgrade(page: Page, app_name: Name):
+    name = app_name("j-twice")
+    launch_sample(page, name)
+    operation_ended(page)
+    open_launch(page)
+    page.get_by_test_id("preset-Sample").click()
+    fill(page, name=name, env="GREETING=Hello")
+    expect(page.locator("#launch-existing")).to_contain_text("upgrade")
+    expect(page.locator("#launch-submit")).to_contain_text("Upgrade")
+    submit(page)
+    page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
+    operation_ended(page)
+    counts(page, ready=1, desired=1)
+    (deployment,) = kubectl(
+        "get", "deployment", "-n", NAMESPACE, "-l", f"app.kubernetes.io/instance={name}"
+    )["items"]
+    assert "'name': 'GREETING', 'value': 'Hello'" in str(deployment)
+
+
+def test_an_app_behind_a_host_name_answers(page: Page, app_name: Name):
+    name = app_name("j-host")
+    open_launch(page)
+    page.get_by_test_id("preset-Sample").click()
+    fill(page, name=name)
+    page.get_by_role("radio", name="HTTP route").check()
+    fill(page, hostname="j-host.example.com")
+    submit(page)
+    page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
+    assert url_of(page).startswith("http://j-host.example.com")
