@@ -116,8 +116,11 @@ class ClusterClient:
             async with aclosing(_lines(response)) as lines:
                 yield lines
         finally:
-            # Releasing would drain what is still to come; only a finished one is reused.
-            if not response.content.at_eof():
+            # Only a finished answer's connection is used again. Any other is dropped at once: a
+            # polite end of TLS would outlive the loop of a portal that stops.
+            if not response.content.at_eof() and response.connection is not None:
+                if response.connection.transport is not None:
+                    response.connection.transport.abort()
                 response.close()
             response.release()
 
