@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,15 @@ from dev.cluster.processes import end, start_time
 from dev.cluster.run import run
 
 _SHIM = "containerd-shim-runc-v2"
+_SHIM_SOCKETS = Path("/run/containerd/s")
+_DIRECTORIES = (
+    Path("/var/log/containers"),
+    Path("/var/lib/cni/results"),
+    Path("/var/lib/cni"),
+    _SHIM_SOCKETS,
+    _SHIM_SOCKETS.parent,
+    NETNS_DIR,
+)
 
 
 def mounts_below(mountinfo: str, *directories: Path) -> list[str]:
@@ -132,14 +142,24 @@ def remove_files(layout: Layout) -> None:
     for result in _entries(Path("/var/lib/cni/results")):
         if result.name.startswith(f"{settings.CNI_NETWORK}-"):
             result.unlink()
-    with contextlib.suppress(OSError):
-        (Path("/var/lib/cni/cache")).rmdir()
-    for directory in ("/var/log/containers", "/var/lib/cni/results", "/var/lib/cni"):
+    for shim_socket in _entries(_SHIM_SOCKETS):
+        if not accepts(shim_socket):
+            shim_socket.unlink(missing_ok=True)
+    for directory in _DIRECTORIES:
+        # Somebody else's, if anything is left in it.
         with contextlib.suppress(OSError):
-            Path(directory).rmdir()
-    with contextlib.suppress(OSError):
-        NETNS_DIR.rmdir()
-    shutil.rmtree(layout.state, ignore_errors=False)
+            directory.rmdir()
+    shutil.rmtree(layout.state)
+
+
+def accepts(path: Path) -> bool:
+    """Whether somebody listens on a unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _entries(directory: Path) -> list[Path]:

@@ -103,7 +103,7 @@ def _start(layout: Layout, steps: Steps, processes: Processes, bins: Path) -> No
             components.apiserver(layout, bins),
         )
         _wait(processes, registry.answers, "registry", 20)
-        _wait(processes, lambda: _accepts(layout.containerd_socket), "containerd", 30)
+        _wait(processes, lambda: leftovers.accepts(layout.containerd_socket), "containerd", 30)
         _wait(processes, api.ready, "kube-apiserver", 60, also=("etcd",))
 
     def images() -> None:
@@ -305,15 +305,6 @@ def _apply(layout: Layout, bins: Path, manifests: list[addons.Manifest]) -> None
     document = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
     args = ("apply", "--server-side", "--force-conflicts", "--field-manager=dash-portal-cluster")
     _kubectl(layout, bins, *args, "-f", "-", stdin=document)
-
-
-def _accepts(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-    return True
 
 
 def _wait(

@@ -177,16 +177,16 @@ def network_namespaces() -> list[str]:
 
 def bridge_exists() -> bool:
     """Whether the pods' bridge is there."""
-    return Path(f"/sys/class/net/{settings.BRIDGE}").exists()
+    return bool(ip("link", "show", "dev", settings.BRIDGE, check=False))
 
 
 def remove_bridge() -> None:
     """Delete the bridge with the pods' ends of it."""
     if not bridge_exists():
         return
-    ports = Path(f"/sys/class/net/{settings.BRIDGE}/brif")
-    for port in [path.name for path in ports.iterdir()] if ports.exists() else []:
-        ip("link", "del", port, check=False)
+    ports = json.loads(ip("-json", "link", "show", "master", settings.BRIDGE, check=False) or "[]")
+    for port in ports:
+        ip("link", "del", port["ifname"], check=False)
     ip("link", "del", settings.BRIDGE, check=False)
 
 

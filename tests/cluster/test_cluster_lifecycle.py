@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dev.cluster import local, settings
+from dev.cluster import leftovers, local, settings
 from dev.cluster.binaries import bin_dir
 from dev.cluster.paths import Layout
 from dev.cluster.processes import Processes
@@ -119,16 +119,34 @@ def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 def of_the_cluster() -> dict[int, str]:
-    """Every process that runs a program of the cluster, or in one of its pods."""
+    """Every process of a component of the cluster, or in one of its pods, by pid."""
+    components = {*local.ORDER, "containerd-shim-runc-v2", "docker-registry"}
     found: dict[int, str] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.Error):
             groups = Path(f"/proc/{process.pid}/cgroup").read_text()
-            words = " ".join(process.cmdline())
-            ours = str(LAYOUT.bins) in process.exe() or str(LAYOUT.state) in words
-            if ours or "/kubepods" in groups or "dev.cluster.loadbalancer" in words:
+            program, words = Path(process.exe()), " ".join(process.cmdline())
+            component = program.name in components and (
+                program.is_relative_to(LAYOUT.bins) or str(LAYOUT.state) in words
+            )
+            if component or "/kubepods" in groups or "dev.cluster.loadbalancer" in words:
                 found[process.pid] = words[:80]
     return found
+
+
+def kill_everything() -> None:
+    """SIGKILL for what was started, in whatever order, until nothing is left."""
+    processes = Processes(LAYOUT)
+    for _again in range(50):
+        records = [record for name in local.ORDER if (record := processes.record(name))]
+        pids = [record.pid for record in records]
+        pids += [*leftovers.shims(LAYOUT), *leftovers.pod_processes()]
+        if not pids:
+            return
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
 
 
 def rules() -> list[str]:
@@ -155,7 +173,7 @@ def census() -> dict[str, object]:
         "mounts": [line for line in mounts if any(part in line.split()[4] for part in where)],
         "links": sorted(link["ifname"] for link in links),
         "addresses": output("ip", "-oneline", "-4", "address", "show", "dev", "lo"),
-        "routes": [line for line in output("ip", "route", "show", "table", "all").splitlines()],
+        "routes": output("ip", "route", "show", "table", "all").splitlines(),
         "namespaces": sorted(path.name for path in namespaces.glob("*")),
         "rules": rules(),
         "cgroups": sorted(str(path) for path in Path("/sys/fs/cgroup").glob("**/kubepods")),
@@ -242,14 +260,7 @@ def test_a_second_up_changes_nothing(before: dict[str, object]) -> None:
 
 def test_comes_back_after_everything_was_killed(before: dict[str, object]) -> None:
     identity = uid()
-    for _again in range(50):
-        pids = of_the_cluster()
-        if not pids:
-            break
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.05)
+    kill_everything()
     assert of_the_cluster() == {}
     cluster("up")
     assert uid() == identity
