@@ -23,6 +23,10 @@ _ROUNDING = 1e-9
 """What binary fractions may add to an exact product: 3 × 1.1 / 1.1 must not become 4."""
 
 
+_ABSURD = 1e6
+"""A ratio that no reading has; one beyond it is a broken metric."""
+
+
 def within_tolerance(usage_ratio: float, tolerance: float = TOLERANCE) -> bool:
     """Whether usage is so near its target that nothing changes."""
     return abs(usage_ratio - 1.0) <= tolerance + _ROUNDING
@@ -106,7 +110,7 @@ def decide(
     for reading in readings:
         if ready < 1 or reading.target <= 0 or reading.current < 0:
             continue
-        if not math.isfinite(reading.ratio):
+        if not reading.ratio <= _ABSURD:  # so written, this is true of NaN too
             continue
         asked = desired_replicas(ready, reading.ratio, unready=unready)
         if best is None or (asked, reading.ratio) > (best.asked, best.reading.ratio):
@@ -128,7 +132,9 @@ def arithmetic(decision: Decision) -> str:
     """
     reading = decision.reading
     pods = "1 pod" if decision.ready == 1 else f"{decision.ready} pods"
-    start = f"{pods} at {reading.current:.0f} % of a {reading.target:.0f} % target"
+    target = f"{reading.target:.0f}"
+    article = "an" if target.startswith("8") or target in {"11", "18"} else "a"
+    start = f"{pods} at {reading.current:.0f} % of {article} {target} % target"
     if decision.steady and within_tolerance(reading.ratio):
         result = "within 10 % of the target: no change"
     elif decision.steady:

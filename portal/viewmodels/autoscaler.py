@@ -47,6 +47,11 @@ def metric_name(name: str) -> str:
     return f"{shown} of {container}" if container else shown
 
 
+def _within(name: str) -> str:
+    """A metric's name in the middle of a sentence."""
+    return metric_name(name).replace("Memory", "memory")
+
+
 def metric_view(metric: HpaMetric) -> MetricView:
     """One metric against its target."""
     name = metric_name(metric.name)
@@ -210,11 +215,11 @@ def _no_readings(
 ) -> Notice:
     """Why a metric shows ``<unknown>``."""
     message = active.message if active and active.status == "False" else ""
-    unknown = [metric_name(one.name) for one in hpa.metrics if one.current is None]
+    unknown = [_within(one.name) for one in hpa.metrics if one.current is None]
     what = " and ".join(unknown) or "its metrics"
     missing = re.search(r"missing request for (\w+)(?: in container (\S+) of)?", message)
     if missing:
-        resource = metric_name(missing[1])
+        resource = _within(missing[1])
         where = f"the container {missing[2]}" if missing[2] else "a container"
         return Notice(
             Tone.BAD,

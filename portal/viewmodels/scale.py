@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import cast
 
@@ -113,6 +114,7 @@ def _target(values: Mapping[str, object], hpa: Hpa | None, name: str, metric: st
     if configured is not None and configured > 0:
         return configured
     for one in hpa.metrics if hpa else ():
-        if one.name.lower() == metric and one.target_type == "Utilization":
+        percentage = one.target_type == "Utilization" and math.isfinite(one.target)
+        if one.name.lower() == metric and percentage:
             return round(one.target)
     return None

@@ -71,7 +71,7 @@ def span(seconds: float) -> str:
     """A length of time in one unit: "40 s", "5 min", "2 h", "3 d"."""
     if seconds < 120:
         return f"{number(seconds, 0)} s"
-    if seconds < 7200:
+    if seconds < 7200 and seconds % 3600:
         return f"{number(seconds / 60, 0)} min"
     if seconds < 172800:
         return f"{number(seconds / 3600, 0)} h"

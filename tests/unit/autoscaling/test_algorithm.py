@@ -168,3 +168,11 @@ def test_the_sum_on_the_page_comes_out(ready: int, current: int, target: int) ->
     if "ceil" in words:
         ratio = float(words.split("× ")[1].split(")")[0])
         assert math.ceil(ready * ratio - 1e-9) == found.asked
+
+
+@given(st.floats(), st.floats(), st.integers(-5, 500), st.integers(-5, 500))
+def test_broken_readings_never_raise(
+    current: float, target: float, ready: int, unready: int
+) -> None:
+    found = decide(ready, [Reading("CPU", current, target)], 1, 4, max(0, unready))
+    assert found is None or (1 <= found.replicas <= 4 and arithmetic(found))

@@ -72,7 +72,7 @@ def test_two_metrics() -> None:
         HpaMetric("memory", "Utilization", 80, 150),
     )
     found = view(hpa(metrics=metrics, desired=4, max_replicas=8))
-    assert "Memory decides: 2 pods at 150 % of a 80 % target" in found.summary
+    assert "Memory decides: 2 pods at 150 % of an 80 % target" in found.summary
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_metrics(metric: HpaMetric, words: str) -> None:
             "No CPU request, so no percentage",
             "Set a CPU request",
         ),
-        (inactive(f"{UNABLE}missing request for memory"), Tone.BAD, "No Memory request, so no percentage", "Set a Memory request"),
+        (inactive(f"{UNABLE}missing request for memory"), Tone.BAD, "No memory request, so no percentage", "Set a memory request"),
         (
             inactive(
                 f"{UNABLE}unable to get metrics for resource cpu: unable to fetch metrics from "
