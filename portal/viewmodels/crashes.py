@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from portal.domain.objects import Pod
 from portal.viewmodels.words import shortened
 
 _SIGNALS = {
@@ -137,6 +138,18 @@ def ending(reason: str, exit_code: int | None, message: str = "") -> Ending:
             else f"its program ended with exit code {exit_code}"
         )
     return Ending("Crashing", clause, hint or advice)
+
+
+def restarted(pod: Pod) -> str:
+    """What happened to the containers of a running pod before: "" if nothing did."""
+    for one in pod.containers:
+        if one.restarts:
+            times = "once" if one.restarts == 1 else f"{one.restarts} times"
+            if one.last_exit_code is None and not one.last_reason:
+                return f"It was restarted {times}."
+            end = ending(one.last_reason, one.last_exit_code, one.last_message)
+            return f"It was restarted {times}: {end.clause}."
+    return ""
 
 
 def last_words(message: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from portal.domain.objects import Event, Node, Pod, PodUsage
 from portal.viewmodels.containers import broken
-from portal.viewmodels.crashes import ending
+from portal.viewmodels.crashes import ending, restarted
 from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, events_about, newest
 from portal.viewmodels.model import Badge, PodView, Tone
 from portal.viewmodels.preparation import being_set_up
@@ -37,7 +37,7 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
             "node.",
         )
     if pod.ready:
-        return Diagnosis(Stage.READY, "Ready", Tone.GOOD, since=pod.ready_at)
+        return Diagnosis(Stage.READY, "Ready", Tone.GOOD, since=pod.ready_at, detail=restarted(pod))
     if not pod.node:
         return _unscheduled(pod, own, nodes)
     return _on_node(pod, own, now)

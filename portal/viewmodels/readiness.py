@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from portal.domain.objects import Event, Pod
+from portal.viewmodels.crashes import restarted
 from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, log_command, newest
 from portal.viewmodels.model import Tone
 from portal.viewmodels.words import sentence, shortened
@@ -61,7 +62,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
         Stage.STARTING,
         "Starting",
         Tone.BUSY,
-        f"It runs, and is not ready to answer yet. {words if restarts else ''}".strip(),
+        f"It runs, and is not ready to answer yet. {restarted(pod)}".strip(),
         "",
         since,
         detail,

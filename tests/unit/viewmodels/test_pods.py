@@ -420,3 +420,13 @@ def test_words_do_not_change_with_every_second() -> None:
     later = datetime(2026, 11, 23, 7, 30, 1, tzinfo=UTC)
     for one in (creating(), running(20), crashed(1), pending()):
         assert diagnose(one, [pulling], (), NOW) == diagnose(one, [pulling], (), later)
+
+
+def test_earlier_crashes_are_not_forgotten() -> None:
+    before = {"restarts": 2, "last_exit_code": 137, "last_reason": "OOMKilled"}
+    words = "It was restarted 2 times: it used more memory than its limit allows and was killed."
+    again = told(unready(container(ready=False, started_at=ago(5), **before)))
+    assert again.stage is Stage.STARTING
+    assert words in again.reason
+    well = told(pod(containers=(container(**before),)))
+    assert (well.stage, well.reason, well.detail) == (Stage.READY, "", words)
