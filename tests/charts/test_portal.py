@@ -1,0 +1,487 @@
+"""What helm/portal renders: valid objects, no more rights than the portal uses, its settings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from portal.cluster.resources import RESOURCES
+from portal.settings import PREFIX, Settings
+from tests.charts.helm import Helm, Rendered
+from tests.charts.k8s_schemas import validate
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "helm" / "portal"
+APP_CHART = ROOT / "charts" / "dash-app"
+IMAGE = {"repository": "example.com/dash-portal"}
+HEADER = {"mode": "header", "existingSecret": "portal-proxy"}
+PRESET = {
+    "name": "Sample",
+    "description": "Draws.",
+    "repository": "example.com/sample",
+    "tag": "1.0",
+    "port": 8050,
+    "cpu_request": "100m",
+    "cpu_limit": "1",
+    "memory_request": "128Mi",
+    "memory_limit": "256Mi",
+    "session_affinity": True,
+}
+ALL_SETTINGS = {
+    "defaultNamespace": "apps",
+    "maxReplicas": 20,
+    "chartRef": "oci://example.com/charts/dash-app",
+    "nodeAddress": "192.0.2.1",
+    "ingressAddress": "192.0.2.2",
+    "ingressClass": "traefik",
+    "ingressTls": True,
+    "gateway": "kube-system/traefik",
+    "trustedOrigins": ["https://portal.example.com", "http://localhost:8080"],
+    "helmTimeout": 60,
+    "helmConcurrency": 2,
+    "metricsInterval": 15,
+    "logFormat": "text",
+    "logLevel": "DEBUG",
+}
+
+SWITCHES: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "names": {"nameOverride": "web", "commonLabels": {"team": "data"}},
+    "full name": {"fullnameOverride": "portal", "commonAnnotations": {"example.com/a": "b"}},
+    "image": {
+        "image": {
+            "registry": "localhost:5000",
+            "digest": "sha256:" + "0" * 64,
+            "pullPolicy": "Always",
+            "pullSecrets": ["a", "b"],
+        }
+    },
+    "listed namespaces": {"namespaces": ["apps", "default"]},
+    "no rbac": {"rbac": {"create": False}},
+    "more rights": {
+        "rbac": {"extraRules": [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get"]}]}
+    },
+    "own account": {"serviceAccount": {"create": False, "name": "mine"}},
+    "annotated account": {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "x"}}},
+    "header": {"auth": HEADER},
+    "settings": {"settings": ALL_SETTINGS},
+    "presets": {"presets": [PRESET]},
+    "load balancer": {
+        "service": {
+            "type": "LoadBalancer",
+            "port": 8080,
+            "nodePort": 30080,
+            "annotations": {"example.com/scheme": "internal"},
+            "loadBalancerClass": "service.k8s.aws/nlb",
+            "loadBalancerSourceRanges": ["10.0.0.0/8"],
+            "sessionAffinity": "ClientIP",
+        }
+    },
+    "node port": {"service": {"type": "NodePort", "nodePort": 30080}},
+    "ingress": {
+        "ingress": {
+            "enabled": True,
+            "hostname": "portal.example.com",
+            "ingressClassName": "traefik",
+            "annotations": {"cert-manager.io/cluster-issuer": "le"},
+            "tls": True,
+        }
+    },
+    "route": {
+        "httpRoute": {
+            "enabled": True,
+            "hostnames": ["portal.example.com"],
+            "parentRefs": [{"name": "traefik", "namespace": "kube-system", "sectionName": "web"}],
+            "annotations": {"example.com/a": "b"},
+        }
+    },
+    "no policy": {"networkPolicy": {"enabled": False}},
+    "narrow policy": {
+        "networkPolicy": {
+            "allowFrom": [{"namespaceSelector": {"matchLabels": {"name": "proxy"}}}],
+            "egressCidrs": ["10.0.0.0/8"],
+        }
+    },
+    "replicas": {"replicaCount": 3, "podDisruptionBudget": {"maxUnavailable": "50%"}},
+    "placing": {
+        "nodeSelector": {"kubernetes.io/arch": "amd64"},
+        "tolerations": [{"key": "a", "operator": "Exists"}],
+        "affinity": {"podAntiAffinity": {}},
+        "priorityClassName": "high",
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "zone",
+                "whenUnsatisfiable": "DoNotSchedule",
+                "labelSelector": {"matchLabels": {"a": "b"}},
+            }
+        ],
+    },
+    "pod": {
+        "podLabels": {"a": "b"},
+        "podAnnotations": {"c": "d"},
+        "extraEnvVars": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+        "resources": {"limits": {"cpu": 1, "memory": "1Gi"}},
+        "tmpSizeLimit": "1Gi",
+        "terminationGracePeriodSeconds": 60,
+    },
+}
+
+
+def render(helm: Helm, **values: Any) -> Rendered:
+    image = IMAGE | values.pop("image", {})
+    rendered = helm.template(
+        CHART, {"image": image, **values}, release="portal", namespace="dash-portal"
+    )
+    assert rendered.error == ""
+    return rendered
+
+
+def refusal(helm: Helm, values: dict[str, Any]) -> str:
+    return helm.template(CHART, {"image": IMAGE} | values, release="portal").error
+
+
+def container(rendered: Rendered) -> dict[str, Any]:
+    return rendered.one("Deployment")["spec"]["template"]["spec"]["containers"][0]
+
+
+def environment(rendered: Rendered) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container(rendered)["env"]}
+
+
+def rules(rendered: Rendered) -> list[dict[str, Any]]:
+    roles = [*rendered.all("ClusterRole"), *rendered.all("Role")]
+    return [rule for role in roles for rule in role["rules"]]
+
+
+def allowed(rendered: Rendered, group: str, resource: str) -> set[str]:
+    """The verbs that all roles together allow on a resource."""
+    return {
+        verb
+        for rule in rules(rendered)
+        if group in rule["apiGroups"] and resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+@pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES.keys())
+def test_every_switch_renders_valid_objects(helm: Helm, values: dict[str, Any]) -> None:
+    rendered = render(helm, **values)
+    problems = [problem for manifest in rendered.manifests for problem in validate(manifest)]
+    assert problems == []
+    for manifest in rendered.manifests:
+        assert manifest["metadata"]["labels"]["app.kubernetes.io/instance"] == "portal"
+
+
+def test_a_service_monitor_is_made_only_when_asked_for(helm: Helm) -> None:
+    assert "ServiceMonitor" not in render(helm).kinds
+    metrics = {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}}
+    rendered = render(helm, metrics=metrics)
+    monitor = rendered.one("ServiceMonitor")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    ports = {port["name"] for port in rendered.one("Service")["spec"]["ports"]}
+    assert {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]} <= ports
+    service_labels = rendered.one("Service")["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service_labels.items()
+
+
+def test_the_image_has_to_be_named(helm: Helm) -> None:
+    error = helm.template(CHART, {}).error
+    assert "image.repository is required" in error
+
+
+# Rights
+
+
+@pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES.keys())
+def test_no_rule_has_a_wildcard_or_a_way_up(helm: Helm, values: dict[str, Any]) -> None:
+    rendered = render(helm, **values)
+    for rule in rules(rendered):
+        words = [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+        assert not [word for word in words if "*" in word]
+        assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
+        assert "rbac.authorization.k8s.io" not in rule["apiGroups"]
+    bindings = [*rendered.all("ClusterRoleBinding"), *rendered.all("RoleBinding")]
+    made = {
+        role["metadata"]["name"] for kind in ("Role", "ClusterRole") for role in rendered.all(kind)
+    }
+    assert {binding["roleRef"]["name"] for binding in bindings} == made
+
+
+@pytest.mark.parametrize("namespaces", [[], ["apps"]])
+def test_everything_the_portal_watches_may_be_watched(helm: Helm, namespaces: list[str]) -> None:
+    rendered = render(helm, namespaces=namespaces)
+    for resource in RESOURCES:
+        api, *rest = resource.group.strip("/").split("/")
+        group = rest[0] if api == "apis" else ""
+        assert {"list", "watch"} <= allowed(rendered, group, resource.plural), resource.plural
+
+
+def test_everything_the_app_chart_is_made_of_may_be_changed(helm: Helm) -> None:
+    rendered = render(helm)
+    found = set()
+    for file in (APP_CHART / "templates").glob("*.yaml"):
+        version, kind = re.search(
+            r"^apiVersion: (\S+)\nkind: (\S+)", file.read_text(), re.M
+        ).groups()  # type: ignore[union-attr]
+        plural = kind.lower() + ("es" if kind.endswith("s") else "s")
+        group = version.rpartition("/")[0]
+        needed = {"get", "list", "watch", "create", "update", "patch", "delete"}
+        assert needed <= allowed(rendered, group, plural), kind
+        found.add(kind)
+    assert {"Deployment", "Service", "HorizontalPodAutoscaler", "Ingress", "HTTPRoute"} <= found
+
+
+def test_without_a_list_the_portal_works_everywhere(helm: Helm) -> None:
+    rendered = render(helm)
+    assert rendered.all("Role") == []
+    assert len(rendered.all("ClusterRoleBinding")) == 2
+    assert environment(rendered)["DASH_PORTAL_NAMESPACES"] == ""
+
+
+def test_listed_namespaces_get_roles_and_the_cluster_role_shrinks(helm: Helm) -> None:
+    rendered = render(helm, namespaces=["apps", "default"])
+    for kind in ("Role", "RoleBinding"):
+        assert [each["metadata"]["namespace"] for each in rendered.all(kind)] == ["apps", "default"]
+    cluster_wide = {
+        resource for rule in rendered.one("ClusterRole")["rules"] for resource in rule["resources"]
+    }
+    assert cluster_wide == {"nodes", "subjectaccessreviews"}
+    for binding in rendered.all("RoleBinding"):
+        account = {
+            "kind": "ServiceAccount",
+            "name": "portal-dash-portal",
+            "namespace": "dash-portal",
+        }
+        assert binding["subjects"] == [account]
+    assert environment(rendered)["DASH_PORTAL_NAMESPACES"] == "apps,default"
+    assert environment(rendered)["DASH_PORTAL_DEFAULT_NAMESPACE"] == "apps"
+
+
+def test_more_rights_reach_every_namespace(helm: Helm) -> None:
+    extra = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "delete"]}
+    rendered = render(helm, namespaces=["a", "b"], rbac={"extraRules": [extra]})
+    for role in rendered.all("Role"):
+        assert extra in role["rules"]
+
+
+def test_only_the_portal_has_a_token(helm: Helm) -> None:
+    rendered = render(helm)
+    assert rendered.one("ServiceAccount")["automountServiceAccountToken"] is False
+    assert rendered.one("Pod")["spec"]["automountServiceAccountToken"] is False
+    pod = rendered.one("Deployment")["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is True
+
+
+# Settings
+
+
+def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path) -> None:
+    rendered = render(
+        helm, namespaces=["apps"], auth=HEADER, settings=ALL_SETTINGS, presets=[PRESET]
+    )
+    given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
+    settings = Settings.from_env(given)
+    assert settings.max_replicas == 20
+    assert settings.trusted_origins == ("https://portal.example.com", "http://localhost:8080")
+    in_the_image = {"chart_path", "helm", "kubeconfig"}
+    names = {name.removeprefix(PREFIX).lower() for name in given}
+    assert names == set(Settings.model_fields) - in_the_image
+    presets = tmp_path / "presets.yaml"
+    presets.write_text(rendered.one("ConfigMap")["data"]["presets.yaml"])
+    (preset,) = settings.model_copy(update={"presets_file": presets}).presets()
+    assert (preset.name, preset.tag, preset.session_affinity) == ("Sample", "1.0", True)
+
+
+def test_what_is_not_given_keeps_the_portals_own_default(helm: Helm) -> None:
+    given = {k: v for k, v in environment(render(helm)).items() if k.startswith(PREFIX)}
+    assert Settings.from_env(given) == Settings()
+
+
+def test_changed_presets_replace_the_pods(helm: Helm) -> None:
+    def annotations(tag: str) -> dict[str, str]:
+        rendered = render(helm, presets=[PRESET | {"tag": tag}])
+        return rendered.one("Deployment")["spec"]["template"]["metadata"]["annotations"]
+
+    assert annotations("1.0") == annotations("1.0")
+    assert annotations("1.0") != annotations("2.0")
+
+
+def test_the_shared_secret_is_mounted_and_never_in_the_environment(helm: Helm) -> None:
+    rendered = render(helm, auth={**HEADER, "existingSecretKey": "token"})
+    pod = rendered.one("Deployment")["spec"]["template"]["spec"]
+    (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "auth"]
+    assert volume["secret"]["secretName"] == "portal-proxy"
+    (item,) = volume["secret"]["items"]
+    assert item["key"] == "token"
+    (mount,) = [each for each in container(rendered)["volumeMounts"] if each["name"] == "auth"]
+    path = environment(rendered)["DASH_PORTAL_AUTH_SECRET_FILE"]
+    assert path == f"{mount['mountPath']}/{item['path']}"
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown value": ({"replicas": 2}, "replicas"),
+    "an unknown setting": ({"settings": {"theme": "dark"}}, "theme"),
+    "an unknown mode": ({"auth": {"mode": "oidc"}}, "/auth/mode"),
+    "header without a secret": ({"auth": {"mode": "header"}}, "/auth/existingSecret"),
+    "a namespace in capitals": ({"namespaces": ["Apps"]}, "/namespaces/0"),
+    "a namespace twice": ({"namespaces": ["a", "a"]}, "/namespaces"),
+    "no replicas": ({"replicaCount": 0}, "/replicaCount"),
+    "a port too high": ({"service": {"port": 70000}}, "/service/port"),
+    "an unknown service": ({"service": {"type": "ExternalName"}}, "/service/type"),
+    "an ingress without a host": ({"ingress": {"enabled": True}}, "/ingress/hostname"),
+    "a route without a gateway": (
+        {"httpRoute": {"enabled": True, "hostnames": ["a.example.com"]}},
+        "/httpRoute/parentRefs",
+    ),
+    "thousandths of a byte": (
+        {"resources": {"requests": {"memory": "200m"}}},
+        "/resources/requests/memory",
+    ),
+    "a tag that is a number": (
+        {"presets": [{"name": "a", "repository": "b", "tag": 1.0}]},
+        "/presets/0/tag",
+    ),
+    "a preset without an image": ({"presets": [{"name": "a"}]}, "/presets/0"),
+    "a rule for everything": (
+        {"rbac": {"extraRules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}},
+        "/rbac/extraRules/0",
+    ),
+    "a verb that climbs": (
+        {
+            "rbac": {
+                "extraRules": [
+                    {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]}
+                ]
+            }
+        },
+        "/rbac/extraRules/0/verbs/0",
+    ),
+    "a digest cut short": ({"image": IMAGE | {"digest": "sha256:abc"}}, "/image/digest"),
+    "a quiet log": ({"settings": {"logLevel": "info"}}, "/settings/logLevel"),
+    "an origin with a path": (
+        {"settings": {"trustedOrigins": ["https://a.example.com/x"]}},
+        "/settings/trustedOrigins/0",
+    ),
+    "a gateway without a namespace": ({"settings": {"gateway": "/traefik"}}, "/settings/gateway"),
+}
+
+
+@pytest.mark.parametrize(("values", "where"), REFUSED.values(), ids=REFUSED.keys())
+def test_the_schema_refuses(helm: Helm, values: dict[str, Any], where: str) -> None:
+    error = refusal(helm, values)
+    assert "don't meet the specifications of the schema" in error
+    assert where in error
+
+
+# How it runs
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "Pod"])
+def test_pods_meet_the_restricted_standard(helm: Helm, kind: str) -> None:
+    manifest = render(helm).one(kind)
+    pod = manifest["spec"]["template"]["spec"] if kind == "Deployment" else manifest["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["enableServiceLinks"] is False
+    for each in pod["containers"]:
+        context = each["securityContext"]
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert each["resources"]["requests"].keys() == {"cpu", "memory"}
+        assert "memory" in each["resources"]["limits"]
+
+
+def test_updates_lose_no_pod(helm: Helm) -> None:
+    rendered = render(helm)
+    rolling = rendered.one("Deployment")["spec"]["strategy"]["rollingUpdate"]
+    assert rolling == {"maxSurge": 1, "maxUnavailable": 0}
+    assert container(rendered)["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container(rendered)["livenessProbe"]["httpGet"]["path"] == "/healthz"
+
+
+def test_every_selector_selects_the_portals_pods_alone(helm: Helm) -> None:
+    rendered = render(helm, replicaCount=2)
+    deployment = rendered.one("Deployment")["spec"]
+    portal = deployment["template"]["metadata"]["labels"]
+    test = rendered.one("Pod")["metadata"]["labels"]
+    for selector in (
+        deployment["selector"]["matchLabels"],
+        rendered.one("Service")["spec"]["selector"],
+        rendered.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        rendered.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+    ):
+        assert selector.items() <= portal.items()
+        assert not selector.items() <= test.items()
+
+
+def test_one_replica_has_no_disruption_budget(helm: Helm) -> None:
+    assert "PodDisruptionBudget" not in render(helm).kinds
+
+
+def test_the_policy_keeps_the_clouds_metadata_out_of_reach(helm: Helm) -> None:
+    policy = render(helm).one("NetworkPolicy")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert policy["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}]}]
+    blocks = {
+        peer["ipBlock"]["cidr"]: peer["ipBlock"]["except"] for peer in policy["egress"][1]["to"]
+    }
+    assert blocks == {"0.0.0.0/0": ["169.254.0.0/16"], "::/0": ["fe80::/10"]}
+
+
+def test_a_named_peer_shuts_all_others_out_except_helm_test(helm: Helm) -> None:
+    peer = {"namespaceSelector": {"matchLabels": {"name": "proxy"}}}
+    rendered = render(helm, networkPolicy={"allowFrom": [peer]})
+    first, second = rendered.one("NetworkPolicy")["spec"]["ingress"][0]["from"]
+    assert first == peer
+    labels = second["podSelector"]["matchLabels"]
+    assert labels.items() <= rendered.one("Pod")["metadata"]["labels"].items()
+
+
+def test_the_ways_in_lead_to_the_service(helm: Helm) -> None:
+    rendered = render(
+        helm,
+        service={"port": 8080},
+        ingress=SWITCHES["ingress"]["ingress"],
+        httpRoute=SWITCHES["route"]["httpRoute"],
+    )
+    service = rendered.one("Service")
+    name = service["metadata"]["name"]
+    ingress = rendered.one("Ingress")["spec"]
+    backend = ingress["rules"][0]["http"]["paths"][0]["backend"]["service"]
+    assert backend == {"name": name, "port": {"name": "http"}}
+    (tls,) = ingress["tls"]
+    assert tls == {"hosts": ["portal.example.com"], "secretName": "portal.example.com-tls"}
+    (reference,) = rendered.one("HTTPRoute")["spec"]["rules"][0]["backendRefs"]
+    assert (reference["name"], reference["port"]) == (name, 8080)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "port-forward service/portal-dash-portal 8080:80"),
+        ({"service": {"type": "LoadBalancer"}}, "status.loadBalancer.ingress"),
+        ({"service": {"type": "NodePort"}}, "nodePort"),
+        (SWITCHES["ingress"], "https://portal.example.com/"),
+        (SWITCHES["route"], "http://portal.example.com/"),
+        ({"auth": HEADER}, "let only your proxy reach the portal"),
+        ({}, "anyone who reaches the portal may launch"),
+        ({"namespaces": ["apps"]}, "in these namespaces, which have to exist: apps"),
+        ({"replicaCount": 2}, "progress of an operation"),
+    ],
+)
+def test_the_notes_say_where_and_what(helm: Helm, values: dict[str, Any], words: str) -> None:
+    notes = helm.notes(CHART, {"image": IMAGE, **values}, release="portal")
+    assert words in notes
+
+
+def test_default_values_pass_the_chart_and_its_documentation_lists_them() -> None:
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+    readme = (CHART / "README.md").read_text()
+    for name in defaults:
+        assert f"`{name}" in readme
