@@ -37,6 +37,7 @@ _OWNED = re.compile(
     r'(?P<kind>\w+) "(?P<name>[^"]+)" in namespace "[^"]*" exists and cannot be imported'
 )
 _INVALID = re.compile(r'(?P<kind>[\w.]+) "(?P<name>[^"]*)" is invalid: (?P<why>[^\n]+)')
+_REGEX = re.compile(r",? regex used for validation is .*")
 _SCHEMA_LINE = re.compile(r"^- at '(?P<path>[^']*)': (?P<sentence>.+)$", re.MULTILINE)
 _CONST = re.compile(r"^value must be '(?P<sentence>.+)'$")
 _EXECUTION = re.compile(r"execution error at \([^)]*\): (?P<why>[^\n]+)")
@@ -50,12 +51,18 @@ def explain(output: str, verb: str, key: Key) -> PortalError:
 
     ``verb`` completes "Helm could not …".
     """
-    text = output.strip()
+    text = _error_part(output)
     for rule in (_cluster, _release, _chart, _objects, _permission):
         error = rule(text, key)
         if error is not None:
             return error
     return HelmError(f"Helm could not {verb} {key.name}: {_first(text)}", "", text)
+
+
+def _error_part(output: str) -> str:
+    """Without the warnings that Helm and the API server write before the error."""
+    found = re.search(r"^Error: ", output, re.MULTILINE)
+    return (output[found.start() :] if found else output).strip()
 
 
 def _cluster(text: str, key: Key) -> PortalError | None:
@@ -84,6 +91,9 @@ def _release(text: str, key: Key) -> PortalError | None:
         return busy(key)
     if "release: not found" in text:
         return NotFound(f"There is no release {key.name} in the namespace {key.namespace}.")
+    found = re.search(r"release has no (?P<revision>\d+) version", text)
+    if found:
+        return NotFound(f"Helm does not keep revision {found['revision']} of {key.name} any more.")
     if "cannot reuse a name that is still in use" in text:
         return Conflict(
             f"The name {key.name} has been taken in the meantime.", "Choose another name."
@@ -106,13 +116,13 @@ def _chart(text: str, key: Key) -> PortalError | None:
     if "meet the specifications of the schema" in text or (wrong and execution):
         lines = [f"{path}: {sentence}" if path else sentence for path, sentence in wrong.items()]
         return ChartError(
-            "The chart refuses these values. " + "; ".join(lines or [_first(text)]),
+            "The chart refuses these values. " + "; ".join(lines or [_first(text)]) + ".",
             "Correct them and try again; nothing was changed.",
             text,
             wrong,
         )
     if execution:
-        return ChartError(f"The chart refuses these values: {execution['why']}", "", text)
+        return ChartError(f"The chart refuses these values: {execution['why']}.", "", text)
     if re.search(r"failed to render chart|YAML parse error|template: |parse error at", text):
         return ChartError(
             f"The chart could not be rendered: {_first(text)}",
@@ -151,7 +161,7 @@ def _objects(text: str, key: Key) -> PortalError | None:
         fields = ", ".join(owners)
         managers = ", ".join(sorted(set(owners.values())))
         return FieldConflict(
-            f"{fields} was last set by {managers}, not by Helm, so Helm left everything as it is.",
+            f"{fields} was last set by {managers}, not by Helm, so Helm did not change it.",
             "Undo that change, or make it with Helm.",
             text,
             owners,
@@ -174,7 +184,8 @@ def _objects(text: str, key: Key) -> PortalError | None:
     found = _INVALID.search(text)
     if found:
         return HelmError(
-            f"Kubernetes refused the {found['kind']} {found['name']}: {found['why']}",
+            f"Kubernetes refused the {found['kind'].partition('.')[0]} {found['name']}: "
+            f"{_REGEX.sub('', found['why'])[:400]}",
             "Correct the values and try again.",
             text,
         )
@@ -188,7 +199,7 @@ def _permission(text: str, key: Key) -> PortalError | None:
     where = (found["where"] or "").replace('"', "")
     return Forbidden(
         f"{found['user']} may not {found['verb']} {found['resource']}{where}.",
-        "An administrator has to grant this in the namespace, or to choose another one.",
+        "Ask an administrator to grant this, or choose another namespace.",
     )
 
 

@@ -106,7 +106,13 @@ apps/v1, Kind=Deployment: Apply failed with 2 conflicts: conflicts with \
         (
             'Error: Deployment.apps "sales" is invalid: spec.replicas: Invalid value: -1',
             HelmError,
-            "refused the Deployment.apps sales: spec.replicas: Invalid value: -1",
+            "refused the Deployment sales: spec.replicas: Invalid value: -1",
+        ),
+        (
+            'level=WARN error="services \\"x\\" is forbidden: exceeded quota: q"'
+            "\nError: release has no 17 version",
+            NotFound,
+            "does not keep revision 17 of sales",
         ),
         (CONFLICT_ONE, FieldConflict, ".spec.replicas was last set by kube-controller-manager"),
         (CONFLICT_MANY, FieldConflict, "kubectl-client-side-apply"),
