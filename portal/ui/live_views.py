@@ -56,7 +56,9 @@ def app_patches(view: AppView) -> Props:
         ids.APP_EVENTS: {"children": pods.events(view.events)},
         ids.APP_NOTES: {"children": release.notes(view.notes)},
         ids.APP_VALUES: {
-            "children": code_block("app-values-text", view.values_yaml, "the values", wrap=False)
+            "children": code_block(
+                "app-values-text", view.values_yaml, "the values", title="What Helm was given"
+            )
         },
         ids.APP_SERIES: {"data": asdict(view.series)},
         ids.SCALE_LIVE: {"data": asdict(view.scale)},

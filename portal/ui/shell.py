@@ -6,7 +6,7 @@ from dash import dcc, html
 
 from portal.domain.identity import Identity
 from portal.ui import ids
-from portal.ui.components.basics import Node, icon, link, page
+from portal.ui.components.basics import Node, icon, link, page, wildcards
 from portal.ui.routes import Page
 
 _NAV = (
@@ -37,13 +37,13 @@ def shell(*, open_mode: bool, version: str) -> html.Div:
                             "/",
                             "brand",
                         ),
-                        html.Nav(nav(None), id=ids.NAV, **{"aria-label": "Main"}),
+                        html.Nav(nav(None), id=ids.NAV, **wildcards({"aria-label": "Main"})),
                         html.Div(
                             [
                                 html.Span(
                                     id=ids.LIVE_STATE,
                                     role="status",
-                                    **{"data-state": "connecting"},
+                                    **wildcards({"data-state": "connecting"}),
                                 ),
                                 html.Span(id=ids.WHO, className="who"),
                                 html.Button(
@@ -51,7 +51,7 @@ def shell(*, open_mode: bool, version: str) -> html.Div:
                                     id=ids.THEME_TOGGLE,
                                     type="button",
                                     className="btn btn-quiet theme-toggle",
-                                    **{"aria-label": "Change the theme"},
+                                    **wildcards({"aria-label": "Change the theme"}),
                                 ),
                             ],
                             className="topbar-end",
@@ -128,5 +128,6 @@ def _open_mode() -> html.Div:
 
 def _waiting() -> html.Div:
     return html.Div(
-        html.Span(className="spinner-border", **{"aria-label": "Loading"}), className="empty"
+        html.Span(className="spinner-border", **wildcards({"aria-label": "Loading"})),
+        className="empty",
     )

@@ -42,6 +42,21 @@
       apply();
     },
   };
+  /* A script lost on the way (the network changed) leaves an empty page: load it again, but not
+     for ever. */
+  const tries = Number(sessionStorage.getItem("dash-portal-reloads") || 0);
+  let lost = false;
+  function again() {
+    if (document.querySelector("#page > [data-live-view]")) {
+      sessionStorage.removeItem("dash-portal-reloads");
+    } else if (tries < 3) {
+      sessionStorage.setItem("dash-portal-reloads", String(tries + 1));
+      location.reload();
+    }
+  }
+  window.addEventListener("error", (event) => (lost ||= event.target.tagName === "SCRIPT"), true);
+  window.addEventListener("load", () => setTimeout(again, lost ? 500 : 15000));
+
   dark.addEventListener("change", apply);
   window.addEventListener("storage", (event) => event.key === KEY && apply());
   apply();

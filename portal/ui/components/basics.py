@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlparse
@@ -13,6 +14,11 @@ from portal.viewmodels.model import Badge, Notice, Tone
 
 Node = Any
 """A Dash component, a string, a number, None, or a list of these (Dash has no type for it)."""
+
+
+def wildcards(attributes: Mapping[str, object]) -> dict[str, Any]:
+    """``data-*`` and ``aria-*`` attributes, whose names cannot be keyword arguments."""
+    return dict(attributes)
 
 
 def icon(name: str, label: str = "") -> html.I:
@@ -38,7 +44,7 @@ def age(at: datetime | None, empty: str = "–") -> Node:
     if at is None:
         return empty
     stamp = at.isoformat()
-    return html.Time(dateTime=stamp, className="age", **{"data-time": stamp})
+    return html.Time(dateTime=stamp, className="age", **wildcards({"data-time": stamp}))
 
 
 def safe_href(href: str) -> str:
@@ -79,7 +85,7 @@ def notice(view: Notice) -> html.Div:
             ),
         ],
         className=f"notice tone-{view.tone.value}",
-        **{"data-testid": "notice"},
+        **wildcards({"data-testid": "notice"}),
     )
 
 
@@ -127,29 +133,31 @@ def copy_button(target: str, what: str) -> html.Button:
         type="button",
         className="btn btn-sm btn-quiet",
         title=f"Copy {what}",
-        **{"data-copy": target, "aria-label": f"Copy {what}"},
+        **wildcards({"data-copy": target, "aria-label": f"Copy {what}"}),
     )
 
 
-def code_block(id: str, text: str, what: str, *, wrap: bool = False) -> html.Div:
+def code_block(id: str, text: str, what: str, *, title: str = "", wrap: bool = False) -> html.Div:
     """Text to read and copy, as it is."""
     return html.Div(
         [
-            copy_button(id, what),
+            html.Div([html.H3(title), copy_button(id, what)], className="code-head"),
             html.Pre(text, id=id, className="code wrap" if wrap else "code", tabIndex=0),
         ],
         className="code-box",
     )
 
 
-def fold(title: Node, body: Node, *, icon_name: str, open: bool = False) -> html.Details:
+def fold(
+    title: Node, body: Node, *, icon_name: str, open: bool = False, class_name: str = ""
+) -> html.Details:
     """A panel that opens and closes."""
     return html.Details(
         [
             html.Summary([icon(icon_name), html.H2(title), icon("chevron")]),
             html.Div(body, className="panel-body"),
         ],
-        className="panel fold",
+        className=f"panel fold {class_name}".strip(),
         open=open,
     )
 
@@ -161,7 +169,7 @@ def page(
     return html.Div(
         children,
         className=f"page {class_name}".strip(),
-        **{"data-live-view": topic, "data-title": title, "data-testid": testid},
+        **wildcards({"data-live-view": topic, "data-title": title, "data-testid": testid}),
     )
 
 

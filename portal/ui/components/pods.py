@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dash import html
 
-from portal.ui.components.basics import Node, age, badge, icon
+from portal.ui.components.basics import Node, age, badge, icon, wildcards
 from portal.viewmodels.model import EventView, PodView
 
 
@@ -29,7 +29,7 @@ def pods(views: Sequence[PodView]) -> Node:
         className="table-scroll",
         tabIndex=0,
         role="region",
-        **{"aria-label": "Pods"},
+        **wildcards({"aria-label": "Pods"}),
     )
 
 
@@ -46,10 +46,10 @@ def _rows(view: PodView) -> list[html.Tr]:
     ]
     explained = bool(view.reason or view.advice)
     row = html.Tr(
-        [html.Td(value, **{"data-label": name}) for name, value in cells],
+        [html.Td(value, **wildcards({"data-label": name})) for name, value in cells],
         className="explained" if explained else "",
         key=view.name,
-        **{"data-testid": "pod", "data-name": view.name},
+        **wildcards({"data-testid": "pod", "data-name": view.name}),
     )
     if not explained:
         return [row]
@@ -60,7 +60,7 @@ def _rows(view: PodView) -> list[html.Tr]:
                     icon(view.status.tone.value),
                     html.Div(
                         [
-                            html.Span(view.reason, **{"data-testid": "pod-reason"}),
+                            html.Span(view.reason, **wildcards({"data-testid": "pod-reason"})),
                             html.Span(f" {view.advice}", className="advice"),
                         ]
                     ),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dash import html
 
-from portal.ui.components.basics import Node, age, badge, icon, notice, outside_link
+from portal.ui.components.basics import Node, age, badge, icon, notice, outside_link, wildcards
 from portal.viewmodels.model import AppView, Notice, OperationView, StepView, Tone, UrlView
 
 _URL = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]")
@@ -19,7 +19,7 @@ def header(view: AppView) -> list[Node]:
         html.Div(
             [
                 html.H1(view.key.name, tabIndex=-1),
-                badge(view.headline, **{"data-testid": "headline"}),
+                badge(view.headline, **wildcards({"data-testid": "headline"})),
             ],
             className="title-line",
         ),
@@ -61,7 +61,10 @@ def urls(views: Sequence[UrlView]) -> Node:
 def _url(view: UrlView, class_name: str) -> html.Div:
     shown = (
         outside_link(
-            view.href, view.text or view.href, className="url-link", **{"data-testid": "app-url"}
+            view.href,
+            view.text or view.href,
+            className="url-link",
+            **wildcards({"data-testid": "app-url"}),
         )
         if view.href
         else html.Span(view.text, className="url-none")
@@ -72,13 +75,13 @@ def _url(view: UrlView, class_name: str) -> html.Div:
             type="button",
             className="btn btn-sm btn-quiet",
             title="Copy the address",
-            **{"data-copy-text": view.href, "aria-label": "Copy the address"},
+            **wildcards({"data-copy-text": view.href, "aria-label": "Copy the address"}),
         )
         if view.href
         else None
     )
     return html.Div(
-        [icon("link"), shown, copy, badge(view.state, **{"data-testid": "url-state"})],
+        [icon("link"), shown, copy, badge(view.state, **wildcards({"data-testid": "url-state"}))],
         className=class_name,
     )
 
@@ -90,7 +93,9 @@ def operation(view: OperationView | None) -> Node:
     state = "running" if view.running else "failed" if view.error else "succeeded"
     heading = html.Div(
         [
-            html.Span(className="spinner-border spinner-border-sm", **{"aria-hidden": "true"})
+            html.Span(
+                className="spinner-border spinner-border-sm", **wildcards({"aria-hidden": "true"})
+            )
             if view.running
             else icon(view.state.tone.value),
             html.Strong(view.title),
@@ -103,7 +108,9 @@ def operation(view: OperationView | None) -> Node:
         className="operation-head",
     )
     steps = html.Ol([_step(step) for step in view.steps], className="steps")
-    attributes = {"data-testid": "operation", "data-state": state, "data-operation": view.id}
+    attributes = wildcards(
+        {"data-testid": "operation", "data-state": state, "data-operation": view.id}
+    )
     if state == "succeeded":
         return html.Details(
             [html.Summary(heading), steps], className="operation done", **attributes
@@ -116,7 +123,9 @@ def operation(view: OperationView | None) -> Node:
 
 def _step(view: StepView) -> html.Li:
     if view.seconds is None:
-        took: Node = html.Time(className="step-time", **{"data-timer": view.started_at.isoformat()})
+        took: Node = html.Time(
+            className="step-time", **wildcards({"data-timer": view.started_at.isoformat()})
+        )
     else:
         took = html.Span(f"{view.seconds:.1f} s", className="step-time")
     return html.Li(

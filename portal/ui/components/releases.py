@@ -9,7 +9,7 @@ import dash_ag_grid as dag
 from dash import html
 
 from portal.ui import ids
-from portal.ui.components.basics import Node, icon, link, safe_href
+from portal.ui.components.basics import Node, icon, link, safe_href, wildcards
 from portal.ui.routes import app_path
 from portal.viewmodels.model import ListView, ReleaseRow
 
@@ -23,7 +23,7 @@ THEME = (
     "headerBackgroundColor: 'var(--portal-surface)', headerTextColor: 'var(--portal-quiet)',"
     "headerFontWeight: 600, fontFamily: 'inherit', fontSize: 14, headerFontSize: 12.5,"
     "rowHoverColor: 'var(--portal-hover)', wrapperBorder: false, wrapperBorderRadius: 0,"
-    "spacing: 8, headerColumnResizeHandleDisplay: 'none',"
+    "spacing: 8, cellHorizontalPadding: 14, headerColumnResizeHandleColor: 'transparent',"
     "iconColor: 'var(--portal-quiet)', browserColorScheme: 'inherit'})"
 )
 
@@ -57,50 +57,31 @@ def _row(view: ReleaseRow) -> dict[str, Any]:
 
 def grid_style(count: int) -> dict[str, str]:
     """As tall as its rows, and no taller than the window leaves room for."""
-    return {"height": f"min({count * ROW_HEIGHT + HEAD_HEIGHT + 4}px, max(20rem, 100dvh - 15rem))"}
+    return {"height": f"min({count * ROW_HEIGHT + HEAD_HEIGHT + 2}px, max(20rem, 100dvh - 15rem))"}
 
 
 def _columns(*, everyone: bool) -> list[dict[str, Any]]:
-    """Column definitions; those with class ``wide`` are hidden on narrow screens."""
-    columns: list[dict[str, Any]] = [
-        {
-            "field": "name",
-            "headerName": "App",
-            "cellRenderer": "PortalName",
-            "minWidth": 150,
-            "flex": 2,
-            "pinned": None,
-        },
-        {
-            "field": "status",
-            "headerName": "Status",
-            "cellRenderer": "PortalStatus",
-            "minWidth": 130,
-            "flex": 2,
-        },
-        {"field": "pods", "headerName": "Pods ready", "width": 118, "cellClass": "num"},
-        {"field": "hpa", "headerName": "Autoscaler", "minWidth": 130, "flex": 1},
-        {
-            "field": "url",
-            "headerName": "Address",
-            "cellRenderer": "PortalUrl",
-            "minWidth": 170,
-            "flex": 2,
-        },
-        {"field": "namespace", "headerName": "Namespace", "width": 130, "hide": not everyone},
-        {"field": "chart", "headerName": "Chart", "minWidth": 130, "flex": 1},
-        {"field": "version", "headerName": "Version", "width": 100},
-        {"field": "revision", "headerName": "Rev.", "width": 80, "type": "numericColumn"},
-        {"field": "helm", "headerName": "Helm", "width": 120, "hide": not everyone},
-        {"field": "by", "headerName": "Launched by", "width": 130, "hide": not everyone},
-        {
-            "field": "updated",
-            "headerName": "Updated",
-            "cellRenderer": "PortalAge",
-            "width": 128,
-        },
+    """Column definitions; narrow screens show only the first few (see grid.js)."""
+    return [
+        _column("name", "App", renderer="PortalName", minWidth=128, flex=2),
+        _column("status", "Status", renderer="PortalStatus", minWidth=136, flex=2),
+        _column("pods", "Pods", width=84, cellClass="num"),
+        _column("hpa", "Autoscaler", minWidth=132, flex=1.2),
+        _column("url", "Address", renderer="PortalUrl", minWidth=176, flex=2),
+        _column("namespace", "Namespace", minWidth=116, flex=1, hide=not everyone),
+        _column("chart", "Chart", renderer="PortalChart", minWidth=140, flex=1.2),
+        _column("helm", "Helm", renderer="PortalHelm", minWidth=116, flex=1),
+        _column("updated", "Updated", renderer="PortalUpdated", minWidth=116, flex=1),
+        # Shown as second lines above; here for the search.
+        _column("version", "Version", hide=True),
+        _column("revision", "Revision", hide=True),
+        _column("by", "Launched by", hide=True),
     ]
-    return columns
+
+
+def _column(field: str, title: str, *, renderer: str = "", **options: Any) -> dict[str, Any]:
+    column: dict[str, Any] = {"field": field, "headerName": title, **options}
+    return {**column, "cellRenderer": renderer} if renderer else column
 
 
 def grid(view: ListView, *, everyone: bool) -> dag.AgGrid:
@@ -127,7 +108,8 @@ def grid(view: ListView, *, everyone: bool) -> dag.AgGrid:
             "enableCellTextSelection": True,
             "suppressDragLeaveHidesColumns": True,
             "suppressColumnVirtualisation": True,
-            "overlayNoRowsTemplate": "<span></span>",
+            "suppressNoRowsOverlay": True,
+            "includeHiddenColumnsInQuickFilter": True,
         },
     )
 
@@ -139,7 +121,7 @@ def empty(view: ListView, *, everyone: bool) -> Node:
     if view.loading:
         return html.Div(
             [
-                html.Span(className="spinner-border", **{"aria-hidden": "true"}),
+                html.Span(className="spinner-border", **wildcards({"aria-hidden": "true"})),
                 html.H2("Reading the cluster"),
                 html.P("The first list of releases is on its way."),
             ],
@@ -163,5 +145,5 @@ def empty(view: ListView, *, everyone: bool) -> Node:
             link([icon("launch"), "Launch an app"], "/launch", "btn btn-primary"),
         ],
         className="empty",
-        **{"data-testid": "empty-launch"},
+        **wildcards({"data-testid": "empty-launch"}),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import html
 
-from portal.ui.components.basics import Node, badge, notice
+from portal.ui.components.basics import Node, badge, notice, wildcards
 from portal.viewmodels.model import AutoscalerView, MetricView, ReplicasView, Tone
 
 BAR_TOP = 2.0
@@ -24,7 +24,7 @@ def replicas(view: ReplicasView) -> list[Node]:
             ],
             className="counts",
         ),
-        html.Div(_dots(view), className="pod-dots", **{"aria-hidden": "true"}),
+        html.Div(_dots(view), className="pod-dots", **wildcards({"aria-hidden": "true"})),
         html.P(view.words, className="words"),
     ]
 
@@ -32,7 +32,9 @@ def replicas(view: ReplicasView) -> list[Node]:
 def _count(name: str, value: int, tone: str = "") -> html.Div:
     return html.Div(
         [
-            html.Span(str(value), className="count", **{"data-testid": f"replicas-{name}"}),
+            html.Span(
+                str(value), className="count", **wildcards({"data-testid": f"replicas-{name}"})
+            ),
             html.Span(name, className="count-name"),
         ],
         className=f"count-box {tone}".strip(),
@@ -96,16 +98,18 @@ def _metric(view: MetricView) -> html.Div:
                 ],
                 className="metric-bar",
                 role="meter",
-                **{
-                    "aria-label": f"{view.name} against its target",
-                    "aria-valuemin": 0,
-                    "aria-valuemax": 200,
-                    "aria-valuetext": f"{view.current} of a target of {view.target}",
-                    **now,
-                },
+                **wildcards(
+                    {
+                        "aria-label": f"{view.name} against its target",
+                        "aria-valuemin": 0,
+                        "aria-valuemax": 200,
+                        "aria-valuetext": f"{view.current} of a target of {view.target}",
+                        **now,
+                    }
+                ),
             ),
             html.Div(view.words, className="metric-words") if view.words else None,
         ],
         className=f"metric tone-{tone.value}",
-        **{"data-testid": f"metric-{view.name.lower()}"},
+        **wildcards({"data-testid": f"metric-{view.name.lower()}"}),
     )

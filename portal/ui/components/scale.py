@@ -12,7 +12,7 @@ import dash_bootstrap_components as dbc
 from dash import html
 
 from portal.ui import ids
-from portal.ui.components.basics import Node, button, icon
+from portal.ui.components.basics import Node, button, icon, wildcards
 from portal.ui.components.sliders import bounds_slider, replica_slider, target
 from portal.viewmodels.model import ScaleMode
 
@@ -49,7 +49,7 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
                     id=ids.SCALE_FIXED_PART,
                     className=hidden if auto else "",
                     role="group",
-                    **{"aria-label": "Replicas"},
+                    **wildcards({"aria-label": "Replicas"}),
                 ),
                 html.Div(
                     [
@@ -74,7 +74,7 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
                     className="" if auto else hidden,
                 ),
                 html.Div(id=ids.SCALE_NOW, className="form-text", role="status"),
-                html.Div(id=ids.SCALE_MESSAGE, **{"aria-live": "polite"}),
+                html.Div(id=ids.SCALE_MESSAGE, **wildcards({"aria-live": "polite"})),
                 html.Div(
                     [
                         button("Apply", ids.SCALE_APPLY, icon_name="check", disabled=True),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 
-from portal.ui.components.basics import Node
+from portal.ui.components.basics import Node, wildcards
 
 TARGET_MIN, TARGET_MAX, TARGET_STEP = 5, 100, 5
 
@@ -34,7 +34,10 @@ def replica_slider(id: str, value: object, top: int) -> dcc.Slider:
 
 def bounds_slider(id: str, value: object, top: int) -> dcc.RangeSlider:
     """A lower and an upper bound."""
-    low, high = (value[0], value[1]) if isinstance(value, (list, tuple)) else (1, min(4, top))
+    low: object = 1
+    high: object = min(4, top)
+    if isinstance(value, (list, tuple)):
+        low, high = cast("list[object]", value)
     return dcc.RangeSlider(
         id=id,
         min=1,
@@ -79,7 +82,7 @@ def target(
 
 def note(id: str) -> html.Div:
     """The place of a field's message; it is read out when it changes."""
-    return html.Div(id=id, className="field-note", **{"aria-live": "polite"})
+    return html.Div(id=id, className="field-note", **wildcards({"aria-live": "polite"}))
 
 
 def message(errors: Mapping[str, str], warnings: Mapping[str, str], field: str) -> Node:
@@ -89,11 +92,13 @@ def message(errors: Mapping[str, str], warnings: Mapping[str, str], field: str) 
             icon_name = "bad" if kind == "error" else "warn"
             return html.Span(
                 [
-                    html.I(className=f"icon icon-{icon_name}", **{"aria-hidden": "true"}),
+                    html.I(
+                        className=f"icon icon-{icon_name}", **wildcards({"aria-hidden": "true"})
+                    ),
                     html.Span(found[field]),
                 ],
                 className=f"note-{kind}",
-                **{"data-kind": kind},
+                **wildcards({"data-kind": kind}),
             )
     return None
 
@@ -107,17 +112,20 @@ def field(
     hint: Node = None,
     class_name: str = "",
     group: bool = False,
+    label_hidden: bool = False,
 ) -> html.Div:
     """A labelled control with a hint and the place of its message.
 
     ``group``: the control is several, so the label names the group instead of one of them.
+    ``label_hidden``: the card's title says the same, so only screen readers need it.
     """
     label_id = f"{id}-label"
+    class_of_label = "visually-hidden" if label_hidden else "form-label"
     attributes: dict[str, Any] = {"role": "group", "aria-labelledby": label_id} if group else {}
     head: Node = (
-        html.Div(label, id=label_id, className="form-label")
+        html.Div(label, id=label_id, className=class_of_label)
         if group
-        else html.Label(label, htmlFor=id, className="form-label")
+        else html.Label(label, htmlFor=id, className=class_of_label)
     )
     return html.Div(
         [
@@ -127,7 +135,7 @@ def field(
             note(note_id),
         ],
         className=f"field {class_name}".strip(),
-        **{"data-field": id, "data-note": note_id},
+        **wildcards({"data-field": id, "data-note": note_id}),
         **attributes,
     )
 

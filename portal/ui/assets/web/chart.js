@@ -48,6 +48,7 @@
     const title = (text) => ({ text, font: { size: 11 }, standoff: 8 });
     const top = Math.max(1, ...series.desired, ...series.current, ...series.max_replicas.map((n) => n ?? 0));
     const empty = times.length < 2;
+    if (empty) Object.assign(axis, { visible: false });
     return {
       data: [...metrics(series, times, c), ...replicas(series, times, c)],
       layout: {
@@ -58,13 +59,15 @@
         font: { color: c.text, family: "inherit", size: 12 },
         hovermode: "x unified",
         hoverlabel: { bgcolor: c.hover, bordercolor: c.grid, font: { color: c.text, size: 12 } },
-        legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 }, itemwidth: 24 },
+        legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 }, itemwidth: 24,
+          traceorder: "normal" },
         uirevision: "app",
         transition: { duration: 0 },
-        xaxis: { gridcolor: c.grid, zeroline: false, anchor: "y2", tickfont: { size: 11 }, nticks: 7,
-          hoverformat: "%H:%M:%S" },
+        xaxis: { visible: !empty, gridcolor: c.grid, zeroline: false, anchor: "y2", tickfont: { size: 11 }, nticks: 7,
+          hoverformat: "%H:%M:%S", tickformat: "%H:%M", ticklen: 6,
+          ticks: "outside", tickcolor: "rgba(0,0,0,0)" },
         yaxis: { ...axis, domain: measured ? [0.52, 1] : [1, 1], title: title("% of request"),
-          visible: measured },
+          visible: measured && !empty },
         yaxis2: { ...axis, domain: measured ? [0, 0.42] : [0, 1], title: title("pods"),
           range: [0, top * 1.12], dtick: top <= 6 ? 1 : undefined },
         annotations: empty

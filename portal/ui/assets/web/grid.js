@@ -22,10 +22,21 @@
           data.url.replace(/^https?:\/\//, "").replace(/\/$/, ""), " ", icon("open"))
       : el("span", { className: "quiet-text" }, "–");
 
-  cells.PortalAge = ({ data }) =>
-    data.updated
-      ? el("time", { dateTime: data.updated, "data-time": data.updated, className: "age" })
-      : el("span", { className: "quiet-text" }, "–");
+  const two = (main, sub) =>
+    el("div", { className: "cell-two" }, main, sub ? el("span", { className: "cell-sub" }, sub) : null);
+
+  cells.PortalChart = ({ data }) =>
+    two(el("span", { className: "cell-main" }, data.chart || "–"), data.version && `app ${data.version}`);
+
+  cells.PortalHelm = ({ data }) =>
+    two(el("span", { className: "cell-main" }, data.helm), data.revision && `revision ${data.revision}`);
+
+  cells.PortalUpdated = ({ data }) =>
+    two(
+      data.updated
+        ? el("time", { dateTime: data.updated, "data-time": data.updated, className: "age" })
+        : el("span", { className: "quiet-text" }, "–"),
+      data.by && `by ${data.by}`);
 
   /* On a narrow screen the name, the status and the pods are what fits. */
   const narrow = window.matchMedia("(max-width: 720px)");

@@ -9,7 +9,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.live.topics import app_topic
 from portal.ui import ids
-from portal.ui.components.basics import button, card, fold, icon, link, page
+from portal.ui.components.basics import button, card, fold, icon, link, page, wildcards
 from portal.ui.components.scale import scale_card
 from portal.ui.context import UiContext
 from portal.ui.live_views import Props, app_patches
@@ -29,7 +29,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             html.Nav(
                 [link("Apps", "/"), html.Span("/"), html.Span(key.name)],
                 className="crumbs",
-                **{"aria-label": "Breadcrumb"},
+                **wildcards({"aria-label": "Breadcrumb"}),
             ),
             html.Div(
                 [
@@ -73,19 +73,43 @@ def _part(id: str, live: Props, **attributes: str) -> html.Div:
 def _body(context: UiContext, live: Props) -> list[html.Div | html.Section]:
     return [
         _part(ids.APP_URLS, live),
-        html.Div(_part(ids.APP_NOTICES, live), role="status"),
+        _part(ids.APP_NOTICES, live, role="status"),
         html.Div(
             [
                 html.Div(
                     [
-                        card("Over time", _chart(), icon_name="chart"),
+                        card("Over time", _chart(), icon_name="chart", class_name="second"),
                         card("Pods", _part(ids.APP_PODS, live), icon_name="pods"),
+                        fold(
+                            "Events",
+                            _part(ids.APP_EVENTS, live),
+                            icon_name="events",
+                            open=True,
+                            class_name="last",
+                        ),
+                        fold(
+                            "Notes",
+                            _part(ids.APP_NOTES, live),
+                            icon_name="notes",
+                            class_name="last",
+                        ),
+                        fold(
+                            "Values",
+                            _part(ids.APP_VALUES, live),
+                            icon_name="file",
+                            class_name="last",
+                        ),
                     ],
                     className="column wide-column",
                 ),
                 html.Div(
                     [
-                        card("Replicas", _part(ids.APP_REPLICAS, live), icon_name="boxes"),
+                        card(
+                            "Replicas",
+                            _part(ids.APP_REPLICAS, live),
+                            icon_name="boxes",
+                            class_name="first",
+                        ),
                         card("Autoscaler", _part(ids.APP_AUTOSCALER, live), icon_name="auto"),
                         card(
                             "Scale",
@@ -96,15 +120,7 @@ def _body(context: UiContext, live: Props) -> list[html.Div | html.Section]:
                     className="column",
                 ),
             ],
-            className="columns",
-        ),
-        html.Div(
-            [
-                fold("Events", _part(ids.APP_EVENTS, live), icon_name="events", open=True),
-                fold("Notes", _part(ids.APP_NOTES, live), icon_name="notes"),
-                fold("Values", _part(ids.APP_VALUES, live), icon_name="file"),
-            ],
-            className="column folds",
+            className="columns app-columns",
         ),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 
@@ -14,12 +14,15 @@ from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.identity import Identity
 from portal.domain.launch import LaunchSpec
 from portal.ui import ids
-from portal.ui.components.basics import Node, failure, icon, notice
+from portal.ui.components.basics import Node, failure, icon, notice, wildcards
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path
 from portal.viewmodels.model import Notice, Tone
+
+STAND_IN = "my-app"
+"""The name in the preview while none has been given."""
 
 _OPTIONAL = ("target_cpu", "target_memory")
 _FROM_PRESET = (
@@ -140,7 +143,7 @@ def register(app: Dash, context: UiContext) -> None:
         prevent_initial_call=True,
     )
     async def preset(clicks: list[int | None], values: dict[str, Any]) -> dict[str, Any]:
-        chosen: Any = ctx.triggered_id
+        chosen = cast("dict[str, str] | None", ctx.triggered_id)
         if not any(clicks) or not chosen:
             return dict.fromkeys(_FROM_PRESET, no_update)
         filled = context.forms.with_preset(values, chosen["name"])
@@ -184,18 +187,28 @@ async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool)
         shown.pop("name", None)  # not yet filled in is not wrong yet
     existing = context.actions.existing(checked.spec.key) if checked.spec else None
     preview = Preview("", "")
-    if checked.spec:
-        preview = await _preview(context, context.identity(), checked.spec, existing)
+    spec = checked.spec or _without_name(context, raw, errors)
+    if spec:
+        preview = await _preview(context, context.identity(), spec, existing)
     return _Answer(
         notes={field: message(shown, checked.warnings, field) for field in FIELDS},
-        values=preview.values_yaml or "Shown once the form is complete.",
-        command=preview.command or "Shown once the form is complete.",
+        values=preview.values_yaml or "Shown once the form has no errors.",
+        command=preview.command or "Shown once the form has no errors.",
         existing=_existing(existing),
         told=str(existing.key) if existing else "",
         problems=_problems(errors),
         label="Upgrade" if existing else "Launch",
         disabled=checked.spec is None,
     )
+
+
+def _without_name(
+    context: UiContext, raw: dict[str, object], errors: Mapping[str, str]
+) -> LaunchSpec | None:
+    """A form that lacks nothing but its name can be shown already, with a stand-in."""
+    if set(errors) != {"name"} or raw.get("name"):
+        return None
+    return context.forms.check({**raw, "name": STAND_IN}).spec
 
 
 async def _preview(
@@ -232,7 +245,7 @@ def _problems(errors: Mapping[str, str]) -> Node:
             html.A(
                 _LABELS[field],
                 href=f"#{ids.launch(field)}",
-                **{"data-focus": ids.launch(field)},
+                **wildcards({"data-focus": ids.launch(field)}),
             )
             for field in fields
         ],

@@ -12,7 +12,7 @@ from portal.catalog.presets import Preset
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.ui import ids
-from portal.ui.components.basics import Node, button, card, code_block, icon, link, page
+from portal.ui.components.basics import Node, button, card, code_block, icon, link, page, wildcards
 from portal.ui.components.sliders import bounds_slider, field, replica_slider, target
 from portal.ui.components.sliders import note as note_place
 from portal.ui.routes import app_path
@@ -40,7 +40,7 @@ def layout(forms: Forms, raw: Raw, *, editing: Key | None, problem: Node = None)
             html.Nav(
                 [link("Apps", "/"), html.Span("/"), link(editing.name, app_path(editing))],
                 className="crumbs",
-                **{"aria-label": "Breadcrumb"},
+                **wildcards({"aria-label": "Breadcrumb"}),
             )
             if editing
             else None,
@@ -71,7 +71,7 @@ def layout(forms: Forms, raw: Raw, *, editing: Key | None, problem: Node = None)
                             _environment(raw),
                         ],
                         className="column wide-column launch-form",
-                        **{"data-testid": "launch-form"},
+                        **wildcards({"data-testid": "launch-form"}),
                     ),
                     html.Div(_summary(editing), className="column sticky"),
                 ],
@@ -96,13 +96,13 @@ def _presets(presets: tuple[Preset, ...]) -> html.Div:
                 id=ids.preset(preset.name),
                 type="button",
                 className="preset",
-                **{"data-testid": f"preset-{preset.name}"},
+                **wildcards({"data-testid": f"preset-{preset.name}"}),
             )
             for preset in presets
         ],
         className="presets",
         role="group",
-        **{"aria-label": "Images to start from"},
+        **wildcards({"aria-label": "Images to start from"}),
     )
 
 
@@ -286,7 +286,7 @@ def _address(raw: Raw) -> html.Section:
         [
             _field(
                 "exposure",
-                html.Span("How it is reached", className="visually-hidden"),
+                "How it is reached",
                 dbc.RadioItems(
                     id=ids.launch("exposure"),
                     options=[
@@ -302,6 +302,7 @@ def _address(raw: Raw) -> html.Section:
                     className="choices",
                 ),
                 group=True,
+                label_hidden=True,
             ),
             html.Div(
                 _text(
@@ -338,7 +339,7 @@ def _environment(raw: Raw) -> html.Section:
         "Environment variables",
         _field(
             "env",
-            html.Span("Environment variables", className="visually-hidden"),
+            "Environment variables",
             dbc.Textarea(
                 id=ids.launch("env"),
                 value=str(raw.get("env") or ""),
@@ -349,6 +350,7 @@ def _environment(raw: Raw) -> html.Section:
                 spellcheck=False,
             ),
             "One NAME=value a line. Not for passwords: these are readable in the release.",
+            label_hidden=True,
         ),
         icon_name="terminal",
     )
@@ -360,12 +362,14 @@ def _summary(editing: Key | None) -> list[Node]:
             "What will be sent",
             [
                 html.Div(id=ids.LAUNCH_EXISTING, role="status"),
-                html.H3("Values"),
-                code_block(ids.LAUNCH_VALUES, "", "the values"),
-                html.H3("The same in a terminal"),
-                code_block(ids.LAUNCH_COMMAND, "", "the command", wrap=True),
+                code_block(ids.LAUNCH_VALUES, "", "the values", title="Values"),
+                code_block(ids.LAUNCH_COMMAND, "", "the command", title="The same in a terminal"),
                 html.Div(id=ids.LAUNCH_FAILURE),
-                html.Div(id=ids.LAUNCH_PROBLEMS, className="problems", **{"aria-live": "polite"}),
+                html.Div(
+                    id=ids.LAUNCH_PROBLEMS,
+                    className="problems",
+                    **wildcards({"aria-live": "polite"}),
+                ),
                 button(
                     "Upgrade" if editing else "Launch",
                     ids.LAUNCH_SUBMIT,
@@ -415,6 +419,7 @@ def _field(
     *,
     class_name: str = "",
     group: bool = False,
+    label_hidden: bool = False,
 ) -> html.Div:
     return field(
         ids.launch(name),
@@ -424,4 +429,5 @@ def _field(
         hint=hint,
         class_name=class_name,
         group=group,
+        label_hidden=label_hidden,
     )
