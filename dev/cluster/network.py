@@ -125,47 +125,42 @@ def components_path(layout: Layout, bins: Path) -> str:
     return f"{layout.path_bin}:{bins}:{_SYSTEM_PATH}"
 
 
-def filter_cleanup(saved: str) -> list[list[str]]:
-    """iptables arguments that remove our rules and chains from one saved table.
+def filter_cleanup(saved: str) -> list[str]:
+    """Lines for iptables-restore that remove our rules and chains from one saved table.
 
-    ``saved`` is the output of ``iptables-save -t TABLE``. First the rules that jump to our chains
-    from others, then the chains themselves, emptied before any is deleted.
+    ``saved`` is the output of ``iptables-save -t TABLE``. First go the rules that jump to our
+    chains from others, then the chains themselves, all emptied before any is deleted.
     """
     chains = [
         line[1:].split()[0]
         for line in saved.splitlines()
         if line.startswith(":") and line[1:].startswith(_CHAIN_PREFIXES)
     ]
-    jumps: list[list[str]] = []
+    jumps: list[str] = []
     for line in saved.splitlines():
-        words = _words(line)
-        if words[:1] != ["-A"] or words[1] in chains:
+        words = shlex.split(line) if line.startswith("-A ") else []
+        if not words or words[1] in chains:
             continue
         target = words[words.index("-j") + 1] if "-j" in words else ""
-        if target in chains or settings.BRIDGE in words:
-            jumps.append(["-D", *words[1:]])
-    return jumps + [["-F", chain] for chain in chains] + [["-X", chain] for chain in chains]
-
-
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError:
-        return []
+        if target in chains:
+            jumps.append(f"-D {line.removeprefix('-A ')}")
+    return [*jumps, *(f"-F {chain}" for chain in chains), *(f"-X {chain}" for chain in chains)]
 
 
 def remove_rules() -> None:
     """Remove every rule and chain of Kubernetes and CNI, whichever flavour made them."""
     for family in ("iptables", "ip6tables"):
         for flavour in ("-nft", "-legacy"):
-            program, save = which(f"{family}{flavour}"), which(f"{family}{flavour}-save")
-            if program is None or save is None:
+            save, restore = (which(f"{family}{flavour}{end}") for end in ("-save", "-restore"))
+            if save is None or restore is None:
                 continue
             for table in _TABLES:
                 saved = run([save, "-t", table], what="iptables-save", check=False)
-                for args in filter_cleanup(saved):
-                    argv = [program, "-w", "-t", table, *args]
-                    run(argv, what="iptables", check=False)
+                lines = filter_cleanup(saved)
+                if lines:
+                    text = "\n".join([f"*{table}", *lines, "COMMIT", ""])
+                    # All at once: one by one takes seconds.
+                    run([restore, "--noflush", "-w", "10"], what="iptables-restore", stdin=text)
 
 
 def network_namespaces() -> list[str]:

@@ -13,7 +13,7 @@ import select
 import signal
 import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from dev.cluster.components import Component
@@ -32,6 +32,19 @@ class Record:
     boot: str
     fingerprint: str
     """Of what it was started with."""
+
+
+#: A process records itself before it becomes the program, so that whenever `up` is interrupted,
+#: or even killed, nothing runs that is not known. Arguments: file, JSON fields, program...
+_LAUNCH = """
+field_22() { shift 19; echo "$1"; }
+read -r stat < "/proc/$$/stat"
+file=$1 fields=$2
+shift 2
+printf '{%s, "pid": %d, "start": %d}' "$fields" "$$" "$(field_22 ${stat##*) })" > "$file.partial"
+mv -f "$file.partial" "$file"
+exec "$@"
+"""
 
 
 def start_time(pid: int) -> int | None:
@@ -105,25 +118,25 @@ class Processes:
         # Nothing of the caller's own settings for Kubernetes may leak into a component.
         env = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
         env.update(component.env)
+        known = {"name": component.name, "boot": boot_id(), "fingerprint": wanted}
+        fields = json.dumps(known)[1:-1]
+        launch = ("/bin/sh", "-c", _LAUNCH, "launch", str(self._file(component.name)), fields)
         with log.open("ab") as sink:
-            try:
-                child = subprocess.Popen(
-                    component.argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=sink,
-                    stderr=subprocess.STDOUT,
-                    env=env,
-                    cwd=component.cwd or self._layout.state,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise ClusterError(f"cannot start {component.name}: {error}") from error
-        started = start_time(child.pid)
-        record = Record(component.name, child.pid, started or 0, boot_id(), wanted)
-        partial = self._file(component.name).with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(record)))
-        partial.replace(self._file(component.name))
+            child = subprocess.Popen(
+                [*launch, *component.argv],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=env,
+                cwd=component.cwd or self._layout.state,
+                start_new_session=True,
+            )
         _CHILDREN.append(child)
+        while child.poll() is None:
+            record = self.record(component.name)
+            if record is not None and record.pid == child.pid:
+                return
+            time.sleep(0.005)
 
     def check(self, name: str) -> None:
         """Raise when the process has ended."""

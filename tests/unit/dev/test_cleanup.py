@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dev.cluster.components import Component
+from dev.cluster.errors import ClusterError
 from dev.cluster.leftovers import mounts_below, shim_arguments_are_ours
 from dev.cluster.network import addresses_in, filter_cleanup
 from dev.cluster.packages import missing
@@ -29,18 +30,14 @@ COMMIT
 """
 
 
-def comment(text):
-    return ["-m", "comment", "--comment", text]
-
-
 def test_only_rules_and_chains_of_ours_are_removed_jumps_first():
     assert filter_cleanup(SAVED) == [
-        ["-D", "PREROUTING", *comment("kubernetes service portals"), "-j", "KUBE-SERVICES"],
-        ["-D", "POSTROUTING", "-s", "198.18.0.5/32", *comment('name: "x"'), "-j", "CNI-1a2b"],
-        ["-F", "KUBE-SERVICES"],
-        ["-F", "CNI-1a2b"],
-        ["-X", "KUBE-SERVICES"],
-        ["-X", "CNI-1a2b"],
+        '-D PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES',
+        r'-D POSTROUTING -s 198.18.0.5/32 -m comment --comment "name: \"x\"" -j CNI-1a2b',
+        "-F KUBE-SERVICES",
+        "-F CNI-1a2b",
+        "-X KUBE-SERVICES",
+        "-X CNI-1a2b",
     ]
 
 
@@ -136,8 +133,21 @@ def test_started_once_and_again_only_when_described_differently(layout):
         assert processes.ensure(Component("s", ("sleep", "600"))) is True
         assert processes.ensure(Component("s", ("sleep", "600"))) is False
         assert processes.ensure(Component("s", ("sleep", "601"))) is True
+        record = processes.record("s")
+        assert record is not None
+        assert record.start == start_time(record.pid)
     finally:
         assert processes.stop("s") is True
+
+
+def test_a_program_that_cannot_be_started_is_named_with_its_log(layout):
+    processes = Processes(layout)
+    processes.ensure(Component("s", ("/nonesuch",)))
+    with pytest.raises(ClusterError, match="s ended") as raised:
+        while True:
+            processes.check("s")
+    assert raised.value.log is not None
+    assert "nonesuch" in raised.value.log.read_text()
 
 
 def test_the_fingerprint_follows_configuration_files(tmp_path):
