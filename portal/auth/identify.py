@@ -68,7 +68,7 @@ class HeaderAuthenticator:
         for name, value in headers:
             given.setdefault(name.lower(), []).append(value)
         secret = self._single(given, self._secret_header)
-        if not secret or not hmac.compare_digest(secret.encode(), self._secret):
+        if not hmac.compare_digest(secret.encode(), self._secret):
             raise Unauthenticated(
                 "This request did not come through the login proxy.",
                 "Open the portal at its public address. If you did, an administrator has to check "

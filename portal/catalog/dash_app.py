@@ -293,13 +293,9 @@ def field_of(path: str) -> str:
 
 def equivalent_command(key: Key, chart: str, values: Mapping[str, object]) -> str:
     """A command that does the same in a POSIX shell, ready to be pasted."""
-    text = to_yaml(values)
-    lines = set(text.splitlines())
-    end = "EOF"
-    while end in lines:
-        end += "_"
+    # No line of this YAML is a bare word, so none can end the here-document early.
     return (
         f"helm upgrade --install {shlex.quote(key.name)} {shlex.quote(chart)} \\\n"
         f"  --namespace {shlex.quote(key.namespace)} --reset-values \\\n"
-        f"  --values - <<'{end}'\n{text}{end}\n"
+        f"  --values - <<'EOF'\n{to_yaml(values)}EOF\n"
     )

@@ -13,6 +13,7 @@ from portal.catalog.values import get
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, Kind, Release, ReleaseDetail, ReleaseStatus, Workload
+from portal.domain.operations import Operation
 from portal.helm_service.helm import HelmRelease, HelmResult, HelmRevision
 from portal.state.store import Store
 
@@ -26,6 +27,18 @@ class Clock:
     def __call__(self) -> datetime:
         self.now += timedelta(milliseconds=1)
         return self.now
+
+
+class RecordingStore(Store):
+    """A store that keeps every operation written, in order."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        super().__init__(clock)
+        self.operations: list[Operation] = []
+
+    def put_operation(self, operation: Operation) -> None:
+        self.operations.append(operation)
+        super().put_operation(operation)
 
 
 @dataclass
