@@ -66,7 +66,7 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=executable, args=flags)
         with load(address(running, BUSY)):
             time.sleep(WATCHED)
-            take(browser, running, f"/apps/{running.apps}/{BUSY}", "app", ready="#app-chart svg")
+            take(browser, running, f"/apps/{running.apps}/{BUSY}", "app", ready="[data-testid=pod]")
         take(browser, running, "/", "apps", ready=".ag-row")
         take(browser, running, "/admin", "admin", ready=".ag-row")
         take(browser, running, "/launch", "launch", ready="#launch-name")

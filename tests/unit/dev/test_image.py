@@ -1,0 +1,87 @@
+"""The scripts that the portal's Dockerfile runs, and the values of the demo."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from dev import demo
+from dev.cluster.choose import How
+from dev.image import assemble, fetch_helm
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A directory that stands for get.helm.sh; returns the archive's sum."""
+    monkeypatch.setattr(fetch_helm, "SITE", tmp_path.as_uri())
+    monkeypatch.setattr(fetch_helm.platform, "machine", lambda: "x86_64")
+    archive = tmp_path / "helm-v4.0.0-linux-amd64.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        member = tarfile.TarInfo("linux-amd64/helm")
+        member.size = 6
+        tar.addfile(member, io.BytesIO(b"binary"))
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    archive.with_name(archive.name + ".sha256sum").write_text(f"{digest}  {archive.name}\n")
+    return digest
+
+
+def test_helm_is_taken_out_of_its_archive(site: str, tmp_path: Path) -> None:
+    fetch_helm.main("v4.0.0", str(tmp_path / "helm"))
+    assert (tmp_path / "helm").read_bytes() == b"binary"
+    assert (tmp_path / "helm").stat().st_mode & 0o111
+    fetch_helm.main("v4.0.0", str(tmp_path / "again"), site)
+    assert (tmp_path / "again").exists()
+
+
+def test_a_given_sum_counts_more_than_the_published_one(site: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="SHA-256"):
+        fetch_helm.main("v4.0.0", str(tmp_path / "helm"), "0" * 64)
+    assert not (tmp_path / "helm").exists()
+
+
+def test_a_broken_archive_is_refused(site: str, tmp_path: Path) -> None:
+    (tmp_path / "helm-v4.0.0-linux-amd64.tar.gz").write_bytes(b"broken")
+    with pytest.raises(SystemExit, match="SHA-256"):
+        fetch_helm.main("v4.0.0", str(tmp_path / "helm"))
+
+
+def test_files_keep_their_places_and_links_stay_links(tmp_path: Path) -> None:
+    system, target = tmp_path / "system", tmp_path / "target"
+    (system / "usr" / "lib").mkdir(parents=True)
+    (system / "usr" / "lib" / "libx.so.1.2").write_text("x")
+    (system / "usr" / "lib" / "libx.so.1").symlink_to("libx.so.1.2")
+    (system / "lib").symlink_to("usr/lib")
+    assemble.place(target, [system / "lib" / "libx.so.1"])
+    below = target / system.relative_to("/")
+    assert (below / "lib").is_symlink()
+    assert (below / "usr" / "lib" / "libx.so.1").is_symlink()
+    assert (below / "lib" / "libx.so.1").read_text() == "x"
+
+
+def test_pruning_spares_what_runs(tmp_path: Path) -> None:
+    gone = ["dash/deps/a.js.map", "kubernetes/client/models/v1_pod.py", "websocket/tests/t.py"]
+    kept = [
+        "dash/deps/a.js",
+        "kubernetes/client/models/__init__.py",
+        "kubernetes/aio/client/models/v1_pod.py",
+        "plotly/package_data/templates/plotly.json",
+    ]
+    for name in gone + kept:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    assemble.prune(tmp_path)
+    assert [name for name in gone if (tmp_path / name).exists()] == []
+    assert [name for name in kept if not (tmp_path / name).exists()] == []
+
+
+@pytest.mark.parametrize("how", [How.LOCAL, How.KIND])
+def test_the_demos_values_fit_the_charts_schema(how: How) -> None:
+    schema = yaml.safe_load((demo.ROOT / "helm/portal/values.schema.json").read_text())
+    digest = "sha256:" + "0" * 64 if how is How.LOCAL else ""
+    jsonschema.validate(demo.values(how, digest), schema)
