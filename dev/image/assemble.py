@@ -36,7 +36,7 @@ VENV_SURPLUS = (
     "kubernetes/client/api/[a-z]*",
     "kubernetes/client/models/[a-z]*",
     "plotly/labextension",
-    "plotly/package_data/plotly.min.js",
+    "plotly/package_data/widgetbundle.js",
     "setuptools*",
     "_distutils_hack",
     "distutils-precedence.pth",
