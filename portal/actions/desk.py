@@ -63,9 +63,12 @@ class Desk:
         if self._draining:
             raise Conflict("The portal is restarting.", "Try again in a minute.")
         running = self._running.get(key)
-        if running is None or running.recorder.operation.phase is OperationPhase.WAITING:
+        if running is None:
             return
         operation = running.recorder.operation
+        # What is being deleted must be gone first: Helm would "upgrade" the dying objects.
+        if operation.phase is OperationPhase.WAITING and operation.verb is not Verb.UNINSTALL:
+            return
         step = running.recorder.step_title
         now_at = f" (now: {step})" if step else ""
         raise Conflict(

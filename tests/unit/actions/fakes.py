@@ -43,10 +43,12 @@ class RecordingStore(Store):
 
 @dataclass
 class FakeCluster:
-    """Releases and their objects. ``rolls_out``: whether pods become ready by themselves."""
+    """Releases and their objects. ``rolls_out``: whether pods become ready by themselves.
+    ``lingers``: whether a Deployment stays when its release goes."""
 
     store: Store
     rolls_out: bool = True
+    lingers: bool = False
     ready: dict[Key, int] = field(default_factory=dict)
     shown: dict[Key, tuple[int, Mapping[str, object]]] = field(default_factory=dict)
 
@@ -118,7 +120,8 @@ class FakeCluster:
         revision, _ = self.shown.pop(key)
         self.store.delete(Kind.RELEASE, _secret(key, revision))
         self.store.delete(Kind.HPA, key)
-        self.store.delete(Kind.DEPLOYMENT, key)
+        if not self.lingers:
+            self.store.delete(Kind.DEPLOYMENT, key)
 
 
 def _secret(key: Key, revision: int) -> Key:

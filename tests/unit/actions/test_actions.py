@@ -404,6 +404,20 @@ async def test_an_uninstalled_app_is_forgotten_after_a_while() -> None:
     assert world.asked == ["uninstall"]
 
 
+async def test_a_name_is_free_again_when_everything_is_gone(world: World) -> None:
+    await world.launched()
+    world.cluster.lingers = True
+    operation = await world.actions.uninstall(ANN, KEY)
+    await until(world.store, lambda: world.phase() is OperationPhase.WAITING)
+
+    with pytest.raises(Conflict, match="ann has been uninstalling sales"):
+        await world.actions.launch(BOB, SPEC)
+
+    world.store.delete(Kind.DEPLOYMENT, KEY)
+    assert (await world.ended(operation)).phase is OperationPhase.SUCCEEDED
+    await world.launched()
+
+
 async def test_only_so_many_operations_are_remembered(world: World) -> None:
     keys = [Key("apps", f"a{number}") for number in range(5)]
     for key in keys:
