@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -65,11 +66,16 @@ def ensure() -> Demo:
     Raises:
         ClusterError: a step failed; it says which, where the log is and what to do.
     """
+    layout = Layout.default()
+    with _alone(layout):
+        return _ensure(layout)
+
+
+def _ensure(layout: Layout) -> Demo:
     seconds: dict[str, float] = {}
     with _timed(seconds, "cluster"):
         if cli.main(["up"]) != 0:
             raise ClusterError("there is no cluster to put the portal into")
-    layout = Layout.default()
     how = choose.recorded(layout)
     if how is How.KUBECONFIG:
         raise ClusterError(
@@ -299,6 +305,19 @@ def _image_size(layout: Layout) -> str:
     with contextlib.suppress(ValueError, LookupError):
         return str(json.loads(listed.stdout)[0]["size"])
     return ""
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """One demo at a time: what looks half-installed may be another one's work under way."""
+    layout.cache.mkdir(parents=True, exist_ok=True)
+    with (layout.cache / "demo.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another demo is being brought up; waiting for it", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

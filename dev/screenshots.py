@@ -37,6 +37,9 @@ WORKERS = 3
 WATCHED = 75.0
 """Seconds of load before the picture, so that the chart has something to show."""
 
+SETTLING = 2000
+"""Milliseconds for what is drawn after the page: charts, checks, transitions."""
+
 APPS: dict[str, dict[str, Any]] = {
     BUSY: {
         "image": SAMPLE,
@@ -88,7 +91,7 @@ def take(browser: Browser, running: Demo, path: str, name: str, *, ready: str) -
         page.locator("#live-state[data-state=live]").wait_for()
         if name == "launch":
             fill(page)
-        page.wait_for_load_state("networkidle") if name == "launch" else page.wait_for_timeout(1500)
+        page.wait_for_timeout(SETTLING)
         page.screenshot(path=IMAGES / f"{name}-{theme}.png", full_page=True)
         print(f"docs/images/{name}-{theme}.png")
         context.close()
@@ -99,7 +102,6 @@ def fill(page: Page) -> None:
     page.locator("[data-testid^='preset-']").first.click()
     page.locator("#launch-name").fill("my-attractor")
     page.locator("#launch-autoscaling").check()
-    page.wait_for_timeout(1500)
 
 
 @contextmanager
