@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from portal.actions.changes import Changes, check_ours
 from portal.actions.desk import Desk
 from portal.actions.forms import Forms, Raw, ScaleRequest
 from portal.actions.recorder import Recorder
-from portal.actions.rollout import Rollout, Wanted, gone, progress
+from portal.actions.rollout import Wanted, gone
 from portal.actions.seams import ReplicaOwnership
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
@@ -19,25 +19,21 @@ from portal.catalog.values import as_mapping, get
 from portal.domain.errors import (
     ChartError,
     Conflict,
-    FieldConflict,
     InvalidInput,
     NotFound,
 )
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import LaunchSpec
-from portal.domain.objects import Kind, ReleaseStatus
+from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.helm_service.errors import busy
-from portal.helm_service.helm import HelmClient, HelmResult, HelmRevision
-from portal.state.model import AppState
+from portal.helm_service.helm import HelmClient, HelmRevision
 from portal.state.store import Store
 
 Values = Mapping[str, object]
 Revision = HelmRevision
 """One line of a release's history."""
-
-_REPLICAS = ".spec.replicas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +50,6 @@ class Existing:
     ours: bool
     launched_by: str
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Current:
-    """The release as it is before a change."""
-
-    revision: int
-    status: str
-    chart: str
-    values: Values
 
 
 def _now() -> datetime:
@@ -100,11 +86,8 @@ class Actions:
         self._helm = helm
         self._store = store
         self._policy = policy
-        self._replicas = replicas
         self._forms = forms
-        self._chart_path = chart_path
-        self._clock = clock
-        self._settle = settle
+        self._changes = Changes(helm, store, replicas, chart_path, clock, settle)
         self._desk = Desk(
             store, clock, _form_fields, remembered=remembered, uninstalled_for=uninstalled_for
         )
@@ -137,14 +120,14 @@ class Actions:
 
         async def work(recorder: Recorder) -> None:
             with recorder.step("Check the values"):
-                current = await self._current(key)
-                _check_ours(current, key)
+                current = await self._changes.current(key)
+                check_ours(current, key)
                 if current is not None and only_new:
                     raise Conflict(f"There is an app named {key.name} already.")
                 before = current.values if current else None
                 values = self._forms.values(spec, identity.user, before)
             word = "Launched" if verb is Verb.LAUNCH else "Changed"
-            await self._apply(recorder, current, values, f"{word} by {identity.user}")
+            await self._changes.apply(recorder, current, values, f"{word} by {identity.user}")
 
         return self._desk.begin(key, verb, identity.user, work)
 
@@ -164,15 +147,15 @@ class Actions:
 
         async def work(recorder: Recorder) -> None:
             with recorder.step("Check the values"):
-                current = await self._current(key)
+                current = await self._changes.current(key)
                 if current is None:
                     raise NotFound(f"There is no release {key.name} any more.")
-                _check_ours(current, key)
+                check_ours(current, key)
                 errors = self._forms.recheck_scale(request, current.values)
                 if errors:
                     raise InvalidInput(errors)
                 values = dash_app.scaled(current.values, request.replicas, request.autoscaling)
-            await self._apply(recorder, current, values, _scale_words(request, identity))
+            await self._changes.apply(recorder, current, values, _scale_words(request, identity))
 
         return self._desk.begin(key, Verb.SCALE, identity.user, work)
 
@@ -188,17 +171,17 @@ class Actions:
 
         async def work(recorder: Recorder) -> None:
             with recorder.step(f"Look up revision {revision}"):
-                current = await self._current(key)
+                current = await self._changes.current(key)
                 if current is None:
                     raise NotFound(f"There is no release {key.name} any more.")
                 values = await self._helm.values(key, revision)
-            await self._settle_replicas(recorder, current, values)
+            await self._changes.settle_replicas(recorder, current, values)
             words = f"Rolled back to revision {revision} by {identity.user}"
             with recorder.step("Run helm rollback"):
                 result = await self._helm.rollback(key, revision, description=words)
                 recorder.put(revision=current.revision + 1, helm_seconds=result.seconds)
             ours = current.chart == dash_app.CHART_NAME
-            await self._wait(recorder, Wanted(current.revision + 1, workload=ours))
+            await self._changes.wait(recorder, Wanted(current.revision + 1, workload=ours))
 
         return self._desk.begin(key, Verb.ROLLBACK, identity.user, work)
 
@@ -218,7 +201,7 @@ class Actions:
                     pass  # what was asked for is so
             recorder.put(phase=OperationPhase.WAITING)
             with recorder.step("Wait until everything is gone"):
-                await self._until(key, lambda state, seen: gone(state))
+                await self._changes.until(key, lambda state, seen: gone(state))
 
         return self._desk.begin(key, Verb.UNINSTALL, identity.user, work)
 
@@ -237,7 +220,7 @@ class Actions:
     async def values(self, identity: Identity, key: Key) -> Values | None:
         """The values given to the newest revision; None if there is no such release."""
         await self._policy.check(identity, Verb.UPGRADE, key)
-        current = await self._current(key)
+        current = await self._changes.current(key)
         return None if current is None else current.values
 
     async def edit_form(self, identity: Identity, key: Key) -> Raw:
@@ -246,10 +229,10 @@ class Actions:
         ``NotFound`` if there is no such release, ``Conflict`` if it is of another chart.
         """
         await self._policy.check(identity, Verb.UPGRADE, key)
-        current = await self._current(key)
+        current = await self._changes.current(key)
         if current is None:
             raise NotFound(f"There is no release {key.name} in {key.namespace}.")
-        _check_ours(current, key)
+        check_ours(current, key)
         return self._forms.prefill(key, current.values)
 
     def existing(self, key: Key) -> Existing | None:
@@ -277,8 +260,6 @@ class Actions:
         """End what still runs: Helm gets SIGTERM, operations end as interrupted."""
         await self._desk.drain(grace)
 
-    # How it is done.
-
     def _check_free(self, key: Key, allow: ReleaseStatus | None = None) -> None:
         self._desk.check_free(key)
         release = self._store.snapshot.app(key).release
@@ -290,141 +271,6 @@ class Actions:
         if existing is None:
             raise NotFound(f"There is no release {key.name} in {key.namespace}.")
         return existing
-
-    async def _current(self, key: Key) -> _Current | None:
-        """The release as it is: from the snapshot if that is surely current, else from Helm."""
-        snapshot = self._store.snapshot
-        source = snapshot.sources.get(str(Kind.RELEASE))
-        state = snapshot.app(key)
-        if source and source.synced and source.available and not source.stale(self._clock()):
-            release, detail = state.release, state.detail
-            if release is None or release.status is ReleaseStatus.UNINSTALLED:
-                return None
-            if detail and not detail.damaged and detail.revision == release.revision:
-                return _Current(release.revision, release.status, detail.chart, detail.values)
-        try:
-            found = await self._helm.release(key)
-        except NotFound:
-            return None
-        if found.status == ReleaseStatus.UNINSTALLED:
-            return None
-        return _Current(found.revision, found.status, found.chart, found.values)
-
-    async def _apply(
-        self, recorder: Recorder, current: _Current | None, values: Values, description: str
-    ) -> None:
-        """Run Helm with ``values``, and wait until the pods are there."""
-        key = recorder.operation.key
-        await self._settle_replicas(recorder, current, values)
-        result = await self._upgrade(recorder, values, description)
-        recorder.put(revision=result.revision, helm_seconds=result.seconds)
-        await self._wait(recorder, _wanted(key, values, result.revision))
-
-    async def _settle_replicas(
-        self, recorder: Recorder, current: _Current | None, values: Values
-    ) -> None:
-        """See to it that the number of live pods survives a change of who decides it.
-
-        Measured without: going from 3 fixed replicas to an autoscaler drops to 1 ready pod.
-        """
-        key = recorder.operation.key
-        state = self._store.snapshot.app(key)
-        had_hpa = bool(state.hpas) or (current is not None and _autoscaled(current.values))
-        deployments = [each for each in state.workloads if each.kind is Kind.DEPLOYMENT]
-        if _autoscaled(values) and not state.hpas:
-            # At 0 an autoscaler does nothing; let go of, the number becomes 1.
-            standing = [each.key for each in deployments if each.desired > 0]
-            if standing:
-                with recorder.step("Hand the replicas to the autoscaler"):
-                    for each in standing:
-                        await self._replicas.hand_over(each)
-        elif had_hpa and not _autoscaled(values) and deployments:
-            with recorder.step("Take the replicas back from the autoscaler"):
-                for each in deployments:
-                    await self._replicas.release(each.key)
-
-    async def _upgrade(self, recorder: Recorder, values: Values, description: str) -> HelmResult:
-        key = recorder.operation.key
-        try:
-            with recorder.step("Run helm upgrade --install"):
-                return await self._helm.upgrade_install(
-                    key, self._chart_path, values, description=description
-                )
-        except FieldConflict as conflict:
-            if _autoscaled(values) or set(conflict.owners) != {_REPLICAS}:
-                raise
-            # Somebody else (kubectl scale, an autoscaler's last word) set the replicas. A fixed
-            # number was asked for here, and nothing else is in the way.
-        with recorder.step("Run helm upgrade --install again, taking over the replicas"):
-            return await self._helm.upgrade_install(
-                key,
-                self._chart_path,
-                values,
-                description=description,
-                force_conflicts=True,
-            )
-
-    async def _wait(self, recorder: Recorder, wanted: Wanted) -> None:
-        recorder.put(phase=OperationPhase.WAITING)
-        with recorder.step("Wait for the rollout"):
-            await self._until(
-                recorder.operation.key, lambda state, seen: progress(state, wanted, seen)
-            )
-
-    async def _until(self, key: Key, look: Callable[[AppState, bool], Rollout]) -> None:
-        """Wait, for as long as it takes, until what ``look`` sees is done and stays so."""
-        changed = asyncio.Event()
-
-        def tell(keys: frozenset[Key]) -> None:
-            if key in keys:
-                changed.set()
-
-        seen = False
-        stop = self._store.on_change(tell)
-        try:
-            while True:
-                changed.clear()
-                state = self._store.snapshot.app(key)
-                rollout = look(state, seen)
-                seen = seen or state.release is not None
-                if rollout.lost:
-                    raise Conflict(rollout.lost)
-                try:
-                    async with asyncio.timeout(self._settle if rollout.done else None):
-                        await changed.wait()
-                except TimeoutError:
-                    return
-        finally:
-            stop()
-
-
-def _autoscaled(values: Values) -> bool:
-    return dash_app.is_autoscaled(values)
-
-
-def _check_ours(current: _Current | None, key: Key) -> None:
-    if current is None:
-        return
-    if current.status.startswith("pending-") or current.status == ReleaseStatus.UNINSTALLING:
-        raise busy(key, current.status)
-    if current.chart != dash_app.CHART_NAME:
-        raise Conflict(
-            f"{key.name} is a release of another chart ({current.chart}).",
-            "Choose another name, or change that release with helm.",
-        )
-
-
-def _wanted(key: Key, values: Values, revision: int) -> Wanted:
-    repository, tag = get(values, "image.repository"), get(values, "image.tag", "")
-    digest, registry = get(values, "image.digest", ""), get(values, "image.registry", "")
-    image = f"{registry}/{repository}" if registry else f"{repository}"
-    image += (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
-    if _autoscaled(values):
-        low, high = get(values, "autoscaling.minReplicas"), get(values, "autoscaling.maxReplicas")
-        bounds = (low, high) if isinstance(low, int) and isinstance(high, int) else None
-        return Wanted(revision, image, bounds=bounds)
-    replicas = get(values, "replicaCount", 1)
-    return Wanted(revision, image, replicas=replicas if isinstance(replicas, int) else None)
 
 
 def _scale_words(request: ScaleRequest, identity: Identity) -> str:
