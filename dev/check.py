@@ -43,7 +43,7 @@ def lint() -> bool:
         [
             run(BIN / "ruff", "check"),
             run(BIN / "ruff", "format", "--check"),
-            run(BIN / "pyright"),
+            run(BIN / "pyright", "--pythonpath", BIN / "python"),
             run(BIN / "lint-imports"),
             run(BIN / "python", "-m", "dev.docs", "--check"),
         ]

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -81,7 +81,7 @@ class Portal:
             self._draining = asyncio.ensure_future(self._hub.close())
 
     @asynccontextmanager
-    async def _lifespan(self, outer: FastAPI) -> AsyncIterator[None]:
+    async def _lifespan(self, outer: FastAPI) -> AsyncGenerator[None]:
         settings = self._settings
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(ClusterClient.connect(settings.kubeconfig))

@@ -164,7 +164,7 @@ class Settings(BaseModel):
         if self.presets_file is None:
             return ()
         try:
-            entries = yaml.safe_load(self.presets_file.read_text()) or []
+            entries: object = yaml.safe_load(self.presets_file.read_text()) or []
             return TypeAdapter(tuple[Preset, ...]).validate_python(entries)
         except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
             raise SettingsError(f"{PREFIX}PRESETS_FILE: {error}") from None
@@ -191,8 +191,7 @@ def documentation() -> str:
     lines = ["| variable | default | meaning |", "|---|---|---|"]
     for name, info in Settings.model_fields.items():
         default = info.default
-        shown = ", ".join(default) if isinstance(default, tuple) else str(default)
-        shown = "" if default is None else shown
+        shown = "" if default in (None, ()) else str(default)
         lines.append(
             f"| `{PREFIX}{name.upper()}` | {f'`{shown}`' if shown else ''} | {info.description} |"
         )
