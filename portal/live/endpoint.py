@@ -7,17 +7,18 @@ was sent for a while.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from typing import cast
 from urllib.parse import urlparse
 
+import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from portal.domain.identity import Identity
 from portal.live.hub import Hub, Subscription
-from portal.live.mailbox import Mailbox
+from portal.live.mailbox import Frame, Mailbox
 from portal.live.topics import valid
 
 PATH = "/live"
@@ -86,22 +87,19 @@ def live_endpoint(
 
 async def _serve(socket: WebSocket, subscription: Subscription, beat: float) -> None:
     """Read and write until either ends; both are gone when this returns."""
-    tasks = {
-        asyncio.create_task(_read(socket, subscription)),
-        asyncio.create_task(_write(socket, subscription.mailbox, beat)),
-    }
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    code = next((task.result() for task in done if task.exception() is None), GOING_AWAY)
+    ended = GOING_AWAY
+
+    async def until_over(side: Awaitable[int]) -> None:
+        nonlocal ended
+        ended = await side
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(until_over, _read(socket, subscription))
+        group.start_soon(until_over, _write(socket, subscription.mailbox, beat))
     if socket.client_state is WebSocketState.CONNECTED:
-        try:
-            await socket.close(code)
-        except (RuntimeError, WebSocketDisconnect):
-            return  # the browser was quicker
+        with suppress(RuntimeError, WebSocketDisconnect):  # the browser was quicker
+            await socket.close(ended)
 
 
 async def _read(socket: WebSocket, subscription: Subscription) -> int:
@@ -118,13 +116,16 @@ async def _read(socket: WebSocket, subscription: Subscription) -> int:
 
 
 async def _write(socket: WebSocket, mailbox: Mailbox, beat: float) -> int:
-    while True:
-        try:
-            async with asyncio.timeout(beat):
+    try:
+        while True:
+            frame: Frame | None = None
+            with anyio.move_on_after(beat) as waiting:
                 frame = await mailbox.get()
-        except TimeoutError:
-            await socket.send_text('{"beat":true}')
-            continue
-        if frame is None:
-            return GOING_AWAY
-        await socket.send_text(frame.text)
+            if waiting.cancelled_caught:
+                await socket.send_text('{"beat":true}')
+            elif frame is None:
+                return GOING_AWAY
+            else:
+                await socket.send_text(frame.text)
+    except (RuntimeError, WebSocketDisconnect):
+        return GOING_AWAY  # the browser left while something was being sent

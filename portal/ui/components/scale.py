@@ -44,7 +44,9 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
                 html.Div(
                     [
                         html.Div("Replicas", className="form-label"),
-                        replica_slider(ids.SCALE_REPLICAS, max(1, scale["replicas"]), top),
+                        replica_slider(
+                            ids.SCALE_REPLICAS, max(1, scale["replicas"]), top, eager=True
+                        ),
                     ],
                     id=ids.SCALE_FIXED_PART,
                     className=hidden if auto else "",
@@ -54,13 +56,14 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
                 html.Div(
                     [
                         html.Div("Fewest and most pods", className="form-label"),
-                        bounds_slider(ids.SCALE_BOUNDS, bounds, top),
+                        bounds_slider(ids.SCALE_BOUNDS, bounds, top, eager=True),
                         target(
                             "CPU target, % of the request",
                             ids.scale_target_on("cpu"),
                             ids.scale_target("cpu"),
                             cpu,
                             DEFAULT_CPU,
+                            eager=True,
                         ),
                         target(
                             "Memory target, % of the request",
@@ -68,17 +71,20 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
                             ids.scale_target("memory"),
                             memory,
                             DEFAULT_MEMORY,
+                            eager=True,
                         ),
                     ],
                     id=ids.SCALE_AUTO_PART,
                     className="" if auto else hidden,
+                    role="group",
+                    **wildcards({"aria-label": "Autoscaling"}),
                 ),
                 html.Div(id=ids.SCALE_NOW, className="form-text", role="status"),
                 html.Div(id=ids.SCALE_MESSAGE, **wildcards({"aria-live": "polite"})),
                 html.Div(
                     [
                         button("Apply", ids.SCALE_APPLY, icon_name="check", disabled=True),
-                        button("Undo", ids.SCALE_RESET, color="link", class_name="d-none"),
+                        button("Undo", ids.SCALE_RESET, color="link", className="d-none"),
                     ],
                     className="button-row",
                 ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import dash_bootstrap_components as dbc
 from dash import dcc, html
@@ -25,14 +25,21 @@ def marks(low: int, high: int) -> dict[int, str]:
     }
 
 
-def replica_slider(id: str, value: object, top: int) -> dcc.Slider:
-    """A number of replicas, from 1."""
+def replica_slider(id: str, value: object, top: int, *, eager: bool = False) -> dcc.Slider:
+    """A number of replicas, from 1. ``eager``: its value follows while it is being dragged."""
     return dcc.Slider(
-        id=id, min=1, max=top, step=1, value=_int(value, 1), marks=marks(1, top), className="slider"
+        id=id,
+        min=1,
+        max=top,
+        step=1,
+        value=_int(value, 1),
+        marks=marks(1, top),
+        updatemode=_mode(eager),
+        className="slider",
     )
 
 
-def bounds_slider(id: str, value: object, top: int) -> dcc.RangeSlider:
+def bounds_slider(id: str, value: object, top: int, *, eager: bool = False) -> dcc.RangeSlider:
     """A lower and an upper bound."""
     low: object = 1
     high: object = min(4, top)
@@ -46,11 +53,12 @@ def bounds_slider(id: str, value: object, top: int) -> dcc.RangeSlider:
         value=[_int(low, 1), _int(high, top)],
         marks=marks(1, top),
         allowCross=False,
+        updatemode=_mode(eager),
         className="slider",
     )
 
 
-def target_slider(id: str, value: object, fallback: int) -> dcc.Slider:
+def target_slider(id: str, value: object, fallback: int, *, eager: bool = False) -> dcc.Slider:
     """A target in percent of the request."""
     number = _int(value, fallback)
     return dcc.Slider(
@@ -62,22 +70,34 @@ def target_slider(id: str, value: object, fallback: int) -> dcc.Slider:
         marks={
             each: f"{each} %" for each in (min(TARGET_MIN, number), 50, max(TARGET_MAX, number))
         },
+        updatemode=_mode(eager),
         className="slider",
     )
 
 
 def target(
-    label: str, switch_id: str, slider_id: str, value: object, fallback: int, note: Node = None
+    label: str,
+    switch_id: str,
+    slider_id: str,
+    value: object,
+    fallback: int,
+    note: Node = None,
+    *,
+    eager: bool = False,
 ) -> html.Div:
     """A target that can be switched off."""
     return html.Div(
         [
             dbc.Switch(id=switch_id, value=value is not None, label=label),
-            target_slider(slider_id, value, fallback),
+            target_slider(slider_id, value, fallback, eager=eager),
             note,
         ],
         className="target",
     )
+
+
+def _mode(eager: bool) -> Literal["drag", "mouseup"]:
+    return "drag" if eager else "mouseup"
 
 
 def note(id: str) -> html.Div:

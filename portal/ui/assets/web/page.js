@@ -40,6 +40,17 @@
     }
   }
 
+  /* The parts of a slider have no names of their own. */
+  function nameSliders() {
+    for (const slider of document.querySelectorAll(".slider")) {
+      const around = slider.closest(".target") ?? slider.closest('[role="group"]');
+      const label = around?.querySelector(".form-check-label, .form-label")?.textContent ?? "";
+      for (const part of slider.querySelectorAll('[role="slider"], input')) {
+        if (part.getAttribute("aria-label") !== label) part.setAttribute("aria-label", label);
+      }
+    }
+  }
+
   async function copy(text) {
     if (window.isSecureContext && navigator.clipboard) {
       await navigator.clipboard.writeText(text);
@@ -84,6 +95,11 @@
 
   document.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("keydown", (event) => {
+    // Dash takes what was typed beside a slider only when it is left.
+    if (event.key === "Enter" && event.target.matches?.(".dash-range-slider-input")) {
+      event.target.blur();
+      event.target.focus();
+    }
     // Enter on a cell of the grid follows its link.
     if (event.key === "Enter" && event.target.classList?.contains("ag-cell"))
       event.target.querySelector("a")?.click();
@@ -100,6 +116,7 @@
     queued = false;
     tick();
     describe();
+    nameSliders();
     if (!themed && document.getElementById("theme-toggle")) {
       themed = true;
       window.portalTheme.refresh();

@@ -375,7 +375,7 @@ def _summary(editing: Key | None) -> list[Node]:
                     ids.LAUNCH_SUBMIT,
                     icon_name="launch",
                     size="lg",
-                    class_name="w-100",
+                    className="w-100",
                 ),
             ],
             icon_name="file",

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from dash.development.base_component import Component
+
+from portal.ui.components import pods, release, replicas, sliders
+from portal.ui.components.basics import badge, notice, outside_link, safe_href
+from portal.ui.live_views import encode
+from portal.viewmodels.model import Badge, Notice, Tone
+from tests.unit.ui import fixtures
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """Every component and text below ``node``."""
+    if isinstance(node, (list, tuple)):
+        for each in node:
+            yield from walk(each)
+        return
+    yield node
+    if isinstance(node, Component):
+        yield from walk(getattr(node, "children", None))
+
+
+def text(node: Any) -> str:
+    return " ".join(str(each) for each in walk(node) if isinstance(each, (str, int, float)))
+
+
+def hrefs(node: Any) -> list[str]:
+    return [each.href for each in walk(node) if getattr(each, "href", None)]
+
+
+@pytest.mark.parametrize("tone", list(Tone))
+def test_every_tone_has_a_badge_and_a_notice(tone: Tone) -> None:
+    shown = badge(Badge("word", tone, "a sentence"))
+    assert f"tone-{tone.value}" in shown.className
+    assert shown.title == "a sentence"
+    assert f"tone-{tone.value}" in notice(Notice(tone, "title", "body", "advice")).className
+    assert json.loads(encode(shown))["type"] == "Span"
+
+
+def test_every_tone_has_an_icon() -> None:
+    from portal.ui.build import ASSETS
+
+    icons = (ASSETS / "vendor" / "icons.css").read_text()
+    for tone in Tone:
+        assert f".icon-{tone.value}{{" in icons
+
+
+@pytest.mark.parametrize(
+    ("href", "safe"),
+    [
+        ("http://app.example/", True),
+        ("https://app.example/x?y=z", True),
+        ("javascript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("//app.example", False),
+        ("http://", False),
+        ("http://[", False),
+        ("", False),
+    ],
+)
+def test_only_http_addresses_are_links(href: str, safe: bool) -> None:
+    assert bool(safe_href(href)) is safe
+    assert bool(hrefs(outside_link(href, "text"))) is safe
+
+
+def test_notes_are_text_with_links() -> None:
+    shown = release.notes(fixtures.NOTES)
+    assert hrefs(shown) == ["http://198.19.255.12:8050/"]
+    assert "<b>not bold</b>" in text(shown)
+
+
+def test_notes_leave_punctuation_out_of_links() -> None:
+    assert hrefs(release.notes("see (http://a.example/b).")) == ["http://a.example/b"]
+
+
+def test_a_pod_that_is_not_ready_says_why() -> None:
+    shown = text(pods.pods(fixtures.broken().pods))
+    assert "manifest unknown" in shown
+    assert "use Edit to correct" in shown
+
+
+def test_a_ready_pod_has_no_row_of_reasons() -> None:
+    rows = [
+        each for each in walk(pods.pods(fixtures.healthy().pods)) if type(each).__name__ == "Tr"
+    ]
+    assert len(rows) == 1 + 2
+
+
+def test_the_metric_bar_ends_at_twice_the_target() -> None:
+    view = fixtures.autoscaled().autoscaler
+    assert view is not None
+    fills = [
+        each.style["width"]
+        for each in walk(replicas.autoscaler(view))
+        if getattr(each, "className", "") == "metric-fill"
+    ]
+    assert fills == ["100%", "30%"]
+
+
+def test_without_an_autoscaler_it_says_so() -> None:
+    assert "Off" in text(replicas.autoscaler(None))
+
+
+@pytest.mark.parametrize("state", ["running", "failed", "succeeded"])
+def test_an_operation_tells_its_state(state: str) -> None:
+    error = "It broke." if state == "failed" else ""
+    shown = release.operation(fixtures.operation(running=state == "running", error=error))
+    assert json.loads(encode(shown))["props"]["data-state"] == state
+    assert ("It broke." in text(shown)) is (state == "failed")
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 1), (1, 2), (1, 10), (1, 20), (1, 1000), (5, 7)])
+def test_marks_are_few_and_hold_both_ends(low: int, high: int) -> None:
+    marks = sliders.marks(low, high)
+    assert {low, high} <= set(marks)
+    assert len(marks) <= 8
+
+
+def test_an_error_goes_before_a_warning() -> None:
+    shown = sliders.message({"tag": "wrong"}, {"tag": "odd"}, "tag")
+    assert json.loads(encode(shown))["props"]["data-kind"] == "error"
+    assert "wrong" in text(shown)
+    assert sliders.message({}, {}, "tag") is None

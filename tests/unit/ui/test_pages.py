@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from dash.development.base_component import Component
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from portal.actions.forms import FIELDS
+from portal.domain.keys import Key
+from portal.live.topics import ADMIN, APPS, app_topic
+from portal.ui import ids
+from portal.ui.build import build_ui
+from portal.ui.live_views import encode, renderer
+from portal.ui.pages.app.callbacks import scale_raw
+from portal.ui.pages.launch.callbacks import raw_form
+from portal.ui.router import page_for
+from portal.ui.routes import Page, Route, app_path, edit_path, parse
+from portal.viewmodels.model import AppView
+from tests.unit.ui import fixtures
+from tests.unit.ui.fakes import ADA, context
+from tests.unit.ui.test_components import text, walk
+
+IRIS = Key("apps", "iris")
+
+
+def page_ids(page: Any) -> list[str]:
+    found = [each.id for each in walk(page) if isinstance(each, Component) and hasattr(each, "id")]
+    return [json.dumps(each) if isinstance(each, dict) else each for each in found]
+
+
+@pytest.mark.parametrize(
+    ("pathname", "search", "route"),
+    [
+        ("/", "", Route(Page.APPS)),
+        (None, None, Route(Page.APPS)),
+        ("/admin/", "", Route(Page.ADMIN)),
+        ("/launch", "", Route(Page.LAUNCH)),
+        ("/launch", "?namespace=apps&name=iris", Route(Page.LAUNCH, IRIS)),
+        ("/launch", "?namespace=apps&name=../x", Route(Page.LAUNCH)),
+        ("/apps/apps/iris", "", Route(Page.APP, IRIS)),
+        ("/apps/apps", "", Route(Page.NOT_FOUND)),
+        ("/apps/apps/iris/more", "", Route(Page.NOT_FOUND)),
+        ("/apps/Apps/IRIS", "", Route(Page.NOT_FOUND)),
+        ("/nowhere", "", Route(Page.NOT_FOUND)),
+    ],
+)
+def test_routes(pathname: str | None, search: str | None, route: Route) -> None:
+    assert parse(pathname, search) == route
+
+
+def test_paths_lead_back() -> None:
+    assert parse(app_path(IRIS)) == Route(Page.APP, IRIS)
+    path, _, search = edit_path(IRIS).partition("?")
+    assert parse(path, f"?{search}") == Route(Page.LAUNCH, IRIS)
+    assert parse(app_path(IRIS)).topic == app_topic(IRIS)
+    assert parse("/admin").topic == ADMIN
+    assert parse("/launch").topic == ""
+
+
+@pytest.mark.parametrize("make", fixtures.VIEWS)
+async def test_the_app_page_shows_every_kind_of_app(make: Callable[[], AppView]) -> None:
+    view = make()
+    ui, _ = context(view)
+    page = await page_for(ui, Route(Page.APP, view.key), ADA)
+    encode(page)
+    found = page_ids(page)
+    assert len(found) == len(set(found))
+    assert view.sentence in text(page)
+    pushed = renderer(ui)(app_topic(view.key), ADA)
+    assert set(pushed) <= set(found)
+    assert all(encode(properties) for properties in pushed.values())
+
+
+@pytest.mark.parametrize("everyone", [False, True])
+@pytest.mark.parametrize("count", [0, 2])
+async def test_the_lists(count: int, everyone: bool) -> None:
+    ui, _ = context(*[make() for make in fixtures.VIEWS[:count]])
+    page = await page_for(ui, Route(Page.ADMIN if everyone else Page.APPS), ADA)
+    pushed = renderer(ui)(ADMIN if everyone else APPS, ADA)
+    assert set(pushed) <= set(page_ids(page))
+    assert len(pushed[ids.RELEASES]["rowData"]) == count  # type: ignore[arg-type]
+    assert ("Nothing launched yet" in text(page)) is (count == 0 and not everyone)
+
+
+async def test_a_list_row_never_links_to_a_script() -> None:
+    from dataclasses import replace
+
+    from portal.ui.components.releases import rows
+
+    bad = replace(fixtures.row(fixtures.healthy()), url="javascript:alert(1)")
+    assert rows([bad])[0]["url"] == ""
+
+
+async def test_the_launch_page_has_every_field() -> None:
+    ui, _ = context()
+    found = page_ids(await page_for(ui, Route(Page.LAUNCH), ADA))
+    for field in FIELDS:
+        assert ids.launch(field) in found
+        assert ids.launch_note(field) in found
+    assert len(found) == len(set(found))
+
+
+async def test_editing_fills_the_form_in_and_keeps_the_name() -> None:
+    ui, _ = context(fixtures.healthy())
+    page = await page_for(ui, Route(Page.LAUNCH, IRIS), ADA)
+    name = next(each for each in walk(page) if getattr(each, "id", "") == ids.launch("name"))
+    assert name.value == "iris"
+    assert name.readonly is True
+
+
+async def test_editing_what_is_not_there_says_so() -> None:
+    ui, _ = context()
+    page = await page_for(ui, Route(Page.LAUNCH, IRIS), ADA)
+    assert "There is no release apps/iris." in text(page)
+
+
+async def test_unknown_addresses() -> None:
+    ui, _ = context()
+    assert "no such page" in text(await page_for(ui, Route(Page.NOT_FOUND), ADA))
+
+
+def test_switched_off_targets_are_none() -> None:
+    raw = raw_form(
+        {"name": "x", "target_cpu": 70, "target_memory": 80},
+        {"target_cpu": True, "target_memory": False},
+    )
+    assert raw["target_cpu"] == 70
+    assert raw["target_memory"] is None
+    assert set(raw) == set(FIELDS)
+
+
+def test_scaling_keeps_the_window() -> None:
+    controls = {
+        "autoscaling": True,
+        "replicas": 1,
+        "bounds": [1, 3],
+        "cpu_on": False,
+        "cpu": 70,
+        "memory_on": True,
+        "memory": 80,
+    }
+    raw = scale_raw(controls, {"scale_down_window": 30})
+    assert raw["target_cpu"] is None
+    assert raw["target_memory"] == 80
+    assert raw["scale_down_window"] == 30
+
+
+class Browser:
+    """Asks the built app as the browser does."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+        self.dependencies = client.get("/_dash-dependencies").json()
+
+    def call(self, output: str, values: dict[str, Any], triggered: str) -> Any:
+        """The answer of the callback whose output contains ``output``."""
+        found = [
+            each
+            for each in self.dependencies
+            if output in each["output"] and each["clientside_function"] is None
+        ]
+        assert len(found) == 1, [each["output"] for each in found]
+        spec = found[0]
+
+        def filled(wanted: list[dict[str, Any]]) -> list[Any]:
+            return [
+                []
+                if each["id"].startswith("{")
+                else {**each, "value": values.get(f"{each['id']}.{each['property']}")}
+                for each in wanted
+            ]
+
+        outputs = [
+            dict(zip(("id", "property"), part.rsplit(".", 1), strict=True))
+            for part in spec["output"].strip(".").split("...")
+        ]
+        answer = self.client.post(
+            "/_dash-update-component",
+            json={
+                "output": spec["output"],
+                "outputs": outputs if len(outputs) > 1 else outputs[0],
+                "inputs": filled(spec["inputs"]),
+                "state": filled(spec["state"]),
+                "changedPropIds": [triggered],
+            },
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()["response"]
+
+
+def test_served_locally_with_deep_links_and_working_callbacks() -> None:
+    ui, actions = context(fixtures.healthy(), open_mode=True)
+    server = FastAPI()
+    build_ui(server, ui)
+    with TestClient(server) as client:
+        for path in ("/", "/admin", "/launch?namespace=apps&name=iris", "/apps/apps/iris"):
+            page = client.get(path)
+            assert page.status_code == 200
+            assert "cdn" not in page.text
+            assert "https://fonts" not in page.text
+        assert client.get("/assets/vendor/bootstrap.min.css").status_code == 200
+        browser = Browser(client)
+        shown = browser.call(
+            "page.children", {"location.pathname": "/apps/apps/iris"}, "location.pathname"
+        )
+        assert "Both pods are ready" in json.dumps(shown["page"])
+
+        form = ui.forms.defaults()
+        values = {f"{ids.launch(field)}.value": value for field, value in form.items()}
+        values |= {"launch-target_cpu-on.value": True, "launch-target_memory-on.value": False}
+        checked = browser.call(ids.LAUNCH_VALUES, values, "launch-name.value")
+        assert checked[ids.LAUNCH_SUBMIT]["disabled"] is True
+        assert checked[ids.launch_note("name")]["children"] is None  # not touched yet
+        assert "my-app" in checked[ids.LAUNCH_COMMAND]["children"]
+        named = {**values, "launch-name.value": "Bad_Name"}
+        checked = browser.call(ids.LAUNCH_VALUES, named, "launch-name.value")
+        assert "note-error" in json.dumps(checked[ids.launch_note("name")])
+        named = {**values, "launch-name.value": "iris"}
+        checked = browser.call(ids.LAUNCH_VALUES, named, "launch-name.value")
+        assert "Upgrade" in json.dumps(checked[ids.LAUNCH_SUBMIT])
+
+        sent = {**named, "launch-submit.n_clicks": 1, "launch-told.data": ""}
+        refused = browser.call(ids.LAUNCH_FAILURE, sent, "launch-submit.n_clicks")
+        assert "already an app" in json.dumps(refused)
+        assert actions.calls == []
+        sent["launch-told.data"] = "apps/iris"
+        accepted = browser.call(ids.LAUNCH_FAILURE, sent, "launch-submit.n_clicks")
+        assert accepted["location"]["href"] == "/apps/apps/iris"
+        assert [call[0] for call in actions.calls] == ["launch"]
