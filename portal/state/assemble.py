@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -53,9 +54,9 @@ def nothing(key: Key) -> AppState:
     )
 
 
-def assemble(objects: Objects, usage: Mapping[Key, PodUsage], key: Key) -> AppState:
-    """What the watches say of one release. Detail, operation, probe, nodes and history are
-    the store's to add."""
+def assemble(objects: Objects, key: Key) -> AppState:
+    """What the watches say of one release. Detail, operation, probe, nodes, usage and
+    history are the store's to add."""
     workloads = sorted(objects.annotated(key, Workload), key=lambda each: (each.kind, each.key))
     sets = sorted(
         (
@@ -102,15 +103,47 @@ def assemble(objects: Objects, usage: Mapping[Key, PodUsage], key: Key) -> AppSt
         services=tuple(services),
         ingresses=tuple(ingresses),
         routes=tuple(routes),
-        gateways=tuple(each for each in gateways if isinstance(each, Gateway)),
+        gateways=tuple(
+            _as_published(objects, each) for each in gateways if isinstance(each, Gateway)
+        ),
         nodes=(),
         events=_events(objects, subjects),
-        usage=MappingProxyType({pod.key: usage[pod.key] for pod in pods if pod.key in usage})
-        if usage
-        else NO_USAGE,
+        usage=NO_USAGE,
         probe=None,
         history=(),
     )
+
+
+def _as_published(objects: Objects, gateway: Gateway) -> Gateway:
+    """A gateway with the ports at which its address really answers.
+
+    Some controllers listen on a port of their own (Traefik: 8000) behind a load balancer's
+    80 and 443. Where that load balancer's Service is known, its ports are the public ones.
+    """
+    public = {
+        each.port
+        for address in gateway.addresses
+        for service in objects.balancing(address)
+        for each in service.ports
+    }
+
+    def outside(protocol: str, port: int) -> int:
+        usual = {"HTTP": 80, "HTTPS": 443}.get(protocol, port)
+        return usual if port not in public and usual in public else port
+
+    return replace(
+        gateway,
+        protocols=tuple(
+            (protocol, outside(protocol, port)) for protocol, port in gateway.protocols
+        ),
+    )
+
+
+def usage_of(pods: Iterable[Pod], usage: Mapping[Key, PodUsage]) -> Mapping[Key, PodUsage]:
+    """What these pods use, of what all use."""
+    if not usage:
+        return NO_USAGE
+    return MappingProxyType({pod.key: usage[pod.key] for pod in pods if pod.key in usage})
 
 
 def _events(objects: Objects, subjects: Iterable[tuple[str, Key, str]]) -> tuple[Event, ...]:
@@ -139,7 +172,7 @@ def known(state: AppState) -> bool:
     )
 
 
-def sample(state: AppState, at: datetime) -> Sample | None:
+def sample(state: AppState, usage: Mapping[Key, PodUsage], at: datetime) -> Sample | None:
     """One point of the history; None for an app without a workload.
 
     With an HPA the counts are those of the workload it scales, else sums over workloads.
@@ -157,7 +190,7 @@ def sample(state: AppState, at: datetime) -> Sample | None:
         for metric in (hpa.metrics if hpa else ())
         if metric.target_type == "Utilization"
     }
-    used = state.usage.values()
+    used = usage.values()
     return Sample(
         at=at,
         desired=sum(each.desired for each in counted),

@@ -36,6 +36,7 @@ _OWNER = "owner"
 _TARGET = "target"
 _ABOUT = "about"
 _GATEWAY = "gateway"
+_ADDRESS = "address"
 
 
 def _tags(key: Key, obj: Watched) -> Iterator[Tag]:
@@ -57,6 +58,12 @@ def _tags(key: Key, obj: Watched) -> Iterator[Tag]:
             elif isinstance(obj, HttpRoute):
                 for gateway in obj.gateways:
                     yield (_GATEWAY, *gateway)
+            elif isinstance(obj, Service):
+                for address in obj.addresses:
+                    yield (_ADDRESS, address)
+        case Gateway():
+            for address in obj.addresses:
+                yield (_ADDRESS, address)
         case _:
             pass
 
@@ -151,6 +158,10 @@ class Objects:
         """Events about one object."""
         return self._bucket(Event, _ABOUT, key.namespace, kind, key.name)
 
+    def balancing(self, address: str) -> list[Service]:
+        """Services whose load balancer has this address."""
+        return self._bucket(Service, _ADDRESS, address)
+
     # From an object back to its releases.
 
     def releases_of(self, key: Key, obj: Watched) -> set[Key]:
@@ -159,8 +170,16 @@ class Objects:
         match obj:
             case Release():
                 return {obj.key}
-            case Workload() | Service() | Ingress() | HttpRoute():
+            case Workload() | Ingress() | HttpRoute():
                 return {Key(space, obj.release)} if obj.release else set()
+            case Service():
+                own = {Key(space, obj.release)} if obj.release else set[Key]()
+                gateways = (
+                    gateway
+                    for address in obj.addresses
+                    for gateway in self._bucket(Gateway, _ADDRESS, address)
+                )
+                return own.union(*(self.releases_of(each.key, each) for each in gateways))
             case Hpa():
                 own = {Key(space, obj.release)} if obj.release else set[Key]()
                 return own | self._through(obj.target_kind, Key(space, obj.target_name))

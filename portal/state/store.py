@@ -12,7 +12,7 @@ from types import MappingProxyType
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Node, PodUsage, Probe, ReleaseDetail, Watched
 from portal.domain.operations import Operation
-from portal.state.assemble import assemble, known, sample
+from portal.state.assemble import assemble, known, sample, usage_of
 from portal.state.history import History, same_reading
 from portal.state.index import Objects
 from portal.state.model import AppState, Sample, Source
@@ -46,7 +46,7 @@ class Store:
         self._sources: dict[str, Source] = {}
         self._snapshot = Snapshot(sources=MappingProxyType({}), apps=MappingProxyType({}))
         self._touched: set[Key] = set()
-        self._to_sample: set[Key] = set()
+        self._polled: set[Key] = set()
         self._nodes_changed = False
         self._sources_changed = False
         self._untold: set[Key] = set()
@@ -121,8 +121,9 @@ class Store:
         """Replace what all pods use (nothing, when the poll failed) and sample every app."""
         running = {key for key, state in self.snapshot.apps.items() if state.workloads}
         self._usage = {each.key: each for each in usage}
-        self._to_sample |= running
-        self._touch(running)
+        if running:
+            self._polled |= running
+            self._changed()
 
     def put_probe(self, key: Key, probe: Probe) -> None:
         """Record whether an app's URL answered."""
@@ -173,7 +174,7 @@ class Store:
 
     def _publish(self) -> None:
         """Swap in a new snapshot if anything changed."""
-        if not (self._touched or self._nodes_changed or self._sources_changed):
+        if not (self._touched or self._polled or self._nodes_changed or self._sources_changed):
             return
         apps, nodes = self._snapshot.apps, self._snapshot.nodes
         now = self._clock()
@@ -182,7 +183,7 @@ class Store:
             if found != nodes:
                 nodes = found
                 apps = {key: replace(state, nodes=nodes) for key, state in apps.items()}
-        if self._touched:
+        if self._touched or self._polled:
             changed = dict(apps)
             for key in self._touched:
                 state = self._build(key, nodes, now)
@@ -190,20 +191,24 @@ class Store:
                     changed[key] = state
                 else:
                     changed.pop(key, None)
+            # A poll of the metrics says nothing new of objects: the cheaper way.
+            for key in self._polled - self._touched:
+                if (known_state := changed.get(key)) is not None:
+                    changed[key] = self._measured(known_state, now)
             apps = changed
         if self._sources_changed:
             sources: Mapping[str, Source] = MappingProxyType(dict(self._sources))
         else:
             sources = self._snapshot.sources
-        self._untold |= self._touched
-        self._touched, self._to_sample = set(), set()
+        self._untold |= self._touched | self._polled
+        self._touched, self._polled = set(), set()
         self._nodes_changed = self._sources_changed = False
         if not isinstance(apps, MappingProxyType):
             apps = MappingProxyType(apps)
         self._snapshot = Snapshot(self._snapshot.version + 1, apps, sources, nodes)
 
     def _build(self, key: Key, nodes: tuple[Node, ...], now: datetime) -> AppState:
-        bare = assemble(self._objects, self._usage, key)
+        bare = assemble(self._objects, key)
         if bare.release is None:
             self._details.pop(key, None)
             self._probes.pop(key, None)
@@ -216,15 +221,23 @@ class Store:
             operation=self._operations.get(key),
             probe=self._probes.get(key),
         )
-        return replace(state, history=self._remember(key, state, now))
+        return self._measured(state, now)
 
-    def _remember(self, key: Key, state: AppState, now: datetime) -> tuple[Sample, ...]:
-        new = sample(state, now)
+    def _measured(self, state: AppState, now: datetime) -> AppState:
+        """``state`` with what its pods use, and that remembered."""
+        usage = usage_of(state.pods, self._usage)
+        return replace(state, usage=usage, history=self._remember(state, usage, now))
+
+    def _remember(
+        self, state: AppState, usage: Mapping[Key, PodUsage], now: datetime
+    ) -> tuple[Sample, ...]:
+        key = state.key
+        new = sample(state, usage, now)
         history = self._history.get(key)
         if new is not None:
             if history is None:
                 history = self._history[key] = History()
             last = history.last
-            if last is None or key in self._to_sample or not same_reading(new, last):
+            if last is None or key in self._polled or not same_reading(new, last):
                 history.add(new)
         return history.samples() if history else ()

@@ -7,7 +7,16 @@ from datetime import timedelta
 import pytest
 
 from portal.domain.keys import Key
-from portal.domain.objects import Kind, Probe, ReleaseDetail, ReleaseStatus
+from portal.domain.objects import (
+    Gateway,
+    HttpRoute,
+    Kind,
+    Probe,
+    ReleaseDetail,
+    ReleaseStatus,
+    Service,
+    ServicePort,
+)
 from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.state.store import Store
 from tests.unit.state import make
@@ -159,6 +168,27 @@ def test_an_event_that_came_before_its_object_is_found_later(store: Store) -> No
     put(store, make.event("e1", "Pod", "one-1-a"))
     make.app(store, "one")
     assert len(store.snapshot.app(key("one")).events) == 1
+
+
+def test_a_gateway_answers_at_the_ports_of_its_load_balancer(store: Store) -> None:
+    gateway = Key("kube-system", "traefik")
+    listens = Gateway(gateway, ("198.19.255.1",), (("HTTP", 8000), ("HTTPS", 8443), ("TCP", 5)))
+    route = HttpRoute(key("one"), "one", ("gw.test",), (gateway,), True)
+    make.app(store, "one")
+    store.apply(Kind.HTTP_ROUTE, route.key, route)
+    store.apply(Kind.GATEWAY, gateway, listens)
+    assert store.snapshot.app(key("one")).gateways == (listens,)
+    balancer = Service(
+        gateway, "", "LoadBalancer", "1", (ServicePort(80), ServicePort(443)), ("198.19.255.1",)
+    )
+    store.apply(Kind.SERVICE, gateway, balancer)
+    (found,) = store.snapshot.app(key("one")).gateways
+    assert found.protocols == (("HTTP", 80), ("HTTPS", 443), ("TCP", 5))
+    store.apply(Kind.SERVICE, gateway, replace(balancer, ports=(ServicePort(8000),)))
+    (found,) = store.snapshot.app(key("one")).gateways
+    assert found.protocols[0] == ("HTTP", 8000)
+    store.delete(Kind.SERVICE, gateway)
+    assert store.snapshot.app(key("one")).gateways == (listens,)
 
 
 def test_nodes_reach_every_app(store: Store) -> None:
