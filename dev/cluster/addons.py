@@ -30,7 +30,7 @@ def gateway() -> list[Manifest]:
     listener = {
         "name": "web",
         "protocol": "HTTP",
-        # The port of Traefik's entry point, which its service maps to 80.
+        # Routes are reached at this port; Traefik wants an entry point of the same number.
         "port": settings.TRAEFIK_HTTP_PORT,
         "allowedRoutes": {"namespaces": {"from": "All"}},
     }

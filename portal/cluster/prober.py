@@ -208,5 +208,8 @@ class _Http:
                 return response.status, ""
         except TimeoutError:
             return 0, "No answer within 3 seconds."
+        except aiohttp.ClientConnectorError as error:
+            # Its own text names the address and its TLS settings; the reason is inside.
+            return 0, error.os_error.strerror or str(error.os_error)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return 0, str(error) or type(error).__name__

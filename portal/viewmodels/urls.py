@@ -129,8 +129,6 @@ def _why(href: str, error: str) -> str:
         for part in ("name or service", "name resolution", "no such host", "getaddrinfo", "dns")
     ):
         return f"The name {host} is not known to the portal's DNS: it has to point to the cluster."
-    if "certificate" in lowered or "ssl" in lowered:
-        return f"The certificate of {host} is not trusted by the portal."
     return (
         f"The portal gets no answer: {shortened(error, 160)}"
         if error
