@@ -182,10 +182,7 @@ def _autoscaled(values: Values) -> bool:
 
 
 def _wanted(key: Key, values: Values, revision: int) -> Wanted:
-    repository, tag = get(values, "image.repository"), get(values, "image.tag", "")
-    digest, registry = get(values, "image.digest", ""), get(values, "image.registry", "")
-    image = f"{registry}/{repository}" if registry else f"{repository}"
-    image += (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+    image = dash_app.image(values)
     if _autoscaled(values):
         low, high = get(values, "autoscaling.minReplicas"), get(values, "autoscaling.maxReplicas")
         bounds = (low, high) if isinstance(low, int) and isinstance(high, int) else None

@@ -25,6 +25,7 @@ from portal.domain.quantities import plain_cpu, plain_memory
 
 CHART_NAME = "dash-app"
 DEFAULT_PORT = 8050
+DEFAULT_TAG = "latest"
 
 _WINDOW = "autoscaling.behavior.scaleDown.stabilizationWindowSeconds"
 
@@ -207,6 +208,14 @@ def is_autoscaled(values: Mapping[str, object]) -> bool:
     return get(values, "autoscaling.enabled") is True
 
 
+def image(values: Mapping[str, object]) -> str:
+    """The image that pods of a release with these values run."""
+    registry, repository = get(values, "image.registry"), get(values, "image.repository", "")
+    tag, digest = get(values, "image.tag", DEFAULT_TAG), get(values, "image.digest")
+    name = f"{registry}/{repository}" if registry else f"{repository}"
+    return name + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+
+
 def from_values(key: Key, values: Mapping[str, object]) -> dict[str, object]:
     """The raw launch form that shows ``values`` of a release, with the chart's defaults."""
     registry = str(get(values, "image.registry", ""))
@@ -224,7 +233,7 @@ def from_values(key: Key, values: Mapping[str, object]) -> dict[str, object]:
         "name": key.name,
         "namespace": key.namespace,
         "repository": f"{registry}/{repository}" if registry else repository,
-        "tag": str(get(values, "image.digest", "") or get(values, "image.tag", "latest")),
+        "tag": str(get(values, "image.digest", "") or get(values, "image.tag", DEFAULT_TAG)),
         "port": get(values, "containerPort") or get(values, "containerPorts.http", DEFAULT_PORT),
         "env": "\n".join(
             f"{as_mapping(each).get('name')}={as_mapping(each).get('value', '')}"

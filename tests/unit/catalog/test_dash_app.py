@@ -224,6 +224,19 @@ def test_a_release_from_a_terminal_is_shown_with_the_charts_defaults() -> None:
     assert raw["exposure"] == DEFAULTS["service"]["type"]
 
 
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [
+        ({"repository": "a"}, "a:latest"),
+        ({"repository": "a", "tag": "1", "registry": "r.io"}, "r.io/a:1"),
+        ({"repository": "a", "tag": "", "digest": DIGEST}, f"a@{DIGEST}"),
+        ({"repository": "a", "tag": "1", "digest": DIGEST}, f"a:1@{DIGEST}"),
+    ],
+)
+def test_the_image_that_pods_run(values: dict[str, object], image: str) -> None:
+    assert dash_app.image({"image": values}) == image
+
+
 def test_paths_of_values_belong_to_fields() -> None:
     assert dash_app.field_of("resources.requests.memory") == "memory_request"
     assert dash_app.field_of("extraEnvVars.0.name") == "env"
