@@ -1,7 +1,7 @@
 """A bounded history of one app: fine for the last minutes, thinned to one a minute before.
 
 Six hours come to about 435 samples: 90 for the newest 15 minutes at one poll in 10 s, 345 for
-the rest. A sample weighs 150 to 400 bytes, so an app costs 60 to 170 KB when its ring is full.
+the rest. A sample weighs 200 to 400 bytes: about 100 KB an app when its ring is full.
 """
 
 from __future__ import annotations
