@@ -202,6 +202,7 @@ def values(how: How | None, digest: str) -> dict[str, object]:
                 "port": 8050,
                 "cpu_request": "100m",
                 "memory_request": "128Mi",
+                "memory_limit": "256Mi",
             }
         ],
         # Two cores for the cluster and the portal: leave them to the apps.

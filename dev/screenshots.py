@@ -26,7 +26,7 @@ from dev.demo import Demo
 
 IMAGES = demo.ROOT / "docs" / "images"
 CHART = demo.ROOT / "charts" / "dash-app"
-SIZE = {"width": 1360, "height": 900}
+WIDTH = 1360
 SAMPLE = {
     "repository": demo.SAMPLE_IMAGE.rpartition(":")[0],
     "tag": demo.SAMPLE_IMAGE.rpartition(":")[2],
@@ -69,20 +69,27 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=executable, args=flags)
         with load(address(running, BUSY)):
             time.sleep(WATCHED)
-            take(browser, running, f"/apps/{running.apps}/{BUSY}", "app", ready="[data-testid=pod]")
-        take(browser, running, "/", "apps", ready=".ag-row")
-        take(browser, running, "/admin", "admin", ready=".ag-row")
-        take(browser, running, "/launch", "launch", ready="#launch-name")
+            take(
+                browser,
+                running,
+                f"/apps/{running.apps}/{BUSY}",
+                "app",
+                1080,
+                ready="[data-testid=pod]",
+            )
+        take(browser, running, "/", "apps", 560, ready=".ag-row")
+        take(browser, running, "/admin", "admin", 620, ready=".ag-row")
+        take(browser, running, "/launch", "launch", 1080, ready="#launch-name")
         browser.close()
     return 0
 
 
-def take(browser: Browser, running: Demo, path: str, name: str, *, ready: str) -> None:
+def take(browser: Browser, running: Demo, path: str, name: str, height: int, *, ready: str) -> None:
     """One page in both themes, as ``docs/images/<name>-<theme>.png``."""
     for theme in ("light", "dark"):
         context = browser.new_context(
             base_url=running.url,
-            viewport=SIZE,
+            viewport={"width": WIDTH, "height": height},
             color_scheme="light" if theme == "light" else "dark",
         )
         page = context.new_page()
@@ -92,7 +99,7 @@ def take(browser: Browser, running: Demo, path: str, name: str, *, ready: str) -
         if name == "launch":
             fill(page)
         page.wait_for_timeout(SETTLING)
-        page.screenshot(path=IMAGES / f"{name}-{theme}.png", full_page=True)
+        page.screenshot(path=IMAGES / f"{name}-{theme}.png")
         print(f"docs/images/{name}-{theme}.png")
         context.close()
 
