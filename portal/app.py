@@ -101,6 +101,7 @@ class Portal:
                 helm_environment(self._environ, home, settings.kubeconfig),
                 executable=settings.helm,
                 deadline=settings.helm_timeout,
+                grace=DRAIN_SECONDS - 1,
                 limit=settings.helm_concurrency,
             )
             actions = Actions(
