@@ -10,7 +10,8 @@ import pytest
 from tests.charts.helm import Helm
 
 
-def _program() -> str:
+def program() -> str:
+    """The path of the helm command."""
     program = os.environ.get("HELM_BIN") or shutil.which("helm")
     assert program, "helm is neither in HELM_BIN nor on PATH: run these through `make charts`"
     return program
@@ -19,4 +20,4 @@ def _program() -> str:
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """The helm command of HELM_BIN, or of PATH."""
-    return Helm(_program(), tmp_path_factory.mktemp("helm-home"))
+    return Helm(program(), tmp_path_factory.mktemp("helm-home"))

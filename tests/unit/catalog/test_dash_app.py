@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -290,26 +288,6 @@ HOSTILE = {
 
 def test_values_survive_yaml() -> None:
     assert yaml.safe_load(to_yaml(HOSTILE)) == HOSTILE
-
-
-def test_values_survive_the_yaml_that_helm_reads(tmp_path: Path) -> None:
-    helm = os.environ.get("HELM_BIN") or shutil.which("helm")
-    if helm is None:
-        pytest.skip("needs the helm program")
-    (tmp_path / "templates").mkdir()
-    (tmp_path / "Chart.yaml").write_text("{apiVersion: v2, name: echo, version: 0.0.1}")
-    (tmp_path / "templates" / "x.yaml").write_text("echo: {{ .Values | toJson | quote }}")
-    done = subprocess.run(
-        [helm, "template", "x", str(tmp_path), "--values", "-"],
-        input=to_yaml(HOSTILE),
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    read = json.loads(yaml.safe_load(done.stdout)["echo"])
-    read.pop("global", None)
-    assert read == HOSTILE
 
 
 def test_the_command_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
