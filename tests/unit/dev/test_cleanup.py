@@ -143,9 +143,13 @@ def test_started_once_and_again_only_when_described_differently(layout):
 def test_a_program_that_cannot_be_started_is_named_with_its_log(layout):
     processes = Processes(layout)
     processes.ensure(Component("s", ("/nonesuch",)))
-    with pytest.raises(ClusterError, match="s ended") as raised:
+
+    def check_until_it_ends() -> None:
         while True:
             processes.check("s")
+
+    with pytest.raises(ClusterError, match="s ended") as raised:
+        check_until_it_ends()
     assert raised.value.log is not None
     assert "nonesuch" in raised.value.log.read_text()
 
