@@ -31,6 +31,7 @@ Element ids are stable and meant to be used by browser tests:
                           ``scale-target_cpu``, ``scale-target_memory`` its sliders,
                           ``scale-apply`` its button, ``scale-message`` its answer
 ``app-edit``              leads to the launch form, filled in
+``app-gone``              says so when there is no such release (empty otherwise)
 ``app-uninstall``         opens the confirmation; ``uninstall-confirm``, ``uninstall-cancel``
 ``releases``              the grid of Apps and Admin; ``releases-search`` its quick search
 ========================  =====================================================================
@@ -90,6 +91,7 @@ APP_KEY = "app-key"
 APP_HEADER = "app-header"
 APP_BODY = "app-body"
 APP_GONE = "app-gone"
+APP_BUTTONS = "app-buttons"
 APP_URLS = "app-urls"
 APP_STALE = "app-stale"
 APP_OPERATION = "app-operation"

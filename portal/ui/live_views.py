@@ -63,6 +63,8 @@ def app_patches(view: AppView) -> Props:
         ids.APP_SERIES: {"data": asdict(view.series)},
         ids.SCALE_LIVE: {"data": asdict(view.scale)},
         ids.APP_BODY: {"className": "" if shown else "gone"},
+        ids.APP_BUTTONS: {"className": "head-buttons" if shown else "gone"},
+        ids.APP_GONE: {"children": None if shown else release.gone(view.key)},
     }
 
 

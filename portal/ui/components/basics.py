@@ -39,12 +39,13 @@ def badge(view: Badge, **attributes: Any) -> html.Span:
     )
 
 
-def age(at: datetime | None, empty: str = "–") -> Node:
-    """How long ago; the browser keeps counting, the server says it once."""
+def age(at: datetime | None, empty: str = "–", *, ago: bool = True) -> Node:
+    """How long ago, or (without ``ago``) for how long; the browser keeps counting."""
     if at is None:
         return empty
     stamp = at.isoformat()
-    return html.Time(dateTime=stamp, className="age", **wildcards({"data-time": stamp}))
+    name = "data-time" if ago else "data-for"
+    return html.Time(dateTime=stamp, className="age", **wildcards({name: stamp}))
 
 
 def safe_href(href: str) -> str:

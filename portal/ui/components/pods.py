@@ -39,7 +39,7 @@ def _rows(view: PodView) -> list[html.Tr]:
         ("Status", badge(view.status)),
         ("Ready", view.ready),
         ("Restarts", html.Span(str(view.restarts), className="many" if view.restarts else "")),
-        ("Age", age(view.created_at)),
+        ("Age", age(view.created_at, ago=False)),
         ("CPU", view.cpu or "–"),
         ("Memory", view.memory or "–"),
         ("Node", view.node or "–"),

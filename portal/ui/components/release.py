@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 from dash import html
 
-from portal.ui.components.basics import Node, age, badge, icon, notice, outside_link, wildcards
+from portal.domain.keys import Key
+from portal.ui.components.basics import (
+    Node,
+    age,
+    badge,
+    icon,
+    link,
+    notice,
+    outside_link,
+    wildcards,
+)
 from portal.viewmodels.model import AppView, Notice, OperationView, StepView, Tone, UrlView
 
 _URL = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]")
@@ -20,6 +30,9 @@ def header(view: AppView) -> list[Node]:
             [
                 html.H1(view.key.name, tabIndex=-1),
                 badge(view.headline, **wildcards({"data-testid": "headline"})),
+                html.Span(["for ", age(view.since, ago=False)], className="quiet-text")
+                if view.since
+                else None,
             ],
             className="title-line",
         ),
@@ -45,6 +58,28 @@ def _facts(view: AppView) -> list[tuple[str, Node]]:
 
 def _fact(name: str, value: Node) -> html.Div:
     return html.Div([html.Dt(name), html.Dd(value)])
+
+
+def gone(key: Key) -> html.Div:
+    """Where to go from the page of an app that is not there (any more)."""
+    return html.Div(
+        [
+            icon("boxes"),
+            html.P(
+                f"Nothing called {key.name} runs in {key.namespace}: it was uninstalled, or never "
+                "launched. If it comes back, this page shows it by itself."
+            ),
+            html.Div(
+                [
+                    link([icon("apps"), "See the apps"], "/", "btn btn-primary"),
+                    link([icon("launch"), "Launch an app"], "/launch", "btn btn-outline-secondary"),
+                ],
+                className="button-row",
+            ),
+        ],
+        className="panel empty",
+        **wildcards({"data-testid": "app-gone"}),
+    )
 
 
 def urls(views: Sequence[UrlView]) -> Node:

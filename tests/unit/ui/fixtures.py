@@ -148,6 +148,7 @@ def autoscaled(key: Key = SALES) -> AppView:
         helm_status=Badge("deployed", Tone.GOOD),
         revision=3,
         chart="dash-app 0.1.0",
+        since=ago(75),
         app_version="1.0",
         launched_by="ada",
         updated_at=ago(640),

@@ -3,11 +3,10 @@
   "use strict";
 
   function words(seconds) {
-    if (seconds < 5) return "just now";
-    if (seconds < 60) return `${Math.floor(seconds)} s ago`;
-    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
-    return `${Math.floor(seconds / 86400)} d ago`;
+    if (seconds < 60) return `${Math.floor(seconds)} s`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h`;
+    return `${Math.floor(seconds / 86400)} d`;
   }
 
   function put(element, text) {
@@ -16,9 +15,11 @@
 
   function tick() {
     const now = Date.now();
-    for (const each of document.querySelectorAll("time[data-time]")) {
-      const at = new Date(each.dataset.time);
-      put(each, words(Math.max(0, (now - at) / 1000)));
+    for (const each of document.querySelectorAll("time[data-time], time[data-for]")) {
+      const at = new Date(each.dataset.time ?? each.dataset.for);
+      const seconds = Math.max(0, (now - at) / 1000);
+      if (each.dataset.for) put(each, words(seconds));
+      else put(each, seconds < 5 ? "just now" : `${words(seconds)} ago`);
       if (!each.title) each.title = at.toLocaleString();
     }
     for (const each of document.querySelectorAll("time[data-timer]")) {
