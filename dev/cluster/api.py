@@ -54,7 +54,7 @@ class Api:
     def node_ready(self) -> bool:
         """Whether the node is."""
         node = self.get(f"/api/v1/nodes/{settings.NODE_NAME}")
-        conditions = node["status"].get("conditions", []) if node else []
+        conditions: list[Any] = node["status"].get("conditions", []) if node else []
         return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
     def node_metrics(self) -> bool:
@@ -65,5 +65,7 @@ class Api:
     def address_of(self, namespace: str, service: str) -> str | None:
         """A LoadBalancer service's address."""
         found = self.get(f"/api/v1/namespaces/{namespace}/services/{service}")
-        entries = found["status"].get("loadBalancer", {}).get("ingress", []) if found else []
+        entries: list[Any] = (
+            found["status"].get("loadBalancer", {}).get("ingress", []) if found else []
+        )
         return entries[0].get("ip") if entries else None

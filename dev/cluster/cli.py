@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -163,7 +163,7 @@ def _status(layout: Layout, how: How | None) -> int:
 
 
 @contextmanager
-def _locked(layout: Layout, steps: Steps) -> Iterator[None]:
+def _locked(layout: Layout, steps: Steps) -> Generator[None]:
     """One `up` or `down` at a time; the lock is in the cache because `down` removes the state."""
     path: Path = layout.cache / "cluster.lock"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -200,7 +200,7 @@ def archive(path: Path) -> tuple[str, str | None]:
         member = tar.extractfile("index.json") if "index.json" in names else None
         if member is None:
             raise ClusterError(f"{path} is neither a docker nor an OCI image archive")
-        notes = json.load(member)["manifests"][0].get("annotations") or {}
+        notes: dict[str, str] = json.load(member)["manifests"][0].get("annotations") or {}
         return "oci-archive", notes.get("org.opencontainers.image.ref.name")
 
 

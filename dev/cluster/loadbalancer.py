@@ -35,7 +35,7 @@ def wants_address(service: Any) -> bool:
 def current_address(service: Any) -> str | None:
     """The address in a Service's status."""
     status = service.status.load_balancer if service.status else None
-    entries = (status.ingress if status else None) or []
+    entries: list[Any] = (status.ingress if status else None) or []
     return entries[0].ip if entries else None
 
 
@@ -92,7 +92,7 @@ def main() -> None:
     while True:
         try:
             version = reconcile(api)
-            stream = watch.Watch().stream(
+            stream: Any = watch.Watch().stream(
                 api.list_service_for_all_namespaces,
                 resource_version=version,
                 timeout_seconds=RESYNC,

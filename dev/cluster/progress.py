@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from types import TracebackType
@@ -50,7 +50,7 @@ class Steps:
             self._live.stop()
 
     @contextmanager
-    def step(self, what: str) -> Iterator[Note]:
+    def step(self, what: str) -> Generator[Note]:
         """One step; call the value it gives to say how far it is."""
         if self._live is not None:
             task = self._live.add_task(what, total=1, note="")
