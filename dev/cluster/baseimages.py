@@ -15,7 +15,6 @@ from dev.cluster.run import run
 
 SUITE = "bookworm"
 PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
-DEFAULT_MIRROR = ""
 #: Raised when the recipe changes.
 RECIPE = "1"
 #: Nothing a container needs, and a good part of the size.
@@ -32,16 +31,17 @@ SURPLUS = (
 )
 
 
-def mirror(index_targets: str) -> str:
+def mirror(index_targets: str) -> list[str]:
     """The Debian mirror this machine's apt uses for the suite, from ``apt-get indextargets``.
 
+    Empty where apt has none of the suite: debootstrap then takes its own default.
     Lines are ``URI SUITE COMPONENT``; security and update suites have names of their own.
     """
     for line in index_targets.splitlines():
         words = line.split()
         if len(words) == 3 and words[1:] == [SUITE, "main"]:
-            return words[0]
-    return DEFAULT_MIRROR
+            return [words[0]]
+    return []
 
 
 def pause(layout: Layout, bins: Path, note: Note) -> None:
@@ -96,7 +96,7 @@ def rootfs(layout: Layout, note: Note) -> Path:
             f"--include={PACKAGES}",
             SUITE,
             partial,
-            mirror(targets),
+            *mirror(targets),
         ],
         what="debootstrap",
         log=log,

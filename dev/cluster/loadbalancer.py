@@ -92,13 +92,13 @@ def main() -> None:
     while True:
         try:
             version = reconcile(api)
-            stream: Any = watch.Watch().stream(
+            watcher: Any = watch.Watch()
+            for _event in watcher.stream(
                 api.list_service_for_all_namespaces,
                 resource_version=version,
                 timeout_seconds=RESYNC,
                 _request_timeout=RESYNC + 10,
-            )
-            for _event in stream:
+            ):
                 reconcile(api)
         except Exception as error:  # a controller outlives whatever the API server does
             log.warning("trying again: %s", str(error).splitlines()[0] if str(error) else error)

@@ -5,7 +5,7 @@ import tarfile
 import pytest
 
 from dev.cluster import images, registry
-from dev.cluster.baseimages import DEFAULT_MIRROR, mirror
+from dev.cluster.baseimages import mirror
 from dev.cluster.context import files, inputs_hash
 from dev.cluster.errors import ClusterError
 
@@ -135,5 +135,5 @@ def test_tells_archives_apart(tmp_path):
 
 def test_takes_the_mirror_of_the_main_suite():
     listed = "http://s.example/sec bookworm-security main\nhttp://m.example/deb bookworm main\n"
-    assert mirror(listed) == "http://m.example/deb"
-    assert mirror("http://m.example/ubuntu noble main\n") == DEFAULT_MIRROR
+    assert mirror(listed) == ["http://m.example/deb"]
+    assert mirror("http://m.example/ubuntu noble main\n") == []
