@@ -69,16 +69,21 @@ class Portal:
             lifespan=self._lifespan, docs_url=None, redoc_url=None, openapi_url=None
         )
         self._hub: Hub | None = None
-        self._draining: asyncio.Task[None] | None = None
+        self._actions: Actions | None = None
+        self._draining: asyncio.Future[list[None]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, or the application's start and end."""
         await self._outer(scope, receive, send)
 
     def drain(self) -> None:
-        """Close the live connections; called on the loop as soon as a stop is asked for."""
-        if self._hub is not None and self._draining is None:
-            self._draining = asyncio.ensure_future(self._hub.close())
+        """Close the live connections and end operations; called as soon as a stop is asked for.
+
+        gunicorn waits for idle kept-alive connections as well, and kills a worker that is not
+        done by then: the lifespan's end may never come.
+        """
+        if self._hub is not None and self._actions is not None and self._draining is None:
+            self._draining = asyncio.gather(self._hub.close(), self._actions.drain(DRAIN_SECONDS))
 
     @asynccontextmanager
     async def _lifespan(self, outer: FastAPI) -> AsyncGenerator[None]:
@@ -104,7 +109,7 @@ class Portal:
                 grace=DRAIN_SECONDS - 1,
                 limit=settings.helm_concurrency,
             )
-            actions = Actions(
+            actions = self._actions = Actions(
                 helm=Helm(runner),
                 store=store,
                 policy=policy,
