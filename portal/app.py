@@ -70,7 +70,7 @@ class Portal:
         )
         self._hub: Hub | None = None
         self._actions: Actions | None = None
-        self._draining: asyncio.Future[list[None]] | None = None
+        self._draining: asyncio.Future[tuple[None, None]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, or the application's start and end."""
