@@ -43,7 +43,7 @@ def renderer(context: UiContext) -> Callable[[str, Identity], Patches]:
 
 def app_patches(view: AppView) -> Props:
     """The live parts of an app's page."""
-    shown = view.exists or view.operation is not None
+    shown = view.exists or (view.operation is not None and view.operation.running)
     return {
         ids.APP_HEADER: {"children": release.header(view)},
         ids.APP_URLS: {"children": release.urls(view.urls)},

@@ -48,6 +48,7 @@ class FakeActions(Actions):
         self.views = views
         self.changed = changed
         self.calls: list[tuple[object, ...]] = []
+        self.kept: Mapping[str, object] = {}
 
     def _operation(self, key: Key, verb: Verb) -> Operation:
         moment = fixtures.now()
@@ -91,7 +92,7 @@ class FakeActions(Actions):
         return self._operation(key, Verb.UNINSTALL)
 
     async def values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
-        return {} if key in self.views else None
+        return self.kept if key in self.views else None
 
     async def edit_form(self, identity: Identity, key: Key) -> Raw:
         if key not in self.views:

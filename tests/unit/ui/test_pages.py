@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,13 +10,13 @@ from dash.development.base_component import Component
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from portal.actions.forms import FIELDS
+from portal.actions.forms import FIELDS, ScaleRequest
 from portal.domain.keys import Key
 from portal.live.topics import ADMIN, APPS, app_topic
 from portal.ui import ids
 from portal.ui.build import build_ui
-from portal.ui.live_views import encode, renderer
-from portal.ui.pages.app.callbacks import scale_raw
+from portal.ui.live_views import app_patches, encode, renderer
+from portal.ui.pages.app.callbacks import scale, scale_raw
 from portal.ui.pages.launch.callbacks import raw_form
 from portal.ui.router import page_for
 from portal.ui.routes import Page, Route, app_path, edit_path, parse
@@ -75,6 +76,17 @@ async def test_the_app_page_shows_every_kind_of_app(make: Callable[[], AppView])
     assert all(encode(properties) for properties in pushed.values())
 
 
+@pytest.mark.parametrize(
+    ("exists", "running", "shown"),
+    [(True, False, True), (False, True, True), (False, False, False)],
+)
+def test_what_an_uninstalled_app_leaves(exists: bool, running: bool, shown: bool) -> None:
+    view = replace(fixtures.healthy(), exists=exists, operation=fixtures.operation(running=running))
+    patches = app_patches(view)
+    assert (patches[ids.APP_BODY]["className"] == "") is shown
+    assert (patches[ids.APP_GONE]["children"] is None) is shown
+
+
 @pytest.mark.parametrize("everyone", [False, True])
 @pytest.mark.parametrize("count", [0, 2])
 async def test_the_lists(count: int, everyone: bool) -> None:
@@ -87,8 +99,6 @@ async def test_the_lists(count: int, everyone: bool) -> None:
 
 
 async def test_a_list_row_never_links_to_a_script() -> None:
-    from dataclasses import replace
-
     from portal.ui.components.releases import rows
 
     bad = replace(fixtures.row(fixtures.healthy()), url="javascript:alert(1)")
@@ -133,20 +143,40 @@ def test_switched_off_targets_are_none() -> None:
     assert set(raw) == set(FIELDS)
 
 
-def test_scaling_keeps_the_window() -> None:
-    controls = {
-        "autoscaling": True,
-        "replicas": 1,
-        "bounds": [1, 3],
-        "cpu_on": False,
-        "cpu": 70,
-        "memory_on": True,
-        "memory": 80,
-    }
-    raw = scale_raw(controls, {"scale_down_window": 30})
+CONTROLS = {
+    "autoscaling": True,
+    "replicas": 1,
+    "bounds": [1, 3],
+    "cpu_on": False,
+    "cpu": 70,
+    "memory_on": True,
+    "memory": 80,
+}
+
+
+def test_the_scale_form() -> None:
+    raw = scale_raw(CONTROLS)
     assert raw["target_cpu"] is None
     assert raw["target_memory"] == 80
-    assert raw["scale_down_window"] == 30
+    assert raw["bounds"] == [1, 3]
+
+
+async def test_scaling_keeps_the_window_that_the_card_does_not_show() -> None:
+    ui, actions = context(fixtures.healthy())
+    window = {"scaleDown": {"stabilizationWindowSeconds": 30}}
+    actions.kept = {"autoscaling": {"behavior": window}}
+    await scale(ui, IRIS, scale_raw(CONTROLS))
+    request = actions.calls[0][3]
+    assert isinstance(request, ScaleRequest)
+    assert request.autoscaling is not None
+    assert request.autoscaling.scale_down_window == 30
+
+
+async def test_a_scale_that_makes_no_sense_is_not_sent() -> None:
+    ui, actions = context(fixtures.healthy())
+    answer = await scale(ui, IRIS, scale_raw({**CONTROLS, "memory_on": False}))
+    assert actions.calls == []
+    assert text(answer)
 
 
 class Browser:

@@ -25,7 +25,7 @@ _CONTROLS = {
 }
 
 
-def scale_raw(controls: dict[str, Any], live: dict[str, Any]) -> dict[str, object]:
+def scale_raw(controls: dict[str, Any]) -> dict[str, object]:
     """The scale form as ``Forms.check_scale`` wants it."""
     return {
         "autoscaling": bool(controls["autoscaling"]),
@@ -33,7 +33,6 @@ def scale_raw(controls: dict[str, Any], live: dict[str, Any]) -> dict[str, objec
         "bounds": controls["bounds"],
         "target_cpu": controls["cpu"] if controls["cpu_on"] else None,
         "target_memory": controls["memory"] if controls["memory_on"] else None,
-        "scale_down_window": live.get("scale_down_window"),
     }
 
 
@@ -81,24 +80,25 @@ def _register_scale(app: Dash, context: UiContext) -> None:
         Output(ids.SCALE_MESSAGE, "children"),
         Input(ids.SCALE_APPLY, "n_clicks"),
         State(ids.APP_KEY, "data"),
-        State(ids.SCALE_LIVE, "data"),
         {name: State(*control) for name, control in _CONTROLS.items()},
         prevent_initial_call=True,
     )
-    async def apply(
-        clicks: int | None, key: list[str], live: dict[str, Any], controls: dict[str, Any]
-    ) -> Node:
+    async def apply(clicks: int | None, key: list[str], controls: dict[str, Any]) -> Node:
         if not clicks:
             return no_update
         try:
-            return await _scale(context, Key(*key), scale_raw(controls, live))
+            return await scale(context, Key(*key), scale_raw(controls))
         except Exception as error:
             return refusal(error)
 
 
-async def _scale(context: UiContext, key: Key, raw: dict[str, object]) -> Node:
+async def scale(context: UiContext, key: Key, raw: dict[str, object]) -> Node:
+    """Check and ask for a scaling; gives what to say about it."""
     identity = context.identity()
-    checked = context.forms.check_scale(raw, await context.actions.values(identity, key))
+    values = await context.actions.values(identity, key)
+    # The card has no control for the window; without this it would be put back to the default.
+    window = context.forms.prefill(key, values or {}).get("scale_down_window")
+    checked = context.forms.check_scale({**raw, "scale_down_window": window}, values)
     if checked.request is None:
         return [failure(text) for text in checked.errors.values()]
     await context.actions.scale(identity, key, checked.request)
