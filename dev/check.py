@@ -58,8 +58,10 @@ def unit() -> bool:
 def charts() -> bool:
     """Charts rendered by the real Helm and validated."""
     from dev.cluster import binaries
+    from dev.cluster.paths import Layout
 
-    return pytest("tests/charts", HELM_BIN=str(binaries.ensure() / "helm"))
+    built = binaries.build(Layout.default(), lambda note: console.print(f"[dim]{note}"))
+    return pytest("tests/charts", HELM_BIN=str(built / "helm"))
 
 
 def _demo_environment() -> dict[str, str]:
