@@ -63,8 +63,8 @@ def grid_style(count: int) -> dict[str, str]:
 def _columns(*, everyone: bool) -> list[dict[str, Any]]:
     """Column definitions; narrow screens show only the first few (see grid.js)."""
     return [
-        _column("name", "App", renderer="PortalName", minWidth=128, flex=2),
-        _column("status", "Status", renderer="PortalStatus", minWidth=136, flex=2),
+        _column("name", "App", renderer="PortalName", minWidth=124, flex=2),
+        _column("status", "Status", renderer="PortalStatus", minWidth=148, flex=2.2),
         _column("pods", "Pods", width=84, cellClass="num"),
         _column("hpa", "Autoscaler", minWidth=132, flex=1.2),
         _column("url", "Address", renderer="PortalUrl", minWidth=176, flex=2),

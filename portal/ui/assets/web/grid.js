@@ -49,6 +49,7 @@
     const extra = grid.getColumns().filter((column) => !KEPT.has(column.getColId()));
     const wide = extra.filter((column) => !column.getColDef().hide);
     grid.setColumnsVisible(narrow.matches ? extra : wide, !narrow.matches);
+    grid.setColumnWidths([{ key: "pods", newWidth: narrow.matches ? 66 : 84 }]);
   }
 
   let seen = null;
