@@ -11,6 +11,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NAMESPACE, SLOW
 
+SAMPLE = "[data-testid^=preset-Sample]"
+"""The tile of the sample in the launch form."""
+
 
 def open_launch(page: Page) -> None:
     page.goto("/launch")
@@ -49,7 +52,7 @@ def submit(page: Page) -> None:
 def launch_sample(page: Page, name: str) -> None:
     """Launch the sample preset under ``name`` and wait on its page until it is ready."""
     open_launch(page)
-    page.get_by_test_id("preset-Sample").click()
+    page.locator(SAMPLE).click()
     fill(page, name=name)
     submit(page)
     page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")

@@ -218,7 +218,8 @@ async def _preview(
         values = await context.actions.values(identity, spec.key) if existing else None
     except PortalError:
         values = None  # the preview then shows the form's own values
-    return context.forms.preview(spec, values)
+    # An app keeps the name of whoever launched it first.
+    return context.forms.preview(spec, values, "" if existing else identity.user)
 
 
 def _existing(existing: Existing | None) -> Node:

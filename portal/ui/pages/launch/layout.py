@@ -19,9 +19,6 @@ from portal.ui.routes import app_path
 
 Raw = Mapping[str, object]
 
-DEBOUNCE = 250
-"""Milliseconds without a keystroke after which a field is checked."""
-
 _EXPOSURES: tuple[tuple[Exposure, str, str], ...] = (
     (Exposure.LOAD_BALANCER, "Load balancer", "An address of its own. The plainest way."),
     (Exposure.HTTP_ROUTE, "HTTP route", "A host name on the cluster's shared gateway."),
@@ -132,7 +129,7 @@ def _app(forms: Forms, raw: Raw, *, locked: bool) -> html.Section:
                         disabled=locked,
                     )
                     if offered
-                    else dbc.Input(id=ids.launch("namespace"), value=namespace, debounce=DEBOUNCE),
+                    else dbc.Input(id=ids.launch("namespace"), value=namespace),
                     "Where in the cluster it lives.",
                     class_name="half",
                 ),
@@ -345,7 +342,6 @@ def _environment(raw: Raw) -> html.Section:
                 value=str(raw.get("env") or ""),
                 rows=4,
                 placeholder="GREETING=Hello\nDATA_URL=https://data.example.org/sales.parquet",
-                debounce=DEBOUNCE,
                 className="mono",
                 spellcheck=False,
             ),
@@ -404,7 +400,6 @@ def _text(
         id=ids.launch(name),
         type="text",
         value="" if value is None else str(value),
-        debounce=DEBOUNCE,
         autocomplete="off",
         **attributes,  # pyright: ignore[reportArgumentType]
     )
