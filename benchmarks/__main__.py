@@ -6,19 +6,18 @@ import argparse
 import os
 import platform
 import re
-import shutil
 import sys
 import time
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import launch
 from dev import demo
+from dev.chromium import chromium
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEADER = ["what", "Dash Portal", "beside it", "ratio"]
@@ -55,14 +54,9 @@ def main() -> int:
         ["`make demo` again, everything up", f"{warm:.1f} s", "–", "–"],
         ["image, unpacked", running.image_size, "bar: 350 MB", "–"],
     ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+    with chromium() as browser:
         page = browser.new_page(base_url=running.url)
         rows += launch.pairs(page, running.apps, options.pairs, console.print)
-        browser.close()
     rows.append(["portal memory after that", f"{portal_memory(running.url):.0f} MiB", "–", "–"])
     table = Table(*HEADER, title=f"make bench: {machine()}")
     for row in rows:

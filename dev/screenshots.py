@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -19,9 +18,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import yaml
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from dev import demo
+from dev.chromium import chromium
 from dev.demo import Demo
 
 IMAGES = demo.ROOT / "docs" / "images"
@@ -58,15 +58,9 @@ APPS: dict[str, dict[str, Any]] = {
 
 def main() -> int:
     """Take all pictures; returns the exit code."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    if executable is None:
-        print("Chromium is not installed (Debian: apt-get install chromium)", file=sys.stderr)
-        return 1
     running = demo.ensure()
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with apps(running), sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=executable, args=flags)
+    with apps(running), chromium() as browser:
         with load(address(running, BUSY)):
             time.sleep(WATCHED)
             take(
@@ -80,7 +74,6 @@ def main() -> int:
         take(browser, running, "/", "apps", 560, ready=".ag-row")
         take(browser, running, "/admin", "admin", 620, ready=".ag-row")
         take(browser, running, "/launch", "launch", 1080, ready="#launch-name")
-        browser.close()
     return 0
 
 

@@ -71,6 +71,15 @@ def install(layout: Layout, note: Callable[[str], None]) -> None:
     if not wanted:
         note("all there")
         return
+    apt_install(layout, wanted, note)
+
+
+def apt_install(layout: Layout, wanted: list[str], note: Callable[[str], None]) -> None:
+    """Install Debian packages by name.
+
+    Raises:
+        ClusterError: there is no apt-get, or it failed.
+    """
     log = layout.cache_logs / "apt.log"
     by_hand = f"install them by hand: {' '.join(wanted)}"
     if which("apt-get") is None:

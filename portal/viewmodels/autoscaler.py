@@ -36,7 +36,12 @@ def autoscaler_view(
         metrics=tuple(metric_view(metric) for metric in hpa.metrics),
         summary=_summary(hpa, ready),
         notices=_notices(hpa, sources, now),
-        conditions=tuple(_badge(one) for one in hpa.conditions),
+        conditions=tuple(
+            _badge(one)
+            for one in hpa.conditions
+            # What newer Kubernetes adds says something only where it holds.
+            if (one.type, one.status) in _CONDITIONS or one.status != "False"
+        ),
     )
 
 

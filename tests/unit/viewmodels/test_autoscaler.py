@@ -192,3 +192,11 @@ def test_the_metrics_api_is_known_to_be_missing() -> None:
 def test_table_cell() -> None:
     assert hpa_words(hpa(143)) == "1–4, CPU 143 % / 70 %"
     assert hpa_words(hpa(None)) == "1–4, CPU unknown / 70 %"
+
+
+def test_a_condition_of_a_newer_kubernetes_is_shown_only_where_it_holds():
+    found = hpa(
+        conditions=(condition("ScaledToZero", "False"), condition("ScaledSideways", "True"))
+    )
+    view = autoscaler_view(found, 1, sources(), NOW)
+    assert [badge.text for badge in view.conditions] == ["ScaledSideways: True"]
