@@ -38,8 +38,8 @@ browser:         ## user journeys in a real browser on the real cluster
 lifecycle:       ## the local cluster goes down and comes up again
 	@$(PY) -m dev.check lifecycle
 
-bench:           ## measure what the README and RESULTS.md claim
-	@$(PY) -m benchmarks
+bench:           ## measure, and write benchmarks/RESULTS.md (ARGS=--cold: from empty caches too)
+	@$(PY) -m benchmarks $(ARGS)
 
 screenshots:     ## remake docs/images from the running portal
 	@$(PY) -m dev.screenshots

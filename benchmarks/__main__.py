@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import sys
-import time
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import launch
+from benchmarks import bring_up, launch
 from dev import demo
 from dev.chromium import chromium
 
@@ -42,18 +41,17 @@ def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--pairs", type=int, default=5, help="launches by each side")
+    parser.add_argument(
+        "--cold", action="store_true", help="also from empty caches (about a quarter of an hour)"
+    )
     options = parser.parse_args()
     console = Console(soft_wrap=True)
-    demo.ensure()
-    start = time.monotonic()
+    rows = [bring_up.cold()] if options.cold else []
+    rows += bring_up.warm()
     running = demo.ensure()
-    warm = time.monotonic() - start
     os.environ["KUBECONFIG"] = str(running.kubeconfig)
     os.environ["PATH"] = f"{running.binaries}{os.pathsep}{os.environ['PATH']}"
-    rows = [
-        ["`make demo` again, everything up", f"{warm:.1f} s", "–", "–"],
-        ["image, unpacked", running.image_size, "bar: 350 MB", "–"],
-    ]
+    rows.append(["image, unpacked", running.image_size, "bar: 350 MB", "–"])
     with chromium() as browser:
         page = browser.new_page(base_url=running.url)
         rows += launch.pairs(page, running.apps, options.pairs, console.print)
