@@ -54,8 +54,16 @@ def main() -> int:
     rows.append(["image, unpacked", running.image_size, "bar: 350 MB", "–"])
     with chromium() as browser:
         page = browser.new_page(base_url=running.url)
-        rows += launch.pairs(page, running.apps, options.pairs, console.print)
-    rows.append(["portal memory after that", f"{portal_memory(running.url):.0f} MiB", "–", "–"])
+        memory: list[float] = []
+        rows += launch.pairs(
+            page,
+            running.apps,
+            options.pairs,
+            console.print,
+            look=lambda: memory.append(portal_memory(running.url)),
+        )
+    shown = f"{memory[0]:.0f} MiB, after {options.pairs} launches {memory[-1]:.0f} MiB"
+    rows.append(["portal memory with one app, its page open", shown, "–", "–"])
     table = Table(*HEADER, title=f"make bench: {machine()}")
     for row in rows:
         table.add_row(*row)

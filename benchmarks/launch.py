@@ -102,8 +102,13 @@ def _watched(namespace: str, release: str) -> Iterator[PodWatch]:
         )
 
 
-def by_portal(page: Page, namespace: str, release: str) -> tuple[Times, float, str]:
-    """Launch the sample by the form; its times, seconds until the app's page stood, values."""
+def by_portal(
+    page: Page, namespace: str, release: str, look: Callable[[], None]
+) -> tuple[Times, float, str]:
+    """Launch the sample by the form; its times, seconds until the app's page stood, values.
+
+    ``look`` is called while the app is ready and its page is open.
+    """
     with _watched(namespace, release) as watch:
         page.goto("/launch")
         page.locator(SAMPLE).click()
@@ -115,7 +120,9 @@ def by_portal(page: Page, namespace: str, release: str) -> tuple[Times, float, s
         submit.click()
         page.wait_for_url(f"**/apps/{namespace}/{release}")
         answered = time.monotonic() - start
-        return watch.times(start), answered, values
+        times = watch.times(start)
+        look()
+        return times, answered, values
 
 
 def by_hand(values: str, namespace: str, release: str) -> Times:
@@ -132,13 +139,19 @@ def by_hand(values: str, namespace: str, release: str) -> Times:
         return watch.times(start)
 
 
-def pairs(page: Page, namespace: str, count: int, say: Callable[[str], None]) -> list[list[str]]:
-    """Run ``count`` pairs; rows for the table: what, portal, by hand, ratio, (bar)."""
+def pairs(
+    page: Page,
+    namespace: str,
+    count: int,
+    say: Callable[[str], None],
+    look: Callable[[], None],
+) -> list[list[str]]:
+    """Run ``count`` pairs; rows for the table: what, portal, by hand, ratio."""
     portal: list[Times] = []
     hand: list[Times] = []
     answers: list[float] = []
     for number in range(count):
-        times, answered, values = by_portal(page, namespace, f"bench-portal-{number}")
+        times, answered, values = by_portal(page, namespace, f"bench-portal-{number}", look)
         portal.append(times)
         answers.append(answered)
         hand.append(by_hand(values, namespace, f"bench-hand-{number}"))
