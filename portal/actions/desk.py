@@ -132,16 +132,17 @@ class Desk:
             recorder.finish(OperationPhase.SUCCEEDED)
         except PortalError as error:
             fields = self._fields(error) if isinstance(error, ChartError) else {}
-            recorder.finish(OperationPhase.FAILED, error.message, error.advice, fields)
+            recorder.finish(OperationPhase.FAILED, error.message, error.advice, fields, error)
         except asyncio.CancelledError:
             recorder.finish(OperationPhase.CANCELLED, "Cancelled.")
             raise
-        except Exception:
+        except Exception as error:
             log.exception("operation %s on %s failed", recorder.operation.verb, key)
             recorder.finish(
                 OperationPhase.FAILED,
                 "Something went wrong in the portal itself.",
                 "The portal's log has the details; tell an administrator.",
+                cause=error,
             )
         finally:
             running = self._running.get(key)

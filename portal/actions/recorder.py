@@ -1,7 +1,8 @@
-"""Writes one operation, step by step, into the store."""
+"""Writes one operation, step by step, into the store; its beginning and end into the log."""
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.operations import Operation, OperationPhase, Step, Verb
 from portal.state.store import Store
+
+log = logging.getLogger(__name__)
 
 
 class Recorder:
@@ -32,6 +35,7 @@ class Recorder:
             created_at=now,
             updated_at=now,
         )
+        log.info("%s of %s began, asked for by %s", verb, key, actor, extra=self._fields())
 
     @property
     def finished(self) -> bool:
@@ -83,8 +87,12 @@ class Recorder:
         error: str = "",
         advice: str = "",
         fields: Mapping[str, str] | None = None,
+        cause: BaseException | None = None,
     ) -> None:
-        """Record the end. A step still under way ends with it."""
+        """Record the end. A step still under way ends with it.
+
+        Of ``cause`` the log gets the kind only: messages may quote an app's values.
+        """
         if self.finished:
             return
         self._end_step(error or "did not finish")
@@ -93,6 +101,30 @@ class Recorder:
                 self.operation, phase=phase, error=error, advice=advice, fields=dict(fields or {})
             )
         )
+        ended = self.operation
+        seconds = round((ended.updated_at - ended.created_at).total_seconds(), 3)
+        kind = type(cause).__name__ if cause else ""
+        log.info(
+            "%s of %s %s after %.1f s%s",
+            ended.verb,
+            ended.key,
+            phase,
+            seconds,
+            f" ({kind})" if kind else "",
+            extra={**self._fields(), "seconds": seconds, "error": kind},
+        )
+
+    def _fields(self) -> dict[str, object]:
+        """What a line of the log says of the operation, as fields of its own."""
+        operation = self.operation
+        return {
+            "operation": operation.id,
+            "verb": operation.verb.value,
+            "namespace": operation.key.namespace,
+            "release": operation.key.name,
+            "actor": operation.actor,
+            "phase": operation.phase.value,
+        }
 
     def _end_step(self, error: str) -> None:
         if self.finished or not self.step_title:

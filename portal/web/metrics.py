@@ -53,7 +53,7 @@ class Metrics:
         Gauge(f"dash_portal_{name}", text, registry=self.registry).set_function(read)
 
     def freshness(self, read: Callable[[], list[tuple[str, datetime | None]]]) -> None:
-        """Publish, for each source, the seconds since it last showed a sign of life."""
+        """Publish the Unix time of each source's last sign of life, 0 before the first."""
         gauge = Gauge(
             "dash_portal_source_last_alive_seconds",
             "Unix time of each source's last sign of life",

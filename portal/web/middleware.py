@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths for probes and Prometheus, which come from the cluster and carry no identity."""
 
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
 _identity: ContextVar[Identity] = ContextVar("identity")
 
 
@@ -71,18 +73,23 @@ class Edge:
             if problem:
                 raise Forbidden(f"Refused: {problem}.", "Open the portal itself and try again.")
         except PortalError as error:
-            await _refuse(error, scope, receive, send)
+            if scope["type"] == "http":
+                await self._http(_refusal(error), scope, receive, send)
+            else:
+                await receive()
+                await send({"type": "websocket.close", "code": 1008, "reason": error.message})
             return
         token = _identity.set(identity)
         try:
             if scope["type"] == "http":
-                await self._http(scope, receive, send)
+                await self._http(self._app, scope, receive, send)
             else:
                 await self._app(scope, receive, send)
         finally:
             _identity.reset(token)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _http(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with ``app``, with the headers, and measured."""
         started = time.perf_counter()
         status = 500
 
@@ -97,22 +104,19 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            await app(scope, receive, send_with_headers)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             raise
         finally:
             elapsed = time.perf_counter() - started
-            self._metrics.requests.labels(scope["method"], str(status)).observe(elapsed)
+            # Anybody may make up a method, and each label is kept for good.
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.requests.labels(method, str(status)).observe(elapsed)
 
 
-async def _refuse(error: PortalError, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 1008, "reason": error.message})
-        return
-    response = JSONResponse(
+def _refusal(error: PortalError) -> JSONResponse:
+    return JSONResponse(
         {"error": error.message, "advice": error.advice},
         status_code=401 if isinstance(error, Unauthenticated) else 403,
     )
-    await response(scope, receive, send)

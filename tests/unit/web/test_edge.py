@@ -1,0 +1,261 @@
+"""What stands between the network and the portal."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import pytest
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from portal.app import _content_security_policy, _waiting_for
+from portal.auth.identify import HeaderAuthenticator
+from portal.domain.objects import Kind
+from portal.state.store import Store
+from portal.ui.build import build_ui
+from portal.web.metrics import Metrics
+from portal.web.middleware import OPEN_PATHS, Edge, current_identity
+from portal.web.routes import add_routes
+from tests.unit.ui import fakes
+
+POLICY = "default-src 'self'"
+ANN = {"X-Portal-Secret": "s", "X-Forwarded-User": "ann"}
+UNPROVEN: list[Mapping[str, str]] = [
+    {},
+    {"X-Forwarded-User": "ann"},
+    {**ANN, "X-Portal-Secret": "wrong"},
+    {"X-Portal-Secret": "s"},
+]
+
+
+class Site:
+    """An application behind the edge. ``asked`` are the users whose requests it got to see;
+    ``missing`` is what it waits for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.missing: list[str] = []
+        self.metrics = Metrics()
+        app = FastAPI()
+        add_routes(app, self.metrics, lambda: self.missing)
+        app.add_route("/who", self._who, methods=["GET", "POST"])
+        app.add_route("/broken", self._broken)
+        app.router.routes.append(WebSocketRoute("/live", self._live))
+        edge = Edge(
+            app,
+            HeaderAuthenticator("s"),
+            lambda: POLICY,
+            self.metrics,
+            trusted_origins=("https://portal.example.com",),
+        )
+        self.client = TestClient(edge, raise_server_exceptions=False)
+
+    async def _who(self, _: Request) -> Response:
+        user = current_identity().user
+        self.asked.append(user)
+        return JSONResponse({"user": user})
+
+    async def _broken(self, _: Request) -> Response:
+        raise RuntimeError("a fault")
+
+    async def _live(self, socket: WebSocket) -> None:
+        self.asked.append(current_identity().user)
+        await socket.accept()
+        await socket.send_text(current_identity().user)
+        await socket.close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    with site.client:
+        yield site
+
+
+@pytest.mark.parametrize("headers", UNPROVEN)
+def test_who_cannot_prove_who_they_are_is_told_so(site: Site, headers: dict[str, str]) -> None:
+    answer = site.client.get("/who", headers=headers)
+    assert answer.status_code == 401
+    told = answer.json()
+    assert re.search(r"login proxy", told["error"])
+    assert re.search(r"an administrator has to check", told["advice"])
+    assert site.asked == []
+
+
+def test_the_app_sees_who_asks_and_only_while_they_ask(site: Site) -> None:
+    assert site.client.get("/who", headers=ANN).json() == {"user": "ann"}
+    bob = {**ANN, "X-Forwarded-User": "bob"}
+    assert site.client.get("/who", headers=bob).json() == {"user": "bob"}
+    assert site.asked == ["ann", "bob"]
+    with pytest.raises(LookupError):
+        current_identity()
+
+
+@pytest.mark.parametrize("headers", UNPROVEN)
+def test_a_websocket_without_proof_is_refused(site: Site, headers: dict[str, str]) -> None:
+    with (
+        pytest.raises(WebSocketDisconnect) as refused,
+        site.client.websocket_connect("/live", headers=headers),
+    ):
+        pass
+    assert refused.value.code == 1008
+    assert "login proxy" in refused.value.reason
+    assert site.asked == []
+
+
+def test_a_websocket_with_proof_is_accepted(site: Site) -> None:
+    with site.client.websocket_connect("/live", headers=ANN) as socket:
+        assert socket.receive_text() == "ann"
+
+
+def test_a_websocket_that_another_site_opens_is_refused(site: Site) -> None:
+    headers = {**ANN, "Origin": "http://evil.example"}
+    with (
+        pytest.raises(WebSocketDisconnect) as refused,
+        site.client.websocket_connect("/live", headers=headers),
+    ):
+        pass
+    assert "another site" in refused.value.reason
+    assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_what_another_site_sends_is_refused(site: Site, headers: dict[str, str]) -> None:
+    answer = site.client.post("/who", headers={**ANN, **headers})
+    assert answer.status_code == 403
+    assert "made by another site" in answer.json()["error"]
+    assert answer.json()["advice"]
+    assert site.asked == []
+    # Following a link from elsewhere is no harm.
+    assert site.client.get("/who", headers={**ANN, **headers}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "https://portal.example.com", "Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_what_our_own_pages_send_is_answered(site: Site, headers: dict[str, str]) -> None:
+    assert site.client.post("/who", headers={**ANN, **headers}).json() == {"user": "ann"}
+
+
+def test_probes_need_no_identity(site: Site) -> None:
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert site.client.get(path).status_code == 200, path
+    assert {"/healthz", "/readyz", "/metrics"} == OPEN_PATHS
+    for path in ("/healthz/", "/metrics/x", "//healthz", "/"):
+        assert site.client.get(path, follow_redirects=False).status_code == 401, path
+
+
+def test_not_ready_is_said_with_what_is_missing(site: Site) -> None:
+    site.missing = ["pods"]
+    answer = site.client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "waiting", "waiting_for": ["pods"]}
+    assert site.client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/who", ANN, 200),
+        ("GET", "/nowhere", ANN, 404),
+        ("GET", "/broken", ANN, 500),
+        ("GET", "/who", {}, 401),
+        ("POST", "/who", {**ANN, "Origin": "http://evil.example"}, 403),
+    ],
+)
+def test_every_answer_has_the_security_headers_and_is_counted(
+    site: Site, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = site.client.request(method, path, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["Content-Security-Policy"] == POLICY
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    counted = f'dash_portal_http_request_seconds_count{{method="{method}",status="{status}"}} 1.0'
+    assert counted in site.client.get("/metrics").text
+
+
+def test_made_up_methods_share_one_label(site: Site) -> None:
+    for method in ("BREW", "WHEN"):
+        site.client.request(method, "/who")
+    text = site.client.get("/metrics").text
+    assert 'dash_portal_http_request_seconds_count{method="other",status="401"} 2.0' in text
+    assert "BREW" not in text
+
+
+def test_a_fault_of_the_app_is_logged(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    answer = site.client.get("/broken", headers=ANN)
+    assert answer.status_code == 500
+    assert "a fault" not in answer.text
+    (record,) = [each for each in caplog.records if each.name == "portal.web.middleware"]
+    assert record.levelno == logging.ERROR
+    assert record.getMessage() == "GET /broken failed"
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "a fault"
+
+
+def test_ready_once_every_source_that_can_has_been_listed(site: Site) -> None:
+    now = datetime.now(UTC)
+    store = Store()
+
+    def ready() -> tuple[int, list[str]]:
+        site.missing = _waiting_for(store)
+        answer = site.client.get("/readyz")
+        return answer.status_code, answer.json()["waiting_for"]
+
+    assert ready() == (503, ["watches"])
+    store.set_source(str(Kind.POD), synced=False)
+    store.set_source(str(Kind.RELEASE), synced=False)
+    assert ready() == (503, sorted([str(Kind.POD), str(Kind.RELEASE)]))
+    store.set_source(str(Kind.POD), synced=True, alive_at=now)
+    assert ready() == (503, [str(Kind.RELEASE)])
+    store.set_source(str(Kind.RELEASE), synced=True, alive_at=now)
+    assert ready() == (200, [])
+    store.set_source("metrics", synced=False, available=False)
+    assert ready() == (200, [])
+
+
+def test_the_page_runs_only_scripts_that_the_policy_names() -> None:
+    context, _ = fakes.context()
+    server = FastAPI()
+    dash = build_ui(server, context)
+    policy = _content_security_policy(dash)()
+    rules = {name: rest for name, *rest in (rule.split() for rule in policy.split(";"))}
+    scripts = rules["script-src"]
+    assert "'unsafe-inline'" not in scripts
+    assert "'unsafe-eval'" not in scripts
+    assert set(dash.csp_hashes()) <= set(scripts)
+    assert rules["frame-ancestors"] == rules["object-src"] == ["'none'"]
+    with TestClient(server) as client:
+        page = client.get("/").text
+    inline = [
+        text
+        for attributes, text in re.findall(r"<script([^>]*)>(.*?)</script>", page, re.DOTALL)
+        if "src=" not in attributes and "application/json" not in attributes
+    ]
+    assert inline
+    for text in inline:
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in scripts, text[:200]
