@@ -356,6 +356,9 @@ def test_service_account(render):
     rendered = render(SWITCHES["service account"])
     assert rendered.one("ServiceAccount")["metadata"]["name"] == "my-app"
     assert pod_spec(rendered)["serviceAccountName"] == "my-app"
+    made = render({"serviceAccount": {"create": True, "name": "custom"}})
+    assert made.one("ServiceAccount")["metadata"]["name"] == "custom"
+    assert pod_spec(made)["serviceAccountName"] == "custom"
     named = render({"serviceAccount": {"name": "existing"}})
     assert "ServiceAccount" not in named.kinds
     assert pod_spec(named)["serviceAccountName"] == "existing"

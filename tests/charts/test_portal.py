@@ -250,7 +250,7 @@ def test_listed_namespaces_get_roles_and_the_cluster_role_shrinks(helm: Helm) ->
     cluster_wide = {
         resource for rule in rendered.one("ClusterRole")["rules"] for resource in rule["resources"]
     }
-    assert cluster_wide == {"nodes", "subjectaccessreviews"}
+    assert cluster_wide == {"nodes"}
     for binding in rendered.all("RoleBinding"):
         account = {
             "kind": "ServiceAccount",
@@ -485,3 +485,17 @@ def test_default_values_pass_the_chart_and_its_documentation_lists_them() -> Non
     readme = (CHART / "README.md").read_text()
     for name in defaults:
         assert f"`{name}" in readme
+
+
+def test_a_named_certificate_is_the_one_that_is_served(helm: Helm) -> None:
+    ingress = SWITCHES["ingress"]["ingress"] | {"tlsSecretName": "wildcard"}
+    (tls,) = render(helm, ingress=ingress).one("Ingress")["spec"]["tls"]
+    assert tls["secretName"] == "wildcard"
+
+
+def test_labels_of_the_values_never_replace_those_that_selectors_rest_on(helm: Helm) -> None:
+    wanted = {"app.kubernetes.io/name": "zz", "app.kubernetes.io/component": "zz", "team": "a"}
+    deployment = render(helm, podLabels=wanted, commonLabels=wanted).one("Deployment")["spec"]
+    labels = deployment["template"]["metadata"]["labels"]
+    assert deployment["selector"]["matchLabels"].items() <= labels.items()
+    assert labels["team"] == "a"

@@ -16,7 +16,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 
 {{/* metadata of an object. Call with (dict "root" $ "annotations" <map>). */}}
 {{- define "dash-app.metadata" -}}
-name: {{ include "dash-app.name" .root | quote }}
+name: {{ .name | default (include "dash-app.name" .root) | quote }}
 namespace: {{ .root.Release.Namespace | quote }}
 labels:
   {{- include "dash-app.labels" .root | nindent 2 }}

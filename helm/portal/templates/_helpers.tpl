@@ -22,14 +22,16 @@ app.kubernetes.io/name: {{ include "dash-portal.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "dash-portal.labels" -}}
+{{- define "dash-portal.ownLabels" -}}
 {{ include "dash-portal.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
 {{- end }}
+
+{{/* Selectors rest on our own labels, so these win over those of the values. */}}
+{{- define "dash-portal.labels" -}}
+{{ toYaml (merge (include "dash-portal.ownLabels" . | fromYaml) .Values.commonLabels) }}
 {{- end }}
 
 {{/* The metadata every object shares. Call with (dict "root" $ "name" … "annotations" … "labels" …). */}}
