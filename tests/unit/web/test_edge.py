@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from portal.app import _content_security_policy, _waiting_for
@@ -91,11 +92,30 @@ def test_who_cannot_prove_who_they_are_is_told_so(site: Site, headers: dict[str,
     assert site.asked == []
 
 
-def test_the_app_sees_who_asks_and_only_while_they_ask(site: Site) -> None:
+def test_the_app_sees_who_asks(site: Site) -> None:
     assert site.client.get("/who", headers=ANN).json() == {"user": "ann"}
     bob = {**ANN, "X-Forwarded-User": "bob"}
     assert site.client.get("/who", headers=bob).json() == {"user": "bob"}
     assert site.asked == ["ann", "bob"]
+
+
+async def test_the_identity_lasts_as_long_as_its_request() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(current_identity().user)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        pass
+
+    headers = [(name.lower().encode(), value.encode()) for name, value in ANN.items()]
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+    # In this very context, where a server with one task for each connection would leave it.
+    await Edge(app, HeaderAuthenticator("s"), lambda: POLICY, Metrics())(scope, receive, send)
+    assert seen == ["ann"]
     with pytest.raises(LookupError):
         current_identity()
 
