@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import cast
 
+from portal.domain.images import is_digest, split_reference
 from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Verb
@@ -25,6 +27,9 @@ from portal.viewmodels.workloads import facts, replicas_view
 
 CHART = "dash-app"
 """The chart whose values the portal knows how to change."""
+
+SHORT_DIGEST = len("sha256:") + 12
+"""As much of a digest as people compare."""
 
 _STATUS_TONES = {
     ReleaseStatus.DEPLOYED: Tone.GOOD,
@@ -60,7 +65,7 @@ def app_view(
         helm_status=helm_badge(release.status if release else None),
         revision=release.revision if release else 0,
         chart=chart_name(state),
-        app_version=detail.app_version if detail else "",
+        app_version=app_version(state, chart),
         launched_by=launched_by(state),
         updated_at=release.updated_at if release else None,
         urls=url_views(state, outside),
@@ -93,6 +98,32 @@ def chart_name(state: AppState) -> str:
     if detail is None or not detail.chart:
         return ""
     return f"{detail.chart}-{detail.chart_version}" if detail.chart_version else detail.chart
+
+
+def app_version(state: AppState, chart: str = CHART) -> str:
+    """The version of what runs: the chart's appVersion; for ``chart``, which has none, the image's.
+
+    That is its tag, or the beginning of its digest where it has one; "" while not known.
+    """
+    detail = state.detail
+    if detail is None:
+        return ""
+    if detail.app_version or detail.chart != chart:
+        return detail.app_version
+    tag = _tag(detail.values.get("image"))
+    if not tag:
+        tag = next(
+            (split_reference(image)[1] for one in state.workloads for image in one.images), ""
+        )
+    return tag[:SHORT_DIGEST] if is_digest(tag) else tag
+
+
+def _tag(image: object) -> str:
+    """The tag in the values, unless a digest decides."""
+    if not isinstance(image, Mapping):
+        return ""
+    fields = cast("Mapping[object, object]", image)
+    return "" if fields.get("digest") else str(fields.get("tag") or "")
 
 
 def launched_by(state: AppState) -> str:

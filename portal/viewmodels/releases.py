@@ -8,7 +8,7 @@ from datetime import datetime
 from portal.domain.objects import Kind
 from portal.domain.operations import OperationPhase, Verb
 from portal.state.model import AppState, Source
-from portal.viewmodels.app import chart_name, launched_by
+from portal.viewmodels.app import app_version, chart_name, launched_by
 from portal.viewmodels.autoscaler import hpa_words
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import headline
@@ -33,7 +33,7 @@ def release_row(
     return ReleaseRow(
         key=state.key,
         chart=chart_name(state),
-        app_version=state.detail.app_version if state.detail else "",
+        app_version=app_version(state),
         revision=release.revision if release else 0,
         status=head.badge,
         helm_status=release.status.value if release else "",

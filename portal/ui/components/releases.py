@@ -61,21 +61,26 @@ def grid_style(count: int) -> dict[str, str]:
 
 
 def _columns(*, everyone: bool) -> list[dict[str, Any]]:
-    """Column definitions; narrow screens show only the first few (see grid.js)."""
+    """Column definitions. Screens that are not wide get fewer of them (see grid.js).
+
+    Version, revision and who launched it are columns of Admin on wide screens; elsewhere they are
+    second lines of other cells, and the hidden columns serve the search.
+    """
     return [
         _column("name", "App", renderer="PortalName", minWidth=124, flex=2),
         _column("status", "Status", renderer="PortalStatus", minWidth=148, flex=2.2),
-        _column("pods", "Pods", width=84, cellClass="num"),
-        _column("hpa", "Autoscaler", minWidth=132, flex=1.2),
-        _column("url", "Address", renderer="PortalUrl", minWidth=176, flex=2),
+        _column("pods", "Pods", width=84, cellClass="num", comparator={"function": "portalPods"}),
+        _column("hpa", "Autoscaler", renderer="PortalWords", minWidth=132, flex=1.2),
+        _column("url", "Address", renderer="PortalUrl", minWidth=160, flex=2),
         _column("namespace", "Namespace", minWidth=116, flex=1, hide=not everyone),
-        _column("chart", "Chart", renderer="PortalChart", minWidth=140, flex=1.2),
-        _column("helm", "Helm", renderer="PortalHelm", minWidth=116, flex=1),
-        _column("updated", "Updated", renderer="PortalUpdated", minWidth=116, flex=1),
-        # Shown as second lines above; here for the search.
-        _column("version", "Version", hide=True),
-        _column("revision", "Revision", hide=True),
-        _column("by", "Launched by", hide=True),
+        _column("chart", "Chart", renderer="PortalChart", minWidth=130, flex=1.2),
+        _column("version", "Version", renderer="PortalWords", width=96, hide=not everyone),
+        _column("helm", "Helm", renderer="PortalHelm", minWidth=106, flex=1),
+        _column("revision", "Revision", width=96, cellClass="num", hide=not everyone),
+        _column("updated", "Updated", renderer="PortalUpdated", minWidth=108, flex=1),
+        _column(
+            "by", "Launched by", renderer="PortalWords", minWidth=120, flex=1, hide=not everyone
+        ),
     ]
 
 

@@ -105,6 +105,16 @@ async def test_a_list_row_never_links_to_a_script() -> None:
     assert rows([bad])[0]["url"] == ""
 
 
+@pytest.mark.parametrize("everyone", [False, True])
+def test_admin_has_columns_that_apps_folds_into_others(everyone: bool) -> None:
+    from portal.ui.components.releases import grid
+
+    columns = grid(fixtures.listing(fixtures.healthy()), everyone=everyone).columnDefs
+    offered = {column["field"] for column in columns if not column.get("hide")}
+    extra = {"namespace", "version", "revision", "by"}
+    assert offered & extra == (extra if everyone else set())
+
+
 async def test_the_launch_page_has_every_field() -> None:
     ui, _ = context()
     found = page_ids(await page_for(ui, Route(Page.LAUNCH), ADA))

@@ -11,6 +11,7 @@ from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import OperationPhase, Verb
 from portal.state.assemble import nothing
 from portal.state.model import AppState, Source
+from portal.viewmodels.app import app_view
 from portal.viewmodels.releases import list_view, listed, release_row
 
 from .make import (
@@ -62,6 +63,39 @@ def test_a_row() -> None:
 )
 def test_problems(one: AppState, problem: str) -> None:
     assert release_row(one, sources(), NOW).problem.startswith(problem)
+
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+TAGGED = {"image": {"tag": "2.1"}}
+NO_VERSION = {"chart": "dash-app", "app_version": ""}
+
+
+@pytest.mark.parametrize(
+    ("fields", "image", "version"),
+    [
+        ({"app_version": "3", "values": TAGGED}, "r.io/a:1", "3"),
+        ({**NO_VERSION, "values": TAGGED}, "r.io/a:1", "2.1"),
+        ({**NO_VERSION, "values": {"image": {"tag": 1.0}}}, "r.io/a:1", "1.0"),
+        ({**NO_VERSION, "values": {"image": "odd"}}, "r.io:5000/a:1", "1"),
+        (NO_VERSION, "r.io:5000/a", ""),
+        (
+            {**NO_VERSION, "values": {"image": {"tag": "2.1", "digest": DIGEST}}},
+            f"r.io/a:2.1@{DIGEST}",
+            "sha256:0123456789ab",
+        ),
+        ({"chart": "nginx", "app_version": "", "values": TAGGED}, "r.io/a:1", ""),
+    ],
+)
+def test_the_version_is_the_charts_or_the_images(
+    fields: dict[str, object], image: str, version: str
+) -> None:
+    one = state(detail=detail(**fields), workloads=(deployment(images=(image,)),))
+    assert release_row(one, sources(), NOW).app_version == version
+    assert app_view(one, sources(), NOW).app_version == version
+
+
+def test_the_version_is_not_known_before_the_release_is_read() -> None:
+    assert release_row(state(detail=None), sources(), NOW).app_version == ""
 
 
 def test_an_address_inside_the_cluster_is_no_link() -> None:
