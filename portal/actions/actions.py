@@ -21,6 +21,7 @@ from portal.domain.errors import (
     Conflict,
     InvalidInput,
     NotFound,
+    PortalError,
 )
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
@@ -218,10 +219,29 @@ class Actions:
         return await self._helm.history(key)
 
     async def values(self, identity: Identity, key: Key) -> Values | None:
-        """The values given to the newest revision; None if there is no such release."""
+        """The values given to the newest revision, as they are; None if there is no such release.
+
+        ``Conflict`` if it is of another chart: which of its values are secret is not known here.
+        """
         await self._policy.check(identity, Verb.UPGRADE, key)
         current = await self._changes.current(key)
+        check_ours(current, key)
         return None if current is None else current.values
+
+    async def known_values(self, identity: Identity, key: Key) -> Values | None:
+        """The values of a release of the built-in chart, as far as the snapshot has them.
+
+        Never asks Helm, and never raises: None wherever they are not known for sure.
+        """
+        try:
+            await self._policy.check(identity, Verb.UPGRADE, key)
+        except PortalError:
+            return None
+        state = self._store.snapshot.app(key)
+        detail = state.detail
+        if state.release is None or detail is None or detail.damaged:
+            return None
+        return detail.values if detail.chart == dash_app.CHART_NAME else None
 
     async def edit_form(self, identity: Identity, key: Key) -> Raw:
         """The launch form filled in with what the release has now.

@@ -49,6 +49,8 @@ class FakeActions(Actions):
         self.changed = changed
         self.calls: list[tuple[object, ...]] = []
         self.kept: Mapping[str, object] = {}
+        self.ours = True
+        self.looked_up: list[Key] = []
 
     def _operation(self, key: Key, verb: Verb) -> Operation:
         moment = fixtures.now()
@@ -92,6 +94,10 @@ class FakeActions(Actions):
         return self._operation(key, Verb.UNINSTALL)
 
     async def values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
+        self.looked_up.append(key)
+        return self.kept if key in self.views else None
+
+    async def known_values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
         return self.kept if key in self.views else None
 
     async def edit_form(self, identity: Identity, key: Key) -> Raw:
@@ -105,7 +111,7 @@ class FakeActions(Actions):
         if view is None:
             return None
         return Existing(
-            key, view.chart, view.revision, True, view.launched_by, "4 pods are live; 4 stay."
+            key, view.chart, view.revision, self.ours, view.launched_by, "4 pods are live; 4 stay."
         )
 
 

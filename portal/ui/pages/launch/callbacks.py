@@ -10,7 +10,7 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html,
 
 from portal.actions.actions import Existing
 from portal.actions.forms import FIELDS, Preview
-from portal.domain.errors import InvalidInput, PortalError
+from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.launch import LaunchSpec
 from portal.ui import ids
@@ -214,10 +214,9 @@ def _without_name(
 async def _preview(
     context: UiContext, identity: Identity, spec: LaunchSpec, existing: Existing | None
 ) -> Preview:
-    try:
-        values = await context.actions.values(identity, spec.key) if existing else None
-    except PortalError:
-        values = None  # the preview then shows the form's own values
+    values = None  # the preview then shows the form's own values
+    if existing and existing.ours:
+        values = await context.actions.known_values(identity, spec.key)
     # An app keeps the name of whoever launched it first.
     return context.forms.preview(spec, values, "" if existing else identity.user)
 

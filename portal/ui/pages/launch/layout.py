@@ -129,7 +129,7 @@ def _app(forms: Forms, raw: Raw, *, locked: bool) -> html.Section:
                         disabled=locked,
                     )
                     if offered
-                    else dbc.Input(id=ids.launch("namespace"), value=namespace),
+                    else dbc.Input(id=ids.launch("namespace"), value=namespace, readonly=locked),
                     "Where in the cluster it lives.",
                     class_name="half",
                 ),
