@@ -89,7 +89,8 @@ def objects_of(name: str) -> list[str]:
     """All objects in the apps' namespace that belong to a release, its Secrets included."""
     kinds = (
         "deployments,replicasets,pods,services,endpointslices,horizontalpodautoscalers,"
-        "poddisruptionbudgets,ingresses,configmaps,secrets,serviceaccounts"
+        "poddisruptionbudgets,ingresses,httproutes,configmaps,secrets,serviceaccounts,"
+        "persistentvolumeclaims"
     )
     items = kubectl("get", kinds, "-n", NAMESPACE)["items"]
     found = []

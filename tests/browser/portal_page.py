@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import threading
 import time
 import urllib.request
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import NAMESPACE, SLOW
+from tests.browser.conftest import NAMESPACE, SLOW, run
 
 SAMPLE = "[data-testid^=preset-Sample]"
 """The tile of the sample in the launch form."""
@@ -80,6 +82,22 @@ def url_of(page: Page) -> str:
     href = link.get_attribute("href")
     assert href
     return href
+
+
+def answer(url: str) -> int:
+    """The status that a URL answers with; the ingress controller stands in for missing DNS."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    address = parts.hostname
+    if address.endswith(".example.com"):
+        path = "jsonpath={.status.loadBalancer.ingress[0].ip}"
+        address = run("kubectl", "get", "service", "traefik", "-n", "kube-system", "-o", path)
+    connection = http.client.HTTPConnection(address, parts.port or 80, timeout=30)
+    try:
+        connection.request("GET", parts.path or "/", headers={"Host": parts.netloc})
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 class Load:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.browser.conftest import NAMESPACE, SLOW, kubectl, objects_of, run
 from tests.browser.portal_page import (
     SAMPLE,
     Load,
+    answer,
     counts,
     fill,
     launch_sample,
@@ -33,6 +35,7 @@ def test_launch_the_sample_and_open_it(page: Page, app_name: Name):
     launch_sample(page, app_name("j-launch"))
     operation_ended(page)
     expect(page.get_by_test_id("headline")).to_have_text("Ready")
+    expect(page.locator("#open-mode")).to_be_visible()
     href = url_of(page)
     pod = page.get_by_test_id("pod").first.get_attribute("data-name")
     with page.expect_popup() as opened:
@@ -92,7 +95,7 @@ def test_autoscaling_under_load_moves_on_the_page(page: Page, app_name: Name):
 
 
 def test_admin_lists_every_release_whoever_made_it(page: Page, app_name: Name):
-    ours, theirs = app_name("j-ours"), app_name("j-theirs")
+    ours, theirs = app_name("j-list-ours"), app_name("j-list-theirs")
     page.goto("/admin")
     live(page)
     run(
@@ -113,12 +116,48 @@ def test_admin_lists_every_release_whoever_made_it(page: Page, app_name: Name):
     page.locator("#releases-search").fill(ours)
     row = page.locator(f'[row-id="{NAMESPACE}/{ours}"]')
     expect(row.first).to_contain_text("1/1")
+    expect(page.locator(f'[row-id="{NAMESPACE}/{theirs}"]')).to_have_count(0)
+    page.locator("#releases-search").fill("j-list-")
+    order(page, ours, theirs)
+    header = page.locator('.ag-header-cell[col-id="name"]')
+    header.get_by_text("App", exact=True).click()
+    expect(header).to_have_attribute("aria-sort", "ascending")
+    order(page, ours, theirs)
+    header.get_by_text("App", exact=True).click()
+    expect(header).to_have_attribute("aria-sort", "descending")
+    order(page, theirs, ours)
+    revision = page.locator('.ag-header-cell[col-id="revision"]')
+    expect(revision).to_have_count(0)
+    page.set_viewport_size({"width": 1600, "height": 900})
+    expect(revision).to_be_visible()
+    expect(row.locator('[col-id="version"]')).to_have_text("1.0")
     row.get_by_role("link", name=ours, exact=True).first.click()
     page.wait_for_url(f"**/apps/{NAMESPACE}/{ours}")
     page.goto("/")
     live(page)
     expect(page.locator(f'[row-id="{NAMESPACE}/{ours}"]').first).to_be_visible()
     expect(page.locator(f'[row-id="{NAMESPACE}/{theirs}"]')).to_have_count(0)
+
+
+def order(page: Page, *names: str) -> None:
+    """Wait until the list has these releases alone, in this order."""
+    expect(page.locator("#releases .ag-center-cols-container .ag-row")).to_have_count(len(names))
+    for index, name in enumerate(names):
+        row = page.locator(f'#releases .ag-center-cols-container [row-index="{index}"]')
+        expect(row).to_have_attribute("row-id", f"{NAMESPACE}/{name}")
+
+
+def test_admin_shows_a_failed_release(page: Page, app_name: Name):
+    name = app_name("j-failed")
+    page.goto("/admin")
+    live(page)
+    image = "image.repository=localhost:5000/dash-sample,image.tag=9.9-missing"
+    command = ["helm", "install", name, str(CHART), "-n", NAMESPACE, "--set", image]
+    done = subprocess.run([*command, "--wait", "--timeout", "5s"], capture_output=True, check=False)
+    assert done.returncode != 0
+    row = page.locator(f'[row-id="{NAMESPACE}/{name}"]')
+    expect(row.locator('[col-id="helm"]')).to_contain_text("failed", timeout=SLOW)
+    assert name in run("helm", "list", "-n", NAMESPACE, "--failed", "-q").split()
 
 
 def test_uninstall_leaves_nothing(page: Page, app_name: Name):
@@ -164,14 +203,14 @@ def test_an_image_that_does_not_exist_is_named_and_corrected_in_place(page: Page
 BAD: list[tuple[dict[str, str], str, str]] = [
     ({"name": "My_App"}, "name", "lower case"),
     ({"name": "a" * 60}, "name", "53"),
-    ({"namespace": "Not Valid"}, "namespace", ""),
-    ({"repository": "https://example.com/app"}, "repository", ""),
+    ({"namespace": "Not Valid"}, "namespace", "lower case"),
+    ({"repository": "https://example.com/app"}, "repository", "Leave out “http://”"),
     ({"repository": "example/app:1.0"}, "repository", "tag"),
-    ({"tag": "not a tag"}, "tag", ""),
+    ({"tag": "not a tag"}, "tag", "may hold letters"),
     ({"port": "70000"}, "port", "65535"),
     ({"env": "not an assignment"}, "env", "NAME=value"),
     ({"memory_request": "200m", "memory_limit": ""}, "memory_request", "200Mi"),
-    ({"cpu_request": "lots"}, "cpu_request", ""),
+    ({"cpu_request": "lots"}, "cpu_request", "not a quantity"),
     ({"cpu_request": "500m", "cpu_limit": "100m"}, "cpu_limit", "request"),
     ({"memory_request": "512Mi", "memory_limit": "256Mi"}, "memory_limit", "request"),
 ]
@@ -232,13 +271,24 @@ def test_launching_an_existing_name_offers_to_upgrade(page: Page, app_name: Name
     assert "'name': 'GREETING', 'value': 'Hello'" in str(deployment)
 
 
-def test_an_app_behind_a_host_name_answers(page: Page, app_name: Name):
-    name = app_name("j-host")
+@pytest.mark.parametrize(
+    ("way", "host"),
+    [
+        ("HTTP route", "j-route.example.com"),
+        ("Ingress", "j-ingress.example.com"),
+        ("Node port", ""),
+    ],
+)
+def test_an_app_behind_a_host_name_answers(page: Page, app_name: Name, way: str, host: str):
+    name = app_name("j-" + way.lower().replace(" ", "-"))
     open_launch(page)
     page.locator(SAMPLE).click()
     fill(page, name=name)
-    page.get_by_role("radio", name="HTTP route").check()
-    fill(page, hostname="j-host.example.com")
+    page.get_by_role("radio", name=way).check()
+    if host:
+        fill(page, hostname=host)
     submit(page)
     page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
-    assert url_of(page).startswith("http://j-host.example.com")
+    url = url_of(page)
+    assert host in url
+    assert answer(url) == 200
