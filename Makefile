@@ -1,15 +1,16 @@
 # Everything sets itself up: `make demo` and `make test` are all a newcomer needs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PY = $(shell dev/venv)/bin/python
+# Expanded only by the recipes that use it, so `make help` installs nothing.
+PY = $(or $(shell dev/venv),$(error no Python environment; why is said above))/bin/python
 
 .PHONY: help demo down status test lint unit charts cluster browser lifecycle bench screenshots docs lock
 
 help:            ## list the commands
 	@grep -E '^[a-z]+: +.*##' $(MAKEFILE_LIST) | sed -E 's/: +.*## /\t/' | expand -t 14
 
-demo:            ## a Kubernetes, the portal in it, and its URL
-	@$(PY) -m dev.demo
+demo:            ## a Kubernetes, the portal in it, and its URL (HOW=local or HOW=kind: no other way)
+	@$(PY) -m dev.demo $(if $(HOW),--how $(HOW))
 
 down:            ## stop the local Kubernetes and leave nothing behind
 	@$(PY) -m dev.cluster down
@@ -35,7 +36,7 @@ cluster:         ## tests on the real cluster
 browser:         ## user journeys in a real browser on the real cluster
 	@$(PY) -m dev.check browser
 
-lifecycle:       ## the local cluster goes down and comes up again
+lifecycle:       ## the local cluster survives a kill and leaves nothing behind; leaves it down
 	@$(PY) -m dev.check lifecycle
 
 bench:           ## measure, and write benchmarks/RESULTS.md (ARGS=--cold: from empty caches too)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -56,33 +56,42 @@ class Demo:
     image: str = PORTAL_IMAGE
     image_size: str = ""
     """Uncompressed size of the portal's image, as buildah gives it."""
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
     """What each step took."""
 
 
-def ensure() -> Demo:
+def ensure(forced: How | None = None) -> Demo:
     """Bring up whatever is missing and return the running demo; progress goes to standard error.
+
+    ``forced`` is the way to take to a cluster instead of choosing one.
 
     Raises:
         ClusterError: a step failed; it says which, where the log is and what to do.
     """
     layout = Layout.default()
+    refuse_foreign(os.environ.get("KUBECONFIG"), layout, forced)
     with _alone(layout):
-        return _ensure(layout)
+        return _ensure(layout, forced)
 
 
-def _ensure(layout: Layout) -> Demo:
+def refuse_foreign(kubeconfig: str | None, layout: Layout, forced: How | None) -> None:
+    """Raise when the demo would go into a cluster not made here, before anything is done."""
+    foreign = choose.foreign_kubeconfig(kubeconfig, layout.kubeconfig)
+    if foreign is not None and forced in (None, How.KUBECONFIG):
+        raise ClusterError(
+            f"KUBECONFIG names {foreign}, which was not made here; the demo builds images and "
+            "makes a cluster of its own to give them to",
+            hint="docs/install.md tells how to install into that cluster; for the demo, "
+            "unset KUBECONFIG, or force a way: `make demo HOW=local` (or kind)",
+        )
+
+
+def _ensure(layout: Layout, forced: How | None) -> Demo:
     seconds: dict[str, float] = {}
     with _timed(seconds, "cluster"):
-        if cli.main(["up"]) != 0:
+        if cli.main(["up", *(["--how", forced.value] if forced else [])]) != 0:
             raise ClusterError("there is no cluster to put the portal into")
     how = choose.recorded(layout)
-    if how is How.KUBECONFIG:
-        raise ClusterError(
-            "the demo builds images and needs a cluster it can give them to",
-            hint="to install into this cluster follow docs/install.md; for the demo, unset "
-            "KUBECONFIG",
-        )
     tools = _tools(layout, how)
     with Steps() as steps:
 
@@ -309,7 +318,7 @@ def _image_size(layout: Layout) -> str:
 
 
 @contextmanager
-def _alone(layout: Layout) -> Iterator[None]:
+def _alone(layout: Layout) -> Generator[None]:
     """One demo at a time: what looks half-installed may be another one's work under way."""
     layout.cache.mkdir(parents=True, exist_ok=True)
     with (layout.cache / "demo.lock").open("w") as file:
@@ -322,7 +331,7 @@ def _alone(layout: Layout) -> Iterator[None]:
 
 
 @contextmanager
-def _timed(seconds: dict[str, float], title: str) -> Iterator[None]:
+def _timed(seconds: dict[str, float], title: str) -> Generator[None]:
     started = time.monotonic()
     yield
     seconds[title] = round(time.monotonic() - started, 1)
@@ -332,10 +341,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the demo; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m dev.demo", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument(
+        "--how",
+        choices=[How.KIND.value, How.LOCAL.value],
+        help="do not choose a way to a cluster, take this",
+    )
     options = parser.parse_args(arguments)
     started = time.monotonic()
     try:
-        demo = ensure()
+        demo = ensure(How(options.how) if options.how else None)
     except ClusterError as error:
         print("\n".join(error.lines()), file=sys.stderr)
         return 1

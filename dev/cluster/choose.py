@@ -37,9 +37,11 @@ class Machine:
 
 
 WAYS = """there are three ways to a cluster:
-  1. your own: export KUBECONFIG=/path/to/config and run this again (it asks before touching it)
+  1. your own: export KUBECONFIG=/path/to/config, then `python -m dev.cluster up` (it asks before
+     touching it); `make demo` refuses it: docs/install.md tells how to install into it
   2. kind: start a Docker engine and put `kind` and `kubectl` on the PATH
-  3. local: on Linux, run this as root (sudo); needs no Docker"""
+  3. local: on Linux, run this as root (sudo); needs no Docker
+`make demo` takes 2 or 3"""
 
 
 def choose(machine: Machine, forced: How | None = None) -> How:
@@ -60,6 +62,25 @@ def choose(machine: Machine, forced: How | None = None) -> How:
     if machine.linux and machine.root:
         return How.LOCAL
     raise ClusterError("no way to a Kubernetes cluster is open here", hint=WAYS)
+
+
+def take(machine: Machine, forced: How | None, recorded: How | None) -> How:
+    """The way ``up`` takes, given the way of the cluster that is there.
+
+    A cluster made here is gone on with. One that was only used once is not: which one is used is
+    said by ``KUBECONFIG`` each time. Raises when the way is closed, or a cluster of another way
+    is there.
+    """
+    made_here = recorded if recorded is not How.KUBECONFIG else None
+    goes_on = made_here if machine.kubeconfig is None else None
+    how = choose(machine, forced or goes_on)
+    if made_here is not None and made_here is not how:
+        raise ClusterError(
+            f"a cluster of the {made_here.value} way is there already",
+            hint="`python -m dev.cluster down` first"
+            + (", or unset KUBECONFIG to use it" if how is How.KUBECONFIG else ""),
+        )
+    return how
 
 
 def look(layout: Layout) -> Machine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import os
 import signal
@@ -76,6 +77,8 @@ def _run(args: argparse.Namespace, layout: Layout, steps: Steps) -> int:
                 layout.how.unlink()
             else:
                 local.down(layout, steps)
+            with contextlib.suppress(OSError):  # gone already, or something else is in there
+                layout.state.rmdir()
         return 0
     with steps.step(f"loading {args.image}") as note:
         if how is How.KIND:
@@ -96,20 +99,14 @@ def _run(args: argparse.Namespace, layout: Layout, steps: Steps) -> int:
 def _up(args: argparse.Namespace, layout: Layout, steps: Steps) -> int:
     forced = How(args.how) if args.how else None
     machine = choose.look(layout)
-    how = forced or choose.recorded(layout)
-    if how is not None and machine.kubeconfig is not None and forced is None:
-        how = How.KUBECONFIG
-    how = choose.choose(machine, how)
+    how = choose.take(machine, forced, choose.recorded(layout))
     if how is How.KUBECONFIG:
         assert machine.kubeconfig is not None
         choose.confirm_foreign(machine.kubeconfig, flag=args.use_kubeconfig)
     with _locked(layout, steps):
+        # Another `up` may have ended while this one waited.
         before = choose.recorded(layout)
-        if before is not None and before is not how:
-            raise ClusterError(
-                f"a cluster of the {before.value} way is there already",
-                hint="`python -m dev.cluster down` first",
-            )
+        choose.take(machine, how, before)
         if how is How.KUBECONFIG:
             _check_foreign(steps)
             _record(layout, how)
@@ -117,7 +114,7 @@ def _up(args: argparse.Namespace, layout: Layout, steps: Steps) -> int:
             _record(layout, how)
             kind.up(layout, steps)
         else:
-            if not layout.state.exists():
+            if before is not How.LOCAL:
                 local.preflight(layout)
             _record(layout, how)
             local.up(layout, steps)
@@ -132,7 +129,10 @@ def _record(layout: Layout, how: How) -> None:
 
 def _kubeconfig(layout: Layout, how: How | None) -> str:
     if how is How.KUBECONFIG:
-        return os.environ.get("KUBECONFIG", "")
+        named = os.environ.get("KUBECONFIG")
+        if not named:
+            raise ClusterError("`up` took the cluster that KUBECONFIG named; it is not set now")
+        return named
     if how is None:
         raise ClusterError("no cluster is up", hint="python -m dev.cluster up")
     return str(layout.kubeconfig)

@@ -210,7 +210,7 @@ def preflight(layout: Layout) -> None:
             f"{layout.state} is too long a path for unix sockets",
             hint="set DASH_PORTAL_STATE to a shorter one",
         )
-    fresh = not layout.state.exists()
+    fresh = not layout.kubelet.exists()
     if fresh and leftovers.pod_processes():
         raise ClusterError(
             "another kubelet's pods are running on this machine",

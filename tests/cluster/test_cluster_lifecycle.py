@@ -15,13 +15,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from dev.cluster import leftovers, local, settings
+from dev.cluster import images, leftovers, local, registry, settings
 from dev.cluster.binaries import bin_dir
 from dev.cluster.paths import Layout
 from dev.cluster.processes import Processes
@@ -36,6 +37,8 @@ pytestmark = [
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LAYOUT = Layout.default()
+#: Whatever else this machine could use.
+UP = ("up", "--how", "local")
 WEB = {
     "apiVersion": "v1",
     "kind": "List",
@@ -229,12 +232,12 @@ def before() -> Iterator[dict[str, object]]:
 
 
 def test_an_interrupted_start_is_taken_up_again(before: dict[str, object]) -> None:
-    process = command("up")
+    process = command(*UP)
     until(lambda: (LAYOUT.run / "etcd.json").exists(), 120, "etcd was started")
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate()
     assert process.returncode == 130, said
-    cluster("up")
+    cluster(*UP)
     cluster("status")
     kubectl("apply", "-f", "-", stdin=json.dumps(WEB))
     until(lambda: web_available() and web_answers(), 90, "the service answers")
@@ -254,15 +257,38 @@ def test_listens_on_loopback_and_the_node_address_only(before: dict[str, object]
 def test_a_second_up_changes_nothing(before: dict[str, object]) -> None:
     processes = Processes(LAYOUT)
     running = {name: processes.record(name) for name in local.ORDER}
-    cluster("up")
+    cluster(*UP)
     assert {name: processes.record(name) for name in local.ORDER} == running
+
+
+def test_tells_the_kubeconfig(before: dict[str, object]) -> None:
+    path = cluster("kubeconfig").strip()
+    assert path == str(LAYOUT.kubeconfig)
+    program = bin_dir(LAYOUT) / "kubectl"
+    assert output(program, f"--kubeconfig={path}", "get", "--raw", "/readyz") == "ok"
+
+
+def test_loads_an_archive_of_an_image(before: dict[str, object], tmp_path: Path) -> None:
+    # The registry's storage outlives the cluster: the label tells this image from last time's.
+    name, mark = "localhost/lifecycle:1.0", uuid.uuid4().hex
+    (tmp_path / "hello").write_text("hello\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM scratch\nCOPY hello /\nLABEL mark={mark}\n")
+    archive = tmp_path / "image.tar"
+    buildah = images.buildah(LAYOUT)
+    output(*buildah, "bud", "--isolation", "chroot", "--tag", name, tmp_path)
+    output(*buildah, "push", name, f"oci-archive:{archive}:lifecycle:1.0")
+    output(*buildah, "rmi", name)
+    target = f"{settings.REGISTRY}/lifecycle:1.0"
+    assert registry.labels(target).get("mark") != mark
+    assert cluster("load", str(archive)).splitlines()[-1] == target
+    assert registry.labels(target).get("mark") == mark
 
 
 def test_comes_back_after_everything_was_killed(before: dict[str, object]) -> None:
     identity = uid()
     kill_everything()
     assert of_the_cluster() == {}
-    cluster("up")
+    cluster(*UP)
     assert uid() == identity
     until(lambda: web_available() and web_answers(), 120, "the service answers again")
     pods = kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].status.phase}")
@@ -280,7 +306,7 @@ def test_leaves_nothing_behind(before: dict[str, object]) -> None:
 
 
 def test_takes_down_what_was_killed(before: dict[str, object]) -> None:
-    cluster("up")
+    cluster(*UP)
     kubectl("apply", "-f", "-", stdin=json.dumps(WEB))
     until(web_available, 90, "the pods run")
     for name in ("containerd", "kubelet", "kube-proxy"):

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from dev.cluster.choose import How, Machine, choose, confirmed, foreign_kubeconfig
+from dev.cluster.choose import How, Machine, choose, confirmed, foreign_kubeconfig, take
 from dev.cluster.errors import ClusterError
 
 
@@ -69,6 +69,38 @@ def test_a_forced_way_wins_when_it_is_open(way):
 def test_a_forced_way_that_is_closed_says_why(way, says):
     with pytest.raises(ClusterError, match=re.escape(says)):
         choose(machine(), way)
+
+
+OURS = EVERYTHING | {"kubeconfig": None}
+
+
+@pytest.mark.parametrize(
+    ("facts", "forced", "recorded", "way"),
+    [
+        # A cluster made here is gone on with, whatever else could be used.
+        (OURS, None, How.LOCAL, How.LOCAL),
+        (OURS, None, How.KIND, How.KIND),
+        (OURS, How.LOCAL, How.LOCAL, How.LOCAL),
+        # One that was used once is neither forced on the next run, nor in its way.
+        (OURS, None, How.KUBECONFIG, How.KIND),
+        ({"linux": True, "root": True}, None, How.KUBECONFIG, How.LOCAL),
+        (OURS, How.LOCAL, How.KUBECONFIG, How.LOCAL),
+        (EVERYTHING, How.KIND, How.KUBECONFIG, How.KIND),
+        (EVERYTHING, None, How.KUBECONFIG, How.KUBECONFIG),
+        (EVERYTHING, None, None, How.KUBECONFIG),
+    ],
+)
+def test_goes_on_with_what_was_made_here(facts, forced, recorded, way):
+    assert take(machine(**facts), forced, recorded) is way
+
+
+@pytest.mark.parametrize(
+    ("forced", "recorded"),
+    [(None, How.LOCAL), (None, How.KIND), (How.KIND, How.LOCAL), (How.LOCAL, How.KIND)],
+)
+def test_a_cluster_made_here_blocks_another_way(forced, recorded):
+    with pytest.raises(ClusterError, match=f"the {recorded.value} way is there already"):
+        take(machine(**EVERYTHING), forced, recorded)
 
 
 def test_the_kubeconfig_made_here_is_not_somebody_elses(tmp_path):
