@@ -72,11 +72,11 @@ def _columns(*, everyone: bool) -> list[dict[str, Any]]:
         _column("pods", "Pods", width=84, cellClass="num", comparator={"function": "portalPods"}),
         _column("hpa", "Autoscaler", renderer="PortalWords", minWidth=132, flex=1.2),
         _column("url", "Address", renderer="PortalUrl", minWidth=160, flex=2),
-        _column("namespace", "Namespace", minWidth=116, flex=1, hide=not everyone),
-        _column("chart", "Chart", renderer="PortalChart", minWidth=130, flex=1.2),
-        _column("version", "Version", renderer="PortalWords", width=96, hide=not everyone),
+        _column("namespace", "Namespace", minWidth=124, flex=1, hide=not everyone),
+        _column("chart", "Chart", renderer="PortalChart", minWidth=144, flex=1.2),
+        _column("version", "Version", renderer="PortalWords", width=88, hide=not everyone),
         _column("helm", "Helm", renderer="PortalHelm", minWidth=106, flex=1),
-        _column("revision", "Revision", width=96, cellClass="num", hide=not everyone),
+        _column("revision", "Revision", width=92, cellClass="num", hide=not everyone),
         _column("updated", "Updated", renderer="PortalUpdated", minWidth=108, flex=1),
         _column(
             "by", "Launched by", renderer="PortalWords", minWidth=120, flex=1, hide=not everyone
