@@ -1,6 +1,7 @@
 """The WebSocket that carries live views: one for each browser tab.
 
-The browser says ``{"view": topic}`` and may say it again with another topic; it gets frames
+The browser says ``{"view": topic}`` and may say it again with another topic, or with "" for a
+page without live data; it gets frames
 ``{"view": topic, "patches": {id: {property: value}}}``, and ``{"beat": true}`` when nothing else
 was sent for a while.
 """
@@ -113,6 +114,8 @@ async def _read(socket: WebSocket, subscription: Subscription) -> int:
             return POLICY_VIOLATION
         if topic:
             subscription.watch(topic)
+        else:
+            subscription.rest()
 
 
 async def _write(socket: WebSocket, mailbox: Mailbox, beat: float) -> int:

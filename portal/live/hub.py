@@ -56,6 +56,10 @@ class Subscription:
         """Watch ``topic`` from now on; the whole view comes first, then what changes."""
         self._hub.watch(self, topic)
 
+    def rest(self) -> None:
+        """Watch nothing until told again; the browser stays connected."""
+        self._hub.rest(self)
+
     def close(self) -> None:
         """Stop watching."""
         self._hub.leave(self)
@@ -124,6 +128,11 @@ class Hub:
         finally:
             channel.mailboxes.add(subscription.mailbox)
         subscription.mailbox.put(Frame(topic, dict(channel.sent)))
+
+    def rest(self, subscription: Subscription) -> None:
+        """Take a subscription off its topic, and what waits for it too."""
+        self._leave_channel(subscription)
+        subscription.mailbox.clear()
 
     def leave(self, subscription: Subscription) -> None:
         """Remove a browser."""

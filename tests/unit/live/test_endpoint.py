@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -70,6 +71,31 @@ def test_a_page_without_live_data_keeps_the_connection(client: TestClient) -> No
         socket.send_json({"view": ""})
         socket.send_json({"view": "admin"})
         assert socket.receive_json()["view"] == "admin"
+
+
+class Restless:
+    """A value that is another one whenever it is rendered."""
+
+    def __init__(self) -> None:
+        self.numbers = itertools.count()
+
+    def __str__(self) -> str:
+        return str(next(self.numbers))
+
+
+def test_a_page_without_live_data_is_sent_nothing_but_beats() -> None:
+    server = Server(beat=0.2)
+    server.value = Restless()  # type: ignore[assignment]
+    with (
+        TestClient(server.app) as client,
+        client.websocket_connect(PATH, headers=GOOD) as socket,
+    ):
+        socket.send_json({"view": "apps"})
+        assert socket.receive_json()["view"] == "apps"
+        socket.send_json({"view": ""})
+        # Frames may be on their way; if the old view is still rendered, they never end.
+        assert any(socket.receive_json() == {"beat": True} for _ in range(100))
+        assert server.hub.subscribers == 1
 
 
 def test_beats_when_there_is_nothing_to_say() -> None:
