@@ -68,20 +68,21 @@ class HeaderAuthenticator:
         for name, value in headers:
             given.setdefault(name.lower(), []).append(value)
         secret = self._single(given, self._secret_header)
-        if not hmac.compare_digest(secret.encode(), self._secret):
+        if not hmac.compare_digest(_meant(secret).encode(), self._secret):
             raise Unauthenticated(
                 "This request did not come through the login proxy.",
                 "Open the portal at its public address. If you did, an administrator has to check "
                 f"that the proxy sends the portal's secret in {self._secret_header}.",
             )
-        user = self._single(given, self._user_header).strip()
+        user = _meant(self._single(given, self._user_header)).strip()
         if not user or len(user) > _MAX_NAME or not user.isprintable():
             raise Unauthenticated(
                 "The login proxy did not say who you are.",
                 "Sign in again. If that does not help, an administrator has to check that the "
                 f"proxy sends the user's name in {self._user_header}.",
             )
-        groups = (group.strip() for group in self._single(given, self._groups_header).split(","))
+        told = _meant(self._single(given, self._groups_header))
+        groups = (group.strip() for group in told.split(","))
         return Identity(user, tuple(group for group in groups if group))
 
     def _single(self, given: dict[str, list[str]], name: str) -> str:
@@ -92,3 +93,12 @@ class HeaderAuthenticator:
                 "An administrator has to make the proxy replace what clients send, not add to it.",
             )
         return values[0] if values else ""
+
+
+def _meant(value: str) -> str:
+    """What the proxy wrote: bytes, which the server decodes as Latin-1, and most proxies mean as
+    UTF-8. What is not UTF-8 stays as it is."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value

@@ -33,6 +33,26 @@ def test_the_proxy_says_who_is_asking() -> None:
     assert PROXY.identify(headers[:2]) == Identity("ann@example.com")
 
 
+def received(text: str) -> str:
+    """What a server makes of a header that a proxy writes as UTF-8."""
+    return text.encode().decode("latin-1")
+
+
+@pytest.mark.parametrize("name", ["müller", "groß", "àda", "李雷"])
+def test_names_may_have_any_letters(name: str) -> None:
+    headers = [
+        ("x-portal-secret", received(SECRET)),
+        ("x-forwarded-user", received(name)),
+        ("x-forwarded-groups", received(f"büro, {name}")),
+    ]
+    assert PROXY.identify(headers) == Identity(name, ("büro", name))
+
+
+def test_a_proxy_that_writes_latin_1_is_understood_too() -> None:
+    headers = [("x-portal-secret", SECRET), ("x-forwarded-user", "müller")]
+    assert PROXY.identify(headers) == Identity("müller")
+
+
 @pytest.mark.parametrize(
     ("headers", "words"),
     [
