@@ -198,18 +198,20 @@ class Helm:
 
     async def version(self) -> str:
         """The version of the helm program, such as "v4.3.1"."""
-        return await self._call("tell its version of", Key("", "helm"), self._runner.version)
+        return await _explained("tell its version of", Key("", "helm"), self._runner.version)
 
     async def _call(self, verb: str, key: Key, command: Callable[[], Awaitable[Answer]]) -> Answer:
-        if key.namespace and not (
-            _RELEASE.fullmatch(key.name) and _NAMESPACE.fullmatch(key.namespace)
-        ):
+        if not (_RELEASE.fullmatch(key.name) and _NAMESPACE.fullmatch(key.namespace)):
             # Never let a name reach the command line that could be read as an option.
             raise InvalidInput({"name": "This is not a name that a release can have."})
-        try:
-            return await command()
-        except CommandFailed as failed:
-            raise explain(failed.stderr or failed.stdout, verb, key) from None
+        return await _explained(verb, key, command)
+
+
+async def _explained(verb: str, key: Key, command: Callable[[], Awaitable[Answer]]) -> Answer:
+    try:
+        return await command()
+    except CommandFailed as failed:
+        raise explain(failed.stderr or failed.stdout, verb, key) from None
 
 
 def _revision(row: Mapping[str, object]) -> HelmRevision:

@@ -76,6 +76,8 @@ async def test_a_history_is_newest_first(helm: Helm, stub: Stub) -> None:
         Key("apps", ""),
         Key("apps", "a b"),
         Key("--kube-token", "a"),
+        Key("", "--post-renderer=x"),
+        Key("", "a"),
         Key("apps/x", "a"),
     ],
 )
