@@ -180,6 +180,7 @@ class Actions:
             words = f"Rolled back to revision {revision} by {identity.user}"
             with recorder.step("Run helm rollback"):
                 result = await self._helm.rollback(key, revision, description=words)
+                self._changes.made(key, current.revision + 1)
                 recorder.put(revision=current.revision + 1, helm_seconds=result.seconds)
             ours = current.chart == dash_app.CHART_NAME
             await self._changes.wait(recorder, Wanted(current.revision + 1, workload=ours))
@@ -200,6 +201,7 @@ class Actions:
                     recorder.put(helm_seconds=result.seconds)
                 except NotFound:
                     pass  # what was asked for is so
+                self._changes.made(key, 0)
             recorder.put(phase=OperationPhase.WAITING)
             with recorder.step("Wait until everything is gone"):
                 await self._changes.until(key, lambda state, seen: gone(state))

@@ -55,14 +55,15 @@ class Changes:
         self._chart_path = chart_path
         self._clock = clock
         self._settle = settle
+        self._made: dict[Key, int] = {}
+        """The revision that the portal made last, of each release: the watch may lag behind."""
 
     async def current(self, key: Key) -> Current | None:
         """The release as it is: from the snapshot if that is surely current, else from Helm."""
-        snapshot = self._store.snapshot
-        source = snapshot.sources.get(str(Kind.RELEASE))
-        state = snapshot.app(key)
-        if source and source.synced and source.available and not source.stale(self._clock()):
-            release, detail = state.release, state.detail
+        state = self._store.snapshot.app(key)
+        release, detail = state.release, state.detail
+        made = self._made.get(key, 0)
+        if self._watched() and (release.revision if release else 0) >= made:
             if release is None or release.status is ReleaseStatus.UNINSTALLED:
                 return None
             if detail and not detail.damaged and detail.revision == release.revision:
@@ -70,10 +71,27 @@ class Changes:
         try:
             found = await self._helm.release(key)
         except NotFound:
-            return None
-        if found.status == ReleaseStatus.UNINSTALLED:
+            found = None
+        if made and self._made.get(key) == made:
+            # Helm knows best: somebody else may have removed it, and begun again from 1.
+            self.made(key, found.revision if found else 0)
+        if found is None or found.status == ReleaseStatus.UNINSTALLED:
             return None
         return Current(found.revision, found.status, found.chart, found.values)
+
+    def made(self, key: Key, revision: int) -> None:
+        """Remember which revision Helm made last at our asking; 0 for none, or none any more."""
+        if revision > 0:
+            self._made[key] = revision
+        else:
+            self._made.pop(key, None)
+
+    def _watched(self) -> bool:
+        """Whether the snapshot tells of releases as they are, a moment's delay aside."""
+        source = self._store.snapshot.sources.get(str(Kind.RELEASE))
+        if source is None or not source.synced or not source.available or source.error:
+            return False
+        return not source.stale(self._clock())
 
     async def apply(
         self, recorder: Recorder, current: Current | None, values: Values, description: str
@@ -82,6 +100,7 @@ class Changes:
         key = recorder.operation.key
         await self.settle_replicas(recorder, current, values)
         result = await self._upgrade(recorder, values, description)
+        self.made(key, result.revision)
         recorder.put(revision=result.revision, helm_seconds=result.seconds)
         await self.wait(recorder, _wanted(key, values, result.revision))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from portal.domain.errors import Conflict
-from portal.domain.objects import ReleaseDetail
-from tests.unit.actions.test_actions import ANN, KEY, Key, World
+from portal.domain.keys import Key
+from portal.domain.objects import Kind, ReleaseDetail
+from tests.unit.actions.test_actions import ANN, KEY, SPEC, World
 
 OTHER = Key("apps", "database")
 SECRET = {"auth": {"password": "hunter2"}}
@@ -44,3 +46,59 @@ async def test_known_values_are_those_of_the_snapshot(world: World) -> None:
     elsewhere = Key("other", "sales")
     world.cluster.release(elsewhere, 1, SECRET)
     assert await world.actions.known_values(ANN, elsewhere) is None
+
+
+async def test_helm_is_asked_while_the_watch_has_an_error(world: World) -> None:
+    await world.launched()
+    await world.actions.edit_form(ANN, KEY)
+    assert world.asked == []
+    world.store.set_source(
+        str(Kind.RELEASE), synced=True, alive_at=world.clock.now, error="connection refused"
+    )
+    await world.actions.edit_form(ANN, KEY)
+    assert world.asked == ["release"]
+
+
+@pytest.mark.parametrize("rolled_back", [False, True])
+async def test_a_change_is_not_undone_while_the_watch_lags(world: World, rolled_back: bool) -> None:
+    await world.launched()
+    _, before = world.cluster.shown[KEY]
+    if rolled_back:
+        await world.ended(await world.actions.launch(ANN, replace(SPEC, tag="2")))
+        operation = await world.actions.rollback(ANN, KEY, 1)
+    else:
+        operation = await world.actions.launch(ANN, replace(SPEC, tag="2"))
+    await world.ended(operation)
+    revision, made = world.cluster.shown[KEY]
+    # The watch goes back to before: Helm alone knows the newest.
+    world.cluster.release(KEY, revision - 1, {**before, "podLabels": {"old": "yes"}})
+    world.cluster.shown[KEY] = (revision, made)
+    world.helm.calls.clear()
+
+    assert await world.actions.values(ANN, KEY) == made
+    assert world.asked == ["release"]
+
+    world.cluster.release(KEY, revision + 1, before)
+    assert await world.actions.values(ANN, KEY) == before
+    assert world.asked == ["release"]
+
+
+async def test_a_release_begun_again_by_somebody_else_is_believed(world: World) -> None:
+    await world.launched()
+    await world.ended(await world.actions.launch(ANN, replace(SPEC, tag="2")))
+    world.cluster.remove(KEY)
+    world.helm.calls.clear()
+    assert await world.actions.values(ANN, KEY) is None
+    assert world.asked == ["release"]
+    assert await world.actions.values(ANN, KEY) is None
+    world.cluster.release(KEY, 1, {})
+    assert await world.actions.values(ANN, KEY) == {}
+    assert world.asked == ["release"]
+
+
+async def test_after_an_uninstall_a_name_is_new(world: World) -> None:
+    await world.launched()
+    await world.ended(await world.actions.uninstall(ANN, KEY))
+    world.helm.calls.clear()
+    assert await world.actions.values(ANN, KEY) is None
+    assert world.asked == []
