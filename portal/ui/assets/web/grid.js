@@ -19,7 +19,7 @@
 
   cells.PortalName = ({ data, api }) =>
     two(
-      el("a", { href: data.path, className: "cell-name", "data-inside": "" }, data.name),
+      el("a", { href: data.path, className: "cell-name", title: data.name, "data-inside": "" }, data.name),
       !apart(api, "namespace") && data.namespace);
 
   /* The whole text is the title: the column may be too narrow for it. */
