@@ -85,8 +85,12 @@ def detail(key: Key, revision: int, encoded: str) -> ReleaseDetail:
         )
     except Damaged as error:
         return ReleaseDetail(key, revision, damaged=str(error))
-    except (AttributeError, TypeError, ValueError, RecursionError) as error:
-        return ReleaseDetail(key, revision, damaged=f"The release record is odd: {error}")
+    except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
+        return _odd(key, revision, error)
+
+
+def _odd(key: Key, revision: int, error: Exception) -> ReleaseDetail:
+    return ReleaseDetail(key, revision, damaged=f"The release record is odd: {error}")
 
 
 def _time(text: object) -> datetime | None:
@@ -138,7 +142,7 @@ class ReleaseBodies:
             try:
                 await self._fetch(key)
             except Exception:  # one odd release must not end the decoding of all
-                log.exception("%s: cannot read its body", key)
+                log.exception("%s: cannot keep its body", key)
             finally:
                 self._queued.discard(key)
             self._look(frozenset({key}))  # it may have moved on meanwhile
@@ -150,6 +154,8 @@ class ReleaseBodies:
             path = f"/api/v1/namespaces/{key.namespace}/secrets/{release.secret_name}"
             try:
                 secret = await self._api.get(path)
+                encoded = text(secret, "data", "release")
+                found = await asyncio.to_thread(detail, key, release.revision, encoded)
             except NotFound:
                 # Its deletion is on its way through the watch.
                 self._read[key] = _stamp(release)
@@ -161,8 +167,10 @@ class ReleaseBodies:
                 self._store.put_detail(ReleaseDetail(key, release.revision, damaged=error.message))
                 await asyncio.sleep(backoff.next())
                 continue
-            encoded = text(secret, "data", "release")
-            found = await asyncio.to_thread(detail, key, release.revision, encoded)
+            except Exception as error:
+                log.exception("%s: cannot read its body", key)
+                found = _odd(key, release.revision, error)
+            # First: whatever comes of it, this record is not read again and again.
             self._read[key] = _stamp(release)
             self._store.put_detail(found)
             return

@@ -80,6 +80,7 @@ def test_what_is_missing_is_empty() -> None:
         (encoded({"info": "text"}), "odd"),
         (encoded({"info": {"last_deployed": "yesterday"}}), "odd"),
         (encoded({"config": [1]}), "odd"),
+        (encoded({"info": {"first_deployed": "9999-12-31T23:59:59-23:00"}}), "odd"),
     ],
 )
 def test_a_damaged_body_is_told_apart(text: str, word: str) -> None:
@@ -206,5 +207,31 @@ async def test_an_api_that_does_not_answer_is_told_and_tried_again(
     await until(store, lambda: damaged() == "no answer")
     api.answers["dash.v1"] = {"data": {"release": encoded()}}
     await until(store, lambda: damaged() == "")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_record_that_cannot_be_read_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(key: Key, revision: int, encoded: str) -> Any:
+        if key == KEY:
+            raise RuntimeError("surprise")
+        return detail(key, revision, encoded)
+
+    monkeypatch.setattr(bodies, "detail", broken)
+    store, api = Store(), Secrets()
+    for name in ("dash", "other"):
+        api.answers[f"{name}.v1"] = {"data": {"release": encoded()}}
+    store.apply(Kind.RELEASE, *release("dash", 1))
+    task = asyncio.create_task(ReleaseBodies(api, store).run())
+    await until(store, lambda: store.snapshot.app(KEY).detail)
+    store.apply(Kind.RELEASE, *release("other", 1))
+    await until(store, lambda: store.snapshot.app(Key("apps", "other")).detail)
+    assert "surprise" in store.snapshot.app(KEY).detail.damaged  # type: ignore[union-attr]
+    assert api.asked == ["dash.v1", "other.v1"]
+    # Its next revision is read as ever.
+    monkeypatch.undo()
+    api.answers["dash.v2"] = {"data": {"release": encoded()}}
+    store.apply(Kind.RELEASE, *release("dash", 2))
+    await until(store, lambda: store.snapshot.app(KEY).detail.damaged == "")  # type: ignore[union-attr]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
