@@ -89,7 +89,10 @@ def refuse_foreign(kubeconfig: str | None, layout: Layout, forced: How | None) -
 def _ensure(layout: Layout, forced: How | None) -> Demo:
     seconds: dict[str, float] = {}
     with _timed(seconds, "cluster"):
-        if cli.main(["up", *(["--how", forced.value] if forced else [])]) != 0:
+        code = cli.main(["up", *(["--how", forced.value] if forced else [])])
+        if code == cli.INTERRUPTED:
+            raise KeyboardInterrupt
+        if code != 0:
             raise ClusterError("there is no cluster to put the portal into")
     how = choose.recorded(layout)
     tools = _tools(layout, how)
@@ -251,7 +254,6 @@ def _install(layout: Layout, tools: Path, how: How | None) -> None:
 
 def _answering(kubectl: _Kubectl, how: How | None, note: Note) -> str:
     """Wait for the rollout and for ``/readyz`` at the portal's own address; return its URL."""
-    until = time.monotonic() + READY_WITHIN
     logs = f"kubectl --namespace {NAMESPACE} logs deployment/{RELEASE}"
     note("waiting for the rollout")
     done = kubectl(
@@ -263,6 +265,7 @@ def _answering(kubectl: _Kubectl, how: How | None, note: Note) -> str:
             f"the portal does not become ready: {(done.stderr or done.stdout).strip()}",
             hint=f"look at `{logs}` and `kubectl --namespace {NAMESPACE} describe pods`",
         )
+    until = time.monotonic() + READY_WITHIN
     while time.monotonic() < until:
         url = _kind_url(kubectl) if how is How.KIND else _url(kubectl)
         note(url or "waiting for an address")

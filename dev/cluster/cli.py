@@ -19,6 +19,9 @@ from dev.cluster.errors import ClusterError
 from dev.cluster.paths import Layout
 from dev.cluster.progress import Steps
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -26,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     # Being asked to end, by whatever way, is like Ctrl-C: what was begun is ended too.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    run.bypass_proxies()
     layout = Layout.default()
     steps = Steps()
     try:
@@ -38,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         run.stop_children()
         steps.console.print("interrupted; the same command again goes on from here", style="bold")
-        return 130
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -86,12 +86,22 @@ def apt_install(layout: Layout, wanted: list[str], note: Callable[[str], None]) 
         raise ClusterError("this machine lacks some programs and has no apt-get", hint=by_hand)
     # Packages like docker-registry must not start a service of their own on the way in.
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    argv = ["apt-get", "install", "-y", "--no-install-recommends", *wanted]
+    # A fresh machine often has an apt of its own at work; wait for it.
+    patient = ["-o", "DPkg::Lock::Timeout=300"]
+    argv = ["apt-get", "install", "-y", "--no-install-recommends", *patient, *wanted]
     what = f"installing {', '.join(wanted)}"
     note(" ".join(wanted))
+    if "docker-registry" in wanted and Path("/run/systemd/system").is_dir():
+        # Under systemd RUNLEVEL is not asked. Masked, it starts neither now nor at the next boot.
+        mask = ["systemctl", "mask", "docker-registry.service"]
+        run(mask, what="keeping Debian's registry from starting", log=log, check=False)
     try:
         run(argv, what=what, log=log, env=env)
     except ClusterError:
         note("refreshing the package lists")
+        # Needed, and harmless otherwise, where an earlier installation was killed half-way.
+        run(
+            ["dpkg", "--configure", "-a"], what="dpkg --configure -a", log=log, env=env, check=False
+        )
         run(["apt-get", "update"], what="apt-get update", log=log, env=env, check=False)
         run(argv, what=what, log=log, env=env, hint=by_hand)

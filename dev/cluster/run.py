@@ -10,11 +10,24 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from dev.cluster import settings
 from dev.cluster.errors import ClusterError
 
 _live: set[subprocess.Popen[str]] = set()
 _lock = threading.Lock()
 _stopping = threading.Event()
+
+
+def bypass_proxies() -> None:
+    """Reach the cluster's own addresses directly, also where a proxy leads to the world outside.
+
+    Programs started from here inherit it (Go ones read networks too, Python reads names only).
+    """
+    own = f"localhost,127.0.0.1,{settings.NODE_IP},198.18.0.0/15,.svc,.{settings.DOMAIN}"
+    for name in ("NO_PROXY", "no_proxy"):
+        given = os.environ.get(name, "")
+        if own not in given:
+            os.environ[name] = f"{given},{own}" if given else own
 
 
 def stop_children() -> None:

@@ -168,7 +168,14 @@ def census() -> dict[str, object]:
     """What a cluster could leave behind on this machine."""
     links = json.loads(output("ip", "-json", "link"))
     namespaces = Path("/var/run/netns")
-    sysctls = ("ipv4/ip_forward", "ipv4/conf/all/route_localnet", "ipv6/conf/default/disable_ipv6")
+    sysctls = [
+        Path("/proc/sys/net", name)
+        for name in (
+            "ipv4/ip_forward",
+            "ipv4/conf/all/route_localnet",
+            "ipv6/conf/default/disable_ipv6",
+        )
+    ]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     where = (str(LAYOUT.state), str(LAYOUT.buildah_root), "/kubelet", "/netns")
     return {
@@ -181,7 +188,7 @@ def census() -> dict[str, object]:
         "rules": rules(),
         "cgroups": sorted(str(path) for path in Path("/sys/fs/cgroup").glob("**/kubepods")),
         "shim sockets": sorted(path.name for path in Path("/run/containerd/s").glob("*")),
-        "sysctls": [Path("/proc/sys/net", name).read_text() for name in sysctls],
+        "sysctls": [path.read_text() for path in sysctls if path.exists()],
         "logs": sorted(path.name for path in Path("/var/log/containers").glob("*")),
         "state": LAYOUT.state.exists(),
     }

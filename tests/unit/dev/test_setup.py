@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dev.cluster import run as cluster_run
+
 ROOT = Path(__file__).resolve().parents[3]
 OF_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "HOW"}
 
@@ -86,3 +88,16 @@ def test_installing_python_asks_nothing_and_says_what_it_wants(tmp_path):
     assert "apt-get install noninteractive" in done.stderr
     assert "apt-get update noninteractive" in done.stderr
     assert "needs Python 3.11" in done.stderr
+
+
+def test_the_clusters_own_addresses_are_reached_past_a_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    monkeypatch.delenv("no_proxy", raising=False)
+    cluster_run.bypass_proxies()
+    once = os.environ["NO_PROXY"]
+    cluster_run.bypass_proxies()
+    assert os.environ["NO_PROXY"] == once
+    assert {"example.com", "127.0.0.1", "198.18.0.0/15"} <= set(once.split(","))
+    assert "localhost" in os.environ["no_proxy"]
