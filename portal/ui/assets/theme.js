@@ -44,14 +44,19 @@
   };
   /* A script lost on the way (the network changed) leaves an empty page: load it again, but not
      for ever. */
-  const tries = Number(sessionStorage.getItem("dash-portal-reloads") || 0);
+  const RELOADS = "dash-portal-reloads";
   let lost = false;
   function again() {
-    if (document.querySelector("#page > [data-live-view]")) {
-      sessionStorage.removeItem("dash-portal-reloads");
-    } else if (tries < 3) {
-      sessionStorage.setItem("dash-portal-reloads", String(tries + 1));
-      location.reload();
+    try {
+      const tries = Number(sessionStorage.getItem(RELOADS) || 0);
+      if (document.querySelector("#page > [data-live-view]")) {
+        sessionStorage.removeItem(RELOADS);
+      } else if (tries < 3) {
+        sessionStorage.setItem(RELOADS, String(tries + 1));
+        location.reload();
+      }
+    } catch {
+      /* storage is blocked: what cannot be counted might not end */
     }
   }
   window.addEventListener("error", (event) => (lost ||= event.target.tagName === "SCRIPT"), true);

@@ -4,7 +4,7 @@
   const none = () => window.dash_clientside.no_update;
   const shown = (yes) => (yes ? "" : "d-none");
 
-  /* The controls of the scale card, as the live view would set them. */
+  /* The controls of the scale card, as the live view would set them: they begin at 1. */
   function fromLive(live) {
     const auto = live.mode === "autoscaled";
     const top = Math.max(live.max_replicas, 4);
@@ -70,9 +70,11 @@
     scaleShow(live, ...values) {
       const c = controls(values);
       const edited = live && effect(c) !== effect(fromLive(live));
+      /* At 0 replicas the untouched controls already ask for something else. */
+      const stopped = live && !c.auto && live.mode !== "autoscaled" && live.replicas === 0;
       return [
         shown(!c.auto), shown(c.auto), !c.cpuOn, !c.memoryOn,
-        live ? now(live) : "", !edited, edited ? "" : "d-none",
+        live ? now(live) : "", !(edited || stopped), edited ? "" : "d-none",
       ];
     },
 
