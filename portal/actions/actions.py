@@ -9,6 +9,7 @@ from pathlib import Path
 
 from portal.actions.changes import Changes, check_ours
 from portal.actions.desk import Desk
+from portal.actions.drafts import Drafts
 from portal.actions.forms import Forms, Raw, ScaleRequest
 from portal.actions.recorder import Recorder
 from portal.actions.rollout import Wanted, gone
@@ -82,13 +83,14 @@ class Actions:
     ) -> None:
         """``settle``: seconds that a rollout must stay complete to count as done; watches of
         different kinds are not in step, by a few milliseconds. ``remembered``: how many
-        finished operations are kept. ``uninstalled_for``: seconds that a finished uninstall
-        stays to be seen."""
+        finished operations, and forms of launches, are kept. ``uninstalled_for``: seconds that
+        a finished uninstall stays to be seen."""
         self._helm = helm
         self._store = store
         self._policy = policy
         self._forms = forms
         self._changes = Changes(helm, store, replicas, chart_path, clock, settle)
+        self._drafts = Drafts(remembered)
         self._desk = Desk(
             store, clock, _form_fields, remembered=remembered, uninstalled_for=uninstalled_for
         )
@@ -129,8 +131,11 @@ class Actions:
                 values = self._forms.values(spec, identity.user, before)
             word = "Launched" if verb is Verb.LAUNCH else "Changed"
             await self._changes.apply(recorder, current, values, f"{word} by {identity.user}")
+            self._drafts.drop(key)
 
-        return self._desk.begin(key, verb, identity.user, work)
+        operation = self._desk.begin(key, verb, identity.user, work)
+        self._drafts.keep(key, self._forms.refill(spec))
+        return operation
 
     async def scale(self, identity: Identity, key: Key, request: ScaleRequest) -> Operation:
         """Change the number of replicas, or the autoscaler, of a release; nothing else."""
@@ -202,6 +207,7 @@ class Actions:
                 except NotFound:
                     pass  # what was asked for is so
                 self._changes.made(key, 0)
+                self._drafts.drop(key)
             recorder.put(phase=OperationPhase.WAITING)
             with recorder.step("Wait until everything is gone"):
                 await self._changes.until(key, lambda state, seen: gone(state))
@@ -212,6 +218,7 @@ class Actions:
         """Forget the finished operation on this release. One that still runs is a ``Conflict``."""
         await self._policy.check(identity, Verb.UPGRADE, key)
         self._desk.dismiss(key)
+        self._drafts.drop(key)
 
     # What a page needs to ask for it.
 
@@ -256,6 +263,14 @@ class Actions:
             raise NotFound(f"There is no release {key.name} in {key.namespace}.")
         check_ours(current, key)
         return self._forms.prefill(key, current.values)
+
+    async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
+        """The launch form as it was last sent, where no release has come of it.
+
+        None if there is a release by now, or nothing was asked for lately.
+        """
+        await self._policy.check(identity, Verb.LAUNCH, key)
+        return None if self.existing(key) else self._drafts.get(key)
 
     def existing(self, key: Key) -> Existing | None:
         """What already has this name, from the snapshot: cheap enough for every keystroke."""

@@ -174,9 +174,13 @@ class Forms:
 
     def recheck(self, spec: LaunchSpec) -> dict[str, str]:
         """The errors of a request that claims to be checked: pages are not to be trusted."""
+        return dict(self.check(self.refill(spec)).errors)
+
+    def refill(self, spec: LaunchSpec) -> Raw:
+        """The form that asks for ``spec``."""
         raw = dash_app.from_values(spec.key, dash_app.to_values(spec, ""))
         raw["hostname"] = spec.hostname or raw["hostname"]
-        return dict(self.check(raw).errors)
+        return raw
 
     def check_scale(
         self, raw: Mapping[str, object], values: Mapping[str, object] | None = None

@@ -32,6 +32,8 @@ Element ids are stable and meant to be used by browser tests:
                           ``scale-apply`` its button, ``scale-message`` its answer
 ``app-edit``              leads to the launch form, filled in
 ``app-gone``              says so when there is no such release (empty otherwise)
+``app-retry``             after a launch that left no release (hidden otherwise): ``app-correct``
+                          leads to the form as it was sent, ``app-dismiss`` forgets it
 ``app-uninstall``         opens the confirmation; ``uninstall-confirm``, ``uninstall-cancel``
 ``releases``              the grid of Apps and Admin; ``releases-search`` its quick search
 ========================  =====================================================================
@@ -106,6 +108,9 @@ APP_SERIES = "app-series"
 APP_CHART = "app-chart"
 APP_EDIT = "app-edit"
 APP_UNINSTALL = "app-uninstall"
+APP_RETRY = "app-retry"
+APP_CORRECT = "app-correct"
+APP_DISMISS = "app-dismiss"
 APP_ACTION_FAILURE = "app-action-failure"
 
 SCALE_LIVE = "scale-live"

@@ -44,6 +44,7 @@ def renderer(context: UiContext) -> Callable[[str, Identity], Patches]:
 def app_patches(view: AppView) -> Props:
     """The live parts of an app's page."""
     shown = view.exists or (view.operation is not None and view.operation.running)
+    lost = not view.exists and release.failed(view.operation)
     return {
         ids.APP_HEADER: {"children": release.header(view)},
         ids.APP_URLS: {"children": release.urls(view.urls)},
@@ -64,7 +65,8 @@ def app_patches(view: AppView) -> Props:
         ids.SCALE_LIVE: {"data": asdict(view.scale)},
         ids.APP_BODY: {"className": "" if shown else "gone"},
         ids.APP_BUTTONS: {"className": "head-buttons" if shown else "gone"},
-        ids.APP_GONE: {"children": None if shown else release.gone(view.key)},
+        ids.APP_GONE: {"children": None if shown or lost else release.gone(view.key)},
+        ids.APP_RETRY: {"className": "button-row" if lost else "gone"},
     }
 
 

@@ -11,7 +11,7 @@ from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.live.mailbox import Frame
 from portal.ui import ids
-from portal.ui.components.basics import Node, failure
+from portal.ui.components.basics import Node, failure, notice
 from portal.ui.context import UiContext
 from portal.ui.live_views import encode, renderer
 from portal.ui.pages.app import layout as app_page
@@ -20,6 +20,7 @@ from portal.ui.pages.releases import layout as releases_page
 from portal.ui.refusals import refusal
 from portal.ui.routes import Page, Route, parse
 from portal.ui.shell import nav, not_found, who
+from portal.viewmodels.model import Notice, Tone
 
 
 async def page_for(context: UiContext, route: Route, identity: Identity) -> Node:
@@ -40,6 +41,14 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
     if route.key is None:
         return launch_page.layout(forms, forms.defaults(), editing=None)
     try:
+        asked = await context.actions.asked_form(identity, route.key)
+        if asked is not None:
+            again = Notice(
+                Tone.WARN,
+                f"{route.key.name} was not launched. This is the form as it was sent.",
+                "Correct it, then launch again.",
+            )
+            return launch_page.layout(forms, asked, editing=None, problem=notice(again))
         raw = await context.actions.edit_form(identity, route.key)
     except PortalError as error:
         problem = failure(error.message, error.advice)

@@ -121,6 +121,11 @@ def _url(view: UrlView, class_name: str) -> html.Div:
     )
 
 
+def failed(view: OperationView | None) -> bool:
+    """Whether the newest operation ended without doing what was asked for."""
+    return view is not None and not view.running and bool(view.error)
+
+
 def operation(view: OperationView | None) -> Node:
     """The steps of the newest operation: all while it runs or if it failed, else one line."""
     if view is None:

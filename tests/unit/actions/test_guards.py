@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from portal.domain.errors import Conflict
+from portal.actions.drafts import Drafts
+from portal.domain.errors import Conflict, Forbidden, HelmError
 from portal.domain.keys import Key
+from portal.domain.launch import Exposure
 from portal.domain.objects import Kind, ReleaseDetail
-from tests.unit.actions.test_actions import ANN, KEY, SPEC, World
+from tests.unit.actions.test_actions import ANN, BOB, KEY, SPEC, World
 
 OTHER = Key("apps", "database")
 SECRET = {"auth": {"password": "hunter2"}}
@@ -102,3 +104,46 @@ async def test_after_an_uninstall_a_name_is_new(world: World) -> None:
     world.helm.calls.clear()
     assert await world.actions.values(ANN, KEY) is None
     assert world.asked == []
+
+
+async def test_a_launch_that_left_nothing_can_be_corrected(world: World) -> None:
+    spec = replace(SPEC, tag="no", replicas=3, exposure=Exposure.INGRESS, hostname="a.example.org")
+    assert await world.actions.asked_form(ANN, KEY) is None
+    world.helm.errors = [HelmError("no such namespace")]
+    await world.ended(await world.actions.launch(ANN, spec))
+
+    raw = await world.actions.asked_form(BOB, KEY)
+    assert raw is not None
+    assert world.actions.forms.check(raw).spec == spec
+    with pytest.raises(Forbidden):
+        await world.actions.asked_form(ANN, Key("other", "sales"))
+
+    await world.launched()
+    assert await world.actions.asked_form(ANN, KEY) is None
+    world.cluster.remove(KEY)
+    assert await world.actions.asked_form(ANN, KEY) is None
+
+
+async def test_an_asked_form_goes_with_its_operation(world: World) -> None:
+    world.helm.errors = [HelmError("no")]
+    await world.ended(await world.actions.launch(ANN, SPEC))
+    await world.actions.dismiss(ANN, KEY)
+    assert await world.actions.asked_form(ANN, KEY) is None
+    assert world.store.snapshot.keys() == []
+
+    await world.launched()
+    world.helm.errors = [HelmError("no")]
+    await world.ended(await world.actions.launch(ANN, SPEC))
+    assert await world.actions.asked_form(ANN, KEY) is None  # there is a release to edit
+    await world.ended(await world.actions.uninstall(ANN, KEY))
+    assert await world.actions.asked_form(ANN, KEY) is None
+
+
+def test_only_so_many_forms_are_kept() -> None:
+    drafts = Drafts(2)
+    first, second, third = (Key("apps", name) for name in "abc")
+    for key in (first, second, first, third):
+        drafts.keep(key, {"name": key.name})
+    assert drafts.get(second) is None
+    assert drafts.get(first) == {"name": "a"}
+    assert drafts.get(third) == {"name": "c"}

@@ -50,6 +50,7 @@ class FakeActions(Actions):
         self.calls: list[tuple[object, ...]] = []
         self.kept: Mapping[str, object] = {}
         self.ours = True
+        self.asked: dict[Key, Raw] = {}
         self.looked_up: list[Key] = []
 
     def _operation(self, key: Key, verb: Verb) -> Operation:
@@ -99,6 +100,15 @@ class FakeActions(Actions):
 
     async def known_values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
         return self.kept if key in self.views else None
+
+    async def dismiss(self, identity: Identity, key: Key) -> None:
+        self.calls.append(("dismiss", identity, key))
+        if key not in self.views:
+            raise Conflict("It has not ended yet.")
+        self.views.pop(key)
+
+    async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
+        return self.asked.get(key)
 
     async def edit_form(self, identity: Identity, key: Key) -> Raw:
         if key not in self.views:

@@ -11,8 +11,10 @@ from starlette.testclient import TestClient
 
 from portal.ui import ids
 from portal.ui.build import build_ui
+from portal.ui.live_views import app_patches
 from portal.ui.router import page_for
-from portal.ui.routes import Page, Route
+from portal.ui.routes import Page, Route, parse
+from portal.viewmodels.model import AppView
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import ADA, context
 from tests.unit.ui.test_components import walk
@@ -43,3 +45,53 @@ async def test_an_app_that_is_edited_stays_in_its_namespace(namespaces: tuple[st
     page = await page_for(ui, Route(Page.LAUNCH, IRIS), ADA)
     place = next(each for each in walk(page) if getattr(each, "id", "") == ids.launch("namespace"))
     assert getattr(place, "readonly", False) or getattr(place, "disabled", False)
+
+
+LOST = replace(fixtures.gone(IRIS), operation=fixtures.operation(running=False, error="refused"))
+
+
+@pytest.mark.parametrize(
+    ("view", "offered"),
+    [
+        (LOST, True),
+        (replace(LOST, exists=True), False),
+        (replace(LOST, operation=fixtures.operation()), False),
+        (fixtures.gone(IRIS), False),
+    ],
+)
+def test_what_a_lost_launch_offers(view: AppView, offered: bool) -> None:
+    patches = app_patches(view)
+    assert (patches[ids.APP_RETRY]["className"] != "gone") is offered
+    if offered:
+        assert patches[ids.APP_GONE]["children"] is None
+
+
+async def test_correcting_a_launch_starts_from_what_was_asked() -> None:
+    ui, actions = context(LOST)
+    actions.asked[IRIS] = {**ui.forms.defaults(), "name": "iris", "tag": "1.7"}
+    page = await page_for(ui, Route(Page.APP, IRIS), ADA)
+    correct = next(each for each in walk(page) if getattr(each, "id", "") == ids.APP_CORRECT)
+    route = parse(*correct.href.split("?"))
+
+    form = await page_for(ui, route, ADA)
+    found = {str(getattr(each, "id", "")): each for each in walk(form)}
+    assert found[ids.launch("name")].value == "iris"
+    assert not found[ids.launch("name")].readonly
+    assert not found[ids.launch("namespace")].disabled
+    assert found[ids.launch("tag")].value == "1.7"
+    assert found[ids.LAUNCH_TOLD].data == ""
+
+
+def test_dismissing_a_lost_launch_leads_to_the_apps() -> None:
+    ui, actions = context(LOST)
+    server = FastAPI()
+    build_ui(server, ui)
+    clicked = {f"{ids.APP_KEY}.data": ["apps", "iris"], f"{ids.APP_DISMISS}.n_clicks": 1}
+    with TestClient(server) as client:
+        browser = Browser(client)
+        answer = browser.call(ids.APP_ACTION_FAILURE, clicked, f"{ids.APP_DISMISS}.n_clicks")
+        assert '"/"' in json.dumps(answer["location"])
+        assert actions.calls == [("dismiss", ADA, IRIS)]
+        answer = browser.call(ids.APP_ACTION_FAILURE, clicked, f"{ids.APP_DISMISS}.n_clicks")
+        assert "not ended" in json.dumps(answer)
+        assert "location" not in answer

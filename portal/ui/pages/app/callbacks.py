@@ -1,4 +1,4 @@
-"""Scale and uninstall. What happens next comes by push, not as an answer to the click."""
+"""Scale, uninstall, dismiss. What happens next comes by push, not as an answer to the click."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def register(app: Dash, context: UiContext) -> None:
     """Add this page's callbacks."""
     _register_scale(app, context)
     _register_uninstall(app, context)
+    _register_dismiss(app, context)
     app.clientside_callback(
         ClientsideFunction("portal", "chart"),
         Output(ids.APP_CHART, "figure"),
@@ -132,3 +133,21 @@ def _register_uninstall(app: Dash, context: UiContext) -> None:
         except Exception as error:
             return True, refusal(error)
         return False, None
+
+
+def _register_dismiss(app: Dash, context: UiContext) -> None:
+    @app.callback(
+        Output(ids.LOCATION, "href", allow_duplicate=True),
+        Output(ids.APP_ACTION_FAILURE, "children"),
+        Input(ids.APP_DISMISS, "n_clicks"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def dismiss(clicks: int | None, key: list[str]) -> tuple[Any, Any]:
+        if not clicks:
+            return no_update, no_update
+        try:
+            await context.actions.dismiss(context.identity(), Key(*key))
+        except Exception as error:
+            return no_update, refusal(error)
+        return "/", None

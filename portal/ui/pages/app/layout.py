@@ -59,6 +59,20 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             _part(ids.APP_STALE, live),
             _part(ids.APP_GONE, live),
             _part(ids.APP_OPERATION, live, role="status"),
+            html.Div(
+                [
+                    link(
+                        [icon("edit"), "Correct and try again"],
+                        edit_path(key),
+                        "btn btn-primary",
+                        id=ids.APP_CORRECT,
+                    ),
+                    button("Dismiss", ids.APP_DISMISS, color="secondary", outline=True),
+                ],
+                id=ids.APP_RETRY,
+                **live[ids.APP_RETRY],
+            ),
+            html.Div(id=ids.APP_ACTION_FAILURE),
             html.Div(_body(context, live), id=ids.APP_BODY, **live[ids.APP_BODY]),
             _uninstall(key),
         ],
