@@ -21,7 +21,7 @@ from kubernetes.aio.config import ConfigException
 
 from portal.cluster.errors import Unauthenticated, from_status, message_of
 from portal.cluster.raw import Raw
-from portal.domain.errors import ClusterUnavailable
+from portal.domain.errors import ClusterUnavailable, PortalError
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
 
+FIRST_ANSWER_WITHIN = 10.0
+"""Seconds that the start waits for the API: less than gunicorn gives a worker to start."""
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=60, sock_connect=5, sock_read=30)
 
 
@@ -45,15 +47,18 @@ class ClusterClient:
         self._kubeconfig = kubeconfig
         self._reloading = asyncio.Lock()
         self.whoami = ""
-        """The user name the API server knows this client by."""
+        """The user name the API server knows this client by; "" if it did not say."""
 
     @classmethod
     @asynccontextmanager
     async def connect(cls, kubeconfig: Path | None = None) -> AsyncGenerator[ClusterClient]:
         """Connect by ``kubeconfig``, or (None) with the pod's service account.
 
+        A server that does not answer now is no failure: every call is a try of its own.
+
         Raises:
-            ClusterUnavailable: no configuration, no answer, or an answer to nobody.
+            ClusterUnavailable: no configuration.
+            Unauthenticated: the server answers, and takes the portal for nobody.
         """
         configuration = Configuration()
         # Every watch holds a connection; a limit would queue requests behind them.
@@ -62,9 +67,25 @@ class ClusterClient:
         async with ApiClient(configuration) as api:
             api.user_agent = "dash-portal"
             client = cls(api, configuration, kubeconfig)
-            client.whoami = await client._ask_who()
-            log.info("connected to %s as %s", configuration.host, client.whoami)
+            await client._introduce()
             yield client
+
+    async def _introduce(self) -> None:
+        """Ask the server once who it takes the portal for, for the log."""
+        host = self._configuration.host
+        try:
+            async with asyncio.timeout(FIRST_ANSWER_WITHIN):
+                self.whoami = await self._ask_who()
+        except Unauthenticated:
+            raise
+        except PortalError as error:
+            log.warning("%s: starting all the same: %s", host, error)
+        except TimeoutError:
+            log.warning(
+                "%s: no answer within %g s: starting all the same", host, FIRST_ANSWER_WITHIN
+            )
+        else:
+            log.info("connected to %s as %s", host, self.whoami)
 
     async def _ask_who(self) -> str:
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}

@@ -215,9 +215,10 @@ async def test_a_server_that_is_not_there_is_told(kubeconfig: Path, tmp_path: Pa
     config = _read(kubeconfig)
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     (tmp_path / "wrong").write_text(json.dumps(config))
-    with pytest.raises(ClusterUnavailable, match="does not answer"):
-        async with ClusterClient.connect(tmp_path / "wrong"):
-            pass
+    async with ClusterClient.connect(tmp_path / "wrong") as client:
+        assert client.whoami == ""
+        with pytest.raises(ClusterUnavailable, match="does not answer"):
+            await client.get("/version")
     with pytest.raises(ClusterUnavailable, match="configured"):
         async with ClusterClient.connect(tmp_path / "missing"):
             pass
