@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -14,6 +14,7 @@ from typing import Protocol
 import aiohttp
 
 from portal.domain.keys import Key
+from portal.domain.launch import Exposure
 from portal.domain.objects import Probe
 from portal.domain.urls import Url, urls
 from portal.state.model import AppState
@@ -28,6 +29,7 @@ LENGTHEN = 1.3
 CONCURRENCY = 16
 TIMEOUT = aiohttp.ClientTimeout(total=3.0)
 MAX_READ = 1024
+NO_ADDRESS = "Nothing has published an address for it yet."
 
 
 def answered(status: int) -> bool:
@@ -48,6 +50,12 @@ def targets(state: AppState, node_address: str = "", ingress_address: str = "") 
     )
 
 
+def to_probe(found: Sequence[Url]) -> Url | None:
+    """The best address for people that can be asked; if none can, the best of all."""
+    outside = [each for each in found if each.kind is not Exposure.CLUSTER_IP] or found
+    return next((each for each in outside if each.connect_host), next(iter(outside), None))
+
+
 class Fetch(Protocol):
     """Ask a URL once: its HTTP status, or 0 and why there was none."""
 
@@ -66,7 +74,7 @@ class _Watched:
 
 
 class UrlProber:
-    """Probes the first URL of every release until cancelled.
+    """Probes one URL of every release until cancelled; none that has no address yet.
 
     About every 3 s until it answers, at once when another pod becomes ready, every 20 s after.
 
@@ -139,17 +147,25 @@ class UrlProber:
                 if state is not None and state.release is not None
                 else ()
             )
-            if state is None or not found:
+            url = to_probe(found)
+            if state is None or url is None or not url.connect_host:
                 self._watched.pop(key, None)
+                if state is not None and url is not None:
+                    self._tell_no_address(key, url, state.probe)
                 continue
             ready = sum(each.ready for each in state.workloads)
             known = self._watched.get(key)
-            if known is None or known.url != found[0]:
-                self._watched[key] = _Watched(found[0], ready, now)
+            if known is None or known.url != url:
+                self._watched[key] = _Watched(url, ready, now)
             elif known.ready != ready:
                 # One more, or one fewer, is a reason to look again at once.
                 known.ready, known.due, known.wait = ready, now, WAITING
         return [key for key, each in self._watched.items() if each.due <= now and not each.asking]
+
+    def _tell_no_address(self, key: Key, url: Url, known: Probe | None) -> None:
+        # Once: it is itself a change.
+        if known is None or (known.url, known.status, known.error) != (url.href, 0, NO_ADDRESS):
+            self._store.put_probe(key, Probe(url.href, 0, NO_ADDRESS, datetime.now(UTC)))
 
     async def _probe(self, key: Key, fetch: Fetch) -> None:
         watched = self._watched[key]

@@ -18,7 +18,9 @@ class Url:
 
     ``href`` is what a person opens. ``connect_host``/``connect_port`` is where the portal itself
     connects to ask for it, with the host of ``href`` in the Host header: it may stand elsewhere
-    in the network, and know other names, than the person's browser.
+    in the network, and know other names, than the person's browser. ``connect_host`` is "" as
+    long as nothing has published an address: a name that somebody typed may lead anywhere, so the
+    portal never looks it up.
     """
 
     href: str
@@ -49,7 +51,7 @@ def urls(
         nodes: the cluster's nodes, for NodePorts.
         node_address: what people use to reach NodePorts; "" for a node's internal address.
         ingress_address: where the portal reaches host names of Ingresses and routes; "" for the
-            address in the object's status, and failing that the name itself.
+            address in the object's status, and nowhere while there is none.
 
     >>> urls([Service(Key("a", "b"), "b", "ClusterIP", "10.0.0.1", (ServicePort(80),))])[0].href
     'http://b.a.svc'
@@ -64,17 +66,15 @@ def urls(
     return tuple({each.href: each for each in reversed(found)}.values())[::-1]
 
 
-def _url(
-    kind: Exposure, host: str, port: int, tls: bool, connect: str = "", connect_port: int = 0
-) -> Url:
+def _url(kind: Exposure, host: str, port: int, tls: bool, connect: str | None = None) -> Url:
     bracketed = f"[{host}]" if ":" in host else host
     usual = port == (443 if tls else 80)
     authority = bracketed if usual else f"{bracketed}:{port}"
     return Url(
         href=f"{'https' if tls else 'http'}://{authority}",
         kind=kind,
-        connect_host=connect or host,
-        connect_port=connect_port or port,
+        connect_host=host if connect is None else connect,
+        connect_port=port,
         host_header=authority,
         tls=tls,
     )
@@ -107,7 +107,7 @@ def _node_port_urls(service: Service, nodes: Sequence[Node], node_address: str) 
     inside = able[0].internal_ip if able else ""
     shown = node_address or inside
     if shown:
-        yield _url(Exposure.NODE_PORT, shown, port.node_port, _is_tls(port), connect=inside)
+        yield _url(Exposure.NODE_PORT, shown, port.node_port, _is_tls(port), inside or shown)
 
 
 def _cluster_urls(service: Service) -> Iterator[Url]:

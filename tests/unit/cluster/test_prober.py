@@ -12,7 +12,7 @@ from portal.cluster import prober
 from portal.cluster.prober import SETTLED, WAITING, UrlProber
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
-from portal.domain.objects import Kind
+from portal.domain.objects import Ingress, Kind
 from portal.domain.urls import Url
 from portal.state.store import Store
 from tests.unit.state import make
@@ -110,6 +110,50 @@ async def test_a_new_address_is_asked_at_once_and_the_old_one_no_more(world: Wor
     make.put(world.store, balanced)
     await world.settle()
     assert [href for _, href in world.asked] == ["http://one.apps.svc", "http://a.elb"]
+
+
+INGRESS = Ingress(KEY, "one", "nginx", ("169.254.169.254",), (), ())
+
+
+async def test_a_name_that_somebody_typed_is_not_looked_up(world: World) -> None:
+    make.app(world.store, "one")
+    make.put(world.store, make.service("one"))
+    world.store.apply(Kind.INGRESS, KEY, INGRESS)
+    await world.settle()
+    for now in range(0, 60, 10):
+        await world.at(now)
+    assert world.asked == []
+    found = world.store.snapshot.app(KEY).probe
+    assert found is not None
+    assert (found.url, found.status) == ("http://169.254.169.254", 0)
+    assert "published" in found.error
+    told: list[object] = []
+    world.store.on_change(told.append)
+    await world.settle()
+    assert told == [], "told once"
+
+
+async def test_an_ingress_is_asked_where_it_is_published_while_it_is(world: World) -> None:
+    world.answer = (200, "")
+    make.app(world.store, "one")
+    for addresses in (("1.2.3.4",), ()):
+        world.store.apply(Kind.INGRESS, KEY, replace(INGRESS, addresses=addresses))
+        await world.settle()
+        assert len(world.asked) == 1
+        found = world.store.snapshot.app(KEY).probe
+        assert found is not None
+        assert found.status == (200 if addresses else 0)
+    await world.at(SETTLED * 3)
+    assert len(world.asked) == 1
+
+
+async def test_another_way_out_is_asked_meanwhile(world: World) -> None:
+    make.app(world.store, "one")
+    world.store.apply(Kind.INGRESS, KEY, INGRESS)
+    balanced = replace(make.service("one"), type="LoadBalancer", addresses=("a.elb",))
+    make.put(world.store, balanced)
+    await world.settle()
+    assert [href for _, href in world.asked] == ["http://a.elb"]
 
 
 async def test_it_stops_when_the_release_goes(world: World) -> None:

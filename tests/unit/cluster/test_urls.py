@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from portal.domain.keys import Key
@@ -77,6 +79,8 @@ def test_a_node_address_is_for_people_and_the_portal_uses_the_nodes_own() -> Non
     (found,) = urls([service("NodePort")], nodes=NODES, node_address="127.0.0.1")
     assert found.href == "http://127.0.0.1:30080"
     assert (found.connect_host, found.connect_port) == ("10.0.0.2", 30080)
+    (found,) = urls([service("NodePort")], node_address="127.0.0.1")
+    assert found.connect_host == "127.0.0.1", "no node is known"
 
 
 def test_the_portal_reaches_a_cluster_address_without_dns() -> None:
@@ -96,7 +100,9 @@ def test_a_host_name_is_asked_for_where_its_ingress_is() -> None:
     (found,) = urls([], [ingress("web.test")], ingress_address="9.9.9.9")
     assert found.connect_host == "9.9.9.9"
     (found,) = urls([], [ingress("web.test", at=())])
-    assert found.connect_host == "web.test", "no address: by the name itself"
+    assert (found.href, found.connect_host) == ("http://web.test", ""), "never by the name itself"
+    (found,) = urls([], [ingress("web.test", at=())], ingress_address="9.9.9.9")
+    assert found.connect_host == "9.9.9.9"
     (found,) = urls([], [ingress()])
     assert found.href == "http://1.2.3.4", "a rule for every host"
 
@@ -108,6 +114,8 @@ def test_a_route_answers_at_its_gateways_listener() -> None:
     secure = Gateway(GATEWAY.key, ("5.6.7.8",), (("HTTP", 80), ("HTTPS", 443)))
     (found,) = urls([], routes=[route("gw.test", accepted=None)], gateways=[secure])
     assert found.href == "https://gw.test"
+    (found,) = urls([], routes=[route("gw.test")], gateways=[replace(GATEWAY, addresses=())])
+    assert (found.href, found.connect_host) == ("http://gw.test:8000", "")
 
 
 def test_names_come_before_addresses_and_each_once() -> None:
