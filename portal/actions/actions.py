@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from portal.actions.changes import Changes, check_ours
+from portal.actions.changes import Changes, Current, check_ours
 from portal.actions.desk import Desk
 from portal.actions.drafts import Drafts
 from portal.actions.forms import Forms, Raw, ScaleRequest
@@ -52,6 +52,14 @@ class Existing:
     ours: bool
     launched_by: str
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The launch form filled in from a release, and which ``revision`` of it that was."""
+
+    raw: Raw
+    revision: int
 
 
 def _now() -> datetime:
@@ -103,12 +111,19 @@ class Actions:
     # What a person asks for.
 
     async def launch(
-        self, identity: Identity, spec: LaunchSpec, *, only_new: bool = False
+        self,
+        identity: Identity,
+        spec: LaunchSpec,
+        *,
+        only_new: bool = False,
+        since: int | None = None,
     ) -> Operation:
         """Install ``spec``, or upgrade the release of that name to it.
 
         Values that the form does not know are kept. With ``only_new`` an existing release is
         a ``Conflict``, for a person who has not been told yet that this would be an upgrade.
+        ``since`` is the revision that the form was filled in from: if it is not the newest any
+        more, a ``Conflict`` says so, instead of undoing what somebody else did in between.
         """
         key = spec.key
         existing = self.existing(key)
@@ -120,11 +135,16 @@ class Actions:
         self._check_free(key)
         if existing is not None and (only_new or not existing.ours):
             raise Conflict(existing.sentence, "Choose another name, or open that app to change it.")
+        # Looked at here already, so that the person still has the form when refused.
+        if since is not None:
+            self._check_since(await self._changes.current(key), key, since)
 
         async def work(recorder: Recorder) -> None:
             with recorder.step("Check the values"):
                 current = await self._changes.current(key)
                 check_ours(current, key)
+                if since is not None:
+                    self._check_since(current, key, since)
                 if current is not None and only_new:
                     raise Conflict(f"There is an app named {key.name} already.")
                 before = current.values if current else None
@@ -252,7 +272,7 @@ class Actions:
             return None
         return detail.values if detail.chart == dash_app.CHART_NAME else None
 
-    async def edit_form(self, identity: Identity, key: Key) -> Raw:
+    async def edit_form(self, identity: Identity, key: Key) -> Filled:
         """The launch form filled in with what the release has now.
 
         ``NotFound`` if there is no such release, ``Conflict`` if it is of another chart.
@@ -262,7 +282,7 @@ class Actions:
         if current is None:
             raise NotFound(f"There is no release {key.name} in {key.namespace}.")
         check_ours(current, key)
-        return self._forms.prefill(key, current.values)
+        return Filled(self._forms.prefill(key, current.values), current.revision)
 
     async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
         """The launch form as it was last sent, where no release has come of it.
@@ -302,6 +322,24 @@ class Actions:
         release = self._store.snapshot.app(key).release
         if release is not None and release.status.pending and release.status is not allow:
             raise busy(key, release.status)
+
+    def _check_since(self, current: Current | None, key: Key, since: int) -> None:
+        if current is None:
+            raise Conflict(
+                f"{key.name} was uninstalled since you opened this form.",
+                "To have it back, launch it as a new app.",
+            )
+        if current.revision == since:
+            return
+        last = self._store.snapshot.app(key).operation
+        by = ""
+        if last and last.revision == current.revision and last.actor not in {"", "anonymous"}:
+            by = f" by {last.actor}"
+        raise Conflict(
+            f"{key.name} was changed{by} since you opened this form: it is at revision "
+            f"{current.revision} now, and the form shows revision {since}.",
+            "Reload the page to see it as it is, then make your change again.",
+        )
 
     def _check_exists(self, key: Key) -> Existing:
         existing = self.existing(key)

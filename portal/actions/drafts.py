@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from portal.actions.forms import Raw
 from portal.domain.keys import Key
-
-Raw = Mapping[str, object]
 
 
 class Drafts:

@@ -49,11 +49,11 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
                 "Correct it, then launch again.",
             )
             return launch_page.layout(forms, asked, editing=None, problem=notice(again))
-        raw = await context.actions.edit_form(identity, route.key)
+        filled = await context.actions.edit_form(identity, route.key)
     except PortalError as error:
         problem = failure(error.message, error.advice)
         return launch_page.layout(forms, forms.defaults(), editing=None, problem=problem)
-    return launch_page.layout(forms, raw, editing=route.key)
+    return launch_page.layout(forms, filled.raw, editing=route.key, revision=filled.revision)
 
 
 def register(app: Dash, context: UiContext) -> None:

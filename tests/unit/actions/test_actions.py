@@ -453,7 +453,9 @@ async def test_helm_is_asked_where_no_watch_tells() -> None:
 
 async def test_the_edit_form_shows_what_there_is(world: World) -> None:
     await world.launched(replace(SPEC, replicas=3))
-    raw = await world.actions.edit_form(BOB, KEY)
+    filled = await world.actions.edit_form(BOB, KEY)
+    raw = filled.raw
+    assert filled.revision == 1
     assert (raw["name"], raw["replicas"], raw["tag"]) == ("sales", 3, "1")
     assert await world.actions.history(BOB, KEY)
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 
 from portal.actions.drafts import Drafts
+from portal.actions.forms import ScaleRequest
 from portal.domain.errors import Conflict, Forbidden, HelmError
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.domain.objects import Kind, ReleaseDetail
+from portal.domain.operations import OperationPhase
 from tests.unit.actions.test_actions import ANN, BOB, KEY, SPEC, World
 
 OTHER = Key("apps", "database")
@@ -147,3 +149,35 @@ def test_only_so_many_forms_are_kept() -> None:
     assert drafts.get(second) is None
     assert drafts.get(first) == {"name": "a"}
     assert drafts.get(third) == {"name": "c"}
+
+
+async def test_a_form_that_is_out_of_date_is_refused(world: World) -> None:
+    await world.launched()
+    opened = (await world.actions.edit_form(ANN, KEY)).revision
+    await world.ended(await world.actions.scale(BOB, KEY, ScaleRequest(replicas=3)))
+    world.helm.calls.clear()
+
+    with pytest.raises(Conflict, match="by bob since you opened this form: it is at revision 2"):
+        await world.actions.launch(ANN, SPEC, since=opened)
+    assert world.asked == []
+
+    opened = (await world.actions.edit_form(ANN, KEY)).revision
+    ended = await world.ended(await world.actions.launch(ANN, SPEC, since=opened))
+    assert (ended.phase, ended.revision) == (OperationPhase.SUCCEEDED, 3)
+
+    world.cluster.release(KEY, 4, {})  # by somebody with helm
+    with pytest.raises(Conflict, match="was changed since you opened this form"):
+        await world.actions.launch(ANN, SPEC, since=3)
+    await world.ended(await world.actions.uninstall(BOB, KEY))
+    with pytest.raises(Conflict, match="was uninstalled since"):
+        await world.actions.launch(ANN, SPEC, since=4)
+
+
+async def test_a_change_at_the_last_moment_is_seen(world: World) -> None:
+    await world.launched()
+    operation = await world.actions.launch(ANN, SPEC, since=1)
+    world.cluster.release(KEY, 2, {})  # before the operation had its first turn
+    ended = await world.ended(operation)
+    assert ended.phase is OperationPhase.FAILED
+    assert "since you opened this form" in ended.error
+    assert "upgrade" not in world.asked

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from portal.actions.actions import Actions, Existing
+from portal.actions.actions import Actions, Existing, Filled
 from portal.actions.forms import Forms, Raw, ScaleRequest
 from portal.catalog.presets import Preset
 from portal.domain.errors import Conflict, NotFound
@@ -58,8 +58,15 @@ class FakeActions(Actions):
         return Operation("op", key, verb, "ada", OperationPhase.QUEUED, moment, moment)
 
     async def launch(
-        self, identity: Identity, spec: LaunchSpec, *, only_new: bool = False
+        self,
+        identity: Identity,
+        spec: LaunchSpec,
+        *,
+        only_new: bool = False,
+        since: int | None = None,
     ) -> Operation:
+        if since is not None and since != self.views[spec.key].revision:
+            raise Conflict("It was changed since you opened this form.")
         if only_new and spec.key in self.views:
             raise Conflict("There is already an app of this name.", "Launch again to upgrade it.")
         self.calls.append(("launch", identity, spec))
@@ -110,11 +117,12 @@ class FakeActions(Actions):
     async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
         return self.asked.get(key)
 
-    async def edit_form(self, identity: Identity, key: Key) -> Raw:
+    async def edit_form(self, identity: Identity, key: Key) -> Filled:
         if key not in self.views:
             raise NotFound(f"There is no release {key}.", "Launch it first.")
         raw = Forms(presets=PRESETS, default_namespace=key.namespace).defaults()
-        return {**raw, "name": key.name, "autoscaling": True, "bounds": [1, 4]}
+        raw |= {"name": key.name, "autoscaling": True, "bounds": [1, 4]}
+        return Filled(raw, self.views[key].revision)
 
     def existing(self, key: Key) -> Existing | None:
         view = self.views.get(key)

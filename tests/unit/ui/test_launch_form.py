@@ -95,3 +95,30 @@ def test_dismissing_a_lost_launch_leads_to_the_apps() -> None:
         answer = browser.call(ids.APP_ACTION_FAILURE, clicked, f"{ids.APP_DISMISS}.n_clicks")
         assert "not ended" in json.dumps(answer)
         assert "location" not in answer
+
+
+async def test_the_form_sends_the_revision_that_it_shows() -> None:
+    ui, actions = context(fixtures.healthy())
+    page = await page_for(ui, Route(Page.LAUNCH, IRIS), ADA)
+    found = {str(getattr(each, "id", "")): each for each in walk(page)}
+    revision = found[ids.LAUNCH_EDITED].data
+    assert revision == fixtures.healthy().revision
+    new = await page_for(ui, Route(Page.LAUNCH), ADA)
+    found = {str(getattr(each, "id", "")): each for each in walk(new)}
+    assert found[ids.LAUNCH_EDITED].data is None
+
+    server = FastAPI()
+    build_ui(server, ui)
+    form = {**ui.forms.defaults(), "name": "iris"}
+    sent = {f"{ids.launch(field)}.value": value for field, value in form.items()}
+    sent |= {"launch-target_cpu-on.value": True, "launch-target_memory-on.value": False}
+    sent |= {"launch-submit.n_clicks": 1, "launch-told.data": "apps/iris"}
+    with TestClient(server) as client:
+        browser = Browser(client)
+        sent["launch-edited.data"] = revision - 1
+        refused = browser.call(ids.LAUNCH_FAILURE, sent, "launch-submit.n_clicks")
+        assert "since you opened this form" in json.dumps(refused)
+        assert actions.calls == []
+        sent["launch-edited.data"] = revision
+        accepted = browser.call(ids.LAUNCH_FAILURE, sent, "launch-submit.n_clicks")
+        assert accepted["location"]["href"] == "/apps/apps/iris"

@@ -156,11 +156,16 @@ def register(app: Dash, context: UiContext) -> None:
         {field: State(*where) for field, where in fields.items()},
         {field: State(*where) for field, where in switches.items()},
         State(ids.LAUNCH_TOLD, "data"),
+        State(ids.LAUNCH_EDITED, "data"),
         running=[(Output(ids.LAUNCH_SUBMIT, "className"), "w-100 sending", "w-100")],
         prevent_initial_call=True,
     )
     async def submit(
-        clicks: int | None, values: dict[str, Any], on: dict[str, Any], told: str
+        clicks: int | None,
+        values: dict[str, Any],
+        on: dict[str, Any],
+        told: str,
+        edited: int | None,
     ) -> tuple[Any, Any]:
         if not clicks:
             return no_update, no_update
@@ -170,7 +175,7 @@ def register(app: Dash, context: UiContext) -> None:
         key = checked.spec.key
         try:
             await context.actions.launch(
-                context.identity(), checked.spec, only_new=told != str(key)
+                context.identity(), checked.spec, only_new=told != str(key), since=edited
             )
         except InvalidInput as error:
             return no_update, [failure(text) for text in error.fields.values()]

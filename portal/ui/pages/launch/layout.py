@@ -28,12 +28,23 @@ _EXPOSURES: tuple[tuple[Exposure, str, str], ...] = (
 )
 
 
-def layout(forms: Forms, raw: Raw, *, editing: Key | None, problem: Node = None) -> html.Div:
-    """The form, filled in from ``raw``; ``editing`` is the release that is being changed."""
+def layout(
+    forms: Forms,
+    raw: Raw,
+    *,
+    editing: Key | None,
+    revision: int | None = None,
+    problem: Node = None,
+) -> html.Div:
+    """The form, filled in from ``raw``.
+
+    ``editing`` is the release that is being changed, and ``revision`` the one in ``raw``.
+    """
     title = f"Edit {editing.name}" if editing else "Launch an app"
     return page(
         [
             dcc.Store(id=ids.LAUNCH_TOLD, data=str(editing) if editing else ""),
+            dcc.Store(id=ids.LAUNCH_EDITED, data=revision),
             html.Nav(
                 [link("Apps", "/"), html.Span("/"), link(editing.name, app_path(editing))],
                 className="crumbs",
