@@ -18,6 +18,7 @@ Element ids are stable and meant to be used by browser tests:
 ``launch-values``         the values YAML; ``launch-command`` the helm command
 ``launch-existing``       what an existing name means; ``launch-submit`` the button
 ``launch-failure``        why a launch was refused
+``upgrade-confirm``       confirms the upgrade of an existing app; ``upgrade-cancel``
 ``preset-<name>``         ``data-testid`` of a preset's tile
 ``app-header``            name, badge (``data-testid="headline"``), sentence
 ``app-urls``              the addresses (``data-testid="app-url"`` on the links)
@@ -137,6 +138,11 @@ def scale_target_on(metric: str) -> str:
     """The switch of a target in the scale card."""
     return f"scale-target_{metric}-on"
 
+
+UPGRADE_MODAL = "upgrade-modal"
+UPGRADE_WORDS = "upgrade-words"
+UPGRADE_CONFIRM = "upgrade-confirm"
+UPGRADE_CANCEL = "upgrade-cancel"
 
 UNINSTALL_MODAL = "uninstall-modal"
 UNINSTALL_CONFIRM = "uninstall-confirm"

@@ -51,6 +51,12 @@ def submit(page: Page) -> None:
     button.click()
 
 
+def upgrade(page: Page) -> None:
+    """Press the button for an existing app, and confirm."""
+    submit(page)
+    page.locator("#upgrade-confirm").click()
+
+
 def launch_sample(page: Page, name: str) -> None:
     """Launch the sample preset under ``name`` and wait on its page until it is ready."""
     open_launch(page)

@@ -22,6 +22,7 @@ from tests.browser.portal_page import (
     operation_ended,
     slide,
     submit,
+    upgrade,
     url_of,
 )
 
@@ -191,7 +192,7 @@ def test_an_image_that_does_not_exist_is_named_and_corrected_in_place(page: Page
     page.wait_for_url("**/launch?*")
     expect(page.locator("#launch-tag")).to_have_value("9.9-missing")
     fill(page, tag="1.0")
-    submit(page)
+    upgrade(page)
     page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
     expect(page.get_by_test_id("headline")).to_have_text("Ready", timeout=SLOW)
     operation_ended(page)
@@ -262,6 +263,9 @@ def test_launching_an_existing_name_offers_to_upgrade(page: Page, app_name: Name
     expect(page.locator("#launch-existing")).to_contain_text("upgrade")
     expect(page.locator("#launch-submit")).to_contain_text("Upgrade")
     submit(page)
+    page.locator("#upgrade-cancel").click()
+    expect(page.locator("#upgrade-confirm")).to_be_hidden()
+    upgrade(page)
     page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
     operation_ended(page)
     counts(page, ready=1, desired=1)

@@ -116,9 +116,10 @@ async def test_the_form_sends_the_revision_that_it_shows() -> None:
     with TestClient(server) as client:
         browser = Browser(client)
         sent["launch-edited.data"] = revision - 1
-        refused = browser.call(ids.LAUNCH_FAILURE, sent, "launch-submit.n_clicks")
+        sent["upgrade-confirm.n_clicks"] = 1
+        refused = browser.call(ids.LAUNCH_FAILURE, sent, "upgrade-confirm.n_clicks")
         assert "since you opened this form" in json.dumps(refused)
         assert actions.calls == []
         sent["launch-edited.data"] = revision
-        accepted = browser.call(ids.LAUNCH_FAILURE, sent, "launch-submit.n_clicks")
+        accepted = browser.call(ids.LAUNCH_FAILURE, sent, "upgrade-confirm.n_clicks")
         assert accepted["location"]["href"] == "/apps/apps/iris"

@@ -268,6 +268,12 @@ def test_served_locally_with_deep_links_and_working_callbacks() -> None:
         assert "already an app" in json.dumps(refused)
         assert actions.calls == []
         sent["launch-told.data"] = "apps/iris"
-        accepted = browser.call(ids.LAUNCH_FAILURE, sent, "launch-submit.n_clicks")
+        asked = browser.call(ids.LAUNCH_FAILURE, sent, "launch-submit.n_clicks")
+        assert asked[ids.UPGRADE_MODAL]["is_open"] is True
+        assert "one by one" in json.dumps(asked[ids.UPGRADE_WORDS])
+        assert actions.calls == [], "nothing is done before it is confirmed"
+        sent["upgrade-confirm.n_clicks"] = 1
+        accepted = browser.call(ids.LAUNCH_FAILURE, sent, "upgrade-confirm.n_clicks")
+        assert accepted[ids.UPGRADE_MODAL]["is_open"] is False
         assert accepted["location"]["href"] == "/apps/apps/iris"
         assert [call[0] for call in actions.calls] == ["launch"]

@@ -96,6 +96,10 @@
       return window.dash_clientside.callback_context.triggered_id === "app-uninstall" && opened > 0;
     },
 
+    closed() {
+      return false;
+    },
+
     async search(text) {
       const grid = await window.dash_ag_grid?.getApiAsync("releases");
       grid?.setGridOption("quickFilterText", text || "");

@@ -12,6 +12,7 @@ from portal.actions.actions import Existing
 from portal.actions.forms import FIELDS, Preview
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
+from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, icon, notice, wildcards
@@ -152,7 +153,10 @@ def register(app: Dash, context: UiContext) -> None:
     @app.callback(
         Output(ids.LOCATION, "href"),
         Output(ids.LAUNCH_FAILURE, "children"),
+        Output(ids.UPGRADE_MODAL, "is_open"),
+        Output(ids.UPGRADE_WORDS, "children"),
         Input(ids.LAUNCH_SUBMIT, "n_clicks"),
+        Input(ids.UPGRADE_CONFIRM, "n_clicks"),
         {field: State(*where) for field, where in fields.items()},
         {field: State(*where) for field, where in switches.items()},
         State(ids.LAUNCH_TOLD, "data"),
@@ -162,26 +166,48 @@ def register(app: Dash, context: UiContext) -> None:
     )
     async def submit(
         clicks: int | None,
+        confirmed: int | None,
         values: dict[str, Any],
         on: dict[str, Any],
         told: str,
         edited: int | None,
-    ) -> tuple[Any, Any]:
-        if not clicks:
-            return no_update, no_update
+    ) -> tuple[Any, Any, Any, Any]:
+        if not (clicks or confirmed):
+            return no_update, no_update, no_update, no_update
         checked = context.forms.check(raw_form(values, on))
         if checked.spec is None:
-            return no_update, failure(" ".join(checked.errors.values()))
+            return no_update, failure(" ".join(checked.errors.values())), False, no_update
         key = checked.spec.key
+        if told == str(key) and ctx.triggered_id != ids.UPGRADE_CONFIRM:
+            return no_update, None, True, _upgrade_words(context, key)
         try:
             await context.actions.launch(
                 context.identity(), checked.spec, only_new=told != str(key), since=edited
             )
         except InvalidInput as error:
-            return no_update, [failure(text) for text in error.fields.values()]
+            return no_update, [failure(text) for text in error.fields.values()], False, no_update
         except Exception as error:
-            return no_update, refusal(error)
-        return app_path(key), None
+            return no_update, refusal(error), False, no_update
+        return app_path(key), None, False, no_update
+
+    app.clientside_callback(
+        ClientsideFunction("portal", "closed"),
+        Output(ids.UPGRADE_MODAL, "is_open", allow_duplicate=True),
+        Input(ids.UPGRADE_CANCEL, "n_clicks"),
+        prevent_initial_call=True,
+    )
+
+
+def _upgrade_words(context: UiContext, key: Key) -> list[Node]:
+    """What is there now, and what becomes of it."""
+    now = context.app_view(context.identity(), key)
+    return [
+        html.P([html.Strong(str(key)), f", revision {now.revision}. {now.sentence}"]),
+        html.P(
+            "Pods whose settings change are replaced one by one; each new one is ready before an "
+            "old one goes. A change of the number of pods alone restarts none."
+        ),
+    ]
 
 
 async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool) -> _Answer:

@@ -85,10 +85,31 @@ def layout(
                 ],
                 className="columns launch-columns",
             ),
+            _upgrade(),
         ],
         topic="",
         title=title,
         testid="launch-page",
+    )
+
+
+def _upgrade() -> dbc.Modal:
+    """Asks before an existing app is changed."""
+    return dbc.Modal(
+        [
+            dbc.ModalHeader(dbc.ModalTitle("Upgrade this app?", id="upgrade-title", tag="h2")),
+            dbc.ModalBody(html.Div(id=ids.UPGRADE_WORDS)),
+            dbc.ModalFooter(
+                [
+                    button("Not now", ids.UPGRADE_CANCEL, color="secondary", outline=True),
+                    button("Upgrade", ids.UPGRADE_CONFIRM, icon_name="launch"),
+                ]
+            ),
+        ],
+        id=ids.UPGRADE_MODAL,
+        is_open=False,
+        centered=True,
+        labelledby="upgrade-title",
     )
 
 
