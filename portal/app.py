@@ -25,6 +25,7 @@ from portal.actions.forms import Forms
 from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
 from portal.auth.policy import NamespacePolicy
 from portal.catalog.dash_app import Site
+from portal.cluster.access import Namespaces
 from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
 from portal.cluster.metrics import MetricsPoller
@@ -116,6 +117,7 @@ class Portal:
                 replicas=Replicas(client),
                 forms=forms,
                 chart_path=settings.chart_path,
+                namespaces=Namespaces(client),
             )
             views = Views(store, policy, Outside(settings.node_address, settings.ingress_address))
             context = UiContext(

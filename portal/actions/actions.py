@@ -13,7 +13,7 @@ from portal.actions.drafts import Drafts
 from portal.actions.forms import Forms, Raw, ScaleRequest
 from portal.actions.recorder import Recorder
 from portal.actions.rollout import Wanted, gone
-from portal.actions.seams import ReplicaOwnership
+from portal.actions.seams import NamespaceLookup, ReplicaOwnership
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
 from portal.catalog.values import as_mapping, get
@@ -84,6 +84,7 @@ class Actions:
         replicas: ReplicaOwnership,
         forms: Forms,
         chart_path: Path,
+        namespaces: NamespaceLookup | None = None,
         clock: Callable[[], datetime] = _now,
         settle: float = 0.5,
         remembered: int = 200,
@@ -97,6 +98,7 @@ class Actions:
         self._store = store
         self._policy = policy
         self._forms = forms
+        self._namespaces = namespaces
         self._changes = Changes(helm, store, replicas, chart_path, clock, settle)
         self._drafts = Drafts(remembered)
         self._desk = Desk(
@@ -130,6 +132,8 @@ class Actions:
         verb = Verb.LAUNCH if existing is None else Verb.UPGRADE
         await self._policy.check(identity, verb, key)
         errors = self._forms.recheck(spec)
+        if problem := await self.namespace_problem(key.namespace):
+            errors["namespace"] = problem
         if errors:
             raise InvalidInput(errors)
         self._check_free(key)
@@ -156,6 +160,15 @@ class Actions:
         operation = self._desk.begin(key, verb, identity.user, work)
         self._drafts.keep(key, self._forms.refill(spec))
         return operation
+
+    async def namespace_problem(self, namespace: str) -> str:
+        """Why nothing can be launched in a namespace; "" if nothing is known against it."""
+        if self._namespaces is None or not await self._namespaces.missing(namespace):
+            return ""
+        return (
+            f"There is no namespace {namespace} in the cluster. Check the spelling, or ask an "
+            "administrator to create it."
+        )
 
     async def scale(self, identity: Identity, key: Key, request: ScaleRequest) -> Operation:
         """Change the number of replicas, or the autoscaler, of a release; nothing else."""

@@ -17,3 +17,11 @@ class ReplicaOwnership(Protocol):
     async def release(self, key: Key) -> tuple[str, ...]:
         """Drop the owners that hold nothing else, so that Helm can take it; who they were."""
         ...
+
+
+class NamespaceLookup(Protocol):
+    """Which namespaces there are."""
+
+    async def missing(self, name: str) -> bool:
+        """Whether there surely is no such namespace; False where that cannot be told."""
+        ...

@@ -204,6 +204,7 @@ def test_an_image_that_does_not_exist_is_named_and_corrected_in_place(page: Page
 BAD: list[tuple[dict[str, str], str, str]] = [
     ({"name": "My_App"}, "name", "lower case"),
     ({"name": "a" * 60}, "name", "53"),
+    ({"namespace": "no-such-place"}, "namespace", "There is no namespace no-such-place"),
     ({"namespace": "Not Valid"}, "namespace", "lower case"),
     ({"repository": "https://example.com/app"}, "repository", "Leave out “http://”"),
     ({"repository": "example/app:1.0"}, "repository", "tag"),

@@ -47,7 +47,7 @@ def header(view: AppView) -> list[Node]:
 def _facts(view: AppView) -> list[tuple[str, Node]]:
     return [
         ("Namespace", view.key.namespace),
-        ("Helm", badge(view.helm_status)),
+        ("Helm", badge(view.helm_status) if view.helm_status.text else ""),
         ("Revision", str(view.revision) if view.revision else ""),
         ("Chart", view.chart),
         ("Version", view.app_version),

@@ -49,7 +49,7 @@ def _row(view: ReleaseRow) -> dict[str, Any]:
         "url": safe_href(view.url),
         "chart": view.chart,
         "version": view.app_version,
-        "revision": view.revision,
+        "revision": view.revision or None,
         "updated": view.updated_at.isoformat() if view.updated_at else "",
         "by": view.launched_by,
     }

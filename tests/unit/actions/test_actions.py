@@ -61,6 +61,7 @@ class World:
         self.store = RecordingStore(self.clock)
         if watched:
             self.store.set_source(str(Kind.RELEASE), synced=True, alive_at=self.clock.now)
+        self.no_namespaces: set[str] = set()
         self.cluster = FakeCluster(self.store)
         self.helm = FakeHelm(self.cluster)
         self.actions = Actions(
@@ -70,11 +71,15 @@ class World:
             replicas=FakeReplicas(self.helm.calls),
             forms=Forms(("apps",), "apps", max_replicas=5),
             chart_path=Path("/charts/dash-app"),
+            namespaces=self,
             clock=self.clock,
             settle=0.01,
             remembered=3,
             uninstalled_for=uninstalled_for,
         )
+
+    async def missing(self, name: str) -> bool:
+        return name in self.no_namespaces
 
     def operation(self, key: Key = KEY) -> Operation:
         found = self.store.snapshot.app(key).operation

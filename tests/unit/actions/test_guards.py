@@ -9,7 +9,7 @@ import pytest
 
 from portal.actions.drafts import Drafts
 from portal.actions.forms import ScaleRequest
-from portal.domain.errors import Conflict, Forbidden, HelmError
+from portal.domain.errors import Conflict, Forbidden, HelmError, InvalidInput
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.domain.objects import Kind, ReleaseDetail
@@ -181,3 +181,14 @@ async def test_a_change_at_the_last_moment_is_seen(world: World) -> None:
     assert ended.phase is OperationPhase.FAILED
     assert "since you opened this form" in ended.error
     assert "upgrade" not in world.asked
+
+
+async def test_a_namespace_that_is_not_there_is_refused_before_anything_begins(
+    world: World,
+) -> None:
+    world.no_namespaces = {KEY.namespace}
+    with pytest.raises(InvalidInput) as refused:
+        await world.actions.launch(ANN, SPEC)
+    assert "no namespace apps" in refused.value.fields["namespace"]
+    assert world.store.snapshot.app(KEY).operation is None
+    assert world.helm.calls == []

@@ -45,6 +45,7 @@ class FakeActions(Actions):
     """Remembers what it was asked; changes the views as a cluster would."""
 
     def __init__(self, views: dict[Key, AppView], changed: Callable[[], None]) -> None:
+        self.no_namespaces: set[str] = set()
         self.views = views
         self.changed = changed
         self.calls: list[tuple[object, ...]] = []
@@ -100,6 +101,9 @@ class FakeActions(Actions):
         self.views.pop(key)
         self.changed()
         return self._operation(key, Verb.UNINSTALL)
+
+    async def namespace_problem(self, namespace: str) -> str:
+        return "There is no such namespace." if namespace in self.no_namespaces else ""
 
     async def values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
         self.looked_up.append(key)

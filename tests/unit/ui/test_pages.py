@@ -259,6 +259,12 @@ def test_served_locally_with_deep_links_and_working_callbacks() -> None:
         named = {**values, "launch-name.value": "Bad_Name"}
         checked = browser.call(ids.LAUNCH_VALUES, named, "launch-name.value")
         assert "note-error" in json.dumps(checked[ids.launch_note("name")])
+        actions.no_namespaces = {"apps"}
+        lost = {**values, "launch-name.value": "new"}
+        checked = browser.call(ids.LAUNCH_VALUES, lost, "launch-name.value")
+        assert "no such namespace" in json.dumps(checked[ids.launch_note("namespace")])
+        assert checked[ids.LAUNCH_SUBMIT]["disabled"] is True
+        actions.no_namespaces = set()
         named = {**values, "launch-name.value": "iris"}
         checked = browser.call(ids.LAUNCH_VALUES, named, "launch-name.value")
         assert "Upgrade" in json.dumps(checked[ids.LAUNCH_SUBMIT])

@@ -213,6 +213,9 @@ def _upgrade_words(context: UiContext, key: Key) -> list[Node]:
 async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool) -> _Answer:
     checked = context.forms.check(raw)
     errors = dict(checked.errors)
+    if "namespace" not in errors:
+        problem = await context.actions.namespace_problem(str(raw.get("namespace") or ""))
+        errors |= {"namespace": problem} if problem else {}
     shown = dict(errors)
     if not raw.get("name") and not name_left:
         shown.pop("name", None)  # not yet filled in is not wrong yet
@@ -229,7 +232,7 @@ async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool)
         told=str(existing.key) if existing else "",
         problems=_problems(errors),
         label="Upgrade" if existing else "Launch",
-        disabled=checked.spec is None,
+        disabled=bool(errors),
     )
 
 

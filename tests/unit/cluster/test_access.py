@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from portal.cluster.access import Namespaces
+from portal.cluster.client import ClusterClient
+from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
+
+
+class FakeClient:
+    def __init__(self, **answers: PortalError | None) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    async def get(self, path: str) -> dict[str, Any]:
+        name = path.rpartition("/")[2]
+        self.asked.append(name)
+        if answer := self.answers.get(name):
+            raise answer
+        return {}
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [0.0]
+
+
+def namespaces(client: FakeClient, clock: list[float]) -> Namespaces:
+    return Namespaces(cast(ClusterClient, client), memory=10, clock=lambda: clock[0])
+
+
+async def test_a_namespace_is_asked_for_once_in_a_while(clock: list[float]) -> None:
+    client = FakeClient(typo=NotFound("none"))
+    found = namespaces(client, clock)
+    assert await found.missing("typo")
+    assert not await found.missing("apps")
+    assert await found.missing("typo")
+    assert client.asked == ["typo", "apps"]
+    clock[0] = 11
+    client.answers = {}
+    assert not await found.missing("typo"), "it has been made meanwhile"
+
+
+async def test_what_cannot_be_told_is_not_held_against_anybody(clock: list[float]) -> None:
+    client = FakeClient(apps=ClusterUnavailable("away"))
+    found = namespaces(client, clock)
+    assert not await found.missing("apps")
+    client.answers = {"apps": NotFound("none")}
+    assert await found.missing("apps"), "a failure is not remembered"
