@@ -183,13 +183,3 @@ def end(pid: int, start: int, patience: float) -> None:
         os.close(handle)
     for child in _CHILDREN:
         child.poll()
-
-
-def wait_gone(pids: list[int], patience: float) -> list[int]:
-    """Wait for processes to be gone; returns those that are not."""
-    until = time.monotonic() + patience
-    left = list(pids)
-    while left and time.monotonic() < until:
-        left = [pid for pid in left if start_time(pid) is not None]
-        time.sleep(0.05)
-    return left
