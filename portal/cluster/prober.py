@@ -16,7 +16,7 @@ import aiohttp
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.domain.objects import Probe
-from portal.domain.urls import Url, urls
+from portal.domain.urls import SHARED, Url, urls
 from portal.state.model import AppState
 from portal.state.store import Store
 
@@ -30,11 +30,6 @@ CONCURRENCY = 16
 TIMEOUT = aiohttp.ClientTimeout(total=3.0)
 MAX_READ = 1024
 NO_ADDRESS = "Nothing has published an address for it yet."
-
-
-def answered(status: int) -> bool:
-    """Whether an HTTP status comes from the app: a proxy without it says 502, 503 or 504."""
-    return 0 < status < 500
 
 
 def targets(state: AppState, node_address: str = "", ingress_address: str = "") -> tuple[Url, ...]:
@@ -178,7 +173,9 @@ class UrlProber:
             status, error = 0, repr(unexpected)
         finally:
             watched.asking = False
-        if answered(status):
+        url = watched.url
+        probe = Probe(url.href, status, error, datetime.now(UTC), shared=url.kind in SHARED)
+        if probe.answered:
             watched.wait = WAITING
             watched.due = self._clock() + SETTLED
         else:
@@ -186,7 +183,7 @@ class UrlProber:
             watched.wait = min(watched.wait * LENGTHEN, SETTLED)
         self._wake.set()
         if self._watched.get(key) is watched:
-            self._store.put_probe(key, Probe(watched.url.href, status, error, datetime.now(UTC)))
+            self._store.put_probe(key, probe)
 
 
 def _session() -> aiohttp.ClientSession:

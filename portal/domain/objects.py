@@ -295,12 +295,24 @@ class PodUsage:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Whether the app's URL answered the portal. ``status`` is the HTTP status, 0 for none."""
+    """Whether the app's URL answered the portal. ``status`` is the HTTP status, 0 for none.
+
+    ``shared``: an ingress controller or gateway, which serves other hosts too, stands in front.
+    """
 
     url: str
     status: int
     error: str
     checked_at: datetime
+    shared: bool = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether the status comes from the app.
+
+        A proxy that has no pod for it says 502, 503 or 504, and 404 until it knows the host name.
+        """
+        return 0 < self.status < 500 and not (self.shared and self.status == 404)
 
 
 Watched: TypeAlias = (

@@ -11,6 +11,9 @@ from portal.domain.objects import Gateway, HttpRoute, Ingress, Node, Service, Se
 
 HTTPS_PORTS = frozenset({443, 8443})
 
+SHARED = frozenset({Exposure.INGRESS, Exposure.HTTP_ROUTE})
+"""Ways to an app that lead through a proxy which serves other host names as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Url:

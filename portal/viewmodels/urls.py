@@ -105,7 +105,7 @@ def _with_hint(answer: Badge, host: str, addresses: Sequence[str]) -> Badge:
 def _answer(href: str, probe: Probe | None) -> Badge:
     if probe is None or probe.url.rstrip("/") != href.rstrip("/"):
         return Badge("Not checked yet", Tone.QUIET, "The portal has not tried this address yet.")
-    if 0 < probe.status < 500 and not probe.error:
+    if probe.answered and not probe.error:
         if probe.status in {401, 403}:
             return Badge("Answers", Tone.GOOD, "It answers and asks for a login.")
         if probe.status >= 400:
@@ -113,6 +113,13 @@ def _answer(href: str, probe: Probe | None) -> Badge:
                 "Answers", Tone.WARN, f"Something answers, with HTTP {probe.status} for this page."
             )
         return Badge("Answers", Tone.GOOD, f"The portal got an answer (HTTP {probe.status}).")
+    if probe.status == 404:
+        return Badge(
+            "Not answering yet",
+            Tone.BUSY,
+            "The proxy in front does not know this host name yet (HTTP 404), "
+            "or the app has no page there.",
+        )
     if probe.status >= 500:
         why = f"It answers with an error (HTTP {probe.status})"
         if probe.status in {502, 503, 504}:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
@@ -12,7 +13,7 @@ from portal.cluster import prober
 from portal.cluster.prober import SETTLED, WAITING, UrlProber
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
-from portal.domain.objects import Ingress, Kind
+from portal.domain.objects import Ingress, Kind, Probe
 from portal.domain.urls import Url
 from portal.state.store import Store
 from tests.unit.state import make
@@ -77,11 +78,33 @@ async def test_often_until_it_answers_then_seldom(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "answers"),
-    [(200, True), (302, True), (404, True), (500, False), (503, False), (0, False)],
+    ("status", "alone", "behind_a_proxy"),
+    [
+        (200, True, True),
+        (302, True, True),
+        (404, True, False),
+        (500, False, False),
+        (503, False, False),
+        (0, False, False),
+    ],
 )
-def test_an_error_of_a_proxy_is_no_answer(status: int, answers: bool) -> None:
-    assert prober.answered(status) is answers
+def test_an_error_of_a_proxy_is_no_answer(status: int, alone: bool, behind_a_proxy: bool) -> None:
+    now = datetime.now(UTC)
+    assert Probe("http://a", status, "", now).answered is alone
+    assert Probe("http://a", status, "", now, shared=True).answered is behind_a_proxy
+
+
+async def test_until_the_proxy_knows_the_host_name_it_is_asked_again_soon(world: World) -> None:
+    make.app(world.store, "one")
+    taken = replace(INGRESS, hosts=("one.example.org",), addresses=("10.0.0.9",))
+    world.store.apply(Kind.INGRESS, KEY, taken)
+    world.answer = (404, "")
+    await world.settle()
+    await world.at(WAITING)
+    assert len(world.asked) == 2
+    found = world.store.snapshot.app(KEY).probe
+    assert found is not None
+    assert found.shared
 
 
 async def test_waits_grow_but_another_ready_pod_is_looked_at_at_once(world: World) -> None:

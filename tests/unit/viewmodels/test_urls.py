@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from portal.domain.keys import Key
@@ -74,6 +76,14 @@ def test_an_ingress_says_where_its_name_has_to_point() -> None:
     )
     assert view.href == "http://demo.example.org"
     assert "demo.example.org has to point to 198.19.255.1" in view.state.detail
+
+
+def test_the_404_of_a_proxy_is_not_the_app() -> None:
+    url = "http://demo.example.org"
+    found = replace(probe(404, url=url), shared=True)
+    view = only(ingresses=(ingress("198.19.255.1"),), probe=found)
+    assert (view.state.text, view.state.tone) == ("Not answering yet", Tone.BUSY)
+    assert "does not know this host name yet" in view.state.detail
 
 
 def test_an_ingress_nobody_took() -> None:
