@@ -1,4 +1,4 @@
-"""Raw objects of the API → domain objects: workloads, HPAs, nodes, events, releases.
+"""Raw objects of the API → domain objects: workloads, HPAs, nodes, quotas, events, releases.
 
 Each function returns the object's key and what the portal needs of it, and raises (anything) on
 an object it cannot read: the reflector skips that one.
@@ -17,6 +17,7 @@ from portal.domain.objects import (
     HpaMetric,
     Kind,
     Node,
+    Quota,
     Release,
     ReleaseStatus,
     ReplicaSet,
@@ -190,7 +191,7 @@ def _metric(spec: Raw, status: Raw | None) -> HpaMetric:
     return HpaMetric(_metric_id(spec)[1], kind, goal, now, average)
 
 
-# Nodes, events, releases.
+# Nodes, quotas, events, releases.
 
 
 def node(raw: Raw) -> tuple[Key, Node]:
@@ -208,6 +209,17 @@ def node(raw: Raw) -> tuple[Key, Node]:
         ),
         cpu=float(parse(str(room.get("cpu", "0")))),
         memory=float(parse(str(room.get("memory", "0")))),
+    )
+
+
+def quota(raw: Raw) -> tuple[Key, Quota]:
+    """A ResourceQuota. One that Kubernetes has not counted yet limits nothing so far."""
+    status = part(raw, "status")
+    found = key(raw)
+    return found, Quota(
+        key=found,
+        hard={name: str(amount) for name, amount in part(status, "hard").items()},
+        used={name: str(amount) for name, amount in part(status, "used").items()},
     )
 
 

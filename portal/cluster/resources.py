@@ -30,5 +30,6 @@ RESOURCES: tuple[Resource, ...] = (
     Resource(Kind.HTTP_ROUTE, GATEWAY_API, "httproutes", decode_network.http_route),
     Resource(Kind.GATEWAY, GATEWAY_API, "gateways", decode_network.gateway),
     Resource(Kind.EVENT, "/api/v1", "events", decode.event),
+    Resource(Kind.QUOTA, "/api/v1", "resourcequotas", decode.quota),
     Resource(Kind.NODE, "/api/v1", "nodes", decode.node, namespaced=False),
 )

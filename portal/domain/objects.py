@@ -29,6 +29,7 @@ class Kind(StrEnum):
     GATEWAY = "Gateway"
     EVENT = "Event"
     NODE = "Node"
+    QUOTA = "ResourceQuota"
 
 
 class ReleaseStatus(StrEnum):
@@ -283,6 +284,18 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """A ResourceQuota: resource name (``requests.cpu``, ``pods``) → quantity, as Kubernetes has it.
+
+    ``hard`` and ``used`` are both of the status, so that they belong together.
+    """
+
+    key: Key
+    hard: Mapping[str, str]
+    used: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class PodUsage:
     """What a pod uses: cores and bytes, averaged over ``window`` seconds, at ``at``."""
 
@@ -327,5 +340,6 @@ Watched: TypeAlias = (
     | Gateway
     | Event
     | Node
+    | Quota
 )
 """Any object that a watch delivers."""

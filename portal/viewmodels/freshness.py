@@ -22,6 +22,7 @@ _NAMES = {
     Kind.GATEWAY.value: "Gateways",
     Kind.EVENT.value: "Events",
     Kind.NODE.value: "Nodes",
+    Kind.QUOTA.value: "Quotas",
     "metrics": "CPU and memory use",
 }
 

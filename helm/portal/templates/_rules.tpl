@@ -5,7 +5,7 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 {{- define "dash-portal.namespaceRules" -}}
 # Watched, to be shown.
 - apiGroups: [""]
-  resources: [pods, events]
+  resources: [pods, events, resourcequotas]
   verbs: [get, list, watch]
 - apiGroups: [apps]
   resources: [replicasets, statefulsets]

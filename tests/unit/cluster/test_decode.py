@@ -7,7 +7,7 @@ import pytest
 
 from portal.cluster import decode, decode_network, decode_pods
 from portal.domain.keys import Key
-from portal.domain.objects import Condition, HpaMetric, Kind, ReleaseStatus, ServicePort
+from portal.domain.objects import Condition, HpaMetric, Kind, Quota, ReleaseStatus, ServicePort
 from tests.unit.cluster import fake
 
 Raw = dict[str, Any]
@@ -393,6 +393,19 @@ def test_an_event_in_each_style(times: Raw, count: int) -> None:
     )
     assert (found.about_kind, found.about_name, found.about_uid) == ("Pod", "dash-1-x", "u")
     assert (found.last_at, found.count, found.type) == (AT, count, "Warning")
+
+
+def test_a_quota_as_counted_and_before() -> None:
+    raw = {
+        "metadata": meta("team"),
+        "spec": {"hard": {"pods": "20"}},
+        "status": {"hard": {"pods": "10", "cpu": "4"}, "used": {"pods": "10", "cpu": "250m"}},
+    }
+    key, found = decode.quota(raw)
+    assert key == found.key == Key("apps", "team")
+    assert found.hard == {"pods": "10", "cpu": "4"}, "what is in force, not what is asked for"
+    assert found.used == {"pods": "10", "cpu": "250m"}
+    assert decode.quota(raw | {"status": {}})[1] == Quota(key, {}, {})
 
 
 def test_a_release_from_its_secrets_metadata() -> None:
