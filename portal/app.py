@@ -7,12 +7,11 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from dash import Dash
 from fastapi import FastAPI
@@ -26,12 +25,8 @@ from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthent
 from portal.auth.policy import NamespacePolicy
 from portal.catalog.dash_app import Site
 from portal.cluster.access import Namespaces
-from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
-from portal.cluster.metrics import MetricsPoller
-from portal.cluster.prober import UrlProber
 from portal.cluster.replicas import Replicas
-from portal.cluster.watches import Watches
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.helm_service.helm import Helm
@@ -39,6 +34,7 @@ from portal.helm_service.runner import Runner, helm_environment
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.endpoint import live_endpoint
 from portal.live.hub import Hub
+from portal.observation import Observation, observing
 from portal.settings import Settings
 from portal.state.assemble import nothing
 from portal.state.store import Store
@@ -88,37 +84,16 @@ class Portal:
 
     @asynccontextmanager
     async def _lifespan(self, outer: FastAPI) -> AsyncGenerator[None]:
+        """Made from the cluster to the browser, ended the other way round."""
         settings = self._settings
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(ClusterClient.connect(settings.kubeconfig))
-            store = Store()
-            metrics = Metrics()
-            forms = Forms(
-                namespaces=settings.namespaces,
-                default_namespace=settings.default_namespace,
-                max_replicas=settings.max_replicas,
-                chart=settings.chart_ref,
-                presets=settings.presets(),
-                site=Site(settings.ingress_class, settings.ingress_tls, settings.gateway),
-            )
+            observation = Observation(client, settings)
+            store = observation.store
             policy = NamespacePolicy(settings.namespaces)
-            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="helm-")))
-            runner = Runner(
-                helm_environment(self._environ, home, settings.kubeconfig),
-                executable=settings.helm,
-                deadline=settings.helm_timeout,
-                grace=DRAIN_SECONDS - 1,
-                limit=settings.helm_concurrency,
-            )
-            actions = self._actions = Actions(
-                helm=Helm(runner),
-                store=store,
-                policy=policy,
-                replicas=Replicas(client),
-                forms=forms,
-                chart_path=settings.chart_path,
-                namespaces=Namespaces(client),
-            )
+            forms = _forms(settings)
+            helm = Helm(self._runner(stack))
+            actions = self._actions = _actions(settings, observation, policy, forms, helm)
             views = Views(store, policy, Outside(settings.node_address, settings.ingress_address))
             context = UiContext(
                 actions=actions,
@@ -131,47 +106,74 @@ class Portal:
             )
             hub = self._hub = Hub(renderer(context), encode)
             store.on_change(lambda _: hub.changed())
-
-            inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-            add_routes(inner, metrics, lambda: _waiting_for(store))
-            live = live_endpoint(
-                hub, lambda _: current_identity(), allowed_origins=settings.trusted_origins
-            )
-            inner.router.routes.append(WebSocketRoute(LIVE_PATH, live))
-            dash = build_ui(inner, context)
-            outer.mount(
-                "/",
-                Edge(
-                    inner,
-                    _authenticator(settings),
-                    _content_security_policy(dash),
-                    metrics,
-                    settings.trusted_origins,
-                ),
-            )
+            metrics = Metrics()
             _publish(metrics, store, hub)
+            outer.mount("/", _site(settings, context, hub, metrics, store))
 
-            watches = Watches(client, store, settings.namespaces)
-            bodies = ReleaseBodies(client, store)
-            poller = MetricsPoller(
-                client, store, interval=settings.metrics_interval, namespaces=settings.namespaces
-            )
-            prober = UrlProber(
-                store,
-                node_address=settings.node_address,
-                ingress_address=settings.ingress_address,
-            )
-            for name, work in {
-                "watches": watches.run(),
-                "bodies": bodies.run(),
-                "metrics": poller.run(),
-                "prober": prober.run(),
-            }.items():
-                stack.push_async_callback(_cancel, _supervised(name, work))
+            await stack.enter_async_context(observing(observation, _stop))
             await hub.start()
             stack.push_async_callback(hub.close)
             stack.push_async_callback(actions.drain, DRAIN_SECONDS)
             yield
+
+    def _runner(self, stack: AsyncExitStack) -> Runner:
+        """Runs Helm with a home of its own, which goes with the portal."""
+        settings = self._settings
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="helm-")))
+        return Runner(
+            helm_environment(self._environ, home, settings.kubeconfig),
+            executable=settings.helm,
+            deadline=settings.helm_timeout,
+            grace=DRAIN_SECONDS - 1,
+            limit=settings.helm_concurrency,
+        )
+
+
+def _forms(settings: Settings) -> Forms:
+    return Forms(
+        namespaces=settings.namespaces,
+        default_namespace=settings.default_namespace,
+        max_replicas=settings.max_replicas,
+        chart=settings.chart_ref,
+        presets=settings.presets(),
+        site=Site(settings.ingress_class, settings.ingress_tls, settings.gateway),
+    )
+
+
+def _actions(
+    settings: Settings,
+    observation: Observation,
+    policy: NamespacePolicy,
+    forms: Forms,
+    helm: Helm,
+) -> Actions:
+    return Actions(
+        helm=helm,
+        store=observation.store,
+        policy=policy,
+        replicas=Replicas(observation.client),
+        forms=forms,
+        chart_path=settings.chart_path,
+        namespaces=Namespaces(observation.client),
+    )
+
+
+def _site(settings: Settings, context: UiContext, hub: Hub, metrics: Metrics, store: Store) -> Edge:
+    """Pages, live connection and health, behind the edge that says who is asking."""
+    inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    add_routes(inner, metrics, lambda: _waiting_for(store))
+    live = live_endpoint(
+        hub, lambda _: current_identity(), allowed_origins=settings.trusted_origins
+    )
+    inner.router.routes.append(WebSocketRoute(LIVE_PATH, live))
+    dash = build_ui(inner, context)
+    return Edge(
+        inner,
+        _authenticator(settings),
+        _content_security_policy(dash),
+        metrics,
+        settings.trusted_origins,
+    )
 
 
 class Views:
@@ -258,23 +260,10 @@ def _publish(metrics: Metrics, store: Store, hub: Hub) -> None:
     )
 
 
-def _supervised(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Run for as long as the portal does. One that ends unasked stops the process: a portal
-    that no longer watches must not look alive."""
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            log.critical("%s ended: stopping", name, exc_info=task.exception())
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    task = asyncio.create_task(work, name=name)
-    task.add_done_callback(ended)
-    return task
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+def _stop(task: asyncio.Task[None]) -> None:
+    """Stop the process: a portal that no longer watches must not look alive."""
+    log.critical("%s ended: stopping", task.get_name(), exc_info=task.exception())
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def create_app() -> Portal:

@@ -1,0 +1,70 @@
+"""What is known of the cluster, kept current: the store, and everything that writes into it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from portal.cluster.bodies import ReleaseBodies
+from portal.cluster.client import ClusterClient
+from portal.cluster.metrics import MetricsPoller
+from portal.cluster.prober import UrlProber
+from portal.cluster.watches import Watches
+from portal.settings import Settings
+from portal.state.store import Store
+
+
+class Observation:
+    """The store and its writers, not yet at work. Use ``observing``."""
+
+    def __init__(self, client: ClusterClient, settings: Settings) -> None:
+        self.client = client
+        self.store = Store()
+        self.watches = Watches(client, self.store, settings.namespaces)
+        self.bodies = ReleaseBodies(client, self.store)
+        self.poller = MetricsPoller(
+            client,
+            self.store,
+            interval=settings.metrics_interval,
+            namespaces=settings.namespaces,
+        )
+        self.prober = UrlProber(
+            self.store,
+            node_address=settings.node_address,
+            ingress_address=settings.ingress_address,
+        )
+
+    def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """What has to run for as long as the portal does, by name."""
+        return {
+            "watches": self.watches.run(),
+            "bodies": self.bodies.run(),
+            "metrics": self.poller.run(),
+            "prober": self.prober.run(),
+        }
+
+
+@asynccontextmanager
+async def observing(
+    observation: Observation, ended: Callable[[asyncio.Task[None]], None]
+) -> AsyncGenerator[Observation]:
+    """Keep ``observation`` current inside the block.
+
+    ``ended`` is told of a task that ends by itself, which none ever should.
+    """
+
+    def done(task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            ended(task)
+
+    running = [asyncio.create_task(work, name=name) for name, work in observation.tasks().items()]
+    for task in running:
+        task.add_done_callback(done)
+    try:
+        yield observation
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
