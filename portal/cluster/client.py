@@ -109,6 +109,18 @@ class ClusterClient:
         """POST a JSON body."""
         return await self._call("POST", path, None, body)
 
+    async def put(self, path: str, body: Raw) -> Raw:
+        """PUT a JSON body: replace an object, if it still has the body's ``resourceVersion``.
+
+        Raises:
+            Conflict: it has changed since.
+        """
+        return await self._call("PUT", path, None, body)
+
+    async def delete(self, path: str, body: Raw) -> Raw:
+        """DELETE an object; ``body`` are the ``DeleteOptions``, such as its preconditions."""
+        return await self._call("DELETE", path, None, body)
+
     async def patch(self, path: str, operations: list[Raw]) -> Raw:
         """JSON patch: all of ``operations``, or none."""
         return await self._call("PATCH", path, None, operations, content_type=JSON_PATCH)
