@@ -26,6 +26,7 @@ _DOING = {
     Verb.SCALE: "scaling",
     Verb.ROLLBACK: "rolling back",
     Verb.UNINSTALL: "uninstalling",
+    Verb.UNLOCK: "unlocking",
 }
 
 

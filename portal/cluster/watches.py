@@ -35,7 +35,8 @@ class Watches:
 
     Args:
         api: the client.
-        store: where objects and the health of each kind go; sources are named by kind.
+        store: where the health of each kind goes; sources are named by kind.
+        sink: where objects go, if not into the store as well.
         namespaces: where to watch; empty means everywhere.
         resources: what to watch.
     """
@@ -47,10 +48,11 @@ class Watches:
         namespaces: Sequence[str] = (),
         resources: Sequence[Resource] = RESOURCES,
         make: Callable[..., Reflector] = Reflector,
+        sink: Sink | None = None,
     ) -> None:
         self._store = store
         self.reflectors: dict[str, list[Reflector]] = {}
-        sink: Sink = store
+        sink = store if sink is None else sink
         for resource in resources:
             name = resource.kind.value
             spaces = list(namespaces) if namespaces and resource.namespaced else [None]

@@ -7,6 +7,9 @@ from typing import NamedTuple
 LAUNCHED_BY = "dash-portal.io/launched-by"
 """Annotation, on an app's Deployment, that names who launched it (any string)."""
 
+OPERATION_LABEL = "dash-portal.io/operation"
+"""Label, on Helm's record of a revision, with the id of the operation that made it."""
+
 HELM_RELEASE_NAME = "meta.helm.sh/release-name"
 """Annotation that Helm writes on every object of a release."""
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from portal.domain.keys import Key
+from portal.domain.operations import Claim
 
 
 class Kind(StrEnum):
@@ -30,6 +31,7 @@ class Kind(StrEnum):
     EVENT = "Event"
     NODE = "Node"
     QUOTA = "ResourceQuota"
+    LEASE = "Lease"
 
 
 class ReleaseStatus(StrEnum):
@@ -71,6 +73,23 @@ class Release:
     status: ReleaseStatus
     updated_at: datetime | None
     secret_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What Helm has recorded last of a release.
+
+    ``operation`` is the portal's operation that made this revision ("" for anybody else's; it
+    is inherited by revisions that others make after it); ``secret`` and ``version`` are where
+    Helm keeps it.
+    """
+
+    revision: int
+    status: ReleaseStatus
+    operation: str
+    description: str
+    secret: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,5 +360,6 @@ Watched: TypeAlias = (
     | Event
     | Node
     | Quota
+    | Claim
 )
 """Any object that a watch delivers."""

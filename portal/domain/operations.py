@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from portal.domain.keys import Key
 
+LEASE_SECONDS = 15.0
+"""How long a portal that holds a release may be silent before it counts as dead."""
+
 
 class Verb(StrEnum):
     """What an operation does."""
@@ -18,6 +21,7 @@ class Verb(StrEnum):
     SCALE = "scale"
     ROLLBACK = "rollback"
     UNINSTALL = "uninstall"
+    UNLOCK = "unlock"
 
 
 class OperationPhase(StrEnum):
@@ -53,7 +57,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation on one release. ``fields`` maps form fields to what was wrong with them."""
+    """One operation on one release. ``fields`` maps form fields to what was wrong with them.
+
+    ``base`` is the newest revision that there was when it began, and ``description`` what Helm
+    was told to write into the release's history.
+    """
 
     id: str
     key: Key
@@ -68,3 +76,19 @@ class Operation:
     revision: int | None = None
     helm_seconds: float | None = None
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    base: int = 0
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A release's operation as the cluster keeps it, and the portal that holds the release.
+
+    ``holder`` is "" when nobody works on it (any more); ``cancel`` is who asked to end it; and
+    ``version`` changes with every write ("" before the first).
+    """
+
+    operation: Operation
+    holder: str
+    version: str = ""
+    cancel: str = ""

@@ -12,6 +12,7 @@ _RUNNING = {
     Verb.SCALE: "Scaling",
     Verb.ROLLBACK: "Rolling back",
     Verb.UNINSTALL: "Removing",
+    Verb.UNLOCK: "Unlocking",
 }
 _NOUNS = {
     Verb.LAUNCH: "launch",
@@ -19,6 +20,7 @@ _NOUNS = {
     Verb.SCALE: "change of scale",
     Verb.ROLLBACK: "rollback",
     Verb.UNINSTALL: "removal",
+    Verb.UNLOCK: "unlocking",
 }
 _STATES = {
     OperationPhase.QUEUED: ("Waiting for its turn", Tone.BUSY),

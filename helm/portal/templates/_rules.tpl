@@ -20,6 +20,10 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get]
+# One operation at a time on each release, and its record.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, list, watch, create, update, delete]
 # Helm keeps each revision of a release in a Secret.
 - apiGroups: [""]
   resources: [secrets]

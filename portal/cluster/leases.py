@@ -1,0 +1,118 @@
+"""Who works on which release: one Lease for each, which carries the operation's record as well.
+
+Lock and record in one object change together, by compare-and-swap: whoever writes must have
+seen the newest version. A holder that writes no more for ``LEASE_SECONDS`` is dead.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter
+
+from portal.cluster.client import ClusterClient
+from portal.cluster.raw import Raw, part, text
+from portal.cluster.reflector import Resource
+from portal.domain.errors import NotFound
+from portal.domain.keys import Key
+from portal.domain.objects import Kind
+from portal.domain.operations import LEASE_SECONDS, Claim, Operation
+
+GROUP = "/apis/coordination.k8s.io/v1"
+LABEL = "dash-portal.io/operation-record"
+RECORD = "dash-portal.io/operation"
+CANCEL = "dash-portal.io/cancel"
+
+_OPERATION = TypeAdapter(Operation)
+
+
+class Leases:
+    """Reads and writes the Leases of releases."""
+
+    def __init__(self, client: ClusterClient) -> None:
+        self._client = client
+
+    async def read(self, key: Key) -> Claim | None:
+        """The claim on a release as it is now; None if it never had any."""
+        try:
+            return claim(await self._client.get(_path(key)))[1]
+        except NotFound:
+            return None
+
+    async def put(self, new: Claim) -> Claim:
+        """Write a claim over the version that it was made from; returns it with the new one.
+
+        Raises:
+            Conflict: it has changed since, or (without a version) there is one already.
+        """
+        body = _lease(new, datetime.now(UTC))
+        key = new.operation.key
+        if new.version:
+            return claim(await self._client.put(_path(key), body))[1]
+        collection = _path(key).rpartition("/")[0]
+        return claim(await self._client.post(collection, body))[1]
+
+    async def drop(self, old: Claim) -> None:
+        """Forget a claim, unless it has changed since (``Conflict``)."""
+        options: Raw = {"preconditions": {"resourceVersion": old.version}}
+        try:
+            await self._client.delete(_path(old.operation.key), options)
+        except NotFound:
+            return
+
+
+def claim(raw: Raw) -> tuple[Key, Claim]:
+    """A Lease as a claim; raises (anything) on one that is none."""
+    notes = part(raw, "metadata", "annotations")
+    operation = _OPERATION.validate_json(notes[RECORD])
+    if _name(operation.key) != raw["metadata"]["name"]:
+        raise ValueError("the record is of another release")
+    return operation.key, Claim(
+        operation=operation,
+        holder=text(raw, "spec", "holderIdentity"),
+        version=text(raw, "metadata", "resourceVersion"),
+        cancel=text(notes, CANCEL),
+    )
+
+
+LEASES = Resource(Kind.LEASE, GROUP, "leases", claim, selector=LABEL)
+"""What to watch, to see the operations of every portal."""
+
+
+def _lease(new: Claim, now: datetime) -> Raw:
+    operation = new.operation
+    notes = {RECORD: _OPERATION.dump_json(operation).decode()}
+    if new.cancel:
+        notes[CANCEL] = new.cancel
+    metadata: Raw = {
+        "name": _name(operation.key),
+        "namespace": operation.key.namespace,
+        "labels": {LABEL: "true"},
+        "annotations": notes,
+    }
+    if new.version:
+        metadata["resourceVersion"] = new.version
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": metadata,
+        "spec": {
+            "holderIdentity": new.holder or None,
+            "leaseDurationSeconds": int(LEASE_SECONDS),
+            "acquireTime": _micro(operation.created_at),
+            "renewTime": _micro(now),
+        },
+    }
+
+
+def _micro(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _name(key: Key) -> str:
+    """A release has 53 characters at most, so that this fits a name of any kind."""
+    return f"dash-portal.{key.name}"
+
+
+def _path(key: Key) -> str:
+    return f"{GROUP}/namespaces/{key.namespace}/leases/{_name(key)}"
