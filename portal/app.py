@@ -40,7 +40,7 @@ from portal.state.assemble import nothing
 from portal.state.store import Store
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
-from portal.ui.live_views import encode, renderer
+from portal.ui.live_views import opener
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import AppView, ListView
 from portal.viewmodels.releases import list_view
@@ -67,7 +67,7 @@ class Portal:
         )
         self._hub: Hub | None = None
         self._actions: Actions | None = None
-        self._draining: asyncio.Future[tuple[None, None]] | None = None
+        self._draining: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, or the application's start and end."""
@@ -80,7 +80,8 @@ class Portal:
         done by then: the lifespan's end may never come.
         """
         if self._hub is not None and self._actions is not None and self._draining is None:
-            self._draining = asyncio.gather(self._hub.close(), self._actions.drain(DRAIN_SECONDS))
+            self._hub.close()
+            self._draining = asyncio.create_task(self._actions.drain(DRAIN_SECONDS))
 
     @asynccontextmanager
     async def _lifespan(self, outer: FastAPI) -> AsyncGenerator[None]:
@@ -104,15 +105,15 @@ class Portal:
                 open_mode=settings.auth_mode == "none",
                 version=__version__,
             )
-            hub = self._hub = Hub(renderer(context), encode)
-            store.on_change(lambda _: hub.changed())
+            hub = self._hub = Hub(opener(context))
+            store.on_change(hub.changed)
             metrics = Metrics()
             _publish(metrics, store, hub)
             outer.mount("/", _site(settings, context, hub, metrics, store))
 
             await stack.enter_async_context(observing(observation, _stop))
-            await hub.start()
-            stack.push_async_callback(hub.close)
+            hub.start()
+            stack.callback(hub.close)
             stack.push_async_callback(actions.drain, DRAIN_SECONDS)
             yield
 
@@ -162,9 +163,7 @@ def _site(settings: Settings, context: UiContext, hub: Hub, metrics: Metrics, st
     """Pages, live connection and health, behind the edge that says who is asking."""
     inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(inner, metrics, lambda: _waiting_for(store))
-    live = live_endpoint(
-        hub, lambda _: current_identity(), allowed_origins=settings.trusted_origins
-    )
+    live = live_endpoint(hub, lambda _: current_identity())
     inner.router.routes.append(WebSocketRoute(LIVE_PATH, live))
     dash = build_ui(inner, context)
     return Edge(
@@ -254,7 +253,11 @@ def _publish(metrics: Metrics, store: Store, hub: Hub) -> None:
     store.on_change(count_ended)
     metrics.gauge("releases", "Releases known", lambda: len(store.snapshot.apps))
     metrics.gauge("viewers", "Browser tabs connected", lambda: hub.subscribers)
-    metrics.gauge("renderings", "Views rendered since the start", lambda: hub.renderings)
+    counts = hub.counts
+    metrics.gauge("renderings", "Views rendered since the start", lambda: counts.renderings)
+    metrics.gauge("frames_sent", "Frames sent to browsers", lambda: counts.frames)
+    metrics.gauge("frame_bytes", "Bytes of frames sent to browsers", lambda: counts.bytes)
+    metrics.gauge("frames_skipped", "States that a slow browser skipped", lambda: counts.skipped)
     metrics.freshness(
         lambda: [(each.name, each.alive_at) for each in store.snapshot.sources.values()]
     )

@@ -22,7 +22,8 @@ def cross_site_problem(
     ``headers`` have lower-case names (or ignore case, as Starlette's do). WebSocket handshakes
     are GET requests that change things, so they count. ``trusted_origins`` are for proxies that
     rewrite Host, such as ``https://portal.example.com``. A request with neither ``Origin`` nor
-    ``Sec-Fetch-Site`` does not come from a browser, and carries nobody's login by accident.
+    ``Sec-Fetch-Site`` does not come from a browser, and carries nobody's login by accident; a
+    WebSocket without ``Origin`` is refused all the same, as no browser opens one.
     """
     if method.upper() in SAFE_METHODS and not websocket:
         return ""
@@ -32,6 +33,8 @@ def cross_site_problem(
     site = headers.get("sec-fetch-site", "")
     if site and site not in {"same-origin", "none"}:
         return f"this request was made by another site (Sec-Fetch-Site: {site[:40]})"
+    if websocket and not origin:
+        return "a live connection needs an Origin header"
     if origin and _host(origin) != _host("//" + headers.get("host", ""), origin):
         return f"this request was made by another site (Origin: {origin[:200]})"
     return ""

@@ -1,30 +1,35 @@
 """The WebSocket that carries live views: one for each browser tab.
 
-The browser says ``{"view": topic}`` and may say it again with another topic, or with "" for a
-page without live data; it gets frames
-``{"view": topic, "patches": {id: {property: value}}}``, and ``{"beat": true}`` when nothing else
-was sent for a while.
+The browser says ``{"view": topic}`` and may say it again with another topic, or with "" while it
+shows nothing live or nobody looks; it gets frames
+``{"view": topic, "patches": {id: {property: value}}}``, the first with the whole view and the
+others with the components that differ, and ``{"beat": true}`` when nothing else was sent for a
+while. It is closed with 1001 when the portal stops: try again.
+
+Whose page may open it is the edge's to decide (``portal.web.middleware``), before this is asked.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import cast
-from urllib.parse import urlparse
 
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from portal.domain.identity import Identity
-from portal.live.hub import Hub, Subscription
-from portal.live.mailbox import Frame, Mailbox
+from portal.live.hub import Hub
+from portal.live.subscription import Subscription
 from portal.live.topics import valid
 
 PATH = "/live"
 BEAT = 20.0
 """Seconds without a frame after which a beat is sent: less than proxies' usual 30 or 60."""
+
+BEAT_FRAME = '{"beat":true}'
 
 LONGEST_MESSAGE = 1024
 
@@ -33,16 +38,6 @@ UNSUPPORTED = 1003
 POLICY_VIOLATION = 1008
 
 Identify = Callable[[WebSocket], Identity | None]
-
-
-def origin_allowed(origin: str | None, host: str | None, extra: Collection[str] = ()) -> bool:
-    """Whether a page of ``origin`` may open the socket: ours, or one that is named.
-
-    Browsers always send the header; a WebSocket is not held back by the same-origin policy.
-    """
-    if not origin:
-        return False
-    return origin in extra or (bool(host) and urlparse(origin).netloc == host)
 
 
 def wanted_topic(text: str) -> str | None:
@@ -63,17 +58,13 @@ def live_endpoint(
     hub: Hub,
     identify: Identify,
     *,
-    allowed_origins: Collection[str] = (),
     beat: float = BEAT,
 ) -> Callable[[WebSocket], Awaitable[None]]:
     """The handler for ``PATH``. ``identify`` gives None for somebody who may not look."""
 
     async def live(socket: WebSocket) -> None:
-        headers = socket.headers
         identity = identify(socket)
-        if identity is None or not origin_allowed(
-            headers.get("origin"), headers.get("host"), allowed_origins
-        ):
+        if identity is None:
             await socket.close(POLICY_VIOLATION)
             return
         await socket.accept()
@@ -97,7 +88,7 @@ async def _serve(socket: WebSocket, subscription: Subscription, beat: float) -> 
 
     async with anyio.create_task_group() as group:
         group.start_soon(until_over, _read(socket, subscription))
-        group.start_soon(until_over, _write(socket, subscription.mailbox, beat))
+        group.start_soon(until_over, _write(socket, subscription, beat))
     if socket.client_state is WebSocketState.CONNECTED:
         with suppress(RuntimeError, WebSocketDisconnect):  # the browser was quicker
             await socket.close(ended)
@@ -118,17 +109,16 @@ async def _read(socket: WebSocket, subscription: Subscription) -> int:
             subscription.rest()
 
 
-async def _write(socket: WebSocket, mailbox: Mailbox, beat: float) -> int:
+async def _write(socket: WebSocket, subscription: Subscription, beat: float) -> int:
     try:
         while True:
-            frame: Frame | None = None
-            with anyio.move_on_after(beat) as waiting:
-                frame = await mailbox.get()
-            if waiting.cancelled_caught:
-                await socket.send_text('{"beat":true}')
-            elif frame is None:
+            try:
+                async with asyncio.timeout(beat):
+                    text = await subscription.next()
+            except TimeoutError:
+                text = BEAT_FRAME
+            if text is None:
                 return GOING_AWAY
-            else:
-                await socket.send_text(frame.text)
+            await socket.send_text(text)  # waits while the browser does not read
     except (RuntimeError, WebSocketDisconnect):
         return GOING_AWAY  # the browser left while something was being sent

@@ -1,8 +1,13 @@
 """The hub: each view is rendered and encoded once, whoever many look at it.
 
-A *channel* is one topic as one audience sees it. When the store changes, every channel that
-somebody watches is rendered once, compared with what was sent before, and only the components
-that differ go to its subscribers' mailboxes. A topic that nobody watches costs nothing.
+A *channel* is one topic as one audience sees it. When the store changes, the channels that the
+change is about are rendered, and only the components that differ go to their subscribers. A topic
+that nobody watches costs nothing.
+
+When a channel is rendered is one rule: at once after a quiet time, then not again before it has
+rested in proportion to what it costs, so that no view takes more than its share of the loop. A
+change of many channels is spread out, and a change of one overtakes it. Each is rendered every few
+seconds anyway, for what changes by time alone (data going stale).
 
 Everything runs on the event loop that called ``start``; nothing here is thread-safe.
 """
@@ -11,190 +16,231 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from portal.domain.identity import Identity
-from portal.live.mailbox import Frame, Mailbox
-from portal.live.topics import APPS
+from portal.domain.keys import Key
+from portal.live.channel import Channel, View
+from portal.live.subscription import Subscription
+from portal.live.topics import APPS, list_query
 
 log = logging.getLogger(__name__)
 
-Patches: TypeAlias = Mapping[str, Mapping[str, object]]
-"""Component id → property → value. A view gives the same properties of an id every time."""
+Open: TypeAlias = Callable[[str, Identity], View]
+"""Makes the view of a topic for those who see what this identity sees."""
 
-Render: TypeAlias = Callable[[str, Identity], Patches]
-Encode: TypeAlias = Callable[[object], str]
 Audience: TypeAlias = Callable[[str, Identity], str]
+
+SLACK = 0.001
+"""Seconds that a timer may fire early; also the resolution of the event loop's timers."""
 
 
 def audience_of(topic: str, identity: Identity) -> str:
     """Who shares a rendering: the list of one's own apps is personal, all else is common."""
-    return identity.user if topic == APPS else ""
+    found = list_query(topic)
+    return identity.user if found is not None and found[0] == APPS else ""
 
 
-class _Channel:
-    """A topic as one audience sees it."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often views are rendered; all in seconds.
 
-    def __init__(self, topic: str, identity: Identity) -> None:
-        self.topic = topic
-        self.identity = identity
-        self.sent: dict[str, str] = {}
-        self.mailboxes: set[Mailbox] = set()
+    After a rendering a view rests for the longest of: ``floor`` (``list_floor`` for a list, which
+    every change is about), ``share`` times what the rendering took, and ``viewer`` for each who
+    watches it. A change of many views is spread over ``step`` for each and ``spread`` in all.
+    """
+
+    floor: float = 0.01
+    list_floor: float = 0.25
+    share: float = 4.0
+    viewer: float = 0.0001
+    step: float = 0.005
+    spread: float = 0.8
+    tick: float = 5.0
+    failed: float = 1.0
+
+    def rest(self, channel: Channel, took: float) -> float:
+        """How long ``channel`` rests after a rendering that took so long."""
+        floor = self.list_floor if channel.key is None else self.floor
+        return max(floor, self.share * took, self.viewer * len(channel.subscriptions))
 
 
-class Subscription:
-    """One browser tab. It watches one topic at a time, and may change it."""
+@dataclass(slots=True)
+class Counts:
+    """What was done since the start, for the metrics."""
 
-    def __init__(self, hub: Hub, identity: Identity) -> None:
-        self._hub = hub
-        self.identity = identity
-        self.mailbox = Mailbox()
-        self.channel: tuple[str, str] | None = None
+    renderings: int = 0
+    frames: int = 0
+    bytes: int = 0
+    skipped: int = 0
+    """States that a browser was not told of, because a newer one came before it was ready."""
 
-    def watch(self, topic: str) -> None:
-        """Watch ``topic`` from now on; the whole view comes first, then what changes."""
-        self._hub.watch(self, topic)
-
-    def rest(self) -> None:
-        """Watch nothing until told again; the browser stays connected."""
-        self._hub.rest(self)
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._hub.leave(self)
+    def sent(self, text: str, versions: int) -> None:
+        """Count a frame that brings a browser forward by so many versions."""
+        self.frames += 1
+        self.bytes += len(text)  # JSON as we write it is ASCII
+        self.skipped += max(0, versions - 1)
 
 
 class Hub:
-    """Fans views out to those who watch them.
-
-    ``delay`` (seconds) gathers bursts of changes into one rendering; every ``tick`` seconds the
-    watched views are rendered anyway, for what changes by time alone (data going stale).
-    """
+    """Fans views out to those who watch them."""
 
     def __init__(
         self,
-        render: Render,
-        encode: Encode,
+        open_view: Open,
         *,
         audience: Audience = audience_of,
-        delay: float = 0.03,
-        tick: float = 5.0,
+        pace: Pace = Pace(),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._render = render
-        self._encode = encode
+        self._open = open_view
         self._audience = audience
-        self._delay = delay
-        self._tick = tick
-        self._channels: dict[tuple[str, str], _Channel] = {}
+        self._pace = pace
+        self._clock = clock
+        self._channels: dict[tuple[str, str], Channel] = {}
         self._subscriptions: set[Subscription] = set()
-        self._dirty = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_due = math.inf
         self.closed = False
-        self.renderings = 0
-        """Views rendered and encoded since the start, for the metrics."""
+        self.counts = Counts()
 
     @property
     def subscribers(self) -> int:
         """Browsers connected now."""
         return len(self._subscriptions)
 
-    def changed(self) -> None:
-        """Say that what views are made of has changed. Cheap: call it on every change."""
-        self._dirty.set()
+    def changed(self, touched: frozenset[Key] = frozenset()) -> None:
+        """Say which releases have changed; none named means that anything may have."""
+        about = [
+            channel
+            for channel in self._channels.values()
+            if not touched or channel.key is None or channel.key in touched
+        ]
+        if not about:
+            return
+        about.sort(key=lambda channel: channel.key is None)  # lists take longest: last
+        step = min(self._pace.step, self._pace.spread / len(about))
+        now = self._clock()
+        for place, channel in enumerate(about):
+            self._plan(channel, max(now + place * step, channel.rest_until))
 
     def subscribe(self, identity: Identity) -> Subscription:
         """Add a browser. It gets nothing until it says what it watches."""
         subscription = Subscription(self, identity)
-        if self.closed:
-            subscription.mailbox.close()
-        else:
+        subscription.closed = self.closed
+        if not self.closed:
             self._subscriptions.add(subscription)
         return subscription
 
     def watch(self, subscription: Subscription, topic: str) -> None:
-        """Move a subscription to ``topic`` and leave the whole view in its mailbox."""
-        if self.closed:
+        """Move a subscription to ``topic``; it gets the whole view first."""
+        if subscription.closed:
             return
         self._leave_channel(subscription)
-        subscription.mailbox.clear()
         key = (topic, self._audience(topic, subscription.identity))
         channel = self._channels.get(key)
         if channel is None:
-            channel = self._channels[key] = _Channel(topic, subscription.identity)
-        subscription.channel = key
-        try:
-            self._refresh(channel)
-        finally:
-            channel.mailboxes.add(subscription.mailbox)
-        subscription.mailbox.put(Frame(topic, dict(channel.sent)))
+            view = self._open(topic, subscription.identity)
+            channel = self._channels[key] = Channel(topic, view)
+            self._plan(channel, self._clock())
+        channel.subscriptions.add(subscription)
+        subscription.move(channel)
 
     def rest(self, subscription: Subscription) -> None:
-        """Take a subscription off its topic, and what waits for it too."""
+        """Take a subscription off its topic."""
         self._leave_channel(subscription)
-        subscription.mailbox.clear()
 
     def leave(self, subscription: Subscription) -> None:
         """Remove a browser."""
         self._leave_channel(subscription)
         self._subscriptions.discard(subscription)
-        subscription.mailbox.close()
+        subscription.closed = True
+        subscription.wake()
 
-    async def start(self) -> None:
-        """Begin to push; from then on ``changed`` has an effect."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="live-hub")
+    def start(self) -> None:
+        """Begin to render; call it on the event loop that everything runs on."""
+        self._loop = asyncio.get_running_loop()
+        self._wake()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End every subscription at once, so that a shutdown need not wait for browsers."""
         self.closed = True
         for subscription in tuple(self._subscriptions):
             self.leave(subscription)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop = None
 
-    async def flush(self) -> None:
-        """Render every watched view now and hand out what differs."""
-        for channel in tuple(self._channels.values()):
-            if not channel.mailboxes:
-                continue
-            try:
-                self._refresh(channel)
-            except Exception:
-                # One view that cannot be rendered must not stop all the others.
-                log.exception("cannot render the view %s", channel.topic)
-            await asyncio.sleep(0)
+    def _plan(self, channel: Channel, due: float) -> None:
+        """Render ``channel`` at ``due``, unless it is to be rendered before that anyway."""
+        if due < channel.due:
+            channel.due = due
+            self._arm(due)
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(self._tick):
-                    await self._dirty.wait()
-                await asyncio.sleep(self._delay)
-            except TimeoutError:
-                pass
-            self._dirty.clear()
-            await self.flush()
+    def _arm(self, due: float) -> None:
+        """Have ``turn`` called at ``due`` or before."""
+        if self._loop is None:
+            return
+        if self._timer is not None:
+            if self._timer_due <= due:
+                return
+            self._timer.cancel()
+        self._timer_due = due
+        wait = due - self._clock()
+        if wait > SLACK:
+            self._timer = self._loop.call_later(wait, self._wake)
+        else:
+            self._timer = self._loop.call_soon(self._wake)
 
-    def _refresh(self, channel: _Channel) -> None:
-        view = self._render(channel.topic, channel.identity)
-        self.renderings += 1
-        now = {id: self._encode(properties) for id, properties in view.items()}
-        delta = {id: body for id, body in now.items() if channel.sent.get(id) != body}
-        channel.sent = now
-        if delta:
-            frame = Frame(channel.topic, delta)
-            for mailbox in channel.mailboxes:
-                mailbox.put(frame)
+    def _wake(self) -> None:
+        self._timer = None
+        due = self.turn()
+        if due is not None:
+            self._arm(due)
+
+    def turn(self) -> float | None:
+        """Render the one view that is most overdue, if any is; when the next one is due.
+
+        The loop gets to do other things between two turns.
+        """
+        first = self._first()
+        if first is not None and first.due <= self._clock() + SLACK:
+            self._refresh(first)
+            first = self._first()
+        return None if first is None else first.due
+
+    def _first(self) -> Channel | None:
+        return min(self._channels.values(), key=lambda channel: channel.due, default=None)
+
+    def _refresh(self, channel: Channel) -> None:
+        started = self._clock()
+        try:
+            differs = channel.refresh()
+        except Exception:
+            # One view that cannot be rendered must not stop all the others.
+            log.exception("cannot render the view %s", channel.topic)
+            ended = self._clock()
+            channel.rest_until = ended + self._pace.failed
+        else:
+            ended = self._clock()
+            channel.rest_until = ended + self._pace.rest(channel, ended - started)
+            if differs:
+                for subscription in channel.subscriptions:
+                    subscription.wake()
+        self.counts.renderings += 1
+        channel.due = max(ended + self._pace.tick, channel.rest_until)
 
     def _leave_channel(self, subscription: Subscription) -> None:
-        if subscription.channel is None:
+        channel = subscription.channel
+        if channel is None:
             return
-        channel = self._channels.get(subscription.channel)
-        if channel is not None:
-            channel.mailboxes.discard(subscription.mailbox)
-            if not channel.mailboxes:
-                del self._channels[subscription.channel]
-        subscription.channel = None
+        subscription.move(None)
+        channel.subscriptions.discard(subscription)
+        if not channel.subscriptions:
+            key = (channel.topic, self._audience(channel.topic, subscription.identity))
+            del self._channels[key]

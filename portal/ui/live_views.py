@@ -6,79 +6,105 @@ first paint and every later push agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any, cast
-
-from plotly.io.json import to_json_plotly  # pyright: ignore[reportUnknownVariableType]
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
 
 from portal.domain.identity import Identity
-from portal.live.hub import Patches
-from portal.live.topics import ADMIN, app_key
+from portal.live.channel import View
+from portal.live.hub import Open
+from portal.live.topics import ADMIN, APPS, app_key, list_query
 from portal.ui import ids
 from portal.ui.components import pods, release, releases, replicas
 from portal.ui.components.basics import code_block, stale_notice
 from portal.ui.context import UiContext
-from portal.viewmodels.model import AppView, ListView
-
-Props = dict[str, dict[str, Any]]
-
-
-def encode(properties: object) -> str:
-    """JSON as Dash writes it (components included)."""
-    return cast(str, to_json_plotly(properties))
+from portal.ui.encoding import Encoder, Part, Props
+from portal.viewmodels.model import AppView, ListView, ScaleView, SeriesView
 
 
-def renderer(context: UiContext) -> Callable[[str, Identity], Patches]:
-    """The hub's render function."""
+def opener(context: UiContext) -> Open:
+    """Makes the views that the hub shows."""
 
-    def render(topic: str, identity: Identity) -> Props:
+    def open_view(topic: str, identity: Identity) -> View:
         key = app_key(topic)
         if key is not None:
-            return app_patches(context.app_view(identity, key))
-        return list_patches(context.list_view(identity, topic == ADMIN), everyone=topic == ADMIN)
+            encode_app = Encoder(APP_PARTS)
+            return lambda: encode_app(context.app_view(identity, key))
+        which, _ = list_query(topic) or (APPS, "")
+        everyone = which == ADMIN
+        encode_list = Encoder(LIST_PARTS[everyone])
+        return lambda: encode_list(context.list_view(identity, everyone))
 
-    return render
+    return open_view
 
 
-def app_patches(view: AppView) -> Props:
-    """The live parts of an app's page."""
-    shown = view.exists or (view.operation is not None and view.operation.running)
-    lost = not view.exists and release.failed(view.operation)
+def _data(view: ScaleView | SeriesView) -> dict[str, Any]:
+    """A flat view as a dictionary; unlike ``asdict`` it copies no columns."""
+    return {field.name: getattr(view, field.name) for field in fields(view)}
+
+
+def _shown(view: AppView) -> bool:
+    return view.exists or (view.operation is not None and view.operation.running)
+
+
+def _lost(view: AppView) -> bool:
+    return not view.exists and release.failed(view.operation)
+
+
+def _values(view: AppView) -> dict[str, Any]:
+    title = "What Helm was given"
+    shown = code_block("app-values-text", view.values_yaml, "the values", title=title)
+    return {"children": shown}
+
+
+APP_PARTS: Mapping[str, Part[AppView]] = {
+    ids.APP_HEADER: lambda view: {"children": release.header(view)},
+    ids.APP_URLS: lambda view: {"children": release.urls(view.urls)},
+    ids.APP_STALE: lambda view: {"children": stale_notice(view.stale)},
+    ids.APP_OPERATION: lambda view: {"children": release.operation(view.operation)},
+    ids.APP_NOTICES: lambda view: {"children": release.notices(view.notices)},
+    ids.APP_REPLICAS: lambda view: {"children": replicas.replicas(view.replicas)},
+    ids.APP_AUTOSCALER: lambda view: {"children": replicas.autoscaler(view.autoscaler)},
+    ids.APP_PODS: lambda view: {"children": pods.pods(view.pods)},
+    ids.APP_EVENTS: lambda view: {"children": pods.events(view.events)},
+    ids.APP_NOTES: lambda view: {"children": release.notes(view.notes)},
+    ids.APP_VALUES: _values,
+    ids.APP_SERIES: lambda view: {"data": _data(view.series)},
+    ids.SCALE_LIVE: lambda view: {"data": _data(view.scale)},
+    ids.APP_BODY: lambda view: {"className": "" if _shown(view) else "gone"},
+    ids.APP_BUTTONS: lambda view: {"className": "head-buttons" if _shown(view) else "gone"},
+    ids.APP_GONE: lambda view: {
+        "children": None if _shown(view) or _lost(view) else release.gone(view.key)
+    },
+    ids.APP_RETRY: lambda view: {"className": "button-row" if _lost(view) else "gone"},
+}
+"""The live parts of an app's page."""
+
+
+def _list_parts(everyone: bool) -> Mapping[str, Part[ListView]]:
     return {
-        ids.APP_HEADER: {"children": release.header(view)},
-        ids.APP_URLS: {"children": release.urls(view.urls)},
-        ids.APP_STALE: {"children": stale_notice(view.stale)},
-        ids.APP_OPERATION: {"children": release.operation(view.operation)},
-        ids.APP_NOTICES: {"children": release.notices(view.notices)},
-        ids.APP_REPLICAS: {"children": replicas.replicas(view.replicas)},
-        ids.APP_AUTOSCALER: {"children": replicas.autoscaler(view.autoscaler)},
-        ids.APP_PODS: {"children": pods.pods(view.pods)},
-        ids.APP_EVENTS: {"children": pods.events(view.events)},
-        ids.APP_NOTES: {"children": release.notes(view.notes)},
-        ids.APP_VALUES: {
-            "children": code_block(
-                "app-values-text", view.values_yaml, "the values", title="What Helm was given"
-            )
-        },
-        ids.APP_SERIES: {"data": asdict(view.series)},
-        ids.SCALE_LIVE: {"data": asdict(view.scale)},
-        ids.APP_BODY: {"className": "" if shown else "gone"},
-        ids.APP_BUTTONS: {"className": "head-buttons" if shown else "gone"},
-        ids.APP_GONE: {"children": None if shown or lost else release.gone(view.key)},
-        ids.APP_RETRY: {"className": "button-row" if lost else "gone"},
-    }
-
-
-def list_patches(view: ListView, *, everyone: bool) -> Props:
-    """The live parts of Apps and Admin."""
-    return {
-        ids.RELEASES: {
+        ids.RELEASES: lambda view: {
             "rowData": releases.rows(view.rows),
             "style": releases.grid_style(len(view.rows)),
         },
-        ids.RELEASES_SUMMARY: {"children": view.summary},
-        ids.RELEASES_STALE: {"children": stale_notice(view.stale)},
-        ids.RELEASES_EMPTY: {"children": releases.empty(view, everyone=everyone)},
-        ids.RELEASES_PANEL: {"className": "releases" if view.rows else "releases none"},
+        ids.RELEASES_SUMMARY: lambda view: {"children": view.summary},
+        ids.RELEASES_STALE: lambda view: {"children": stale_notice(view.stale)},
+        ids.RELEASES_EMPTY: lambda view: {"children": releases.empty(view, everyone=everyone)},
+        ids.RELEASES_PANEL: lambda view: {
+            "className": "releases" if view.rows else "releases none"
+        },
     }
+
+
+LIST_PARTS = {everyone: _list_parts(everyone) for everyone in (False, True)}
+"""The live parts of Apps, and (True) of Admin."""
+
+
+def app_patches(view: AppView) -> Props:
+    """The live parts of an app's page, for its first paint."""
+    return {id: part(view) for id, part in APP_PARTS.items()}
+
+
+def list_patches(view: ListView, *, everyone: bool) -> Props:
+    """The live parts of Apps and Admin, for their first paint."""
+    return {id: part(view) for id, part in LIST_PARTS[everyone].items()}

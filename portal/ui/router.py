@@ -9,11 +9,11 @@ from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
-from portal.live.mailbox import Frame
+from portal.live.channel import frame
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.context import UiContext
-from portal.ui.live_views import encode, renderer
+from portal.ui.live_views import opener
 from portal.ui.pages.app import layout as app_page
 from portal.ui.pages.launch import layout as launch_page
 from portal.ui.pages.releases import layout as releases_page
@@ -58,7 +58,7 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
 
 def register(app: Dash, context: UiContext) -> None:
     """Add the routing callback and the fallback of the live connection."""
-    render = renderer(context)
+    open_view = opener(context)
 
     @app.callback(
         Output(ids.PAGE, "children"),
@@ -87,9 +87,8 @@ def register(app: Dash, context: UiContext) -> None:
         topic = parse(pathname, search).topic
         if not topic:
             return no_update
-        view = render(topic, context.identity())
-        frame = Frame(topic, {id: encode(properties) for id, properties in view.items()})
-        return json.dumps({"frame": frame.text})
+        view = open_view(topic, context.identity())
+        return json.dumps({"frame": frame(topic, view())})
 
     app.clientside_callback(
         ClientsideFunction("portal", "applyFallback"), Input(ids.FALLBACK_FRAME, "data")

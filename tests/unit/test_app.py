@@ -10,7 +10,7 @@ class Closing:
     def __init__(self) -> None:
         self.calls: list[object] = []
 
-    async def close(self) -> None:
+    def close(self) -> None:
         self.calls.append("closed")
 
     async def drain(self, grace: float) -> None:

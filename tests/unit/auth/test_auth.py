@@ -123,6 +123,12 @@ def test_requests_of_other_sites_do_not(headers: dict[str, str], words: str) -> 
     assert words in cross_site_problem("GET", headers, websocket=True)
 
 
+def test_a_websocket_says_which_page_opens_it() -> None:
+    assert "Origin" in cross_site_problem("GET", {"host": "p"}, websocket=True)
+    ours = {"host": "p", "origin": "http://p"}
+    assert cross_site_problem("GET", ours, websocket=True) == ""
+
+
 async def test_namespaces_are_the_policy() -> None:
     policy = NamespacePolicy(("apps", "lab"))
     await policy.check(ANONYMOUS, Verb.LAUNCH, Key("lab", "a"))

@@ -2,37 +2,39 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 
 from portal.domain.identity import Identity
-from portal.live.hub import Hub, Patches, Subscription
-from portal.live.mailbox import Frame, Mailbox
+from portal.domain.keys import Key
+from portal.live.channel import Channel, Patches, View
+from portal.live.hub import Hub, Pace
+from portal.live.subscription import Subscription
 
 ADA, BOB = Identity("ada"), Identity("bob")
-APP = "app/apps/iris"
+IRIS, CHURN = Key("apps", "iris"), Key("apps", "churn")
+APP, OTHER = "app/apps/iris", "app/apps/churn"
+
+PROMPT = Pace(floor=0, list_floor=0, share=0, viewer=0, step=0, tick=60, failed=0)
 
 
 class World:
-    """What is rendered, how often, and what was encoded."""
+    """What is rendered, in which order, and how many views were opened and not yet dropped."""
 
     def __init__(self) -> None:
         self.values: dict[str, object] = {"a": 1, "b": 1}
         self.rendered: list[tuple[str, str]] = []
-        self.encoded = 0
         self.broken: set[str] = set()
-        self.again = asyncio.Event()
 
-    def render(self, topic: str, identity: Identity) -> Patches:
-        self.rendered.append((topic, identity.user))
-        self.again.set()
-        if topic in self.broken:
-            raise RuntimeError("cannot be rendered")
-        return {id: {"children": value} for id, value in self.values.items()}
+    def open(self, topic: str, identity: Identity) -> View:
+        def render() -> Patches:
+            self.rendered.append((topic, identity.user))
+            if topic in self.broken:
+                raise RuntimeError("cannot be rendered")
+            return {id: json.dumps({"children": value}) for id, value in self.values.items()}
 
-    def encode(self, value: object) -> str:
-        self.encoded += 1
-        return json.dumps(value)
+        return render
 
 
 @pytest.fixture
@@ -41,17 +43,32 @@ def world() -> World:
 
 
 @pytest.fixture
-def hub(world: World) -> Hub:
-    return Hub(world.render, world.encode, delay=0.001, tick=60)
+async def hub(world: World) -> AsyncIterator[Hub]:
+    hub = Hub(world.open, pace=PROMPT)
+    hub.start()
+    yield hub
+    hub.close()
+
+
+async def frame(subscription: Subscription) -> str:
+    async with asyncio.timeout(5):
+        text = await subscription.next()
+    assert text is not None
+    return text
 
 
 async def patches(subscription: Subscription) -> dict[str, object]:
-    async with asyncio.timeout(2):
-        frame = await subscription.mailbox.get()
-    assert frame is not None
-    message = json.loads(frame.text)
+    message = json.loads(await frame(subscription))
     assert set(message) == {"view", "patches"}
     return {id: props["children"] for id, props in message["patches"].items()}
+
+
+async def watching(hub: Hub, topic: str = APP, identity: Identity = ADA) -> Subscription:
+    """A browser that has seen the whole view."""
+    subscription = hub.subscribe(identity)
+    subscription.watch(topic)
+    await patches(subscription)
+    return subscription
 
 
 async def test_whole_view_first_then_only_what_changed(hub: Hub, world: World) -> None:
@@ -59,136 +76,242 @@ async def test_whole_view_first_then_only_what_changed(hub: Hub, world: World) -
     subscription.watch(APP)
     assert await patches(subscription) == {"a": 1, "b": 1}
     world.values["b"] = 2
-    await hub.flush()
+    hub.changed()
     assert await patches(subscription) == {"b": 2}
 
 
-async def test_rendered_and_encoded_once_for_all(hub: Hub, world: World) -> None:
-    everyone = [hub.subscribe(ADA) for _ in range(50)]
-    for each in everyone:
-        each.watch(APP)
-        await patches(each)
-    world.rendered.clear()
-    world.encoded = 0
-    world.values["a"] = 2
-    await hub.flush()
+async def test_rendered_once_for_all_and_the_frame_is_shared(hub: Hub, world: World) -> None:
+    everyone = [await watching(hub) for _ in range(50)]
     assert world.rendered == [(APP, "ada")]
-    assert world.encoded == len(world.values)
-    frames = [await each.mailbox.get() for each in everyone]
-    assert len({id(frame) for frame in frames}) == 1
+    world.values["a"] = 2
+    hub.changed()
+    frames = [await frame(each) for each in everyone]
+    assert world.rendered == [(APP, "ada")] * 2
+    assert len({id(each) for each in frames}) == 1
+    assert hub.counts.frames == 100
+
+
+async def test_only_what_was_touched_is_rendered(hub: Hub, world: World) -> None:
+    iris, churn, admin = [await watching(hub, topic) for topic in (APP, OTHER, "admin?q=x")]
+    world.rendered.clear()
+    world.values["a"] = 2
+    hub.changed(frozenset({IRIS}))
+    assert await patches(iris) == {"a": 2}
+    assert await patches(admin) == {"a": 2}
+    assert world.rendered == [(APP, "ada"), ("admin?q=x", "ada")]  # a list comes last
+    hub.changed(frozenset({Key("apps", "unwatched"), CHURN}))
+    assert await patches(churn) == {"a": 2}
+
+
+async def test_nothing_named_means_everything(hub: Hub, world: World) -> None:
+    both = [await watching(hub, topic) for topic in (APP, OTHER)]
+    world.values["a"] = 2
+    hub.changed()
+    assert [await patches(each) for each in both] == [{"a": 2}] * 2
 
 
 async def test_own_apps_are_rendered_for_each_user(hub: Hub, world: World) -> None:
-    for identity in (ADA, BOB, BOB):
-        hub.subscribe(identity).watch("apps")
-    world.rendered.clear()
-    await hub.flush()
-    assert sorted(world.rendered) == [("apps", "ada"), ("apps", "bob")]
+    for topic in ("apps", "apps?q=x", "admin"):
+        world.rendered.clear()
+        for identity in (ADA, BOB, BOB):
+            await watching(hub, topic, identity)
+        users = {user for _, user in world.rendered}
+        assert users == ({"ada"} if topic == "admin" else {"ada", "bob"})
+        assert len(world.rendered) == len(users)
 
 
 async def test_nobody_watching_costs_nothing(hub: Hub, world: World) -> None:
-    subscription = hub.subscribe(ADA)
-    await hub.flush()
-    assert world.rendered == []
-    subscription.watch(APP)
-    subscription.watch("admin")
+    gone, resting = await watching(hub), await watching(hub, OTHER)
+    gone.close()
+    resting.rest()
+    assert hub.subscribers == 1
     world.rendered.clear()
-    await hub.flush()
+    hub.changed()
+    witness = hub.subscribe(ADA)
+    witness.watch("admin")
+    await patches(witness)
     assert world.rendered == [("admin", "ada")]
-    subscription.close()
-    world.rendered.clear()
-    await hub.flush()
-    assert world.rendered == []
-    assert hub.subscribers == 0
 
 
 async def test_slow_browser_gets_the_latest_in_one_frame(hub: Hub, world: World) -> None:
-    subscription = hub.subscribe(ADA)
-    subscription.watch(APP)
-    await patches(subscription)
-    for n in range(100):
-        world.values["a"] = n
-        await hub.flush()
+    slow, quick = await watching(hub), await watching(hub)
+    for n in range(20):
+        world.values["a"] = n + 10
+        hub.changed()
+        await patches(quick)
     world.values["b"] = "last"
-    await hub.flush()
-    assert await patches(subscription) == {"a": 99, "b": "last"}
+    hub.changed()
+    await patches(quick)
+    assert await patches(slow) == {"a": 29, "b": "last"}
+    assert hub.counts.skipped == 20
 
 
 async def test_changing_the_view_drops_what_waited_for_the_old_one(hub: Hub) -> None:
-    subscription = hub.subscribe(ADA)
-    subscription.watch(APP)
+    subscription = await watching(hub)
+    hub.changed()
     subscription.watch("admin")
-    frame = await subscription.mailbox.get()
-    assert frame is not None
-    assert frame.view == "admin"
+    assert json.loads(await frame(subscription))["view"] == "admin"
 
 
-async def test_a_late_subscriber_does_not_rob_the_others(hub: Hub, world: World) -> None:
-    early = hub.subscribe(ADA)
-    early.watch(APP)
-    await patches(early)
+async def test_a_late_subscriber_needs_no_rendering(hub: Hub, world: World) -> None:
+    early = await watching(hub)
     world.values["a"] = 2
-    late = hub.subscribe(BOB)
-    late.watch(APP)  # renders, and so notices the change before the hub does
-    assert await patches(late) == {"a": 2, "b": 1}
+    hub.changed()
     assert await patches(early) == {"a": 2}
+    late = hub.subscribe(BOB)
+    late.watch(APP)
+    assert await patches(late) == {"a": 2, "b": 1}
+    assert len(world.rendered) == 2
 
 
 async def test_bursts_are_rendered_once(hub: Hub, world: World) -> None:
-    subscription = hub.subscribe(ADA)
-    subscription.watch(APP)
-    await patches(subscription)
-    await hub.start()
-    world.rendered.clear()
+    subscription = await watching(hub)
     world.values["a"] = 2
     for _ in range(20):
         hub.changed()
     assert await patches(subscription) == {"a": 2}
-    assert len(world.rendered) == 1
-    await hub.close()
+    assert len(world.rendered) == 2
 
 
 async def test_time_alone_renders_again(world: World) -> None:
-    hub = Hub(world.render, world.encode, delay=0, tick=0.001)
-    subscription = hub.subscribe(ADA)
-    subscription.watch(APP)
-    await hub.start()
-    async with asyncio.timeout(2):
-        for _ in range(3):
-            world.again.clear()
-            await world.again.wait()
-    await hub.close()
+    hub = Hub(world.open, pace=Pace(floor=0, share=0, tick=0.001))
+    hub.start()
+    subscription = await watching(hub)
+    for n in (2, 3):
+        world.values["a"] = n
+        assert await patches(subscription) == {"a": n}
+    hub.close()
 
 
 async def test_one_broken_view_does_not_stop_the_others(
     hub: Hub, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second = hub.subscribe(ADA), hub.subscribe(ADA)
-    first.watch("admin")
-    second.watch(APP)
-    await patches(second)
+    broken, other = await watching(hub, "admin"), await watching(hub)
     world.broken.add("admin")
     world.values["a"] = 2
-    await hub.flush()
-    assert await patches(second) == {"a": 2}
+    hub.changed()
+    assert await patches(other) == {"a": 2}
+    world.values["a"] = 3
+    hub.changed()
+    assert await patches(other) == {"a": 3}
     assert "admin" in caplog.text
+    world.broken.clear()
+    hub.changed()
+    assert await patches(broken) == {"a": 3}
+
+
+async def test_a_view_broken_from_the_start_comes_once_it_can(hub: Hub, world: World) -> None:
+    world.broken.add(APP)
+    subscription = hub.subscribe(ADA)
+    subscription.watch(APP)
+    await watching(hub, OTHER)
+    world.broken.clear()
+    hub.changed()
+    assert await patches(subscription) == {"a": 1, "b": 1}
 
 
 async def test_close_wakes_every_reader(hub: Hub) -> None:
     subscriptions = [hub.subscribe(ADA) for _ in range(3)]
-    await hub.start()
-    readers = [asyncio.create_task(each.mailbox.get()) for each in subscriptions]
+    readers = [asyncio.create_task(each.next()) for each in subscriptions]
     await asyncio.sleep(0)
-    await hub.close()
-    async with asyncio.timeout(2):
+    hub.close()
+    async with asyncio.timeout(5):
         assert await asyncio.gather(*readers) == [None, None, None]
-    assert hub.subscribe(ADA).mailbox.closed
+    late = hub.subscribe(ADA)
+    late.watch(APP)
+    assert await late.next() is None
+    assert hub.subscribers == 0
 
 
-def test_mailbox_holds_one_frame() -> None:
-    mailbox = Mailbox()
-    mailbox.put(Frame("apps", {"a": "1", "b": "1"}))
-    mailbox.put(Frame("apps", {"b": "2"}))
-    frame = asyncio.run(mailbox.get())
-    assert frame is not None
-    assert json.loads(frame.text) == {"view": "apps", "patches": {"a": 1, "b": 2}}
+class Clock:
+    """Time that passes only when a test says so, or a view takes it."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Paced:
+    """A hub that is not started, and whose turns are taken by hand."""
+
+    def __init__(self, pace: Pace, took: float = 0.0) -> None:
+        self.clock = Clock()
+        self.took = took
+        self.rendered: list[tuple[str, float]] = []
+        self.count = 0
+        self.hub = Hub(self.open, pace=pace, clock=self.clock)
+
+    def open(self, topic: str, _: Identity) -> View:
+        def render() -> Patches:
+            self.rendered.append((topic, round(self.clock.now - 100, 4)))
+            self.clock.now += self.took
+            self.count += 1
+            return {"id": str(self.count)}
+
+        return render
+
+    def watch(self, *topics: str) -> None:
+        for topic in topics:
+            self.hub.subscribe(ADA).watch(topic)
+
+    def run(self, until: float) -> list[tuple[str, float]]:
+        """What is rendered until then, and when."""
+        self.rendered.clear()
+        while (due := self.hub.turn()) is not None and due <= 100 + until:
+            self.clock.now = max(self.clock.now, due)
+        self.clock.now = max(self.clock.now, 100 + until)
+        return list(self.rendered)
+
+
+def test_first_at_once_then_no_more_than_its_share() -> None:
+    paced = Paced(Pace(floor=0.01, share=4, tick=60), took=0.02)
+    paced.watch(APP)
+    assert paced.run(1) == [(APP, 0)]
+    for _ in range(3):
+        paced.hub.changed(frozenset({IRIS}))
+    assert paced.run(1) == [(APP, 1)]
+    paced.hub.changed(frozenset({IRIS}))
+    assert paced.run(3) == [(APP, 1.1)]  # 0.02 s of work, then 0.08 s of rest
+
+
+def test_lists_rest_longer() -> None:
+    paced = Paced(Pace(floor=0.01, list_floor=0.25, step=0, tick=60))
+    paced.watch(APP, "admin")
+    paced.run(1)
+    paced.hub.changed(frozenset({IRIS}))
+    assert paced.run(1.001) == [(APP, 1), ("admin", 1)]
+    paced.hub.changed(frozenset({IRIS}))
+    assert paced.run(2) == [(APP, 1.01), ("admin", 1.25)]
+
+
+def test_a_change_of_one_overtakes_a_change_of_many() -> None:
+    paced = Paced(Pace(step=0.005, spread=1, tick=60))
+    many = [f"app/apps/a{n}" for n in range(10)]
+    paced.watch(*many, APP)
+    paced.run(1)
+    paced.hub.changed()
+    assert [topic for topic, _ in paced.run(1.012)] == many[:3]
+    paced.hub.changed(frozenset({IRIS}))
+    assert [topic for topic, _ in paced.run(2)] == [APP, *many[3:]]
+
+
+def test_a_change_of_very_many_is_done_in_time() -> None:
+    paced = Paced(Pace(step=0.005, spread=0.8, tick=60))
+    paced.watch(*[f"app/apps/a{n}" for n in range(400)])
+    paced.run(5)
+    paced.hub.changed()
+    rendered = paced.run(6)
+    assert len(rendered) == 400
+    assert max(at for _, at in rendered) <= 5.8
+
+
+def test_frames_are_kept_for_a_few_versions_only() -> None:
+    values = iter(range(100))
+    channel = Channel(APP, lambda: {"id": str(next(values))})
+    for _ in range(50):
+        assert channel.refresh()
+    texts = [channel.frame_after(version) for version in range(50)]
+    assert len(set(texts)) == 1
+    assert len({id(text) for text in texts}) > 1

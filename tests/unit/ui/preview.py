@@ -15,7 +15,7 @@ from portal.domain.keys import Key
 from portal.live.endpoint import PATH, live_endpoint
 from portal.live.hub import Hub
 from portal.ui.build import build_ui
-from portal.ui.live_views import encode, renderer
+from portal.ui.live_views import opener
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import ADA, context
 
@@ -45,14 +45,14 @@ def make(mode: str = "") -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await hub.start()
+        hub.start()
         task = asyncio.create_task(move())
         yield
         task.cancel()
-        await hub.close()
+        hub.close()
 
     server = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    hub = Hub(renderer(ui), encode)
+    hub = Hub(opener(ui))
     hubs.append(hub)
     server.add_api_websocket_route(PATH, live_endpoint(hub, lambda _: ADA))
     build_ui(server, ui)

@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 
 from portal.ui.components import pods, release, replicas, sliders
 from portal.ui.components.basics import badge, notice, outside_link, safe_href
-from portal.ui.live_views import encode
+from portal.ui.encoding import encode
 from portal.viewmodels.model import Badge, Notice, Tone
 from tests.unit.ui import fixtures
 

@@ -15,7 +15,8 @@ from portal.domain.keys import Key
 from portal.live.topics import ADMIN, APPS, app_topic
 from portal.ui import ids
 from portal.ui.build import build_ui
-from portal.ui.live_views import app_patches, encode, renderer
+from portal.ui.encoding import encode
+from portal.ui.live_views import app_patches, opener
 from portal.ui.pages.app.callbacks import scale, scale_raw
 from portal.ui.pages.launch.callbacks import raw_form
 from portal.ui.router import page_for
@@ -71,9 +72,9 @@ async def test_the_app_page_shows_every_kind_of_app(make: Callable[[], AppView])
     found = page_ids(page)
     assert len(found) == len(set(found))
     assert view.sentence in text(page)
-    pushed = renderer(ui)(app_topic(view.key), ADA)
+    pushed = opener(ui)(app_topic(view.key), ADA)()
     assert set(pushed) <= set(found)
-    assert all(encode(properties) for properties in pushed.values())
+    assert all(json.loads(properties) for properties in pushed.values())
 
 
 @pytest.mark.parametrize(
@@ -92,9 +93,9 @@ def test_what_an_uninstalled_app_leaves(exists: bool, running: bool, shown: bool
 async def test_the_lists(count: int, everyone: bool) -> None:
     ui, _ = context(*[make() for make in fixtures.VIEWS[:count]])
     page = await page_for(ui, Route(Page.ADMIN if everyone else Page.APPS), ADA)
-    pushed = renderer(ui)(ADMIN if everyone else APPS, ADA)
+    pushed = opener(ui)(ADMIN if everyone else APPS, ADA)()
     assert set(pushed) <= set(page_ids(page))
-    assert len(pushed[ids.RELEASES]["rowData"]) == count  # type: ignore[arg-type]
+    assert len(json.loads(pushed[ids.RELEASES])["rowData"]) == count
     assert ("Nothing launched yet" in text(page)) is (count == 0 and not everyone)
 
 

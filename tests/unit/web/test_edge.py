@@ -133,7 +133,8 @@ def test_a_websocket_without_proof_is_refused(site: Site, headers: dict[str, str
 
 
 def test_a_websocket_with_proof_is_accepted(site: Site) -> None:
-    with site.client.websocket_connect("/live", headers=ANN) as socket:
+    headers = {**ANN, "Origin": "http://testserver"}
+    with site.client.websocket_connect("/live", headers=headers) as socket:
         assert socket.receive_text() == "ann"
 
 

@@ -1,0 +1,63 @@
+"""One browser tab: what it watches, and up to which version it has seen it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from portal.domain.identity import Identity
+from portal.live.channel import Channel
+
+if TYPE_CHECKING:
+    from portal.live.hub import Hub
+
+
+class Subscription:
+    """Watches one topic at a time, and may change it.
+
+    Nothing waits here for a browser that does not keep up: it is told what differs from what it
+    has seen when it is ready for more, and so skips states instead of queueing them.
+    """
+
+    def __init__(self, hub: Hub, identity: Identity) -> None:
+        self._hub = hub
+        self._wake = asyncio.Event()
+        self._seen = 0
+        self.identity = identity
+        self.channel: Channel | None = None
+        self.closed = False
+
+    def watch(self, topic: str) -> None:
+        """Watch ``topic`` from now on; the whole view comes first, then what changes."""
+        self._hub.watch(self, topic)
+
+    def rest(self) -> None:
+        """Watch nothing until told again; the browser stays connected."""
+        self._hub.rest(self)
+
+    def close(self) -> None:
+        """Stop watching for good."""
+        self._hub.leave(self)
+
+    async def next(self) -> str | None:
+        """The next frame as soon as there is one; None once closed."""
+        while not self.closed:
+            channel = self.channel
+            if channel is not None and channel.version > self._seen:
+                text = channel.frame_after(self._seen)
+                self._hub.counts.sent(text, channel.version - max(self._seen, 1))
+                self._seen = channel.version
+                return text
+            self._wake.clear()
+            await self._wake.wait()
+        return None
+
+    def move(self, channel: Channel | None) -> None:
+        """Take part in ``channel`` instead of the present one (the hub's part of ``watch``)."""
+        self.channel = channel
+        self._seen = 0
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Look again whether there is something to say."""
+        self._wake.set()

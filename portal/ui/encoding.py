@@ -1,0 +1,92 @@
+"""Views as JSON for the browser: fast, and only what differs from the last time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeAlias, TypeVar, cast
+
+from dash.development.base_component import Component
+from plotly.io.json import to_json_plotly  # pyright: ignore[reportUnknownVariableType]
+
+Props = dict[str, dict[str, Any]]
+"""Component id → property → value."""
+
+V = TypeVar("V")
+
+Part: TypeAlias = Callable[[V], dict[str, Any]]
+"""The properties of one component, from a view."""
+
+_WILDCARDS = ("data-", "aria-")
+
+
+def _plain(component: object) -> dict[str, Any]:
+    """A component as Dash writes it. Dash's own way tries each property that there could be."""
+    if not isinstance(component, Component):
+        raise TypeError(f"not JSON: {type(component)}")
+    names = component._prop_names  # pyright: ignore[reportPrivateUsage]
+    props = {
+        name: value
+        for name, value in vars(component).items()
+        if name in names or name.startswith(_WILDCARDS)
+    }
+    return {
+        "props": props,
+        "type": component._type,  # pyright: ignore[reportPrivateUsage]
+        "namespace": component._namespace,  # pyright: ignore[reportPrivateUsage]
+    }
+
+
+# ASCII, because a string from the cluster may hold half a character, which UTF-8 refuses.
+_JSON = json.JSONEncoder(
+    default=_plain, separators=(",", ":"), allow_nan=False, check_circular=False
+)
+
+
+def encode(properties: object) -> str:
+    """JSON as Dash writes it, components included."""
+    try:
+        return _JSON.encode(properties)
+    except ValueError:  # a number that JSON does not have: Plotly's encoder writes null
+        return cast(str, to_json_plotly(properties))
+
+
+class _Reading:
+    """Stands in for a view, and notes what is read of it."""
+
+    def __init__(self, view: object) -> None:
+        self._view = view
+        self._read: dict[str, object] = {}
+
+    def __getattr__(self, name: str) -> object:
+        value = self._read[name] = getattr(self._view, name)
+        return value
+
+    @staticmethod
+    def read(reading: _Reading) -> Mapping[str, object]:
+        return reading._read
+
+
+class Encoder(Generic[V]):
+    """Encodes the parts of one view again and again.
+
+    A part is made anew only when something that it read of the view the last time is no longer
+    equal; views are plain frozen data, so that nothing else can change it.
+    """
+
+    def __init__(self, parts: Mapping[str, Part[V]]) -> None:
+        self._parts = parts
+        self._made: dict[str, tuple[Mapping[str, object], str]] = {}
+
+    def __call__(self, view: V) -> dict[str, str]:
+        """Component id → its properties as JSON."""
+        return {id: self._encoded(id, part, view) for id, part in self._parts.items()}
+
+    def _encoded(self, id: str, part: Part[V], view: V) -> str:
+        made = self._made.get(id)
+        if made is not None and all(getattr(view, name) == was for name, was in made[0].items()):
+            return made[1]
+        reading = _Reading(view)
+        body = encode(part(cast(V, reading)))
+        self._made[id] = (_Reading.read(reading), body)
+        return body
