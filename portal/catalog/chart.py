@@ -1,0 +1,124 @@
+"""One chart, read from its folder: what it is called, its defaults, and its schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from portal.catalog.index import described
+from portal.catalog.sources import ChartVersion, chart_name_problem
+from portal.catalog.text import MAX_TEXT, TextError, limited, load, load_values, text_of
+from portal.catalog.values import Values, as_mapping
+
+MAX_SCHEMA = 1024 * 1024
+MAX_SCHEMA_NODES = 50_000
+
+_DIALECTS = ("http://json-schema.org/", "https://json-schema.org/")
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+
+
+class ChartProblem(Exception):
+    """A folder is not a chart that can be launched; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart, ready for Helm. ``source`` names where it came from.
+
+    ``values_text`` is its ``values.yaml``, word for word, and ``defaults`` the same, read.
+    ``schema`` is None if it has none; ``digest`` is that of its archive, "" for a folder.
+    """
+
+    source: str
+    name: str
+    version: ChartVersion
+    path: Path
+    values_text: str = ""
+    defaults: Values = field(default_factory=dict[str, object])
+    schema: Values | None = None
+    digest: str = ""
+
+
+def read_chart(path: Path, source: str, *, digest: str = "") -> Chart:
+    """Read the chart in a folder.
+
+    Raises:
+        ChartProblem: it is no chart, a library, or its schema refers to something outside it.
+    """
+    metadata = read_metadata(path)
+    for schema_file in sorted(path.rglob("values.schema.json")):
+        # Helm follows references of every schema, subcharts' too, wherever they lead.
+        outside = next(outside_references(_schema(schema_file)), "")
+        if outside:
+            raise ChartProblem(
+                f"Its schema refers to {outside[:100]}, outside the chart. Helm would fetch that: "
+                "put the definition into the schema itself."
+            )
+    own_schema = path / "values.schema.json"
+    try:
+        text = _text(path / "values.yaml", MAX_TEXT) if (path / "values.yaml").exists() else ""
+        defaults = load_values(text)
+    except TextError as error:
+        raise ChartProblem(f"Its values.yaml cannot be read. {error}") from None
+    return Chart(
+        source=source,
+        name=text_of(metadata, "name"),
+        version=described(metadata),
+        path=path,
+        values_text=text,
+        defaults=defaults,
+        schema=_schema(own_schema) if own_schema.exists() else None,
+        digest=digest,
+    )
+
+
+def read_metadata(path: Path) -> Values:
+    """The ``Chart.yaml`` of a folder, checked. Raises ``ChartProblem``."""
+    try:
+        metadata = as_mapping(load(_text(path / "Chart.yaml", 64 * 1024), nodes=2_000))
+    except TextError as error:
+        raise ChartProblem(f"Its Chart.yaml cannot be read. {error}") from None
+    if metadata.get("apiVersion") not in {"v1", "v2"}:
+        raise ChartProblem("Its Chart.yaml is of no version that Helm knows.")
+    problem = chart_name_problem(text_of(metadata, "name"))
+    if problem or not text_of(metadata, "version"):
+        raise ChartProblem(problem or "Its Chart.yaml names no version.")
+    if metadata.get("type") == "library":
+        raise ChartProblem("It is a library for other charts, which cannot be launched.")
+    return metadata
+
+
+def outside_references(schema: object) -> Iterator[str]:
+    """What a schema refers to that is not in itself, and not JSON Schema's own vocabulary."""
+    waiting = [schema]
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, dict):
+            for name, value in cast("Mapping[str, object]", at).items():
+                inside = ("#",) if name in _REFERENCES else _DIALECTS
+                if not isinstance(value, str):
+                    waiting.append(value)
+                elif name in (*_REFERENCES, "$schema") and not value.startswith(inside):
+                    yield value
+        elif isinstance(at, list):
+            waiting.extend(cast("list[object]", at))
+
+
+def _schema(path: Path) -> Values:
+    try:
+        loaded = limited(json.loads(_text(path, MAX_SCHEMA)), nodes=MAX_SCHEMA_NODES)
+    except (TextError, ValueError, RecursionError):
+        raise ChartProblem("Its values.schema.json cannot be read.") from None
+    return as_mapping(loaded)
+
+
+def _text(path: Path, limit: int) -> str:
+    try:
+        if path.stat().st_size > limit:
+            raise ChartProblem(f"Its {path.name} is larger than {limit // 1024} KiB.")
+        return path.read_text()
+    except (OSError, UnicodeError):
+        raise ChartProblem(f"Its {path.name} is missing, or cannot be read.") from None

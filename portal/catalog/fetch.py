@@ -1,0 +1,134 @@
+"""Fetching what sources offer, over HTTP: only from allowed hosts, and only so much."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+MAX_REDIRECTS = 5
+
+
+class FetchError(Exception):
+    """Something could not be fetched; the message says why, for an administrator to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said, whatever the status. Header names are in lower case."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Fetch(Protocol):
+    """The seam: one request, and what came back."""
+
+    async def __call__(
+        self,
+        url: str,
+        *,
+        hosts: Collection[str],
+        limit: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Fetch ``url``; see ``HttpFetch``."""
+        ...
+
+
+class HttpFetch:
+    """Fetches over HTTP and HTTPS. Close it after use.
+
+    ``timeout``: seconds for a whole answer, its redirects included.
+    """
+
+    def __init__(self, timeout: float = 30.0) -> None:
+        self._timeout = timeout
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def __call__(
+        self,
+        url: str,
+        *,
+        hosts: Collection[str],
+        limit: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Get ``url``, following redirects, as long as each is on one of ``hosts``.
+
+        ``limit`` is in bytes, of the body as it is used (decompressed). ``headers`` go to the
+        first host only. Raises ``FetchError``; any HTTP status is an answer.
+        """
+        session = self._open()
+        sent = dict(headers or {})
+        try:
+            async with asyncio.timeout(self._timeout):
+                for _ in range(MAX_REDIRECTS + 1):
+                    check_host(url, hosts)
+                    async with session.get(url, headers=sent, allow_redirects=False) as response:
+                        target = response.headers.get("Location", "")
+                        if response.status in {301, 302, 303, 307, 308} and target:
+                            before, url = url, urljoin(url, target)
+                            if urlsplit(before).netloc != urlsplit(url).netloc:
+                                sent.pop("Authorization", None)
+                            continue
+                        body = await _read(response, limit)
+                        named = {name.lower(): text for name, text in response.headers.items()}
+                        return Answer(response.status, body, named)
+        except TimeoutError:
+            raise FetchError(f"No answer within {self._timeout:.0f} seconds.") from None
+        except aiohttp.ClientError as error:
+            raise FetchError(_reason(error)) from None
+        except ValueError:
+            raise FetchError("This is not an address that can be asked.") from None
+        raise FetchError("It redirects too often.")
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # No cookies, no proxies of the environment: only what the settings name is asked.
+            self._session = aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "dash-portal"}
+            )
+        return self._session
+
+
+def check_host(url: str, hosts: Collection[str]) -> None:
+    """Raise ``FetchError`` unless ``url`` is on one of ``hosts`` (``host[:port]``)."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or parts.username or parts.password:
+        raise FetchError("It leads to an address that is neither http nor https.")
+    if parts.netloc.lower() not in hosts:
+        raise FetchError(
+            f"It leads to {parts.netloc[:100]}, which is not among this source's hosts."
+        )
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(64 * 1024):
+        body += chunk
+        if len(body) > limit:
+            raise FetchError(f"The answer is larger than {limit / 2**20:.3g} MiB.")
+    return bytes(body)
+
+
+def _reason(error: aiohttp.ClientError) -> str:
+    """Why, in words; never the address, which may hold what is nobody's business."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "Its TLS certificate is not trusted."
+    if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
+        return "Its host name is not known."
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"It cannot be reached ({error.os_error.strerror or 'no connection'})."
+    return f"It does not answer as it should ({type(error).__name__})."

@@ -1,0 +1,189 @@
+"""Where charts come from, as an administrator set it; and what is known of each source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from portal.domain import images
+
+BUILT_IN = "built-in"
+"""The name of the source that holds the portal's own chart."""
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_CHART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
+_OCI_CHART = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
+
+
+class SourceKind(StrEnum):
+    """How the charts of a source are found and fetched."""
+
+    BUILTIN = "builtin"
+    FOLDER = "folder"
+    REPOSITORY = "repository"
+    OCI = "oci"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source.
+
+    ``url`` is the repository's address (``https://…``) or the registry's path (``oci://…``),
+    ``path`` the folder. ``charts`` are patterns of chart names, all if empty; for a registry,
+    which has no index, the names themselves. ``hosts`` are further ``host[:port]`` that its
+    archives and redirects may lead to. ``plain_http`` speaks to a registry without TLS.
+    """
+
+    name: str
+    kind: SourceKind
+    url: str = ""
+    path: Path | None = None
+    charts: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    plain_http: bool = False
+
+    def __post_init__(self) -> None:
+        problem = _problem(self)
+        if problem:
+            raise ValueError(f"{self.name}: {problem}")
+
+    def allows(self, chart: str) -> bool:
+        """Whether a chart of this name may be offered."""
+        return not self.charts or any(fnmatchcase(chart, each) for each in self.charts)
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """Every ``host[:port]`` that may be asked for this source, its own among them."""
+        return frozenset({urlsplit(self.url).netloc.lower(), *map(str.lower, self.hosts)} - {""})
+
+
+def _problem(source: Source) -> str:
+    if not _NAME.fullmatch(source.name):
+        return "a source's name is made of lower-case letters, digits and “-”."
+    parts = urlsplit(source.url)
+    if parts.username or parts.password:
+        return "the address must not hold a password."
+    match source.kind:
+        case SourceKind.FOLDER if source.path is None:
+            return "a folder needs its path."
+        case SourceKind.REPOSITORY if parts.scheme not in {"http", "https"} or not parts.netloc:
+            return "a repository needs its url, https://…"
+        case SourceKind.OCI if parts.scheme != "oci" or not parts.netloc:
+            return "a registry needs its url, oci://…"
+        case SourceKind.OCI if not source.charts:
+            return "a registry has no index: list its charts."
+        case SourceKind.OCI if not all(_OCI_CHART.fullmatch(each) for each in source.charts):
+            return "the charts of a registry are names, not patterns."
+        case _:
+            return ""
+
+
+def chart_name_problem(name: str) -> str:
+    """Check the name that a chart gives itself, before it becomes part of a path."""
+    if _CHART.fullmatch(name) and ".." not in name:
+        return ""
+    return "A chart's name is made of letters, digits, “.”, “_” and “-”."
+
+
+def image_allowed(reference: str, patterns: Iterable[str]) -> bool:
+    """Whether an image may be run. ``patterns`` such as ``registry.example.com/team/*``.
+
+    They are matched against the repository, without tag or digest; ``*`` matches anything,
+    also ``/``. No patterns at all allow every image. Names that Docker Hub leaves out are
+    written out first, so that ``nginx`` is ``docker.io/library/nginx`` here.
+    """
+    wanted = tuple(patterns)
+    repository = images.split_reference(reference)[0]
+    registry, path = images.split_registry(repository)
+    if not registry:
+        registry, path = "docker.io", path if "/" in path else f"library/{path}"
+    elif registry in {"index.docker.io", "registry-1.docker.io"}:
+        registry = "docker.io"
+    whole = f"{registry.lower()}/{path}"
+    return not wanted or any(fnmatchcase(whole, each) for each in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class ChartVersion:
+    """One version of a chart. ``urls`` are whole addresses; ``digest`` "" if not told."""
+
+    version: str
+    app_version: str = ""
+    description: str = ""
+    deprecated: bool = False
+    keywords: tuple[str, ...] = ()
+    icon: str = ""
+    urls: tuple[str, ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartEntry:
+    """A chart of a source, its versions newest first. ``path`` is its folder, if it has one."""
+
+    name: str
+    versions: tuple[ChartVersion, ...]
+    path: Path | None = None
+
+    @property
+    def newest(self) -> ChartVersion:
+        """The newest version that is not a pre-release; the newest of all if there is none."""
+        released = (each for each in self.versions if "-" not in each.version.partition("+")[0])
+        return next(released, self.versions[0])
+
+    def version(self, wanted: str) -> ChartVersion | None:
+        """A version by its name; "" is the newest."""
+        if not wanted:
+            return self.newest
+        return next((each for each in self.versions if each.version == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What is known of a source. An unreachable one keeps its last content.
+
+    ``read_at`` is when it was last read; ``error`` says why that fails, ``since`` since when.
+    ``skipped`` counts entries that were left out because they are malformed.
+    """
+
+    source: Source
+    charts: tuple[ChartEntry, ...] = ()
+    read_at: datetime | None = None
+    error: str = ""
+    since: datetime | None = None
+    skipped: int = 0
+    loading: bool = field(default=True)
+
+    def chart(self, name: str) -> ChartEntry | None:
+        """A chart by its name."""
+        return next((each for each in self.charts if each.name == name), None)
+
+
+_SEMVER = re.compile(
+    r"v?(\d{1,18})(?:\.(\d{1,18}))?(?:\.(\d{1,18}))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?"
+)
+
+VersionOrder = tuple[bool, tuple[int, ...], bool, tuple[tuple[int, int, str], ...], str]
+
+
+def version_order(version: str) -> VersionOrder:
+    """A key that sorts versions as Semantic Versioning does; what is none comes first.
+
+    >>> sorted(["1.10.0", "1.9.0", "1.10.0-rc.1", "odd"], key=version_order)
+    ['odd', '1.9.0', '1.10.0-rc.1', '1.10.0']
+    """
+    match = _SEMVER.fullmatch(version)
+    if not match:
+        return False, (), False, (), version
+    numbers = tuple(int(part or 0) for part in match.groups()[:3])
+    early = tuple(
+        (0, int(part), "") if part.isdigit() and len(part) < 19 else (1, 0, part)
+        for part in (match[4] or "").split(".")
+    )
+    return True, numbers, match[4] is None, early, version

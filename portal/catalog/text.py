@@ -1,0 +1,256 @@
+"""Reading YAML that others wrote: as Helm reads it, with limits, and errors that say where."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Hashable, Mapping
+from contextlib import suppress
+from typing import Any, ClassVar, cast
+
+import yaml
+
+from portal.catalog.values import Values, as_mapping
+
+MAX_TEXT = 256 * 1024
+"""Characters of a values file, or of what a person writes in its place."""
+MAX_NODES = 20_000
+MAX_DEPTH = 50
+
+_TOO_DEEP = f"This is nested too deeply: at most {MAX_DEPTH} levels are read."
+_TOO_MANY = "This is too large: it holds too many values."
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's where there is one
+
+
+class TextError(Exception):
+    """The text cannot be read. ``line`` and ``column`` count from 1; 0 where not known."""
+
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        if not self.line:
+            return self.message
+        return f"Line {self.line}, column {self.column}: {self.message}"
+
+
+class _Loader(_BASE):
+    """Scalars as Go's YAML, which Helm uses, understands them: dates and 1:30 are text."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    unique_keys = False
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse a key that is there twice, where asked to: the first would be lost unseen."""
+        if self.unique_keys:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                text = str(key.value)
+                if text in seen and text != "<<":
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"“{text[:60]}” is there twice", key.start_mark
+                    )
+                seen.add(text)
+        return cast("dict[Hashable, Any]", super().construct_mapping(node, deep))
+
+
+class _StrictLoader(_Loader):
+    unique_keys = True
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"(?i:true|false|yes|no|on|off)", "yYnNtTfFoO"),
+    ("int", r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(?i:inf)|\.(?i:nan)",
+        "-+0123456789.",
+    ),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("merge", r"<<", "<"),
+):
+    for _loader in (_Loader, _StrictLoader):
+        _loader.add_implicit_resolver(
+            f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
+        )
+
+
+def _integer(loader: Any, node: Any) -> int | str:
+    text = str(loader.construct_scalar(node)).replace("_", "")
+    sign = -1 if text.startswith("-") else 1
+    digits = text.lstrip("+-").lower()
+    if len(digits) > 100:
+        return str(node.value)  # a number of so many digits is none that anybody counts with
+    bases = {"0b": 2, "0o": 8, "0x": 16}
+    base = bases.get(digits[:2])
+    if base:
+        return sign * int(digits[2:], base)
+    return sign * int(digits, 8 if len(digits) > 1 and digits.startswith("0") else 10)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _integer)
+
+
+def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bool = False) -> Any:
+    """What one YAML document says, made of plain dictionaries, lists and scalars only.
+
+    Tags are refused. Aliases are written out, and counted: a text that means more than
+    ``nodes`` values is refused. ``strict`` refuses a key that is there twice.
+
+    Raises:
+        TextError: it is too large, or not YAML; the message quotes nothing of the text.
+    """
+    if len(text) > limit:
+        raise TextError(f"This is too long: at most {limit // 1024} KiB are read.")
+    try:
+        if text.startswith("{") and not strict:
+            with suppress(ValueError):  # YAML knows fewer escapes
+                return _plain(json.loads(text), [nodes], 0)
+        _measure(text, nodes)
+        loaded: object = yaml.load(text, Loader=_StrictLoader if strict else _Loader)  # noqa: S506
+        return _plain(loaded, [nodes], 0)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        raise TextError(_words(error), *at) from None
+    except yaml.YAMLError:
+        raise TextError("There is a character in it that YAML does not allow.") from None
+    except (RecursionError, MemoryError):
+        raise TextError(_TOO_DEEP) from None
+    except (ValueError, TypeError, OverflowError):
+        raise TextError("There is a value in it that cannot be read.") from None
+
+
+def _measure(text: str, nodes: int) -> None:
+    """Refuse what is too deep or too long before it is built: libyaml's builder would crash."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+            nodes -= 1
+        if depth > MAX_DEPTH:
+            raise TextError(_TOO_DEEP)
+        if nodes < 0:
+            raise TextError(_TOO_MANY)
+
+
+def load_values(text: str, *, strict: bool = False) -> Values:
+    """The values of a text; nothing at all is no values.
+
+    Raises:
+        TextError: as ``load``, or it is something else than names with their values.
+    """
+    loaded: object = load(text, strict=strict)
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise TextError("Values are “name: value” lines; this is something else.", 1, 1)
+    return cast("Values", loaded)
+
+
+def _plain(value: object, left: list[int], depth: int) -> object:
+    """A copy without shared parts, of JSON's types only."""
+    left[0] -= 1
+    if left[0] < 0:
+        raise TextError(_TOO_MANY)
+    if depth > MAX_DEPTH:
+        raise TextError(_TOO_DEEP)
+    if isinstance(value, dict):
+        pairs = cast("dict[object, object]", value).items()
+        return {_key(name): _plain(each, left, depth + 1) for name, each in pairs}
+    if isinstance(value, list):
+        return [_plain(each, left, depth + 1) for each in cast("list[object]", value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TextError("Infinity and “not a number” cannot be sent.")
+    if isinstance(value, str) and not value.isascii():
+        value.encode()  # half a character, as "\\ud800", is a ValueError
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise TextError("There is a value of a kind in it that Helm does not know.")
+
+
+def _key(name: object) -> str:
+    if isinstance(name, bool):
+        return str(name).lower()
+    return "null" if name is None else str(name)
+
+
+_KNOWN = (
+    ("could not determine a constructor", "Tags (“!…”) are not allowed here."),
+    ("is there twice", ""),
+    ("undefined alias", "This refers to an anchor (“*…”) that is not there."),
+    ("cannot start any token", "A value cannot begin with this character: put it in quotes."),
+    ("expected ',' or", "A “[” or “{” that was opened is not closed, or a comma is missing."),
+    ("tab character", "Indent with spaces, not with tabs."),
+    ("mapping values are not allowed", "A “:” is too many here, or the line is indented wrongly."),
+    ("could not find expected ':'", "A “:” is missing after a name."),
+    ("did not find expected key", "This does not line up with the lines above it."),
+    ("expected <block end>", "This does not line up with the lines above it."),
+    ("expected a single document", "Only one document, without “---” between, is read."),
+    ("unexpected end of stream", "A quote that was opened is not closed."),
+)
+
+
+def _words(error: yaml.MarkedYAMLError) -> str:
+    told = f"{error.context or ''} {error.problem or ''}"
+    for sign, words in _KNOWN:
+        if sign in told:
+            return words or f"{error.problem}."
+    return "This is not YAML that can be read."
+
+
+_LINE = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*:(\s|$)")
+_PARAM = re.compile(r"@param\s+(?P<path>[^\s\[]+)\s*(\[[^\]]*\])?\s*(?P<words>.*)")
+
+
+def comments(text: str) -> dict[tuple[str, ...], str]:
+    """What the comments of a values file say about each name, by path.
+
+    A comment belongs to the name in the line below it. ``# --`` (helm-docs) and
+    ``@param path words`` (as in Bitnami's charts) are understood; other marks are left out.
+    """
+    found: dict[tuple[str, ...], str] = {}
+    above: list[str] = []
+    stack: list[tuple[int, str]] = []
+    for line in text[:MAX_TEXT].splitlines():
+        bare = line.strip()
+        if bare.startswith("#"):
+            words = bare.lstrip("#").strip()
+            param = _PARAM.match(words)
+            if param:
+                found[tuple(param["path"].split("."))] = param["words"]
+            elif words.startswith("-- "):
+                above = [words[3:]]
+            elif not words.startswith(("@", "---", "===")):
+                above.append(words)
+            continue
+        match = _LINE.match(line)
+        if match:
+            indent = len(match["indent"])
+            while stack and stack[-1][0] >= indent:
+                stack.pop()
+            stack.append((indent, match["key"]))
+            path = tuple(name for _, name in stack)
+            if above and path not in found:
+                found[path] = " ".join(part for part in above if part)
+        above = []
+    return {path: words[:400] for path, words in found.items() if words}
+
+
+def limited(value: object, *, nodes: int = MAX_NODES) -> Any:
+    """A plain copy of something already loaded, as from JSON. Raises ``TextError``."""
+    return _plain(value, [nodes], 0)
+
+
+def text_of(mapping: Mapping[str, object], name: str, limit: int = 1000) -> str:
+    """A text in a mapping that may hold anything; "" if there is none."""
+    value = as_mapping(dict(mapping)).get(name)
+    return value[:limit] if isinstance(value, str) else ""

@@ -1,0 +1,213 @@
+"""The catalogue against servers on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from portal.catalog.catalog import Catalog, ChartUnavailable
+from portal.catalog.chart import ChartProblem, read_chart
+from portal.catalog.fetch import FetchError, HttpFetch
+from portal.catalog.sources import Source, SourceKind
+from portal.domain.errors import NotFound
+from tests.unit.catalog.make import CHARTS, chart_archive, files, registry, serving, sha256
+
+
+@pytest.fixture
+async def fetch() -> AsyncGenerator[HttpFetch]:
+    fetch = HttpFetch(timeout=5)
+    yield fetch
+    await fetch.close()
+
+
+def index(**urls: str) -> bytes:
+    entries = {
+        name: [{"name": name, "version": "1.0.0", "urls": [url]}] for name, url in urls.items()
+    }
+    return json.dumps({"entries": entries}).encode()
+
+
+def repository(host: str, **more: object) -> Source:
+    return Source("team", SourceKind.REPOSITORY, f"http://{host}", **more)  # pyright: ignore
+
+
+async def test_a_folder_of_charts(tmp_path: Path, fetch: HttpFetch) -> None:
+    catalog = Catalog([Source("here", SourceKind.FOLDER, path=CHARTS)], fetch, tmp_path)
+    assert catalog.sources[0].loading
+    await catalog.refresh()
+    (state,) = catalog.sources
+    assert [each.name for each in state.charts] == ["bare", "task-cluster", "web-server"]
+    assert not state.loading
+    assert not state.error
+    chart = await catalog.chart("here", "web-server")
+    assert chart.defaults["containerPort"] == 8080
+    assert chart.schema
+    assert chart.schema["title"] == "Web server"
+    assert (await catalog.chart("here", "bare")).schema is None
+    with pytest.raises(NotFound, match="no chart web-server 9"):
+        await catalog.chart("here", "web-server", "9")
+
+
+async def test_a_repository_is_read_and_kept_when_it_goes(tmp_path: Path, fetch: HttpFetch) -> None:
+    packed = chart_archive(values_DOT_yaml="x: 1")
+    contents = {"/index.yaml": index(tiny="tiny.tgz"), "/tiny.tgz": packed}
+    async with serving(files(contents)) as host:
+        catalog = Catalog([repository(host)], fetch, tmp_path)
+        await catalog.refresh()
+        chart, again = await asyncio.gather(*(catalog.chart("team", "tiny") for _ in range(2)))
+        assert chart is again
+        assert chart.defaults == {"x": 1}
+        assert chart.digest == sha256(packed)
+        assert chart.path.parent.name == chart.digest
+        del contents["/index.yaml"]
+        await catalog.refresh()
+        (state,) = catalog.sources
+        assert state.error == "The repository answers with status 404."
+        assert [each.name for each in state.charts] == ["tiny"]
+        since = state.since
+        assert since
+    await catalog.refresh()
+    assert "cannot be reached" in catalog.sources[0].error
+    assert catalog.sources[0].since == since
+    assert (await catalog.chart("team", "tiny")).digest == chart.digest
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "not among this source's hosts"),
+        ({"hosts": ("archives.example",)}, "not among this source's hosts"),
+    ],
+)
+async def test_archives_elsewhere_need_leave(
+    tmp_path: Path, fetch: HttpFetch, more: dict[str, object], words: str
+) -> None:
+    contents = {"/index.yaml": index(tiny="http://169.254.169.254/latest/meta-data")}
+    async with serving(files(contents)) as host:
+        catalog = Catalog([repository(host, **more)], fetch, tmp_path)
+        await catalog.refresh()
+        with pytest.raises(ChartUnavailable, match=words):
+            await catalog.chart("team", "tiny")
+
+
+async def test_archives_on_an_allowed_host(tmp_path: Path, fetch: HttpFetch) -> None:
+    async with serving(files({"/tiny.tgz": chart_archive()})) as other:
+        contents = {"/index.yaml": index(tiny=f"http://{other}/tiny.tgz")}
+        async with serving(files(contents)) as host:
+            catalog = Catalog([repository(host, hosts=(other,))], fetch, tmp_path)
+            await catalog.refresh()
+            assert (await catalog.chart("team", "tiny")).name == "tiny"
+
+
+async def test_redirects_are_held_to_the_hosts(fetch: HttpFetch) -> None:
+    app = web.Application()
+    seen: list[str] = []
+
+    async def away(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization", ""))
+        return web.Response(status=302, headers={"Location": request.query.get("to", "/away")})
+
+    app.router.add_get("/away", away)
+    async with serving(app) as host, serving(files({"/x": b"found"})) as other:
+        answer = await fetch(
+            f"http://{host}/away?to=http://{other}/x", hosts={host, other}, limit=9
+        )
+        assert answer.body == b"found"
+        for target in (f"http://{other}/x", "file:///etc/passwd", "http://u:p@x/", "//evil/x"):
+            with pytest.raises(FetchError, match=r"hosts|neither"):
+                await fetch(f"http://{host}/away?to={target}", hosts={host}, limit=9)
+        with pytest.raises(FetchError, match="too often"):
+            await fetch(f"http://{host}/away", hosts={host}, limit=9)
+        with pytest.raises(FetchError, match="larger than"):
+            await fetch(f"http://{other}/x", hosts={other}, limit=4)
+
+
+async def test_what_was_sent_must_be_what_the_index_says(tmp_path: Path, fetch: HttpFetch) -> None:
+    entry = {"version": "1.0.0", "urls": ["tiny.tgz"], "digest": "0" * 64}
+    contents = {
+        "/index.yaml": json.dumps({"entries": {"tiny": [entry]}}).encode(),
+        "/tiny.tgz": chart_archive(),
+    }
+    async with serving(files(contents)) as host:
+        catalog = Catalog([repository(host)], fetch, tmp_path)
+        await catalog.refresh()
+        with pytest.raises(ChartUnavailable, match="not the one that the index describes"):
+            await catalog.chart("team", "tiny")
+        contents["/index.yaml"] = index(tiny="tiny.tgz", other="tiny.tgz", bad="bad.tgz")
+        contents["/bad.tgz"] = b"no archive"
+        await catalog.refresh()
+        with pytest.raises(ChartUnavailable, match="another chart"):
+            await catalog.chart("team", "other")
+        with pytest.raises(ChartUnavailable, match="damaged"):
+            await catalog.chart("team", "bad")
+    kept = await asyncio.to_thread(list, tmp_path.iterdir())
+    assert not [each for each in kept if each.name.startswith("new-")]
+
+
+@pytest.mark.parametrize("token", ["", "for-everybody"])
+async def test_a_registry(tmp_path: Path, fetch: HttpFetch, token: str) -> None:
+    archives = {
+        "team/tiny:1.0.0": chart_archive(),
+        "team/tiny:1.1.0_build": chart_archive(version="1.1.0+build"),
+        "team/tiny:2.0.0-rc.1": chart_archive(version="2.0.0-rc.1"),
+        "team/tiny:latest": chart_archive(),
+    }
+    async with serving(registry(archives, token=token)) as host:
+        source = Source(
+            "oci",
+            SourceKind.OCI,
+            f"oci://{host}/charts",
+            charts=("team/tiny", "team/none"),
+            plain_http=True,
+        )
+        catalog = Catalog([source], fetch, tmp_path)
+        await catalog.refresh()
+        (state,) = catalog.sources
+        (entry,) = state.charts
+        assert [each.version for each in entry.versions] == ["2.0.0-rc.1", "1.1.0+build", "1.0.0"]
+        assert entry.newest.description == "team/tiny here."
+        assert state.skipped == 1
+        chart = await catalog.chart("oci", "team/tiny", "1.1.0+build")
+        assert chart.version.version == "1.1.0+build"
+    await catalog.refresh()
+    assert catalog.sources[0].charts == state.charts
+    assert catalog.sources[0].error
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "https://example.com/x.json"},
+        {"properties": {"a": {"$ref": "file:///etc/passwd"}}},
+        {"$schema": "http://169.254.169.254/"},
+        {"$id": "http://evil/", "items": [{"$dynamicRef": "other.json"}]},
+    ],
+)
+def test_a_schema_that_leads_outside_is_refused(tmp_path: Path, schema: dict[str, object]) -> None:
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: x\nversion: 1.0.0\n")
+    inner = tmp_path / "charts" / "y"
+    inner.mkdir(parents=True)
+    (inner / "values.schema.json").write_text(json.dumps(schema))
+    with pytest.raises(ChartProblem, match="outside the chart"):
+        read_chart(tmp_path, "here")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ("apiVersion: v2\nname: ../x\nversion: 1.0.0", "name is made of"),
+        ("apiVersion: v2\nname: x", "no version"),
+        ("apiVersion: v9\nname: x\nversion: 1.0.0", "Helm knows"),
+        ("apiVersion: v2\nname: x\nversion: 1.0.0\ntype: library", "library"),
+        ("a: [", "cannot be read"),
+    ],
+)
+def test_what_is_no_chart_is_refused(tmp_path: Path, metadata: str, words: str) -> None:
+    (tmp_path / "Chart.yaml").write_text(metadata)
+    with pytest.raises(ChartProblem, match=words):
+        read_chart(tmp_path, "here")

@@ -1,0 +1,118 @@
+"""Reading YAML that others wrote."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.catalog.text import TextError, comments, load, load_values
+from portal.catalog.values import to_yaml
+
+
+def test_scalars_are_what_helm_takes_them_for() -> None:
+    text = "a: 1e3\nb: 2024-01-01\nc: 1:30\nd: 0o17\ne: yes\nf: 012\ng: ~\nh:\ni: .5\nj: -3\nk: n"
+    assert load(text) == {
+        "a": 1000.0,
+        "b": "2024-01-01",
+        "c": "1:30",
+        "d": 15,
+        "e": True,
+        "f": 10,
+        "g": None,
+        "h": None,
+        "i": 0.5,
+        "j": -3,
+        "k": "n",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "words"),
+    [
+        ("a: [1,2", 2, 1, "not closed"),
+        ("a: 1\n\tb: 2", 2, 1, "spaces"),
+        ("a: !!python/object/apply:os.system [id]", 1, 4, "Tags"),
+        ("a: !include secret", 1, 4, "Tags"),
+        ('a: "b', 1, 6, "quote"),
+        ("a: b: c", 1, 5, "“:”"),
+        ("a:\n  b: 1\n c: 2", 3, 2, "line up"),
+        ("a: *x", 1, 4, "anchor"),
+        ("a: 1\na: 2", 2, 1, "twice"),
+        ("a: @x", 1, 4, "quotes"),
+        ("- a", 1, 1, "name: value"),
+    ],
+)
+def test_errors_say_where(text: str, line: int, column: int, words: str) -> None:
+    with pytest.raises(TextError, match=words) as caught:
+        load_values(text, strict=True)
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+def test_bombs_are_refused() -> None:
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9)
+    )
+    for text in (bomb, "[" * 100_000, "a: &a [*a]", "x: &x {y: *x}", "a: .inf", "\x00", "- " * 999):
+        with pytest.raises(TextError):
+            load(text)
+    with pytest.raises(TextError, match="too long"):
+        load("a" * 300_000)
+
+
+def test_an_error_quotes_no_value() -> None:
+    for text in ('password: "hunter2', "password: !!x hunter2", "password: hunter2: hunter2"):
+        with pytest.raises(TextError) as caught:
+            load_values(text)
+        assert "hunter2" not in str(caught.value)
+
+
+_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), _json, max_size=5))
+def test_what_is_written_is_read_again(values: dict[str, object]) -> None:
+    try:
+        again = load_values(to_yaml(values), strict=True)
+    except TextError as error:
+        assert "character" in str(error)  # noqa: PT017 -- YAML has no way to write some of them
+        return
+    assert again == values
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with suppress(TextError):
+        load(text)
+
+
+def test_comments_belong_to_what_follows() -> None:
+    text = """\
+# The whole file.
+
+# -- Where it comes from.
+image:
+  # Old words.
+  # -- Its path.
+  repository: x  # no comment of its own
+  tag: y
+## @param service.type How it is reached
+## @section Other things
+service:
+  type: z
+"""
+    assert comments(text) == {
+        ("image",): "Where it comes from.",
+        ("image", "repository"): "Its path.",
+        ("service", "type"): "How it is reached",
+    }
