@@ -19,8 +19,8 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108
 control_socket_disable = True
 # Longer than common load balancers keep an idle connection, so that they never use a closed one.
 keepalive = 75
-# Live connections are closed and operations ended at once (portal.app.Portal.drain); this is for
-# requests that are being answered, and gunicorn waits for idle connections as well.
+# For Helm commands to end (portal.app.Portal.drain). Connections do not get that long: see
+# portal.web.worker.
 graceful_timeout = 10
 # A browser sends a few hundred bytes over the live connection.
 websocket_max_message_size = 64 * 1024

@@ -1,18 +1,82 @@
-"""gunicorn's ASGI worker, which tells the portal at once that it has to stop.
+"""gunicorn's ASGI worker, made to leave within a few seconds of being told to.
 
-On SIGTERM gunicorn waits for open connections before the application hears of it; live
-connections never end by themselves, so every stop would take the whole graceful time-out.
+gunicorn waits for every open connection, and browsers keep some open that carry nothing: kept-alive
+ones, and live ones, which never end by themselves.
 """
 
 from __future__ import annotations
 
-from gunicorn.workers.gasgi import ASGIWorker  # pyright: ignore[reportMissingTypeStubs]
+import asyncio
+import socket
+
+from gunicorn.asgi.protocol import ASGIProtocol  # pyright: ignore[reportMissingTypeStubs]
+from gunicorn.workers import gasgi  # pyright: ignore[reportMissingTypeStubs]
+
+LONGEST_REQUEST = 2.0
+"""Seconds that requests have to end, and browsers to answer that a live connection is closed."""
+
+LOOK_EVERY = 0.1
+
+STUCK_AFTER = 30.0
+"""Seconds without a byte taken after which the kernel drops a connection that has some to send."""
 
 
-class Worker(ASGIWorker):
-    """Closes the live connections first, then stops as usual."""
+class Connection(ASGIProtocol):
+    """A connection that its worker can find."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Handle the start of the connection."""
+        _connections(self).add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Handle its end."""
+        _connections(self).discard(self)
+        super().connection_lost(exc)
+
+    def leave(self, *, at_once: bool) -> None:
+        """Close if there is no request, or anyway and without sending what waits."""
+        transport: asyncio.Transport = self.transport  # pyright: ignore
+        if at_once:
+            transport.abort()
+        elif self._awaiting_request:  # pyright: ignore
+            transport.close()
+
+
+def _connections(connection: Connection) -> set[Connection]:
+    return connection.worker.connections  # pyright: ignore
+
+
+# gunicorn has no setting for it, and looks the name up whenever it begins to listen.
+gasgi.ASGIProtocol = Connection  # pyright: ignore
+
+
+class Worker(gasgi.ASGIWorker):
+    """Closes live and idle connections first, then stops as usual."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # pyright: ignore
+        self.connections: set[Connection] = set()
+
+    def init_process(self) -> None:
+        """Start: connections inherit the listener's rule for browsers that do not read."""
+        for listener in self.sockets:  # pyright: ignore
+            if listener.sock.family != socket.AF_UNIX:  # pyright: ignore
+                listener.sock.setsockopt(  # pyright: ignore
+                    socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STUCK_AFTER * 1000)
+                )
+        super().init_process()
 
     def handle_exit_signal(self) -> None:
         """Handle SIGTERM."""
-        self.asgi.drain()  # pyright: ignore
         super().handle_exit_signal()
+        self.asgi.drain()  # pyright: ignore
+        loop: asyncio.AbstractEventLoop = self.loop  # pyright: ignore
+        self._part(loop, loop.time() + LONGEST_REQUEST)
+
+    def _part(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
+        """Close what is idle, again and again: requests end, and others connect until the end."""
+        at_once = loop.time() >= deadline
+        for connection in tuple(self.connections):
+            connection.leave(at_once=at_once)
+        loop.call_later(LOOK_EVERY, self._part, loop, deadline)

@@ -1,0 +1,131 @@
+"""The worker, in a real gunicorn with real sockets."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+ROOT = Path(__file__).parents[3]
+SOON = 20.0
+"""Seconds that anything may take on a busy machine; what counts is how it ends."""
+
+UPGRADE = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+class Server:
+    """A gunicorn that serves ``tests.unit.web.leaving``."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self._process = process
+        self.port = port
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), SOON)
+
+    def ask(self, path: str, headers: str = "") -> socket.socket:
+        """Ask for something on a connection that is kept alive."""
+        connection = self.connect()
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
+        return connection
+
+    def says(self, words: str) -> str:
+        """Wait for the line of its output that has ``words``."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if words in line:
+                return line
+        raise AssertionError(f"it ended without saying {words!r}")
+
+    def stop(self) -> None:
+        self._process.terminate()
+
+    def left(self) -> bool:
+        """Whether it ends by itself; it would wait for twice as long for one connection."""
+        return self._process.wait(SOON) == 0
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = tmp_path / "gunicorn.py"
+    config.write_text("from portal.web import worker\n\nworker.STUCK_AFTER = 1\n")
+    command = (
+        *(sys.executable, "-m", "gunicorn", "tests.unit.web.leaving:app"),
+        *("--bind", f"127.0.0.1:{port}", "--worker-class", "portal.web.worker.Worker"),
+        *("--graceful-timeout", str(int(SOON * 2)), "--keep-alive", "75"),
+        *("--no-control-socket", "--worker-tmp-dir", str(tmp_path), "--config", str(config)),
+    )
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        too_late = threading.Timer(3 * SOON, process.kill)
+        too_late.start()
+        server = Server(process, port)
+        try:
+            server.says("server listening")
+            yield server
+        finally:
+            too_late.cancel()
+            process.kill()
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """What comes until the other side closes."""
+    return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+def test_idle_and_live_connections_do_not_hold_it_up(server: Server) -> None:
+    with (
+        server.ask("/") as idle,
+        server.connect() as fresh,
+        connect(f"ws://127.0.0.1:{server.port}/", proxy=None) as live,
+    ):
+        answer = b""
+        while not answer.endswith(b"hello"):
+            answer += idle.recv(4096)
+        assert b"connection: close" not in answer.lower()
+        assert live.recv(SOON) == "hello"
+        server.stop()
+        with pytest.raises(ConnectionClosed):
+            live.recv(SOON)
+        assert live.close_code == 1001
+        assert read_all(idle) == read_all(fresh) == b""
+        server.says("lifespan ended")
+        assert server.left()
+
+
+def test_a_request_that_is_being_answered_is_answered(server: Server) -> None:
+    with server.ask("/slow") as connection:
+        server.says("asked")
+        server.stop()
+        assert read_all(connection).endswith(b"slowly")
+        assert server.left()
+
+
+def test_a_request_without_end_is_cut_off(server: Server) -> None:
+    with server.ask("/endless") as connection:
+        server.says("asked")
+        server.stop()
+        assert read_all(connection) == b""
+        server.says("lifespan ended")
+        assert server.left()
+
+
+def test_a_browser_that_never_reads_fills_some_buffers_and_is_dropped(server: Server) -> None:
+    with server.ask("/flood", UPGRADE):
+        sent = int(server.says("blocked after").split()[-1])
+        assert 0 < sent < 32 * 2**20  # the kernel's buffers on both sides, and one of gunicorn's
+        server.says("websocket.disconnect")
