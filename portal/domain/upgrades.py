@@ -1,0 +1,151 @@
+"""What an upgrade does to running pods, and what Kubernetes will not do at all. Pure.
+
+Which fields cannot be changed is Kubernetes' own validation (``pkg/apis/*/validation``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from portal.domain.manifests import Change, ObjectChange, Ref, Tree, at, kept
+
+WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+
+_STATEFUL_SET_MAY_CHANGE = frozenset(
+    {
+        "replicas",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+        "ordinals",
+    }
+)
+_CLAIM_MAY_CHANGE = frozenset({"resources", "volumeAttributesClassName"})
+_IMMUTABLE: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "Deployment": (("spec", "selector"),),
+    "DaemonSet": (("spec", "selector"),),
+    "Job": (("spec", "template"), ("spec", "selector"), ("spec", "completionMode")),
+    "StorageClass": (("provisioner",), ("parameters",), ("reclaimPolicy",)),
+    "RoleBinding": (("roleRef",),),
+    "ClusterRoleBinding": (("roleRef",),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """How many pods a workload has: ``live`` now, ``after`` the upgrade.
+
+    ``minimum`` and ``maximum`` are the bounds of its autoscaler after the upgrade, None for
+    none; with an autoscaler ``after`` is where it starts from.
+    """
+
+    ref: Ref
+    live: int
+    after: int
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What an upgrade would do.
+
+    ``restarts`` are workloads whose pods are replaced, True where the old ones go before the
+    new ones come. ``refused`` says of a field why Kubernetes will not change it.
+    """
+
+    restarts: Mapping[Ref, bool] = field(default_factory=dict[Ref, bool])
+    replicas: tuple[Replicas, ...] = ()
+    deleted: tuple[Ref, ...] = ()
+    left: tuple[Ref, ...] = ()
+    refused: tuple[tuple[Ref, str], ...] = ()
+
+
+def effects(
+    found: tuple[ObjectChange, ...],
+    after: Mapping[Ref, Tree],
+    live: Mapping[str, int],
+) -> Effects:
+    """What ``found`` means. ``live`` is how many pods each workload has now, by its name."""
+    removed = [each for each in found if each.change is Change.REMOVED]
+    return Effects(
+        restarts={
+            each.ref: _stops_first(each.after)
+            for each in found
+            if each.change is Change.CHANGED
+            and each.ref.kind in WORKLOADS
+            and at(each.before, "spec", "template") != at(each.after, "spec", "template")
+        },
+        replicas=tuple(_replicas(after, live)),
+        deleted=tuple(each.ref for each in removed if not kept(each.before)),
+        left=tuple(each.ref for each in removed if kept(each.before)),
+        refused=tuple(
+            (each.ref, field)
+            for each in found
+            if each.change is Change.CHANGED
+            for field in immutable(each)
+        ),
+    )
+
+
+def immutable(change: ObjectChange) -> list[str]:
+    """The fields of an object that differ and may not."""
+    before, after = change.before, change.after
+    spec, new = at(before, "spec"), at(after, "spec")
+    match change.ref.kind:
+        case "StatefulSet":
+            return _differing(spec, new, _STATEFUL_SET_MAY_CHANGE)
+        case "PersistentVolumeClaim":
+            return _differing(spec, new, _CLAIM_MAY_CHANGE)
+        case "Service":
+            old_ip, new_ip = spec.get("clusterIP"), new.get("clusterIP")
+            return ["spec.clusterIP"] if old_ip and new_ip and old_ip != new_ip else []
+        case "ConfigMap" | "Secret" if before.get("immutable"):
+            same = all(before.get(each) == after.get(each) for each in ("data", "stringData"))
+            return [] if same else ["data"]
+        case kind:
+            return [
+                ".".join(path)
+                for path in _IMMUTABLE.get(kind, ())
+                if _get(before, path) != _get(after, path)
+            ]
+
+
+def _differing(before: Tree, after: Tree, allowed: frozenset[str]) -> list[str]:
+    names = sorted({*before, *after} - allowed)
+    return [f"spec.{name}" for name in names if before.get(name) != after.get(name)]
+
+
+def _get(tree: Tree, path: tuple[str, ...]) -> object:
+    return at(tree, *path[:-1]).get(path[-1])
+
+
+def _stops_first(workload: Tree) -> bool:
+    return at(workload, "spec", "strategy").get("type") == "Recreate"
+
+
+def _replicas(after: Mapping[Ref, Tree], live: Mapping[str, int]) -> Iterator[Replicas]:
+    scaled = {
+        (str(target.get("kind")), str(target.get("name"))): at(tree, "spec")
+        for ref, tree in after.items()
+        if ref.kind == "HorizontalPodAutoscaler"
+        for target in [at(tree, "spec", "scaleTargetRef")]
+    }
+    for ref, tree in after.items():
+        if ref.kind not in {"Deployment", "StatefulSet"} or ref.name not in live:
+            continue
+        now = live[ref.name]
+        hpa = scaled.get((ref.kind, ref.name))
+        if hpa is not None:
+            low, high = _int(hpa.get("minReplicas"), 1), _int(hpa.get("maxReplicas"), now)
+            yield Replicas(ref, now, min(max(now, low), high), low, high)
+        else:
+            # Without the field Kubernetes says 1; the portal's own chart then keeps the live one.
+            yield Replicas(ref, now, _int(at(tree, "spec").get("replicas"), 1))
+
+
+def _int(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise

@@ -1,0 +1,227 @@
+"""What an upgrade or a rollback would do, before it is done: in words, and as differences."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import yaml
+
+from portal.domain.manifests import Change, ObjectChange, Ref, Tree, changes, objects
+from portal.domain.upgrades import Effects, Replicas, effects
+from portal.state.model import AppState
+from portal.viewmodels.model import Badge, Notice, Tone
+from portal.viewmodels.redaction import HIDDEN, redacted
+from portal.viewmodels.words import count, joined
+
+ANOTHER = "(hidden, another one)"
+"""What stands for a secret that the upgrade changes."""
+
+MAX_DIFF_LINES = 400
+"""Of one object; the rest is counted."""
+
+_BADGES = {
+    Change.ADDED: Badge("added", Tone.GOOD),
+    Change.CHANGED: Badge("changed", Tone.BUSY),
+    Change.REMOVED: Badge("removed", Tone.WARN),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDiff:
+    """One object that differs; ``diff`` are lines that begin with "+", "-" or a blank."""
+
+    title: str
+    change: Badge
+    diff: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewView:
+    """What would happen. ``possible`` is False where Kubernetes would refuse it."""
+
+    words: tuple[Notice, ...]
+    values: tuple[str, ...]
+    objects: tuple[ObjectDiff, ...]
+    possible: bool = True
+
+    @property
+    def nothing(self) -> bool:
+        """Whether neither values nor objects change."""
+        return not self.values and not self.objects
+
+
+def preview_view(
+    state: AppState,
+    *,
+    manifest: str,
+    new_manifest: str,
+    values: Mapping[str, object],
+    new_values: Mapping[str, object],
+) -> PreviewView:
+    """Compare what a release is with what it would become. Secrets are hidden in all of it.
+
+    Raises:
+        PortalError: one of the manifests cannot be read.
+    """
+    space = state.key.namespace
+    after = objects(new_manifest, space)
+    found = changes(objects(manifest, space), after)
+    live = {each.key.name: each.desired for each in state.workloads}
+    meant = effects(found, after, live)
+    return PreviewView(
+        words=_words(meant, live, bool(found)),
+        values=values_diff(values, new_values),
+        objects=tuple(
+            ObjectDiff(str(each.ref), _BADGES[each.change], _object_diff(each)) for each in found
+        ),
+        possible=not meant.refused,
+    )
+
+
+def values_diff(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[str, ...]:
+    """The lines in which two sets of values differ, secrets hidden."""
+    return _diff(*hidden_pair(before, after))
+
+
+def hidden_pair(before: object, after: object) -> tuple[object, object]:
+    """Both, redacted, with ``ANOTHER`` where a secret is not the same in the second."""
+    old, new = redacted(before), redacted(after)
+    return old, _marked(before, after, old, new)
+
+
+def _marked(before: object, after: object, old: object, new: object) -> object:
+    if before == after:
+        return new
+    if isinstance(new, dict):
+        shown = cast("dict[str, object]", new)
+        return {
+            key: _marked(_item(before, key), _item(after, key), _item(old, key), item)
+            for key, item in shown.items()
+        }
+    if isinstance(new, list):
+        listed = cast("list[object]", new)
+        return [
+            _marked(_nth(before, i), _nth(after, i), _nth(old, i), item)
+            for i, item in enumerate(listed)
+        ]
+    same = isinstance(new, str) and HIDDEN in new and old == new
+    return cast("str", new).replace(HIDDEN, ANOTHER) if same else new
+
+
+def _item(tree: object, key: str) -> object:
+    return cast("Tree", tree).get(key) if isinstance(tree, Mapping) else None
+
+
+def _nth(items: object, index: int) -> object:
+    listed = cast("list[object]", items) if isinstance(items, list | tuple) else []
+    return listed[index] if index < len(listed) else None
+
+
+def _object_diff(change: ObjectChange) -> tuple[str, ...]:
+    before, after = change.before, change.after
+    if change.ref.kind == "Secret":
+        before, after = _as_secret(before), _as_secret(after)
+    lines = _diff(*hidden_pair(before, after))
+    if len(lines) <= MAX_DIFF_LINES:
+        return lines
+    return (*lines[:MAX_DIFF_LINES], f"  … {len(lines) - MAX_DIFF_LINES} more lines")
+
+
+def _as_secret(tree: Tree) -> Tree:
+    """A Secret whose data the redaction knows as such, whatever the keys are called."""
+    return {
+        key: {"secret": value} if key in {"data", "stringData"} else value
+        for key, value in tree.items()
+    }
+
+
+def _diff(before: object, after: object) -> tuple[str, ...]:
+    lines = difflib.unified_diff(_lines(before), _lines(after), n=2, lineterm="")
+    return tuple(line for line in lines if not line.startswith(("---", "+++", "@@")))
+
+
+def _lines(tree: object) -> list[str]:
+    if not tree:
+        return []
+    text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=1000)
+    return text.splitlines()
+
+
+def _words(meant: Effects, live: Mapping[str, int], changed: bool) -> tuple[Notice, ...]:
+    words = [_refusal(ref, field) for ref, field in meant.refused]
+    words += [_restart(ref, first, live.get(ref.name, 0)) for ref, first in meant.restarts.items()]
+    if not meant.restarts:
+        words.append(Notice(Tone.GOOD, "No pod is restarted."))
+    words += [_replicas(each, alone=len(meant.replicas) == 1) for each in meant.replicas]
+    claims = [ref for ref in meant.deleted if ref.kind == "PersistentVolumeClaim"]
+    if claims:
+        words.append(
+            Notice(
+                Tone.BAD,
+                f"Deleted with its data: {_names(claims)}.",
+                advice="Copy what is still needed first.",
+            )
+        )
+    others = [ref for ref in meant.deleted if ref not in claims]
+    if others:
+        words.append(Notice(Tone.WARN, f"Deleted: {_names(others)}."))
+    if meant.left:
+        words.append(
+            Notice(Tone.QUIET, f"Left in the cluster, as its chart asks: {_names(meant.left)}.")
+        )
+    if not changed:
+        words.insert(0, Notice(Tone.QUIET, "Nothing in the cluster changes."))
+    return tuple(words)
+
+
+def _names(refs: tuple[Ref, ...] | list[Ref]) -> str:
+    return joined(str(ref) for ref in refs)
+
+
+def _refusal(ref: Ref, field: str) -> Notice:
+    return Notice(
+        Tone.BAD,
+        f"{field} of {ref} cannot be changed.",
+        "Kubernetes refuses it for an object that exists.",
+        "Leave it as it was, launch under another name, or uninstall the app first.",
+    )
+
+
+def _restart(ref: Ref, stops_first: bool, pods: int) -> Notice:
+    if not pods:
+        return Notice(Tone.QUIET, f"{ref}: no pod runs now, so none is restarted.")
+    which = "the pod is replaced" if pods == 1 else f"all {pods} pods are replaced"
+    if stops_first:
+        return Notice(
+            Tone.WARN,
+            f"{ref}: {which}, the old before the new.",
+            "The app does not answer until the new ones are ready.",
+        )
+    return Notice(
+        Tone.BUSY,
+        f"{ref}: {which}, one after another.",
+        "An old one goes only when a new one is ready.",
+    )
+
+
+def _replicas(each: Replicas, *, alone: bool) -> Notice:
+    what = f"{count(each.live, 'pod')} live"
+    what = what if alone else f"{each.ref.name}: {what}"
+    if each.after == each.live:
+        then = f"stays {each.live}"
+    elif each.maximum is not None and each.after == each.maximum:
+        then = f"becomes {each.after}, the autoscaler's new maximum"
+    elif each.minimum is not None and each.after == each.minimum:
+        then = f"becomes {each.after}, the autoscaler's new minimum"
+    else:
+        then = f"becomes {each.after}"
+    tone = Tone.WARN if each.after < each.live else Tone.GOOD
+    after = (
+        f"From there the autoscaler decides, between {each.minimum} and {each.maximum}."
+        if each.maximum is not None
+        else ""
+    )
+    return Notice(tone, f"{what}; {then}.", after)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from portal.domain.errors import PortalError
+from portal.domain.manifests import Change, Ref, changes, kept, objects
+
+TWO = """---
+# Source: demo/templates/service.yaml
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: other}
+---
+"""
+
+
+def test_objects_are_told_apart_by_kind_name_and_namespace() -> None:
+    assert list(objects(TWO, "apps")) == [
+        Ref("Service", "web", "apps"),
+        Ref("Deployment", "web", "other", "apps"),
+    ]
+
+
+def test_a_list_is_its_items() -> None:
+    text = "kind: ConfigMapList\nitems: [{kind: ConfigMap, metadata: {name: a}}]"
+    assert list(objects(text, "apps")) == [Ref("ConfigMap", "a", "apps")]
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: !!python/object/apply:os.getcwd []"])
+def test_what_is_not_plain_yaml_is_refused(text: str) -> None:
+    with pytest.raises(PortalError, match="not YAML"):
+        objects(text, "apps")
+
+
+def test_another_version_is_the_same_object() -> None:
+    before = objects("apiVersion: autoscaling/v1\nkind: HPA\nmetadata: {name: a}", "apps")
+    after = objects("apiVersion: autoscaling/v2\nkind: HPA\nmetadata: {name: a}", "apps")
+    (found,) = changes(before, after)
+    assert found.change is Change.CHANGED
+
+
+def test_added_changed_removed_and_nothing() -> None:
+    before = objects(TWO, "apps")
+    assert changes(before, before) == ()
+    after = objects(TWO.replace("kind: Service", "kind: Service\nspec: {type: NodePort}"), "apps")
+    after.pop(Ref("Deployment", "web", "other", "apps"))
+    after[Ref("Ingress", "web", "apps")] = {"kind": "Ingress"}
+    assert [(each.ref.kind, each.change) for each in changes(before, after)] == [
+        ("Service", Change.CHANGED),
+        ("Ingress", Change.ADDED),
+        ("Deployment", Change.REMOVED),
+    ]
+
+
+def test_kept() -> None:
+    annotations = {"helm.sh/resource-policy": "keep"}
+    assert kept({"metadata": {"annotations": annotations}})
+    assert not kept({"metadata": {}})
+    assert not kept({"metadata": None})

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from portal.viewmodels.model import Tone
+from portal.viewmodels.preview import ANOTHER, PreviewView, preview_view, values_diff
+
+from .make import deployment, state
+
+DEPLOYMENT: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "demo"},
+    "spec": {
+        "replicas": 3,
+        "selector": {"matchLabels": {"app": "demo"}},
+        "template": {"spec": {"containers": [{"name": "app", "image": "a:1"}]}},
+    },
+}
+HPA: dict[str, Any] = {
+    "apiVersion": "autoscaling/v2",
+    "kind": "HorizontalPodAutoscaler",
+    "metadata": {"name": "demo"},
+    "spec": {
+        "scaleTargetRef": {"kind": "Deployment", "name": "demo"},
+        "minReplicas": 2,
+        "maxReplicas": 8,
+    },
+}
+CLAIM: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "data"},
+    "spec": {"accessModes": ["ReadWriteOnce"]},
+}
+
+
+def preview(before: list[dict[str, Any]], after: list[dict[str, Any]], live: int) -> PreviewView:
+    now = replace(deployment(), desired=live)
+    return preview_view(
+        state(workloads=(now,)),
+        manifest=yaml.safe_dump_all(before),
+        new_manifest=yaml.safe_dump_all(after),
+        values={},
+        new_values={},
+    )
+
+
+def edited(tree: dict[str, Any], **spec: object) -> dict[str, Any]:
+    spec = {**tree["spec"], **spec}
+    return {**tree, "spec": {name: value for name, value in spec.items() if value is not None}}
+
+
+def said(view: PreviewView) -> list[str]:
+    return [each.title for each in view.words]
+
+
+def test_nothing_changes() -> None:
+    view = preview([DEPLOYMENT], [DEPLOYMENT], live=3)
+    assert view.nothing
+    assert said(view) == [
+        "Nothing in the cluster changes.",
+        "No pod is restarted.",
+        "3 pods live; stays 3.",
+    ]
+
+
+def test_an_upgrade_while_scaled_up_keeps_its_pods() -> None:
+    scaled = edited(DEPLOYMENT, replicas=None)
+    image = {"spec": {"containers": [{"name": "app", "image": "a:2"}]}}
+    view = preview([scaled, HPA], [edited(scaled, template=image), HPA], live=7)
+    assert said(view) == [
+        "Deployment demo: all 7 pods are replaced, one after another.",
+        "7 pods live; stays 7.",
+    ]
+    assert [each.title for each in view.objects] == ["Deployment demo"]
+    assert any(line.startswith("-") and "a:1" in line for line in view.objects[0].diff)
+    assert any(line.startswith("+") and "a:2" in line for line in view.objects[0].diff)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ({"maxReplicas": 4}, "7 pods live; becomes 4, the autoscaler's new maximum."),
+        (
+            {"minReplicas": 9, "maxReplicas": 12},
+            "7 pods live; becomes 9, the autoscaler's new minimum.",
+        ),
+    ],
+)
+def test_other_bounds_move_the_pods(bounds: dict[str, int], words: str) -> None:
+    scaled = edited(DEPLOYMENT, replicas=None)
+    view = preview([scaled, HPA], [scaled, edited(HPA, **bounds)], live=7)
+    assert said(view) == ["No pod is restarted.", words]
+
+
+def test_from_the_autoscaler_back_to_a_number() -> None:
+    view = preview([edited(DEPLOYMENT, replicas=None), HPA], [DEPLOYMENT], live=7)
+    assert said(view)[1:] == [
+        "7 pods live; becomes 3.",
+        "Deleted: HorizontalPodAutoscaler demo.",
+    ]
+
+
+def test_what_is_immutable_is_said_before() -> None:
+    other = edited(DEPLOYMENT, selector={"matchLabels": {"app": "x"}})
+    view = preview([DEPLOYMENT], [other], live=3)
+    assert not view.possible
+    assert view.words[0].title == "spec.selector of Deployment demo cannot be changed."
+    assert view.words[0].advice
+
+
+def test_a_stateful_set_may_change_little() -> None:
+    one = {**DEPLOYMENT, "kind": "StatefulSet"}
+    assert preview([one], [edited(one, replicas=5)], live=3).possible
+    assert not preview([one], [edited(one, serviceName="x")], live=3).possible
+
+
+def test_stops_first() -> None:
+    one = edited(DEPLOYMENT, strategy={"type": "Recreate"})
+    view = preview([one], [edited(one, template={"spec": {}})], live=1)
+    assert view.words[0].title == "Deployment demo: the pod is replaced, the old before the new."
+    assert view.words[0].tone is Tone.WARN
+
+
+def test_a_claim_that_goes_and_one_that_is_kept() -> None:
+    view = preview([DEPLOYMENT, CLAIM], [DEPLOYMENT], live=3)
+    assert "Deleted with its data: PersistentVolumeClaim data." in said(view)
+    keep = {"name": "data", "annotations": {"helm.sh/resource-policy": "keep"}}
+    view = preview([DEPLOYMENT, {**CLAIM, "metadata": keep}], [DEPLOYMENT], live=3)
+    assert said(view)[-1] == ("Left in the cluster, as its chart asks: PersistentVolumeClaim data.")
+
+
+def test_secrets_are_hidden_and_still_seen_to_change() -> None:
+    before = {"kind": "Secret", "metadata": {"name": "s"}, "data": {"anything": "aHVudGVyMg=="}}
+    after = {**before, "data": {"anything": "b3RoZXI=", "more": "eA=="}}
+    view = preview([before], [after], live=1)
+    text = "\n".join(view.objects[0].diff)
+    assert ANOTHER in text
+    assert "more" in text
+    assert not any(secret in text for secret in ("aHVudGVyMg", "b3RoZXI", "eA=="))
+
+
+def test_values_differ_by_line() -> None:
+    before = {"image": {"tag": "1"}, "env": [{"name": "DB_PASSWORD", "value": "hunter1"}]}
+    after = {"image": {"tag": "2"}, "env": [{"name": "DB_PASSWORD", "value": "hunter2"}]}
+    lines = values_diff(before, after)
+    assert "-  tag: '1'" in lines
+    assert "+  tag: '2'" in lines
+    assert any(ANOTHER in line for line in lines)
+    assert not any("hunter" in line for line in lines)
+    assert values_diff(before, before) == ()
