@@ -5,6 +5,8 @@
   const SILENT_AFTER = 45000; // the server says something at least every 20 s
   const SLOW_AFTER = 4000; // without a connection: read by callback instead
   const LONGEST_WAIT = 15000;
+  const OPENS_WITHIN = 10000; // else the network has swallowed it: try again
+  const RESTS_AFTER = 60000; // a tab that nobody looks at for so long costs the server nothing
 
   let socket = null;
   let view = null; // what the server was told last
@@ -14,9 +16,12 @@
   let lostAt = null;
   let slow = false;
   let leaving = false;
+  let began = 0; // when the present attempt to connect did
+  let hiddenAt = document.hidden ? Date.now() : null;
+  let resting = false;
 
   const marker = () => document.querySelector("#page > [data-live-view]");
-  const wanted = () => marker()?.dataset.liveView ?? "";
+  const wanted = () => (resting ? "" : (marker()?.dataset.liveView ?? ""));
   const open = () => socket && socket.readyState === WebSocket.OPEN;
 
   function setProps(id, props) {
@@ -39,11 +44,11 @@
   function connect() {
     clearTimeout(timer);
     timer = null;
+    began = Date.now();
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const mine = new WebSocket(`${scheme}//${location.host}/live`);
     socket = mine;
     mine.onopen = () => {
-      attempts = 0;
       lostAt = null;
       view = null;
       heard = Date.now();
@@ -51,18 +56,34 @@
       show();
     };
     mine.onmessage = (event) => {
+      if (socket !== mine) return; // abandoned
+      attempts = 0; // not before: it may be accepted and closed again and again
       heard = Date.now();
       const frame = JSON.parse(event.data);
       if (frame.patches) apply(frame);
     };
-    mine.onclose = () => {
-      if (socket !== mine || leaving) return;
-      socket = null;
-      lostAt ??= Date.now();
-      const wait = Math.min(LONGEST_WAIT, 400 * 2 ** attempts++);
-      timer = setTimeout(connect, wait * (0.5 + Math.random() / 2));
-      show();
-    };
+    mine.onclose = () => lost(mine);
+  }
+
+  // When the portal restarts, everybody loses it at once: nobody may come back at once.
+  function pause() {
+    if (attempts++ === 0) return 1000 * Math.random();
+    return Math.min(LONGEST_WAIT, 500 * 2 ** attempts) * (0.5 + Math.random() / 2);
+  }
+
+  function lost(mine) {
+    if (socket !== mine || leaving) return;
+    socket = null;
+    lostAt ??= Date.now();
+    timer = setTimeout(connect, pause());
+    show();
+  }
+
+  // The browser may take minutes to notice by itself that nobody is there.
+  function abandon() {
+    const mine = socket;
+    lost(mine);
+    mine.close();
   }
 
   function hurry() {
@@ -91,8 +112,19 @@
   }
 
   function watchdog() {
-    if (open() && Date.now() - heard > SILENT_AFTER) socket.close();
+    const since = (moment) => Date.now() - moment;
+    if (open() && since(heard) > SILENT_AFTER) abandon();
+    else if (socket && !open() && since(began) > OPENS_WITHIN) abandon();
+    resting = hiddenAt !== null && since(hiddenAt) > RESTS_AFTER;
+    say();
     show();
+  }
+
+  function seenOrNot() {
+    hiddenAt = document.hidden ? Date.now() : null;
+    if (document.hidden) return;
+    watchdog(); // it slept too, perhaps
+    hurry();
   }
 
   let known = null;
@@ -128,7 +160,7 @@
     leaving = false;
     connect();
   });
-  document.addEventListener("visibilitychange", () => !document.hidden && hurry());
+  document.addEventListener("visibilitychange", seenOrNot);
   new MutationObserver(() => {
     pageChanged();
     show();

@@ -1,0 +1,100 @@
+"""The browser's side of the live connection, in Node.js: no network, and time made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.ui.test_scripts import NODE, run
+
+pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node.js")
+
+BEFORE = """
+let now = 1e6, random = 0.5, every;
+Date.now = () => now;
+Math.random = () => random;
+const waits = [], sockets = [], applied = [];
+globalThis.setTimeout = (later, wait) => { waits.push(wait); soon = later; return 1; };
+globalThis.clearTimeout = () => {};
+globalThis.setInterval = (tick) => { every = tick; };
+let soon = null;
+let topic = "app/apps/iris";
+const page = { dataset: { get liveView() { return topic; }, title: "t" } };
+Object.assign(document, {
+  hidden: false, title: "", addEventListener: (name, listener) => (heard[name] = listener),
+  querySelector: () => page,
+});
+globalThis.location = { protocol: "http:", host: "portal" };
+globalThis.MutationObserver = class { observe() {} };
+window.dash_component_api = { getLayout: () => ({}) };
+window.dash_clientside = { set_props: (id, props) => applied.push([id, props]) };
+globalThis.WebSocket = class {
+  static OPEN = 1;
+  readyState = 0; said = [];
+  constructor() { sockets.push(this); }
+  open() { this.readyState = 1; this.onopen(); }
+  frame(view) {
+    this.onmessage({ data: JSON.stringify({ view, patches: { id: { children: view } } }) });
+  }
+  send(text) { this.said.push(JSON.parse(text).view); }
+  close() { this.readyState = 3; this.closed = true; }
+  drop() { this.readyState = 3; this.onclose(); }
+};
+const last = () => sockets[sockets.length - 1];
+const pass = (ms) => { now += ms; every(); };
+const see = (hidden) => { document.hidden = hidden; heard.visibilitychange(); };
+"""
+
+
+def play(steps: str, result: str) -> Any:
+    """What ``result`` is after the steps."""
+    return run("web/live.js", BEFORE, f"(() => {{ {steps}; return {result}; }})()")
+
+
+def test_it_comes_back_to_the_page_that_is_shown_by_then() -> None:
+    steps = "last().open(); last().drop(); topic = 'admin?page=2'; soon(); last().open()"
+    assert play(steps, "sockets.map((each) => each.said)") == [["app/apps/iris"], ["admin?page=2"]]
+
+
+@pytest.mark.parametrize(("chance", "waits"), [(0.01, 10), (0.99, 990)])
+def test_everybody_comes_back_within_a_second_but_not_at_once(chance: float, waits: float) -> None:
+    steps = f"last().open(); last().frame(topic); random = {chance}; last().drop()"
+    assert play(steps, "waits") == [waits]
+
+
+def test_a_portal_that_stays_away_is_asked_less_and_less() -> None:
+    steps = "random = 1; for (let i = 0; i < 7; i++) { last().drop(); soon(); }"
+    assert play(steps, "waits") == [1000, 2000, 4000, 8000, 15000, 15000, 15000]
+
+
+def test_a_connection_that_is_closed_at_once_counts_as_none() -> None:
+    steps = "for (let i = 0; i < 3; i++) { last().open(); last().drop(); soon(); }"
+    assert play(steps, "waits[2] > waits[1] && waits[1] > waits[0]") is True
+
+
+def test_a_silent_connection_is_given_up() -> None:
+    steps = "last().open(); const first = last(); pass(44000); const kept = !first.closed"
+    steps += "; pass(2000); soon(); last().open(); first.frame(topic); first.onclose()"
+    assert play(steps, "[kept, first.closed, sockets.length, last().said, applied]") == [
+        *(True, True, 2, ["app/apps/iris"], [])
+    ]
+
+
+def test_one_that_does_not_open_is_given_up() -> None:
+    assert play("pass(9000); pass(2000); soon()", "sockets.length") == 2
+
+
+def test_a_hidden_tab_rests_and_is_current_when_it_is_seen() -> None:
+    steps = "last().open(); see(true); pass(30000); last().frame(topic); pass(31000)"
+    steps += "; const before = [...last().said]; see(false); last().frame(topic)"
+    assert play(steps, "[before, last().said, applied.length]") == [
+        ["app/apps/iris", ""],
+        ["app/apps/iris", "", "app/apps/iris"],
+        2,
+    ]
+
+
+def test_a_tab_that_slept_connects_at_once_when_it_is_seen() -> None:
+    steps = "last().open(); see(true); now += 3600000; see(false)"
+    assert play(steps, "[sockets.length, waits.length]") == [2, 1]
