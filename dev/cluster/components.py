@@ -120,6 +120,7 @@ def controller_manager(layout: Layout, bins: Path) -> Component:
         cluster_signing_key_file=pki / "ca.key",
         allocate_node_cidrs=False,
         horizontal_pod_autoscaler_sync_period=settings.hpa_sync_period(),
+        **settings.API_RATES,
     )
     name = "kube-controller-manager"
     return Component(name, (str(bins / name), *flags))
@@ -134,6 +135,7 @@ def scheduler(layout: Layout, bins: Path) -> Component:
         authorization_kubeconfig=kubeconfig,
         bind_address="127.0.0.1",
         leader_elect=False,
+        **settings.API_RATES,
     )
     return Component("kube-scheduler", (str(bins / "kube-scheduler"), *flags))
 

@@ -55,6 +55,10 @@ PORTS: dict[str, int] = {
     "registry": REGISTRY_PORT,
 }
 
+#: For the controller manager and the scheduler: their defaults (20 and 50 requests a second) would
+#: take minutes over the thousands of pods of the benchmarks.
+API_RATES = {"kube_api_qps": 300, "kube_api_burst": 600}
+
 
 def hpa_sync_period() -> str:
     """How often the autoscaler decides; Kubernetes' own default unless asked otherwise."""
