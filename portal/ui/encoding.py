@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
+from dash import html
 from dash.development.base_component import Component
 from plotly.io.json import to_json_plotly  # pyright: ignore[reportUnknownVariableType]
 
@@ -17,19 +18,15 @@ V = TypeVar("V")
 Part: TypeAlias = Callable[[V], dict[str, Any]]
 """The properties of one component, from a view."""
 
-_WILDCARDS = ("data-", "aria-")
+_INTERNAL = frozenset(vars(html.Div())) - {"children"}
+"""What Dash keeps in a component beside its properties."""
 
 
 def _plain(component: object) -> dict[str, Any]:
     """A component as Dash writes it. Dash's own way tries each property that there could be."""
     if not isinstance(component, Component):
         raise TypeError(f"not JSON: {type(component)}")
-    names = component._prop_names  # pyright: ignore[reportPrivateUsage]
-    props = {
-        name: value
-        for name, value in vars(component).items()
-        if name in names or name.startswith(_WILDCARDS)
-    }
+    props = {name: value for name, value in vars(component).items() if name not in _INTERNAL}
     return {
         "props": props,
         "type": component._type,  # pyright: ignore[reportPrivateUsage]

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import urlparse
 
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import dcc
 
+from portal.ui import html
 from portal.viewmodels.model import Badge, Notice, Tone
 
 Node = Any

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dash import html
-
+from portal.ui import html
 from portal.ui.components.basics import Node, age, badge, icon, wildcards
 from portal.viewmodels.model import EventView, PodView
 

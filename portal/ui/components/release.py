@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dash import html
-
 from portal.domain.keys import Key
+from portal.ui import html
 from portal.ui.components.basics import (
     Node,
     age,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import html
-
+from portal.ui import html
 from portal.ui.components.basics import Node, badge, notice, wildcards
 from portal.viewmodels.model import AutoscalerView, MetricView, ReplicasView, Tone
 

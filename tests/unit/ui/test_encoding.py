@@ -1,0 +1,65 @@
+"""Views as JSON: the same as Dash's own, made only when it differs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import dash
+import pytest
+from plotly.io.json import to_json_plotly
+
+from portal.ui import html, ids
+from portal.ui.encoding import Encoder, encode
+from portal.ui.live_views import APP_PARTS, app_patches
+from portal.viewmodels.model import AppView, Badge, Tone
+from tests.unit.ui import fixtures
+
+
+@pytest.mark.parametrize("name", html.__all__)
+def test_an_element_is_the_one_that_dash_makes(name: str) -> None:
+    ours, theirs = getattr(html, name), getattr(dash.html, name)
+    for children in ([], ["text"], [["a", None]]):
+        made = ours(*children, id="x", className="y", **{"data-z": 1, "aria-label": "w"})
+        assert isinstance(made, theirs)
+        wanted = theirs(*children, id="x", className="y", **{"data-z": 1, "aria-label": "w"})
+        assert made.to_plotly_json() == wanted.to_plotly_json()
+        assert json.loads(encode(made)) == json.loads(to_json_plotly(wanted))
+
+
+@pytest.mark.parametrize("make", fixtures.VIEWS)
+def test_views_are_encoded_as_dash_does(make: Callable[[], AppView]) -> None:
+    view = make()
+    encoded = Encoder(APP_PARTS)(view)
+    for id, properties in app_patches(view).items():
+        assert json.loads(encoded[id]) == json.loads(to_json_plotly(properties)), id
+
+
+def test_numbers_that_json_does_not_have_become_null() -> None:
+    assert json.loads(encode({"data": [float("nan"), 1.0]})) == {"data": [None, 1.0]}
+
+
+def test_half_a_character_is_no_obstacle() -> None:
+    assert encode({"children": "\ud83d"}).encode()
+
+
+def test_only_what_read_something_that_changed_is_made_anew() -> None:
+    view = fixtures.autoscaled()
+    encoder = Encoder(APP_PARTS)
+    before = encoder(view)
+    pods = (replace(view.pods[0], status=Badge("Other", Tone.BAD)), *view.pods[1:])
+    after = encoder(replace(view, pods=pods, events=tuple(view.events)))
+    assert {id for id in before if after[id] is not before[id]} == {ids.APP_PODS}
+    assert "Other" in after[ids.APP_PODS]
+
+
+def test_a_part_is_made_anew_for_each_thing_it_read() -> None:
+    def part(view: AppView) -> dict[str, object]:
+        return {"children": view.sentence if view.exists else view.notes}
+
+    view = replace(fixtures.autoscaled(), exists=True, sentence="s", notes="n")
+    encoder = Encoder({"id": part})
+    assert encoder(view)["id"] == '{"children":"s"}'
+    assert encoder(replace(view, exists=False))["id"] == '{"children":"n"}'
+    assert encoder(replace(view, exists=False, notes="m"))["id"] == '{"children":"m"}'
