@@ -15,7 +15,7 @@ class Backoff:
     def __init__(
         self,
         first: float = 0.5,
-        most: float = 30.0,
+        most: float = 10.0,
         rand: Callable[[], float] = random.random,
     ) -> None:
         self._first = first

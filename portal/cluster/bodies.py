@@ -8,14 +8,17 @@ import binascii
 import json
 import logging
 import zlib
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
+from typing import Protocol
 
 from portal.cluster.backoff import Backoff
+from portal.cluster.errors import Throttled
 from portal.cluster.raw import Raw, part, text
-from portal.cluster.reflector import Api
-from portal.domain.errors import NotFound, PortalError
+from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
 from portal.domain.keys import Key
 from portal.domain.objects import Release, ReleaseDetail, ReleaseStatus
+from portal.domain.packed import Packed
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
@@ -23,7 +26,18 @@ log = logging.getLogger(__name__)
 MAX_BODY = 32 * 2**20
 """Bytes of JSON a body may unpack to. A Secret holds 1 MiB, which could unpack to a thousand."""
 CONCURRENCY = 4
+"""Bodies fetched at once of releases that somebody looks at. Of all others: one."""
+PACE = 0.05
+"""Seconds between two of the others: a thousand take about a minute."""
+RETRY = 60.0
+"""Seconds until a body that the portal may not read is asked for again."""
+AT_HAND = ("image", "commonAnnotations")
+"""Values that lists show."""
 GZIP_MAGIC = b"\x1f\x8b\x08"
+
+
+_Stamp = tuple[str, ReleaseStatus]
+"""Which record, and in which state."""
 
 
 class Damaged(ValueError):
@@ -79,7 +93,7 @@ def detail(key: Key, revision: int, encoded: str) -> ReleaseDetail:
             app_version=text(chart, "appVersion"),
             description=text(info, "description"),
             notes=text(info, "notes"),
-            values=dict(values),
+            values=Packed(values, AT_HAND),
             first_deployed=_time(info.get("first_deployed")),
             last_deployed=_time(info.get("last_deployed")),
         )
@@ -100,19 +114,81 @@ def _time(text: object) -> datetime | None:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-class ReleaseBodies:
-    """Fetches bodies as releases appear and move on, a few at a time.
+class Secrets(Protocol):
+    """The one call that reads a body; ``ClusterClient`` has it."""
 
-    A revision is decoded once for each status it takes, since Helm writes into the same record
-    how it ended. Only the newest revision is read.
+    async def get(self, path: str) -> Raw:
+        """GET one Secret."""
+        ...
+
+
+class _Line:
+    """Releases waiting for their body to be read, each once, first come first served."""
+
+    def __init__(self) -> None:
+        self._keys: dict[Key, None] = {}
+        self._more = asyncio.Event()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def put(self, key: Key) -> None:
+        self._keys.setdefault(key)
+        self._more.set()
+
+    def discard(self, key: Key) -> None:
+        self._keys.pop(key, None)
+
+    async def get(self) -> Key:
+        while not self._keys:
+            self._more.clear()
+            await self._more.wait()
+        key = next(iter(self._keys))
+        del self._keys[key]
+        return key
+
+
+class ReleaseBodies:
+    """Fetches bodies: at once for releases that somebody looks at, and gently for all others.
+
+    Only the newest revision is read, once for each status it takes, since Helm writes into the
+    same record how it ended. While Helm is at work that end is near: what is pending is read only
+    when somebody looks.
+
+    Args:
+        api: the client.
+        store: releases come from it and bodies go to it.
+        pause: waits so many seconds, for tests.
     """
 
-    def __init__(self, api: Api, store: Store) -> None:
+    def __init__(
+        self,
+        api: Secrets,
+        store: Store,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._api = api
         self._store = store
-        self._read: dict[Key, tuple[str, ReleaseStatus]] = {}
-        self._queue: asyncio.Queue[Key] = asyncio.Queue()
-        self._queued: set[Key] = set()
+        self._pause = pause
+        self._read: dict[Key, _Stamp] = {}
+        self._reading: set[Key] = set()
+        self._wanted = _Line()
+        self._others = _Line()
+        self.fetched = 0
+        """Secrets asked for since the start."""
+        self.decoded = 0
+        """Bodies decoded since the start."""
+
+    def want(self, keys: Iterable[Key]) -> None:
+        """Somebody looks at these releases: read what is not known of them before all else.
+
+        To be called whenever they are shown; it costs nothing for what is known.
+        """
+        for key in keys:
+            if self._missing(key) is not None:
+                self._others.discard(key)
+                self._wanted.put(key)
 
     async def run(self) -> None:
         """Fetch until cancelled."""
@@ -121,60 +197,88 @@ class ReleaseBodies:
             self._look(frozenset(self._store.snapshot.apps))
             async with asyncio.TaskGroup() as group:
                 for _ in range(CONCURRENCY):
-                    group.create_task(self._work())
+                    group.create_task(self._work(self._wanted, 0))
+                group.create_task(self._work(self._others, PACE))
         finally:
             undo()
 
     def _look(self, touched: frozenset[Key]) -> None:
-        apps = self._store.snapshot.apps
+        """Queue those of the releases that have a new revision or status."""
         for key in touched:
-            state = apps.get(key)
-            release = state.release if state is not None else None
-            if release is None:
+            release = self._missing(key)
+            if release is not None and not release.status.pending and key not in self._wanted:
+                self._others.put(key)
+            elif release is None and self._store.snapshot.app(key).release is None:
                 self._read.pop(key, None)
-            elif self._read.get(key) != _stamp(release) and key not in self._queued:
-                self._queued.add(key)
-                self._queue.put_nowait(key)
 
-    async def _work(self) -> None:
-        while True:
-            key = await self._queue.get()
-            try:
-                await self._fetch(key)
-            except Exception:  # one odd release must not end the decoding of all
-                log.exception("%s: cannot keep its body", key)
-            finally:
-                self._queued.discard(key)
-            self._look(frozenset({key}))  # it may have moved on meanwhile
+    def _missing(self, key: Key) -> Release | None:
+        """The release, if its newest body has not been read and nobody is about to."""
+        if key in self._reading:
+            return None
+        release = self._store.snapshot.app(key).release
+        return None if release is None or self._read.get(key) == _stamp(release) else release
 
-    async def _fetch(self, key: Key) -> None:
-        """Read the newest body, waiting out an API that does not answer."""
+    async def _work(self, line: _Line, pace: float) -> None:
+        """Read one after the other, waiting out an API that does not answer."""
         backoff = Backoff()
-        while (release := self._store.snapshot.app(key).release) is not None:
-            path = f"/api/v1/namespaces/{key.namespace}/secrets/{release.secret_name}"
-            try:
-                secret = await self._api.get(path)
-                encoded = text(secret, "data", "release")
-                found = await asyncio.to_thread(detail, key, release.revision, encoded)
-            except NotFound:
-                # Its deletion is on its way through the watch.
-                self._read[key] = _stamp(release)
-                return
-            except PortalError as error:
-                if release != self._store.snapshot.app(key).release:
-                    continue
-                log.warning("%s: %s", key, error)
-                self._store.put_detail(ReleaseDetail(key, release.revision, damaged=error.message))
-                await asyncio.sleep(backoff.next())
+        while True:
+            key = await line.get()
+            release = self._missing(key)
+            if release is None:
                 continue
-            except Exception as error:
-                log.exception("%s: cannot read its body", key)
-                found = _odd(key, release.revision, error)
-            # First: whatever comes of it, this record is not read again and again.
-            self._read[key] = _stamp(release)
+            self._reading.add(key)
+            try:
+                await self._fetch(release)
+            except ClusterUnavailable as error:
+                delay = backoff.next(error.seconds if isinstance(error, Throttled) else 0)
+                log.warning("%s: %s; next try in %.1f s", key, error, delay)
+                line.put(key)
+            else:
+                backoff.reset()
+                delay = pace
+            finally:
+                self._reading.discard(key)
+            self._look(frozenset({key}))  # it may have moved on meanwhile
+            if delay:
+                await self._pause(delay)
+
+    async def _fetch(self, release: Release) -> None:
+        """Read one body.
+
+        Raises:
+            ClusterUnavailable: not now; anything else is the body's own fault, and told.
+        """
+        key, retry = release.key, False
+        self.fetched += 1
+        try:
+            secret = await self._api.get(
+                f"/api/v1/namespaces/{key.namespace}/secrets/{release.secret_name}"
+            )
+            self.decoded += 1
+            encoded = text(secret, "data", "release")
+            found = await asyncio.to_thread(detail, key, release.revision, encoded)
+        except ClusterUnavailable:
+            raise
+        except NotFound:
+            found = None  # its deletion is on its way through the watch
+        except PortalError as error:
+            found, retry = ReleaseDetail(key, release.revision, damaged=error.message), True
+        except Exception as error:
+            log.exception("%s: cannot read its body", key)
+            found = _odd(key, release.revision, error)
+        # First: whatever comes of it, this record is not read again and again.
+        self._read[key] = _stamp(release)
+        if retry:
+            asyncio.get_running_loop().call_later(RETRY, self._again, release)
+        if found is not None:
             self._store.put_detail(found)
-            return
+
+    def _again(self, release: Release) -> None:
+        """Try once more what was refused: the portal may be allowed to read it by now."""
+        if self._read.get(release.key) == _stamp(release):
+            del self._read[release.key]
+            self._look(frozenset({release.key}))
 
 
-def _stamp(release: Release) -> tuple[str, ReleaseStatus]:
+def _stamp(release: Release) -> _Stamp:
     return release.secret_name, release.status

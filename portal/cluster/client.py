@@ -7,16 +7,20 @@ them; its generated models are left out, since building them costs more than all
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
 import kubernetes.aio.config
 from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException
 
 from portal.cluster.errors import Unauthenticated, from_status, message_of
@@ -33,19 +37,38 @@ APPLY = "application/apply-patch+yaml"  # JSON is YAML
 
 FIRST_ANSWER_WITHIN = 10.0
 """Seconds that the start waits for the API: less than gunicorn gives a worker to start."""
-ANSWER_WITHIN = aiohttp.ClientTimeout(total=60, sock_connect=5, sock_read=30)
+ANSWER_WITHIN = aiohttp.ClientTimeout(total=60, sock_connect=5, sock_read=15)
+
+
+@dataclass(slots=True)
+class Calls:
+    """What was asked of the API since the start, for the portal's own metrics."""
+
+    made: Counter[str] = field(default_factory=Counter[str])
+    """Requests by what they are: list, watch, get, post or patch."""
+    failed: Counter[str] = field(default_factory=Counter[str])
+    """Those that failed, by HTTP status; "none" where there was no answer."""
+    watching: int = 0
+    """Watches open now."""
 
 
 class ClusterClient:
     """The API server, as seen by one account. Use ``connect``."""
 
     def __init__(
-        self, api: ApiClient, configuration: Configuration, kubeconfig: Path | None
+        self,
+        api: ApiClient,
+        configuration: Configuration,
+        kubeconfig: Path | None,
+        stack: AsyncExitStack,
     ) -> None:
         self._api: Any = api  # the package carries no types
         self._configuration = configuration
         self._kubeconfig = kubeconfig
+        self._stack = stack
         self._reloading = asyncio.Lock()
+        self._credentials = _credentials(configuration)
+        self.calls = Calls()
         self.whoami = ""
         """The user name the API server knows this client by; "" if it did not say."""
 
@@ -64,9 +87,10 @@ class ClusterClient:
         # Every watch holds a connection; a limit would queue requests behind them.
         configuration.connection_pool_maxsize = 0
         await _load(configuration, kubeconfig)
-        async with ApiClient(configuration) as api:
+        async with AsyncExitStack() as stack:
+            api = await stack.enter_async_context(ApiClient(configuration))
             api.user_agent = "dash-portal"
-            client = cls(api, configuration, kubeconfig)
+            client = cls(api, configuration, kubeconfig, stack)
             await client._introduce()
             yield client
 
@@ -103,11 +127,17 @@ class ClusterClient:
         self, path: str, params: Mapping[str, str] | None = None, accept: str = JSON
     ) -> Raw:
         """GET a path; the decoded body. Raises a ``PortalError`` for any other answer."""
-        return await self._call("GET", path, params, accept=accept)
+        return _decoded(await self._call("get", path, params, accept=accept))
+
+    async def read(
+        self, path: str, params: Mapping[str, str] | None = None, accept: str = JSON
+    ) -> str:
+        """GET a page of a list as it is sent: it may be large, see ``portal.cluster.lists``."""
+        return await self._call("list", path, params, accept=accept)
 
     async def post(self, path: str, body: Raw) -> Raw:
         """POST a JSON body."""
-        return await self._call("POST", path, None, body)
+        return _decoded(await self._call("post", path, None, body))
 
     async def put(self, path: str, body: Raw) -> Raw:
         """PUT a JSON body: replace an object, if it still has the body's ``resourceVersion``.
@@ -115,15 +145,16 @@ class ClusterClient:
         Raises:
             Conflict: it has changed since.
         """
-        return await self._call("PUT", path, None, body)
+        return _decoded(await self._call("put", path, None, body))
 
     async def delete(self, path: str, body: Raw) -> Raw:
         """DELETE an object; ``body`` are the ``DeleteOptions``, such as its preconditions."""
-        return await self._call("DELETE", path, None, body)
+        return _decoded(await self._call("delete", path, None, body))
 
     async def patch(self, path: str, operations: list[Raw]) -> Raw:
         """JSON patch: all of ``operations``, or none."""
-        return await self._call("PATCH", path, None, operations, content_type=JSON_PATCH)
+        answer = await self._call("patch", path, None, operations, content_type=JSON_PATCH)
+        return _decoded(answer)
 
     async def apply(self, path: str, body: Raw, field_manager: str, *, force: bool = False) -> Raw:
         """Server-side apply: make ``body`` exactly what ``field_manager`` owns of an object.
@@ -132,7 +163,7 @@ class ClusterClient:
             Conflict: another manager owns one of the fields, and ``force`` is off.
         """
         params = {"fieldManager": field_manager, "force": "true" if force else "false"}
-        return await self._call("PATCH", path, params, body, content_type=APPLY)
+        return _decoded(await self._call("patch", path, params, body, content_type=APPLY))
 
     @asynccontextmanager
     async def stream(
@@ -144,11 +175,13 @@ class ClusterClient:
         counts as broken: a half-open one would be silent for ever.
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=read_timeout)
-        response = await self._send("GET", path, params, None, accept, JSON, timeout)
+        response = await self._send("watch", path, params, None, accept, JSON, timeout)
+        self.calls.watching += 1
         try:
             async with aclosing(_lines(response)) as lines:
                 yield lines
         finally:
+            self.calls.watching -= 1
             # Only a finished answer's connection is used again. Any other is dropped at once: a
             # polite end of TLS would outlive the loop of a portal that stops.
             if not response.content.at_eof() and response.connection is not None:
@@ -159,23 +192,23 @@ class ClusterClient:
 
     async def _call(
         self,
-        method: str,
+        verb: str,
         path: str,
         params: Mapping[str, str] | None = None,
         body: Raw | list[Raw] | None = None,
         accept: str = JSON,
         content_type: str = JSON,
-    ) -> Raw:
+    ) -> str:
         with _transport_errors():
             response = await self._send(
-                method, path, params, body, accept, content_type, ANSWER_WITHIN
+                verb, path, params, body, accept, content_type, ANSWER_WITHIN
             )
             async with response:
-                return cast(Raw, json.loads(await response.read()))
+                return (await response.read()).decode()
 
     async def _send(
         self,
-        method: str,
+        verb: str,
         path: str,
         params: Mapping[str, str] | None,
         body: Raw | list[Raw] | None,
@@ -183,16 +216,39 @@ class ClusterClient:
         content_type: str,
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        """Send once, and once more with fresh credentials if the first try was nobody's."""
-        for last in (False, True):
-            request = await self._api.param_serialize(
-                method,
-                path,
-                query_params=list((params or {}).items()),
-                header_params={"Accept": accept, "Content-Type": content_type},
-                auth_settings=["BearerToken"],
-            )
+        """Send once, and once more if that was nobody's and there are new credentials by now."""
+        used = self._credentials
+        try:
+            return await self._attempt(verb, path, params, body, accept, content_type, limits)
+        except (Unauthenticated, ClusterUnavailable) as error:
+            nobody = isinstance(error, Unauthenticated)
+            if not (nobody or isinstance(error.__cause__, aiohttp.ClientSSLError)):
+                raise
+            if not await self._renewed(used):
+                raise
+        return await self._attempt(verb, path, params, body, accept, content_type, limits)
+
+    async def _attempt(
+        self,
+        verb: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: Raw | list[Raw] | None,
+        accept: str,
+        content_type: str,
+        limits: aiohttp.ClientTimeout,
+    ) -> aiohttp.ClientResponse:
+        method = "GET" if verb == "list" else verb.upper()
+        self.calls.made[verb] += 1
+        try:
             with _transport_errors():
+                request = await self._api.param_serialize(
+                    method,
+                    path,
+                    query_params=list((params or {}).items()),
+                    header_params={"Accept": accept, "Content-Type": content_type},
+                    auth_settings=["BearerToken"],
+                )
                 answer = await self._api.rest_client.request(
                     method, request[1], headers=request[2], body=body, _request_timeout=limits
                 )
@@ -201,16 +257,25 @@ class ClusterClient:
                     return response
                 async with response:
                     text = message_of(await response.read())
-            if response.status == 401 and not last:
-                await self._renew()
-                continue
-            raise from_status(response.status, text, response.headers.get("Retry-After"))
-        raise AssertionError("unreachable")
+        except ClusterUnavailable:
+            self.calls.failed["none"] += 1
+            raise
+        self.calls.failed[str(response.status)] += 1
+        raise from_status(response.status, text, response.headers.get("Retry-After"))
 
-    async def _renew(self) -> None:
-        """Read the credentials anew: tokens rotate."""
+    async def _renewed(self, used: bytes) -> bool:
+        """Read the credentials anew, since tokens and certificates rotate; whether ``used`` are
+        not the ones that count now."""
         async with self._reloading:
-            await _load(self._configuration, self._kubeconfig)
+            if self._credentials == used:
+                await _load(self._configuration, self._kubeconfig)
+                self._credentials = _credentials(self._configuration)
+                if self._credentials != used:
+                    log.info("credentials have changed: connecting anew")
+                    # The old connections belong to calls that are under way.
+                    self._stack.push_async_callback(self._api.rest_client.close)
+                    self._api.rest_client = RESTClientObject(self._configuration)
+            return self._credentials != used
 
 
 async def _load(configuration: Configuration, kubeconfig: Path | None) -> None:
@@ -229,11 +294,25 @@ async def _load(configuration: Configuration, kubeconfig: Path | None) -> None:
         ) from error
 
 
+def _credentials(configuration: Configuration) -> bytes:
+    """A digest of all that identifies the two ends to each other."""
+    found: Any = configuration
+    files = (found.cert_file, found.key_file, found.ssl_ca_cert)
+    parts = [str(found.api_key.get("BearerToken", "")).encode()]
+    parts += [Path(each).read_bytes() if each and Path(each).is_file() else b"" for each in files]
+    return hashlib.sha256(b"\0".join(parts)).digest()
+
+
+def _decoded(text: str) -> Raw:
+    with _transport_errors():
+        return cast(Raw, json.loads(text))
+
+
 @contextmanager
 def _transport_errors() -> Generator[None]:
     try:
         yield
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
         words = str(error) or type(error).__name__
         raise ClusterUnavailable(
             f"The Kubernetes API does not answer: {words}", "It is tried again by itself."
@@ -246,4 +325,7 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[Raw, None]:
     with _transport_errors():
         async for line in response.content:
             if line.strip():
-                yield json.loads(line)
+                event = json.loads(line)
+                if not isinstance(event, dict):
+                    raise ValueError(f"{line[:80]!r} is not an event")
+                yield cast(Raw, event)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, PortalError
+
+LONGEST_WAIT = 60.0
+"""Seconds; a server that asks for more is asked again after these all the same."""
 
 
 class Gone(PortalError):
@@ -45,11 +51,31 @@ def from_status(code: int, message: str, retry_after: str | None = None) -> Port
         case 410:
             return Gone(said)
         case _ if code == 429 or code >= 500:
-            if retry_after and retry_after.isdigit():
-                return Throttled(said, float(retry_after))
+            seconds = seconds_of(retry_after)
+            if seconds is not None:
+                return Throttled(said, seconds)
             return ClusterUnavailable(said, "It is tried again by itself.")
         case _:
             return Rejected(said)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def seconds_of(retry_after: str | None, now: Callable[[], datetime] = _utc_now) -> float | None:
+    """How long to wait: a number of seconds, or a date; at most ``LONGEST_WAIT``."""
+    if not retry_after:
+        return None
+    try:
+        wait = float(int(retry_after))
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(retry_after)
+        except ValueError:
+            return None
+        wait = (until.replace(tzinfo=until.tzinfo or UTC) - now()).total_seconds()
+    return min(max(wait, 0.0), LONGEST_WAIT)
 
 
 def message_of(body: bytes) -> str:

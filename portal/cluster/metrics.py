@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
+from portal.cluster.backoff import Backoff
 from portal.cluster.decode_pods import pod_usage
-from portal.cluster.raw import items
-from portal.cluster.reflector import Api
-from portal.domain.errors import Forbidden, NotFound, PortalError
+from portal.cluster.errors import Throttled
+from portal.cluster.lists import Turns, elements
+from portal.cluster.raw import Raw
+from portal.cluster.reflector import key_of
+from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.objects import PodUsage
 from portal.state.store import Store
 
@@ -19,6 +23,18 @@ log = logging.getLogger(__name__)
 SOURCE = "metrics"
 """Name of this source in the snapshot."""
 GROUP = "/apis/metrics.k8s.io/v1beta1"
+ANSWER_WITHIN = 5.0
+"""Seconds for all answers of a round; with the interval, what is silent shows within 15 s."""
+SLOWEST = 20.0
+"""The longest interval while it fails, so that a recovery shows within 30 s."""
+
+
+class Lists(Protocol):
+    """The one call of the poller; ``ClusterClient`` has it."""
+
+    async def read(self, path: str) -> str:
+        """GET a list, as JSON."""
+        ...
 
 
 class MetricsPoller:
@@ -29,11 +45,21 @@ class MetricsPoller:
     """
 
     def __init__(
-        self, api: Api, store: Store, *, interval: float = 10.0, namespaces: Sequence[str] = ()
+        self,
+        api: Lists,
+        store: Store,
+        *,
+        interval: float = 10.0,
+        namespaces: Sequence[str] = (),
+        turns: Turns | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._api = api
         self._store = store
         self._interval = interval
+        self._turns = turns or Turns()
+        self._pause = pause
+        self._backoff = Backoff(first=interval, most=max(interval, SLOWEST))
         self._paths = [f"{GROUP}/namespaces/{each}/pods" for each in namespaces] or [
             f"{GROUP}/pods"
         ]
@@ -41,36 +67,39 @@ class MetricsPoller:
         store.set_source(SOURCE, synced=False)
 
     async def run(self) -> None:
-        """Poll for ever, at even intervals."""
+        """Poll for ever: at even intervals, more slowly while it fails, never twice at once."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            try:
-                await self.poll()
-            except Exception:  # a fault here must not end the polling unseen
-                log.exception("metrics: unexpected")
-            due = max(due + self._interval, loop.time())
-            await asyncio.sleep(due - loop.time())
+            slower = await self.poll()
+            due = max(due + max(self._interval, slower), loop.time())
+            await self._pause(due - loop.time())
 
-    async def poll(self) -> None:
-        """Ask once and record the answer."""
+    async def poll(self) -> float:
+        """Ask once and record the answer; returns how many seconds to leave it alone at least."""
         try:
-            usage = [each for path in self._paths for each in await self._ask(path)]
-        except PortalError as error:
-            self._failed(error)
-            return
-        self._alive_at = datetime.now(UTC)
-        self._store.set_source(SOURCE, synced=True, alive_at=self._alive_at)
-        self._store.put_usage(usage)
+            async with asyncio.timeout(ANSWER_WITHIN):
+                usage = [each for path in self._paths for each in await self._ask(path)]
+        except TimeoutError:
+            error = ClusterUnavailable(f"no answer within {ANSWER_WITHIN:g} s")
+        except PortalError as told:
+            error = told
+        except Exception as unexpected:  # a fault of the portal must not end the polling
+            log.exception("metrics: unexpected")
+            error = PortalError(f"the portal failed to read it: {unexpected!r}")
+        else:
+            self._backoff.reset()
+            self._alive_at = datetime.now(UTC)
+            self._store.set_source(SOURCE, synced=True, alive_at=self._alive_at)
+            self._store.put_usage(usage)
+            return 0
+        self._failed(error)
+        return self._backoff.next(error.seconds if isinstance(error, Throttled) else 0)
 
     async def _ask(self, path: str) -> list[PodUsage]:
-        found: list[PodUsage] = []
-        for raw in items(await self._api.get(path), "items"):
-            try:
-                found.append(pod_usage(raw))
-            except (KeyError, ValueError, TypeError) as error:
-                log.warning("metrics: skipping %s: %r", raw.get("metadata"), error)
-        return found
+        answer = await self._api.read(path)
+        found = await self._turns.collect(map(_decoded, elements(answer, {})))
+        return [each for each in found if each is not None]
 
     def _failed(self, error: PortalError) -> None:
         match error:
@@ -85,3 +114,11 @@ class MetricsPoller:
             SOURCE, synced=True, available=available, alive_at=self._alive_at, error=words
         )
         self._store.put_usage(())
+
+
+def _decoded(raw: Raw) -> PodUsage | None:
+    try:
+        return pod_usage(raw)
+    except Exception as error:
+        log.warning("metrics: skipping %s: %r", key_of(raw), error)
+        return None

@@ -18,8 +18,9 @@ from typing import Protocol
 
 from portal.cluster.backoff import Backoff, jittered
 from portal.cluster.errors import Gone, Throttled, from_status
-from portal.cluster.raw import Raw, items, part, text
-from portal.domain.errors import Forbidden, NotFound, PortalError
+from portal.cluster.lists import Turns, elements
+from portal.cluster.raw import Raw, part, text
+from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Watched
 
@@ -35,16 +36,17 @@ SILENCE = 3.0
 """Seconds past the watch's end after which its connection counts as broken."""
 FAILURES_BEFORE_LIST = 3
 """Failed watches in a row after which the resource version is no longer trusted."""
-NOT_INSTALLED_RETRY = 120.0
+NOT_INSTALLED_RETRY = 30.0
+"""Seconds until an API that the cluster does not have is looked for again."""
 
 
 class Api(Protocol):
     """The two calls a reflector makes; ``ClusterClient`` has them."""
 
-    async def get(
+    async def read(
         self, path: str, params: Mapping[str, str] | None = None, accept: str = ...
-    ) -> Raw:
-        """GET one page of a list."""
+    ) -> str:
+        """GET one page of a list, as JSON."""
         ...
 
     def stream(
@@ -93,12 +95,14 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a reflector is doing. ``skipped`` counts objects that could not be decoded."""
+    """How a reflector is doing. ``unread`` are the objects that cannot be decoded now,
+    ``skipped`` counts how often one could not."""
 
     synced: bool = False
     available: bool = True
     alive_at: datetime | None = None
     error: str = ""
+    unread: frozenset[Key] = frozenset()
     skipped: int = 0
     lists: int = 0
     events: int = 0
@@ -112,7 +116,7 @@ class Reflector:
     """Copies one resource, of one namespace or all, into a sink until cancelled.
 
     ``report`` is called with the new health whenever it changed, and at most once a second for
-    mere signs of life.
+    mere signs of life. Reflectors that share ``turns`` decode one after the other.
     """
 
     def __init__(
@@ -123,6 +127,7 @@ class Reflector:
         report: Callable[[Health], None],
         *,
         namespace: str | None = None,
+        turns: Turns | None = None,
         now: Callable[[], datetime] = _utc_now,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         backoff: Backoff | None = None,
@@ -133,11 +138,13 @@ class Reflector:
         self._report = report
         self._namespace = namespace
         self._path = resource.path(namespace)
+        self._turns = turns or Turns()
         self._now = now
         self._pause = pause
         self._backoff = backoff or Backoff()
         self._version = ""
         self.health: Health = Health()
+        self._told = self.health
 
     async def run(self) -> None:
         """List and watch for ever; errors are reported, waited out and retried."""
@@ -175,11 +182,12 @@ class Reflector:
                 return
             case NotFound():
                 self._sink.replace(self._resource.kind, self._namespace, {})
+                self.health = replace(self.health, unread=frozenset())
                 self._say(available=False, error="This cluster does not have this API.")
                 delay = jittered(NOT_INSTALLED_RETRY)
             case Forbidden():
                 # What was listed stays: an API server that restarts refuses for a moment.
-                self._say(available=False, error=str(error))
+                self._say(available=False, error=self._not_allowed(error))
                 delay = self._backoff.next()
             case Throttled():
                 self._say(error=str(error))
@@ -190,25 +198,35 @@ class Reflector:
         log.warning("%s: %s; next try in %.1f s", self._path, error, delay)
         await self._pause(delay)
 
+    def _not_allowed(self, error: Forbidden) -> str:
+        where = f" in the namespace {self._namespace}" if self._namespace else ""
+        return f"Not allowed{where}. {error}"
+
     async def _list(self, paged: bool) -> str:
         """Replace everything by a fresh list; returns its resource version."""
         resource = self._resource
         found: dict[Key, Watched] = {}
+        self.health = replace(self.health, unread=frozenset())
         params = {"labelSelector": resource.selector} if resource.selector else {}
         if paged:
             params["limit"] = str(PAGE)
         while True:
-            page = await self._api.get(self._path, params, resource.list_accept)
-            for raw in items(page, "items"):
-                decoded = self._decode(raw)
-                if decoded is not None:
-                    found[decoded[0]] = decoded[1]
-            meta = part(page, "metadata")
+            page = await self._api.read(self._path, params, resource.list_accept)
+            rest: Raw = {}
+            try:
+                decoded = await self._turns.collect(map(self._decode, elements(page, rest)))
+            except ValueError as error:
+                raise ClusterUnavailable(
+                    f"The Kubernetes API sent something odd: {error}"
+                ) from error
+            found.update(each for each in decoded if each is not None)
+            meta = part(rest, "metadata")
             if not meta.get("continue"):
                 break
             params["continue"] = str(meta["continue"])
         self._sink.replace(resource.kind, self._namespace, found)
         self.health = replace(self.health, lists=self.health.lists + 1)
+        # What was wrong before is over when the watch opens as well: it may be what is not allowed.
         self._say(synced=True, alive=True)
         return str(meta.get("resourceVersion") or "0")
 
@@ -229,7 +247,7 @@ class Reflector:
         async with self._api.stream(
             self._path, params, resource.watch_accept, seconds + SILENCE
         ) as events:
-            self._say(alive=True)
+            self._say(available=True, alive=True, error="")
             async for event in events:
                 self._take(event)
                 seen = True
@@ -248,48 +266,61 @@ class Reflector:
             raise from_status(int(raw.get("code") or 500), text(raw, "message"))
         if kind != "BOOKMARK":
             self.health = replace(self.health, events=self.health.events + 1)
-            if kind == "DELETED":
-                self._sink.delete(self._resource.kind, key_of(raw))
-            elif (decoded := self._decode(raw)) is not None:
+            decoded = None if kind == "DELETED" else self._decode(raw)
+            if decoded is not None:
+                self._readable(decoded[0])
                 self._sink.apply(self._resource.kind, *decoded)
             else:
                 # The old state of something that can no longer be read would be a lie.
                 self._sink.delete(self._resource.kind, key_of(raw))
+            if kind == "DELETED":
+                self._readable(key_of(raw))
         self._version = text(raw, "metadata", "resourceVersion") or self._version
 
     def _decode(self, raw: Raw) -> tuple[Key, Watched] | None:
         try:
             return self._resource.decode(raw)
         except Exception as error:
-            self.health = replace(self.health, skipped=self.health.skipped + 1)
-            log.warning("%s: skipping %s: %r", self._path, key_of(raw), error)
+            key = key_of(raw)
+            self.health = replace(
+                self.health, skipped=self.health.skipped + 1, unread=self.health.unread | {key}
+            )
+            log.warning("%s: skipping %s: %r", self._path, key, error)
             return None
+
+    def _readable(self, key: Key) -> None:
+        if key in self.health.unread:
+            self.health = replace(self.health, unread=self.health.unread - {key})
 
     def _say(
         self,
         *,
         synced: bool | None = None,
-        available: bool = True,
+        available: bool | None = None,
         alive: bool = False,
-        error: str = "",
+        error: str | None = None,
     ) -> None:
-        old = self.health
-        now = self._now()
-        self.health = replace(
+        """Report what changes; None leaves it as it was."""
+        old, told = self.health, self._told
+        new = self.health = replace(
             old,
             synced=old.synced if synced is None else synced,
-            available=available,
-            alive_at=now if alive else old.alive_at,
-            error=error,
+            available=old.available if available is None else available,
+            alive_at=self._now() if alive else old.alive_at,
+            error=old.error if error is None else error,
         )
-        fresh = old.alive_at is not None and (now - old.alive_at).total_seconds() < 1
-        if fresh and replace(old, alive_at=None) == replace(self.health, alive_at=None):
-            self.health = old  # nothing new, and the last sign of life is young
-            return
-        self._report(self.health)
+        if new.alive_at and told.alive_at and (new.alive_at - told.alive_at).total_seconds() < 1:
+            counts = {"alive_at": None, "skipped": 0, "lists": 0, "events": 0}
+            if replace(new, **counts) == replace(told, **counts):
+                return  # nothing new, and the last sign of life is young
+        self._told = new
+        self._report(new)
 
 
 def key_of(raw: Raw) -> Key:
-    """Namespace and name of a raw object."""
-    meta = part(raw, "metadata")
-    return Key(text(meta, "namespace"), text(meta, "name"))
+    """Namespace and name of a raw object, however odd it is."""
+    try:
+        meta = part(raw, "metadata")
+        return Key(text(meta, "namespace"), text(meta, "name"))
+    except (AttributeError, TypeError):
+        return Key("", "")

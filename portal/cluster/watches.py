@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
+from portal.cluster.lists import Turns
 from portal.cluster.reflector import Api, Health, Reflector, Resource, Sink
 from portal.cluster.resources import RESOURCES
+from portal.domain.keys import Key
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
+
+
+NAMED = 3
+"""Unreadable objects that are named; the rest is counted."""
 
 
 def combined(parts: Sequence[Health]) -> Health:
@@ -24,10 +30,21 @@ def combined(parts: Sequence[Health]) -> Health:
         available=any(each.available for each in parts),
         alive_at=min(times) if len(times) == len(parts) else None,
         error="; ".join(errors),
+        unread=frozenset[Key]().union(*(each.unread for each in parts)),
         skipped=sum(each.skipped for each in parts),
         lists=sum(each.lists for each in parts),
         events=sum(each.events for each in parts),
     )
+
+
+def unread_words(unread: Collection[Key]) -> str:
+    """Which objects cannot be read, in words; "" if there is none."""
+    if not unread:
+        return ""
+    names = ", ".join(str(each) for each in sorted(unread)[:NAMED])
+    more = " …" if len(unread) > NAMED else ""
+    amount = "1 object" if len(unread) == 1 else f"{len(unread)} objects"
+    return f"{amount} could not be read: {names}{more}"
 
 
 class Watches:
@@ -53,12 +70,13 @@ class Watches:
         self._store = store
         self.reflectors: dict[str, list[Reflector]] = {}
         sink = store if sink is None else sink
+        turns = Turns()
         for resource in resources:
             name = resource.kind.value
             spaces = list(namespaces) if namespaces and resource.namespaced else [None]
             report = partial(self._report, name)
             self.reflectors[name] = [
-                make(api, resource, sink, report, namespace=space) for space in spaces
+                make(api, resource, sink, report, namespace=space, turns=turns) for space in spaces
             ]
             self._store.set_source(name, synced=False)
 
@@ -70,6 +88,7 @@ class Watches:
             available=health.available,
             alive_at=health.alive_at,
             error=health.error,
+            unread=unread_words(health.unread),
         )
 
     def health(self, name: str) -> Health:

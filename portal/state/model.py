@@ -37,6 +37,7 @@ class Source:
 
     ``alive_at`` is the last time it was known to be current: an event, a bookmark, a poll or
     an open watch. ``available`` is False where the cluster has no such API or forbids it.
+    ``unread`` says which of its objects cannot be read, while all else is current.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Source:
     available: bool = True
     alive_at: datetime | None = None
     error: str = ""
+    unread: str = ""
 
     def stale(self, now: datetime) -> bool:
         """Whether what this source said may no longer be true."""

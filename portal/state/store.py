@@ -97,9 +97,10 @@ class Store:
         available: bool = True,
         alive_at: datetime | None = None,
         error: str = "",
+        unread: str = "",
     ) -> None:
         """Record how a source is doing."""
-        new = Source(name, synced, available, alive_at, error)
+        new = Source(name, synced, available, alive_at, error, unread)
         old = self._sources.get(name)
         if new == old:
             return

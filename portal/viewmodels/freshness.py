@@ -74,8 +74,10 @@ def _words(key: str, source: Source, now: datetime) -> str:
         return sentence(f"{name}: the portal may not read them, or the cluster has none{why}")
     if not source.synced:
         return sentence(f"{name}: not read yet{why}")
+    if known == METRICS and source.error:
+        return sentence(f"{name}: {shortened(source.error, 160)}")
     if not source.stale(now):
-        return ""
+        return sentence(f"{name}: {source.unread}") if source.unread else ""
     if source.alive_at is None:
         return sentence(f"{name}: what you see may be out of date{why}")
     age = (now - source.alive_at).total_seconds()

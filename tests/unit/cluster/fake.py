@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,7 +19,7 @@ class FakeApi:
     """
 
     def __init__(
-        self, lists: list[Raw | Exception], watches: list[list[Raw] | Exception] | None = None
+        self, lists: list[Raw | str | Exception], watches: list[list[Raw] | Exception] | None = None
     ) -> None:
         self._lists = list(lists)
         self._watches = list(watches or [])
@@ -27,11 +28,12 @@ class FakeApi:
         self.read_timeouts: list[float] = []
         self.exhausted = asyncio.Event()
 
-    async def get(
+    async def read(
         self, path: str, params: Mapping[str, str] | None = None, accept: str = ""
-    ) -> Raw:
+    ) -> str:
         self.asked.append((path, dict(params or {})))
-        return await self._next(self._lists)
+        step = await self._next(self._lists)
+        return step if isinstance(step, str) else json.dumps(step)
 
     @asynccontextmanager
     async def stream(

@@ -4,7 +4,10 @@ import asyncio
 import base64
 import gzip
 import json
-from collections.abc import Mapping
+import tracemalloc
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +15,8 @@ import pytest
 
 from portal.cluster import bodies
 from portal.cluster.bodies import ReleaseBodies, detail
-from portal.domain.errors import ClusterUnavailable, NotFound
+from portal.cluster.errors import Throttled
+from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Release, ReleaseStatus
 from portal.state.store import Store
@@ -106,9 +110,7 @@ class Secrets:
         self.full = asyncio.Event()
         self.gate: asyncio.Event | None = None
 
-    async def get(
-        self, path: str, params: Mapping[str, str] | None = None, accept: str = ""
-    ) -> Raw:
+    async def get(self, path: str) -> Raw:
         self.asked.append(path.rpartition("/")[2])
         self.at_once += 1
         self.most = max(self.most, self.at_once)
@@ -123,9 +125,6 @@ class Secrets:
             return answer
         finally:
             self.at_once -= 1
-
-    def stream(self, *_: object, **__: object) -> Any:
-        raise AssertionError("bodies are not watched")
 
 
 def release(
@@ -146,18 +145,58 @@ async def until(store: Store, met: Any) -> None:
     undo()
 
 
+class Pauses:
+    """Waits as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self.more = asyncio.Event()
+        self.over = asyncio.Event()
+        self.over.set()
+
+    async def __call__(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        self.more.set()
+        await asyncio.sleep(0)
+        await self.over.wait()
+
+    async def until(self, met: Callable[[], bool]) -> None:
+        """Wait for the pauses to be so."""
+        async with asyncio.timeout(5):
+            while not met():
+                self.more.clear()
+                await self.more.wait()
+
+
+@asynccontextmanager
+async def running(
+    api: Secrets, store: Store, pause: Pauses | None = None, wanted: Iterable[Key] = ()
+) -> AsyncGenerator[ReleaseBodies]:
+    found = ReleaseBodies(api, store, pause=pause or Pauses())
+    found.want(wanted)
+    task = asyncio.create_task(found.run())
+    await asyncio.sleep(0)
+    yield found
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def revision(store: Store, key: Key = KEY) -> int | None:
+    found = store.snapshot.app(key).detail
+    return found.revision if found else None
+
+
 async def test_only_the_newest_revision_is_read_and_once_for_each_status() -> None:
     store, api = Store(), Secrets()
     api.answers = {f"dash.v{each}": {"data": {"release": encoded()}} for each in (1, 2)}
     for each in (release("dash", 1), release("dash", 2, ReleaseStatus.PENDING_UPGRADE)):
         store.apply(Kind.RELEASE, *each)
-    task = asyncio.create_task(ReleaseBodies(api, store).run())
-
-    def revision() -> int | None:
-        found = store.snapshot.app(KEY).detail
-        return found.revision if found else None
-
-    await until(store, lambda: revision() == 2)
+    bodies = ReleaseBodies(api, store, pause=Pauses())
+    task = asyncio.create_task(bodies.run())
+    await asyncio.sleep(0)
+    bodies.want([KEY])
+    bodies.want([KEY])
+    await until(store, lambda: revision(store) == 2)
     assert api.asked == ["dash.v2"]
     # Helm writes into the same record how it ended.
     api.answers["dash.v2"] = {
@@ -168,47 +207,110 @@ async def test_only_the_newest_revision_is_read_and_once_for_each_status() -> No
     store.apply(Kind.RELEASE, *release("other", 1))  # any change at all
     await until(store, lambda: len(api.asked) == 3)
     assert api.asked == ["dash.v2", "dash.v2", "other.v1"]
+    assert (bodies.fetched, bodies.decoded) == (3, 2), "one of them is gone"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_few_at_a_time() -> None:
-    store, api = Store(), Secrets()
+def many(store: Store, api: Secrets, number: int) -> list[Key]:
+    for each in range(number):
+        api.answers[f"app{each}.v1"] = {"data": {"release": encoded()}}
+        store.apply(Kind.RELEASE, *release(f"app{each}", 1))
+    return [Key("apps", f"app{each}") for each in range(number)]
+
+
+async def test_what_somebody_looks_at_is_read_first_a_few_at_a_time() -> None:
+    store, api, pauses = Store(), Secrets(), Pauses()
+    keys = many(store, api, 20)
     api.gate = asyncio.Event()
-    for number in range(20):
-        api.answers[f"app{number}.v1"] = {"data": {"release": encoded()}}
-        store.apply(Kind.RELEASE, *release(f"app{number}", 1))
-    task = asyncio.create_task(ReleaseBodies(api, store).run())
-    await asyncio.wait_for(api.full.wait(), 5)
-    api.gate.set()
-    await until(store, lambda: all(each.detail for each in store.snapshot.apps.values()))
-    assert api.most == bodies.CONCURRENCY
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with running(api, store, pauses, keys[10:]):
+        await asyncio.wait_for(api.full.wait(), 5)
+        looked_at = {f"app{each}.v1" for each in range(10, 20)}
+        assert len(looked_at.intersection(api.asked)) == bodies.CONCURRENCY
+        pauses.over.clear()
+        api.gate.set()
+        await until(store, lambda: all(revision(store, key) for key in keys[10:]))
+        assert api.most == bodies.CONCURRENCY + 1
+        assert len(api.asked) == 11, "the others wait"
+        pauses.over.set()
+        await until(store, lambda: all(revision(store, key) for key in keys))
+    assert len(api.asked) == 20, "each once"
+    assert set(pauses.asked) == {bodies.PACE}
 
 
-async def test_an_api_that_does_not_answer_is_told_and_tried_again(
+async def test_while_helm_is_at_work_a_body_is_read_only_for_somebody() -> None:
+    store, api = Store(), Secrets()
+    (key,) = many(store, api, 1)
+    store.apply(Kind.RELEASE, *release("app0", 2, ReleaseStatus.PENDING_UPGRADE))
+    api.answers["app0.v2"] = {"data": {"release": encoded()}}
+    async with running(api, store):
+        store.apply(Kind.RELEASE, *release("other", 1))
+        api.answers["other.v1"] = {"data": {"release": encoded()}}
+        await until(store, lambda: revision(store, Key("apps", "other")))
+        assert api.asked == ["other.v1"]
+        store.apply(Kind.RELEASE, *release("app0", 2))
+        await until(store, lambda: revision(store, key) == 2)
+    assert api.asked == ["other.v1", "app0.v2"]
+
+
+async def test_one_change_costs_one_body_however_many_releases_there_are() -> None:
+    store, api = Store(), Secrets()
+    keys = many(store, api, 200)
+    async with running(api, store) as found:
+        await until(store, lambda: all(revision(store, key) for key in keys))
+        before = found.fetched, found.decoded
+        assert before == (200, 200)
+        api.answers["app7.v2"] = {"data": {"release": encoded()}}
+        store.apply(Kind.RELEASE, *release("app7", 2))
+        store.delete(Kind.RELEASE, Key("apps", "app7.v1"))
+        found.want(keys)
+        await until(store, lambda: revision(store, keys[7]) == 2)
+        found.want(keys)
+    assert (found.fetched, found.decoded) == (201, 201)
+
+
+async def test_what_may_not_be_read_is_told_and_asked_for_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Soon(bodies.Backoff):
-        def next(self, at_least: float = 0.0) -> float:
-            return 0.0
-
-    monkeypatch.setattr(bodies, "Backoff", Soon)
+    monkeypatch.setattr(bodies, "RETRY", 0.0)
     store, api = Store(), Secrets()
+    many(store, api, 2)
+    api.answers["app0.v1"] = Forbidden("no")
+    async with running(api, store):
+        key = Key("apps", "app0")
+        await until(store, lambda: revision(store, Key("apps", "app1")))
+        assert store.snapshot.app(key).detail.damaged == "no"  # type: ignore[union-attr]
+        api.answers["app0.v1"] = {"data": {"release": encoded()}}
+        await until(store, lambda: store.snapshot.app(key).detail.damaged == "")  # type: ignore[union-attr]
+
+
+async def test_values_and_notes_of_a_thousand_releases_are_small() -> None:
+    values = {f"section{n}": {f"key{k}": f"value {n * k}" for k in range(24)} for n in range(24)}
+    body = encoded(BODY | {"config": values | BODY["config"]})
+    assert 9_000 < len(json.dumps(values)) < 20_000
+    tracemalloc.start()
+    kept = [detail(Key("apps", f"app{each}"), 1, body) for each in range(50)]
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert size / len(kept) < 10_000
+    assert kept[7].values["section3"] == values["section3"]
+    assert kept[7].values == values | BODY["config"]
+    assert kept[7] != replace(kept[7], values={})
+
+
+async def test_an_api_that_does_not_answer_is_tried_again_and_nothing_is_called_damaged() -> None:
+    store, api, pauses = Store(), Secrets(), Pauses()
     api.answers["dash.v1"] = ClusterUnavailable("no answer")
     store.apply(Kind.RELEASE, *release("dash", 1))
-    task = asyncio.create_task(ReleaseBodies(api, store).run())
-
-    def damaged() -> str | None:
-        found = store.snapshot.app(KEY).detail
-        return found.damaged if found else None
-
-    await until(store, lambda: damaged() == "no answer")
-    api.answers["dash.v1"] = {"data": {"release": encoded()}}
-    await until(store, lambda: damaged() == "")
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with running(api, store, pauses):
+        await pauses.until(lambda: len(pauses.asked) >= 4)
+        assert store.snapshot.app(KEY).detail is None
+        assert pauses.asked[3] > pauses.asked[0], "less and less often"
+        api.answers["dash.v1"] = Throttled("busy", 30)
+        await pauses.until(lambda: pauses.asked[-1] >= 30)
+        api.answers["dash.v1"] = {"data": {"release": encoded()}}
+        await until(store, lambda: revision(store) == 1)
+    assert store.snapshot.app(KEY).detail.damaged == ""  # type: ignore[union-attr]
 
 
 async def test_a_record_that_cannot_be_read_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

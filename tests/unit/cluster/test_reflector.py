@@ -201,8 +201,10 @@ async def test_forbidden_is_reported_and_what_was_known_stays() -> None:
 
 
 async def test_an_api_that_is_not_installed_is_unavailable_and_rarely_asked_for() -> None:
-    run = await Run(FakeApi([NotFound("404"), fake.listing(fake.pod("a"))])).to_the_end()
-    assert run.pauses[0] > 60
+    run = await Run(
+        FakeApi([NotFound("404"), fake.listing(fake.pod("a"))], [[fake.bookmark("11")]])
+    ).to_the_end()
+    assert 20 < run.pauses[0] <= 30, "and yet one that is installed later appears soon"
     seen = [each.available for each in run.reports]
     assert seen[0] is False
     assert seen[-1] is True
@@ -243,6 +245,23 @@ async def test_an_object_that_cannot_be_read_is_skipped_and_counted() -> None:
     ).to_the_end()
     assert run.sink.names == ["good", "next"], "the last good state of a bad one is not kept"
     assert run.reflector.health.skipped == 2
+    assert run.reflector.health.unread == {Key("apps", "bad"), Key("apps", "turns")}
+    assert run.reports[-1].unread == run.reflector.health.unread
+
+
+async def test_an_object_that_can_be_read_again_is_marked_no_more() -> None:
+    bad = {"metadata": {"name": "bad", "namespace": "apps"}}
+    gone = {"metadata": {"name": "gone", "namespace": "apps"}}
+    run = await Run(
+        FakeApi(
+            [fake.listing(bad, gone)],
+            [[fake.modified(fake.pod("bad"), "11"), fake.deleted(gone, "12")]],
+        )
+    ).to_the_end()
+    assert run.sink.names == ["bad"]
+    assert [len(each.unread) for each in run.reports] == [2, 1, 0]
+    assert run.reports[-1].synced
+    assert run.reports[-1].error == ""
 
 
 async def test_a_fault_in_the_sink_does_not_end_the_watch(caplog: pytest.LogCaptureFixture) -> None:
@@ -309,6 +328,6 @@ def test_backoff_has_jitter_and_a_ceiling() -> None:
     assert [low.next() for _ in range(3)] == [0.25, 0.5, 1.0]
     for _ in range(20):
         high.next()
-    assert high.next() == 30.0
+    assert high.next() == 10.0, "so that what was down for long is found soon after it is back"
     high.reset()
     assert high.next() == 0.5
