@@ -187,7 +187,13 @@ class Views:
         """The page of one release; an empty one where it may not be seen."""
         snapshot = self._store.snapshot
         state = snapshot.app(key) if self._policy.sees(identity, key.namespace) else nothing(key)
-        return app_view(state, snapshot.sources, datetime.now(UTC), outside=self._outside)
+        return app_view(
+            state,
+            snapshot.sources,
+            datetime.now(UTC),
+            nodes=snapshot.nodes,
+            outside=self._outside,
+        )
 
     def releases(self, identity: Identity, everyone: bool) -> ListView:
         """All releases, or those that the identity launched."""
@@ -201,6 +207,7 @@ class Views:
             snapshot.sources,
             datetime.now(UTC),
             owner=None if everyone else identity.user,
+            nodes=snapshot.nodes,
             outside=self._outside,
         )
 

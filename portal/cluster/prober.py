@@ -15,7 +15,7 @@ import aiohttp
 
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
-from portal.domain.objects import Probe
+from portal.domain.objects import Node, Probe
 from portal.domain.urls import SHARED, Url, urls
 from portal.state.model import AppState
 from portal.state.store import Store
@@ -32,14 +32,19 @@ MAX_READ = 1024
 NO_ADDRESS = "Nothing has published an address for it yet."
 
 
-def targets(state: AppState, node_address: str = "", ingress_address: str = "") -> tuple[Url, ...]:
+def targets(
+    state: AppState,
+    nodes: Sequence[Node],
+    node_address: str = "",
+    ingress_address: str = "",
+) -> tuple[Url, ...]:
     """The addresses of an app, the one to probe first."""
     return urls(
         state.services,
         state.ingresses,
         state.routes,
         state.gateways,
-        state.nodes,
+        nodes,
         node_address=node_address,
         ingress_address=ingress_address,
     )
@@ -138,7 +143,7 @@ class UrlProber:
         for key in changed:
             state = snapshot.apps.get(key)
             found = (
-                targets(state, self._node_address, self._ingress_address)
+                targets(state, snapshot.nodes, self._node_address, self._ingress_address)
                 if state is not None and state.release is not None
                 else ()
             )

@@ -21,13 +21,16 @@ from portal.domain.objects import (
     Service,
     Workload,
 )
+from portal.state.history import History, PodHistory, Sample
 from portal.state.index import Objects
-from portal.state.model import AppState, Sample
+from portal.state.model import AppState
 
 MAX_EVENTS = 60
 """Events handed out for one app, the newest."""
 
 NO_USAGE: Mapping[Key, PodUsage] = MappingProxyType({})
+NO_HISTORY = History()
+NO_PODS: Mapping[Key, PodHistory] = MappingProxyType({})
 NO_METRICS: Mapping[str, tuple[float | None, float]] = MappingProxyType({})
 
 
@@ -46,17 +49,17 @@ def nothing(key: Key) -> AppState:
         ingresses=(),
         routes=(),
         gateways=(),
-        nodes=(),
         events=(),
         usage=NO_USAGE,
         probe=None,
-        history=(),
+        history=NO_HISTORY,
+        pod_history=NO_PODS,
     )
 
 
 def assemble(objects: Objects, key: Key) -> AppState:
-    """What the watches say of one release. Detail, operation, probe, nodes, usage and
-    history are the store's to add."""
+    """What the watches say of one release. Detail, operation, probe, usage and histories
+    are the store's to add."""
     workloads = sorted(objects.annotated(key, Workload), key=lambda each: (each.kind, each.key))
     sets = sorted(
         (
@@ -106,11 +109,11 @@ def assemble(objects: Objects, key: Key) -> AppState:
         gateways=tuple(
             _as_published(objects, each) for each in gateways if isinstance(each, Gateway)
         ),
-        nodes=(),
         events=_events(objects, subjects),
         usage=NO_USAGE,
         probe=None,
-        history=(),
+        history=NO_HISTORY,
+        pod_history=NO_PODS,
     )
 
 

@@ -132,6 +132,11 @@ class Objects:
         spaces = self._by_kind[kind].values()
         return [obj for names in spaces for obj in names.values() if isinstance(obj, of)]
 
+    def within(self, namespace: str, kind: Kind, of: type[T]) -> list[T]:
+        """Every object of a kind in one namespace."""
+        names = self._by_kind[kind].get(namespace, {})
+        return [obj for obj in names.values() if isinstance(obj, of)]
+
     def _bucket(self, of: type[T], *tag: str) -> list[T]:
         return [obj for obj in self._tagged.get(tag, {}).values() if isinstance(obj, of)]
 

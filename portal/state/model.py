@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from portal.domain.keys import Key
@@ -13,7 +13,6 @@ from portal.domain.objects import (
     Hpa,
     HttpRoute,
     Ingress,
-    Node,
     Pod,
     PodUsage,
     Probe,
@@ -24,8 +23,9 @@ from portal.domain.objects import (
     Workload,
 )
 from portal.domain.operations import Operation
+from portal.state.history import History, PodHistory, Sample
 
-__all__ = ["STALE_AFTER", "AppState", "Probe", "Sample", "Source"]
+__all__ = ["STALE_AFTER", "AppState", "History", "PodHistory", "Probe", "Sample", "Source"]
 
 STALE_AFTER = 15.0
 """Seconds without a sign of life after which a source counts as stale."""
@@ -55,25 +55,11 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One point of an app's history. ``metrics`` maps a metric to (current, target), percent."""
-
-    at: datetime
-    desired: int
-    current: int
-    ready: int
-    min_replicas: int | None = None
-    max_replicas: int | None = None
-    metrics: Mapping[str, tuple[float | None, float]] = field(
-        default_factory=dict[str, tuple[float | None, float]]
-    )
-    cpu: float | None = None
-    memory: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class AppState:
-    """Everything the portal knows of one release."""
+    """Everything the portal knows of one release, at one moment: nothing in it changes later.
+
+    What belongs to no release, such as the nodes, is the snapshot's.
+    """
 
     key: Key
     release: Release | None
@@ -87,8 +73,8 @@ class AppState:
     ingresses: tuple[Ingress, ...]
     routes: tuple[HttpRoute, ...]
     gateways: tuple[Gateway, ...]
-    nodes: tuple[Node, ...]
     events: tuple[Event, ...]
     usage: Mapping[Key, PodUsage]
     probe: Probe | None
-    history: tuple[Sample, ...]
+    history: History
+    pod_history: Mapping[Key, PodHistory]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from portal.domain.keys import Key
-from portal.domain.objects import Node
+from portal.domain.objects import Node, Quota
 from portal.state.assemble import nothing
 from portal.state.model import AppState, Source
 
@@ -16,18 +16,20 @@ class Snapshot:
     """Everything known at one version. Never changes; hold it as long as you like.
 
     ``apps`` also has what is left of a release while its objects go. An app that did not
-    change between two snapshots is the same object in both: compare with ``is``.
+    change between two snapshots is the same object in both: compare with ``is``; and so are
+    ``nodes``. ``apps`` has no order; ``quotas`` are by namespace, where there are any.
     """
 
     version: int = 0
     apps: Mapping[Key, AppState] = field(default_factory=dict[Key, AppState])
     sources: Mapping[str, Source] = field(default_factory=dict[str, Source])
     nodes: tuple[Node, ...] = ()
+    quotas: Mapping[str, tuple[Quota, ...]] = field(default_factory=dict[str, tuple[Quota, ...]])
 
     def app(self, key: Key) -> AppState:
         """The state of one app; an empty one where nothing is known of it."""
         found = self.apps.get(key)
-        return found if found is not None else replace(nothing(key), nodes=self.nodes)
+        return found if found is not None else nothing(key)
 
     def keys(self) -> list[Key]:
         """Every release, and every key that has only an operation, in order."""

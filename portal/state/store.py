@@ -9,19 +9,26 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+import immutables
+
 from portal.domain.keys import Key
-from portal.domain.objects import Kind, Node, PodUsage, Probe, ReleaseDetail, Watched
+from portal.domain.objects import Kind, Node, PodUsage, Probe, Quota, ReleaseDetail, Watched
 from portal.domain.operations import Operation
-from portal.state.assemble import assemble, known, sample, usage_of
-from portal.state.history import History, same_reading
+from portal.state.assemble import NO_HISTORY, NO_PODS, assemble, known, sample, usage_of
+from portal.state.history import History, PodHistory
 from portal.state.index import Objects
-from portal.state.model import AppState, Sample, Source
+from portal.state.model import AppState, Source
 from portal.state.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
 OnChange = Callable[[frozenset[Key]], None]
-"""Called with the releases that changed; empty when only nodes or sources did."""
+"""Called with the releases that changed; with none when nodes or sources did."""
+
+APPS_A_TURN = 50
+"""Apps sampled in one turn of the loop after a poll of the metrics: a few milliseconds."""
+GRACE = 300
+"""Seconds for which the history of what is gone is kept, in case it comes back."""
 
 
 def _now() -> datetime:
@@ -32,7 +39,9 @@ class Store:
     """Collects what watches, polls and operations say, and hands out snapshots.
 
     Changes are gathered and published together at the loop's next turn, or at once when
-    somebody reads ``snapshot``. A change costs in proportion to the apps it touches.
+    somebody reads ``snapshot``. A change costs in proportion to the apps it touches: the maps
+    are persistent ones, and a new one shares all else with the one before. Sampling all apps
+    after a poll is spread over turns of the loop.
     """
 
     def __init__(self, clock: Callable[[], datetime] = _now) -> None:
@@ -43,14 +52,21 @@ class Store:
         self._probes: dict[Key, Probe] = {}
         self._usage: Mapping[Key, PodUsage] = {}
         self._history: dict[Key, History] = {}
+        self._pod_history: dict[Key, PodHistory] = {}
         self._sources: dict[str, Source] = {}
-        self._snapshot = Snapshot(sources=MappingProxyType({}), apps=MappingProxyType({}))
+        self._apps = immutables.Map[Key, AppState]()
+        self._quotas = immutables.Map[str, tuple[Quota, ...]]()
+        self._snapshot = Snapshot(0, self._apps, MappingProxyType({}), (), self._quotas)
+        # What is not in the snapshot yet.
         self._touched: set[Key] = set()
         self._polled: set[Key] = set()
+        self._unpolled: list[Key] = []
+        self._quota_spaces: set[str] = set()
         self._nodes_changed = False
         self._sources_changed = False
+        # What the listeners do not know yet.
         self._untold: set[Key] = set()
-        self._tell = False
+        self._tell_all = False
         self._scheduled: asyncio.Handle | None = None
         self._listeners: list[OnChange] = []
 
@@ -63,9 +79,10 @@ class Store:
         return self._snapshot
 
     def on_change(self, callback: OnChange) -> Callable[[], None]:
-        """Call ``callback`` after changes, at most once a turn of the loop; returns the undo.
+        """Call ``callback`` after changes, once a turn of the loop; returns the undo.
 
-        A source that merely shows another sign of life is not a change.
+        It is called twice in a turn in which both releases and nodes or sources changed. A source
+        that merely shows another sign of life is no change, and a quota is for who asks.
         """
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
@@ -75,11 +92,13 @@ class Store:
     def apply(self, kind: Kind, key: Key, obj: Watched) -> None:
         """Add or replace one object. ``key`` names the Kubernetes object itself: for a
         release the Secret of the revision, so that its revisions stand beside each other."""
-        self._touch(self._objects.put(kind, key, obj), kind)
+        if self._objects.get(kind, key) != obj:
+            self._touch(self._objects.put(kind, key, obj), kind, key)
 
     def delete(self, kind: Kind, key: Key) -> None:
         """Forget one object."""
-        self._touch(self._objects.remove(kind, key), kind)
+        if self._objects.get(kind, key) is not None:
+            self._touch(self._objects.remove(kind, key), kind, key)
 
     def replace(self, kind: Kind, namespace: str | None, objects: Mapping[Key, Watched]) -> None:
         """Make ``objects`` all there is of a kind in one namespace or (None) everywhere."""
@@ -108,7 +127,8 @@ class Store:
         self._sources_changed = True
         # Listeners need no call for a mere heartbeat, unless it ends a silence.
         if old is None or old.stale(self._clock()) or replace(old, alive_at=alive_at) != new:
-            self._changed()
+            self._tell_all = True
+            self._schedule()
 
     # Writing: the portal's own findings.
 
@@ -119,12 +139,15 @@ class Store:
             self._touch({detail.key})
 
     def put_usage(self, usage: Iterable[PodUsage]) -> None:
-        """Replace what all pods use (nothing, when the poll failed) and sample every app."""
-        running = {key for key, state in self.snapshot.apps.items() if state.workloads}
+        """Replace what all pods use (nothing, when the poll failed) and sample every app.
+
+        With many apps the rest are sampled in the loop's next turns.
+        """
+        self._publish()
         self._usage = {each.key: each for each in usage}
-        if running:
-            self._polled |= running
-            self._changed()
+        self._forget_the_gone()
+        self._unpolled = [key for key, state in self._apps.items() if state.workloads]
+        self._sample_some()
 
     def put_probe(self, key: Key, probe: Probe) -> None:
         """Record whether an app's URL answered."""
@@ -144,16 +167,17 @@ class Store:
 
     # Publishing.
 
-    def _touch(self, releases: set[Key], kind: Kind | None = None) -> None:
+    def _touch(self, releases: set[Key], kind: Kind | None = None, key: Key | None = None) -> None:
         if kind is Kind.NODE:
             self._nodes_changed = True
+        elif kind is Kind.QUOTA and key is not None:
+            self._quota_spaces.add(key.namespace)
         elif not releases:
             return
         self._touched |= releases
-        self._changed()
+        self._schedule()
 
-    def _changed(self) -> None:
-        self._tell = True
+    def _schedule(self) -> None:
         if self._scheduled is None:
             try:
                 loop = asyncio.get_running_loop()
@@ -161,12 +185,27 @@ class Store:
                 return  # no loop: a test, or before the start; reading publishes
             self._scheduled = loop.call_soon(self._notify)
 
+    def _sample_some(self) -> None:
+        """Have the next few apps sampled at the next publishing; without a loop, all."""
+        if not self._unpolled:
+            return
+        self._schedule()
+        first = APPS_A_TURN if self._scheduled is not None else len(self._unpolled)
+        self._polled.update(self._unpolled[:first])
+        del self._unpolled[:first]
+
     def _notify(self) -> None:
         self._scheduled = None
         self._publish()
-        if not self._tell:
-            return
-        told, self._untold, self._tell = frozenset(self._untold), set(), False
+        told, everything = frozenset(self._untold), self._tell_all
+        self._untold, self._tell_all = set(), False
+        if told:
+            self._call(told)
+        if everything:
+            self._call(frozenset())
+        self._sample_some()
+
+    def _call(self, told: frozenset[Key]) -> None:
         for listener in tuple(self._listeners):
             try:
                 listener(told)
@@ -175,72 +214,106 @@ class Store:
 
     def _publish(self) -> None:
         """Swap in a new snapshot if anything changed."""
-        if not (self._touched or self._polled or self._nodes_changed or self._sources_changed):
+        if not (
+            self._touched
+            or self._polled
+            or self._nodes_changed
+            or self._quota_spaces
+            or self._sources_changed
+        ):
             return
-        apps, nodes = self._snapshot.apps, self._snapshot.nodes
-        now = self._clock()
+        nodes, sources = self._snapshot.nodes, self._snapshot.sources
         if self._nodes_changed:
             found = tuple(sorted(self._objects.all(Kind.NODE, Node), key=lambda each: each.name))
             if found != nodes:
                 nodes = found
-                apps = {key: replace(state, nodes=nodes) for key, state in apps.items()}
-        if self._touched or self._polled:
-            changed = dict(apps)
+                self._tell_all = True
+        if self._sources_changed:
+            sources = MappingProxyType(dict(self._sources))
+        self._publish_quotas()
+        self._publish_apps()
+        self._nodes_changed = self._sources_changed = False
+        version = self._snapshot.version + 1
+        self._snapshot = Snapshot(version, self._apps, sources, nodes, self._quotas)
+
+    def _publish_quotas(self) -> None:
+        for space in self._quota_spaces:
+            found = self._objects.within(space, Kind.QUOTA, Quota)
+            if found:
+                found.sort(key=lambda each: each.key)
+                self._quotas = self._quotas.set(space, tuple(found))
+            elif space in self._quotas:
+                self._quotas = self._quotas.delete(space)
+        self._quota_spaces.clear()
+
+    def _publish_apps(self) -> None:
+        if not (self._touched or self._polled):
+            return
+        now = self._clock()
+        with self._apps.mutate() as apps:
             for key in self._touched:
-                state = self._build(key, nodes, now)
+                state = self._build(key, now)
                 if known(state):
-                    changed[key] = state
+                    apps[key] = state
                 else:
-                    changed.pop(key, None)
+                    apps.pop(key, None)
             # A poll of the metrics says nothing new of objects: the cheaper way.
             for key in self._polled - self._touched:
-                if (known_state := changed.get(key)) is not None:
-                    changed[key] = self._measured(known_state, now)
-            apps = changed
-        if self._sources_changed:
-            sources: Mapping[str, Source] = MappingProxyType(dict(self._sources))
-        else:
-            sources = self._snapshot.sources
+                if (known_state := apps.get(key)) is not None:
+                    apps[key] = self._measured(known_state, now)
+            self._apps = apps.finish()
         self._untold |= self._touched | self._polled
         self._touched, self._polled = set(), set()
-        self._nodes_changed = self._sources_changed = False
-        if not isinstance(apps, MappingProxyType):
-            apps = MappingProxyType(apps)
-        self._snapshot = Snapshot(self._snapshot.version + 1, apps, sources, nodes)
 
-    def _build(self, key: Key, nodes: tuple[Node, ...], now: datetime) -> AppState:
+    def _build(self, key: Key, now: datetime) -> AppState:
         bare = assemble(self._objects, key)
         if bare.release is None:
             self._details.pop(key, None)
             self._probes.pop(key, None)
-            if not bare.workloads:
-                self._history.pop(key, None)
         state = replace(
             bare,
-            nodes=nodes,
             detail=self._details.get(key),
             operation=self._operations.get(key),
             probe=self._probes.get(key),
         )
         return self._measured(state, now)
 
+    # Measuring.
+
     def _measured(self, state: AppState, now: datetime) -> AppState:
         """``state`` with what its pods use, and that remembered."""
         usage = usage_of(state.pods, self._usage)
-        return replace(state, usage=usage, history=self._remember(state, usage, now))
-
-    def _remember(
-        self, state: AppState, usage: Mapping[Key, PodUsage], now: datetime
-    ) -> tuple[Sample, ...]:
-        key = state.key
+        polled = state.key in self._polled
+        if polled:
+            for key, used in usage.items():
+                before = self._pod_history.get(key) or PodHistory()
+                self._pod_history[key] = before.added(now, used.cpu, used.memory)
+        of_pods = {
+            pod.key: found for pod in state.pods if (found := self._pod_history.get(pod.key))
+        }
+        history = self._history.get(state.key, NO_HISTORY)
         new = sample(state, usage, now)
-        history = self._history.get(key)
-        if new is not None:
-            if history is None:
-                history = self._history[key] = History()
-            last = history.last
-            if last is not None and new.metrics == last.metrics:
-                new = replace(new, metrics=last.metrics)  # one copy of what does not move
-            if last is None or key in self._polled or not same_reading(new, last):
-                history.add(new)
-        return history.samples() if history else ()
+        if new is not None and (polled or history.differs(new)):
+            history = self._history[state.key] = history.added(new)
+        return replace(
+            state,
+            usage=usage,
+            history=history,
+            pod_history=MappingProxyType(of_pods) if of_pods else NO_PODS,
+        )
+
+    def _forget_the_gone(self) -> None:
+        """Drop the histories of apps and pods that have been gone for a while."""
+        before = self._clock().timestamp() - GRACE
+        for key in [
+            key
+            for key, history in self._history.items()
+            if key not in self._apps and history.last_at() < before
+        ]:
+            del self._history[key]
+        for key in [
+            key
+            for key, history in self._pod_history.items()
+            if history.last_at() < before and self._objects.get(Kind.POD, key) is None
+        ]:
+            del self._pod_history[key]

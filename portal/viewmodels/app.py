@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
 from portal.domain.images import is_digest, split_reference
 from portal.domain.keys import LAUNCHED_BY
-from portal.domain.objects import Kind, ReleaseStatus
+from portal.domain.objects import Kind, Node, ReleaseStatus
 from portal.domain.operations import Verb
 from portal.state.model import AppState, Source
 from portal.viewmodels.autoscaler import autoscaler_view
@@ -45,6 +45,7 @@ def app_view(
     sources: Mapping[str, Source],
     now: datetime,
     *,
+    nodes: Sequence[Node] = (),
     outside: Outside = NOWHERE,
     chart: str = CHART,
 ) -> AppView:
@@ -53,7 +54,7 @@ def app_view(
     ``now`` only decides how long is too long, in coarse steps: views of an unchanged state are
     equal, so it is enough to make a new one every few seconds while nothing changes.
     """
-    known = facts(state, sources, now)
+    known = facts(state, sources, now, nodes)
     head = headline(state, known, now, loading=loading(sources, Kind.RELEASE))
     release, detail = state.release, state.detail
     hpa = state.hpas[0] if state.hpas else None
@@ -68,7 +69,7 @@ def app_view(
         app_version=app_version(state, chart),
         launched_by=launched_by(state),
         updated_at=release.updated_at if release else None,
-        urls=url_views(state, outside),
+        urls=url_views(state, outside, nodes),
         replicas=replicas_view(known, bool(state.workloads)),
         pods=tuple(pod_view(pod, found, state.usage.get(pod.key)) for pod, found in known.pods),
         autoscaler=autoscaler_view(hpa, known.ready, sources, now) if hpa else None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from portal.domain.objects import Kind
+from portal.domain.objects import Kind, Node
 from portal.domain.operations import OperationPhase, Verb
 from portal.state.model import AppState, Source
 from portal.viewmodels.app import app_version, chart_name, launched_by
@@ -24,10 +24,11 @@ def release_row(
     sources: Mapping[str, Source],
     now: datetime,
     *,
+    nodes: Sequence[Node] = (),
     outside: Outside = NOWHERE,
 ) -> ReleaseRow:
     """One release. ``problem`` is what somebody should see to, "" if nothing."""
-    known = facts(state, sources, now)
+    known = facts(state, sources, now, nodes)
     head = headline(state, known, now)
     release = state.release
     return ReleaseRow(
@@ -40,7 +41,7 @@ def release_row(
         updated_at=release.updated_at if release else None,
         pods=f"{known.ready}/{known.desired}" if state.workloads else "",
         hpa="; ".join(hpa_words(hpa) for hpa in state.hpas),
-        url=next((one.href for one in links(state, outside)), ""),
+        url=next((one.href for one in links(state, outside, nodes)), ""),
         launched_by=launched_by(state),
         problem=head.problem,
     )
@@ -52,10 +53,15 @@ def list_view(
     now: datetime,
     *,
     owner: str | None = None,
+    nodes: Sequence[Node] = (),
     outside: Outside = NOWHERE,
 ) -> ListView:
     """All releases, by namespace and name; with ``owner`` only those that person launched."""
-    rows = [release_row(state, sources, now, outside=outside) for state in states if listed(state)]
+    rows = [
+        release_row(state, sources, now, nodes=nodes, outside=outside)
+        for state in states
+        if listed(state)
+    ]
     if owner is not None:
         rows = [row for row in rows if row.launched_by == owner]
     rows.sort(key=lambda row: row.key)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from portal.domain.launch import Exposure
-from portal.domain.objects import Probe, Service
+from portal.domain.objects import Node, Probe, Service
 from portal.domain.urls import Url, urls
 from portal.state.model import AppState
 from portal.viewmodels.model import Badge, Tone, UrlView
@@ -25,21 +25,25 @@ class Outside:
 NOWHERE = Outside()
 
 
-def url_views(state: AppState, outside: Outside = NOWHERE) -> tuple[UrlView, ...]:
+def url_views(
+    state: AppState, outside: Outside = NOWHERE, nodes: Sequence[Node] = ()
+) -> tuple[UrlView, ...]:
     """All addresses, the best first; at least one entry if the app has a Service."""
-    found = links(state, outside)
+    found = links(state, outside, nodes)
     views = [UrlView(one.href, one.href, _state(one, state)) for one in found]
     return (*views, *_waiting(state, {one.kind for one in found}), *_only_inside(state))
 
 
-def links(state: AppState, outside: Outside = NOWHERE) -> tuple[Url, ...]:
+def links(
+    state: AppState, outside: Outside = NOWHERE, nodes: Sequence[Node] = ()
+) -> tuple[Url, ...]:
     """The addresses that a browser may be given: http and https, from outside the cluster."""
     found = urls(
         state.services,
         state.ingresses,
         state.routes,
         state.gateways,
-        state.nodes,
+        nodes,
         node_address=outside.node_address,
         ingress_address=outside.ingress_address,
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from portal.domain.objects import Condition, Kind, Pod
+from portal.domain.objects import Condition, Kind, Node, Pod
 from portal.state.model import AppState, Source
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.freshness import source_of
@@ -57,9 +57,11 @@ _ORDER = (
 )
 
 
-def facts(state: AppState, sources: Mapping[str, Source], now: datetime) -> Facts:
+def facts(
+    state: AppState, sources: Mapping[str, Source], now: datetime, nodes: Sequence[Node] = ()
+) -> Facts:
     """Count and diagnose."""
-    pods = tuple((pod, diagnose(pod, state.events, state.nodes, now)) for pod in state.pods)
+    pods = tuple((pod, diagnose(pod, state.events, nodes, now)) for pod in state.pods)
     stages = Counter(diagnosis.stage for _, diagnosis in pods)
     present = sum(number for stage, number in stages.items() if stage.present)
     ready = stages[Stage.READY]

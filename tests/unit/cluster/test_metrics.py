@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from portal.cluster.metrics import MetricsPoller
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
 from portal.domain.keys import Key
@@ -34,7 +36,7 @@ async def test_a_poll_replaces_the_usage_of_all_pods() -> None:
     assert api.asked[0][0] == "/apis/metrics.k8s.io/v1beta1/pods"
     state = store.snapshot.app(Key("apps", "one"))
     assert state.usage[Key("apps", "one-1-a")].cpu == 0.1
-    assert state.history[-1].cpu == 0.1
+    assert state.history[-1].cpu == pytest.approx(0.1)
     source = store.snapshot.sources["metrics"]
     assert (source.synced, source.available, source.error) == (True, True, "")
     await poller.poll()

@@ -1,38 +1,181 @@
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from datetime import timedelta
+from functools import reduce
+from itertools import pairwise
 
-from portal.state.history import FINE_SPAN, MAX_SAMPLES, SPAN, History
-from portal.state.model import Sample
+import pytest
+
+from portal.state.history import (
+    FINE_SPAN,
+    MAX_METRICS,
+    MAX_SAMPLES,
+    SETTLE_STEP,
+    SPAN,
+    History,
+    PodHistory,
+    Sample,
+)
 from tests.unit.state.make import T0
 
+HOURS = 3600
 
-def sample(seconds: float, desired: int = 1) -> Sample:
-    return Sample(T0 + timedelta(seconds=seconds), desired, desired, desired)
+
+def sample(seconds: float, desired: int = 1, ready: int | None = None, **fields: object) -> Sample:
+    counted = desired if ready is None else ready
+    return Sample(T0 + timedelta(seconds=seconds), desired, desired, counted, **fields)  # type: ignore[arg-type]
+
+
+def measured(seconds: float) -> Sample:
+    """A sample of an app with an autoscaler that looks at CPU and memory."""
+    return sample(
+        seconds,
+        min_replicas=1,
+        max_replicas=4,
+        metrics={"cpu": (seconds % 97, 70), "memory": (40, 80)},
+        cpu=0.1,
+        memory=1e8,
+    )
+
+
+def remembered(*samples: Sample) -> History:
+    return reduce(History.added, samples, History())
+
+
+def test_a_sample_comes_back_as_it_was() -> None:
+    one = Sample(T0, 3, 2, 1, 1, 4, {"cpu": (143, 70), "memory": (None, 80)}, 0.25, 2.0**27)
+    bare = Sample(T0 + timedelta(seconds=1), 1, 1, 1)
+    assert list(remembered(one, bare)) == [one, bare]
+    assert remembered(one, bare)[-1] == bare
+
+
+def test_a_history_does_not_change_when_more_is_added() -> None:
+    before = remembered(sample(0), sample(10))
+    held = list(before)
+    after = reduce(History.added, map(measured, range(20, 8 * HOURS, 10)), before)
+    assert list(before) == held
+    assert before == remembered(sample(0), sample(10)) != after
 
 
 def test_a_day_of_polls_keeps_six_hours_thinned() -> None:
-    history = History()
-    for second in range(0, 24 * 3600, 10):
-        history.add(sample(second))
-    kept = history.samples()
-    assert len(kept) < 450
-    assert kept[-1].at - kept[0].at <= SPAN
-    assert kept[-1].at - kept[0].at > SPAN - timedelta(minutes=2)
-    assert list(kept) == sorted(kept, key=lambda each: each.at)
-    fine = [each for each in kept if each.at >= kept[-1].at - FINE_SPAN]
+    history = remembered(*map(sample, range(0, 24 * HOURS, 10)))
+    kept = list(history)
+    assert len(kept) == len(history) <= 465
+    age = (kept[-1].at - kept[0].at).total_seconds()
+    assert SPAN - 60 <= age <= SPAN + SETTLE_STEP
+    assert kept == sorted(kept, key=lambda each: each.at)
+    fine = [each for each in kept if each.at >= kept[-1].at - timedelta(seconds=FINE_SPAN)]
     assert len(fine) == 91
+    gaps = {after.at - before.at for before, after in pairwise(kept)}
+    assert max(gaps) == timedelta(minutes=1)
 
 
-def test_thinning_keeps_a_change_of_replicas() -> None:
-    history = History()
-    for second in range(0, 3600, 10):
-        history.add(sample(second, desired=3 if second == 130 else 1))
-    assert [each.desired for each in history.samples()].count(3) == 1
+@pytest.mark.parametrize(
+    ("moment", "odd"), [("a peak", sample(130, 3)), ("a dip", sample(130, 1, ready=0))]
+)
+def test_thinning_keeps_what_the_replicas_did_between_minutes(moment: str, odd: Sample) -> None:
+    polls = [odd if second == 130 else sample(second) for second in range(0, 2 * HOURS, 10)]
+    history = remembered(*polls)
+    assert len(history) < 300, "it has been thinned"
+    assert odd in history, moment
+
+
+def test_all_but_the_open_part_is_the_same_for_five_minutes() -> None:
+    history = remembered(*map(measured, range(0, 2 * HOURS, 10)))
+    for second in range(2 * HOURS, 2 * HOURS + 2 * SETTLE_STEP, 10):
+        before, history = history, history.added(measured(second))
+        same = history.settled == before.settled
+        assert same is (second % SETTLE_STEP != 0)
+        assert len(history.unsettled) <= SETTLE_STEP / 10
+        assert [*history.settled, *history.unsettled] == list(history)
 
 
 def test_a_restless_app_is_capped() -> None:
-    history = History()
-    for second in range(5 * 3600):
-        history.add(sample(second, desired=second % 2))
-    assert len(history.samples()) <= 2 * MAX_SAMPLES
+    seconds = range(7 * HOURS)
+    history = remembered(*(sample(each, each % 2, ready=each % 3) for each in seconds))
+    assert len(history) <= MAX_SAMPLES
+    assert history[-1].at == T0 + timedelta(seconds=seconds[-1]), "the newest is never lost"
+
+
+def test_metrics_come_late_go_and_are_limited() -> None:
+    first, second = sample(0), sample(10, metrics={"cpu": (50, 70)})
+    third = sample(20, metrics={"memory": (60, 80)})
+    history = remembered(first, second, third)
+    assert [each.metrics for each in history] == [each.metrics for each in (first, second, third)]
+    many = {f"m{number}": (1.0, 2.0) for number in range(9)}
+    assert len(history.added(sample(30, metrics=many)).metrics) == MAX_METRICS
+
+
+def test_only_counts_bounds_and_metrics_make_a_difference() -> None:
+    last = measured(7)
+    history = remembered(last)
+    assert not history.differs(Sample(T0, *(1, 1, 1, 1, 4), last.metrics, cpu=9.0, memory=None))
+    assert history.differs(Sample(T0, *(1, 1, 0, 1, 4), last.metrics))
+    assert history.differs(Sample(T0, *(1, 1, 1, 1, 5), last.metrics))
+    assert history.differs(Sample(T0, *(1, 1, 1, 1, 4), {"cpu": (8, 70), "memory": (40, 80)}))
+    assert History().differs(last)
+
+
+def test_what_a_row_cannot_hold_is_bounded_not_refused() -> None:
+    odd = Sample(T0, 10**9, -1, 0, -5, 10**9, {"cpu": (1e300, 70)}, cpu=float("inf"), memory=1e300)
+    (found,) = remembered(odd)
+    assert (found.desired, found.current, found.min_replicas) == (65534, 0, 0)
+    assert found.metrics == {"cpu": (None, 70)}
+    assert (found.cpu, found.memory) == (None, None)
+
+
+def test_a_clock_that_goes_back_loses_nothing() -> None:
+    history = remembered(sample(1000), sample(0, 2), sample(1010))
+    assert [each.desired for each in history] == [1, 2, 1]
+
+
+def test_a_pod_keeps_the_last_reading_of_each_minute_of_six_hours() -> None:
+    history = PodHistory()
+    for second in range(0, 24 * HOURS, 10):
+        history = history.added(T0 + timedelta(seconds=second), second, 1e8)
+    assert len(history) == SPAN // 60 + 1
+    newest = history.since(history.last_at() - 60)
+    assert [cpu for _, cpu, _ in newest] == [24 * HOURS - 70, 24 * HOURS - 10]
+
+
+APPS, PODS = 1_000, 3_000
+BUDGET = 40 * 2**20
+
+
+def test_a_thousand_apps_and_three_thousand_pods_stay_within_their_memory() -> None:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        app = reduce(History.added, map(measured, range(0, 7 * HOURS, 10)), History())
+        pod = PodHistory()
+        for second in range(0, 7 * HOURS, 60):
+            pod = pod.added(T0 + timedelta(seconds=second), 0.1, 1e8)
+        # The same again and again, but nothing shared: as if each had been filled by itself.
+        apps = [copied(app, number) for number in range(APPS)]
+        pods = [PodHistory(bytes(bytearray(pod.rows))) for _ in range(PODS)]
+        used = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert len(apps[-1]) > 430
+    assert len(pods[-1]) == SPAN // 60 + 1
+    assert used < BUDGET, f"{used / 2**20:.0f} MiB"
+    assert used > BUDGET / 2, "they are full"
+
+
+def copied(history: History, number: int) -> History:
+    parts = (history.thinned, history.fine, history.open)
+    fresh = (bytes(bytearray(part)) for part in parts)
+    return History((f"cpu-{number}", f"memory-{number}"), *fresh)
+
+
+def test_a_history_weighs_what_its_rows_weigh() -> None:
+    restless = (
+        sample(each, each % 2, ready=each % 3, metrics={"cpu": (each % 5, 70), "memory": (1, 2)})
+        for each in range(0, 7 * HOURS, 2)
+    )
+    history = remembered(*restless)
+    parts = (history.thinned, history.fine, history.open)
+    assert sum(map(len, parts)) == 38 * len(history) <= 50_000

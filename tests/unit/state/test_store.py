@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,18 @@ from portal.domain.objects import (
     HttpRoute,
     Kind,
     Probe,
+    Quota,
     ReleaseDetail,
     ReleaseStatus,
     Service,
     ServicePort,
 )
 from portal.domain.operations import Operation, OperationPhase, Verb
-from portal.state.store import Store
+from portal.state.assemble import assemble, sample
+from portal.state.history import Sample
+from portal.state.index import Objects
+from portal.state.model import AppState
+from portal.state.store import APPS_A_TURN, GRACE, Store
 from tests.unit.state import make
 from tests.unit.state.make import T0, Clock, key, put
 
@@ -148,7 +154,7 @@ def test_what_is_left_of_a_release_is_still_shown_while_it_goes(store: Store) ->
     store.delete(Kind.REPLICA_SET, key("one-1"))
     store.delete(Kind.DEPLOYMENT, key("one"))
     assert key("one") not in store.snapshot.apps
-    assert store.snapshot.app(key("one")).history == ()
+    assert not store.snapshot.app(key("one")).history
 
 
 def test_events_are_about_this_app_and_newest_first(store: Store) -> None:
@@ -191,14 +197,34 @@ def test_a_gateway_answers_at_the_ports_of_its_load_balancer(store: Store) -> No
     assert store.snapshot.app(key("one")).gateways == (listens,)
 
 
-def test_nodes_reach_every_app(store: Store) -> None:
+def test_nodes_are_the_snapshots_and_touch_no_app(store: Store) -> None:
     make.app(store, "one")
-    store.apply(Kind.NODE, Key("", "n1"), make.node())
-    assert [each.name for each in store.snapshot.app(key("one")).nodes] == ["n1"]
-    assert [each.name for each in store.snapshot.app(key("unknown")).nodes] == ["n1"]
     before = store.snapshot
+    store.apply(Kind.NODE, Key("", "n2"), make.node("n2"))
     store.apply(Kind.NODE, Key("", "n1"), make.node())
-    assert store.snapshot.app(key("one")) is before.app(key("one"))
+    after = store.snapshot
+    assert [each.name for each in after.nodes] == ["n1", "n2"]
+    assert before.nodes == ()
+    assert after.apps is before.apps
+    store.apply(Kind.NODE, Key("", "n1"), make.node())
+    assert store.snapshot is after, "a node that says what it said before"
+
+
+def test_quotas_are_kept_by_namespace(store: Store) -> None:
+    def quota(name: str, space: str, used: str = "1") -> Quota:
+        return Quota(key(name, space), {"pods": "4"}, {"pods": used})
+
+    for each in (quota("b", "apps"), quota("a", "apps"), quota("a", "other")):
+        store.apply(Kind.QUOTA, each.key, each)
+    before = store.snapshot
+    assert [each.key.name for each in before.quotas["apps"]] == ["a", "b"]
+    store.apply(Kind.QUOTA, key("a"), quota("a", "apps", used="2"))
+    after = store.snapshot
+    assert after.quotas["apps"][0].used == {"pods": "2"}
+    assert before.quotas["apps"][0].used == {"pods": "1"}
+    assert after.quotas["other"] is before.quotas["other"]
+    store.delete(Kind.QUOTA, key("a", "other"))
+    assert set(store.snapshot.quotas) == {"apps"}
 
 
 def test_a_key_with_only_an_operation_is_listed(store: Store) -> None:
@@ -322,3 +348,133 @@ def test_a_failing_listener_does_not_silence_the_others(
 
     asyncio.run(run())
     assert "listener" in caplog.text
+
+
+class Counting:
+    """Counts how often the store puts an app together, and how often it measures one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.built: list[Key] = []
+        self.sampled: list[Key] = []
+
+        def counted_build(objects: Objects, key: Key) -> AppState:
+            self.built.append(key)
+            return assemble(objects, key)
+
+        def counted_sample(state: AppState, *rest: Any) -> Sample | None:
+            self.sampled.append(state.key)
+            return sample(state, *rest)
+
+        monkeypatch.setattr("portal.state.store.assemble", counted_build)
+        monkeypatch.setattr("portal.state.store.sample", counted_sample)
+
+    def taken(self) -> tuple[list[Key], list[Key]]:
+        found = (self.built, self.sampled)
+        self.built, self.sampled = [], []
+        return found
+
+
+def test_a_change_costs_what_it_touches_and_not_what_there_is(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(200):
+        make.app(store, f"app-{number}")
+    before = store.snapshot
+    work = Counting(monkeypatch)
+
+    put(store, make.pod("app-7-1-a", "app-7-1", ready=False))
+    put(store, make.deployment("app-7", ready=0))
+    after = store.snapshot
+    assert work.taken() == ([key("app-7")], [key("app-7")])
+    changed = [each for each in after.apps if after.apps[each] is not before.apps[each]]
+    assert changed == [key("app-7")]
+
+    store.apply(Kind.NODE, Key("", "n1"), make.node())
+    store.set_source("Pod", synced=True)
+    store.apply(Kind.QUOTA, key("q"), Quota(key("q"), {}, {}))
+    assert store.snapshot.apps is after.apps
+    assert work.taken() == ([], [])
+
+    store.put_usage([])
+    assert len(store.snapshot.apps) == 200
+    built, sampled = work.taken()
+    assert (len(built), len(sampled)) == (0, 200)
+
+
+def test_a_poll_is_spread_over_turns_of_the_loop(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        names = [f"app-{number}" for number in range(3 * APPS_A_TURN + 1)]
+        for name in names:
+            make.app(store, name)
+        await turn()
+        work = Counting(monkeypatch)
+        told: list[int] = []
+        store.on_change(lambda touched: told.append(len(touched)))
+        store.put_usage([make.usage(f"{name}-1-a") for name in names])
+        while len(told) < 4:
+            assert store.snapshot
+            assert len(work.taken()[1]) <= APPS_A_TURN, "reading takes no more than one turn's"
+            await asyncio.sleep(0)
+        assert told == [APPS_A_TURN, APPS_A_TURN, APPS_A_TURN, 1]
+        assert all(state.usage for state in store.snapshot.apps.values())
+
+    asyncio.run(run())
+
+
+def test_nodes_and_sources_are_told_of_beside_releases(store: Store) -> None:
+    async def run() -> None:
+        calls: list[frozenset[Key]] = []
+        store.on_change(calls.append)
+        make.app(store, "one")
+        store.apply(Kind.NODE, Key("", "n1"), make.node())
+        await turn()
+        assert calls == [frozenset({key("one")}), frozenset()]
+        store.apply(Kind.NODE, Key("", "n1"), make.node())
+        store.apply(Kind.NODE, Key("", "n2"), make.node("n2"))
+        store.delete(Kind.NODE, Key("", "n2"))
+        store.apply(Kind.QUOTA, key("q"), Quota(key("q"), {}, {}))
+        await turn()
+        assert len(calls) == 2, "all is as it was, but for a quota"
+
+    asyncio.run(run())
+
+
+def test_the_history_of_each_pod_is_kept_until_it_has_been_gone_for_a_while(
+    store: Store, clock: Clock
+) -> None:
+    make.app(store, "one")
+    pod = key("one-1-a")
+    for cpu in (0.1, 0.2):
+        store.put_usage([make.usage("one-1-a", cpu=cpu), make.usage("stranger")])
+        clock.forward(60)
+    state = store.snapshot.app(key("one"))
+    assert list(state.pod_history) == [pod]
+    assert [cpu for _, cpu, _ in state.pod_history[pod].since(0)] == pytest.approx([0.1, 0.2])
+    clock.forward(2 * GRACE)
+    store.put_usage([])
+    assert len(store.snapshot.app(key("one")).pod_history[pod]) == 2, "a pod without readings"
+    store.delete(Kind.POD, pod)
+    store.put_usage([])
+    put(store, make.pod("one-1-a", "one-1"))
+    assert not store.snapshot.app(key("one")).pod_history
+
+
+def test_an_app_that_comes_back_soon_finds_its_history(store: Store, clock: Clock) -> None:
+    def gone_for(seconds: float) -> int:
+        for kind in (Kind.DEPLOYMENT, Kind.REPLICA_SET, Kind.POD):
+            store.replace(kind, None, {})
+        store.replace(Kind.RELEASE, None, {})
+        assert key("one") not in store.snapshot.apps
+        clock.forward(seconds)
+        store.put_usage([])
+        make.app(store, "one")
+        return len(store.snapshot.app(key("one")).history)
+
+    make.app(store, "one")
+    assert len(store.snapshot.app(key("one")).history) == 1
+    put(store, make.deployment("one", ready=0))
+    assert len(store.snapshot.app(key("one")).history) == 2
+    assert gone_for(GRACE - 1) == 3
+    assert gone_for(GRACE + 1) == 1

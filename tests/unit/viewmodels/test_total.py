@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -29,7 +31,7 @@ from portal.domain.objects import (
     Workload,
 )
 from portal.domain.operations import Operation, Step
-from portal.state.model import AppState, Sample, Source
+from portal.state.model import AppState, History, Sample, Source
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import Badge, Notice
 from portal.viewmodels.releases import list_view
@@ -120,6 +122,10 @@ def few(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(strategy, max_size=2).map(tuple)
 
 
+def remembered(samples: Iterable[Sample]) -> History:
+    return reduce(History.added, samples, History())
+
+
 CONDITIONS = few(build(Condition))
 PODS = build(Pod, conditions=CONDITIONS, containers=few(build(Container)))
 HPAS = build(Hpa, conditions=CONDITIONS, metrics=few(build(HpaMetric)))
@@ -135,10 +141,10 @@ STATES = build(
     ingresses=few(build(Ingress, hosts=few(WORDS), tls_hosts=few(WORDS), addresses=few(WORDS))),
     routes=few(build(HttpRoute, hosts=few(WORDS))),
     gateways=few(build(Gateway, addresses=few(WORDS))),
-    nodes=few(build(Node)),
     events=few(build(Event)),
     usage=st.just({}),
-    history=few(build(Sample)),
+    history=few(build(Sample)).map(remembered),
+    pod_history=st.just({}),
 )
 SOURCES = st.dictionaries(
     st.sampled_from([*(kind.value for kind in Kind), "metrics", "odd"]), st.from_type(Source)
@@ -156,9 +162,11 @@ def texts(view: Any) -> list[str]:
 
 
 @SLOW
-@given(STATES, SOURCES)
-def test_any_state_gives_a_page(state: AppState, sources: dict[str, Source]) -> None:
-    view = app_view(state, sources, NOW)
+@given(STATES, SOURCES, few(build(Node)))
+def test_any_state_gives_a_page(
+    state: AppState, sources: dict[str, Source], nodes: tuple[Node, ...]
+) -> None:
+    view = app_view(state, sources, NOW, nodes=nodes)
     assert view.headline.text
     assert view.sentence
     assert isinstance(view.headline, Badge)

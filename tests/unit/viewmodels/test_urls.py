@@ -58,10 +58,11 @@ def test_only_inside_the_cluster() -> None:
 
 
 def test_node_port() -> None:
-    fields = {"services": (service("NodePort"),), "nodes": (node(),)}
-    assert only(**fields).href == "http://198.18.0.1:30080"
-    outside = Outside(node_address="cluster.example.org")
-    assert url_views(state(**fields), outside)[0].href == "http://cluster.example.org:30080"
+    one, nodes = state(services=(service("NodePort"),)), (node(),)
+    (found,) = url_views(one, nodes=nodes)
+    assert found.href == "http://198.18.0.1:30080"
+    (found,) = url_views(one, Outside(node_address="cluster.example.org"), nodes)
+    assert found.href == "http://cluster.example.org:30080"
 
 
 def ingress(*addresses: str) -> Ingress:
