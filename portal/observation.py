@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from portal.state.store import Store
 
 
 class Observation:
-    """The store and its writers, not yet at work. Use ``observing``."""
+    """The store and its writers, not yet at work. Use ``running`` on its tasks."""
 
     def __init__(self, client: ClusterClient, settings: Settings) -> None:
         self.client = client
@@ -47,10 +47,10 @@ class Observation:
 
 
 @asynccontextmanager
-async def observing(
-    observation: Observation, ended: Callable[[asyncio.Task[None]], None]
-) -> AsyncGenerator[Observation]:
-    """Keep ``observation`` current inside the block.
+async def running(
+    tasks: Mapping[str, Coroutine[Any, Any, None]], ended: Callable[[asyncio.Task[None]], None]
+) -> AsyncGenerator[None]:
+    """Run ``tasks`` beside the block, until it ends.
 
     ``ended`` is told of a task that ends by itself, which none ever should.
     """
@@ -59,12 +59,12 @@ async def observing(
         if not task.cancelled():
             ended(task)
 
-    running = [asyncio.create_task(work, name=name) for name, work in observation.tasks().items()]
-    for task in running:
+    started = [asyncio.create_task(work, name=name) for name, work in tasks.items()]
+    for task in started:
         task.add_done_callback(done)
     try:
-        yield observation
+        yield
     finally:
-        for task in running:
+        for task in started:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*started, return_exceptions=True)

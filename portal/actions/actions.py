@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from portal.actions.changes import Changes, Current, check_ours
-from portal.actions.desk import Desk
+from portal.actions.board import Board
+from portal.actions.caretaker import Caretaker
+from portal.actions.changes import Changes, Current, check_ours, rollout
+from portal.actions.desk import Desk, Work
 from portal.actions.drafts import Drafts
 from portal.actions.forms import Forms, Raw, ScaleRequest
 from portal.actions.recorder import Recorder
-from portal.actions.rollout import Wanted, gone
-from portal.actions.seams import NamespaceLookup, ReplicaOwnership
+from portal.actions.recovery import GONE, Recovery
+from portal.actions.rollout import Wanted
+from portal.actions.seams import Claims, NamespaceLookup, Records, ReplicaOwnership
+from portal.actions.waiting import Goal
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
 from portal.catalog.values import as_mapping, get
@@ -28,7 +32,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.objects import ReleaseStatus
-from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.operations import LEASE_SECONDS, Operation, Verb
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient, HelmRevision
 from portal.state.store import Store
@@ -84,25 +88,57 @@ class Actions:
         replicas: ReplicaOwnership,
         forms: Forms,
         chart_path: Path,
+        claims: Claims,
+        records: Records,
+        holder: str,
         namespaces: NamespaceLookup | None = None,
         clock: Callable[[], datetime] = _now,
+        ended: Callable[[Operation], None] = lambda operation: None,
+        limit: int = 4,
         settle: float = 0.5,
         remembered: int = 200,
         uninstalled_for: float = 30.0,
+        interval: float = 1.0,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
-        """``settle``: seconds that a rollout must stay complete to count as done; watches of
-        different kinds are not in step, by a few milliseconds. ``remembered``: how many
-        finished operations, and forms of launches, are kept. ``uninstalled_for``: seconds that
-        a finished uninstall stays to be seen."""
+        """``holder`` names this process among all portals, and no other ever. ``ended`` is told
+        of operations that end here; ``limit`` is how many run at once. ``settle``: seconds
+        that a rollout must stay complete to count as done; watches of different kinds are not
+        in step, by a few milliseconds. ``remembered``: how many forms of launches are kept.
+        ``uninstalled_for``: seconds that a finished uninstall stays to be seen. ``interval``:
+        seconds between two looks for operations that nobody works on any more, which is so
+        after ``lease_seconds`` of silence."""
         self._helm = helm
         self._store = store
         self._policy = policy
         self._forms = forms
         self._namespaces = namespaces
-        self._changes = Changes(helm, store, replicas, chart_path, clock, settle)
+        self._changes = Changes(helm, store, replicas, chart_path, clock)
         self._drafts = Drafts(remembered)
+        self.board = Board(store, holder, patience=lease_seconds)
+        """Where the watch of all portals' claims goes."""
+        recovery = Recovery(helm, records, self._changes.rollout_of)
         self._desk = Desk(
-            store, clock, _form_fields, remembered=remembered, uninstalled_for=uninstalled_for
+            store,
+            claims,
+            self.board,
+            recovery.mend,
+            clock,
+            _form_fields,
+            holder=holder,
+            limit=limit,
+            settle=settle,
+            ended=ended,
+        )
+        self._caretaker = Caretaker(
+            store,
+            claims,
+            self.board,
+            self._desk,
+            recovery,
+            clock,
+            interval=interval,
+            uninstalled_for=uninstalled_for,
         )
 
     @property
@@ -143,7 +179,7 @@ class Actions:
         if since is not None:
             self._check_since(await self._changes.current(key), key, since)
 
-        async def work(recorder: Recorder) -> None:
+        async def work(recorder: Recorder) -> Goal:
             with recorder.step("Check the values"):
                 current = await self._changes.current(key)
                 check_ours(current, key)
@@ -153,11 +189,12 @@ class Actions:
                     raise Conflict(f"There is an app named {key.name} already.")
                 before = current.values if current else None
                 values = self._forms.values(spec, identity.user, before)
-            word = "Launched" if verb is Verb.LAUNCH else "Changed"
-            await self._changes.apply(recorder, current, values, f"{word} by {identity.user}")
+            goal = await self._changes.apply(recorder, current, values)
             self._drafts.drop(key)
+            return goal
 
-        operation = self._desk.begin(key, verb, identity.user, work)
+        word = "Launched" if verb is Verb.LAUNCH else "Changed"
+        operation = await self._begin(identity, key, verb, work, f"{word} by {identity.user}")
         self._drafts.keep(key, self._forms.refill(spec))
         return operation
 
@@ -184,7 +221,7 @@ class Actions:
                 "Use that chart's own values, with helm.",
             )
 
-        async def work(recorder: Recorder) -> None:
+        async def work(recorder: Recorder) -> Goal:
             with recorder.step("Check the values"):
                 current = await self._changes.current(key)
                 if current is None:
@@ -194,9 +231,9 @@ class Actions:
                 if errors:
                     raise InvalidInput(errors)
                 values = dash_app.scaled(current.values, request.replicas, request.autoscaling)
-            await self._changes.apply(recorder, current, values, _scale_words(request, identity))
+            return await self._changes.apply(recorder, current, values)
 
-        return self._desk.begin(key, Verb.SCALE, identity.user, work)
+        return await self._begin(identity, key, Verb.SCALE, work, _scale_words(request, identity))
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Operation:
         """Go back to what ``revision`` was (as a new revision)."""
@@ -208,22 +245,23 @@ class Actions:
                 {"revision": f"Choose a revision before the present one, {existing.revision}."}
             )
 
-        async def work(recorder: Recorder) -> None:
+        words = f"Rolled back to revision {revision} by {identity.user}"
+
+        async def work(recorder: Recorder) -> Goal:
             with recorder.step(f"Look up revision {revision}"):
                 current = await self._changes.current(key)
                 if current is None:
                     raise NotFound(f"There is no release {key.name} any more.")
                 values = await self._helm.values(key, revision)
             await self._changes.settle_replicas(recorder, current, values)
-            words = f"Rolled back to revision {revision} by {identity.user}"
             with recorder.step("Run helm rollback"):
                 result = await self._helm.rollback(key, revision, description=words)
                 self._changes.made(key, current.revision + 1)
                 recorder.put(revision=current.revision + 1, helm_seconds=result.seconds)
             ours = current.chart == dash_app.CHART_NAME
-            await self._changes.wait(recorder, Wanted(current.revision + 1, workload=ours))
+            return rollout(Wanted(current.revision + 1, workload=ours))
 
-        return self._desk.begin(key, Verb.ROLLBACK, identity.user, work)
+        return await self._begin(identity, key, Verb.ROLLBACK, work, words)
 
     async def uninstall(self, identity: Identity, key: Key) -> Operation:
         """Remove a release and all its objects."""
@@ -232,7 +270,7 @@ class Actions:
         self._check_free(key, allow=ReleaseStatus.UNINSTALLING)
         self._check_exists(key)
 
-        async def work(recorder: Recorder) -> None:
+        async def work(recorder: Recorder) -> Goal:
             with recorder.step("Run helm uninstall"):
                 try:
                     result = await self._helm.uninstall(key)
@@ -241,16 +279,23 @@ class Actions:
                     pass  # what was asked for is so
                 self._changes.made(key, 0)
                 self._drafts.drop(key)
-            recorder.put(phase=OperationPhase.WAITING)
-            with recorder.step("Wait until everything is gone"):
-                await self._changes.until(key, lambda state, seen: gone(state))
+            return GONE
 
-        return self._desk.begin(key, Verb.UNINSTALL, identity.user, work)
+        return await self._begin(identity, key, Verb.UNINSTALL, work)
+
+    async def cancel(self, identity: Identity, key: Key) -> None:
+        """End the operation on this release, in whatever portal it runs.
+
+        Helm gets time to mark the release as failed. ``Conflict`` if nothing is under way, or
+        if it is a removal.
+        """
+        await self._policy.check(identity, Verb.UPGRADE, key)
+        await self._desk.cancel(key, identity.user)
 
     async def dismiss(self, identity: Identity, key: Key) -> None:
         """Forget the finished operation on this release. One that still runs is a ``Conflict``."""
         await self._policy.check(identity, Verb.UPGRADE, key)
-        self._desk.dismiss(key)
+        await self._desk.dismiss(key)
         self._drafts.drop(key)
 
     # What a page needs to ask for it.
@@ -326,9 +371,31 @@ class Actions:
         )
         return Existing(key, chart, revision, ours, by, sentence)
 
-    async def drain(self, grace: float) -> None:
-        """End what still runs: Helm gets SIGTERM, operations end as interrupted."""
-        await self._desk.drain(grace)
+    # For as long as the portal runs.
+
+    async def run(self) -> None:
+        """Finish what portals that stopped have left, until cancelled."""
+        await self._caretaker.run()
+
+    async def drain(self, grace: float, patience: float = 0.0) -> None:
+        """Hand over what only waits; give Helm ``patience`` seconds to finish, then SIGTERM.
+
+        Within ``grace`` seconds more everything has ended, and is written down.
+        """
+        await self._desk.drain(grace, patience)
+
+    async def _begin(
+        self, identity: Identity, key: Key, verb: Verb, work: Work, description: str = ""
+    ) -> Operation:
+        release = self._store.snapshot.app(key).release
+        return await self._desk.begin(
+            key,
+            verb,
+            identity.user,
+            work,
+            base=release.revision if release else 0,
+            description=description,
+        )
 
     def _check_free(self, key: Key, allow: ReleaseStatus | None = None) -> None:
         self._desk.check_free(key)

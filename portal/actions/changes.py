@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from portal.actions.recorder import Recorder
-from portal.actions.rollout import Rollout, Wanted, progress
+from portal.actions.rollout import Wanted, progress
 from portal.actions.seams import ReplicaOwnership
+from portal.actions.waiting import Goal, watched
 from portal.catalog import dash_app
 from portal.catalog.values import get
 from portal.domain.errors import Conflict, FieldConflict, NotFound
-from portal.domain.keys import Key
+from portal.domain.keys import Key, made_by
 from portal.domain.objects import Kind, ReleaseStatus
-from portal.domain.operations import OperationPhase
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient, HelmResult
-from portal.state.model import AppState
 from portal.state.store import Store
 
 Values = Mapping[str, object]
@@ -47,14 +45,12 @@ class Changes:
         replicas: ReplicaOwnership,
         chart_path: Path,
         clock: Callable[[], datetime],
-        settle: float,
     ) -> None:
         self._helm = helm
         self._store = store
         self._replicas = replicas
         self._chart_path = chart_path
         self._clock = clock
-        self._settle = settle
         self._made: dict[Key, int] = {}
         """The revision that the portal made last, of each release: the watch may lag behind."""
 
@@ -63,7 +59,8 @@ class Changes:
         state = self._store.snapshot.app(key)
         release, detail = state.release, state.detail
         made = self._made.get(key, 0)
-        if self._watched() and (release.revision if release else 0) >= made:
+        shown = release.revision if release else 0
+        if shown >= made and watched(self._store, Kind.RELEASE, self._clock()):
             if release is None or release.status is ReleaseStatus.UNINSTALLED:
                 return None
             if detail and not detail.damaged and detail.revision == release.revision:
@@ -86,23 +83,14 @@ class Changes:
         else:
             self._made.pop(key, None)
 
-    def _watched(self) -> bool:
-        """Whether the snapshot tells of releases as they are, a moment's delay aside."""
-        source = self._store.snapshot.sources.get(str(Kind.RELEASE))
-        if source is None or not source.synced or not source.available or source.error:
-            return False
-        return not source.stale(self._clock())
-
-    async def apply(
-        self, recorder: Recorder, current: Current | None, values: Values, description: str
-    ) -> None:
-        """Run Helm with ``values``, and wait until the pods are there."""
+    async def apply(self, recorder: Recorder, current: Current | None, values: Values) -> Goal:
+        """Run Helm with ``values``; returns when the pods are there."""
         key = recorder.operation.key
         await self.settle_replicas(recorder, current, values)
-        result = await self._upgrade(recorder, values, description)
+        result = await self._upgrade(recorder, current.revision if current else 0, values)
         self.made(key, result.revision)
         recorder.put(revision=result.revision, helm_seconds=result.seconds)
-        await self.wait(recorder, _wanted(key, values, result.revision))
+        return rollout(_wanted(values, result.revision))
 
     async def settle_replicas(
         self, recorder: Recorder, current: Current | None, values: Values
@@ -127,60 +115,41 @@ class Changes:
                 for each in deployments:
                     await self._replicas.release(each.key)
 
-    async def _upgrade(self, recorder: Recorder, values: Values, description: str) -> HelmResult:
-        key = recorder.operation.key
+    async def rollout_of(self, key: Key, revision: int) -> Goal:
+        """The pods of a revision that Helm has finished, whoever asked for it."""
+        current = await self.current(key)
+        if current is None or current.chart != dash_app.CHART_NAME:
+            return rollout(Wanted(revision, workload=False))
+        return rollout(_wanted(current.values, revision))
+
+    async def _upgrade(self, recorder: Recorder, before: int, values: Values) -> HelmResult:
+        operation = recorder.operation
+
+        async def upgrade(revision: int, *, force: bool = False) -> HelmResult:
+            return await self._helm.upgrade_install(
+                operation.key,
+                self._chart_path,
+                values,
+                description=operation.description,
+                made_by=made_by(operation.id, revision),
+                force_conflicts=force,
+            )
+
         try:
             with recorder.step("Run helm upgrade --install"):
-                return await self._helm.upgrade_install(
-                    key, self._chart_path, values, description=description
-                )
+                return await upgrade(before + 1)
         except FieldConflict as conflict:
             if _autoscaled(values) or set(conflict.owners) != {_REPLICAS}:
                 raise
             # Somebody else (kubectl scale, an autoscaler's last word) set the replicas. A fixed
             # number was asked for here, and nothing else is in the way.
         with recorder.step("Run helm upgrade --install again, taking over the replicas"):
-            return await self._helm.upgrade_install(
-                key,
-                self._chart_path,
-                values,
-                description=description,
-                force_conflicts=True,
-            )
+            return await upgrade(before + 2, force=True)
 
-    async def wait(self, recorder: Recorder, wanted: Wanted) -> None:
-        """Wait until the pods are as wanted, however long that takes."""
-        recorder.put(phase=OperationPhase.WAITING)
-        with recorder.step("Wait for the rollout"):
-            await self.until(
-                recorder.operation.key, lambda state, seen: progress(state, wanted, seen)
-            )
 
-    async def until(self, key: Key, look: Callable[[AppState, bool], Rollout]) -> None:
-        """Wait, for as long as it takes, until what ``look`` sees is done and stays so."""
-        changed = asyncio.Event()
-
-        def tell(keys: frozenset[Key]) -> None:
-            if key in keys:
-                changed.set()
-
-        seen = False
-        stop = self._store.on_change(tell)
-        try:
-            while True:
-                changed.clear()
-                state = self._store.snapshot.app(key)
-                rollout = look(state, seen)
-                seen = seen or state.release is not None
-                if rollout.lost:
-                    raise Conflict(rollout.lost)
-                try:
-                    async with asyncio.timeout(self._settle if rollout.done else None):
-                        await changed.wait()
-                except TimeoutError:
-                    return
-        finally:
-            stop()
+def rollout(wanted: Wanted) -> Goal:
+    """The wait until the pods are as wanted, however long that takes."""
+    return Goal("Wait for the rollout", lambda state, seen: progress(state, wanted, seen))
 
 
 def check_ours(current: Current | None, key: Key) -> None:
@@ -200,7 +169,7 @@ def _autoscaled(values: Values) -> bool:
     return dash_app.is_autoscaled(values)
 
 
-def _wanted(key: Key, values: Values, revision: int) -> Wanted:
+def _wanted(values: Values, revision: int) -> Wanted:
     image = dash_app.image(values)
     if _autoscaled(values):
         low, high = get(values, "autoscaling.minReplicas"), get(values, "autoscaling.maxReplicas")

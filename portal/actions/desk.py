@@ -1,24 +1,45 @@
-"""Who works on which release: one operation at a time, superseding, draining, forgetting."""
+"""Who works on which release: one operation at a time, in all portals that share the cluster.
+
+Each operation runs as a task here, and beside it a *keeper* that writes what the recorder says
+into the operation's claim, often enough to show that this portal is alive. Whatever is lost with
+this portal can be picked up by the next one from there.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+import time
+import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from portal.actions.board import Board
 from portal.actions.recorder import Recorder
-from portal.domain.errors import ChartError, Conflict, PortalError
+from portal.actions.recovery import Interrupted, Mend
+from portal.actions.seams import Claims
+from portal.actions.waiting import Goal, until
+from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
 from portal.domain.keys import Key
-from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.operations import LEASE_SECONDS, Claim, Operation, OperationPhase, Verb
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[Recorder], Awaitable[None]]
+Work = Callable[[Recorder], Awaitable[Goal | None]]
+"""What an operation does; returns what has to be seen before it is done, if anything."""
+
 FieldNames = Callable[[ChartError], dict[str, str]]
+
+RENEW = LEASE_SECONDS / 4
+"""Seconds after which a claim is written again though nothing has changed."""
+PAUSE = 0.2
+"""Seconds between two writes of a claim: steps that follow each other quickly go together."""
+FENCE = LEASE_SECONDS - 4
+"""Seconds without a successful write after which Helm is ended: another portal may take over."""
+RETRY = 1.0
+ATTEMPTS = 5
 
 _DOING = {
     Verb.LAUNCH: "launching",
@@ -31,114 +52,321 @@ _DOING = {
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How an operation ends that is not left to end by itself."""
+
+    phase: OperationPhase
+    error: str
+
+
+@dataclass(eq=False, slots=True)
 class _Running:
+    """An operation under way in this portal. ``left``: it goes on elsewhere."""
+
     recorder: Recorder
-    task: asyncio.Task[None]
+    claim: Claim
+    changed: asyncio.Event
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    ending: Ending | None = None
+    left: bool = False
+    task: asyncio.Task[None] | None = None
+    keeper: asyncio.Task[None] | None = None
+
+    def end(self, ending: Ending) -> None:
+        """Cancel it, once, with these words."""
+        if self.ending is None and self.task is not None:
+            self.ending = ending
+            self.task.cancel()
+
+    def leave(self) -> None:
+        """Stop without an end: somebody else goes on with it, or has replaced it."""
+        self.left = True
+        self.recorder.leave()
+        if self.task is not None:
+            self.task.cancel()
 
 
 class Desk:
-    """Runs operations as tasks of the loop, and keeps the finished ones for a while."""
+    """Runs operations as tasks of the loop, ``limit`` at once; those that wait do not count."""
 
     def __init__(
         self,
         store: Store,
+        claims: Claims,
+        board: Board,
+        mend: Mend,
         clock: Callable[[], datetime],
         fields: FieldNames,
         *,
-        remembered: int = 200,
-        uninstalled_for: float = 30.0,
+        holder: str,
+        limit: int = 4,
+        settle: float = 0.5,
+        ended: Callable[[Operation], None] = lambda operation: None,
     ) -> None:
+        """``settle``: seconds that a goal must stay reached; ``ended`` is told of every end."""
         self._store = store
+        self._claims = claims
+        self._board = board
+        self._mend = mend
         self._clock = clock
         self._fields = fields
-        self._uninstalled_for = uninstalled_for
-        self._limit = remembered
+        self._holder = holder
+        self._slots = asyncio.Semaphore(limit)
+        self._settle = settle
+        self._ended = ended
         self._running: dict[Key, _Running] = {}
-        self._finished: deque[Operation] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._timers: deque[asyncio.TimerHandle] = deque(maxlen=remembered)
         self._draining = False
+        board.on_claim(self._heard)
+
+    # Asking.
 
     def check_free(self, key: Key) -> None:
         """Raise ``Conflict`` if an operation is under way that must not be disturbed."""
         if self._draining:
             raise Conflict("The portal is restarting.", "Try again in a minute.")
-        running = self._running.get(key)
-        if running is None:
-            return
-        operation = running.recorder.operation
+        claim = self._board.claim(key)
+        if claim is not None:
+            self._check_over(claim)
+
+    def works_on(self, key: Key) -> bool:
+        """Whether this portal runs an operation on a release."""
+        return key in self._running
+
+    def _check_over(self, claim: Claim) -> None:
+        operation = self._newest(claim)
         # What is being deleted must be gone first: Helm would "upgrade" the dying objects.
-        if operation.phase is OperationPhase.WAITING and operation.verb is not Verb.UNINSTALL:
+        waits = operation.phase is OperationPhase.WAITING and operation.verb is not Verb.UNINSTALL
+        if operation.phase.terminal or waits:
             return
-        step = running.recorder.step_title
-        now_at = f" (now: {step})" if step else ""
+        since = f"since {operation.created_at:%H:%M:%S} UTC"
+        doing = f"{operation.actor} has been {_DOING[operation.verb]} {operation.key.name} {since}"
+        if self._board.abandoned(claim):
+            raise Conflict(
+                f"{doing}, and the portal that did it has stopped.",
+                "What came of it is being found out: try again in a few seconds.",
+            )
+        step = operation.steps[-1] if operation.steps else None
+        now_at = f" (now: {step.title})" if step and step.ended_at is None else ""
         raise Conflict(
-            f"{operation.actor} has been {_DOING[operation.verb]} {key.name} since "
-            f"{operation.created_at:%H:%M:%S} UTC{now_at}.",
-            "Wait until that has ended; the app's page shows how far it is.",
+            f"{doing}{now_at}.", "Wait until that has ended; the app's page shows how far it is."
         )
 
-    def begin(self, key: Key, verb: Verb, actor: str, work: Work) -> Operation:
-        """Start an operation. One that only waits for its rollout is superseded by it."""
+    def _newest(self, claim: Claim) -> Operation:
+        """The operation of a claim; this portal knows of its own before the cluster does."""
+        mine = self._running.get(claim.operation.key)
+        if mine is not None and mine.recorder.operation.id == claim.operation.id:
+            return mine.recorder.operation
+        return claim.operation
+
+    # Beginning.
+
+    async def begin(
+        self, key: Key, verb: Verb, actor: str, work: Work, *, base: int, description: str = ""
+    ) -> Operation:
+        """Take the release and start an operation on it. One that only waits gives way.
+
+        Raises ``Conflict`` if anybody else, in whatever portal, is at work on it or was first.
+        """
         self.check_free(key)
-        waiting = self._running.pop(key, None)
-        if waiting is not None:
+        now = self._clock()
+        operation = Operation(
+            id=uuid.uuid4().hex,
+            key=key,
+            verb=verb,
+            actor=actor,
+            phase=OperationPhase.QUEUED,
+            created_at=now,
+            updated_at=now,
+            base=base,
+            description=description,
+        )
+        claim = await self._take(operation)
+        if self._draining:
+            await self._claims.drop(claim)
+            raise Conflict("The portal is restarting.", "Try again in a minute.")
+        before = self._running.pop(key, None)
+        if before is not None:
             # Closed before the new one is written: the store keeps the newest of a key.
-            waiting.recorder.finish(
+            before.recorder.finish(
                 OperationPhase.CANCELLED, f"Superseded: {actor} began {_DOING[verb]} {key.name}."
             )
-            waiting.task.cancel()
-        recorder = Recorder(self._store, self._clock, key, verb, actor)
-        recorder.put()
-        begun = recorder.operation
-        task = asyncio.get_running_loop().create_task(self._run(recorder, work))
-        self._running[key] = _Running(recorder, task)
+            before.leave()
+        self._board.note(claim)
+        running = self._start(claim, work)
+        running.recorder.begin()
+        return running.recorder.operation
+
+    async def _take(self, operation: Operation) -> Claim:
+        key = operation.key
+        seen = self._board.claim(key)
+        for _ in range(ATTEMPTS):
+            if seen is not None:
+                self._check_over(seen)
+            try:
+                claim = await self._claims.put(
+                    Claim(operation, self._holder, seen.version if seen else "")
+                )
+            except (Conflict, NotFound):
+                seen = await self._claims.read(key)
+                if seen is not None:
+                    self._board.note(seen)
+                continue
+            return claim
+        raise Conflict(
+            f"Several people are changing {key.name} at this moment.",
+            "Look at the app's page, then try again.",
+        )
+
+    def _start(self, claim: Claim, work: Work) -> _Running:
+        key, changed = claim.operation.key, asyncio.Event()
+        recorder = Recorder(self._store, self._clock, claim.operation, changed.set, self._ended)
+        running = self._running[key] = _Running(recorder, claim, changed)
+        running.task = self._task(self._run(running, work))
+        running.keeper = self._task(self._keep(running))
+        return running
+
+    def _task(self, work: Awaitable[None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return begun
+        return task
 
-    def dismiss(self, key: Key) -> None:
+    async def adopt(self, claim: Claim, work: Work) -> None:
+        """Go on with an operation whose portal is dead, unless another portal was faster."""
+        if self._draining:
+            return
+        try:
+            claim = await self._claims.put(replace(claim, holder=self._holder))
+        except (Conflict, NotFound):
+            return
+        self._board.note(claim)
+        running = self._start(claim, work)
+        running.recorder.take_over()
+        self._heard(claim)
+
+    # Ending from outside.
+
+    async def cancel(self, key: Key, by: str) -> None:
+        """End the operation on a release, in whatever portal it runs.
+
+        Raises ``Conflict`` if there is none, or if it is one that must not stop half way.
+        """
+        for _ in range(ATTEMPTS):
+            claim = self._board.claim(key)
+            operation = self._newest(claim) if claim else None
+            if claim is None or operation is None or operation.phase.terminal:
+                raise Conflict(f"Nothing is under way on {key.name} any more.")
+            if operation.verb is Verb.UNINSTALL:
+                raise Conflict(
+                    "A removal cannot be cancelled: half of the app would be left.",
+                    "Launch it again when it is gone.",
+                )
+            mine = self._running.get(key)
+            if mine is not None:
+                mine.end(_cancelled(by))
+                return
+            try:
+                self._board.note(await self._claims.put(replace(claim, cancel=by)))
+            except (Conflict, NotFound):
+                seen = await self._claims.read(key)
+                if seen is not None:
+                    self._board.note(seen)
+                continue
+            return
+        raise Conflict("The operation changes too quickly.", "Try again.")
+
+    async def dismiss(self, key: Key) -> None:
         """Forget the finished operation of a key."""
-        if key in self._running:
+        claim = self._board.claim(key)
+        operation = self._newest(claim) if claim else None
+        if operation is not None and not operation.phase.terminal:
             raise Conflict(
                 f"The operation on {key.name} has not ended yet.", "Wait until it has ended."
             )
-        self._store.drop_operation(key)
+        mine = self._running.get(key)
+        if mine is not None and mine.keeper is not None:
+            await asyncio.wait([mine.keeper])  # its last word is on its way
+            claim = self._board.claim(key)
+        if claim is not None:
+            await self._claims.drop(claim)
+        self._board.forget(key)
 
-    async def drain(self, grace: float) -> None:
-        """End everything. Tasks get ``grace`` seconds to end what they run."""
+    async def drain(self, grace: float, patience: float) -> None:
+        """Stop: hand over what waits, let Helm finish for ``patience`` seconds, then end it.
+
+        Tasks get ``grace`` seconds to end what they run, and to write that down.
+        """
         self._draining = True
-        for timer in self._timers:
-            timer.cancel()
         for running in list(self._running.values()):
-            waiting = running.recorder.operation.phase is OperationPhase.WAITING
-            running.recorder.finish(
-                OperationPhase.INTERRUPTED,
-                "The portal stopped while waiting for the rollout."
-                if waiting
-                else "The portal stopped while this was under way.",
-                "Helm had finished; the page goes on showing how the pods come up."
-                if waiting
-                else "Look at the release's status, then try again.",
-            )
-            running.task.cancel()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=grace)
+            if running.recorder.operation.phase is OperationPhase.WAITING:
+                running.leave()
+        await self._wait_for_tasks(patience)
+        stopped = Ending(OperationPhase.INTERRUPTED, "The portal stopped while this was under way.")
+        for running in list(self._running.values()):
+            if running.recorder.operation.verb is Verb.UNINSTALL:
+                running.leave()  # half a removal is of no use: the next portal completes it
+            else:
+                running.end(stopped)
+        await self._wait_for_tasks(grace)
+        for task in tuple(self._tasks):
+            task.cancel()
 
-    async def _run(self, recorder: Recorder, work: Work) -> None:
-        key = recorder.operation.key
+    async def _wait_for_tasks(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+
+    def _heard(self, claim: Claim) -> None:
+        """A claim has changed: is it news for an operation that runs here?"""
+        mine = self._running.get(claim.operation.key)
+        if mine is None or mine.left:
+            return
+        same = claim.operation.id == mine.recorder.operation.id
+        if claim.holder != self._holder:
+            if not same or claim.holder:
+                self._lose(mine)
+        elif same and claim.cancel:
+            mine.end(_cancelled(claim.cancel))
+
+    def _lose(self, running: _Running) -> None:
+        key = running.recorder.operation.key
+        log.warning("%s: another portal has taken over", key)
+        running.leave()
+        if self._running.get(key) is running:
+            del self._running[key]
+        newest = self._board.claim(key)
+        if newest is not None:
+            self._store.put_operation(newest.operation)
+
+    # Running.
+
+    async def _run(self, running: _Running, work: Work) -> None:
+        recorder = running.recorder
         try:
-            recorder.put(phase=OperationPhase.RUNNING)
-            await work(recorder)
+            async with self._slots:
+                recorder.put(phase=OperationPhase.RUNNING)
+                goal = await work(recorder)
+            if goal is not None:
+                recorder.put(phase=OperationPhase.WAITING)
+                if self._draining:
+                    running.leave()
+                with recorder.step(goal.title):
+                    await until(self._store, recorder.operation.key, goal.look, self._settle)
             recorder.finish(OperationPhase.SUCCEEDED)
+        except Interrupted as error:
+            recorder.finish(OperationPhase.INTERRUPTED, error.message, error.advice, cause=error)
         except PortalError as error:
+            await self._mended(running)
             fields = self._fields(error) if isinstance(error, ChartError) else {}
             recorder.finish(OperationPhase.FAILED, error.message, error.advice, fields, error)
         except asyncio.CancelledError:
-            recorder.finish(OperationPhase.CANCELLED, "Cancelled.")
+            if not running.left:
+                await self._cancelled(running)
             raise
         except Exception as error:
-            log.exception("operation %s on %s failed", recorder.operation.verb, key)
+            operation = recorder.operation
+            log.exception("operation %s on %s failed", operation.verb, operation.key)
+            await self._mended(running)
             recorder.finish(
                 OperationPhase.FAILED,
                 "Something went wrong in the portal itself.",
@@ -146,23 +374,112 @@ class Desk:
                 cause=error,
             )
         finally:
-            running = self._running.get(key)
-            if running is not None and running.recorder is recorder:
-                del self._running[key]
-                self._remember(recorder.operation)
+            running.over.set()
+            running.changed.set()
 
-    def _remember(self, operation: Operation) -> None:
-        self._finished.append(operation)
-        if len(self._finished) > self._limit:
-            self._forget(self._finished.popleft())
-        succeeded = operation.phase is OperationPhase.SUCCEEDED
-        if operation.verb is Verb.UNINSTALL and succeeded and not self._draining:
-            # Otherwise a release that is gone would stay in every list.
-            loop = asyncio.get_running_loop()
-            self._timers.append(
-                loop.call_later(self._uninstalled_for, lambda: self._forget(operation))
-            )
+    async def _cancelled(self, running: _Running) -> None:
+        ending = running.ending or Ending(OperationPhase.CANCELLED, "Cancelled.")
+        phase = running.recorder.operation.phase
+        if phase is OperationPhase.QUEUED:
+            advice = "It had not begun: nothing was changed."
+        elif phase is OperationPhase.WAITING:
+            advice = "Helm had finished: only the wait for the pods has ended."
+        else:
+            mended = await self._mended(running)
+            advice = mended or "Look at the release's status, then try again."
+        running.recorder.finish(ending.phase, ending.error, advice)
 
-    def _forget(self, operation: Operation) -> None:
-        if self._store.snapshot.app(operation.key).operation == operation:
-            self._store.drop_operation(operation.key)
+    async def _mended(self, running: _Running) -> str:
+        """See to it that Helm has left nothing pending; what was done about it, in words.
+
+        Only while Helm may have been at work. An API that does not answer is asked again until
+        it does: as long as that takes, the operation is not over.
+        """
+        recorder = running.recorder
+        if recorder.operation.phase is not OperationPhase.RUNNING:
+            return ""
+        while True:
+            try:
+                return await self._mend(recorder.operation)
+            except PortalError as error:
+                log.warning("%s: %s", recorder.operation.key, error)
+                if self._draining:
+                    running.leave()
+                    return ""
+            await asyncio.sleep(RETRY)
+
+    # Keeping.
+
+    async def _keep(self, running: _Running) -> None:
+        """Write the operation into its claim, until it has ended or gone elsewhere."""
+        recorder, key = running.recorder, running.recorder.operation.key
+        renewed = time.monotonic()
+        while True:
+            await _within(running.changed, RENEW)
+            await _within(running.over, PAUSE)
+            running.changed.clear()
+            over = running.over.is_set()
+            if self._superseded(running):
+                return
+            try:
+                running.claim = await self._claims.put(
+                    replace(
+                        running.claim,
+                        operation=recorder.operation,
+                        holder="" if over else self._holder,
+                    )
+                )
+                renewed = time.monotonic()
+                self._board.note(running.claim)
+                if over:
+                    break
+            except (Conflict, NotFound):
+                if not await self._reread(running):
+                    return
+            except PortalError as error:
+                log.warning("%s: cannot write its claim: %s", key, error)
+                working = recorder.operation.phase is OperationPhase.RUNNING
+                if working and time.monotonic() - renewed > FENCE:
+                    running.end(
+                        Ending(
+                            OperationPhase.INTERRUPTED,
+                            f"The cluster did not answer the portal for {FENCE:.0f} seconds.",
+                        )
+                    )
+                await asyncio.sleep(RETRY)
+                running.changed.set()
+        if self._running.get(key) is running:
+            del self._running[key]
+
+    def _superseded(self, running: _Running) -> bool:
+        """Whether the claim belongs to another operation by now, or to another portal."""
+        return self._running.get(running.recorder.operation.key) is not running
+
+    async def _reread(self, running: _Running) -> bool:
+        """Take in what somebody else wrote into the claim; whether it is still this one's."""
+        recorder = running.recorder
+        try:
+            latest = await self._claims.read(recorder.operation.key)
+        except PortalError:
+            await asyncio.sleep(RETRY)
+            running.changed.set()
+            return True
+        if latest is None:
+            running.claim = replace(running.claim, version="")
+        else:
+            self._board.note(latest)  # which ends this one if it is not its own any more
+            running.claim = latest
+        running.changed.set()
+        return not self._superseded(running)
+
+
+def _cancelled(by: str) -> Ending:
+    return Ending(OperationPhase.CANCELLED, f"Cancelled by {by}.")
+
+
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -3,39 +3,64 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
 from portal.domain.errors import PortalError
-from portal.domain.keys import Key
-from portal.domain.operations import Operation, OperationPhase, Step, Verb
+from portal.domain.operations import Operation, OperationPhase, Step
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """The only writer of one operation. After ``finish`` it writes nothing more."""
+    """The only writer of one operation. After ``finish`` or ``leave`` it writes nothing more.
+
+    ``written`` is called after every change, ``ended`` after the last one.
+    """
 
     def __init__(
-        self, store: Store, clock: Callable[[], datetime], key: Key, verb: Verb, actor: str
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        operation: Operation,
+        written: Callable[[], None] = lambda: None,
+        ended: Callable[[Operation], None] = lambda operation: None,
     ) -> None:
         self._store = store
         self._clock = clock
-        now = clock()
-        self.operation = Operation(
-            id=uuid.uuid4().hex,
-            key=key,
-            verb=verb,
-            actor=actor,
-            phase=OperationPhase.QUEUED,
-            created_at=now,
-            updated_at=now,
+        self._written = written
+        self._ended = ended
+        self._left = False
+        self.operation = operation
+
+    def begin(self) -> None:
+        """Show and log that the operation has begun."""
+        log.info(
+            "%s of %s began, asked for by %s",
+            self.operation.verb,
+            self.operation.key,
+            self.operation.actor,
+            extra=self._fields(),
         )
-        log.info("%s of %s began, asked for by %s", verb, key, actor, extra=self._fields())
+        self._write(self.operation)
+
+    def take_over(self) -> None:
+        """Go on with what another portal began: a step of its that is open has ended."""
+        log.info(
+            "%s of %s taken over from a portal that stopped",
+            self.operation.verb,
+            self.operation.key,
+            extra=self._fields(),
+        )
+        self._end_step("The portal that did this stopped.")
+        self._write(self.operation)
+
+    def leave(self) -> None:
+        """Write nothing more: the operation goes on elsewhere."""
+        self._left = True
 
     @property
     def finished(self) -> bool:
@@ -93,7 +118,7 @@ class Recorder:
 
         Of ``cause`` the log gets the kind only: messages may quote an app's values.
         """
-        if self.finished:
+        if self.finished or self._left:
             return
         self._end_step(error or "did not finish")
         self._write(
@@ -113,6 +138,7 @@ class Recorder:
             f" ({kind})" if kind else "",
             extra={**self._fields(), "seconds": seconds, "error": kind},
         )
+        self._ended(ended)
 
     def _fields(self) -> dict[str, object]:
         """What a line of the log says of the operation, as fields of its own."""
@@ -134,7 +160,8 @@ class Recorder:
         self._write(replace(self.operation, steps=(*before, ended)))
 
     def _write(self, operation: Operation) -> None:
-        if self.finished:
+        if self.finished or self._left:
             return
         self.operation = replace(operation, updated_at=self._clock())
         self._store.put_operation(self.operation)
+        self._written()

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter
 
 from portal.cluster.client import ClusterClient
+from portal.cluster.decode import key
 from portal.cluster.raw import Raw, part, text
 from portal.cluster.reflector import Resource
 from portal.domain.errors import NotFound
@@ -35,7 +36,7 @@ class Leases:
     async def read(self, key: Key) -> Claim | None:
         """The claim on a release as it is now; None if it never had any."""
         try:
-            return claim(await self._client.get(_path(key)))[1]
+            return _claim(await self._client.get(_path(key)))
         except NotFound:
             return None
 
@@ -46,11 +47,10 @@ class Leases:
             Conflict: it has changed since, or (without a version) there is one already.
         """
         body = _lease(new, datetime.now(UTC))
-        key = new.operation.key
+        path = _path(new.operation.key)
         if new.version:
-            return claim(await self._client.put(_path(key), body))[1]
-        collection = _path(key).rpartition("/")[0]
-        return claim(await self._client.post(collection, body))[1]
+            return _claim(await self._client.put(path, body))
+        return _claim(await self._client.post(path.rpartition("/")[0], body))
 
     async def drop(self, old: Claim) -> None:
         """Forget a claim, unless it has changed since (``Conflict``)."""
@@ -62,12 +62,16 @@ class Leases:
 
 
 def claim(raw: Raw) -> tuple[Key, Claim]:
-    """A Lease as a claim; raises (anything) on one that is none."""
+    """A Lease's own key, and what it says; raises (anything) on one that is no claim."""
+    return key(raw), _claim(raw)
+
+
+def _claim(raw: Raw) -> Claim:
     notes = part(raw, "metadata", "annotations")
     operation = _OPERATION.validate_json(notes[RECORD])
-    if _name(operation.key) != raw["metadata"]["name"]:
+    if Key(operation.key.namespace, _name(operation.key)) != key(raw):
         raise ValueError("the record is of another release")
-    return operation.key, Claim(
+    return Claim(
         operation=operation,
         holder=text(raw, "spec", "holderIdentity"),
         version=text(raw, "metadata", "resourceVersion"),

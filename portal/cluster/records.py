@@ -17,7 +17,7 @@ from portal.cluster.bodies import Damaged, unpack
 from portal.cluster.client import METADATA_LIST, ClusterClient
 from portal.cluster.raw import Raw, items, part, text
 from portal.domain.errors import Conflict, PortalError
-from portal.domain.keys import OPERATION_LABEL, Key
+from portal.domain.keys import OPERATION_LABEL, Key, made_by
 from portal.domain.objects import Recorded, ReleaseStatus
 
 
@@ -38,24 +38,27 @@ class HelmRecords:
         secret = text(newest, "metadata", "name")
         body = await self._body(await self._client.get(f"{path}/{secret}"))
         labels = part(newest, "metadata", "labels")
+        revision = int(text(labels, "version"))
+        operation = text(labels, OPERATION_LABEL).partition(".")[0]
+        ours = text(labels, OPERATION_LABEL) == made_by(operation, revision)
         return Recorded(
-            revision=int(text(labels, "version")),
+            revision=revision,
             status=ReleaseStatus(text(labels, "status")),
-            operation=text(labels, OPERATION_LABEL),
+            operation=operation if ours else "",
             description=text(body, "info", "description"),
             secret=secret,
             version=text(newest, "metadata", "resourceVersion"),
         )
 
-    async def mark_failed(self, key: Key, left: Recorded, why: str) -> None:
+    async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
         """Mark a pending revision as failed, exactly as it was seen.
 
         Raises:
             Conflict: it has changed since: whoever did that is alive.
         """
-        path = f"/api/v1/namespaces/{key.namespace}/secrets/{left.secret}"
+        path = f"/api/v1/namespaces/{key.namespace}/secrets/{recorded.secret}"
         secret = await self._client.get(path)
-        if text(secret, "metadata", "resourceVersion") != left.version:
+        if text(secret, "metadata", "resourceVersion") != recorded.version:
             raise Conflict(f"Helm has gone on with {key.name} in the meantime.")
         body = await self._body(secret)
         info = part(body, "info")

@@ -8,7 +8,7 @@ LAUNCHED_BY = "dash-portal.io/launched-by"
 """Annotation, on an app's Deployment, that names who launched it (any string)."""
 
 OPERATION_LABEL = "dash-portal.io/operation"
-"""Label, on Helm's record of a revision, with the id of the operation that made it."""
+"""Label, on Helm's record of a revision, that says which operation made it: ``made_by``."""
 
 HELM_RELEASE_NAME = "meta.helm.sh/release-name"
 """Annotation that Helm writes on every object of a release."""
@@ -22,3 +22,11 @@ class Key(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+def made_by(operation: str, revision: int) -> str:
+    """The label of a revision that an operation makes.
+
+    With its revision, since Helm passes labels on to whatever is made of a release next.
+    """
+    return f"{operation}.{revision}"

@@ -79,9 +79,8 @@ class Release:
 class Recorded:
     """What Helm has recorded last of a release.
 
-    ``operation`` is the portal's operation that made this revision ("" for anybody else's; it
-    is inherited by revisions that others make after it); ``secret`` and ``version`` are where
-    Helm keeps it.
+    ``operation`` is the portal's operation that made this revision, "" for anybody else's;
+    ``secret`` and ``version`` are where Helm keeps it.
     """
 
     revision: int

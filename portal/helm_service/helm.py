@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from portal.domain.errors import InvalidInput
-from portal.domain.keys import Key
+from portal.domain.keys import OPERATION_LABEL, Key
 from portal.helm_service.errors import explain
 from portal.helm_service.runner import CommandFailed, Runner
 
@@ -64,6 +64,7 @@ class HelmClient(Protocol):
         values: Mapping[str, object],
         *,
         description: str = "",
+        made_by: str = "",
         force_conflicts: bool = False,
     ) -> HelmResult:
         """Install or upgrade."""
@@ -110,18 +111,22 @@ class Helm:
         values: Mapping[str, object],
         *,
         description: str = "",
+        made_by: str = "",
         force_conflicts: bool = False,
     ) -> HelmResult:
         """Install the release, or upgrade it, with exactly these values.
 
-        ``values`` replace those of the revision before, whole. ``force_conflicts`` takes over
-        fields that another manager owns, such as replicas that an autoscaler has set.
+        ``values`` replace those of the revision before, whole. ``made_by`` is written into the
+        record's labels. ``force_conflicts`` takes over fields that another manager owns,
+        such as replicas that an autoscaler has set.
         """
         began = time.monotonic()
+        labels = ("--labels", f"{OPERATION_LABEL}={made_by}") if made_by else ()
+        runner = self._runner.adding(*labels)
         answer = await self._call(
             "install or upgrade",
             key,
-            lambda: self._runner.install_or_upgrade(
+            lambda: runner.install_or_upgrade(
                 key.name,
                 chart,
                 dict(values),

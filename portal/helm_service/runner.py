@@ -7,6 +7,7 @@ through a shell, logs every argument, and leaves Helm running when cancelled.
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import os
 import signal
@@ -87,13 +88,20 @@ class Runner(pyhelm3.Command):
         self._deadline = deadline
         self._grace = grace
         self._slots = asyncio.Semaphore(limit)
+        self._added: tuple[str, ...] = ()
+
+    def adding(self, *arguments: str) -> Runner:
+        """This runner, adding ``arguments`` to each command; its limit counts for both."""
+        twin = copy.copy(self)
+        twin._added = arguments
+        return twin
 
     async def run(self, command: Sequence[object], input: bytes | None = None) -> bytes:
         """Run ``helm`` with these arguments, and return what it printed.
 
         Raises ``CommandFailed``, ``HelmTimeout``, or ``HelmError`` if there is no such program.
         """
-        arguments = [str(part) for part in command]
+        arguments = [*(str(part) for part in command), *self._added]
         secrets = secrets_in(input)
         title = _title(arguments)
         async with self._slots:

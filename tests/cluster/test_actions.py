@@ -19,6 +19,8 @@ from portal.actions.forms import Forms, ScaleRequest
 from portal.auth.policy import NamespacePolicy
 from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
+from portal.cluster.leases import LEASES, Leases
+from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
 from portal.cluster.watches import Watches
 from portal.domain.errors import Conflict, ReleaseBusy
@@ -114,10 +116,16 @@ async def portal(namespace: str, home: Path) -> AsyncIterator[Portal]:
             replicas=Replicas(client),
             forms=Forms((namespace,), namespace, max_replicas=6),
             chart_path=CHART,
+            claims=Leases(client),
+            records=HelmRecords(client),
+            holder=uuid.uuid4().hex,
         )
+        claims = Watches(client, store, (namespace,), (LEASES,), sink=actions.board)
         tasks = [
             asyncio.create_task(Watches(client, store, (namespace,)).run()),
+            asyncio.create_task(claims.run()),
             asyncio.create_task(ReleaseBodies(client, store).run()),
+            asyncio.create_task(actions.run()),
         ]
         try:
             here = Portal(actions, store, helm, namespace)

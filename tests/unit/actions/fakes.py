@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from portal.actions.board import Board
 from portal.catalog import dash_app
 from portal.catalog.values import get
-from portal.domain.errors import NotFound, PortalError
+from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.keys import Key
-from portal.domain.objects import Hpa, Kind, Release, ReleaseDetail, ReleaseStatus, Workload
-from portal.domain.operations import Operation
+from portal.domain.objects import (
+    Hpa,
+    Kind,
+    Recorded,
+    Release,
+    ReleaseDetail,
+    ReleaseStatus,
+    Workload,
+)
+from portal.domain.operations import Claim, Operation
 from portal.helm_service.helm import HelmRelease, HelmResult, HelmRevision
 from portal.state.store import Store
 
@@ -141,6 +150,7 @@ class FakeHelm:
         self.cancelled = 0
         self.charts: dict[Key, str] = {}
         self.past: dict[tuple[Key, int], Mapping[str, object]] = {}
+        self.made_by: dict[Key, str] = {}
 
     async def _call(self, verb: str, key: Key, **how: object) -> None:
         self.calls.append((verb, key, how))
@@ -162,12 +172,14 @@ class FakeHelm:
         values: Mapping[str, object],
         *,
         description: str = "",
+        made_by: str = "",
         force_conflicts: bool = False,
     ) -> HelmResult:
         await self._call(
             "upgrade", key, values=values, description=description, force=force_conflicts
         )
         revision = self._revision(key) + 1
+        self.made_by[key] = made_by
         self.past[key, revision] = values
         self.cluster.objects(key, values)
         self.cluster.release(key, revision, values)
@@ -209,6 +221,73 @@ class FakeHelm:
     async def history(self, key: Key) -> tuple[HelmRevision, ...]:
         await self._call("history", key)
         return (HelmRevision(1, "deployed", "dash-app-0.1.0", "", "", None),)
+
+
+class FakeClaims:
+    """The claims of all portals that share it. ``errors`` are raised one by one by ``put``."""
+
+    def __init__(self) -> None:
+        self.now: dict[Key, Claim] = {}
+        self.boards: list[Board] = []
+        self.errors: list[PortalError] = []
+        self.writes = 0
+
+    async def read(self, key: Key) -> Claim | None:
+        return self.now.get(key)
+
+    async def put(self, new: Claim) -> Claim:
+        if self.errors:
+            raise self.errors.pop(0)
+        key = new.operation.key
+        old = self.now.get(key)
+        if new.version != (old.version if old else ""):
+            raise Conflict("changed")
+        self.writes += 1
+        written = self.now[key] = replace(new, version=str(self.writes))
+        self._tell(written)
+        return written
+
+    async def drop(self, old: Claim) -> None:
+        key = old.operation.key
+        if self.now.get(key) != old:
+            raise Conflict("changed")
+        del self.now[key]
+        for board in self.boards:
+            board.delete(Kind.LEASE, key)
+
+    def _tell(self, claim: Claim) -> None:
+        """As a watch does: a little later."""
+        key = claim.operation.key
+        loop = asyncio.get_running_loop()
+        for board in self.boards:
+            loop.call_soon(board.apply, Kind.LEASE, key, claim)
+
+
+class FakeRecords:
+    """Helm's records, as the fake cluster shows them."""
+
+    def __init__(self, cluster: FakeCluster, helm: FakeHelm) -> None:
+        self.cluster = cluster
+        self.helm = helm
+        self.left: dict[Key, Recorded] = {}
+        self.failed: list[tuple[Key, int]] = []
+        self.errors: list[PortalError] = []
+
+    async def newest(self, key: Key) -> Recorded | None:
+        if self.errors:
+            raise self.errors.pop(0)
+        if key in self.left:
+            return self.left[key]
+        release = self.cluster.store.snapshot.app(key).release
+        if release is None:
+            return None
+        operation, _, revision = self.helm.made_by.get(key, "").partition(".")
+        ours = revision == str(release.revision)
+        return Recorded(release.revision, release.status, operation if ours else "", "")
+
+    async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
+        self.failed.append((key, recorded.revision))
+        self.left[key] = replace(recorded, status=ReleaseStatus.FAILED)
 
 
 class FakeReplicas:

@@ -28,8 +28,10 @@ from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
 from tests.unit.actions.fakes import (
     Clock,
+    FakeClaims,
     FakeCluster,
     FakeHelm,
+    FakeRecords,
     FakeReplicas,
     RecordingStore,
     until,
@@ -56,14 +58,24 @@ SPEC = LaunchSpec(
 class World:
     """Actions on a fake cluster."""
 
-    def __init__(self, *, watched: bool = True, uninstalled_for: float = 60.0) -> None:
+    def __init__(
+        self,
+        *,
+        watched: bool = True,
+        uninstalled_for: float = 60.0,
+        claims: FakeClaims | None = None,
+        holder: str = "portal-1",
+        lease_seconds: float = 60.0,
+    ) -> None:
         self.clock = Clock()
         self.store = RecordingStore(self.clock)
-        if watched:
-            self.store.set_source(str(Kind.RELEASE), synced=True, alive_at=self.clock.now)
+        for kind in (Kind.RELEASE, Kind.LEASE) if watched else ():
+            self.store.set_source(str(kind), synced=True, alive_at=self.clock.now)
         self.no_namespaces: set[str] = set()
         self.cluster = FakeCluster(self.store)
         self.helm = FakeHelm(self.cluster)
+        self.claims = claims or FakeClaims()
+        self.records = FakeRecords(self.cluster, self.helm)
         self.actions = Actions(
             helm=self.helm,
             store=self.store,
@@ -71,12 +83,28 @@ class World:
             replicas=FakeReplicas(self.helm.calls),
             forms=Forms(("apps",), "apps", max_replicas=5),
             chart_path=Path("/charts/dash-app"),
+            claims=self.claims,
+            records=self.records,
+            holder=holder,
             namespaces=self,
             clock=self.clock,
             settle=0.01,
             remembered=3,
             uninstalled_for=uninstalled_for,
+            interval=0.005,
+            lease_seconds=lease_seconds,
         )
+        self.claims.boards.append(self.actions.board)
+        self.caretaker = asyncio.create_task(self.actions.run())
+
+    async def close(self) -> None:
+        await self.actions.drain(5)
+        await self.die()
+
+    async def die(self) -> None:
+        """End the caretaker only: what runs is not told."""
+        self.caretaker.cancel()
+        await asyncio.wait([self.caretaker])
 
     async def missing(self, name: str) -> bool:
         return name in self.no_namespaces
@@ -116,7 +144,7 @@ class World:
 async def world() -> AsyncIterator[World]:
     world = World()
     yield world
-    await world.actions.drain(5)
+    await world.close()
 
 
 async def test_a_launch_goes_through_its_steps(world: World) -> None:
@@ -407,6 +435,7 @@ async def test_an_uninstalled_app_is_forgotten_after_a_while() -> None:
     await world.actions.uninstall(ANN, KEY)
     await until(world.store, lambda: not world.store.snapshot.keys())
     assert world.asked == ["uninstall"]
+    await world.close()
 
 
 async def test_a_name_is_free_again_when_everything_is_gone(world: World) -> None:
@@ -423,15 +452,12 @@ async def test_a_name_is_free_again_when_everything_is_gone(world: World) -> Non
     await world.launched()
 
 
-async def test_only_so_many_operations_are_remembered(world: World) -> None:
-    keys = [Key("apps", f"a{number}") for number in range(5)]
-    for key in keys:
-        await world.ended(await world.actions.launch(ANN, replace(SPEC, key=key)))
-    remembered = [key for key in keys if world.store.snapshot.app(key).operation]
-    assert remembered == keys[2:]
-
-    await world.actions.dismiss(ANN, keys[2])
-    assert world.store.snapshot.app(keys[2]).operation is None
+async def test_a_finished_operation_stays_until_it_is_dismissed(world: World) -> None:
+    await world.launched()
+    assert world.claims.now[KEY].operation.phase is OperationPhase.SUCCEEDED
+    await world.actions.dismiss(ANN, KEY)
+    assert world.store.snapshot.app(KEY).operation is None
+    assert world.claims.now == {}
 
 
 async def test_draining_ends_helm_and_says_so(world: World) -> None:
@@ -453,7 +479,7 @@ async def test_helm_is_asked_where_no_watch_tells() -> None:
     await world.ended(await world.actions.launch(ANN, SPEC))
     assert world.asked == ["release", "upgrade"]
     assert await world.actions.values(ANN, KEY) == world.cluster.shown[KEY][1]
-    await world.actions.drain(5)
+    await world.close()
 
 
 async def test_the_edit_form_shows_what_there_is(world: World) -> None:

@@ -24,7 +24,7 @@ SECRET = {"auth": {"password": "hunter2"}}
 async def world() -> AsyncIterator[World]:
     world = World()
     yield world
-    await world.actions.drain(5)
+    await world.close()
 
 
 @pytest.mark.parametrize("decoded", [True, False])

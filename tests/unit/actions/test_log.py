@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 import pytest
 
+from portal.actions.board import Board
 from portal.actions.desk import Desk
 from portal.actions.recorder import Recorder
+from portal.actions.rollout import Rollout
+from portal.actions.waiting import Goal
 from portal.domain.errors import ChartError
 from portal.domain.keys import Key
 from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.state.store import Store
-from tests.unit.actions.fakes import Clock, until
+from tests.unit.actions.fakes import Clock, FakeClaims, until
 
 KEY = Key("apps", "sales")
+
+
+def make_desk(store: Store) -> Desk:
+    async def mend(operation: Operation) -> str:
+        return ""
+
+    board = Board(store, "portal-1")
+    return Desk(store, FakeClaims(), board, mend, Clock(), lambda _: {}, holder="portal-1")
 
 
 async def logged(
@@ -23,7 +33,7 @@ async def logged(
 ) -> list[dict[str, object]]:
     """Run one operation that ends with ``error``; return the fields of the lines it logged."""
     store = Store()
-    desk = Desk(store, Clock(), lambda _: {})
+    desk = make_desk(store)
 
     async def work(recorder: Recorder) -> None:
         with recorder.step("Run helm"):
@@ -31,7 +41,7 @@ async def logged(
                 raise error
 
     with caplog.at_level(logging.INFO, logger="portal.actions.recorder"):
-        begun = desk.begin(KEY, Verb.SCALE, "ann", work)
+        begun = await desk.begin(KEY, Verb.SCALE, "ann", work, base=0)
         assert len(lines(caplog)) == 1, "the beginning is logged at once"
         await until(store, lambda: ended(store, begun))
     return [vars(record) for record in lines(caplog)]
@@ -79,22 +89,25 @@ async def test_an_operation_that_is_superseded_ends_in_the_log_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = Store()
-    desk = Desk(store, Clock(), lambda _: {})
+    desk = make_desk(store)
 
-    async def wait(recorder: Recorder) -> None:
-        recorder.put(phase=OperationPhase.WAITING)
-        await asyncio.Event().wait()
+    async def wait(recorder: Recorder) -> Goal:
+        return Goal("Wait", lambda state, seen: Rollout(False))
+
+    async def broken(recorder: Recorder) -> None:
+        raise ChartError("no")
 
     with caplog.at_level(logging.INFO, logger="portal.actions.recorder"):
-        begun = desk.begin(KEY, Verb.SCALE, "ann", wait)
+        begun = await desk.begin(KEY, Verb.SCALE, "ann", wait, base=0)
         waiting = OperationPhase.WAITING
         await until(store, lambda: _phase(store) is waiting)
-        desk.begin(KEY, Verb.UPGRADE, "bob", wait)
-        await desk.drain(5)
+        await desk.begin(KEY, Verb.UPGRADE, "bob", broken, base=0)
+        await until(store, lambda: _phase(store) is OperationPhase.FAILED)
+        await desk.drain(5, 0)
     of_first = [vars(each) for each in lines(caplog) if vars(each)["operation"] == begun.id]
     assert [line["phase"] for line in of_first] == ["queued", "cancelled"]
     order = [(vars(each)["verb"], vars(each)["phase"]) for each in lines(caplog)]
-    assert order[1:] == [("scale", "cancelled"), ("upgrade", "queued"), ("upgrade", "interrupted")]
+    assert order[1:] == [("scale", "cancelled"), ("upgrade", "queued"), ("upgrade", "failed")]
 
 
 def _phase(store: Store) -> OperationPhase | None:
