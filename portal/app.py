@@ -6,7 +6,9 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import tempfile
+import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -26,15 +28,19 @@ from portal.auth.policy import NamespacePolicy
 from portal.catalog.dash_app import Site
 from portal.cluster.access import Namespaces
 from portal.cluster.client import ClusterClient
+from portal.cluster.leases import LEASES, Leases
+from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
+from portal.cluster.watches import Watches
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.operations import Operation
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.endpoint import live_endpoint
 from portal.live.hub import Hub
-from portal.observation import Observation, observing
+from portal.observation import Observation, running
 from portal.settings import Settings
 from portal.state.assemble import nothing
 from portal.state.store import Store
@@ -52,8 +58,10 @@ from portal.web.routes import add_routes
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 3.0
+"""How long Helm may go on on a shutdown before it is asked to end: most are done by then."""
 DRAIN_SECONDS = 5.0
-"""How long running Helm commands get to end on a shutdown before they are killed."""
+"""How long what is asked to end gets, and a second less until Helm is killed."""
 
 
 class Portal:
@@ -81,7 +89,7 @@ class Portal:
         """
         if self._hub is not None and self._actions is not None and self._draining is None:
             self._hub.close()
-            self._draining = asyncio.create_task(self._actions.drain(DRAIN_SECONDS))
+            self._draining = asyncio.create_task(self._actions.drain(DRAIN_SECONDS, PATIENCE))
 
     @asynccontextmanager
     async def _lifespan(self, outer: FastAPI) -> AsyncGenerator[None]:
@@ -94,7 +102,10 @@ class Portal:
             policy = NamespacePolicy(settings.namespaces)
             forms = _forms(settings)
             helm = Helm(self._runner(stack))
-            actions = self._actions = _actions(settings, observation, policy, forms, helm)
+            metrics = Metrics()
+            actions = self._actions = _actions(
+                settings, observation, policy, forms, helm, metrics.ended
+            )
             views = Views(store, policy, Outside(settings.node_address, settings.ingress_address))
             context = UiContext(
                 actions=actions,
@@ -107,14 +118,15 @@ class Portal:
             )
             hub = self._hub = Hub(opener(context))
             store.on_change(hub.changed)
-            metrics = Metrics()
             _publish(metrics, store, hub)
             outer.mount("/", _site(settings, context, hub, metrics, store))
 
-            await stack.enter_async_context(observing(observation, _stop))
+            claims = Watches(client, store, settings.namespaces, (LEASES,), sink=actions.board)
+            operations = {"claims": claims.run(), "operations": actions.run()}
+            await stack.enter_async_context(running(observation.tasks() | operations, _stop))
             hub.start()
             stack.callback(hub.close)
-            stack.push_async_callback(actions.drain, DRAIN_SECONDS)
+            stack.push_async_callback(actions.drain, DRAIN_SECONDS, PATIENCE)
             yield
 
     def _runner(self, stack: AsyncExitStack) -> Runner:
@@ -147,6 +159,7 @@ def _actions(
     policy: NamespacePolicy,
     forms: Forms,
     helm: Helm,
+    ended: Callable[[Operation], None],
 ) -> Actions:
     return Actions(
         helm=helm,
@@ -155,7 +168,12 @@ def _actions(
         replicas=Replicas(observation.client),
         forms=forms,
         chart_path=settings.chart_path,
+        claims=Leases(observation.client),
+        records=HelmRecords(observation.client),
+        holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
         namespaces=Namespaces(observation.client),
+        ended=ended,
+        limit=settings.helm_concurrency,
     )
 
 
@@ -245,19 +263,6 @@ def _waiting_for(store: Store) -> list[str]:
 
 
 def _publish(metrics: Metrics, store: Store, hub: Hub) -> None:
-    counted: dict[Key, str] = {}
-
-    def count_ended(touched: frozenset[Key]) -> None:
-        snapshot = store.snapshot
-        for key in touched:
-            operation = snapshot.app(key).operation
-            if operation is None:
-                counted.pop(key, None)
-            elif operation.phase.terminal and counted.get(key) != operation.id:
-                counted[key] = operation.id
-                metrics.ended(operation)
-
-    store.on_change(count_ended)
     metrics.gauge("releases", "Releases known", lambda: len(store.snapshot.apps))
     metrics.gauge("viewers", "Browser tabs connected", lambda: hub.subscribers)
     counts = hub.counts
