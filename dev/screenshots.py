@@ -37,6 +37,7 @@ WORKERS = 3
 WATCHED = 75.0
 """Seconds of load before the picture, so that the chart has something to show."""
 
+RELEASE = "[data-testid=release]"
 SETTLING = 2000
 """Milliseconds for what is drawn after the page: charts, checks, transitions."""
 
@@ -71,8 +72,8 @@ def main() -> int:
                 1080,
                 ready="[data-testid=pod]",
             )
-        take(browser, running, "/", "apps", 560, ready=".ag-row")
-        take(browser, running, "/admin", "admin", 620, ready=".ag-row")
+        take(browser, running, "/", "apps", 560, ready=RELEASE)
+        take(browser, running, "/admin", "admin", 620, ready=RELEASE)
         take(browser, running, "/launch", "launch", 1080, ready="#launch-name")
     return 0
 

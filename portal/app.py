@@ -49,7 +49,8 @@ from portal.ui.context import UiContext
 from portal.ui.live_views import opener
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import AppView, ListView
-from portal.viewmodels.releases import list_view
+from portal.viewmodels.query import ListQuery
+from portal.viewmodels.releases import Rows, list_view
 from portal.viewmodels.urls import Outside
 from portal.web.logs import configure
 from portal.web.metrics import Metrics
@@ -200,6 +201,7 @@ class Views:
         self._store = store
         self._policy = policy
         self._outside = outside
+        self._rows = Rows(outside)
 
     def app(self, identity: Identity, key: Key) -> AppView:
         """The page of one release; an empty one where it may not be seen."""
@@ -213,9 +215,10 @@ class Views:
             outside=self._outside,
         )
 
-    def releases(self, identity: Identity, everyone: bool) -> ListView:
-        """All releases, or those that the identity launched."""
+    def releases(self, identity: Identity, everyone: bool, query: ListQuery) -> ListView:
+        """A page of all releases, or of those that the identity launched."""
         snapshot = self._store.snapshot
+        self._rows.forget(snapshot.apps)
         return list_view(
             (
                 state
@@ -224,9 +227,10 @@ class Views:
             ),
             snapshot.sources,
             datetime.now(UTC),
+            query=query,
             owner=None if everyone else identity.user,
             nodes=snapshot.nodes,
-            outside=self._outside,
+            rows=self._rows,
         )
 
 

@@ -13,7 +13,6 @@ from portal.ui import router, shell
 from portal.ui.context import UiContext
 from portal.ui.pages.app import callbacks as app_callbacks
 from portal.ui.pages.launch import callbacks as launch_callbacks
-from portal.ui.pages.releases import callbacks as releases_callbacks
 from portal.ui.routes import Page, parse
 
 ASSETS = Path(__file__).parent / "assets"
@@ -58,7 +57,6 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
     )
     app.layout = shell.shell(open_mode=context.open_mode, version=context.version)
     router.register(app, context)
-    releases_callbacks.register(app)
     launch_callbacks.register(app, context)
     app_callbacks.register(app, context)
     server.router.routes.append(Route("/{path:path}", _DeepLinks(server), methods=["GET"]))

@@ -36,7 +36,11 @@ Element ids are stable and meant to be used by browser tests:
 ``app-retry``             after a launch that left no release (hidden otherwise): ``app-correct``
                           leads to the form as it was sent, ``app-dismiss`` forgets it
 ``app-uninstall``         opens the confirmation; ``uninstall-confirm``, ``uninstall-cancel``
-``releases``              the grid of Apps and Admin; ``releases-search`` its quick search
+``releases``              the table of Apps and Admin; a row is ``data-testid="release"`` with
+                          ``data-name``, its cells are ``.col-<column>``
+``releases-search``       its search; ``releases-namespace`` and ``releases-owner`` its filters
+``releases-statuses``     links that narrow it to a kind of state (``data-status``)
+``releases-pages``        where in the list this is; links with ``data-page``
 ========================  =====================================================================
 """
 
@@ -156,3 +160,13 @@ RELEASES_SEARCH = "releases-search"
 RELEASES_EMPTY = "releases-empty"
 RELEASES_PANEL = "releases-panel"
 RELEASES_STALE = "releases-stale"
+RELEASES_NAMESPACE = "releases-namespace"
+RELEASES_OWNER = "releases-owner"
+RELEASES_STATUSES = "releases-statuses"
+RELEASES_HEAD = "releases-head"
+RELEASES_PAGES = "releases-pages"
+
+
+def releases_block(number: int) -> str:
+    """Some rows of the table: those that are sent together."""
+    return f"releases-rows-{number}"

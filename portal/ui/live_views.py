@@ -20,6 +20,7 @@ from portal.ui.components.basics import code_block, stale_notice
 from portal.ui.context import UiContext
 from portal.ui.encoding import Encoder, Part, Props
 from portal.viewmodels.model import AppView, ListView, ScaleView, SeriesView
+from portal.viewmodels.query import ListQuery
 
 
 def opener(context: UiContext) -> Open:
@@ -30,10 +31,10 @@ def opener(context: UiContext) -> Open:
         if key is not None:
             encode_app = Encoder(APP_PARTS)
             return lambda: encode_app(context.app_view(identity, key))
-        which, _ = list_query(topic) or (APPS, "")
-        everyone = which == ADMIN
+        which, asked = list_query(topic) or (APPS, "")
+        everyone, query = which == ADMIN, ListQuery.parse(asked)
         encode_list = Encoder(LIST_PARTS[everyone])
-        return lambda: encode_list(context.list_view(identity, everyone))
+        return lambda: encode_list(context.list_view(identity, everyone, query))
 
     return open_view
 
@@ -82,18 +83,31 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
 
 
 def _list_parts(everyone: bool) -> Mapping[str, Part[ListView]]:
-    return {
-        ids.RELEASES: lambda view: {
-            "rowData": releases.rows(view.rows),
-            "style": releases.grid_style(len(view.rows)),
-        },
+    def block(number: int) -> Part[ListView]:
+        return lambda view: {"children": releases.block(view.rows, number, everyone=everyone)}
+
+    parts: dict[str, Part[ListView]] = {
+        ids.RELEASES_PANEL: lambda view: {"className": releases.panel_class(view)},
         ids.RELEASES_SUMMARY: lambda view: {"children": view.summary},
         ids.RELEASES_STALE: lambda view: {"children": stale_notice(view.stale)},
-        ids.RELEASES_EMPTY: lambda view: {"children": releases.empty(view, everyone=everyone)},
-        ids.RELEASES_PANEL: lambda view: {
-            "className": "releases" if view.rows else "releases none"
+        ids.RELEASES_NAMESPACE: lambda view: {
+            "options": releases.options(view.namespaces, "All namespaces"),
+            "value": view.query.namespace,
         },
+        ids.RELEASES_STATUSES: lambda view: {
+            "children": releases.statuses(view, everyone=everyone)
+        },
+        ids.RELEASES_HEAD: lambda view: {"children": releases.head(view.query, everyone=everyone)},
+        **{ids.releases_block(number): block(number) for number in range(releases.BLOCKS)},
+        ids.RELEASES_EMPTY: lambda view: {"children": releases.empty(view, everyone=everyone)},
+        ids.RELEASES_PAGES: lambda view: {"children": releases.pages(view, everyone=everyone)},
     }
+    if everyone:
+        parts[ids.RELEASES_OWNER] = lambda view: {
+            "options": releases.options(view.owners, "Launched by anyone"),
+            "value": view.query.owner,
+        }
+    return parts
 
 
 LIST_PARTS = {everyone: _list_parts(everyone) for everyone in (False, True)}

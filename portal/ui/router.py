@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash.exceptions import PreventUpdate
 
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
@@ -27,7 +28,7 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
     """The layout of a route, with its current data."""
     match route.page:
         case Page.APPS | Page.ADMIN:
-            return releases_page.layout(context, identity, everyone=route.page is Page.ADMIN)
+            return releases_page.layout(context, identity, route)
         case Page.APP if route.key is not None:
             return app_page.layout(context, identity, route.key)
         case Page.LAUNCH:
@@ -70,6 +71,8 @@ def register(app: Dash, context: UiContext) -> None:
     async def route(pathname: str | None, search: str | None) -> tuple[Node, Node, Node]:
         identity = context.identity()
         where = parse(pathname, search)
+        if where.lists and set(ctx.triggered_prop_ids) == {f"{ids.LOCATION}.search"}:
+            raise PreventUpdate  # another part of the same list comes over the live connection
         try:
             shown = await page_for(context, where, identity)
         except Exception as error:

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from portal.domain.keys import Key
+from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
 
 
 class Tone(StrEnum):
@@ -185,7 +186,10 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class AppView:
-    """The page of one release. ``since`` is when the headline's state began, if known."""
+    """The page of one release. ``since`` is when the headline's state began, if known.
+
+    ``more_pods`` tells of the pods that are left out of ``pods`` ("" where none is).
+    """
 
     key: Key
     exists: bool
@@ -210,6 +214,7 @@ class AppView:
     values_yaml: str
     stale: tuple[str, ...]
     since: datetime | None = None
+    more_pods: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +237,27 @@ class ReleaseRow:
 
 @dataclass(frozen=True, slots=True)
 class ListView:
-    """The Apps or Admin page."""
+    """The Apps or Admin page: one page of rows, and what is to be said of all.
+
+    ``first`` is the number of the first row shown (from 1; 0 where there is none) among the
+    ``found``; ``total`` counts those that no query leaves out. ``counts`` is what each status
+    would show. ``namespaces`` and ``owners`` are what can be chosen from.
+    """
 
     rows: tuple[ReleaseRow, ...]
     summary: str
     loading: bool
     stale: tuple[str, ...]
+    query: ListQuery = EVERYTHING
+    total: int = 0
+    found: int = 0
+    first: int = 0
+    pages: int = 1
+    counts: tuple[tuple[Bucket, int], ...] = ()
+    namespaces: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The releases on the page that is looked at."""
+        return tuple(row.key for row in self.rows)

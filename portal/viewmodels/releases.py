@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 
+from portal.domain.keys import Key
 from portal.domain.objects import Kind, Node
 from portal.domain.operations import OperationPhase, Verb
 from portal.state.model import AppState, Source
 from portal.viewmodels.app import app_version, chart_name, launched_by
 from portal.viewmodels.autoscaler import hpa_words
-from portal.viewmodels.freshness import loading, stale_words
+from portal.viewmodels.freshness import loading, source_of, stale_words
 from portal.viewmodels.headline import headline
-from portal.viewmodels.model import ListView, ReleaseRow
+from portal.viewmodels.listing import Entry, look
+from portal.viewmodels.model import ListView, ReleaseRow, Tone
 from portal.viewmodels.operation import running
+from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
 from portal.viewmodels.urls import NOWHERE, Outside, links
 from portal.viewmodels.words import count
 from portal.viewmodels.workloads import facts
+
+UNREAD = "…"
+"""Stands where Helm's record of a release has not been read yet."""
 
 
 def release_row(
@@ -33,7 +41,7 @@ def release_row(
     release = state.release
     return ReleaseRow(
         key=state.key,
-        chart=chart_name(state),
+        chart=chart_name(state) or (UNREAD if release and not state.detail else ""),
         app_version=app_version(state),
         revision=release.revision if release else 0,
         status=head.badge,
@@ -47,31 +55,123 @@ def release_row(
     )
 
 
+class Rows:
+    """Makes rows, and keeps each for as long as nothing that it shows is different.
+
+    A list of a thousand then costs what has changed. Whoever owns it calls ``forget`` so that
+    releases which are gone do not stay.
+    """
+
+    def __init__(self, outside: Outside = NOWHERE) -> None:
+        self._outside = outside
+        self._made: dict[Key, _Made] = {}
+
+    def entry(
+        self,
+        state: AppState,
+        sources: Mapping[str, Source],
+        now: datetime,
+        *,
+        nodes: Sequence[Node],
+        counted: bool,
+    ) -> Entry:
+        """The row of ``state``. ``counted`` says whether the pods have been read."""
+        made = self._made.get(state.key)
+        if made is not None and made.fits(nodes, counted) and made.current(now):
+            if made.state is state:
+                return made.entry
+            if _SHOWN(made.state) == _SHOWN(state):
+                made.state = state
+                return made.entry
+        entry = Entry.of(release_row(state, sources, now, nodes=nodes, outside=self._outside))
+        self._made[state.key] = _Made(state, nodes, counted, now, entry)
+        return entry
+
+    def forget(self, known: Mapping[Key, object]) -> None:
+        """Drop what is not ``known`` any more, once there is more than that."""
+        if len(self._made) > len(known):
+            self._made = {key: made for key, made in self._made.items() if key in known}
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+
+@dataclass(slots=True)
+class _Made:
+    state: AppState
+    nodes: Sequence[Node]
+    counted: bool
+    at: datetime
+    entry: Entry
+
+    def fits(self, nodes: Sequence[Node], counted: bool) -> bool:
+        """Whether what is not the release's own is as it was."""
+        return self.nodes is nodes and self.counted is counted
+
+    def current(self, now: datetime) -> bool:
+        """What is well or at rest stays so by itself; all else may one day take too long."""
+        if self.entry.row.status.tone in _LASTING:
+            return True
+        return abs((now - self.at).total_seconds()) < PATIENCE
+
+
+PATIENCE = 5.0
+"""Seconds after which a row is made again that time alone may change."""
+
+_LASTING = {Tone.GOOD, Tone.QUIET}
+
+_SHOWN = attrgetter(
+    *(
+        field.name
+        for field in fields(AppState)
+        if field.name not in {"usage", "history", "pod_history"}
+    )
+)
+"""All that a row may be made from: readings and history, which always move, are not shown."""
+
+
 def list_view(
     states: Iterable[AppState],
     sources: Mapping[str, Source],
     now: datetime,
     *,
+    query: ListQuery = EVERYTHING,
     owner: str | None = None,
     nodes: Sequence[Node] = (),
-    outside: Outside = NOWHERE,
+    rows: Rows | None = None,
 ) -> ListView:
-    """All releases, by namespace and name; with ``owner`` only those that person launched."""
-    rows = [
-        release_row(state, sources, now, nodes=nodes, outside=outside)
+    """The releases that ``query`` asks for; with ``owner`` only those that person launched."""
+    rows = Rows() if rows is None else rows
+    pods = source_of(sources, Kind.POD)
+    counted = bool(pods and pods.synced)
+    entries = [
+        rows.entry(state, sources, now, nodes=nodes, counted=counted)
         for state in states
         if listed(state)
     ]
     if owner is not None:
-        rows = [row for row in rows if row.launched_by == owner]
-    rows.sort(key=lambda row: row.key)
+        entries = [entry for entry in entries if entry.row.launched_by == owner]
     unread = loading(sources, Kind.RELEASE)
+    found = look(entries, query)
     return ListView(
-        rows=tuple(rows),
-        summary=_summary(rows, unread),
+        rows=found.rows,
+        summary=_summary(entries, unread),
         loading=unread,
         stale=stale_words(sources, now),
+        query=query.at(found.page),
+        total=len(entries),
+        found=found.total,
+        first=found.first,
+        pages=found.pages,
+        counts=tuple((each, found.buckets.get(each, 0)) for each in Bucket),
+        namespaces=_choices({entry.row.key.namespace for entry in entries}, query.namespace),
+        owners=_choices({entry.row.launched_by for entry in entries}, query.owner),
     )
+
+
+def _choices(given: set[str], chosen: str) -> tuple[str, ...]:
+    """What there is to choose from, what is chosen included."""
+    return tuple(sorted(each for each in given | {chosen} if each))
 
 
 def listed(state: AppState) -> bool:
@@ -86,11 +186,11 @@ def listed(state: AppState) -> bool:
     return operation.verb is Verb.LAUNCH and operation.phase is not OperationPhase.SUCCEEDED
 
 
-def _summary(rows: list[ReleaseRow], unread: bool) -> str:
-    if unread and not rows:
+def _summary(entries: Sequence[Entry], unread: bool) -> str:
+    if unread and not entries:
         return "Reading the releases…"
-    total = count(len(rows), "release") if rows else "No releases"
-    troubled = sum(1 for row in rows if row.problem)
+    total = count(len(entries), "release") if entries else "No releases"
+    troubled = sum(1 for entry in entries if entry.bucket is Bucket.ATTENTION)
     if not troubled:
         return f"{total}."
-    return f"{total}, {troubled} {'needs' if troubled == 1 else 'need'} attention."
+    return f"{total}, {troubled:,} {'needs' if troubled == 1 else 'need'} attention."

@@ -40,8 +40,8 @@ def size(value: float) -> str:
 
 
 def count(amount: int, singular: str, plural: str = "") -> str:
-    """An amount of things: "1 pod", "3 pods"."""
-    return f"{amount} {singular if amount == 1 else plural or singular + 's'}"
+    """An amount of things: "1 pod", "3 pods", "1,000 pods"."""
+    return f"{amount:,} {singular if amount == 1 else plural or singular + 's'}"
 
 
 def joined(parts: Iterable[str]) -> str:

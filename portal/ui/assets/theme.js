@@ -20,7 +20,6 @@
     const root = document.documentElement;
     root.dataset.bsTheme = theme;
     root.dataset.themeChoice = chosen;
-    root.dataset.agThemeMode = theme;
     const button = document.getElementById("theme-toggle");
     if (button) {
       const words = { system: "follows the system", light: "light", dark: "dark" }[chosen];

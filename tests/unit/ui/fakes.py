@@ -15,6 +15,7 @@ from portal.domain.launch import LaunchSpec
 from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.ui.context import UiContext
 from portal.viewmodels.model import AppView, ListView, ScaleMode, ScaleView
+from portal.viewmodels.query import ListQuery
 from tests.unit.ui import fixtures
 
 ADA = Identity("ada", ("data-science",))
@@ -150,9 +151,9 @@ def context(
     def app_view(_: Identity, key: Key) -> AppView:
         return held.get(key) or fixtures.gone(key)
 
-    def list_view(asking: Identity, everyone: bool) -> ListView:
+    def list_view(asking: Identity, everyone: bool, query: ListQuery) -> ListView:
         mine = [each for each in held.values() if everyone or each.launched_by == asking.user]
-        return fixtures.listing(*mine)
+        return fixtures.listing(*mine, query=query)
 
     ui = UiContext(
         actions=actions,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from portal.domain.keys import Key
+from portal.viewmodels.listing import Entry, look
 from portal.viewmodels.model import (
     AppView,
     AutoscalerView,
@@ -26,6 +27,7 @@ from portal.viewmodels.model import (
     Tone,
     UrlView,
 )
+from portal.viewmodels.query import EVERYTHING, ListQuery
 
 SALES = Key("apps", "sales-dashboard")
 IRIS = Key("apps", "iris")
@@ -361,12 +363,21 @@ def row(view: AppView) -> ReleaseRow:
     )
 
 
-def listing(*views: AppView, loading: bool = False) -> ListView:
+def listing(*views: AppView, loading: bool = False, query: ListQuery = EVERYTHING) -> ListView:
     count = len(views)
+    entries = [Entry.of(row(view)) for view in views]
+    found = look(entries, query)
     return ListView(
-        rows=tuple(row(view) for view in views),
+        rows=found.rows,
         summary=f"{count} {'release' if count == 1 else 'releases'}, "
         f"{sum(v.headline.tone is Tone.BAD for v in views)} in trouble.",
         loading=loading,
         stale=(),
+        query=query.at(found.page),
+        total=count,
+        found=found.total,
+        first=found.first,
+        pages=found.pages,
+        counts=tuple(found.buckets.items()),
+        namespaces=tuple(sorted({view.key.namespace for view in views})),
     )

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from dash.development.base_component import Component
@@ -12,16 +14,20 @@ from starlette.testclient import TestClient
 
 from portal.actions.forms import FIELDS, ScaleRequest
 from portal.domain.keys import Key
-from portal.live.topics import ADMIN, APPS, app_topic
+from portal.live.channel import frame
+from portal.live.topics import ADMIN, APPS, app_topic, valid
 from portal.ui import ids
 from portal.ui.build import build_ui
+from portal.ui.components import releases
 from portal.ui.encoding import encode
 from portal.ui.live_views import app_patches, opener
 from portal.ui.pages.app.callbacks import scale, scale_raw
 from portal.ui.pages.launch.callbacks import raw_form
 from portal.ui.router import page_for
 from portal.ui.routes import Page, Route, app_path, edit_path, parse
+from portal.viewmodels.listing import PAGE_SIZE
 from portal.viewmodels.model import AppView
+from portal.viewmodels.query import ListQuery
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import ADA, context
 from tests.unit.ui.test_components import text, walk
@@ -95,25 +101,94 @@ async def test_the_lists(count: int, everyone: bool) -> None:
     page = await page_for(ui, Route(Page.ADMIN if everyone else Page.APPS), ADA)
     pushed = opener(ui)(ADMIN if everyone else APPS, ADA)()
     assert set(pushed) <= set(page_ids(page))
-    assert len(json.loads(pushed[ids.RELEASES])["rowData"]) == count
+    assert names(pushed) == sorted(str(make().key) for make in fixtures.VIEWS[:count])
     assert ("Nothing launched yet" in text(page)) is (count == 0 and not everyone)
 
 
-async def test_a_list_row_never_links_to_a_script() -> None:
-    from portal.ui.components.releases import rows
+def names(pushed: dict[str, str]) -> list[str]:
+    """The releases that an encoded list names, in its order."""
+    return re.findall(r'"data-name":"([^"]+)"', "".join(pushed.values()))
 
+
+def test_a_list_row_never_links_to_a_script() -> None:
     bad = replace(fixtures.row(fixtures.healthy()), url="javascript:alert(1)")
-    assert rows([bad])[0]["url"] == ""
+    assert "javascript" not in json.dumps(releases.block([bad], 0, everyone=True))
 
 
 @pytest.mark.parametrize("everyone", [False, True])
 def test_admin_has_columns_that_apps_folds_into_others(everyone: bool) -> None:
-    from portal.ui.components.releases import grid
-
-    columns = grid(fixtures.listing(fixtures.healthy()), everyone=everyone).columnDefs
-    offered = {column["field"] for column in columns if not column.get("hide")}
-    extra = {"namespace", "version", "revision", "by"}
+    offered = {column.name for column in releases.COLUMNS[everyone]}
+    extra = {"namespace", "version", "revision", "owner"}
     assert offered & extra == (extra if everyone else set())
+
+
+MANY = [
+    replace(fixtures.healthy(Key("apps", f"app-{number:04}")), launched_by="ada")
+    for number in range(1000)
+]
+
+
+@pytest.mark.parametrize("topic", ["admin", "admin?page=3", "apps?sort=-name", "admin?q=app-07"])
+def test_the_browser_gets_what_it_shows_and_nothing_else(topic: str) -> None:
+    ui, _ = context(*MANY)
+    which, _, asked = topic.partition("?")
+    view = ui.list_view(ADA, which == "admin", ListQuery.parse(asked))
+    sent = frame(topic, opener(ui)(topic, ADA)())
+    shown = [row.key.name for row in view.rows]
+    assert len(shown) == PAGE_SIZE
+    assert re.findall(r'"data-name":"apps/(app-[0-9]+)"', sent) == shown
+    assert set(re.findall(r"app-[0-9]{4}", sent)) == set(shown)
+
+
+def test_a_change_in_one_row_sends_its_block_alone() -> None:
+    ui, actions = context(*MANY)
+    view = opener(ui)("admin", ADA)
+    before = view()
+    first = MANY[0]
+    actions.views[first.key] = replace(first, chart="dash-app-9.9.9")
+    after = view()
+    assert [id for id in after if after[id] != before[id]] == [ids.releases_block(0)]
+
+
+def test_a_page_knows_where_it_is_and_leads_on() -> None:
+    ui, _ = context(*MANY)
+    view = ui.list_view(ADA, True, ListQuery.parse("page=99&sort=-name"))
+    shown = releases.pages(view, everyone=True)
+    words = json.dumps(shown, ensure_ascii=False)
+    assert "951–1,000 of 1,000" in words
+    assert "Page 20 of 20" in words
+    assert "/admin?sort=-name&page=19" in words
+    assert "page=21" not in words
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ['"><script>alert(1)</script>', "a&page=9#?/..%2f%00\n", "\ud800é漢😀" * 99, "' OR 1=1"],
+)
+async def test_what_is_searched_for_breaks_nothing(typed: str) -> None:
+    ui, _ = context(*MANY[:60])
+    search = "?" + urlencode({"q": typed.encode(errors="replace")})
+    for raw in (search, f"?q={typed}"):
+        where = parse("/admin", raw)
+        assert valid(where.topic)
+        assert parse("/admin", f"?{where.topic.partition('?')[2]}") == where
+        page = await page_for(ui, where, ADA)
+        assert "<script" not in encode(releases.head(where.query, everyone=True))
+        encode(page)
+
+
+def test_another_part_of_a_list_is_left_to_the_live_connection() -> None:
+    ui, _ = context(*MANY[:60])
+    server = FastAPI()
+    build_ui(server, ui)
+    with TestClient(server) as client:
+        browser = Browser(client)
+        address = {"location.pathname": "/admin", "location.search": "?page=2"}
+        first = browser.call("page.children", address, "location.pathname")
+        assert names({"": json.dumps(first, separators=(",", ":"))})[0] == "apps/app-0050"
+        assert browser.ask("page.children", address, "location.search").status_code == 204
+        elsewhere = {"location.pathname": "/launch", "location.search": ""}
+        assert browser.ask("page.children", elsewhere, "location.search").status_code == 200
 
 
 async def test_the_launch_page_has_every_field() -> None:
@@ -199,6 +274,12 @@ class Browser:
 
     def call(self, output: str, values: dict[str, Any], triggered: str) -> Any:
         """The answer of the callback whose output contains ``output``."""
+        answer = self.ask(output, values, triggered)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["response"]
+
+    def ask(self, output: str, values: dict[str, Any], triggered: str) -> Any:
+        """The same as it comes."""
         found = [
             each
             for each in self.dependencies
@@ -219,7 +300,7 @@ class Browser:
             dict(zip(("id", "property"), part.rsplit(".", 1), strict=True))
             for part in spec["output"].strip(".").split("...")
         ]
-        answer = self.client.post(
+        return self.client.post(
             "/_dash-update-component",
             json={
                 "output": spec["output"],
@@ -229,8 +310,6 @@ class Browser:
                 "changedPropIds": [triggered],
             },
         )
-        assert answer.status_code == 200, answer.text
-        return answer.json()["response"]
 
 
 def test_served_locally_with_deep_links_and_working_callbacks() -> None:

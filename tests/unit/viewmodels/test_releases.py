@@ -163,4 +163,4 @@ def test_loading() -> None:
 def test_many_releases_are_quick_to_list() -> None:
     """Not a benchmark: a guard against doing per row what belongs outside the loop."""
     states = [named(f"app-{number}", state()) for number in range(1000)]
-    assert list_view(states, sources(), NOW).summary == "1000 releases."
+    assert list_view(states, sources(), NOW).summary == "1,000 releases."

@@ -99,10 +99,5 @@
     closed() {
       return false;
     },
-
-    async search(text) {
-      const grid = await window.dash_ag_grid?.getApiAsync("releases");
-      grid?.setGridOption("quickFilterText", text || "");
-    },
   });
 })();

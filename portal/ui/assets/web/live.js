@@ -150,6 +150,11 @@
     },
   });
 
+  /* The page itself has changed what it shows: another part of a list. */
+  window.addEventListener("portal-view", () => {
+    say();
+    if (!open()) setProps("fallback-timer", { n_intervals: Date.now() });
+  });
   window.addEventListener("online", hurry);
   window.addEventListener("pagehide", () => {
     leaving = true;

@@ -101,9 +101,6 @@
       event.target.blur();
       event.target.focus();
     }
-    // Enter on a cell of the grid follows its link.
-    if (event.key === "Enter" && event.target.classList?.contains("ag-cell"))
-      event.target.querySelector("a")?.click();
   });
 
   window.addEventListener("portal-theme", (event) => {

@@ -1,4 +1,4 @@
-"""Apps and Admin: a heading, a search, and the grid."""
+"""Apps and Admin: a heading, a search with filters, and a page of the list."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import dash_bootstrap_components as dbc
 from dash import html
 
 from portal.domain.identity import Identity
-from portal.live.topics import ADMIN, APPS
 from portal.ui import ids
 from portal.ui.components import releases
-from portal.ui.components.basics import icon, link, page
+from portal.ui.components.basics import Node, icon, link, page, wildcards
 from portal.ui.context import UiContext
+from portal.ui.encoding import Props
 from portal.ui.live_views import list_patches
+from portal.ui.routes import Page, Route
+from portal.viewmodels.query import LONGEST
 
 
-def layout(context: UiContext, identity: Identity, *, everyone: bool) -> html.Div:
-    """The page with its current rows."""
-    view = context.list_view(identity, everyone)
-    patches = list_patches(view, everyone=everyone)
+def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
+    """The page with its current rows. What is live in it is made by the same functions."""
+    everyone = route.page is Page.ADMIN
+    view = context.list_view(identity, everyone, route.query)
+    live = list_patches(view, everyone=everyone)
     title = "Admin" if everyone else "Apps"
     lead = "Every Helm release, whoever made it." if everyone else "What you have launched."
+    summary = html.Span(id=ids.RELEASES_SUMMARY, **live[ids.RELEASES_SUMMARY])
     return page(
         [
             html.Header(
@@ -27,47 +31,81 @@ def layout(context: UiContext, identity: Identity, *, everyone: bool) -> html.Di
                     html.Div(
                         [
                             html.H1(title, tabIndex=-1),
-                            html.P(
-                                [
-                                    f"{lead} ",
-                                    html.Span(id=ids.RELEASES_SUMMARY, children=view.summary),
-                                ],
-                                className="lead-sentence",
-                            ),
+                            html.P([f"{lead} ", summary], className="lead-sentence"),
                         ]
                     ),
                     link([icon("plus"), "Launch an app"], "/launch", "btn btn-primary"),
                 ],
                 className="page-head",
             ),
-            html.Div(id=ids.RELEASES_STALE, **patches[ids.RELEASES_STALE]),
+            html.Div(id=ids.RELEASES_STALE, **live[ids.RELEASES_STALE]),
             html.Div(
                 [
                     html.Div(
                         [
-                            icon("search"),
-                            dbc.Input(
-                                id=ids.RELEASES_SEARCH,
-                                type="search",
-                                placeholder="Search name, status, chart …",
-                                autocomplete="off",
-                            ),
-                            html.Label(
-                                "Search releases",
-                                htmlFor=ids.RELEASES_SEARCH,
-                                className="visually-hidden",
+                            _search(route.query.q),
+                            _filter(ids.RELEASES_NAMESPACE, "Namespace", live),
+                            _filter(ids.RELEASES_OWNER, "Launched by", live) if everyone else None,
+                        ],
+                        className="list-bar",
+                        role="search",
+                    ),
+                    html.Nav(
+                        id=ids.RELEASES_STATUSES,
+                        className="choices-bar",
+                        **live[ids.RELEASES_STATUSES],
+                        **wildcards({"aria-label": "Status"}),
+                    ),
+                    html.Table(
+                        [
+                            html.Caption(f"{title}: releases", className="visually-hidden"),
+                            html.Thead(html.Tr(id=ids.RELEASES_HEAD, **live[ids.RELEASES_HEAD])),
+                            *(
+                                html.Tbody(id=block, **live[block])
+                                for block in map(ids.releases_block, range(releases.BLOCKS))
                             ),
                         ],
-                        className="search",
+                        id=ids.RELEASES,
+                        className="list everyone" if everyone else "list",
                     ),
-                    releases.grid(view, everyone=everyone),
-                    html.Div(id=ids.RELEASES_EMPTY, **patches[ids.RELEASES_EMPTY]),
+                    html.Div(id=ids.RELEASES_EMPTY, **live[ids.RELEASES_EMPTY]),
+                    html.Div(
+                        id=ids.RELEASES_PAGES, className="list-foot", **live[ids.RELEASES_PAGES]
+                    ),
                 ],
                 id=ids.RELEASES_PANEL,
-                **patches[ids.RELEASES_PANEL],
+                **live[ids.RELEASES_PANEL],
             ),
         ],
-        topic=ADMIN if everyone else APPS,
+        topic=route.topic,
         title=title,
         testid="admin-page" if everyone else "apps-page",
+    )
+
+
+def _search(text: str) -> Node:
+    return html.Div(
+        [
+            icon("search"),
+            dbc.Input(
+                id=ids.RELEASES_SEARCH,
+                type="search",
+                value=text,
+                placeholder="Search name, status, chart …",
+                autocomplete="off",
+                maxlength=LONGEST["q"],
+            ),
+            html.Label("Search releases", htmlFor=ids.RELEASES_SEARCH, className="visually-hidden"),
+        ],
+        className="search",
+    )
+
+
+def _filter(id: str, title: str, live: Props) -> Node:
+    return html.Div(
+        [
+            html.Label(title, htmlFor=id, className="visually-hidden"),
+            dbc.Select(id=id, **live[id]),
+        ],
+        className="list-filter",
     )

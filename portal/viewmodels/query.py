@@ -1,0 +1,133 @@
+"""What is asked of a list: the text behind the ``?`` of its address, and of its live topic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from urllib.parse import parse_qsl, quote
+
+COLUMNS = (
+    "name",
+    "namespace",
+    "status",
+    "pods",
+    "autoscaler",
+    "chart",
+    "version",
+    "helm",
+    "revision",
+    "updated",
+    "owner",
+)
+"""What a list can be sorted by."""
+
+DEFAULT_SORT = "name"
+NEWEST_FIRST = {"updated", "revision"}
+"""Columns that begin with the largest when they are sorted by for the first time."""
+
+LONGEST = {"q": 300, "namespace": 63, "owner": 160}
+"""Characters of a text in a query, encoded. More is cut off."""
+
+_PAGE = re.compile(r"[1-9][0-9]{0,4}")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+class Bucket(StrEnum):
+    """The kinds of state that a list can be narrowed to. Each row is in one of them."""
+
+    ATTENTION = "attention"
+    CHANGING = "changing"
+    READY = "ready"
+    IDLE = "idle"
+
+
+_BUCKETS = {bucket.value: bucket for bucket in Bucket}
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What is asked of a list. ``sort`` has a "-" in front when it is downwards.
+
+    Make it with ``parse``, which lets nothing through that is not in its place.
+    """
+
+    q: str = ""
+    namespace: str = ""
+    status: Bucket | None = None
+    owner: str = ""
+    sort: str = DEFAULT_SORT
+    page: int = 1
+
+    @staticmethod
+    def parse(text: str | None) -> ListQuery:
+        """The query of an address. What is unknown, malformed or too long is as if not there."""
+        try:
+            pairs = parse_qsl((text or "").lstrip("?")[:4096], max_num_fields=32)
+        except ValueError:
+            return ListQuery()
+        given = dict(reversed(pairs))  # the first of two counts
+        sort, page, status = given.get("sort", ""), given.get("page", ""), given.get("status", "")
+        return ListQuery(
+            q=_clean("q", given),
+            namespace=_clean("namespace", given),
+            status=_BUCKETS.get(status),
+            owner=_clean("owner", given),
+            sort=sort if sort.removeprefix("-") in COLUMNS else DEFAULT_SORT,
+            page=int(page) if _PAGE.fullmatch(page) else 1,
+        )
+
+    def encode(self) -> str:
+        """The one spelling of the query: printable ASCII; "" if it asks for nothing special."""
+        given = {
+            "q": self.q,
+            "namespace": self.namespace,
+            "status": self.status or "",
+            "owner": self.owner,
+            "sort": "" if self.sort == DEFAULT_SORT else self.sort,
+            "page": "" if self.page == 1 else str(self.page),
+        }
+        return "&".join(f"{name}={_quoted(text)}" for name, text in given.items() if text)
+
+    @property
+    def column(self) -> str:
+        """The column that it is sorted by."""
+        return self.sort.removeprefix("-")
+
+    @property
+    def downwards(self) -> bool:
+        """Whether the largest comes first."""
+        return self.sort.startswith("-")
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it leaves anything out."""
+        return bool(self.q or self.namespace or self.status or self.owner)
+
+    def by(self, column: str) -> ListQuery:
+        """The same sorted by ``column``, or the other way round if it already is."""
+        down = not self.downwards if column == self.column else column in NEWEST_FIRST
+        return replace(self, sort=f"-{column}" if down else column, page=1)
+
+    def at(self, page: int) -> ListQuery:
+        """Another page of the same."""
+        return replace(self, page=page)
+
+
+def _quoted(text: str) -> str:
+    """As JavaScript's encodeURIComponent has it, so that both spell a query alike."""
+    return quote(text, safe="!'()*")
+
+
+def _clean(name: str, given: Mapping[str, str]) -> str:
+    """One line of whole characters, no longer than may be."""
+    text = given.get(name, "").encode(errors="replace").decode()
+    text = _UNPRINTABLE.sub(" ", text).strip()[: LONGEST[name]]
+    while len(_quoted(text)) > LONGEST[name]:
+        text = text[:-1]
+    return text.strip()
+
+
+EVERYTHING = ListQuery()
+"""Asks for nothing special."""
