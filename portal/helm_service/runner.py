@@ -18,6 +18,7 @@ from pathlib import Path
 import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
 from portal.domain.errors import HelmError, HelmTimeout
+from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.redaction import redact, secrets_in
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class Runner(pyhelm3.Command):
             history_max_revisions=history_max,
         )
         self._program = executable
-        self._environment = dict(environment)
+        self._environment = {**environment, STARTED_BY: str(os.getpid())}
         self._deadline = deadline
         self._grace = grace
         self._slots = asyncio.Semaphore(limit)

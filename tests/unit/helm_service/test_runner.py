@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ async def test_the_environment_is_its_own(stub: Stub, tmp_path: Path) -> None:
         "HELM_CONFIG_HOME": f"{tmp_path}/config",
         "HELM_DATA_HOME": f"{tmp_path}/data",
         "KUBECONFIG": "/a/kubeconfig",
+        "DASH_PORTAL_PROCESS": str(os.getpid()),
     }
     assert "KUBECONFIG" not in helm_environment(inherited, tmp_path)
 
