@@ -36,6 +36,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.operations import Operation
 from portal.helm_service.helm import Helm
+from portal.helm_service.orphans import end_orphans
 from portal.helm_service.runner import Runner, helm_environment
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.endpoint import live_endpoint
@@ -96,6 +97,7 @@ class Portal:
     async def _lifespan(self, outer: FastAPI) -> AsyncGenerator[None]:
         """Made from the cluster to the browser, ended the other way round."""
         settings = self._settings
+        end_orphans()
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(ClusterClient.connect(settings.kubeconfig))
             observation = Observation(client, settings)
