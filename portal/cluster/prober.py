@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -23,9 +24,16 @@ from portal.state.store import Store
 log = logging.getLogger(__name__)
 
 WAITING = 3.0
-"""Seconds between two tries while there is no answer; they lengthen up to ``SETTLED``."""
-SETTLED = 20.0
+"""Seconds between two tries while there is no answer; they lengthen."""
 LENGTHEN = 1.3
+SETTLED = 20.0
+"""Seconds between two tries, at most, of an app that somebody looks at."""
+RARELY = 300.0
+"""And of one that nobody looks at: a thousand of these are three tries a second."""
+LOOKED_AT = 60.0
+"""Seconds that ``want`` lasts."""
+GAP = 0.1
+"""Seconds between two tries of whatever apps."""
 CONCURRENCY = 16
 TIMEOUT = aiohttp.ClientTimeout(total=3.0)
 MAX_READ = 1024
@@ -68,15 +76,24 @@ class Fetch(Protocol):
 class _Watched:
     url: Url
     ready: int
-    due: float
-    wait: float = WAITING
+    asked_at: float = -math.inf
+    answers: bool = False
+    wait: float = 0.0
+    wanted_until: float = -math.inf
     asking: bool = False
+
+    def due(self, now: float) -> float:
+        """When it is to be asked next."""
+        wait = RARELY if self.answers else self.wait
+        return self.asked_at + (min(wait, SETTLED) if now < self.wanted_until else wait)
 
 
 class UrlProber:
     """Probes one URL of every release until cancelled; none that has no address yet.
 
-    About every 3 s until it answers, at once when another pod becomes ready, every 20 s after.
+    About every 3 s until it answers, at once when another pod becomes ready; after that every
+    20 s while somebody looks at it, and every 5 minutes else. Never more than ten a second in
+    all, and those that somebody looks at first.
 
     Args:
         store: releases come from it and results go to it.
@@ -93,16 +110,37 @@ class UrlProber:
         ingress_address: str = "",
         fetch: Fetch | None = None,
         clock: Callable[[], float] = time.monotonic,
+        gap: float = GAP,
     ) -> None:
         self._store = store
         self._node_address = node_address
         self._ingress_address = ingress_address
         self._fetch = fetch
         self._clock = clock
+        self._gap = gap
         self._watched: dict[Key, _Watched] = {}
         self._changed: set[Key] = set()
+        self._soonest = math.inf
+        self._free_at = -math.inf
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(CONCURRENCY)
+        self.asked = 0
+        """Tries since the start."""
+
+    def want(self, keys: Iterable[Key]) -> None:
+        """Somebody looks at these apps: for a minute they come first and are asked more often.
+
+        To be called whenever they are shown.
+        """
+        now = self._clock()
+        for key in keys:
+            watched = self._watched.get(key)
+            if watched is None:
+                continue
+            watched.wanted_until = now + LOOKED_AT
+            if not watched.asking and watched.due(now) < self._soonest:
+                self._soonest = watched.due(now)
+                self._wake.set()
 
     async def run(self) -> None:
         """Probe until cancelled."""
@@ -113,8 +151,12 @@ class UrlProber:
             try:
                 async with asyncio.TaskGroup() as group:
                     while True:
-                        for key in self._due():
-                            group.create_task(self._probe(key, fetch))
+                        key = self._next()
+                        if key is not None:
+                            watched = self._watched[key]
+                            watched.asking, watched.asked_at = True, self._clock()
+                            self.asked += 1
+                            group.create_task(self._probe(key, watched, fetch))
                         await self._sleep()
             finally:
                 undo()
@@ -126,18 +168,33 @@ class UrlProber:
 
     async def _sleep(self) -> None:
         """Until the next one is due, or something has changed; at least a moment."""
-        now = self._clock()
-        idle = [each.due for each in self._watched.values() if not each.asking]
+        seconds = min(max(self._soonest, self._free_at) - self._clock(), SETTLED)
         try:
-            async with asyncio.timeout(max(0.05, min(idle, default=now + SETTLED) - now)):
+            async with asyncio.timeout(max(0.05, seconds)):
                 await self._wake.wait()
         except TimeoutError:
             return
         self._wake.clear()
 
-    def _due(self) -> list[Key]:
+    def _next(self) -> Key | None:
         """Take in what has changed, and say who is to be asked now."""
+        self._take_in()
         now = self._clock()
+        if now < max(self._soonest, self._free_at):
+            return None
+        waiting = [
+            (now >= each.wanted_until, each.due(now), key)
+            for key, each in self._watched.items()
+            if not each.asking
+        ]
+        chosen = min((each for each in waiting if each[1] <= now), default=None)
+        if chosen is None:
+            self._soonest = min((due for _, due, _ in waiting), default=math.inf)
+            return None
+        self._free_at = now + self._gap
+        return chosen[2]
+
+    def _take_in(self) -> None:
         snapshot = self._store.snapshot
         changed, self._changed = self._changed, set()
         for key in changed:
@@ -156,39 +213,45 @@ class UrlProber:
             ready = sum(each.ready for each in state.workloads)
             known = self._watched.get(key)
             if known is None or known.url != url:
-                self._watched[key] = _Watched(url, ready, now)
+                self._watched[key] = _Watched(
+                    url, ready, wanted_until=known.wanted_until if known else -math.inf
+                )
             elif known.ready != ready:
                 # One more, or one fewer, is a reason to look again at once.
-                known.ready, known.due, known.wait = ready, now, WAITING
-        return [key for key, each in self._watched.items() if each.due <= now and not each.asking]
+                known.ready, known.asked_at, known.wait = ready, -math.inf, 0.0
+            else:
+                continue
+            self._soonest = -math.inf
 
     def _tell_no_address(self, key: Key, url: Url, known: Probe | None) -> None:
         # Once: it is itself a change.
         if known is None or (known.url, known.status, known.error) != (url.href, 0, NO_ADDRESS):
             self._store.put_probe(key, Probe(url.href, 0, NO_ADDRESS, datetime.now(UTC)))
 
-    async def _probe(self, key: Key, fetch: Fetch) -> None:
-        watched = self._watched[key]
-        watched.asking = True
+    async def _probe(self, key: Key, watched: _Watched, fetch: Fetch) -> None:
+        url = watched.url
         try:
             async with self._slots:
-                status, error = await fetch(watched.url)
+                status, error = await fetch(url)
         except Exception as unexpected:  # one odd URL must not end the probing of all
-            log.exception("%s: %s", key, watched.url.href)
+            log.exception("%s: %s", key, url.href)
             status, error = 0, repr(unexpected)
         finally:
             watched.asking = False
-        url = watched.url
         probe = Probe(url.href, status, error, datetime.now(UTC), shared=url.kind in SHARED)
-        if probe.answered:
-            watched.wait = WAITING
-            watched.due = self._clock() + SETTLED
-        else:
-            watched.due = self._clock() + watched.wait
-            watched.wait = min(watched.wait * LENGTHEN, SETTLED)
+        watched.answers = probe.answered
+        longer = max(WAITING, min(watched.wait * LENGTHEN, RARELY))
+        watched.wait = 0.0 if probe.answered else longer
+        self._soonest = min(self._soonest, watched.due(self._clock()))
         self._wake.set()
-        if self._watched.get(key) is watched:
+        known = self._store.snapshot.app(key).probe
+        if self._watched.get(key) is watched and not _same(probe, known):
             self._store.put_probe(key, probe)
+
+
+def _same(new: Probe, old: Probe | None) -> bool:
+    """Whether a probe says nothing new: that it is newer is no change to anybody's page."""
+    return old is not None and replace(new, checked_at=old.checked_at) == old
 
 
 def _session() -> aiohttp.ClientSession:

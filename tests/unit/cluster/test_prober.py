@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from portal.cluster import prober
-from portal.cluster.prober import SETTLED, WAITING, UrlProber
+from portal.cluster.prober import RARELY, SETTLED, WAITING, UrlProber
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.domain.objects import Ingress, Kind, Probe
@@ -29,7 +29,7 @@ class World:
         self.now = 0.0
         self.answer: tuple[int, str] = (0, "refused")
         self.asked: list[tuple[float, str]] = []
-        self.prober = UrlProber(self.store, fetch=self.fetch, clock=lambda: self.now)
+        self.prober = UrlProber(self.store, fetch=self.fetch, clock=lambda: self.now, gap=0)
 
     async def fetch(self, url: Url) -> tuple[int, str]:
         self.asked.append((self.now, url.href))
@@ -40,9 +40,10 @@ class World:
         for _ in range(10):
             await asyncio.sleep(0)
 
-    async def at(self, now: float) -> None:
-        """Move the clock and wake the prober."""
+    async def at(self, now: float, *wanted: Key) -> None:
+        """Move the clock and wake the prober, or look at some apps."""
         self.now = now
+        self.prober.want(wanted)
         self.prober._wake.set()
         await self.settle()
 
@@ -71,10 +72,49 @@ async def test_often_until_it_answers_then_seldom(world: World) -> None:
     await world.at(WAITING)
     assert len(world.asked) == 2
     assert world.store.snapshot.app(KEY).probe.status == 200  # type: ignore[union-attr]
-    await world.at(WAITING + SETTLED - 0.1)
+    await world.at(WAITING + SETTLED - 0.1, KEY)
     assert len(world.asked) == 2
-    await world.at(WAITING + SETTLED)
+    await world.at(WAITING + SETTLED, KEY)
     assert len(world.asked) == 3
+    last = WAITING + SETTLED
+    await world.at(last + RARELY - 0.1)
+    assert len(world.asked) == 3, "nobody looks at it any more"
+    await world.at(last + RARELY)
+    assert len(world.asked) == 4
+
+
+async def test_the_same_answer_again_changes_no_page(world: World) -> None:
+    make.app(world.store, "one")
+    make.put(world.store, make.service("one"))
+    world.answer = (200, "")
+    await world.settle()
+    before = world.store.snapshot
+    await world.at(RARELY)
+    assert len(world.asked) == 2
+    assert world.store.snapshot is before
+
+
+async def test_one_after_the_other_and_first_what_somebody_looks_at() -> None:
+    world = World()
+    world.prober = UrlProber(world.store, fetch=world.fetch, clock=lambda: world.now, gap=1)
+    names = [f"app{each}" for each in range(8)]
+    for name in names:
+        make.app(world.store, name)
+        make.put(world.store, make.service(name))
+    world.answer = (200, "")
+    task = asyncio.create_task(world.prober.run())
+    await world.settle()
+    assert len(world.asked) == 1, "not all at once"
+    await world.at(1, Key("apps", "app5"), Key("apps", "app6"))
+    await world.at(1.5)
+    await world.at(2)
+    assert {href for _, href in world.asked[1:]} == {"http://app5.apps.svc", "http://app6.apps.svc"}
+    for now in range(3, 20):
+        await world.at(now)
+    assert len(world.asked) == 8, "each once"
+    assert world.prober.asked == 8
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +152,7 @@ async def test_waits_grow_but_another_ready_pod_is_looked_at_at_once(world: Worl
     make.put(world.store, make.service("one"))
     await world.settle()
     for now in range(1, 120):
-        await world.at(now)
+        await world.at(now, KEY)
     times = [at for at, _ in world.asked]
     gaps = [b - a for a, b in itertools.pairwise(times)]
     assert gaps == sorted(gaps)
