@@ -27,6 +27,7 @@ from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthent
 from portal.auth.policy import NamespacePolicy
 from portal.catalog.dash_app import Site
 from portal.cluster.access import Namespaces
+from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.records import HelmRecords
@@ -121,7 +122,7 @@ class Portal:
             )
             hub = self._hub = Hub(opener(context))
             store.on_change(hub.changed)
-            _publish(metrics, store, hub)
+            _publish(metrics, store, hub, observation.bodies)
             outer.mount("/", _site(settings, context, hub, metrics, store))
 
             claims = Watches(client, store, settings.namespaces, (LEASES,), sink=actions.board)
@@ -268,8 +269,10 @@ def _waiting_for(store: Store) -> list[str]:
     return list(snapshot.loading) if snapshot.sources else ["watches"]
 
 
-def _publish(metrics: Metrics, store: Store, hub: Hub) -> None:
+def _publish(metrics: Metrics, store: Store, hub: Hub, bodies: ReleaseBodies) -> None:
     metrics.gauge("releases", "Releases known", lambda: len(store.snapshot.apps))
+    metrics.gauge("bodies_fetched", "Release bodies asked for", lambda: bodies.fetched)
+    metrics.gauge("bodies_decoded", "Release bodies decoded", lambda: bodies.decoded)
     metrics.gauge("viewers", "Browser tabs connected", lambda: hub.subscribers)
     counts = hub.counts
     metrics.gauge("renderings", "Views rendered since the start", lambda: counts.renderings)
