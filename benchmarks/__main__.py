@@ -1,32 +1,39 @@
-"""``make bench``: run every measurement on the demo and write RESULTS.md."""
+"""``make bench``: run measurements on the demo's cluster and put them into RESULTS.md.
+
+``make bench ARGS="--only NAME,NAME"`` runs some of them; a run replaces its own rows only.
+"""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
-import platform
 import re
 import sys
 import urllib.request
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import bring_up, launch
+from benchmarks.scale import api_cost, list_latency, push_latency, restart, revision, soak
+from benchmarks.scale.stage import Stage, stage
+from benchmarks.table import Row, record, shown
 from dev import demo
 from dev.chromium import chromium
+from dev.cluster import binaries, cli
+from dev.cluster.paths import Layout
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
-HEADER = ["what", "Dash Portal", "beside it", "ratio"]
-
-
-def machine() -> str:
-    """Cores, memory and kernel; nothing that names the machine."""
-    memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())
-    gib = int(memory[1]) / 2**20 if memory else 0
-    return f"{os.cpu_count()} cores, {gib:.0f} GiB, Linux {platform.release().split('-')[0]}"
+SCALE: dict[str, Callable[[Stage], Awaitable[list[Row]]]] = {
+    "list": list_latency.measure,
+    "push": push_latency.measure,
+    "cost": api_cost.measure,
+    "revision": revision.measure,
+    "restart": restart.measure,
+    "soak": soak.measure,
+}
+ALL = ("demo", "launch", *SCALE)
 
 
 def portal_memory(url: str) -> float:
@@ -37,51 +44,112 @@ def portal_memory(url: str) -> float:
     return float(found[1]) / 2**20
 
 
+def launches(running: demo.Demo, pairs: int, console: Console) -> list[Row]:
+    """Launches by the portal beside helm, and the portal's memory meanwhile."""
+    memory: list[float] = []
+    with chromium() as browser:
+        rows = launch.pairs(
+            browser.new_page(base_url=running.url),
+            running.apps,
+            pairs,
+            console.print,
+            look=lambda: memory.append(portal_memory(running.url)),
+        )
+    said = f"{memory[0]:.0f} MiB, after {pairs} launches {memory[-1]:.0f} MiB"
+    return [
+        Row("image, unpacked", running.image_size, bar="350 MB"),
+        *rows,
+        Row("portal memory with one app, its page open", said),
+    ]
+
+
+async def at_scale(chosen: list[str], options: argparse.Namespace, console: Console) -> list[Row]:
+    """The chosen ones of ``SCALE``; one that fails is told, and the others go on."""
+    rows: list[Row] = []
+    set_up_with = {"releases": options.releases, "soak_minutes": options.soak}
+    async with stage(
+        Path(os.environ["KUBECONFIG"]), console, pause=not options.beside_demo, **set_up_with
+    ) as set_up:
+        for name in chosen:
+            console.rule(name)
+            try:
+                measured = await SCALE[name](set_up)
+            except Exception:
+                console.print_exception(max_frames=4)
+                options.failed.append(name)
+                continue
+            console.print(shown(measured))
+            rows += measured
+            options.keep(measured)
+    return rows
+
+
+def chosen_of(text: str) -> list[str]:
+    """The names in a comma-separated list; ``scale`` stands for all at scale."""
+    names = [name for part in text.split(",") for name in (SCALE if part == "scale" else (part,))]
+    unknown = set(names) - set(ALL)
+    if unknown:
+        raise argparse.ArgumentTypeError(f"not one of {', '.join(ALL)}, scale: {unknown}")
+    return [name for name in ALL if name in names]
+
+
+def _use(kubeconfig: Path, tools: Path) -> None:
+    """Have helm, kubectl and kwok found, and find the cluster."""
+    os.environ["KUBECONFIG"] = str(kubeconfig)
+    os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ['PATH']}"
+
+
 def main() -> int:
     """Measure and write."""
-    parser = argparse.ArgumentParser(prog="make bench")
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument(
+        "--only",
+        type=chosen_of,
+        default=list(ALL),
+        metavar="NAME[,NAME]",
+        help=f"which of {', '.join(ALL)}; scale: {', '.join(SCALE)}",
+    )
     parser.add_argument("--pairs", type=int, default=5, help="launches by each side")
+    parser.add_argument("--releases", type=int, default=1000, help="for trying out: fewer")
+    parser.add_argument("--soak", type=float, default=30, metavar="MINUTES", help="of the soak")
+    parser.add_argument(
+        "--beside-demo",
+        action="store_true",
+        help="leave the demo's portal running; it watches the same cluster on the same cores",
+    )
+    parser.add_argument("--dry", action="store_true", help="leave RESULTS.md as it is")
     parser.add_argument(
         "--cold", action="store_true", help="also from empty caches (about a quarter of an hour)"
     )
     options = parser.parse_args()
+    options.failed = []
+    options.keep = (lambda rows: None) if options.dry else record
     console = Console(soft_wrap=True)
-    rows = [bring_up.cold()] if options.cold else []
-    rows += bring_up.warm()
-    running = demo.ensure()
-    os.environ["KUBECONFIG"] = str(running.kubeconfig)
-    os.environ["PATH"] = f"{running.binaries}{os.pathsep}{os.environ['PATH']}"
-    rows.append(["image, unpacked", running.image_size, "bar: 350 MB", "–"])
-    with chromium() as browser:
-        page = browser.new_page(base_url=running.url)
-        memory: list[float] = []
-        rows += launch.pairs(
-            page,
-            running.apps,
-            options.pairs,
-            console.print,
-            look=lambda: memory.append(portal_memory(running.url)),
-        )
-    shown = f"{memory[0]:.0f} MiB, after {options.pairs} launches {memory[-1]:.0f} MiB"
-    rows.append(["portal memory with one app, its page open", shown, "–", "–"])
-    table = Table(*HEADER, title=f"make bench: {machine()}")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    lines = [
-        "# Results",
-        "",
-        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}; {machine()}, shared by "
-        "Kubernetes, the portal and the browser. “Beside it” is the same done by the helm command "
-        "line, in the same run.",
-        "",
-        "| " + " | ".join(HEADER) + " |",
-        "|" + "---|" * len(HEADER),
-        *("| " + " | ".join(row) + " |" for row in rows),
-        "",
-    ]
-    RESULTS.write_text("\n".join(lines))
-    return 0
+    rows: list[Row] = []
+
+    def keep(more: list[Row]) -> None:
+        rows.extend(more)
+        options.keep(more)
+
+    if options.cold:
+        keep([bring_up.cold()])
+    if "demo" in options.only:
+        keep(bring_up.warm())
+    if "launch" in options.only:
+        running = demo.ensure()
+        _use(running.kubeconfig, running.binaries)
+        keep(launches(running, options.pairs, console))
+    scale = [name for name in options.only if name in SCALE]
+    if scale:
+        if cli.main(["up"]):
+            return 1
+        layout = Layout.default()
+        _use(layout.kubeconfig, binaries.bin_dir(layout))
+        rows += asyncio.run(at_scale(scale, options, console))
+    console.print(shown(rows))
+    if options.failed:
+        console.print(f"[red]did not run to their end: {', '.join(options.failed)}[/red]")
+    return 1 if options.failed else 0
 
 
 if __name__ == "__main__":

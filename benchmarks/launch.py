@@ -18,6 +18,8 @@ from statistics import median
 
 from playwright.sync_api import Page, expect
 
+from benchmarks.table import Row
+
 CHART = Path(__file__).resolve().parent.parent / "charts" / "dash-app"
 SAMPLE = "[data-testid^=preset-Sample]"
 PATIENCE = 180.0
@@ -145,8 +147,8 @@ def pairs(
     count: int,
     say: Callable[[str], None],
     look: Callable[[], None],
-) -> list[list[str]]:
-    """Run ``count`` pairs; rows for the table: what, portal, by hand, ratio."""
+) -> list[Row]:
+    """Run ``count`` pairs; rows for the table."""
     portal: list[Times] = []
     hand: list[Times] = []
     answers: list[float] = []
@@ -159,21 +161,19 @@ def pairs(
             f"pair {number + 1} of {count}: ready after {times.ready:.1f} s by the portal, "
             f"{hand[-1].ready:.1f} s by hand"
         )
-    rows: list[list[str]] = []
+    rows: list[Row] = []
     for what, pick in (
         ("start → first pod", lambda t: t.first_pod),
         ("start → ready", lambda t: t.ready),
     ):
         ours, theirs = median(map(pick, portal)), median(map(pick, hand))
         rows.append(
-            [
+            Row(
                 f"{what}, median of {count}",
                 f"{ours:.2f} s",
                 f"{theirs:.2f} s",
                 f"{ours / theirs:.2f}",
-            ]
+            )
         )
-    rows.append(
-        [f"click → app page, median of {count}", f"{median(answers) * 1000:.0f} ms", "–", "–"]
-    )
+    rows.append(Row(f"click → app page, median of {count}", f"{median(answers) * 1000:.0f} ms"))
     return rows

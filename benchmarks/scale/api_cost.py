@@ -1,0 +1,83 @@
+"""What viewers cost the API server, as the API server itself counts it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from statistics import mean
+
+from benchmarks.scale.portal_process import ACCOUNT, PortalProcess, running
+from benchmarks.scale.stage import Stage
+from benchmarks.scale.viewers import Orders, watching
+from benchmarks.table import Row
+
+VIEWERS = 500
+SECONDS = 60
+
+WATCHES = re.compile(r'^apiserver_longrunning_requests\{[^}]*verb="WATCH"[^}]*\} (\S+)$', re.M)
+REQUESTS = re.compile(
+    rf'^apiserver_flowcontrol_dispatched_requests_total\{{flow_schema="{ACCOUNT}",[^}}]*\}} (\S+)$',
+    re.M,
+)
+
+
+@dataclass(frozen=True)
+class Minute:
+    """Watches open in the whole API server, on average; requests of the portal's account."""
+
+    watches: float
+    requests: float
+
+
+async def _minute(stage: Stage, portal: PortalProcess, viewers: int) -> Minute:
+    """A minute with so many viewers, half of them of lists, half of different apps."""
+    apps = [release.topic for release in stage.releases]
+    topics = ["admin" if n % 2 else apps[n % len(apps)] for n in range(viewers)]
+    async with watching(Orders(portal.url, topics)) as watched:
+        watches = list[float]()
+        first = await _requests(stage)
+        for _ in range(SECONDS):
+            text = await stage.api.call("GET", "/metrics", accept="text/plain")
+            watches.append(sum(float(each) for each in WATCHES.findall(text)))
+            await asyncio.sleep(1)
+        last = await _requests(stage)
+        await watched.end()
+    return Minute(mean(watches), last - first)
+
+
+async def _requests(stage: Stage) -> float:
+    text = await stage.api.call("GET", "/metrics", accept="text/plain")
+    found = REQUESTS.findall(text)
+    if not found:
+        raise RuntimeError("the API server does not count the portal's requests apart")
+    return sum(float(each) for each in found)
+
+
+async def measure(stage: Stage) -> list[Row]:
+    """1, 500 and again 1 viewer: what differs between the two outer ones is chance."""
+    async with running(stage.account) as portal:
+        await portal.ready()
+        await portal.settled()
+        before = await _minute(stage, portal, 1)
+        stage.say(f"1 viewer: {before}")
+        many = await _minute(stage, portal, VIEWERS)
+        stage.say(f"{VIEWERS} viewers: {many}")
+        after = await _minute(stage, portal, 1)
+        stage.say(f"1 viewer: {after}")
+    chance = abs(before.requests - after.requests)
+    watches = many.watches - mean((before.watches, after.watches))
+    requests = many.requests - mean((before.requests, after.requests))
+    # The portal's watches begin anew at jittered times: a minute holds a few more or less.
+    allowed = max(2.0, chance)
+    return [
+        Row(
+            f"API server: watches open, the portal's requests in a minute, 1 → {VIEWERS} viewers",
+            f"{watches:+.1f} watches, {requests:+.0f} requests",
+            f"1 viewer {before.requests:.0f} and {after.requests:.0f}, "
+            f"{VIEWERS} {many.requests:.0f} requests",
+            "–",
+            "+0, +0 (within the difference of two minutes with 1 viewer, or 2)",
+            watches < 0.5 and requests <= allowed,
+        )
+    ]

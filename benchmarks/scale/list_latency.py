@@ -1,0 +1,158 @@
+"""The Admin page: its first answer after a cold start, warm answers, and memory; beside helm."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import aiohttp
+
+from benchmarks.scale.portal_process import PortalProcess, running
+from benchmarks.scale.stage import Stage
+from benchmarks.table import Row, p50_p95, percentile
+
+UPDATE = "/_dash-update-component"
+REQUESTS = 200
+
+
+@dataclass(frozen=True)
+class HelmList:
+    """``helm list -A --max 0``: seconds, MiB at its most, releases listed."""
+
+    seconds: float
+    mib: float
+    releases: int
+
+
+def helm_list() -> HelmList:
+    """Run it once."""
+    started = time.monotonic()
+    argv = ["helm", "list", "-A", "--max", "0", "--short"]
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors) as process,
+    ):
+        assert process.stdout
+        said = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            raise RuntimeError(f"helm list failed: {errors.read(300).decode()}")
+    return HelmList(time.monotonic() - started, usage.ru_maxrss / 1024, len(said.splitlines()))
+
+
+async def question(portal: PortalProcess, pathname: str) -> dict[str, Any]:
+    """What a browser posts to be shown a page, made from what Dash says of its callbacks."""
+    async with portal.session.get("/_dash-dependencies") as answer:
+        callbacks = await answer.json()
+    (router,) = [
+        each
+        for each in callbacks
+        if [one["property"] for one in each["inputs"]] == ["pathname", "search"]
+    ]
+    outputs = [
+        dict(zip(("id", "property"), one.rsplit(".", 1), strict=True))
+        for one in router["output"].strip(".").split("...")
+    ]
+    values = {"pathname": pathname, "search": ""}
+    inputs = [{**one, "value": values[one["property"]]} for one in router["inputs"]]
+    return {
+        "output": router["output"],
+        "outputs": outputs,
+        "inputs": inputs,
+        "changedPropIds": [f"{inputs[0]['id']}.pathname"],
+        "parsedChangedPropsIds": [f"{inputs[0]['id']}.pathname"],
+    }
+
+
+async def ask(portal: PortalProcess, body: dict[str, Any]) -> str:
+    """The page's answer."""
+    headers = {"Origin": portal.url, "Sec-Fetch-Site": "same-origin"}
+    async with portal.session.post(UPDATE, json=body, headers=headers) as answer:
+        answer.raise_for_status()
+        return await answer.text()
+
+
+def is_right(text: str, releases: int) -> bool:
+    """Whether an answer is of all releases, and shows some of ours."""
+    said = text.replace(",", "")
+    return f"{releases} releases" in said and "app-0" in said
+
+
+async def first_right_answer(portal: PortalProcess, releases: int) -> float:
+    """Seconds from the start of the process; asked again every 10 ms until it is right."""
+    while True:
+        try:
+            body = await question(portal, "/admin")
+            break
+        except aiohttp.ClientConnectionError:
+            await asyncio.sleep(0.01)
+    while not is_right(await ask(portal, body), releases):
+        if time.monotonic() - portal.started > 90:
+            raise TimeoutError(f"the Admin page never spoke of {releases} releases")
+        await asyncio.sleep(0.01)
+    return time.monotonic() - portal.started
+
+
+async def measure(stage: Stage) -> list[Row]:
+    """All rows of the list."""
+    helm: list[HelmList] = []
+    cold: list[float] = []
+    for _ in range(3):
+        helm.append(await asyncio.to_thread(helm_list))
+        async with running(stage.account) as portal:
+            cold.append(await first_right_answer(portal, helm[-1].releases))
+        stage.say(f"helm list {helm[-1].seconds:.2f} s; the portal, cold, {cold[-1]:.2f} s")
+    peer = median(each.seconds for each in helm)
+    async with running(stage.account) as portal:
+        await portal.ready()
+        await portal.settled()
+        body = await question(portal, "/admin")
+        warm = list[float]()
+        size = 0
+        for _ in range(REQUESTS):
+            started = time.perf_counter()
+            text = await ask(portal, body)
+            warm.append(time.perf_counter() - started)
+            size = len(text)
+            if not is_right(text, helm[-1].releases):
+                raise RuntimeError(f"a wrong answer: {json.dumps(text)[:300]}")
+        memory = portal.memory()
+        decoded = await portal.metric("bodies_decoded")
+    first, p95 = median(cold), percentile(warm, 95)
+    read = "" if decoded is None else f", {decoded:,.0f} bodies read"
+    command = "`helm list -A --max 0`"
+    return [
+        Row(
+            f"Admin page, {stage.size}: process start → first right answer, median of 3",
+            f"{first:.2f} s",
+            f"{command} {peer:.2f} s",
+            f"{peer / first:.1f} × faster",
+            "≤ 3 s and ≥ 4 × faster",
+            first <= 3 and peer / first >= 4,
+        ),
+        Row(
+            f"the same, warm, {REQUESTS} requests",
+            f"{p50_p95(warm)} ({size / 1024:.0f} KiB)",
+            f"{command} {peer:.2f} s",
+            f"{peer / p95:.0f} × faster",
+            "p95 ≤ 20 ms and ≥ 200 × faster",
+            p95 <= 0.020 and peer / p95 >= 200,
+        ),
+        Row(
+            f"portal memory, {stage.size}, {stage.pods}",
+            f"{memory.rss:.0f} MiB RSS (worker {memory.worker:.0f}), {memory.pss:.0f} MiB PSS{read}",
+            f"{command} {median(each.mib for each in helm):.0f} MiB",
+            f"{median(each.mib for each in helm) / memory.rss:.1f} × less",
+            "≤ 250 MiB RSS",
+            memory.rss <= 250,
+        ),
+    ]

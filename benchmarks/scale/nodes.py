@@ -1,0 +1,188 @@
+"""The mass of pods: nodes and pods that kwok simulates, in the real API server.
+
+The nodes are tainted, so that no real pod lands there, and our pods go nowhere else.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scale.api import Api, each, until
+from benchmarks.scale.seed import Name
+
+NODES = 8
+LABEL = "dash-portal.io/simulated"
+STAGES = Path(__file__).with_name("stages.yaml")
+POD_NETWORK = "198.18.128.0/17"
+"""The half of the cluster's pod network that real nodes leave alone."""
+MARKED = "labelSelector=dash-portal.io/bench%3Dtrue"
+SELECTOR = f"labelSelector={LABEL}%3Dtrue"
+
+
+@asynccontextmanager
+async def kwok(api: Api, kubeconfig: Path) -> AsyncGenerator[None]:
+    """Nodes that run anything at once, for the block."""
+    for number in range(NODES):
+        await api.call("POST", "/api/v1/nodes", _node(number), fine=[409])
+    with tempfile.NamedTemporaryFile("w+", prefix="kwok-", suffix=".log") as log:
+        process = subprocess.Popen(
+            [
+                "kwok",
+                f"--kubeconfig={kubeconfig}",
+                f"--config={STAGES}",
+                f"--manage-nodes-with-label-selector={LABEL}=true",
+                f"--cidr={POD_NETWORK}",
+                "--node-lease-duration-seconds=40",
+            ],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+        )
+        try:
+
+            async def ready() -> bool:
+                if process.poll() is not None:
+                    raise RuntimeError(f"kwok ended: {Path(log.name).read_text()[-1000:]}")
+                listed = await api.call("GET", f"/api/v1/nodes?{SELECTOR}")
+                return all(
+                    any(c["type"] == "Ready" and c["status"] == "True" for c in _conditions(node))
+                    for node in listed["items"]
+                )
+
+            await until(ready, "the simulated nodes are ready", patience=60)
+            yield
+        finally:
+            try:
+                await remove(api)
+            finally:
+                process.terminate()
+                process.wait()
+
+
+def _conditions(item: dict[str, Any]) -> list[dict[str, Any]]:
+    return item.get("status", {}).get("conditions", [])
+
+
+def _node(number: int) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": f"simulated-{number}",
+            "labels": {
+                LABEL: "true",
+                "node.kubernetes.io/exclude-from-external-load-balancers": "true",
+            },
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+        },
+        "spec": {"taints": [{"key": LABEL, "value": "true", "effect": "NoSchedule"}]},
+        "status": {
+            resources: {"cpu": "256", "memory": "1Ti", "pods": "2000"}
+            for resources in ("capacity", "allocatable")
+        },
+    }
+
+
+def deployment(release: Name, replicas: int) -> dict[str, Any]:
+    """A release's Deployment; its pods may all be replaced at once."""
+    labels = {
+        "app.kubernetes.io/name": "web",
+        "app.kubernetes.io/instance": release.name,
+        "app.kubernetes.io/managed-by": "Helm",
+    }
+    owned = {
+        "meta.helm.sh/release-name": release.name,
+        "meta.helm.sh/release-namespace": release.namespace,
+    }
+    container = {
+        "name": "web",
+        "image": "registry.example.com/web:1.0.10",
+        "ports": [{"containerPort": 8050}],
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+    }
+    return {
+        "metadata": {"name": release.name, "labels": labels, "annotations": owned},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxUnavailable": "100%", "maxSurge": "100%"},
+            },
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "automountServiceAccountToken": False,
+                    "enableServiceLinks": False,
+                    "terminationGracePeriodSeconds": 0,
+                    "nodeSelector": {LABEL: "true"},
+                    "tolerations": [{"key": LABEL, "operator": "Exists"}],
+                    "containers": [container],
+                },
+            },
+        },
+    }
+
+
+def deployments_path(release: Name) -> str:
+    """Where the API has a release's Deployments."""
+    return f"/apis/apps/v1/namespaces/{release.namespace}/deployments"
+
+
+async def deploy(
+    api: Api, releases: Iterable[Name], replicas: int, done: Callable[[], object]
+) -> None:
+    """Give each release its Deployment."""
+    await each(
+        (
+            partial(
+                api.call,
+                "POST",
+                deployments_path(release),
+                deployment(release, replicas),
+                fine=[409],
+            )
+            for release in releases
+        ),
+        done,
+    )
+
+
+async def all_ready(
+    api: Api, releases: Iterable[Name], replicas: int, note: Callable[[int], object]
+) -> None:
+    """Wait until that many pods of each of the releases are ready; ``note`` gets the sum."""
+    wanted = set(releases)
+
+    async def ready() -> bool:
+        listed = await api.call("GET", "/apis/apps/v1/deployments?resourceVersion=0")
+        counts = {
+            Name(item["metadata"]["namespace"], item["metadata"]["name"]): item["status"].get(
+                "readyReplicas", 0
+            )
+            for item in listed["items"]
+        }
+        note(sum(counts.get(each, 0) for each in wanted))
+        return all(counts.get(each, 0) == replicas for each in wanted)
+
+    await until(ready, "the simulated pods are ready", patience=900, every=2)
+
+
+async def remove(api: Api) -> None:
+    """Remove all that the benchmarks ever made: namespaces with all in them, then the nodes."""
+    listed = await api.call("GET", f"/api/v1/namespaces?{MARKED}")
+    for item in listed["items"]:
+        await api.call("DELETE", f"/api/v1/namespaces/{item['metadata']['name']}", fine=[404, 409])
+
+    async def gone() -> bool:
+        return not (await api.call("GET", f"/api/v1/namespaces?{MARKED}"))["items"]
+
+    # Pods on nodes that nobody runs end only with a grace period of 0.
+    nodes = (await api.call("GET", f"/api/v1/nodes?{SELECTOR}"))["items"]
+    await until(gone, "the benchmark's namespaces are gone", patience=900, every=2)
+    for node in nodes:
+        await api.call("DELETE", f"/api/v1/nodes/{node['metadata']['name']}", fine=[404])
