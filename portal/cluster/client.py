@@ -238,7 +238,7 @@ class ClusterClient:
         content_type: str,
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        method = "GET" if verb == "list" else verb.upper()
+        method = {"list": "GET", "watch": "GET"}.get(verb, verb.upper())
         self.calls.made[verb] += 1
         try:
             with _transport_errors():
