@@ -1,0 +1,267 @@
+"""Between a chart's form and its values: what a field shows, and what a change of it means."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import cast
+
+from portal.catalog.form import Control, Field, number_in
+from portal.catalog.text import TextError, load
+from portal.catalog.validate import Checker, Path, Verdict
+from portal.catalog.values import Values, as_list, as_mapping, overlay, to_yaml
+
+MAX_LINES = 1_000
+MAX_NUMBER = 2**63 - 1
+
+
+class Unset:
+    """The value is taken back: what the chart has by default holds again."""
+
+
+UNSET = Unset()
+
+
+class FieldError(Exception):
+    """What was filled in cannot be read; the message says what to do, and quotes nothing."""
+
+
+def shown(field: Field) -> object:
+    """What the control of a field holds."""
+    value = field.value
+    match field.control:
+        case Control.SWITCH:
+            return value is True
+        case Control.NUMBER | Control.SLIDER:
+            return value
+        case Control.CHOICE:
+            same = (n for n, each in enumerate(field.choices) if alike(each.value, value))
+            return str(next(same, ""))
+        case Control.LINES:
+            return "\n".join(str(each) for each in as_list(value))
+        case Control.TEXT:
+            return "" if value is None else str(value)
+        case Control.YAML:
+            return "" if value is None else _fragment(value)
+
+
+def read(field: Field, raw: object) -> object:
+    """The value that a control's content means; ``UNSET`` for none.
+
+    Raises:
+        FieldError: it means nothing.
+    """
+    text = raw if isinstance(raw, str) else ""
+    match field.control:
+        case Control.SWITCH:
+            return bool(raw)
+        case Control.NUMBER | Control.SLIDER:
+            return _number(field, raw)
+        case Control.CHOICE:
+            if not text.isascii() or not text.isdigit() or int(text[:9]) >= len(field.choices):
+                return UNSET
+            return copy.deepcopy(field.choices[int(text[:9])].value)
+        case Control.LINES:
+            lines = [each.strip() for each in text.splitlines()[:MAX_LINES]]
+            return [_scalar(field, each) for each in lines if each]
+        case Control.TEXT:
+            if text == "":
+                return _emptied(field)
+            return _scalar(field, text)
+        case Control.YAML:
+            if not text.strip():
+                return UNSET
+            try:
+                return cast("object", load(text, strict=True))
+            except TextError as error:
+                raise FieldError(str(error)) from None
+
+
+def _number(field: Field, raw: object) -> object:
+    if raw is None or raw == "":
+        return None if field.nullable and field.default is not None else UNSET
+    number = number_in(raw.strip()) if isinstance(raw, str) else raw
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise FieldError("Write a number.")
+    if abs(number) > MAX_NUMBER:
+        raise FieldError("Write a smaller number.")
+    if "number" not in field.types:
+        if number != number // 1:  # also what is not a number at all
+            raise FieldError("Write a whole number.")
+        return int(number)
+    return number
+
+
+def _scalar(field: Field, text: str) -> object:
+    """A text, or a number where the schema takes numbers and it is written as one."""
+    number = number_in(text) if field.types & {"integer", "number"} else None
+    if number is not None and ("number" in field.types or isinstance(number, int)):
+        return number
+    if "string" not in field.types:
+        raise FieldError("Write a number.")
+    return text
+
+
+def _emptied(field: Field) -> object:
+    if field.default in (None, "") or field.filled:
+        return UNSET
+    return None if field.nullable else ""
+
+
+def changed(
+    values: Mapping[str, object], defaults: Mapping[str, object], path: Path, value: object
+) -> Values:
+    """``values`` with another one at ``path``; nothing else changes.
+
+    What equals the chart's default is not written. Helm replaces lists whole, so a change
+    within a list writes all of it.
+    """
+    names = path[: next((n for n, each in enumerate(path) if isinstance(each, int)), len(path))]
+    if len(names) < len(path):
+        whole = copy.deepcopy(at(overlay(defaults, values), names))
+        value = _within(whole, path[len(names) :], value)
+    result = copy.deepcopy(dict(values))
+    if isinstance(value, Unset) or alike(value, at(defaults, names, UNSET)):
+        _drop(result, names)
+    else:
+        _put(result, names, copy.deepcopy(value))
+    return result
+
+
+def at(values: object, path: Path, default: object = None) -> object:
+    """The value at ``path``; ``default`` if there is none."""
+    for part in path:
+        rows = as_list(values)
+        names = as_mapping(values)
+        if part in names:
+            values = names[str(part)]
+        elif isinstance(part, int) and part < len(rows):
+            values = rows[part]
+        else:
+            return default
+    return values
+
+
+def added(
+    values: Mapping[str, object], defaults: Mapping[str, object], path: Path, row: object
+) -> Values:
+    """``values`` with one more row in the list at ``path``."""
+    rows = as_list(at(overlay(defaults, values), path))
+    return changed(values, defaults, path, [*rows, row])
+
+
+def removed(values: Mapping[str, object], defaults: Mapping[str, object], path: Path) -> Values:
+    """``values`` without the row at ``path``, whose last part is its number."""
+    *names, number = path
+    rows = as_list(at(overlay(defaults, values), tuple(names)))
+    return changed(values, defaults, tuple(names), [r for n, r in enumerate(rows) if n != number])
+
+
+def minimal(values: Mapping[str, object], defaults: Mapping[str, object]) -> Values:
+    """Only what differs from the chart's defaults; null, which takes one away, is kept."""
+    result: Values = {}
+    for name, value in values.items():
+        kept = _beyond(value, defaults[name]) if name in defaults else value
+        if not isinstance(kept, Unset):
+            result[name] = copy.deepcopy(kept)
+    return result
+
+
+def _beyond(value: object, standard: object) -> object:
+    """What of a value its default does not say; ``UNSET`` if it says all."""
+    if all(isinstance(each, dict) for each in (value, standard)):
+        return minimal(as_mapping(value), as_mapping(standard)) or UNSET
+    return UNSET if alike(value, standard) else value
+
+
+def check(
+    checker: Checker, values: Mapping[str, object], defaults: Mapping[str, object]
+) -> Verdict:
+    """What the chart's schema will say of these values over its defaults."""
+    whole = overlay(defaults, values)
+    verdict = checker.check(_without_nulls(whole))
+    # A default of null is the chart's own matter, whether its schema knows of it or not.
+    kept = [
+        each
+        for each in verdict.problems
+        if at(whole, each.path, UNSET) is not None or at(values, each.path, UNSET) is None
+    ]
+    return Verdict(tuple(kept), verdict.complete)
+
+
+def alike(one: object, other: object) -> bool:
+    """Whether two values are the same for Helm: 1 is 1.0, but neither is true."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        left, right = as_mapping(cast("object", one)), as_mapping(cast("object", other))
+        return left.keys() == right.keys() and all(alike(left[n], right[n]) for n in left)
+    if isinstance(one, list) and isinstance(other, list):
+        first, second = as_list(cast("object", one)), as_list(cast("object", other))
+        return len(first) == len(second) and all(map(alike, first, second))
+    return one == other
+
+
+def _without_nulls(values: Values) -> Values:
+    return {
+        name: _without_nulls(as_mapping(cast("object", value)))
+        if isinstance(value, dict)
+        else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _within(whole: object, path: Path, value: object) -> object:
+    """A list, or what is in it, with another value at ``path``."""
+    if not path:
+        return value
+    first, *rest = path
+    if isinstance(first, int):
+        rows = as_list(whole)
+        if first >= len(rows):
+            return rows
+        rows[first] = _within(rows[first], tuple(rest), value)
+        return rows
+    below = as_mapping(whole)
+    if not rest and isinstance(value, Unset):
+        below.pop(first, None)
+    else:
+        below[first] = _within(below.get(first), tuple(rest), value)
+    return below
+
+
+def _put(values: Values, path: Path, value: object) -> None:
+    at_ = values
+    for part in path[:-1]:
+        below = as_mapping(at_.get(str(part)))
+        at_[str(part)] = below
+        at_ = below
+    if path:
+        at_[str(path[-1])] = value
+    elif isinstance(value, dict):
+        values.clear()
+        values.update(as_mapping(cast("object", value)))
+
+
+def _drop(values: Values, path: Path) -> None:
+    if not path:
+        return
+    first, *rest = path
+    if not rest:
+        values.pop(str(first), None)
+        return
+    below = values.get(str(first))
+    if isinstance(below, dict):
+        _drop(as_mapping(cast("object", below)), tuple(rest))
+        if not below:
+            del values[str(first)]
+
+
+def _fragment(value: object) -> str:
+    if isinstance(value, dict):
+        return to_yaml(as_mapping(cast("object", value))) if value else "{}\n"
+    if isinstance(value, list):
+        rows = as_list(cast("object", value))
+        return to_yaml({"x": rows}).removeprefix("x:").lstrip("\n ") if rows else "[]\n"
+    return to_yaml({"x": value}).removeprefix("x:").strip()

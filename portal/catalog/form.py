@@ -1,0 +1,484 @@
+"""A form for a chart's values, made from its schema and its defaults. Pure, and bounded.
+
+A form is a function of the chart and the values: conditions are decided, and lists have as many
+rows as they have now. What is not understood becomes a small YAML field for that part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, cast
+
+from portal.catalog.schema import Reader, Shape, TooMuch
+from portal.catalog.validate import Checker, Path
+from portal.catalog.values import Values, as_list, as_mapping, overlay
+
+MAX_FIELDS = 400
+MAX_DEPTH = 8
+MAX_ROWS = 50
+MAX_CHOICES = 200
+SLIDER_STEPS = 1000
+"""A number with more steps than this between its bounds gets a box, not a slider."""
+
+
+_OBJECT, _ARRAY = frozenset({"object"}), frozenset({"array"})
+_BOOLEAN, _STRING = frozenset({"boolean"}), frozenset({"string"})
+
+
+class Control(StrEnum):
+    """How a field is filled in."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    SLIDER = "slider"
+    SWITCH = "switch"
+    CHOICE = "choice"
+    LINES = "lines"
+    YAML = "yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the values that a field may have."""
+
+    label: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value. ``value`` is what it is now, None for nothing; ``default`` is the chart's.
+
+    ``types`` are JSON Schema's words for what may be written (for ``LINES``: on each line).
+    """
+
+    path: Path
+    control: Control
+    title: str
+    description: str = ""
+    required: bool = False
+    value: object = None
+    default: object = None
+    types: frozenset[str] = frozenset()
+    nullable: bool = False
+    choices: tuple[Choice, ...] = ()
+    minimum: float | int | None = None
+    maximum: float | int | None = None
+    step: float | int | None = None
+    filled: bool = False
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Values that belong together."""
+
+    path: Path
+    title: str
+    description: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list that grows; ``blank`` is what a new row begins with."""
+
+    path: Path
+    title: str
+    description: str
+    rows: tuple[Item, ...]
+    blank: object
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """A value that takes one of several forms. ``starts`` is what each of them begins with."""
+
+    path: Path
+    title: str
+    description: str
+    titles: tuple[str, ...]
+    starts: tuple[object, ...]
+    chosen: int | None
+    items: tuple[Item, ...]
+
+
+Item = Field | Group | Rows | Forms
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A whole form."""
+
+    items: tuple[Item, ...]
+    structure: tuple[object, ...] = field(init=False, compare=False)
+    """Equal for two forms that differ in their values only."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "structure", tuple(map(_structure, self.items)))
+
+    def fields(self) -> Iterator[Field]:
+        """Every field, in order."""
+        waiting: list[Item] = list(reversed(self.items))
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, Field):
+                yield item
+            else:
+                inner = item.rows if isinstance(item, Rows) else item.items
+                waiting.extend(reversed(inner))
+
+    def find(self, path: Path) -> Item | None:
+        """What stands at a path."""
+        waiting: list[Item] = list(self.items)
+        while waiting:
+            item = waiting.pop()
+            if item.path == path and not isinstance(item, Group):
+                return item
+            if not isinstance(item, Field):
+                waiting.extend(item.rows if isinstance(item, Rows) else item.items)
+        return None
+
+
+def _structure(item: Item) -> object:
+    match item:
+        case Field():
+            return item.path, item.control, item.required, item.minimum, item.maximum
+        case Rows():
+            return item.path, "rows", tuple(map(_structure, item.rows))
+        case Forms():
+            return item.path, item.chosen, tuple(map(_structure, item.items))
+        case Group():
+            return item.path, item.title, tuple(map(_structure, item.items))
+
+
+def build(
+    checker: Checker,
+    defaults: Mapping[str, object],
+    values: Mapping[str, object],
+    described: Mapping[tuple[str, ...], str] | None = None,
+) -> Form:
+    """The form of a chart with ``values`` given over its ``defaults``.
+
+    ``described`` are the comments of its values file, for what the schema does not describe.
+    """
+    return _Builder(checker, dict(defaults), described or {}).form(overlay(defaults, values))
+
+
+class _Builder:
+    """Walks through schema, defaults and values side by side, as long as its limits last."""
+
+    def __init__(
+        self, checker: Checker, defaults: Values, described: Mapping[tuple[str, ...], str]
+    ) -> None:
+        self._root = checker.root
+        self._reader = Reader(checker)
+        self._defaults = defaults
+        self._described = described
+        self._left = MAX_FIELDS
+
+    def form(self, value: Values) -> Form:
+        top = self._item(self._root, (), "", value, self._defaults, required=False, level=0)
+        if isinstance(top, Group):
+            return Form(top.items)
+        return Form((top,) if isinstance(top, Forms) else ())
+
+    def _item(
+        self,
+        schema: object,
+        path: Path,
+        name: str,
+        value: object,
+        default: object,
+        *,
+        required: bool,
+        level: int,
+    ) -> Item | None:
+        """What stands for one value; None for nothing at all."""
+        if schema is False:
+            return None
+        try:
+            shape = self._reader.shape(schema, value)
+        except TooMuch:
+            shape = Shape({}, frozenset({"unclear"}), nullable=False)
+        title = (shape.text("title", 120) or humanised(name)).strip()
+        names = tuple(part for part in path if isinstance(part, str))
+        words = shape.text("description", 600) or self._described.get(names, "")
+        if "const" in shape.words and "enum" not in shape.words:
+            return None  # there is nothing to choose
+        types = shape.types or _inferred(shape, default if default is not None else value)
+        if level < MAX_DEPTH and self._left > 0:
+            if shape.forms:
+                return self._forms(shape, path, title, words, value, default, level)
+            if types == _OBJECT and _holds(value, dict):
+                items = self._below(shape, path, value, default, level)
+                if items or shape.properties:
+                    return Group(path, title, words, items)
+            if types == _ARRAY and _holds(value, list):
+                rows = self._rows(shape, path, title, words, value, level)
+                if rows is not None:
+                    return rows
+        self._left -= 1
+        if self._left < -MAX_FIELDS:
+            return None  # the YAML beside the form has it
+        return _field(shape, types, path, title, words, value, default, required)
+
+    def _below(
+        self, shape: Shape, path: Path, value: object, default: object, level: int
+    ) -> tuple[Item, ...]:
+        below, standard = as_mapping(value), as_mapping(default)
+        known = dict(shape.properties)
+        if not shape.closed:
+            known |= {name: {} for name in standard if name not in known}
+        items = (
+            self._item(
+                schema,
+                (*path, name),
+                name,
+                below.get(name),
+                standard.get(name),
+                required=name in shape.required,
+                level=level + 1,
+            )
+            for name, schema in known.items()
+        )
+        return tuple(each for each in items if each is not None)
+
+    def _rows(
+        self, shape: Shape, path: Path, title: str, words: str, value: object, level: int
+    ) -> Item | None:
+        """A row for each element, if they are mappings with names that are known."""
+        schema = shape.words.get("items")
+        present = as_list(value)
+        if not isinstance(schema, dict) or len(present) > MAX_ROWS:
+            return None
+        try:
+            inner = self._reader.shape(cast("object", schema), {})
+        except TooMuch:
+            return None
+        if not inner.properties or not all(isinstance(each, dict) for each in present):
+            return None
+        rows = [
+            self._item(
+                cast("object", schema),
+                (*path, number),
+                f"{title} {number + 1}",
+                each,
+                None,
+                required=False,
+                level=level + 1,
+            )
+            for number, each in enumerate(present)
+        ]
+        return Rows(path, title, words, tuple(r for r in rows if r), _start(inner.words))
+
+    def _forms(
+        self,
+        shape: Shape,
+        path: Path,
+        title: str,
+        words: str,
+        value: object,
+        default: object,
+        level: int,
+    ) -> Forms:
+        common = {
+            name: each
+            for name, each in shape.words.items()
+            if name not in {"oneOf", "anyOf", "title", "description"}
+        }
+        chosen = next(
+            (
+                number
+                for number, form in enumerate(shape.forms)
+                if self._try_holds({"allOf": [form]}, value)
+            ),
+            None,
+        )
+        items: tuple[Item, ...] = ()
+        if chosen is not None or "properties" in common:
+            whole = {"allOf": [common, *([shape.forms[chosen]] if chosen is not None else [])]}
+            inner = self._item(whole, path, "", value, default, required=False, level=level + 1)
+            items = inner.items if isinstance(inner, Group) else (inner,) if inner else ()
+        starts = tuple(_start({**common, **form}) for form in shape.forms)
+        titles = tuple(
+            str(form.get("title") or form.get("description") or f"Form {number + 1}")[:80]
+            for number, form in enumerate(shape.forms)
+        )
+        return Forms(path, title, words, titles, starts, chosen, items)
+
+    def _try_holds(self, schema: object, value: object) -> bool:
+        try:
+            return self._reader.holds(schema, value)
+        except TooMuch:
+            return False
+
+
+def _field(
+    shape: Shape,
+    types: frozenset[str],
+    path: Path,
+    title: str,
+    words: str,
+    value: object,
+    default: object,
+    required: bool,
+) -> Field:
+    """A single control. Anything that none of the others can show is YAML."""
+    made: dict[str, Any] = {
+        "path": path,
+        "title": title,
+        "description": words,
+        "required": required,
+        "value": value,
+        "default": default,
+        "types": types,
+        "nullable": shape.nullable,
+        "filled": (shape.number("minLength") or 0) > 0,
+        "secret": _is_secret(shape, path),
+    }
+    choices = as_list(shape.words.get("enum"))
+    if choices and len(choices) <= MAX_CHOICES:
+        return Field(control=Control.CHOICE, choices=_choices(shape, choices), **made)
+    if types == _BOOLEAN and _holds(value, bool) and not shape.nullable:
+        return Field(control=Control.SWITCH, **made)
+    if types and types <= {"integer", "number"} and _holds(value, int, float):
+        low, high = shape.number("minimum"), shape.number("maximum")
+        step = shape.number("multipleOf") or (1 if "number" not in types else None)
+        control = Control.NUMBER
+        if low is not None and high is not None and not shape.nullable and low < high:
+            fine = step or _step(high - low)
+            inside = isinstance(value, int | float) and low <= value <= high
+            if inside and fine > 0 and (high - low) / fine <= SLIDER_STEPS:
+                control, step = Control.SLIDER, fine
+        made |= {"minimum": low, "maximum": high, "step": step}
+        return Field(control=control, **made)
+    one_line = _holds(value, str, int, float) and "\n" not in str(value)
+    if types and types <= {"string", "integer", "number"} and one_line:
+        return Field(control=Control.TEXT, **made)
+    if types == _ARRAY and _holds(value, list):
+        inner = _line_types(shape.words.get("items"))
+        if inner and all(_fits_line(each, inner) for each in as_list(value)):
+            made["types"] = inner
+            return Field(control=Control.LINES, **made)
+    return Field(control=Control.YAML, **made)
+
+
+def _holds(value: object, *kinds: type) -> bool:
+    """Whether a control for these kinds can show ``value``; nothing at all it always can."""
+    if isinstance(value, bool):
+        return bool in kinds
+    return value is None or isinstance(value, kinds)
+
+
+def _inferred(shape: Shape, value: object) -> frozenset[str]:
+    """The type that a schema means without saying it, or that a default has."""
+    if "properties" in shape.words:
+        return frozenset({"object"})
+    if "items" in shape.words:
+        return frozenset({"array"})
+    for kind, name in (
+        (bool, "boolean"),
+        (int, "integer"),
+        (float, "number"),
+        (str, "string"),
+        (dict, "object"),
+        (list, "array"),
+    ):
+        if isinstance(value, kind):
+            return frozenset({name})
+    return frozenset()
+
+
+def _choices(shape: Shape, values: list[object]) -> tuple[Choice, ...]:
+    names = as_list(shape.words.get("enumNames"))
+    labels = [
+        str(names[number]) if number < len(names) and names[number] else _shown(value)
+        for number, value in enumerate(values)
+    ]
+    return tuple(Choice(*pair) for pair in zip(labels, values, strict=True))
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "(nothing)"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)[:120] if value != "" else "(empty)"
+
+
+def _line_types(items: object) -> frozenset[str]:
+    kind = as_mapping(items).get("type") if items else "string"
+    types = frozenset(str(each) for each in (as_list(kind) or [kind]))
+    plain = {"string", "integer", "number"}
+    return types if types <= plain and "enum" not in as_mapping(items) else frozenset()
+
+
+def _fits_line(value: object, types: frozenset[str]) -> bool:
+    if isinstance(value, str):
+        looks_other = "string" not in types or (len(types) > 1 and number_in(value) is not None)
+        return bool(value) and value == value.strip() and "\n" not in value and not looks_other
+    return isinstance(value, int | float) and not isinstance(value, bool) and types != _STRING
+
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
+
+
+def number_in(text: str) -> int | float | None:
+    """The number that a text is, written plainly; None if it is none."""
+    match = _NUMBER.fullmatch(text)
+    if not match:
+        return None
+    return float(text) if match[2] else int(text)
+
+
+def _step(span: float) -> float:
+    """A step of a hundredth or so of a span, a power of ten."""
+    step = 1.0
+    while span / step < 50 and step > 1e-6:
+        step /= 10
+    return step
+
+
+_SECRET = re.compile(r"password|passwd|secret|token|api_?key|private_?key|credential", re.I)
+
+
+def _is_secret(shape: Shape, path: Path) -> bool:
+    name = str(path[-1]) if path else ""
+    named = _SECRET.search(name) is not None and not re.search(r"name|ref|key$", name, re.I)
+    return named or shape.words.get("format") == "password" or shape.words.get("writeOnly") is True
+
+
+def _start(words: Mapping[str, object], level: int = 0) -> object:
+    """The least that a value of this schema is: its constants, and what is required."""
+    for word in ("default", "const"):
+        if word in words:
+            return words[word]
+    if as_list(words.get("enum")):
+        return as_list(words["enum"])[0]
+    kinds = as_list(words.get("type")) or [words.get("type")]
+    properties = as_mapping(words.get("properties"))
+    if (properties or "object" in kinds) and level < MAX_DEPTH:
+        required = as_list(words.get("required"))
+        below = {
+            name: _start(as_mapping(schema), level + 1)
+            for name, schema in properties.items()
+            if name in required or "const" in as_mapping(schema)
+        }
+        return {name: start for name, start in below.items() if start is not None}
+    starts: dict[object, object] = {"string": "", "boolean": False, "array": [], "object": {}}
+    if kinds[0] in {"integer", "number"}:
+        least = words.get("minimum")
+        return least if isinstance(least, int | float) else 0
+    return starts.get(kinds[0])
+
+
+def humanised(name: str) -> str:
+    """A name as words: ``targetCPU`` becomes "Target CPU"."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_-]+", " ", name).split()
+    lower = [each if each.isupper() and len(each) > 1 else each.lower() for each in words]
+    text = " ".join(lower)
+    return text[:1].upper() + text[1:120]
