@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,13 @@ from aiohttp import web
 
 from portal.cluster import client
 from portal.cluster.client import ClusterClient
-from portal.cluster.errors import Unauthenticated
+from portal.cluster.errors import (
+    LONGEST_WAIT,
+    Throttled,
+    Unauthenticated,
+    from_status,
+    seconds_of,
+)
 from portal.domain.errors import ClusterUnavailable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -27,17 +34,18 @@ async def api_server(handler: Handler, folder: Path) -> AsyncGenerator[Path]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield kubeconfig(folder, runner.addresses[0][1])
+        yield kubeconfig(folder, f"http://127.0.0.1:{runner.addresses[0][1]}")
     finally:
         await runner.cleanup()
 
 
-def kubeconfig(folder: Path, port: int) -> Path:
+def kubeconfig(folder: Path, server: str, token_file: Path | None = None) -> Path:
+    user = {"token": "t"} if token_file is None else {"tokenFile": str(token_file)}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "x", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-        "users": [{"name": "x", "user": {"token": "t"}}],
+        "clusters": [{"name": "x", "cluster": {"server": server}}],
+        "users": [{"name": "x", "user": user}],
         "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
         "current-context": "x",
     }
@@ -125,3 +133,118 @@ async def test_without_a_configuration_there_is_nothing_to_wait_for(tmp_path: Pa
     with pytest.raises(ClusterUnavailable, match="configured"):
         async with ClusterClient.connect(tmp_path / "missing"):
             pass
+
+
+async def test_a_token_that_expires_is_replaced_by_the_new_one_of_its_file(tmp_path: Path) -> None:
+    token, valid = tmp_path / "token", ["one"]
+    token.write_text("one")
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.headers["Authorization"])
+        if asked[-1] != f"Bearer {valid[0]}":
+            return await refusal(401)(request)  # type: ignore[return-value]
+        return web.json_response({"status": {"userInfo": {"username": "portal"}}})
+
+    async with api_server(answer, tmp_path) as path:
+        kubeconfig(
+            tmp_path, json.loads(path.read_text())["clusters"][0]["cluster"]["server"], token
+        )
+        async with ClusterClient.connect(path) as found:
+            valid[0] = "two"
+            asked.clear()
+            with pytest.raises(Unauthenticated):
+                await found.get("/version")
+            assert asked == ["Bearer one"], "nothing new to try it with"
+            token.write_text("two")
+            await found.get("/version")
+            assert asked[1:] == ["Bearer one", "Bearer two"]
+            await found.read("/api/v1/pods")
+            assert asked[3:] == ["Bearer two"]
+            assert found.calls.made == {"post": 1, "get": 3, "list": 1}
+            assert found.calls.failed == {"401": 2}
+
+
+async def follow(found: ClusterClient, events: list[object], read_timeout: float = 5) -> None:
+    async with found.stream("/api/v1/pods", {}, read_timeout=read_timeout) as stream:
+        assert found.calls.watching == 1
+        async for event in stream:
+            events.append(event)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b'{"type": "MODIFIED", "object": {"metadata": {"na',
+        b'{"type": "MODIFIED", "object": "\xc3',
+        b"null\n",
+        b"<html>\n",
+    ],
+)
+@pytest.mark.parametrize("abrupt", [True, False])
+async def test_a_watch_that_breaks_within_a_line_is_an_error_after_what_was_whole(
+    tmp_path: Path, end: bytes, abrupt: bool
+) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            return await review("portal")(request)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'{"type": "ADDED", "object": {}}\n' + end)
+        if abrupt and request.transport is not None:
+            request.transport.close()
+        return response
+
+    events: list[object] = []
+    async with api_server(answer, tmp_path) as path, ClusterClient.connect(path) as found:
+        with pytest.raises(ClusterUnavailable):
+            await follow(found, events)
+        assert events == [{"type": "ADDED", "object": {}}]
+        assert found.calls.watching == 0
+        assert found.calls.made["watch"] == 1
+
+
+async def test_a_watch_that_goes_silent_is_an_error(tmp_path: Path) -> None:
+    over = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            return await review("portal")(request)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await over.wait()
+        return response
+
+    async with api_server(answer, tmp_path) as path, ClusterClient.connect(path) as found:
+        with pytest.raises(ClusterUnavailable):
+            await follow(found, [], read_timeout=0.1)
+        over.set()
+
+
+NOW = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("7", 7),
+        ("0", 0),
+        ("86400", LONGEST_WAIT),
+        ("-1", 0),
+        ("Mon, 23 Nov 2026 10:00:12 GMT", 12),
+        ("Mon, 23 Nov 2026 09:00:00 GMT", 0),
+        ("soon", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after(said: str | None, seconds: float | None) -> None:
+    assert seconds_of(said, lambda: NOW) == seconds
+
+
+def test_who_asks_for_patience_is_told_apart() -> None:
+    found = from_status(429, "slow down", "3")
+    assert isinstance(found, Throttled)
+    assert found.seconds == 3
+    assert isinstance(from_status(503, "down", "Mon, 23 Nov 2026 09:00:00 GMT"), Throttled)
+    assert not isinstance(from_status(429, "slow down"), Throttled)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from portal.cluster import metrics
+from portal.cluster.errors import Throttled
 from portal.cluster.metrics import MetricsPoller
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
 from portal.domain.keys import Key
@@ -81,3 +84,42 @@ async def test_each_failure_has_its_words_and_empties_the_usage() -> None:
     assert "not installed" in seen[1][2]
     assert "not allowed" in seen[2][2]
     assert seen[3][2] == ""
+
+
+async def test_it_is_asked_less_often_while_it_fails_and_as_often_as_asked_to() -> None:
+    api = FakeApi(
+        [
+            ClusterUnavailable("no answer"),
+            ClusterUnavailable("no answer"),
+            Throttled("busy", 45),
+            {"items": []},
+            "cut o",
+            {"items": []},
+        ]
+    )
+    poller = MetricsPoller(api, Store(), interval=10)
+    waits = [await poller.poll() for _ in range(6)]
+    assert 5 <= waits[0] <= 10
+    assert 10 <= waits[1] <= 20
+    assert waits[2] >= 45
+    assert waits[3] == waits[5] == 0
+    assert 0 < waits[4] <= 10
+
+
+async def test_one_request_at_a_time_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, pauses = store_with_an_app(), asyncio.Queue[float]()
+    api = FakeApi([ClusterUnavailable("down"), {"items": [usage("one-1-a")]}])
+    poller = MetricsPoller(api, store, interval=10, pause=pauses.put)
+    task = asyncio.create_task(poller.run())
+    await asyncio.wait_for(api.exhausted.wait(), 5)
+    assert len(api.asked) == 3, "the last one is still under way"
+    assert pauses.qsize() == 2
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_metrics_api_that_is_silent_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "ANSWER_WITHIN", 0.05)
+    store = store_with_an_app()
+    await MetricsPoller(FakeApi([]), store).poll()
+    assert "no answer within" in store.snapshot.sources["metrics"].error

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from portal.cluster import lists
+from portal.cluster.lists import Turns, elements
+
+PAGE = {
+    "kind": "PodList",
+    "metadata": {"resourceVersion": "7", "continue": "token"},
+    "items": [{"metadata": {"name": "a,]}"}}, {"metadata": {"name": "b"}}, {}],
+    "apiVersion": "v1",
+}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("order", [list(PAGE), sorted(PAGE)])
+def test_items_one_by_one_and_the_rest(indent: int | None, order: list[str]) -> None:
+    rest: dict[str, Any] = {}
+    text = json.dumps({name: PAGE[name] for name in order}, indent=indent)
+    assert list(elements(text, rest)) == PAGE["items"]
+    assert rest == {name: value for name, value in PAGE.items() if name != "items"}
+
+
+@pytest.mark.parametrize("text", ['{"items": []}', '{"items": null}', "{}", ' { "a" : 1 } '])
+def test_no_items(text: str) -> None:
+    assert list(elements(text, {})) == []
+
+
+def test_a_page_that_is_cut_off_anywhere_is_an_error() -> None:
+    text = json.dumps(PAGE)
+    for end in range(len(text)):
+        with pytest.raises(ValueError, match=r"Expect|Unterminated|delimiter"):
+            list(elements(text[:end], {}))
+
+
+@pytest.mark.parametrize("text", ["[]", '{"items": [1 2]}', '{"a": 1]', "<html>", '{"items": [}'])
+def test_what_is_no_list_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="Expect"):
+        list(elements(text, {}))
+
+
+async def test_work_is_done_in_turns_and_one_at_a_time() -> None:
+    now = 0.0
+    order: list[str] = []
+
+    def work(name: str) -> Iterator[str]:
+        nonlocal now
+        for _ in range(6):
+            now += lists.TURN / 2
+            order.append(name)
+            yield name
+
+    turns = Turns(lambda: now)
+    others = 0
+
+    async def everybody_else() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(everybody_else())
+    found = await asyncio.gather(turns.collect(work("a")), turns.collect(work("b")))
+    beside.cancel()
+    assert found == [["a"] * 6, ["b"] * 6]
+    assert "".join(order) != "a" * 6 + "b" * 6
+    assert others >= 4, "the loop went round between turns"
+
+
+async def test_an_error_ends_its_own_work_only() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise ValueError("cut off")
+
+    turns = Turns()
+    with pytest.raises(ValueError, match="cut off"):
+        await turns.collect(broken())
+    assert await asyncio.wait_for(turns.collect(iter([1, 2])), 5) == [1, 2]
