@@ -35,7 +35,8 @@ WATCH_SECONDS = 10.0
 SILENCE = 3.0
 """Seconds past the watch's end after which its connection counts as broken."""
 FAILURES_BEFORE_LIST = 3
-"""Failed watches in a row after which the resource version is no longer trusted."""
+"""Failed watches in a row after which the resource version is no longer trusted. Where watches
+fail on, lists in their place keep the copy some seconds old."""
 NOT_INSTALLED_RETRY = 30.0
 """Seconds until an API that the cluster does not have is looked for again."""
 
@@ -155,7 +156,6 @@ class Reflector:
                 if not self._version:
                     self._version = await self._list(paged)
                     paged = True
-                    failures = 0
                 await self._watch()
                 failures = 0
             except Gone as error:
@@ -247,12 +247,13 @@ class Reflector:
         async with self._api.stream(
             self._path, params, resource.watch_accept, seconds + SILENCE
         ) as events:
-            self._say(available=True, alive=True, error="")
+            # It is allowed, then. That anything comes of it is seen when something does.
+            self._say(available=True)
             async for event in events:
                 self._take(event)
                 seen = True
-                self._say(alive=True)
-        self._say(alive=True)
+                self._say(alive=True, error="")
+        self._say(alive=True, error="")
         if seen or time.monotonic() - began > 1:
             self._backoff.reset()
         else:

@@ -155,6 +155,32 @@ async def test_a_broken_watch_goes_on_from_where_it_was_then_lists() -> None:
     assert run.sink.names == ["b"]
 
 
+async def test_where_no_watch_lasts_lists_keep_the_copy_young() -> None:
+    cut = ClusterUnavailable("cut off")
+    listings = [fake.listing(fake.pod(name), version="1") for name in "abcd"]
+    api = FakeApi(listings, [[cut] for _ in range(6)])  # type: ignore[list-item]
+    times = iter(datetime(2026, 1, 1, 0, 0, each, tzinfo=UTC) for each in range(60))
+    run = Run(api)
+    run.reflector._now = lambda: next(times)  # type: ignore[method-assign]
+    await run.to_the_end()
+    assert run.sink.names == ["d"]
+    assert len(api.watched) == 6
+    assert len(api.asked) - 1 == 4, "after three failures a list for each try"
+    alive = [each.alive_at for each in run.reports if each.alive_at]
+    assert len(set(alive)) == 4, "an opened watch alone is no sign of life"
+    assert "cut off" in run.reflector.health.error
+
+
+async def test_what_may_be_listed_but_not_watched_stays_marked() -> None:
+    no = Forbidden("no watch")
+    run = await Run(
+        FakeApi([fake.listing(), fake.listing(), fake.listing()], [no, no]), namespace="apps"
+    ).to_the_end()
+    later = run.reports[run.reports.index(next(e for e in run.reports if not e.available)) :]
+    assert not any(each.available for each in later)
+    assert "Not allowed in the namespace apps" in run.reflector.health.error
+
+
 async def test_what_a_broken_watch_delivered_is_not_asked_for_again() -> None:
     lost = ClusterUnavailable("connection lost")
     run = await Run(
