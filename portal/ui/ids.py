@@ -163,10 +163,4 @@ RELEASES_STALE = "releases-stale"
 RELEASES_NAMESPACE = "releases-namespace"
 RELEASES_OWNER = "releases-owner"
 RELEASES_STATUSES = "releases-statuses"
-RELEASES_HEAD = "releases-head"
 RELEASES_PAGES = "releases-pages"
-
-
-def releases_block(number: int) -> str:
-    """Some rows of the table: those that are sent together."""
-    return f"releases-rows-{number}"

@@ -83,9 +83,6 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
 
 
 def _list_parts(everyone: bool) -> Mapping[str, Part[ListView]]:
-    def block(number: int) -> Part[ListView]:
-        return lambda view: {"children": releases.block(view.rows, number, everyone=everyone)}
-
     parts: dict[str, Part[ListView]] = {
         ids.RELEASES_PANEL: lambda view: {"className": releases.panel_class(view)},
         ids.RELEASES_SUMMARY: lambda view: {"children": view.summary},
@@ -97,8 +94,10 @@ def _list_parts(everyone: bool) -> Mapping[str, Part[ListView]]:
         ids.RELEASES_STATUSES: lambda view: {
             "children": releases.statuses(view, everyone=everyone)
         },
-        ids.RELEASES_HEAD: lambda view: {"children": releases.head(view.query, everyone=everyone)},
-        **{ids.releases_block(number): block(number) for number in range(releases.BLOCKS)},
+        ids.RELEASES: lambda view: {
+            "columns": releases.head(view.query, everyone=everyone),
+            "rows": releases.rows(view.rows),
+        },
         ids.RELEASES_EMPTY: lambda view: {"children": releases.empty(view, everyone=everyone)},
         ids.RELEASES_PAGES: lambda view: {"children": releases.pages(view, everyone=everyone)},
     }

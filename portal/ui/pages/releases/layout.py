@@ -56,18 +56,7 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                         **live[ids.RELEASES_STATUSES],
                         **wildcards({"aria-label": "Status"}),
                     ),
-                    html.Table(
-                        [
-                            html.Caption(f"{title}: releases", className="visually-hidden"),
-                            html.Thead(html.Tr(id=ids.RELEASES_HEAD, **live[ids.RELEASES_HEAD])),
-                            *(
-                                html.Tbody(id=block, **live[block])
-                                for block in map(ids.releases_block, range(releases.BLOCKS))
-                            ),
-                        ],
-                        id=ids.RELEASES,
-                        className="list everyone" if everyone else "list",
-                    ),
+                    releases.table(ids.RELEASES, title, live[ids.RELEASES], everyone=everyone),
                     html.Div(id=ids.RELEASES_EMPTY, **live[ids.RELEASES_EMPTY]),
                     html.Div(
                         id=ids.RELEASES_PAGES, className="list-foot", **live[ids.RELEASES_PAGES]
