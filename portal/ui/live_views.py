@@ -21,6 +21,7 @@ from portal.ui.context import UiContext
 from portal.ui.encoding import Encoder, Part, Props
 from portal.viewmodels.model import AppView, ListView, ScaleView, SeriesView
 from portal.viewmodels.query import ListQuery
+from portal.viewmodels.series import series_view
 
 
 def opener(context: UiContext) -> Open:
@@ -70,7 +71,8 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_EVENTS: lambda view: {"children": pods.events(view.events)},
     ids.APP_NOTES: lambda view: {"children": release.notes(view.notes)},
     ids.APP_VALUES: _values,
-    ids.APP_SERIES: lambda view: {"data": _data(view.series)},
+    ids.APP_SERIES: lambda view: {"data": _data(series_view(view.settled))},
+    ids.APP_SERIES_TAIL: lambda view: {"data": _data(series_view(view.unsettled))},
     ids.SCALE_LIVE: lambda view: {"data": _data(view.scale)},
     ids.APP_BODY: lambda view: {"className": "" if _shown(view) else "gone"},
     ids.APP_BUTTONS: lambda view: {"className": "head-buttons" if _shown(view) else "gone"},

@@ -8,7 +8,7 @@ from typing import cast
 
 from portal.domain.images import is_digest, split_reference
 from portal.domain.keys import LAUNCHED_BY
-from portal.domain.objects import Kind, Node, ReleaseStatus
+from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
 from portal.domain.operations import Verb
 from portal.state.model import AppState, Source
 from portal.viewmodels.autoscaler import autoscaler_view
@@ -21,7 +21,6 @@ from portal.viewmodels.operation import operation_view
 from portal.viewmodels.pods import pod_view
 from portal.viewmodels.redaction import values_yaml
 from portal.viewmodels.scale import scale_view
-from portal.viewmodels.series import series_view
 from portal.viewmodels.urls import NOWHERE, Outside, url_views
 from portal.viewmodels.workloads import facts, replicas_view
 
@@ -46,6 +45,7 @@ def app_view(
     now: datetime,
     *,
     nodes: Sequence[Node] = (),
+    quotas: Sequence[Quota] = (),
     outside: Outside = NOWHERE,
     chart: str = CHART,
 ) -> AppView:
@@ -71,12 +71,16 @@ def app_view(
         updated_at=release.updated_at if release else None,
         urls=url_views(state, outside, nodes),
         replicas=replicas_view(known, bool(state.workloads)),
-        pods=tuple(pod_view(pod, found, state.usage.get(pod.key)) for pod, found in known.pods),
+        pods=tuple(
+            pod_view(pod, found, state.usage.get(pod.key), state.pod_history.get(pod.key))
+            for pod, found in known.pods
+        ),
         autoscaler=autoscaler_view(hpa, known.ready, sources, now) if hpa else None,
-        series=series_view(state.history),
+        settled=state.history.settled,
+        unsettled=state.history.unsettled,
         scale=scale_view(state, chart),
         operation=operation_view(state.operation) if state.operation else None,
-        notices=notices(state, known, head, sources, now),
+        notices=notices(state, known, head, sources, now, quotas),
         events=events_view(state.events),
         notes=detail.notes if detail else "",
         values_yaml=values_yaml(detail.values) if detail else "",

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from portal.domain.keys import Key
+from portal.state.history import History
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
 
 
@@ -70,6 +71,8 @@ class PodView:
     reason: str = ""
     advice: str = ""
     since: datetime | None = None
+    spark: tuple[int | None, ...] = ()
+    """Its CPU minute by minute, in percent of the chart's height; None without a reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +140,21 @@ class OperationView:
 
 @dataclass(frozen=True, slots=True)
 class SeriesView:
-    """Columns of the live chart, one entry a sample; ``times`` are ISO 8601.
+    """Columns of the live chart, one entry a sample; ``times`` are seconds since 1970.
 
-    ``metrics`` holds (name, percent of the request or None, target percent) columns.
+    ``metrics`` holds (name, percent of the request or None, target percent) columns; ``cpu`` is
+    in cores and ``memory`` in MiB, of all pods together.
     """
 
-    times: tuple[str, ...]
+    times: tuple[int, ...]
     desired: tuple[int, ...]
     current: tuple[int, ...]
     ready: tuple[int, ...]
     min_replicas: tuple[int | None, ...]
     max_replicas: tuple[int | None, ...]
-    metrics: tuple[tuple[str, tuple[float | None, ...], tuple[float, ...]], ...]
+    metrics: tuple[tuple[str, tuple[float | None, ...], tuple[float | None, ...]], ...]
+    cpu: tuple[float | None, ...]
+    memory: tuple[float | None, ...]
 
 
 class ScaleMode(StrEnum):
@@ -188,6 +194,9 @@ class EventView:
 class AppView:
     """The page of one release. ``since`` is when the headline's state began, if known.
 
+    The chart shows ``settled``, which is long and seldom changes, and then ``unsettled``; packed
+    as they are they are equal at a glance, and only who draws them makes columns of them.
+
     ``more_pods`` tells of the pods that are left out of ``pods`` ("" where none is).
     """
 
@@ -205,7 +214,8 @@ class AppView:
     replicas: ReplicasView
     pods: tuple[PodView, ...]
     autoscaler: AutoscalerView | None
-    series: SeriesView
+    settled: History
+    unsettled: History
     scale: ScaleView
     operation: OperationView | None
     notices: tuple[Notice, ...]

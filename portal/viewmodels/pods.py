@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from portal.domain.objects import Event, Node, Pod, PodUsage
+from portal.state.history import PodHistory
 from portal.viewmodels.containers import broken
 from portal.viewmodels.crashes import ending, restarted
 from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, events_about, newest
@@ -13,6 +14,7 @@ from portal.viewmodels.model import Badge, PodView, Tone
 from portal.viewmodels.preparation import being_set_up
 from portal.viewmodels.readiness import not_ready
 from portal.viewmodels.scheduling import no_room
+from portal.viewmodels.series import spark
 from portal.viewmodels.words import cores, percent, sentence, shortened, size
 
 
@@ -43,7 +45,9 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
     return _on_node(pod, own, now)
 
 
-def pod_view(pod: Pod, diagnosis: Diagnosis, usage: PodUsage | None) -> PodView:
+def pod_view(
+    pod: Pod, diagnosis: Diagnosis, usage: PodUsage | None, history: PodHistory | None = None
+) -> PodView:
     """The row of one pod."""
     main = [one for one in pod.containers if not one.init]
     return PodView(
@@ -58,6 +62,7 @@ def pod_view(pod: Pod, diagnosis: Diagnosis, usage: PodUsage | None) -> PodView:
         reason=diagnosis.reason,
         advice=diagnosis.advice,
         since=diagnosis.since,
+        spark=spark(history, pod.cpu_request),
     )
 
 

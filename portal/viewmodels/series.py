@@ -1,48 +1,78 @@
-"""The columns of the live chart."""
+"""The columns of the live chart, and the small one beside each pod."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC
 
-from portal.state.model import Sample
+from portal.state.history import MINUTE, History, PodHistory, Sample
 from portal.viewmodels.autoscaler import metric_name
 from portal.viewmodels.model import SeriesView
 
+SPARK_MINUTES = 30
+MIB = 2**20
 
-def series_view(history: Sequence[Sample]) -> SeriesView:
-    """One entry a sample in each column, oldest first; empty without a history."""
-    names = sorted({name for sample in history for name in sample.metrics})
+
+def series_view(history: History) -> SeriesView:
+    """One entry a sample in each column, oldest first; empty without a history.
+
+    The parts of one history have the same metrics, so that one can follow the other.
+    """
+    samples = tuple(history)
     return SeriesView(
-        times=tuple(sample.at.astimezone(UTC).isoformat() for sample in history),
-        desired=tuple(sample.desired for sample in history),
-        current=tuple(sample.current for sample in history),
-        ready=tuple(sample.ready for sample in history),
-        min_replicas=tuple(sample.min_replicas for sample in history),
-        max_replicas=tuple(sample.max_replicas for sample in history),
+        times=tuple(int(each.at.timestamp()) for each in samples),
+        desired=tuple(each.desired for each in samples),
+        current=tuple(each.current for each in samples),
+        ready=tuple(each.ready for each in samples),
+        min_replicas=tuple(each.min_replicas for each in samples),
+        max_replicas=tuple(each.max_replicas for each in samples),
         metrics=tuple(
             (
                 metric_name(name),
-                tuple(_current(sample, name) for sample in history),
-                _targets(history, name),
+                tuple(_current(each, name) for each in samples),
+                _targets(samples, name),
             )
-            for name in names
+            for name in sorted(history.metrics)
+        ),
+        cpu=tuple(None if each.cpu is None else round(each.cpu, 4) for each in samples),
+        memory=tuple(
+            None if each.memory is None else round(each.memory / MIB, 1) for each in samples
         ),
     )
 
 
 def _current(sample: Sample, name: str) -> float | None:
     found = sample.metrics.get(name)
-    return found[0] if found else None
+    return None if found is None or found[0] is None else round(found[0], 1)
 
 
-def _targets(history: Sequence[Sample], name: str) -> tuple[float, ...]:
+def _targets(samples: Sequence[Sample], name: str) -> tuple[float | None, ...]:
     """The target at each sample; where there was none, the one before it, or the first."""
-    known = [sample.metrics[name][1] for sample in history if name in sample.metrics]
-    latest = known[0] if known else 0.0
-    column: list[float] = []
-    for sample in history:
+    known = [sample.metrics[name][1] for sample in samples if name in sample.metrics]
+    latest = known[0] if known else None
+    column: list[float | None] = []
+    for sample in samples:
         found = sample.metrics.get(name)
         latest = found[1] if found else latest
         column.append(latest)
     return tuple(column)
+
+
+def spark(history: PodHistory | None, request: float | None) -> tuple[int | None, ...]:
+    """A pod's CPU in the half hour before its newest reading, minute by minute.
+
+    In percent of the request, or of the highest reading where that is more, so that what is
+    idle looks idle; None where there is no reading. Empty with fewer than two readings.
+    """
+    if history is None:
+        return ()
+    last = history.last_at() // MINUTE
+    first = last - SPARK_MINUTES + 1
+    readings = [(at // MINUTE - first, cpu) for at, cpu, _ in history.since(first * MINUTE)]
+    known = [(place, cpu) for place, cpu in readings if cpu >= 0]
+    top = max([request or 0, *(cpu for _, cpu in known)])
+    if len(known) < 2:
+        return ()
+    heights: list[int | None] = [None] * SPARK_MINUTES
+    for place, cpu in known:
+        heights[place] = round(100 * cpu / top) if top > 0 else 0
+    return tuple(heights)

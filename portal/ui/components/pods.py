@@ -39,7 +39,7 @@ def _rows(view: PodView) -> list[html.Tr]:
         ("Ready", view.ready),
         ("Restarts", html.Span(str(view.restarts), className="many" if view.restarts else "")),
         ("Age", age(view.created_at, ago=False)),
-        ("CPU", view.cpu or "–"),
+        ("CPU", [_spark(view.spark), view.cpu or "–"]),
         ("Memory", view.memory or "–"),
         ("Node", view.node or "–"),
     ]
@@ -72,6 +72,22 @@ def _rows(view: PodView) -> list[html.Tr]:
         key=f"{view.name}-why",
     )
     return [row, why]
+
+
+def _spark(heights: Sequence[int | None]) -> Node:
+    """An area, cut out of a coloured box; where there was no reading it has a gap."""
+    if not heights:
+        return None
+    corners = [(round(100 * at / (len(heights) - 1)), height) for at, height in enumerate(heights)]
+    # What is idle is a thin line, so that it differs from what is not known.
+    edge = ", ".join(
+        f"{x}% {100 if height is None else min(94, 100 - height)}%" for x, height in corners
+    )
+    return html.Span(
+        className="spark",
+        style={"clipPath": f"polygon(0% 100%, {edge}, 100% 100%)"},
+        title="CPU in the last half hour",
+    )
 
 
 def events(views: Sequence[EventView]) -> Node:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from portal.domain.keys import Key
+from portal.state.history import History, Sample
 from portal.viewmodels.listing import Entry, look
 from portal.viewmodels.model import (
     AppView,
@@ -22,7 +23,6 @@ from portal.viewmodels.model import (
     ReplicasView,
     ScaleMode,
     ScaleView,
-    SeriesView,
     StepView,
     Tone,
     UrlView,
@@ -62,7 +62,7 @@ Watch it:    kubectl -n apps get pods -l app.kubernetes.io/instance=sales-dashbo
 Not a link: javascript:alert(1) <b>not bold</b>
 """
 
-NO_SERIES = SeriesView((), (), (), (), (), (), ())
+NO_SERIES = History()
 
 
 def now() -> datetime:
@@ -83,29 +83,30 @@ def pod(name: str, *, age: float = 320, cpu: str = "62m", **changes: object) -> 
         node="node-1",
         cpu=cpu,
         memory="121 MiB",
+        spark=tuple(max(3, round(35 + 30 * math.sin(i / 4 + age))) for i in range(30)),
     )
     return replace(view, **changes)  # type: ignore[arg-type]
 
 
-def series(count: int = 90, *, autoscaled: bool = True) -> SeriesView:
-    times, desired, current, ready, cpu = [], [], [], [], []
+def series(count: int = 90, *, autoscaled: bool = True) -> History:
+    history, desired = History(), list[int]()
     for i in range(count):
         wave = max(4.0, 44 + 62 * math.sin(i / 13) + 9 * math.sin(i * 1.7))
         want = max(1, min(4, math.ceil(wave / 33)))
         desired.append(want)
-        current.append(desired[max(0, i - 1)])
-        ready.append(desired[max(0, i - 3)])
-        cpu.append(round(wave, 1) if i > 2 else None)
-        times.append(ago((count - i) * 10).isoformat())
-    return SeriesView(
-        tuple(times),
-        tuple(desired),
-        tuple(current),
-        tuple(ready),
-        tuple(1 if autoscaled else None for _ in times),
-        tuple(4 if autoscaled else None for _ in times),
-        (("CPU", tuple(cpu), tuple(50.0 for _ in times)),) if autoscaled else (),
-    )
+        sample = Sample(
+            ago((count - i) * 10),
+            want,
+            desired[max(0, i - 1)],
+            desired[max(0, i - 3)],
+            cpu=want * wave / 500,
+            memory=(want * 100 + wave) * 2**20,
+        )
+        if autoscaled:
+            metrics = {"cpu": (wave if i > 2 else None, 50.0)}
+            sample = replace(sample, min_replicas=1, max_replicas=4, metrics=metrics)
+        history = history.added(sample)
+    return history
 
 
 def operation(*, running: bool = True, error: str = "") -> OperationView:
@@ -208,7 +209,8 @@ def autoscaled(key: Key = SALES) -> AppView:
                 Badge("limited", Tone.WARN),
             ),
         ),
-        series=series(),
+        settled=series().settled,
+        unsettled=series().unsettled,
         scale=ScaleView(ScaleMode.AUTOSCALED, 4, 1, 4, 50, None),
         operation=operation(),
         notices=(),
@@ -253,7 +255,8 @@ def healthy(key: Key = IRIS) -> AppView:
         replicas=ReplicasView(2, 2, 2, "Both pods are ready.", Tone.GOOD),
         pods=(pod("iris-5f7c-aaaaa"), pod("iris-5f7c-bbbbb")),
         autoscaler=None,
-        series=series(autoscaled=False),
+        settled=series(autoscaled=False).settled,
+        unsettled=series(autoscaled=False).unsettled,
         scale=ScaleView(ScaleMode.FIXED, 2, 0, 0, None, None),
         operation=operation(running=False),
     )
@@ -286,7 +289,8 @@ def broken(key: Key = CHURN) -> AppView:
                 advice="Check the repository and the tag, then use Edit to correct them.",
             ),
         ),
-        series=NO_SERIES,
+        settled=NO_SERIES,
+        unsettled=NO_SERIES,
         operation=operation(
             running=False, error="The rollout did not finish: no pod became ready."
         ),
@@ -338,7 +342,8 @@ def gone(key: Key = NOTHING) -> AppView:
         app_version="",
         updated_at=None,
         values_yaml="",
-        series=NO_SERIES,
+        settled=NO_SERIES,
+        unsettled=NO_SERIES,
     )
 
 

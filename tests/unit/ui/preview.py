@@ -37,9 +37,10 @@ def make(mode: str = "") -> FastAPI:
         while True:
             await asyncio.sleep(1)
             for key, view in list(actions.views.items())[:4]:
-                if view.series.times:
+                if view.unsettled:
+                    moved = fixtures.series(autoscaled=bool(view.unsettled.metrics))
                     actions.views[key] = replace(
-                        view, series=fixtures.series(autoscaled=bool(view.series.metrics))
+                        view, settled=moved.settled, unsettled=moved.unsettled
                     )
             hubs[0].changed()
 

@@ -82,3 +82,27 @@ def test_what_differs_from_now_can_be_applied(
     values = [False, chosen, [1, 4], True, 70, False, 80]
     show = f"window.dash_clientside.portal.scaleShow(...{json.dumps([live, *values])})"
     assert run("web/controls.js", "", show)[5:] == [disabled, reset]
+
+
+def test_the_chart_puts_the_new_points_behind_the_settled_ones() -> None:
+    def series(times: list[int], *metrics: str) -> dict[str, Any]:
+        columns = ("desired", "current", "ready", "min_replicas", "max_replicas", "cpu", "memory")
+        return {
+            "times": times,
+            **{name: list(times) for name in columns},
+            "metrics": [[name, list(times), [70] * len(times)] for name in metrics],
+        }
+
+    def shown(settled: dict[str, Any], tail: dict[str, Any]) -> dict[str, list[int]]:
+        theme = "window.portalTheme = { current: () => 'light' };"
+        chart = f"window.dash_clientside.portal.chart(...{json.dumps([settled, tail])})"
+        traces = f"Object.fromEntries({chart}.data.map((each) => [each.name, each.y]))"
+        return run("web/chart.js", theme, traces)
+
+    both = shown(series([1, 2], "CPU"), series([3, 4], "CPU"))
+    assert both["CPU"] == both["ready"] == both["memory used"] == [1, 2, 3, 4]
+    late = shown(series([1, 2, 3, 4], "CPU"), series([3, 4, 5], "CPU"))
+    assert late["CPU"] == late["desired"] == [1, 2, 3, 4, 5], "the tail of a moment ago"
+    new = shown(series([1, 2]), series([3], "CPU"))
+    assert new["CPU"] == [None, None, 3]
+    assert shown(series([]), series([7]))["CPU used"] == [7]

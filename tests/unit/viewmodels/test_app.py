@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import reduce
 
 import pytest
 
 from portal.domain.objects import PodUsage, ReleaseStatus
 from portal.domain.operations import OperationPhase, Step, Verb
-from portal.state.model import AppState, Sample, Source
+from portal.state.model import AppState, History, PodHistory, Sample, Source
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import AppView, ScaleMode, Tone
+from portal.viewmodels.series import series_view
 
 from .make import (
     NOW,
@@ -211,16 +213,46 @@ def test_staleness_is_told_in_coarse_steps() -> None:
 
 def test_series() -> None:
     samples = (
-        Sample(ago(20), 1, 1, 1),
-        Sample(ago(10), 2, 1, 1, 1, 4, {"cpu": (143, 70)}),
-        Sample(ago(0), 2, 2, 2, 1, 4, {"cpu": (None, 60)}),
+        Sample(ago(-10), 1, 1, 1),
+        Sample(ago(-20), 2, 1, 1, 1, 4, {"cpu": (143, 70)}),
+        Sample(ago(-30), 2, 2, 2, 1, 4, {"cpu": (None, 60)}),
     )
-    found = view(state(history=samples)).series
-    assert found.times[0] == "2026-11-23T07:29:40+00:00"
+    shown = view(state(history=reduce(History.added, samples, History())))
+    assert not shown.settled
+    found = series_view(shown.unsettled)
+    assert found.times == tuple(int(NOW.timestamp()) + later for later in (10, 20, 30))
     assert (found.desired, found.ready) == ((1, 2, 2), (1, 1, 2))
     assert found.max_replicas == (None, 4, 4)
     assert found.metrics == (("CPU", (None, 143, None), (70, 70, 60)),)
-    assert view(state()).series.times == ()
+    assert series_view(view(state()).unsettled).times == ()
+
+
+def test_the_parts_of_a_history_have_the_same_metrics() -> None:
+    """So that a browser can put one behind the other."""
+    samples = [Sample(ago(600), 1, 1, 1, cpu=0.12345678, memory=2.0**30)]
+    samples.append(Sample(ago(0), 1, 1, 1, 1, 4, {"memory": (50, 80), "cpu": (20, 70)}))
+    shown = view(state(history=reduce(History.added, samples, History())))
+    settled, unsettled = series_view(shown.settled), series_view(shown.unsettled)
+    assert (settled.cpu, settled.memory) == ((0.1235,), (1024.0,))
+    assert settled.metrics == (("CPU", (None,), (None,)), ("Memory", (None,), (None,)))
+    assert unsettled.metrics == (("CPU", (20,), (70,)), ("Memory", (50,), (80,)))
+
+
+def spark_of(*readings: tuple[float, float], request: float | None = None) -> list[int | None]:
+    """A pod's small chart, from (minutes ago, cores)."""
+    history = PodHistory()
+    for minutes, cpu in readings:
+        history = history.added(ago(60 * minutes), cpu, 1e8)
+    one = replace(pod(), cpu_request=request)
+    return list(view(state(pods=(one,), pod_history={one.key: history})).pods[0].spark)
+
+
+def test_a_pods_spark_is_its_last_half_hour() -> None:
+    found = spark_of((45, 9.0), (3, 0.1), (1, 0.4), (0, 0.2))
+    assert found == [None] * 26 + [25, None, 100, 50]
+    assert spark_of((1, 0.1), (0, 0.2), request=0.4)[-2:] == [25, 50], "of the request"
+    assert spark_of((1, 0.0), (0, 0.0))[-2:] == [0, 0]
+    assert spark_of((0, 0.1)) == spark_of() == []
 
 
 def test_operation() -> None:

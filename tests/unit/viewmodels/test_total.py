@@ -35,6 +35,7 @@ from portal.state.model import AppState, History, Sample, Source
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import Badge, Notice
 from portal.viewmodels.releases import list_view
+from portal.viewmodels.series import series_view
 
 from .make import NOW
 
@@ -172,7 +173,9 @@ def test_any_state_gives_a_page(
     assert isinstance(view.headline, Badge)
     assert all(isinstance(notice, Notice) and notice.title for notice in view.notices)
     assert view.scale.min_replicas <= view.scale.max_replicas
-    assert len({len(view.series.times), len(view.series.ready), len(view.series.desired)}) == 1
+    for part in (view.settled, view.unsettled):
+        series = series_view(part)
+        assert len({len(series.times), len(series.ready), len(series.desired)}) == 1
     assert all(url.href.startswith(("http://", "https://")) for url in view.urls if url.href)
 
 

@@ -45,6 +45,7 @@ def register(app: Dash, context: UiContext) -> None:
         ClientsideFunction("portal", "chart"),
         Output(ids.APP_CHART, "figure"),
         Input(ids.APP_SERIES, "data"),
+        Input(ids.APP_SERIES_TAIL, "data"),
         Input(ids.THEME, "data"),
     )
 

@@ -24,6 +24,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
         [
             dcc.Store(id=ids.APP_KEY, data=list(key)),
             dcc.Store(id=ids.APP_SERIES, **live[ids.APP_SERIES]),
+            dcc.Store(id=ids.APP_SERIES_TAIL, **live[ids.APP_SERIES_TAIL]),
             dcc.Store(id=ids.SCALE_LIVE, **live[ids.SCALE_LIVE]),
             dcc.Store(id=ids.SCALE_BASE, data=live[ids.SCALE_LIVE]["data"]),
             html.Nav(
@@ -144,9 +145,9 @@ def _body(context: UiContext, live: Props) -> list[html.Div | html.Section]:
 def _chart() -> dcc.Graph:
     return dcc.Graph(
         id=ids.APP_CHART,
-        figure={"data": [], "layout": {"height": 380}},
+        figure={"data": [], "layout": {"height": 460}},
         config={"displayModeBar": False, "responsive": True, "doubleClick": "reset+autosize"},
-        style={"height": "380px"},
+        style={"height": "460px"},
     )
 
 
