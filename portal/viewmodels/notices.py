@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from portal.domain.objects import ReleaseStatus
+from portal.domain.objects import Quota, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.state.model import AppState, Source
 from portal.viewmodels.autoscaler import METRICS_ADVICE
@@ -13,6 +13,7 @@ from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import Headline
 from portal.viewmodels.model import Notice, Tone
 from portal.viewmodels.operation import noun, overtaken, running
+from portal.viewmodels.quotas import quota_notice
 from portal.viewmodels.scale import drift
 from portal.viewmodels.words import count, moment, sentence, shortened
 from portal.viewmodels.workloads import Facts
@@ -21,13 +22,18 @@ _ORDER = (Tone.BAD, Tone.WARN, Tone.BUSY, Tone.QUIET, Tone.GOOD)
 
 
 def notices(
-    state: AppState, known: Facts, head: Headline, sources: Mapping[str, Source], now: datetime
+    state: AppState,
+    known: Facts,
+    head: Headline,
+    sources: Mapping[str, Source],
+    now: datetime,
+    quotas: Sequence[Quota] = (),
 ) -> tuple[Notice, ...]:
-    """All that applies, worst first."""
+    """All that applies, worst first. ``quotas`` are those of the app's namespace."""
     found = [
         *_operation(state),
         *_release(state, head),
-        *([known.blocked] if known.blocked else []),
+        *([known.blocked] if known.blocked else _quota(known, quotas)),
         *_pods(known),
         *_late(state, known),
         *_hpas(state),
@@ -110,6 +116,12 @@ def _release(state: AppState, head: Headline) -> list[Notice]:
 def known_serving(head: Headline) -> bool:
     """Whether the headline of a failed release says that its pods still serve."""
     return head.badge.tone is Tone.WARN
+
+
+def _quota(known: Facts, quotas: Sequence[Quota]) -> list[Notice]:
+    """Unless Kubernetes has said already why it makes no more pods."""
+    found = quota_notice(quotas) if len(known.pods) < known.desired else None
+    return [found] if found else []
 
 
 def _pods(known: Facts) -> list[Notice]:

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from portal.domain.keys import Key
+from portal.domain.objects import Quota
+from portal.viewmodels.app import app_view
+from portal.viewmodels.quotas import quota_notice, quota_words
+from tests.unit.viewmodels import make
+
+
+def quota(**limits: tuple[str, str]) -> Quota:
+    """used of hard, by name; "_" stands for a dot."""
+    named = {name.replace("_", "."): pair for name, pair in limits.items()}
+    return Quota(
+        Key("apps", "team"),
+        hard={name: hard for name, (_, hard) in named.items()},
+        used={name: used for name, (used, _) in named.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"pods": ("10", "10")}, "10 of pods"),
+        ({"requests_cpu": ("4000m", "4")}, "4 of CPU requests"),
+        ({"limits_memory": ("1Gi", "1Gi"), "pods": ("1", "9")}, "1 GiB of memory limits"),
+    ],
+)
+def test_a_limit_that_is_reached(limits: dict[str, tuple[str, str]], words: str) -> None:
+    found = quota_notice([quota(**limits)])
+    assert found is not None
+    assert words in found.body
+    assert "team" in found.body
+
+
+@pytest.mark.parametrize(
+    "limits", [{}, {"pods": ("9", "10")}, {"services": ("5", "5")}, {"pods": ("odd", "much")}]
+)
+def test_a_limit_that_is_not_or_does_not_matter(limits: dict[str, tuple[str, str]]) -> None:
+    assert quota_notice([quota(**limits)]) is None
+
+
+@pytest.mark.parametrize(("desired", "told"), [(1, False), (2, True)])
+def test_it_is_told_to_an_app_that_lacks_pods(desired: int, told: bool) -> None:
+    state = make.state(workloads=(make.deployment(desired, 1),), pods=(make.pod(),))
+    full = [quota(pods=("10", "10"))]
+    view = app_view(state, make.sources(), make.NOW, quotas=full)
+    assert any("quota" in each.title for each in view.notices) is told
+
+
+def test_what_would_not_fit() -> None:
+    full = [quota(pods=("8", "10"), requests_cpu=("3500m", "4"), limits_memory=("1Gi", "4Gi"))]
+    assert quota_words(full, {"pods": 2, "requests.cpu": 0.5, "limits.memory": 2**30}) == ()
+    (pods, cpu) = quota_words(full, {"pods": 3, "requests.cpu": 0.75})
+    assert pods == "The quota team of apps leaves 2 of 10 pods; this needs 3."
+    assert cpu == "The quota team of apps leaves 0.5 of 4 CPU requests; this needs 0.75."
+    (short,) = quota_words([quota(cpu=("4", "4"))], {"requests.cpu": 1})
+    assert "leaves 0 of 4" in short, "cpu is the older name of requests.cpu"
