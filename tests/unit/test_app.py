@@ -13,7 +13,7 @@ class Closing:
     def close(self) -> None:
         self.calls.append("closed")
 
-    async def drain(self, grace: float) -> None:
+    async def drain(self, grace: float, patience: float) -> None:
         self.calls.append(grace)
 
 
