@@ -11,7 +11,6 @@ import tempfile
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -27,14 +26,11 @@ from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthent
 from portal.auth.policy import NamespacePolicy
 from portal.catalog.dash_app import Site
 from portal.cluster.access import Namespaces
-from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
 from portal.cluster.watches import Watches
-from portal.domain.identity import Identity
-from portal.domain.keys import Key
 from portal.domain.operations import Operation
 from portal.helm_service.helm import Helm
 from portal.helm_service.orphans import end_orphans
@@ -44,16 +40,12 @@ from portal.live.endpoint import live_endpoint
 from portal.live.hub import Hub
 from portal.observation import Observation, running
 from portal.settings import Settings
-from portal.state.assemble import nothing
 from portal.state.store import Store
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener
-from portal.viewmodels.app import app_view
-from portal.viewmodels.model import AppView, ListView
-from portal.viewmodels.query import ListQuery
-from portal.viewmodels.releases import Rows, list_view
 from portal.viewmodels.urls import Outside
+from portal.views import Views
 from portal.web.logs import configure
 from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
@@ -110,7 +102,8 @@ class Portal:
             actions = self._actions = _actions(
                 settings, observation, policy, forms, helm, metrics.ended
             )
-            views = Views(store, policy, Outside(settings.node_address, settings.ingress_address))
+            outside = Outside(settings.node_address, settings.ingress_address)
+            views = Views(store, policy, outside, observation.want)
             context = UiContext(
                 actions=actions,
                 forms=forms,
@@ -122,7 +115,7 @@ class Portal:
             )
             hub = self._hub = Hub(opener(context))
             store.on_change(hub.changed)
-            _publish(metrics, store, hub, observation.bodies)
+            _publish(metrics, observation, hub)
             outer.mount("/", _site(settings, context, hub, metrics, store))
 
             claims = Watches(client, store, settings.namespaces, (LEASES,), sink=actions.board)
@@ -197,46 +190,6 @@ def _site(settings: Settings, context: UiContext, hub: Hub, metrics: Metrics, st
     )
 
 
-class Views:
-    """What the pages show, from the newest snapshot, of what the identity may see."""
-
-    def __init__(self, store: Store, policy: NamespacePolicy, outside: Outside) -> None:
-        self._store = store
-        self._policy = policy
-        self._outside = outside
-        self._rows = Rows(outside)
-
-    def app(self, identity: Identity, key: Key) -> AppView:
-        """The page of one release; an empty one where it may not be seen."""
-        snapshot = self._store.snapshot
-        state = snapshot.app(key) if self._policy.sees(identity, key.namespace) else nothing(key)
-        return app_view(
-            state,
-            snapshot.sources,
-            datetime.now(UTC),
-            nodes=snapshot.nodes,
-            outside=self._outside,
-        )
-
-    def releases(self, identity: Identity, everyone: bool, query: ListQuery) -> ListView:
-        """A page of all releases, or of those that the identity launched."""
-        snapshot = self._store.snapshot
-        self._rows.forget(snapshot.apps)
-        return list_view(
-            (
-                state
-                for key, state in snapshot.apps.items()
-                if self._policy.sees(identity, key.namespace)
-            ),
-            snapshot.sources,
-            datetime.now(UTC),
-            query=query,
-            owner=None if everyone else identity.user,
-            nodes=snapshot.nodes,
-            rows=self._rows,
-        )
-
-
 def _authenticator(settings: Settings) -> Authenticator:
     if settings.auth_mode == "none":
         return OpenAuthenticator()
@@ -269,10 +222,14 @@ def _waiting_for(store: Store) -> list[str]:
     return list(snapshot.loading) if snapshot.sources else ["watches"]
 
 
-def _publish(metrics: Metrics, store: Store, hub: Hub, bodies: ReleaseBodies) -> None:
+def _publish(metrics: Metrics, observation: Observation, hub: Hub) -> None:
+    store, bodies, calls = observation.store, observation.bodies, observation.client.calls
     metrics.gauge("releases", "Releases known", lambda: len(store.snapshot.apps))
     metrics.gauge("bodies_fetched", "Release bodies asked for", lambda: bodies.fetched)
     metrics.gauge("bodies_decoded", "Release bodies decoded", lambda: bodies.decoded)
+    metrics.gauge("watches", "Watches open at the Kubernetes API", lambda: calls.watching)
+    metrics.by_label("api_requests", "Requests to the Kubernetes API", "call", calls.made)
+    metrics.by_label("api_failures", "Requests to it that failed", "status", calls.failed)
     metrics.gauge("viewers", "Browser tabs connected", lambda: hub.subscribers)
     counts = hub.counts
     metrics.gauge("renderings", "Views rendered since the start", lambda: counts.renderings)

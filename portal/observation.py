@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from portal.cluster.client import ClusterClient
 from portal.cluster.metrics import MetricsPoller
 from portal.cluster.prober import UrlProber
 from portal.cluster.watches import Watches
+from portal.domain.keys import Key
 from portal.settings import Settings
 from portal.state.store import Store
 
@@ -35,6 +36,12 @@ class Observation:
             node_address=settings.node_address,
             ingress_address=settings.ingress_address,
         )
+
+    def want(self, keys: Iterable[Key]) -> None:
+        """Say which releases somebody looks at now."""
+        keys = tuple(keys)
+        self.bodies.want(keys)
+        self.prober.want(keys)
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What has to run for as long as the portal does, by name."""

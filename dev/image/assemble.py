@@ -56,7 +56,7 @@ AUTHORITIES = Path("/usr/share/ca-certificates/mozilla")
 
 #: Imported once to find the modules whose bytecode is worth keeping.
 IMPORTS = (
-    "import dash, dash_ag_grid, dash_bootstrap_components, fastapi, gunicorn.app.wsgiapp, "
+    "import dash, dash_bootstrap_components, fastapi, gunicorn.app.wsgiapp, "
     "gunicorn.workers.gasgi, kubernetes.aio.client, kubernetes.aio.config, plotly.graph_objects, "
     "prometheus_client, pyhelm3, uvloop, websockets, yaml, encodings.idna, sys; "
     "files = {getattr(module, '__file__', None) for module in list(sys.modules.values())}; "

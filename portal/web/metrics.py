@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from portal.domain.operations import Operation
 
@@ -20,6 +23,20 @@ def _registry() -> CollectorRegistry:
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     return registry
+
+
+class _Counters(Collector):
+    """Counters read when they are scraped."""
+
+    def __init__(self, name: str, text: str, label: str, counts: Mapping[str, int]) -> None:
+        self._name, self._text, self._label, self._counts = name, text, label, counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the family of counters."""
+        family = CounterMetricFamily(self._name, self._text, labels=[self._label])
+        for key, value in sorted(self._counts.items()):
+            family.add_metric([key], value)
+        yield family
 
 
 @dataclass
@@ -51,6 +68,10 @@ class Metrics:
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Publish a number that is read when it is scraped."""
         Gauge(f"dash_portal_{name}", text, registry=self.registry).set_function(read)
+
+    def by_label(self, name: str, text: str, label: str, counts: Mapping[str, int]) -> None:
+        """Publish counters that are kept elsewhere, one for each key of ``counts``."""
+        self.registry.register(_Counters(f"dash_portal_{name}", text, label, counts))
 
     def freshness(self, read: Callable[[], list[tuple[str, datetime | None]]]) -> None:
         """Publish the Unix time of each source's last sign of life, 0 before the first."""

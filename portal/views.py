@@ -1,0 +1,72 @@
+"""What the pages show: the newest snapshot, through the eyes of who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from portal.auth.policy import NamespacePolicy
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.state.assemble import nothing
+from portal.state.store import Store
+from portal.viewmodels.app import app_view
+from portal.viewmodels.listing import ListQuery
+from portal.viewmodels.model import AppView, ListView
+from portal.viewmodels.releases import Rows, list_view
+from portal.viewmodels.urls import Outside
+
+
+class Views:
+    """View models of what an identity may see.
+
+    ``want`` is told which releases somebody looks at, so that what is read only on demand
+    (release bodies, whether a URL answers) is read for them first.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        policy: NamespacePolicy,
+        outside: Outside,
+        want: Callable[[Iterable[Key]], None],
+    ) -> None:
+        self._want = want
+        self._store = store
+        self._policy = policy
+        self._outside = outside
+        self._rows = Rows(outside)
+
+    def app(self, identity: Identity, key: Key) -> AppView:
+        """The page of one release; an empty one where it may not be seen."""
+        self._want((key,))
+        snapshot = self._store.snapshot
+        state = snapshot.app(key) if self._policy.sees(identity, key.namespace) else nothing(key)
+        return app_view(
+            state,
+            snapshot.sources,
+            datetime.now(UTC),
+            nodes=snapshot.nodes,
+            quotas=snapshot.quotas.get(state.key.namespace, ()),
+            outside=self._outside,
+        )
+
+    def releases(self, identity: Identity, everyone: bool, query: ListQuery) -> ListView:
+        """A page of all releases, or of those that the identity launched."""
+        snapshot = self._store.snapshot
+        self._rows.forget(snapshot.apps)
+        view = list_view(
+            (
+                state
+                for key, state in snapshot.apps.items()
+                if self._policy.sees(identity, key.namespace)
+            ),
+            snapshot.sources,
+            datetime.now(UTC),
+            query=query,
+            owner=None if everyone else identity.user,
+            nodes=snapshot.nodes,
+            rows=self._rows,
+        )
+        self._want(row.key for row in view.rows)
+        return view
