@@ -39,7 +39,7 @@ browser:         ## user journeys in a real browser on the real cluster
 lifecycle:       ## the local cluster survives a kill and leaves nothing behind; leaves it down
 	@$(PY) -m dev.check lifecycle
 
-bench:           ## measure, and write benchmarks/RESULTS.md (ARGS=--cold: from empty caches too)
+bench:           ## measure into benchmarks/RESULTS.md (ARGS="--only list,push"; ARGS=--help)
 	@$(PY) -m benchmarks $(ARGS)
 
 screenshots:     ## remake docs/images from the running portal

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import re
+import signal
 import sys
 import urllib.request
 from collections.abc import Awaitable, Callable
@@ -125,6 +126,8 @@ def main() -> int:
     options.failed = []
     options.keep = (lambda rows: None) if options.dry else record
     console = Console(soft_wrap=True)
+    # Asked to end in whichever way, it removes what it made.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     rows: list[Row] = []
 
     def keep(more: list[Row]) -> None:
@@ -145,7 +148,11 @@ def main() -> int:
             return 1
         layout = Layout.default()
         _use(layout.kubeconfig, binaries.bin_dir(layout))
-        rows += asyncio.run(at_scale(scale, options, console))
+        try:
+            rows += asyncio.run(at_scale(scale, options, console))
+        except KeyboardInterrupt:
+            console.print("interrupted; what was made is removed")
+            return 130
     console.print(shown(rows))
     if options.failed:
         console.print(f"[red]did not run to their end: {', '.join(options.failed)}[/red]")

@@ -149,7 +149,8 @@ async def measure(stage: Stage) -> list[Row]:
         ),
         Row(
             f"portal memory, {stage.size}, {stage.pods}",
-            f"{memory.rss:.0f} MiB RSS (worker {memory.worker:.0f}), {memory.pss:.0f} MiB PSS{read}",
+            f"{memory.rss:.0f} MiB RSS (worker {memory.worker:.0f}), {memory.pss:.0f} MiB PSS"
+            + read,
             f"{command} {median(each.mib for each in helm):.0f} MiB",
             f"{median(each.mib for each in helm) / memory.rss:.1f} × less",
             "≤ 250 MiB RSS",

@@ -7,6 +7,7 @@ shows it. A raw watch of our own sees the same marks: the floor that nothing can
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +19,8 @@ from benchmarks.scale.seed import Name
 from benchmarks.scale.viewers import BASE
 
 PODS = "/api/v1/pods"
+NUMBERS = itertools.count(1)
+"""One series for all measurements: pods keep their last mark."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,11 @@ class Marker:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._next = 1
         self.marks = Marks()
 
     async def set(self, pod: Pod) -> int:
         """Set the next mark on a pod."""
-        mark, self._next = self._next, self._next + 1
+        mark = next(NUMBERS)
         change = {
             "op": "replace",
             "path": "/status/containerStatuses/0/restartCount",
@@ -110,7 +112,7 @@ class Marker:
 
 @asynccontextmanager
 async def marking(api: Api) -> AsyncGenerator[Marker]:
-    """A marker with its raw watch open, inside the block; it gets a second to see the last."""
+    """A marker with its raw watch open, inside the block; it gets a while to see the last."""
     marker = Marker(api)
     version = (await api.call("GET", f"{PODS}?limit=1"))["metadata"]["resourceVersion"]
 
@@ -123,7 +125,7 @@ async def marking(api: Api) -> AsyncGenerator[Marker]:
     try:
         await asyncio.sleep(1)
         yield marker
-        await asyncio.sleep(1)
+        await asyncio.sleep(3)
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):

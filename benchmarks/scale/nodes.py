@@ -33,6 +33,7 @@ async def kwok(api: Api, kubeconfig: Path) -> AsyncGenerator[None]:
     with tempfile.NamedTemporaryFile("w+", prefix="kwok-", suffix=".log") as log:
         process = subprocess.Popen(
             [
+                *("setpriv", "--pdeathsig", "TERM"),  # never to outlive this run
                 "kwok",
                 f"--kubeconfig={kubeconfig}",
                 f"--config={STAGES}",
@@ -59,6 +60,7 @@ async def kwok(api: Api, kubeconfig: Path) -> AsyncGenerator[None]:
             yield
         finally:
             try:
+                # While somebody still ends the pods: without, they would hold up their namespaces.
                 await remove(api)
             finally:
                 process.terminate()
@@ -181,7 +183,6 @@ async def remove(api: Api) -> None:
     async def gone() -> bool:
         return not (await api.call("GET", f"/api/v1/namespaces?{MARKED}"))["items"]
 
-    # Pods on nodes that nobody runs end only with a grace period of 0.
     nodes = (await api.call("GET", f"/api/v1/nodes?{SELECTOR}"))["items"]
     await until(gone, "the benchmark's namespaces are gone", patience=900, every=2)
     for node in nodes:

@@ -179,7 +179,17 @@ async def running(kubeconfig: Path, **settings: str) -> AsyncGenerator[PortalPro
         "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{PORT}",
         **{f"DASH_PORTAL_{name.upper()}": value for name, value in settings.items()},
     }
-    argv = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "portal.app:create_app()"]
+    argv = [
+        "setpriv",
+        "--pdeathsig",
+        "TERM",
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        "gunicorn.conf.py",
+        "portal.app:create_app()",
+    ]
     with tempfile.NamedTemporaryFile("w+", prefix="portal-", suffix=".log") as log:
         process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:

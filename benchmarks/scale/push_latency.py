@@ -59,7 +59,7 @@ async def one_viewer(stage: Stage, portal: PortalProcess, pod: Pod, release: Nam
         if abs(skew) > 0.05:
             raise RuntimeError(f"the browser's clock is {skew:.3f} s off")
         await marker.steadily([pod], PATCHES, GAP)
-        await page.wait_for_timeout(500)
+        await page.wait_for_timeout(3000)
         seen = {int(k): v for k, v in (await page.evaluate("window.marks")).items()}
     marks = marker.marks
     dom = marks.delays(seen)

@@ -78,9 +78,9 @@ async def stage(
                             lambda ready: progress.update(task3, completed=ready),
                         )
                     yield Stage(api, records, all_names, account, soak_minutes, console)
-                    console.print("removing what was made")
             finally:
                 await _clear(api)
+                console.print("removed what was made")
 
 
 async def _clear(api: Api) -> None:
