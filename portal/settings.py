@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from portal.catalog.presets import Preset
+from portal.catalog.sources import BUILT_IN, Source, SourceKind
 
 PREFIX = "DASH_PORTAL_"
 
@@ -58,6 +59,13 @@ class Settings(BaseModel):
     presets_file: Annotated[
         Path | None, Field(description="YAML list of the images that the launch form offers.")
     ] = None
+    catalog_file: Annotated[
+        Path | None,
+        Field(description="YAML list of the sources of charts, beside the built-in one."),
+    ] = None
+    catalog_interval: Annotated[
+        float, Field(ge=10, description="Seconds between two reads of the sources of charts.")
+    ] = 300.0
     max_replicas: Annotated[
         int, Field(ge=1, le=1000, description="The upper end of the replica sliders.")
     ] = 10
@@ -168,6 +176,25 @@ class Settings(BaseModel):
             return TypeAdapter(tuple[Preset, ...]).validate_python(entries)
         except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
             raise SettingsError(f"{PREFIX}PRESETS_FILE: {error}") from None
+
+    def sources(self) -> tuple[Source, ...]:
+        """Read the file of sources; the built-in chart comes first.
+
+        Raises:
+            SettingsError: the file cannot be read or an entry is wrong.
+        """
+        own = Source(BUILT_IN, SourceKind.BUILTIN, path=self.chart_path)
+        if self.catalog_file is None:
+            return (own,)
+        try:
+            entries: object = yaml.safe_load(self.catalog_file.read_text()) or []
+            listed = TypeAdapter(tuple[Source, ...]).validate_python(entries)
+        except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
+            raise SettingsError(f"{PREFIX}CATALOG_FILE: {error}") from None
+        names = [each.name for each in (own, *listed)]
+        if len(set(names)) < len(names):
+            raise SettingsError(f"{PREFIX}CATALOG_FILE: two sources have the same name.")
+        return (own, *listed)
 
     def secret(self) -> str:
         """Read the shared secret ("" in the open mode).

@@ -10,6 +10,7 @@ from pathlib import Path
 from portal.actions.board import Board
 from portal.actions.caretaker import Caretaker
 from portal.actions.changes import Changes, Current, check_ours, rollout
+from portal.actions.charts import ChartOrder, apply_chart, order_problems
 from portal.actions.desk import Desk, Work
 from portal.actions.drafts import Drafts
 from portal.actions.forms import Forms, Raw, ScaleRequest
@@ -63,6 +64,14 @@ class Filled:
     """The launch form filled in from a release, and which ``revision`` of it that was."""
 
     raw: Raw
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The values that a ``revision`` of a release was given."""
+
+    values: Values
     revision: int
 
 
@@ -197,6 +206,62 @@ class Actions:
         operation = await self._begin(identity, key, verb, work, f"{word} by {identity.user}")
         self._drafts.keep(key, self._forms.refill(spec))
         return operation
+
+    async def launch_chart(
+        self,
+        identity: Identity,
+        order: ChartOrder,
+        *,
+        only_new: bool = False,
+        since: int | None = None,
+    ) -> Operation:
+        """Install a chart of the catalogue, or upgrade the release of that name and chart to it.
+
+        ``only_new`` and ``since`` as in ``launch``.
+        """
+        key = order.key
+        existing = self.existing(key)
+        verb = Verb.LAUNCH if existing is None else Verb.UPGRADE
+        await self._policy.check(identity, verb, key)
+        errors = order_problems(order, self._forms.namespaces)
+        if "namespace" not in errors and (problem := await self.namespace_problem(key.namespace)):
+            errors["namespace"] = problem
+        if errors:
+            raise InvalidInput(errors)
+        self._check_free(key)
+        if existing is not None and (only_new or existing.chart not in {order.chart.name, ""}):
+            raise Conflict(
+                f"{key.name} exists already in {key.namespace}.",
+                "Choose another name, or open that app to change it.",
+            )
+        if since is not None:
+            self._check_since(await self._changes.current(key), key, since)
+
+        async def work(recorder: Recorder) -> Goal:
+            with recorder.step("Look at what is there"):
+                current = await self._changes.current(key)
+                check_ours(current, key, order.chart.name)
+                if since is not None:
+                    self._check_since(current, key, since)
+                if current is not None and only_new:
+                    raise Conflict(f"There is an app named {key.name} already.")
+            by = "" if current else identity.user
+            return await apply_chart(self._helm, self._changes, recorder, current, order, by)
+
+        word = "Launched" if verb is Verb.LAUNCH else "Changed"
+        return await self._begin(identity, key, verb, work, f"{word} by {identity.user}")
+
+    async def chart_values(self, identity: Identity, key: Key, chart: str) -> Given:
+        """What a release of a chart was given, to change it.
+
+        ``NotFound`` if there is no such release, ``Conflict`` if it is of another chart.
+        """
+        await self._policy.check(identity, Verb.UPGRADE, key)
+        current = await self._changes.current(key)
+        if current is None:
+            raise NotFound(f"There is no release {key.name} in {key.namespace}.")
+        check_ours(current, key, chart)
+        return Given(current.values, current.revision)
 
     async def namespace_problem(self, namespace: str) -> str:
         """Why nothing can be launched in a namespace; "" if nothing is known against it."""

@@ -152,13 +152,13 @@ def rollout(wanted: Wanted) -> Goal:
     return Goal("Wait for the rollout", lambda state, seen: progress(state, wanted, seen))
 
 
-def check_ours(current: Current | None, key: Key) -> None:
-    """Raise unless this is a release of the built-in chart, and nobody is changing it."""
+def check_ours(current: Current | None, key: Key, chart: str = dash_app.CHART_NAME) -> None:
+    """Raise unless this is a release of that chart, and nobody is changing it."""
     if current is None:
         return
     if current.status.startswith("pending-") or current.status == ReleaseStatus.UNINSTALLING:
         raise busy(key, current.status)
-    if current.chart != dash_app.CHART_NAME:
+    if current.chart != chart:
         raise Conflict(
             f"{key.name} is a release of another chart ({current.chart}).",
             "Choose another name, or change that release with helm.",

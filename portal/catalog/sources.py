@@ -9,7 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
+
+from pydantic import ConfigDict
 
 from portal.domain import images
 
@@ -39,6 +42,8 @@ class Source:
     which has no index, the names themselves. ``hosts`` are further ``host[:port]`` that its
     archives and redirects may lead to. ``plain_http`` speaks to a registry without TLS.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     name: str
     kind: SourceKind

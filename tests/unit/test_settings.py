@@ -50,3 +50,22 @@ def test_presets(tmp_path: Path):
 def test_bad_values_name_the_variable():
     with pytest.raises(SettingsError, match="DASH_PORTAL_MAX_REPLICAS"):
         Settings.from_env({"DASH_PORTAL_MAX_REPLICAS": "many"})
+
+
+def test_sources_of_charts(tmp_path: Path):
+    file = tmp_path / "catalog.yaml"
+    settings = Settings.from_env({"DASH_PORTAL_CATALOG_FILE": str(file)})
+    file.write_text(
+        "- {name: team, kind: repository, url: 'https://charts.example.com', charts: [web*]}\n"
+        "- {name: local, kind: folder, path: /charts}\n"
+    )
+    assert [each.name for each in settings.sources()] == ["built-in", "team", "local"]
+    for wrong, words in (
+        ("- {name: team, kind: repository}", "needs its url"),
+        ("- {name: team, kind: repository, url: 'https://x', chart: y}", "chart"),
+        ("- {name: team, kind: git}", "kind"),
+        ("- {name: built-in, kind: folder, path: /x}", "same name"),
+    ):
+        file.write_text(wrong)
+        with pytest.raises(SettingsError, match=words):
+            settings.sources()

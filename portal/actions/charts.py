@@ -1,0 +1,87 @@
+"""Launching any chart of the catalogue: what is asked for, and how Helm is run for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portal.actions.changes import Changes, Current, rollout
+from portal.actions.recorder import Recorder
+from portal.actions.rollout import Wanted
+from portal.actions.waiting import Goal
+from portal.catalog import edits
+from portal.catalog.chart import Chart
+from portal.catalog.validate import Checker
+from portal.catalog.values import as_mapping, get, overlay
+from portal.domain.keys import LAUNCHED_BY, Key, made_by
+from portal.domain.names import namespace_problem, release_name_problem
+from portal.helm_service.helm import HelmClient
+
+Values = Mapping[str, object]
+
+ANNOTATIONS = "commonAnnotations"
+"""Where a chart that follows the custom takes annotations for all of its objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartOrder:
+    """A chart to launch under a name. ``values`` replace those of the revision before, whole."""
+
+    key: Key
+    chart: Chart
+    values: Values
+
+
+def order_problems(order: ChartOrder, namespaces: tuple[str, ...]) -> dict[str, str]:
+    """What is wrong with an order, by field: ``name``, ``namespace``, ``values``.
+
+    ``namespaces`` are those that the portal works in, all if empty.
+    """
+    name, namespace = order.key.name, order.key.namespace
+    found = {"name": release_name_problem(name), "namespace": namespace_problem(namespace)}
+    if not found["namespace"] and namespaces and namespace not in namespaces:
+        allowed = ", ".join(namespaces)
+        found["namespace"] = f"The portal does not work in {namespace}. Choose one of: {allowed}."
+    chart = order.chart
+    if chart.schema is not None:
+        verdict = edits.check(Checker(chart.schema), order.values, chart.defaults)
+        found["values"] = " ".join(
+            f"{'.'.join(map(str, each.path))}: {each.message}" for each in verdict.problems[:3]
+        )
+    return {field: problem for field, problem in found.items() if problem}
+
+
+def signed(order: ChartOrder, user: str) -> dict[str, object]:
+    """The order's values, with who launched it where the chart has a place for that."""
+    values = overlay(order.values, {})
+    if not user or not isinstance(order.chart.defaults.get(ANNOTATIONS), dict):
+        return values
+    if get(values, ANNOTATIONS) is not None and LAUNCHED_BY in as_mapping(values[ANNOTATIONS]):
+        return values  # an app keeps the name of whoever launched it first
+    return overlay(values, {ANNOTATIONS: {LAUNCHED_BY: user}})
+
+
+async def apply_chart(
+    helm: HelmClient,
+    changes: Changes,
+    recorder: Recorder,
+    current: Current | None,
+    order: ChartOrder,
+    user: str,
+) -> Goal:
+    """Run Helm with the chart; returns what has to be seen before the rollout is done."""
+    operation = recorder.operation
+    values = signed(order, user)
+    # Most charts call their autoscaler what ours does; others lose nothing by this.
+    await changes.settle_replicas(recorder, current, overlay(order.chart.defaults, values))
+    with recorder.step(f"Run helm upgrade --install with {order.chart.name}"):
+        result = await helm.upgrade_install(
+            order.key,
+            order.chart.path,
+            values,
+            description=operation.description,
+            made_by=made_by(operation.id, (current.revision if current else 0) + 1),
+        )
+    changes.made(order.key, result.revision)
+    recorder.put(revision=result.revision, helm_seconds=result.seconds)
+    return rollout(Wanted(result.revision, workload=False))

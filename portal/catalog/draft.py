@@ -1,0 +1,201 @@
+"""What a person is about to launch: one text of values, and the form that goes with it.
+
+The text has the last word. An edit in the form becomes an edit of the text; an edit of the text
+makes the form anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from portal.catalog import edits
+from portal.catalog.chart import Chart
+from portal.catalog.form import Form, Forms, Rows, build
+from portal.catalog.text import TextError, comments, limited, load_values
+from portal.catalog.validate import Checker, Path, Problem
+from portal.catalog.values import Values, to_yaml
+
+MAX_LINK = 8 * 1024
+"""Characters of values in a link: browsers and proxies take not many more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text, read. ``form`` is None for a chart without a schema, and while ``error`` says why
+    the text cannot be read. ``unread`` are fields whose content means nothing, with why."""
+
+    text: str
+    values: Values = field(default_factory=dict[str, object])
+    form: Form | None = None
+    problems: tuple[Problem, ...] = ()
+    complete: bool = True
+    error: TextError | None = None
+    unread: Mapping[Path, str] = field(default_factory=dict[Path, str])
+
+    @property
+    def launchable(self) -> bool:
+        """Whether nothing is known against launching it."""
+        return not (self.error or self.problems or self.unread)
+
+    def notes(self) -> dict[Path, str]:
+        """What is to be said beside each field; ``()`` for what belongs beside none."""
+        told: dict[Path, str] = dict(self.unread)
+        fields = {each.path for each in self.form.fields()} if self.form else set[Path]()
+        for problem in self.problems:
+            here = next(
+                (
+                    problem.path[:n]
+                    for n in range(len(problem.path), 0, -1)
+                    if problem.path[:n] in fields
+                ),
+                (),
+            )
+            inside = _place(problem.path[len(here) :])
+            told.setdefault(here, f"{inside}: {problem.message}" if inside else problem.message)
+        return told
+
+
+class Drafting:
+    """Drafts of one chart. ``existing``: values of the release that is being changed."""
+
+    def __init__(self, chart: Chart, existing: Values | None = None) -> None:
+        self.chart = chart
+        self._existing = existing
+        self._checker = None if chart.schema is None else Checker(chart.schema)
+        self._described = comments(chart.values_text)
+
+    def start(self, values: Values | None = None) -> str:
+        """The text to begin with: given values, else the release's, else what the chart offers.
+
+        A chart without a schema offers its whole commented values file, word for word.
+        """
+        begin = self._existing if values is None else values
+        if begin:
+            return to_yaml(begin)
+        return self.chart.values_text if self._checker is None else ""
+
+    def read(self, text: str, unread: Mapping[Path, str] | None = None) -> Draft:
+        """What a text says."""
+        try:
+            values = load_values(text, strict=True)
+        except TextError as error:
+            return Draft(text, error=error)
+        if self._checker is None:
+            return Draft(text, values)
+        verdict = edits.check(self._checker, values, self.chart.defaults)
+        form = build(self._checker, self.chart.defaults, values, self._described)
+        return Draft(text, values, form, verdict.problems, verdict.complete, unread=unread or {})
+
+    def fill(self, text: str, contents: Iterable[tuple[Path, object]]) -> Draft:
+        """The draft after fields of the form were filled in: path and what the control holds."""
+        draft = self.read(text)
+        if draft.form is None:
+            return draft
+        fields = {each.path: each for each in draft.form.fields()}
+        unread: dict[Path, str] = {}
+        values = draft.values
+        for path, raw in contents:
+            known = fields.get(path)
+            if known is None or raw == edits.shown(known):
+                continue
+            try:
+                value = edits.read(known, raw)
+            except edits.FieldError as error:
+                unread[path] = str(error)
+                continue
+            values = edits.changed(values, self.chart.defaults, path, value)
+        return self._rewritten(draft, values, unread)
+
+    def add(self, text: str, path: Path) -> Draft:
+        """The draft with one more row in a list of the form."""
+        draft = self.read(text)
+        rows = draft.form.find(path) if draft.form else None
+        if not isinstance(rows, Rows):
+            return draft
+        values = edits.added(draft.values, self.chart.defaults, path, rows.blank)
+        return self._rewritten(draft, values)
+
+    def remove(self, text: str, path: Path) -> Draft:
+        """The draft without one row."""
+        draft = self.read(text)
+        if draft.form is None or not path or not isinstance(path[-1], int):
+            return draft
+        return self._rewritten(draft, edits.removed(draft.values, self.chart.defaults, path))
+
+    def choose(self, text: str, path: Path, form: int) -> Draft:
+        """The draft with another of several forms at ``path``."""
+        draft = self.read(text)
+        item = draft.form.find(path) if draft.form else None
+        if not isinstance(item, Forms) or form == item.chosen or not 0 <= form < len(item.starts):
+            return draft
+        values = edits.changed(draft.values, self.chart.defaults, path, item.starts[form])
+        return self._rewritten(draft, values)
+
+    def sent(self, draft: Draft) -> Values:
+        """The values for Helm: what differs from the defaults; all that a release had, of an
+        existing one."""
+        if self._existing is not None:
+            return draft.values
+        return edits.minimal(draft.values, self.chart.defaults)
+
+    def link(self, draft: Draft) -> str:
+        """The values as a part of a link, without passwords; "" if they are too many."""
+        values = self.sent(draft)
+        for each in draft.form.fields() if draft.form else ():
+            if each.secret and edits.at(values, each.path) is not None:
+                values = edits.changed(values, {}, each.path, edits.UNSET)
+        packed = json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
+        text = base64.urlsafe_b64encode(packed).decode().rstrip("=") if values else ""
+        return text if len(text) <= MAX_LINK else ""
+
+    def _rewritten(
+        self, draft: Draft, values: Values, unread: Mapping[Path, str] | None = None
+    ) -> Draft:
+        if values == draft.values:
+            return draft if not unread else self.read(draft.text, unread)
+        return self.read(to_yaml(values) if values else "", unread)
+
+
+def linked(text: str) -> Values | None:
+    """The values that a link carries; None if it carries none that can be read."""
+    if not text or len(text) > MAX_LINK:
+        return None
+    try:
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        values = limited(json.loads(packed))
+    except (ValueError, RecursionError, TextError, binascii.Error):
+        return None
+    return cast("Values", values) if isinstance(values, dict) else None
+
+
+def path_id(path: Path) -> str:
+    """A path as text, for the ids of components."""
+    return json.dumps(path, separators=(",", ":"), ensure_ascii=False)
+
+
+def path_of(text: object) -> Path:
+    """The path of an id; () if it is none."""
+    try:
+        parts: object = json.loads(text) if isinstance(text, str) and len(text) < 4096 else []
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(parts, list):
+        return ()
+    known = [each for each in cast("list[object]", parts) if isinstance(each, str | int)]
+    return tuple(known)
+
+
+def _place(path: Path) -> str:
+    """Where something is, as people write it: ``image.tags[2]``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.lstrip(".")[:120]
+
+
+def field_titles(form: Form) -> dict[Path, str]:
+    """The title of every field."""
+    return {each.path: each.title for each in form.fields()}
