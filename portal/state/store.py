@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 OnChange = Callable[[frozenset[Key]], None]
 """Called with the releases that changed; with none when nodes or sources did."""
 
-APPS_A_TURN = 50
+APPS_A_TURN = 25
 """Apps sampled in one turn of the loop after a poll of the metrics: a few milliseconds."""
 GRACE = 300
 """Seconds for which the history of what is gone is kept, in case it comes back."""

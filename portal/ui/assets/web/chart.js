@@ -113,7 +113,8 @@
           range: [0, top * 1.12], dtick: top <= 6 ? 1 : undefined },
         yaxis3: { ...axis, domain: ofUsage || [0, 0], title: title("cores", c.metric[0]), nticks: 4,
           visible: used && !empty },
-        yaxis4: { ...axis, overlaying: "y3", side: "right", showgrid: false, nticks: 4,
+        yaxis4: { ...axis, overlaying: "y3", side: "right", showgrid: false, tickmode: "auto",
+          nticks: 4, ticks: "outside", ticklen: 4, tickcolor: "rgba(0,0,0,0)",
           title: title("MiB", c.metric[1]), visible: used && !empty },
         annotations: empty
           ? [{ text: "The first points arrive within half a minute", showarrow: false, xref: "paper",
