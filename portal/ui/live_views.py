@@ -67,7 +67,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_NOTICES: lambda view: {"children": release.notices(view.notices)},
     ids.APP_REPLICAS: lambda view: {"children": replicas.replicas(view.replicas)},
     ids.APP_AUTOSCALER: lambda view: {"children": replicas.autoscaler(view.autoscaler)},
-    ids.APP_PODS: lambda view: {"children": pods.pods(view.pods)},
+    ids.APP_PODS: lambda view: {"children": pods.pods(view.pods, view.key, view.more_pods)},
     ids.APP_EVENTS: lambda view: {"children": pods.events(view.events)},
     ids.APP_NOTES: lambda view: {"children": release.notes(view.notes)},
     ids.APP_VALUES: _values,
@@ -91,7 +91,7 @@ def _list_parts(everyone: bool) -> Mapping[str, Part[ListView]]:
         ids.RELEASES_STALE: lambda view: {"children": stale_notice(view.stale)},
         ids.RELEASES_NAMESPACE: lambda view: {
             "options": releases.options(view.namespaces, "All namespaces"),
-            "value": view.query.namespace,
+            "value": view.query.namespace or releases.ANY,
         },
         ids.RELEASES_STATUSES: lambda view: {
             "children": releases.statuses(view, everyone=everyone)
@@ -106,7 +106,7 @@ def _list_parts(everyone: bool) -> Mapping[str, Part[ListView]]:
     if everyone:
         parts[ids.RELEASES_OWNER] = lambda view: {
             "options": releases.options(view.owners, "Launched by anyone"),
-            "value": view.query.owner,
+            "value": view.query.owner or releases.ANY,
         }
     return parts
 

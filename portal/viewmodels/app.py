@@ -18,7 +18,7 @@ from portal.viewmodels.headline import headline
 from portal.viewmodels.model import AppView, Badge, Tone
 from portal.viewmodels.notices import notices
 from portal.viewmodels.operation import operation_view
-from portal.viewmodels.pods import pod_view
+from portal.viewmodels.pods import foremost, pod_view
 from portal.viewmodels.redaction import values_yaml
 from portal.viewmodels.scale import scale_view
 from portal.viewmodels.urls import NOWHERE, Outside, url_views
@@ -57,6 +57,7 @@ def app_view(
     known = facts(state, sources, now, nodes)
     head = headline(state, known, now, loading=loading(sources, Kind.RELEASE))
     release, detail = state.release, state.detail
+    shown, more = foremost(known.pods)
     hpa = state.hpas[0] if state.hpas else None
     return AppView(
         key=state.key,
@@ -73,7 +74,7 @@ def app_view(
         replicas=replicas_view(known, bool(state.workloads)),
         pods=tuple(
             pod_view(pod, found, state.usage.get(pod.key), state.pod_history.get(pod.key))
-            for pod, found in known.pods
+            for pod, found in shown
         ),
         autoscaler=autoscaler_view(hpa, known.ready, sources, now) if hpa else None,
         settled=state.history.settled,
@@ -86,6 +87,7 @@ def app_view(
         values_yaml=values_yaml(detail.values) if detail else "",
         stale=stale_words(sources, now),
         since=head.since,
+        more_pods=more,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from portal.viewmodels.preparation import being_set_up
 from portal.viewmodels.readiness import not_ready
 from portal.viewmodels.scheduling import no_room
 from portal.viewmodels.series import spark
-from portal.viewmodels.words import cores, percent, sentence, shortened, size
+from portal.viewmodels.words import cores, count, joined, percent, sentence, shortened, size
 
 
 def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: datetime) -> Diagnosis:
@@ -43,6 +44,34 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
     if not pod.node:
         return _unscheduled(pod, own, nodes)
     return _on_node(pod, own, now)
+
+
+MOST = 50
+"""Pods on an app's page: more cannot be read, and each change would send them all."""
+
+Diagnosed = tuple[Pod, Diagnosis]
+
+
+def foremost(pods: Sequence[Diagnosed]) -> tuple[Sequence[Diagnosed], str]:
+    """The pods to show, and what the others are: "450 more pods: 448 ready and 2 starting".
+
+    All of them in their order where there are few, else those in trouble, then those that are
+    not ready, then the newest.
+    """
+    if len(pods) <= MOST:
+        return pods, ""
+
+    def urgency(each: Diagnosed) -> tuple[bool, bool, float]:
+        pod, found = each
+        ready = found.stage is Stage.READY
+        return not found.stage.troubled, ready, -pod.created_at.timestamp()
+
+    ranked = sorted(pods, key=urgency)
+    left = Counter(found.stage for _, found in ranked[MOST:])
+    if set(left) == {Stage.READY}:
+        return ranked[:MOST], f"{count(left.total(), 'more pod')}, all ready"
+    states = [f"{left[stage]:,} {stage.value}" for stage in Stage if left[stage]]
+    return ranked[:MOST], f"{count(left.total(), 'more pod')}: {joined(states)}"
 
 
 def pod_view(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NAMESPACE, SLOW, kubectl, objects_of, run
 from tests.browser.portal_page import (
@@ -97,7 +97,7 @@ def test_autoscaling_under_load_moves_on_the_page(page: Page, app_name: Name):
 
 def test_admin_lists_every_release_whoever_made_it(page: Page, app_name: Name):
     ours, theirs = app_name("j-list-ours"), app_name("j-list-theirs")
-    page.goto("/admin")
+    page.goto(f"/admin?q={theirs}")
     live(page)
     run(
         "helm",
@@ -109,43 +109,46 @@ def test_admin_lists_every_release_whoever_made_it(page: Page, app_name: Name):
         "--set",
         "image.repository=localhost:5000/dash-sample,image.tag=1.0,containerPort=8050",
     )
-    row = page.locator(f'[row-id="{NAMESPACE}/{theirs}"]')
-    expect(row.first).to_be_visible(timeout=SLOW)
-    expect(row.first).to_contain_text("dash-app")
+    row = listed(page, theirs)
+    expect(row).to_be_visible(timeout=SLOW)
+    expect(row).to_contain_text("dash-app")
     launch_sample(page, ours)
     page.goto("/admin")
     page.locator("#releases-search").fill(ours)
-    row = page.locator(f'[row-id="{NAMESPACE}/{ours}"]')
-    expect(row.first).to_contain_text("1/1")
-    expect(page.locator(f'[row-id="{NAMESPACE}/{theirs}"]')).to_have_count(0)
+    row = listed(page, ours)
+    expect(row).to_contain_text("1/1")
+    expect(listed(page, theirs)).to_have_count(0)
     page.locator("#releases-search").fill("j-list-")
     order(page, ours, theirs)
-    header = page.locator('.ag-header-cell[col-id="name"]')
-    header.get_by_text("App", exact=True).click()
+    header = page.locator("th.col-name")
     expect(header).to_have_attribute("aria-sort", "ascending")
-    order(page, ours, theirs)
-    header.get_by_text("App", exact=True).click()
+    header.get_by_role("link").click()
     expect(header).to_have_attribute("aria-sort", "descending")
     order(page, theirs, ours)
-    revision = page.locator('.ag-header-cell[col-id="revision"]')
-    expect(revision).to_have_count(0)
+    revision = page.locator("th.col-revision")
+    expect(revision).to_be_hidden()
     page.set_viewport_size({"width": 1600, "height": 900})
     expect(revision).to_be_visible()
-    expect(row.locator('[col-id="version"]')).to_have_text("1.0")
-    row.get_by_role("link", name=ours, exact=True).first.click()
+    expect(row.locator(".col-version")).to_have_text("1.0")
+    row.get_by_role("link", name=ours, exact=True).click()
     page.wait_for_url(f"**/apps/{NAMESPACE}/{ours}")
     page.goto("/")
     live(page)
-    expect(page.locator(f'[row-id="{NAMESPACE}/{ours}"]').first).to_be_visible()
-    expect(page.locator(f'[row-id="{NAMESPACE}/{theirs}"]')).to_have_count(0)
+    expect(listed(page, ours)).to_be_visible()
+    expect(listed(page, theirs)).to_have_count(0)
+
+
+def listed(page: Page, name: str) -> Locator:
+    """A release's row in Apps or Admin."""
+    return page.locator(f'[data-testid="release"][data-name="{NAMESPACE}/{name}"]')
 
 
 def order(page: Page, *names: str) -> None:
     """Wait until the list has these releases alone, in this order."""
-    expect(page.locator("#releases .ag-center-cols-container .ag-row")).to_have_count(len(names))
+    expect(page.get_by_test_id("release")).to_have_count(len(names))
     for index, name in enumerate(names):
-        row = page.locator(f'#releases .ag-center-cols-container [row-index="{index}"]')
-        expect(row).to_have_attribute("row-id", f"{NAMESPACE}/{name}")
+        row = page.get_by_test_id("release").nth(index)
+        expect(row).to_have_attribute("data-name", f"{NAMESPACE}/{name}")
 
 
 def test_admin_shows_a_failed_release(page: Page, app_name: Name):
@@ -156,8 +159,8 @@ def test_admin_shows_a_failed_release(page: Page, app_name: Name):
     command = ["helm", "install", name, str(CHART), "-n", NAMESPACE, "--set", image]
     done = subprocess.run([*command, "--wait", "--timeout", "5s"], capture_output=True, check=False)
     assert done.returncode != 0
-    row = page.locator(f'[row-id="{NAMESPACE}/{name}"]')
-    expect(row.locator('[col-id="helm"]')).to_contain_text("failed", timeout=SLOW)
+    page.locator("#releases-search").fill(name)
+    expect(listed(page, name).locator(".col-helm")).to_contain_text("failed", timeout=SLOW)
     assert name in run("helm", "list", "-n", NAMESPACE, "--failed", "-q").split()
 
 

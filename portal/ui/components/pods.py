@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from portal.domain.keys import Key
 from portal.ui import html
 from portal.ui.components.basics import Node, age, badge, icon, wildcards
 from portal.viewmodels.model import EventView, PodView
 
 
-def pods(views: Sequence[PodView]) -> Node:
-    """A table; why a pod is not ready stands in a row of its own below it."""
+def pods(views: Sequence[PodView], key: Key, more: str = "") -> Node:
+    """A table; why a pod is not ready stands in a row of its own below it.
+
+    ``more`` tells of those that are not in it; the command for all of them is beside it.
+    """
     if not views:
         return html.P("No pods.", className="words quiet-text")
     head = ("Pod", "Status", "Ready", "Restarts", "Age", "CPU", "Memory", "Node")
     rows: list[html.Tr] = []
     for view in views:
         rows.extend(_rows(view))
-    return html.Div(
+    table = html.Div(
         html.Table(
             [
                 html.Thead(html.Tr([html.Th(name, scope="col") for name in head])),
@@ -29,6 +33,16 @@ def pods(views: Sequence[PodView]) -> Node:
         tabIndex=0,
         role="region",
         **wildcards({"aria-label": "Pods"}),
+    )
+    return [table, _more(more, key)] if more else table
+
+
+def _more(more: str, key: Key) -> Node:
+    command = f"kubectl get pods -n {key.namespace} -l app.kubernetes.io/instance={key.name}"
+    return html.P(
+        [f"And {more}. All of them: ", html.Span(command, className="mono")],
+        className="words quiet-text more-pods",
+        **wildcards({"data-testid": "more-pods"}),
     )
 
 

@@ -14,6 +14,9 @@ from portal.ui.routes import app_path, list_path
 from portal.viewmodels.model import ListView, ReleaseRow
 from portal.viewmodels.query import COLUMNS, Bucket, ListQuery
 
+ANY = "*"
+"""Stands for no choice in a filter: an empty value would be shown as none."""
+
 _STATUS = {
     None: "All",
     Bucket.ATTENTION: "Needs attention",
@@ -117,8 +120,8 @@ def _choice(status: Bucket | None, amount: int, query: ListQuery, *, everyone: b
 
 
 def options(names: Sequence[str], every: str) -> list[dict[str, str]]:
-    """What a filter offers: all, or one of ``names``."""
-    return [{"label": every, "value": ""}, *({"label": name, "value": name} for name in names)]
+    """What a filter offers: all (ANY), or one of ``names``."""
+    return [{"label": every, "value": ANY}, *({"label": name, "value": name} for name in names)]
 
 
 def pages(view: ListView, *, everyone: bool) -> list[Node]:

@@ -10,7 +10,7 @@ import pytest
 from portal.domain.objects import Event, Pod, PodUsage
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.model import Tone
-from portal.viewmodels.pods import diagnose, pod_view
+from portal.viewmodels.pods import diagnose, foremost, pod_view
 
 from .make import (
     IMAGE,
@@ -430,3 +430,25 @@ def test_earlier_crashes_are_not_forgotten() -> None:
     assert words in again.reason
     well = told(pod(containers=(container(**before),)))
     assert (well.stage, well.reason, well.detail) == (Stage.READY, "", words)
+
+
+@pytest.mark.parametrize(
+    ("ready", "broken", "more"),
+    [
+        (50, 0, ""),
+        (500, 0, "450 more pods, all ready"),
+        (497, 3, "450 more pods, all ready"),
+        (49, 51, "50 more pods: 49 ready and 1 crashing"),
+    ],
+)
+def test_of_many_pods_those_in_trouble_are_shown(ready: int, broken: int, more: str) -> None:
+    well = Diagnosis(Stage.READY, "Ready", Tone.GOOD)
+    ill = Diagnosis(Stage.CRASHING, "Crashing", Tone.BAD)
+    known = [(pod(f"p-{n}", created_at=ago(n)), well) for n in range(ready)]
+    known += [(pod(f"x-{n}", created_at=ago(9999)), ill) for n in range(broken)]
+    shown, words = foremost(known)
+    assert len(shown) == 50
+    assert sum(found is ill for _, found in shown) == min(broken, 50)
+    if 0 < broken < 50:
+        assert shown[broken][0].key.name == "p-0", "then the newest"
+    assert words == more

@@ -2,6 +2,7 @@
    the address, and the live connection brings what belongs to it: nothing is loaded anew. */
 (function () {
   "use strict";
+  const ANY = "*";
   const PAUSE = 200; // ms without a key after which a search begins
   const LISTS = { "/": "apps", "/admin": "admin" };
   const NAMES = ["q", "namespace", "status", "owner", "sort", "page"];
@@ -68,7 +69,7 @@
   });
   document.addEventListener("change", (event) => {
     const name = FILTERS[event.target.id];
-    if (name) ask(name, event.target.value, false);
+    if (name) ask(name, event.target.value === ANY ? "" : event.target.value, false);
   });
   document.addEventListener("focusout", (event) => {
     if (event.target.id === "releases-search") typing = false;
