@@ -39,9 +39,11 @@ class Views:
 
     def app(self, identity: Identity, key: Key) -> AppView:
         """The page of one release; an empty one where it may not be seen."""
-        self._want((key,))
         snapshot = self._store.snapshot
-        state = snapshot.app(key) if self._policy.sees(identity, key.namespace) else nothing(key)
+        state = nothing(key)
+        if self._policy.sees(identity, key.namespace):
+            self._want((key,))
+            state = snapshot.app(key)
         return app_view(
             state,
             snapshot.sources,
