@@ -54,6 +54,7 @@ async def until(
     *,
     within: float = SLOW,
     since: float | None = None,
+    every: float = 0.1,
 ) -> float:
     """Wait for a condition; returns how many seconds after ``since`` (now) it was met."""
     began = time.monotonic() if since is None else since
@@ -63,7 +64,7 @@ async def until(
             return time.monotonic() - began
         if time.monotonic() - began > within:
             pytest.fail(f"not within {within:.0f} s: {what if isinstance(what, str) else what()}")
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(every)
 
 
 def most_tries(seconds: float) -> int:
@@ -169,7 +170,7 @@ class Lab:
                 f"different: {different}; bodies: {unread()}; words: {self.words}"
             )
 
-        took = await until(met, missed, within=CONVERGED_WITHIN + SLACK, since=since)
+        took = await until(met, missed, within=CONVERGED_WITHIN + SLACK, since=since, every=1)
         self.notes.append(f"converged in {took:.1f} s")
 
     # What changes.
@@ -361,7 +362,7 @@ async def lab(server: ApiServer, folder: Path, *, everywhere: bool = False) -> A
         await server.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
         stack.push_async_callback(server.call, "DELETE", f"/api/v1/namespaces/{namespace}")
         proxy = await stack.enter_async_context(FaultProxy(server).listen())
-        kubeconfig.write_text(_kubeconfig(proxy.url, token))
+        kubeconfig.write_text(kubeconfig_of(proxy.url, token))
         client = await stack.enter_async_context(ClusterClient.connect(kubeconfig))
         settings = Settings(
             namespaces=() if everywhere else (namespace,), metrics_interval=METRICS_INTERVAL
@@ -379,7 +380,8 @@ async def lab(server: ApiServer, folder: Path, *, everywhere: bool = False) -> A
         found.unharmed()
 
 
-def _kubeconfig(url: str, token: Path) -> str:
+def kubeconfig_of(url: str, token: Path) -> str:
+    """A kubeconfig for a server at ``url`` that knows its callers by the token in a file."""
     user = {"name": "portal", "user": {"tokenFile": str(token)}}
     cluster = {"name": "faulty", "cluster": {"server": url}}
     context = {"name": "faulty", "context": {"cluster": "faulty", "user": "portal"}}

@@ -223,7 +223,13 @@ async def cut(lab: Lab, fault: Fault) -> None:
     """Each watch of a kind breaks at its first line."""
     with lab.proxy.fault(about("deployments", watch=True), fault) as strikes:
         await lab.churn(Kind.DEPLOYMENT)
-        await until(lambda: len(strikes) > FAILURES_BEFORE_LIST, "the fault coming again and again")
+
+        async def often() -> bool:
+            """By then the tries, and the lists among them, are far between."""
+            await lab.put(Kind.DEPLOYMENT, "alpha")
+            return len(strikes) >= 2 * FAILURES_BEFORE_LIST
+
+        await until(often, "the fault coming again and again", every=0.5)
         await lab.lives(Kind.SERVICE, Kind.HPA)
         number = await lab.put(Kind.DEPLOYMENT, "beta")
         await until(

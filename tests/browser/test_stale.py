@@ -1,0 +1,129 @@
+"""What a page says while the API server cannot be reached, and after.
+
+The portal runs here, behind a proxy that can be taken away, beside the one in the cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NAMESPACE
+from tests.browser.portal_page import live
+from tests.cluster.faults.lab import CONVERGED_WITHIN, MARKED_WITHIN, SLACK, kubeconfig_of
+from tests.cluster.faults.proxy import FaultProxy
+from tests.cluster.faults.server import ApiServer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Wire:
+    """A proxy that lives on a thread of its own, since Playwright keeps this one."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._stack = AsyncExitStack()
+        self.proxy: FaultProxy
+
+    def __enter__(self) -> Wire:
+        self._thread.start()
+        self.run(self._open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self._stack.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    async def _open(self) -> None:
+        server = ApiServer.connect(Path(os.environ["KUBECONFIG"]))
+        proxy = FaultProxy(await self._stack.enter_async_context(server))
+        self.proxy = await self._stack.enter_async_context(proxy.listen())
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[Wire]:
+    with Wire() as wire:
+        yield wire
+
+
+@pytest.fixture(scope="module")
+def portal_url(wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A portal of this test's own, at the far end of the wire."""
+    folder = tmp_path_factory.mktemp("portal")
+    token, kubeconfig, log = folder / "token", folder / "kubeconfig", folder / "log"
+    token.write_text("any")
+    kubeconfig.write_text(kubeconfig_of(wire.proxy.url, token))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = {
+        **{name: text for name, text in os.environ.items() if not name.startswith("DASH_PORTAL_")},
+        "DASH_PORTAL_KUBECONFIG": str(kubeconfig),
+        "DASH_PORTAL_NAMESPACES": NAMESPACE,
+        "DASH_PORTAL_CHART_PATH": str(ROOT / "charts" / "dash-app"),
+        "GUNICORN_CMD_ARGS": f"--bind {address}",
+    }
+    with log.open("w") as output:
+        portal = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "portal.app:create_app()"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            _wait_until_ready(f"http://{address}/readyz", portal, log)
+            yield f"http://{address}"
+            assert portal.poll() is None, "it has not ended, whatever happened"
+        finally:
+            portal.terminate()
+            portal.wait(30)
+    assert "Traceback" not in log.read_text()
+
+
+def _wait_until_ready(url: str, portal: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and portal.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail(f"the portal did not become ready:\n{log.read_text()}")
+
+
+def test_a_page_says_that_it_is_out_of_date_for_as_long_as_it_is(page: Page, wire: Wire) -> None:
+    page.goto("/admin")
+    live(page)
+    notice = page.locator("#releases-stale")
+    words = notice.get_by_text("may be out of date")
+    expect(words).to_have_count(0)
+    page.evaluate("window.loadedOnce = true")
+
+    wire.run(wire.proxy.down())
+    expect(words.first).to_be_visible(timeout=(MARKED_WITHIN + SLACK) * 1000)
+    expect(notice).to_contain_text("Releases")
+    live(page)  # to the portal; it is the portal that has lost the cluster
+
+    wire.run(wire.proxy.up())
+    expect(words).to_have_count(0, timeout=(CONVERGED_WITHIN + SLACK) * 1000)
+    assert page.evaluate("window.loadedOnce"), "nobody has loaded the page again"
