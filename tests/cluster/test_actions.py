@@ -103,7 +103,7 @@ class Portal:
 
 
 @asynccontextmanager
-async def portal(namespace: str, home: Path) -> AsyncIterator[Portal]:
+async def portal(namespace: str, home: Path, chart: Path = CHART) -> AsyncIterator[Portal]:
     kubeconfig = Path(os.environ["KUBECONFIG"])
     program = os.environ.get("HELM_BIN") or shutil.which("helm") or "helm"
     helm = Helm(Runner(helm_environment(os.environ, home, kubeconfig), executable=program))
@@ -115,7 +115,7 @@ async def portal(namespace: str, home: Path) -> AsyncIterator[Portal]:
             policy=NamespacePolicy((namespace,)),
             replicas=Replicas(client),
             forms=Forms((namespace,), namespace, max_replicas=6),
-            chart_path=CHART,
+            chart_path=chart,
             claims=Leases(client),
             records=HelmRecords(client),
             holder=uuid.uuid4().hex,

@@ -231,6 +231,12 @@ class FakeClaims:
         self.boards: list[Board] = []
         self.errors: list[PortalError] = []
         self.writes = 0
+        self.written = asyncio.Condition()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is so, looking at every write."""
+        async with asyncio.timeout(10), self.written:
+            await self.written.wait_for(condition)
 
     async def read(self, key: Key) -> Claim | None:
         return self.now.get(key)
@@ -245,6 +251,8 @@ class FakeClaims:
         self.writes += 1
         written = self.now[key] = replace(new, version=str(self.writes))
         self._tell(written)
+        async with self.written:
+            self.written.notify_all()
         return written
 
     async def drop(self, old: Claim) -> None:

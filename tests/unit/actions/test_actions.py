@@ -115,10 +115,13 @@ class World:
         return found
 
     def phase(self, key: Key = KEY) -> OperationPhase:
-        return self.operation(key).phase
+        """Queued while nothing is known of it."""
+        found = self.store.snapshot.app(key).operation
+        return found.phase if found else OperationPhase.QUEUED
 
     def steps(self) -> list[str]:
-        return [step.title for step in self.operation().steps]
+        found = self.store.snapshot.app(KEY).operation
+        return [step.title for step in found.steps] if found else []
 
     @property
     def asked(self) -> list[str]:

@@ -1,0 +1,59 @@
+"""A portal without pages, as a process that a test may kill: asked on stdin, answers on stdout.
+
+Each line of stdin is a release's name and the label to launch it with; each line of stdout is
+JSON: ``ready``, what was ``begun`` or ``refused``, and every phase of every operation it knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from portal.domain.errors import PortalError
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.launch import EnvVar
+from tests.cluster.test_actions import Portal, portal, sample
+
+
+def tell(**what: object) -> None:
+    print(json.dumps(what), flush=True)
+
+
+async def launch(here: Portal, name: str, word: str, actor: str) -> None:
+    # No pods: what is tried here is Helm and the record, not the rollout.
+    spec = sample(here.key(name), replicas=0, env=(EnvVar("WORD", word),))
+    try:
+        begun = await here.actions.launch(Identity(actor), spec)
+        tell(begun=name, id=begun.id)
+    except PortalError as error:
+        tell(refused=name, why=str(error))
+
+
+async def main(namespace: str, chart: Path, actor: str) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        async with portal(namespace, Path(home), chart) as here:
+            reader = asyncio.StreamReader()
+            loop = asyncio.get_running_loop()
+            await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+
+            def note(keys: frozenset[Key]) -> None:
+                for key in keys:
+                    operation = here.app(key).operation
+                    if operation:
+                        tell(name=key.name, phase=operation.phase.value, id=operation.id)
+
+            here.store.on_change(note)
+            note(frozenset(here.store.snapshot.apps))
+            tell(ready=True)
+            asked: set[asyncio.Task[None]] = set()
+            while line := await reader.readline():
+                name, word = line.decode().split()
+                asked.add(asyncio.create_task(launch(here, name, word, actor)))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))

@@ -1,0 +1,259 @@
+"""Operations survive their portal: killed at any moment, two at once, and somebody else's work."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portal.cluster.bodies import unpack
+from portal.helm_service.orphans import STARTED_BY, end_orphans
+
+pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+TERMINAL = {"succeeded", "failed", "cancelled", "interrupted"}
+WITHIN = 60.0
+"""Seconds from the restart until every release has come to rest."""
+ROUNDS, EACH = 5, 4
+SEED = 20
+
+MANY = """{{- range until 40 }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ $.Release.Name }}-{{ . }}
+{{- end }}
+"""
+
+
+def kubectl(*words: str, stdin: str = "") -> str:
+    done = subprocess.run(
+        ["kubectl", *words], input=stdin, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    name = f"operations-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def chart(tmp_path: Path) -> Path:
+    """The built-in chart, with so many objects more that Helm is pending for a while."""
+    copy = tmp_path / "dash-app"
+    shutil.copytree(ROOT / "charts" / "dash-app", copy)
+    (copy / "templates" / "many.yaml").write_text(MANY)
+    return copy
+
+
+@dataclass
+class Process:
+    """A portal that may be killed. ``phases`` is the newest phase of each release it tells of."""
+
+    process: asyncio.subprocess.Process
+    phases: dict[str, str] = field(default_factory=dict)
+    begun: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    ready: bool = False
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def listen(self) -> None:
+        assert self.process.stdout
+        async for line in self.process.stdout:
+            told: dict[str, Any] = json.loads(line)
+            async with self.changed:
+                self.ready = self.ready or "ready" in told
+                if "begun" in told:
+                    self.begun[told["begun"]] = told["id"]
+                if "refused" in told:
+                    self.refused[told["refused"]] = told["why"]
+                if "phase" in told:
+                    self.phases[told["name"]] = told["phase"]
+                self.changed.notify_all()
+
+    async def until(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        try:
+            async with asyncio.timeout(seconds), self.changed:
+                await self.changed.wait_for(condition)
+        except TimeoutError:
+            pytest.fail(f"not within {seconds:.0f} s: {what}; {self.phases} {self.refused}")
+
+    def ask(self, name: str, word: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(f"{name} {word}\n".encode())
+
+    def kill(self, *, with_helm: bool) -> None:
+        """SIGKILL; as a pod's death, which takes its Helm along, or as a worker's."""
+        pid = self.process.pid
+        self.process.kill()
+        for helm in helms_of(pid) if with_helm else []:
+            os.kill(helm, signal.SIGKILL)
+
+
+def helms_of(portal: int) -> list[int]:
+    mark = f"{STARTED_BY}={portal}\0".encode()
+    found: list[int] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+@asynccontextmanager
+async def portal_process(namespace: str, chart: Path, actor: str) -> AsyncIterator[Process]:
+    end_orphans()  # as the portal does when it starts
+    command = [sys.executable, "-m", "tests.cluster.portal_process", namespace, str(chart), actor]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe)
+    portal = Process(process)
+    listening = asyncio.create_task(portal.listen())
+    try:
+        await portal.until(lambda: portal.ready, "the start of a portal")
+        yield portal
+    finally:
+        if process.returncode is None and process.stdin:
+            process.stdin.close()
+            await asyncio.wait_for(process.wait(), 30)
+        await process.wait()
+        await listening
+
+
+def releases(namespace: str) -> dict[str, dict[int, str]]:
+    """State of each revision of each release, from Helm's labels."""
+    told = json.loads(kubectl("get", "secrets", "-l", "owner=helm", "-n", namespace, "-o", "json"))
+    found: dict[str, dict[int, str]] = {}
+    for secret in told["items"]:
+        labels = secret["metadata"]["labels"]
+        found.setdefault(labels["name"], {})[int(labels["version"])] = labels["status"]
+        if labels["name"] != "own":
+            body = unpack(secret["data"]["release"])
+            assert body["info"]["status"] == labels["status"], "label and body disagree"
+    return found
+
+
+def claims(namespace: str) -> dict[str, dict[str, Any]]:
+    """The record of each release's operation, and who holds it."""
+    told = json.loads(kubectl("get", "leases", "-n", namespace, "-o", "json"))
+    found: dict[str, dict[str, Any]] = {}
+    for lease in told["items"]:
+        record = json.loads(lease["metadata"]["annotations"]["dash-portal.io/operation"])
+        holder = lease["spec"].get("holderIdentity") or ""
+        found[record["key"][1]] = {**record, "holder": holder}
+    return found
+
+
+async def test_a_portal_killed_at_any_moment_loses_nothing(namespace: str, chart: Path) -> None:
+    dice = random.Random(SEED)
+    names = [f"r{number}" for number in range(ROUNDS * EACH)]
+    upgraded = set(dice.sample(names, len(names) // 2))
+    async with portal_process(namespace, chart, "ann") as portal:
+        for name in upgraded:
+            portal.ask(name, "first")
+        portal.ask("own", "first")
+        await portal.until(
+            lambda: all(portal.phases.get(name) == "succeeded" for name in {*upgraded, "own"}),
+            "the first launches",
+        )
+    # Somebody's own upgrade, under way in a terminal as long as this test lasts.
+    secret = "secret/sh.helm.release.v1.own.v1"
+    kubectl("label", "--overwrite", secret, "status=pending-upgrade", "-n", namespace)
+
+    for number in range(ROUNDS):
+        async with portal_process(namespace, chart, "bob") as portal:
+            asked = names[number * EACH : (number + 1) * EACH]
+            for name in asked:
+                portal.ask(name, "second")
+            moment = dice.uniform(0.05, 1.6)
+            await asyncio.sleep(moment)  # the random point
+            portal.kill(with_helm=dice.random() < 0.7)
+
+    async with portal_process(namespace, chart, "eve") as portal:
+        begun = claims(namespace)
+        assert len(begun) > ROUNDS * EACH / 2
+        await portal.until(
+            lambda: all(portal.phases.get(name) in TERMINAL for name in begun),
+            "an end of every operation",
+            WITHIN,
+        )
+        await asyncio.sleep(1)  # their last words
+        ended = claims(namespace)
+        assert {each["holder"] for each in ended.values()} == {""}
+        found = releases(namespace)
+        assert found.pop("own") == {1: "pending-upgrade"}
+        outcomes: dict[str, list[str]] = {}
+        for name, claim in ended.items():
+            if name == "own":
+                continue
+            revisions = found.get(name, {})
+            outcomes.setdefault(f"{claim['phase']}: {claim['error']}", []).append(name)
+            assert not [each for each in revisions.values() if each.startswith("pending")], name
+            if claim["phase"] == "succeeded":
+                assert revisions[max(revisions)] == "deployed", name
+            first = 1 if name in upgraded else 0
+            assert first <= max(revisions, default=0) <= first + 1, (name, revisions)
+        print(json.dumps(outcomes, indent=1))
+        assert upgraded <= set(found), "a release that had been deployed was lost"
+        deployments = kubectl("get", "deployments", "-n", namespace, "-o", "name")
+        assert upgraded <= {line.rpartition("/")[2] for line in deployments.split()}
+        assert len(outcomes) > 1, "the moments were all alike: this has shown little"
+
+        # Whatever came of it, each can be launched again.
+        portal.begun.clear()
+        for name in names:
+            portal.ask(name, "third")
+        await portal.until(lambda: len(portal.begun) == len(names), "launches over what is left")
+        await portal.until(
+            lambda: all(portal.phases[name] == "succeeded" for name in names), "the last launches"
+        )
+
+
+async def test_of_two_portals_one_wins_each_name(namespace: str, chart: Path) -> None:
+    async with (
+        portal_process(namespace, chart, "ann") as one,
+        portal_process(namespace, chart, "bob") as two,
+    ):
+        names = [f"n{number}" for number in range(5)]
+        for name in names:
+            one.ask(name, "ann")
+            two.ask(name, "bob")
+        for portal in (one, two):
+            await portal.until(
+                lambda here=portal: len(here.begun) + len(here.refused) == 5, "an answer to each"
+            )
+        for name in names:
+            # One began; the other was refused, or came so late that it may change it again.
+            loser = two if name in two.refused else one
+            winner = one if loser is two else two
+            assert name in winner.begun
+            assert name in loser.refused
+            assert "has been launching" in loser.refused[name]
+        # Both show each operation to its end.
+        for portal in (one, two):
+            await portal.until(
+                lambda here=portal: all(here.phases.get(name) == "succeeded" for name in names),
+                "the end of each launch in both portals",
+            )
+        assert {max(each) for each in releases(namespace).values()} == {1}
