@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -100,6 +100,10 @@ def _use(kubeconfig: Path, tools: Path) -> None:
     os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ['PATH']}"
 
 
+def _nothing(rows: Sequence[Row]) -> None:
+    """Keep no results."""
+
+
 def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
@@ -124,7 +128,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     options.failed = []
-    options.keep = (lambda rows: None) if options.dry else record
+    options.keep = _nothing if options.dry else record
     console = Console(soft_wrap=True)
     # Asked to end in whichever way, it removes what it made.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))

@@ -28,6 +28,8 @@ class Api:
         self._session = session
         self.server = server
         self.ca = ca
+        self.reopened = 0
+        """Watches that the server ended."""
 
     @classmethod
     @asynccontextmanager
@@ -68,16 +70,32 @@ class Api:
                 raise RuntimeError(f"{method} {path}: {answer.status} {text[:300]}")
             return json.loads(text) if text.startswith("{") else text
 
-    async def watch(self, path: str) -> AsyncGenerator[tuple[float, dict[str, Any]]]:
-        """Events with their time of arrival (Unix seconds); lines may be long."""
-        async with self._session.get(path) as answer:
-            answer.raise_for_status()
+    async def newest(self, path: str) -> str:
+        """The version of a collection from which a watch sees what is new."""
+        return (await self.call("GET", f"{path}?limit=1"))["metadata"]["resourceVersion"]
+
+    async def watch(
+        self, path: str, version: str, selector: str = ""
+    ) -> AsyncGenerator[tuple[float, dict[str, Any]]]:
+        """Events after ``version`` with their time of arrival (Unix seconds), for ever.
+
+        The server ends the watch of whoever reads too slowly: it goes on where it was.
+        """
+        while True:
+            params = {"watch": "true", "resourceVersion": version, "labelSelector": selector}
             text = b""
-            async for chunk in answer.content.iter_any():
-                now = time.time()
-                *lines, text = (text + chunk).split(b"\n")
-                for line in lines:
-                    yield now, json.loads(line)
+            async with self._session.get(path, params=params) as answer:
+                answer.raise_for_status()
+                async for chunk in answer.content.iter_any():
+                    now = time.time()
+                    *lines, text = (text + chunk).split(b"\n")
+                    for line in lines:
+                        event = json.loads(line)
+                        if event["type"] == "ERROR":
+                            raise RuntimeError(f"the watch of {path} failed: {event['object']}")
+                        version = event["object"]["metadata"]["resourceVersion"]
+                        yield now, event
+            self.reopened += 1
 
 
 async def each(

@@ -114,11 +114,10 @@ class Marker:
 async def marking(api: Api) -> AsyncGenerator[Marker]:
     """A marker with its raw watch open, inside the block; it gets a while to see the last."""
     marker = Marker(api)
-    version = (await api.call("GET", f"{PODS}?limit=1"))["metadata"]["resourceVersion"]
+    version = await api.newest(PODS)
 
     async def look() -> None:
-        path = f"{PODS}?watch=true&resourceVersion={version}&timeoutSeconds=7200"
-        async for at, event in api.watch(path):
+        async for at, event in api.watch(PODS, version):
             marker.note(at, event)
 
     watch = asyncio.create_task(look())
