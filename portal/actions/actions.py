@@ -122,7 +122,7 @@ class Actions:
         self._policy = policy
         self._forms = forms
         self._namespaces = namespaces
-        self._changes = Changes(helm, store, replicas, chart_path, clock)
+        self._changes = Changes(helm, store, records, replicas, chart_path, clock)
         self._drafts = Drafts(remembered)
         self.board = Board(store, holder, patience=lease_seconds)
         """Where the watch of all portals' claims goes."""

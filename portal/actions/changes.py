@@ -9,11 +9,11 @@ from pathlib import Path
 
 from portal.actions.recorder import Recorder
 from portal.actions.rollout import Wanted, progress
-from portal.actions.seams import ReplicaOwnership
+from portal.actions.seams import Records, ReplicaOwnership
 from portal.actions.waiting import Goal, watched
 from portal.catalog import dash_app
 from portal.catalog.values import get
-from portal.domain.errors import Conflict, FieldConflict, NotFound
+from portal.domain.errors import Conflict, FieldConflict
 from portal.domain.keys import Key, made_by
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.helm_service.errors import busy
@@ -42,12 +42,14 @@ class Changes:
         self,
         helm: HelmClient,
         store: Store,
+        records: Records,
         replicas: ReplicaOwnership,
         chart_path: Path,
         clock: Callable[[], datetime],
     ) -> None:
         self._helm = helm
         self._store = store
+        self._records = records
         self._replicas = replicas
         self._chart_path = chart_path
         self._clock = clock
@@ -55,7 +57,7 @@ class Changes:
         """The revision that the portal made last, of each release: the watch may lag behind."""
 
     async def current(self, key: Key) -> Current | None:
-        """The release as it is: from the snapshot if that is surely current, else from Helm."""
+        """The release as it is: from the snapshot if that surely is, else from Helm's record."""
         state = self._store.snapshot.app(key)
         release, detail = state.release, state.detail
         made = self._made.get(key, 0)
@@ -65,12 +67,9 @@ class Changes:
                 return None
             if detail and not detail.damaged and detail.revision == release.revision:
                 return Current(release.revision, release.status, detail.chart, detail.values)
-        try:
-            found = await self._helm.release(key)
-        except NotFound:
-            found = None
+        found = await self._records.newest(key)
         if made and self._made.get(key) == made:
-            # Helm knows best: somebody else may have removed it, and begun again from 1.
+            # The record knows best: somebody else may have removed it, and begun again from 1.
             self.made(key, found.revision if found else 0)
         if found is None or found.status == ReleaseStatus.UNINSTALLED:
             return None

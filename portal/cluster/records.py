@@ -48,6 +48,9 @@ class HelmRecords:
             description=text(body, "info", "description"),
             secret=secret,
             version=text(newest, "metadata", "resourceVersion"),
+            chart=text(body, "chart", "metadata", "name"),
+            chart_version=text(body, "chart", "metadata", "version"),
+            values=part(body, "config"),
         )
 
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:

@@ -89,6 +89,9 @@ class Recorded:
     description: str
     secret: str = ""
     version: str = ""
+    chart: str = ""
+    chart_version: str = ""
+    values: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -29,17 +28,6 @@ class HelmResult:
 
     revision: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class HelmRelease:
-    """The newest revision of a release, as Helm itself tells. ``chart`` is the chart's name."""
-
-    key: Key
-    revision: int
-    status: str
-    chart: str
-    values: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +66,6 @@ class HelmClient(Protocol):
         self, key: Key, revision: int, *, description: str = "", force_conflicts: bool = False
     ) -> HelmResult:
         """Go back."""
-        ...
-
-    async def release(self, key: Key) -> HelmRelease:
-        """Look up the newest revision; ``NotFound``."""
         ...
 
     async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
@@ -163,23 +147,6 @@ class Helm:
         await self._call("roll back", key, lambda: self._runner.run(command))
         return HelmResult(0, time.monotonic() - began)
 
-    async def release(self, key: Key) -> HelmRelease:
-        """The newest revision: two short commands, for when no watch has told of it."""
-        command = ["status", key.name, "--namespace", key.namespace, "--output", "json"]
-        told = _json(await self._call("look up", key, lambda: self._runner.run(command)))
-        info = _dict(told.get("info"))
-        metadata_command = ["get", "metadata", *command[1:]]
-        metadata = _json(
-            await self._call("look up", key, lambda: self._runner.run(metadata_command))
-        )
-        return HelmRelease(
-            key=key,
-            revision=_int(told.get("version")),
-            status=str(info.get("status", "")),
-            chart=str(metadata.get("chart", "")),
-            values=_dict(told.get("config")),
-        )
-
     async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
         """The values given to ``revision`` (None: the newest), without the chart's defaults."""
         answer = await self._call(
@@ -233,10 +200,6 @@ def _revision(row: Mapping[str, object]) -> HelmRevision:
 def _line(text: str) -> str:
     """``text`` on one line, as long as Helm takes it."""
     return " ".join(text.split())[:_MAX_DESCRIPTION]
-
-
-def _json(output: bytes) -> dict[str, object]:
-    return _dict(json.loads(output))
 
 
 def _dict(value: object) -> dict[str, object]:

@@ -23,7 +23,7 @@ from portal.domain.objects import (
     Workload,
 )
 from portal.domain.operations import Claim, Operation
-from portal.helm_service.helm import HelmRelease, HelmResult, HelmRevision
+from portal.helm_service.helm import HelmResult, HelmRevision
 from portal.state.store import Store
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -201,16 +201,6 @@ class FakeHelm:
         self.cluster.release(key, self._revision(key) + 1, values)
         return HelmResult(0, 0.2)
 
-    async def release(self, key: Key) -> HelmRelease:
-        await self._call("release", key)
-        if key not in self.cluster.shown:
-            raise NotFound("none")
-        revision, values = self.cluster.shown[key]
-        state = self.cluster.store.snapshot.app(key).release
-        status = state.status if state else ReleaseStatus.DEPLOYED
-        chart = self.charts.get(key, dash_app.CHART_NAME)
-        return HelmRelease(key, revision, status, chart, values)
-
     async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
         await self._call("values", key)
         try:
@@ -279,19 +269,28 @@ class FakeRecords:
         self.helm = helm
         self.left: dict[Key, Recorded] = {}
         self.failed: list[tuple[Key, int]] = []
+        self.looks = 0
         self.errors: list[PortalError] = []
 
     async def newest(self, key: Key) -> Recorded | None:
+        self.looks += 1
         if self.errors:
             raise self.errors.pop(0)
         if key in self.left:
             return self.left[key]
-        release = self.cluster.store.snapshot.app(key).release
-        if release is None:
+        if key not in self.cluster.shown:
             return None
-        operation, _, revision = self.helm.made_by.get(key, "").partition(".")
-        ours = revision == str(release.revision)
-        return Recorded(release.revision, release.status, operation if ours else "", "")
+        revision, values = self.cluster.shown[key]
+        state = self.cluster.store.snapshot.app(key).release
+        operation, _, at = self.helm.made_by.get(key, "").partition(".")
+        return Recorded(
+            revision,
+            state.status if state else ReleaseStatus.DEPLOYED,
+            operation if at == str(revision) else "",
+            "",
+            chart=self.helm.charts.get(key, dash_app.CHART_NAME),
+            values=values,
+        )
 
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
         self.failed.append((key, recorded.revision))

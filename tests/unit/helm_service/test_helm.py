@@ -97,4 +97,4 @@ async def test_names_of_other_tools_may_have_dots(helm: Helm, stub: Stub) -> Non
 async def test_failures_are_the_portals_errors(helm: Helm, stub: Stub) -> None:
     stub.tell(status=1, stderr="Error: release: not found\n")
     with pytest.raises(NotFound, match="no release sales in the namespace apps"):
-        await helm.release(KEY)
+        await helm.values(KEY)
