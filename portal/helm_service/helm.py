@@ -202,10 +202,6 @@ def _line(text: str) -> str:
     return " ".join(text.split())[:_MAX_DESCRIPTION]
 
 
-def _dict(value: object) -> dict[str, object]:
-    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
-
-
 def _int(value: object) -> int:
     return value if isinstance(value, int) else 0
 
