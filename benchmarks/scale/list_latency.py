@@ -90,6 +90,7 @@ def is_right(text: str, releases: int) -> bool:
 async def first_right_answer(portal: PortalProcess, releases: int) -> float:
     """Seconds from the start of the process; asked again every 10 ms until it is right."""
     while True:
+        portal.check()
         try:
             body = await question(portal, "/admin")
             break

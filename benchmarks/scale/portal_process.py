@@ -111,11 +111,20 @@ class Memory:
 class PortalProcess:
     """A running portal. Use ``running``."""
 
-    def __init__(self, process: subprocess.Popen[bytes], session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], session: aiohttp.ClientSession, log: Path
+    ) -> None:
+        self._process = process
+        self._log = log
         self.session = session
         self.url = f"http://127.0.0.1:{PORT}"
         self.started = time.monotonic()
         self._master = psutil.Process(process.pid)
+
+    def check(self) -> None:
+        """Raise, with the end of its log, if it has ended."""
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the portal ended: {self._log.read_text()[-2000:]}")
 
     def worker(self) -> psutil.Process:
         """gunicorn's one worker."""
@@ -146,6 +155,7 @@ class PortalProcess:
         """Wait until every source has been listed."""
 
         async def answers() -> bool:
+            self.check()
             try:
                 async with self.session.get("/readyz") as answer:
                     return answer.status == 200
@@ -197,9 +207,9 @@ async def running(kubeconfig: Path, **settings: str) -> AsyncGenerator[PortalPro
             async with aiohttp.ClientSession(
                 f"http://127.0.0.1:{PORT}", timeout=timeout
             ) as session:
-                yield PortalProcess(process, session)
-            if process.poll() is not None:
-                raise RuntimeError(f"the portal ended: {Path(log.name).read_text()[-2000:]}")
+                portal = PortalProcess(process, session, Path(log.name))
+                yield portal
+                portal.check()
         finally:
             process.terminate()
             try:
