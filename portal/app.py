@@ -24,7 +24,9 @@ from portal.actions.actions import Actions
 from portal.actions.forms import Forms
 from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
 from portal.auth.policy import NamespacePolicy
+from portal.catalog.catalog import Catalog
 from portal.catalog.dash_app import Site
+from portal.catalog.fetch import HttpFetch
 from portal.cluster.access import Namespaces
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
@@ -104,8 +106,10 @@ class Portal:
             )
             outside = Outside(settings.node_address, settings.ingress_address)
             views = Views(store, policy, outside, observation.want)
+            catalog = self._catalog(stack)
             context = UiContext(
                 actions=actions,
+                catalog=catalog,
                 forms=forms,
                 app_view=views.app,
                 list_view=views.releases,
@@ -119,12 +123,24 @@ class Portal:
             outer.mount("/", _site(settings, context, hub, metrics, store))
 
             claims = Watches(client, store, settings.namespaces, (LEASES,), sink=actions.board)
-            operations = {"claims": claims.run(), "operations": actions.run()}
+            operations = {
+                "claims": claims.run(),
+                "operations": actions.run(),
+                "catalog": catalog.run(),
+            }
             await stack.enter_async_context(running(observation.tasks() | operations, _stop))
             hub.start()
             stack.callback(hub.close)
             stack.push_async_callback(actions.drain, DRAIN_SECONDS, PATIENCE)
             yield
+
+    def _catalog(self, stack: AsyncExitStack) -> Catalog:
+        """The charts to launch; what is fetched of them goes with the portal."""
+        fetch = HttpFetch()
+        stack.push_async_callback(fetch.close)
+        cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="charts-")))
+        settings = self._settings
+        return Catalog(settings.sources(), fetch, cache, every=settings.catalog_interval)
 
     def _runner(self, stack: AsyncExitStack) -> Runner:
         """Runs Helm with a home of its own, which goes with the portal."""

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from portal.ui import router, shell
 from portal.ui.context import UiContext
 from portal.ui.pages.app import callbacks as app_callbacks
+from portal.ui.pages.chart import callbacks as chart_callbacks
 from portal.ui.pages.launch import callbacks as launch_callbacks
 from portal.ui.routes import Page, parse
 
@@ -59,6 +60,7 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
     router.register(app, context)
     launch_callbacks.register(app, context)
     app_callbacks.register(app, context)
+    chart_callbacks.register(app, context)
     server.router.routes.append(Route("/{path:path}", _DeepLinks(server), methods=["GET"]))
     return app
 

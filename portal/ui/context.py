@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from portal.actions.actions import Actions
 from portal.actions.forms import Forms
+from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.viewmodels.model import AppView, ListView
@@ -28,5 +29,6 @@ class UiContext:
     app_view: Callable[[Identity, Key], AppView]
     list_view: Callable[[Identity, bool, ListQuery], ListView]
     identity: Callable[[], Identity]
+    catalog: Catalog
     open_mode: bool = False
     version: str = ""

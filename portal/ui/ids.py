@@ -46,6 +46,8 @@ Element ids are stable and meant to be used by browser tests:
 
 from __future__ import annotations
 
+import json
+
 # The frame around every page.
 LOCATION = "location"
 PAGE = "page"
@@ -153,6 +155,39 @@ UNINSTALL_MODAL = "uninstall-modal"
 UNINSTALL_CONFIRM = "uninstall-confirm"
 UNINSTALL_CANCEL = "uninstall-cancel"
 UNINSTALL_FAILURE = "uninstall-failure"
+
+# Catalog: a chart's form.
+CHART_PLACE = "chart-place"
+CHART_BASIS = "chart-basis"
+CHART_TOLD = "chart-told"
+CHART_NAME = "chart-name"
+CHART_NAMESPACE = "chart-namespace"
+CHART_VERSION = "chart-version"
+CHART_FORM = "chart-form"
+CHART_YAML = "chart-yaml"
+CHART_YAML_NOTE = "chart-yaml-note"
+CHART_PROBLEMS = "chart-problems"
+CHART_EXISTING = "chart-existing"
+CHART_FAILURE = "chart-failure"
+CHART_SUBMIT = "chart-submit"
+CHART_LINK = "chart-link"
+CHART_SAVE = "chart-save"
+CHART_SAVED = "chart-saved"
+CHART_OPEN = "chart-open"
+
+
+def chart_part(kind: str, path: str) -> dict[str, str]:
+    """A part of a chart's form at a path of values.
+
+    ``kind``: chart-field, chart-note, chart-add, chart-remove or chart-choose.
+    """
+    return {"type": kind, "path": path}
+
+
+def text_of(id: dict[str, str]) -> str:
+    """How the browser writes an id that is a dictionary."""
+    return json.dumps(id, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 
 # Apps and Admin.
 RELEASES = "releases"

@@ -16,6 +16,8 @@ from portal.ui.components.basics import Node, failure, notice
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener
 from portal.ui.pages.app import layout as app_page
+from portal.ui.pages.catalog import layout as catalog_page
+from portal.ui.pages.chart import layout as chart_page
 from portal.ui.pages.launch import layout as launch_page
 from portal.ui.pages.releases import layout as releases_page
 from portal.ui.refusals import refusal
@@ -33,6 +35,10 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
             return app_page.layout(context, identity, route.key)
         case Page.LAUNCH:
             return await _launch(context, route, identity)
+        case Page.CATALOG:
+            return catalog_page.layout(context)
+        case Page.CHART if route.chart is not None:
+            return await chart_page.page_of(context, identity, route.chart, route.key)
         case _:
             return not_found()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from portal.domain.keys import Key
 from portal.live.topics import app_key, app_topic, list_topic
@@ -18,16 +18,29 @@ class Page(StrEnum):
     LAUNCH = "launch"
     APP = "app"
     ADMIN = "admin"
+    CATALOG = "catalog"
+    CHART = "chart"
     NOT_FOUND = "not-found"
 
 
 @dataclass(frozen=True, slots=True)
+class ChartPlace:
+    """A chart of the catalogue. ``version`` "" is the newest; ``values`` as a link carries them."""
+
+    source: str
+    chart: str
+    version: str = ""
+    values: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """A page, the release it is about where there is one, and what it asks of a list."""
+    """A page, the release or chart it is about where there is one, and what it asks of a list."""
 
     page: Page
     key: Key | None = None
     query: ListQuery = EVERYTHING
+    chart: ChartPlace | None = None
 
     @property
     def lists(self) -> bool:
@@ -55,15 +68,47 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
         case "/admin":
             return Route(Page.ADMIN, query=ListQuery.parse(search))
         case "/launch":
-            query = parse_qs((search or "").lstrip("?"))
-            name, namespace = query.get("name", [""])[0], query.get("namespace", [""])[0]
-            key = app_key(f"app/{namespace}/{name}") if name and namespace else None
-            return Route(Page.LAUNCH, key)
+            return Route(Page.LAUNCH, _key(_asked(search)))
+        case "/catalog":
+            return Route(Page.CATALOG)
+        case _ if path.startswith("/catalog/"):
+            return _chart(path.removeprefix("/catalog/"), _asked(search))
         case _ if path.startswith("/apps/"):
             key = app_key(f"app/{path.removeprefix('/apps/')}")
             return Route(Page.APP, key) if key else Route(Page.NOT_FOUND)
         case _:
             return Route(Page.NOT_FOUND)
+
+
+def _asked(search: str | None) -> dict[str, str]:
+    """The first value of each name in a query."""
+    return {name: values[0] for name, values in parse_qs((search or "").lstrip("?")).items()}
+
+
+def _key(asked: dict[str, str]) -> Key | None:
+    name, namespace = asked.get("name", ""), asked.get("namespace", "")
+    return app_key(f"app/{namespace}/{name}") if name and namespace else None
+
+
+def _chart(path: str, asked: dict[str, str]) -> Route:
+    source, _, chart = path.partition("/")
+    if not source or not chart:
+        return Route(Page.NOT_FOUND)
+    place = ChartPlace(
+        unquote(source), unquote(chart), asked.get("version", ""), asked.get("values", "")
+    )
+    return Route(Page.CHART, _key(asked), chart=place)
+
+
+def chart_path(
+    source: str, chart: str, version: str = "", values: str = "", key: Key | None = None
+) -> str:
+    """The address of a chart's page; ``key`` is the release of it to change."""
+    asked = {"version": version, "values": values}
+    if key is not None:
+        asked |= {"namespace": key.namespace, "name": key.name}
+    query = urlencode({name: text for name, text in asked.items() if text})
+    return f"/catalog/{quote(source, safe='')}/{quote(chart)}" + (f"?{query}" if query else "")
 
 
 def app_path(key: Key) -> str:

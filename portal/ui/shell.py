@@ -12,9 +12,10 @@ from portal.ui.routes import Page
 _NAV = (
     (Page.APPS, "Apps", "/", "apps"),
     (Page.LAUNCH, "Launch", "/launch", "launch"),
+    (Page.CATALOG, "Catalog", "/catalog", "boxes"),
     (Page.ADMIN, "Admin", "/admin", "admin"),
 )
-_ACTIVE = {Page.APP: Page.APPS}
+_ACTIVE = {Page.APP: Page.APPS, Page.CHART: Page.CATALOG}
 
 FALLBACK_EVERY = 10_000
 """Milliseconds between reads while the live connection is down."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from portal.actions.actions import Actions, Existing, Filled
 from portal.actions.forms import Forms, Raw, ScaleRequest
+from portal.catalog.catalog import Catalog
+from portal.catalog.fetch import HttpFetch
 from portal.catalog.presets import Preset
 from portal.domain.errors import Conflict, NotFound
 from portal.domain.identity import Identity
@@ -143,6 +146,7 @@ def context(
     identity: Identity = ADA,
     open_mode: bool = False,
     changed: Callable[[], None] = lambda: None,
+    catalog: Catalog | None = None,
 ) -> tuple[UiContext, FakeActions]:
     """A context over ``views``, and its actions."""
     held = {view.key: view for view in views}
@@ -156,6 +160,7 @@ def context(
         return fixtures.listing(*mine, query=query)
 
     ui = UiContext(
+        catalog=catalog or Catalog((), HttpFetch(), Path("nowhere")),
         actions=actions,
         forms=Forms(
             namespaces=("apps", "default"),

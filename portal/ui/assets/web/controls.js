@@ -96,6 +96,17 @@
       return window.dash_clientside.callback_context.triggered_id === "app-uninstall" && opened > 0;
     },
 
+    saveText(clicks, text, place, name) {
+      if (!clicks) return none();
+      return { content: text || "", filename: `${name || place.chart.split("/").pop()}.yaml` };
+    },
+
+    openText(contents) {
+      if (!contents) return none();
+      const bytes = Uint8Array.from(atob(contents.split(",")[1] ?? ""), (c) => c.charCodeAt(0));
+      return new TextDecoder().decode(bytes);
+    },
+
     closed() {
       return false;
     },

@@ -68,10 +68,12 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-copy], [data-copy-text]");
+    const button = event.target.closest("[data-copy], [data-copy-text], [data-copy-link]");
     if (button) {
       event.preventDefault();
+      const link = button.dataset.copyLink;
       const text =
+        (link && new URL(link, location.origin).href) ??
         button.dataset.copyText ?? document.getElementById(button.dataset.copy)?.textContent ?? "";
       copy(text).then(() => {
         button.classList.add("copied");

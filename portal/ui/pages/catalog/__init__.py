@@ -1,0 +1,1 @@
+"""The catalogue: every chart that can be launched."""

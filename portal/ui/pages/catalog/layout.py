@@ -1,0 +1,133 @@
+"""The catalogue: a card for each chart, by source."""
+
+from __future__ import annotations
+
+from dash import html
+
+from portal.catalog import dash_app
+from portal.catalog.sources import ChartEntry, SourceKind, SourceState
+from portal.ui.components.basics import Node, age, icon, link, notice, page, wildcards
+from portal.ui.context import UiContext
+from portal.ui.routes import chart_path
+from portal.viewmodels.model import Notice, Tone
+
+TILES = 6
+"""How many colours there are for the letter that stands for a chart."""
+
+
+def layout(context: UiContext) -> html.Div:
+    """The page, as the sources were last read."""
+    return page(
+        [
+            html.Header(
+                html.Div(
+                    [
+                        html.H1("Catalog", tabIndex=-1),
+                        html.P(
+                            "Charts that can be launched, each with a form made for it.",
+                            className="lead-sentence",
+                        ),
+                    ]
+                ),
+                className="page-head",
+            ),
+            *(_source(state) for state in context.catalog.sources),
+        ],
+        topic="",
+        title="Catalog",
+        testid="catalog-page",
+    )
+
+
+def _source(state: SourceState) -> html.Section:
+    source = state.source
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2("Built in" if source.kind is SourceKind.BUILTIN else source.name),
+                    html.Span(source.url, className="quiet-text mono") if source.url else None,
+                ],
+                className="source-head",
+            ),
+            _trouble(state),
+            html.Div([_card(state, each) for each in state.charts], className="chart-cards"),
+        ],
+        className="source",
+        **wildcards({"data-testid": f"source-{source.name}"}),
+    )
+
+
+def _trouble(state: SourceState) -> Node:
+    """What is wrong with a source, or why it shows nothing."""
+    if state.loading:
+        return html.P("Being read for the first time …", className="quiet-text")
+    if state.error:
+        return html.Div(
+            [
+                notice(
+                    Notice(
+                        Tone.WARN,
+                        "This source cannot be read.",
+                        state.error,
+                        "The portal keeps trying. What is shown is what it held before."
+                        if state.charts
+                        else "The portal keeps trying.",
+                    )
+                ),
+                html.P(["Unreadable for ", age(state.since, ago=False)], className="aside-note"),
+            ]
+        )
+    if not state.charts:
+        return html.P("There is no chart in it.", className="quiet-text")
+    return None
+
+
+def _card(state: SourceState, entry: ChartEntry) -> Node:
+    newest = entry.newest
+    built_in = state.source.kind is SourceKind.BUILTIN and entry.name == dash_app.CHART_NAME
+    href = "/launch" if built_in else chart_path(state.source.name, entry.name)
+    return link(
+        [
+            tile(entry.name),
+            html.Div(
+                [
+                    html.Div(
+                        [
+                            html.Span(entry.name, className="chart-name"),
+                            html.Span("Deprecated", className="chip tone-warn deprecated")
+                            if newest.deprecated
+                            else None,
+                        ],
+                        className="chart-title",
+                    ),
+                    html.Div(newest.description, className="chart-about"),
+                    html.Div(
+                        [
+                            html.Span(newest.version, className="chip"),
+                            *(html.Span(each, className="chip") for each in newest.keywords[:3]),
+                        ],
+                        className="chart-facts",
+                    ),
+                ],
+                className="chart-words",
+            ),
+            icon("chevron"),
+        ],
+        href,
+        "chart-card",
+        **wildcards({"data-testid": f"chart-{state.source.name}-{entry.name}"}),
+    )
+
+
+def tile(name: str) -> html.Span:
+    """The first letter of a name, in a colour of its own.
+
+    Charts' icons lie on hosts of strangers: fetching them would tell who looks at what.
+    """
+    number = sum(name.encode()) % TILES
+    return html.Span(
+        name[:1].upper(),
+        className=f"chart-tile tile-{number}",
+        **wildcards({"aria-hidden": "true"}),
+    )

@@ -1,0 +1,294 @@
+"""A chart's form and its values as text, kept in step; and the launch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+
+from portal.actions.actions import Existing
+from portal.actions.charts import ChartOrder
+from portal.actions.checks import Check
+from portal.catalog.draft import Draft, Drafting, field_titles, path_id, path_of
+from portal.catalog.validate import Path
+from portal.domain.errors import InvalidInput
+from portal.domain.keys import Key
+from portal.ui import ids
+from portal.ui.components.basics import Node, failure, icon, notice, wildcards
+from portal.ui.components.chart_form import field_note
+from portal.ui.components.sliders import message
+from portal.ui.context import UiContext
+from portal.ui.pages.chart.layout import form_of, version_path
+from portal.ui.refusals import refusal
+from portal.ui.routes import app_path, chart_path
+from portal.viewmodels.model import Notice, Tone
+
+PartId = dict[str, str]
+
+MAX_SHOWN = 12
+"""Problems that are listed above the button."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What the browser says of the page. ``touched``: which part of the form it was, by kind.
+
+    ``basis`` is the text that the form on the page was made of.
+    """
+
+    text: str
+    basis: str
+    contents: Mapping[Path, object] = field(default_factory=dict[Path, object])
+    choices: Mapping[Path, object] = field(default_factory=dict[Path, object])
+    touched: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    clicked: bool = False
+
+
+def register(app: Dash, context: UiContext) -> None:
+    """Add this page's callbacks."""
+
+    @app.callback(
+        output={
+            "form": Output(ids.CHART_FORM, "children"),
+            "disabled": Output(ids.CHART_FORM, "disabled"),
+            "notes": Output({"type": "chart-note", "path": ALL}, "children"),
+            "text": Output(ids.CHART_YAML, "value"),
+            "basis": Output(ids.CHART_BASIS, "data"),
+            "said": Output(ids.CHART_YAML_NOTE, "children"),
+            "problems": Output(ids.CHART_PROBLEMS, "children"),
+            "link": Output(ids.CHART_LINK, "data-copy-link"),
+        },
+        inputs={
+            "contents": Input({"type": "chart-field", "path": ALL}, "value"),
+            "fields": State({"type": "chart-field", "path": ALL}, "id"),
+            "choices": Input({"type": "chart-choose", "path": ALL}, "value"),
+            "choosers": State({"type": "chart-choose", "path": ALL}, "id"),
+            "added": Input({"type": "chart-add", "path": ALL}, "n_clicks"),
+            "removed": Input({"type": "chart-remove", "path": ALL}, "n_clicks"),
+            "notes": State({"type": "chart-note", "path": ALL}, "id"),
+            "text": Input(ids.CHART_YAML, "value"),
+            "basis": State(ids.CHART_BASIS, "data"),
+            "place": State(ids.CHART_PLACE, "data"),
+        },
+    )
+    async def edit(
+        contents: list[Any],
+        fields: list[PartId],
+        choices: list[Any],
+        choosers: list[PartId],
+        added: list[int | None],
+        removed: list[int | None],
+        notes: list[PartId],
+        text: str | None,
+        basis: str | None,
+        place: dict[str, Any],
+    ) -> dict[str, Any]:
+        triggered = list(cast("dict[str, Any]", ctx.triggered_prop_ids).values())
+        made = Edit(
+            text=text or "",
+            basis=basis or "",
+            contents=_by_path(fields, contents),
+            choices=_by_path(choosers, choices),
+            touched={each["type"]: path_of(each["path"]) for each in triggered if "type" in each},
+            clicked=any(added) or any(removed),
+        )
+        drafting = await _drafting(context, place)
+        paths = [path_of(each["path"]) for each in notes]
+        return await asyncio.to_thread(_answer, drafting, made, paths)
+
+    @app.callback(
+        Output(f"{ids.CHART_NAME}-note", "children"),
+        Output(f"{ids.CHART_NAMESPACE}-note", "children"),
+        Output(ids.CHART_EXISTING, "children"),
+        Output(ids.CHART_TOLD, "data"),
+        Output(ids.CHART_SUBMIT, "children"),
+        Input(ids.CHART_NAME, "value"),
+        Input(ids.CHART_NAMESPACE, "value"),
+        Input(ids.CHART_NAME, "n_blur"),
+        State(ids.CHART_PLACE, "data"),
+    )
+    async def name(
+        name: str | None, namespace: str | None, blurred: int | None, place: dict[str, Any]
+    ) -> tuple[Any, ...]:
+        check = _checked(context, name, namespace)
+        problem = (
+            ""
+            if "namespace" in check.errors
+            else await context.actions.namespace_problem((namespace or "").strip())
+        )
+        errors = dict(check.errors) | ({"namespace": problem} if problem else {})
+        if not name and not blurred:
+            errors.pop("name", None)  # not yet filled in is not wrong yet
+        existing = None if errors or not name else context.actions.existing(_key(name, namespace))
+        return (
+            message(errors, {}, "name"),
+            message(errors, {}, "namespace"),
+            _existing(existing, place),
+            str(existing.key) if existing else "",
+            [icon("launch"), html.Span("Upgrade" if existing else "Launch")],
+        )
+
+    @app.callback(
+        Output(ids.LOCATION, "href", allow_duplicate=True),
+        Output(ids.CHART_FAILURE, "children"),
+        Input(ids.CHART_SUBMIT, "n_clicks"),
+        State(ids.CHART_NAME, "value"),
+        State(ids.CHART_NAMESPACE, "value"),
+        State(ids.CHART_YAML, "value"),
+        State(ids.CHART_TOLD, "data"),
+        State(ids.CHART_PLACE, "data"),
+        running=[(Output(ids.CHART_SUBMIT, "className"), "w-100 sending", "w-100")],
+        prevent_initial_call=True,
+    )
+    async def submit(
+        clicks: int | None,
+        name: str | None,
+        namespace: str | None,
+        text: str | None,
+        told: str,
+        place: dict[str, Any],
+    ) -> tuple[Any, Any]:
+        if not clicks:
+            return no_update, no_update
+        key = _key(name, namespace)
+        try:
+            drafting = await _drafting(context, place)
+            draft = await asyncio.to_thread(drafting.read, text or "")
+            if draft.error is not None:
+                return no_update, failure(str(draft.error))
+            order = ChartOrder(key, drafting.chart, drafting.sent(draft))
+            await context.actions.launch_chart(
+                context.identity(), order, only_new=told != str(key), since=place.get("revision")
+            )
+        except InvalidInput as error:
+            return no_update, [failure(text) for text in error.fields.values()]
+        except Exception as error:
+            return no_update, refusal(error)
+        return app_path(key), None
+
+    @app.callback(
+        Output(ids.LOCATION, "href", allow_duplicate=True),
+        Input(ids.CHART_VERSION, "value"),
+        State(ids.CHART_PLACE, "data"),
+        prevent_initial_call=True,
+    )
+    def version(wanted: str | None, place: dict[str, str]) -> Any:
+        if not wanted or wanted == place["version"]:
+            return no_update
+        return version_path(place, wanted)
+
+    app.clientside_callback(
+        ClientsideFunction("portal", "saveText"),
+        Output(ids.CHART_SAVED, "data"),
+        Input(ids.CHART_SAVE, "n_clicks"),
+        State(ids.CHART_YAML, "value"),
+        State(ids.CHART_PLACE, "data"),
+        State(ids.CHART_NAME, "value"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("portal", "openText"),
+        Output(ids.CHART_YAML, "value", allow_duplicate=True),
+        Input(ids.CHART_OPEN, "contents"),
+        prevent_initial_call=True,
+    )
+
+
+async def _drafting(context: UiContext, place: Mapping[str, Any]) -> Drafting:
+    """The chart that the page was made for. What the browser says of it is looked up again."""
+    chart = await context.catalog.chart(
+        str(place.get("source")), str(place.get("chart")), str(place.get("version"))
+    )
+    # Of an existing release everything that the text says is sent, so an empty one will do.
+    return Drafting(chart, {} if place.get("revision") is not None else None)
+
+
+def _by_path(parts: list[PartId], values: list[Any]) -> dict[Path, object]:
+    return {path_of(id["path"]): value for id, value in zip(parts, values, strict=True)}
+
+
+def edited(drafting: Drafting, made: Edit) -> Draft:
+    """The draft after an edit, wherever it was made."""
+    if made.text == made.basis:
+        draft = drafting.fill(made.text, made.contents.items())
+    elif "chart-field" in made.touched:
+        # Somebody wrote in the text as well: of the form only what was just touched counts.
+        path = made.touched["chart-field"]
+        draft = drafting.fill(made.text, [(path, made.contents.get(path))])
+    else:
+        draft = drafting.read(made.text)
+    match made.touched:
+        case {"chart-add": path} if made.clicked:
+            return drafting.add(draft.text, path)
+        case {"chart-remove": path} if made.clicked:
+            return drafting.remove(draft.text, path)
+        case {"chart-choose": path}:
+            wanted = str(made.choices.get(path, ""))
+            return drafting.choose(draft.text, path, int(wanted[:4])) if wanted.isdigit() else draft
+        case _:
+            return draft
+
+
+def _answer(drafting: Drafting, made: Edit, noted: list[Path]) -> dict[str, Any]:
+    """What the page shows after an edit. The form is made anew only if it looks different."""
+    draft = edited(drafting, made)
+    before = drafting.read(made.basis)
+    notes = draft.notes()
+    same = made.text == made.basis and before.structure == draft.structure
+    chart = drafting.chart
+    values = drafting.link(draft)
+    return {
+        "form": no_update if same else form_of(draft, notes),
+        "disabled": draft.error is not None,
+        "notes": [field_note(notes, path) if same else no_update for path in noted],
+        "text": no_update if draft.text == made.text else draft.text,
+        "basis": draft.text,
+        "said": message({"": str(draft.error)} if draft.error else {}, {}, ""),
+        "problems": _problems(draft, notes),
+        "link": chart_path(chart.source, chart.name, chart.version.version, values),
+    }
+
+
+def _problems(draft: Draft, notes: Mapping[Path, str]) -> Node:
+    if draft.form is None or not notes:
+        return None
+    titles = field_titles(draft.form)
+    links: list[Node] = []
+    for path in [each for each in notes if each][:MAX_SHOWN]:
+        id = ids.text_of(ids.chart_part("chart-field", path_id(path)))
+        links.append(html.A(titles.get(path, "value"), href="#", **wildcards({"data-focus": id})))
+    count = len(notes)
+    return [
+        html.Span("One thing to fix: " if count == 1 else f"{count} things to fix: "),
+        *links,
+        html.Div(notes[()]) if () in notes else None,
+    ]
+
+
+def _checked(context: UiContext, name: str | None, namespace: str | None) -> Check:
+    check = Check({"name": name, "namespace": namespace})
+    check.name()
+    check.namespace(context.forms.namespaces)
+    return check
+
+
+def _key(name: str | None, namespace: str | None) -> Key:
+    return Key((namespace or "").strip(), (name or "").strip())
+
+
+def _existing(existing: Existing | None, place: Mapping[str, Any]) -> Node:
+    if existing is None or place.get("revision") is not None:
+        return None
+    ours = existing.chart == str(place.get("chart")).rpartition("/")[2]
+    return notice(
+        Notice(
+            Tone.BUSY if ours else Tone.WARN,
+            "An app of this name is there: its values will be replaced by these."
+            if ours
+            else "This name is taken by something else.",
+            f"{existing.key.name} is at revision {existing.revision} in {existing.key.namespace}.",
+        )
+    )

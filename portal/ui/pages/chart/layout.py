@@ -1,0 +1,320 @@
+"""A chart's page: the form on the left, its values as text on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+
+from portal.actions.forms import Forms
+from portal.catalog.chart import Chart
+from portal.catalog.draft import Draft, Drafting, linked
+from portal.catalog.sources import ChartEntry
+from portal.domain.errors import NotFound, PortalError
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.ui import ids
+from portal.ui.components.basics import Node, button, card, failure, icon, link, page, wildcards
+from portal.ui.components.chart_form import chart_form
+from portal.ui.components.sliders import field
+from portal.ui.context import UiContext
+from portal.ui.pages.catalog.layout import tile
+from portal.ui.routes import ChartPlace, app_path, chart_path
+
+
+async def page_of(
+    context: UiContext, identity: Identity, place: ChartPlace, key: Key | None
+) -> html.Div:
+    """The page of a chart; with ``key``, filled in with what that release was given."""
+    entry = context.catalog.entry(place.source, place.chart)
+    try:
+        chart = await context.catalog.chart(place.source, place.chart, place.version)
+        given = None
+        if key is not None:
+            try:
+                given = await context.actions.chart_values(identity, key, chart.name)
+            except NotFound:
+                given = None  # a new one of that name
+    except PortalError as error:
+        return _unusable(place, entry, error)
+    existing = dict(given.values) if given else None
+    drafting = Drafting(chart, existing)
+    text = drafting.start(linked(place.values))
+    return _layout(
+        context.forms,
+        place,
+        entry,
+        drafting,
+        drafting.read(text),
+        key,
+        given.revision if given else None,
+    )
+
+
+def _unusable(place: ChartPlace, entry: ChartEntry | None, error: PortalError) -> html.Div:
+    return page(
+        [
+            _crumbs(place),
+            html.Header(
+                html.Div(html.H1(place.chart[:80], tabIndex=-1), className="title-line"),
+                className="page-head",
+            ),
+            failure(error.message, error.advice),
+            _versions(place, entry, "") if entry else None,
+        ],
+        topic="",
+        title=place.chart[:80],
+        testid="chart-page",
+    )
+
+
+def _layout(
+    forms: Forms,
+    place: ChartPlace,
+    entry: ChartEntry | None,
+    drafting: Drafting,
+    draft: Draft,
+    key: Key | None,
+    revision: int | None,
+) -> html.Div:
+    chart = drafting.chart
+    editing = key if revision is not None else None
+    title = f"Edit {editing.name}" if editing else f"Launch {chart.name}"
+    return page(
+        [
+            dcc.Store(
+                id=ids.CHART_PLACE,
+                data={
+                    "source": place.source,
+                    "chart": place.chart,
+                    "version": chart.version.version,
+                    "revision": revision,
+                },
+            ),
+            dcc.Store(id=ids.CHART_BASIS, data=draft.text),
+            dcc.Store(id=ids.CHART_TOLD, data=str(editing) if editing else ""),
+            dcc.Download(id=ids.CHART_SAVED),
+            _crumbs(place, editing),
+            html.Header(
+                [
+                    html.Div(
+                        [
+                            tile(chart.name),
+                            html.Div(
+                                [
+                                    html.H1(title, tabIndex=-1),
+                                    html.P(chart.version.description, className="lead-sentence"),
+                                ]
+                            ),
+                        ],
+                        className="chart-head",
+                    ),
+                    _versions(place, entry, chart.version.version) if entry else None,
+                ],
+                className="page-head",
+            ),
+            _deprecated(chart),
+            html.Div(
+                [
+                    html.Form(
+                        [
+                            _name(forms, key, locked=editing is not None),
+                            html.Fieldset(
+                                form_of(draft, {}),
+                                id=ids.CHART_FORM,
+                                className="column",
+                                disabled=draft.error is not None,
+                            ),
+                        ],
+                        className="column wide-column launch-form",
+                        **wildcards({"data-testid": "chart-form"}),
+                    ),
+                    html.Div(_values(draft, editing), className="column sticky"),
+                ],
+                className="columns launch-columns",
+            ),
+        ],
+        topic="",
+        title=title,
+        testid="chart-page",
+    )
+
+
+def form_of(draft: Draft, notes: Mapping[tuple[str | int, ...], str]) -> list[Node]:
+    """The form, or why there is none."""
+    if draft.form is not None:
+        return chart_form(draft.form, notes or draft.notes())
+    if draft.error is not None:
+        return [html.P("The form comes back when the values can be read.", className="aside-note")]
+    return [
+        html.P(
+            [
+                icon("info"),
+                "This chart describes no form. Change its values on the right: what you leave as "
+                "it is stays the chart's default.",
+            ],
+            className="aside-note",
+        )
+    ]
+
+
+def _crumbs(place: ChartPlace, editing: Key | None = None) -> html.Nav:
+    way: list[Node] = [link("Catalog", "/catalog"), html.Span("/")]
+    if editing:
+        way = [link("Apps", "/"), html.Span("/"), link(editing.name, app_path(editing))]
+    else:
+        way.append(html.Span(place.source[:63]))
+    return html.Nav(way, className="crumbs", **wildcards({"aria-label": "Breadcrumb"}))
+
+
+def _versions(place: ChartPlace, entry: ChartEntry, current: str) -> html.Div:
+    known = [each.version for each in entry.versions]
+    if current and current not in known:
+        known = [current, *known]
+    return html.Div(
+        [
+            html.Label("Version", htmlFor=ids.CHART_VERSION, className="form-label"),
+            dbc.Select(
+                id=ids.CHART_VERSION,
+                value=current or None,
+                options=[{"label": each, "value": each} for each in known],
+            ),
+        ],
+        className="field version-field",
+    )
+
+
+def version_path(place: Mapping[str, str], version: str) -> str:
+    """The page of another version of the same chart."""
+    return chart_path(place["source"], place["chart"], version)
+
+
+def _deprecated(chart: Chart) -> Node:
+    if not chart.version.deprecated:
+        return None
+    return html.P(
+        [icon("warn"), "Its authors call this chart deprecated: it may get no more corrections."],
+        className="aside-note tone-warn",
+    )
+
+
+def _name(forms: Forms, key: Key | None, *, locked: bool) -> html.Section:
+    known = forms.namespaces
+    namespace = key.namespace if key else forms.default_namespace
+    chosen: Node = (
+        dbc.Select(
+            id=ids.CHART_NAMESPACE,
+            value=namespace,
+            options=[{"label": each, "value": each} for each in known],
+            disabled=locked,
+        )
+        if known
+        else dbc.Input(id=ids.CHART_NAMESPACE, value=namespace, type="text", readonly=locked)
+    )
+    return card(
+        "App",
+        html.Div(
+            [
+                field(
+                    ids.CHART_NAME,
+                    "Name",
+                    dbc.Input(
+                        id=ids.CHART_NAME,
+                        value=key.name if key else "",
+                        type="text",
+                        autocomplete="off",
+                        readonly=locked,
+                    ),
+                    note_id=f"{ids.CHART_NAME}-note",
+                    hint="Lower-case letters, digits and “-”.",
+                    class_name="half",
+                ),
+                field(
+                    ids.CHART_NAMESPACE,
+                    "Namespace",
+                    chosen,
+                    note_id=f"{ids.CHART_NAMESPACE}-note",
+                    class_name="half",
+                ),
+            ],
+            className="fields",
+        ),
+        icon_name="apps",
+    )
+
+
+def _values(draft: Draft, editing: Key | None) -> list[Node]:
+    return [
+        card(
+            "Values",
+            [
+                html.Label("Values as YAML", htmlFor=ids.CHART_YAML, className="visually-hidden"),
+                dbc.Textarea(
+                    id=ids.CHART_YAML,
+                    value=draft.text,
+                    className="mono yaml-editor",
+                    placeholder="# Only what differs from the chart's defaults is sent.",
+                    rows=18,
+                    debounce=400,
+                    spellCheck=False,
+                    wrap="off",
+                ),
+                html.Div(
+                    id=ids.CHART_YAML_NOTE,
+                    className="field-note",
+                    **wildcards({"aria-live": "polite"}),
+                ),
+                html.Div(id=ids.CHART_EXISTING, role="status"),
+                html.Div(id=ids.CHART_FAILURE),
+                html.Div(
+                    id=ids.CHART_PROBLEMS,
+                    className="problems",
+                    **wildcards({"aria-live": "polite"}),
+                ),
+                button(
+                    "Upgrade" if editing else "Launch",
+                    ids.CHART_SUBMIT,
+                    icon_name="launch",
+                    size="lg",
+                    className="w-100",
+                ),
+            ],
+            icon_name="file",
+            aside=[
+                dcc.Upload(
+                    html.Button(
+                        [icon("file"), html.Span("Open")],
+                        type="button",
+                        className="btn btn-sm btn-quiet",
+                        title="Fill in values from a file",
+                    ),
+                    id=ids.CHART_OPEN,
+                    accept=".yaml,.yml,.json",
+                    max_size=256 * 1024,
+                ),
+                html.Button(
+                    [icon("notes"), html.Span("Save")],
+                    id=ids.CHART_SAVE,
+                    type="button",
+                    className="btn btn-sm btn-quiet",
+                    title="Save these values as a file",
+                ),
+                html.Button(
+                    [icon("link"), html.Span("Link")],
+                    id=ids.CHART_LINK,
+                    type="button",
+                    className="btn btn-sm btn-quiet",
+                    title="Copy a link to this form with its values, passwords left out",
+                    **wildcards({"data-copy-link": ""}),
+                ),
+            ],
+        ),
+        html.P(
+            [
+                icon("info"),
+                "An ordinary Helm release: helm list shows it, helm upgrade can take it over.",
+            ],
+            className="aside-note",
+        ),
+    ]
