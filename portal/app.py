@@ -30,6 +30,7 @@ from portal.catalog.fetch import HttpFetch
 from portal.cluster.access import Namespaces
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
+from portal.cluster.past import Past
 from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
 from portal.cluster.watches import Watches
@@ -183,6 +184,7 @@ def _actions(
         chart_path=settings.chart_path,
         claims=Leases(observation.client),
         records=HelmRecords(observation.client),
+        past=Past(observation.client),
         holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
         namespaces=Namespaces(observation.client),
         ended=ended,

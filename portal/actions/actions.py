@@ -14,6 +14,7 @@ from portal.actions.charts import ChartOrder, apply_chart, order_problems
 from portal.actions.desk import Desk, Work
 from portal.actions.drafts import Drafts
 from portal.actions.forms import Forms, Raw, ScaleRequest
+from portal.actions.previews import Past, Previews
 from portal.actions.recorder import Recorder
 from portal.actions.recovery import GONE, Recovery
 from portal.actions.rollout import Wanted
@@ -35,12 +36,10 @@ from portal.domain.launch import LaunchSpec
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import LEASE_SECONDS, Operation, Verb
 from portal.helm_service.errors import busy
-from portal.helm_service.helm import HelmClient, HelmRevision
+from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
 
 Values = Mapping[str, object]
-Revision = HelmRevision
-"""One line of a release's history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,7 @@ class Actions:
         chart_path: Path,
         claims: Claims,
         records: Records,
+        past: Past,
         holder: str,
         namespaces: NamespaceLookup | None = None,
         clock: Callable[[], datetime] = _now,
@@ -124,6 +124,8 @@ class Actions:
         self._namespaces = namespaces
         self._changes = Changes(helm, store, records, replicas, chart_path, clock)
         self._drafts = Drafts(remembered)
+        self.previews = Previews(helm, store, policy, forms, past, self._changes, self._check_since)
+        """What changes would make of a release, and its past."""
         self.board = Board(store, holder, patience=lease_seconds)
         """Where the watch of all portals' claims goes."""
         recovery = Recovery(helm, records, self._changes.rollout_of)
@@ -364,11 +366,6 @@ class Actions:
         self._drafts.drop(key)
 
     # What a page needs to ask for it.
-
-    async def history(self, identity: Identity, key: Key) -> tuple[HelmRevision, ...]:
-        """The revisions that a rollback can go back to, newest first."""
-        await self._policy.check(identity, Verb.ROLLBACK, key)
-        return await self._helm.history(key)
 
     async def values(self, identity: Identity, key: Key) -> Values | None:
         """The values given to the newest revision, as they are; None if there is no such release.

@@ -82,6 +82,10 @@ class Changes:
         else:
             self._made.pop(key, None)
 
+    def chart_for(self, current: Current | None) -> Path:
+        """The chart that ``apply`` takes for a release."""
+        return self._chart_path
+
     async def apply(self, recorder: Recorder, current: Current | None, values: Values) -> Goal:
         """Run Helm with ``values``; returns when the pods are there."""
         key = recorder.operation.key

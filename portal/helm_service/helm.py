@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
@@ -30,18 +29,6 @@ class HelmResult:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class HelmRevision:
-    """One line of ``helm history``."""
-
-    revision: int
-    status: str
-    chart: str
-    app_version: str
-    description: str
-    updated_at: datetime | None
-
-
 class HelmClient(Protocol):
     """The seam at which tests put a fake."""
 
@@ -58,6 +45,10 @@ class HelmClient(Protocol):
         """Install or upgrade."""
         ...
 
+    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> str:
+        """Render without installing."""
+        ...
+
     async def uninstall(self, key: Key) -> HelmResult:
         """Remove."""
         ...
@@ -70,10 +61,6 @@ class HelmClient(Protocol):
 
     async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
         """Look up the values given to a revision."""
-        ...
-
-    async def history(self, key: Key) -> tuple[HelmRevision, ...]:
-        """List the revisions, newest first."""
         ...
 
 
@@ -125,6 +112,26 @@ class Helm:
         told = cast("dict[str, object]", answer)
         return HelmResult(_int(told.get("version")), time.monotonic() - began)
 
+    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> str:
+        """The manifest that ``upgrade_install`` with the same arguments would apply.
+
+        Templates may look at the cluster, as they do then. Nothing is changed.
+        """
+        runner = self._runner.adding("--dry-run=server")
+        answer = await self._call(
+            "render",
+            key,
+            lambda: runner.install_or_upgrade(
+                key.name,
+                chart,
+                dict(values),
+                create_namespace=False,
+                namespace=key.namespace,
+                reset_values=True,
+            ),
+        )
+        return str(cast("dict[str, object]", answer).get("manifest", ""))
+
     async def uninstall(self, key: Key) -> HelmResult:
         """Remove the release and its history. A release that is not there is ``NotFound``."""
         began = time.monotonic()
@@ -156,18 +163,6 @@ class Helm:
         )
         return cast("dict[str, object]", answer)
 
-    async def history(self, key: Key) -> tuple[HelmRevision, ...]:
-        """The revisions that Helm still keeps, newest first."""
-        answer = await self._call(
-            "look up",
-            key,
-            lambda: self._runner.history(
-                key.name, namespace=key.namespace, max_revisions=self._history_max
-            ),
-        )
-        rows = [_revision(row) for row in cast("list[dict[str, object]]", answer)]
-        return tuple(sorted(rows, key=lambda row: row.revision, reverse=True))
-
     async def version(self) -> str:
         """The version of the helm program, such as "v4.3.1"."""
         return await _explained("tell its version of", Key("", "helm"), self._runner.version)
@@ -186,17 +181,6 @@ async def _explained(verb: str, key: Key, command: Callable[[], Awaitable[Answer
         raise explain(failed.stderr or failed.stdout, verb, key) from None
 
 
-def _revision(row: Mapping[str, object]) -> HelmRevision:
-    return HelmRevision(
-        revision=_int(row.get("revision")),
-        status=str(row.get("status", "")),
-        chart=str(row.get("chart", "")),
-        app_version=str(row.get("app_version", "")),
-        description=str(row.get("description", "")),
-        updated_at=_time(row.get("updated")),
-    )
-
-
 def _line(text: str) -> str:
     """``text`` on one line, as long as Helm takes it."""
     return " ".join(text.split())[:_MAX_DESCRIPTION]
@@ -204,14 +188,3 @@ def _line(text: str) -> str:
 
 def _int(value: object) -> int:
     return value if isinstance(value, int) else 0
-
-
-def _time(value: object) -> datetime | None:
-    if not isinstance(value, str) or not value:
-        return None
-    # Helm writes nanoseconds, which datetime does not take.
-    text = re.sub(r"(\.\d{6})\d+", r"\1", value)
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None

@@ -20,6 +20,7 @@ from portal.auth.policy import NamespacePolicy
 from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
+from portal.cluster.past import Past
 from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
 from portal.cluster.watches import Watches
@@ -118,6 +119,7 @@ async def portal(namespace: str, home: Path, chart: Path = CHART) -> AsyncIterat
             chart_path=chart,
             claims=Leases(client),
             records=HelmRecords(client),
+            past=Past(client),
             holder=uuid.uuid4().hex,
         )
         claims = Watches(client, store, (namespace,), (LEASES,), sink=actions.board)
@@ -217,7 +219,7 @@ async def test_launch_change_scale_autoscale_and_uninstall(namespace: str, tmp_p
             "behavior": {"scaleDown": {"stabilizationWindowSeconds": 10}},
         }
 
-        history = await actions.history(ANN, key)
+        history = await actions.previews.history(ANN, key)
         assert [each.revision for each in history] == [4, 3, 2, 1]
         assert history[0].description == "Scaled to 2 by ann@example.com"
         back = await here.ended(await actions.rollback(ANN, key, 1))

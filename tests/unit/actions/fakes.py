@@ -23,7 +23,8 @@ from portal.domain.objects import (
     Workload,
 )
 from portal.domain.operations import Claim, Operation
-from portal.helm_service.helm import HelmResult, HelmRevision
+from portal.domain.revisions import Revision, VolumeClaim
+from portal.helm_service.helm import HelmResult
 from portal.state.store import Store
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -208,9 +209,9 @@ class FakeHelm:
         except KeyError:
             raise NotFound(f"no revision {revision}") from None
 
-    async def history(self, key: Key) -> tuple[HelmRevision, ...]:
-        await self._call("history", key)
-        return (HelmRevision(1, "deployed", "dash-app-0.1.0", "", "", None),)
+    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> str:
+        await self._call("render", key, chart=chart, values=values)
+        return f"kind: ConfigMap\nmetadata: {{name: {key.name}}}\n"
 
 
 class FakeClaims:
@@ -295,6 +296,31 @@ class FakeRecords:
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
         self.failed.append((key, recorded.revision))
         self.left[key] = replace(recorded, status=ReleaseStatus.FAILED)
+
+
+class FakePast:
+    """What Helm keeps, newest first."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Key, tuple[Revision, ...]] = {}
+        self.volume_claims: tuple[VolumeClaim, ...] | None = ()
+
+    async def revisions(self, key: Key) -> tuple[Revision, ...]:
+        return self.kept.get(key, ())
+
+    async def present(self, key: Key) -> tuple[Revision, Revision] | None:
+        kept = self.kept.get(key, ())
+        runs = [each for each in kept if each.status is ReleaseStatus.DEPLOYED]
+        return (kept[0], [*runs, kept[0]][0]) if kept else None
+
+    async def revision(self, key: Key, revision: int) -> Revision:
+        for each in self.kept.get(key, ()):
+            if each.revision == revision:
+                return each
+        raise NotFound(f"no revision {revision}")
+
+    async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
+        return self.volume_claims
 
 
 class FakeReplicas:

@@ -31,6 +31,7 @@ from tests.unit.actions.fakes import (
     FakeClaims,
     FakeCluster,
     FakeHelm,
+    FakePast,
     FakeRecords,
     FakeReplicas,
     RecordingStore,
@@ -76,6 +77,7 @@ class World:
         self.helm = FakeHelm(self.cluster)
         self.claims = claims or FakeClaims()
         self.records = FakeRecords(self.cluster, self.helm)
+        self.past = FakePast()
         self.actions = Actions(
             helm=self.helm,
             store=self.store,
@@ -85,6 +87,7 @@ class World:
             chart_path=Path("/charts/dash-app"),
             claims=self.claims,
             records=self.records,
+            past=self.past,
             holder=holder,
             namespaces=self,
             clock=self.clock,
@@ -222,7 +225,7 @@ async def test_every_action_asks_for_permission(world: World) -> None:
         world.actions.rollback(ANN, key, 1),
         world.actions.uninstall(ANN, key),
         world.actions.dismiss(ANN, key),
-        world.actions.history(ANN, key),
+        world.actions.previews.history(ANN, key),
         world.actions.values(ANN, key),
         world.actions.edit_form(ANN, key),
     ):
@@ -492,7 +495,6 @@ async def test_the_edit_form_shows_what_there_is(world: World) -> None:
     raw = filled.raw
     assert filled.revision == 1
     assert (raw["name"], raw["replicas"], raw["tag"]) == ("sales", 3, "1")
-    assert await world.actions.history(BOB, KEY)
 
     world.cluster.release(KEY, 2, {}, chart="nginx")
     with pytest.raises(Conflict, match="another chart"):

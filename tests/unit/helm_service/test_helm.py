@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -55,17 +54,17 @@ async def test_an_uninstall_and_a_rollback(helm: Helm, stub: Stub) -> None:
     ]
 
 
-async def test_a_history_is_newest_first(helm: Helm, stub: Stub) -> None:
-    rows = [
-        {"revision": 1, "status": "superseded", "updated": "2026-01-02T03:04:05.123456789Z"},
-        {"revision": 2, "status": "deployed", "updated": "", "chart": "dash-app-0.1.0"},
-    ]
-    stub.tell(stdout=json.dumps(rows))
+async def test_a_dry_run_gives_the_manifest_and_changes_nothing(helm: Helm, stub: Stub) -> None:
+    stub.tell(stdout=json.dumps({"manifest": "kind: Service\n", "version": 3}))
 
-    second, first = await helm.history(KEY)
+    manifest = await helm.rendered(KEY, Path("/charts/dash-app"), {"a": 1})
 
-    assert (second.revision, second.chart, second.updated_at) == (2, "dash-app-0.1.0", None)
-    assert first.updated_at == datetime(2026, 1, 2, 3, 4, 5, 123456, UTC)
+    assert manifest == "kind: Service\n"
+    argv = stub.seen["argv"]
+    assert argv[:2] == ["upgrade", "sales"]
+    assert "--dry-run=server" in argv
+    assert {"--install", "--reset-values"} <= set(argv)
+    assert json.loads(stub.seen["stdin"]) == {"a": 1}
 
 
 @pytest.mark.parametrize(

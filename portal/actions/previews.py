@@ -1,0 +1,176 @@
+"""What a change would make of a release, asked before it is made: nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from portal.actions.changes import Changes, Current, check_ours
+from portal.actions.charts import ChartOrder, signed
+from portal.actions.forms import Forms
+from portal.auth.policy import Policy
+from portal.catalog import dash_app
+from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.launch import LaunchSpec
+from portal.domain.objects import ReleaseStatus
+from portal.domain.operations import Verb
+from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
+from portal.helm_service.helm import HelmClient
+from portal.state.store import Store
+
+CheckSince = Callable[[Current | None, Key, int], None]
+
+
+class Past(Protocol):
+    """What Helm keeps of a release, read past every cache."""
+
+    async def revisions(self, key: Key) -> tuple[Revision, ...]:
+        """The newest revisions, newest first."""
+        ...
+
+    async def present(self, key: Key) -> tuple[Revision, Revision] | None:
+        """The newest revision, and the one that runs; None without a release."""
+        ...
+
+    async def revision(self, key: Key, revision: int) -> Revision:
+        """One revision; ``NotFound``."""
+        ...
+
+    async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
+        """The volume claims of a namespace; None where they may not be listed."""
+        ...
+
+
+class Previews:
+    """Reads Helm's records, and lets Helm render without installing, when somebody asks.
+
+    All raise ``Forbidden``, and ``NotFound`` where there is no such release or revision.
+    """
+
+    def __init__(
+        self,
+        helm: HelmClient,
+        store: Store,
+        policy: Policy,
+        forms: Forms,
+        past: Past,
+        changes: Changes,
+        check_since: CheckSince,
+    ) -> None:
+        self._helm = helm
+        self._store = store
+        self._policy = policy
+        self._forms = forms
+        self._past = past
+        self._changes = changes
+        self._check_since = check_since
+
+    async def upgrade(
+        self, identity: Identity, spec: LaunchSpec, *, since: int | None = None
+    ) -> Proposal:
+        """What ``Actions.launch`` would make of a release that exists.
+
+        Raises what that would, as far as it can be told before: ``InvalidInput`` with the chart's
+        own complaints by form field, ``ChartError``, ``Conflict``, ``ReleaseBusy``.
+        """
+        key = spec.key
+        await self._policy.check(identity, Verb.UPGRADE, key)
+        errors = self._forms.recheck(spec)
+        if errors:
+            raise InvalidInput(errors)
+        newest, runs = await self._present(key)
+        current = _current(newest)
+        check_ours(current, key)
+        if since is not None:
+            self._check_since(current, key, since)
+        values = self._forms.values(spec, identity.user, newest.values)
+        chart = self._changes.chart_for(current)
+        try:
+            manifest = await self._helm.rendered(key, chart, values)
+        except ChartError as error:
+            fields = {dash_app.field_of(path): said for path, said in error.values.items()}
+            if not fields or "" in fields:
+                raise
+            raise InvalidInput(fields) from error
+        return self._proposal(key, newest, runs, manifest, values)
+
+    async def order(
+        self, identity: Identity, order: ChartOrder, *, since: int | None = None
+    ) -> Proposal:
+        """What ``Actions.launch_chart`` would make of a release that exists."""
+        key = order.key
+        await self._policy.check(identity, Verb.UPGRADE, key)
+        newest, runs = await self._present(key)
+        current = _current(newest)
+        check_ours(current, key, order.chart.name)
+        if since is not None:
+            self._check_since(current, key, since)
+        values = signed(order, "")
+        manifest = await self._helm.rendered(key, order.chart.path, values)
+        return self._proposal(key, newest, runs, manifest, values)
+
+    async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
+        """What ``Actions.rollback`` would: Helm applies the manifest that it has kept."""
+        await self._policy.check(identity, Verb.ROLLBACK, key)
+        newest, runs = await self._present(key)
+        back = _read(await self._past.revision(key, revision))
+        return self._proposal(key, newest, runs, back.manifest, back.values)
+
+    async def history(self, identity: Identity, key: Key) -> tuple[Revision, ...]:
+        """The revisions that Helm keeps, newest first: superseded and failed ones too."""
+        await self._policy.check(identity, Verb.ROLLBACK, key)
+        return await self._past.revisions(key)
+
+    async def manifest(self, identity: Identity, key: Key) -> str:
+        """The objects that the newest revision is made of, as they are: with their secrets."""
+        await self._policy.check(identity, Verb.UPGRADE, key)
+        newest, _ = await self._present(key)
+        return newest.manifest
+
+    async def removal(self, identity: Identity, key: Key) -> Removal:
+        """What is needed to tell what an uninstall would leave."""
+        await self._policy.check(identity, Verb.UNINSTALL, key)
+        newest, _ = await self._present(key)
+        return Removal(key, newest.manifest, await self._past.claims(key.namespace))
+
+    async def _present(self, key: Key) -> tuple[Revision, Revision]:
+        found = await self._past.present(key)
+        if found is None or found[0].status is ReleaseStatus.UNINSTALLED:
+            raise NotFound(f"There is no release {key.name} in {key.namespace}.")
+        newest, runs = found
+        return _read(newest), _read(runs)
+
+    def _proposal(
+        self,
+        key: Key,
+        newest: Revision,
+        runs: Revision,
+        manifest: str,
+        values: Mapping[str, object],
+    ) -> Proposal:
+        return Proposal(
+            key=key,
+            since=newest.revision,
+            manifest=runs.manifest,
+            new_manifest=manifest,
+            values=runs.values,
+            new_values=values,
+            live={each.key.name: each.desired for each in self._store.snapshot.app(key).workloads},
+            compared=runs.revision,
+        )
+
+
+def _current(newest: Revision) -> Current:
+    return Current(newest.revision, newest.status, newest.chart, newest.values)
+
+
+def _read(revision: Revision) -> Revision:
+    """The revision, if it could be read."""
+    if revision.damaged:
+        raise PortalError(
+            f"Helm's record of revision {revision.revision} cannot be read: {revision.damaged}",
+            "An administrator has to mend it.",
+        )
+    return revision

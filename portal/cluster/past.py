@@ -1,0 +1,135 @@
+"""The revisions that Helm keeps of one release, read when somebody asks for them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from portal.cluster.bodies import Damaged, unpack
+from portal.cluster.client import METADATA_LIST, ClusterClient
+from portal.cluster.raw import Raw, items, part, text
+from portal.domain.errors import NotFound, PortalError
+from portal.domain.keys import HELM_RELEASE_NAME, OPERATION_LABEL, Key, made_by
+from portal.domain.objects import ReleaseStatus
+from portal.domain.revisions import Revision, VolumeClaim
+
+MOST = 20
+"""Revisions read: the portal keeps 10, others may keep all."""
+
+
+class Past:
+    """Reads Helm's Secrets, one after the other: some milliseconds each, and no helm process."""
+
+    def __init__(self, client: ClusterClient) -> None:
+        self._client = client
+
+    async def revisions(self, key: Key) -> tuple[Revision, ...]:
+        """The newest ``MOST`` revisions that Helm keeps, newest first; () without a release."""
+        found: list[Revision] = []
+        for secret in (await self._secrets(key))[:MOST]:
+            try:
+                found.append(await self._read(key, secret))
+            except NotFound:
+                continue  # Helm keeps so many, and has just made another
+        return tuple(found)
+
+    async def present(self, key: Key) -> tuple[Revision, Revision] | None:
+        """The newest revision, and what runs: the newest deployed one, else the newest.
+
+        None without a release.
+        """
+        secrets = await self._secrets(key)
+        if not secrets:
+            return None
+        newest = secrets[0]
+        runs = next((each for each in secrets if _status(each) is ReleaseStatus.DEPLOYED), newest)
+        read = await self._read(key, newest)
+        return read, read if runs is newest else await self._read(key, runs)
+
+    async def revision(self, key: Key, revision: int) -> Revision:
+        """One revision.
+
+        Raises:
+            NotFound: Helm does not keep it (any more).
+        """
+        for secret in await self._secrets(key):
+            if _number(secret) == revision:
+                return await self._read(key, secret)
+        raise NotFound(f"Helm does not keep revision {revision} of {key.name} any more.")
+
+    async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
+        """The volume claims of a namespace; None where the portal may not list them."""
+        path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+        try:
+            answer = await self._client.get(path, {"limit": "500"})
+        except PortalError:
+            return None
+        return tuple(_claim(each) for each in items(answer, "items"))
+
+    async def _secrets(self, key: Key) -> list[Raw]:
+        selector = {"labelSelector": f"owner=helm,name={key.name}"}
+        path = f"/api/v1/namespaces/{key.namespace}/secrets"
+        found = items(await self._client.get(path, selector, METADATA_LIST), "items")
+        return sorted(found, key=_number, reverse=True)
+
+    async def _read(self, key: Key, secret: Raw) -> Revision:
+        name = text(secret, "metadata", "name")
+        whole = await self._client.get(f"/api/v1/namespaces/{key.namespace}/secrets/{name}")
+        return await asyncio.to_thread(decode, whole)
+
+
+def decode(secret: Raw) -> Revision:
+    """Helm's Secret → a revision; a damaged body is told, not raised."""
+    labels = part(secret, "metadata", "labels")
+    number, status = _number(secret), _status(secret)
+    try:
+        body = unpack(text(secret, "data", "release"))
+    except Damaged as error:
+        return Revision(number, status, damaged=str(error))
+    info, chart = part(body, "info"), part(body, "chart", "metadata")
+    operation = text(labels, OPERATION_LABEL).partition(".")[0]
+    ours = text(labels, OPERATION_LABEL) == made_by(operation, number)
+    return Revision(
+        revision=number,
+        status=status,
+        updated_at=_time(text(info, "last_deployed")),
+        description=text(info, "description"),
+        operation=operation if ours else "",
+        chart=text(chart, "name"),
+        chart_version=text(chart, "version"),
+        app_version=text(chart, "appVersion"),
+        values=part(body, "config"),
+        manifest=text(body, "manifest"),
+    )
+
+
+def _claim(raw: Raw) -> VolumeClaim:
+    meta = part(raw, "metadata")
+    labels = part(meta, "labels")
+    release = text(part(meta, "annotations"), HELM_RELEASE_NAME)
+    return VolumeClaim(
+        key=Key(text(meta, "namespace"), text(meta, "name")),
+        release=release or text(labels, "app.kubernetes.io/instance"),
+        size=text(raw, "status", "capacity", "storage")
+        or text(raw, "spec", "resources", "requests", "storage"),
+        owned=bool(items(meta, "ownerReferences")),
+    )
+
+
+def _number(secret: Raw) -> int:
+    version = text(secret, "metadata", "labels", "version")
+    return int(version) if version.isdecimal() else 0
+
+
+def _status(secret: Raw) -> ReleaseStatus:
+    try:
+        return ReleaseStatus(text(secret, "metadata", "labels", "status"))
+    except ValueError:
+        return ReleaseStatus.UNKNOWN
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

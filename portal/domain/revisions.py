@@ -1,0 +1,72 @@
+"""What Helm keeps of a release's past, and what a change would make of it. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from portal.domain.keys import Key
+from portal.domain.objects import ReleaseStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision of a release, whole. ``damaged`` says why its body cannot be read.
+
+    ``operation`` is the portal's operation that made it, "" for anybody else's.
+    """
+
+    revision: int
+    status: ReleaseStatus
+    updated_at: datetime | None = None
+    description: str = ""
+    operation: str = ""
+    chart: str = ""
+    chart_version: str = ""
+    app_version: str = ""
+    values: Mapping[str, object] = field(default_factory=dict[str, object])
+    manifest: str = ""
+    damaged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change that nobody has made yet: what there is, and what would be.
+
+    ``since`` is the newest revision, and ``compared`` the one that what would be is compared
+    with: an older one if the newest has failed. ``live`` is how many pods each workload has been
+    asked for, by its name.
+    """
+
+    key: Key
+    since: int
+    compared: int
+    manifest: str
+    new_manifest: str
+    values: Mapping[str, object]
+    new_values: Mapping[str, object]
+    live: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeClaim:
+    """A PersistentVolumeClaim: ``size`` as Kubernetes has it, ``owned`` if it goes with another
+    object, such as a StatefulSet that asks for that."""
+
+    key: Key
+    release: str
+    size: str = ""
+    owned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What an uninstall is about: the newest manifest, and the namespace's volume claims.
+
+    ``claims`` is None where they may not be listed.
+    """
+
+    key: Key
+    manifest: str
+    claims: tuple[VolumeClaim, ...] | None = None
