@@ -31,7 +31,11 @@ class PortalError(Exception):
         self.advice = advice
 
     def __str__(self) -> str:
-        return f"{self.message} {self.advice}".strip()
+        if not (self.message and self.advice):
+            return self.message or self.advice
+        # What others say (Kubernetes, a socket) often comes without a full stop.
+        stop = "" if self.message.endswith((".", "!", "?", "…", ":")) else "."
+        return f"{self.message}{stop} {self.advice}"
 
 
 class InvalidInput(PortalError):

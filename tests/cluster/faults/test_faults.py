@@ -237,6 +237,7 @@ async def cut(lab: Lab, fault: Fault) -> None:
             "the newest being shown, or said not to be",
             within=MARKED_WITHIN + SLACK,
         )
+        lab.notes.append(f"after {len(strikes)} tries: {lab.words or 'shown'}")
     await lab.converged()
     lab.asks_sparingly({"deployments": strikes})
 
