@@ -35,6 +35,8 @@ Element ids are stable and meant to be used by browser tests:
 ``app-gone``              says so when there is no such release (empty otherwise)
 ``app-retry``             after a launch that left no release (hidden otherwise): ``app-correct``
                           leads to the form as it was sent, ``app-dismiss`` forgets it
+``app-cancel``            ends the operation (``app-cancelling`` around it is hidden otherwise)
+``app-unlock``            unlocks what Helm left pending (``app-unlocking`` likewise)
 ``app-uninstall``         opens the confirmation; ``uninstall-confirm``, ``uninstall-cancel``
 ``releases``              the table of Apps and Admin; a row is ``data-testid="release"`` with
                           ``data-name``, its cells are ``.col-<column>``
@@ -117,6 +119,10 @@ APP_CHART = "app-chart"
 APP_EDIT = "app-edit"
 APP_UNINSTALL = "app-uninstall"
 APP_RETRY = "app-retry"
+APP_CANCELLING = "app-cancelling"
+APP_CANCEL = "app-cancel"
+APP_UNLOCKING = "app-unlocking"
+APP_UNLOCK = "app-unlock"
 APP_CORRECT = "app-correct"
 APP_DISMISS = "app-dismiss"
 APP_ACTION_FAILURE = "app-action-failure"
