@@ -34,7 +34,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.objects import ReleaseStatus
-from portal.domain.operations import LEASE_SECONDS, Operation, Verb
+from portal.domain.operations import DEAD_AFTER, LEASE_SECONDS, Operation, Verb
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
@@ -118,6 +118,8 @@ class Actions:
         seconds between two looks for operations that nobody works on any more, which is so
         after ``lease_seconds`` of silence."""
         self._helm = helm
+        self._records = records
+        self._clock = clock
         self._store = store
         self._policy = policy
         self._forms = forms
@@ -358,6 +360,35 @@ class Actions:
         """
         await self._policy.check(identity, Verb.UPGRADE, key)
         await self._desk.cancel(key, identity.user)
+
+    async def unlock(self, identity: Identity, key: Key) -> Operation:
+        """Mark as failed what a Helm that must be dead has left pending.
+
+        Nothing that runs is changed. ``Conflict`` if nothing is pending, and ``ReleaseBusy``
+        unless it has been so, without a change, for ``DEAD_AFTER`` seconds.
+        """
+        await self._policy.check(identity, Verb.UNLOCK, key)
+        self._desk.check_free(key)
+        release = self._store.snapshot.app(key).release
+        if (
+            release is None
+            or not release.status.pending
+            or release.status is ReleaseStatus.UNINSTALLING
+        ):
+            raise Conflict(f"Helm has left nothing of {key.name} half way any more.")
+        changed = release.updated_at
+        if changed is None or (self._clock() - changed).total_seconds() <= DEAD_AFTER:
+            raise busy(key, release.status)
+        words = f"Unlocked by {identity.user}"
+
+        async def work(recorder: Recorder) -> None:
+            with recorder.step(f"Mark revision {release.revision} as failed"):
+                left = await self._records.newest(key)
+                if left is None or left.revision != release.revision or not left.status.pending:
+                    raise Conflict(f"Helm has gone on with {key.name} in the meantime.")
+                await self._records.mark_failed(key, left, words)
+
+        return await self._begin(identity, key, Verb.UNLOCK, work, words)
 
     async def dismiss(self, identity: Identity, key: Key) -> None:
         """Forget the finished operation on this release. One that still runs is a ``Conflict``."""

@@ -13,6 +13,11 @@ LEASE_SECONDS = 15.0
 """How long a portal that holds a release may be silent before it counts as dead."""
 
 
+DEAD_AFTER = 600.0
+"""Seconds in a pending state, without an operation of ours, after which nobody is thought to be
+at work on a release any more. Helm's own default time-out is 300 s."""
+
+
 class Verb(StrEnum):
     """What an operation does."""
 

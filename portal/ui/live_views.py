@@ -80,6 +80,10 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
         "children": None if _shown(view) or _lost(view) else release.gone(view.key)
     },
     ids.APP_RETRY: lambda view: {"className": "button-row" if _lost(view) else "gone"},
+    ids.APP_CANCELLING: lambda view: {
+        "className": "button-row" if view.operation and view.operation.cancellable else "gone"
+    },
+    ids.APP_UNLOCKING: lambda view: {"className": "button-row" if view.unlock else "gone"},
 }
 """The live parts of an app's page."""
 

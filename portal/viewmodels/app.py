@@ -16,7 +16,7 @@ from portal.viewmodels.events import events_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import headline
 from portal.viewmodels.model import AppView, Badge, Tone
-from portal.viewmodels.notices import notices
+from portal.viewmodels.notices import notices, unlockable
 from portal.viewmodels.operation import operation_view
 from portal.viewmodels.pods import foremost, pod_view
 from portal.viewmodels.redaction import values_yaml
@@ -88,6 +88,7 @@ def app_view(
         stale=stale_words(sources, now),
         since=head.since,
         more_pods=more,
+        unlock=head.badge.text == "Stuck" and unlockable(release),
     )
 
 

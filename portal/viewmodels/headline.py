@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from portal.domain.objects import Condition, ReleaseStatus, Workload
-from portal.domain.operations import OperationPhase, Verb
+from portal.domain.operations import DEAD_AFTER, OperationPhase, Verb
 from portal.state.model import AppState
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.model import Badge, Tone
-from portal.viewmodels.operation import moved, noun, overtaken, progressive, running
+from portal.viewmodels.operation import moved, noun, progressive, running
 from portal.viewmodels.words import moment, sentence, shortened
 from portal.viewmodels.workloads import Facts, counts_in_words
-
-STUCK_AFTER = 600.0
-"""Seconds in a pending state, without an operation of ours, after which nobody is thought to be
-at work any more. Helm's own default time-out is 300 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ def _removing(state: AppState, known: Facts, now: datetime) -> Headline | None:
         since = operation.created_at if ours and operation else None
         if not ours and release:
             since = release.updated_at
-            if since and (now - since).total_seconds() > STUCK_AFTER:
+            if since and (now - since).total_seconds() > DEAD_AFTER:
                 return _made(
                     "Stuck",
                     Tone.BAD,
@@ -137,13 +133,12 @@ def _damaged(state: AppState, known: Facts, now: datetime) -> Headline | None:
 
 
 def _pending(state: AppState, known: Facts, now: datetime) -> Headline | None:
-    release, operation = state.release, state.operation
-    if release is None or not release.status.pending or running(operation):
+    release = state.release
+    if release is None or not release.status.pending or running(state.operation):
         return None
     since = release.updated_at
     status = release.status.value
-    ended = operation is not None and not overtaken(operation, release)
-    if not ended and since and (now - since).total_seconds() <= STUCK_AFTER:
+    if since and (now - since).total_seconds() <= DEAD_AFTER:
         return _made(
             "Updating" if release.status is not ReleaseStatus.PENDING_INSTALL else "Starting",
             Tone.BUSY,

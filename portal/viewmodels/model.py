@@ -136,6 +136,7 @@ class OperationView:
     steps: tuple[StepView, ...]
     error: str = ""
     advice: str = ""
+    cancellable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,7 @@ class AppView:
     stale: tuple[str, ...]
     since: datetime | None = None
     more_pods: str = ""
+    unlock: bool = False
 
 
 @dataclass(frozen=True, slots=True)

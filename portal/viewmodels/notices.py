@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from portal.domain.objects import Quota, ReleaseStatus
+from portal.domain.objects import Quota, Release, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.state.model import AppState, Source
 from portal.viewmodels.autoscaler import METRICS_ADVICE
@@ -88,9 +88,10 @@ def _release(state: AppState, head: Headline) -> list[Notice]:
     if head.badge.text == "Stuck":
         when = f" since {moment(release.updated_at)}" if release.updated_at else ""
         undo = (
-            f"helm uninstall -n {state.key.namespace} {state.key.name}"
-            if release.status in {ReleaseStatus.PENDING_INSTALL, ReleaseStatus.UNINSTALLING}
-            else f"helm rollback -n {state.key.namespace} {state.key.name}"
+            f"Then unlock it: that marks revision {release.revision} as failed, and changes "
+            "nothing that runs. After that it can be launched again, rolled back or uninstalled."
+            if unlockable(release)
+            else "Then uninstall it again."
         )
         return [
             Notice(
@@ -98,7 +99,7 @@ def _release(state: AppState, head: Headline) -> list[Notice]:
                 "Helm's last operation never ended",
                 f"The release is {release.status.value}{when}, and until that is undone Helm "
                 "refuses every change.",
-                f"First make sure that nobody is at work on it in a terminal. Then: {undo}",
+                f"First make sure that nobody is at work on it in a terminal. {undo}",
             )
         ]
     if release.status is ReleaseStatus.FAILED and not running(state.operation):
@@ -111,6 +112,15 @@ def _release(state: AppState, head: Headline) -> list[Notice]:
             )
         ]
     return []
+
+
+def unlockable(release: Release | None) -> bool:
+    """Whether Helm left a change half way that can be marked as failed."""
+    return (
+        release is not None
+        and release.status.pending
+        and release.status is not ReleaseStatus.UNINSTALLING
+    )
 
 
 def known_serving(head: Headline) -> bool:

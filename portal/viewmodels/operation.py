@@ -87,6 +87,7 @@ def operation_view(operation: Operation) -> OperationView:
         steps=tuple(_step(step, operation.phase) for step in operation.steps),
         error=operation.error,
         advice=operation.advice,
+        cancellable=running(operation) and operation.verb is not Verb.UNINSTALL,
     )
 
 

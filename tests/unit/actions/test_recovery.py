@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,10 @@ import pytest
 from portal.actions import desk
 from portal.actions.recovery import Fate, fate
 from portal.catalog.dash_app import to_values
-from portal.domain.errors import ClusterUnavailable, Conflict, HelmTimeout
+from portal.domain.errors import ClusterUnavailable, Conflict, HelmTimeout, ReleaseBusy
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Recorded, ReleaseStatus
-from portal.domain.operations import Claim, Operation, OperationPhase, Verb
+from portal.domain.operations import DEAD_AFTER, Claim, Operation, OperationPhase, Verb
 from tests.unit.actions.fakes import T0, FakeClaims, until
 from tests.unit.actions.test_actions import ANN, BOB, KEY, SPEC, World
 
@@ -349,3 +350,32 @@ async def test_at_most_so_many_run_at_once(world: World) -> None:
     world.helm.gate.set()
     for each in begun:
         assert (await world.ended(each)).phase is OperationPhase.SUCCEEDED
+
+
+async def test_what_somebody_left_pending_is_unlocked_when_asked_and_surely_dead(
+    world: World,
+) -> None:
+    with pytest.raises(Conflict, match="nothing of sales half way"):
+        await world.actions.unlock(BOB, KEY)
+    world.cluster.release(KEY, 3, {}, status=ReleaseStatus.PENDING_UPGRADE)
+    with pytest.raises(ReleaseBusy):
+        await world.actions.unlock(BOB, KEY)
+
+    world.clock.now += timedelta(seconds=DEAD_AFTER)
+    for kind in (Kind.RELEASE, Kind.LEASE):
+        world.store.set_source(str(kind), synced=True, alive_at=world.clock.now)
+    over = await world.ended(await world.actions.unlock(BOB, KEY))
+
+    assert (over.verb, over.phase) == (Verb.UNLOCK, OperationPhase.SUCCEEDED)
+    assert world.records.failed == [(KEY, 3)]
+    assert world.helm.calls == []
+
+
+async def test_what_moved_meanwhile_is_not_unlocked(world: World) -> None:
+    world.cluster.release(KEY, 3, {}, status=ReleaseStatus.PENDING_UPGRADE)
+    world.clock.now += timedelta(seconds=DEAD_AFTER)
+    world.records.left[KEY] = left(4, ReleaseStatus.PENDING_UPGRADE, "")
+    over = await world.ended(await world.actions.unlock(BOB, KEY))
+    assert over.phase is OperationPhase.FAILED
+    assert "gone on with sales" in over.error
+    assert world.records.failed == []

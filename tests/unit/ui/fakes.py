@@ -122,6 +122,13 @@ class FakeActions(Actions):
             raise Conflict("It has not ended yet.")
         self.views.pop(key)
 
+    async def cancel(self, identity: Identity, key: Key) -> None:
+        self.calls.append(("cancel", identity, key))
+
+    async def unlock(self, identity: Identity, key: Key) -> Operation:
+        self.calls.append(("unlock", identity, key))
+        return self._operation(key, Verb.UNLOCK)
+
     async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
         return self.asked.get(key)
 

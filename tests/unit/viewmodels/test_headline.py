@@ -228,7 +228,8 @@ def test_pending_for_long_is_stuck_since_when() -> None:
     assert found.headline.text == "Stuck"
     assert found.since == ago(7200)
     assert "pending-upgrade since 05:30 UTC on 23 November" in found.sentence
-    assert "helm rollback -n apps demo" in found.notices[0].advice
+    assert "marks revision 1 as failed" in found.notices[0].advice
+    assert found.unlock
 
 
 def test_pending_for_a_short_time_is_somebody_at_work() -> None:
@@ -236,12 +237,13 @@ def test_pending_for_a_short_time_is_somebody_at_work() -> None:
     assert said(one)[0] == "Updating"
 
 
-def test_pending_after_our_operation_ended_is_stuck_at_once() -> None:
+def test_pending_after_our_operation_ended_may_be_somebody_elses() -> None:
     one = state(
         release=release(ReleaseStatus.PENDING_INSTALL, updated_at=ago(30)),
         operation=operation(phase=OperationPhase.INTERRUPTED),
     )
-    assert said(one)[0] == "Stuck"
+    assert said(one)[0] == "Starting"
+    assert not view(one).unlock
 
 
 def test_failed() -> None:
@@ -265,6 +267,7 @@ def test_removing_and_removed() -> None:
     assert said(replace(gone, operation=None))[0] == "Not there"
     old = release(ReleaseStatus.UNINSTALLING, updated_at=ago(3600))
     assert said(state(release=old))[0] == "Stuck"
+    assert not view(state(release=old)).unlock
 
 
 def test_a_launch_that_left_nothing() -> None:

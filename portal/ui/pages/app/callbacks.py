@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from portal.domain.errors import InvalidInput
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, notice
@@ -41,6 +43,8 @@ def register(app: Dash, context: UiContext) -> None:
     _register_scale(app, context)
     _register_uninstall(app, context)
     _register_dismiss(app, context)
+    _register_plain(app, context, ids.APP_CANCEL, context.actions.cancel)
+    _register_plain(app, context, ids.APP_UNLOCK, context.actions.unlock)
     app.clientside_callback(
         ClientsideFunction("portal", "chart"),
         Output(ids.APP_CHART, "figure"),
@@ -152,3 +156,24 @@ def _register_dismiss(app: Dash, context: UiContext) -> None:
         except Exception as error:
             return no_update, refusal(error)
         return "/", None
+
+
+def _register_plain(
+    app: Dash, context: UiContext, button: str, act: Callable[[Identity, Key], Awaitable[object]]
+) -> None:
+    """A button that needs no more than a click; what comes of it is pushed."""
+
+    @app.callback(
+        Output(ids.APP_ACTION_FAILURE, "children", allow_duplicate=True),
+        Input(button, "n_clicks"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def press(clicks: int | None, key: list[str]) -> Node:
+        if not clicks:
+            return no_update
+        try:
+            await act(context.identity(), Key(*key))
+        except Exception as error:
+            return refusal(error)
+        return None

@@ -61,6 +61,11 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             _part(ids.APP_GONE, live),
             _part(ids.APP_OPERATION, live, role="status"),
             html.Div(
+                button("Cancel", ids.APP_CANCEL, color="secondary", outline=True),
+                id=ids.APP_CANCELLING,
+                **live[ids.APP_CANCELLING],
+            ),
+            html.Div(
                 [
                     link(
                         [icon("edit"), "Correct and try again"],
@@ -91,6 +96,11 @@ def _body(context: UiContext, live: Props) -> list[html.Div | html.Section]:
     return [
         _part(ids.APP_URLS, live),
         _part(ids.APP_NOTICES, live, role="status"),
+        html.Div(
+            button("Unlock", ids.APP_UNLOCK, color="primary"),
+            id=ids.APP_UNLOCKING,
+            **live[ids.APP_UNLOCKING],
+        ),
         html.Div(
             [
                 html.Div(
