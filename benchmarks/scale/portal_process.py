@@ -151,6 +151,13 @@ class PortalProcess:
             found = re.search(rf"^dash_portal_{name} (\S+)$", await answer.text(), re.M)
         return float(found[1]) if found else None
 
+    async def calls(self) -> dict[str, float]:
+        """Requests to the API server by what was asked, as the portal counts them."""
+        async with self.session.get("/metrics") as answer:
+            text = await answer.text()
+        found = re.findall(r'^dash_portal_api_requests_total\{call="([^"]+)"\} (\S+)$', text, re.M)
+        return {call: float(count) for call, count in found}
+
     async def ready(self) -> None:
         """Wait until every source has been listed."""
 
