@@ -66,6 +66,7 @@ class Effects:
 
 def effects(
     found: tuple[ObjectChange, ...],
+    before: Mapping[Ref, Tree],
     after: Mapping[Ref, Tree],
     live: Mapping[str, int],
 ) -> Effects:
@@ -79,7 +80,7 @@ def effects(
             and each.ref.kind in WORKLOADS
             and at(each.before, "spec", "template") != at(each.after, "spec", "template")
         },
-        replicas=tuple(_replicas(after, live)),
+        replicas=tuple(_replicas(before, after, live)),
         deleted=tuple(each.ref for each in removed if not kept(each.before)),
         left=tuple(each.ref for each in removed if kept(each.before)),
         refused=tuple(
@@ -127,7 +128,9 @@ def _stops_first(workload: Tree) -> bool:
     return at(workload, "spec", "strategy").get("type") == "Recreate"
 
 
-def _replicas(after: Mapping[Ref, Tree], live: Mapping[str, int]) -> Iterator[Replicas]:
+def _replicas(
+    before: Mapping[Ref, Tree], after: Mapping[Ref, Tree], live: Mapping[str, int]
+) -> Iterator[Replicas]:
     scaled = {
         (str(target.get("kind")), str(target.get("name"))): at(tree, "spec")
         for ref, tree in after.items()
@@ -143,8 +146,9 @@ def _replicas(after: Mapping[Ref, Tree], live: Mapping[str, int]) -> Iterator[Re
             low, high = _int(hpa.get("minReplicas"), 1), _int(hpa.get("maxReplicas"), now)
             yield Replicas(ref, now, min(max(now, low), high), low, high)
         else:
-            # Without the field Kubernetes says 1; the portal's own chart then keeps the live one.
-            yield Replicas(ref, now, _int(at(tree, "spec").get("replicas"), 1))
+            # A field that Helm lets go of gets Kubernetes' default; one it never had, stays.
+            held = "replicas" in at(before.get(ref, {}), "spec")
+            yield Replicas(ref, now, _int(at(tree, "spec").get("replicas"), 1 if held else now))
 
 
 def _int(value: object, otherwise: int) -> int:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import yaml
 
 from portal.domain.manifests import Change, ObjectChange, Ref, Tree, changes, objects
+from portal.domain.revisions import Proposal
 from portal.domain.upgrades import Effects, Replicas, effects
-from portal.state.model import AppState
+from portal.viewmodels.manifest import opened, secrets_of
 from portal.viewmodels.model import Badge, Notice, Tone
-from portal.viewmodels.redaction import HIDDEN, redacted
+from portal.viewmodels.redaction import HIDDEN, redacted, scrubbed
 from portal.viewmodels.words import count, joined
 
 ANOTHER = "(hidden, another one)"
@@ -21,6 +22,8 @@ ANOTHER = "(hidden, another one)"
 
 MAX_DIFF_LINES = 400
 """Of one object; the rest is counted."""
+MAX_COMPARED = 5000
+"""Lines of an object that are compared with each other: the time that takes grows faster."""
 
 _BADGES = {
     Change.ADDED: Badge("added", Tone.GOOD),
@@ -53,29 +56,28 @@ class PreviewView:
         return not self.values and not self.objects
 
 
-def preview_view(
-    state: AppState,
-    *,
-    manifest: str,
-    new_manifest: str,
-    values: Mapping[str, object],
-    new_values: Mapping[str, object],
-) -> PreviewView:
+def preview_view(proposal: Proposal) -> PreviewView:
     """Compare what a release is with what it would become. Secrets are hidden in all of it.
+
+    It takes as long as the manifests are long: not on a loop that others share.
 
     Raises:
         PortalError: one of the manifests cannot be read.
     """
-    space = state.key.namespace
-    after = objects(new_manifest, space)
-    found = changes(objects(manifest, space), after)
-    live = {each.key.name: each.desired for each in state.workloads}
-    meant = effects(found, after, live)
+    space = proposal.key.namespace
+    before = objects(proposal.manifest, space)
+    after = objects(proposal.new_manifest, space)
+    found = changes(before, after)
+    meant = effects(found, before, after, proposal.live)
+    secrets = secrets_of(
+        [proposal.values, proposal.new_values], [*before.values(), *after.values()]
+    )
     return PreviewView(
-        words=_words(meant, live, bool(found)),
-        values=values_diff(values, new_values),
+        words=(*_failed(proposal), *_words(meant, proposal.live, bool(found))),
+        values=values_diff(proposal.values, proposal.new_values),
         objects=tuple(
-            ObjectDiff(str(each.ref), _BADGES[each.change], _object_diff(each)) for each in found
+            ObjectDiff(str(each.ref), _BADGES[each.change], _object_diff(each, secrets))
+            for each in found
         ),
         possible=not meant.refused,
     )
@@ -86,9 +88,14 @@ def values_diff(before: Mapping[str, object], after: Mapping[str, object]) -> tu
     return _diff(*hidden_pair(before, after))
 
 
-def hidden_pair(before: object, after: object) -> tuple[object, object]:
-    """Both, redacted, with ``ANOTHER`` where a secret is not the same in the second."""
-    old, new = redacted(before), redacted(after)
+def hidden_pair(
+    before: object, after: object, secrets: Sequence[str] = ()
+) -> tuple[object, object]:
+    """Both, redacted, with ``ANOTHER`` where a secret is not the same in the second.
+
+    ``secrets`` are texts to hide wherever they are found.
+    """
+    old, new = scrubbed(redacted(before), secrets), scrubbed(redacted(after), secrets)
     return old, _marked(before, after, old, new)
 
 
@@ -120,26 +127,18 @@ def _nth(items: object, index: int) -> object:
     return listed[index] if index < len(listed) else None
 
 
-def _object_diff(change: ObjectChange) -> tuple[str, ...]:
-    before, after = change.before, change.after
-    if change.ref.kind == "Secret":
-        before, after = _as_secret(before), _as_secret(after)
-    lines = _diff(*hidden_pair(before, after))
+def _object_diff(change: ObjectChange, secrets: Sequence[str]) -> tuple[str, ...]:
+    lines = _diff(*hidden_pair(opened(change.before), opened(change.after), secrets))
     if len(lines) <= MAX_DIFF_LINES:
         return lines
-    return (*lines[:MAX_DIFF_LINES], f"  … {len(lines) - MAX_DIFF_LINES} more lines")
-
-
-def _as_secret(tree: Tree) -> Tree:
-    """A Secret whose data the redaction knows as such, whatever the keys are called."""
-    return {
-        key: {"secret": value} if key in {"data", "stringData"} else value
-        for key, value in tree.items()
-    }
+    return (*lines[:MAX_DIFF_LINES], f"  … {len(lines) - MAX_DIFF_LINES:,} more lines")
 
 
 def _diff(before: object, after: object) -> tuple[str, ...]:
-    lines = difflib.unified_diff(_lines(before), _lines(after), n=2, lineterm="")
+    old, new = _lines(before), _lines(after)
+    if not old or not new or max(len(old), len(new)) > MAX_COMPARED:
+        return (*(f"-{line}" for line in old), *(f"+{line}" for line in new))
+    lines = difflib.unified_diff(old, new, n=2, lineterm="")
     return tuple(line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
@@ -148,6 +147,18 @@ def _lines(tree: object) -> list[str]:
         return []
     text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=1000)
     return text.splitlines()
+
+
+def _failed(proposal: Proposal) -> tuple[Notice, ...]:
+    if proposal.compared == proposal.since:
+        return ()
+    return (
+        Notice(
+            Tone.WARN,
+            f"Revision {proposal.since} has failed, and may be there in part.",
+            f"This compares with revision {proposal.compared}, the last that was deployed.",
+        ),
+    )
 
 
 def _words(meant: Effects, live: Mapping[str, int], changed: bool) -> tuple[Notice, ...]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 import yaml
 
 HIDDEN = "(hidden)"
 """What stands in the place of a secret."""
+
+SHORTEST = 6
+"""Characters of a secret that is looked for in other texts."""
 
 _SECRET_WORDS = frozenset(
     {
@@ -82,6 +85,29 @@ def redacted(value: object) -> object:
     return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
+def secret_texts(tree: object) -> tuple[str, ...]:
+    """The texts that ``redacted`` hides in ``tree``, longest first: to find them elsewhere.
+
+    Very short ones are left out: they are in many a harmless word.
+    """
+    found = {text for text in _differing(tree, redacted(tree)) if len(text) >= SHORTEST}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def scrubbed(value: object, secrets: Sequence[str]) -> object:
+    """``value`` in plain lists and dictionaries, with every text of ``secrets`` in it hidden."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, HIDDEN)
+        return value
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value).items()
+        return {str(name): scrubbed(item, secrets) for name, item in items}
+    if isinstance(value, list | tuple):
+        return [scrubbed(item, secrets) for item in cast("list[object]", value)]
+    return value
+
+
 def values_yaml(values: Mapping[str, object]) -> str:
     """The values as YAML, redacted, in their own order; "" if there are none."""
     if not values:
@@ -89,6 +115,22 @@ def values_yaml(values: Mapping[str, object]) -> str:
     return yaml.safe_dump(
         redacted(values), sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
     )
+
+
+def _differing(before: object, shown: object) -> Iterator[str]:
+    """What stood where ``shown`` has ``HIDDEN``."""
+    if isinstance(shown, dict):
+        plain = {str(k): item for k, item in cast("Mapping[object, object]", before).items()}
+        for name, item in cast("dict[str, object]", shown).items():
+            yield from _differing(plain[name], item)
+    elif isinstance(shown, list):
+        both = zip(cast("list[object]", before), cast("list[object]", shown), strict=True)
+        for one, other in both:
+            yield from _differing(one, other)
+    elif isinstance(shown, str) and HIDDEN in shown:
+        parts = "(.*?)".join(re.escape(part) for part in shown.split(HIDDEN))
+        match = re.fullmatch(parts, str(before), re.DOTALL)
+        yield from match.groups() if match else (str(before),)
 
 
 def _mapping(value: Mapping[object, object]) -> dict[str, object]:

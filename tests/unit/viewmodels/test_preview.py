@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 
+from portal.domain.keys import Key
+from portal.domain.revisions import Proposal
 from portal.viewmodels.model import Tone
 from portal.viewmodels.preview import ANOTHER, PreviewView, preview_view, values_diff
-
-from .make import deployment, state
 
 DEPLOYMENT: dict[str, Any] = {
     "apiVersion": "apps/v1",
@@ -40,13 +39,17 @@ CLAIM: dict[str, Any] = {
 
 
 def preview(before: list[dict[str, Any]], after: list[dict[str, Any]], live: int) -> PreviewView:
-    now = replace(deployment(), desired=live)
     return preview_view(
-        state(workloads=(now,)),
-        manifest=yaml.safe_dump_all(before),
-        new_manifest=yaml.safe_dump_all(after),
-        values={},
-        new_values={},
+        Proposal(
+            Key("apps", "demo"),
+            since=3,
+            compared=3,
+            manifest=yaml.safe_dump_all(before),
+            new_manifest=yaml.safe_dump_all(after),
+            values={},
+            new_values={},
+            live={"demo": live},
+        )
     )
 
 
@@ -154,3 +157,62 @@ def test_values_differ_by_line() -> None:
     assert any(ANOTHER in line for line in lines)
     assert not any("hunter" in line for line in lines)
     assert values_diff(before, before) == ()
+
+
+def proposal(**changes: Any) -> Proposal:
+    told: dict[str, Any] = {
+        "since": 3,
+        "compared": 3,
+        "manifest": "",
+        "new_manifest": "",
+        "values": {},
+        "new_values": {},
+    }
+    return Proposal(Key("apps", "demo"), **(told | changes))
+
+
+def test_a_secret_is_hidden_wherever_the_chart_puts_it() -> None:
+    config = "kind: ConfigMap\nmetadata: {{name: c}}\ndata: {{app.ini: 'pw={} and more'}}\n"
+    view = preview_view(
+        proposal(
+            values={"auth": {"password": "hunter2-old"}},
+            new_values={"auth": {"password": "hunter2-new"}},
+            manifest=config.format("hunter2-old"),
+            new_manifest=config.format("hunter2-new"),
+        )
+    )
+    assert "hunter2" not in str(view)
+    assert any(ANOTHER in line for line in view.values)
+    assert any(f"pw={ANOTHER} and more" in line for line in view.objects[0].diff)
+
+
+def test_what_a_secret_holds_is_hidden_everywhere_too() -> None:
+    secret = {"kind": "Secret", "metadata": {"name": "s"}, "data": {"x": "aHVudGVyMg=="}}
+    pod = edited(DEPLOYMENT, template={"env": [{"name": "PLAIN", "value": "hunter2"}]})
+    view = preview([DEPLOYMENT], [pod, secret], live=1)
+    assert "hunter2" not in str(view)
+    assert "aHVudGVyMg" not in str(view)
+
+
+def test_after_a_failure_it_says_what_it_compares_with() -> None:
+    view = preview_view(proposal(since=4, compared=2))
+    assert view.words[0].title == "Revision 4 has failed, and may be there in part."
+    assert "revision 2" in view.words[0].body
+
+
+def test_a_number_that_nobody_renders_stays() -> None:
+    bare = edited(DEPLOYMENT, replicas=None)
+    assert said(preview([bare], [bare], live=5))[-1] == "5 pods live; stays 5."
+    assert said(preview([DEPLOYMENT], [bare], live=5))[-1] == "5 pods live; becomes 1."
+
+
+def test_an_endless_object_is_cut() -> None:
+    long = {
+        "kind": "ConfigMap",
+        "metadata": {"name": "c"},
+        "data": {str(n): "x" for n in range(9000)},
+    }
+    other = {**long, "data": {str(n): "y" for n in range(9000)}}
+    (diff,) = preview([long], [other], live=1).objects
+    assert len(diff.diff) == 401
+    assert "more lines" in diff.diff[-1]

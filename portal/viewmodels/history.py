@@ -1,0 +1,124 @@
+"""A release's past: who changed what, when, and where one can go back to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from portal.domain.objects import ReleaseStatus
+from portal.domain.revisions import Revision
+from portal.viewmodels.app import helm_badge
+from portal.viewmodels.model import Badge
+from portal.viewmodels.preview import values_diff
+from portal.viewmodels.redaction import scrubbed, secret_texts
+from portal.viewmodels.words import count, joined, shortened
+
+_BY = re.compile(r"(?P<what>.+) by (?P<who>\S.*)")
+_HELM = {
+    "Install complete": "Installed with helm",
+    "Upgrade complete": "Upgraded with helm",
+    "Preparing upgrade": "Upgrading",
+    "Initial install underway": "Installing",
+}
+_ROLLBACK = re.compile(r"Rollback to (?P<revision>\d+)")
+
+MAX_NAMED = 4
+"""Changed values that are named; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionView:
+    """One revision. ``diff`` are the lines in which its values differ from the one before.
+
+    ``back`` is False where a rollback would lead nowhere; ``problem`` is why it failed.
+    """
+
+    revision: int
+    status: Badge
+    at: datetime | None
+    what: str
+    who: str
+    chart: str
+    changed: str
+    diff: tuple[str, ...]
+    problem: str = ""
+    back: bool = True
+
+
+def history_view(revisions: Sequence[Revision]) -> tuple[RevisionView, ...]:
+    """What Helm keeps, newest first; secrets are hidden in all of it."""
+    older = [*revisions[1:], None]
+    return tuple(
+        _revision(each, before, newest=index == 0)
+        for index, (each, before) in enumerate(zip(revisions, older, strict=False))
+    )
+
+
+def _revision(each: Revision, before: Revision | None, *, newest: bool) -> RevisionView:
+    secrets = secret_texts(each.values) + (secret_texts(before.values) if before else ())
+    said = str(scrubbed(each.description, secrets))
+    failed = each.status is ReleaseStatus.FAILED
+    what, who = _told(said, each)
+    compared = before is not None and not (each.damaged or before.damaged)
+    diff = values_diff(before.values, each.values) if before and compared else ()
+    return RevisionView(
+        revision=each.revision,
+        status=helm_badge(each.status),
+        at=each.updated_at,
+        what=what,
+        who=who,
+        chart=f"{each.chart}-{each.chart_version}" if each.chart_version else each.chart,
+        changed=_changed(each, before, diff),
+        diff=diff,
+        problem=each.damaged or (shortened(said, 400) if failed else ""),
+        back=not newest and not each.damaged,
+    )
+
+
+def _told(said: str, each: Revision) -> tuple[str, str]:
+    """What was done and by whom, from what was written into Helm's record."""
+    if each.damaged:
+        return "Cannot be read", ""
+    if each.status is ReleaseStatus.FAILED:
+        return "Failed", ""
+    by = _BY.fullmatch(said)
+    if by and not said.startswith(tuple(_HELM)):
+        who = by["who"]
+        return by["what"], "" if who == "anonymous" else who
+    back = _ROLLBACK.fullmatch(said)
+    if back:
+        return f"Rolled back to revision {back['revision']} with helm", ""
+    return _HELM.get(said, shortened(said, 200) or "Changed"), ""
+
+
+def _changed(each: Revision, before: Revision | None, diff: tuple[str, ...]) -> str:
+    """What is not as in the revision before, in words."""
+    if before is None:
+        return "" if each.revision > 1 else "The first one."
+    if each.damaged or before.damaged:
+        return ""
+    parts: list[str] = []
+    if (each.chart, each.chart_version) != (before.chart, before.chart_version):
+        parts.append(f"the chart: {before.chart_version} → {each.chart_version}")
+    names = _names(before.values, each.values)
+    if names:
+        more = len(names) - MAX_NAMED
+        shown = names[:MAX_NAMED] + ([count(more, "other")] if more > 0 else [])
+        parts.append(joined(shown))
+    return joined(parts) or "The same values as before."
+
+
+def _names(before: object, after: object, path: str = "") -> list[str]:
+    """The paths of the values that differ: "image.tag"."""
+    if before == after:
+        return []
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+        return [path]
+    old, new = cast("Mapping[str, object]", before), cast("Mapping[str, object]", after)
+    names: list[str] = []
+    for name in {**old, **new}:
+        names += _names(old.get(name), new.get(name), f"{path}.{name}" if path else str(name))
+    return names

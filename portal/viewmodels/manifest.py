@@ -1,0 +1,64 @@
+"""What a chart has rendered, to be read by people: secrets hidden in all of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Mapping
+
+import yaml
+
+from portal.domain.manifests import Tree, at, objects
+from portal.viewmodels.redaction import SHORTEST, redacted, scrubbed, secret_texts
+
+_SECRET_DATA = ("data", "stringData")
+
+
+def manifest_yaml(manifest: str, namespace: str, values: Mapping[str, object]) -> str:
+    """The objects of a manifest as YAML, redacted; "" if there are none.
+
+    What is secret in ``values`` is hidden wherever the chart has put it. It takes as long as the
+    manifest is long: not on a loop that others share.
+
+    Raises:
+        PortalError: the manifest cannot be read.
+    """
+    found = list(objects(manifest, namespace).values())
+    secrets = secrets_of([values], found)
+    return "---\n".join(
+        yaml.safe_dump(
+            scrubbed(redacted(opened(tree)), secrets),
+            sort_keys=False,
+            allow_unicode=True,
+            default_flow_style=False,
+            width=100,
+        )
+        for tree in found
+    )
+
+
+def opened(tree: Tree) -> Tree:
+    """The object, in such a form that redaction knows all of a Secret's data as secret."""
+    if tree.get("kind") != "Secret":
+        return tree
+    return {key: {"secret": value} if key in _SECRET_DATA else value for key, value in tree.items()}
+
+
+def secrets_of(values: Iterable[object], trees: Iterable[Tree]) -> tuple[str, ...]:
+    """Every text that is known to be secret: by the name of a value, or from a Secret's data."""
+    found = {text for each in values for text in secret_texts(each)}
+    found.update(text for tree in trees for text in _kept_in(tree) if len(text) >= SHORTEST)
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _kept_in(tree: Tree) -> Iterator[str]:
+    if tree.get("kind") != "Secret":
+        return
+    for text in at(tree, "stringData").values():
+        yield str(text)
+    for text in at(tree, "data").values():
+        yield str(text)
+        try:
+            yield base64.b64decode(str(text), validate=True).decode()
+        except (binascii.Error, ValueError):
+            continue

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from portal.cluster.past import Past
+from portal.cluster.records import pack
+from portal.domain.errors import Forbidden, NotFound
+from portal.domain.keys import Key
+from portal.domain.objects import ReleaseStatus
+from portal.domain.revisions import VolumeClaim
+
+KEY = Key("apps", "sales")
+SECRETS = "/api/v1/namespaces/apps/secrets"
+BODY = {
+    "info": {
+        "description": "Changed by ann",
+        "last_deployed": "2026-11-23T10:58:37.129639706Z",
+        "status": "deployed",
+    },
+    "chart": {"metadata": {"name": "dash-app", "version": "0.1.0", "appVersion": "1"}},
+    "config": {"replicaCount": 2},
+    "manifest": "kind: Service\n",
+}
+
+
+def secret(revision: int, status: str, *, data: str = "", **labels: str) -> dict[str, Any]:
+    named = {"name": "sales", "owner": "helm", "version": str(revision), "status": status}
+    return {
+        "metadata": {"name": f"sh.helm.release.v1.sales.v{revision}", "labels": named | labels},
+        "data": {"release": data or pack(BODY)},
+    }
+
+
+class FakeClient:
+    """Answers by path; ``asked`` are the paths."""
+
+    def __init__(self, *secrets: dict[str, Any]) -> None:
+        self.secrets = {each["metadata"]["name"]: each for each in secrets}
+        self.gone: set[str] = set()
+        self.volume_claims: list[dict[str, Any]] | None = None
+        self.asked: list[str] = []
+
+    async def get(self, path: str, params: object = None, accept: str = "") -> dict[str, Any]:
+        self.asked.append(path)
+        if path == SECRETS:
+            assert params == {"labelSelector": "owner=helm,name=sales"}
+            return {"items": [{"metadata": one["metadata"]} for one in self.secrets.values()]}
+        if path.endswith("/persistentvolumeclaims"):
+            if self.volume_claims is None:
+                raise Forbidden("no")
+            return {"items": self.volume_claims}
+        name = path.removeprefix(f"{SECRETS}/")
+        if name in self.gone:
+            raise NotFound("gone")
+        return self.secrets[name]
+
+
+def past(client: FakeClient) -> Past:
+    return Past(client)  # type: ignore[arg-type]
+
+
+async def test_all_revisions_newest_first() -> None:
+    label = {"dash-portal.io/operation": "op1.10"}
+    client = FakeClient(secret(9, "superseded"), secret(10, "deployed", **label))
+    ten, nine = await past(client).revisions(KEY)
+    assert (ten.revision, ten.status, ten.operation) == (10, ReleaseStatus.DEPLOYED, "op1")
+    assert ten.updated_at == datetime(2026, 11, 23, 10, 58, 37, 129639, UTC)
+    assert (ten.description, ten.chart, ten.chart_version) == (
+        "Changed by ann",
+        "dash-app",
+        "0.1.0",
+    )
+    assert ten.values == {"replicaCount": 2}
+    assert ten.manifest == "kind: Service\n"
+    assert (nine.revision, nine.operation) == (9, "")
+
+
+async def test_the_label_of_an_older_revision_counts_for_nothing() -> None:
+    client = FakeClient(secret(3, "deployed", **{"dash-portal.io/operation": "op1.2"}))
+    assert (await past(client).revisions(KEY))[0].operation == ""
+
+
+async def test_what_cannot_be_read_is_told_and_what_goes_meanwhile_is_not() -> None:
+    client = FakeClient(
+        secret(3, "never-heard-of"), secret(2, "failed", data="?"), secret(1, "superseded")
+    )
+    client.gone = {"sh.helm.release.v1.sales.v1"}
+    three, two = await past(client).revisions(KEY)
+    assert three.status is ReleaseStatus.UNKNOWN
+    assert "base64" in two.damaged
+
+
+async def test_what_runs_is_the_last_deployed_one() -> None:
+    client = FakeClient(secret(3, "failed"), secret(2, "deployed"), secret(1, "superseded"))
+    found = await past(client).present(KEY)
+    assert found is not None
+    assert [each.revision for each in found] == [3, 2]
+    assert len(client.asked) == 3, "the list, and two bodies"
+    alone = await past(FakeClient(secret(1, "failed"))).present(KEY)
+    assert alone is not None
+    assert alone[0] is alone[1]
+    assert await past(FakeClient()).present(KEY) is None
+
+
+async def test_one_revision() -> None:
+    client = FakeClient(secret(2, "deployed"), secret(1, "superseded"))
+    assert (await past(client).revision(KEY, 1)).revision == 1
+    with pytest.raises(NotFound, match="revision 7 of sales"):
+        await past(client).revision(KEY, 7)
+
+
+async def test_volume_claims() -> None:
+    client = FakeClient()
+    assert await past(client).claims("apps") is None
+    client.volume_claims = [
+        {
+            "metadata": {
+                "name": "data-db-0",
+                "namespace": "apps",
+                "labels": {"app.kubernetes.io/instance": "sales"},
+                "ownerReferences": [{"kind": "StatefulSet"}],
+            },
+            "status": {"capacity": {"storage": "8Gi"}},
+        },
+        {
+            "metadata": {
+                "name": "b",
+                "namespace": "apps",
+                "annotations": {"meta.helm.sh/release-name": "sales"},
+            },
+            "spec": {"resources": {"requests": {"storage": "1Gi"}}},
+        },
+    ]
+    assert await past(client).claims("apps") == (
+        VolumeClaim(Key("apps", "data-db-0"), "sales", "8Gi", owned=True),
+        VolumeClaim(Key("apps", "b"), "sales", "1Gi"),
+    )
