@@ -168,13 +168,15 @@ class Actions:
         *,
         only_new: bool = False,
         since: int | None = None,
+        newest_chart: bool = False,
     ) -> Operation:
         """Install ``spec``, or upgrade the release of that name to it.
 
-        Values that the form does not know are kept. With ``only_new`` an existing release is
-        a ``Conflict``, for a person who has not been told yet that this would be an upgrade.
-        ``since`` is the revision that the form was filled in from: if it is not the newest any
-        more, a ``Conflict`` says so, instead of undoing what somebody else did in between.
+        A release keeps the version of the chart that it has, unless ``newest_chart``, and values
+        that the form does not know. With ``only_new`` an existing release is a ``Conflict``, for
+        a person who has not been told yet that this would be an upgrade. ``since`` is the
+        revision that the form was filled in from: if it is not the newest any more, a
+        ``Conflict`` says so, instead of undoing what somebody else did in between.
         """
         key = spec.key
         existing = self.existing(key)
@@ -202,7 +204,7 @@ class Actions:
                     raise Conflict(f"There is an app named {key.name} already.")
                 before = current.values if current else None
                 values = self._forms.values(spec, identity.user, before)
-            goal = await self._changes.apply(recorder, current, values)
+            goal = await self._changes.apply(recorder, current, values, newest_chart=newest_chart)
             self._drafts.drop(key)
             return goal
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from portal.actions.pinned import own_chart, version_of
 from portal.actions.recorder import Recorder
 from portal.actions.rollout import Wanted, progress
 from portal.actions.seams import Records, ReplicaOwnership
@@ -33,6 +34,7 @@ class Current:
     status: str
     chart: str
     values: Values
+    chart_version: str = ""
 
 
 class Changes:
@@ -66,14 +68,20 @@ class Changes:
             if release is None or release.status is ReleaseStatus.UNINSTALLED:
                 return None
             if detail and not detail.damaged and detail.revision == release.revision:
-                return Current(release.revision, release.status, detail.chart, detail.values)
+                return Current(
+                    release.revision,
+                    release.status,
+                    detail.chart,
+                    detail.values,
+                    detail.chart_version,
+                )
         found = await self._records.newest(key)
         if made and self._made.get(key) == made:
             # The record knows best: somebody else may have removed it, and begun again from 1.
             self.made(key, found.revision if found else 0)
         if found is None or found.status == ReleaseStatus.UNINSTALLED:
             return None
-        return Current(found.revision, found.status, found.chart, found.values)
+        return Current(found.revision, found.status, found.chart, found.values, found.chart_version)
 
     def made(self, key: Key, revision: int) -> None:
         """Remember which revision Helm made last at our asking; 0 for none, or none any more."""
@@ -86,11 +94,26 @@ class Changes:
         """The chart that ``apply`` takes for a release."""
         return self._chart_path
 
-    async def apply(self, recorder: Recorder, current: Current | None, values: Values) -> Goal:
-        """Run Helm with ``values``; returns when the pods are there."""
+    async def apply(
+        self,
+        recorder: Recorder,
+        current: Current | None,
+        values: Values,
+        *,
+        newest_chart: bool = False,
+    ) -> Goal:
+        """Run Helm with ``values``; returns what has to be seen before that is done.
+
+        A release keeps the version of the chart that it was made with, unless ``newest_chart``.
+        """
         key = recorder.operation.key
         await self.settle_replicas(recorder, current, values)
-        result = await self._upgrade(recorder, current.revision if current else 0, values)
+        before = current.revision if current else 0
+        if current is None or newest_chart or not self.outdated(current):
+            result = await self._upgrade(recorder, before, self._chart_path, values)
+        else:
+            async with own_chart(self._records, key) as chart:
+                result = await self._upgrade(recorder, before, chart, values)
         self.made(key, result.revision)
         recorder.put(revision=result.revision, helm_seconds=result.seconds)
         return rollout(_wanted(values, result.revision))
@@ -125,13 +148,19 @@ class Changes:
             return rollout(Wanted(revision, workload=False))
         return rollout(_wanted(current.values, revision))
 
-    async def _upgrade(self, recorder: Recorder, before: int, values: Values) -> HelmResult:
+    def outdated(self, current: Current) -> bool:
+        """Whether a release was made with another version of the chart than the portal has."""
+        return current.chart_version not in {"", version_of(self._chart_path)}
+
+    async def _upgrade(
+        self, recorder: Recorder, before: int, chart: Path, values: Values
+    ) -> HelmResult:
         operation = recorder.operation
 
         async def upgrade(revision: int, *, force: bool = False) -> HelmResult:
             return await self._helm.upgrade_install(
                 operation.key,
-                self._chart_path,
+                chart,
                 values,
                 description=operation.description,
                 made_by=made_by(operation.id, revision),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from portal.domain.keys import Key
@@ -50,6 +51,10 @@ class Records(Protocol):
 
     async def newest(self, key: Key) -> Recorded | None:
         """The newest revision; None if there is none."""
+        ...
+
+    async def chart(self, key: Key) -> Mapping[str, bytes]:
+        """The files of the newest revision's chart, by path; ``ChartError`` if some are lost."""
         ...
 
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:

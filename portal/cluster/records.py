@@ -11,12 +11,13 @@ import asyncio
 import base64
 import gzip
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from portal.cluster.bodies import Damaged, unpack
 from portal.cluster.client import METADATA_LIST, ClusterClient
 from portal.cluster.raw import Raw, items, part, text
-from portal.domain.errors import Conflict, PortalError
+from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
 from portal.domain.keys import OPERATION_LABEL, Key, made_by
 from portal.domain.objects import Recorded, ReleaseStatus
 
@@ -29,14 +30,10 @@ class HelmRecords:
 
     async def newest(self, key: Key) -> Recorded | None:
         """The newest revision that Helm keeps of a release; None if there is none."""
-        selector = {"labelSelector": f"owner=helm,name={key.name}"}
-        path = f"/api/v1/namespaces/{key.namespace}/secrets"
-        found = items(await self._client.get(path, selector, METADATA_LIST), "items")
-        if not found:
+        newest = await self._newest(key)
+        if newest is None:
             return None
-        newest = max(found, key=lambda each: int(text(each, "metadata", "labels", "version")))
-        secret = text(newest, "metadata", "name")
-        body = await self._body(await self._client.get(f"{path}/{secret}"))
+        body = await self._body(newest)
         labels = part(newest, "metadata", "labels")
         revision = int(text(labels, "version"))
         operation = text(labels, OPERATION_LABEL).partition(".")[0]
@@ -46,12 +43,33 @@ class HelmRecords:
             status=ReleaseStatus(text(labels, "status")),
             operation=operation if ours else "",
             description=text(body, "info", "description"),
-            secret=secret,
+            secret=text(newest, "metadata", "name"),
             version=text(newest, "metadata", "resourceVersion"),
             chart=text(body, "chart", "metadata", "name"),
             chart_version=text(body, "chart", "metadata", "version"),
             values=part(body, "config"),
         )
+
+    async def chart(self, key: Key) -> Mapping[str, bytes]:
+        """The files of the newest revision's chart, by path.
+
+        Raises:
+            ChartError: the chart has others in it: those are not in the record.
+            NotFound: there is no such release (any more).
+        """
+        newest = await self._newest(key)
+        if newest is None:
+            raise NotFound(f"There is no release {key.name} any more.")
+        return chart_files(part(await self._body(newest), "chart"))
+
+    async def _newest(self, key: Key) -> Raw | None:
+        selector = {"labelSelector": f"owner=helm,name={key.name}"}
+        path = f"/api/v1/namespaces/{key.namespace}/secrets"
+        found = items(await self._client.get(path, selector, METADATA_LIST), "items")
+        if not found:
+            return None
+        newest = max(found, key=lambda each: int(text(each, "metadata", "labels", "version")))
+        return await self._client.get(f"{path}/{text(newest, 'metadata', 'name')}")
 
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
         """Mark a pending revision as failed, exactly as it was seen.
@@ -84,3 +102,27 @@ def pack(body: Raw) -> str:
     """The opposite of ``unpack``, as Helm writes it."""
     packed = gzip.compress(json.dumps(body, separators=(",", ":")).encode())
     return base64.b64encode(base64.b64encode(packed)).decode()
+
+
+def chart_files(chart: Raw) -> dict[str, bytes]:
+    """The chart in a release's record as the files that it was made of, by path.
+
+    Raises:
+        ChartError: it depends on other charts, which Helm does not record.
+    """
+    metadata = part(chart, "metadata")
+    if metadata.get("dependencies"):
+        raise ChartError(
+            f"The chart {metadata.get('name')} {metadata.get('version')} contains other charts, "
+            "which Helm does not keep with the release.",
+            "Launch it from the catalogue again, in the version you want.",
+        )
+    files = {
+        "Chart.yaml": json.dumps(metadata).encode(),  # JSON is YAML
+        "values.yaml": json.dumps(part(chart, "values")).encode(),
+    }
+    if chart.get("schema"):
+        files["values.schema.json"] = base64.b64decode(text(chart, "schema"))
+    for each in (*items(chart, "templates"), *items(chart, "files")):
+        files.setdefault(text(each, "name"), base64.b64decode(text(each, "data")))
+    return files

@@ -134,6 +134,10 @@ class FakeCluster:
             self.store.delete(Kind.DEPLOYMENT, key)
 
 
+def _templates(chart: Path) -> list[str]:
+    return sorted(each.name for each in chart.glob("templates/*"))
+
+
 def _secret(key: Key, revision: int) -> Key:
     return Key(key.namespace, f"sh.helm.release.v1.{key.name}.v{revision}")
 
@@ -177,7 +181,13 @@ class FakeHelm:
         force_conflicts: bool = False,
     ) -> HelmResult:
         await self._call(
-            "upgrade", key, values=values, description=description, force=force_conflicts
+            "upgrade",
+            key,
+            values=values,
+            description=description,
+            force=force_conflicts,
+            chart=str(chart),
+            templates=_templates(chart),
         )
         revision = self._revision(key) + 1
         self.made_by[key] = made_by
@@ -271,6 +281,7 @@ class FakeRecords:
         self.left: dict[Key, Recorded] = {}
         self.failed: list[tuple[Key, int]] = []
         self.looks = 0
+        self.files: dict[str, bytes] = {}
         self.errors: list[PortalError] = []
 
     async def newest(self, key: Key) -> Recorded | None:
@@ -292,6 +303,9 @@ class FakeRecords:
             chart=self.helm.charts.get(key, dash_app.CHART_NAME),
             values=values,
         )
+
+    async def chart(self, key: Key) -> Mapping[str, bytes]:
+        return self.files
 
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
         self.failed.append((key, recorded.revision))

@@ -67,6 +67,7 @@ class World:
         claims: FakeClaims | None = None,
         holder: str = "portal-1",
         lease_seconds: float = 60.0,
+        chart_path: Path = Path("/charts/dash-app"),
     ) -> None:
         self.clock = Clock()
         self.store = RecordingStore(self.clock)
@@ -84,7 +85,7 @@ class World:
             policy=NamespacePolicy(("apps",)),
             replicas=FakeReplicas(self.helm.calls),
             forms=Forms(("apps",), "apps", max_replicas=5),
-            chart_path=Path("/charts/dash-app"),
+            chart_path=chart_path,
             claims=self.claims,
             records=self.records,
             past=self.past,
@@ -225,7 +226,11 @@ async def test_every_action_asks_for_permission(world: World) -> None:
         world.actions.rollback(ANN, key, 1),
         world.actions.uninstall(ANN, key),
         world.actions.dismiss(ANN, key),
+        world.actions.previews.upgrade(ANN, replace(SPEC, key=key)),
+        world.actions.previews.rollback(ANN, key, 1),
         world.actions.previews.history(ANN, key),
+        world.actions.previews.manifest(ANN, key),
+        world.actions.previews.removal(ANN, key),
         world.actions.values(ANN, key),
         world.actions.edit_form(ANN, key),
     ):

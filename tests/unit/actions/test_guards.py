@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from portal.actions.drafts import Drafts
 from portal.actions.forms import ScaleRequest
-from portal.domain.errors import Conflict, Forbidden, HelmError, InvalidInput
+from portal.actions.pinned import own_chart
+from portal.domain.errors import ChartError, Conflict, Forbidden, HelmError, InvalidInput
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.domain.objects import Kind, ReleaseDetail
@@ -192,3 +195,38 @@ async def test_a_namespace_that_is_not_there_is_refused_before_anything_begins(
     assert "no namespace apps" in refused.value.fields["namespace"]
     assert world.store.snapshot.app(KEY).operation is None
     assert world.helm.calls == []
+
+
+@pytest.mark.parametrize("asked", [False, True])
+async def test_a_release_keeps_its_chart_unless_asked(tmp_path: Path, asked: bool) -> None:
+    (tmp_path / "Chart.yaml").write_text("name: dash-app\nversion: 0.2.0\n")
+    world = World(chart_path=tmp_path)
+    world.records.files = {"Chart.yaml": b"{}", "templates/old.yaml": b"{}"}
+    await world.launched()
+    detail = ReleaseDetail(
+        KEY, 1, chart="dash-app", chart_version="0.1.0", values=world.cluster.shown[KEY][1]
+    )
+    world.store.put_detail(detail)
+
+    await world.ended(await world.actions.launch(ANN, SPEC, newest_chart=asked))
+
+    how = world.helm.calls[-1][2]
+    assert how["templates"] == ([] if asked else ["old.yaml"])
+    assert (how["chart"] == str(tmp_path)) is asked
+    await world.close()
+
+
+async def test_nothing_is_left_of_a_chart_that_was_written(world: World) -> None:
+    world.records.files = {"Chart.yaml": b"{}", "templates/a/b.yaml": b"x"}
+    async with own_chart(world.records, KEY) as chart:
+        content = await asyncio.to_thread((chart / "templates/a/b.yaml").read_bytes)
+        assert content == b"x"
+    assert not await asyncio.to_thread(chart.exists)
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "templates/../../x"])
+async def test_a_chart_cannot_write_elsewhere(world: World, name: str) -> None:
+    world.records.files = {name: b"x"}
+    with pytest.raises(ChartError, match="odd name"):
+        async with own_chart(world.records, KEY):
+            pytest.fail("not reached")

@@ -1,0 +1,53 @@
+"""The chart that a release was made with: a change of its values must not change that.
+
+Helm keeps the chart in its record of each revision, so it is there even when the portal, or the
+repository it came from, has moved on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from portal.actions.seams import Records
+from portal.domain.errors import ChartError
+from portal.domain.keys import Key
+
+
+@cache
+def version_of(chart: Path) -> str:
+    """The version of an unpacked chart, "" if it does not tell."""
+    try:
+        told: object = yaml.safe_load((chart / "Chart.yaml").read_text())
+    except (OSError, yaml.YAMLError):
+        return ""
+    return str(told.get("version", "")) if isinstance(told, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+
+
+@asynccontextmanager
+async def own_chart(records: Records, key: Key) -> AsyncGenerator[Path]:
+    """The chart of a release's newest revision, as a folder, for as long as the block lasts.
+
+    Raises:
+        ChartError: Helm's record does not hold all of it.
+    """
+    files = await records.chart(key)
+    with TemporaryDirectory(prefix="chart-") as folder:
+        await asyncio.to_thread(_write, Path(folder), files)
+        yield Path(folder)
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise ChartError(f"The chart has a file with an odd name: {name[:80]}")
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from portal.cluster.bodies import unpack
+from portal.cluster.records import HelmRecords, chart_files, pack
+from portal.domain.errors import ChartError, Conflict, PortalError
+from portal.domain.keys import OPERATION_LABEL, Key, made_by
+from portal.domain.objects import ReleaseStatus
+
+KEY = Key("apps", "sales")
+PENDING = ReleaseStatus.PENDING_UPGRADE
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+CHART: dict[str, Any] = {
+    "metadata": {"apiVersion": "v2", "name": "dash-app", "version": "0.1.0"},
+    "values": {"replicaCount": 1},
+    "schema": b64("{}"),
+    "templates": [{"name": "templates/a.yaml", "data": b64("kind: A")}],
+    "files": [{"name": "README.md", "data": b64("é")}],
+}
+
+
+class FakeClient:
+    """A few revisions of one release."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[str, dict[str, Any]] = {}
+        self.put_bodies: list[dict[str, Any]] = []
+
+    def add(self, revision: int, status: str, *, made_by: str = "") -> None:
+        name = f"sh.helm.release.v1.sales.v{revision}"
+        body = {
+            "name": "sales",
+            "version": revision,
+            "info": {"status": status, "description": "Preparing upgrade", "notes": "hé"},
+            "chart": CHART,
+            "config": {"a": [1, 2.5, None, "x"]},
+            "manifest": "---\n",
+        }
+        labels = {"owner": "helm", "name": "sales", "version": str(revision), "status": status}
+        if made_by:
+            labels[OPERATION_LABEL] = made_by
+        self.secrets[f"/api/v1/namespaces/apps/secrets/{name}"] = {
+            "metadata": {"name": name, "labels": labels, "resourceVersion": str(revision * 10)},
+            "type": "helm.sh/release.v1",
+            "data": {"release": pack(body)},
+        }
+
+    async def get(
+        self, path: str, params: dict[str, str] | None = None, accept: str = ""
+    ) -> dict[str, Any]:
+        if path in self.secrets:
+            return self.secrets[path]
+        assert params == {"labelSelector": "owner=helm,name=sales"}
+        return {"items": [{"metadata": each["metadata"]} for each in self.secrets.values()]}
+
+    async def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        self.secrets[path] = body
+        return body
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    return FakeClient()
+
+
+@pytest.fixture
+def records(client: FakeClient) -> HelmRecords:
+    return HelmRecords(client)  # type: ignore[arg-type]
+
+
+async def test_the_newest_revision_is_found(client: FakeClient, records: HelmRecords) -> None:
+    assert await records.newest(KEY) is None
+    client.add(10, "deployed", made_by=made_by("o1", 10))
+    client.add(9, "superseded")
+    found = await records.newest(KEY)
+    assert found is not None
+    assert (found.revision, found.status) == (10, ReleaseStatus.DEPLOYED)
+    assert (found.operation, found.description) == ("o1", "Preparing upgrade")
+    assert (found.chart, found.chart_version) == ("dash-app", "0.1.0")
+    assert found.values == {"a": [1, 2.5, None, "x"]}
+
+
+async def test_a_label_that_was_passed_on_is_not_believed(
+    client: FakeClient, records: HelmRecords
+) -> None:
+    client.add(4, "pending-upgrade", made_by=made_by("o1", 3))
+    found = await records.newest(KEY)
+    assert found is not None
+    assert found.operation == ""
+
+
+async def test_marking_as_failed_changes_label_and_body_alike(
+    client: FakeClient, records: HelmRecords
+) -> None:
+    client.add(2, PENDING)
+    (before,) = client.secrets.values()
+    was = unpack(before["data"]["release"])
+    found = await records.newest(KEY)
+    assert found is not None
+
+    await records.mark_failed(KEY, found, "Interrupted")
+
+    (after,) = client.secrets.values()
+    assert after["metadata"]["labels"]["status"] == "failed"
+    assert int(after["metadata"]["labels"]["modifiedAt"]) > 1_700_000_000
+    assert after["metadata"]["resourceVersion"] == "20", "or it would overwrite whatever is there"
+    info = {"status": "failed", "description": "Interrupted", "notes": "hé"}
+    assert unpack(after["data"]["release"]) == {**was, "info": info}
+
+
+async def test_what_moved_meanwhile_is_left_alone(client: FakeClient, records: HelmRecords) -> None:
+    client.add(2, PENDING)
+    found = await records.newest(KEY)
+    assert found is not None
+    (secret,) = client.secrets.values()
+    secret["metadata"]["resourceVersion"] = "21"
+    with pytest.raises(Conflict, match="gone on with sales"):
+        await records.mark_failed(KEY, found, "Interrupted")
+    assert secret["metadata"]["labels"]["status"] == PENDING
+
+
+async def test_a_damaged_record_is_told(client: FakeClient, records: HelmRecords) -> None:
+    client.add(1, "deployed")
+    (secret,) = client.secrets.values()
+    secret["data"]["release"] = "?"
+    with pytest.raises(PortalError, match="not base64"):
+        await records.newest(KEY)
+
+
+async def test_the_chart_comes_back_as_files(client: FakeClient, records: HelmRecords) -> None:
+    client.add(1, "deployed")
+    files = await records.chart(KEY)
+    assert set(files) == {
+        "Chart.yaml",
+        "values.yaml",
+        "values.schema.json",
+        "templates/a.yaml",
+        "README.md",
+    }
+    assert files["templates/a.yaml"] == b"kind: A"
+    assert files["README.md"] == "é".encode()
+
+
+def test_a_chart_of_charts_is_refused() -> None:
+    metadata = {**CHART["metadata"], "dependencies": [{"name": "redis"}]}
+    with pytest.raises(ChartError, match="contains other charts"):
+        chart_files({**CHART, "metadata": metadata})
