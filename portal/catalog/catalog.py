@@ -68,6 +68,18 @@ class Catalog:
         state = self._states.get(source)
         return state.chart(name) if state else None
 
+    def source_of(self, name: str, version: str) -> str:
+        """The source that a chart by this name came from, most likely; "" if none lists it."""
+        listing = [each for each in self._states.values() if each.chart(name)]
+        exact = (each for each in listing if self._lists(each, name, version))
+        found = next(exact, listing[0] if listing else None)
+        return found.source.name if found else ""
+
+    @staticmethod
+    def _lists(state: SourceState, name: str, version: str) -> bool:
+        entry = state.chart(name)
+        return entry is not None and entry.version(version) is not None
+
     async def run(self) -> None:
         """Keep reading the sources; never returns."""
         while True:

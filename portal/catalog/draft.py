@@ -179,20 +179,28 @@ def linked(text: str) -> Values | None:
 
 
 def path_id(path: Path) -> str:
-    """A path as text, for the ids of components."""
-    return json.dumps(path, separators=(",", ":"), ensure_ascii=False)
+    """A path as text, for the ids of components: ``/env/#0/name`` (``#`` marks a number).
+
+    >>> path_of(path_id(("a/b", 0, "#c")))
+    ('a/b', 0, '#c')
+    """
+    return "".join(f"/#{part}" if isinstance(part, int) else f"/{_escaped(part)}" for part in path)
 
 
-def path_of(text: object) -> Path:
-    """The path of an id; () if it is none."""
-    try:
-        parts: object = json.loads(text) if isinstance(text, str) and len(text) < 4096 else []
-    except (ValueError, RecursionError):
-        return ()
-    if not isinstance(parts, list):
-        return ()
-    known = [each for each in cast("list[object]", parts) if isinstance(each, str | int)]
-    return tuple(known)
+def path_of(text: str) -> Path:
+    """The path of an id."""
+    return tuple(
+        int(part[1:9]) if part[:1] == "#" and part[1:9].isdecimal() else _unescaped(part)
+        for part in text.split("/")[1:]
+    )
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1").replace("#", "~2")
+
+
+def _unescaped(part: str) -> str:
+    return part.replace("~2", "#").replace("~1", "/").replace("~0", "~")
 
 
 def _place(path: Path) -> str:

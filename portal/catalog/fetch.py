@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -130,5 +131,6 @@ def _reason(error: aiohttp.ClientError) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
         return "Its host name is not known."
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"It cannot be reached ({error.os_error.strerror or 'no connection'})."
+        number = error.os_error.errno
+        return f"It cannot be reached ({os.strerror(number) if number else 'no connection'})."
     return f"It does not answer as it should ({type(error).__name__})."

@@ -232,7 +232,9 @@ class _Builder:
         below, standard = as_mapping(value), as_mapping(default)
         known = dict(shape.properties)
         if not shape.closed:
-            known |= {name: {} for name in standard if name not in known}
+            known |= {
+                name: {} for name in standard if name not in known and name not in shape.hidden
+            }
         items = (
             self._item(
                 schema,

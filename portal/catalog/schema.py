@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from portal.catalog.validate import Checker
 from portal.catalog.values import as_list, as_mapping
@@ -13,6 +12,8 @@ MAX_STEPS = 5_000
 MAX_NESTED = 30
 
 _SCALARS = frozenset({"string", "integer", "number", "boolean", "null"})
+_HIDDEN = "$hidden"
+"""Our own keyword: names of the branch of a condition that is not taken."""
 _STRUCTURE = ("properties", "items", "allOf", "if", "oneOf", "anyOf", "$ref", "prefixItems")
 
 
@@ -54,6 +55,11 @@ class Shape:
         return frozenset(
             each for each in as_list(self.words.get("required")) if isinstance(each, str)
         )
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The names that matter only under a condition that does not hold."""
+        return frozenset(str(each) for each in as_list(self.words.get(_HIDDEN)))
 
     @property
     def closed(self) -> bool:
@@ -114,12 +120,12 @@ class Reader:
         for part in as_list(words.pop("allOf", None)):
             words = _merged(words, self._flat(part, value, level + 1))
         if "if" in words:
-            branch = "then" if self.holds(words.pop("if"), value) else "else"
-            chosen = words.get(branch)
-            words.pop("then", None)
-            words.pop("else", None)
-            if isinstance(chosen, dict):
-                words = _merged(words, self._flat(cast("object", chosen), value, level + 1))
+            holds = self.holds(words.pop("if"), value)
+            then, otherwise = words.pop("then", None), words.pop("else", None)
+            chosen, other = (then, otherwise) if holds else (otherwise, then)
+            hidden = as_mapping(as_mapping(other).get("properties"))
+            words[_HIDDEN] = [*as_list(words.get(_HIDDEN)), *hidden]
+            words = _merged(words, self._flat(chosen, value, level + 1))
         return words
 
     def _target(self, reference: str) -> object:
@@ -176,6 +182,8 @@ def _merged(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str,
         }
     if "required" in one and "required" in other:
         result["required"] = [*as_list(one["required"]), *as_list(other["required"])]
+    if _HIDDEN in one and _HIDDEN in other:
+        result[_HIDDEN] = [*as_list(one[_HIDDEN]), *as_list(other[_HIDDEN])]
     for word, choose in (("minimum", max), ("maximum", min)):
         bounds = [
             each for each in (one.get(word), other.get(word)) if isinstance(each, int | float)

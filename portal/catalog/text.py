@@ -189,6 +189,7 @@ _KNOWN = (
     ("undefined alias", "This refers to an anchor (“*…”) that is not there."),
     ("cannot start any token", "A value cannot begin with this character: put it in quotes."),
     ("expected ',' or", "A “[” or “{” that was opened is not closed, or a comma is missing."),
+    ("expected node content", "A value is missing here, or a “[” or “{” is not closed."),
     ("tab character", "Indent with spaces, not with tabs."),
     ("mapping values are not allowed", "A “:” is too many here, or the line is indented wrongly."),
     ("could not find expected ':'", "A “:” is missing after a name."),

@@ -58,6 +58,9 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
             return launch_page.layout(forms, asked, editing=None, problem=notice(again))
         filled = await context.actions.edit_form(identity, route.key)
     except PortalError as error:
+        place = await chart_page.place_of(context, identity, route.key)
+        if place is not None:
+            return await chart_page.page_of(context, identity, place, route.key)
         problem = failure(error.message, error.advice)
         return launch_page.layout(forms, forms.defaults(), editing=None, problem=problem)
     return launch_page.layout(forms, filled.raw, editing=route.key, revision=filled.revision)

@@ -120,6 +120,9 @@ def test_a_condition_decides_what_is_shown() -> None:
     assert [each.path for each in large.fields()] == [("kind",), ("size",)]
     assert small.structure != large.structure
     assert build(checker, {}, {"kind": "large", "size": 3}).structure == large.structure
+    defaults: Values = {"kind": "small", "size": 3, "other": True}
+    with_defaults = build(checker, defaults, {})
+    assert [each.path for each in with_defaults.fields()] == [("kind",), ("note",), ("other",)]
 
 
 def test_one_of_several_forms_is_chosen() -> None:

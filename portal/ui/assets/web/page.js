@@ -110,6 +110,20 @@
       window.dash_clientside.set_props("theme", { data: event.detail });
   });
 
+  /* What is made anew under somebody's hands keeps the focus. */
+  let focused = null;
+  document.addEventListener("focusin", (event) => { focused = event.target; });
+  document.addEventListener("focusout", ({ target }) => {
+    // Also told just before the element goes: only later it can be seen which it was.
+    setTimeout(() => { if (focused === target && target.isConnected) focused = null; });
+  });
+  function refocus() {
+    if (!focused || focused.isConnected) return;
+    const again = focused.id && document.getElementById(focused.id);
+    focused = null;
+    if (again) again.focus({ preventScroll: true });
+  }
+
   let themed = false;
   let queued = false;
   function settle() {
@@ -117,6 +131,7 @@
     tick();
     describe();
     nameSliders();
+    refocus();
     if (!themed && document.getElementById("theme-toggle")) {
       themed = true;
       window.portalTheme.refresh();

@@ -116,7 +116,7 @@ def _card(state: SourceState, entry: ChartEntry) -> Node:
         ],
         href,
         "chart-card",
-        **wildcards({"data-testid": f"chart-{state.source.name}-{entry.name}"}),
+        id=f"chart-{state.source.name}-{entry.name}",
     )
 
 

@@ -175,7 +175,7 @@ def register(app: Dash, context: UiContext) -> None:
         State(ids.CHART_PLACE, "data"),
         prevent_initial_call=True,
     )
-    def version(wanted: str | None, place: dict[str, str]) -> Any:
+    def version(wanted: str | None, place: dict[str, Any]) -> Any:
         if not wanted or wanted == place["version"]:
             return no_update
         return version_path(place, wanted)

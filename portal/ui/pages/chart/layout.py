@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 
 from portal.actions.forms import Forms
+from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.draft import Draft, Drafting, linked
-from portal.catalog.sources import ChartEntry
+from portal.catalog.sources import ChartEntry, version_order
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -21,6 +23,21 @@ from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.pages.catalog.layout import tile
 from portal.ui.routes import ChartPlace, app_path, chart_path
+
+
+async def place_of(context: UiContext, identity: Identity, key: Key) -> ChartPlace | None:
+    """The chart of an existing release, of the same version, if the catalogue has it.
+
+    None for the built-in chart, which has a form of its own.
+    """
+    try:
+        newest, *_ = await context.actions.previews.history(identity, key)
+    except (PortalError, ValueError):
+        return None
+    if newest.chart in {dash_app.CHART_NAME, ""}:
+        return None
+    source = context.catalog.source_of(newest.chart, newest.chart_version)
+    return ChartPlace(source, newest.chart, newest.chart_version) if source else None
 
 
 async def page_of(
@@ -90,6 +107,7 @@ def _layout(
                     "chart": place.chart,
                     "version": chart.version.version,
                     "revision": revision,
+                    "release": list(editing) if editing else None,
                 },
             ),
             dcc.Store(id=ids.CHART_BASIS, data=draft.text),
@@ -172,9 +190,16 @@ def _versions(place: ChartPlace, entry: ChartEntry, current: str) -> html.Div:
     known = [each.version for each in entry.versions]
     if current and current not in known:
         known = [current, *known]
+    newer = current and version_order(entry.newest.version) > version_order(current)
     return html.Div(
         [
-            html.Label("Version", htmlFor=ids.CHART_VERSION, className="form-label"),
+            html.Label(
+                ["Version ", html.Span(f"({entry.newest.version} is out)", className="quiet-text")]
+                if newer
+                else "Version",
+                htmlFor=ids.CHART_VERSION,
+                className="form-label",
+            ),
             dbc.Select(
                 id=ids.CHART_VERSION,
                 value=current or None,
@@ -185,9 +210,11 @@ def _versions(place: ChartPlace, entry: ChartEntry, current: str) -> html.Div:
     )
 
 
-def version_path(place: Mapping[str, str], version: str) -> str:
-    """The page of another version of the same chart."""
-    return chart_path(place["source"], place["chart"], version)
+def version_path(place: Mapping[str, Any], version: str) -> str:
+    """The page of another version of the same chart, for the same release."""
+    release = place.get("release")
+    key = Key(*map(str, release)) if release else None
+    return chart_path(str(place["source"]), str(place["chart"]), version, key=key)
 
 
 def _deprecated(chart: Chart) -> Node:
@@ -254,7 +281,7 @@ def _values(draft: Draft, editing: Key | None) -> list[Node]:
                     id=ids.CHART_YAML,
                     value=draft.text,
                     className="mono yaml-editor",
-                    placeholder="# Only what differs from the chart's defaults is sent.",
+                    placeholder="# Nothing: the chart's own defaults.",
                     rows=18,
                     debounce=400,
                     spellCheck=False,
