@@ -9,7 +9,7 @@ from pathlib import Path
 
 from portal.actions.board import Board
 from portal.actions.caretaker import Caretaker
-from portal.actions.changes import Changes, Current, check_ours, rollout
+from portal.actions.changes import Changes, Current, check_ours
 from portal.actions.charts import ChartOrder, apply_chart, order_problems
 from portal.actions.desk import Desk, Work
 from portal.actions.drafts import Drafts
@@ -17,7 +17,6 @@ from portal.actions.forms import Forms, Raw, ScaleRequest
 from portal.actions.previews import Past, Previews
 from portal.actions.recorder import Recorder
 from portal.actions.recovery import GONE, Recovery
-from portal.actions.rollout import Wanted
 from portal.actions.seams import Claims, NamespaceLookup, Records, ReplicaOwnership
 from portal.actions.waiting import Goal
 from portal.auth.policy import Policy
@@ -324,13 +323,7 @@ class Actions:
                 if current is None:
                     raise NotFound(f"There is no release {key.name} any more.")
                 values = await self._helm.values(key, revision)
-            await self._changes.settle_replicas(recorder, current, values)
-            with recorder.step("Run helm rollback"):
-                result = await self._helm.rollback(key, revision, description=words)
-                self._changes.made(key, current.revision + 1)
-                recorder.put(revision=current.revision + 1, helm_seconds=result.seconds)
-            ours = current.chart == dash_app.CHART_NAME
-            return rollout(Wanted(current.revision + 1, workload=ours))
+            return await self._changes.roll_back(recorder, current, revision, values)
 
         return await self._begin(identity, key, Verb.ROLLBACK, work, words)
 

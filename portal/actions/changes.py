@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -90,9 +91,19 @@ class Changes:
         else:
             self._made.pop(key, None)
 
-    def chart_for(self, current: Current | None) -> Path:
-        """The chart that ``apply`` takes for a release."""
-        return self._chart_path
+    @asynccontextmanager
+    async def chart_for(
+        self, key: Key, current: Current | None, *, newest: bool = False
+    ) -> AsyncGenerator[Path]:
+        """The chart that ``apply`` takes for a release, for as long as the block lasts.
+
+        A release keeps the version that it was made with, unless the ``newest`` is asked for.
+        """
+        if current is None or newest or not self.outdated(current):
+            yield self._chart_path
+            return
+        async with own_chart(self._records, key) as chart:
+            yield chart
 
     async def apply(
         self,
@@ -102,18 +113,12 @@ class Changes:
         *,
         newest_chart: bool = False,
     ) -> Goal:
-        """Run Helm with ``values``; returns what has to be seen before that is done.
-
-        A release keeps the version of the chart that it was made with, unless ``newest_chart``.
-        """
+        """Run Helm with ``values``; returns what has to be seen before that is done."""
         key = recorder.operation.key
         await self.settle_replicas(recorder, current, values)
         before = current.revision if current else 0
-        if current is None or newest_chart or not self.outdated(current):
-            result = await self._upgrade(recorder, before, self._chart_path, values)
-        else:
-            async with own_chart(self._records, key) as chart:
-                result = await self._upgrade(recorder, before, chart, values)
+        async with self.chart_for(key, current, newest=newest_chart) as chart:
+            result = await self._upgrade(recorder, before, chart, values)
         self.made(key, result.revision)
         recorder.put(revision=result.revision, helm_seconds=result.seconds)
         return rollout(_wanted(values, result.revision))
@@ -152,12 +157,36 @@ class Changes:
         """Whether a release was made with another version of the chart than the portal has."""
         return current.chart_version not in {"", version_of(self._chart_path)}
 
+    async def roll_back(
+        self, recorder: Recorder, current: Current, revision: int, values: Values
+    ) -> Goal:
+        """Go back to a revision, which had ``values``."""
+        key = recorder.operation.key
+        await self.settle_replicas(recorder, current, values)
+
+        async def roll_back(made: int, force: bool) -> HelmResult:
+            done = await self._helm.rollback(
+                key,
+                revision,
+                description=recorder.operation.description,
+                force_conflicts=force,
+            )
+            return replace(done, revision=made)  # Helm does not tell
+
+        done = await _taking_over(
+            recorder, "Run helm rollback", current.revision, values, roll_back
+        )
+        self.made(key, done.revision)
+        recorder.put(revision=done.revision, helm_seconds=done.seconds)
+        ours = current.chart == dash_app.CHART_NAME
+        return rollout(Wanted(done.revision, workload=ours))
+
     async def _upgrade(
         self, recorder: Recorder, before: int, chart: Path, values: Values
     ) -> HelmResult:
         operation = recorder.operation
 
-        async def upgrade(revision: int, *, force: bool = False) -> HelmResult:
+        async def upgrade(revision: int, force: bool) -> HelmResult:
             return await self._helm.upgrade_install(
                 operation.key,
                 chart,
@@ -167,16 +196,30 @@ class Changes:
                 force_conflicts=force,
             )
 
-        try:
-            with recorder.step("Run helm upgrade --install"):
-                return await upgrade(before + 1)
-        except FieldConflict as conflict:
-            if _autoscaled(values) or set(conflict.owners) != {_REPLICAS}:
-                raise
-            # Somebody else (kubectl scale, an autoscaler's last word) set the replicas. A fixed
-            # number was asked for here, and nothing else is in the way.
-        with recorder.step("Run helm upgrade --install again, taking over the replicas"):
-            return await upgrade(before + 2, force=True)
+        return await _taking_over(recorder, "Run helm upgrade --install", before, values, upgrade)
+
+
+async def _taking_over(
+    recorder: Recorder,
+    title: str,
+    before: int,
+    values: Values,
+    run: Callable[[int, bool], Awaitable[HelmResult]],
+) -> HelmResult:
+    """Run Helm; once more, by force, where only the replicas are owned by somebody else.
+
+    ``run`` is given the revision that it makes, the one after ``before``, and the force.
+    """
+    try:
+        with recorder.step(title):
+            return await run(before + 1, False)
+    except FieldConflict as conflict:
+        if _autoscaled(values) or set(conflict.owners) != {_REPLICAS}:
+            raise
+        # Somebody else (kubectl scale, an autoscaler's last word) set the replicas. A fixed
+        # number was asked for here, and nothing else is in the way.
+    with recorder.step(f"{title} again, taking over the replicas"):
+        return await run(before + 2, True)
 
 
 def rollout(wanted: Wanted) -> Goal:

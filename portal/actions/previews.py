@@ -86,9 +86,9 @@ class Previews:
         if since is not None:
             self._check_since(current, key, since)
         values = self._forms.values(spec, identity.user, newest.values)
-        chart = self._changes.chart_for(current)
         try:
-            manifest = await self._helm.rendered(key, chart, values)
+            async with self._changes.chart_for(key, current) as chart:
+                manifest = await self._helm.rendered(key, chart, values)
         except ChartError as error:
             fields = {dash_app.field_of(path): said for path, said in error.values.items()}
             if not fields or "" in fields:
@@ -123,11 +123,11 @@ class Previews:
         await self._policy.check(identity, Verb.ROLLBACK, key)
         return await self._past.revisions(key)
 
-    async def manifest(self, identity: Identity, key: Key) -> str:
-        """The objects that the newest revision is made of, as they are: with their secrets."""
+    async def newest(self, identity: Identity, key: Key) -> Revision:
+        """The newest revision as it is: with its secrets."""
         await self._policy.check(identity, Verb.UPGRADE, key)
         newest, _ = await self._present(key)
-        return newest.manifest
+        return newest
 
     async def removal(self, identity: Identity, key: Key) -> Removal:
         """What is needed to tell what an uninstall would leave."""

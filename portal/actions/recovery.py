@@ -68,7 +68,7 @@ def _made_by(operation: Operation, left: Recorded) -> bool:
         return left.operation == operation.id
     # Helm labels what a rollback makes like the revision that it goes back to. But it writes
     # its description at once.
-    return left.revision == operation.base + 1 and (
+    return left.revision in {operation.base + 1, operation.base + 2} and (
         not left.status.pending or left.description == operation.description
     )
 

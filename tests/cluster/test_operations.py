@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -20,8 +21,10 @@ from typing import Any
 
 import pytest
 
+from portal.actions.forms import ScaleRequest
 from portal.cluster.bodies import unpack
 from portal.helm_service.orphans import STARTED_BY, end_orphans
+from tests.cluster.test_actions import ANN, portal, sample
 
 pytestmark = pytest.mark.cluster
 
@@ -262,3 +265,37 @@ async def test_of_two_portals_one_wins_each_name(namespace: str, chart: Path) ->
                 "the end of each launch in both portals",
             )
         assert {max(each) for each in releases(namespace).values()} == {1}
+
+
+async def test_a_release_keeps_its_chart_when_the_portal_has_a_newer_one(
+    namespace: str, chart: Path, tmp_path: Path
+) -> None:
+    newer = tmp_path / "newer"
+    shutil.copytree(chart, newer)
+    about = (newer / "Chart.yaml").read_text()
+    (newer / "Chart.yaml").write_text(re.sub(r"(?m)^version: .*", "version: 99.0.0", about))
+    async with portal(namespace, tmp_path, chart) as here:
+        key = here.key("kept")
+        await here.ended(await here.actions.launch(ANN, sample(key, replicas=0)))
+    before = chart_of(namespace, "kept")
+    async with portal(namespace, tmp_path, newer) as here:
+        await here.ended(await here.actions.scale(ANN, key, ScaleRequest(replicas=0)))
+        await here.ended(await here.actions.launch(ANN, sample(key, replicas=0, port=9000)))
+        after = chart_of(namespace, "kept")
+        assert after["metadata"] == before["metadata"]
+        assert after["templates"] == before["templates"]
+        assert after["schema"] == before["schema"]
+
+        again = await here.actions.launch(ANN, sample(key, replicas=0), newest_chart=True)
+        await here.ended(again)
+        assert chart_of(namespace, "kept")["metadata"]["version"] == "99.0.0"
+
+
+def chart_of(namespace: str, release: str) -> dict[str, Any]:
+    """The chart in the newest revision's record; its templates in order."""
+    query = f"owner=helm,name={release},status=deployed"
+    told = json.loads(kubectl("get", "secrets", "-l", query, "-n", namespace, "-o", "json"))
+    (secret,) = told["items"]
+    chart = unpack(secret["data"]["release"])["chart"]
+    templates = {each["name"]: each["data"] for each in chart["templates"]}
+    return {**chart, "templates": templates}

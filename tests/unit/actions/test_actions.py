@@ -229,7 +229,7 @@ async def test_every_action_asks_for_permission(world: World) -> None:
         world.actions.previews.upgrade(ANN, replace(SPEC, key=key)),
         world.actions.previews.rollback(ANN, key, 1),
         world.actions.previews.history(ANN, key),
-        world.actions.previews.manifest(ANN, key),
+        world.actions.previews.newest(ANN, key),
         world.actions.previews.removal(ANN, key),
         world.actions.values(ANN, key),
         world.actions.edit_form(ANN, key),
@@ -369,6 +369,19 @@ async def test_replicas_that_somebody_set_by_hand_are_taken_over(world: World) -
     assert ended.phase is OperationPhase.SUCCEEDED
     assert [how["force"] for _, _, how in world.helm.calls] == [False, True]
     assert ended.steps[1].error == "owned"
+
+
+async def test_a_rollback_takes_such_replicas_over_as_well(world: World) -> None:
+    await world.launched()
+    await world.ended(await world.actions.launch(ANN, replace(SPEC, replicas=2)))
+    world.helm.calls.clear()
+    world.helm.errors = [conflict(".spec.replicas")]
+    ended = await world.ended(await world.actions.rollback(ANN, KEY, 1))
+    assert ended.steps[-2].title == "Run helm rollback again, taking over the replicas"
+    assert [how["force"] for verb, _, how in world.helm.calls if verb == "rollback"] == [
+        False,
+        True,
+    ]
 
 
 async def test_other_fields_are_not_taken_over(world: World) -> None:

@@ -82,7 +82,7 @@ async def test_what_is_not_there_or_not_ours_or_older(world: World, previews: Pr
         await previews.upgrade(ANN, SPEC)
     world.past.kept[KEY] = (replace(NOW, damaged="cut off"),)
     with pytest.raises(PortalError, match="cut off"):
-        await previews.manifest(ANN, KEY)
+        await previews.newest(ANN, KEY)
     assert world.helm.calls == []
 
 
@@ -100,7 +100,7 @@ async def test_the_charts_complaints_belong_to_fields(world: World, previews: Pr
 
 async def test_the_past_and_what_a_removal_is_about(world: World, previews: Previews) -> None:
     assert await previews.history(ANN, KEY) == (NOW, OLD)
-    assert await previews.manifest(ANN, KEY) == "kind: Now\n"
+    assert await previews.newest(ANN, KEY) == NOW
     world.past.volume_claims = None
     removal = await previews.removal(ANN, KEY)
     assert (removal.manifest, removal.claims) == ("kind: Now\n", None)

@@ -59,7 +59,7 @@ def left(revision: int, status: ReleaseStatus, by: str = "o1", words: str = "") 
         (operation(Verb.ROLLBACK, base=3), left(4, DEPLOYED, ""), Fate.FINISHED),
         (operation(Verb.ROLLBACK, base=3), left(4, PENDING[2], "", "by ann"), Fate.PENDING),
         (operation(Verb.ROLLBACK, base=3), left(4, PENDING[2], "", "by bob"), Fate.OVERTAKEN),
-        (operation(Verb.ROLLBACK, base=3), left(5, DEPLOYED, ""), Fate.OVERTAKEN),
+        (operation(Verb.ROLLBACK, base=3), left(6, DEPLOYED, ""), Fate.OVERTAKEN),
         (operation(Verb.UNINSTALL, base=3), None, Fate.FINISHED),
         (operation(Verb.UNINSTALL, base=3), left(3, ReleaseStatus.UNINSTALLED), Fate.FINISHED),
         (operation(Verb.UNINSTALL, base=3), left(3, ReleaseStatus.UNINSTALLING), Fate.PENDING),
