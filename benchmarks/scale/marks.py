@@ -48,16 +48,22 @@ class Marks:
         """Of the raw watch."""
         return [self.watched[n] - at for n, at in self.sent.items() if n in self.watched]
 
-    def delays(self, seen: dict[int, float], wanted: Iterable[int] | None = None) -> list[float]:
-        """Of a viewer, from sent to seen: a later mark shows that an earlier one was overtaken.
+    def delays(
+        self,
+        seen: dict[int, float],
+        wanted: Iterable[int] | None = None,
+        since: dict[int, float] | None = None,
+    ) -> list[float]:
+        """Of a viewer, from sent (or ``since``) to seen: a later mark stands for an earlier one.
 
         A mark that was never seen, nor any after it, counts as infinitely late.
         """
         marks = sorted(self.sent if wanted is None else wanted)
+        begin = self.sent if since is None else self.sent | since
         found, soonest = list[float](), float("inf")
         for mark in reversed(marks):
             soonest = min(soonest, seen.get(mark, float("inf")))
-            found.append(soonest - self.sent[mark])
+            found.append(max(0.0, soonest - begin[mark]))
         return found
 
 

@@ -107,16 +107,21 @@ async def many_viewers(
 
 
 def fan_out(
-    marks: Marks, watched: list[tuple[Name, Pod]], seen: list[dict[str, Any]]
+    marks: Marks,
+    watched: list[tuple[Name, Pod]],
+    seen: list[dict[str, Any]],
+    since: dict[int, float] | None = None,
 ) -> list[float]:
-    """Delays of all marks at all viewers they were for."""
+    """Delays of all marks at all viewers they were for (``since``: from then on)."""
     of: dict[Pod, list[int]] = {}
     for mark, pod in marks.of.items():
         of.setdefault(pod, []).append(mark)
     return [
         delay
         for (_, pod), one in zip(watched, seen, strict=True)
-        for delay in marks.delays({int(k): v for k, v in one["marks"].items()}, of.get(pod, ()))
+        for delay in marks.delays(
+            {int(k): v for k, v in one["marks"].items()}, of.get(pod, ()), since
+        )
     ]
 
 

@@ -25,7 +25,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 BASE = 7_000_000
 MARK = re.compile(r"(?<!\d)(7\d{6})(?!\d)")
 """Marks are restarts of a pod, counted from ``BASE``: nothing else on a page looks like it."""
-SEEN_PODS = re.compile(r'"data-name":\s*"([^"]+)"')
 
 
 @dataclass
@@ -37,8 +36,8 @@ class Orders:
     """One for each viewer."""
     churn: float = 0.0
     """Reconnections a minute, over all viewers."""
-    pods: list[int] = field(default_factory=list[int])
-    """Viewers that also note which pods each frame shows."""
+    counting: list[int] = field(default_factory=list[int])
+    """Viewers that also note how many pods are ready."""
 
 
 @dataclass
@@ -47,7 +46,8 @@ class Seen:
 
     marks: dict[int, float] = field(default_factory=dict[int, float])
     """Mark → Unix time at which it, or a later one, was first seen."""
-    pods: list[tuple[float, list[str]]] = field(default_factory=list[tuple[float, list[str]]])
+    counts: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    """How many pods of the app were ready, each time that it was said."""
     frames: int = 0
     bytes: int = 0
     lost: int = 0
@@ -61,7 +61,7 @@ class Viewer:
         self._session = session
         self._url = orders.url
         self._topic = orders.topics[number]
-        self._pods = number in orders.pods
+        self._counting = number in orders.counting
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._leaving = False
         self.seen = Seen()
@@ -104,8 +104,19 @@ class Viewer:
         self.first.set()
         for found in set(MARK.findall(text)):
             self.seen.marks.setdefault(int(found) - BASE, now)
-        if self._pods and "app-pods" in frame["patches"]:
-            self.seen.pods.append((now, sorted(set(SEEN_PODS.findall(text)))))
+        if self._counting and (count := _ready(frame["patches"].get("app-replicas"))) is not None:
+            self.seen.counts.append((now, count))
+
+
+def _ready(part: Any) -> int | None:
+    """The count of ready pods somewhere in a part of a page."""
+    if isinstance(part, dict):
+        if part.get("data-testid") == "replicas-ready":
+            return int(part["children"])
+        part = list(part.values())
+    if isinstance(part, list):
+        return next((found for each in part if (found := _ready(each)) is not None), None)
+    return None
 
 
 async def _churn(viewers: list[Viewer], a_minute: float) -> None:

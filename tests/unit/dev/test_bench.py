@@ -31,9 +31,8 @@ def test_a_later_mark_stands_for_one_that_was_overtaken_but_nothing_for_one_neve
     assert sorted(marks.delays({2: 11.5})) == [0.5, 1.5, math.inf]
 
 
-def test_a_view_is_behind_until_a_frame_agrees() -> None:
-    changes = [(1.0, "new", True), (1.1, "old", False)]
-    frames = [(0.5, ["old"]), (1.05, ["new", "old"]), (2.0, ["new"])]
-    late = behind(changes, frames)
-    assert [round(each, 2) for each in late] == [0.05, 0.9]
-    assert behind([(3.0, "never", True)], frames) == [math.inf]
+def test_a_view_is_behind_until_a_frame_shows_the_count_or_a_later_one() -> None:
+    counts = [(1.0, 499), (1.1, 498), (1.2, 499), (3.0, 500)]
+    late = behind(counts, [(1.15, 498), (2.0, 499)])
+    assert [round(each, 2) for each in late] == [0.15, 0.05, 0.8, math.inf]
+    assert behind(counts, []) == [math.inf] * 4
