@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -164,22 +164,23 @@ class Changes:
         key = recorder.operation.key
         await self.settle_replicas(recorder, current, values)
 
-        async def roll_back(made: int, force: bool) -> HelmResult:
-            done = await self._helm.rollback(
+        async def roll_back(_: int, force: bool) -> HelmResult:
+            return await self._helm.rollback(
                 key,
                 revision,
                 description=recorder.operation.description,
                 force_conflicts=force,
             )
-            return replace(done, revision=made)  # Helm does not tell
 
         done = await _taking_over(
             recorder, "Run helm rollback", current.revision, values, roll_back
         )
-        self.made(key, done.revision)
-        recorder.put(revision=done.revision, helm_seconds=done.seconds)
+        left = await self._records.newest(key)  # Helm does not tell which revision it made
+        made = left.revision if left else current.revision + 1
+        self.made(key, made)
+        recorder.put(revision=made, helm_seconds=done.seconds)
         ours = current.chart == dash_app.CHART_NAME
-        return rollout(Wanted(done.revision, workload=ours))
+        return rollout(Wanted(made, workload=ours))
 
     async def _upgrade(
         self, recorder: Recorder, before: int, chart: Path, values: Values
