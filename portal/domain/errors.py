@@ -10,6 +10,7 @@ PortalError
 └── HelmError           Helm said no; subclasses tell why
     ├── HelmTimeout
     ├── ChartError      the chart does not render, or its schema refuses the values
+    ├── SourceUnavailable   the repository or registry of a chart does not answer
     ├── FieldConflict   another field manager owns what the chart sets
     └── ReleaseBusy     the release is in a pending state
 """
@@ -93,6 +94,10 @@ class ChartError(HelmError):
     ) -> None:
         super().__init__(message, advice, output)
         self.values = dict(values or {})
+
+
+class SourceUnavailable(HelmError):
+    """The repository or registry that a chart comes from does not answer."""
 
 
 class FieldConflict(HelmError):

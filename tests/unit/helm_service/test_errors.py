@@ -14,6 +14,7 @@ from portal.domain.errors import (
     NotFound,
     PortalError,
     ReleaseBusy,
+    SourceUnavailable,
 )
 from portal.domain.keys import Key
 from portal.helm_service.errors import conflicting_fields, explain
@@ -116,6 +117,51 @@ apps/v1, Kind=Deployment: Apply failed with 2 conflicts: conflicts with \
         ),
         (CONFLICT_ONE, FieldConflict, ".spec.replicas was last set by kube-controller-manager"),
         (CONFLICT_MANY, FieldConflict, "kubectl-client-side-apply"),
+        ('Error: path "/nowhere/chart" not found', ChartError, "chart was not found"),
+        ("Error: repo nosuchrepo not found", ChartError, "chart was not found"),
+        (
+            'Error: looks like "http://me:pw@charts.example.com/x" is not a valid chart repository '
+            'or cannot be reached: Get "http://charts.example.com/x/index.yaml": dial tcp '
+            "192.0.2.1:80: connect: connection refused",
+            SourceUnavailable,
+            "charts.example.com, where the chart comes from, does not answer",
+        ),
+        (
+            'Error: Get "https://r.example.com/v2/charts/x/tags/list": dial tcp 192.0.2.1:443: '
+            "connect: connection refused",
+            SourceUnavailable,
+            "r.example.com, where the chart",
+        ),
+        (
+            'Error: GET "http://localhost:5000/v2/nosuch/chart/tags/list": response status code '
+            "404: name unknown: repository name not known to registry",
+            ChartError,
+            "not found in localhost:5000",
+        ),
+        (
+            "Error: YAML parse error on dash-app/templates/bad.yaml: error converting YAML to JSON",
+            ChartError,
+            "could not be rendered: YAML parse error on dash-app/templates/bad.yaml",
+        ),
+        (
+            "Error: unable to build kubernetes objects from release manifest: resource mapping not "
+            'found for name: "x" namespace: "" from "": no matches for kind "Nope" in version '
+            '"nope.io/v1"\nensure CRDs are installed first',
+            ChartError,
+            "does not know the kind Nope",
+        ),
+        (
+            'Error: create: failed to create: Secret "sh.helm.release.v1.big.v1" is invalid: data: '
+            "Too long: may not be more than 1048576 bytes",
+            HelmError,
+            "larger than the 1 MiB",
+        ),
+        (
+            "Error: INSTALLATION FAILED: release name check failed: cannot reuse a name that is "
+            "still in use",
+            Conflict,
+            "has been taken in the meantime",
+        ),
         ("Error: something new", HelmError, "could not upgrade sales: something new"),
         ("", HelmError, "gave no reason"),
     ],
