@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from portal.domain.errors import (
     ChartError,
@@ -14,6 +15,7 @@ from portal.domain.errors import (
     NotFound,
     PortalError,
     ReleaseBusy,
+    SourceUnavailable,
 )
 from portal.domain.keys import Key
 
@@ -24,6 +26,11 @@ _UNREACHABLE = re.compile(
     r"unexpected EOF|http2: client connection lost",
 )
 _NO_CREDENTIALS = re.compile(r"provide credentials|Unauthorized")
+_REPOSITORY = re.compile(
+    r'looks like "(?P<where>[^"]+)" is not a valid chart repository or cannot be reached: '
+    r"(?P<why>[^\n]+)"
+)
+_REGISTRY = re.compile(r'(?i:get|head) "(?P<where>\w+://[^"]+/v2/[^"]+)": (?P<why>[^\n]+)')
 _DENIED = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"'
     r'(?: in API group "[^"]*")?(?P<where> in the namespace "[^"]+"| at the cluster scope)?'
@@ -52,7 +59,7 @@ def explain(output: str, verb: str, key: Key) -> PortalError:
     ``verb`` completes "Helm could not …".
     """
     text = _error_part(output)
-    for rule in (_cluster, _release, _chart, _objects, _permission):
+    for rule in (_source, _cluster, _release, _chart, _objects, _permission):
         error = rule(text, key)
         if error is not None:
             return error
@@ -65,8 +72,27 @@ def _error_part(output: str) -> str:
     return (output[found.start() :] if found else output).strip()
 
 
+def _source(text: str, key: Key) -> PortalError | None:
+    # Before the cluster: "connection refused" is said of both.
+    found = _REPOSITORY.search(text) or _REGISTRY.search(text)
+    if not found:
+        return None
+    where = urlsplit(found["where"]).netloc.rpartition("@")[2]
+    if "response status code 404" in found["why"]:
+        return ChartError(
+            f"The chart was not found in {where}.",
+            "It may have another name or version by now: choose it from the catalogue again.",
+            text,
+        )
+    return SourceUnavailable(
+        f"{where}, where the chart comes from, does not answer.",
+        "Try again later, or ask an administrator to look at the catalogue's sources.",
+        text,
+    )
+
+
 def _cluster(text: str, key: Key) -> PortalError | None:
-    # First, because an unreachable part of the cluster may be reported beside "not found".
+    # Early, because an unreachable part of the cluster may be reported beside "not found".
     if _UNREACHABLE.search(text):
         return ClusterUnavailable(
             "The cluster did not answer Helm.",
@@ -129,7 +155,10 @@ def _chart(text: str, key: Key) -> PortalError | None:
             "This is a fault of the chart; nothing was changed.",
             text,
         )
-    if re.search(r'chart "[^"]+" (version "[^"]+" )?not found|path "[^"]+" not found', text):
+    if re.search(
+        r'chart "[^"]+" (version "[^"]+" )?not found|path "[^"]+" not found|repo \S+ not found',
+        text,
+    ):
         return ChartError(
             "The chart was not found.",
             "An administrator has to look at the portal's chart setting.",
