@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portal.domain.objects import Kind, Workload
+from portal.domain.objects import Kind, Pod, Workload
+from portal.state.held import held
 from portal.state.model import AppState
 
 
@@ -25,10 +26,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """``done``, or ``lost``: a sentence why it can never be done; else still under way."""
+    """``done``, or ``lost``: a sentence why it can never be done; else still under way.
+
+    ``held`` tells of what may last for ever, since nobody in the cluster need ever end it.
+    """
 
     done: bool
     lost: str = ""
+    held: str = ""
 
 
 UNDER_WAY = Rollout(False)
@@ -80,4 +85,14 @@ def _complete(workload: Workload, autoscaled: bool) -> bool:
 
 def gone(state: AppState) -> Rollout:
     """Whether nothing is left of a release: no record of it, no workload, no pod."""
-    return Rollout(state.release is None and not state.workloads and not state.pods)
+    done = state.release is None and not state.workloads and not state.pods
+    return Rollout(done, held=" ".join(_held_by(kind, each) for kind, each in held(state)))
+
+
+def _held_by(kind: Kind, each: Pod | Workload) -> str:
+    since = f" since {each.deleting_since:%H:%M:%S} UTC" if each.deleting_since else ""
+    several = len(each.finalizers) > 1
+    return (
+        f"{kind} {each.key.name} is being deleted{since}: the finalizer{'s' if several else ''} "
+        f"{', '.join(each.finalizers)} {'hold' if several else 'holds'} it."
+    )

@@ -26,19 +26,27 @@ class Goal:
     look: Look
 
 
-async def until(store: Store, key: Key, look: Look, settle: float) -> None:
+HELD_FOR = 60.0
+"""Seconds that something may be held up by what need never end."""
+
+
+async def until(
+    store: Store, key: Key, look: Look, settle: float, *, held_for: float = HELD_FOR
+) -> None:
     """Wait until what ``look`` sees is done, and stays so for ``settle`` seconds.
 
     Raises:
-        Conflict: it can never be done any more; the message says why.
+        Conflict: it can never be done any more, or has been held up for ``held_for`` seconds;
+            the message says why.
     """
+    loop = asyncio.get_running_loop()
     changed = asyncio.Event()
 
     def tell(keys: frozenset[Key]) -> None:
         if key in keys:
             changed.set()
 
-    seen = False
+    seen, held_at = False, None
     stop = store.on_change(tell)
     try:
         while True:
@@ -48,11 +56,19 @@ async def until(store: Store, key: Key, look: Look, settle: float) -> None:
             seen = seen or state.release is not None
             if rollout.lost:
                 raise Conflict(rollout.lost)
+            held_at = (held_at or loop.time()) if rollout.held else None
+            end = held_at + held_for if held_at else None
             try:
-                async with asyncio.timeout(settle if rollout.done else None):
+                async with asyncio.timeout_at(loop.time() + settle if rollout.done else end):
                     await changed.wait()
             except TimeoutError:
-                return
+                if rollout.done:
+                    return
+                raise Conflict(
+                    rollout.held,
+                    "Whoever set it takes it away when its work is done. If that program is gone, "
+                    "an administrator can remove it from the object's metadata.",
+                ) from None
     finally:
         stop()
 

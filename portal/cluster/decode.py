@@ -6,7 +6,7 @@ an object it cannot read: the reflector skips that one.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from portal.cluster.raw import Raw, items, part, text, value
 from portal.domain.keys import HELM_RELEASE_NAME, Key
@@ -41,6 +41,23 @@ def key(raw: Raw) -> Key:
 def time(text: str | None) -> datetime | None:
     """A timestamp of the API, in UTC."""
     return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def deleting_since(raw: Raw) -> datetime | None:
+    """When its deletion was asked for; the API tells when its grace period ends."""
+    end = time(value(raw, "metadata", "deletionTimestamp"))
+    grace = value(raw, "metadata", "deletionGracePeriodSeconds") or 0
+    return end - timedelta(seconds=int(grace)) if end else None
+
+
+def holders(raw: Raw) -> tuple[str, ...]:
+    """The finalizers that hold an object which is being deleted, without Kubernetes' own."""
+    if not value(raw, "metadata", "deletionTimestamp"):
+        return ()
+    own = {"foregroundDeletion", "orphan"}
+    return tuple(
+        str(each) for each in value(raw, "metadata", "finalizers") or () if each not in own
+    )
 
 
 def release_of(raw: Raw) -> str:
@@ -104,6 +121,8 @@ def _workload(kind: Kind, raw: Raw) -> tuple[Key, Workload]:
         images=tuple(text(each, "image") for each in containers),
         generation=int(meta.get("generation") or 0),
         observed_generation=int(status.get("observedGeneration") or 0),
+        deleting_since=deleting_since(raw),
+        finalizers=holders(raw),
     )
 
 

@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from portal.cluster.decode import conditions, controller_of, created, key, time
+from portal.cluster.decode import (
+    conditions,
+    controller_of,
+    created,
+    deleting_since,
+    holders,
+    key,
+    time,
+)
 from portal.cluster.raw import Raw, items, part, text, value
 from portal.domain.keys import Key
 from portal.domain.objects import Container, Pod, PodUsage
@@ -37,6 +45,8 @@ def pod(raw: Raw) -> tuple[Key, Pod]:
         created_at=created(raw),
         ready_at=ready.changed_at if ready is not None and is_ready else None,
         deleting=bool(meta.get("deletionTimestamp")),
+        deleting_since=deleting_since(raw),
+        finalizers=holders(raw),
         node=text(spec, "nodeName"),
         reason=text(status, "reason"),
         message=text(status, "message"),

@@ -137,7 +137,11 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod. ``cpu_request`` and ``memory_request`` are sums over its containers."""
+    """A pod. ``cpu_request`` and ``memory_request`` are sums over its containers.
+
+    ``finalizers`` are those that somebody has to take away before it is deleted for good; only
+    of a pod that is being deleted.
+    """
 
     key: Key
     uid: str
@@ -149,6 +153,8 @@ class Pod:
     created_at: datetime
     ready_at: datetime | None = None
     deleting: bool = False
+    deleting_since: datetime | None = None
+    finalizers: tuple[str, ...] = ()
     node: str = ""
     reason: str = ""
     message: str = ""
@@ -159,7 +165,10 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A Deployment or StatefulSet, the thing that owns an app's pods."""
+    """A Deployment or StatefulSet, the thing that owns an app's pods.
+
+    ``deleting_since`` and ``finalizers`` as those of a pod.
+    """
 
     kind: Kind
     key: Key
@@ -176,6 +185,8 @@ class Workload:
     images: tuple[str, ...] = ()
     generation: int = 0
     observed_generation: int = 0
+    deleting_since: datetime | None = None
+    finalizers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

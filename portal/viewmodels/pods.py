@@ -116,6 +116,15 @@ def _leaving(pod: Pod, nodes: Sequence[Node]) -> Diagnosis:
         why = sentence(shortened(disruption.message))
     if any(node.name == pod.node and not node.ready for node in nodes):
         why = f"Its node {pod.node} does not answer, so its end cannot be confirmed."
+    elif pod.finalizers and not any(one.state == "running" for one in pod.containers):
+        return Diagnosis(
+            Stage.LEAVING,
+            "Held back",
+            Tone.WARN,
+            f"It has ended, but {joined(pod.finalizers)} keeps it from being deleted.",
+            "Whoever set this finalizer takes it away when its work is done.",
+            pod.deleting_since,
+        )
     return Diagnosis(
         Stage.LEAVING,
         "Shutting down",

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from portal.actions.rollout import Wanted, gone, progress
+from portal.actions.rollout import Rollout, Wanted, gone, progress
+from portal.actions.waiting import until
+from portal.domain.errors import Conflict
 from portal.domain.keys import Key
-from portal.domain.objects import Hpa, Kind, Release, ReleaseStatus, Workload
+from portal.domain.objects import Container, Hpa, Kind, Pod, Release, ReleaseStatus, Workload
 from portal.state.assemble import nothing
 from portal.state.model import AppState
+from portal.state.store import Store
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = Key("apps", "a")
@@ -99,3 +103,68 @@ def test_gone() -> None:
     assert gone(nothing(KEY)).done
     assert not gone(state(None)).done
     assert not gone(state(READY, release=None)).done
+
+
+POD = Pod(
+    Key("apps", "a-1"),
+    uid="p",
+    labels={},
+    phase="Succeeded",
+    ready=False,
+    conditions=(),
+    containers=(Container("app", "r/a:1", False, 0, "terminated"),),
+    created_at=T0,
+    deleting=True,
+    deleting_since=T0,
+    finalizers=("example.com/backup",),
+)
+
+
+def left(*pods: Pod, workload: Workload | None = None) -> str:
+    return gone(replace(state(workload, release=None), pods=pods)).held
+
+
+def test_what_only_a_finalizer_keeps_is_said() -> None:
+    assert left(POD) == (
+        "Pod a-1 is being deleted since 00:00:00 UTC: the finalizer example.com/backup holds it."
+    )
+    deployment = replace(READY, finalizers=("a/b", "c/d"))
+    assert left(workload=deployment) == (
+        "Deployment a is being deleted: the finalizers a/b, c/d hold it."
+    )
+    assert left(POD, workload=READY).startswith("Pod a-1")
+
+
+def test_what_ends_by_itself_is_not_held() -> None:
+    running = replace(POD, containers=(replace(POD.containers[0], state="running"),))
+    assert left(running) == ""
+    assert left(POD, replace(POD, finalizers=())) == ""
+    assert left(workload=READY) == ""
+    assert gone(replace(state(None), pods=(POD,))).held == "", "Helm's record is still there"
+    assert gone(nothing(KEY)).held == ""
+
+
+async def test_the_wait_for_what_is_held_ends() -> None:
+    store = Store()
+
+    def look(state: AppState, seen: bool) -> Rollout:
+        return Rollout(False, held="X holds it.")
+
+    with pytest.raises(Conflict, match="holds it") as refused:
+        await until(store, KEY, look, 0, held_for=0)
+    assert "administrator" in refused.value.advice
+
+
+async def test_what_is_let_go_of_in_time_ends_well() -> None:
+    store, looks = Store(), 0
+
+    def look(state: AppState, seen: bool) -> Rollout:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            asyncio.get_running_loop().call_soon(store.apply, Kind.DEPLOYMENT, KEY, READY)
+            return Rollout(False, held="X holds it.")
+        return Rollout(True)
+
+    await until(store, KEY, look, 0, held_for=60)
+    assert looks > 1

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -161,8 +161,22 @@ def test_a_running_pod() -> None:
 
 def test_a_pod_that_goes() -> None:
     raw = running_pod()
-    raw["metadata"]["deletionTimestamp"] = CREATED
-    assert decode_pods.pod(raw)[1].deleting
+    raw["metadata"] |= {"finalizers": ["example.com/backup", "foregroundDeletion"]}
+    assert decode_pods.pod(raw)[1].finalizers == ()
+    raw["metadata"] |= {"deletionTimestamp": CREATED, "deletionGracePeriodSeconds": 30}
+    _, found = decode_pods.pod(raw)
+    assert found.deleting
+    assert found.deleting_since == AT - timedelta(seconds=30)
+    assert found.finalizers == ("example.com/backup",)
+
+
+def test_a_deployment_that_goes() -> None:
+    raw = {
+        "metadata": meta("dash", deletionTimestamp=CREATED, finalizers=["a/b"]),
+        "spec": {"selector": {}, "template": {"spec": {"containers": []}}},
+    }
+    _, found = decode.deployment(raw)
+    assert (found.deleting_since, found.finalizers) == (AT, ("a/b",))
 
 
 def test_a_pod_whose_image_cannot_be_pulled() -> None:
