@@ -197,7 +197,7 @@ def _drift(state: AppState) -> list[Notice]:
             "Scaled outside Helm",
             f"The release asks for {count(configured, 'pod')}, the cluster was told to run {live}.",
             f"The next change through Helm may bring it back to {configured}. Set the number here "
-            "to keep it.",
+            "to keep it, or apply what is set to bring it back.",
         )
     ]
 

@@ -472,7 +472,6 @@ def test_the_ways_in_lead_to_the_service(helm: Helm) -> None:
         ({"auth": HEADER}, "let only your proxy reach the portal"),
         ({}, "anyone who reaches the portal may launch"),
         ({"namespaces": ["apps"]}, "in these namespaces, which have to exist: apps"),
-        ({"replicaCount": 2}, "progress of an operation"),
     ],
 )
 def test_the_notes_say_where_and_what(helm: Helm, values: dict[str, Any], words: str) -> None:
