@@ -33,7 +33,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.objects import ReleaseStatus
-from portal.domain.operations import DEAD_AFTER, LEASE_SECONDS, Operation, Verb
+from portal.domain.operations import DEAD_AFTER, LEASE_SECONDS, Operation, OperationPhase, Verb
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
@@ -437,6 +437,18 @@ class Actions:
         """
         await self._policy.check(identity, Verb.LAUNCH, key)
         return None if self.existing(key) else self._drafts.get(key)
+
+    def complaints(self, spec: LaunchSpec) -> dict[str, str]:
+        """What the chart said of fields when they were last sent, where they are as they were."""
+        operation = self._store.snapshot.app(spec.key).operation
+        if operation is None or operation.phase is not OperationPhase.FAILED:
+            return {}
+        sent, now = self._drafts.get(spec.key), self._forms.refill(spec)
+        return {
+            field: f"The last try failed here: {sentence}"
+            for field, sentence in operation.fields.items()
+            if sent is None or sent.get(field) == now.get(field)
+        }
 
     def existing(self, key: Key) -> Existing | None:
         """What already has this name, from the snapshot: cheap enough for every keystroke."""

@@ -168,7 +168,10 @@ class ScaleMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScaleView:
-    """What the scale control starts from. ``why`` explains a read-only one."""
+    """What the scale control starts from. ``why`` explains a read-only one.
+
+    ``drifted``: the cluster was told to run another number than ``replicas``, past Helm.
+    """
 
     mode: ScaleMode
     replicas: int
@@ -177,6 +180,7 @@ class ScaleView:
     target_cpu: int | None
     target_memory: int | None
     why: str = ""
+    drifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

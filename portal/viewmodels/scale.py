@@ -36,6 +36,7 @@ def scale_view(state: AppState, chart: str) -> ScaleView:
         target_cpu=_target(values, hpa, "targetCPU", "cpu"),
         target_memory=_target(values, hpa, "targetMemory", "memory"),
         why=why,
+        drifted=not why and drift(state) is not None,
     )
 
 

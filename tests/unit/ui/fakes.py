@@ -139,6 +139,9 @@ class FakeActions(Actions):
         raw |= {"name": key.name, "autoscaling": True, "bounds": [1, 4]}
         return Filled(raw, self.views[key].revision)
 
+    def complaints(self, spec: LaunchSpec) -> dict[str, str]:
+        return {}
+
     def existing(self, key: Key) -> Existing | None:
         view = self.views.get(key)
         if view is None:

@@ -72,9 +72,11 @@
       const edited = live && effect(c) !== effect(fromLive(live));
       /* At 0 replicas the untouched controls already ask for something else. */
       const stopped = live && !c.auto && live.mode !== "autoscaled" && live.replicas === 0;
+      /* Somebody scaled past Helm: what the controls show is not what runs. */
+      const drifted = live && !c.auto && live.drifted;
       return [
         shown(!c.auto), shown(c.auto), !c.cpuOn, !c.memoryOn,
-        live ? now(live) : "", !(edited || stopped), edited ? "" : "d-none",
+        live ? now(live) : "", !(edited || stopped || drifted), edited ? "" : "d-none",
       ];
     },
 

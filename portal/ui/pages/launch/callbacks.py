@@ -224,8 +224,10 @@ async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool)
     spec = checked.spec or _without_name(context, raw, errors)
     if spec:
         preview = await _preview(context, context.identity(), spec, existing)
+    complaints = context.actions.complaints(checked.spec) if checked.spec else {}
+    warnings = {**checked.warnings, **complaints}
     return _Answer(
-        notes={field: message(shown, checked.warnings, field) for field in FIELDS},
+        notes={field: message(shown, warnings, field) for field in FIELDS},
         values=preview.values_yaml or "Shown once the form has no errors.",
         command=preview.command or "Shown once the form has no errors.",
         existing=_existing(existing),
