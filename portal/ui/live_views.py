@@ -56,20 +56,20 @@ def _lost(view: AppView) -> bool:
 def _values(view: AppView) -> dict[str, Any]:
     title = "What Helm was given"
     shown = code_block("app-values-text", view.values_yaml, "the values", title=title)
-    return {"children": shown}
+    return {"content": shown}
 
 
 APP_PARTS: Mapping[str, Part[AppView]] = {
-    ids.APP_HEADER: lambda view: {"children": release.header(view)},
-    ids.APP_URLS: lambda view: {"children": release.urls(view.urls)},
-    ids.APP_STALE: lambda view: {"children": stale_notice(view.stale)},
-    ids.APP_OPERATION: lambda view: {"children": release.operation(view.operation)},
-    ids.APP_NOTICES: lambda view: {"children": release.notices(view.notices)},
-    ids.APP_REPLICAS: lambda view: {"children": replicas.replicas(view.replicas)},
-    ids.APP_AUTOSCALER: lambda view: {"children": replicas.autoscaler(view.autoscaler)},
-    ids.APP_PODS: lambda view: {"children": pods.pods(view.pods, view.key, view.more_pods)},
-    ids.APP_EVENTS: lambda view: {"children": pods.events(view.events)},
-    ids.APP_NOTES: lambda view: {"children": release.notes(view.notes)},
+    ids.APP_HEADER: lambda view: {"content": release.header(view)},
+    ids.APP_URLS: lambda view: {"content": release.urls(view.urls)},
+    ids.APP_STALE: lambda view: {"content": stale_notice(view.stale)},
+    ids.APP_OPERATION: lambda view: {"content": release.operation(view.operation)},
+    ids.APP_NOTICES: lambda view: {"content": release.notices(view.notices)},
+    ids.APP_REPLICAS: lambda view: {"content": replicas.replicas(view.replicas)},
+    ids.APP_AUTOSCALER: lambda view: {"content": replicas.autoscaler(view.autoscaler)},
+    ids.APP_PODS: lambda view: {"content": pods.pods(view.pods, view.key, view.more_pods)},
+    ids.APP_EVENTS: lambda view: {"content": pods.events(view.events)},
+    ids.APP_NOTES: lambda view: {"content": release.notes(view.notes)},
     ids.APP_VALUES: _values,
     ids.APP_SERIES: lambda view: {"data": _data(series_view(view.settled))},
     ids.APP_SERIES_TAIL: lambda view: {"data": _data(series_view(view.unsettled))},
@@ -77,7 +77,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_BODY: lambda view: {"className": "" if _shown(view) else "gone"},
     ids.APP_BUTTONS: lambda view: {"className": "head-buttons" if _shown(view) else "gone"},
     ids.APP_GONE: lambda view: {
-        "children": None if _shown(view) or _lost(view) else release.gone(view.key)
+        "content": None if _shown(view) or _lost(view) else release.gone(view.key)
     },
     ids.APP_RETRY: lambda view: {"className": "button-row" if _lost(view) else "gone"},
     ids.APP_CANCELLING: lambda view: {
@@ -92,20 +92,18 @@ def _list_parts(everyone: bool) -> Mapping[str, Part[ListView]]:
     parts: dict[str, Part[ListView]] = {
         ids.RELEASES_PANEL: lambda view: {"className": releases.panel_class(view)},
         ids.RELEASES_SUMMARY: lambda view: {"children": view.summary},
-        ids.RELEASES_STALE: lambda view: {"children": stale_notice(view.stale)},
+        ids.RELEASES_STALE: lambda view: {"content": stale_notice(view.stale)},
         ids.RELEASES_NAMESPACE: lambda view: {
             "options": releases.options(view.namespaces, "All namespaces"),
             "value": view.query.namespace or releases.ANY,
         },
-        ids.RELEASES_STATUSES: lambda view: {
-            "children": releases.statuses(view, everyone=everyone)
-        },
+        ids.RELEASES_STATUSES: lambda view: {"content": releases.statuses(view, everyone=everyone)},
         ids.RELEASES: lambda view: {
             "columns": releases.head(view.query, everyone=everyone),
             "rows": releases.rows(view.rows),
         },
-        ids.RELEASES_EMPTY: lambda view: {"children": releases.empty(view, everyone=everyone)},
-        ids.RELEASES_PAGES: lambda view: {"children": releases.pages(view, everyone=everyone)},
+        ids.RELEASES_EMPTY: lambda view: {"content": releases.empty(view, everyone=everyone)},
+        ids.RELEASES_PAGES: lambda view: {"content": releases.pages(view, everyone=everyone)},
     }
     if everyone:
         parts[ids.RELEASES_OWNER] = lambda view: {

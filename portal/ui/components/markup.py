@@ -23,3 +23,13 @@ def element(tag: str, children: Node = None, **properties: Any) -> Node:
 def way(children: Node, path: str, **properties: Any) -> Node:
     """A link to another page of the portal, followed without loading anew."""
     return element("A", children, href=path, **{"data-inside": "", **properties})
+
+
+def markup(id: str, content: Node, **properties: Any) -> Node:
+    """A box whose ``content`` only shows: drawn by the browser without a component of Dash for
+    each element (see markup.js). Nothing in it can be the input of a callback."""
+    return {
+        "type": "Markup",
+        "namespace": "portal_components",
+        "props": {"id": id, "content": content, **properties},
+    }

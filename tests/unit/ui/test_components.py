@@ -23,6 +23,8 @@ def walk(node: Any) -> Iterator[Any]:
     yield node
     if isinstance(node, Component):
         yield from walk(getattr(node, "children", None))
+    if isinstance(node, dict):  # a component of ours, as data
+        yield from walk([node["props"].get(name) for name in ("children", "content")])
 
 
 def text(node: Any) -> str:

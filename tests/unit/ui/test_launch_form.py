@@ -63,7 +63,7 @@ def test_what_a_lost_launch_offers(view: AppView, offered: bool) -> None:
     patches = app_patches(view)
     assert (patches[ids.APP_RETRY]["className"] != "gone") is offered
     if offered:
-        assert patches[ids.APP_GONE]["children"] is None
+        assert patches[ids.APP_GONE]["content"] is None
 
 
 async def test_correcting_a_launch_starts_from_what_was_asked() -> None:

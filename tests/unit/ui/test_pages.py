@@ -100,7 +100,7 @@ def test_what_an_uninstalled_app_leaves(exists: bool, running: bool, shown: bool
     view = replace(fixtures.healthy(), exists=exists, operation=fixtures.operation(running=running))
     patches = app_patches(view)
     assert (patches[ids.APP_BODY]["className"] == "") is shown
-    assert (patches[ids.APP_GONE]["children"] is None) is shown
+    assert (patches[ids.APP_GONE]["content"] is None) is shown
 
 
 @pytest.mark.parametrize("everyone", [False, True])

@@ -58,5 +58,5 @@
       el("tbody", null, rows.map((row) => line(row, columns))));
   }
 
-  window.portal_components = { Releases };
+  window.portal_components = Object.assign(window.portal_components ?? {}, { Releases });
 })();

@@ -9,7 +9,8 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.live.topics import app_topic
 from portal.ui import ids
-from portal.ui.components.basics import button, card, fold, icon, link, page, wildcards
+from portal.ui.components.basics import Node, button, card, fold, icon, link, page, wildcards
+from portal.ui.components.markup import markup
 from portal.ui.components.scale import scale_card
 from portal.ui.context import UiContext
 from portal.ui.live_views import Props, app_patches
@@ -88,11 +89,11 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
     )
 
 
-def _part(id: str, live: Props, **attributes: str) -> html.Div:
-    return html.Div(id=id, **attributes, **live[id])
+def _part(id: str, live: Props, **attributes: str) -> Node:
+    return markup(id, **attributes, **live[id])
 
 
-def _body(context: UiContext, live: Props) -> list[html.Div | html.Section]:
+def _body(context: UiContext, live: Props) -> list[Node]:
     return [
         _part(ids.APP_URLS, live),
         _part(ids.APP_NOTICES, live, role="status"),

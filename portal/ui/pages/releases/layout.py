@@ -9,6 +9,7 @@ from portal.domain.identity import Identity
 from portal.ui import ids
 from portal.ui.components import releases
 from portal.ui.components.basics import Node, icon, link, page, wildcards
+from portal.ui.components.markup import markup
 from portal.ui.context import UiContext
 from portal.ui.encoding import Props
 from portal.ui.live_views import list_patches
@@ -38,7 +39,7 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                 ],
                 className="page-head",
             ),
-            html.Div(id=ids.RELEASES_STALE, **live[ids.RELEASES_STALE]),
+            markup(ids.RELEASES_STALE, **live[ids.RELEASES_STALE]),
             html.Div(
                 [
                     html.Div(
@@ -50,17 +51,16 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                         className="list-bar",
                         role="search",
                     ),
-                    html.Nav(
-                        id=ids.RELEASES_STATUSES,
+                    markup(
+                        ids.RELEASES_STATUSES,
                         className="choices-bar",
+                        role="navigation",
                         **live[ids.RELEASES_STATUSES],
                         **wildcards({"aria-label": "Status"}),
                     ),
                     releases.table(ids.RELEASES, title, live[ids.RELEASES], everyone=everyone),
-                    html.Div(id=ids.RELEASES_EMPTY, **live[ids.RELEASES_EMPTY]),
-                    html.Div(
-                        id=ids.RELEASES_PAGES, className="list-foot", **live[ids.RELEASES_PAGES]
-                    ),
+                    markup(ids.RELEASES_EMPTY, **live[ids.RELEASES_EMPTY]),
+                    markup(ids.RELEASES_PAGES, className="list-foot", **live[ids.RELEASES_PAGES]),
                 ],
                 id=ids.RELEASES_PANEL,
                 **live[ids.RELEASES_PANEL],
