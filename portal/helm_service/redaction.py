@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import cast
+
+from portal.domain.secrets import SHORTEST, secret_texts
 
 HIDDEN = "[hidden]"
 
@@ -15,31 +17,29 @@ _PATTERNS = (
     re.compile(r"(?i)(?<=bearer )[\w.~+/=-]{8,}"),
 )
 
-_SHORTEST = 6
-"""Characters. Shorter values are too common in ordinary text to be taken out of it."""
-
 
 def secrets_in(values: bytes | None) -> tuple[str, ...]:
-    """The values of environment variables in a release's values, as JSON; longest first."""
+    """What looks like a secret in a release's values (JSON), and all that environment variables
+    are set to; longest first."""
     if not values:
         return ()
     try:
         decoded: object = json.loads(values)
     except ValueError:
         return ()
-    variables: object = (
-        cast("dict[str, object]", decoded).get("extraEnvVars")
-        if isinstance(decoded, dict)
-        else None
-    )
-    if not isinstance(variables, list):
-        return ()
-    found = {
-        str(cast("dict[str, object]", each).get("value", ""))
-        for each in cast("list[object]", variables)
-        if isinstance(each, dict)
-    }
-    return tuple(sorted((each for each in found if len(each) >= _SHORTEST), key=len, reverse=True))
+    found = {*secret_texts(decoded), *_variables(decoded)}
+    return tuple(sorted((each for each in found if len(each) >= SHORTEST), key=len, reverse=True))
+
+
+def _variables(values: object) -> Iterator[str]:
+    listed = cast("dict[str, object]", values).get("extraEnvVars") if _is_map(values) else None
+    for each in cast("list[object]", listed) if isinstance(listed, list) else ():
+        if _is_map(each):
+            yield str(cast("dict[str, object]", each).get("value", ""))
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

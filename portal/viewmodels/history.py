@@ -10,10 +10,10 @@ from typing import cast
 
 from portal.domain.objects import ReleaseStatus
 from portal.domain.revisions import Revision
+from portal.domain.secrets import scrubbed, secret_texts
 from portal.viewmodels.app import helm_badge
 from portal.viewmodels.model import Badge
 from portal.viewmodels.preview import values_diff
-from portal.viewmodels.redaction import scrubbed, secret_texts
 from portal.viewmodels.words import count, joined, shortened
 
 _BY = re.compile(r"(?P<what>.+) by (?P<who>\S.*)")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import yaml
 
 from portal.domain.manifests import Tree, at, objects
-from portal.viewmodels.redaction import SHORTEST, redacted, scrubbed, secret_texts
+from portal.domain.secrets import SHORTEST, redacted, scrubbed, secret_texts
 
 _SECRET_DATA = ("data", "stringData")
 

@@ -11,10 +11,10 @@ import yaml
 
 from portal.domain.manifests import Change, ObjectChange, Ref, Tree, changes, objects
 from portal.domain.revisions import Proposal
+from portal.domain.secrets import HIDDEN, redacted, scrubbed
 from portal.domain.upgrades import Effects, Replicas, effects
 from portal.viewmodels.manifest import opened, secrets_of
 from portal.viewmodels.model import Badge, Notice, Tone
-from portal.viewmodels.redaction import HIDDEN, redacted, scrubbed
 from portal.viewmodels.words import count, joined
 
 ANOTHER = "(hidden, another one)"
@@ -145,7 +145,8 @@ def _diff(before: object, after: object) -> tuple[str, ...]:
 def _lines(tree: object) -> list[str]:
     if not tree:
         return []
-    text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=1000)
+    # Sorted: Helm's record does not keep the order of values, and it means nothing.
+    text = yaml.safe_dump(tree, sort_keys=True, allow_unicode=True, width=1000)
     return text.splitlines()
 
 

@@ -154,6 +154,10 @@ async def test_logs_hold_no_values(stub: Stub, caplog: pytest.LogCaptureFixture)
 def test_secrets_are_found_in_values() -> None:
     values = b'{"extraEnvVars": [{"value": "longer-one"}, {"value": "ab"}, {"valueFrom": {}}, 3]}'
     assert secrets_in(values) == ("longer-one",)
+    other = (
+        b'{"auth": {"rootPassword": "hunter22", "username": "admin-user"}, "env": {"A": "bcdefg"}}'
+    )
+    assert secrets_in(other) == ("admin-user", "hunter22")
     for odd in (None, b"", b"not json", b"[]", b'{"extraEnvVars": {}}'):
         assert secrets_in(odd) == ()
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from portal.domain.errors import PortalError
+from portal.domain.secrets import scrubbed, secret_texts
 from portal.viewmodels.manifest import manifest_yaml
-from portal.viewmodels.redaction import scrubbed, secret_texts
 
 MANIFEST = """
 kind: Secret
