@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
+from portal.actions import keeper
 from portal.actions.board import Board
+from portal.actions.keeper import Ending, Keeper, Running
 from portal.actions.recorder import Recorder
 from portal.actions.recovery import Interrupted, Mend
 from portal.actions.seams import Claims
 from portal.actions.waiting import Goal, until
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
 from portal.domain.keys import Key
-from portal.domain.operations import LEASE_SECONDS, Claim, Operation, OperationPhase, Verb
+from portal.domain.operations import Claim, Operation, OperationPhase, Verb
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
@@ -32,13 +33,6 @@ Work = Callable[[Recorder], Awaitable[Goal | None]]
 
 FieldNames = Callable[[ChartError], dict[str, str]]
 
-RENEW = LEASE_SECONDS / 4
-"""Seconds after which a claim is written again though nothing has changed."""
-PAUSE = 0.2
-"""Seconds between two writes of a claim: steps that follow each other quickly go together."""
-FENCE = LEASE_SECONDS - 4
-"""Seconds without a successful write after which Helm is ended: another portal may take over."""
-RETRY = 1.0
 ATTEMPTS = 5
 
 _DOING = {
@@ -49,41 +43,6 @@ _DOING = {
     Verb.UNINSTALL: "uninstalling",
     Verb.UNLOCK: "unlocking",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How an operation ends that is not left to end by itself."""
-
-    phase: OperationPhase
-    error: str
-
-
-@dataclass(eq=False, slots=True)
-class _Running:
-    """An operation under way in this portal. ``left``: it goes on elsewhere."""
-
-    recorder: Recorder
-    claim: Claim
-    changed: asyncio.Event
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    ending: Ending | None = None
-    left: bool = False
-    task: asyncio.Task[None] | None = None
-    keeper: asyncio.Task[None] | None = None
-
-    def end(self, ending: Ending) -> None:
-        """Cancel it, once, with these words."""
-        if self.ending is None and self.task is not None:
-            self.ending = ending
-            self.task.cancel()
-
-    def leave(self) -> None:
-        """Stop without an end: somebody else goes on with it, or has replaced it."""
-        self.left = True
-        self.recorder.leave()
-        if self.task is not None:
-            self.task.cancel()
 
 
 class Desk:
@@ -114,7 +73,8 @@ class Desk:
         self._slots = asyncio.Semaphore(limit)
         self._settle = settle
         self._ended = ended
-        self._running: dict[Key, _Running] = {}
+        self._keeper = Keeper(claims, board, holder, self._holds)
+        self._running: dict[Key, Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
         board.on_claim(self._heard)
@@ -218,10 +178,10 @@ class Desk:
             "Look at the app's page, then try again.",
         )
 
-    def _start(self, claim: Claim, work: Work) -> _Running:
+    def _start(self, claim: Claim, work: Work) -> Running:
         key, changed = claim.operation.key, asyncio.Event()
         recorder = Recorder(self._store, self._clock, claim.operation, changed.set, self._ended)
-        running = self._running[key] = _Running(recorder, claim, changed)
+        running = self._running[key] = Running(recorder, claim, changed)
         running.task = self._task(self._run(running, work))
         running.keeper = self._task(self._keep(running))
         return running
@@ -328,7 +288,7 @@ class Desk:
         elif same and claim.cancel:
             mine.end(_cancelled(claim.cancel))
 
-    def _lose(self, running: _Running) -> None:
+    def _lose(self, running: Running) -> None:
         key = running.recorder.operation.key
         log.warning("%s: another portal has taken over", key)
         running.leave()
@@ -340,7 +300,7 @@ class Desk:
 
     # Running.
 
-    async def _run(self, running: _Running, work: Work) -> None:
+    async def _run(self, running: Running, work: Work) -> None:
         recorder = running.recorder
         try:
             async with self._slots:
@@ -377,7 +337,7 @@ class Desk:
             running.over.set()
             running.changed.set()
 
-    async def _cancelled(self, running: _Running) -> None:
+    async def _cancelled(self, running: Running) -> None:
         ending = running.ending or Ending(OperationPhase.CANCELLED, "Cancelled.")
         phase = running.recorder.operation.phase
         if phase is OperationPhase.QUEUED:
@@ -389,7 +349,7 @@ class Desk:
             advice = mended or "Look at the release's status, then try again."
         running.recorder.finish(ending.phase, ending.error, advice)
 
-    async def _mended(self, running: _Running) -> str:
+    async def _mended(self, running: Running) -> str:
         """See to it that Helm has left nothing pending; what was done about it, in words.
 
         Only while Helm may have been at work. An API that does not answer is asked again until
@@ -406,80 +366,17 @@ class Desk:
                 if self._draining:
                     running.leave()
                     return ""
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(keeper.RETRY)
 
-    # Keeping.
+    async def _keep(self, running: Running) -> None:
+        await self._keeper.keep(running)
+        if self._holds(running):
+            del self._running[running.recorder.operation.key]
 
-    async def _keep(self, running: _Running) -> None:
-        """Write the operation into its claim, until it has ended or gone elsewhere."""
-        recorder, key = running.recorder, running.recorder.operation.key
-        renewed = time.monotonic()
-        while True:
-            await _within(running.changed, RENEW)
-            await _within(running.over, PAUSE)
-            running.changed.clear()
-            over = running.over.is_set()
-            if self._superseded(running):
-                return
-            try:
-                running.claim = await self._claims.put(
-                    replace(
-                        running.claim,
-                        operation=recorder.operation,
-                        holder="" if over else self._holder,
-                    )
-                )
-                renewed = time.monotonic()
-                self._board.note(running.claim)
-                if over:
-                    break
-            except (Conflict, NotFound):
-                if not await self._reread(running):
-                    return
-            except PortalError as error:
-                log.warning("%s: cannot write its claim: %s", key, error)
-                working = recorder.operation.phase is OperationPhase.RUNNING
-                if working and time.monotonic() - renewed > FENCE:
-                    running.end(
-                        Ending(
-                            OperationPhase.INTERRUPTED,
-                            f"The cluster did not answer the portal for {FENCE:.0f} seconds.",
-                        )
-                    )
-                await asyncio.sleep(RETRY)
-                running.changed.set()
-        if self._running.get(key) is running:
-            del self._running[key]
-
-    def _superseded(self, running: _Running) -> bool:
-        """Whether the claim belongs to another operation by now, or to another portal."""
-        return self._running.get(running.recorder.operation.key) is not running
-
-    async def _reread(self, running: _Running) -> bool:
-        """Take in what somebody else wrote into the claim; whether it is still this one's."""
-        recorder = running.recorder
-        try:
-            latest = await self._claims.read(recorder.operation.key)
-        except PortalError:
-            await asyncio.sleep(RETRY)
-            running.changed.set()
-            return True
-        if latest is None:
-            running.claim = replace(running.claim, version="")
-        else:
-            self._board.note(latest)  # which ends this one if it is not its own any more
-            running.claim = latest
-        running.changed.set()
-        return not self._superseded(running)
+    def _holds(self, running: Running) -> bool:
+        """Whether the release belongs to this operation still, and to this portal."""
+        return self._running.get(running.recorder.operation.key) is running
 
 
 def _cancelled(by: str) -> Ending:
     return Ending(OperationPhase.CANCELLED, f"Cancelled by {by}.")
-
-
-async def _within(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

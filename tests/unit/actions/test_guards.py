@@ -230,3 +230,15 @@ async def test_a_chart_cannot_write_elsewhere(world: World, name: str) -> None:
     with pytest.raises(ChartError, match="odd name"):
         async with own_chart(world.records, KEY):
             pytest.fail("not reached")
+
+
+async def test_what_the_chart_said_stays_beside_fields_that_did_not_change(world: World) -> None:
+    assert world.actions.complaints(SPEC) == {}
+    world.helm.errors = [ChartError("no", "", "", {"image.tag": "bad", "replicaCount": "odd"})]
+    await world.ended(await world.actions.launch(ANN, SPEC))
+    said = {"tag": "The last try failed here: bad", "replicas": "The last try failed here: odd"}
+    assert world.actions.complaints(SPEC) == said
+    changed = replace(SPEC, tag="2")
+    assert world.actions.complaints(changed) == {"replicas": "The last try failed here: odd"}
+    await world.ended(await world.actions.launch(ANN, changed))
+    assert world.actions.complaints(changed) == {}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.actions import desk
+from portal.actions import keeper
 from portal.actions.recovery import Fate, fate
 from portal.catalog.dash_app import to_values
 from portal.domain.errors import ClusterUnavailable, Conflict, HelmTimeout, ReleaseBusy
@@ -293,7 +293,7 @@ async def test_a_wait_is_cancelled_and_a_removal_is_not(world: World) -> None:
 async def test_a_helm_that_ran_out_of_time_leaves_nothing_pending(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "RETRY", 0.01)
+    monkeypatch.setattr(keeper, "RETRY", 0.01)
     world.helm.errors = [HelmTimeout("too long")]
     world.records.errors = [ClusterUnavailable("no answer")]
     begun = await world.actions.launch(ANN, SPEC)
@@ -306,7 +306,7 @@ async def test_a_helm_that_ran_out_of_time_leaves_nothing_pending(
 async def test_a_claim_that_cannot_be_written_is_tried_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "RETRY", 0.01)
+    monkeypatch.setattr(keeper, "RETRY", 0.01)
     begun = await world.actions.launch(ANN, SPEC)
     world.claims.errors = [ClusterUnavailable("no answer")] * 3
     await world.ended(begun)
@@ -316,8 +316,8 @@ async def test_a_claim_that_cannot_be_written_is_tried_again(
 async def test_helm_is_ended_before_another_portal_may_take_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "RETRY", 0.01)
-    monkeypatch.setattr(desk, "FENCE", 0.05)
+    monkeypatch.setattr(keeper, "RETRY", 0.01)
+    monkeypatch.setattr(keeper, "FENCE", 0.05)
     world.helm.gate.clear()
     await world.actions.launch(ANN, SPEC)
     await until(world.store, lambda: "Run helm upgrade --install" in world.steps())
