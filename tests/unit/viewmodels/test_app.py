@@ -151,6 +151,7 @@ def test_metrics_missing() -> None:
 def test_scaled_behind_helms_back() -> None:
     one = state(detail=detail(values={"replicaCount": 3}), workloads=(deployment(1, 1),))
     assert titles(view(one)) == ["Scaled outside Helm"]
+    assert (view(one).scale.drifted, view(one).scale.replicas) == (True, 3)
     assert titles(view(replace(one, hpas=(hpa(20),)))) == []
 
 
