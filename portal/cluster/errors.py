@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, PortalError
+
+_LEAVING = re.compile(r"in namespace (\S+) because it is being terminated")
 
 LONGEST_WAIT = 60.0
 """Seconds; a server that asks for more is asked again after these all the same."""
@@ -41,6 +44,11 @@ def from_status(code: int, message: str, retry_after: str | None = None) -> Port
         case 401:
             return Unauthenticated(
                 said, "Check the portal's service account token or its kubeconfig."
+            )
+        case 403 if found := _LEAVING.search(message):
+            return Rejected(
+                f"The namespace {found[1]} is being deleted: nothing new can be made in it.",
+                "Choose another namespace, or wait until it is gone and has been made anew.",
             )
         case 403:
             return Forbidden(said, "Its role has to allow this.")

@@ -12,6 +12,7 @@ from portal.domain.errors import (
     FieldConflict,
     Forbidden,
     HelmError,
+    HelmTimeout,
     NotFound,
     PortalError,
     ReleaseBusy,
@@ -39,11 +40,24 @@ _QUOTA = re.compile(r"exceeded quota: (?P<detail>[^\n]+)")
 _WEBHOOK = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request:? ?(?P<why>[^\n]*)')
 _SECURITY = re.compile(r"violates PodSecurity[^\n]*")
 _NO_NAMESPACE = re.compile(r'namespaces "(?P<name>[^"]+)" not found')
-_NO_KIND = re.compile(r'no matches for kind "(?P<kind>[^"]+)"')
+_NO_KIND = re.compile(r'no matches for kind "(?P<kind>[^"]+)"(?: in version "(?P<version>[^"]+)")?')
+_LEAVING = re.compile(
+    r"unable to create new content in namespace (?P<name>\S+) because it is being terminated"
+)
+_HOOK = re.compile(
+    r"resource (?P<kind>\w+)/(?P<namespace>[\w.-]+)/(?P<name>[\w.-]+) not ready\. "
+    r"status: (?P<status>\w+)"
+)
+_TEMPLATE = re.compile(
+    r"(?P<file>[\w./-]+):(?P<line>\d+)(?::\d+)?:?\s+executing \"[^\"]*\" at "
+    r"<(?P<expression>[^\n]*?)>:\s*(?P<why>[^\n]+)"
+)
 _OWNED = re.compile(
     r'(?P<kind>\w+) "(?P<name>[^"]+)" in namespace "[^"]*" exists and cannot be imported'
 )
 _INVALID = re.compile(r'(?P<kind>[\w.]+) "(?P<name>[^"]*)" is invalid: (?P<why>[^\n]+)')
+_IMMUTABLE = re.compile(r"field is immutable|updates to \w+ spec for fields other than")
+_FIELD = re.compile(r"([\w.\[\]]+): (?:Invalid value|Forbidden)")
 _REGEX = re.compile(r",? regex used for validation is .*")
 _SCHEMA_LINE = re.compile(r"^- at '(?P<path>[^']*)': (?P<sentence>.+)$", re.MULTILINE)
 _CONST = re.compile(r"^value must be '(?P<sentence>.+)'$")
@@ -59,7 +73,7 @@ def explain(output: str, verb: str, key: Key) -> PortalError:
     ``verb`` completes "Helm could not …".
     """
     text = _error_part(output)
-    for rule in (_source, _cluster, _release, _chart, _objects, _permission):
+    for rule in (_hook, _source, _cluster, _release, _chart, _objects, _permission):
         error = rule(text, key)
         if error is not None:
             return error
@@ -70,6 +84,28 @@ def _error_part(output: str) -> str:
     """Without the warnings that Helm and the API server write before the error."""
     found = re.search(r"^Error: ", output, re.MULTILINE)
     return (output[found.start() :] if found else output).strip()
+
+
+def _hook(text: str, key: Key) -> PortalError | None:
+    # First, because "context deadline exceeded" is what ends the wait for a hook, too.
+    found = _HOOK.search(text)
+    if not found:
+        return None
+    # Helm is never told to wait for the release itself, so this is about a hook.
+    hook = f"{found['kind']} {found['name']}"
+    log = f"kubectl logs -n {found['namespace']} {found['kind'].lower()}/{found['name']}"
+    if found["status"] == "InProgress":
+        return HelmTimeout(
+            f"The chart's hook ({hook}) did not end in time, so Helm has given up.",
+            f"Its log says what it waits for: {log}. See to that, then try again: Helm replaces "
+            "the hook, which runs on until then.",
+            text,
+        )
+    return HelmError(
+        f"The chart's hook ({hook}) failed, so Helm went no further.",
+        f"Its log says why: {log}. Correct that, then try again.",
+        text,
+    )
 
 
 def _source(text: str, key: Key) -> PortalError | None:
@@ -109,6 +145,12 @@ def _cluster(text: str, key: Key) -> PortalError | None:
             f"There is no namespace {found['name']} in the cluster.",
             f"Ask an administrator to create it (kubectl create namespace {found['name']}).",
         )
+    found = _LEAVING.search(text)
+    if found:
+        return Conflict(
+            f"The namespace {found['name']} is being deleted: nothing new can be made in it.",
+            "Choose another namespace, or wait until it is gone and has been made anew.",
+        )
     return None
 
 
@@ -127,7 +169,8 @@ def _release(text: str, key: Key) -> PortalError | None:
     if "Too long: may not be more than 1048576 bytes" in text:
         return HelmError(
             "The release is larger than the 1 MiB that Kubernetes can keep of it.",
-            "Move large values, such as files in environment variables, into the image.",
+            "Move what is large, such as files in the values or in the chart, into the image or a "
+            "volume.",
             text,
         )
     return None
@@ -148,11 +191,25 @@ def _chart(text: str, key: Key) -> PortalError | None:
             wrong,
         )
     if execution:
-        return ChartError(f"The chart refuses these values: {execution['why']}.", "", text)
+        return ChartError(
+            f"The chart refuses these values: {execution['why']}.",
+            "Correct them and try again; nothing was changed.",
+            text,
+        )
+    templates = list(_TEMPLATE.finditer(text))
+    if templates:
+        inner = templates[-1]  # the ones before it called it
+        return ChartError(
+            f"The chart could not be rendered: {inner['why']}, at {inner['expression']} "
+            f"({inner['file']}, line {inner['line']}).",
+            "Nothing was changed. If the chart takes a value for granted, set that value; else "
+            "this is a fault of the chart, for whoever maintains it.",
+            text,
+        )
     if re.search(r"failed to render chart|YAML parse error|template: |parse error at", text):
         return ChartError(
             f"The chart could not be rendered: {_first(text)}",
-            "This is a fault of the chart; nothing was changed.",
+            "Nothing was changed. This is a fault of the chart, for whoever maintains it.",
             text,
         )
     if re.search(
@@ -171,7 +228,8 @@ def _chart(text: str, key: Key) -> PortalError | None:
             f"This cluster does not know the kind {found['kind']}.",
             "It has no Gateway API: choose another way to reach the app."
             if gateway
-            else "Something that the chart needs is not installed in this cluster.",
+            else "Nothing was changed. Ask an administrator to install what brings "
+            f"{found['version'] or 'it'}, then try again.",
             text,
         )
     return None
@@ -191,7 +249,8 @@ def _objects(text: str, key: Key) -> PortalError | None:
         managers = ", ".join(sorted(set(owners.values())))
         return FieldConflict(
             f"{fields} was last set by {managers}, not by Helm, so Helm did not change it.",
-            "Undo that change, or make it with Helm.",
+            "To keep that change, ask for the same here. To undo it, set it back where it was "
+            "made; an administrator can overrule it with helm upgrade --force-conflicts.",
             text,
             owners,
         )
@@ -205,12 +264,27 @@ def _objects(text: str, key: Key) -> PortalError | None:
     found = _WEBHOOK.search(text)
     if found:
         return HelmError(
-            f"A rule of this cluster ({found['name']}) says no: {found['why']}", "", text
+            f"A rule of this cluster ({found['name']}) says no: {found['why']}",
+            "Change what it objects to, or ask an administrator about this rule.",
+            text,
         )
     found = _SECURITY.search(text)
     if found:
-        return HelmError(f"The namespace's security rules say no: {found[0]}", "", text)
+        return HelmError(
+            f"The namespace's security rules say no: {found[0]}",
+            "Change the chart's security settings, or use another namespace.",
+            text,
+        )
     found = _INVALID.search(text)
+    if found and _IMMUTABLE.search(found["why"]):
+        fields = ", ".join(dict.fromkeys(_FIELD.findall(found["why"]))) or found["why"][:200]
+        return HelmError(
+            f"Kubernetes lets nobody change {fields} of the {found['kind'].partition('.')[0]} "
+            f"{found['name']} once it exists.",
+            "Take that change back and try again. To have it all the same, uninstall the app and "
+            "launch it anew: it is away meanwhile.",
+            text,
+        )
     if found:
         return HelmError(
             f"Kubernetes refused the {found['kind'].partition('.')[0]} {found['name']}: "

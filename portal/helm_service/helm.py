@@ -137,6 +137,7 @@ class Helm:
         began = time.monotonic()
         # Foreground: a Deployment goes last, after its pods, so that it can be watched going.
         command = ["uninstall", key.name, "--namespace", key.namespace, "--cascade", "foreground"]
+        command += ["--timeout", self._runner.patience]
         await self._call("uninstall", key, lambda: self._runner.run(command))
         return HelmResult(0, time.monotonic() - began)
 
@@ -146,7 +147,7 @@ class Helm:
         """Make a new revision that is what ``revision`` was."""
         began = time.monotonic()
         command: list[object] = ["rollback", key.name, revision, "--namespace", key.namespace]
-        command += ["--history-max", self._history_max]
+        command += ["--history-max", self._history_max, "--timeout", self._runner.patience]
         if description:
             command += ["--description", _line(description)]
         if force_conflicts:

@@ -66,7 +66,8 @@ class Runner(pyhelm3.Command):
     ``deadline`` is in seconds and counts from the start of the process, not from its place in
     the queue. A process that must end gets SIGTERM, so that Helm can mark the release as
     failed, and after ``grace`` seconds SIGKILL. Cancelling the task that waits for a command
-    ends the command in the same way, before the cancellation goes on.
+    ends the command in the same way, before the cancellation goes on. Helm itself gives up
+    waiting, for hooks, a little earlier (``patience``): so it can say what it has waited for.
     """
 
     def __init__(
@@ -79,8 +80,9 @@ class Runner(pyhelm3.Command):
         limit: int = 4,
         history_max: int = 10,
     ) -> None:
+        self.patience = f"{max(1, int(deadline * 0.9))}s"
         super().__init__(
-            default_timeout=f"{max(1, int(deadline))}s",
+            default_timeout=self.patience,
             executable=executable,
             history_max_revisions=history_max,
         )

@@ -10,8 +10,9 @@ from portal.domain.objects import Condition, ReleaseStatus, Workload
 from portal.domain.operations import DEAD_AFTER, OperationPhase, Verb
 from portal.state.model import AppState
 from portal.viewmodels.diagnosis import Diagnosis, Stage
+from portal.viewmodels.leaving import blocked_removal
 from portal.viewmodels.model import Badge, Tone
-from portal.viewmodels.operation import moved, noun, progressive, running
+from portal.viewmodels.operation import failed, moved, noun, progressive, running
 from portal.viewmodels.words import moment, sentence, shortened
 from portal.viewmodels.workloads import Facts, counts_in_words
 
@@ -53,6 +54,11 @@ def _loading(state: AppState) -> Headline | None:
 def _removing(state: AppState, known: Facts, now: datetime) -> Headline | None:
     operation, release = state.operation, state.release
     ours = operation is not None and operation.verb is Verb.UNINSTALL and running(operation)
+    blocked = blocked_removal(state)
+    if blocked:
+        words = f"It has been removed, but not all of it can go. {blocked.body}"
+        since = operation.created_at if ours and operation else None
+        return _made("Removal blocked", Tone.BAD, words, since, sentence(blocked.title))
     if ours or (release and release.status is ReleaseStatus.UNINSTALLING):
         since = operation.created_at if ours and operation else None
         if not ours and release:
@@ -89,9 +95,8 @@ def _absent(state: AppState, known: Facts, now: datetime) -> Headline | None:
         return None
     if operation and operation.verb is Verb.UNINSTALL:
         if operation.phase is OperationPhase.SUCCEEDED:
-            return _made(
-                "Removed", Tone.QUIET, "It was removed, and nothing is left.", operation.updated_at
-            )
+            left = operation.advice or "Neither a pod nor Helm's record of it is left."
+            return _made("Removed", Tone.QUIET, f"It was removed. {left}", operation.updated_at)
         return _made("Not there", Tone.QUIET, "There is no such release.")
     if operation and operation.phase is not OperationPhase.SUCCEEDED:
         why = sentence(shortened(operation.error)) or "It left nothing behind."
@@ -163,6 +168,8 @@ def _failed(state: AppState, known: Facts, now: datetime) -> Headline | None:
         return None
     current = state.detail is not None and state.detail.revision == release.revision
     why = shortened(state.detail.description) if state.detail and current else ""
+    if state.operation and failed(state.operation, release):
+        why = shortened(state.operation.error)  # tells it apart, where Helm's words are its own
     why = sentence(why) or "Helm does not say why."
     serving = known.ready > 0 and known.ready >= known.desired
     pods = f" {counts_in_words(known)}" if state.workloads else " It runs no pods."

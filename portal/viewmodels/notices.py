@@ -11,8 +11,9 @@ from portal.state.model import AppState, Source
 from portal.viewmodels.autoscaler import METRICS_ADVICE
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import Headline
+from portal.viewmodels.leaving import blocked_removal
 from portal.viewmodels.model import Notice, Tone
-from portal.viewmodels.operation import noun, overtaken, running
+from portal.viewmodels.operation import failed, noun, overtaken, running
 from portal.viewmodels.quotas import quota_notice
 from portal.viewmodels.scale import drift
 from portal.viewmodels.words import count, moment, sentence, shortened
@@ -30,7 +31,9 @@ def notices(
     quotas: Sequence[Quota] = (),
 ) -> tuple[Notice, ...]:
     """All that applies, worst first. ``quotas`` are those of the app's namespace."""
+    blocked = blocked_removal(state)
     found = [
+        *([blocked] if blocked else []),
         *_operation(state),
         *_release(state, head),
         *([known.blocked] if known.blocked else _quota(known, quotas)),
@@ -55,7 +58,7 @@ def _operation(state: AppState) -> list[Notice]:
                 Tone.BAD,
                 f"The {what} failed",
                 sentence(shortened(operation.error, 1000)),
-                operation.advice,
+                operation.advice or (_AGAIN if _left_failed(state) else ""),
             )
         ]
     if operation.phase is OperationPhase.INTERRUPTED:
@@ -102,16 +105,29 @@ def _release(state: AppState, head: Headline) -> list[Notice]:
                 f"First make sure that nobody is at work on it in a terminal. {undo}",
             )
         ]
-    if release.status is ReleaseStatus.FAILED and not running(state.operation):
+    if _left_failed(state) and not failed(state.operation, release):
         return [
             Notice(
                 Tone.WARN if known_serving(head) else Tone.BAD,
                 "The last change failed",
                 head.problem.removeprefix("The last change failed. "),
-                "Correct what is wrong and launch again: nothing has to be removed first.",
+                _AGAIN,
             )
         ]
     return []
+
+
+_AGAIN = "Correct what is wrong and launch again: nothing has to be removed first."
+
+
+def _left_failed(state: AppState) -> bool:
+    """Whether Helm has marked the newest revision as failed, and nobody has moved on from it."""
+    release = state.release
+    return (
+        release is not None
+        and release.status is ReleaseStatus.FAILED
+        and not running(state.operation)
+    )
 
 
 def unlockable(release: Release | None) -> bool:

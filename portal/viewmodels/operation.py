@@ -72,6 +72,15 @@ def overtaken(operation: Operation, release: Release | None) -> bool:
     )
 
 
+def failed(operation: Operation | None, release: Release | None) -> bool:
+    """Whether the last change was an operation of ours, which failed."""
+    return (
+        operation is not None
+        and operation.phase is OperationPhase.FAILED
+        and not overtaken(operation, release)
+    )
+
+
 def operation_view(operation: Operation) -> OperationView:
     """The operation's card."""
     text, tone = _STATES[operation.phase]

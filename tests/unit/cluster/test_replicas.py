@@ -105,6 +105,8 @@ async def test_without_such_owners_nothing_is_sent() -> None:
 
 def test_errors_of_the_api_are_told_apart() -> None:
     assert isinstance(from_status(403, "no"), Forbidden)
+    leaving = from_status(403, "no new content in namespace a because it is being terminated")
+    assert "The namespace a is being deleted" in leaving.message
     assert isinstance(from_status(404, "no"), NotFound)
     assert isinstance(from_status(409, "no"), Conflict)
     assert isinstance(from_status(503, "no"), ClusterUnavailable)

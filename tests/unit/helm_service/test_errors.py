@@ -11,6 +11,7 @@ from portal.domain.errors import (
     FieldConflict,
     Forbidden,
     HelmError,
+    HelmTimeout,
     NotFound,
     PortalError,
     ReleaseBusy,
@@ -44,11 +45,63 @@ apps/v1, Kind=Deployment: Apply failed with 2 conflicts: conflicts with \
 - .spec.replicas
 - .spec.template.spec.containers[name="app"].image
 """
+HOOK = "Error: failed pre-install: resource Job/apps/sales-prepare not ready. status: "
+TEMPLATE = """Error: c/templates/settings.yaml:6:4
+  executing "c/templates/settings.yaml" at <include "c.colour" .>:
+    error calling include:
+c/templates/_helpers.tpl:3:15
+  executing "c.colour" at <.Values.theme.colour>:
+    nil pointer evaluating interface {}.colour
+"""
+IMMUTABLE = (
+    "Error: UPGRADE FAILED: server-side apply failed for object apps/sales apps/v1, "
+    'Kind=Deployment: Deployment.apps "sales" is invalid: spec.selector: Invalid value: '
+    '{"matchLabels":{"role":"other"}}: field is immutable'
+)
+STATEFUL = (
+    'Error: UPGRADE FAILED: StatefulSet.apps "db" is invalid: spec: Forbidden: updates to '
+    "statefulset spec for fields other than 'replicas', 'template' are forbidden"
+)
 
 
 @pytest.mark.parametrize(
     ("output", "kind", "words"),
     [
+        (
+            f"{HOOK}InProgress, message: Job in progress\ncontext deadline exceeded",
+            HelmTimeout,
+            "(Job sales-prepare) did not end in time",
+        ),
+        (
+            f"{HOOK}Failed, message: Job Failed. failed: 1/1",
+            HelmError,
+            "kubectl logs -n apps job/sales-prepare",
+        ),
+        (
+            TEMPLATE,
+            ChartError,
+            "nil pointer evaluating interface {}.colour, at .Values.theme.colour "
+            "(c/templates/_helpers.tpl, line 3)",
+        ),
+        (
+            'Error: template: c/templates/x.yaml:1:3: executing "c/templates/x.yaml" at '
+            "<.Values.a.b>: nil pointer evaluating interface {}.b",
+            ChartError,
+            "at .Values.a.b (c/templates/x.yaml, line 1)",
+        ),
+        (IMMUTABLE, HelmError, "change spec.selector of the Deployment sales once it exists"),
+        (STATEFUL, HelmError, "change spec of the StatefulSet db once it exists"),
+        (
+            'Error: create: failed to create: secrets "sh.helm.release.v1.sales.v1" is forbidden: '
+            "unable to create new content in namespace apps because it is being terminated",
+            Conflict,
+            "The namespace apps is being deleted",
+        ),
+        (
+            'Error: resource mapping not found: no matches for kind "Widget" in version "e.com/v1"',
+            ChartError,
+            "install what brings e.com/v1",
+        ),
         (SCHEMA, ChartError, "an amount of memory, such as 200Mi"),
         (EXECUTION, ChartError, "set targetCPU or targetMemory"),
         ("Error: template: c/templates/x.yaml:1:3: executing", ChartError, "could not be rendered"),

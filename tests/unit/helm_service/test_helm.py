@@ -36,7 +36,7 @@ async def test_an_upgrade_is_exactly_this_command(helm: Helm, stub: Stub) -> Non
     assert result.seconds > 0
     assert stub.seen["argv"] == [
         *("upgrade", "sales", "/charts/dash-app", "--history-max", "10", "--install"),
-        *("--output", "json", "--timeout", "60s", "--values", "-"),
+        *("--output", "json", "--timeout", "54s", "--values", "-"),
         *("--description", "--by ann", "--force-conflicts", "--namespace", "apps"),
         "--reset-values",
     ]
@@ -45,12 +45,15 @@ async def test_an_upgrade_is_exactly_this_command(helm: Helm, stub: Stub) -> Non
 
 async def test_an_uninstall_and_a_rollback(helm: Helm, stub: Stub) -> None:
     await helm.uninstall(KEY)
-    assert stub.seen["argv"][:4] == ["uninstall", "sales", "--namespace", "apps"]
+    assert stub.seen["argv"] == [
+        *("uninstall", "sales", "--namespace", "apps", "--cascade", "foreground"),
+        *("--timeout", "54s"),
+    ]
 
     await helm.rollback(KEY, 3, description="by ann")
     assert stub.seen["argv"] == [
         *("rollback", "sales", "3", "--namespace", "apps", "--history-max", "7"),
-        *("--description", "by ann"),
+        *("--timeout", "54s", "--description", "by ann"),
     ]
 
 

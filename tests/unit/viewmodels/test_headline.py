@@ -270,6 +270,38 @@ def test_removing_and_removed() -> None:
     assert not view(state(release=old)).unlock
 
 
+def test_what_a_removal_leaves_is_said() -> None:
+    gone = state(release=None, detail=None, workloads=(), pods=())
+    done = operation(Verb.UNINSTALL, phase=OperationPhase.SUCCEEDED, advice="Volumes stay: data-0.")
+    assert said(replace(gone, operation=done))[2] == "It was removed. Volumes stay: data-0."
+
+
+@pytest.mark.parametrize("phase", [OperationPhase.WAITING, OperationPhase.FAILED])
+def test_a_finalizer_blocks_a_removal(phase: OperationPhase) -> None:
+    held = deployment(0, 0, deleting_since=ago(60), finalizers=("example.com/backup",))
+    removal = operation(Verb.UNINSTALL, phase=phase)
+    blocked = state(release=None, detail=None, workloads=(held,), pods=(), operation=removal)
+    found = view(blocked)
+    assert (found.headline.text, found.headline.tone) == ("Removal blocked", Tone.BAD)
+    assert "The Deployment demo is being deleted, but held by example.com/backup." in found.sentence
+    assert "kubectl patch deployment demo -n apps" in found.notices[0].advice
+    leaving = replace(blocked, pods=pods(pod(deleting=True)))
+    assert said(leaving)[0] == "Removing"
+
+
+def test_a_failure_of_ours_is_told_once_and_in_our_words() -> None:
+    raw = detail(description='Release "demo" failed: failed pre-install: resource Job/a/b')
+    ours = operation(phase=OperationPhase.FAILED, error="The hook failed", advice="Read its log.")
+    one = state(release=release(ReleaseStatus.FAILED), detail=raw, operation=ours)
+    found = view(one)
+    assert "The hook failed." in found.sentence
+    assert "Job/a/b" not in found.sentence
+    (notice,) = found.notices
+    assert (notice.body, notice.advice) == ("The hook failed.", "Read its log.")
+    later = release(ReleaseStatus.FAILED, updated_at=ago(0))
+    assert "Job/a/b" in view(replace(one, release=later)).sentence
+
+
 def test_a_launch_that_left_nothing() -> None:
     failed = operation(phase=OperationPhase.FAILED, error="The chart refuses the values")
     found = view(state(release=None, detail=None, workloads=(), pods=(), operation=failed))
