@@ -164,6 +164,7 @@ def _forms(settings: Settings) -> Forms:
         chart=settings.chart_ref,
         presets=settings.presets(),
         site=Site(settings.ingress_class, settings.ingress_tls, settings.gateway),
+        images=settings.allowed_images,
     )
 
 

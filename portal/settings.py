@@ -66,6 +66,13 @@ class Settings(BaseModel):
     catalog_interval: Annotated[
         float, Field(ge=10, description="Seconds between two reads of the sources of charts.")
     ] = 300.0
+    allowed_images: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated patterns of the images that forms accept, such as "
+            "`registry.example.com/team/*`, without tags. Empty: all."
+        ),
+    ] = ()
     max_replicas: Annotated[
         int, Field(ge=1, le=1000, description="The upper end of the replica sliders.")
     ] = 10
@@ -125,7 +132,7 @@ class Settings(BaseModel):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least severe line logged.")
     ] = "INFO"
 
-    @field_validator("namespaces", "trusted_origins", mode="before")
+    @field_validator("namespaces", "trusted_origins", "allowed_images", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

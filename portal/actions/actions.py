@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -228,7 +229,8 @@ class Actions:
         existing = self.existing(key)
         verb = Verb.LAUNCH if existing is None else Verb.UPGRADE
         await self._policy.check(identity, verb, key)
-        errors = order_problems(order, self._forms.namespaces)
+        forms = self._forms
+        errors = await asyncio.to_thread(order_problems, order, forms.namespaces, forms.images)
         if "namespace" not in errors and (problem := await self.namespace_problem(key.namespace)):
             errors["namespace"] = problem
         if errors:

@@ -11,6 +11,7 @@ from portal.actions.rollout import Wanted
 from portal.actions.waiting import Goal
 from portal.catalog import edits
 from portal.catalog.chart import Chart
+from portal.catalog.images import image_problem, images_in
 from portal.catalog.validate import Checker
 from portal.catalog.values import as_mapping, get, overlay
 from portal.domain.keys import LAUNCHED_BY, Key, made_by
@@ -32,10 +33,13 @@ class ChartOrder:
     values: Values
 
 
-def order_problems(order: ChartOrder, namespaces: tuple[str, ...]) -> dict[str, str]:
-    """What is wrong with an order, by field: ``name``, ``namespace``, ``values``.
+def order_problems(
+    order: ChartOrder, namespaces: tuple[str, ...], images: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """What is wrong with an order, by field: ``name``, ``namespace``, ``values``, ``image``.
 
-    ``namespaces`` are those that the portal works in, all if empty.
+    ``namespaces`` are those that the portal works in, and ``images`` patterns of what may be
+    run; all if empty.
     """
     name, namespace = order.key.name, order.key.namespace
     found = {"name": release_name_problem(name), "namespace": namespace_problem(namespace)}
@@ -48,6 +52,9 @@ def order_problems(order: ChartOrder, namespaces: tuple[str, ...]) -> dict[str, 
         found["values"] = " ".join(
             f"{'.'.join(map(str, each.path))}: {each.message}" for each in verdict.problems[:3]
         )
+    named = images_in(overlay(chart.defaults, order.values)) if images else ()
+    refused = (image_problem(each, images) for each in named)
+    found["image"] = next((problem for problem in refused if problem), "")
     return {field: problem for field, problem in found.items() if problem}
 
 

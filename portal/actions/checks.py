@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
 
+from portal.catalog.images import image_problem
 from portal.domain import images, names, quantities
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure
 
@@ -75,10 +76,11 @@ class Check:
         self._error("namespace", problem)
         return name
 
-    def image(self) -> tuple[str, str]:
-        """Fields ``repository`` and ``tag``."""
+    def image(self, allowed: tuple[str, ...] = ()) -> tuple[str, str]:
+        """Fields ``repository`` and ``tag``; ``allowed`` are patterns, empty means any."""
         repository, tag = self._text("repository"), self._text("tag")
-        self._error("repository", images.repository_problem(repository))
+        if not self._error("repository", images.repository_problem(repository)):
+            self._error("repository", image_problem(repository, allowed))
         if not self._error("tag", images.tag_problem(tag)):
             self._warn("tag", images.tag_warning(tag))
         return repository, tag

@@ -83,7 +83,8 @@ class Forms:
     """The forms' rules, with what the settings say.
 
     ``namespaces`` are those that may be used; empty means any. ``max_replicas`` bounds both
-    sliders. ``chart`` is the reference shown in the command.
+    sliders. ``chart`` is the reference shown in the command. ``images`` are patterns of those that
+    may be run; empty means any.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -92,6 +93,7 @@ class Forms:
     chart: str = "charts/dash-app"
     presets: tuple[Preset, ...] = ()
     site: Site = field(default_factory=Site)
+    images: tuple[str, ...] = ()
 
     def defaults(self) -> Raw:
         """A new form, filled in with the first preset and sensible values."""
@@ -146,7 +148,7 @@ class Forms:
         """Check every field of the launch form; missing ones count as left empty."""
         check = Check(raw)
         name, namespace = check.name(), check.namespace(self.namespaces)
-        repository, tag = check.image()
+        repository, tag = check.image(self.images)
         port = check.port()
         env = check.env()
         resources = check.resources()

@@ -1,1 +1,1 @@
-"""What can be launched: the built-in chart, its values, and the presets."""
+"""What can be launched: the built-in chart and its presets, and any chart of the catalogue."""

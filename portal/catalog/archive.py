@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 MAX_PACKED = 10 * 1024 * 1024
-MAX_UNPACKED = 50 * 1024 * 1024
+MAX_UNPACKED = 25 * 1024 * 1024
 MAX_FILE = 5 * 1024 * 1024
 """Bytes of one file: Helm reads no more either."""
 MAX_FILES = 3_000
@@ -75,7 +75,7 @@ def _unpack(packed: bytes, folder: Path, budget: _Budget, level: int) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.read() if content else b"")
             budget.written.add(str(target))
-            if len(path.parts) == 3 and path.parts[1] == "charts" and path.suffix == ".tgz":
+            if path.parent.name == "charts" and path.suffix == ".tgz":
                 nested.append(target)
     if not top or not (folder / top / "Chart.yaml").is_file():
         raise ArchiveError("The archive holds no Chart.yaml.")

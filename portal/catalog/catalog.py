@@ -23,6 +23,9 @@ from portal.domain.errors import NotFound, PortalError
 
 log = logging.getLogger(__name__)
 
+MAX_CACHE = 64 * 1024 * 1024
+"""Bytes of unpacked charts that are kept, the newest one aside: they share ``/tmp`` with Helm."""
+
 _TROUBLE = (FetchError, TextError, ArchiveError, ChartProblem)
 
 
@@ -118,6 +121,8 @@ class Catalog:
                     if known.name != name.rpartition("/")[2]:
                         raise ChartProblem(f"The archive holds another chart, {known.name}.")
                     self._charts[key] = known
+                    await asyncio.to_thread(self._make_room)
+                self._charts[key] = self._charts.pop(key)  # the last in order is the last used
                 return known
             except _TROUBLE as error:
                 raise ChartUnavailable(
@@ -158,15 +163,29 @@ class Catalog:
         folder = next(each for each in place.iterdir() if each.is_dir())
         return read_chart(folder, source, digest=digest)
 
+    def _make_room(self) -> None:
+        """Remove the charts that were not asked for longest, beyond what may be kept."""
+        used = 0
+        for key, chart in reversed(list(self._charts.items())):
+            if used > MAX_CACHE:
+                del self._charts[key]
+                if all(each.path != chart.path for each in self._charts.values()):
+                    shutil.rmtree(chart.path.parent, ignore_errors=True)
+            else:
+                used += sum(each.stat().st_size for each in chart.path.rglob("*"))
+
     async def _refresh(self, name: str) -> None:
         state = self._states[name]
         now = self._clock()
         try:
             index = await self._read(state)
-        except _TROUBLE as error:
+        except Exception as error:  # what strangers write must not end the portal
+            known = isinstance(error, _TROUBLE)
             if not state.error:
-                log.warning("chart source %s cannot be read: %s", name, error)
-            state = replace(state, error=str(error), since=state.since or now, loading=False)
+                words = "chart source %s cannot be read: %s"
+                log.warning(words, name, error, exc_info=None if known else error)
+            why = str(error) if known else "What it holds cannot be understood."
+            state = replace(state, error=why, since=state.since or now, loading=False)
         else:
             state = SourceState(
                 state.source, index.charts, now, skipped=index.skipped, loading=False

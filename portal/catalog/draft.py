@@ -16,6 +16,7 @@ from typing import cast
 from portal.catalog import edits
 from portal.catalog.chart import Chart
 from portal.catalog.form import Form, Forms, Rows, build
+from portal.catalog.secrets import without_secrets
 from portal.catalog.text import TextError, comments, limited, load_values
 from portal.catalog.validate import Checker, Path, Problem
 from portal.catalog.values import Values, to_yaml
@@ -150,7 +151,7 @@ class Drafting:
 
     def link(self, draft: Draft) -> str:
         """The values as a part of a link, without passwords; "" if they are too many."""
-        values = self.sent(draft)
+        values = without_secrets(self.sent(draft))
         for each in draft.form.fields() if draft.form else ():
             if each.secret and edits.at(values, each.path) is not None:
                 values = edits.changed(values, {}, each.path, edits.UNSET)

@@ -68,7 +68,7 @@ class HttpFetch:
     ) -> Answer:
         """Get ``url``, following redirects, as long as each is on one of ``hosts``.
 
-        ``limit`` is in bytes, of the body as it is used (decompressed). ``headers`` go to the
+        ``limit`` is in bytes of the body. ``headers`` go to the
         first host only. Raises ``FetchError``; any HTTP status is an answer.
         """
         session = self._open()
@@ -98,8 +98,11 @@ class HttpFetch:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             # No cookies, no proxies of the environment: only what the settings name is asked.
+            # Nothing is decompressed on the way: a few bytes could become very many.
             self._session = aiohttp.ClientSession(
-                cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "dash-portal"}
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                headers={"User-Agent": "dash-portal", "Accept-Encoding": "identity"},
             )
         return self._session
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from portal.catalog.schema import Reader, Shape, TooMuch
+from portal.catalog.secrets import is_secret
 from portal.catalog.validate import Checker, Path
 from portal.catalog.values import Values, as_list, as_mapping, overlay
 
@@ -445,12 +446,8 @@ def _step(span: float) -> float:
     return step
 
 
-_SECRET = re.compile(r"password|passwd|secret|token|api_?key|private_?key|credential", re.I)
-
-
 def _is_secret(shape: Shape, path: Path) -> bool:
-    name = str(path[-1]) if path else ""
-    named = _SECRET.search(name) is not None and not re.search(r"name|ref|key$", name, re.I)
+    named = bool(path) and is_secret(str(path[-1]))
     return named or shape.words.get("format") == "password" or shape.words.get("writeOnly") is True
 
 

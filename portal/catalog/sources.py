@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,8 +12,6 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict
-
-from portal.domain import images
 
 BUILT_IN = "built-in"
 """The name of the source that holds the portal's own chart."""
@@ -94,24 +91,6 @@ def chart_name_problem(name: str) -> str:
     if _CHART.fullmatch(name) and ".." not in name:
         return ""
     return "A chart's name is made of letters, digits, “.”, “_” and “-”."
-
-
-def image_allowed(reference: str, patterns: Iterable[str]) -> bool:
-    """Whether an image may be run. ``patterns`` such as ``registry.example.com/team/*``.
-
-    They are matched against the repository, without tag or digest; ``*`` matches anything,
-    also ``/``. No patterns at all allow every image. Names that Docker Hub leaves out are
-    written out first, so that ``nginx`` is ``docker.io/library/nginx`` here.
-    """
-    wanted = tuple(patterns)
-    repository = images.split_reference(reference)[0]
-    registry, path = images.split_registry(repository)
-    if not registry:
-        registry, path = "docker.io", path if "/" in path else f"library/{path}"
-    elif registry in {"index.docker.io", "registry-1.docker.io"}:
-        registry = "docker.io"
-    whole = f"{registry.lower()}/{path}"
-    return not wanted or any(fnmatchcase(whole, each) for each in wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
+from portal.actions.links import linked_form
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.live.channel import frame
@@ -46,7 +47,7 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
 async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
     forms = context.forms
     if route.key is None:
-        return launch_page.layout(forms, forms.defaults(), editing=None)
+        return launch_page.layout(forms, linked_form(forms, dict(route.given)), editing=None)
     try:
         asked = await context.actions.asked_form(identity, route.key)
         if asked is not None:

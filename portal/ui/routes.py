@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
+from portal.actions.links import LINKABLE
 from portal.domain.keys import Key
 from portal.live.topics import app_key, app_topic, list_topic
 from portal.viewmodels.query import EVERYTHING, ListQuery
@@ -35,12 +36,16 @@ class ChartPlace:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A page, the release or chart it is about where there is one, and what it asks of a list."""
+    """A page, the release or chart it is about where there is one, and what it asks of a list.
+
+    ``given`` is what a link fills into the launch form.
+    """
 
     page: Page
     key: Key | None = None
     query: ListQuery = EVERYTHING
     chart: ChartPlace | None = None
+    given: tuple[tuple[str, str], ...] = ()
 
     @property
     def lists(self) -> bool:
@@ -68,7 +73,11 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
         case "/admin":
             return Route(Page.ADMIN, query=ListQuery.parse(search))
         case "/launch":
-            return Route(Page.LAUNCH, _key(_asked(search)))
+            asked = _asked(search)
+            if "image" in asked or _key(asked) is None:  # a new app, as a link describes it
+                given = tuple((name, asked[name]) for name in LINKABLE if name in asked)
+                return Route(Page.LAUNCH, given=given)
+            return Route(Page.LAUNCH, _key(asked))
         case "/catalog":
             return Route(Page.CATALOG)
         case _ if path.startswith("/catalog/"):

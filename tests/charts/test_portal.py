@@ -44,8 +44,18 @@ ALL_SETTINGS = {
     "helmTimeout": 60,
     "helmConcurrency": 2,
     "metricsInterval": 15,
+    "allowedImages": ["registry.example.com/team/*", "docker.io/library/*"],
+    "catalogInterval": 60,
     "logFormat": "text",
     "logLevel": "DEBUG",
+}
+
+SOURCE = {
+    "name": "team",
+    "kind": "repository",
+    "url": "https://charts.example.com",
+    "charts": ["web-*"],
+    "hosts": ["files.example.com"],
 }
 
 SWITCHES: dict[str, dict[str, Any]] = {
@@ -70,6 +80,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "header": {"auth": HEADER},
     "settings": {"settings": ALL_SETTINGS},
     "presets": {"presets": [PRESET]},
+    "catalog": {"catalog": [SOURCE]},
     "load balancer": {
         "service": {
             "type": "LoadBalancer",
@@ -282,7 +293,12 @@ def test_only_the_portal_has_a_token(helm: Helm) -> None:
 
 def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path) -> None:
     rendered = render(
-        helm, namespaces=["apps"], auth=HEADER, settings=ALL_SETTINGS, presets=[PRESET]
+        helm,
+        namespaces=["apps"],
+        auth=HEADER,
+        settings=ALL_SETTINGS,
+        presets=[PRESET],
+        catalog=[SOURCE],
     )
     given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
     settings = Settings.from_env(given)
@@ -291,8 +307,16 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     in_the_image = {"chart_path", "helm", "kubeconfig"}
     names = {name.removeprefix(PREFIX).lower() for name in given}
     assert names == set(Settings.model_fields) - in_the_image
+    assert settings.allowed_images == ("registry.example.com/team/*", "docker.io/library/*")
+    files = {
+        name: text for each in rendered.all("ConfigMap") for name, text in each["data"].items()
+    }
+    catalog = tmp_path / "catalog.yaml"
+    catalog.write_text(files["catalog.yaml"])
+    _, source = settings.model_copy(update={"catalog_file": catalog}).sources()
+    assert (source.name, source.charts) == ("team", ("web-*",))
     presets = tmp_path / "presets.yaml"
-    presets.write_text(rendered.one("ConfigMap")["data"]["presets.yaml"])
+    presets.write_text(files["presets.yaml"])
     (preset,) = settings.model_copy(update={"presets_file": presets}).presets()
     assert (preset.name, preset.tag, preset.session_affinity) == ("Sample", "1.0", True)
 

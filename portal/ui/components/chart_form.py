@@ -29,6 +29,8 @@ def chart_form(form: Form, notes: Mapping[Path, str]) -> list[Node]:
     groups = [each for each in form.items if isinstance(each, Group)]
     few = len(fields) <= FEW
     cards: list[Node] = []
+    rest = [] if few else [each for each in loose if _is_yaml(each)]
+    loose = [each for each in loose if each not in rest]
     if loose:
         cards.append(card("Settings", _items(loose, notes), icon_name="sliders"))
     for group in groups:
@@ -39,7 +41,14 @@ def chart_form(form: Form, notes: Mapping[Path, str]) -> list[Node]:
             wrong = any(path[: len(group.path)] == group.path for path in notes if path)
             touched = any(each.value != each.default for each in Form((group,)).fields())
             cards.append(fold(group.title, body, icon_name="boxes", open=bool(wrong or touched)))
+    if rest:
+        wrong = any(each.path in notes for each in rest)
+        cards.append(fold("More, as YAML", _items(rest, notes), icon_name="file", open=wrong))
     return cards
+
+
+def _is_yaml(item: Item) -> bool:
+    return isinstance(item, Field) and item.control is Control.YAML
 
 
 def field_note(notes: Mapping[Path, str], path: Path) -> Node:
@@ -167,14 +176,14 @@ def _slider(field: Field, id: Any, value: Any) -> dcc.Slider:
 
 def _rows(rows: Rows, notes: Mapping[Path, str]) -> html.Div:
     body: list[Node] = [_about(rows.description)]
-    for number, row in enumerate(rows.rows):
+    for row in rows.rows:
         body.append(
             html.Div(
                 [
                     _item(row, notes),
                     html.Button(
                         [icon("trash"), html.Span("Remove")],
-                        id=ids.chart_part("chart-remove", path_id((*rows.path, number))),
+                        id=ids.chart_part("chart-remove", path_id(row.path)),
                         type="button",
                         className="btn btn-sm btn-quiet",
                     ),

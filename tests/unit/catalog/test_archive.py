@@ -29,6 +29,8 @@ def test_packed_subcharts_are_unpacked_too(tmp_path: Path) -> None:
     root = unpack(packed(CHART, member("a/charts/b-1.0.0.tgz", inner)), tmp_path)
     assert (root / "charts" / "b" / "values.yaml").read_text() == "x: 1"
     assert not list(root.rglob("*.tgz"))
+    below = unpack(packed(CHART, member("a/charts/c/charts/b.tgz", inner)), tmp_path / "below")
+    assert (below / "charts" / "c" / "charts" / "b" / "values.yaml").exists()
 
 
 @pytest.mark.parametrize(

@@ -214,3 +214,34 @@ def test_what_is_no_chart_is_refused(tmp_path: Path, metadata: str, words: str) 
     (tmp_path / "Chart.yaml").write_text(metadata)
     with pytest.raises(ChartProblem, match=words):
         read_chart(tmp_path, "here")
+
+
+async def test_what_was_fetched_does_not_fill_the_disk(
+    tmp_path: Path, fetch: HttpFetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.catalog.catalog.MAX_CACHE", 0)
+    contents = {
+        "/index.yaml": index(tiny="tiny.tgz", other="other.tgz"),
+        "/tiny.tgz": chart_archive(values_DOT_yaml="x: 1"),
+        "/other.tgz": chart_archive("other", values_DOT_yaml="x: 2"),
+    }
+    async with serving(files(contents)) as host:
+        catalog = Catalog([repository(host)], fetch, tmp_path)
+        await catalog.refresh()
+        first = await catalog.chart("team", "tiny")
+        second = await catalog.chart("team", "other")
+        assert names_in(tmp_path) == [second.digest]
+        assert (await catalog.chart("team", "tiny")).digest == first.digest
+
+
+async def test_a_source_that_nobody_expected_does_not_end_the_portal(
+    tmp_path: Path, fetch: HttpFetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def surprised(*_: object) -> None:
+        raise KeyError("hunter2")
+
+    monkeypatch.setattr("portal.catalog.catalog.read_index", surprised)
+    async with serving(files({"/index.yaml": b""})) as host:
+        catalog = Catalog([repository(host)], fetch, tmp_path)
+        await catalog.refresh()
+    assert catalog.sources[0].error == "What it holds cannot be understood."

@@ -294,10 +294,18 @@ def test_what_cannot_be_read_is_refused_without_quoting_it(
 
 def test_passwords_are_recognised() -> None:
     assert only({"type": "string", "format": "password"}).secret
-    form = form_of(
-        {name: {"type": "string"} for name in ("adminPassword", "tokenName", "secretRef")}
-    )
-    assert [each.secret for each in form.fields()] == [True, False, False]
+    names = {
+        "adminPassword": True,
+        "apiKey": True,
+        "clientSecret": True,
+        "tokenName": False,
+        "secretRef": False,
+        "existingSecret": False,
+        "secretHeader": False,
+        "tlsSecretName": False,
+    }
+    form = form_of({name: {"type": "string"} for name in names})
+    assert {str(each.path[0]): each.secret for each in form.fields()} == names
 
 
 def test_names_become_words() -> None:

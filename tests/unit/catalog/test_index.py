@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.catalog import index
+from portal.catalog.images import image_allowed, image_problem, images_in
 from portal.catalog.index import read_index
-from portal.catalog.sources import Source, SourceKind, image_allowed, version_order
+from portal.catalog.sources import Source, SourceKind, version_order
 from portal.catalog.text import TextError
 
 SOURCE = Source("team", SourceKind.REPOSITORY, "https://charts.example.com/team")
@@ -132,6 +133,18 @@ def test_images_are_matched_by_their_whole_name(
     image: str, patterns: tuple[str, ...], allowed: bool
 ) -> None:
     assert image_allowed(image, patterns) is allowed
+
+
+def test_images_are_found_in_values() -> None:
+    values = {
+        "image": {"registry": "r.example", "repository": "team/app", "tag": "1"},
+        "sidecars": [{"image": "busybox:1"}, {"image": {"repository": "x"}}],
+        "git": {"repository": "https://example.com/x.git"},
+        "repository": 3,
+    }
+    assert set(images_in(values)) == {"r.example/team/app", "busybox:1", "x"}
+    assert "busybox" in image_problem("busybox:1", ("r.example/*",))
+    assert image_problem("busybox:1", ()) == ""
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,11 @@ def page_ids(page: Any) -> list[str]:
         ("/admin/", "", Route(Page.ADMIN)),
         ("/launch", "", Route(Page.LAUNCH)),
         ("/launch", "?namespace=apps&name=iris", Route(Page.LAUNCH, IRIS)),
-        ("/launch", "?namespace=apps&name=../x", Route(Page.LAUNCH)),
+        (
+            "/launch",
+            "?namespace=apps&name=../x",
+            Route(Page.LAUNCH, given=(("name", "../x"), ("namespace", "apps"))),
+        ),
         ("/apps/apps/iris", "", Route(Page.APP, IRIS)),
         ("/apps/apps", "", Route(Page.NOT_FOUND)),
         ("/apps/apps/iris/more", "", Route(Page.NOT_FOUND)),

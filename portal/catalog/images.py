@@ -1,0 +1,62 @@
+"""Which images may be run, and which ones a chart's values name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import cast
+
+from portal.catalog.values import as_mapping
+from portal.domain import images
+
+
+def image_allowed(reference: str, patterns: Iterable[str]) -> bool:
+    """Whether an image may be run. ``patterns`` such as ``registry.example.com/team/*``.
+
+    They are matched against the repository, without tag or digest; ``*`` matches anything,
+    also ``/``. No patterns at all allow every image. Names that Docker Hub leaves out are
+    written out first, so that ``nginx`` is ``docker.io/library/nginx`` here.
+    """
+    wanted = tuple(patterns)
+    repository = images.split_reference(reference)[0]
+    registry, path = images.split_registry(repository)
+    if not registry:
+        registry, path = "docker.io", path if "/" in path else f"library/{path}"
+    elif registry in {"index.docker.io", "registry-1.docker.io"}:
+        registry = "docker.io"
+    whole = f"{registry.lower()}/{path}"
+    return not wanted or any(fnmatchcase(whole, each) for each in wanted)
+
+
+def image_problem(reference: str, patterns: Iterable[str]) -> str:
+    """Why an image may not be run; "" if it may."""
+    if image_allowed(reference, patterns):
+        return ""
+    return (
+        f"The image {reference[:120]} is not among those that may be run here. Choose another, "
+        "or ask an administrator to allow it."
+    )
+
+
+def images_in(values: Mapping[str, object]) -> Iterator[str]:
+    """The images that values name as charts commonly do.
+
+    That is a mapping with a ``repository`` (and ``registry``), or a text called ``image``. A
+    template may name others: this helps people who mean well, it stops nobody else.
+    """
+    waiting: list[object] = [dict(values)]
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, list):
+            waiting.extend(cast("list[object]", at))
+            continue
+        here = as_mapping(at)
+        repository, registry = here.get("repository"), here.get("registry")
+        if isinstance(repository, str) and repository and not repository.startswith("http"):
+            host = f"{registry}/" if isinstance(registry, str) and registry else ""
+            yield f"{host}{repository}"
+        for name, value in here.items():
+            if name == "image" and isinstance(value, str) and value:
+                yield value
+            elif isinstance(value, dict | list):
+                waiting.append(cast("object", value))

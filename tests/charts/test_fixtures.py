@@ -1,0 +1,52 @@
+"""The charts that stand for what a catalogue may hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.charts.helm import Helm
+
+CHARTS = Path(__file__).parents[1] / "fixtures" / "charts"
+
+
+@pytest.mark.parametrize("name", ["web-server", "task-cluster", "bare"])
+def test_a_chart_renders_with_its_defaults(helm: Helm, name: str) -> None:
+    ran = helm.run("lint", "--strict", str(CHARTS / name))
+    assert ran.returncode == 0, ran.stdout
+    rendered = helm.template(CHARTS / name)
+    assert rendered.manifests, rendered.error
+
+
+def test_the_article_s_values_mean_what_they_did(helm: Helm) -> None:
+    values = {
+        "image": {"registry": "r.example", "repository": "team/app", "tag": "1.0"},
+        "containerPort": 8050,
+        "replicaCount": 3,
+    }
+    rendered = helm.template(CHARTS / "web-server", values)
+    deployment = rendered.one("Deployment")["spec"]
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert (deployment["replicas"], container["image"]) == (3, "r.example/team/app:1.0")
+    assert container["ports"][0]["containerPort"] == 8050
+
+    scaled = helm.template(CHARTS / "web-server", {"autoscaling": {"enabled": True}})
+    assert "replicas" not in scaled.one("Deployment")["spec"]
+    assert scaled.one("HorizontalPodAutoscaler")["spec"]["maxReplicas"] == 5
+
+    refused = helm.template(CHARTS / "web-server", {"replicaCount": "many"})
+    assert "replicaCount" in refused.error
+
+
+def test_workers_find_their_scheduler(helm: Helm) -> None:
+    rendered = helm.template(CHARTS / "task-cluster")
+    service = rendered.one("Service")
+    workers = [
+        container
+        for each in rendered.all("Deployment")
+        for container in each["spec"]["template"]["spec"]["containers"]
+        if container["name"] == "worker"
+    ]
+    address = f"tcp://{service['metadata']['name']}:{service['spec']['ports'][0]['port']}"
+    assert {"name": "SCHEDULER_ADDRESS", "value": address} in workers[0]["env"]

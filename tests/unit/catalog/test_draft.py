@@ -1,0 +1,136 @@
+"""One text of values and its form, in step both ways."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.catalog.chart import read_chart
+from portal.catalog.draft import MAX_LINK, Drafting, linked, path_id, path_of
+from portal.catalog.edits import shown
+from portal.catalog.validate import Path
+from portal.catalog.values import Values
+from tests.unit.catalog.make import CHARTS
+
+WEB = Drafting(read_chart(CHARTS / "web-server", "local"))
+BARE = Drafting(read_chart(CHARTS / "bare", "local"))
+
+
+def test_the_form_edits_the_text() -> None:
+    assert WEB.start() == ""
+    draft = WEB.fill("", [(("replicaCount",), 3), (("image", "tag"), "2.0")])
+    assert draft.text == 'replicaCount: 3\nimage:\n  tag: "2.0"\n'
+    assert draft.launchable
+    back = WEB.fill(draft.text, [(("replicaCount",), 1), (("image", "tag"), "1.0")])
+    assert back.text == ""
+
+
+def test_the_text_edits_the_form() -> None:
+    draft = WEB.read("replicaCount: 3\nautoscaling: {enabled: true}\n")
+    assert draft.form
+    fields = {each.path: each.value for each in draft.form.fields()}
+    assert fields["replicaCount",] == 3
+    assert ("autoscaling", "maxReplicas") in fields
+    assert draft.structure != WEB.read("").structure
+    assert WEB.read("replicaCount: 4").structure == WEB.read("").structure
+
+
+def test_a_text_that_cannot_be_read_is_never_lost() -> None:
+    broken = "replicaCount: [1\n"
+    draft = WEB.fill(broken, [(("replicaCount",), 3)])
+    assert (draft.text, draft.form) == (broken, None)
+    assert draft.error
+    assert draft.error.line == 2
+    assert not draft.launchable
+    assert WEB.add(broken, ("extraEnvVars",)).text == broken
+
+
+def test_nothing_known_changes_no_text() -> None:
+    text = "# my words\nreplicaCount: 3 # three\n"
+    form = WEB.read(text).form
+    assert form
+    same: list[tuple[Path, object]] = [(each.path, shown(each)) for each in form.fields()]
+    assert WEB.fill(text, [*same, (("nowhere",), "x"), ((), 1)]).text == text
+
+
+def test_rows_come_and_go() -> None:
+    one = WEB.add("", ("extraEnvVars",))
+    assert one.values == {"extraEnvVars": [{"name": ""}]}
+    assert [each.path for each in one.problems] == [("extraEnvVars", 0, "name")]
+    two = WEB.fill(one.text, [(("extraEnvVars", 0, "name"), "A")])
+    assert two.launchable
+    assert WEB.remove(two.text, ("extraEnvVars", 0)).text == ""
+    assert WEB.remove(two.text, ("extraEnvVars",)).text == two.text
+    assert WEB.add("", ("image",)).text == ""
+
+
+def test_what_is_wrong_stands_beside_its_field() -> None:
+    draft = WEB.fill(
+        "commonLabels: {a: 1}\nserverNames: [a, a]\nodd: 1\n", [(("service", "port"), "x")]
+    )
+    notes = draft.notes()
+    assert notes["service", "port"] == "Write a number."
+    assert notes["commonLabels",].startswith("a: This has to be text")
+    assert "twice" in notes["serverNames",]
+    assert notes[()].startswith("odd: The chart does not know this name")
+    assert not draft.launchable
+
+
+def test_a_chart_without_a_schema_begins_with_its_own_words() -> None:
+    text = BARE.start()
+    assert text == BARE.chart.values_text
+    draft = BARE.read(text.replace("Hello", "Good morning"))
+    assert draft.form is None
+    assert draft.launchable
+    assert BARE.sent(draft) == {"words": {"greeting": "Good morning"}}
+
+
+def test_a_release_keeps_what_it_was_given() -> None:
+    given: Values = {"replicaCount": 1, "unknown": {"x": None}}
+    editing = Drafting(WEB.chart, given)
+    draft = editing.fill(editing.start(), [(("containerPort",), 81)])
+    assert editing.sent(draft) == {**given, "containerPort": 81}
+    assert WEB.sent(draft) == {"unknown": {"x": None}, "containerPort": 81}
+
+
+def test_a_link_carries_values_but_no_passwords() -> None:
+    schema = {"properties": {"password": {"type": "string"}, "user": {"type": "string"}}}
+    drafting = Drafting(replace(WEB.chart, schema=schema, defaults={}))
+    link = drafting.link(drafting.read("password: hunter2\nuser: ada\n"))
+    assert linked(link) == {"user": "ada"}
+    env = (
+        "env: [{name: DB_PASSWORD, value: hunter2}, {name: A, value: b}]\nauth: {apiKey: hunter2}\n"
+    )
+    assert linked(BARE.link(BARE.read(env))) == {
+        "env": [{"name": "DB_PASSWORD"}, {"name": "A", "value": "b"}],
+        "auth": {},
+    }
+    assert drafting.link(drafting.read("")) == ""
+    assert drafting.link(drafting.read(f"user: {'x' * MAX_LINK}")) == ""
+
+
+@pytest.mark.parametrize("text", ["", "!", "a" * (MAX_LINK + 1), "W10", "bnVsbA", "e30=x", "_"])
+def test_a_link_that_carries_nothing(text: str) -> None:
+    assert linked(text) is None
+
+
+@given(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.booleans())))
+def test_what_a_link_carries_is_read_again(values: Values) -> None:
+    text = base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+    if text and len(text) <= MAX_LINK:
+        assert linked(text) == values
+
+
+@given(st.lists(st.text(max_size=5) | st.integers(0, 10**6), max_size=4).map(tuple))
+def test_paths_survive_ids(path: tuple[str | int, ...]) -> None:
+    assert path_of(path_id(path)) == path
+
+
+@given(st.text(max_size=20))
+def test_any_id_is_a_path(text: str) -> None:
+    assert isinstance(path_of(text), tuple)

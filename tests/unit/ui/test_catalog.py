@@ -1,0 +1,133 @@
+"""The catalogue's pages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portal.catalog.catalog import Catalog
+from portal.catalog.chart import read_chart
+from portal.catalog.draft import Drafting
+from portal.catalog.fetch import HttpFetch
+from portal.catalog.sources import Source, SourceKind
+from portal.domain.keys import Key
+from portal.ui.pages.chart.callbacks import Edit, edited
+from portal.ui.router import page_for
+from portal.ui.routes import ChartPlace, Page, Route, chart_path, parse
+from tests.unit.catalog.make import CHARTS
+from tests.unit.ui.fakes import ADA, context
+from tests.unit.ui.test_components import text, walk
+from tests.unit.ui.test_pages import page_ids
+
+WEB = Drafting(read_chart(CHARTS / "web-server", "local"))
+
+
+@pytest.mark.parametrize(
+    ("pathname", "search", "route"),
+    [
+        ("/catalog", "", Route(Page.CATALOG)),
+        ("/catalog/local/web", "", Route(Page.CHART, chart=ChartPlace("local", "web"))),
+        (
+            "/catalog/oci/team%2Fweb",
+            "?version=1.0.0%2Bb&values=abc&name=x&namespace=apps",
+            Route(
+                Page.CHART, Key("apps", "x"), chart=ChartPlace("oci", "team/web", "1.0.0+b", "abc")
+            ),
+        ),
+        ("/catalog/local", "", Route(Page.NOT_FOUND)),
+    ],
+)
+def test_addresses(pathname: str, search: str, route: Route) -> None:
+    assert parse(pathname, search) == route
+
+
+def test_an_address_means_what_it_was_made_of() -> None:
+    key = Key("apps", "x")
+    path, _, search = chart_path("oci", "team/web", "1.0.0+b", "abc", key).partition("?")
+    assert parse(path, f"?{search}") == Route(
+        Page.CHART, key, chart=ChartPlace("oci", "team/web", "1.0.0+b", "abc")
+    )
+
+
+async def catalog(tmp_path: Path) -> Catalog:
+    sources = (
+        Source("local", SourceKind.FOLDER, path=CHARTS),
+        Source("gone", SourceKind.FOLDER, path=tmp_path / "nowhere"),
+    )
+    made = Catalog(sources, HttpFetch(), tmp_path)
+    await made.refresh()
+    return made
+
+
+async def test_the_catalogue_shows_every_chart(tmp_path: Path) -> None:
+    ui, _ = context(catalog=await catalog(tmp_path))
+    shown = text(await page_for(ui, parse("/catalog"), ADA))
+    for words in (
+        "web-server",
+        "1.2.0",
+        "Deprecated",
+        "This source cannot be read.",
+        "no such folder",
+    ):
+        assert words in shown
+
+
+async def test_a_chart_has_a_field_for_each_value(tmp_path: Path) -> None:
+    ui, _ = context(catalog=await catalog(tmp_path))
+    page = await page_for(ui, parse("/catalog/local/web-server"), ADA)
+    found = [json.loads(each) for each in page_ids(page) if each.endswith("}")]
+    assert {"type": "chart-field", "path": "/image/tag"} in found
+    assert {"type": "chart-add", "path": "/extraEnvVars"} in found
+
+
+async def test_a_chart_without_a_schema_has_its_values(tmp_path: Path) -> None:
+    ui, _ = context(catalog=await catalog(tmp_path))
+    page: Any = await page_for(ui, parse("/catalog/local/bare"), ADA)
+    assert "describes no form" in text(page)
+    assert "deprecated" in text(page)
+
+
+@pytest.mark.parametrize("address", ["/catalog/local/none", "/catalog/none/x"])
+async def test_a_chart_that_is_not_there_says_so(tmp_path: Path, address: str) -> None:
+    ui, _ = context(catalog=await catalog(tmp_path))
+    assert "The catalogue has no chart" in text(await page_for(ui, parse(address), ADA))
+
+
+async def test_a_link_fills_in_the_launch_form() -> None:
+    ui, _ = context()
+    route = parse("/launch", "?image=r.example/team/app:1.0&replicas=3&odd=x&name=new")
+    page: Any = await page_for(ui, route, ADA)
+    values = {each.id: each.value for each in walk(page) if getattr(each, "value", None)}
+    assert values["launch-repository"] == "r.example/team/app"
+    assert (values["launch-tag"], values["launch-replicas"]) == ("1.0", 3)
+    assert values["launch-name"] == "new"
+
+
+def test_an_edit_of_the_form_counts_all_of_it() -> None:
+    """Two quick edits: the answer to the first may never have arrived."""
+    made = Edit(
+        "",
+        "",
+        {("replicaCount",): 3, ("image", "tag"): "2"},
+        touched={"chart-field": ("image", "tag")},
+    )
+    assert edited(WEB, made).values == {"replicaCount": 3, "image": {"tag": "2"}}
+
+
+def test_an_edit_of_the_text_beats_a_form_that_is_older() -> None:
+    stale = {("replicaCount",): 1, ("image", "tag"): "2"}
+    written = Edit("replicaCount: 5\n", "", stale)
+    assert edited(WEB, written).values == {"replicaCount": 5}
+    both = Edit("replicaCount: 5\n", "", stale, touched={"chart-field": ("image", "tag")})
+    assert edited(WEB, both).values == {"replicaCount": 5, "image": {"tag": "2"}}
+
+
+def test_rows_are_added_only_by_a_click() -> None:
+    rows = ("extraEnvVars",)
+    appeared = Edit("", "", touched={"chart-add": rows})
+    assert edited(WEB, appeared).text == ""
+    clicked = Edit("", "", touched={"chart-add": rows}, clicked=True)
+    assert edited(WEB, clicked).values == {"extraEnvVars": [{"name": ""}]}
