@@ -30,6 +30,8 @@ MIX = (("small", 0.35), ("usual", 0.45), ("large", 0.17), ("huge", 0.03))
 """Sizes of bodies, encoded: about 4, 12, 22 and 57 KB; 12 on average."""
 EXTRA = {"large": 8_000, "huge": 33_000}
 """Bytes of an incompressible file in the chart of each."""
+VALUES = {"usual": 5_000, "large": 12_000, "huge": 20_000}
+"""Bytes of the values of each, about: settings as environment variables."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,11 @@ class Records:
         text = self._texts[size].replace("xreleasex", release.name)
         record: dict[str, Any] = json.loads(text.replace("xnamespacex", release.namespace))
         record["version"] = revision
-        record["config"] = {"replicaCount": 3, "image": {"tag": f"1.0.{revision}"}}
+        record["config"] = {
+            "replicaCount": 3,
+            "image": {"tag": f"1.0.{revision}"},
+            "extraEnvVars": _settings(luck, VALUES.get(size, 0)),
+        }
         record["info"] |= {
             "first_deployed": at.isoformat(),
             "last_deployed": at.isoformat(),
@@ -126,6 +132,14 @@ class Records:
                 ).decode()
             },
         }
+
+
+def _settings(luck: random.Random, size: int) -> list[dict[str, str]]:
+    """Environment variables, about ``size`` bytes of them."""
+    return [
+        {"name": f"SERVICE_{number}_URL", "value": f"http://{luck.getrandbits(64):x}.internal:8050"}
+        for number in range(size // 70)
+    ]
 
 
 def secret_name(release: Name, revision: int) -> str:

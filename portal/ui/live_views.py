@@ -13,7 +13,7 @@ from typing import Any
 from portal.domain.identity import Identity
 from portal.live.channel import View
 from portal.live.hub import Open
-from portal.live.topics import ADMIN, APPS, app_key, list_query
+from portal.live.topics import ADMIN, APPS, app_key, list_query, list_topic
 from portal.ui import ids
 from portal.ui.components import pods, release, releases, replicas
 from portal.ui.components.basics import code_block, stale_notice
@@ -21,6 +21,7 @@ from portal.ui.context import UiContext
 from portal.ui.encoding import Encoder, Part, Props
 from portal.viewmodels.model import AppView, ListView, ScaleView, SeriesView
 from portal.viewmodels.query import ListQuery
+from portal.viewmodels.redaction import values_yaml
 from portal.viewmodels.series import series_view
 
 
@@ -40,6 +41,12 @@ def opener(context: UiContext) -> Open:
     return open_view
 
 
+def spelled(topic: str) -> str:
+    """The one spelling of a topic: what is unknown in a list's query, or not needed, left out."""
+    found = list_query(topic)
+    return topic if found is None else list_topic(found[0], ListQuery.parse(found[1]).encode())
+
+
 def _data(view: ScaleView | SeriesView) -> dict[str, Any]:
     """A flat view as a dictionary; unlike ``asdict`` it copies no columns."""
     return {field.name: getattr(view, field.name) for field in fields(view)}
@@ -55,7 +62,7 @@ def _lost(view: AppView) -> bool:
 
 def _values(view: AppView) -> dict[str, Any]:
     title = "What Helm was given"
-    shown = code_block("app-values-text", view.values_yaml, "the values", title=title)
+    shown = code_block("app-values-text", values_yaml(view.values), "the values", title=title)
     return {"content": shown}
 
 

@@ -19,7 +19,6 @@ from portal.viewmodels.model import AppView, Badge, Tone
 from portal.viewmodels.notices import notices, unlockable
 from portal.viewmodels.operation import operation_view
 from portal.viewmodels.pods import foremost, pod_view
-from portal.viewmodels.redaction import values_yaml
 from portal.viewmodels.scale import scale_view
 from portal.viewmodels.urls import NOWHERE, Outside, url_views
 from portal.viewmodels.workloads import facts, replicas_view
@@ -84,7 +83,7 @@ def app_view(
         notices=notices(state, known, head, sources, now, quotas),
         events=events_view(state.events),
         notes=detail.notes if detail else "",
-        values_yaml=values_yaml(detail.values) if detail else "",
+        values=detail.values if detail else {},
         stale=stale_words(sources, now),
         since=head.since,
         more_pods=more,

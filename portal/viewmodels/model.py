@@ -6,7 +6,8 @@ Times are UTC; the browser turns them into ages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -202,7 +203,8 @@ class AppView:
     The chart shows ``settled``, which is long and seldom changes, and then ``unsettled``; packed
     as they are they are equal at a glance, and only who draws them makes columns of them.
 
-    ``more_pods`` tells of the pods that are left out of ``pods`` ("" where none is).
+    ``more_pods`` tells of the pods that are left out of ``pods`` ("" where none is). ``values`` are
+    as Helm has them, secrets included: only who draws them writes them down, redacted.
     """
 
     key: Key
@@ -226,7 +228,7 @@ class AppView:
     notices: tuple[Notice, ...]
     events: tuple[EventView, ...]
     notes: str
-    values_yaml: str
+    values: Mapping[str, object] = field(repr=False)
     stale: tuple[str, ...]
     since: datetime | None = None
     more_pods: str = ""

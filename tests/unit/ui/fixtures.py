@@ -35,24 +35,16 @@ CHURN = Key("apps", "churn-model")
 DNS = Key("kube-system", "coredns")
 NOTHING = Key("apps", "nothing")
 
-VALUES = """image:
-  repository: localhost:5000/dash-sample
-  tag: "1.0"
-containerPort: 8050
-autoscaling:
-  enabled: true
-  minReplicas: 1
-  maxReplicas: 4
-  targetCPU: 50
-resources:
-  requests:
-    cpu: 100m
-    memory: 256Mi
-  limits:
-    memory: 256Mi
-service:
-  type: LoadBalancer
-"""
+VALUES: dict[str, object] = {
+    "image": {"repository": "localhost:5000/dash-sample", "tag": "1.0"},
+    "containerPort": 8050,
+    "autoscaling": {"enabled": True, "minReplicas": 1, "maxReplicas": 4, "targetCPU": 50},
+    "resources": {
+        "requests": {"cpu": "100m", "memory": "256Mi"},
+        "limits": {"memory": "256Mi"},
+    },
+    "service": {"type": "LoadBalancer"},
+}
 
 NOTES = """dash-sample is deployed as release sales-dashboard in namespace apps.
 
@@ -241,7 +233,7 @@ def autoscaled(key: Key = SALES) -> AppView:
             ),
         ),
         notes=NOTES,
-        values_yaml=VALUES,
+        values=VALUES,
         stale=(),
     )
 
@@ -341,7 +333,7 @@ def gone(key: Key = NOTHING) -> AppView:
         chart="",
         app_version="",
         updated_at=None,
-        values_yaml="",
+        values={},
         settled=NO_SERIES,
         unsettled=NO_SERIES,
     )

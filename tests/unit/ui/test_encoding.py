@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import dash
 import pytest
 from plotly.io.json import to_json_plotly
 
-from portal.ui import html, ids
+from portal.domain.packed import Packed
+from portal.ui import html, ids, live_views
 from portal.ui.encoding import Encoder, encode
 from portal.ui.live_views import APP_PARTS, app_patches
 from portal.viewmodels.model import AppView, Badge, Tone
+from portal.viewmodels.redaction import values_yaml
 from tests.unit.ui import fixtures
 
 
@@ -52,6 +54,21 @@ def test_only_what_read_something_that_changed_is_made_anew() -> None:
     after = encoder(replace(view, pods=pods, events=tuple(view.events)))
     assert {id for id in before if after[id] is not before[id]} == {ids.APP_PODS}
     assert "Other" in after[ids.APP_PODS]
+
+
+def test_values_are_written_down_only_when_they_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Mapping[str, object]] = []
+
+    def write(values: Mapping[str, object]) -> str:
+        written.append(values)
+        return values_yaml(values)
+
+    monkeypatch.setattr(live_views, "values_yaml", write)
+    encoder = Encoder(APP_PARTS)
+    for values in ({"password": "x"}, {"password": "x"}, {"password": "y"}):
+        view = replace(fixtures.autoscaled(), values=Packed(values))
+        assert "password: (hidden)" in encoder(view)[ids.APP_VALUES]
+    assert written == [{"password": "x"}, {"password": "y"}]
 
 
 def test_a_part_is_made_anew_for_each_thing_it_read() -> None:

@@ -289,7 +289,7 @@ def test_notes_values_and_usage() -> None:
     used = PodUsage(pod().key, 0.05, 2**27, NOW, 15)
     found = view(replace(one, usage={pod().key: used}))
     assert found.notes == "Open <b>it</b>"
-    assert found.values_yaml == "password: (hidden)\nreplicaCount: 1\n"
+    assert found.values == {"password": "x", "replicaCount": 1}
     assert found.pods[0].cpu == "0.05 cores (50 %)"
     assert found.pods[0].memory == "128 MiB (100 %)"
 
