@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 
 from portal.auth.policy import NamespacePolicy
 from portal.domain.identity import Identity
@@ -55,20 +56,14 @@ class Views:
 
     def releases(self, identity: Identity, everyone: bool, query: ListQuery) -> ListView:
         """A page of all releases, or of those that the identity launched."""
-        snapshot = self._store.snapshot
-        self._rows.forget(snapshot.apps)
+        snapshot, now = self._store.snapshot, datetime.now(UTC)
+        every = self._rows.listed(snapshot.apps, snapshot.sources, now, snapshot.nodes)
         view = list_view(
-            (
-                state
-                for key, state in snapshot.apps.items()
-                if self._policy.sees(identity, key.namespace)
-            ),
+            every.within(partial(self._policy.sees, identity)),
             snapshot.sources,
-            datetime.now(UTC),
+            now,
             query=query,
             owner=None if everyone else identity.user,
-            nodes=snapshot.nodes,
-            rows=self._rows,
         )
         self._want(row.key for row in view.rows)
         return view

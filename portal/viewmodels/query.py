@@ -100,11 +100,6 @@ class ListQuery:
         """Whether the largest comes first."""
         return self.sort.startswith("-")
 
-    @property
-    def narrowed(self) -> bool:
-        """Whether it leaves anything out."""
-        return bool(self.q or self.namespace or self.status or self.owner)
-
     def by(self, column: str) -> ListQuery:
         """The same sorted by ``column``, or the other way round if it already is."""
         down = not self.downwards if column == self.column else column in NEWEST_FIRST

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cached_property
 from operator import attrgetter
 
 from portal.domain.keys import Key
@@ -55,70 +56,149 @@ def release_row(
     )
 
 
+@dataclass(frozen=True)
+class Listed:
+    """Every release there is to list, made once for all who look."""
+
+    entries: Sequence[Entry] = ()
+
+    @cached_property
+    def by_owner(self) -> Mapping[str, Sequence[Entry]]:
+        """Those that each person launched."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.row.launched_by, []).append(entry)
+        return found
+
+    @cached_property
+    def namespaces(self) -> frozenset[str]:
+        """Where they are."""
+        return frozenset(entry.row.key.namespace for entry in self.entries)
+
+    def within(self, sees: Callable[[str], bool]) -> Listed:
+        """What is left for somebody who sees only some of the namespaces."""
+        seen = {namespace for namespace in self.namespaces if sees(namespace)}
+        if len(seen) == len(self.namespaces):
+            return self
+        return Listed([entry for entry in self.entries if entry.row.key.namespace in seen])
+
+
 class Rows:
     """Makes rows, and keeps each for as long as nothing that it shows is different.
 
-    A list of a thousand then costs what has changed. Whoever owns it calls ``forget`` so that
-    releases which are gone do not stay.
+    A list of a thousand then costs what has changed.
     """
 
     def __init__(self, outside: Outside = NOWHERE) -> None:
         self._outside = outside
         self._made: dict[Key, _Made] = {}
+        self._aging: dict[Key, datetime] = {}
+        """When each row was made that time alone may change, the oldest first."""
+        self._around = _Around()
+        self._apps: Mapping[Key, AppState] | None = None
+        self._listed = Listed()
 
-    def entry(
+    def listed(
+        self,
+        apps: Mapping[Key, AppState],
+        sources: Mapping[str, Source],
+        now: datetime,
+        nodes: Sequence[Node] = (),
+    ) -> Listed:
+        """All of ``apps`` that belong in a list; the same object while nothing differs."""
+        around = _Around.of(sources, nodes)
+        aged = self._aged(now)
+        if apps is self._apps and around == self._around and not aged:
+            return self._listed
+        if around != self._around:
+            self._around = around
+        for key in aged:
+            self._made.pop(key, None)
+        if len(self._made) > len(apps):
+            self._made = {key: made for key, made in self._made.items() if key in apps}
+        self._apps = apps
+        self._listed = Listed(
+            [self._entry(state, sources, now, nodes) for state in apps.values() if listed(state)]
+        )
+        return self._listed
+
+    def _entry(
         self,
         state: AppState,
         sources: Mapping[str, Source],
         now: datetime,
-        *,
         nodes: Sequence[Node],
-        counted: bool,
     ) -> Entry:
-        """The row of ``state``. ``counted`` says whether the pods have been read."""
-        made = self._made.get(state.key)
-        if made is not None and made.fits(nodes, counted) and made.current(now):
-            if made.state is state:
+        made, around = self._made.get(state.key), self._around
+        if made is not None:
+            if made.state is state and made.around is around:
                 return made.entry
-            if _SHOWN(made.state) == _SHOWN(state):
-                made.state = state
+            if made.about == around.about(state) and _SHOWN(made.state) == _SHOWN(state):
+                made.state, made.around = state, around
                 return made.entry
         entry = Entry.of(release_row(state, sources, now, nodes=nodes, outside=self._outside))
-        self._made[state.key] = _Made(state, nodes, counted, now, entry)
+        self._made[state.key] = _Made(state, around, around.about(state), entry)
+        self._aging.pop(state.key, None)
+        if entry.row.status.tone not in _LASTING or not all(pod.node for pod in state.pods):
+            self._aging[state.key] = now
         return entry
 
-    def forget(self, known: Mapping[Key, object]) -> None:
-        """Drop what is not ``known`` any more, once there is more than that."""
-        if len(self._made) > len(known):
-            self._made = {key: made for key, made in self._made.items() if key in known}
+    def _aged(self, now: datetime) -> list[Key]:
+        """The few oldest rows that are to be made again, taken from those that age."""
+        aged: list[Key] = []
+        for key, made_at in self._aging.items():
+            if abs((now - made_at).total_seconds()) < PATIENCE or len(aged) == AT_ONCE:
+                break
+            aged.append(key)
+        for key in aged:
+            del self._aging[key]
+        return aged
 
     def __len__(self) -> int:
         return len(self._made)
 
 
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What rows depend on beside their own releases."""
+
+    counted: bool = False
+    """Whether the pods have been read."""
+    lost: frozenset[str] = frozenset()
+    """Nodes that do not answer."""
+    address: str = ""
+    """Where NodePorts are reached."""
+
+    @staticmethod
+    def of(sources: Mapping[str, Source], nodes: Sequence[Node]) -> _Around:
+        pods = source_of(sources, Kind.POD)
+        able = (node.internal_ip for node in nodes if node.ready and node.internal_ip)
+        lost = frozenset(node.name for node in nodes if not node.ready)
+        return _Around(bool(pods and pods.synced), lost, next(able, ""))
+
+    def about(self, state: AppState) -> tuple[object, ...]:
+        """As much of it as the row of ``state`` may show."""
+        exposed = any(service.type == "NodePort" for service in state.services)
+        lost = self.lost and self.lost.intersection(pod.node for pod in state.pods)
+        return self.counted, lost, self.address if exposed else ""
+
+
 @dataclass(slots=True)
 class _Made:
     state: AppState
-    nodes: Sequence[Node]
-    counted: bool
-    at: datetime
+    around: _Around
+    about: tuple[object, ...]
     entry: Entry
-
-    def fits(self, nodes: Sequence[Node], counted: bool) -> bool:
-        """Whether what is not the release's own is as it was."""
-        return self.nodes is nodes and self.counted is counted
-
-    def current(self, now: datetime) -> bool:
-        """What is well or at rest stays so by itself; all else may one day take too long."""
-        if self.entry.row.status.tone in _LASTING:
-            return True
-        return abs((now - self.at).total_seconds()) < PATIENCE
 
 
 PATIENCE = 5.0
 """Seconds after which a row is made again that time alone may change."""
 
+AT_ONCE = 50
+"""How many of those are made in one go: a few milliseconds, whatever state the cluster is in."""
+
 _LASTING = {Tone.GOOD, Tone.QUIET}
+"""What is well or at rest stays so by itself, unless a pod of it still looks for a node."""
 
 _SHOWN = attrgetter(
     *(
@@ -131,31 +211,20 @@ _SHOWN = attrgetter(
 
 
 def list_view(
-    states: Iterable[AppState],
+    listed: Listed,
     sources: Mapping[str, Source],
     now: datetime,
     *,
     query: ListQuery = EVERYTHING,
     owner: str | None = None,
-    nodes: Sequence[Node] = (),
-    rows: Rows | None = None,
 ) -> ListView:
     """The releases that ``query`` asks for; with ``owner`` only those that person launched."""
-    rows = Rows() if rows is None else rows
-    pods = source_of(sources, Kind.POD)
-    counted = bool(pods and pods.synced)
-    entries = [
-        rows.entry(state, sources, now, nodes=nodes, counted=counted)
-        for state in states
-        if listed(state)
-    ]
-    if owner is not None:
-        entries = [entry for entry in entries if entry.row.launched_by == owner]
+    entries = listed.entries if owner is None else listed.by_owner.get(owner, ())
     unread = loading(sources, Kind.RELEASE)
     found = look(entries, query)
     return ListView(
         rows=found.rows,
-        summary=_summary(entries, unread),
+        summary=f"{_summary(entries, unread)}{_unsorted(entries, query)}",
         loading=unread,
         stale=stale_words(sources, now),
         query=query.at(found.page),
@@ -184,6 +253,14 @@ def listed(state: AppState) -> bool:
     if running(operation):
         return True
     return operation.verb is Verb.LAUNCH and operation.phase is not OperationPhase.SUCCEEDED
+
+
+def _unsorted(entries: Sequence[Entry], query: ListQuery) -> str:
+    """What the order, or what was found, does not go by yet."""
+    if not query.q and query.column not in {"chart", "version"}:
+        return ""
+    unread = sum(1 for entry in entries if entry.row.chart == UNREAD)
+    return f" The charts of {count(unread, 'release')} are still being read." if unread else ""
 
 
 def _summary(entries: Sequence[Entry], unread: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,9 @@ from portal.domain.objects import (
 from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.state.assemble import nothing
 from portal.state.model import AppState, Source
+from portal.viewmodels import releases
+from portal.viewmodels.model import ListView
+from portal.viewmodels.query import EVERYTHING, ListQuery
 
 NOW = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
 KEY = Key("apps", "demo")
@@ -42,6 +46,22 @@ def sources(**changes: Source) -> dict[str, Source]:
         for name in [*(kind.value for kind in Kind), "metrics"]
     }
     return {**fresh, **changes}
+
+
+def list_view(
+    states: Iterable[AppState],
+    sources: Mapping[str, Source],
+    now: datetime,
+    *,
+    query: ListQuery = EVERYTHING,
+    owner: str | None = None,
+    nodes: Sequence[Node] = (),
+    rows: releases.Rows | None = None,
+) -> ListView:
+    """The list of ``states``, of rows that are made anew unless ``rows`` has them."""
+    rows = releases.Rows() if rows is None else rows
+    listed = rows.listed({one.key: one for one in states}, sources, now, nodes)
+    return releases.list_view(listed, sources, now, query=query, owner=owner)
 
 
 def condition(kind: str, status: str = "False", **fields: Any) -> Condition:

@@ -12,14 +12,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.domain.keys import Key
-from portal.domain.objects import ReleaseStatus
+from portal.domain.objects import Node, ReleaseStatus, Service
 from portal.state.model import AppState, Source
 from portal.viewmodels import releases
 from portal.viewmodels.listing import PAGE_SIZE, SORTS
 from portal.viewmodels.query import COLUMNS, Bucket, ListQuery
-from portal.viewmodels.releases import Rows, list_view
+from portal.viewmodels.releases import AT_ONCE, Rows
 
-from .make import NOW, ago, deployment, detail, pods, release, sources, state, unready, waiting
+from .make import (
+    NOW,
+    ago,
+    deployment,
+    detail,
+    list_view,
+    node,
+    pod,
+    pods,
+    release,
+    service,
+    sources,
+    state,
+    unready,
+    waiting,
+)
 
 
 def named(name: str, one: AppState | None = None, namespace: str = "apps") -> AppState:
@@ -126,6 +141,16 @@ def test_a_chart_that_is_not_read_yet() -> None:
     assert list_view([state(detail=damaged)], sources(), NOW).rows[0].chart == ""
 
 
+@pytest.mark.parametrize("asked", ["q=demo", "sort=chart", "sort=-version"])
+def test_what_is_not_read_yet_is_said_where_it_matters(asked: str) -> None:
+    states = [named("read"), named("a", state(detail=None)), named("b", state(detail=None))]
+    said = " The charts of 2 releases are still being read."
+    for query, more in ((asked, said), ("status=ready", "")):
+        view = list_view(states, sources(), NOW, query=parsed(query))
+        assert view.summary == f"3 releases.{more}"
+    assert list_view(states[:1], sources(), NOW, query=parsed(asked)).summary == "1 release."
+
+
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Key]:
     """The rows that were made, one after the other."""
@@ -165,8 +190,57 @@ def test_time_alone_can_make_a_row_a_problem() -> None:
     assert list_view(pending, sources(), later, rows=rows).rows[0].problem
 
 
+def test_a_row_depends_on_the_nodes_of_its_own_pods_alone(made: list[Key]) -> None:
+    def on(name: str, *services: Service) -> AppState:
+        one = state(pods=(replace(pod(), node=name),), services=services)
+        return named(f"on-{name}-{len(services)}", one)
+
+    states = [on("a"), on("b"), on("b", service("NodePort"))]
+    rows = Rows()
+
+    def after(*nodes: Node) -> list[str]:
+        made.clear()
+        list_view(states, sources(), NOW, nodes=nodes, rows=rows)
+        return [key.name for key in made]
+
+    a, b = node("a", internal_ip="10.0.0.1"), node("b", internal_ip="10.0.0.2")
+    assert after(a, b) == ["on-a-0", "on-b-0", "on-b-1"]
+    assert after(a, replace(b, internal_ip="10.0.0.3"), node("c")) == []
+    assert after(a, replace(b, ready=False)) == ["on-b-0", "on-b-1"]
+    assert after(replace(a, internal_ip="10.0.0.9"), replace(b, ready=False)) == ["on-b-1"]
+
+
+def test_what_time_may_change_is_made_again_bit_by_bit(made: list[Key]) -> None:
+    rows = Rows()
+    states = [named(f"broken-{number:03}", BROKEN) for number in range(120)]
+    rounds = list[set[Key]]()
+    for seconds in (0, 4, 6, 6.1, 6.2, 6.3, 12):
+        made.clear()
+        list_view(states, sources(), NOW + timedelta(seconds=seconds), rows=rows)
+        rounds.append(set(made))
+    assert [len(each) for each in rounds] == [120, 0, AT_ONCE, AT_ONCE, 20, 0, AT_ONCE]
+    assert not rounds[2] & rounds[3]
+    assert rounds[2] == rounds[6], "the oldest first"
+
+
+def test_what_does_not_differ_is_not_even_looked_through() -> None:
+    rows = Rows()
+    apps = {each.key: each for each in MANY[:20]}
+    first = rows.listed(apps, sources(), NOW)
+    heard = sources(Pod=Source("Pod", synced=True, alive_at=NOW + timedelta(seconds=1)))
+    assert rows.listed(apps, heard, NOW + timedelta(seconds=1)) is first
+    assert first.by_owner is first.by_owner
+    assert rows.listed(dict(apps), heard, NOW) is not first
+
+
+def test_who_sees_only_some_namespaces() -> None:
+    listed = Rows().listed({each.key: each for each in MANY[:3]}, sources(), NOW)
+    assert listed.within(lambda _: True) is listed
+    assert listed.within(lambda namespace: namespace != "apps").entries == []
+
+
 def test_what_is_gone_is_forgotten() -> None:
     rows = Rows()
     list_view(MANY[:20], sources(), NOW, rows=rows)
-    rows.forget({each.key: each for each in MANY[:5]})
+    list_view(MANY[:5], sources(), NOW, rows=rows)
     assert len(rows) == 5

@@ -12,7 +12,7 @@ from portal.domain.operations import OperationPhase, Verb
 from portal.state.assemble import nothing
 from portal.state.model import AppState, Source
 from portal.viewmodels.app import app_view
-from portal.viewmodels.releases import list_view, listed, release_row
+from portal.viewmodels.releases import listed, release_row
 
 from .make import (
     NOW,
@@ -20,6 +20,7 @@ from .make import (
     deployment,
     detail,
     hpa,
+    list_view,
     operation,
     pods,
     release,

@@ -34,10 +34,10 @@ from portal.domain.operations import Operation, Step
 from portal.state.model import AppState, History, Sample, Source
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import Badge, Notice
-from portal.viewmodels.releases import list_view
+from portal.viewmodels.redaction import values_yaml
 from portal.viewmodels.series import series_view
 
-from .make import NOW
+from .make import NOW, list_view
 
 WORDS = st.sampled_from(
     [
@@ -177,6 +177,7 @@ def test_any_state_gives_a_page(
         series = series_view(part)
         assert len({len(series.times), len(series.ready), len(series.desired)}) == 1
     assert all(url.href.startswith(("http://", "https://")) for url in view.urls if url.href)
+    assert values_yaml(view.values) or not view.values
 
 
 @SLOW
