@@ -27,8 +27,9 @@ from portal.state.history import History, PodHistory, Sample
 
 __all__ = ["STALE_AFTER", "AppState", "History", "PodHistory", "Probe", "Sample", "Source"]
 
-STALE_AFTER = 15.0
-"""Seconds without a sign of life after which a source counts as stale."""
+STALE_AFTER = 12.0
+"""Seconds without a sign of life after which a source counts as stale. A healthy one is silent for
+ten at most; with the time until a page is rendered again, people are told within fifteen."""
 
 
 @dataclass(frozen=True, slots=True)
