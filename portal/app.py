@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dash import Dash
 from fastapi import FastAPI
-from starlette.routing import WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from portal import __version__
@@ -38,15 +38,15 @@ from portal.domain.operations import Operation
 from portal.helm_service.helm import Helm
 from portal.helm_service.orphans import end_orphans
 from portal.helm_service.runner import Runner, helm_environment
+from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
-from portal.live.endpoint import live_endpoint
 from portal.live.hub import Hub
 from portal.observation import Observation, running
 from portal.settings import Settings
 from portal.state.store import Store
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
-from portal.ui.live_views import opener
+from portal.ui.live_views import opener, spelled
 from portal.viewmodels.urls import Outside
 from portal.views import Views
 from portal.web.logs import configure
@@ -118,7 +118,7 @@ class Portal:
                 open_mode=settings.auth_mode == "none",
                 version=__version__,
             )
-            hub = self._hub = Hub(opener(context))
+            hub = self._hub = Hub(opener(context), spell=spelled)
             store.on_change(hub.changed)
             _publish(metrics, observation, hub)
             outer.mount("/", _site(settings, context, hub, metrics, store))
@@ -198,7 +198,8 @@ def _site(settings: Settings, context: UiContext, hub: Hub, metrics: Metrics, st
     inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(inner, metrics, lambda: _waiting_for(store))
     live = live_endpoint(hub, lambda _: current_identity())
-    inner.router.routes.append(WebSocketRoute(LIVE_PATH, live))
+    frame = frame_endpoint(hub, lambda _: current_identity())
+    inner.router.routes += [WebSocketRoute(LIVE_PATH, live), Route(FRAME_PATH, frame)]
     dash = build_ui(inner, context)
     return Edge(
         inner,

@@ -61,12 +61,19 @@ class Channel:
         self._frames.clear()
         return True
 
-    def frame_after(self, version: int) -> str:
-        """What has changed since ``version``, in its newest state (0: the whole view)."""
+    def frame_after(self, version: int, topic: str) -> str:
+        """What has changed since ``version``, in its newest state (0: the whole view).
+
+        ``topic`` is how the browser spells it; one that has a spelling of its own shares nothing.
+        """
+        if topic != self.topic:
+            return frame(topic, self._patches(version))
         text = self._frames.get(version)
         if text is None:
-            patches = {id: self._bodies[id] for id, at in self._since.items() if at > version}
-            text = frame(self.topic, patches)
+            text = frame(topic, self._patches(version))
             if len(self._frames) < MOST_FRAMES:
                 self._frames[version] = text
         return text
+
+    def _patches(self, version: int) -> Patches:
+        return {id: self._bodies[id] for id, at in self._since.items() if at > version}

@@ -1,12 +1,15 @@
-"""The WebSocket that carries live views: one for each browser tab.
+"""The WebSocket that carries live views, one for each browser tab; and how to read one without.
 
 The browser says ``{"view": topic}`` and may say it again with another topic, or with "" while it
 shows nothing live or nobody looks; it gets frames
 ``{"view": topic, "patches": {id: {property: value}}}``, the first with the whole view and the
-others with the components that differ, and ``{"beat": true}`` when nothing else was sent for a
-while. It is closed with 1001 when the portal stops: try again.
+others with the components that differ, and ``{"beat": true}`` at the beginning and when nothing
+else was sent for a while. It is closed with 1001 when the portal stops, with 1013 when there are
+too many: try again.
 
-Whose page may open it is the edge's to decide (``portal.web.middleware``), before this is asked.
+Where something between the two lets no WebSocket through, ``GET /live/frame?view=topic`` answers
+with the first frame. Whose page may ask is the edge's to decide (``portal.web.middleware``),
+before this is asked.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from contextlib import suppress
 from typing import cast
 
 import anyio
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from portal.domain.identity import Identity
@@ -26,8 +31,15 @@ from portal.live.subscription import Subscription
 from portal.live.topics import valid
 
 PATH = "/live"
+FRAME_PATH = "/live/frame"
 BEAT = 20.0
 """Seconds without a frame after which a beat is sent: less than proxies' usual 30 or 60."""
+
+PAUSE = 0.1
+"""Seconds between two topics of one browser: whoever asks for more of them has to wait."""
+
+PATIENCE = 10.0
+"""Seconds that somebody who asks for one frame waits for it."""
 
 BEAT_FRAME = '{"beat":true}'
 
@@ -36,8 +48,9 @@ LONGEST_MESSAGE = 1024
 GOING_AWAY = 1001
 UNSUPPORTED = 1003
 POLICY_VIOLATION = 1008
+TRY_LATER = 1013
 
-Identify = Callable[[WebSocket], Identity | None]
+Identify = Callable[[HTTPConnection], Identity | None]
 
 
 def wanted_topic(text: str) -> str | None:
@@ -59,6 +72,7 @@ def live_endpoint(
     identify: Identify,
     *,
     beat: float = BEAT,
+    pause: float = PAUSE,
 ) -> Callable[[WebSocket], Awaitable[None]]:
     """The handler for ``PATH``. ``identify`` gives None for somebody who may not look."""
 
@@ -68,16 +82,41 @@ def live_endpoint(
             await socket.close(POLICY_VIOLATION)
             return
         await socket.accept()
+        if not hub.admits(identity):
+            await socket.close(TRY_LATER)
+            return
         subscription = hub.subscribe(identity)
         try:
-            await _serve(socket, subscription, beat)
+            await _serve(socket, subscription, beat, pause)
         finally:
             subscription.close()
 
     return live
 
 
-async def _serve(socket: WebSocket, subscription: Subscription, beat: float) -> None:
+def frame_endpoint(
+    hub: Hub, identify: Identify, *, patience: float = PATIENCE
+) -> Callable[[Request], Awaitable[Response]]:
+    """The handler for ``FRAME_PATH``."""
+
+    async def read(request: Request) -> Response:
+        identity, topic = identify(request), request.query_params.get("view", "")
+        if identity is None:
+            return Response(status_code=403)
+        if not valid(topic):
+            return Response(status_code=400)
+        text = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                text = await hub.once(topic, identity)
+        if text is None:
+            return Response(status_code=503)
+        return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+    return read
+
+
+async def _serve(socket: WebSocket, subscription: Subscription, beat: float, pause: float) -> None:
     """Read and write until either ends; both are gone when this returns."""
     ended = GOING_AWAY
 
@@ -87,14 +126,14 @@ async def _serve(socket: WebSocket, subscription: Subscription, beat: float) -> 
         group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
-        group.start_soon(until_over, _read(socket, subscription))
+        group.start_soon(until_over, _read(socket, subscription, pause))
         group.start_soon(until_over, _write(socket, subscription, beat))
     if socket.client_state is WebSocketState.CONNECTED:
         with suppress(RuntimeError, WebSocketDisconnect):  # the browser was quicker
             await socket.close(ended)
 
 
-async def _read(socket: WebSocket, subscription: Subscription) -> int:
+async def _read(socket: WebSocket, subscription: Subscription, pause: float) -> int:
     while True:
         try:
             text = await socket.receive_text()
@@ -107,10 +146,12 @@ async def _read(socket: WebSocket, subscription: Subscription) -> int:
             subscription.watch(topic)
         else:
             subscription.rest()
+        await asyncio.sleep(pause)
 
 
 async def _write(socket: WebSocket, subscription: Subscription, beat: float) -> int:
     try:
+        await socket.send_text(BEAT_FRAME)  # what is sent arrives: the browser may say so
         while True:
             try:
                 async with asyncio.timeout(beat):

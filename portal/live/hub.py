@@ -1,13 +1,15 @@
 """The hub: each view is rendered and encoded once, whoever many look at it.
 
-A *channel* is one topic as one audience sees it. When the store changes, the channels that the
-change is about are rendered, and only the components that differ go to their subscribers. A topic
-that nobody watches costs nothing.
+A *channel* is one topic, however browsers spell it, as one audience sees it. When the store
+changes, the channels that the change is about are rendered, and only the components that differ go
+to their subscribers. A channel that nobody watches any more is kept for who comes next until it
+would be rendered again: it costs nothing.
 
 When a channel is rendered is one rule: at once after a quiet time, then not again before it has
-rested in proportion to what it costs, so that no view takes more than its share of the loop. A
-change of many channels is spread out, and a change of one overtakes it. Each is rendered every few
-seconds anyway, for what changes by time alone (data going stale).
+rested in proportion to what it costs, so that no view takes more than its share of the loop, and
+all lists together no more than one view may. A change of many channels is spread out, a change of
+one overtakes it, and lists let the pages of apps go first. Each is rendered every few seconds
+anyway, for what changes by time alone (data going stale).
 
 Everything runs on the event loop that called ``start``; nothing here is thread-safe.
 """
@@ -35,6 +37,13 @@ Open: TypeAlias = Callable[[str, Identity], View]
 
 Audience: TypeAlias = Callable[[str, Identity], str]
 
+Spell: TypeAlias = Callable[[str], str]
+"""The one spelling of topics that show the same."""
+
+MOST = 2_000
+MOST_OF_ONE = 50
+"""Browser tabs connected at once: of everybody, and of one person where people are told apart."""
+
 SLACK = 0.001
 """Seconds that a timer may fire early; also the resolution of the event loop's timers."""
 
@@ -50,8 +59,10 @@ class Pace:
     """How often views are rendered; all in seconds.
 
     After a rendering a view rests for the longest of: ``floor`` (``list_floor`` for a list, which
-    every change is about), ``share`` times what the rendering took, and ``viewer`` for each who
-    watches it. A change of many views is spread over ``step`` for each and ``spread`` in all.
+    every change is about), ``share`` times what the rendering took (for a list: and that times the
+    lists that are watched), and ``viewer`` for each who watches it. A change of many views is
+    spread over ``step`` for each and ``spread`` in all. A list that is due waits up to ``yields``
+    for the pages of apps that are due as well.
     """
 
     floor: float = 0.01
@@ -60,13 +71,20 @@ class Pace:
     viewer: float = 0.0001
     step: float = 0.005
     spread: float = 0.8
-    tick: float = 5.0
+    yields: float = 0.5
+    tick: float = 2.5
     failed: float = 1.0
 
-    def rest(self, channel: Channel, took: float) -> float:
-        """How long ``channel`` rests after a rendering that took so long."""
-        floor = self.list_floor if channel.key is None else self.floor
-        return max(floor, self.share * took, self.viewer * len(channel.subscriptions))
+    def rest(self, channel: Channel, took: float, lists: int) -> float:
+        """How long ``channel`` rests after a rendering that took so long, one of so many lists."""
+        viewers = self.viewer * len(channel.subscriptions)
+        if channel.key is None:
+            return max(self.list_floor, self.share * took * lists, viewers)
+        return max(self.floor, self.share * took, viewers)
+
+    def turn(self, channel: Channel) -> float:
+        """By what those that are due take turns."""
+        return channel.due + (self.yields if channel.key is None else 0)
 
 
 @dataclass(slots=True)
@@ -94,11 +112,13 @@ class Hub:
         open_view: Open,
         *,
         audience: Audience = audience_of,
+        spell: Spell = str,
         pace: Pace = Pace(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open = open_view
         self._audience = audience
+        self._spell = spell
         self._pace = pace
         self._clock = clock
         self._channels: dict[tuple[str, str], Channel] = {}
@@ -114,13 +134,22 @@ class Hub:
         """Browsers connected now."""
         return len(self._subscriptions)
 
+    def admits(self, identity: Identity) -> bool:
+        """Whether there is room for one more browser of this person."""
+        if identity.anonymous:
+            return len(self._subscriptions) < MOST
+        mine = sum(each.identity.user == identity.user for each in self._subscriptions)
+        return mine < MOST_OF_ONE and len(self._subscriptions) < MOST
+
     def changed(self, touched: frozenset[Key] = frozenset()) -> None:
         """Say which releases have changed; none named means that anything may have."""
-        about = [
-            channel
-            for channel in self._channels.values()
-            if not touched or channel.key is None or channel.key in touched
-        ]
+        about = list[Channel]()
+        for place, channel in tuple(self._channels.items()):
+            if not touched or channel.key is None or channel.key in touched:
+                if channel.subscriptions:
+                    about.append(channel)
+                else:
+                    del self._channels[place]
         if not about:
             return
         about.sort(key=lambda channel: channel.key is None)  # lists take longest: last
@@ -142,6 +171,7 @@ class Hub:
         if subscription.closed:
             return
         self._leave_channel(subscription)
+        topic = self._spell(topic)
         key = (topic, self._audience(topic, subscription.identity))
         channel = self._channels.get(key)
         if channel is None:
@@ -150,6 +180,15 @@ class Hub:
             self._plan(channel, self._clock())
         channel.subscriptions.add(subscription)
         subscription.move(channel)
+
+    async def once(self, topic: str, identity: Identity) -> str | None:
+        """The whole view as one frame, for who cannot stay connected; None once closed."""
+        subscription = self.subscribe(identity)
+        try:
+            subscription.watch(topic)
+            return await subscription.next()
+        finally:
+            subscription.close()
 
     def rest(self, subscription: Subscription) -> None:
         """Take a subscription off its topic."""
@@ -204,18 +243,21 @@ class Hub:
             self._arm(due)
 
     def turn(self) -> float | None:
-        """Render the one view that is most overdue, if any is; when the next one is due.
+        """Render the one view whose turn it is, if any is due; when the next one is.
 
         The loop gets to do other things between two turns.
         """
-        first = self._first()
-        if first is not None and first.due <= self._clock() + SLACK:
-            self._refresh(first)
-            first = self._first()
-        return None if first is None else first.due
-
-    def _first(self) -> Channel | None:
-        return min(self._channels.values(), key=lambda channel: channel.due, default=None)
+        now = self._clock() + SLACK
+        due = list[Channel]()
+        for key, channel in tuple(self._channels.items()):
+            if channel.due <= now:
+                if channel.subscriptions:
+                    due.append(channel)
+                else:
+                    del self._channels[key]
+        if due:
+            self._refresh(min(due, key=self._pace.turn))
+        return min((channel.due for channel in self._channels.values()), default=None)
 
     def _refresh(self, channel: Channel) -> None:
         started = self._clock()
@@ -228,7 +270,8 @@ class Hub:
             channel.rest_until = ended + self._pace.failed
         else:
             ended = self._clock()
-            channel.rest_until = ended + self._pace.rest(channel, ended - started)
+            lists = sum(each.key is None for each in self._channels.values())
+            channel.rest_until = ended + self._pace.rest(channel, ended - started, lists)
             if differs:
                 for subscription in channel.subscriptions:
                     subscription.wake()
@@ -241,6 +284,3 @@ class Hub:
             return
         subscription.move(None)
         channel.subscriptions.discard(subscription)
-        if not channel.subscriptions:
-            key = (channel.topic, self._audience(channel.topic, subscription.identity))
-            del self._channels[key]

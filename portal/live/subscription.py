@@ -24,11 +24,14 @@ class Subscription:
         self._wake = asyncio.Event()
         self._seen = 0
         self.identity = identity
+        self.topic = ""
+        """What it watches, as the browser spells it."""
         self.channel: Channel | None = None
         self.closed = False
 
     def watch(self, topic: str) -> None:
         """Watch ``topic`` from now on; the whole view comes first, then what changes."""
+        self.topic = topic
         self._hub.watch(self, topic)
 
     def rest(self) -> None:
@@ -44,7 +47,7 @@ class Subscription:
         while not self.closed:
             channel = self.channel
             if channel is not None and channel.version > self._seen:
-                text = channel.frame_after(self._seen)
+                text = channel.frame_after(self._seen, self.topic)
                 self._hub.counts.sent(text, channel.version - max(self._seen, 1))
                 self._seen = channel.version
                 return text

@@ -3,21 +3,23 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from fastapi import FastAPI
-from starlette.testclient import TestClient
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.requests import HTTPConnection
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
 
 from portal.domain.identity import Identity
-from portal.live.endpoint import PATH, live_endpoint, wanted_topic
+from portal.live import hub
+from portal.live.endpoint import FRAME_PATH, PATH, frame_endpoint, live_endpoint, wanted_topic
 from portal.live.hub import Hub, Pace
 from portal.live.topics import app_key, list_query, valid
 
 
 class Server:
-    def __init__(self, *, beat: float = 20) -> None:
+    def __init__(self, *, beat: float = 20, pause: float = 0) -> None:
         self.value = 1
         self.user: str | None = "ada"
         self.hub = Hub(
@@ -34,9 +36,12 @@ class Server:
             self.hub.close()
 
         self.app = FastAPI(lifespan=lifespan)
-        self.app.add_api_websocket_route(PATH, live_endpoint(self.hub, self.identify, beat=beat))
+        self.app.state.server = self
+        live = live_endpoint(self.hub, self.identify, beat=beat, pause=pause)
+        self.app.add_api_websocket_route(PATH, live)
+        self.app.add_route(FRAME_PATH, frame_endpoint(self.hub, self.identify, patience=0.2))
 
-    def identify(self, _: WebSocket) -> Identity | None:
+    def identify(self, _: HTTPConnection) -> Identity | None:
         return Identity(self.user) if self.user else None
 
 
@@ -51,8 +56,16 @@ def client(server: Server) -> Iterator[TestClient]:
         yield client
 
 
-def test_sends_the_view_asked_for_and_follows_changes(server: Server, client: TestClient) -> None:
+@contextmanager
+def connected(client: TestClient) -> Iterator[WebSocketTestSession]:
+    """A browser that has heard that it is connected."""
     with client.websocket_connect(PATH) as socket:
+        assert socket.receive_json() == {"beat": True}
+        yield socket
+
+
+def test_sends_the_view_asked_for_and_follows_changes(server: Server, client: TestClient) -> None:
+    with connected(client) as socket:
         socket.send_json({"view": "apps"})
         assert socket.receive_json() == {
             "view": "apps",
@@ -65,10 +78,17 @@ def test_sends_the_view_asked_for_and_follows_changes(server: Server, client: Te
 
 
 def test_a_page_without_live_data_keeps_the_connection(client: TestClient) -> None:
-    with client.websocket_connect(PATH) as socket:
+    with connected(client) as socket:
         socket.send_json({"view": ""})
         socket.send_json({"view": "admin"})
         assert socket.receive_json()["view"] == "admin"
+
+
+class Unspeakable:
+    """A value that cannot be rendered."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("cannot be rendered")
 
 
 class Restless:
@@ -86,7 +106,7 @@ def test_a_page_without_live_data_is_sent_nothing_but_beats() -> None:
     server.value = Restless()  # type: ignore[assignment]
     with (
         TestClient(server.app) as client,
-        client.websocket_connect(PATH) as socket,
+        connected(client) as socket,
     ):
         socket.send_json({"view": "apps"})
         assert socket.receive_json()["view"] == "apps"
@@ -99,7 +119,7 @@ def test_a_page_without_live_data_is_sent_nothing_but_beats() -> None:
 def test_beats_when_there_is_nothing_to_say() -> None:
     with (
         TestClient(Server(beat=0.01).app) as client,
-        client.websocket_connect(PATH) as socket,
+        connected(client) as socket,
     ):
         assert socket.receive_json() == {"beat": True}
 
@@ -109,13 +129,61 @@ def test_refuses_the_unknown(server: Server, client: TestClient) -> None:
     with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect(PATH):
         pass
     assert refused.value.code == 1008
+    assert client.get(FRAME_PATH, params={"view": "apps"}).status_code == 403
+
+
+def test_refuses_one_too_many(
+    server: Server, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "MOST_OF_ONE", 1)
+    with connected(client):
+        with client.websocket_connect(PATH) as second, pytest.raises(WebSocketDisconnect) as ended:
+            second.receive_text()
+        assert ended.value.code == 1013
+        server.user = "bob"
+        with connected(client):
+            assert server.hub.subscribers == 2
+
+
+def test_topics_of_one_browser_take_their_time() -> None:
+    with (
+        TestClient(Server(pause=60).app) as client,
+        connected(client) as quick,
+        connected(client) as other,
+    ):
+        quick.send_json({"view": "apps"})
+        assert quick.receive_json()["view"] == "apps"
+        quick.send_json({"view": "nonsense"})
+        other.send_json({"view": "admin"})
+        assert other.receive_json()["view"] == "admin"
+        # It is not even read yet: hanging up would come before the change.
+        client.app.state.server.value = 2  # type: ignore[attr-defined]
+        assert quick.receive_json()["view"] == "apps"
+
+
+def test_one_frame_without_a_connection(server: Server, client: TestClient) -> None:
+    answer = client.get(FRAME_PATH, params={"view": "app/apps/iris"})
+    assert answer.json() == {
+        "view": "app/apps/iris",
+        "patches": {"id": {"children": "app/apps/iris 1 ada"}},
+    }
+    assert answer.headers["cache-control"] == "no-store"
+    assert server.hub.subscribers == 0
+    for bad in ("", "nonsense", "app/../x"):
+        assert client.get(FRAME_PATH, params={"view": bad}).status_code == 400
+
+
+def test_one_frame_that_cannot_be_rendered(server: Server, client: TestClient) -> None:
+    server.value = Unspeakable()  # type: ignore[assignment]
+    assert client.get(FRAME_PATH, params={"view": "apps"}).status_code == 503
+    assert server.hub.subscribers == 0
 
 
 @pytest.mark.parametrize(
     "message", ["nonsense", "[]", '{"view": 1}', '{"view": "app/../x"}', '"' + "x" * 2000 + '"']
 )
 def test_hangs_up_on_nonsense(client: TestClient, message: str) -> None:
-    with client.websocket_connect(PATH) as socket:
+    with connected(client) as socket:
         socket.send_text(message)
         with pytest.raises(WebSocketDisconnect) as ended:
             socket.receive_text()
@@ -123,7 +191,7 @@ def test_hangs_up_on_nonsense(client: TestClient, message: str) -> None:
 
 
 def test_shutdown_closes_the_socket(server: Server, client: TestClient) -> None:
-    with client.websocket_connect(PATH) as socket:
+    with connected(client) as socket:
         socket.send_json({"view": "apps"})
         socket.receive_json()
         assert client.portal is not None
@@ -134,11 +202,11 @@ def test_shutdown_closes_the_socket(server: Server, client: TestClient) -> None:
 
 
 def test_leaving_is_noticed(server: Server, client: TestClient) -> None:
-    with client.websocket_connect(PATH) as socket:
+    with connected(client) as socket:
         socket.send_json({"view": "apps"})
         socket.receive_json()
         assert server.hub.subscribers == 1
-    with client.websocket_connect(PATH) as socket:
+    with connected(client) as socket:
         socket.send_json({"view": "apps"})
         socket.receive_json()
         assert server.hub.subscribers == 1

@@ -6,17 +6,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from portal.domain.identity import Identity
+from portal.cluster.reflector import WATCH_SECONDS
+from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
+from portal.live import hub as hubs
 from portal.live.channel import Channel, Patches, View
 from portal.live.hub import Hub, Pace
 from portal.live.subscription import Subscription
+from portal.state.model import STALE_AFTER
+from portal.ui.live_views import spelled
 
 ADA, BOB = Identity("ada"), Identity("bob")
 IRIS, CHURN = Key("apps", "iris"), Key("apps", "churn")
 APP, OTHER = "app/apps/iris", "app/apps/churn"
 
-PROMPT = Pace(floor=0, list_floor=0, share=0, viewer=0, step=0, tick=60, failed=0)
+PROMPT = Pace(floor=0, list_floor=0, share=0, viewer=0, step=0, yields=0, tick=60, failed=0)
 
 
 class World:
@@ -133,6 +137,51 @@ async def test_nobody_watching_costs_nothing(hub: Hub, world: World) -> None:
     assert world.rendered == [("admin", "ada")]
 
 
+async def test_a_view_is_kept_for_who_comes_next_until_it_changes(hub: Hub, world: World) -> None:
+    text = await hub.once("admin", ADA)
+    assert text is not None
+    assert json.loads(text)["patches"]["a"] == {"children": 1}
+    assert await hub.once("admin", BOB) == text
+    assert world.rendered == [("admin", "ada")]
+    assert hub.subscribers == 0
+    world.values["a"] = 2
+    hub.changed()
+    text = await hub.once("admin", BOB)
+    assert text is not None
+    assert json.loads(text)["patches"]["a"] == {"children": 2}
+
+
+async def test_spellings_of_one_topic_share_a_rendering(world: World) -> None:
+    hub = Hub(world.open, pace=PROMPT, spell=spelled)
+    hub.start()
+    for topic in ("admin", "admin?x=1", "admin?page=1", "admin?sort=name&x=2"):
+        subscription = hub.subscribe(ADA)
+        subscription.watch(topic)
+        assert json.loads(await frame(subscription))["view"] == topic, "as the browser knows it"
+    subscription = hub.subscribe(ADA)
+    subscription.watch("admin?x=1&page=2")
+    await patches(subscription)
+    assert world.rendered == [("admin", "ada"), ("admin?page=2", "ada")]
+    hub.close()
+
+
+def test_there_is_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "MOST", 4)
+    monkeypatch.setattr(hubs, "MOST_OF_ONE", 2)
+    hub = Hub(World().open)
+    hub.subscribe(ADA)
+    last = hub.subscribe(ADA)
+    assert not hub.admits(ADA)
+    assert hub.admits(BOB)
+    last.close()
+    assert hub.admits(ADA)
+    for _ in range(3):
+        assert hub.admits(ANONYMOUS), "nobody is told apart"
+        hub.subscribe(ANONYMOUS)
+    assert not hub.admits(ANONYMOUS)
+    assert not hub.admits(BOB)
+
+
 async def test_slow_browser_gets_the_latest_in_one_frame(hub: Hub, world: World) -> None:
     slow, quick = await watching(hub), await watching(hub)
     for n in range(20):
@@ -171,6 +220,11 @@ async def test_bursts_are_rendered_once(hub: Hub, world: World) -> None:
         hub.changed()
     assert await patches(subscription) == {"a": 2}
     assert len(world.rendered) == 2
+
+
+def test_what_goes_quiet_is_told_within_15_seconds() -> None:
+    assert STALE_AFTER + Pace().tick < 15
+    assert STALE_AFTER > WATCH_SECONDS, "a healthy source is silent for as long"
 
 
 async def test_time_alone_renders_again(world: World) -> None:
@@ -286,6 +340,29 @@ def test_lists_rest_longer() -> None:
     assert paced.run(2) == [(APP, 1.01), ("admin", 1.25)]
 
 
+def test_lists_together_take_no_more_than_one_view_may() -> None:
+    paced = Paced(Pace(list_floor=0.01, share=4, step=0, yields=0, tick=60), took=0.02)
+    lists = [f"admin?q={number}" for number in range(10)]
+    paced.watch(*lists)
+    paced.run(10)
+    for tenth in range(100):
+        paced.hub.changed()
+        paced.run(10 + tenth / 10)
+    paced.hub.changed()
+    assert len(paced.run(21)) * paced.took <= 1 / 4 + 0.2
+    assert {topic for topic, _ in paced.rendered} == set(lists)
+
+
+def test_pages_of_apps_go_before_lists_that_are_due() -> None:
+    paced = Paced(Pace(step=0, yields=0.5, tick=60), took=0.2)
+    paced.watch("admin", "admin?q=x")
+    paced.clock.now += 0.1
+    paced.watch(APP, OTHER, "app/apps/third", "app/apps/fourth")
+    topics = [topic for topic, _ in paced.run(5)]
+    assert topics.index("admin") > 1, "later than pages that came after it"
+    assert topics.index("admin") < 5, "but it does not wait for ever"
+
+
 def test_a_change_of_one_overtakes_a_change_of_many() -> None:
     paced = Paced(Pace(step=0.005, spread=1, tick=60))
     many = [f"app/apps/a{n}" for n in range(10)]
@@ -312,6 +389,6 @@ def test_frames_are_kept_for_a_few_versions_only() -> None:
     channel = Channel(APP, lambda: {"id": str(next(values))})
     for _ in range(50):
         assert channel.refresh()
-    texts = [channel.frame_after(version) for version in range(50)]
+    texts = [channel.frame_after(version, APP) for version in range(50)]
     assert len(set(texts)) == 1
     assert len({id(text) for text in texts}) > 1

@@ -12,10 +12,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from portal.domain.keys import Key
-from portal.live.endpoint import PATH, live_endpoint
+from portal.live.endpoint import FRAME_PATH, PATH, frame_endpoint, live_endpoint
 from portal.live.hub import Hub
 from portal.ui.build import build_ui
-from portal.ui.live_views import opener
+from portal.ui.live_views import opener, spelled
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import ADA, context
 
@@ -53,9 +53,10 @@ def make(mode: str = "") -> FastAPI:
         hub.close()
 
     server = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    hub = Hub(opener(ui))
+    hub = Hub(opener(ui), spell=spelled)
     hubs.append(hub)
     server.add_api_websocket_route(PATH, live_endpoint(hub, lambda _: ADA))
+    server.add_route(FRAME_PATH, frame_endpoint(hub, lambda _: ADA))
     build_ui(server, ui)
     return server
 
