@@ -58,8 +58,6 @@ NAV = "nav"
 THEME = "theme"
 THEME_TOGGLE = "theme-toggle"
 LIVE_STATE = "live-state"
-FALLBACK_TIMER = "fallback-timer"
-FALLBACK_FRAME = "fallback-frame"
 OPEN_MODE = "open-mode"
 
 # Launch.

@@ -1,21 +1,16 @@
-"""From an address to a page, and the slow path of live data while the connection is down."""
+"""From an address to a page."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import Dash, Input, Output, ctx
 from dash.exceptions import PreventUpdate
 
 from portal.actions.links import linked_form
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
-from portal.live.channel import frame
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.context import UiContext
-from portal.ui.live_views import opener
 from portal.ui.pages.app import layout as app_page
 from portal.ui.pages.catalog import layout as catalog_page
 from portal.ui.pages.chart import layout as chart_page
@@ -68,8 +63,7 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
 
 
 def register(app: Dash, context: UiContext) -> None:
-    """Add the routing callback and the fallback of the live connection."""
-    open_view = opener(context)
+    """Add the routing callback."""
 
     @app.callback(
         Output(ids.PAGE, "children"),
@@ -88,21 +82,3 @@ def register(app: Dash, context: UiContext) -> None:
         except Exception as error:
             shown = refusal(error)
         return shown, nav(where.page), who(identity)
-
-    @app.callback(
-        Output(ids.FALLBACK_FRAME, "data"),
-        Input(ids.FALLBACK_TIMER, "n_intervals"),
-        State(ids.LOCATION, "pathname"),
-        State(ids.LOCATION, "search"),
-        prevent_initial_call=True,
-    )
-    async def fallback(_: int | None, pathname: str | None, search: str | None) -> Any:
-        topic = parse(pathname, search).topic
-        if not topic:
-            return no_update
-        view = open_view(topic, context.identity())
-        return json.dumps({"frame": frame(topic, view())})
-
-    app.clientside_callback(
-        ClientsideFunction("portal", "applyFallback"), Input(ids.FALLBACK_FRAME, "data")
-    )

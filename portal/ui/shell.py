@@ -17,9 +17,6 @@ _NAV = (
 )
 _ACTIVE = {Page.APP: Page.APPS, Page.CHART: Page.CATALOG}
 
-FALLBACK_EVERY = 10_000
-"""Milliseconds between reads while the live connection is down."""
-
 
 def shell(*, open_mode: bool, version: str) -> html.Div:
     """The frame. The same for everybody; the router fills in the page and who is asking."""
@@ -27,8 +24,6 @@ def shell(*, open_mode: bool, version: str) -> html.Div:
         [
             dcc.Location(id=ids.LOCATION, refresh="callback-nav"),
             dcc.Store(id=ids.THEME, data="light"),
-            dcc.Store(id=ids.FALLBACK_FRAME),
-            dcc.Interval(id=ids.FALLBACK_TIMER, interval=FALLBACK_EVERY, disabled=True),
             html.A("Skip to the page", href="#page", className="skip-link"),
             html.Header(
                 html.Div(

@@ -33,7 +33,8 @@ globalThis.WebSocket = class {
   static OPEN = 1;
   readyState = 0; said = [];
   constructor() { sockets.push(this); }
-  open() { this.readyState = 1; this.onopen(); }
+  open() { this.accept(); this.onmessage({ data: '{"beat":true}' }); }
+  accept() { this.readyState = 1; this.onopen(); }
   frame(view) {
     this.onmessage({ data: JSON.stringify({ view, patches: { id: { children: view } } }) });
   }
@@ -41,6 +42,10 @@ globalThis.WebSocket = class {
   close() { this.readyState = 3; this.closed = true; }
   drop() { this.readyState = 3; this.onclose(); }
 };
+const dot = { dataset: {} };
+document.getElementById = () => dot;
+const read = [];
+globalThis.fetch = (path) => { read.push(path); return new Promise(() => {}); };
 const last = () => sockets[sockets.length - 1];
 const pass = (ms) => { now += ms; every(); };
 const see = (hidden) => { document.hidden = hidden; heard.visibilitychange(); };
@@ -69,7 +74,7 @@ def test_a_portal_that_stays_away_is_asked_less_and_less() -> None:
 
 
 def test_a_connection_that_is_closed_at_once_counts_as_none() -> None:
-    steps = "for (let i = 0; i < 3; i++) { last().open(); last().drop(); soon(); }"
+    steps = "for (let i = 0; i < 3; i++) { last().accept(); last().drop(); soon(); }"
     assert play(steps, "waits[2] > waits[1] && waits[1] > waits[0]") is True
 
 
@@ -81,8 +86,38 @@ def test_a_silent_connection_is_given_up() -> None:
     ]
 
 
-def test_one_that_does_not_open_is_given_up() -> None:
-    assert play("pass(9000); pass(2000); soon()", "sockets.length") == 2
+@pytest.mark.parametrize("opens", ["", "last().accept();"])
+def test_one_that_does_not_speak_is_given_up(opens: str) -> None:
+    assert play(f"{opens} pass(9000); pass(2000); soon()", "sockets.length") == 2
+
+
+def test_it_is_live_when_something_has_arrived() -> None:
+    steps = "const states = []; const note = () => states.push(dot.dataset.state);"
+    steps += "pass(1); note(); last().accept(); pass(1); note(); last().frame(topic); note();"
+    steps += "last().drop(); note(); soon(); last().accept(); pass(1); note();"
+    steps += "last().frame(topic); note()"
+    states = ["connecting", "connecting", "live", "lost", "lost", "live"]
+    assert play(steps, "states") == states
+
+
+def test_without_a_connection_frames_are_read_one_by_one() -> None:
+    steps = "last().open(); last().drop(); pass(4001); pass(5000); const first = [...read];"
+    steps += "pass(5000); topic = 'admin?q=a%20b'; heard['portal-view']()"
+    path = "/live/frame?view="
+    assert play(steps, "[first, read]") == [
+        [f"{path}app%2Fapps%2Firis"],
+        [f"{path}app%2Fapps%2Firis"] * 2 + [f"{path}admin%3Fq%3Da%2520b"],
+    ]
+
+
+def test_nothing_is_read_for_a_tab_that_nobody_looks_at() -> None:
+    steps = "last().open(); see(true); pass(61000); last().drop(); pass(4001); pass(20000)"
+    assert play(steps, "read") == []
+
+
+def test_nothing_is_read_while_it_is_live() -> None:
+    steps = "last().open(); heard['portal-view'](); pass(20000); last().drop(); soon();"
+    assert play(f"{steps} last().open(); pass(20000)", "read") == []
 
 
 def test_a_hidden_tab_rests_and_is_current_when_it_is_seen() -> None:

@@ -3,18 +3,20 @@
 (function () {
   "use strict";
   const SILENT_AFTER = 45000; // the server says something at least every 20 s
-  const SLOW_AFTER = 4000; // without a connection: read by callback instead
+  const SLOW_AFTER = 4000; // without a connection: frames are asked for one by one
+  const SLOW_EVERY = 10000;
   const LONGEST_WAIT = 15000;
-  const OPENS_WITHIN = 10000; // else the network has swallowed it: try again
+  const SPEAKS_WITHIN = 10000; // else the network has swallowed it: try again
   const RESTS_AFTER = 60000; // a tab that nobody looks at for so long costs the server nothing
 
   let socket = null;
+  let live = false; // something has arrived: only then is it a connection
   let view = null; // what the server was told last
   let attempts = 0;
   let timer = null;
   let heard = Date.now();
   let lostAt = null;
-  let slow = false;
+  let asked = 0; // when a frame was asked for
   let leaving = false;
   let began = 0; // when the present attempt to connect did
   let hiddenAt = document.hidden ? Date.now() : null;
@@ -45,22 +47,25 @@
     clearTimeout(timer);
     timer = null;
     began = Date.now();
+    live = false;
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const mine = new WebSocket(`${scheme}//${location.host}/live`);
     socket = mine;
     mine.onopen = () => {
-      lostAt = null;
       view = null;
-      heard = Date.now();
       say();
-      show();
     };
     mine.onmessage = (event) => {
       if (socket !== mine) return; // abandoned
       attempts = 0; // not before: it may be accepted and closed again and again
+      lostAt = null;
       heard = Date.now();
       const frame = JSON.parse(event.data);
       if (frame.patches) apply(frame);
+      if (!live) {
+        live = true;
+        show();
+      }
     };
     mine.onclose = () => lost(mine);
   }
@@ -74,6 +79,7 @@
   function lost(mine) {
     if (socket !== mine || leaving) return;
     socket = null;
+    live = false;
     lostAt ??= Date.now();
     timer = setTimeout(connect, pause());
     show();
@@ -94,7 +100,7 @@
     const dot = document.getElementById("live-state");
     if (!dot) return;
     const ago = Math.round((Date.now() - heard) / 1000);
-    const state = open() ? "live" : lostAt ? "lost" : "connecting";
+    const state = live ? "live" : lostAt ? "lost" : "connecting";
     const text = { live: "live", connecting: "connecting", lost: "reconnecting" }[state];
     if (dot.dataset.state !== state) dot.dataset.state = state;
     if (dot.textContent !== text) dot.textContent = text;
@@ -104,19 +110,30 @@
         : `Connection lost; the data is from ${ago} s ago`;
     if (state === "lost") dot.dataset.ago = `data from ${ago} s ago`;
     else delete dot.dataset.ago;
-    const needed = !open() && lostAt !== null && Date.now() - lostAt > SLOW_AFTER;
-    if (needed !== slow) {
-      slow = needed;
-      setProps("fallback-timer", { disabled: !needed });
-    }
+  }
+
+  /* One frame, where there is no connection. */
+  async function read() {
+    const topic = wanted();
+    if (live || !topic) return;
+    asked = Date.now();
+    try {
+      const answer = await fetch(`/live/frame?view=${encodeURIComponent(topic)}`);
+      if (!answer.ok) return;
+      const frame = await answer.json();
+      if (live) return; // which knows more
+      heard = Date.now();
+      apply(frame);
+      show();
+    } catch {} // it is tried again
   }
 
   function watchdog() {
     const since = (moment) => Date.now() - moment;
-    if (open() && since(heard) > SILENT_AFTER) abandon();
-    else if (socket && !open() && since(began) > OPENS_WITHIN) abandon();
+    if (live ? since(heard) > SILENT_AFTER : socket && since(began) > SPEAKS_WITHIN) abandon();
     resting = hiddenAt !== null && since(hiddenAt) > RESTS_AFTER;
     say();
+    if (lostAt !== null && since(lostAt) > SLOW_AFTER && since(asked) >= SLOW_EVERY) read();
     show();
   }
 
@@ -141,19 +158,10 @@
     }
   }
 
-  window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
-    applyFallback(data) {
-      if (!data || open()) return;
-      heard = Date.now();
-      apply(JSON.parse(JSON.parse(data).frame));
-    },
-  });
-
   /* The page itself has changed what it shows: another part of a list. */
   window.addEventListener("portal-view", () => {
     say();
-    if (!open()) setProps("fallback-timer", { n_intervals: Date.now() });
+    read();
   });
   window.addEventListener("online", hurry);
   window.addEventListener("pagehide", () => {
