@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from portal.live.topics import list_topic
+from portal.viewmodels.query import ListQuery
+
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node.js")
 
@@ -82,6 +85,49 @@ def test_what_differs_from_now_can_be_applied(
     values = [False, chosen, [1, 4], True, 70, False, 80]
     show = f"window.dash_clientside.portal.scaleShow(...{json.dumps([live, *values])})"
     assert run("web/controls.js", "", show)[5:] == [disabled, reset]
+
+
+QUERIES = (
+    "",
+    "??q=a+b%26c&page=2",
+    "sort=name&page=1",
+    "sort=-name",
+    "sort=-updated&page=0",
+    "sort=key&status=x&page=999999",
+    "page=%D9%A3&status=idle",
+    "q=&q=second&q=third",
+    "q=%20&owner=%EF%BB%BFbom%EF%BB%BF",
+    "q=%E2%80%83wide%E2%80%83&namespace=a%00%09b%C2%85",
+    "bogus=1&q=%zz&namespace=%ff",
+    "owner=ada@example.org&q=it's(*)!~",
+    "q=" + "x" * 400,
+    "q=" + "%F0%9F%8C%B7" * 60 + "&page=7",
+    "namespace=" + "a" * 61 + "++b",
+    "owner=" + "%C3%BC" * 100,
+    "&".join(f"a{number}=1" for number in range(40)) + "&q=x",
+    "a=" + "x" * 5000 + "&q=x",
+    "q",
+    "Q=x&q=%E2%80%A8line",
+)
+
+
+def test_a_query_is_spelled_as_the_server_spells_it() -> None:
+    before = """
+    const page = { dataset: { liveView: "admin" } };
+    document.querySelector = () => page;
+    document.addEventListener = () => {};
+    document.getElementById = () => null;
+    Object.assign(location, { pathname: "/admin", search: "" });
+    globalThis.CustomEvent = class {};
+    """
+    follow = f"""{json.dumps(QUERIES)}.map((text) => {{
+      location.search = `?${{text}}`;
+      heard._dashprivate_pushstate();
+      return page.dataset.liveView;
+    }})"""
+    assert run("web/list.js", before, follow) == [
+        list_topic("admin", ListQuery.parse(text).encode()) for text in QUERIES
+    ]
 
 
 def test_the_chart_puts_the_new_points_behind_the_settled_ones() -> None:

@@ -5,24 +5,42 @@
   const ANY = "*";
   const PAUSE = 200; // ms without a key after which a search begins
   const LISTS = { "/": "apps", "/admin": "admin" };
-  const NAMES = ["q", "namespace", "status", "owner", "sort", "page"];
+  const COLUMNS = "name|namespace|status|pods|autoscaler|chart|version|helm|revision|updated|owner";
+  const SHAPES = {
+    status: /^(attention|changing|ready|idle)$/,
+    sort: new RegExp(`^(?!name$)-?(${COLUMNS})$`), // by name is how it is sorted anyway
+    page: /^(?!1$)[1-9][0-9]{0,4}$/,
+  };
   const LONGEST = { q: 300, namespace: 63, owner: 160 };
+  const NAMES = ["q", "namespace", "status", "owner", "sort", "page"];
   const FILTERS = { "releases-namespace": "namespace", "releases-owner": "owner" };
 
   const marker = () => document.querySelector("#page > [data-live-view]");
   const which = () => LISTS[location.pathname.replace(/\/+$/, "") || "/"];
 
-  /* As viewmodels/query.py spells it: everybody who asks for the same shares one rendering. */
+  /* As viewmodels/query.py reads and spells a query: what makes no sense is not there. */
+  function parse() {
+    const text = location.search.replace(/^\?+/, "").slice(0, 4096);
+    return new URLSearchParams(text.split("&").length > 32 ? "" : text);
+  }
+
+  const stripped = (text) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, "");
+
+  function short(text, longest) {
+    const characters = [...stripped(text.replace(/\p{Cc}+/gu, " "))];
+    let spelled = encodeURIComponent(characters.join(""));
+    while (spelled.length > longest) {
+      characters.pop();
+      spelled = encodeURIComponent(stripped(characters.join("")));
+    }
+    return spelled;
+  }
+
   function spell(asked) {
     const parts = [];
     for (const name of NAMES) {
-      const text = asked.get(name) ?? "";
-      const characters = [...text.replace(/[\p{Cc}\p{Cs}]+/gu, " ").trim()];
-      let spelled = encodeURIComponent(characters.join(""));
-      while (spelled.length > (LONGEST[name] ?? 32)) {
-        characters.pop();
-        spelled = encodeURIComponent(characters.join("").trim());
-      }
+      const text = asked.getAll(name).find(Boolean) ?? "";
+      const spelled = name in LONGEST ? short(text, LONGEST[name]) : SHAPES[name].test(text) && text;
       if (spelled) parts.push(`${name}=${spelled}`);
     }
     return parts.join("&");
@@ -32,7 +50,7 @@
 
   function ask(name, text, typed) {
     if (!which()) return;
-    const asked = new URLSearchParams(location.search);
+    const asked = parse();
     asked.set(name, text);
     asked.delete("page");
     const query = spell(asked);
@@ -49,7 +67,7 @@
     const page = marker();
     const list = which();
     if (!list || page?.dataset.liveView.split("?")[0] !== list) return; // the router's work
-    const asked = new URLSearchParams(location.search);
+    const asked = parse();
     const query = spell(asked);
     const topic = list + (query && `?${query}`);
     if (topic === page.dataset.liveView) return;
