@@ -15,11 +15,15 @@ from typing import Any
 import aiohttp
 
 from benchmarks.scale.portal_process import PortalProcess, running
-from benchmarks.scale.stage import Stage
+from benchmarks.scale.stage import REPLICAS, Stage
 from benchmarks.table import Row, p50_p95, percentile
+from portal.viewmodels.listing import PAGE_SIZE
+from portal.viewmodels.releases import UNREAD
 
 UPDATE = "/_dash-update-component"
 REQUESTS = 200
+HISTORY_KB = 18 + REPLICAS * 4.5
+"""What the history of one app and its pods comes to in six hours (see portal/state/history.py)."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +85,25 @@ async def ask(portal: PortalProcess, body: dict[str, Any]) -> str:
         return await answer.text()
 
 
+def rows_of(part: Any) -> list[dict[str, Any]]:
+    """The rows of the table, wherever in an answer it stands."""
+    if isinstance(part, dict):
+        if part.get("type") == "Releases":
+            return part["props"]["rows"]
+        part = list(part.values())
+    if isinstance(part, list):
+        return next((rows for each in part if (rows := rows_of(each))), [])
+    return []
+
+
 def is_right(text: str, releases: int) -> bool:
-    """Whether an answer counts all releases, and shows some of them."""
-    said = text.replace(",", "")
-    return f"{releases} releases" in said and '"/apps/' in said
+    """Whether an answer counts all releases, and shows a page of them with nothing left to read."""
+    if f"{releases} releases" not in text.replace(",", ""):
+        return False
+    rows = rows_of(json.loads(text))
+    return len(rows) == min(PAGE_SIZE, releases) and all(
+        row["path"] and row.get("chart") != UNREAD for row in rows
+    )
 
 
 async def first_right_answer(portal: PortalProcess, releases: int) -> float:
@@ -130,6 +149,7 @@ async def measure(stage: Stage) -> list[Row]:
         decoded = await portal.metric("bodies_decoded")
     first, p95 = median(cold), percentile(warm, 95)
     read = "" if decoded is None else f", {decoded:,.0f} bodies read"
+    full = memory.rss + HISTORY_KB * len(stage.releases) / 1024
     command = "`helm list -A --max 0`"
     return [
         Row(
@@ -151,10 +171,10 @@ async def measure(stage: Stage) -> list[Row]:
         Row(
             f"portal memory, {stage.size}, {stage.pods}",
             f"{memory.rss:.0f} MiB RSS (worker {memory.worker:.0f}), {memory.pss:.0f} MiB PSS"
-            + read,
+            + f"{read}; {full:.0f} MiB with six hours of history, as computed",
             f"{command} {median(each.mib for each in helm):.0f} MiB",
-            f"{median(each.mib for each in helm) / memory.rss:.1f} × less",
-            "≤ 250 MiB RSS",
-            memory.rss <= 250,
+            f"{median(each.mib for each in helm) / full:.1f} × less",
+            "≤ 250 MiB RSS, history included",
+            full <= 250,
         ),
     ]
