@@ -21,7 +21,7 @@ from portal.domain.images import is_digest
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
 from portal.domain.names import fits_env_line
-from portal.domain.quantities import plain_cpu, plain_memory
+from portal.domain.quantities import parse, plain_cpu, plain_memory
 
 CHART_NAME = "dash-app"
 DEFAULT_PORT = 8050
@@ -50,6 +50,9 @@ _OWNED = (
 )
 """Values that the form decides alone: what it does not set is removed when it is applied."""
 
+_QUANTITIES = tuple(
+    f"resources.{which}.{what}" for which in ("requests", "limits") for what in ("cpu", "memory")
+)
 _KEPT_IF_SET = ("ingress.ingressClassName", "ingress.tls", "httpRoute.parentRefs")
 """Values that the portal's settings give, unless the release has its own."""
 
@@ -161,6 +164,12 @@ def merge(existing: Mapping[str, object], new: Mapping[str, object]) -> Values:
     for path in _KEPT_IF_SET:
         if has(kept, path) and get(kept, path):
             put(result, path, get(kept, path))
+    for path in _QUANTITIES:
+        # Written in another way it is the same to Kubernetes, but not to who compares values.
+        if _same_quantity(get(existing, path), get(new, path)):
+            put(result, path, get(existing, path))
+    if get(new, "image.digest") and get(new, "image.digest") == get(existing, "image.digest"):
+        put(result, "image.tag", get(existing, "image.tag", ""))  # the form shows the digest alone
     launcher = as_mapping(get(existing, "commonAnnotations")).get(LAUNCHED_BY)
     if launcher:
         result["commonAnnotations"] = {
@@ -171,16 +180,35 @@ def merge(existing: Mapping[str, object], new: Mapping[str, object]) -> Values:
     if get(new, "httpRoute.enabled") and len(hosts) > 1:
         ours = as_list(get(new, "httpRoute.hostnames"))
         put(result, "httpRoute.hostnames", [*ours, *(h for h in hosts[1:] if h not in ours)])
-    variables = as_list(get(new, "extraEnvVars"))
-    names = {as_mapping(each).get("name") for each in variables}
-    others = [
-        each
-        for each in as_list(get(existing, "extraEnvVars"))
-        if not _in_form(each) and as_mapping(each).get("name") not in names
-    ]
-    if others:
-        result["extraEnvVars"] = [*variables, *others]
+    variables = _variables(
+        as_list(get(existing, "extraEnvVars")), as_list(get(new, "extraEnvVars"))
+    )
+    if variables:
+        result["extraEnvVars"] = variables
     return result
+
+
+def _same_quantity(one: object, other: object) -> bool:
+    try:
+        return None not in {one, other} and parse(str(one)) == parse(str(other))
+    except ValueError:
+        return False
+
+
+def _variables(existing: list[object], new: list[object]) -> list[object]:
+    """The form's variables, in its order, and between them those that it cannot show.
+
+    The order counts: a variable may refer to those before it.
+    """
+    names = {as_mapping(each).get("name") for each in new}
+    result: list[object] = []
+    left = iter(new)
+    for each in existing:
+        if _in_form(each):
+            result += [following for following in [next(left, None)] if following is not None]
+        elif as_mapping(each).get("name") not in names:
+            result.append(each)
+    return [*result, *left]
 
 
 def _in_form(variable: object) -> bool:

@@ -37,6 +37,11 @@ Element ids are stable and meant to be used by browser tests:
                           leads to the form as it was sent, ``app-dismiss`` forgets it
 ``app-cancel``            ends the operation (``app-cancelling`` around it is hidden otherwise)
 ``app-unlock``            unlocks what Helm left pending (``app-unlocking`` likewise)
+``history-fold``          opens the past; a revision is ``data-testid="revision"`` with
+                          ``data-revision`` and ``data-status``
+``manifest-fold``         opens the manifest, ``manifest-text``
+``rollback-preview``      what a rollback would do (``data-testid="preview"``, ``data-possible``);
+                          ``rollback-confirm``, ``rollback-cancel``. ``upgrade-preview`` likewise
 ``app-uninstall``         opens the confirmation; ``uninstall-confirm``, ``uninstall-cancel``
 ``releases``              the table of Apps and Admin; a row is ``data-testid="release"`` with
                           ``data-name``, its cells are ``.col-<column>``
@@ -111,6 +116,7 @@ APP_PODS = "app-pods"
 APP_EVENTS = "app-events"
 APP_NOTES = "app-notes"
 APP_VALUES = "app-values"
+APP_REVISION = "app-revision"
 APP_SERIES = "app-series"
 APP_SERIES_TAIL = "app-series-tail"
 APP_CHART = "app-chart"
@@ -152,6 +158,8 @@ def scale_target_on(metric: str) -> str:
 
 UPGRADE_MODAL = "upgrade-modal"
 UPGRADE_WORDS = "upgrade-words"
+UPGRADE_PREVIEW = "upgrade-preview"
+UPGRADE_SINCE = "upgrade-since"
 UPGRADE_CONFIRM = "upgrade-confirm"
 UPGRADE_CANCEL = "upgrade-cancel"
 
@@ -159,6 +167,29 @@ UNINSTALL_MODAL = "uninstall-modal"
 UNINSTALL_CONFIRM = "uninstall-confirm"
 UNINSTALL_CANCEL = "uninstall-cancel"
 UNINSTALL_FAILURE = "uninstall-failure"
+UNINSTALL_LEFT = "uninstall-left"
+
+HISTORY = "history"
+HISTORY_FOLD = "history-fold"
+HISTORY_WANTED = "history-wanted"
+MANIFEST = "manifest"
+MANIFEST_FOLD = "manifest-fold"
+MANIFEST_TEXT = "manifest-text"
+MANIFEST_WANTED = "manifest-wanted"
+ROLL_BACK = "roll-back"
+ROLLBACK_MODAL = "rollback-modal"
+ROLLBACK_NAME = "rollback-name"
+ROLLBACK_TO = "rollback-to"
+ROLLBACK_PREVIEW = "rollback-preview"
+ROLLBACK_FAILURE = "rollback-failure"
+ROLLBACK_CONFIRM = "rollback-confirm"
+ROLLBACK_CANCEL = "rollback-cancel"
+
+
+def roll_back(revision: int) -> dict[str, object]:
+    """The button that goes back to a revision."""
+    return {"type": ROLL_BACK, "revision": revision}
+
 
 # Catalog: a chart's form.
 CHART_PLACE = "chart-place"

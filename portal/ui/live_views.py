@@ -53,11 +53,12 @@ def _data(view: ScaleView | SeriesView) -> dict[str, Any]:
 
 
 def _shown(view: AppView) -> bool:
-    return view.exists or (view.operation is not None and view.operation.running)
+    running = view.operation is not None and view.operation.running
+    return view.exists or running or bool(view.pods)
 
 
 def _lost(view: AppView) -> bool:
-    return not view.exists and release.failed(view.operation)
+    return not _shown(view) and release.failed(view.operation)
 
 
 def _values(view: AppView) -> dict[str, Any]:
@@ -78,6 +79,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_EVENTS: lambda view: {"content": pods.events(view.events)},
     ids.APP_NOTES: lambda view: {"content": release.notes(view.notes)},
     ids.APP_VALUES: _values,
+    ids.APP_REVISION: lambda view: {"data": f"{view.revision} {view.helm_status.text}"},
     ids.APP_SERIES: lambda view: {"data": _data(series_view(view.settled))},
     ids.APP_SERIES_TAIL: lambda view: {"data": _data(series_view(view.unsettled))},
     ids.SCALE_LIVE: lambda view: {"data": _data(view.scale)},

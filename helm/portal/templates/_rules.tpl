@@ -7,6 +7,10 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [""]
   resources: [pods, events, resourcequotas]
   verbs: [get, list, watch]
+# An uninstall says which volumes it leaves.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [list]
 - apiGroups: [apps]
   resources: [replicasets, statefulsets]
   verbs: [get, list, watch]

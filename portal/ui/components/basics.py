@@ -151,12 +151,19 @@ def code_block(id: str, text: str, what: str, *, title: str = "", wrap: bool = F
 
 
 def fold(
-    title: Node, body: Node, *, icon_name: str, open: bool = False, class_name: str = ""
+    title: Node,
+    body: Node,
+    *,
+    icon_name: str,
+    open: bool = False,
+    class_name: str = "",
+    id: str = "",
 ) -> html.Details:
-    """A panel that opens and closes."""
+    """A panel that opens and closes; ``id`` is of the line that does so when it is clicked."""
+    named: dict[str, Any] = {"id": id} if id else {}
     return html.Details(
         [
-            html.Summary([icon(icon_name), html.H2(title), icon("chevron")]),
+            html.Summary([icon(icon_name), html.H2(title), icon("chevron")], **named),
             html.Div(body, className="panel-body"),
         ],
         className=f"panel fold {class_name}".strip(),

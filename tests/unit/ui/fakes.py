@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from portal.actions.actions import Actions, Existing, Filled
 from portal.actions.forms import Forms, Raw, ScaleRequest
+from portal.actions.previews import Previews
 from portal.catalog.catalog import Catalog
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.presets import Preset
@@ -15,7 +17,9 @@ from portal.domain.errors import Conflict, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
+from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
 from portal.ui.context import UiContext
 from portal.viewmodels.model import AppView, ListView, ScaleMode, ScaleView
 from portal.viewmodels.query import ListQuery
@@ -45,6 +49,89 @@ PRESETS = (
 )
 
 
+def revisions() -> tuple[Revision, ...]:
+    """What Helm keeps of an app: one that runs, one that failed, and two before."""
+    image = {"repository": "localhost:5000/dash-sample", "tag": "1.0"}
+    token = [{"name": "API_TOKEN", "value": "tok-in-the-values"}]
+    first: dict[str, object] = {"image": image, "replicaCount": 1, "extraEnvVars": token}
+    more = {**first, "replicaCount": 2}
+    new = {**more, "image": {**image, "tag": "1.1"}}
+    chart = {"chart": "dash-app", "chart_version": "0.1.0"}
+
+    def made(number: int, status: str, values: dict[str, object], said: str) -> Revision:
+        at = fixtures.ago(4000 - 800 * number)
+        manifest = MANIFEST.format(tag=cast("dict[str, str]", values["image"])["tag"])
+        return Revision(
+            number, ReleaseStatus(status), at, said, values=values, manifest=manifest, **chart
+        )
+
+    return (
+        made(4, "deployed", new, "Changed by grace@example.org"),
+        made(3, "failed", new, 'Upgrade "iris" failed: quota exceeded, tok-in-the-values'),
+        made(2, "superseded", more, "Scaled to 2 by ada"),
+        made(1, "superseded", first, "Launched by ada"),
+    )
+
+
+MANIFEST = """apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: iris}}
+spec:
+  selector: {{matchLabels: {{app: iris}}}}
+  template:
+    spec:
+      containers:
+        - name: app
+          image: localhost:5000/dash-sample:{tag}
+          env: [{{name: API_TOKEN, value: tok-in-the-values}}]
+"""
+
+
+class FakePreviews(Previews):
+    """Gives what it is told. ``errors`` are raised one by one."""
+
+    def __init__(self) -> None:
+        self.kept = revisions()
+        self.errors: list[Exception] = []
+        self.asked: list[tuple[object, ...]] = []
+        self.claims: tuple[VolumeClaim, ...] | None = ()
+        self.manifest = MANIFEST.format(tag="1.1")
+
+    def _note(self, *asked: object) -> None:
+        self.asked.append(asked)
+        if self.errors:
+            raise self.errors.pop(0)
+
+    def _proposal(self, key: Key, to: Revision) -> Proposal:  # type: ignore[override]
+        now = self.kept[0]
+        live = {"iris": 2}
+        return Proposal(
+            key, now.revision, now.revision, now.manifest, to.manifest, now.values, to.values, live
+        )
+
+    async def upgrade(
+        self, identity: Identity, spec: LaunchSpec, *, since: int | None = None
+    ) -> Proposal:
+        self._note("upgrade", spec, since)
+        return self._proposal(spec.key, self.kept[-1])
+
+    async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
+        self._note("rollback", key, revision)
+        return self._proposal(key, next(one for one in self.kept if one.revision == revision))
+
+    async def history(self, identity: Identity, key: Key) -> tuple[Revision, ...]:
+        self._note("history", key)
+        return self.kept
+
+    async def newest(self, identity: Identity, key: Key) -> Revision:
+        self._note("newest", key)
+        return self.kept[0]
+
+    async def removal(self, identity: Identity, key: Key) -> Removal:
+        self._note("removal", key)
+        return Removal(key, self.manifest, self.claims)
+
+
 class FakeActions(Actions):
     """Remembers what it was asked; changes the views as a cluster would."""
 
@@ -57,6 +144,11 @@ class FakeActions(Actions):
         self.ours = True
         self.asked: dict[Key, Raw] = {}
         self.looked_up: list[Key] = []
+        self.previews: FakePreviews = FakePreviews()
+
+    async def rollback(self, identity: Identity, key: Key, revision: int) -> Operation:
+        self.calls.append(("rollback", identity, key, revision))
+        return self._operation(key, Verb.ROLLBACK)
 
     def _operation(self, key: Key, verb: Verb) -> Operation:
         moment = fixtures.now()

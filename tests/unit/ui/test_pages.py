@@ -97,11 +97,19 @@ async def test_the_app_page_shows_every_kind_of_app(make: Callable[[], AppView])
 
 
 @pytest.mark.parametrize(
-    ("exists", "running", "shown"),
-    [(True, False, True), (False, True, True), (False, False, False)],
+    ("exists", "running", "left", "shown"),
+    [
+        (True, False, False, True),
+        (False, True, False, True),
+        (False, False, True, True),
+        (False, False, False, False),
+    ],
 )
-def test_what_an_uninstalled_app_leaves(exists: bool, running: bool, shown: bool) -> None:
+def test_what_an_uninstalled_app_leaves(
+    exists: bool, running: bool, left: bool, shown: bool
+) -> None:
     view = replace(fixtures.healthy(), exists=exists, operation=fixtures.operation(running=running))
+    view = view if left else replace(view, pods=())
     patches = app_patches(view)
     assert (patches[ids.APP_BODY]["className"] == "") is shown
     assert (patches[ids.APP_GONE]["content"] is None) is shown
@@ -359,7 +367,7 @@ def test_served_locally_with_deep_links_and_working_callbacks() -> None:
         sent["launch-told.data"] = "apps/iris"
         asked = browser.call(ids.LAUNCH_FAILURE, sent, "launch-submit.n_clicks")
         assert asked[ids.UPGRADE_MODAL]["is_open"] is True
-        assert "one by one" in json.dumps(asked[ids.UPGRADE_WORDS])
+        assert "Both pods are ready" in json.dumps(asked[ids.UPGRADE_WORDS])
         assert actions.calls == [], "nothing is done before it is confirmed"
         sent["upgrade-confirm.n_clicks"] = 1
         accepted = browser.call(ids.LAUNCH_FAILURE, sent, "upgrade-confirm.n_clicks")

@@ -216,3 +216,7 @@ def test_an_endless_object_is_cut() -> None:
     (diff,) = preview([long], [other], live=1).objects
     assert len(diff.diff) == 401
     assert "more lines" in diff.diff[-1]
+
+
+def test_the_order_of_values_means_nothing() -> None:
+    assert values_diff({"b": 1, "a": {"d": 2, "c": 3}}, {"a": {"c": 3, "d": 2}, "b": 1}) == ()

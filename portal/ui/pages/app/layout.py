@@ -11,9 +11,11 @@ from portal.live.topics import app_topic
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, card, fold, icon, link, page, wildcards
 from portal.ui.components.markup import markup
+from portal.ui.components.preview import waiting
 from portal.ui.components.scale import scale_card
 from portal.ui.context import UiContext
 from portal.ui.live_views import Props, app_patches
+from portal.ui.pages.app.history import history_fold, manifest_fold, rollback_dialog
 from portal.ui.routes import edit_path
 
 
@@ -24,6 +26,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
     return page(
         [
             dcc.Store(id=ids.APP_KEY, data=list(key)),
+            dcc.Store(id=ids.APP_REVISION, **live[ids.APP_REVISION]),
             dcc.Store(id=ids.APP_SERIES, **live[ids.APP_SERIES]),
             dcc.Store(id=ids.APP_SERIES_TAIL, **live[ids.APP_SERIES_TAIL]),
             dcc.Store(id=ids.SCALE_LIVE, **live[ids.SCALE_LIVE]),
@@ -82,6 +85,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             html.Div(id=ids.APP_ACTION_FAILURE),
             html.Div(_body(context, live), id=ids.APP_BODY, **live[ids.APP_BODY]),
             _uninstall(key),
+            rollback_dialog(key),
         ],
         topic=app_topic(key),
         title=key.name,
@@ -127,6 +131,8 @@ def _body(context: UiContext, live: Props) -> list[Node]:
                             icon_name="file",
                             class_name="last",
                         ),
+                        manifest_fold(),
+                        history_fold(),
                     ],
                     className="column wide-column",
                 ),
@@ -181,6 +187,7 @@ def _uninstall(key: Key) -> dbc.Modal:
                         "Its history goes too, so this cannot be undone; you can launch it again. "
                         "Volumes that it only mounts stay."
                     ),
+                    html.Div(waiting("Looking at what would be left …"), id=ids.UNINSTALL_LEFT),
                     html.Div(id=ids.UNINSTALL_FAILURE),
                 ]
             ),

@@ -14,10 +14,13 @@ from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
+from portal.domain.revisions import Proposal
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, icon, notice, wildcards
+from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
+from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path
 from portal.viewmodels.model import Notice, Tone
@@ -161,6 +164,7 @@ def register(app: Dash, context: UiContext) -> None:
         {field: State(*where) for field, where in switches.items()},
         State(ids.LAUNCH_TOLD, "data"),
         State(ids.LAUNCH_EDITED, "data"),
+        State(ids.UPGRADE_SINCE, "data"),
         running=[(Output(ids.LAUNCH_SUBMIT, "className"), "w-100 sending", "w-100")],
         prevent_initial_call=True,
     )
@@ -171,6 +175,7 @@ def register(app: Dash, context: UiContext) -> None:
         on: dict[str, Any],
         told: str,
         edited: int | None,
+        previewed: int | None,
     ) -> tuple[Any, Any, Any, Any]:
         if not (clicks or confirmed):
             return no_update, no_update, no_update, no_update
@@ -180,15 +185,33 @@ def register(app: Dash, context: UiContext) -> None:
         key = checked.spec.key
         if told == str(key) and ctx.triggered_id != ids.UPGRADE_CONFIRM:
             return no_update, None, True, _upgrade_words(context, key)
+        since = edited if edited is not None else previewed
         try:
             await context.actions.launch(
-                context.identity(), checked.spec, only_new=told != str(key), since=edited
+                context.identity(), checked.spec, only_new=told != str(key), since=since
             )
         except InvalidInput as error:
             return no_update, [failure(text) for text in error.fields.values()], False, no_update
         except Exception as error:
             return no_update, refusal(error), False, no_update
         return app_path(key), None, False, no_update
+
+    @app.callback(
+        Output(ids.UPGRADE_PREVIEW, "children"),
+        Output(ids.UPGRADE_CONFIRM, "disabled"),
+        Output(ids.UPGRADE_SINCE, "data"),
+        Input(ids.UPGRADE_MODAL, "is_open"),
+        {field: State(*where) for field, where in fields.items()},
+        {field: State(*where) for field, where in switches.items()},
+        State(ids.LAUNCH_EDITED, "data"),
+        prevent_initial_call=True,
+    )
+    async def preview(
+        opened: bool, values: dict[str, Any], on: dict[str, Any], edited: int | None
+    ) -> Shown:
+        if not opened:
+            return waiting(ADDING_UP), True, None
+        return await shown(_proposal(context, raw_form(values, on), edited))
 
     app.clientside_callback(
         ClientsideFunction("portal", "closed"),
@@ -198,16 +221,25 @@ def register(app: Dash, context: UiContext) -> None:
     )
 
 
-def _upgrade_words(context: UiContext, key: Key) -> list[Node]:
-    """What is there now, and what becomes of it."""
+def _upgrade_words(context: UiContext, key: Key) -> Node:
+    """What is there now."""
     now = context.app_view(context.identity(), key)
-    return [
-        html.P([html.Strong(str(key)), f", revision {now.revision}. {now.sentence}"]),
-        html.P(
-            "Pods whose settings change are replaced one by one; each new one is ready before an "
-            "old one goes. A change of the number of pods alone restarts none."
-        ),
-    ]
+    return html.P([html.Strong(str(key)), f", revision {now.revision}. {now.sentence}"])
+
+
+async def _proposal(context: UiContext, raw: dict[str, object], edited: int | None) -> Proposal:
+    """What the form would make of the release; complaints about its fields say which."""
+    checked = context.forms.check(raw)
+    try:
+        if checked.spec is None:
+            raise InvalidInput(checked.errors)
+        return await context.actions.previews.upgrade(
+            context.identity(), checked.spec, since=edited
+        )
+    except InvalidInput as error:
+        raise InvalidInput(
+            {field: f"{_LABELS.get(field, field)}: {text}" for field, text in error.fields.items()}
+        ) from error
 
 
 async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool) -> _Answer:

@@ -1,0 +1,213 @@
+"""What an app's page reads only when asked: its past, its manifest, what a removal leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import dash_bootstrap_components as dbc
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+
+from portal.domain.keys import Key
+from portal.ui import ids
+from portal.ui.components.basics import Node, button, code_block, fold, notice
+from portal.ui.components.history import history
+from portal.ui.components.preview import ADDING_UP, waiting
+from portal.ui.context import UiContext
+from portal.ui.proposals import shown
+from portal.ui.refusals import refusal
+from portal.viewmodels.history import history_view
+from portal.viewmodels.manifest import manifest_yaml
+from portal.viewmodels.removal import removal_words
+
+READING = "Reading Helm's record …"
+
+
+def history_fold() -> html.Details:
+    """The revisions; read when it is opened."""
+    return fold(
+        "History",
+        [dcc.Store(id=ids.HISTORY_WANTED), html.Div(waiting(READING), id=ids.HISTORY)],
+        icon_name="clock",
+        class_name="last",
+        id=ids.HISTORY_FOLD,
+    )
+
+
+def manifest_fold() -> html.Details:
+    """The objects that Helm made; read when it is opened."""
+    return fold(
+        "Manifest",
+        [dcc.Store(id=ids.MANIFEST_WANTED), html.Div(waiting(READING), id=ids.MANIFEST)],
+        icon_name="file",
+        class_name="last",
+        id=ids.MANIFEST_FOLD,
+    )
+
+
+def rollback_dialog(key: Key) -> html.Div:
+    """Asks before a rollback, with what it would do."""
+    return html.Div(
+        [
+            dcc.Store(id=ids.ROLLBACK_TO),
+            dbc.Modal(
+                [
+                    dbc.ModalHeader(
+                        dbc.ModalTitle(
+                            [f"Roll {key.name} back to revision ", html.Span(id=ids.ROLLBACK_NAME)],
+                            id="rollback-title",
+                            tag="h2",
+                        )
+                    ),
+                    dbc.ModalBody(
+                        [
+                            html.Div(waiting(ADDING_UP), id=ids.ROLLBACK_PREVIEW),
+                            html.Div(id=ids.ROLLBACK_FAILURE),
+                        ]
+                    ),
+                    dbc.ModalFooter(
+                        [
+                            button("Not now", ids.ROLLBACK_CANCEL, color="secondary", outline=True),
+                            button(
+                                "Roll back", ids.ROLLBACK_CONFIRM, icon_name="back", disabled=True
+                            ),
+                        ]
+                    ),
+                ],
+                id=ids.ROLLBACK_MODAL,
+                is_open=False,
+                centered=True,
+                scrollable=True,
+                size="lg",
+                labelledby="rollback-title",
+            ),
+        ]
+    )
+
+
+def register(app: Dash, context: UiContext) -> None:
+    """Add the callbacks of what is read on demand."""
+    for opener, wanted in (
+        (ids.HISTORY_FOLD, ids.HISTORY_WANTED),
+        (ids.MANIFEST_FOLD, ids.MANIFEST_WANTED),
+    ):
+        # While it is open it is read anew for each revision; closed, it costs nothing.
+        app.clientside_callback(
+            ClientsideFunction("portal", "wantedWhileOpen"),
+            Output(wanted, "data"),
+            Input(opener, "n_clicks"),
+            Input(ids.APP_REVISION, "data"),
+            State(wanted, "data"),
+        )
+    _register_reading(app, context)
+    _register_rollback(app, context)
+
+
+def _register_reading(app: Dash, context: UiContext) -> None:
+    @app.callback(
+        Output(ids.HISTORY, "children"),
+        Input(ids.HISTORY_WANTED, "data"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def read_history(wanted: Any, key: list[str]) -> Node:
+        if not wanted:
+            return no_update
+        try:
+            revisions = await context.actions.previews.history(context.identity(), Key(*key))
+            return history(await asyncio.to_thread(history_view, revisions))
+        except Exception as error:
+            return refusal(error)
+
+    @app.callback(
+        Output(ids.MANIFEST, "children"),
+        Input(ids.MANIFEST_WANTED, "data"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def read_manifest(wanted: Any, key: list[str]) -> Node:
+        if not wanted:
+            return no_update
+        release = Key(*key)
+        try:
+            revision = await context.actions.previews.newest(context.identity(), release)
+            text = await asyncio.to_thread(
+                manifest_yaml, revision.manifest, release.namespace, revision.values
+            )
+        except Exception as error:
+            return refusal(error)
+        return code_block(ids.MANIFEST_TEXT, text, "the manifest", title="What Helm made of it")
+
+    @app.callback(
+        Output(ids.UNINSTALL_LEFT, "children"),
+        Input(ids.UNINSTALL_MODAL, "is_open"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def read_removal(opened: bool, key: list[str]) -> Node:
+        if not opened:
+            return waiting("Looking at what would be left …")
+        try:
+            removal = await context.actions.previews.removal(context.identity(), Key(*key))
+            words = await asyncio.to_thread(removal_words, removal)
+        except Exception as error:
+            return refusal(error)
+        if not words:
+            return html.P("Nothing of it is left in the cluster.")
+        return [notice(each) for each in words]
+
+
+def _register_rollback(app: Dash, context: UiContext) -> None:
+    @app.callback(
+        Output(ids.ROLLBACK_TO, "data"),
+        Output(ids.ROLLBACK_NAME, "children"),
+        Output(ids.ROLLBACK_MODAL, "is_open", allow_duplicate=True),
+        Output(ids.ROLLBACK_FAILURE, "children", allow_duplicate=True),
+        Input({"type": ids.ROLL_BACK, "revision": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    async def choose(clicks: list[int | None]) -> tuple[Any, ...]:
+        chosen = cast("dict[str, int] | None", ctx.triggered_id)
+        if not any(clicks) or not chosen:
+            return (no_update,) * 4
+        return chosen["revision"], f"{chosen['revision']}?", True, None
+
+    @app.callback(
+        Output(ids.ROLLBACK_PREVIEW, "children"),
+        Output(ids.ROLLBACK_CONFIRM, "disabled"),
+        Input(ids.ROLLBACK_MODAL, "is_open"),
+        State(ids.ROLLBACK_TO, "data"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def show(opened: bool, revision: int | None, key: list[str]) -> tuple[Node, bool]:
+        if not opened or revision is None:
+            return waiting(ADDING_UP), True
+        previews = context.actions.previews
+        said, refused, _ = await shown(previews.rollback(context.identity(), Key(*key), revision))
+        return said, refused
+
+    @app.callback(
+        Output(ids.ROLLBACK_MODAL, "is_open"),
+        Output(ids.ROLLBACK_FAILURE, "children"),
+        Input(ids.ROLLBACK_CONFIRM, "n_clicks"),
+        State(ids.ROLLBACK_TO, "data"),
+        State(ids.APP_KEY, "data"),
+        running=[(Output(ids.ROLLBACK_CONFIRM, "className"), "sending", "")],
+        prevent_initial_call=True,
+    )
+    async def roll_back(clicks: int | None, revision: int, key: list[str]) -> tuple[Any, Any]:
+        if not clicks:
+            return no_update, no_update
+        try:
+            await context.actions.rollback(context.identity(), Key(*key), revision)
+        except Exception as error:
+            return True, refusal(error)
+        return False, None
+
+    app.clientside_callback(
+        ClientsideFunction("portal", "closed"),
+        Output(ids.ROLLBACK_MODAL, "is_open", allow_duplicate=True),
+        Input(ids.ROLLBACK_CANCEL, "n_clicks"),
+        prevent_initial_call=True,
+    )

@@ -1,0 +1,29 @@
+"""How a dialog comes by what it says of a change that nobody has made yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+from portal.domain.errors import PortalError
+from portal.domain.revisions import Proposal
+from portal.ui.components.basics import Node
+from portal.ui.components.preview import preview
+from portal.ui.refusals import refusal
+from portal.viewmodels.preview import preview_view
+
+Shown = tuple[Node, bool, int | None]
+"""What to show, whether the dialog's button is disabled, and what revision this starts from."""
+
+
+async def shown(asked: Awaitable[Proposal]) -> Shown:
+    """The proposal in words and differences, or why there is none.
+
+    What cannot be proposed cannot be done either, unless the portal itself is at fault.
+    """
+    try:
+        proposal = await asked
+        view = await asyncio.to_thread(preview_view, proposal)
+        return preview(view), not view.possible, proposal.since
+    except Exception as error:
+        return refusal(error), isinstance(error, PortalError), None
