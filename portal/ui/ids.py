@@ -209,6 +209,11 @@ CHART_LINK = "chart-link"
 CHART_SAVE = "chart-save"
 CHART_SAVED = "chart-saved"
 CHART_OPEN = "chart-open"
+CHART_MODAL = "chart-modal"
+CHART_PREVIEW = "chart-preview"
+CHART_SINCE = "chart-since"
+CHART_CONFIRM = "chart-confirm"
+CHART_CANCEL = "chart-cancel"
 
 
 def chart_part(kind: str, path: str) -> dict[str, str]:

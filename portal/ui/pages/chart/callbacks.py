@@ -14,14 +14,18 @@ from portal.actions.charts import ChartOrder
 from portal.actions.checks import Check
 from portal.catalog.draft import Draft, Drafting, field_titles, path_id, path_of
 from portal.catalog.validate import Path
+from portal.catalog.values import Values
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
+from portal.domain.revisions import Proposal
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, icon, notice, wildcards
 from portal.ui.components.chart_form import field_note
+from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.pages.chart.layout import form_of, version_path
+from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path, chart_path
 from portal.viewmodels.model import Notice, Tone
@@ -131,43 +135,77 @@ def register(app: Dash, context: UiContext) -> None:
             [icon("launch"), html.Span("Upgrade" if existing else "Launch")],
         )
 
+    asked = {
+        "name": State(ids.CHART_NAME, "value"),
+        "namespace": State(ids.CHART_NAMESPACE, "value"),
+        "text": State(ids.CHART_YAML, "value"),
+        "place": State(ids.CHART_PLACE, "data"),
+    }
+
     @app.callback(
         Output(ids.LOCATION, "href", allow_duplicate=True),
         Output(ids.CHART_FAILURE, "children"),
+        Output(ids.CHART_MODAL, "is_open"),
         Input(ids.CHART_SUBMIT, "n_clicks"),
-        State(ids.CHART_NAME, "value"),
-        State(ids.CHART_NAMESPACE, "value"),
-        State(ids.CHART_YAML, "value"),
+        Input(ids.CHART_CONFIRM, "n_clicks"),
+        asked,
         State(ids.CHART_TOLD, "data"),
-        State(ids.CHART_PLACE, "data"),
+        State(ids.CHART_SINCE, "data"),
         running=[(Output(ids.CHART_SUBMIT, "className"), "w-100 sending", "w-100")],
         prevent_initial_call=True,
     )
     async def submit(
         clicks: int | None,
-        name: str | None,
-        namespace: str | None,
-        text: str | None,
+        confirmed: int | None,
+        asked: dict[str, Any],
         told: str,
-        place: dict[str, Any],
-    ) -> tuple[Any, Any]:
-        if not clicks:
-            return no_update, no_update
-        key = _key(name, namespace)
+        previewed: int | None,
+    ) -> tuple[Any, Any, Any]:
+        if not (clicks or confirmed):
+            return no_update, no_update, no_update
         try:
-            drafting = await _drafting(context, place)
-            draft = await asyncio.to_thread(drafting.read, text or "")
-            if draft.error is not None:
-                return no_update, failure(str(draft.error))
-            order = ChartOrder(key, drafting.chart, drafting.sent(draft))
+            order = await _order(context, asked)
+            there = told == str(order.key)
+            if there and ctx.triggered_id != ids.CHART_CONFIRM:
+                return no_update, None, True
+            edited = asked["place"].get("revision")
             await context.actions.launch_chart(
-                context.identity(), order, only_new=told != str(key), since=place.get("revision")
+                context.identity(),
+                order,
+                only_new=not there,
+                since=edited if edited is not None else previewed,
             )
         except InvalidInput as error:
-            return no_update, [failure(text) for text in error.fields.values()]
+            return no_update, [failure(text) for text in error.fields.values()], False
         except Exception as error:
-            return no_update, refusal(error)
-        return app_path(key), None
+            return no_update, refusal(error), False
+        return app_path(order.key), None, False
+
+    @app.callback(
+        Output(ids.CHART_PREVIEW, "children"),
+        Output(ids.CHART_CONFIRM, "disabled"),
+        Output(ids.CHART_SINCE, "data"),
+        Input(ids.CHART_MODAL, "is_open"),
+        asked,
+        prevent_initial_call=True,
+    )
+    async def preview(opened: bool, asked: dict[str, Any]) -> Shown:
+        if not opened:
+            return waiting(ADDING_UP), True, None
+
+        async def proposal() -> Proposal:
+            order = await _order(context, asked)
+            since = asked["place"].get("revision")
+            return await context.actions.previews.order(context.identity(), order, since=since)
+
+        return await shown(proposal())
+
+    app.clientside_callback(
+        ClientsideFunction("portal", "closed"),
+        Output(ids.CHART_MODAL, "is_open", allow_duplicate=True),
+        Input(ids.CHART_CANCEL, "n_clicks"),
+        prevent_initial_call=True,
+    )
 
     @app.callback(
         Output(ids.LOCATION, "href", allow_duplicate=True),
@@ -203,7 +241,18 @@ async def _drafting(context: UiContext, place: Mapping[str, Any]) -> Drafting:
         str(place.get("source")), str(place.get("chart")), str(place.get("version"))
     )
     # Of an existing release everything that the text says is sent, so an empty one will do.
-    return Drafting(chart, {} if place.get("revision") is not None else None)
+    existing: Values | None = {} if place.get("revision") is not None else None
+    return await asyncio.to_thread(Drafting, chart, existing)
+
+
+async def _order(context: UiContext, asked: Mapping[str, Any]) -> ChartOrder:
+    """What the page asks for. Raises ``InvalidInput`` while its text cannot be read."""
+    drafting = await _drafting(context, asked["place"])
+    draft = await asyncio.to_thread(drafting.read, asked["text"] or "")
+    if draft.error is not None:
+        raise InvalidInput({"values": str(draft.error)})
+    key = _key(asked["name"], asked["namespace"])
+    return ChartOrder(key, drafting.chart, drafting.sent(draft))
 
 
 def _by_path(parts: list[PartId], values: list[Any]) -> dict[Path, object]:
@@ -282,7 +331,7 @@ def _key(name: str | None, namespace: str | None) -> Key:
 def _existing(existing: Existing | None, place: Mapping[str, Any]) -> Node:
     if existing is None or place.get("revision") is not None:
         return None
-    ours = existing.chart == str(place.get("chart")).rpartition("/")[2]
+    ours = existing.chart in {str(place.get("chart")).rpartition("/")[2], ""}  # "": not read yet
     return notice(
         Notice(
             Tone.BUSY if ours else Tone.WARN,

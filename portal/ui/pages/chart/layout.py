@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, card, failure, icon, link, page, wildcards
 from portal.ui.components.chart_form import chart_form
+from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.pages.catalog.layout import tile
@@ -56,17 +58,10 @@ async def page_of(
     except PortalError as error:
         return _unusable(place, entry, error)
     existing = dict(given.values) if given else None
-    drafting = Drafting(chart, existing)
-    text = drafting.start(linked(place.values))
-    return _layout(
-        context.forms,
-        place,
-        entry,
-        drafting,
-        drafting.read(text),
-        key,
-        given.revision if given else None,
-    )
+    drafting = await asyncio.to_thread(Drafting, chart, existing)
+    draft = await asyncio.to_thread(drafting.read, drafting.start(linked(place.values)))
+    revision = given.revision if given else None
+    return _layout(context.forms, place, entry, drafting, draft, key, revision)
 
 
 def _unusable(place: ChartPlace, entry: ChartEntry | None, error: PortalError) -> html.Div:
@@ -152,10 +147,38 @@ def _layout(
                 ],
                 className="columns launch-columns",
             ),
+            _upgrade(),
         ],
         topic="",
         title=title,
         testid="chart-page",
+    )
+
+
+def _upgrade() -> dbc.Modal:
+    """Shows what an upgrade would do, and asks."""
+    return dbc.Modal(
+        [
+            dbc.ModalHeader(dbc.ModalTitle("Upgrade this app?", id="upgrade-title", tag="h2")),
+            dbc.ModalBody(
+                [
+                    html.Div(waiting(ADDING_UP), id=ids.CHART_PREVIEW),
+                    dcc.Store(id=ids.CHART_SINCE),
+                ]
+            ),
+            dbc.ModalFooter(
+                [
+                    button("Not now", ids.CHART_CANCEL, color="secondary", outline=True),
+                    button("Upgrade", ids.CHART_CONFIRM, icon_name="launch", disabled=True),
+                ]
+            ),
+        ],
+        id=ids.CHART_MODAL,
+        is_open=False,
+        centered=True,
+        scrollable=True,
+        size="lg",
+        labelledby="upgrade-title",
     )
 
 
