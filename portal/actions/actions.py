@@ -37,6 +37,7 @@ from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, LEASE_SECONDS, Operation, OperationPhase, Verb
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient
+from portal.state.held import held
 from portal.state.store import Store
 
 Values = Mapping[str, object]
@@ -337,6 +338,8 @@ class Actions:
         self._check_exists(key)
 
         async def work(recorder: Recorder) -> Goal:
+            # Helm forgets the manifest that tells.
+            recorder.put(advice=await self.previews.left(identity, key))
             with recorder.step("Run helm uninstall"):
                 try:
                     result = await self._helm.uninstall(key)
@@ -504,6 +507,12 @@ class Actions:
         release = self._store.snapshot.app(key).release
         if release is not None and release.status.pending and release.status is not allow:
             raise busy(key, release.status)
+        for kind, each in held(self._store.snapshot.app(key)):
+            raise Conflict(  # Helm would "upgrade" what is about to go
+                f"An earlier {key.name} is not gone yet: {', '.join(each.finalizers)} holds its "
+                f"{kind} {each.key.name}.",
+                "The app's page says what to do about that. Or choose another name.",
+            )
 
     def _check_since(self, current: Current | None, key: Key, since: int) -> None:
         if current is None:

@@ -312,7 +312,7 @@ class Desk:
                     running.leave()
                 with recorder.step(goal.title):
                     await until(self._store, recorder.operation.key, goal.look, self._settle)
-            recorder.finish(OperationPhase.SUCCEEDED)
+            recorder.finish(OperationPhase.SUCCEEDED, advice=recorder.operation.advice)
         except Interrupted as error:
             recorder.finish(OperationPhase.INTERRUPTED, error.message, error.advice, cause=error)
         except PortalError as error:

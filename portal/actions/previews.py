@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -14,8 +15,10 @@ from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
+from portal.domain.manifests import objects
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Verb
+from portal.domain.removals import staying
 from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
 from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
@@ -134,6 +137,21 @@ class Previews:
         await self._policy.check(identity, Verb.UNINSTALL, key)
         newest, _ = await self._present(key)
         return Removal(key, newest.manifest, await self._past.claims(key.namespace))
+
+    async def left(self, identity: Identity, key: Key) -> str:
+        """Which volumes an uninstall would leave, in words; "" if none, or if nobody can tell."""
+        try:
+            removal = await self.removal(identity, key)
+            found = await asyncio.to_thread(objects, removal.manifest, key.namespace)
+        except PortalError:
+            return ""
+        names = ", ".join(each.key.name for each in staying(removal, found))
+        if not names:
+            return ""
+        return (
+            f"Volumes stay, with their data: {names}. An app launched again under this name finds "
+            f"them; to delete one: kubectl delete pvc -n {key.namespace} NAME"
+        )
 
     async def _present(self, key: Key) -> tuple[Revision, Revision]:
         found = await self._past.present(key)

@@ -79,8 +79,9 @@ class Recorder:
         phase: OperationPhase | None = None,
         revision: int | None = None,
         helm_seconds: float | None = None,
+        advice: str | None = None,
     ) -> None:
-        """Record what has become known."""
+        """Record what has become known; ``advice`` is for whoever sees it done."""
         changed = self.operation
         if phase is not None:
             changed = replace(changed, phase=phase)
@@ -88,6 +89,8 @@ class Recorder:
             changed = replace(changed, revision=revision)
         if helm_seconds is not None:
             changed = replace(changed, helm_seconds=helm_seconds)
+        if advice is not None:
+            changed = replace(changed, advice=advice)
         self._write(changed)
 
     @contextmanager

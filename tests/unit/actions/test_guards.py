@@ -242,3 +242,16 @@ async def test_what_the_chart_said_stays_beside_fields_that_did_not_change(world
     assert world.actions.complaints(changed) == {"replicas": "The last try failed here: odd"}
     await world.ended(await world.actions.launch(ANN, changed))
     assert world.actions.complaints(changed) == {}
+
+
+async def test_a_name_is_not_free_while_a_finalizer_holds_what_had_it(world: World) -> None:
+    await world.launched()
+    (workload,) = world.store.snapshot.app(KEY).workloads
+    world.cluster.lingers = True
+    world.cluster.remove(KEY)
+    world.store.apply(Kind.DEPLOYMENT, KEY, replace(workload, finalizers=("example.com/backup",)))
+
+    with pytest.raises(Conflict, match=r"example.com/backup holds its Deployment sales"):
+        await world.actions.launch(BOB, SPEC)
+    world.store.delete(Kind.DEPLOYMENT, KEY)
+    await world.launched()

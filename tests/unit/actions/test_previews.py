@@ -7,8 +7,10 @@ import pytest
 
 from portal.actions.previews import Previews
 from portal.domain.errors import ChartError, Conflict, InvalidInput, NotFound, PortalError
+from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
-from portal.domain.revisions import Revision
+from portal.domain.operations import OperationPhase
+from portal.domain.revisions import Revision, VolumeClaim
 from tests.unit.actions.test_actions import ANN, KEY, SPEC, World
 
 OLD = Revision(
@@ -104,3 +106,19 @@ async def test_the_past_and_what_a_removal_is_about(world: World, previews: Prev
     world.past.volume_claims = None
     removal = await previews.removal(ANN, KEY)
     assert (removal.manifest, removal.claims) == ("kind: Now\n", None)
+
+
+async def test_what_an_uninstall_leaves_is_recorded_with_it(world: World) -> None:
+    await world.launched()
+    stateful = (
+        "kind: StatefulSet\nmetadata: {name: db}\n"
+        "spec: {volumeClaimTemplates: [{metadata: {name: data}}]}\n"
+    )
+    world.past.kept[KEY] = (Revision(1, ReleaseStatus.DEPLOYED, manifest=stateful),)
+    claims = (VolumeClaim(Key("apps", "data-db-0"), ""), VolumeClaim(Key("apps", "other"), ""))
+    world.past.volume_claims = claims
+
+    ended = await world.ended(await world.actions.uninstall(ANN, KEY))
+
+    assert ended.phase is OperationPhase.SUCCEEDED
+    assert ended.advice.startswith("Volumes stay, with their data: data-db-0. ")
