@@ -82,7 +82,7 @@ async def one_viewer(stage: Stage, portal: PortalProcess, pod: Pod, release: Nam
 async def many_viewers(
     stage: Stage, portal: PortalProcess, watched: list[tuple[Name, Pod]], bar: float, what: str
 ) -> Row:
-    """Patch → received and parsed by each viewer of that app, over all viewers."""
+    """Patch → received by each viewer of that app, over all viewers."""
     topics = [release.topic for release, _ in watched]
     pods = list(dict.fromkeys(pod for _, pod in watched))
     patches = max(PATCHES, len(pods))
@@ -142,7 +142,7 @@ async def measure(stage: Stage) -> list[Row]:
                 portal,
                 [(same, pods[same][0])] * VIEWERS,
                 0.150,
-                f"the same, {VIEWERS} simulated viewers of one app, sent → received and parsed",
+                f"the same, {VIEWERS} simulated viewers of one app, sent → received whole",
             )
         )
         stage.say(f"{VIEWERS} viewers: {rows[-1].ours}")

@@ -152,3 +152,44 @@ def test_the_chart_puts_the_new_points_behind_the_settled_ones() -> None:
     new = shown(series([1, 2]), series([3], "CPU"))
     assert new["CPU"] == [None, None, 3]
     assert shown(series([]), series([7]))["CPU used"] == [7]
+
+
+REACT = """
+window.React = { createElement: (tag, props, ...children) => [tag, props ?? {}, ...children] };
+"""
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_markup_draws_elements_as_dash_would(short: bool) -> None:
+    def element(type: str, children: object, **props: object) -> object:
+        if short:
+            return {"t": type, "c": children, **({"p": props} if props else {})}
+        return {"type": type, "namespace": "x", "props": {"children": children, **props}}
+
+    content = [
+        element("Tr", [element("Td", "a <b>", className="num"), None, element("Td", 3)]),
+        element("Link", [element("I", None), "Apps"], href="/"),
+        "text",
+    ]
+    drawn = run(
+        "web/markup.js",
+        REACT,
+        f"window.portal_components.Markup({{ id: 'x', role: 'status', setProps: 1,"
+        f" content: {json.dumps(content)} }})",
+    )
+    assert drawn == [
+        *("div", {"id": "x", "role": "status"}),
+        ["tr", {}, ["td", {"className": "num"}, "a <b>"], None, ["td", {}, 3]],
+        ["a", {"href": "/", "data-inside": ""}, ["i", {}, None], "Apps"],
+        "text",
+    ]
+
+
+@pytest.mark.parametrize("content", [None, "text", []])
+def test_markup_without_elements(content: object) -> None:
+    drawn = run(
+        "web/markup.js",
+        REACT,
+        f"window.portal_components.Markup({{ id: 'x', content: {json.dumps(content)} }})",
+    )
+    assert drawn == ["div", {"id": "x"}, *([content] if content != [] else [])]

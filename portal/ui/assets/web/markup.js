@@ -8,11 +8,18 @@
   /* A link of the portal itself is followed without loading anew (see page.js). */
   const SPECIAL = { Link: (props) => ["a", { ...props, "data-inside": "" }] };
 
+  /* As Dash writes an element (the first time, with the page), or shorter (each time after). */
+  function parts(node) {
+    if (node.t) return [node.t, node.c, node.p];
+    const { children, ...props } = node.props;
+    return [node.type, children, props];
+  }
+
   function draw(node) {
     if (Array.isArray(node)) return node.map(draw);
     if (node === null || typeof node !== "object") return node;
-    const { children, ...props } = node.props;
-    const [tag, properties] = SPECIAL[node.type]?.(props) ?? [node.type.toLowerCase(), props];
+    const [type, children, props] = parts(node);
+    const [tag, properties] = SPECIAL[type]?.(props) ?? [type.toLowerCase(), props];
     // Spread: React wants keys in lists, and these are elements in their places.
     return el(tag, properties, ...(Array.isArray(children) ? children : [children]).map(draw));
   }
