@@ -1,0 +1,522 @@
+"""Whatever goes wrong with a change ends in a named state that says what to do next.
+
+One small chart for each way to end, in tests/fixtures/charts/endings, launched as a person would:
+the words are read off the page, not off the error. docs/endings.md has them as a table.
+
+An ending takes up to half a minute of waiting and next to no work, so all that are selected run
+at once, each in a namespace of its own; a test waits for its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import random
+import re
+import shutil
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from portal.actions.actions import Actions
+from portal.actions.charts import ChartOrder
+from portal.actions.forms import Forms
+from portal.auth.policy import NamespacePolicy
+from portal.catalog.chart import Chart, read_chart
+from portal.cluster.client import ClusterClient
+from portal.cluster.leases import LEASES, Leases
+from portal.cluster.past import Past
+from portal.cluster.records import HelmRecords
+from portal.cluster.replicas import Replicas
+from portal.cluster.watches import Watches
+from portal.domain.errors import Conflict, InvalidInput, PortalError
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.objects import ReleaseStatus
+from portal.domain.operations import OperationPhase
+from portal.helm_service.helm import Helm
+from portal.helm_service.runner import Runner, helm_environment
+from portal.observation import Observation, running
+from portal.settings import Settings
+from portal.state.model import AppState
+from portal.viewmodels.app import app_view
+from portal.viewmodels.model import AppView
+from portal.viewmodels.readiness import SLOW_START
+from portal.viewmodels.removal import removal_words
+
+ROOT = Path(__file__).resolve().parents[2]
+CHARTS = ROOT / "tests" / "fixtures" / "charts" / "endings"
+IMAGE = os.environ.get("SAMPLE_IMAGE", "localhost:5000/dash-sample")
+ANN = Identity("ann@example.com")
+HELM_DEADLINE = 20.0
+"""Seconds: what a hook that never ends costs here."""
+SLOW = 90.0
+"""Seconds that a condition may take on a busy machine with two cores."""
+FINALIZER = "endings.example.com/backup"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a page must come to say: its state, and words for why and what to do."""
+
+    headline: str
+    cause: str
+    advice: str
+
+
+class Portal:
+    """The portal without its pages: what watches, what acts, and what pages are made from."""
+
+    def __init__(self, observation: Observation, actions: Actions, helm: Helm) -> None:
+        self.client = observation.client
+        self.observation = observation
+        self.store = observation.store
+        self.actions = actions
+        self.helm = helm
+
+    async def until(self, met: Callable[[], bool], what: Callable[[], str]) -> None:
+        changed = asyncio.Event()
+        stop = self.store.on_change(lambda _: changed.set())
+        try:
+            async with asyncio.timeout(SLOW):
+                while not met():
+                    changed.clear()
+                    await changed.wait()
+        except TimeoutError:
+            pytest.fail(f"not within {SLOW:.0f} s: {what()}")
+        finally:
+            stop()
+
+
+class Course:
+    """One chart in a namespace of its own."""
+
+    def __init__(self, portal: Portal, name: str, namespace: str, told: Told, home: Path) -> None:
+        self.portal = portal
+        self.key = Key(namespace, name)
+        self.told = told
+        self.home = home
+        self.chart = read_chart(CHARTS / name, "endings")
+
+    @property
+    def app(self) -> AppState:
+        return self.portal.store.snapshot.app(self.key)
+
+    def page(self, later: float = 0.0) -> AppView:
+        """The page as it is now, or as it will be if nothing changes for some seconds."""
+        self.portal.observation.want((self.key,))
+        snapshot = self.portal.store.snapshot
+        return app_view(
+            self.app,
+            snapshot.sources,
+            datetime.now(UTC) + timedelta(seconds=later),
+            nodes=snapshot.nodes,
+            quotas=snapshot.quotas.get(self.key.namespace, ()),
+        )
+
+    async def launch(self, chart: Chart | None = None, **values: object) -> None:
+        order = ChartOrder(self.key, chart or self.chart, {"image": f"{IMAGE}:1.0", **values})
+        await self.portal.actions.launch_chart(ANN, order)
+
+    async def succeeds(self) -> None:
+        await self.until(lambda: self.phase is OperationPhase.SUCCEEDED, "success")
+
+    async def says(self, told: Told | None = None, *, later: float = 0.0) -> AppView:
+        """Wait until the page says it; returns the page."""
+        wanted = told or self.told
+
+        def met() -> bool:
+            view = self.page(later)
+            said = words(view)
+            return (
+                view.headline.text == wanted.headline
+                and wanted.cause in said
+                and wanted.advice in said
+            )
+
+        await self.until(met, f"{wanted}", later)
+        return self.page(later)
+
+    async def until(self, met: Callable[[], bool], what: str, later: float = 0.0) -> None:
+        def reached() -> str:
+            view = self.page(later)
+            return f"{what}; instead: {view.headline.text}\n{words(view)}\n{self.app.operation}"
+
+        await self.portal.until(met, reached)
+
+    @property
+    def status(self) -> ReleaseStatus | None:
+        return self.app.release.status if self.app.release else None
+
+    @property
+    def phase(self) -> OperationPhase | None:
+        return self.app.operation.phase if self.app.operation else None
+
+    # By hand, past the portal.
+
+    async def put(self, path: str, body: dict[str, Any], manager: str = "by-hand") -> None:
+        """Make an object, or change it: ``path`` is below the namespace's."""
+        name = path.rpartition("/")[2]
+        await self.portal.client.apply(
+            f"/api/v1/namespaces/{self.key.namespace}/{path}",
+            {"apiVersion": "v1", "metadata": {"name": name}, **body},
+            manager,
+            force=True,
+        )
+
+
+def words(view: AppView) -> str:
+    """Everything that the page says about how the app is, and what to do."""
+    notices = (f"{each.title}. {each.body} {each.advice}" for each in view.notices)
+    return "\n".join((view.sentence, *notices))
+
+
+ENDINGS: dict[str, tuple[Told, Callable[[Course], Awaitable[None]]]] = {}
+"""What happens, and what must be told of it, by the name of the chart."""
+
+
+def ending(
+    headline: str, cause: str, advice: str
+) -> Callable[[Callable[[Course], Awaitable[None]]], None]:
+    """Register a course of events that ends so."""
+
+    def register(course: Callable[[Course], Awaitable[None]]) -> None:
+        name = course.__name__.replace("_", "-")
+        ENDINGS[name] = Told(headline, cause, advice), course
+
+    return register
+
+
+# What Helm or the API server refuses.
+
+
+@ending(
+    "Failed",
+    "The chart could not be rendered: nil pointer evaluating interface {}.colour, at "
+    ".Values.theme.colour (render-error/templates/settings.yaml, line 6).",
+    "If the chart takes a value for granted, set that value",
+)
+async def render_error(here: Course) -> None:
+    await here.launch()
+    await here.says()
+    assert here.app.release is None
+    await here.launch(theme={"colour": "blue"})
+    await here.succeeds()
+
+
+@ending(
+    "Failed",
+    "The chart refuses these values. workers: maximum: got 20, want 8.",
+    "Correct them and try again; nothing was changed.",
+)
+async def schema_violation(here: Course) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await here.launch(workers=20)
+    assert "workers" in refused.value.fields["values"]
+    assert here.app.operation is None, "the form says so before anything begins"
+    # A schema that the portal does not read, as that of a chart within the chart, Helm does.
+    await here.launch(replace(here.chart, schema=None), workers=20)
+    await here.says()
+
+
+@ending(
+    "Update failed",
+    "Kubernetes lets nobody change spec.selector of the Deployment immutable-field once it exists.",
+    "Take that change back and try again.",
+)
+async def immutable_field(here: Course) -> None:
+    await here.launch()
+    await here.succeeds()
+    await here.launch(role="worker")
+    view = await here.says()
+    assert "Its one pod is ready." in view.sentence, "what ran before runs on"
+    await here.launch()
+    await here.succeeds()
+
+
+@ending(
+    "Failed",
+    "The chart's hook (Job hook-never-ends-prepare) did not end in time, so Helm has given up.",
+    "/hook-never-ends-prepare. See to that, then try again",
+)
+async def hook_never_ends(here: Course) -> None:
+    await here.launch()
+    await here.says()
+    await here.until(lambda: here.status is ReleaseStatus.FAILED, "nothing being left pending")
+
+
+@ending(
+    "Failed",
+    "The chart's hook (Job hook-fails-prepare) failed, so Helm went no further.",
+    "Its log says why: kubectl logs -n",
+)
+async def hook_fails(here: Course) -> None:
+    await here.launch()
+    await here.says()
+
+
+@ending(
+    "Failed",
+    "The release is larger than the 1 MiB that Kubernetes can keep of it.",
+    "Move what is large, such as files in the values or in the chart, into the image",
+)
+async def too_large(here: Course) -> None:
+    chart = shutil.copytree(here.chart.path, here.home / "chart")
+    noise = random.Random(1).randbytes(1_100_000)  # compressed, it is as large
+    (chart / "table.csv").write_bytes(base64.b64encode(noise))
+    await here.launch(read_chart(chart, "endings"))
+    await here.says()
+    assert here.app.release is None
+
+
+@ending(
+    "Not there",
+    "is being deleted: nothing new can be made in it.",
+    "Choose another namespace, or wait until it is gone and has been made anew.",
+)
+async def terminating_namespace(here: Course) -> None:
+    held = {"kind": "ConfigMap", "metadata": {"name": "held", "finalizers": [FINALIZER]}}
+    await here.put("configmaps/held", held)
+    try:
+        await here.portal.client.delete(f"/api/v1/namespaces/{here.key.namespace}", {})
+        with pytest.raises(PortalError) as refused:
+            await here.launch()
+        assert here.told.cause in refused.value.message
+        assert refused.value.advice == here.told.advice
+        assert here.page().headline.text == here.told.headline
+        # If it begins to go a moment later, Helm is the first to be told.
+        with pytest.raises(Conflict) as late:
+            await here.portal.helm.upgrade_install(here.key, here.chart.path, {})
+        assert str(late.value) == str(refused.value)
+    finally:
+        await here.put("configmaps/held", {"kind": "ConfigMap"})
+
+
+@ending(
+    "Failed",
+    "This cluster does not know the kind Widget.",
+    "Ask an administrator to install what brings endings.example.com/v1, then try again.",
+)
+async def missing_kind(here: Course) -> None:
+    await here.launch()
+    await here.says()
+    assert here.app.release is None
+
+
+@ending(
+    "Failed",
+    ".data.colour was last set by by-hand, not by Helm, so Helm did not change it.",
+    "To keep that change, ask for the same here.",
+)
+async def other_manager(here: Course) -> None:
+    await here.launch()
+    await here.succeeds()
+    settings = {"kind": "ConfigMap", "data": {"colour": "red"}}
+    await here.put(f"configmaps/{here.key.name}", settings)
+    await here.launch(colour="green")
+    await here.says()
+    await here.launch(colour="red")  # the advice is good
+    await here.succeeds()
+
+
+# What becomes of its pods.
+
+
+@ending(
+    "Cannot start",
+    "No more pods fit into the quota small",
+    "Ask for less, run fewer pods, stop another app of this namespace",
+)
+async def quota_exceeded(here: Course) -> None:
+    quota = {"kind": "ResourceQuota", "spec": {"hard": {"pods": "0"}}}
+    await here.put("resourcequotas/small", quota)
+    quotas = here.portal.store
+    await here.until(
+        lambda: any(one.hard for one in quotas.snapshot.quotas.get(here.key.namespace, ())),
+        "the quota being in force",
+    )
+    await here.launch()
+    await here.says()
+
+
+@ending(
+    "Cannot start",
+    "cannot be pulled: its registry has no such image.",
+    "Check the repository and the tag for typing errors",
+)
+async def image_not_pulled(here: Course) -> None:
+    await here.launch(image=f"{IMAGE.rpartition('/')[0]}/nothing-here:1.0")
+    await here.says()
+    assert here.phase is OperationPhase.WAITING, "Kubernetes keeps trying, and it may be pushed yet"
+    await here.launch()
+    await here.succeeds()
+
+
+@ending(
+    "Crashing",
+    "It last said: “no file called table.parquet”",
+    "Its log says more: kubectl logs -n",
+)
+async def pod_crashes(here: Course) -> None:
+    await here.launch()
+    await here.says()
+
+
+@ending(
+    "Slow to start",
+    "It runs but has not become ready. Nothing listens on port 8050 in it.",
+    "Check that the port is the one the app listens on, and that it listens on 0.0.0.0",
+)
+async def never_ready(here: Course) -> None:
+    await here.launch()
+    await here.says(Told("Starting", "Its pod is starting.", ""))
+    await here.says(later=SLOW_START + SLOW)
+
+
+@ending(
+    "Cannot start",
+    "It asks for 9000 cores, but ",
+    "No node is that large: ask for less than ",
+)
+async def no_room(here: Course) -> None:
+    await here.launch()
+    await here.says()
+
+
+# What an uninstall leaves.
+
+
+@ending(
+    "Removal blocked",
+    f"The Deployment blocked-finalizer is being deleted, but held by {FINALIZER}.",
+    "an administrator can let go in its place: kubectl patch deployment blocked-finalizer",
+)
+async def blocked_finalizer(here: Course) -> None:
+    path = f"/apis/apps/v1/namespaces/{here.key.namespace}/deployments/{here.key.name}"
+    await here.launch()
+    await here.succeeds()
+    try:
+        await here.portal.actions.uninstall(ANN, here.key)
+        await here.says()
+    finally:
+        remove = [{"op": "remove", "path": "/metadata/finalizers"}]
+        await here.portal.client.patch(path, remove)
+    await here.says(Told("Removed", "Neither a pod nor Helm's record of it is left.", ""))
+
+
+@ending(
+    "Removed",
+    "Volumes stay, with their data: data-leftover-volume-0.",
+    "to delete one: kubectl delete pvc -n",
+)
+async def leftover_volume(here: Course) -> None:
+    await here.launch()
+    await here.until(lambda: bool(here.app.pods), "a pod")  # its claim is made first
+    removal = await here.portal.actions.previews.removal(ANN, here.key)
+    (before,) = removal_words(removal)
+    assert before.title == "1 volume will be left: data-leftover-volume-0 (1Gi)."
+    await here.portal.actions.uninstall(ANN, here.key)
+    await here.says()
+
+
+@asynccontextmanager
+async def connected(home: Path) -> AsyncGenerator[Portal]:
+    kubeconfig = Path(os.environ["KUBECONFIG"])
+    program = os.environ.get("HELM_BIN") or shutil.which("helm") or "helm"
+    environment = helm_environment(os.environ, home, kubeconfig)
+    helm = Helm(Runner(environment, executable=program, deadline=HELM_DEADLINE))
+    async with ClusterClient.connect(kubeconfig) as client:
+        observation = Observation(client, Settings())
+        actions = Actions(
+            helm=helm,
+            store=observation.store,
+            policy=NamespacePolicy(()),
+            replicas=Replicas(client),
+            forms=Forms((), "default", max_replicas=6),
+            chart_path=ROOT / "charts" / "dash-app",
+            claims=Leases(client),
+            records=HelmRecords(client),
+            past=Past(client),
+            holder=uuid.uuid4().hex,
+        )
+        claims = Watches(client, observation.store, (), (LEASES,), sink=actions.board)
+        ended: list[asyncio.Task[None]] = []
+        work = {"claims": claims.run(), "operations": actions.run()}
+        portal = Portal(observation, actions, helm)
+        async with running(observation.tasks() | work, ended.append):
+            try:
+                yield portal
+            finally:
+                await actions.drain(20)
+        assert not ended
+
+
+@asynccontextmanager
+async def space(client: ClusterClient, name: str) -> AsyncGenerator[str]:
+    """A namespace; what is in it goes with it."""
+    namespace = f"endings-{uuid.uuid4().hex[:6]}-{name}"[:63]
+    path = f"/api/v1/namespaces/{namespace}"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    await client.apply(path, body, "endings")
+    try:
+        yield namespace
+    finally:
+        with_it = {"propagationPolicy": "Background"}
+        with suppress(PortalError):  # it may be on its way already
+            await client.delete(path, with_it)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def courses(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Mapping[str, asyncio.Task[None]]]:
+    """The courses that are wanted, all under way."""
+    wanted = {
+        item.callspec.params.get("name")
+        for item in request.session.items
+        if hasattr(item, "callspec")
+    }
+    home = tmp_path_factory.mktemp("endings")
+    async with connected(home) as portal:
+        await portal.until(lambda: not portal.store.snapshot.loading, lambda: "the first lists")
+
+        async def run(name: str) -> None:
+            told, course = ENDINGS[name]
+            async with space(portal.client, name) as namespace:
+                await course(Course(portal, name, namespace, told, home))
+
+        tasks = {
+            name: asyncio.create_task(run(name), name=name) for name in ENDINGS if name in wanted
+        }
+        yield tasks
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+@pytest.mark.cluster
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("name", ENDINGS)
+async def test_it_ends_in_a_named_state_that_says_what_to_do(
+    name: str, courses: Mapping[str, asyncio.Task[None]]
+) -> None:
+    await courses[name]
+
+
+def test_each_ending_has_a_chart_and_is_documented() -> None:
+    assert {path.name for path in CHARTS.iterdir()} == set(ENDINGS)
+    rows = (ROOT / "docs" / "endings.md").read_text().splitlines()
+    table = {
+        found[1]: row for row in rows if (found := re.match(r"\| [^|]*\(`([\w-]+)`\) \|", row))
+    }
+    assert list(table) == list(ENDINGS)
+    for name, (told, _) in ENDINGS.items():
+        assert f"**{told.headline}**" in table[name], name
