@@ -130,6 +130,7 @@ class Reflector:
         namespace: str | None = None,
         turns: Turns | None = None,
         now: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         backoff: Backoff | None = None,
     ) -> None:
@@ -141,6 +142,7 @@ class Reflector:
         self._path = resource.path(namespace)
         self._turns = turns or Turns()
         self._now = now
+        self._clock = clock
         self._pause = pause
         self._backoff = backoff or Backoff()
         self._version = ""
@@ -231,18 +233,24 @@ class Reflector:
         return str(meta.get("resourceVersion") or "0")
 
     async def _watch(self) -> None:
-        """Follow changes from the newest version seen, until the server ends the watch."""
+        """Follow changes from the newest version seen, until the server ends the watch.
+
+        Raises:
+            ClusterUnavailable: among others, where it ends long before its time without a word:
+                whatever does that, nothing says that there was nothing to tell.
+        """
         resource = self._resource
         seconds = jittered(WATCH_SECONDS)
+        asked = round(seconds)
         params = {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
-            "timeoutSeconds": str(round(seconds)),
+            "timeoutSeconds": str(asked),
         }
         if resource.selector:
             params["labelSelector"] = resource.selector
-        began = time.monotonic()
+        began = self._clock()
         seen = False
         async with self._api.stream(
             self._path, params, resource.watch_accept, seconds + SILENCE
@@ -253,12 +261,10 @@ class Reflector:
                 self._take(event)
                 seen = True
                 self._say(alive=True, error="")
+        if not seen and self._clock() - began < asked - 1:
+            raise ClusterUnavailable("The watch ended without a word.")
         self._say(alive=True, error="")
-        if seen or time.monotonic() - began > 1:
-            self._backoff.reset()
-        else:
-            # An end at once, again and again, must not become a busy loop.
-            await self._pause(self._backoff.next())
+        self._backoff.reset()
 
     def _take(self, event: Raw) -> None:
         raw = part(event, "object")

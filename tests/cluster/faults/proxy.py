@@ -158,6 +158,13 @@ class ErrorEvent(Fault):
         return Answer(200, json.dumps(self._event).encode() + b"\n")
 
 
+class Wordless(Fault):
+    """Open the watch, and end it before the first byte."""
+
+    async def request(self, ask: Ask) -> Answer:
+        return Answer(200, b"")
+
+
 class Silence(Fault):
     """Not a byte more, and nothing is closed: what a lost network leaves behind."""
 

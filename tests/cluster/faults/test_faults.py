@@ -48,6 +48,7 @@ from tests.cluster.faults.proxy import (
     Refuse,
     Say,
     Silence,
+    Wordless,
     about,
     bearing,
 )
@@ -218,9 +219,10 @@ async def all_marked(lab: Lab, since: float) -> None:
     in_a_line=Cut(),
     as_if_complete=Cut(politely=True),
     garbled=Garble(),
+    before_a_word=Wordless(),
 )
 async def cut(lab: Lab, fault: Fault) -> None:
-    """Each watch of a kind breaks at its first line."""
+    """Each watch of a kind breaks at its first line, or before."""
     with lab.proxy.fault(about("deployments", watch=True), fault) as strikes:
         await lab.churn(Kind.DEPLOYMENT)
 

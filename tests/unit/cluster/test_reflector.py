@@ -205,9 +205,31 @@ async def test_delays_grow_and_begin_anew_after_a_success() -> None:
     assert run.reflector.health.error == ""
 
 
-async def test_a_watch_that_ends_at_once_is_no_busy_loop() -> None:
-    run = await Run(FakeApi([fake.listing()], [[], [], []])).to_the_end()
-    assert run.pauses == [0.5, 1.0, 2.0]
+async def test_watches_that_end_without_a_word_are_no_sign_of_life() -> None:
+    api = FakeApi(
+        [fake.listing(fake.pod("a")), fake.listing(fake.pod("b"))], [[] for _ in range(3)]
+    )
+    run = Run(api)
+    times = iter(datetime(2026, 1, 1, 0, 0, each, tzinfo=UTC) for each in range(60))
+    run.reflector._now = lambda: next(times)  # type: ignore[method-assign]
+    run.reflector._clock = lambda: 0.0
+    await run.to_the_end()
+    assert run.pauses == [0.5, 1.0, 2.0], "and no busy loop"
+    alive = [each.alive_at for each in run.reports if each.alive_at]
+    assert len(set(alive)) == 2, "only the lists are"
+    assert "without a word" in run.reports[-2].error
+    assert run.sink.names == ["b"], "what no watch tells is listed"
+
+
+async def test_a_quiet_watch_that_lasts_its_time_is_a_sign_of_life() -> None:
+    api = FakeApi([fake.listing()], [[] for _ in range(5)])
+    run = Run(api)
+    times = iter(range(0, 200, 10))
+    run.reflector._clock = lambda: float(next(times))
+    await run.to_the_end()
+    assert run.pauses == []
+    assert len(api.asked) == 1
+    assert run.reflector.health.error == ""
 
 
 async def test_retry_after_is_honoured() -> None:
