@@ -9,6 +9,7 @@ import json
 import logging
 import zlib
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -36,7 +37,7 @@ AT_HAND = ("image", "commonAnnotations")
 GZIP_MAGIC = b"\x1f\x8b\x08"
 
 
-_Stamp = tuple[str, ReleaseStatus]
+_Stamp = tuple[str, str, ReleaseStatus]
 """Which record, and in which state."""
 
 
@@ -271,7 +272,7 @@ class ReleaseBodies:
         if retry:
             asyncio.get_running_loop().call_later(RETRY, self._again, release)
         if found is not None:
-            self._store.put_detail(found)
+            self._store.put_detail(replace(found, uid=release.uid))
 
     def _again(self, release: Release) -> None:
         """Try once more what was refused: the portal may be allowed to read it by now."""
@@ -281,4 +282,4 @@ class ReleaseBodies:
 
 
 def _stamp(release: Release) -> _Stamp:
-    return release.secret_name, release.status
+    return release.secret_name, release.uid, release.status

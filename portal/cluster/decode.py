@@ -284,6 +284,7 @@ def release(raw: Raw) -> tuple[Key, Release]:
         status=status,
         updated_at=_last_written(raw),
         secret_name=found.name,
+        uid=text(meta, "uid"),
     )
 
 

@@ -66,13 +66,17 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The newest revision of a Helm release, from its Secret's metadata alone."""
+    """The newest revision of a Helm release, from its Secret's metadata alone.
+
+    ``uid`` is the Secret's: a release that is installed again has records of the same names.
+    """
 
     key: Key
     revision: int
     status: ReleaseStatus
     updated_at: datetime | None
     secret_name: str
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,8 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseDetail:
-    """A decoded release body (one revision). ``damaged`` says why it could not be decoded."""
+    """A decoded release body (one revision). ``damaged`` says why it could not be decoded;
+    ``uid`` is that of the ``Release`` it is the body of."""
 
     key: Key
     revision: int
@@ -109,6 +114,7 @@ class ReleaseDetail:
     first_deployed: datetime | None = None
     last_deployed: datetime | None = None
     damaged: str = ""
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

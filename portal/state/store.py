@@ -133,7 +133,11 @@ class Store:
     # Writing: the portal's own findings.
 
     def put_detail(self, detail: ReleaseDetail) -> None:
-        """Record a decoded body. It stays until a newer one comes: compare its revision."""
+        """Record a decoded body. It stays until a newer one comes: compare its revision.
+
+        One of another record than the release's, as old as that or newer, is dropped: the release
+        has been uninstalled and installed again.
+        """
         if self._details.get(detail.key) != detail:
             self._details[detail.key] = detail
             self._touch({detail.key})
@@ -267,9 +271,12 @@ class Store:
 
     def _build(self, key: Key, now: datetime) -> AppState:
         bare = assemble(self._objects, key)
-        if bare.release is None:
+        release, detail = bare.release, self._details.get(key)
+        if release is None:
             self._details.pop(key, None)
             self._probes.pop(key, None)
+        elif detail and detail.uid != release.uid and detail.revision >= release.revision:
+            del self._details[key]
         state = replace(
             bare,
             detail=self._details.get(key),

@@ -128,10 +128,10 @@ class Secrets:
 
 
 def release(
-    name: str, revision: int, status: ReleaseStatus = ReleaseStatus.DEPLOYED
+    name: str, revision: int, status: ReleaseStatus = ReleaseStatus.DEPLOYED, uid: str = ""
 ) -> tuple[Key, Release]:
     secret = f"{name}.v{revision}"
-    return Key("apps", secret), Release(Key("apps", name), revision, status, None, secret)
+    return Key("apps", secret), Release(Key("apps", name), revision, status, None, secret, uid)
 
 
 async def until(store: Store, met: Any) -> None:
@@ -267,6 +267,21 @@ async def test_one_change_costs_one_body_however_many_releases_there_are() -> No
         await until(store, lambda: revision(store, keys[7]) == 2)
         found.want(keys)
     assert (found.fetched, found.decoded) == (201, 201)
+
+
+async def test_a_release_that_is_installed_again_unseen_is_read_again() -> None:
+    store, api = Store(), Secrets()
+    api.answers["dash.v1"] = {"data": {"release": encoded()}}
+    store.apply(Kind.RELEASE, *release("dash", 1, uid="old"))
+    async with running(api, store):
+        await until(store, lambda: revision(store) == 1)
+        body = encoded(BODY | {"info": {"description": "Install complete"}})
+        api.answers["dash.v1"] = {"data": {"release": body}}
+        store.replace(Kind.RELEASE, None, dict([release("dash", 1, uid="new")]))
+        assert store.snapshot.app(KEY).detail is None, "the old one is nobody's"
+        await until(store, lambda: revision(store) == 1)
+    assert store.snapshot.app(KEY).detail.description == "Install complete"  # type: ignore[union-attr]
+    assert api.asked == ["dash.v1", "dash.v1"]
 
 
 async def test_what_may_not_be_read_is_told_and_asked_for_again(

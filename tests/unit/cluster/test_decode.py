@@ -430,6 +430,7 @@ def test_a_release_from_its_secrets_metadata() -> None:
     assert found.key == Key("apps", "dash")
     assert (found.revision, found.status) == (12, ReleaseStatus.PENDING_UPGRADE)
     assert found.updated_at == AT, "the newest write, not Helm's label"
+    assert decode.release(raw | {"metadata": raw["metadata"] | {"uid": "u1"}})[1].uid == "u1"
 
 
 def test_a_release_in_a_state_of_a_later_helm_is_unknown() -> None:

@@ -44,9 +44,14 @@ def key(name: str, space: str = SPACE) -> Key:
 
 
 def release(
-    name: str, revision: int = 1, status: ReleaseStatus = ReleaseStatus.DEPLOYED, space: str = SPACE
+    name: str,
+    revision: int = 1,
+    status: ReleaseStatus = ReleaseStatus.DEPLOYED,
+    space: str = SPACE,
+    uid: str = "",
 ) -> Release:
-    return Release(key(name, space), revision, status, T0, f"sh.helm.release.v1.{name}.v{revision}")
+    secret = f"sh.helm.release.v1.{name}.v{revision}"
+    return Release(key(name, space), revision, status, T0, secret, uid)
 
 
 def deployment(name: str, desired: int = 1, ready: int = 1, space: str = SPACE) -> Workload:

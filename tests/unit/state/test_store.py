@@ -252,6 +252,17 @@ def test_detail_and_probe_go_with_the_release(store: Store) -> None:
     assert store.snapshot.app(key("one")).detail is None
 
 
+@pytest.mark.parametrize(("revision", "kept"), [(1, False), (2, False), (3, True)])
+def test_a_body_of_the_install_before_is_dropped(store: Store, revision: int, kept: bool) -> None:
+    put(store, make.release("one", 2, uid="old"))
+    store.put_detail(ReleaseDetail(key("one"), 2, chart="old", uid="old"))
+    assert store.snapshot.app(key("one")).detail is not None
+    new = make.release("one", revision, uid="new")
+    store.replace(Kind.RELEASE, None, {key(new.secret_name): new})
+    # A higher revision is an upgrade as well as anything: what it was is shown meanwhile.
+    assert (store.snapshot.app(key("one")).detail is not None) is kept
+
+
 def test_history_is_sampled_on_changes_and_at_each_metrics_poll(store: Store, clock: Clock) -> None:
     make.app(store, "one")
     assert len(store.snapshot.app(key("one")).history) == 1
