@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from portal.cluster.backoff import Backoff
-from portal.cluster.errors import Throttled
+from portal.cluster.errors import Throttled, Unauthenticated
 from portal.cluster.raw import Raw, part, text
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
 from portal.domain.keys import Key
@@ -30,7 +30,7 @@ CONCURRENCY = 4
 """Bodies fetched at once of releases that somebody looks at. Of all others: one."""
 PACE = 0.05
 """Seconds between two of the others: a thousand take about a minute."""
-RETRY = 60.0
+RETRY = 20.0
 """Seconds until a body that the portal may not read is asked for again."""
 AT_HAND = ("image", "commonAnnotations")
 """Values that lists show."""
@@ -230,7 +230,7 @@ class ReleaseBodies:
             self._reading.add(key)
             try:
                 await self._fetch(release)
-            except ClusterUnavailable as error:
+            except (ClusterUnavailable, Unauthenticated) as error:
                 delay = backoff.next(error.seconds if isinstance(error, Throttled) else 0)
                 log.warning("%s: %s; next try in %.1f s", key, error, delay)
                 line.put(key)
@@ -248,6 +248,7 @@ class ReleaseBodies:
 
         Raises:
             ClusterUnavailable: not now; anything else is the body's own fault, and told.
+            Unauthenticated: not now either: it says nothing of the body.
         """
         key, retry = release.key, False
         self.fetched += 1
@@ -258,12 +259,12 @@ class ReleaseBodies:
             self.decoded += 1
             encoded = text(secret, "data", "release")
             found = await asyncio.to_thread(detail, key, release.revision, encoded)
-        except ClusterUnavailable:
+        except (ClusterUnavailable, Unauthenticated):
             raise
         except NotFound:
             found = None  # its deletion is on its way through the watch
         except PortalError as error:
-            found, retry = ReleaseDetail(key, release.revision, damaged=error.message), True
+            found, retry = self._refused(release, error), True
         except Exception as error:
             log.exception("%s: cannot read its body", key)
             found = _odd(key, release.revision, error)
@@ -273,6 +274,13 @@ class ReleaseBodies:
             asyncio.get_running_loop().call_later(RETRY, self._again, release)
         if found is not None:
             self._store.put_detail(replace(found, uid=release.uid))
+
+    def _refused(self, release: Release, error: PortalError) -> ReleaseDetail | None:
+        """What to tell of a body that may not be read; None if it has been, some time before."""
+        known = self._store.snapshot.app(release.key).detail
+        if known is not None and known.revision == release.revision:
+            return None
+        return ReleaseDetail(release.key, release.revision, damaged=error.message)
 
     def _again(self, release: Release) -> None:
         """Try once more what was refused: the portal may be allowed to read it by now."""

@@ -150,7 +150,11 @@ class Lab:
                 each.key.name
                 for each in states
                 if (release := each.release) is not None
-                and ((body := each.detail) is None or body.revision != release.revision)
+                and (
+                    (body := each.detail) is None
+                    or body.revision != release.revision
+                    or body.damaged
+                )
             ]
 
         there: dict[Key, tuple[object, ...]] = {}

@@ -285,6 +285,12 @@ async def too_busy(lab: Lab, fault: Refuse) -> None:
 @course()
 async def token_expired(lab: Lab) -> None:
     """The token expires, and the new one is late."""
+    # The watches that are open tell of an upgrade whose body cannot be read any more.
+    with lab.proxy.fault(lambda ask: "/secrets/" in ask.path, Refuse(401)) as refused:
+        await lab.lives(Kind.RELEASE)
+        await until(lambda: len(refused) > 1, "its body being refused, and asked for again")
+        body = lab.app("beta").detail
+        assert body is None or not body.damaged
     with lab.proxy.fault(bearing("old"), Refuse(401)) as strikes:
         await until(lambda: {each.source for each in strikes} >= set(KINDS), "all being refused")
         # Each kind notices when its watch ends; what counts is the last.

@@ -15,8 +15,8 @@ import pytest
 
 from portal.cluster import bodies
 from portal.cluster.bodies import ReleaseBodies, detail
-from portal.cluster.errors import Throttled
-from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
+from portal.cluster.errors import Throttled, Unauthenticated
+from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Release, ReleaseStatus
 from portal.state.store import Store
@@ -299,6 +299,22 @@ async def test_what_may_not_be_read_is_told_and_asked_for_again(
         await until(store, lambda: store.snapshot.app(key).detail.damaged == "")  # type: ignore[union-attr]
 
 
+async def test_a_refusal_leaves_what_is_known_of_a_revision() -> None:
+    store, api = Store(), Secrets()
+    api.answers["dash.v1"] = {"data": {"release": encoded()}}
+    store.apply(Kind.RELEASE, *release("dash", 1))
+    async with running(api, store) as found:
+        await until(store, lambda: revision(store) == 1)
+        known = store.snapshot.app(KEY).detail
+        api.answers["dash.v1"] = Forbidden("no")
+        store.apply(Kind.RELEASE, *release("dash", 1, ReleaseStatus.FAILED))
+        store.apply(Kind.RELEASE, *release("next", 1))
+        api.answers["next.v1"] = {"data": {"release": encoded()}}
+        await until(store, lambda: revision(store, Key("apps", "next")))
+        assert found.fetched == 3
+        assert store.snapshot.app(KEY).detail is known
+
+
 async def test_values_and_notes_of_a_thousand_releases_are_small() -> None:
     values = {f"section{n}": {f"key{k}": f"value {n * k}" for k in range(24)} for n in range(24)}
     body = encoded(BODY | {"config": values | BODY["config"]})
@@ -313,9 +329,12 @@ async def test_values_and_notes_of_a_thousand_releases_are_small() -> None:
     assert kept[7] != replace(kept[7], values={})
 
 
-async def test_an_api_that_does_not_answer_is_tried_again_and_nothing_is_called_damaged() -> None:
+@pytest.mark.parametrize("error", [ClusterUnavailable("no answer"), Unauthenticated("who?")])
+async def test_an_api_that_does_not_answer_is_tried_again_and_nothing_is_called_damaged(
+    error: PortalError,
+) -> None:
     store, api, pauses = Store(), Secrets(), Pauses()
-    api.answers["dash.v1"] = ClusterUnavailable("no answer")
+    api.answers["dash.v1"] = error
     store.apply(Kind.RELEASE, *release("dash", 1))
     async with running(api, store, pauses):
         await pauses.until(lambda: len(pauses.asked) >= 4)
