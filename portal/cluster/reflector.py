@@ -83,6 +83,8 @@ class Resource:
     plural: str
     decode: Decode
     namespaced: bool = True
+    optional: bool = False
+    """Whether a cluster may well not have this API: where its list is not found, there is none."""
     selector: str = ""
     """Label selector. An object that stops matching is reported as deleted."""
     list_accept: str = "application/json"
@@ -107,6 +109,10 @@ class Health:
     skipped: int = 0
     lists: int = 0
     events: int = 0
+
+
+class _NotInstalled(PortalError):
+    """The cluster does not have this API."""
 
 
 def _utc_now() -> datetime:
@@ -182,10 +188,10 @@ class Reflector:
                 log.info("%s: listing anew: %s", self._path, error.message)
                 await self._pause(self._backoff.next())
                 return
-            case NotFound():
+            case _NotInstalled():
                 self._sink.replace(self._resource.kind, self._namespace, {})
                 self.health = replace(self.health, unread=frozenset())
-                self._say(available=False, error="This cluster does not have this API.")
+                self._say(available=False, error=str(error))
                 delay = jittered(NOT_INSTALLED_RETRY)
             case Forbidden():
                 # What was listed stays: an API server that restarts refuses for a moment.
@@ -205,7 +211,12 @@ class Reflector:
         return f"Not allowed{where}. {error}"
 
     async def _list(self, paged: bool) -> str:
-        """Replace everything by a fresh list; returns its resource version."""
+        """Replace everything by a fresh list; returns its resource version.
+
+        Raises:
+            _NotInstalled: there is nothing to list, and never has to be. Of any other API the same
+                answer is a fault on the way to it, and what was listed stays.
+        """
         resource = self._resource
         found: dict[Key, Watched] = {}
         self.health = replace(self.health, unread=frozenset())
@@ -213,7 +224,12 @@ class Reflector:
         if paged:
             params["limit"] = str(PAGE)
         while True:
-            page = await self._api.read(self._path, params, resource.list_accept)
+            try:
+                page = await self._api.read(self._path, params, resource.list_accept)
+            except NotFound as error:
+                if resource.optional:
+                    raise _NotInstalled("This cluster does not have this API.") from error
+                raise
             rest: Raw = {}
             try:
                 decoded = await self._turns.collect(map(self._decode, elements(page, rest)))

@@ -265,9 +265,12 @@ async def down_for_30_seconds(lab: Lab) -> None:
 @course(
     retry_after=Refuse(429, retry_after=12),
     overloaded=Refuse(503),
+    not_found=Refuse(404),
 )
-async def too_busy(lab: Lab, fault: Refuse) -> None:
-    """The API server has no time for one kind."""
+async def refused(lab: Lab, fault: Refuse) -> None:
+    """The API server has no time for one kind, or does not know it for a while."""
+    shown: set[bool] = set()
+    undo = lab.store.on_change(lambda _: shown.add(bool(lab.app("alpha").pods)))
     struck = await lasting(
         lab,
         about("pods"),
@@ -275,6 +278,8 @@ async def too_busy(lab: Lab, fault: Refuse) -> None:
         kinds={Kind.POD: "Pods"},
         live=(Kind.DEPLOYMENT, Kind.SERVICE),
     )
+    undo()
+    assert shown == {True}, "what was known is shown all the time"
     lab.asks_sparingly(struck)
     if fault.retry_after is not None:
         times = [each.at for each in struck["pods"]]

@@ -250,13 +250,43 @@ async def test_forbidden_is_reported_and_what_was_known_stays() -> None:
 
 async def test_an_api_that_is_not_installed_is_unavailable_and_rarely_asked_for() -> None:
     run = await Run(
-        FakeApi([NotFound("404"), fake.listing(fake.pod("a"))], [[fake.bookmark("11")]])
+        FakeApi([NotFound("404"), fake.listing(fake.pod("a"))], [[fake.bookmark("11")]]),
+        replace(PODS, optional=True),
     ).to_the_end()
     assert 20 < run.pauses[0] <= 30, "and yet one that is installed later appears soon"
     seen = [each.available for each in run.reports]
     assert seen[0] is False
     assert seen[-1] is True
     assert run.reflector.health.synced
+
+
+async def test_one_that_is_removed_takes_its_objects_along() -> None:
+    gone = NotFound("404")
+    run = await Run(
+        FakeApi([fake.listing(fake.pod("a")), gone], [gone]), replace(PODS, optional=True)
+    ).to_the_end()
+    assert run.sink.names == []
+    assert not run.reflector.health.available
+
+
+@pytest.mark.parametrize("optional", [True, False])
+async def test_a_watch_that_is_not_found_removes_nothing(optional: bool) -> None:
+    run = await Run(
+        FakeApi([fake.listing(fake.pod("a"))], [NotFound("404")]), replace(PODS, optional=optional)
+    ).to_the_end()
+    assert run.sink.names == ["a"]
+    assert run.reflector.health.available
+    assert len(run.api.asked) == 2, "it is listed at once, to see whether the API is there"
+    assert run.pauses == [0.5]
+
+
+async def test_an_api_that_every_cluster_has_is_awaited_and_not_emptied() -> None:
+    gone = NotFound("404")
+    run = await Run(FakeApi([fake.listing(fake.pod("a")), gone, gone], [gone])).to_the_end()
+    assert run.sink.names == ["a"]
+    assert run.reflector.health.available
+    assert run.reflector.health.error == "404"
+    assert run.pauses == [0.5, 1.0, 2.0]
 
 
 async def test_an_object_that_stops_matching_the_selector_is_deleted() -> None:
