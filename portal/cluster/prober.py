@@ -34,6 +34,9 @@ LOOKED_AT = 60.0
 """Seconds that ``want`` lasts."""
 GAP = 0.1
 """Seconds between two tries of whatever apps."""
+FAIR = 4
+"""One try in so many is for whoever has waited longest: enough for a thousand apps that nobody
+looks at, however many others somebody does."""
 CONCURRENCY = 16
 TIMEOUT = aiohttp.ClientTimeout(total=3.0)
 MAX_READ = 1024
@@ -93,7 +96,7 @@ class UrlProber:
 
     About every 3 s until it answers, at once when another pod becomes ready; after that every
     20 s while somebody looks at it, and every 5 minutes else. Never more than ten a second in
-    all, and those that somebody looks at first.
+    all, and mostly those that somebody looks at first.
 
     Args:
         store: releases come from it and results go to it.
@@ -182,8 +185,9 @@ class UrlProber:
         now = self._clock()
         if now < max(self._soonest, self._free_at):
             return None
+        fair = self.asked % FAIR == FAIR - 1
         waiting = [
-            (now >= each.wanted_until, each.due(now), key)
+            (now >= each.wanted_until and not fair, each.due(now), key)
             for key, each in self._watched.items()
             if not each.asking
         ]

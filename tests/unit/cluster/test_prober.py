@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from portal.cluster import prober
-from portal.cluster.prober import RARELY, SETTLED, WAITING, UrlProber
+from portal.cluster.prober import FAIR, RARELY, SETTLED, WAITING, UrlProber
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.domain.objects import Ingress, Kind, Probe
@@ -113,6 +113,27 @@ async def test_one_after_the_other_and_first_what_somebody_looks_at() -> None:
         await world.at(now)
     assert len(world.asked) == 8, "each once"
     assert world.prober.asked == 8
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_nobody_looks_at_has_its_turn_though_all_turns_are_wanted() -> None:
+    world = World()
+    world.prober = UrlProber(world.store, fetch=world.fetch, clock=lambda: world.now, gap=1)
+    looked_at = [Key("apps", f"app{each}") for each in range(2 * int(SETTLED))]
+    for name in (*(key.name for key in looked_at), "other"):
+        make.app(world.store, name)
+        make.put(world.store, make.service(name))
+    world.answer = (200, "")
+    task = asyncio.create_task(world.prober.run())
+    await world.settle()
+    for now in range(1, 500):
+        await world.at(now, *looked_at)
+    others = [at for at, href in world.asked if href == "http://other.apps.svc"]
+    assert len(others) == 2
+    assert others[0] < 100
+    assert RARELY <= others[1] - others[0] < RARELY + FAIR * len(looked_at)
+    assert len(world.asked) == 500, "no turn is left out"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
