@@ -123,6 +123,7 @@ class UrlProber:
         self._gap = gap
         self._watched: dict[Key, _Watched] = {}
         self._changed: set[Key] = set()
+        self._nodes: Sequence[Node] = ()
         self._soonest = math.inf
         self._free_at = -math.inf
         self._wake = asyncio.Event()
@@ -165,8 +166,14 @@ class UrlProber:
                 undo()
 
     def _note(self, touched: frozenset[Key]) -> None:
-        # Nodes changed, perhaps: their addresses are part of NodePort URLs.
-        self._changed |= touched or frozenset(self._watched)
+        snapshot = self._store.snapshot
+        if not touched:
+            if snapshot.nodes is self._nodes:
+                return
+            # Their addresses are part of NodePort URLs.
+            touched = frozenset(snapshot.apps)
+            self._nodes = snapshot.nodes
+        self._changed |= touched
         self._wake.set()
 
     async def _sleep(self) -> None:

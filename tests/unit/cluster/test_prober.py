@@ -13,7 +13,7 @@ from portal.cluster import prober
 from portal.cluster.prober import FAIR, RARELY, SETTLED, WAITING, UrlProber
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
-from portal.domain.objects import Ingress, Kind, Probe
+from portal.domain.objects import Ingress, Kind, Probe, ServicePort
 from portal.domain.urls import Url
 from portal.state.store import Store
 from tests.unit.state import make
@@ -194,6 +194,28 @@ async def test_a_new_address_is_asked_at_once_and_the_old_one_no_more(world: Wor
     make.put(world.store, balanced)
     await world.settle()
     assert [href for _, href in world.asked] == ["http://one.apps.svc", "http://a.elb"]
+
+
+async def test_a_node_that_comes_gives_an_address_and_other_news_cost_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    honest = prober.targets
+    monkeypatch.setattr(prober, "targets", lambda *of: calls.append(of) or honest(*of))
+    for name in ("one", "two"):
+        make.app(world.store, name)
+    ports = (ServicePort(80, node_port=30080),)
+    make.put(world.store, replace(make.service("one"), type="NodePort", ports=ports))
+    make.put(world.store, make.service("two"))
+    await world.settle()
+    assert len(world.asked) == 1, "there is no node"
+    before = len(calls)
+    world.store.set_source("Pod", synced=True)
+    await world.settle()
+    assert len(calls) == before
+    world.store.apply(Kind.NODE, Key("", "n1"), make.node())
+    await world.settle()
+    assert world.asked[-1][1] == "http://198.18.0.1:30080"
 
 
 INGRESS = Ingress(KEY, "one", "nginx", ("169.254.169.254",), (), ())
