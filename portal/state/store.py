@@ -23,7 +23,8 @@ from portal.state.snapshot import Snapshot
 log = logging.getLogger(__name__)
 
 OnChange = Callable[[frozenset[Key]], None]
-"""Called with the releases that changed; with none when nodes or sources did."""
+"""Called with the releases that changed, or whose namespace's quotas did; with none when nodes
+or sources did."""
 
 APPS_A_TURN = 25
 """Apps sampled in one turn of the loop after a poll of the metrics: a few milliseconds."""
@@ -82,7 +83,7 @@ class Store:
         """Call ``callback`` after changes, once a turn of the loop; returns the undo.
 
         It is called twice in a turn in which both releases and nodes or sources changed. A source
-        that merely shows another sign of life is no change, and a quota is for who asks.
+        that merely shows another sign of life is no change.
         """
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
@@ -241,13 +242,17 @@ class Store:
         self._snapshot = Snapshot(version, self._apps, sources, nodes, self._quotas)
 
     def _publish_quotas(self) -> None:
+        changed: set[str] = set()
         for space in self._quota_spaces:
-            found = self._objects.within(space, Kind.QUOTA, Quota)
-            if found:
-                found.sort(key=lambda each: each.key)
-                self._quotas = self._quotas.set(space, tuple(found))
-            elif space in self._quotas:
-                self._quotas = self._quotas.delete(space)
+            within = self._objects.within(space, Kind.QUOTA, Quota)
+            found = tuple(sorted(within, key=lambda each: each.key))
+            if found != self._quotas.get(space, ()):
+                changed.add(space)
+                self._quotas = (
+                    self._quotas.set(space, found) if found else self._quotas.delete(space)
+                )
+        if changed:
+            self._untold |= {key for key in self._apps if key.namespace in changed}
         self._quota_spaces.clear()
 
     def _publish_apps(self) -> None:

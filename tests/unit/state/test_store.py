@@ -445,9 +445,29 @@ def test_nodes_and_sources_are_told_of_beside_releases(store: Store) -> None:
         store.apply(Kind.NODE, Key("", "n1"), make.node())
         store.apply(Kind.NODE, Key("", "n2"), make.node("n2"))
         store.delete(Kind.NODE, Key("", "n2"))
-        store.apply(Kind.QUOTA, key("q"), Quota(key("q"), {}, {}))
         await turn()
-        assert len(calls) == 2, "all is as it was, but for a quota"
+        assert len(calls) == 2, "all is as it was"
+
+    asyncio.run(run())
+
+
+def test_a_quota_concerns_the_releases_of_its_namespace(store: Store) -> None:
+    async def run() -> None:
+        calls: list[frozenset[Key]] = []
+        make.app(store, "one")
+        put(store, make.release("far", space="b"))
+        await turn()
+        store.on_change(calls.append)
+        for used in ("1", "2"):
+            store.apply(Kind.QUOTA, key("q"), Quota(key("q"), {}, {"pods": used}))
+            await turn()
+        store.delete(Kind.QUOTA, key("q"))
+        await turn()
+        assert calls == [frozenset({key("one")})] * 3
+        store.apply(Kind.QUOTA, key("q"), Quota(key("q"), {}, {}))
+        store.delete(Kind.QUOTA, key("q"))
+        await turn()
+        assert len(calls) == 3, "all is as it was"
 
     asyncio.run(run())
 
