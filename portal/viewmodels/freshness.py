@@ -23,6 +23,7 @@ _NAMES = {
     Kind.EVENT.value: "Events",
     Kind.NODE.value: "Nodes",
     Kind.QUOTA.value: "Quotas",
+    Kind.LEASE.value: "Operations",
     "metrics": "CPU and memory use",
 }
 
