@@ -36,8 +36,9 @@ ten at most; with the time until a page is rendered again, people are told withi
 class Source:
     """How one source (a watched kind, or ``metrics``) is doing.
 
-    ``alive_at`` is the last time it was known to be current: an event, a bookmark, a poll or
-    an open watch. ``available`` is False where the cluster has no such API or forbids it.
+    ``alive_at`` is the last time it was known to be current: by a list, an event, a bookmark, a
+    watch that lasted its time, or a poll. An open watch alone proves nothing. ``available`` is
+    False where the cluster has no such API or forbids it.
     ``unread`` says which of its objects cannot be read, while all else is current.
     """
 

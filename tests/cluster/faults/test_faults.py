@@ -1,7 +1,8 @@
 """What lies between portal and API server fails, one way after another.
 
 Each time: the rest stays live, what is affected says so within 15 s, all is right again within
-30 s of the fault's end, nobody is asked more often than the backoff allows, and nothing escapes.
+30 s of the fault's end (and 2 s more for a busy machine, in both), nobody is asked more often than
+the backoff allows, and nothing escapes.
 
 A fault takes up to a minute of waiting and next to no work, so all that are selected run at once,
 each in a namespace and behind a proxy of its own; a test waits for the end of its own.
