@@ -45,11 +45,29 @@ class Calls:
     """What was asked of the API since the start, for the portal's own metrics."""
 
     made: Counter[str] = field(default_factory=Counter[str])
-    """Requests by what they are: list, watch, get, post or patch."""
+    """Requests by what they are: list, watch, get, post, put, patch or delete."""
     failed: Counter[str] = field(default_factory=Counter[str])
     """Those that failed, by HTTP status; "none" where there was no answer."""
     watching: int = 0
     """Watches open now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One thing to ask of the API. ``verb`` is the one it is counted by, as in ``Calls``."""
+
+    verb: str
+    path: str
+    params: Mapping[str, str] | None = None
+    body: Raw | list[Raw] | None = None
+    accept: str = JSON
+    content_type: str = JSON
+    limits: aiohttp.ClientTimeout = ANSWER_WITHIN
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return "GET" if self.verb in {"list", "watch"} else self.verb.upper()
 
 
 class ClusterClient:
@@ -127,17 +145,17 @@ class ClusterClient:
         self, path: str, params: Mapping[str, str] | None = None, accept: str = JSON
     ) -> Raw:
         """GET a path; the decoded body. Raises a ``PortalError`` for any other answer."""
-        return _decoded(await self._call("get", path, params, accept=accept))
+        return _decoded(await self._call(_Request("get", path, params, accept=accept)))
 
     async def read(
         self, path: str, params: Mapping[str, str] | None = None, accept: str = JSON
     ) -> str:
         """GET a page of a list as it is sent: it may be large, see ``portal.cluster.lists``."""
-        return await self._call("list", path, params, accept=accept)
+        return await self._call(_Request("list", path, params, accept=accept))
 
     async def post(self, path: str, body: Raw) -> Raw:
         """POST a JSON body."""
-        return _decoded(await self._call("post", path, None, body))
+        return _decoded(await self._call(_Request("post", path, body=body)))
 
     async def put(self, path: str, body: Raw) -> Raw:
         """PUT a JSON body: replace an object, if it still has the body's ``resourceVersion``.
@@ -145,16 +163,16 @@ class ClusterClient:
         Raises:
             Conflict: it has changed since.
         """
-        return _decoded(await self._call("put", path, None, body))
+        return _decoded(await self._call(_Request("put", path, body=body)))
 
     async def delete(self, path: str, body: Raw) -> Raw:
         """DELETE an object; ``body`` are the ``DeleteOptions``, such as its preconditions."""
-        return _decoded(await self._call("delete", path, None, body))
+        return _decoded(await self._call(_Request("delete", path, body=body)))
 
     async def patch(self, path: str, operations: list[Raw]) -> Raw:
         """JSON patch: all of ``operations``, or none."""
-        answer = await self._call("patch", path, None, operations, content_type=JSON_PATCH)
-        return _decoded(answer)
+        request = _Request("patch", path, body=operations, content_type=JSON_PATCH)
+        return _decoded(await self._call(request))
 
     async def apply(self, path: str, body: Raw, field_manager: str, *, force: bool = False) -> Raw:
         """Server-side apply: make ``body`` exactly what ``field_manager`` owns of an object.
@@ -163,7 +181,8 @@ class ClusterClient:
             Conflict: another manager owns one of the fields, and ``force`` is off.
         """
         params = {"fieldManager": field_manager, "force": "true" if force else "false"}
-        return _decoded(await self._call("patch", path, params, body, content_type=APPLY))
+        request = _Request("patch", path, params, body, content_type=APPLY)
+        return _decoded(await self._call(request))
 
     @asynccontextmanager
     async def stream(
@@ -174,8 +193,9 @@ class ClusterClient:
         ``read_timeout`` is how many seconds may pass without a byte before the connection
         counts as broken: a half-open one would be silent for ever.
         """
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=read_timeout)
-        response = await self._send("watch", path, params, None, accept, JSON, timeout)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=read_timeout)
+        request = _Request("watch", path, params, accept=accept, limits=limits)
+        response = await self._send(request)
         self.calls.watching += 1
         try:
             async with aclosing(_lines(response)) as lines:
@@ -190,67 +210,41 @@ class ClusterClient:
                 response.close()
             response.release()
 
-    async def _call(
-        self,
-        verb: str,
-        path: str,
-        params: Mapping[str, str] | None = None,
-        body: Raw | list[Raw] | None = None,
-        accept: str = JSON,
-        content_type: str = JSON,
-    ) -> str:
+    async def _call(self, request: _Request) -> str:
         with _transport_errors():
-            response = await self._send(
-                verb, path, params, body, accept, content_type, ANSWER_WITHIN
-            )
-            async with response:
+            async with await self._send(request) as response:
                 return (await response.read()).decode()
 
-    async def _send(
-        self,
-        verb: str,
-        path: str,
-        params: Mapping[str, str] | None,
-        body: Raw | list[Raw] | None,
-        accept: str,
-        content_type: str,
-        limits: aiohttp.ClientTimeout,
-    ) -> aiohttp.ClientResponse:
+    async def _send(self, request: _Request) -> aiohttp.ClientResponse:
         """Send once, and once more if that was nobody's and there are new credentials by now."""
         used = self._credentials
         try:
-            return await self._attempt(verb, path, params, body, accept, content_type, limits)
+            return await self._attempt(request)
         except (Unauthenticated, ClusterUnavailable) as error:
             nobody = isinstance(error, Unauthenticated)
             if not (nobody or isinstance(error.__cause__, aiohttp.ClientSSLError)):
                 raise
             if not await self._renewed(used):
                 raise
-        return await self._attempt(verb, path, params, body, accept, content_type, limits)
+        return await self._attempt(request)
 
-    async def _attempt(
-        self,
-        verb: str,
-        path: str,
-        params: Mapping[str, str] | None,
-        body: Raw | list[Raw] | None,
-        accept: str,
-        content_type: str,
-        limits: aiohttp.ClientTimeout,
-    ) -> aiohttp.ClientResponse:
-        method = {"list": "GET", "watch": "GET"}.get(verb, verb.upper())
-        self.calls.made[verb] += 1
+    async def _attempt(self, request: _Request) -> aiohttp.ClientResponse:
+        self.calls.made[request.verb] += 1
         try:
             with _transport_errors():
-                request = await self._api.param_serialize(
-                    method,
-                    path,
-                    query_params=list((params or {}).items()),
-                    header_params={"Accept": accept, "Content-Type": content_type},
+                _, url, headers, *_ = await self._api.param_serialize(
+                    request.method,
+                    request.path,
+                    query_params=list((request.params or {}).items()),
+                    header_params={"Accept": request.accept, "Content-Type": request.content_type},
                     auth_settings=["BearerToken"],
                 )
                 answer = await self._api.rest_client.request(
-                    method, request[1], headers=request[2], body=body, _request_timeout=limits
+                    request.method,
+                    url,
+                    headers=headers,
+                    body=request.body,
+                    _request_timeout=request.limits,
                 )
                 response = cast(aiohttp.ClientResponse, answer.response)
                 if response.status < 400:
