@@ -1,4 +1,4 @@
-"""Asks Kubernetes who may do what: it is the authority."""
+"""Asks Kubernetes which namespaces there are."""
 
 from __future__ import annotations
 
@@ -6,52 +6,7 @@ import time
 from collections.abc import Callable
 
 from portal.cluster.client import ClusterClient
-from portal.cluster.raw import Raw, part
 from portal.domain.errors import NotFound, PortalError
-from portal.domain.identity import Identity
-
-
-class Access:
-    """Permissions by SubjectAccessReview. The seam where answers may be cached later."""
-
-    def __init__(self, client: ClusterClient) -> None:
-        self._client = client
-
-    async def may(
-        self,
-        identity: Identity,
-        verb: str,
-        group: str,
-        resource: str,
-        namespace: str,
-        name: str = "",
-    ) -> bool:
-        """Whether ``identity`` may do ``verb`` on a resource ("" as group is the core group).
-
-        Raises:
-            ClusterUnavailable: the API does not answer. Take that as no.
-            Forbidden: the portal itself may not ask.
-        """
-        attributes: Raw = {
-            "verb": verb,
-            "group": group,
-            "resource": resource,
-            "namespace": namespace,
-            "name": name,
-        }
-        review: Raw = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SubjectAccessReview",
-            "spec": {
-                "user": identity.user,
-                "groups": list(identity.groups),
-                "resourceAttributes": attributes,
-            },
-        }
-        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-        answer = await self._client.post(path, review)
-        status = part(answer, "status")
-        return bool(status.get("allowed")) and not status.get("denied")
 
 
 async def namespace_exists(client: ClusterClient, name: str) -> bool:

@@ -98,17 +98,13 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a reflector is doing. ``unread`` are the objects that cannot be decoded now,
-    ``skipped`` counts how often one could not."""
+    """How a reflector is doing. ``unread`` are the objects that cannot be decoded now."""
 
     synced: bool = False
     available: bool = True
     alive_at: datetime | None = None
     error: str = ""
     unread: frozenset[Key] = frozenset()
-    skipped: int = 0
-    lists: int = 0
-    events: int = 0
 
 
 class _NotInstalled(PortalError):
@@ -243,7 +239,6 @@ class Reflector:
                 break
             params["continue"] = str(meta["continue"])
         self._sink.replace(resource.kind, self._namespace, found)
-        self.health = replace(self.health, lists=self.health.lists + 1)
         # What was wrong before is over when the watch opens as well: it may be what is not allowed.
         self._say(synced=True, alive=True)
         return str(meta.get("resourceVersion") or "0")
@@ -288,7 +283,6 @@ class Reflector:
         if kind == "ERROR":
             raise from_status(int(raw.get("code") or 500), text(raw, "message"))
         if kind != "BOOKMARK":
-            self.health = replace(self.health, events=self.health.events + 1)
             decoded = None if kind == "DELETED" else self._decode(raw)
             if decoded is not None:
                 self._readable(decoded[0])
@@ -305,9 +299,7 @@ class Reflector:
             return self._resource.decode(raw)
         except Exception as error:
             key = key_of(raw)
-            self.health = replace(
-                self.health, skipped=self.health.skipped + 1, unread=self.health.unread | {key}
-            )
+            self.health = replace(self.health, unread=self.health.unread | {key})
             log.warning("%s: skipping %s: %r", self._path, key, error)
             return None
 
@@ -332,10 +324,11 @@ class Reflector:
             alive_at=self._now() if alive else old.alive_at,
             error=old.error if error is None else error,
         )
-        if new.alive_at and told.alive_at and (new.alive_at - told.alive_at).total_seconds() < 1:
-            counts = {"alive_at": None, "skipped": 0, "lists": 0, "events": 0}
-            if replace(new, **counts) == replace(told, **counts):
-                return  # nothing new, and the last sign of life is young
+        young = (
+            new.alive_at and told.alive_at and (new.alive_at - told.alive_at).total_seconds() < 1
+        )
+        if young and replace(new, alive_at=told.alive_at) == told:
+            return  # nothing new
         self._told = new
         self._report(new)
 

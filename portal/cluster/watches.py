@@ -31,9 +31,6 @@ def combined(parts: Sequence[Health]) -> Health:
         alive_at=min(times) if len(times) == len(parts) else None,
         error="; ".join(errors),
         unread=frozenset[Key]().union(*(each.unread for each in parts)),
-        skipped=sum(each.skipped for each in parts),
-        lists=sum(each.lists for each in parts),
-        events=sum(each.events for each in parts),
     )
 
 
@@ -92,7 +89,7 @@ class Watches:
         )
 
     def health(self, name: str) -> Health:
-        """How a source is doing, with its counters (for the portal's own metrics)."""
+        """How a source is doing."""
         return combined([each.health for each in self.reflectors[name]])
 
     async def run(self) -> None:

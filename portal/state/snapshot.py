@@ -31,10 +31,6 @@ class Snapshot:
         found = self.apps.get(key)
         return found if found is not None else nothing(key)
 
-    def keys(self) -> list[Key]:
-        """Every release, and every key that has only an operation, in order."""
-        return sorted(key for key, state in self.apps.items() if state.release or state.operation)
-
     @property
     def loading(self) -> tuple[str, ...]:
         """Sources whose first list has not arrived yet and may still."""

@@ -457,7 +457,7 @@ async def test_an_uninstalled_app_is_forgotten_after_a_while() -> None:
     world = World(uninstalled_for=0.01)
     await world.launched()
     await world.actions.uninstall(ANN, KEY)
-    await until(world.store, lambda: not world.store.snapshot.keys())
+    await until(world.store, lambda: KEY not in world.store.snapshot.apps)
     assert world.asked == ["uninstall"]
     await world.close()
 
