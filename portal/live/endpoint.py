@@ -150,16 +150,25 @@ async def _read(socket: WebSocket, subscription: Subscription, pause: float) -> 
 
 
 async def _write(socket: WebSocket, subscription: Subscription, beat: float) -> int:
+    loop = asyncio.get_running_loop()
+    sent = loop.time()
+
+    def listen() -> None:
+        """Look from time to time how long nothing was sent: cheaper than a timer for each frame."""
+        nonlocal timer
+        left = sent + beat - loop.time()
+        if left <= 0:
+            subscription.nudge()
+        timer = loop.call_later(left if left > 0 else beat, listen)
+
+    timer = loop.call_later(beat, listen)
     try:
         await socket.send_text(BEAT_FRAME)  # what is sent arrives: the browser may say so
-        while True:
-            try:
-                async with asyncio.timeout(beat):
-                    text = await subscription.next()
-            except TimeoutError:
-                text = BEAT_FRAME
-            if text is None:
-                return GOING_AWAY
-            await socket.send_text(text)  # waits while the browser does not read
+        while (text := await subscription.next()) is not None:
+            await socket.send_text(text or BEAT_FRAME)  # waits while the browser does not read
+            sent = loop.time()
     except (RuntimeError, WebSocketDisconnect):
-        return GOING_AWAY  # the browser left while something was being sent
+        pass  # the browser left while something was being sent
+    finally:
+        timer.cancel()
+    return GOING_AWAY

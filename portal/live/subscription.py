@@ -21,7 +21,8 @@ class Subscription:
 
     def __init__(self, hub: Hub, identity: Identity) -> None:
         self._hub = hub
-        self._wake = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None
+        self._nudged = False
         self._seen = 0
         self.identity = identity
         self.topic = ""
@@ -43,7 +44,7 @@ class Subscription:
         self._hub.leave(self)
 
     async def next(self) -> str | None:
-        """The next frame as soon as there is one; None once closed."""
+        """The next frame as soon as there is one, "" if nudged before that; None once closed."""
         while not self.closed:
             channel = self.channel
             if channel is not None and channel.version > self._seen:
@@ -51,16 +52,28 @@ class Subscription:
                 self._hub.counts.sent(text, channel.version - max(self._seen, 1))
                 self._seen = channel.version
                 return text
-            self._wake.clear()
-            await self._wake.wait()
+            if self._nudged:
+                self._nudged = False
+                return ""
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
         return None
 
     def move(self, channel: Channel | None) -> None:
         """Take part in ``channel`` instead of the present one (the hub's part of ``watch``)."""
         self.channel = channel
         self._seen = 0
-        self._wake.set()
+        self.wake()
+
+    def nudge(self) -> None:
+        """Have ``next`` return, be there something to say or not."""
+        self._nudged = True
+        self.wake()
 
     def wake(self) -> None:
         """Look again whether there is something to say."""
-        self._wake.set()
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)

@@ -264,6 +264,19 @@ async def test_a_view_broken_from_the_start_comes_once_it_can(hub: Hub, world: W
     assert await patches(subscription) == {"a": 1, "b": 1}
 
 
+async def test_a_nudge_is_heard_only_where_there_is_nothing_to_say(hub: Hub, world: World) -> None:
+    subscription = await watching(hub)
+    subscription.nudge()
+    assert await subscription.next() == ""
+    reader = asyncio.create_task(subscription.next())
+    await asyncio.sleep(0)
+    subscription.nudge()
+    assert await reader == ""
+    world.values["a"] = 2
+    hub.changed()
+    assert await patches(subscription) == {"a": 2}
+
+
 async def test_close_wakes_every_reader(hub: Hub) -> None:
     subscriptions = [hub.subscribe(ADA) for _ in range(3)]
     readers = [asyncio.create_task(each.next()) for each in subscriptions]
