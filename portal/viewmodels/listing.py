@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from portal.viewmodels.model import ReleaseRow, Tone
-from portal.viewmodels.query import Bucket, ListQuery
+from portal.viewmodels.query import DEFAULT_SORT, Bucket, ListQuery
 
 PAGE_SIZE = 50
 """Rows on a page."""
@@ -97,25 +97,30 @@ class Found:
 
 
 def look(entries: Iterable[Entry], query: ListQuery) -> Found:
-    """Search, filter, sort, and cut out the page; one beyond the end is the last."""
-    words = query.q.casefold().split()
+    """Search, filter, sort, and cut out the page; one beyond the end is the last.
+
+    ``entries`` come in the order that what is equal is to have: see ``in_order``.
+    """
     asked = [
         entry
         for entry in entries
         if (not query.namespace or entry.row.key.namespace == query.namespace)
         and (not query.owner or entry.row.launched_by == query.owner)
-        and all(word in entry.text for word in words)
     ]
+    for word in query.q.casefold().split():
+        asked = [entry for entry in asked if word in entry.text]
     buckets = Counter(entry.bucket for entry in asked)
     if query.status is not None:
         asked = [entry for entry in asked if entry.bucket is query.status]
-    rows = _sorted([entry.row for entry in asked], query)
+    rows = [entry.row for entry in asked]
+    if query.sort != DEFAULT_SORT:
+        rows.sort(key=SORTS[query.column], reverse=query.downwards)
     pages = max(1, -(-len(rows) // PAGE_SIZE))
     page = min(query.page, pages)
     shown = tuple(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
     return Found(shown, page, pages, len(rows), dict(buckets))
 
 
-def _sorted(rows: Sequence[ReleaseRow], query: ListQuery) -> list[ReleaseRow]:
-    found = sorted(rows, key=lambda row: (row.key.name, row.key.namespace))
-    return sorted(found, key=SORTS[query.column], reverse=query.downwards)
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """By name, then by namespace."""
+    return sorted(entries, key=lambda entry: (entry.row.key.name, entry.row.key.namespace))

@@ -16,7 +16,7 @@ from portal.viewmodels.app import app_version, chart_name, launched_by
 from portal.viewmodels.autoscaler import hpa_words
 from portal.viewmodels.freshness import loading, source_of, stale_words
 from portal.viewmodels.headline import headline
-from portal.viewmodels.listing import Entry, look
+from portal.viewmodels.listing import Entry, in_order, look
 from portal.viewmodels.model import ListView, ReleaseRow, Tone
 from portal.viewmodels.operation import running
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
@@ -58,7 +58,7 @@ def release_row(
 
 @dataclass(frozen=True)
 class Listed:
-    """Every release there is to list, made once for all who look."""
+    """Every release there is to list, in order, made once for all who look."""
 
     entries: Sequence[Entry] = ()
 
@@ -118,7 +118,9 @@ class Rows:
             self._made = {key: made for key, made in self._made.items() if key in apps}
         self._apps = apps
         self._listed = Listed(
-            [self._entry(state, sources, now, nodes) for state in apps.values() if listed(state)]
+            in_order(
+                self._entry(state, sources, now, nodes) for state in apps.values() if listed(state)
+            )
         )
         return self._listed
 
