@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import bring_up, launch
+from benchmarks import bring_up, launch, stop
 from benchmarks.scale import api_cost, list_latency, push_latency, restart, revision, soak
 from benchmarks.scale.stage import Stage, stage
 from benchmarks.table import Row, record, shown
@@ -34,7 +34,7 @@ SCALE: dict[str, Callable[[Stage], Awaitable[list[Row]]]] = {
     "restart": restart.measure,
     "soak": soak.measure,
 }
-ALL = ("demo", "launch", *SCALE)
+ALL = ("demo", "launch", "stop", *SCALE)
 
 
 def portal_memory(url: str) -> float:
@@ -146,6 +146,10 @@ def main() -> int:
         running = demo.ensure()
         _use(running.kubeconfig, running.binaries)
         keep(launches(running, options.pairs, console))
+    if "stop" in options.only:
+        running = demo.ensure()
+        _use(running.kubeconfig, running.binaries)
+        keep(stop.measure(running.url))
     scale = [name for name in options.only if name in SCALE]
     if scale:
         if cli.main(["up"]):
