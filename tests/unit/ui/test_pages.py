@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 from fastapi import FastAPI
+from plotly.io.json import to_json_plotly
 from starlette.testclient import TestClient
 
 from portal.actions.forms import FIELDS, ScaleRequest
@@ -44,7 +45,8 @@ def page_ids(page: Any) -> list[str]:
         return props
 
     json.loads(
-        encode(page), object_hook=lambda each: look(each["props"]) if "props" in each else each
+        to_json_plotly(page),
+        object_hook=lambda each: look(each["props"]) if "props" in each else each,
     )
     return found
 
@@ -87,7 +89,7 @@ async def test_the_app_page_shows_every_kind_of_app(make: Callable[[], AppView])
     view = make()
     ui, _ = context(view)
     page = await page_for(ui, Route(Page.APP, view.key), ADA)
-    encode(page)
+    to_json_plotly(page)
     found = page_ids(page)
     assert len(found) == len(set(found))
     assert view.sentence in text(page)
@@ -185,7 +187,7 @@ async def test_what_is_searched_for_breaks_nothing(typed: str) -> None:
         assert parse("/admin", f"?{where.topic.partition('?')[2]}") == where
         page = await page_for(ui, where, ADA)
         assert "<script" not in encode(releases.head(where.query, everyone=True))
-        encode(page)
+        to_json_plotly(page)
 
 
 def test_another_part_of_a_list_is_left_to_the_live_connection() -> None:
