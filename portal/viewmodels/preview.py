@@ -25,6 +25,9 @@ MAX_DIFF_LINES = 400
 MAX_COMPARED = 5000
 """Lines of an object that are compared with each other: the time that takes grows faster."""
 
+_STEERING = {"HorizontalPodAutoscaler", "PodDisruptionBudget"}
+"""What only steers pods: it comes and goes with their number."""
+
 _BADGES = {
     Change.ADDED: Badge("added", Tone.GOOD),
     Change.CHANGED: Badge("changed", Tone.BUSY),
@@ -179,7 +182,8 @@ def _words(meant: Effects, live: Mapping[str, int], changed: bool) -> tuple[Noti
         )
     others = [ref for ref in meant.deleted if ref not in claims]
     if others:
-        words.append(Notice(Tone.WARN, f"Deleted: {_names(others)}."))
+        tone = Tone.QUIET if {ref.kind for ref in others} <= _STEERING else Tone.WARN
+        words.append(Notice(tone, f"Deleted: {_names(others)}."))
     if meant.left:
         words.append(
             Notice(Tone.QUIET, f"Left in the cluster, as its chart asks: {_names(meant.left)}.")
@@ -205,7 +209,8 @@ def _refusal(ref: Ref, field: str) -> Notice:
 def _restart(ref: Ref, stops_first: bool, pods: int) -> Notice:
     if not pods:
         return Notice(Tone.QUIET, f"{ref}: no pod runs now, so none is restarted.")
-    which = "the pod is replaced" if pods == 1 else f"all {pods} pods are replaced"
+    many = "both pods" if pods == 2 else f"all {pods} pods"
+    which = "the pod is replaced" if pods == 1 else f"{many} are replaced"
     if stops_first:
         return Notice(
             Tone.WARN,

@@ -48,7 +48,7 @@ def test_preview_change_history_and_rollback(page: Page, app_name: Callable[[str
     expect(preview.locator(".diff-added").first).to_contain_text("API_TOKEN")
     expect(preview).not_to_contain_text(TOKEN)
     preview.get_by_text(re.compile("What changes in the cluster")).click()
-    preview.get_by_text(f"Deployment {name}").click()
+    preview.locator("summary").get_by_text(f"Deployment {name}").click()
     expect(preview.locator(".diff").last).to_contain_text("API_TOKEN")
     expect(page.locator("#upgrade-confirm")).to_be_enabled()
     page.locator("#upgrade-confirm").click()
@@ -81,5 +81,5 @@ def test_preview_change_history_and_rollback(page: Page, app_name: Callable[[str
     expect(revision(page, 3)).to_have_attribute("data-status", "deployed", timeout=SLOW)
 
     page.locator("#app-uninstall").click()
-    expect(page.locator("#uninstall-left")).to_contain_text("Nothing of it is left", timeout=SLOW)
+    expect(page.locator("#uninstall-left")).to_contain_text("Nothing that it made", timeout=SLOW)
     page.locator("#uninstall-cancel").click()

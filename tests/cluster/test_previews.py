@@ -108,7 +108,10 @@ async def test_a_preview_is_what_then_happens(namespace: str, tmp_path: Path) ->
             *("-replicaCount: 1", "+replicaCount: 2"),
             *(" resources:", "   limits:"),
         )
-        assert [each.title for each in view.objects] == ["Deployment seen"]
+        assert [(each.title, each.change.text) for each in view.objects] == [
+            ("PodDisruptionBudget seen", "added"),
+            ("Deployment seen", "changed"),
+        ]
         assert here.app(key).release.revision == 1, "a preview changes nothing"  # type: ignore[union-attr]
         await here.ended(await actions.launch(ANN, more))
         assert before < pods(here, key)
@@ -118,7 +121,7 @@ async def test_a_preview_is_what_then_happens(namespace: str, tmp_path: Path) ->
         other = sample(key, replicas=2, env=(EnvVar("API_TOKEN", TOKEN + "-new"),))
         view = shown(await actions.previews.upgrade(ANN, other))
         assert said(view) == [
-            "Deployment seen: all 2 pods are replaced, one after another.",
+            "Deployment seen: both pods are replaced, one after another.",
             "2 pods live; stays 2.",
         ]
         assert any("(hidden, another one)" in line for line in view.values)
@@ -180,6 +183,7 @@ async def test_a_rollback_is_previewed_and_goes_back(namespace: str, tmp_path: P
         assert said(view) == [
             "Deployment back: all 3 pods are replaced, one after another.",
             "3 pods live; becomes 1.",
+            "Deleted: PodDisruptionBudget back.",
         ]
         with pytest.raises(NotFound):
             await actions.previews.rollback(ANN, key, 9)

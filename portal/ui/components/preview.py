@@ -85,7 +85,10 @@ def diff(lines: Sequence[str]) -> html.Pre:
     """Lines that begin with "+", "-" or a blank, coloured; screen readers get the signs."""
     return html.Pre(
         [
-            html.Span("\n".join(block) + "\n", className=_MARKS.get(sign, "diff-same"))
+            html.Span(
+                "".join(f"{line[:1]} {line[1:]}\n" for line in block),
+                className=_MARKS.get(sign, "diff-same"),
+            )
             for sign, block in groupby(lines, key=lambda line: line[:1])
         ],
         className="code diff",

@@ -50,7 +50,7 @@ def test_the_upgrade_dialog_says_what_would_happen(portal: Portal) -> None:
     sent |= {f"{ids.UPGRADE_MODAL}.is_open": True, "launch-edited.data": 3}
     answer = browser.call(ids.UPGRADE_PREVIEW, sent, f"{ids.UPGRADE_MODAL}.is_open")
     said = json.dumps(answer[ids.UPGRADE_PREVIEW])
-    assert "all 2 pods are replaced, one after another" in said
+    assert "both pods are replaced, one after another" in said
     assert "dash-sample:1.1" in said
     assert "tok-in-the-values" not in said
     assert answer[ids.UPGRADE_CONFIRM]["disabled"] is False
@@ -130,7 +130,7 @@ def test_a_rollback_is_previewed_and_confirmed(portal: Portal) -> None:
     browser, actions, _ = portal
     sent = {**KEY, f"{ids.ROLLBACK_TO}.data": 2, f"{ids.ROLLBACK_MODAL}.is_open": True}
     answer = browser.call(ids.ROLLBACK_PREVIEW, sent, f"{ids.ROLLBACK_MODAL}.is_open")
-    assert "all 2 pods are replaced" in json.dumps(answer)
+    assert "both pods are replaced" in json.dumps(answer)
     assert answer[ids.ROLLBACK_CONFIRM]["disabled"] is False
     assert actions.calls == []
 
@@ -153,7 +153,7 @@ def test_an_uninstall_says_what_it_leaves(portal: Portal) -> None:
     browser, actions, _ = portal
     opened = {**KEY, f"{ids.UNINSTALL_MODAL}.is_open": True}
     trigger = f"{ids.UNINSTALL_MODAL}.is_open"
-    assert "Nothing of it is left" in json.dumps(browser.call(ids.UNINSTALL_LEFT, opened, trigger))
+    assert "Nothing that it made" in json.dumps(browser.call(ids.UNINSTALL_LEFT, opened, trigger))
     actions.previews.claims = (VolumeClaim(Key("apps", "data"), "iris", "1Gi"),)
     said = json.dumps(browser.call(ids.UNINSTALL_LEFT, opened, trigger))
     assert "1 volume will be left: data (1Gi)." in said
@@ -193,9 +193,9 @@ def test_each_revision_shows_who_what_and_a_way_back() -> None:
 def test_a_difference_is_marked_by_sign_and_colour() -> None:
     shown = diff(["  a:", "-  b: 1", "-  c: 1", "+  b: 2"])
     assert [(each.className, each.children) for each in shown.children] == [
-        ("diff-same", "  a:\n"),
-        ("diff-removed", "-  b: 1\n-  c: 1\n"),
-        ("diff-added", "+  b: 2\n"),
+        ("diff-same", "   a:\n"),
+        ("diff-removed", "-   b: 1\n-   c: 1\n"),
+        ("diff-added", "+   b: 2\n"),
     ]
     nothing = PreviewView((Notice(Tone.GOOD, "No pod is restarted."),), (), ())
     assert "Its values stay as they are." in text(preview(nothing))

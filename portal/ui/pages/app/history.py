@@ -153,7 +153,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
         except Exception as error:
             return refusal(error)
         if not words:
-            return html.P("Nothing of it is left in the cluster.")
+            return html.P("Nothing that it made will be left.")
         return [notice(each) for each in words]
 
 
