@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from portal.domain.keys import Key
 from portal.state.history import History, Sample
-from portal.viewmodels.listing import Entry, look
+from portal.viewmodels.listing import Entry, in_order, look
 from portal.viewmodels.model import (
     AppView,
     AutoscalerView,
@@ -362,7 +362,7 @@ def row(view: AppView) -> ReleaseRow:
 
 def listing(*views: AppView, loading: bool = False, query: ListQuery = EVERYTHING) -> ListView:
     count = len(views)
-    entries = [Entry.of(row(view)) for view in views]
+    entries = in_order(Entry.of(row(view)) for view in views)
     found = look(entries, query)
     return ListView(
         rows=found.rows,
