@@ -121,8 +121,6 @@ class Portal:
             hub = self._hub = Hub(opener(context), spell=spelled)
             store.on_change(hub.changed)
             _publish(metrics, observation, hub)
-            outer.mount("/", _site(settings, context, hub, metrics, store))
-
             claims = Watches(client, store, settings.namespaces, (LEASES,), sink=actions.board)
             operations = {
                 "claims": claims.run(),
@@ -130,6 +128,9 @@ class Portal:
                 "catalog": catalog.run(),
             }
             await stack.enter_async_context(running(observation.tasks() | operations, _stop))
+            # In a thread: meanwhile the first lists are on their way.
+            site = await asyncio.to_thread(_site, settings, context, hub, metrics, store)
+            outer.mount("/", site)
             hub.start()
             stack.callback(hub.close)
             stack.push_async_callback(actions.drain, DRAIN_SECONDS, PATIENCE)
