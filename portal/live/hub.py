@@ -75,12 +75,14 @@ class Pace:
     tick: float = 2.5
     failed: float = 1.0
 
-    def rest(self, channel: Channel, took: float, lists: int) -> float:
-        """How long ``channel`` rests after a rendering that took so long, one of so many lists."""
+    def rest(self, channel: Channel, took: float, together: int) -> float:
+        """How long ``channel`` rests after a rendering that took so long.
+
+        ``together`` is how many share what one view may take.
+        """
+        floor = self.list_floor if channel.key is None else self.floor
         viewers = self.viewer * len(channel.subscriptions)
-        if channel.key is None:
-            return max(self.list_floor, self.share * took * lists, viewers)
-        return max(self.floor, self.share * took, viewers)
+        return max(floor, self.share * took * together, viewers)
 
     def turn(self, channel: Channel) -> float:
         """By what those that are due take turns."""
@@ -270,8 +272,10 @@ class Hub:
             channel.rest_until = ended + self._pace.failed
         else:
             ended = self._clock()
-            lists = sum(each.key is None for each in self._channels.values())
-            channel.rest_until = ended + self._pace.rest(channel, ended - started, lists)
+            together = 1
+            if channel.key is None:
+                together = sum(each.key is None for each in self._channels.values())
+            channel.rest_until = ended + self._pace.rest(channel, ended - started, together)
             if differs:
                 for subscription in channel.subscriptions:
                     subscription.wake()

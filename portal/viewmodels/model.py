@@ -274,8 +274,3 @@ class ListView:
     counts: tuple[tuple[Bucket, int], ...] = ()
     namespaces: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
-
-    @property
-    def keys(self) -> tuple[Key, ...]:
-        """The releases on the page that is looked at."""
-        return tuple(row.key for row in self.rows)
