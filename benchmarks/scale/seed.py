@@ -27,7 +27,7 @@ NAMESPACES = 20
 REVISIONS = 10
 MARK = {"dash-portal.io/bench": "true"}
 MIX = (("small", 0.35), ("usual", 0.45), ("large", 0.17), ("huge", 0.03))
-"""Sizes of bodies, encoded: about 4, 12, 22 and 57 KB; 12 on average."""
+"""Sizes of bodies, encoded: about 5, 10, 24 and 60 KB; 13 on average."""
 EXTRA = {"large": 8_000, "huge": 33_000}
 """Bytes of an incompressible file in the chart of each."""
 VALUES = {"usual": 5_000, "large": 12_000, "huge": 20_000}
