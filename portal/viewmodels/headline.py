@@ -54,7 +54,7 @@ def _loading(state: AppState) -> Headline | None:
 def _removing(state: AppState, known: Facts, now: datetime) -> Headline | None:
     operation, release = state.operation, state.release
     ours = operation is not None and operation.verb is Verb.UNINSTALL and running(operation)
-    blocked = blocked_removal(state)
+    blocked = blocked_removal(state, now)
     if blocked:
         words = f"It has been removed, but not all of it can go. {blocked.body}"
         since = operation.created_at if ours and operation else None

@@ -31,7 +31,7 @@ def notices(
     quotas: Sequence[Quota] = (),
 ) -> tuple[Notice, ...]:
     """All that applies, worst first. ``quotas`` are those of the app's namespace."""
-    blocked = blocked_removal(state)
+    blocked = blocked_removal(state, now)
     found = [
         *([blocked] if blocked else []),
         *_operation(state),

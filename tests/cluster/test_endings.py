@@ -48,6 +48,7 @@ from portal.observation import Observation, running
 from portal.settings import Settings
 from portal.state.model import AppState
 from portal.viewmodels.app import app_view
+from portal.viewmodels.leaving import HELD_AFTER
 from portal.viewmodels.model import AppView
 from portal.viewmodels.readiness import SLOW_START
 from portal.viewmodels.removal import removal_words
@@ -405,7 +406,7 @@ async def blocked_finalizer(here: Course) -> None:
     await here.succeeds()
     try:
         await here.portal.actions.uninstall(ANN, here.key)
-        await here.says()
+        await here.says(later=HELD_AFTER)
     finally:
         remove = [{"op": "remove", "path": "/metadata/finalizers"}]
         await here.portal.client.patch(path, remove)

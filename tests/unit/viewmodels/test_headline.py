@@ -289,6 +289,14 @@ def test_a_finalizer_blocks_a_removal(phase: OperationPhase) -> None:
     assert said(leaving)[0] == "Removing"
 
 
+def test_a_finalizer_may_take_a_moment() -> None:
+    held = deployment(0, 0, deleting_since=ago(5), finalizers=("example.com/backup",))
+    removal = operation(Verb.UNINSTALL, phase=OperationPhase.WAITING)
+    found = view(state(release=None, detail=None, workloads=(held,), pods=(), operation=removal))
+    assert found.headline.text == "Removing"
+    assert not found.notices
+
+
 def test_a_failure_of_ours_is_told_once_and_in_our_words() -> None:
     raw = detail(description='Release "demo" failed: failed pre-install: resource Job/a/b')
     ours = operation(phase=OperationPhase.FAILED, error="The hook failed", advice="Read its log.")
