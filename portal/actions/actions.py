@@ -308,8 +308,10 @@ class Actions:
 
         return await self._begin(identity, key, Verb.SCALE, work, _scale_words(request, identity))
 
-    async def rollback(self, identity: Identity, key: Key, revision: int) -> Operation:
-        """Go back to what ``revision`` was (as a new revision)."""
+    async def rollback(
+        self, identity: Identity, key: Key, revision: int, *, since: int | None = None
+    ) -> Operation:
+        """Go back to what ``revision`` was (as a new revision). ``since`` as in ``launch``."""
         await self._policy.check(identity, Verb.ROLLBACK, key)
         self._check_free(key)
         existing = self._check_exists(key)
@@ -318,6 +320,8 @@ class Actions:
                 {"revision": f"Choose a revision before the present one, {existing.revision}."}
             )
 
+        if since is not None:
+            self._check_since(await self._changes.current(key), key, since)
         words = f"Rolled back to revision {revision} by {identity.user}"
 
         async def work(recorder: Recorder) -> Goal:
@@ -325,6 +329,8 @@ class Actions:
                 current = await self._changes.current(key)
                 if current is None:
                     raise NotFound(f"There is no release {key.name} any more.")
+                if since is not None:
+                    self._check_since(current, key, since)
                 values = await self._helm.values(key, revision)
             return await self._changes.roll_back(recorder, current, revision, values)
 
@@ -528,7 +534,7 @@ class Actions:
             by = f" by {last.actor}"
         raise Conflict(
             f"{key.name} was changed{by} since you opened this form: it is at revision "
-            f"{current.revision} now, and the form shows revision {since}.",
+            f"{current.revision} now, and this shows revision {since}.",
             "Reload the page to see it as it is, then make your change again.",
         )
 

@@ -73,8 +73,16 @@ async def test_a_rollback_takes_what_helm_has_kept(world: World, previews: Previ
         await previews.rollback(ANN, KEY, 9)
 
 
+async def test_a_rollback_holds_to_what_its_preview_saw(world: World) -> None:
+    world.helm.past[KEY, 1] = OLD.values
+    with pytest.raises(Conflict, match="revision 2 now"):
+        await world.actions.rollback(ANN, KEY, 1, since=1)
+    assert "rollback" not in [verb for verb, _, _ in world.helm.calls]
+    await world.ended(await world.actions.rollback(ANN, KEY, 1, since=2))
+
+
 async def test_what_is_not_there_or_not_ours_or_older(world: World, previews: Previews) -> None:
-    with pytest.raises(Conflict, match="revision 2 now, and the form shows revision 1"):
+    with pytest.raises(Conflict, match="revision 2 now, and this shows revision 1"):
         await previews.upgrade(ANN, SPEC, since=1)
     world.past.kept[KEY] = (replace(NOW, chart="nginx"),)
     with pytest.raises(Conflict, match="another chart"):

@@ -146,8 +146,10 @@ class FakeActions(Actions):
         self.looked_up: list[Key] = []
         self.previews: FakePreviews = FakePreviews()
 
-    async def rollback(self, identity: Identity, key: Key, revision: int) -> Operation:
-        self.calls.append(("rollback", identity, key, revision))
+    async def rollback(
+        self, identity: Identity, key: Key, revision: int, *, since: int | None = None
+    ) -> Operation:
+        self.calls.append(("rollback", identity, key, revision, since))
         return self._operation(key, Verb.ROLLBACK)
 
     def _operation(self, key: Key, verb: Verb) -> Operation:

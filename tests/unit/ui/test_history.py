@@ -132,12 +132,13 @@ def test_a_rollback_is_previewed_and_confirmed(portal: Portal) -> None:
     answer = browser.call(ids.ROLLBACK_PREVIEW, sent, f"{ids.ROLLBACK_MODAL}.is_open")
     assert "both pods are replaced" in json.dumps(answer)
     assert answer[ids.ROLLBACK_CONFIRM]["disabled"] is False
+    assert answer[ids.ROLLBACK_SINCE]["data"] == 4
     assert actions.calls == []
 
-    sent |= {f"{ids.ROLLBACK_CONFIRM}.n_clicks": 1}
+    sent |= {f"{ids.ROLLBACK_CONFIRM}.n_clicks": 1, f"{ids.ROLLBACK_SINCE}.data": 4}
     done = browser.call(CONFIRMED, sent, f"{ids.ROLLBACK_CONFIRM}.n_clicks")
     assert done[ids.ROLLBACK_MODAL]["is_open"] is False
-    assert actions.calls == [("rollback", ADA, IRIS, 2)]
+    assert actions.calls == [("rollback", ADA, IRIS, 2, 4)]
 
 
 def test_the_manifest_hides_its_secrets(portal: Portal) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -396,6 +397,14 @@ def test_killed_by_its_liveness_probe() -> None:
 def test_ends(one: Pod, stage: Stage, title: str) -> None:
     found = told(one)
     assert (found.stage, found.title) == (stage, title)
+
+
+def test_a_finalizer_that_holds_a_pod_is_named() -> None:
+    held = pod(deleting=True, deleting_since=ago(50), finalizers=("a/b", "c/d"))
+    assert told(held).title == "Shutting down"
+    found = told(replace(held, containers=(container(state="terminated"),)))
+    assert (found.title, found.since) == ("Held back", ago(50))
+    assert "a/b and c/d" in found.reason
 
 
 def test_on_a_node_that_is_gone() -> None:

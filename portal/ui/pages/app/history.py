@@ -14,7 +14,7 @@ from portal.ui.components.basics import Node, button, code_block, fold, notice
 from portal.ui.components.history import history
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.context import UiContext
-from portal.ui.proposals import shown
+from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.viewmodels.history import history_view
 from portal.viewmodels.manifest import manifest_yaml
@@ -50,6 +50,7 @@ def rollback_dialog(key: Key) -> html.Div:
     return html.Div(
         [
             dcc.Store(id=ids.ROLLBACK_TO),
+            dcc.Store(id=ids.ROLLBACK_SINCE),
             dbc.Modal(
                 [
                     dbc.ModalHeader(
@@ -175,32 +176,35 @@ def _register_rollback(app: Dash, context: UiContext) -> None:
     @app.callback(
         Output(ids.ROLLBACK_PREVIEW, "children"),
         Output(ids.ROLLBACK_CONFIRM, "disabled"),
+        Output(ids.ROLLBACK_SINCE, "data"),
         Input(ids.ROLLBACK_MODAL, "is_open"),
         State(ids.ROLLBACK_TO, "data"),
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def show(opened: bool, revision: int | None, key: list[str]) -> tuple[Node, bool]:
+    async def show(opened: bool, revision: int | None, key: list[str]) -> Shown:
         if not opened or revision is None:
-            return waiting(ADDING_UP), True
+            return waiting(ADDING_UP), True, None
         previews = context.actions.previews
-        said, refused, _ = await shown(previews.rollback(context.identity(), Key(*key), revision))
-        return said, refused
+        return await shown(previews.rollback(context.identity(), Key(*key), revision))
 
     @app.callback(
         Output(ids.ROLLBACK_MODAL, "is_open"),
         Output(ids.ROLLBACK_FAILURE, "children"),
         Input(ids.ROLLBACK_CONFIRM, "n_clicks"),
         State(ids.ROLLBACK_TO, "data"),
+        State(ids.ROLLBACK_SINCE, "data"),
         State(ids.APP_KEY, "data"),
         running=[(Output(ids.ROLLBACK_CONFIRM, "className"), "sending", "")],
         prevent_initial_call=True,
     )
-    async def roll_back(clicks: int | None, revision: int, key: list[str]) -> tuple[Any, Any]:
+    async def roll_back(
+        clicks: int | None, revision: int, since: int | None, key: list[str]
+    ) -> tuple[Any, Any]:
         if not clicks:
             return no_update, no_update
         try:
-            await context.actions.rollback(context.identity(), Key(*key), revision)
+            await context.actions.rollback(context.identity(), Key(*key), revision, since=since)
         except Exception as error:
             return True, refusal(error)
         return False, None
