@@ -87,12 +87,14 @@ def test_dismissing_a_lost_launch_leads_to_the_apps() -> None:
     server = FastAPI()
     build_ui(server, ui)
     clicked = {f"{ids.APP_KEY}.data": ["apps", "iris"], f"{ids.APP_DISMISS}.n_clicks": 1}
+    # The others that write to the same place do so as duplicates.
+    dismissed = f"...{ids.APP_ACTION_FAILURE}.children.."
     with TestClient(server) as client:
         browser = Browser(client)
-        answer = browser.call(ids.APP_ACTION_FAILURE, clicked, f"{ids.APP_DISMISS}.n_clicks")
+        answer = browser.call(dismissed, clicked, f"{ids.APP_DISMISS}.n_clicks")
         assert '"/"' in json.dumps(answer["location"])
         assert actions.calls == [("dismiss", ADA, IRIS)]
-        answer = browser.call(ids.APP_ACTION_FAILURE, clicked, f"{ids.APP_DISMISS}.n_clicks")
+        answer = browser.call(dismissed, clicked, f"{ids.APP_DISMISS}.n_clicks")
         assert "not ended" in json.dumps(answer)
         assert "location" not in answer
 
