@@ -29,6 +29,8 @@ from tests.cluster.faults.proxy import FaultProxy
 from tests.cluster.faults.server import ApiServer
 
 ROOT = Path(__file__).resolve().parents[2]
+READ_EVERY = 10.0
+"""Seconds between two frames of a page without a WebSocket (see live.js)."""
 
 
 class Wire:
@@ -126,3 +128,18 @@ def test_a_page_says_that_it_is_out_of_date_for_as_long_as_it_is(page: Page, wir
     wire.run(wire.proxy.up())
     expect(words).to_have_count(0, timeout=(CONVERGED_WITHIN + SLACK) * 1000)
     assert page.evaluate("window.loadedOnce"), "nobody has loaded the page again"
+
+
+def test_a_page_that_gets_no_websocket_is_told_as_well_only_later(page: Page, wire: Wire) -> None:
+    page.route_web_socket("**/live", lambda socket: socket.close())
+    page.goto("/admin")
+    expect(page.locator("#live-state")).to_have_attribute("data-state", "lost")
+    notice = page.locator("#releases-stale")
+    try:
+        wire.run(wire.proxy.down())
+        within = MARKED_WITHIN + READ_EVERY + SLACK
+        expect(notice).to_contain_text("Releases: last heard", timeout=within * 1000)
+    finally:
+        wire.run(wire.proxy.up())
+    within = CONVERGED_WITHIN + READ_EVERY + SLACK
+    expect(notice.get_by_text("may be out of date")).to_have_count(0, timeout=within * 1000)
