@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 32 * 2**20
 """Bytes of JSON a body may unpack to. A Secret holds 1 MiB, which could unpack to a thousand."""
-CONCURRENCY = 4
+CONCURRENCY = 16
 """Bodies fetched at once of releases that somebody looks at. Of all others: one."""
 PACE = 0.05
 """Seconds between two of the others: a thousand take about a minute."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +29,11 @@ or sources did."""
 
 APPS_A_TURN = 25
 """Apps sampled in one turn of the loop after a poll of the metrics: a few milliseconds."""
+LIGHT = 0.002
+"""Seconds; a publishing that takes less needs no rest after it."""
+SHARE = 3
+"""How many times as long as it took a heavier one rests: hundreds of pods of one app that are
+replaced at once must not have it put together anew for each of their events."""
 GRACE = 300
 """Seconds for which the history of what is gone is kept, in case it comes back."""
 
@@ -39,8 +45,8 @@ def _now() -> datetime:
 class Store:
     """Collects what watches, polls and operations say, and hands out snapshots.
 
-    Changes are gathered and published together at the loop's next turn, or at once when
-    somebody reads ``snapshot``. A change costs in proportion to the apps it touches: the maps
+    Changes are gathered and published together at the loop's next turn (after a rest where that
+    was much work), or at once when somebody reads ``snapshot``. A change costs in proportion to the apps it touches: the maps
     are persistent ones, and a new one shares all else with the one before. Sampling all apps
     after a poll is spread over turns of the loop.
     """
@@ -69,6 +75,7 @@ class Store:
         self._untold: set[Key] = set()
         self._tell_all = False
         self._scheduled: asyncio.Handle | None = None
+        self._rest_until = 0.0
         self._listeners: list[OnChange] = []
 
     # Reading.
@@ -188,7 +195,12 @@ class Store:
                 loop = asyncio.get_running_loop()
             except RuntimeError:
                 return  # no loop: a test, or before the start; reading publishes
-            self._scheduled = loop.call_soon(self._notify)
+            now = loop.time()
+            self._scheduled = (
+                loop.call_soon(self._notify)
+                if now >= self._rest_until
+                else loop.call_at(self._rest_until, self._notify)
+            )
 
     def _sample_some(self) -> None:
         """Have the next few apps sampled at the next publishing; without a loop, all."""
@@ -201,7 +213,11 @@ class Store:
 
     def _notify(self) -> None:
         self._scheduled = None
+        began = time.monotonic()
         self._publish()
+        took = time.monotonic() - began
+        if took > LIGHT:
+            self._rest_until = asyncio.get_running_loop().time() + SHARE * took
         told, everything = frozenset(self._untold), self._tell_all
         self._untold, self._tell_all = set(), False
         if told:

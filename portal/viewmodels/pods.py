@@ -106,7 +106,7 @@ def _used(form: Callable[[float], str], used: float | None, request: float | Non
 def _node_lost(pod: Pod, nodes: Sequence[Node]) -> bool:
     if pod.reason == "NodeLost":
         return True
-    return any(node.name == pod.node and not node.ready for node in nodes) and not pod.ready
+    return not pod.ready and any(node.name == pod.node and not node.ready for node in nodes)
 
 
 def _leaving(pod: Pod, nodes: Sequence[Node]) -> Diagnosis:

@@ -219,7 +219,10 @@ def many(store: Store, api: Secrets, number: int) -> list[Key]:
     return [Key("apps", f"app{each}") for each in range(number)]
 
 
-async def test_what_somebody_looks_at_is_read_first_a_few_at_a_time() -> None:
+async def test_what_somebody_looks_at_is_read_first_a_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bodies, "CONCURRENCY", 4)
     store, api, pauses = Store(), Secrets(), Pauses()
     keys = many(store, api, 20)
     api.gate = asyncio.Event()

@@ -510,3 +510,21 @@ def test_an_app_that_comes_back_soon_finds_its_history(store: Store, clock: Cloc
     assert len(store.snapshot.app(key("one")).history) == 2
     assert gone_for(GRACE - 1) == 3
     assert gone_for(GRACE + 1) == 1
+
+
+async def test_an_app_of_many_pods_is_not_put_together_anew_for_each_event() -> None:
+    store, told = Store(), list[frozenset[Key]]()
+    put(store, make.deployment("big"), make.replica_set("big-1", "big"))
+    put(store, *(make.pod(f"big-1-{n}", "big-1") for n in range(2000)))
+    _ = store.snapshot
+    store.on_change(told.append)
+    for n in range(200):
+        put(store, make.pod(f"big-1-{n}", "big-1", ready=False))
+        await asyncio.sleep(0)
+    assert len(told) < 100
+    async with asyncio.timeout(10):
+        while store._scheduled is not None:
+            await asyncio.sleep(0.01)
+    state = store.snapshot.app(make.key("big"))
+    assert sum(not pod.ready for pod in state.pods) == 200
+    assert told[-1] == {make.key("big")}
