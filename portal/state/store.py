@@ -46,9 +46,9 @@ class Store:
     """Collects what watches, polls and operations say, and hands out snapshots.
 
     Changes are gathered and published together at the loop's next turn (after a rest where that
-    was much work), or at once when somebody reads ``snapshot``. A change costs in proportion to the apps it touches: the maps
-    are persistent ones, and a new one shares all else with the one before. Sampling all apps
-    after a poll is spread over turns of the loop.
+    was much work), or at once when somebody reads ``snapshot``. A change costs in proportion to
+    the apps it touches: the maps are persistent ones, and a new one shares all else with the one
+    before. Sampling all apps after a poll is spread over turns of the loop.
     """
 
     def __init__(self, clock: Callable[[], datetime] = _now) -> None:
