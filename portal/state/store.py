@@ -30,7 +30,7 @@ or sources did."""
 APPS_A_TURN = 25
 """Apps sampled in one turn of the loop after a poll of the metrics: a few milliseconds."""
 LIGHT = 0.002
-"""Seconds; a publishing that takes less needs no rest after it."""
+"""Seconds of CPU; a publishing that takes less needs no rest after it."""
 SHARE = 3
 """How many times as long as it took a heavier one rests: hundreds of pods of one app that are
 replaced at once must not have it put together anew for each of their events."""
@@ -213,9 +213,9 @@ class Store:
 
     def _notify(self) -> None:
         self._scheduled = None
-        began = time.monotonic()
+        began = time.thread_time()
         self._publish()
-        took = time.monotonic() - began
+        took = time.thread_time() - began
         if took > LIGHT:
             self._rest_until = asyncio.get_running_loop().time() + SHARE * took
         told, everything = frozenset(self._untold), self._tell_all

@@ -41,7 +41,7 @@ def test_every_tone_has_a_badge_and_a_notice(tone: Tone) -> None:
     assert f"tone-{tone.value}" in shown.className
     assert shown.title == "a sentence"
     assert f"tone-{tone.value}" in notice(Notice(tone, "title", "body", "advice")).className
-    assert json.loads(encode(shown))["type"] == "Span"
+    assert json.loads(encode(shown))["t"] == "Span"
 
 
 def test_every_tone_has_an_icon() -> None:
@@ -114,7 +114,7 @@ def test_without_an_autoscaler_it_says_so() -> None:
 def test_an_operation_tells_its_state(state: str) -> None:
     error = "It broke." if state == "failed" else ""
     shown = release.operation(fixtures.operation(running=state == "running", error=error))
-    assert json.loads(encode(shown))["props"]["data-state"] == state
+    assert json.loads(encode(shown))["p"]["data-state"] == state
     assert ("It broke." in text(shown)) is (state == "failed")
 
 
@@ -127,6 +127,6 @@ def test_marks_are_few_and_hold_both_ends(low: int, high: int) -> None:
 
 def test_an_error_goes_before_a_warning() -> None:
     shown = sliders.message({"tag": "wrong"}, {"tag": "odd"}, "tag")
-    assert json.loads(encode(shown))["props"]["data-kind"] == "error"
+    assert json.loads(encode(shown))["p"]["data-kind"] == "error"
     assert "wrong" in text(shown)
     assert sliders.message({}, {}, "tag") is None
