@@ -101,7 +101,6 @@
         legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 }, itemwidth: 24,
           traceorder: "normal" },
         uirevision: "app",
-        transition: { duration: 0 },
         xaxis: { visible: !empty, gridcolor: c.grid, zeroline: false, anchor: ofUsage ? "y3" : "y2", tickfont: { size: 11 }, nticks: 7,
           hoverformat: "%H:%M:%S", ticklen: 6,
           tickformatstops: [{ dtickrange: [null, 59999], value: "%H:%M:%S" },
