@@ -232,7 +232,9 @@ class Lab:
         """See that a source is asked once an interval, and in trouble as the backoff allows."""
         whole = time.monotonic() - self.began
         for plural in KINDS:
-            calm = len(self.asked(plural)) - len(struck.get(plural, ()))
+            # Further pages of a list belong to its first.
+            lists = [each for each in self.asked(plural) if "continue" not in each.query]
+            calm = len(lists) - len(struck.get(plural, ()))
             # A list and a watch to begin with, the same again after the trouble, and where a
             # watch is struck there may be a list for it.
             allowed = 4 + whole / (WATCH_SECONDS * 0.8 - 1) + len(struck.get(plural, ()))
