@@ -25,7 +25,11 @@ def _kubectl(*arguments: str) -> str:
 
 async def _stop(url: str) -> tuple[float, float]:
     """Seconds from the deletion until the last stream is closed, and until the pod is gone."""
-    (pod,) = _kubectl("get", "pods", "-l", SELECTOR, "-o", "name").split()
+    pods: list[str] = []
+    while len(pods) != 1:  # noqa: ASYNC110  -- one from before may still be leaving
+        pods = _kubectl("get", "pods", "-l", SELECTOR, "-o", "name").split()
+        await asyncio.sleep(0.2)
+    (pod,) = pods
     async with aiohttp.ClientSession() as session:
         # An idle kept-alive connection, as every browser has.
         async with session.get(f"{url}/healthz") as answer:
