@@ -26,7 +26,7 @@ def _kubectl(*arguments: str) -> str:
 async def _stop(url: str) -> tuple[float, float]:
     """Seconds from the deletion until the last stream is closed, and until the pod is gone."""
     pods: list[str] = []
-    while len(pods) != 1:  # noqa: ASYNC110  -- one from before may still be leaving
+    while len(pods) != 1:  # one from before may still be leaving
         pods = _kubectl("get", "pods", "-l", SELECTOR, "-o", "name").split()
         await asyncio.sleep(0.2)
     (pod,) = pods
