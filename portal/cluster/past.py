@@ -6,10 +6,11 @@ import asyncio
 from datetime import datetime
 
 from portal.cluster.bodies import Damaged, unpack
-from portal.cluster.client import METADATA_LIST, ClusterClient
+from portal.cluster.client import ClusterClient
 from portal.cluster.raw import Raw, items, part, text
+from portal.cluster.records import revisions_of, whole
 from portal.domain.errors import NotFound, PortalError
-from portal.domain.keys import HELM_RELEASE_NAME, OPERATION_LABEL, Key, made_by
+from portal.domain.keys import HELM_RELEASE_NAME, OPERATION_LABEL, Key, operation_of
 from portal.domain.objects import ReleaseStatus
 from portal.domain.revisions import Revision, VolumeClaim
 
@@ -67,15 +68,10 @@ class Past:
         return tuple(_claim(each) for each in items(answer, "items"))
 
     async def _secrets(self, key: Key) -> list[Raw]:
-        selector = {"labelSelector": f"owner=helm,name={key.name}"}
-        path = f"/api/v1/namespaces/{key.namespace}/secrets"
-        found = items(await self._client.get(path, selector, METADATA_LIST), "items")
-        return sorted(found, key=_number, reverse=True)
+        return sorted(await revisions_of(self._client, key), key=_number, reverse=True)
 
     async def _read(self, key: Key, secret: Raw) -> Revision:
-        name = text(secret, "metadata", "name")
-        whole = await self._client.get(f"/api/v1/namespaces/{key.namespace}/secrets/{name}")
-        return await asyncio.to_thread(decode, whole)
+        return await asyncio.to_thread(decode, await whole(self._client, key, secret))
 
 
 def decode(secret: Raw) -> Revision:
@@ -87,14 +83,12 @@ def decode(secret: Raw) -> Revision:
     except Damaged as error:
         return Revision(number, status, damaged=str(error))
     info, chart = part(body, "info"), part(body, "chart", "metadata")
-    operation = text(labels, OPERATION_LABEL).partition(".")[0]
-    ours = text(labels, OPERATION_LABEL) == made_by(operation, number)
     return Revision(
         revision=number,
         status=status,
         updated_at=_time(text(info, "last_deployed")),
         description=text(info, "description"),
-        operation=operation if ours else "",
+        operation=operation_of(text(labels, OPERATION_LABEL), number),
         chart=text(chart, "name"),
         chart_version=text(chart, "version"),
         app_version=text(chart, "appVersion"),

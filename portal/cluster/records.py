@@ -18,7 +18,7 @@ from portal.cluster.bodies import Damaged, unpack
 from portal.cluster.client import METADATA_LIST, ClusterClient
 from portal.cluster.raw import Raw, items, part, text
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
-from portal.domain.keys import OPERATION_LABEL, Key, made_by
+from portal.domain.keys import OPERATION_LABEL, Key, operation_of
 from portal.domain.objects import Recorded, ReleaseStatus
 
 
@@ -36,12 +36,10 @@ class HelmRecords:
         body = await self._body(newest)
         labels = part(newest, "metadata", "labels")
         revision = int(text(labels, "version"))
-        operation = text(labels, OPERATION_LABEL).partition(".")[0]
-        ours = text(labels, OPERATION_LABEL) == made_by(operation, revision)
         return Recorded(
             revision=revision,
             status=ReleaseStatus(text(labels, "status")),
-            operation=operation if ours else "",
+            operation=operation_of(text(labels, OPERATION_LABEL), revision),
             description=text(body, "info", "description"),
             secret=text(newest, "metadata", "name"),
             version=text(newest, "metadata", "resourceVersion"),
@@ -63,13 +61,11 @@ class HelmRecords:
         return chart_files(part(await self._body(newest), "chart"))
 
     async def _newest(self, key: Key) -> Raw | None:
-        selector = {"labelSelector": f"owner=helm,name={key.name}"}
-        path = f"/api/v1/namespaces/{key.namespace}/secrets"
-        found = items(await self._client.get(path, selector, METADATA_LIST), "items")
+        found = await revisions_of(self._client, key)
         if not found:
             return None
         newest = max(found, key=lambda each: int(text(each, "metadata", "labels", "version")))
-        return await self._client.get(f"{path}/{text(newest, 'metadata', 'name')}")
+        return await whole(self._client, key, newest)
 
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
         """Mark a pending revision as failed, exactly as it was seen.
@@ -96,6 +92,19 @@ class HelmRecords:
             return await asyncio.to_thread(unpack, text(secret, "data", "release"))
         except Damaged as error:
             raise PortalError(str(error), "An administrator has to mend Helm's record.") from error
+
+
+async def revisions_of(client: ClusterClient, key: Key) -> list[Raw]:
+    """The metadata of all release Secrets that Helm keeps of a release, in no order."""
+    selector = {"labelSelector": f"owner=helm,name={key.name}"}
+    path = f"/api/v1/namespaces/{key.namespace}/secrets"
+    return items(await client.get(path, selector, METADATA_LIST), "items")
+
+
+async def whole(client: ClusterClient, key: Key, secret: Raw) -> Raw:
+    """One of those Secrets, with its body."""
+    name = text(secret, "metadata", "name")
+    return await client.get(f"/api/v1/namespaces/{key.namespace}/secrets/{name}")
 
 
 def pack(body: Raw) -> str:

@@ -30,3 +30,9 @@ def made_by(operation: str, revision: int) -> str:
     With its revision, since Helm passes labels on to whatever is made of a release next.
     """
     return f"{operation}.{revision}"
+
+
+def operation_of(label: str, revision: int) -> str:
+    """The operation that made a revision; "" if its label is none, or came from the one before."""
+    operation = label.partition(".")[0]
+    return operation if label == made_by(operation, revision) else ""
