@@ -199,8 +199,7 @@ class Actions:
             with recorder.step("Check the values"):
                 current = await self._changes.current(key)
                 check_ours(current, key)
-                if since is not None:
-                    self._check_since(current, key, since)
+                self._check_since(current, key, since)
                 if current is not None and only_new:
                     raise Conflict(f"There is an app named {key.name} already.")
                 before = current.values if current else None
@@ -249,8 +248,7 @@ class Actions:
             with recorder.step("Look at what is there"):
                 current = await self._changes.current(key)
                 check_ours(current, key, order.chart.name)
-                if since is not None:
-                    self._check_since(current, key, since)
+                self._check_since(current, key, since)
                 if current is not None and only_new:
                     raise Conflict(f"There is an app named {key.name} already.")
             by = "" if current else identity.user
@@ -329,8 +327,7 @@ class Actions:
                 current = await self._changes.current(key)
                 if current is None:
                     raise NotFound(f"There is no release {key.name} any more.")
-                if since is not None:
-                    self._check_since(current, key, since)
+                self._check_since(current, key, since)
                 values = await self._helm.values(key, revision)
             return await self._changes.roll_back(recorder, current, revision, values)
 
@@ -520,7 +517,10 @@ class Actions:
                 "The app's page says what to do about that. Or choose another name.",
             )
 
-    def _check_since(self, current: Current | None, key: Key, since: int) -> None:
+    def _check_since(self, current: Current | None, key: Key, since: int | None) -> None:
+        """``since`` None: whoever asks has not seen a revision."""
+        if since is None:
+            return
         if current is None:
             raise Conflict(
                 f"{key.name} was uninstalled since you opened this form.",

@@ -23,7 +23,7 @@ from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
 from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
 
-CheckSince = Callable[[Current | None, Key, int], None]
+CheckSince = Callable[[Current | None, Key, int | None], None]
 
 
 class Past(Protocol):
@@ -86,8 +86,7 @@ class Previews:
         newest, runs = await self._present(key)
         current = _current(newest)
         check_ours(current, key)
-        if since is not None:
-            self._check_since(current, key, since)
+        self._check_since(current, key, since)
         values = self._forms.values(spec, identity.user, newest.values)
         try:
             async with self._changes.chart_for(key, current) as chart:
@@ -108,8 +107,7 @@ class Previews:
         newest, runs = await self._present(key)
         current = _current(newest)
         check_ours(current, key, order.chart.name)
-        if since is not None:
-            self._check_since(current, key, since)
+        self._check_since(current, key, since)
         values = signed(order, "")
         manifest = await self._helm.rendered(key, order.chart.path, values)
         return self._proposal(key, newest, runs, manifest, values)
