@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+import dash_bootstrap_components as dbc
+
 from portal.ui import html
-from portal.ui.components.basics import Node, badge, icon, wildcards
+from portal.ui.components.basics import Node, badge, button, icon, wildcards
 from portal.viewmodels.model import Notice
 from portal.viewmodels.preview import ObjectDiff, PreviewView
 from portal.viewmodels.words import count
@@ -25,6 +27,25 @@ def waiting(text: str) -> html.Div:
         [html.Span(className="spinner-border spinner-border-sm"), html.Span(text)],
         className="waiting",
         role="status",
+    )
+
+
+def change_dialog(
+    id: str, title: Node, title_id: str, body: list[Node], cancel: str, confirm: dbc.Button
+) -> dbc.Modal:
+    """Asks before a change is made, with what it would do."""
+    return dbc.Modal(
+        [
+            dbc.ModalHeader(dbc.ModalTitle(title, id=title_id, tag="h2")),
+            dbc.ModalBody(body),
+            dbc.ModalFooter([button("Not now", cancel, color="secondary", outline=True), confirm]),
+        ],
+        id=id,
+        is_open=False,
+        centered=True,
+        scrollable=True,
+        size="lg",
+        labelledby=title_id,
     )
 
 

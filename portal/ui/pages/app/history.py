@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-import dash_bootstrap_components as dbc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, code_block, fold, notice
 from portal.ui.components.history import history
-from portal.ui.components.preview import ADDING_UP, waiting
+from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.context import UiContext
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
@@ -51,36 +50,16 @@ def rollback_dialog(key: Key) -> html.Div:
         [
             dcc.Store(id=ids.ROLLBACK_TO),
             dcc.Store(id=ids.ROLLBACK_SINCE),
-            dbc.Modal(
+            change_dialog(
+                ids.ROLLBACK_MODAL,
+                [f"Roll {key.name} back to revision ", html.Span(id=ids.ROLLBACK_NAME)],
+                "rollback-title",
                 [
-                    dbc.ModalHeader(
-                        dbc.ModalTitle(
-                            [f"Roll {key.name} back to revision ", html.Span(id=ids.ROLLBACK_NAME)],
-                            id="rollback-title",
-                            tag="h2",
-                        )
-                    ),
-                    dbc.ModalBody(
-                        [
-                            html.Div(waiting(ADDING_UP), id=ids.ROLLBACK_PREVIEW),
-                            html.Div(id=ids.ROLLBACK_FAILURE),
-                        ]
-                    ),
-                    dbc.ModalFooter(
-                        [
-                            button("Not now", ids.ROLLBACK_CANCEL, color="secondary", outline=True),
-                            button(
-                                "Roll back", ids.ROLLBACK_CONFIRM, icon_name="back", disabled=True
-                            ),
-                        ]
-                    ),
+                    html.Div(waiting(ADDING_UP), id=ids.ROLLBACK_PREVIEW),
+                    html.Div(id=ids.ROLLBACK_FAILURE),
                 ],
-                id=ids.ROLLBACK_MODAL,
-                is_open=False,
-                centered=True,
-                scrollable=True,
-                size="lg",
-                labelledby="rollback-title",
+                ids.ROLLBACK_CANCEL,
+                button("Roll back", ids.ROLLBACK_CONFIRM, icon_name="back", disabled=True),
             ),
         ]
     )

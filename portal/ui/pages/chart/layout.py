@@ -20,7 +20,7 @@ from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, card, failure, icon, link, page, wildcards
 from portal.ui.components.chart_form import chart_form
-from portal.ui.components.preview import ADDING_UP, waiting
+from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.pages.catalog.layout import tile
@@ -157,28 +157,16 @@ def _layout(
 
 def _upgrade() -> dbc.Modal:
     """Shows what an upgrade would do, and asks."""
-    return dbc.Modal(
+    return change_dialog(
+        ids.CHART_MODAL,
+        "Upgrade this app?",
+        "upgrade-title",
         [
-            dbc.ModalHeader(dbc.ModalTitle("Upgrade this app?", id="upgrade-title", tag="h2")),
-            dbc.ModalBody(
-                [
-                    html.Div(waiting(ADDING_UP), id=ids.CHART_PREVIEW),
-                    dcc.Store(id=ids.CHART_SINCE),
-                ]
-            ),
-            dbc.ModalFooter(
-                [
-                    button("Not now", ids.CHART_CANCEL, color="secondary", outline=True),
-                    button("Upgrade", ids.CHART_CONFIRM, icon_name="launch", disabled=True),
-                ]
-            ),
+            html.Div(waiting(ADDING_UP), id=ids.CHART_PREVIEW),
+            dcc.Store(id=ids.CHART_SINCE),
         ],
-        id=ids.CHART_MODAL,
-        is_open=False,
-        centered=True,
-        scrollable=True,
-        size="lg",
-        labelledby="upgrade-title",
+        ids.CHART_CANCEL,
+        button("Upgrade", ids.CHART_CONFIRM, icon_name="launch", disabled=True),
     )
 
 

@@ -13,7 +13,7 @@ from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, card, code_block, icon, link, page, wildcards
-from portal.ui.components.preview import ADDING_UP, waiting
+from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import bounds_slider, field, replica_slider, target
 from portal.ui.components.sliders import note as note_place
 from portal.ui.routes import app_path
@@ -96,29 +96,17 @@ def layout(
 
 def _upgrade() -> dbc.Modal:
     """Asks before an existing app is changed."""
-    return dbc.Modal(
+    return change_dialog(
+        ids.UPGRADE_MODAL,
+        "Upgrade this app?",
+        "upgrade-title",
         [
-            dbc.ModalHeader(dbc.ModalTitle("Upgrade this app?", id="upgrade-title", tag="h2")),
-            dbc.ModalBody(
-                [
-                    html.Div(id=ids.UPGRADE_WORDS),
-                    html.Div(waiting(ADDING_UP), id=ids.UPGRADE_PREVIEW),
-                    dcc.Store(id=ids.UPGRADE_SINCE),
-                ]
-            ),
-            dbc.ModalFooter(
-                [
-                    button("Not now", ids.UPGRADE_CANCEL, color="secondary", outline=True),
-                    button("Upgrade", ids.UPGRADE_CONFIRM, icon_name="launch", disabled=True),
-                ]
-            ),
+            html.Div(id=ids.UPGRADE_WORDS),
+            html.Div(waiting(ADDING_UP), id=ids.UPGRADE_PREVIEW),
+            dcc.Store(id=ids.UPGRADE_SINCE),
         ],
-        id=ids.UPGRADE_MODAL,
-        is_open=False,
-        centered=True,
-        scrollable=True,
-        size="lg",
-        labelledby="upgrade-title",
+        ids.UPGRADE_CANCEL,
+        button("Upgrade", ids.UPGRADE_CONFIRM, icon_name="launch", disabled=True),
     )
 
 
