@@ -9,7 +9,7 @@ import os
 from portal.settings import Settings
 
 # What a start makes, stays: looking through it again and again for what could go costs a tenth
-# of the start, and later a pause at each full collection.
+# of the start. portal.app turns it on when the start is over.
 gc.disable()
 
 _settings = Settings.from_env(os.environ)
@@ -29,13 +29,6 @@ keepalive = 75
 graceful_timeout = 10
 # A browser sends a few hundred bytes over the live connection.
 websocket_max_message_size = 64 * 1024
-
-
-def post_worker_init(_worker: object) -> None:
-    """Leave everything that was imported out of garbage collection."""
-    gc.freeze()
-    gc.enable()
-
 
 logconfig_dict = {
     "version": 1,

@@ -1,65 +1,29 @@
-"""The composition root: the only place where the rooms are wired together."""
+"""The ASGI application: begins to watch the cluster, and meanwhile loads what people use."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
-import socket
-import tempfile
-import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dash import Dash
-from fastapi import FastAPI
-from starlette.routing import Route, WebSocketRoute
+from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from portal import __version__
-from portal.actions.actions import Actions
-from portal.actions.forms import Forms
-from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
-from portal.auth.policy import NamespacePolicy
-from portal.catalog.catalog import Catalog
-from portal.catalog.dash_app import Site
-from portal.catalog.fetch import HttpFetch
-from portal.cluster.access import Namespaces
 from portal.cluster.client import ClusterClient
-from portal.cluster.leases import LEASES, Leases
-from portal.cluster.past import Past
-from portal.cluster.records import HelmRecords
-from portal.cluster.replicas import Replicas
-from portal.cluster.watches import Watches
-from portal.domain.operations import Operation
-from portal.helm_service.helm import Helm
 from portal.helm_service.orphans import end_orphans
-from portal.helm_service.runner import Runner, helm_environment
-from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
-from portal.live.endpoint import PATH as LIVE_PATH
-from portal.live.hub import Hub
 from portal.observation import Observation, running
 from portal.settings import Settings
-from portal.state.store import Store
-from portal.ui.build import build_ui
-from portal.ui.context import UiContext
-from portal.ui.live_views import opener, spelled
-from portal.viewmodels.urls import Outside
-from portal.views import Views
 from portal.web.logs import configure
-from portal.web.metrics import Metrics
-from portal.web.middleware import Edge, current_identity
-from portal.web.routes import add_routes
+
+if TYPE_CHECKING:
+    from portal.front import Front
 
 log = logging.getLogger(__name__)
-
-PATIENCE = 3.0
-"""How long Helm may go on on a shutdown before it is asked to end: most are done by then."""
-DRAIN_SECONDS = 5.0
-"""How long what is asked to end gets, and a second less until Helm is killed."""
 
 
 class Portal:
@@ -68,11 +32,8 @@ class Portal:
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings = settings
         self._environ = environ
-        self._outer = FastAPI(
-            lifespan=self._lifespan, docs_url=None, redoc_url=None, openapi_url=None
-        )
-        self._hub: Hub | None = None
-        self._actions: Actions | None = None
+        self._outer = Starlette(lifespan=self._lifespan)
+        self._front: Front | None = None
         self._draining: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,181 +46,37 @@ class Portal:
         gunicorn waits for idle kept-alive connections as well, and kills a worker that is not
         done by then: the lifespan's end may never come.
         """
-        if self._hub is not None and self._actions is not None and self._draining is None:
-            self._hub.close()
-            self._draining = asyncio.create_task(self._actions.drain(DRAIN_SECONDS, PATIENCE))
+        if self._front is not None and self._draining is None:
+            self._draining = asyncio.create_task(self._front.drain())
 
     @asynccontextmanager
-    async def _lifespan(self, outer: FastAPI) -> AsyncGenerator[None]:
+    async def _lifespan(self, outer: Starlette) -> AsyncGenerator[None]:
         """Made from the cluster to the browser, ended the other way round."""
         settings = self._settings
         end_orphans()
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(ClusterClient.connect(settings.kubeconfig))
             observation = Observation(client, settings)
-            store = observation.store
-            policy = NamespacePolicy(settings.namespaces)
-            forms = _forms(settings)
-            helm = Helm(self._runner(stack))
-            metrics = Metrics()
-            actions = self._actions = _actions(
-                settings, observation, policy, forms, helm, metrics.ended
-            )
-            outside = Outside(settings.node_address, settings.ingress_address)
-            views = Views(store, policy, outside, observation.want)
-            catalog = self._catalog(stack)
-            context = UiContext(
-                actions=actions,
-                catalog=catalog,
-                forms=forms,
-                app_view=views.app,
-                list_view=views.releases,
-                identity=current_identity,
-                open_mode=settings.auth_mode == "none",
-                version=__version__,
-            )
-            hub = self._hub = Hub(opener(context), spell=spelled)
-            store.on_change(hub.changed)
-            _publish(metrics, observation, hub)
-            claims = Watches(client, store, settings.namespaces, (LEASES,), sink=actions.board)
-            operations = {
-                "claims": claims.run(),
-                "operations": actions.run(),
-                "catalog": catalog.run(),
-            }
-            await stack.enter_async_context(running(observation.tasks() | operations, _stop))
-            # In a thread: meanwhile the first lists are on their way.
-            site = await asyncio.to_thread(_site, settings, context, hub, metrics, store)
-            outer.mount("/", site)
-            hub.start()
-            stack.callback(hub.close)
-            stack.push_async_callback(actions.drain, DRAIN_SECONDS, PATIENCE)
+            await stack.enter_async_context(running(observation.tasks(), _stop))
+            # In threads: meanwhile the first lists are on their way.
+            front_class = await asyncio.to_thread(_load_front)
+            front = front_class(settings, self._environ, observation, stack)
+            await stack.enter_async_context(running(front.tasks(), _stop))
+            outer.mount("/", await asyncio.to_thread(front.site))
+            front.hub.start()
+            self._front = front
+            stack.push_async_callback(front.drain)
+            # What was imported stays, and would make each full collection a pause.
+            gc.freeze()
+            gc.enable()
             yield
 
-    def _catalog(self, stack: AsyncExitStack) -> Catalog:
-        """The charts to launch; what is fetched of them goes with the portal."""
-        fetch = HttpFetch()
-        stack.push_async_callback(fetch.close)
-        cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="charts-")))
-        settings = self._settings
-        return Catalog(settings.sources(), fetch, cache, every=settings.catalog_interval)
 
-    def _runner(self, stack: AsyncExitStack) -> Runner:
-        """Runs Helm with a home of its own, which goes with the portal."""
-        settings = self._settings
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="helm-")))
-        return Runner(
-            helm_environment(self._environ, home, settings.kubeconfig),
-            executable=settings.helm,
-            deadline=settings.helm_timeout,
-            grace=DRAIN_SECONDS - 1,
-            limit=settings.helm_concurrency,
-        )
+def _load_front() -> type[Front]:
+    """Import what people use: Dash, FastAPI and all pages are most of what there is to load."""
+    from portal.front import Front
 
-
-def _forms(settings: Settings) -> Forms:
-    return Forms(
-        namespaces=settings.namespaces,
-        default_namespace=settings.default_namespace,
-        max_replicas=settings.max_replicas,
-        chart=settings.chart_ref,
-        presets=settings.presets(),
-        site=Site(settings.ingress_class, settings.ingress_tls, settings.gateway),
-        images=settings.allowed_images,
-    )
-
-
-def _actions(
-    settings: Settings,
-    observation: Observation,
-    policy: NamespacePolicy,
-    forms: Forms,
-    helm: Helm,
-    ended: Callable[[Operation], None],
-) -> Actions:
-    return Actions(
-        helm=helm,
-        store=observation.store,
-        policy=policy,
-        replicas=Replicas(observation.client),
-        forms=forms,
-        chart_path=settings.chart_path,
-        claims=Leases(observation.client),
-        records=HelmRecords(observation.client),
-        past=Past(observation.client),
-        holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
-        namespaces=Namespaces(observation.client),
-        ended=ended,
-        limit=settings.helm_concurrency,
-    )
-
-
-def _site(settings: Settings, context: UiContext, hub: Hub, metrics: Metrics, store: Store) -> Edge:
-    """Pages, live connection and health, behind the edge that says who is asking."""
-    inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    add_routes(inner, metrics, lambda: _waiting_for(store))
-    live = live_endpoint(hub, lambda _: current_identity())
-    frame = frame_endpoint(hub, lambda _: current_identity())
-    inner.router.routes += [WebSocketRoute(LIVE_PATH, live), Route(FRAME_PATH, frame)]
-    dash = build_ui(inner, context)
-    return Edge(
-        inner,
-        _authenticator(settings),
-        _content_security_policy(dash),
-        metrics,
-        settings.trusted_origins,
-    )
-
-
-def _authenticator(settings: Settings) -> Authenticator:
-    if settings.auth_mode == "none":
-        return OpenAuthenticator()
-    return HeaderAuthenticator(
-        settings.secret(),
-        user_header=settings.auth_user_header,
-        groups_header=settings.auth_groups_header,
-        secret_header=settings.auth_secret_header,
-    )
-
-
-def _content_security_policy(dash: Dash) -> Callable[[], str]:
-    """Only what the portal serves itself may run; Dash's own inline scripts by their hash."""
-
-    @cache
-    def policy() -> str:
-        scripts = " ".join(dash.csp_hashes())
-        return (
-            f"default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
-            "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
-            "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-        )
-
-    return policy
-
-
-def _waiting_for(store: Store) -> list[str]:
-    """Sources whose first list is missing; none at all means that the watches did not start."""
-    snapshot = store.snapshot
-    return list(snapshot.loading) if snapshot.sources else ["watches"]
-
-
-def _publish(metrics: Metrics, observation: Observation, hub: Hub) -> None:
-    store, bodies, calls = observation.store, observation.bodies, observation.client.calls
-    metrics.gauge("releases", "Releases known", lambda: len(store.snapshot.apps))
-    metrics.gauge("bodies_fetched", "Release bodies asked for", lambda: bodies.fetched)
-    metrics.gauge("bodies_decoded", "Release bodies decoded", lambda: bodies.decoded)
-    metrics.gauge("watches", "Watches open at the Kubernetes API", lambda: calls.watching)
-    metrics.by_label("api_requests", "Requests to the Kubernetes API", "call", calls.made)
-    metrics.by_label("api_failures", "Requests to it that failed", "status", calls.failed)
-    metrics.gauge("viewers", "Browser tabs connected", lambda: hub.subscribers)
-    counts = hub.counts
-    metrics.gauge("renderings", "Views rendered since the start", lambda: counts.renderings)
-    metrics.gauge("frames_sent", "Frames sent to browsers", lambda: counts.frames)
-    metrics.gauge("frame_bytes", "Bytes of frames sent to browsers", lambda: counts.bytes)
-    metrics.gauge("frames_skipped", "States that a slow browser skipped", lambda: counts.skipped)
-    metrics.freshness(
-        lambda: [(each.name, each.alive_at) for each in store.snapshot.sources.values()]
-    )
+    return Front
 
 
 def _stop(task: asyncio.Task[None]) -> None:

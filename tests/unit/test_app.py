@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from portal.app import DRAIN_SECONDS, Portal
+from portal.app import Portal
+from portal.front import DRAIN_SECONDS, PATIENCE, Front
 from portal.settings import Settings
 
 
@@ -14,19 +15,21 @@ class Closing:
         self.calls.append("closed")
 
     async def drain(self, grace: float, patience: float) -> None:
-        self.calls.append(grace)
+        self.calls.append((grace, patience))
 
 
 async def test_a_stop_ends_live_connections_and_operations_without_the_lifespan() -> None:
     portal = Portal(Settings(), {})
     hub, actions = Closing(), Closing()
-    portal._hub, portal._actions = hub, actions  # type: ignore[assignment]
+    front = object.__new__(Front)  # without a cluster
+    front.hub, front._actions = hub, actions  # type: ignore[assignment]
+    portal._front = front
     portal.drain()
     portal.drain()
     assert portal._draining is not None
     await portal._draining
     assert hub.calls == ["closed"]
-    assert actions.calls == [DRAIN_SECONDS]
+    assert actions.calls == [(DRAIN_SECONDS, PATIENCE)]
 
 
 async def test_a_stop_before_the_start_is_over_does_nothing() -> None:

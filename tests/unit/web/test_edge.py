@@ -18,9 +18,9 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from portal.app import _content_security_policy, _waiting_for
 from portal.auth.identify import HeaderAuthenticator
 from portal.domain.objects import Kind
+from portal.front import _content_security_policy, _waiting_for
 from portal.state.store import Store
 from portal.ui.build import build_ui
 from portal.web.metrics import Metrics

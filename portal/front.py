@@ -1,0 +1,237 @@
+"""What people use of the portal, wired together: actions, catalogue, live views and pages."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import uuid
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dash import Dash
+from fastapi import FastAPI
+from starlette.routing import Route, WebSocketRoute
+
+from portal import __version__
+from portal.actions.actions import Actions
+from portal.actions.forms import Forms
+from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
+from portal.auth.policy import NamespacePolicy
+from portal.catalog.catalog import Catalog
+from portal.catalog.dash_app import Site
+from portal.catalog.fetch import HttpFetch
+from portal.cluster.access import Namespaces
+from portal.cluster.leases import LEASES, Leases
+from portal.cluster.past import Past
+from portal.cluster.records import HelmRecords
+from portal.cluster.replicas import Replicas
+from portal.cluster.watches import Watches
+from portal.domain.operations import Operation
+from portal.helm_service.helm import Helm
+from portal.helm_service.runner import Runner, helm_environment
+from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
+from portal.live.endpoint import PATH as LIVE_PATH
+from portal.live.hub import Hub
+from portal.observation import Observation
+from portal.settings import Settings
+from portal.state.store import Store
+from portal.ui.build import build_ui
+from portal.ui.context import UiContext
+from portal.ui.live_views import opener, spelled
+from portal.viewmodels.urls import Outside
+from portal.views import Views
+from portal.web.metrics import Metrics
+from portal.web.middleware import Edge, current_identity
+from portal.web.routes import add_routes
+
+PATIENCE = 3.0
+"""How long Helm may go on on a shutdown before it is asked to end: most are done by then."""
+DRAIN_SECONDS = 5.0
+"""How long what is asked to end gets, and a second less until Helm is killed."""
+
+
+class Front:
+    """Everything between the observation of the cluster and a browser, not yet at work.
+
+    Made on the event loop that it runs on; what it holds is given back by ``stack``.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        observation: Observation,
+        stack: AsyncExitStack,
+    ) -> None:
+        self._settings = settings
+        self._store = store = observation.store
+        policy = NamespacePolicy(settings.namespaces)
+        forms = _forms(settings)
+        self._metrics = Metrics()
+        self._actions = _actions(
+            settings,
+            observation,
+            policy,
+            forms,
+            Helm(_runner(settings, environ, stack)),
+            self._metrics.ended,
+        )
+        self._catalog = _catalog(settings, stack)
+        outside = Outside(settings.node_address, settings.ingress_address)
+        views = Views(store, policy, outside, observation.want)
+        self._context = UiContext(
+            actions=self._actions,
+            catalog=self._catalog,
+            forms=forms,
+            app_view=views.app,
+            list_view=views.releases,
+            identity=current_identity,
+            open_mode=settings.auth_mode == "none",
+            version=__version__,
+        )
+        self.hub = Hub(opener(self._context), spell=spelled)
+        store.on_change(self.hub.changed)
+        _publish(self._metrics, observation, self.hub)
+        self._claims = Watches(
+            observation.client, store, settings.namespaces, (LEASES,), sink=self._actions.board
+        )
+
+    def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """What has to run for as long as the portal does, by name."""
+        return {
+            "claims": self._claims.run(),
+            "operations": self._actions.run(),
+            "catalog": self._catalog.run(),
+        }
+
+    def site(self) -> Edge:
+        """Pages, live connection and health, behind the edge that says who is asking."""
+        inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        add_routes(inner, self._metrics, lambda: _waiting_for(self._store))
+        live = live_endpoint(self.hub, lambda _: current_identity())
+        frame = frame_endpoint(self.hub, lambda _: current_identity())
+        inner.router.routes += [WebSocketRoute(LIVE_PATH, live), Route(FRAME_PATH, frame)]
+        dash = build_ui(inner, self._context)
+        return Edge(
+            inner,
+            _authenticator(self._settings),
+            _content_security_policy(dash),
+            self._metrics,
+            self._settings.trusted_origins,
+        )
+
+    async def drain(self) -> None:
+        """Close the live connections at once, and end operations."""
+        self.hub.close()
+        await self._actions.drain(DRAIN_SECONDS, PATIENCE)
+
+
+def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:
+    """The charts to launch; what is fetched of them goes with the portal."""
+    fetch = HttpFetch()
+    stack.push_async_callback(fetch.close)
+    cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="charts-")))
+    return Catalog(settings.sources(), fetch, cache, every=settings.catalog_interval)
+
+
+def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack) -> Runner:
+    """Runs Helm with a home of its own, which goes with the portal."""
+    home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="helm-")))
+    return Runner(
+        helm_environment(environ, home, settings.kubeconfig),
+        executable=settings.helm,
+        deadline=settings.helm_timeout,
+        grace=DRAIN_SECONDS - 1,
+        limit=settings.helm_concurrency,
+    )
+
+
+def _forms(settings: Settings) -> Forms:
+    return Forms(
+        namespaces=settings.namespaces,
+        default_namespace=settings.default_namespace,
+        max_replicas=settings.max_replicas,
+        chart=settings.chart_ref,
+        presets=settings.presets(),
+        site=Site(settings.ingress_class, settings.ingress_tls, settings.gateway),
+        images=settings.allowed_images,
+    )
+
+
+def _actions(
+    settings: Settings,
+    observation: Observation,
+    policy: NamespacePolicy,
+    forms: Forms,
+    helm: Helm,
+    ended: Callable[[Operation], None],
+) -> Actions:
+    return Actions(
+        helm=helm,
+        store=observation.store,
+        policy=policy,
+        replicas=Replicas(observation.client),
+        forms=forms,
+        chart_path=settings.chart_path,
+        claims=Leases(observation.client),
+        records=HelmRecords(observation.client),
+        past=Past(observation.client),
+        holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
+        namespaces=Namespaces(observation.client),
+        ended=ended,
+        limit=settings.helm_concurrency,
+    )
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    if settings.auth_mode == "none":
+        return OpenAuthenticator()
+    return HeaderAuthenticator(
+        settings.secret(),
+        user_header=settings.auth_user_header,
+        groups_header=settings.auth_groups_header,
+        secret_header=settings.auth_secret_header,
+    )
+
+
+def _content_security_policy(dash: Dash) -> Callable[[], str]:
+    """Only what the portal serves itself may run; Dash's own inline scripts by their hash."""
+
+    @cache
+    def policy() -> str:
+        scripts = " ".join(dash.csp_hashes())
+        return (
+            f"default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
+            "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
+            "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+        )
+
+    return policy
+
+
+def _waiting_for(store: Store) -> list[str]:
+    """Sources whose first list is missing; none at all means that the watches did not start."""
+    snapshot = store.snapshot
+    return list(snapshot.loading) if snapshot.sources else ["watches"]
+
+
+def _publish(metrics: Metrics, observation: Observation, hub: Hub) -> None:
+    store, bodies, calls = observation.store, observation.bodies, observation.client.calls
+    metrics.gauge("releases", "Releases known", lambda: len(store.snapshot.apps))
+    metrics.gauge("bodies_fetched", "Release bodies asked for", lambda: bodies.fetched)
+    metrics.gauge("bodies_decoded", "Release bodies decoded", lambda: bodies.decoded)
+    metrics.gauge("watches", "Watches open at the Kubernetes API", lambda: calls.watching)
+    metrics.by_label("api_requests", "Requests to the Kubernetes API", "call", calls.made)
+    metrics.by_label("api_failures", "Requests to it that failed", "status", calls.failed)
+    metrics.gauge("viewers", "Browser tabs connected", lambda: hub.subscribers)
+    counts = hub.counts
+    metrics.gauge("renderings", "Views rendered since the start", lambda: counts.renderings)
+    metrics.gauge("frames_sent", "Frames sent to browsers", lambda: counts.frames)
+    metrics.gauge("frame_bytes", "Bytes of frames sent to browsers", lambda: counts.bytes)
+    metrics.gauge("frames_skipped", "States that a slow browser skipped", lambda: counts.skipped)
+    metrics.freshness(
+        lambda: [(each.name, each.alive_at) for each in store.snapshot.sources.values()]
+    )
