@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
 
 from portal.cluster.decode import (
     conditions,
@@ -60,13 +62,19 @@ def _requested(spec: Raw, containers: Iterable[Raw], what: str) -> float | None:
     """What the pod requests as a whole, else the sum of what its containers do."""
     whole = value(spec, "resources", "requests", what)
     if whole is not None:
-        return float(parse(str(whole)))
+        return float(_amount(str(whole)))
     found = [
-        parse(str(amount))
+        _amount(str(amount))
         for each in containers
         if (amount := value(each, "resources", "requests", what)) is not None
     ]
     return float(sum(found)) if found else None
+
+
+@lru_cache(256)
+def _amount(text: str) -> Decimal:
+    """A quantity, as most pods ask for the same ones."""
+    return parse(text)
 
 
 def _containers(spec: Raw, status: Raw) -> tuple[Container, ...]:

@@ -11,7 +11,7 @@ from typing import Protocol
 from portal.cluster.backoff import Backoff
 from portal.cluster.decode_pods import pod_usage
 from portal.cluster.errors import Throttled
-from portal.cluster.lists import Turns, elements
+from portal.cluster.lists import Turns, page
 from portal.cluster.raw import Raw
 from portal.cluster.reflector import key_of
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
@@ -32,7 +32,7 @@ SLOWEST = 20.0
 class Lists(Protocol):
     """The one call of the poller; ``ClusterClient`` has it."""
 
-    async def read(self, path: str) -> str:
+    async def read(self, path: str) -> bytes:
         """GET a list, as JSON."""
         ...
 
@@ -97,8 +97,8 @@ class MetricsPoller:
         return self._backoff.next(error.seconds if isinstance(error, Throttled) else 0)
 
     async def _ask(self, path: str) -> list[PodUsage]:
-        answer = await self._api.read(path)
-        found = await self._turns.collect(map(_decoded, elements(answer, {})))
+        read = page(await self._api.read(path))
+        found = await self._turns.collect(map(_decoded, read.items))
         return [each for each in found if each is not None]
 
     def _failed(self, error: PortalError) -> None:

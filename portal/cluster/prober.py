@@ -267,7 +267,7 @@ def _same(new: Probe, old: Probe | None) -> bool:
 
 def _session() -> aiohttp.ClientSession:
     # Whether it answers is asked, not whom it is: certificates may be self-signed.
-    loose = ssl.create_default_context()
+    loose = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     loose.check_hostname = False
     loose.verify_mode = ssl.CERT_NONE
     return aiohttp.ClientSession(

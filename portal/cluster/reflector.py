@@ -18,7 +18,7 @@ from typing import Protocol
 
 from portal.cluster.backoff import Backoff, jittered
 from portal.cluster.errors import Gone, Throttled, from_status
-from portal.cluster.lists import Turns, elements
+from portal.cluster.lists import Turns, page
 from portal.cluster.raw import Raw, part, text
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
@@ -46,7 +46,7 @@ class Api(Protocol):
 
     async def read(
         self, path: str, params: Mapping[str, str] | None = None, accept: str = ...
-    ) -> str:
+    ) -> bytes:
         """GET one page of a list, as JSON."""
         ...
 
@@ -87,6 +87,8 @@ class Resource:
     """Whether a cluster may well not have this API: where its list is not found, there is none."""
     selector: str = ""
     """Label selector. An object that stops matching is reported as deleted."""
+    last: bool = False
+    """Whether all other kinds are listed before it."""
     list_accept: str = "application/json"
     watch_accept: str = "application/json"
 
@@ -221,27 +223,26 @@ class Reflector:
             params["limit"] = str(PAGE)
         while True:
             try:
-                page = await self._api.read(self._path, params, resource.list_accept)
+                body = await self._api.read(self._path, params, resource.list_accept)
             except NotFound as error:
                 if resource.optional:
                     raise _NotInstalled("This cluster does not have this API.") from error
                 raise
-            rest: Raw = {}
             try:
-                decoded = await self._turns.collect(map(self._decode, elements(page, rest)))
+                read = page(body)
+                decoded = await self._turns.collect(map(self._decode, read.items))
             except ValueError as error:
                 raise ClusterUnavailable(
                     f"The Kubernetes API sent something odd: {error}"
                 ) from error
             found.update(each for each in decoded if each is not None)
-            meta = part(rest, "metadata")
-            if not meta.get("continue"):
+            if not read.rest:
                 break
-            params["continue"] = str(meta["continue"])
+            params["continue"] = read.rest
         self._sink.replace(resource.kind, self._namespace, found)
         # What was wrong before is over when the watch opens as well: it may be what is not allowed.
         self._say(synced=True, alive=True)
-        return str(meta.get("resourceVersion") or "0")
+        return read.version or "0"
 
     async def _watch(self) -> None:
         """Follow changes from the newest version seen, until the server ends the watch.

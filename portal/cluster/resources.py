@@ -35,7 +35,8 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(Kind.HTTP_ROUTE, GATEWAY_API, "httproutes", decode_network.http_route, optional=True),
     Resource(Kind.GATEWAY, GATEWAY_API, "gateways", decode_network.gateway, optional=True),
-    Resource(Kind.EVENT, "/api/v1", "events", decode.event),
+    # There may be more of them than of all else, and they only explain what the others show.
+    Resource(Kind.EVENT, "/api/v1", "events", decode.event, last=True),
     Resource(Kind.QUOTA, "/api/v1", "resourcequotas", decode.quota),
     Resource(Kind.NODE, "/api/v1", "nodes", decode.node, namespaced=False),
 )

@@ -30,10 +30,10 @@ class FakeApi:
 
     async def read(
         self, path: str, params: Mapping[str, str] | None = None, accept: str = ""
-    ) -> str:
+    ) -> bytes:
         self.asked.append((path, dict(params or {})))
         step = await self._next(self._lists)
-        return step if isinstance(step, str) else json.dumps(step)
+        return (step if isinstance(step, str) else json.dumps(step)).encode()
 
     @asynccontextmanager
     async def stream(

@@ -3,12 +3,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from portal.cluster import lists
-from portal.cluster.lists import Turns, elements
+from portal.cluster.lists import Turns, page
 
 PAGE = {
     "kind": "PodList",
@@ -21,28 +20,31 @@ PAGE = {
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("order", [list(PAGE), sorted(PAGE)])
 def test_items_one_by_one_and_the_rest(indent: int | None, order: list[str]) -> None:
-    rest: dict[str, Any] = {}
-    text = json.dumps({name: PAGE[name] for name in order}, indent=indent)
-    assert list(elements(text, rest)) == PAGE["items"]
-    assert rest == {name: value for name, value in PAGE.items() if name != "items"}
+    read = page(json.dumps({name: PAGE[name] for name in order}, indent=indent).encode())
+    assert list(read.items) == PAGE["items"]
+    assert (read.version, read.rest) == ("7", "token")
 
 
-@pytest.mark.parametrize("text", ['{"items": []}', '{"items": null}', "{}", ' { "a" : 1 } '])
+@pytest.mark.parametrize(
+    "text", ['{"items": []}', '{"items": null}', "{}", ' { "a" : 1, "metadata": null } ']
+)
 def test_no_items(text: str) -> None:
-    assert list(elements(text, {})) == []
+    read = page(text.encode())
+    assert list(read.items) == []
+    assert (read.version, read.rest) == ("", "")
 
 
 def test_a_page_that_is_cut_off_anywhere_is_an_error() -> None:
-    text = json.dumps(PAGE)
-    for end in range(len(text)):
-        with pytest.raises(ValueError, match=r"Expect|Unterminated|delimiter"):
-            list(elements(text[:end], {}))
+    body = json.dumps(PAGE).encode()
+    for end in range(len(body)):
+        with pytest.raises(ValueError, match="truncated"):
+            page(body[:end])
 
 
 @pytest.mark.parametrize("text", ["[]", '{"items": [1 2]}', '{"a": 1]', "<html>", '{"items": [}'])
 def test_what_is_no_list_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match="Expect"):
-        list(elements(text, {}))
+    with pytest.raises(ValueError, match=r"JSON is malformed|Expected"):
+        page(text.encode())
 
 
 async def test_work_is_done_in_turns_and_one_at_a_time() -> None:
