@@ -23,7 +23,8 @@ class Observation:
     def __init__(self, client: ClusterClient, settings: Settings) -> None:
         self.client = client
         self.store = Store()
-        self.watches = Watches(client, self.store, settings.namespaces)
+        self.store.hold()
+        self.watches = Watches(client, self.store, settings.namespaces, listed=self.store.let_go)
         self.bodies = ReleaseBodies(client, self.store)
         self.poller = MetricsPoller(
             client,

@@ -53,6 +53,7 @@ class Watches:
         sink: where objects go, if not into the store as well.
         namespaces: where to watch; empty means everywhere.
         resources: what to watch.
+        listed: called once all kinds but the last ones have been listed, or have said why not.
     """
 
     def __init__(
@@ -63,8 +64,12 @@ class Watches:
         resources: Sequence[Resource] = RESOURCES,
         make: Callable[..., Reflector] = Reflector,
         sink: Sink | None = None,
+        listed: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
+        self._listed = listed
+        self._all_told = asyncio.Event()
+        self._first = {each.kind.value for each in resources if not each.last}
         self.reflectors: dict[str, list[Reflector]] = {}
         sink = store if sink is None else sink
         turns = Turns()
@@ -87,6 +92,14 @@ class Watches:
             error=health.error,
             unread=unread_words(health.unread),
         )
+        if not self._all_told.is_set() and all(map(self._told, self._first)):
+            self._all_told.set()
+            self._listed()
+
+    def _told(self, name: str) -> bool:
+        """Whether a kind has been listed, or why it has not been is known."""
+        health = self.health(name)
+        return health.synced or not health.available or bool(health.error)
 
     def health(self, name: str) -> Health:
         """How a source is doing."""
@@ -95,6 +108,16 @@ class Watches:
     async def run(self) -> None:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for name, reflectors in self.reflectors.items():
-                for reflector in reflectors:
+
+            def start(name: str) -> None:
+                for reflector in self.reflectors[name]:
                     group.create_task(reflector.run(), name=f"watch {name}")
+
+            for name in self.reflectors:
+                if name in self._first:
+                    start(name)
+            if self._first:
+                await self._all_told.wait()
+            for name in self.reflectors:
+                if name not in self._first:
+                    start(name)

@@ -51,8 +51,14 @@ class Store:
     before. Sampling all apps after a poll is spread over turns of the loop.
     """
 
-    def __init__(self, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], datetime] = _now,
+        spent: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._clock = clock
+        self._spent = spent
+        self._held = False
         self._objects = Objects()
         self._details: dict[Key, ReleaseDetail] = {}
         self._operations: dict[Key, Operation] = {}
@@ -96,6 +102,20 @@ class Store:
         return lambda: self._listeners.remove(callback)
 
     # Writing: watches.
+
+    def hold(self) -> None:
+        """Show no apps until ``let_go``: the first lists are on their way.
+
+        An app put together from half of what it is made of would be untrue, and be made again
+        for each list to come.
+        """
+        self._held = True
+
+    def let_go(self) -> None:
+        """Show all that has been collected, and each change from now on."""
+        self._held = False
+        if self._touched:
+            self._schedule()
 
     def apply(self, kind: Kind, key: Key, obj: Watched) -> None:
         """Add or replace one object. ``key`` names the Kubernetes object itself: for a
@@ -213,9 +233,9 @@ class Store:
 
     def _notify(self) -> None:
         self._scheduled = None
-        began = time.thread_time()
+        began = self._spent()
         self._publish()
-        took = time.thread_time() - began
+        took = self._spent() - began
         if took > LIGHT:
             self._rest_until = asyncio.get_running_loop().time() + SHARE * took
         told, everything = frozenset(self._untold), self._tell_all
@@ -236,7 +256,7 @@ class Store:
     def _publish(self) -> None:
         """Swap in a new snapshot if anything changed."""
         if not (
-            self._touched
+            (self._touched and not self._held)
             or self._polled
             or self._nodes_changed
             or self._quota_spaces
@@ -272,7 +292,7 @@ class Store:
         self._quota_spaces.clear()
 
     def _publish_apps(self) -> None:
-        if not (self._touched or self._polled):
+        if self._held or not (self._touched or self._polled):
             return
         now = self._clock()
         with self._apps.mutate() as apps:

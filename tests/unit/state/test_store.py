@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from portal.state.assemble import assemble, sample
 from portal.state.history import Sample
 from portal.state.index import Objects
 from portal.state.model import AppState
-from portal.state.store import APPS_A_TURN, GRACE, Store
+from portal.state.store import APPS_A_TURN, GRACE, LIGHT, Store
 from tests.unit.state import make
 from tests.unit.state.make import T0, Clock, key, put
 
@@ -512,16 +513,33 @@ def test_an_app_that_comes_back_soon_finds_its_history(store: Store, clock: Cloc
     assert gone_for(GRACE + 1) == 1
 
 
-async def test_an_app_of_many_pods_is_not_put_together_anew_for_each_event() -> None:
+async def test_no_app_is_shown_while_the_first_lists_are_on_their_way() -> None:
     store, told = Store(), list[frozenset[Key]]()
+    store.on_change(told.append)
+    store.hold()
+    put(store, make.deployment("web"))
+    store.set_source("Pod", synced=False)
+    await asyncio.sleep(0)
+    assert not store.snapshot.apps
+    assert "Pod" in store.snapshot.sources, "how the lists are doing is told all the same"
+    assert told == [frozenset()]
+    store.let_go()
+    await asyncio.sleep(0)
+    assert set(store.snapshot.apps) == {make.key("web")}
+    assert told[1:] == [{make.key("web")}]
+
+
+async def test_an_app_of_many_pods_is_not_put_together_anew_for_each_event() -> None:
+    told, spent = list[frozenset[Key]](), itertools.count(step=5 * LIGHT)
+    store = Store(spent=lambda: next(spent))
     put(store, make.deployment("big"), make.replica_set("big-1", "big"))
-    put(store, *(make.pod(f"big-1-{n}", "big-1") for n in range(2000)))
+    put(store, *(make.pod(f"big-1-{n}", "big-1") for n in range(200)))
     _ = store.snapshot
     store.on_change(told.append)
     for n in range(200):
         put(store, make.pod(f"big-1-{n}", "big-1", ready=False))
         await asyncio.sleep(0)
-    assert len(told) < 100
+    assert len(told) < 20
     last = asyncio.Event()
     store.on_change(lambda _: last.set())
     put(store, make.pod("big-1-0", "big-1", ready=False, space=make.SPACE))
