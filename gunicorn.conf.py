@@ -9,7 +9,7 @@ import os
 from portal.settings import Settings
 
 # What a start makes, stays: looking through it again and again for what could go costs a tenth
-# of the start. portal.app turns it on when the start is over.
+# of the start. portal.app turns it on when the first lists are in.
 gc.disable()
 
 _settings = Settings.from_env(os.environ)

@@ -56,7 +56,7 @@ class Portal:
         end_orphans()
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(ClusterClient.connect(settings.kubeconfig))
-            observation = Observation(client, settings)
+            observation = Observation(client, settings, listed=_collect_garbage)
             await stack.enter_async_context(running(observation.tasks(), _stop))
             # In threads: meanwhile the first lists are on their way.
             front_class = await asyncio.to_thread(_load_front)
@@ -66,9 +66,6 @@ class Portal:
             front.hub.start()
             self._front = front
             stack.push_async_callback(front.drain)
-            # What was imported stays, and would make each full collection a pause.
-            gc.freeze()
-            gc.enable()
             yield
 
 
@@ -77,6 +74,13 @@ def _load_front() -> type[Front]:
     from portal.front import Front
 
     return Front
+
+
+def _collect_garbage() -> None:
+    """End what gunicorn.conf.py began: what there is by now stays, and would make each full
+    collection a pause."""
+    gc.freeze()
+    gc.enable()
 
 
 def _stop(task: asyncio.Task[None]) -> None:

@@ -18,13 +18,26 @@ from portal.state.store import Store
 
 
 class Observation:
-    """The store and its writers, not yet at work. Use ``running`` on its tasks."""
+    """The store and its writers, not yet at work. Use ``running`` on its tasks.
 
-    def __init__(self, client: ClusterClient, settings: Settings) -> None:
+    ``listed`` is called when the first lists are in, or cannot be had.
+    """
+
+    def __init__(
+        self,
+        client: ClusterClient,
+        settings: Settings,
+        listed: Callable[[], None] = lambda: None,
+    ) -> None:
         self.client = client
         self.store = Store()
         self.store.hold()
-        self.watches = Watches(client, self.store, settings.namespaces, listed=self.store.let_go)
+
+        def let_go() -> None:
+            self.store.let_go()
+            listed()
+
+        self.watches = Watches(client, self.store, settings.namespaces, listed=let_go)
         self.bodies = ReleaseBodies(client, self.store)
         self.poller = MetricsPoller(
             client,
