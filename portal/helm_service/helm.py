@@ -17,6 +17,9 @@ from portal.helm_service.runner import CommandFailed, Runner
 _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _MAX_DESCRIPTION = 250
+# Left to itself Helm goes on as a release was begun: one of Helm 3's it patches on the client, and
+# whoever else owns a field that its chart gives up, such as the replicas, is not asked.
+_SERVER_SIDE = "true"
 
 Answer = TypeVar("Answer")
 
@@ -106,6 +109,7 @@ class Helm:
                 force_conflicts=force_conflicts,
                 namespace=key.namespace,
                 reset_values=True,
+                server_side=_SERVER_SIDE,
             ),
         )
         # pyhelm3 calls it an iterable of dictionaries; it is one dictionary.
@@ -148,6 +152,7 @@ class Helm:
         began = time.monotonic()
         command: list[object] = ["rollback", key.name, revision, "--namespace", key.namespace]
         command += ["--history-max", self._history_max, "--timeout", self._runner.patience]
+        command.append(f"--server-side={_SERVER_SIDE}")
         if description:
             command += ["--description", _line(description)]
         if force_conflicts:
