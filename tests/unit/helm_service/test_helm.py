@@ -43,6 +43,15 @@ async def test_an_upgrade_is_exactly_this_command(helm: Helm, stub: Stub) -> Non
     assert json.loads(stub.seen["stdin"]) == values
 
 
+async def test_replicas_are_left_as_they_are_by_a_post_renderer(helm: Helm, stub: Stub) -> None:
+    stub.tell(stdout='{"name": "sales", "version": 4}')
+    await helm.upgrade_install(KEY, Path("/c"), {}, leave_replicas={"Deployment/b", "Deployment/a"})
+    assert stub.seen["argv"][-4:] == [
+        *("--post-renderer", "leave-replicas"),
+        *("--post-renderer-args=Deployment/a", "--post-renderer-args=Deployment/b"),
+    ]
+
+
 async def test_an_uninstall_and_a_rollback(helm: Helm, stub: Stub) -> None:
     await helm.uninstall(KEY)
     assert stub.seen["argv"] == [
