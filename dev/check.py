@@ -60,8 +60,12 @@ def charts() -> bool:
     from dev.cluster import binaries
     from dev.cluster.paths import Layout
 
-    built = binaries.build(Layout.default(), lambda note: console.print(f"[dim]{note}"))
+    built = binaries.build(Layout.default(), _note)
     return pytest("tests/charts", HELM_BIN=str(built / "helm"))
+
+
+def _note(note: str) -> None:
+    console.print(f"[dim]{note}")
 
 
 def _demo_environment() -> dict[str, str]:
@@ -78,7 +82,13 @@ def _demo_environment() -> dict[str, str]:
 
 def cluster() -> bool:
     """The charts, watches and actions on the real cluster."""
-    return pytest("tests/cluster", "-m", "cluster and not lifecycle", **_demo_environment())
+    from dev.cluster import binaries
+    from dev.cluster.paths import Layout
+
+    environment = _demo_environment()
+    # Some releases that people bring along were installed by it.
+    environment["HELM3_BIN"] = str(binaries.helm3(Layout.default(), _note))
+    return pytest("tests/cluster", "-m", "cluster and not lifecycle", **environment)
 
 
 def browser() -> bool:

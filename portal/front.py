@@ -29,7 +29,7 @@ from portal.cluster.past import Past
 from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
 from portal.cluster.watches import Watches
-from portal.domain.operations import Operation
+from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
@@ -46,11 +46,6 @@ from portal.views import Views
 from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
 from portal.web.routes import add_routes
-
-PATIENCE = 3.0
-"""How long Helm may go on on a shutdown before it is asked to end: most are done by then."""
-DRAIN_SECONDS = 5.0
-"""How long what is asked to end gets, and a second less until Helm is killed."""
 
 
 class Front:
@@ -126,7 +121,7 @@ class Front:
     async def drain(self) -> None:
         """Close the live connections at once, and end operations."""
         self.hub.close()
-        await self._actions.drain(DRAIN_SECONDS, PATIENCE)
+        await self._actions.drain(STOP_GRACE, STOP_PATIENCE)
 
 
 def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:
@@ -144,7 +139,7 @@ def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStac
         helm_environment(environ, home, settings.kubeconfig),
         executable=settings.helm,
         deadline=settings.helm_timeout,
-        grace=DRAIN_SECONDS - 1,
+        grace=STOP_GRACE - 1,
         limit=settings.helm_concurrency,
     )
 

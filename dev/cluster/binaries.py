@@ -28,6 +28,8 @@ from dev.cluster.settings import TRAEFIK_VERSION
 TAGS = "no_btrfs no_devmapper no_zfs"
 #: Packages of this module itself that are built along.
 OWN = ("./pause",)
+#: Made only for tests, about releases that it has installed.
+HELM3 = "helm.sh/helm/v3/cmd/helm"
 #: Without these Helm charts and clients see no usable version and refuse to work.
 _STAMPS: tuple[tuple[str, str, str], ...] = (
     ("k8s.io/component-base/version.gitVersion", "k8s.io/kubernetes", "{v}"),
@@ -35,6 +37,7 @@ _STAMPS: tuple[tuple[str, str, str], ...] = (
     ("k8s.io/component-base/version.gitMinor", "k8s.io/kubernetes", "{minor}"),
     ("k8s.io/client-go/pkg/version.gitVersion", "k8s.io/kubernetes", "{v}"),
     ("helm.sh/helm/v4/internal/version.version", "helm.sh/helm/v4", "{v}"),
+    ("helm.sh/helm/v3/internal/version.version", "helm.sh/helm/v3", "{v}"),
 )
 
 Note = Callable[[str], None]
@@ -58,17 +61,22 @@ def ldflags(go_mod: str) -> str:
     return " ".join(parts)
 
 
-def programs(go_mod: str) -> list[str]:
-    """The names of the programs the build ends with."""
+def packages(go_mod: str) -> list[str]:
+    """The packages that make up the cluster: the tools of go.mod, and our own."""
     block = re.search(r"^tool \(\n(.*?)^\)", go_mod, re.MULTILINE | re.DOTALL)
     if block is None:
         raise ClusterError("go.mod has no tool block")
+    return [*(path for path in block.group(1).split() if path != HELM3), *OWN]
+
+
+def programs(go_mod: str) -> list[str]:
+    """The names of the programs the build ends with."""
     names: list[str] = []
-    for path in block.group(1).split():
+    for path in packages(go_mod):
         last = path.rsplit("/", 1)[-1]
         # A module's major version is no program's name: .../etcd/server/v3 is etcd's server.
         names.append("etcd" if path.startswith("go.etcd.io/etcd/server") else last)
-    return sorted([*names, *(own.removeprefix("./") for own in OWN)])
+    return sorted(names)
 
 
 def key(go_mod: str, go_sum: str, own_sources: str = "", machine: str = "") -> str:
@@ -134,25 +142,43 @@ def build(layout: Layout, note: Note) -> Path:
     if built(target):
         note("cached")
         return target
-    go = find_go(layout, note)
     partial = target.with_name(f"{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    go_mod = _texts()[0]
+    _install(layout, note, packages(_texts()[0]), partial)
+    (partial / "server").rename(partial / "etcd")
+    if not built(partial):
+        raise ClusterError("the Go build ended but some programs are missing", log=_log(layout))
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
+    return target
+
+
+def helm3(layout: Layout, note: Note) -> Path:
+    """Helm 3, made from the same modules as the rest; that takes seconds after ``build``."""
+    target = layout.bins / f"helm3-{bin_dir(layout).name}"
+    if not target.exists():
+        partial = target.with_name(f"{target.name}.partial")
+        _install(layout, note, [HELM3], partial)
+        partial.rename(target)
+    return target / "helm"
+
+
+def _install(layout: Layout, note: Note, wanted: list[str], into: Path) -> None:
+    """``go install`` packages of go.mod into an empty directory."""
+    go = find_go(layout, note)
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
     env = {
         **os.environ,
         "PATH": f"{Path(go).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "GOBIN": str(partial),
+        "GOBIN": str(into),
         "CGO_ENABLED": "0",
     }
     env.pop("GOFLAGS", None)
-    log = layout.cache_logs / "go-build.log"
-    hint = "look at the log; running it again goes on where this stopped"
     common = ["-mod=readonly", "-buildvcs=false", "-tags", TAGS]
     note("fetching the modules")
     total = len(
         run(
-            [go, "list", "-deps", *common, "tool", *OWN],
+            [go, "list", "-deps", *common, *wanted],
             what="fetching the Go modules",
             cwd=HERE,
             env=env,
@@ -163,24 +189,22 @@ def build(layout: Layout, note: Note) -> Path:
 
     def count(_line: str) -> None:
         done[0] += 1
-        note(f"{done[0]} of at most {total} packages compiled, {len([*partial.iterdir()])} linked")
+        note(f"{done[0]} of at most {total} packages compiled, {len([*into.iterdir()])} linked")
 
     note(f"{total} packages")
     run(
-        [go, "install", "-v", "-trimpath", *common, "-ldflags", ldflags(go_mod), "tool", *OWN],
-        what="building Kubernetes",
+        [go, "install", "-v", "-trimpath", *common, "-ldflags", ldflags(_texts()[0]), *wanted],
+        what="the Go build",
         cwd=HERE,
         env=env,
-        log=log,
-        hint=hint,
+        log=_log(layout),
+        hint="look at the log; running it again goes on where this stopped",
         on_line=count,
     )
-    (partial / "server").rename(partial / "etcd")
-    if not built(partial):
-        raise ClusterError("the Go build ended but some programs are missing", log=log, hint=hint)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
-    return target
+
+
+def _log(layout: Layout) -> Path:
+    return layout.cache_logs / "go-build.log"
 
 
 def module_dir(layout: Layout, module: str, version: str) -> Path:

@@ -15,10 +15,10 @@ from portal.actions.charts import ChartOrder, apply_chart, order_problems
 from portal.actions.desk import Desk, Work
 from portal.actions.drafts import Drafts
 from portal.actions.forms import Forms, Raw, ScaleRequest
-from portal.actions.previews import Past, Previews
+from portal.actions.previews import Previews
 from portal.actions.recorder import Recorder
 from portal.actions.recovery import GONE, Recovery
-from portal.actions.seams import Claims, NamespaceLookup, Records, ReplicaOwnership
+from portal.actions.seams import Claims, NamespaceLookup, Past, Records, ReplicaOwnership
 from portal.actions.waiting import Goal
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
@@ -125,7 +125,7 @@ class Actions:
         self._policy = policy
         self._forms = forms
         self._namespaces = namespaces
-        self._changes = Changes(helm, store, records, replicas, chart_path, clock)
+        self._changes = Changes(helm, store, records, past, replicas, chart_path, clock)
         self._drafts = Drafts(remembered)
         self.previews = Previews(helm, store, policy, forms, past, self._changes, self._check_since)
         """What changes would make of a release, and its past."""
@@ -252,7 +252,7 @@ class Actions:
                 if current is not None and only_new:
                     raise Conflict(f"There is an app named {key.name} already.")
             by = "" if current else identity.user
-            return await apply_chart(self._helm, self._changes, recorder, current, order, by)
+            return await apply_chart(self._changes, recorder, current, order, by)
 
         word = "Launched" if verb is Verb.LAUNCH else "Changed"
         return await self._begin(identity, key, verb, work, f"{word} by {identity.user}")

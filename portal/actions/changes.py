@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from portal.actions.handover import Handover
 from portal.actions.pinned import own_chart, version_of
 from portal.actions.recorder import Recorder
 from portal.actions.rollout import Wanted, progress
-from portal.actions.seams import Records, ReplicaOwnership
+from portal.actions.seams import Past, Records, ReplicaOwnership
 from portal.actions.waiting import Goal, watched
 from portal.catalog import dash_app
 from portal.catalog.values import get
 from portal.domain.errors import Conflict, FieldConflict
 from portal.domain.keys import Key, made_by
 from portal.domain.objects import Kind, ReleaseStatus
+from portal.domain.steering import Steering
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient, HelmResult
 from portal.state.store import Store
@@ -25,6 +27,7 @@ from portal.state.store import Store
 Values = Mapping[str, object]
 
 _REPLICAS = ".spec.replicas"
+_UPGRADE = "helm upgrade --install"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Changes:
         helm: HelmClient,
         store: Store,
         records: Records,
+        past: Past,
         replicas: ReplicaOwnership,
         chart_path: Path,
         clock: Callable[[], datetime],
@@ -53,7 +57,9 @@ class Changes:
         self._helm = helm
         self._store = store
         self._records = records
-        self._replicas = replicas
+        self._past = past
+        self.handover = Handover(helm, store, replicas)
+        """Who decides how many pods there are."""
         self._chart_path = chart_path
         self._clock = clock
         self._made: dict[Key, int] = {}
@@ -115,36 +121,38 @@ class Changes:
     ) -> Goal:
         """Run Helm with ``values``; returns what has to be seen before that is done."""
         key = recorder.operation.key
-        await self.settle_replicas(recorder, current, values)
-        before = current.revision if current else 0
+        who = self.handover.built_in(key, values)
         async with self.chart_for(key, current, newest=newest_chart) as chart:
-            result = await self._upgrade(recorder, before, chart, values)
-        self.made(key, result.revision)
+            made = await self.upgrade(recorder, current, chart, values, who, f"Run {_UPGRADE}")
+        return rollout(_wanted(values, made))
+
+    async def upgrade(
+        self,
+        recorder: Recorder,
+        current: Current | None,
+        chart: Path,
+        values: Values,
+        who: Steering,
+        title: str,
+    ) -> int:
+        """Run Helm with any chart; returns the revision that it has made."""
+        operation = recorder.operation
+
+        async def upgrade(revision: int, force: bool) -> HelmResult:
+            return await self._helm.upgrade_install(
+                operation.key,
+                chart,
+                values,
+                description=operation.description,
+                made_by=made_by(operation.id, revision),
+                force_conflicts=force,
+                leave_replicas=who.numbered,
+            )
+
+        result = await self._run_helm(recorder, current, title, who, upgrade)
+        self.made(operation.key, result.revision)
         recorder.put(revision=result.revision, helm_seconds=result.seconds)
-        return rollout(_wanted(values, result.revision))
-
-    async def settle_replicas(
-        self, recorder: Recorder, current: Current | None, values: Values
-    ) -> None:
-        """See to it that the number of live pods survives a change of who decides it.
-
-        Measured without: going from 3 fixed replicas to an autoscaler drops to 1 ready pod.
-        """
-        key = recorder.operation.key
-        state = self._store.snapshot.app(key)
-        had_hpa = bool(state.hpas) or (current is not None and _autoscaled(current.values))
-        deployments = [each for each in state.workloads if each.kind is Kind.DEPLOYMENT]
-        if _autoscaled(values) and not state.hpas:
-            # At 0 an autoscaler does nothing; let go of, the number becomes 1.
-            standing = [each.key for each in deployments if each.desired > 0]
-            if standing:
-                with recorder.step("Hand the replicas to the autoscaler"):
-                    for each in standing:
-                        await self._replicas.hand_over(each)
-        elif had_hpa and not _autoscaled(values) and deployments:
-            with recorder.step("Take the replicas back from the autoscaler"):
-                for each in deployments:
-                    await self._replicas.release(each.key)
+        return result.revision
 
     async def rollout_of(self, key: Key, revision: int) -> Goal:
         """The pods of a revision that Helm has finished, whoever asked for it."""
@@ -162,7 +170,18 @@ class Changes:
     ) -> Goal:
         """Go back to a revision, which had ``values``."""
         key = recorder.operation.key
-        await self.settle_replicas(recorder, current, values)
+        ours = current.chart == dash_app.CHART_NAME
+        if ours:
+            who = self.handover.built_in(key, values)
+        else:
+            who = await self.handover.applied(
+                key, (await self._past.revision(key, revision)).manifest
+            )
+        if who.numbered:
+            # Helm would apply the number that this revision has recorded.
+            async with own_chart(self._records, key, revision) as chart:
+                made = await self.upgrade(recorder, current, chart, values, who, f"Run {_UPGRADE}")
+            return rollout(Wanted(made, workload=False))
 
         async def roll_back(_: int, force: bool) -> HelmResult:
             return await self._helm.rollback(
@@ -172,55 +191,40 @@ class Changes:
                 force_conflicts=force,
             )
 
-        done = await _taking_over(
-            recorder, "Run helm rollback", current.revision, values, roll_back
-        )
+        done = await self._run_helm(recorder, current, "Run helm rollback", who, roll_back)
         left = await self._records.newest(key)  # Helm does not tell which revision it made
         made = left.revision if left else current.revision + 1
         self.made(key, made)
         recorder.put(revision=made, helm_seconds=done.seconds)
-        ours = current.chart == dash_app.CHART_NAME
         return rollout(Wanted(made, workload=ours))
 
-    async def _upgrade(
-        self, recorder: Recorder, before: int, chart: Path, values: Values
+    async def _run_helm(
+        self,
+        recorder: Recorder,
+        current: Current | None,
+        title: str,
+        who: Steering,
+        run: Callable[[int, bool], Awaitable[HelmResult]],
     ) -> HelmResult:
-        operation = recorder.operation
+        """Pass the replicas on and run Helm; once more, by force, where it did not get them.
 
-        async def upgrade(revision: int, force: bool) -> HelmResult:
-            return await self._helm.upgrade_install(
-                operation.key,
-                chart,
-                values,
-                description=operation.description,
-                made_by=made_by(operation.id, revision),
-                force_conflicts=force,
-            )
-
-        return await _taking_over(recorder, "Run helm upgrade --install", before, values, upgrade)
-
-
-async def _taking_over(
-    recorder: Recorder,
-    title: str,
-    before: int,
-    values: Values,
-    run: Callable[[int, bool], Awaitable[HelmResult]],
-) -> HelmResult:
-    """Run Helm; once more, by force, where only the replicas are owned by somebody else.
-
-    ``run`` is given the revision that it makes, the one after ``before``, and the force.
-    """
-    try:
-        with recorder.step(title):
-            return await run(before + 1, False)
-    except FieldConflict as conflict:
-        if _autoscaled(values) or set(conflict.owners) != {_REPLICAS}:
-            raise
-        # Somebody else (kubectl scale, an autoscaler's last word) set the replicas. A fixed
-        # number was asked for here, and nothing else is in the way.
-    with recorder.step(f"{title} again, taking over the replicas"):
-        return await run(before + 2, True)
+        ``run`` is given the revision that it makes, and the force.
+        """
+        before = current.revision if current else 0
+        taken = await self.handover.settle(recorder, current.values if current else {}, who)
+        try:
+            with recorder.step(title):
+                result = await run(before + 1, False)
+            if not await self.handover.take(taken):
+                return result
+            # The autoscaler had decided once more before Helm removed it.
+        except FieldConflict as conflict:
+            if who.scaled or set(conflict.owners) != {_REPLICAS}:
+                raise
+            # Somebody else (kubectl scale, an autoscaler's last word) set the replicas. A fixed
+            # number was asked for here, and nothing else is in the way.
+        with recorder.step(f"{title} again, taking over the replicas"):
+            return await run(before + 2, True)
 
 
 def rollout(wanted: Wanted) -> Goal:

@@ -14,9 +14,9 @@ from portal.catalog.chart import Chart
 from portal.catalog.images import image_problem, images_in
 from portal.catalog.validate import Checker
 from portal.catalog.values import as_mapping, get, overlay
-from portal.domain.keys import LAUNCHED_BY, Key, made_by
+from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.names import namespace_problem, release_name_problem
-from portal.helm_service.helm import HelmClient
+from portal.domain.steering import Steering
 
 Values = Mapping[str, object]
 
@@ -69,26 +69,14 @@ def signed(order: ChartOrder, user: str) -> dict[str, object]:
 
 
 async def apply_chart(
-    helm: HelmClient,
-    changes: Changes,
-    recorder: Recorder,
-    current: Current | None,
-    order: ChartOrder,
-    user: str,
+    changes: Changes, recorder: Recorder, current: Current | None, order: ChartOrder, user: str
 ) -> Goal:
     """Run Helm with the chart; returns what has to be seen before the rollout is done."""
-    operation = recorder.operation
-    values = signed(order, user)
-    # Most charts call their autoscaler what ours does; others lose nothing by this.
-    await changes.settle_replicas(recorder, current, overlay(order.chart.defaults, values))
-    with recorder.step(f"Run helm upgrade --install with {order.chart.name}"):
-        result = await helm.upgrade_install(
-            order.key,
-            order.chart.path,
-            values,
-            description=operation.description,
-            made_by=made_by(operation.id, (current.revision if current else 0) + 1),
-        )
-    changes.made(order.key, result.revision)
-    recorder.put(revision=result.revision, helm_seconds=result.seconds)
-    return rollout(Wanted(result.revision, workload=False))
+    path, values = order.chart.path, signed(order, user)
+    who = Steering()
+    if current is not None:
+        with recorder.step("See who decides the number of pods"):
+            who = await changes.handover.rendered(order.key, path, values)
+    title = f"Run helm upgrade --install with {order.chart.name}"
+    made = await changes.upgrade(recorder, current, path, values, who, title)
+    return rollout(Wanted(made, workload=False))

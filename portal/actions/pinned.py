@@ -31,13 +31,17 @@ def version_of(chart: Path) -> str:
 
 
 @asynccontextmanager
-async def own_chart(records: Records, key: Key) -> AsyncGenerator[Path]:
-    """The chart of a release's newest revision, as a folder, for as long as the block lasts.
+async def own_chart(
+    records: Records, key: Key, revision: int | None = None
+) -> AsyncGenerator[Path]:
+    """The chart of a release's revision, as a folder, for as long as the block lasts.
+
+    Of the newest revision for None.
 
     Raises:
         ChartError: Helm's record does not hold all of it.
     """
-    files = await records.chart(key)
+    files = await records.chart(key, revision)
     with TemporaryDirectory(prefix="chart-") as folder:
         await asyncio.to_thread(_write, Path(folder), files)
         yield Path(folder)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from portal.actions.changes import Changes, Current, check_ours
 from portal.actions.charts import ChartOrder, signed
 from portal.actions.forms import Forms
+from portal.actions.seams import Past
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
 from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
@@ -19,31 +19,12 @@ from portal.domain.manifests import objects
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Verb
 from portal.domain.removals import staying
-from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
+from portal.domain.revisions import Proposal, Removal, Revision
+from portal.domain.steering import without_replicas
 from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
 
 CheckSince = Callable[[Current | None, Key, int | None], None]
-
-
-class Past(Protocol):
-    """What Helm keeps of a release, read past every cache."""
-
-    async def revisions(self, key: Key) -> tuple[Revision, ...]:
-        """The newest revisions, newest first."""
-        ...
-
-    async def present(self, key: Key) -> tuple[Revision, Revision] | None:
-        """The newest revision, and the one that runs; None without a release."""
-        ...
-
-    async def revision(self, key: Key, revision: int) -> Revision:
-        """One revision; ``NotFound``."""
-        ...
-
-    async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
-        """The volume claims of a namespace; None where they may not be listed."""
-        ...
 
 
 class Previews:
@@ -110,14 +91,15 @@ class Previews:
         self._check_since(current, key, since)
         values = signed(order, "")
         manifest = await self._helm.rendered(key, order.chart.path, values)
-        return self._proposal(key, newest, runs, manifest, values)
+        return self._proposal(key, newest, runs, await self._applied(key, manifest), values)
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
-        """What ``Actions.rollback`` would: Helm applies the manifest that it has kept."""
+        """What ``Actions.rollback`` would: the manifest that Helm has kept is applied."""
         await self._policy.check(identity, Verb.ROLLBACK, key)
         newest, runs = await self._present(key)
         back = _read(await self._past.revision(key, revision))
-        return self._proposal(key, newest, runs, back.manifest, back.values)
+        manifest = await self._applied(key, back.manifest)
+        return self._proposal(key, newest, runs, manifest, back.values)
 
     async def history(self, identity: Identity, key: Key) -> tuple[Revision, ...]:
         """The revisions that Helm keeps, newest first: superseded and failed ones too."""
@@ -150,6 +132,11 @@ class Previews:
             f"Volumes stay, with their data: {names}. An app launched again under this name finds "
             f"them; to delete one: kubectl delete pvc -n {key.namespace} NAME"
         )
+
+    async def _applied(self, key: Key, manifest: str) -> str:
+        """What is applied of a manifest: not the numbers that an autoscaler decides about."""
+        numbered = (await self._changes.handover.applied(key, manifest)).numbered
+        return await asyncio.to_thread(without_replicas, manifest, numbered)
 
     async def _present(self, key: Key) -> tuple[Revision, Revision]:
         found = await self._past.present(key)

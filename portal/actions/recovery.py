@@ -64,7 +64,7 @@ def fate(operation: Operation, left: Recorded | None) -> Fate:
 
 def _made_by(operation: Operation, left: Recorded) -> bool:
     """Whether it is surely this operation that made a revision."""
-    if operation.verb is not Verb.ROLLBACK:
+    if operation.verb is not Verb.ROLLBACK or left.operation == operation.id:
         return left.operation == operation.id
     # Helm labels what a rollback makes like the revision that it goes back to. But it writes
     # its description at once.

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from portal.domain.keys import Key
-from portal.domain.objects import Recorded
+from portal.domain.objects import Kind, Recorded
 from portal.domain.operations import Claim
+from portal.domain.revisions import Revision, VolumeClaim
 
 
 class ReplicaOwnership(Protocol):
-    """Who owns ``spec.replicas`` of a Deployment."""
+    """Who owns ``spec.replicas`` of a Deployment or StatefulSet."""
 
-    async def hand_over(self, key: Key) -> int | None:
-        """Hold the live number, so that Helm can let go of it; None without a Deployment."""
+    async def hand_over(self, key: Key, *, kind: Kind = ...) -> int | None:
+        """Hold the live number, so that Helm can let go of it; None without such a workload."""
         ...
 
-    async def release(self, key: Key) -> tuple[str, ...]:
+    async def release(self, key: Key, *, kind: Kind = ...) -> tuple[str, ...]:
         """Drop the owners that hold nothing else, so that Helm can take it; who they were."""
         ...
 
@@ -46,6 +47,26 @@ class Claims(Protocol):
         ...
 
 
+class Past(Protocol):
+    """What Helm keeps of a release, read past every cache."""
+
+    async def revisions(self, key: Key) -> tuple[Revision, ...]:
+        """The newest revisions, newest first."""
+        ...
+
+    async def present(self, key: Key) -> tuple[Revision, Revision] | None:
+        """The newest revision, and the one that runs; None without a release."""
+        ...
+
+    async def revision(self, key: Key, revision: int) -> Revision:
+        """One revision; ``NotFound``."""
+        ...
+
+    async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
+        """The volume claims of a namespace; None where they may not be listed."""
+        ...
+
+
 class Records(Protocol):
     """What Helm has recorded of a release."""
 
@@ -53,8 +74,11 @@ class Records(Protocol):
         """The newest revision; None if there is none."""
         ...
 
-    async def chart(self, key: Key) -> Mapping[str, bytes]:
-        """The files of the newest revision's chart, by path; ``ChartError`` if some are lost."""
+    async def chart(self, key: Key, revision: int | None = None) -> Mapping[str, bytes]:
+        """The files of a revision's chart, by path; ``ChartError`` if some are lost.
+
+        The newest revision's for None.
+        """
         ...
 
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:

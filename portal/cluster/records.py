@@ -30,7 +30,7 @@ class HelmRecords:
 
     async def newest(self, key: Key) -> Recorded | None:
         """The newest revision that Helm keeps of a release; None if there is none."""
-        newest = await self._newest(key)
+        newest = await self._secret(key)
         if newest is None:
             return None
         body = await self._body(newest)
@@ -48,24 +48,27 @@ class HelmRecords:
             values=part(body, "config"),
         )
 
-    async def chart(self, key: Key) -> Mapping[str, bytes]:
-        """The files of the newest revision's chart, by path.
+    async def chart(self, key: Key, revision: int | None = None) -> Mapping[str, bytes]:
+        """The files of a revision's chart, by path; of the newest one's for None.
 
         Raises:
             ChartError: the chart has others in it: those are not in the record.
-            NotFound: there is no such release (any more).
+            NotFound: there is no such release or revision (any more).
         """
-        newest = await self._newest(key)
-        if newest is None:
-            raise NotFound(f"There is no release {key.name} any more.")
-        return chart_files(part(await self._body(newest), "chart"))
+        secret = await self._secret(key, revision)
+        if secret is None:
+            which = f"revision {revision} of {key.name}" if revision else f"release {key.name}"
+            raise NotFound(f"There is no {which} any more.")
+        return chart_files(part(await self._body(secret), "chart"))
 
-    async def _newest(self, key: Key) -> Raw | None:
-        found = await revisions_of(self._client, key)
-        if not found:
-            return None
-        newest = max(found, key=lambda each: int(text(each, "metadata", "labels", "version")))
-        return await whole(self._client, key, newest)
+    async def _secret(self, key: Key, revision: int | None = None) -> Raw | None:
+        """The Secret of a revision, of the newest one for None."""
+        by_number = {
+            int(text(each, "metadata", "labels", "version")): each
+            for each in await revisions_of(self._client, key)
+        }
+        found = by_number.get(revision or max(by_number, default=0))
+        return await whole(self._client, key, found) if found else None
 
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
         """Mark a pending revision as failed, exactly as it was seen.

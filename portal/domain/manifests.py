@@ -20,8 +20,8 @@ Tree: TypeAlias = Mapping[str, object]
 MAX_MANIFEST = 8 * 2**20
 """Characters. Helm keeps a release, compressed, in a Secret of at most 1 MiB."""
 
-# The C parser is some ten times as fast; PyYAML may have been built without it.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The C parser is some ten times as fast; PyYAML may have been built without it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -66,7 +66,7 @@ def objects(manifest: str, namespace: str) -> dict[Ref, Tree]:
     if len(manifest) > MAX_MANIFEST:
         raise PortalError(f"The manifest is longer than {MAX_MANIFEST // 2**20} MiB.")
     try:
-        documents = list(yaml.load_all(manifest, Loader=_Loader))
+        documents = list(yaml.load_all(manifest, Loader=LOADER))
     except yaml.YAMLError as error:
         raise PortalError(f"What the chart renders is not YAML: {error}") from error
     found: dict[Ref, Tree] = {}

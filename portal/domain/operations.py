@@ -13,6 +13,11 @@ LEASE_SECONDS = 15.0
 """How long a portal that holds a release may be silent before it counts as dead."""
 
 
+STOP_PATIENCE = 3.0
+"""Seconds that Helm may go on when its portal is told to stop: most are done by then."""
+STOP_GRACE = 5.0
+"""Seconds that what is then asked to end gets, and one less until Helm is killed."""
+
 DEAD_AFTER = 600.0
 """Seconds in a pending state, without an operation of ours, after which nobody is thought to be
 at work on a release any more. Helm's own default time-out is 300 s."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from portal.domain.manifests import Change, ObjectChange, Ref, Tree, at, kept
+from portal.domain.steering import SCALABLE, autoscalers, named
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
@@ -131,17 +132,12 @@ def _stops_first(workload: Tree) -> bool:
 def _replicas(
     before: Mapping[Ref, Tree], after: Mapping[Ref, Tree], live: Mapping[str, int]
 ) -> Iterator[Replicas]:
-    scaled = {
-        (str(target.get("kind")), str(target.get("name"))): at(tree, "spec")
-        for ref, tree in after.items()
-        if ref.kind == "HorizontalPodAutoscaler"
-        for target in [at(tree, "spec", "scaleTargetRef")]
-    }
+    scaled = autoscalers(after)
     for ref, tree in after.items():
-        if ref.kind not in {"Deployment", "StatefulSet"} or ref.name not in live:
+        if ref.kind not in SCALABLE or ref.name not in live:
             continue
         now = live[ref.name]
-        hpa = scaled.get((ref.kind, ref.name))
+        hpa = scaled.get(named(ref.kind, ref.name))
         if hpa is not None:
             low, high = _int(hpa.get("minReplicas"), 1), _int(hpa.get("maxReplicas"), now)
             yield Replicas(ref, now, min(max(now, low), high), low, high)

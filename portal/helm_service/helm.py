@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
@@ -17,6 +17,11 @@ from portal.helm_service.runner import CommandFailed, Runner
 _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _MAX_DESCRIPTION = 250
+# Left to itself Helm goes on as a release was begun: one of Helm 3's it patches on the client, and
+# whoever else owns a field that its chart gives up, such as the replicas, is not asked.
+_SERVER_SIDE = "true"
+_LEAVE = "leave-replicas"
+"""The plug-in of that name, in ``plugins/``."""
 
 Answer = TypeVar("Answer")
 
@@ -41,6 +46,7 @@ class HelmClient(Protocol):
         description: str = "",
         made_by: str = "",
         force_conflicts: bool = False,
+        leave_replicas: Collection[str] = (),
     ) -> HelmResult:
         """Install or upgrade."""
         ...
@@ -84,16 +90,19 @@ class Helm:
         description: str = "",
         made_by: str = "",
         force_conflicts: bool = False,
+        leave_replicas: Collection[str] = (),
     ) -> HelmResult:
         """Install the release, or upgrade it, with exactly these values.
 
         ``values`` replace those of the revision before, whole. ``made_by`` is written into the
         record's labels. ``force_conflicts`` takes over fields that another manager owns,
-        such as replicas that an autoscaler has set.
+        such as replicas that an autoscaler has set. The replicas of the workloads in
+        ``leave_replicas`` (``Deployment/web``) are left as they are, whatever the chart renders.
         """
         began = time.monotonic()
         labels = ("--labels", f"{OPERATION_LABEL}={made_by}") if made_by else ()
-        runner = self._runner.adding(*labels)
+        left = [f"--post-renderer-args={each}" for each in sorted(leave_replicas)]
+        runner = self._runner.adding(*labels, *(("--post-renderer", _LEAVE, *left) if left else ()))
         answer = await self._call(
             "install or upgrade",
             key,
@@ -106,6 +115,7 @@ class Helm:
                 force_conflicts=force_conflicts,
                 namespace=key.namespace,
                 reset_values=True,
+                server_side=_SERVER_SIDE,
             ),
         )
         # pyhelm3 calls it an iterable of dictionaries; it is one dictionary.
@@ -148,6 +158,7 @@ class Helm:
         began = time.monotonic()
         command: list[object] = ["rollback", key.name, revision, "--namespace", key.namespace]
         command += ["--history-max", self._history_max, "--timeout", self._runner.patience]
+        command.append(f"--server-side={_SERVER_SIDE}")
         if description:
             command += ["--description", _line(description)]
         if force_conflicts:

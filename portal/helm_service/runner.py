@@ -11,6 +11,7 @@ import copy
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from portal.helm_service.redaction import redact, secrets_in
 log = logging.getLogger(__name__)
 
 _INHERITED = ("PATH", "HOME")
+_PLUGINS = Path(__file__).with_name("plugins")
+_SOURCES = Path(__file__).resolve().parents[2]
 
 
 class CommandFailed(Exception):
@@ -39,7 +42,7 @@ class CommandFailed(Exception):
 def helm_environment(
     inherited: Mapping[str, str], home: Path, kubeconfig: Path | None = None
 ) -> dict[str, str]:
-    """The whole environment of Helm: no plug-ins, its own folders below ``home``.
+    """The whole environment of Helm: no plug-ins but ours, its own folders below ``home``.
 
     Of ``inherited`` only what finds programs and the API server of the pod is passed on
     (``KUBERNETES_*``, with which Helm uses the pod's service account).
@@ -50,7 +53,10 @@ def helm_environment(
         if name in _INHERITED or name.startswith("KUBERNETES_")
     }
     own = {
-        "HELM_NO_PLUGINS": "1",
+        "HELM_NO_PLUGINS": "1",  # as commands; ours is none
+        "HELM_PLUGINS": str(_PLUGINS),
+        "DASH_PORTAL_PYTHON": sys.executable,
+        "PYTHONPATH": str(_SOURCES),
         "HELM_CACHE_HOME": str(home / "cache"),
         "HELM_CONFIG_HOME": str(home / "config"),
         "HELM_DATA_HOME": str(home / "data"),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
+from portal.helm_service.runner import helm_environment
+from tests.charts.conftest import program
 from tests.charts.helm import Helm
 
 CHARTS = Path(__file__).parents[1] / "fixtures" / "charts"
 
 
-@pytest.mark.parametrize("name", ["web-server", "task-cluster", "bare"])
+@pytest.mark.parametrize("name", ["web-server", "task-cluster", "bare", "fixed-number"])
 def test_a_chart_renders_with_its_defaults(helm: Helm, name: str) -> None:
     ran = helm.run("lint", "--strict", str(CHARTS / name))
     assert ran.returncode == 0, ran.stdout
@@ -50,3 +55,31 @@ def test_workers_find_their_scheduler(helm: Helm) -> None:
     ]
     address = f"tcp://{service['metadata']['name']}:{service['spec']['ports'][0]['port']}"
     assert {"name": "SCHEDULER_ADDRESS", "value": address} in workers[0]["env"]
+
+
+def test_helm_finds_our_post_renderer_and_leaves_out_the_replicas(
+    helm: Helm, tmp_path: Path
+) -> None:
+    values = {"pods": 2, "image": "web:1"}
+    plain = helm.template(CHARTS / "fixed-number", values)
+    assert plain.one("Deployment")["spec"]["replicas"] == 2
+    ran = subprocess.run(
+        [
+            *(program(), "template", "my-app", CHARTS / "fixed-number", "--namespace", "apps"),
+            *("--values", "-", "--post-renderer", "leave-replicas"),
+            "--post-renderer-args=Deployment/my-app",
+        ],
+        input=yaml.safe_dump(values),
+        env=helm_environment(os.environ, tmp_path),
+        cwd=tmp_path,  # nowhere near the sources
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    left = {each["kind"]: each for each in yaml.safe_load_all(ran.stdout)}
+    assert left["Service"] == plain.one("Service")
+    wanted = plain.one("Deployment")
+    del wanted["spec"]["replicas"]
+    assert left["Deployment"] == wanted

@@ -29,7 +29,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
 from portal.domain.objects import Kind
-from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.operations import STOP_GRACE, Operation, OperationPhase, Verb
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.state.model import AppState
@@ -107,7 +107,8 @@ class Portal:
 async def portal(namespace: str, home: Path, chart: Path = CHART) -> AsyncIterator[Portal]:
     kubeconfig = Path(os.environ["KUBECONFIG"])
     program = os.environ.get("HELM_BIN") or shutil.which("helm") or "helm"
-    helm = Helm(Runner(helm_environment(os.environ, home, kubeconfig), executable=program))
+    environment = helm_environment(os.environ, home, kubeconfig)
+    helm = Helm(Runner(environment, executable=program, grace=STOP_GRACE - 1))
     store = Store()
     async with ClusterClient.connect(kubeconfig) as client:
         actions = Actions(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shutil
 import subprocess
 import threading
 import time
-import urllib.error
 import urllib.request
 import uuid
 from collections import Counter
@@ -90,7 +90,7 @@ class Load:
                 with urllib.request.urlopen(self._url, timeout=30) as answer:
                     self.pods.add(json.load(answer)["pod"])
                     self.answers[str(answer.status)] += 1
-            except (OSError, urllib.error.URLError) as error:
+            except (OSError, ValueError, http.client.HTTPException) as error:
                 self.answers[repr(error)] += 1
 
 

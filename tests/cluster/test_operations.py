@@ -23,8 +23,10 @@ import pytest
 
 from portal.actions.forms import ScaleRequest
 from portal.cluster.bodies import unpack
+from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, OperationPhase
 from portal.helm_service.orphans import STARTED_BY, end_orphans
 from tests.cluster.test_actions import ANN, portal, sample
+from tests.cluster.test_dash_app_chart import eventually
 
 pytestmark = pytest.mark.cluster
 
@@ -42,6 +44,22 @@ kind: ConfigMap
 metadata:
   name: {{ $.Release.Name }}-{{ . }}
 {{- end }}
+"""
+
+
+# A hook that never ends, for which no image has to be there.
+HOLD = """apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .Release.Name }}-hold
+  annotations:
+    helm.sh/hook: post-install
+spec:
+  suspend: true
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: hold, image: none}]
 """
 
 
@@ -72,11 +90,15 @@ def chart(tmp_path: Path) -> Path:
 
 @dataclass
 class Process:
-    """A portal that may be killed. ``phases`` is the newest phase of each release it tells of."""
+    """A portal that may be killed. ``phases`` is the newest phase of each release it tells of.
+
+    ``begun`` and ``winners`` are its operations and who began them, by release; ``refused`` is
+    what people were told who did not."""
 
     process: asyncio.subprocess.Process
     phases: dict[str, str] = field(default_factory=dict)
     begun: dict[str, str] = field(default_factory=dict)
+    winners: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     ready: bool = False
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -89,8 +111,9 @@ class Process:
                 self.ready = self.ready or "ready" in told
                 if "begun" in told:
                     self.begun[told["begun"]] = told["id"]
+                    self.winners[told["begun"]] = told["actor"]
                 if "refused" in told:
-                    self.refused[told["refused"]] = told["why"]
+                    self.refused[told["actor"]] = told["why"]
                 if "phase" in told:
                     self.phases[told["name"]] = told["phase"]
                 self.changed.notify_all()
@@ -102,9 +125,9 @@ class Process:
         except TimeoutError:
             pytest.fail(f"not within {seconds:.0f} s: {what}; {self.phases} {self.refused}")
 
-    def ask(self, name: str, word: str) -> None:
+    def ask(self, name: str, word: str, actor: str = "ann") -> None:
         assert self.process.stdin
-        self.process.stdin.write(f"{name} {word}\n".encode())
+        self.process.stdin.write(f"{name} {word} {actor}\n".encode())
 
     def kill(self, *, with_helm: bool) -> None:
         """SIGKILL; as a pod's death, which takes its Helm along, or as a worker's."""
@@ -127,9 +150,9 @@ def helms_of(portal: int) -> list[int]:
 
 
 @asynccontextmanager
-async def portal_process(namespace: str, chart: Path, actor: str) -> AsyncIterator[Process]:
+async def portal_process(namespace: str, chart: Path) -> AsyncIterator[Process]:
     end_orphans()  # as the portal does when it starts
-    command = [sys.executable, "-m", "tests.cluster.portal_process", namespace, str(chart), actor]
+    command = [sys.executable, "-m", "tests.cluster.portal_process", namespace, str(chart)]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe)
     portal = Process(process)
@@ -173,7 +196,7 @@ async def test_a_portal_killed_at_any_moment_loses_nothing(namespace: str, chart
     dice = random.Random(SEED)
     names = [f"r{number}" for number in range(ROUNDS * EACH)]
     upgraded = set(dice.sample(names, 8))
-    async with portal_process(namespace, chart, "ann") as portal:
+    async with portal_process(namespace, chart) as portal:
         began = time.monotonic()
         for name in upgraded:
             portal.ask(name, "first")
@@ -189,7 +212,7 @@ async def test_a_portal_killed_at_any_moment_loses_nothing(namespace: str, chart
     kubectl("label", "--overwrite", secret, "status=pending-upgrade", "-n", namespace)
 
     for number in range(ROUNDS):
-        async with portal_process(namespace, chart, "bob") as portal:
+        async with portal_process(namespace, chart) as portal:
             asked = names[number * EACH : (number + 1) * EACH]
             for name in asked:
                 portal.ask(name, "second")
@@ -197,7 +220,7 @@ async def test_a_portal_killed_at_any_moment_loses_nothing(namespace: str, chart
             await asyncio.sleep(dice.uniform(0, 1.5) * batch)  # the random point
             portal.kill(with_helm=dice.random() < 0.7)
 
-    async with portal_process(namespace, chart, "eve") as portal:
+    async with portal_process(namespace, chart) as portal:
         begun = claims(namespace)
         assert set(names) <= set(begun)
         await portal.until(
@@ -238,33 +261,111 @@ async def test_a_portal_killed_at_any_moment_loses_nothing(namespace: str, chart
         )
 
 
-async def test_of_two_portals_one_wins_each_name(namespace: str, chart: Path) -> None:
+MOMENTS: dict[str, Callable[[list[str]], bool]] = {
+    "begun": lambda phases: True,
+    "at work": lambda phases: "running" in phases,
+    "one done": lambda phases: "succeeded" in phases,
+    "held up": lambda phases: phases.count("running") == EACH,
+}
+"""When a portal is told to stop, by the phases of what it does."""
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_a_portal_told_to_stop_leaves_nothing_pending(
+    namespace: str, chart: Path, moment: str
+) -> None:
+    """Helm may finish, or is ended in time to say so: nobody has to clear up after it."""
+    held = moment == "held up"
+    if held:
+        (chart / "templates" / "hold.yaml").write_text(HOLD)
+    names = [f"s{number}" for number in range(2 * EACH)]  # half of them have to queue
+    async with portal_process(namespace, chart) as portal:
+        for name in names:
+            portal.ask(name, "word")
+        await portal.until(lambda: len(portal.begun) == len(names), "the launches")
+        await portal.until(lambda: MOMENTS[moment]([*portal.phases.values()]), moment)
+        if held:
+            await asyncio.to_thread(eventually, lambda: pending(namespace) == EACH, "hooks")
+        portal.process.terminate()
+        # A second more for what it does apart from Helm; a busy machine takes its time.
+        async with asyncio.timeout(2 * (STOP_PATIENCE + STOP_GRACE + 1)):
+            await portal.process.wait()
+    assert not helms_of(portal.process.pid)
+    assert pending(namespace) == 0
+    ended, found = claims(namespace), releases(namespace)
+    print(json.dumps({name: (ended[name]["phase"], found.get(name)) for name in names}, indent=1))
+    assert set(ended) == set(names), "an operation was lost"
+    for name, claim in ended.items():
+        if claim["phase"] == OperationPhase.INTERRUPTED:
+            assert claim["error"] == "The portal stopped while this was under way."
+        else:
+            # What only waits for its pods is for the next portal.
+            assert claim["phase"] in {OperationPhase.WAITING, OperationPhase.SUCCEEDED}
+            assert found[name] == {1: "deployed"}
+    if held:
+        assert list(found.values()) == [{1: "failed"}] * EACH
+        assert {claim["phase"] for claim in ended.values()} == {OperationPhase.INTERRUPTED}
+
+    async with portal_process(namespace, chart) as portal:
+        await portal.until(
+            lambda: all(portal.phases.get(name) in TERMINAL for name in names),
+            "an end of every operation",
+        )
+
+
+def pending(namespace: str) -> int:
+    """How many releases Helm is in the middle of."""
+    states = [state for each in releases(namespace).values() for state in each.values()]
+    return sum(state.startswith("pending") for state in states)
+
+
+async def test_twenty_people_launch_at_once_through_two_portals(
+    namespace: str, chart: Path
+) -> None:
+    """Five of them under the same name: nothing is lost, one wins, and the others hear who."""
+    people = [f"person{number}" for number in range(20)]
+    wishes = {who: "same" if number % 4 == 0 else f"of-{who}" for number, who in enumerate(people)}
+    rivals = [who for who, name in wishes.items() if name == "same"]
+    assert len(rivals) == 5
     async with (
-        portal_process(namespace, chart, "ann") as one,
-        portal_process(namespace, chart, "bob") as two,
+        portal_process(namespace, chart) as one,
+        portal_process(namespace, chart) as two,
     ):
-        names = [f"n{number}" for number in range(5)]
-        for name in names:
-            one.ask(name, "ann")
-            two.ask(name, "bob")
-        for portal in (one, two):
+        portals = (one, two)
+        for number, (who, name) in enumerate(wishes.items()):
+            # Some of the five in either portal.
+            portals[number // 2 % 2].ask(name, f"word-of-{who}", who)
+        for portal in portals:
             await portal.until(
-                lambda here=portal: len(here.begun) + len(here.refused) == 5, "an answer to each"
+                lambda here=portal: len(here.begun) + len(here.refused) == 10, "an answer to each"
             )
-        for name in names:
-            # One began; the other was refused, or came so late that it may change it again.
-            loser = two if name in two.refused else one
-            winner = one if loser is two else two
-            assert name in winner.begun
-            assert name in loser.refused
-            assert "has been launching" in loser.refused[name]
+        winners = {**one.winners, **two.winners}
+        refused = {**one.refused, **two.refused}
+        assert len(one.winners) + len(two.winners) == len(winners) == 16
+        assert set(winners) == set(wishes.values())
+        assert all(wishes[who] == name for name, who in winners.items())
+        winner = winners["same"]
+        assert set(refused) == {*rivals} - {winner}
+        for told in refused.values():
+            assert told.startswith(f"{winner} has been launching same since "), told
+
         # Both show each operation to its end.
-        for portal in (one, two):
+        for portal in portals:
             await portal.until(
-                lambda here=portal: all(here.phases.get(name) == "succeeded" for name in names),
+                lambda here=portal: all(here.phases.get(name) == "succeeded" for name in winners),
                 "the end of each launch in both portals",
+                seconds=180,
             )
-        assert {max(each) for each in releases(namespace).values()} == {1}
+        assert releases(namespace) == {name: {1: "deployed"} for name in winners}
+        assert {name: each["actor"] for name, each in claims(namespace).items()} == winners
+        told = json.loads(kubectl("get", "deployments", "-n", namespace, "-o", "json"))
+        words = {
+            each["metadata"]["name"]: each["spec"]["template"]["spec"]["containers"][0]["env"]
+            for each in told["items"]
+        }
+        assert set(words) == set(winners)
+        for name, who in winners.items():
+            assert {"name": "WORD", "value": f"word-of-{who}"} in words[name]
 
 
 async def test_a_release_keeps_its_chart_when_the_portal_has_a_newer_one(

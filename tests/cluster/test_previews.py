@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 
 from portal.actions import desk
 from portal.actions.charts import ChartOrder
 from portal.actions.forms import ScaleRequest
 from portal.actions.waiting import until
 from portal.catalog.chart import read_chart
-from portal.catalog.values import get
+from portal.catalog.values import get, overlay
 from portal.domain.errors import NotFound
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, EnvVar
@@ -264,10 +265,10 @@ async def test_a_release_from_a_terminal_is_edited_without_losing_anything(
         await here.ended(await actions.launch(ANN, checked.spec, since=filled.revision))
 
         given = (await actions.previews.newest(ANN, key)).values
-        assert get(given, "podAnnotations") == {"example.com/kept": "yes"}
-        assert get(given, "service.annotations") == {"team": "a"}
-        assert get(given, "terminationGracePeriodSeconds") == 33
-        assert get(given, "resources.requests") == {"cpu": 0.05, "memory": "0.125Gi"}
+        assert get(given, "replicaCount") == 2
+        # Put over what there is now, what there was changes nothing: it is all there, as it was.
+        theirs = yaml.safe_load(values.read_text())
+        assert overlay(given, theirs) == given
         assert [each["name"] for each in given["extraEnvVars"]] == ["TOKEN", "USES"]  # type: ignore[attr-defined]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from portal.app import Portal
-from portal.front import DRAIN_SECONDS, PATIENCE, Front
+from portal.domain.operations import STOP_GRACE, STOP_PATIENCE
+from portal.front import Front
 from portal.settings import Settings
 
 
@@ -29,7 +30,7 @@ async def test_a_stop_ends_live_connections_and_operations_without_the_lifespan(
     assert portal._draining is not None
     await portal._draining
     assert hub.calls == ["closed"]
-    assert actions.calls == [(DRAIN_SECONDS, PATIENCE)]
+    assert actions.calls == [(STOP_GRACE, STOP_PATIENCE)]
 
 
 async def test_a_stop_before_the_start_is_over_does_nothing() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -144,7 +144,8 @@ def _secret(key: Key, revision: int) -> Key:
 
 class FakeHelm:
     """Helm at our own seam. ``calls`` are what it was asked; ``gate`` holds it up;
-    ``errors`` are raised one by one, before anything changes; looking up values never fails."""
+    ``errors`` are raised one by one, before anything changes; looking up values never fails.
+    ``manifest`` is what any chart renders."""
 
     def __init__(self, cluster: FakeCluster) -> None:
         self.cluster = cluster
@@ -156,6 +157,7 @@ class FakeHelm:
         self.charts: dict[Key, str] = {}
         self.past: dict[tuple[Key, int], Mapping[str, object]] = {}
         self.made_by: dict[Key, str] = {}
+        self.manifest = "kind: ConfigMap\nmetadata: {name: sales}\n"
 
     async def _call(self, verb: str, key: Key, **how: object) -> None:
         self.calls.append((verb, key, how))
@@ -179,6 +181,7 @@ class FakeHelm:
         description: str = "",
         made_by: str = "",
         force_conflicts: bool = False,
+        leave_replicas: Collection[str] = (),
     ) -> HelmResult:
         await self._call(
             "upgrade",
@@ -186,6 +189,7 @@ class FakeHelm:
             values=values,
             description=description,
             force=force_conflicts,
+            leave=set(leave_replicas),
             chart=str(chart),
             templates=_templates(chart),
         )
@@ -223,7 +227,7 @@ class FakeHelm:
 
     async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> str:
         await self._call("render", key, chart=chart, values=values)
-        return f"kind: ConfigMap\nmetadata: {{name: {key.name}}}\n"
+        return self.manifest
 
 
 class FakeClaims:
@@ -284,6 +288,7 @@ class FakeRecords:
         self.failed: list[tuple[Key, int]] = []
         self.looks = 0
         self.files: dict[str, bytes] = {}
+        self.asked: list[int | None] = []
         self.errors: list[PortalError] = []
 
     async def newest(self, key: Key) -> Recorded | None:
@@ -306,7 +311,8 @@ class FakeRecords:
             values=values,
         )
 
-    async def chart(self, key: Key) -> Mapping[str, bytes]:
+    async def chart(self, key: Key, revision: int | None = None) -> Mapping[str, bytes]:
+        self.asked.append(revision)
         return self.files
 
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
@@ -340,18 +346,21 @@ class FakePast:
 
 
 class FakeReplicas:
-    """Ownership of replicas: what was done, in order with Helm's calls."""
+    """Ownership of replicas: what was done, in order with Helm's calls.
+
+    ``owners`` are those found, at one look after the other."""
 
     def __init__(self, calls: list[tuple[str, Key, dict[str, object]]]) -> None:
         self.calls = calls
+        self.owners: list[tuple[str, ...]] = []
 
-    async def hand_over(self, key: Key) -> int | None:
+    async def hand_over(self, key: Key, *, kind: Kind = Kind.DEPLOYMENT) -> int | None:
         self.calls.append(("hand over", key, {}))
         return 1
 
-    async def release(self, key: Key) -> tuple[str, ...]:
+    async def release(self, key: Key, *, kind: Kind = Kind.DEPLOYMENT) -> tuple[str, ...]:
         self.calls.append(("take back", key, {}))
-        return ()
+        return self.owners.pop(0) if self.owners else ()
 
 
 async def until(store: Store, condition: Callable[[], bool]) -> None:

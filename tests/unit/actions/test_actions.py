@@ -79,11 +79,12 @@ class World:
         self.claims = claims or FakeClaims()
         self.records = FakeRecords(self.cluster, self.helm)
         self.past = FakePast()
+        self.replicas = FakeReplicas(self.helm.calls)
         self.actions = Actions(
             helm=self.helm,
             store=self.store,
             policy=NamespacePolicy(("apps",)),
-            replicas=FakeReplicas(self.helm.calls),
+            replicas=self.replicas,
             forms=Forms(("apps",), "apps", max_replicas=5),
             chart_path=chart_path,
             claims=self.claims,
@@ -329,7 +330,7 @@ async def test_fixed_to_autoscaled_and_back(world: World) -> None:
 
     world.helm.calls.clear()
     ended = await world.ended(await world.actions.scale(ANN, KEY, ScaleRequest(replicas=2)))
-    assert world.asked == ["take back", "upgrade"]
+    assert world.asked == ["take back", "upgrade", "take back"]
     assert ended.steps[1].title == "Take the replicas back from the autoscaler"
     assert world.store.snapshot.app(KEY).workloads[0].desired == 2
 
@@ -337,7 +338,20 @@ async def test_fixed_to_autoscaled_and_back(world: World) -> None:
     await world.ended(await world.actions.rollback(ANN, KEY, 2))
     assert world.asked == ["values", "hand over", "rollback"]
     await world.ended(await world.actions.rollback(ANN, KEY, 1))
-    assert world.asked[3:] == ["values", "take back", "rollback"]
+    assert world.asked[3:] == ["values", "take back", "rollback", "take back"]
+
+
+async def test_an_autoscaler_that_decides_once_more_does_not_have_its_way(world: World) -> None:
+    await world.launched(replace(SPEC, autoscaling=AUTO))
+    world.replicas.owners = [("kube-controller-manager",)] * 2
+
+    ended = await world.ended(await world.actions.scale(ANN, KEY, ScaleRequest(replicas=2)))
+
+    assert ended.phase is OperationPhase.SUCCEEDED
+    assert ended.revision == 3
+    assert world.asked == ["take back", "upgrade", "take back", "upgrade"]
+    assert [how["force"] for verb, _, how in world.helm.calls if verb == "upgrade"] == [False, True]
+    assert world.helm.made_by[KEY] == f"{ended.id}.3"
 
 
 async def test_an_app_at_nothing_wakes_up_with_an_autoscaler(world: World) -> None:

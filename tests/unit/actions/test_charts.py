@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from unittest.mock import ANY
 
 import pytest
 
@@ -11,7 +12,9 @@ from portal.actions.charts import ChartOrder, order_problems, signed
 from portal.catalog.chart import read_chart
 from portal.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from portal.domain.keys import LAUNCHED_BY, Key
+from portal.domain.objects import Hpa, Kind, ReleaseStatus
 from portal.domain.operations import OperationPhase
+from portal.domain.revisions import Revision
 from tests.unit.actions.test_actions import ANN, KEY, World
 from tests.unit.catalog.make import CHARTS
 
@@ -92,3 +95,107 @@ def test_who_launched_it_is_written_where_the_chart_has_a_place() -> None:
     assert "commonAnnotations" not in signed(order, "")
     first = replace(order, values={"commonAnnotations": {LAUNCHED_BY: "bob"}})
     assert signed(first, "ann") == first.values
+
+
+NUMBERED = """
+kind: Deployment
+metadata: {name: sales}
+spec: {replicas: 2, selector: s}
+"""
+SCALED = (
+    NUMBERED
+    + """---
+kind: HorizontalPodAutoscaler
+metadata: {name: sales}
+spec: {scaleTargetRef: {kind: Deployment, name: sales}}
+"""
+)
+LEFT = {"Deployment/sales"}
+
+
+def autoscaler(world: World, release: str = "sales") -> None:
+    key = KEY if release == KEY.name else Key("apps", "by-hand")
+    hpa = Hpa(key, release, "Deployment", KEY.name, 2, 5, 4, 4, (), ())
+    world.store.apply(Kind.HPA, key, hpa)
+
+
+async def changed(world: World) -> tuple[list[str], dict[str, object]]:
+    """What was asked for a change to ``ORDER``, and how Helm was."""
+    world.helm.calls.clear()
+    ended = await world.ended(await world.actions.launch_chart(ANN, ORDER))
+    assert ended.phase is OperationPhase.SUCCEEDED, ended
+    how = next(how for verb, _, how in world.helm.calls if verb == "upgrade")
+    there(world, "web-server", ended.revision)
+    return world.asked, how
+
+
+async def test_what_a_chart_renders_tells_who_decides(world: World) -> None:
+    there(world, "web-server")
+    world.cluster.workload(KEY, 4, 4)
+    world.helm.manifest = SCALED
+    assert await changed(world) == (["render", "hand over", "upgrade"], ANY)
+    autoscaler(world)
+    # Its chart renders a number all the same, so Helm may own it.
+    asked, how = await changed(world)
+    assert asked == ["render", "hand over", "upgrade"]
+    assert how["leave"] == LEFT
+    autoscaler(world)
+    world.helm.manifest = SCALED.replace("replicas: 2, ", "")
+    asked, how = await changed(world)
+    assert asked == ["render", "upgrade"]
+    assert how["leave"] == set()
+    autoscaler(world)
+    world.helm.manifest = NUMBERED
+    asked, how = await changed(world)
+    assert asked == ["render", "take back", "upgrade", "take back"]
+    assert how["leave"] == set()
+
+
+async def test_an_autoscaler_from_elsewhere_decides_as_well(world: World) -> None:
+    there(world, "web-server")
+    world.cluster.workload(KEY, 4, 4)
+    autoscaler(world, "")
+    world.helm.manifest = NUMBERED
+    asked, how = await changed(world)
+    assert asked == ["render", "hand over", "upgrade"]
+    assert how["leave"] == LEFT
+
+
+async def test_what_stands_still_wakes_up_with_the_number_of_its_chart(world: World) -> None:
+    there(world, "web-server")
+    world.cluster.workload(KEY, 0, 0)
+    world.helm.manifest = SCALED
+    asked, how = await changed(world)
+    assert asked == ["render", "upgrade"]
+    assert how["leave"] == set()
+
+
+async def test_a_preview_leaves_out_what_the_upgrade_does(world: World) -> None:
+    there(world, "web-server")
+    now = Revision(1, ReleaseStatus.DEPLOYED, chart="web-server", manifest=SCALED)
+    world.past.kept[KEY] = (replace(now, revision=2), now)
+    world.cluster.workload(KEY, 4, 4)
+    world.helm.manifest = SCALED
+    ahead = await world.actions.previews.order(ANN, ORDER)
+    back = await world.actions.previews.rollback(ANN, KEY, 1)
+    assert ahead.new_manifest == back.new_manifest == SCALED.replace("replicas: 2, ", "")
+
+
+async def test_no_way_back_to_a_number_that_an_autoscaler_decides_about(world: World) -> None:
+    there(world, "web-server", 2)
+    kept = Revision(1, ReleaseStatus.SUPERSEDED, chart="web-server", manifest=SCALED)
+    world.past.kept[KEY] = (kept,)
+    world.helm.past[KEY, 1] = {"replicaCount": 2}
+    world.records.files = {"Chart.yaml": b"{}", "templates/old.yaml": b"{}"}
+    world.cluster.workload(KEY, 4, 4)
+
+    ended = await world.ended(await world.actions.rollback(ANN, KEY, 1))
+
+    assert (ended.phase, ended.revision) == (OperationPhase.SUCCEEDED, 3)
+    assert world.asked == ["values", "hand over", "upgrade"]
+    how = world.helm.calls[-1][2]
+    assert how["leave"] == LEFT
+    assert how["templates"] == ["old.yaml"], "the chart of that revision"
+    assert how["values"] == {"replicaCount": 2}
+    assert how["description"] == "Rolled back to revision 1 by ann"
+    assert world.records.asked == [1]

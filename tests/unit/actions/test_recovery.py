@@ -60,6 +60,8 @@ def left(revision: int, status: ReleaseStatus, by: str = "o1", words: str = "") 
         (operation(Verb.ROLLBACK, base=3), left(4, PENDING[2], "", "by ann"), Fate.PENDING),
         (operation(Verb.ROLLBACK, base=3), left(4, PENDING[2], "", "by bob"), Fate.OVERTAKEN),
         (operation(Verb.ROLLBACK, base=3), left(6, DEPLOYED, ""), Fate.OVERTAKEN),
+        # Some are made by an upgrade, whose labels are its own.
+        (operation(Verb.ROLLBACK, base=3), left(4, PENDING[1], "o1", "Preparing"), Fate.PENDING),
         (operation(Verb.UNINSTALL, base=3), None, Fate.FINISHED),
         (operation(Verb.UNINSTALL, base=3), left(3, ReleaseStatus.UNINSTALLED), Fate.FINISHED),
         (operation(Verb.UNINSTALL, base=3), left(3, ReleaseStatus.UNINSTALLING), Fate.PENDING),

@@ -45,7 +45,8 @@ async def test_a_folder_of_charts(tmp_path: Path, fetch: HttpFetch) -> None:
     assert catalog.sources[0].loading
     await catalog.refresh()
     (state,) = catalog.sources
-    assert [each.name for each in state.charts] == ["bare", "task-cluster", "web-server"]
+    names = [each.name for each in state.charts]
+    assert names == ["bare", "fixed-number", "task-cluster", "web-server"]
     assert not state.loading
     assert not state.error
     chart = await catalog.chart("here", "web-server")

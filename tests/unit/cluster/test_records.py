@@ -7,7 +7,7 @@ import pytest
 
 from portal.cluster.bodies import unpack
 from portal.cluster.records import HelmRecords, chart_files, pack
-from portal.domain.errors import ChartError, Conflict, PortalError
+from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
 from portal.domain.keys import OPERATION_LABEL, Key, made_by
 from portal.domain.objects import ReleaseStatus
 
@@ -148,6 +148,17 @@ async def test_the_chart_comes_back_as_files(client: FakeClient, records: HelmRe
     }
     assert files["templates/a.yaml"] == b"kind: A"
     assert files["README.md"] == "é".encode()
+
+
+async def test_each_revision_has_its_own_chart(client: FakeClient, records: HelmRecords) -> None:
+    client.add(1, "superseded")
+    client.add(10, "deployed")
+    del next(iter(client.secrets.values()))["data"]
+    assert await records.chart(KEY) == await records.chart(KEY, 10)
+    with pytest.raises(PortalError, match="not JSON"):
+        await records.chart(KEY, 1)
+    with pytest.raises(NotFound, match="revision 2 of sales"):
+        await records.chart(KEY, 2)
 
 
 def test_a_chart_of_charts_is_refused() -> None:

@@ -11,10 +11,12 @@ go 1.26.6
 tool (
 \tgithub.com/containerd/containerd/v2/cmd/ctr
 \tgo.etcd.io/etcd/server/v3
+\thelm.sh/helm/v3/cmd/helm
 \thelm.sh/helm/v4/cmd/helm
 )
 
 require (
+\thelm.sh/helm/v3 v3.22.0 // indirect
 \thelm.sh/helm/v4 v4.3.1 // indirect
 \tk8s.io/kubernetes v1.37.2 // indirect
 )
@@ -42,10 +44,16 @@ def test_versions_are_stamped_from_go_mod():
     assert "-X k8s.io/component-base/version.gitVersion=v1.37.2" in flags
     assert "-X k8s.io/component-base/version.gitMinor=37" in flags
     assert "-X helm.sh/helm/v4/internal/version.version=v4.3.1" in flags
+    assert "-X helm.sh/helm/v3/internal/version.version=v3.22.0" in flags
 
 
 def test_etcd_is_not_called_by_its_module_version():
     assert binaries.programs(GO_MOD) == ["ctr", "etcd", "helm", "pause"]
+
+
+def test_helm_3_is_not_made_along():
+    assert binaries.HELM3 in GO_MOD
+    assert binaries.HELM3 not in binaries.packages(GO_MOD)
 
 
 def test_the_real_go_mod_names_every_component():

@@ -38,9 +38,18 @@ async def test_an_upgrade_is_exactly_this_command(helm: Helm, stub: Stub) -> Non
         *("upgrade", "sales", "/charts/dash-app", "--history-max", "10", "--install"),
         *("--output", "json", "--timeout", "54s", "--values", "-"),
         *("--description", "--by ann", "--force-conflicts", "--namespace", "apps"),
-        "--reset-values",
+        *("--reset-values", "--server-side=true"),
     ]
     assert json.loads(stub.seen["stdin"]) == values
+
+
+async def test_replicas_are_left_as_they_are_by_a_post_renderer(helm: Helm, stub: Stub) -> None:
+    stub.tell(stdout='{"name": "sales", "version": 4}')
+    await helm.upgrade_install(KEY, Path("/c"), {}, leave_replicas={"Deployment/b", "Deployment/a"})
+    assert stub.seen["argv"][-4:] == [
+        *("--post-renderer", "leave-replicas"),
+        *("--post-renderer-args=Deployment/a", "--post-renderer-args=Deployment/b"),
+    ]
 
 
 async def test_an_uninstall_and_a_rollback(helm: Helm, stub: Stub) -> None:
@@ -53,7 +62,7 @@ async def test_an_uninstall_and_a_rollback(helm: Helm, stub: Stub) -> None:
     await helm.rollback(KEY, 3, description="by ann")
     assert stub.seen["argv"] == [
         *("rollback", "sales", "3", "--namespace", "apps", "--history-max", "7"),
-        *("--timeout", "54s", "--description", "by ann"),
+        *("--timeout", "54s", "--server-side=true", "--description", "by ann"),
     ]
 
 

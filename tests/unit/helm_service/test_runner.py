@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from portal.domain.errors import HelmError, HelmTimeout
 from portal.helm_service.redaction import HIDDEN, redact, secrets_in
 from portal.helm_service.runner import CommandFailed, Runner, helm_environment
 from tests.unit.helm_service.stub import Stub, gone, make
+
+SOURCES = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -60,6 +63,9 @@ async def test_the_environment_is_its_own(stub: Stub, tmp_path: Path) -> None:
         "HOME": "/home/x",
         "KUBERNETES_SERVICE_HOST": "10.0.0.1",
         "HELM_NO_PLUGINS": "1",
+        "HELM_PLUGINS": str(SOURCES / "portal" / "helm_service" / "plugins"),
+        "DASH_PORTAL_PYTHON": sys.executable,
+        "PYTHONPATH": str(SOURCES),
         "HELM_CACHE_HOME": f"{tmp_path}/cache",
         "HELM_CONFIG_HOME": f"{tmp_path}/config",
         "HELM_DATA_HOME": f"{tmp_path}/data",

@@ -1,0 +1,95 @@
+"""Who decides how many pods there are, before a change and after: the number must survive it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from portal.actions.recorder import Recorder
+from portal.actions.seams import ReplicaOwnership
+from portal.catalog import dash_app
+from portal.domain.keys import Key
+from portal.domain.objects import Hpa, Workload
+from portal.domain.steering import Steering, named, steering
+from portal.helm_service.helm import HelmClient
+from portal.state.store import Store
+
+Values = Mapping[str, object]
+
+
+class Handover:
+    """Finds out who will decide, and passes ownership of the live number to them."""
+
+    def __init__(self, helm: HelmClient, store: Store, replicas: ReplicaOwnership) -> None:
+        self._helm = helm
+        self._store = store
+        self._replicas = replicas
+
+    def built_in(self, key: Key, values: Values) -> Steering:
+        """Who decides once the built-in chart is applied, which needs no rendering to tell."""
+        if not dash_app.is_autoscaled(values):
+            return Steering()
+        return Steering(frozenset(map(_name, self._store.snapshot.app(key).workloads)))
+
+    async def rendered(self, key: Key, chart: Path, values: Values) -> Steering:
+        """Who decides once any chart is applied.
+
+        Charts call their autoscaler what they like: what they render is what tells.
+        """
+        if not self._store.snapshot.app(key).workloads:
+            return Steering()
+        return await self.applied(key, await self._helm.rendered(key, chart, values))
+
+    async def applied(self, key: Key, manifest: str) -> Steering:
+        """Who decides once ``manifest`` is applied. Only live workloads have a number to leave."""
+        state = self._store.snapshot.app(key)
+        live = {_name(each) for each in state.workloads if each.desired > 0}
+        others = [_target(hpa) for hpa in state.hpas if hpa.release != key.name]
+        who = await asyncio.to_thread(steering, manifest, key.namespace, others)
+        return Steering(who.scaled, who.numbered & live)
+
+    async def settle(
+        self, recorder: Recorder, before: Values, who: Steering
+    ) -> tuple[Workload, ...]:
+        """Pass on the number of live pods; returns what was taken back from an autoscaler.
+
+        ``before`` are the values that the release has had.
+        Measured without: going from 3 fixed replicas to an autoscaler drops to 1 ready pod.
+        """
+        key = recorder.operation.key
+        state = self._store.snapshot.app(key)
+        workloads = {_name(each): each for each in state.workloads}
+        scaled = {_target(hpa) for hpa in state.hpas}
+        if not scaled and dash_app.is_autoscaled(before):
+            scaled = set(workloads)
+        # What its own autoscaler has already Helm does not own, unless the chart renders it.
+        settled = {_target(hpa) for hpa in state.hpas if hpa.release == key.name} - who.numbered
+        # At 0 an autoscaler does nothing; let go of, the number becomes 1.
+        given = [
+            each
+            for name, each in workloads.items()
+            if name in who.scaled - settled and each.desired > 0
+        ]
+        if given:
+            with recorder.step("Hand the replicas to the autoscaler"):
+                for each in given:
+                    await self._replicas.hand_over(each.key, kind=each.kind)
+        taken = tuple(each for name, each in workloads.items() if name in scaled - who.scaled)
+        if taken:
+            with recorder.step("Take the replicas back from the autoscaler"):
+                await self.take(taken)
+        return taken
+
+    async def take(self, workloads: tuple[Workload, ...]) -> bool:
+        """Drop owners of nothing but the number of pods; whether there were any."""
+        dropped = [await self._replicas.release(each.key, kind=each.kind) for each in workloads]
+        return any(dropped)
+
+
+def _name(workload: Workload) -> str:
+    return named(workload.kind, workload.key.name)
+
+
+def _target(hpa: Hpa) -> str:
+    return named(hpa.target_kind, hpa.target_name)

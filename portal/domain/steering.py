@@ -1,0 +1,107 @@
+"""Who decides how many pods a workload has: an autoscaler, or the number that its chart renders.
+
+Pure. A workload is named by kind and name, as in ``Deployment/web``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from portal.domain.manifests import LOADER, Ref, Tree, at, objects
+
+SCALABLE = frozenset({"Deployment", "StatefulSet"})
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """Who decides after a change.
+
+    ``scaled`` are the workloads that an autoscaler decides about, and ``numbered`` those of
+    them for which the chart renders a number all the same: Helm must not be let apply it.
+    """
+
+    scaled: frozenset[str] = frozenset()
+    numbered: frozenset[str] = frozenset()
+
+
+def named(kind: str, name: str) -> str:
+    """What a workload is called here."""
+    return f"{kind}/{name}"
+
+
+def autoscalers(found: Mapping[Ref, Tree]) -> dict[str, Tree]:
+    """The spec of each HorizontalPodAutoscaler, by the workload that it scales."""
+    return {
+        named(str(target.get("kind")), str(target.get("name"))): at(tree, "spec")
+        for ref, tree in found.items()
+        if ref.kind == "HorizontalPodAutoscaler"
+        for target in [at(tree, "spec", "scaleTargetRef")]
+    }
+
+
+def steering(manifest: str, namespace: str, others: Iterable[str] = ()) -> Steering:
+    """Who decides once ``manifest`` is applied.
+
+    ``others`` are workloads that have an autoscaler from elsewhere, such as one made by hand.
+
+    Raises:
+        PortalError: the manifest cannot be read.
+    """
+    found = objects(manifest, namespace)
+    scaled = frozenset({*autoscalers(found), *others})
+    numbered = {
+        named(ref.kind, ref.name)
+        for ref, tree in found.items()
+        if ref.kind in SCALABLE and "replicas" in at(tree, "spec")
+    }
+    return Steering(scaled, scaled & numbered)
+
+
+def without_replicas(manifest: str, workloads: Collection[str]) -> str:
+    """``manifest`` without ``spec.replicas`` of some workloads; all else is left to the letter.
+
+    Raises:
+        yaml.YAMLError: it is not YAML.
+    """
+    if not workloads:
+        return manifest
+    cuts = [
+        cut
+        for document in yaml.compose_all(manifest, Loader=LOADER)
+        for cut in _numbers(document, workloads)
+    ]
+    for begin, end in sorted(cuts, reverse=True):
+        manifest = manifest[:begin] + manifest[end:]
+    return manifest
+
+
+def _numbers(node: Node | None, workloads: Collection[str]) -> Iterator[tuple[int, int]]:
+    """Where the numbers are: from the key to what follows its value."""
+    kind = _text(node, "kind")
+    if kind.endswith("List"):
+        items = _field(node, "items")
+        for each in items.value if isinstance(items, SequenceNode) else ():
+            yield from _numbers(each, workloads)
+    if named(kind, _text(_field(node, "metadata"), "name")) not in workloads:
+        return
+    spec = _field(node, "spec")
+    fields = list(spec.value) if isinstance(spec, MappingNode) else []
+    for (key, value), following in zip(fields, [*fields[1:], None], strict=False):
+        if key.value == "replicas":
+            end = following[0].start_mark if following else value.end_mark
+            yield key.start_mark.index, end.index
+
+
+def _field(node: Node | None, name: str) -> Node | None:
+    if not isinstance(node, MappingNode):
+        return None
+    return next((value for key, value in node.value if key.value == name), None)
+
+
+def _text(node: Node | None, name: str) -> str:
+    found = _field(node, name)
+    return str(found.value) if isinstance(found, ScalarNode) else ""

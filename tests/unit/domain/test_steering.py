@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from portal.domain import steering as module
+from portal.domain.steering import Steering, steering, without_replicas
+
+HPA = """---
+kind: HorizontalPodAutoscaler
+metadata: {name: any}
+spec: {scaleTargetRef: {kind: Deployment, name: web}, minReplicas: 2}
+"""
+WEB = """---
+# Source: é/𝄞.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: "web"   # its name
+spec:
+  # how many
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+"""
+
+
+def deployment(spec: str, name: str = "web") -> str:
+    return f"---\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {spec}\n"
+
+
+def test_an_autoscaler_decides_about_what_it_targets() -> None:
+    assert steering(WEB, "apps") == Steering()
+    web = frozenset({"Deployment/web"})
+    assert steering(HPA + WEB, "apps") == Steering(web, web)
+    assert steering(HPA + deployment("{a: 1}"), "apps") == Steering(web)
+    assert steering(HPA + deployment("{replicas: 2}", "db"), "apps") == Steering(web)
+    assert steering(WEB, "apps", ["Deployment/web"]) == Steering(web, web)
+
+
+def test_only_that_number_goes_and_all_else_stays_to_the_letter() -> None:
+    manifest = HPA + WEB + deployment("{replicas: 5}", "db")
+    assert without_replicas(manifest, ()) == manifest
+    assert without_replicas(manifest, {"Deployment/other"}) == manifest
+    assert without_replicas(manifest, {"Deployment/web"}) == manifest.replace(
+        "  replicas: 3\n  selector", "  selector"
+    )
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        WEB,
+        deployment("{replicas: 3, selector: s}"),
+        deployment("{selector: s, replicas: 3}"),
+        deployment("\n  selector: s\n  replicas: 3"),
+        deployment('\n  selector: s\n  "replicas": 3 # many\n  template:\n    replicas: 9'),
+        "kind: List\nitems:\n- kind: Deployment\n  metadata: {name: web}\n"
+        "  spec:\n    replicas: 3\n    a: b",
+        "kind: DeploymentList\nitems: [{kind: Deployment, metadata: {name: web}, spec: {replicas: "
+        "1, selector: s}}, {kind: Service, metadata: {name: web}, spec: {replicas: 4}}]",
+    ],
+)
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, module.LOADER])
+def test_however_it_is_written(
+    manifest: str, end: str, loader: type[yaml.SafeLoader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOADER", loader)
+    manifest = manifest.replace("\n", end)
+    wanted = list(yaml.safe_load_all(manifest))
+    for tree in wanted:
+        for each in tree.get("items", [tree]):
+            if each["kind"] == "Deployment":
+                del each["spec"]["replicas"]
+    assert list(yaml.safe_load_all(without_replicas(manifest, {"Deployment/web"}))) == wanted
+
+
+@pytest.mark.parametrize(
+    "odd", ["", "---\n", "a\n", "[]\n", "kind: Deployment\n", "kind: [a]\nmetadata: []\nspec: 3\n"]
+)
+def test_what_is_no_workload_passes(odd: str) -> None:
+    assert without_replicas(odd, {"Deployment/web", "/"}) == odd
+
+
+def test_as_helm_runs_it() -> None:
+    command = [sys.executable, "-m", "portal.helm_service.leave_replicas", "Deployment/web"]
+    ran = subprocess.run(command, input=WEB.encode(), capture_output=True, check=True, timeout=60)
+    assert ran.stdout.decode() == without_replicas(WEB, {"Deployment/web"})
+    assert "replicas" not in ran.stdout.decode()
