@@ -7,7 +7,8 @@ import hashlib
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,9 @@ from portal.catalog.chart import Chart, ChartProblem, read_chart, read_metadata
 from portal.catalog.fetch import Fetch, FetchError
 from portal.catalog.index import MAX_INDEX, Index, described, read_index
 from portal.catalog.oci import Registry
-from portal.catalog.sources import ChartEntry, ChartVersion, Source, SourceKind, SourceState
+from portal.catalog.sources import Source, SourceKind, SourceState
 from portal.catalog.text import TextError
+from portal.domain.charts import ChartEntry, ChartVersion, Listing, Made, Origin, origin_of
 from portal.domain.errors import NotFound, PortalError
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,8 @@ class Catalog:
     """Reads its sources for as long as ``run`` runs, and keeps fetched charts below ``cache``.
 
     ``every``: seconds between two reads of all sources. Of a source that cannot be read the
-    last content stays.
+    last content stays. ``used`` is asked for what releases are made of, to find out where that
+    came from.
     """
 
     def __init__(
@@ -51,13 +54,16 @@ class Catalog:
         cache: Path,
         *,
         every: float = 300.0,
+        used: Callable[[], Iterable[Made]] = tuple,
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self._fetch = fetch
         self._cache = cache
         self._every = every
+        self._used = used
         self._clock = clock
         self._states = {each.name: SourceState(each) for each in sources}
+        self._listings = {name: _listing(state) for name, state in self._states.items()}
         self._charts: dict[tuple[str, str, str], Chart] = {}
         self._fetching: dict[tuple[str, str, str], asyncio.Lock] = {}
 
@@ -71,22 +77,38 @@ class Catalog:
         state = self._states.get(source)
         return state.chart(name) if state else None
 
-    def source_of(self, name: str, version: str) -> str:
-        """The source that a chart by this name came from, most likely; "" if none lists it."""
-        listing = [each for each in self._states.values() if each.chart(name)]
-        exact = (each for each in listing if self._lists(each, name, version))
-        found = next(exact, listing[0] if listing else None)
-        return found.source.name if found else ""
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        """What each source offers, to be compared with what releases were made of."""
+        return tuple(self._listings.values())
 
-    @staticmethod
-    def _lists(state: SourceState, name: str, version: str) -> bool:
-        entry = state.chart(name)
-        return entry is not None and entry.version(version) is not None
+    async def identify(self, made: Made) -> Origin | None:
+        """Where the chart of a release came from; None where that is not known for sure.
+
+        What a registry says of a version is read here, once; of all but the newest nobody else
+        wants to know.
+        """
+        found = origin_of(made, self.listings)
+        if found is not None or not made.chart_version:
+            return found
+        for name, listing in self._listings.items():
+            source = self._states[name].source
+            entry = listing.charts.get(made.chart)
+            version = entry.version(made.chart_version) if entry else None
+            if source.kind is SourceKind.OCI and entry and version and not version.fingerprint:
+                try:
+                    told = await Registry(source, self._fetch).version(entry.name, version.version)
+                except FetchError:
+                    continue  # asked again with the next reading
+                self._put(_with_version(self._states[name], entry.name, told))
+        return origin_of(made, self.listings)
 
     async def run(self) -> None:
         """Keep reading the sources; never returns."""
         while True:
             await self.refresh()
+            for made in self._used():
+                await self.identify(made)
             await asyncio.sleep(self._every)
 
     async def refresh(self) -> None:
@@ -190,7 +212,11 @@ class Catalog:
             state = SourceState(
                 state.source, index.charts, now, skipped=index.skipped, loading=False
             )
-        self._states[name] = state
+        self._put(state)
+
+    def _put(self, state: SourceState) -> None:
+        self._states[state.source.name] = state
+        self._listings[state.source.name] = _listing(state)
 
     async def _read(self, state: SourceState) -> Index:
         source = state.source
@@ -212,7 +238,7 @@ class Catalog:
         registry = Registry(state.source, self._fetch)
         names = state.source.charts
         read: list[ChartEntry | FetchError] = await asyncio.gather(
-            *(_or_error(registry.chart(name)) for name in names)
+            *(_or_error(registry.chart(name, state.chart(name))) for name in names)
         )
         problems = [each for each in read if isinstance(each, FetchError)]
         if len(problems) == len(names):
@@ -222,6 +248,29 @@ class Catalog:
             for name, each in zip(names, read, strict=True)
         ]
         return Index(tuple(each for each in known if each), len(problems))
+
+
+def _listing(state: SourceState) -> Listing:
+    names = Counter(each.name.rpartition("/")[2] for each in state.charts)
+    charts = {each.name.rpartition("/")[2]: each for each in state.charts}
+    return Listing(
+        source=state.source.name,
+        charts={name: each for name, each in charts.items() if names[name] == 1},
+        error=state.error,
+        since=state.since,
+        loading=state.loading,
+    )
+
+
+def _with_version(state: SourceState, chart: str, told: ChartVersion) -> SourceState:
+    """``state`` with what is now known of one version of a chart."""
+
+    def known(entry: ChartEntry) -> ChartEntry:
+        versions = (told if each.version == told.version else each for each in entry.versions)
+        return replace(entry, versions=tuple(versions))
+
+    charts = tuple(known(each) if each.name == chart else each for each in state.charts)
+    return replace(state, charts=charts)
 
 
 async def _or_error(reading: Coroutine[None, None, ChartEntry]) -> ChartEntry | FetchError:

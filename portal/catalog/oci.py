@@ -11,14 +11,10 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 from portal.catalog.archive import MAX_PACKED
 from portal.catalog.fetch import Answer, Fetch, FetchError
 from portal.catalog.index import described, newest_first
-from portal.catalog.sources import (
-    ChartEntry,
-    ChartVersion,
-    Source,
-    version_order,
-)
+from portal.catalog.sources import Source
 from portal.catalog.text import TextError, limited
 from portal.catalog.values import Values, as_list, as_mapping
+from portal.domain.charts import ChartEntry, ChartVersion, version_order
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.cncf.helm.config.v1+json"
@@ -37,8 +33,10 @@ class Registry:
     source: Source
     fetch: Fetch
 
-    async def chart(self, name: str) -> ChartEntry:
-        """The versions of a chart, with the description of the newest.
+    async def chart(self, name: str, before: ChartEntry | None = None) -> ChartEntry:
+        """The versions of a chart, with what the newest says of itself.
+
+        What was known ``before`` of others is kept: tags do not move, as a rule.
 
         Raises:
             FetchError: the registry cannot be asked, or does not have the chart.
@@ -49,12 +47,21 @@ class Registry:
         known = [each for each in versions if version_order(each)[0]]
         if not known:
             raise FetchError(f"There is no version of {name}.")
-        entry = ChartEntry(name, newest_first(ChartVersion(each) for each in known))
-        newest = await self._described(name, entry.newest.version)
+        told = {each.version: each for each in before.versions} if before else {}
+        versions = newest_first(told.get(each) or ChartVersion(each) for each in known)
+        newest = await self.version(name, ChartEntry(name, versions).newest.version)
         return ChartEntry(
             name,
-            tuple(newest if each == entry.newest else each for each in entry.versions),
+            tuple(newest if each.version == newest.version else each for each in versions),
         )
+
+    async def version(self, name: str, version: str) -> ChartVersion:
+        """What one version says of itself. Raises ``FetchError``."""
+        manifest = await self._manifest(name, version)
+        config = as_mapping(manifest.get("config"))
+        if config.get("mediaType") != CONFIG:
+            raise FetchError(f"{name} {version} is not a Helm chart.")
+        return described(_json(await self._blob(name, config, MAX_JSON)), version=version)
 
     async def pull(self, name: str, version: str) -> bytes:
         """The archive of one version, checked against its digest. Raises ``FetchError``."""
@@ -63,13 +70,6 @@ class Registry:
             if as_mapping(layer).get("mediaType") == CONTENT:
                 return await self._blob(name, as_mapping(layer), MAX_PACKED)
         raise FetchError(f"{name} {version} is not a Helm chart.")
-
-    async def _described(self, name: str, version: str) -> ChartVersion:
-        manifest = await self._manifest(name, version)
-        config = as_mapping(manifest.get("config"))
-        if config.get("mediaType") != CONFIG:
-            raise FetchError(f"{name} {version} is not a Helm chart.")
-        return described(_json(await self._blob(name, config, MAX_JSON)), version=version)
 
     async def _tags(self, name: str) -> list[str]:
         found: list[str] = []

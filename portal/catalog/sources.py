@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict
 
-BUILT_IN = "built-in"
-"""The name of the source that holds the portal's own chart."""
+from portal.domain.charts import ChartEntry
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # part of a label, with more
 _CHART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 _OCI_CHART = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
 
@@ -94,41 +93,6 @@ def chart_name_problem(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class ChartVersion:
-    """One version of a chart. ``urls`` are whole addresses; ``digest`` "" if not told."""
-
-    version: str
-    app_version: str = ""
-    description: str = ""
-    deprecated: bool = False
-    keywords: tuple[str, ...] = ()
-    icon: str = ""
-    urls: tuple[str, ...] = ()
-    digest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ChartEntry:
-    """A chart of a source, its versions newest first. ``path`` is its folder, if it has one."""
-
-    name: str
-    versions: tuple[ChartVersion, ...]
-    path: Path | None = None
-
-    @property
-    def newest(self) -> ChartVersion:
-        """The newest version that is not a pre-release; the newest of all if there is none."""
-        released = (each for each in self.versions if "-" not in each.version.partition("+")[0])
-        return next(released, self.versions[0])
-
-    def version(self, wanted: str) -> ChartVersion | None:
-        """A version by its name; "" is the newest."""
-        if not wanted:
-            return self.newest
-        return next((each for each in self.versions if each.version == wanted), None)
-
-
-@dataclass(frozen=True, slots=True)
 class SourceState:
     """What is known of a source. An unreachable one keeps its last content.
 
@@ -147,27 +111,3 @@ class SourceState:
     def chart(self, name: str) -> ChartEntry | None:
         """A chart by its name."""
         return next((each for each in self.charts if each.name == name), None)
-
-
-_SEMVER = re.compile(
-    r"v?(\d{1,18})(?:\.(\d{1,18}))?(?:\.(\d{1,18}))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?"
-)
-
-VersionOrder = tuple[bool, tuple[int, ...], bool, tuple[tuple[int, int, str], ...], str]
-
-
-def version_order(version: str) -> VersionOrder:
-    """A key that sorts versions as Semantic Versioning does; what is none comes first.
-
-    >>> sorted(["1.10.0", "1.9.0", "1.10.0-rc.1", "odd"], key=version_order)
-    ['odd', '1.9.0', '1.10.0-rc.1', '1.10.0']
-    """
-    match = _SEMVER.fullmatch(version)
-    if not match:
-        return False, (), False, (), version
-    numbers = tuple(int(part or 0) for part in match.groups()[:3])
-    early = tuple(
-        (0, int(part), "") if part.isdigit() and len(part) < 19 else (1, 0, part)
-        for part in (match[4] or "").split(".")
-    )
-    return True, numbers, match[4] is None, early, version

@@ -71,6 +71,23 @@ def files(contents: Mapping[str, bytes]) -> web.Application:
     return app
 
 
+def repository_of(name: str, *versions: str, **texts: str) -> dict[str, bytes]:
+    """The files of a classic repository with these versions of a chart, to be changed at will."""
+    archives = {version: chart_archive(name, version, **texts) for version in versions}
+    entries = [
+        {
+            "name": name,
+            "version": version,
+            "description": "A chart.",
+            "urls": [f"{version}.tgz"],
+            "digest": sha256(packed),
+        }
+        for version, packed in archives.items()
+    ]
+    index = json.dumps({"entries": {name: entries}}).encode()
+    return {f"/{each}.tgz": packed for each, packed in archives.items()} | {"/index.yaml": index}
+
+
 def registry(archives: Mapping[str, bytes], *, token: str = "") -> web.Application:
     """An OCI registry with charts: ``name:tag`` to archive. With ``token`` it wants that."""
     blobs: dict[str, bytes] = {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dash import html
 
 from portal.catalog import dash_app
-from portal.catalog.sources import ChartEntry, SourceKind, SourceState
+from portal.catalog.sources import SourceKind, SourceState
+from portal.domain.charts import ChartEntry
 from portal.ui.components.basics import Node, age, icon, link, notice, page, wildcards
 from portal.ui.context import UiContext
 from portal.ui.routes import chart_path
