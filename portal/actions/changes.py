@@ -15,9 +15,11 @@ from portal.actions.seams import Records, ReplicaOwnership
 from portal.actions.waiting import Goal, watched
 from portal.catalog import dash_app
 from portal.catalog.values import get
+from portal.domain.charts import BUILT_IN, note_of
 from portal.domain.errors import Conflict, FieldConflict
-from portal.domain.keys import Key, made_by
+from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
 from portal.domain.objects import Kind, ReleaseStatus
+from portal.domain.operations import Operation
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient, HelmResult
 from portal.state.store import Store
@@ -36,6 +38,14 @@ class Current:
     chart: str
     values: Values
     chart_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A chart for Helm to take. ``note`` says where it came from, "" if the release tells that."""
+
+    path: Path
+    note: str = ""
 
 
 class Changes:
@@ -92,18 +102,17 @@ class Changes:
             self._made.pop(key, None)
 
     @asynccontextmanager
-    async def chart_for(
-        self, key: Key, current: Current | None, *, newest: bool = False
-    ) -> AsyncGenerator[Path]:
+    async def chart_for(self, key: Key, current: Current | None) -> AsyncGenerator[Taken]:
         """The chart that ``apply`` takes for a release, for as long as the block lasts.
 
-        A release keeps the version that it was made with, unless the ``newest`` is asked for.
+        A release keeps the version that it was made with.
         """
-        if current is None or newest or not self.outdated(current):
-            yield self._chart_path
+        if current is None or not self.outdated(current):
+            told = version_of(self._chart_path).fingerprint
+            yield Taken(self._chart_path, note_of(BUILT_IN, told) if told else "")
             return
         async with own_chart(self._records, key) as chart:
-            yield chart
+            yield Taken(chart)
 
     async def apply(
         self,
@@ -111,14 +120,20 @@ class Changes:
         current: Current | None,
         values: Values,
         *,
-        newest_chart: bool = False,
+        chart: Taken | None = None,
     ) -> Goal:
-        """Run Helm with ``values``; returns what has to be seen before that is done."""
+        """Run Helm with ``values``; returns what has to be seen before that is done.
+
+        ``chart`` is another version of the built-in one than ``chart_for`` takes.
+        """
         key = recorder.operation.key
         await self.settle_replicas(recorder, current, values)
         before = current.revision if current else 0
-        async with self.chart_for(key, current, newest=newest_chart) as chart:
+        if chart is not None:
             result = await self._upgrade(recorder, before, chart, values)
+        else:
+            async with self.chart_for(key, current) as own:
+                result = await self._upgrade(recorder, before, own, values)
         self.made(key, result.revision)
         recorder.put(revision=result.revision, helm_seconds=result.seconds)
         return rollout(_wanted(values, result.revision))
@@ -155,7 +170,7 @@ class Changes:
 
     def outdated(self, current: Current) -> bool:
         """Whether a release was made with another version of the chart than the portal has."""
-        return current.chart_version not in {"", version_of(self._chart_path)}
+        return current.chart_version not in {"", version_of(self._chart_path).version}
 
     async def roll_back(
         self, recorder: Recorder, current: Current, revision: int, values: Values
@@ -183,17 +198,17 @@ class Changes:
         return rollout(Wanted(made, workload=ours))
 
     async def _upgrade(
-        self, recorder: Recorder, before: int, chart: Path, values: Values
+        self, recorder: Recorder, before: int, chart: Taken, values: Values
     ) -> HelmResult:
         operation = recorder.operation
 
         async def upgrade(revision: int, force: bool) -> HelmResult:
             return await self._helm.upgrade_install(
                 operation.key,
-                chart,
+                chart.path,
                 values,
                 description=operation.description,
-                made_by=made_by(operation.id, revision),
+                labels=record_labels(operation, revision, chart.note),
                 force_conflicts=force,
             )
 
@@ -221,6 +236,15 @@ async def _taking_over(
         # number was asked for here, and nothing else is in the way.
     with recorder.step(f"{title} again, taking over the replicas"):
         return await run(before + 2, True)
+
+
+def record_labels(operation: Operation, revision: int, note: str) -> dict[str, str]:
+    """The labels of the record of a revision that an operation makes.
+
+    Without a ``note`` the label that tells where the chart came from stays as it is.
+    """
+    noted = {ORIGIN_LABEL: note} if note else {}
+    return {OPERATION_LABEL: made_by(operation.id, revision), **noted}
 
 
 def rollout(wanted: Wanted) -> Goal:

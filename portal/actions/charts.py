@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from portal.actions.changes import Changes, Current, rollout
+from portal.actions.changes import Changes, Current, Taken, record_labels, rollout
 from portal.actions.recorder import Recorder
 from portal.actions.rollout import Wanted
 from portal.actions.waiting import Goal
-from portal.catalog import edits
+from portal.catalog import dash_app, edits
 from portal.catalog.chart import Chart
 from portal.catalog.images import image_problem, images_in
 from portal.catalog.validate import Checker
 from portal.catalog.values import as_mapping, get, overlay
-from portal.domain.keys import LAUNCHED_BY, Key, made_by
+from portal.domain.charts import version_order
+from portal.domain.errors import InvalidInput
+from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.names import namespace_problem, release_name_problem
 from portal.helm_service.helm import HelmClient
 
@@ -58,6 +61,24 @@ def order_problems(
     return {field: problem for field, problem in found.items() if problem}
 
 
+async def checked_order(
+    key: Key, chart: Chart, values: Values, images: tuple[str, ...]
+) -> ChartOrder:
+    """An order for a release that is there; ``InvalidInput`` if the chart refuses ``values``."""
+    order = ChartOrder(key, chart, dict(values))
+    problems = await asyncio.to_thread(order_problems, order, (), images)
+    if problems:
+        raise InvalidInput(problems)
+    return order
+
+
+def version_words(before: str, chart: Chart) -> str:
+    """What a change of the version is, for the release's history."""
+    after = chart.version.version
+    down = version_order(after) < version_order(before)
+    return f"{'Downgraded' if down else 'Upgraded'} to chart {after}"
+
+
 def signed(order: ChartOrder, user: str) -> dict[str, object]:
     """The order's values, with who launched it where the chart has a place for that."""
     values = overlay(order.values, {})
@@ -87,8 +108,21 @@ async def apply_chart(
             order.chart.path,
             values,
             description=operation.description,
-            made_by=made_by(operation.id, (current.revision if current else 0) + 1),
+            labels=record_labels(
+                operation, (current.revision if current else 0) + 1, order.chart.note
+            ),
         )
     changes.made(order.key, result.revision)
     recorder.put(revision=result.revision, helm_seconds=result.seconds)
     return rollout(Wanted(result.revision, workload=False))
+
+
+async def apply_version(
+    helm: HelmClient, changes: Changes, recorder: Recorder, current: Current, order: ChartOrder
+) -> Goal:
+    """Run Helm with another version of the chart that a release is of."""
+    chart = order.chart
+    if chart.name == dash_app.CHART_NAME:  # whose pods the portal knows how to wait for
+        taken = Taken(chart.path, chart.note)
+        return await changes.apply(recorder, current, order.values, chart=taken)
+    return await apply_chart(helm, changes, recorder, current, order, "")

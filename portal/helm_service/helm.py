@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from portal.domain.errors import InvalidInput
-from portal.domain.keys import OPERATION_LABEL, Key
+from portal.domain.keys import Key
 from portal.helm_service.errors import explain
 from portal.helm_service.runner import CommandFailed, Runner
 
@@ -39,7 +39,7 @@ class HelmClient(Protocol):
         values: Mapping[str, object],
         *,
         description: str = "",
-        made_by: str = "",
+        labels: Mapping[str, str] | None = None,
         force_conflicts: bool = False,
     ) -> HelmResult:
         """Install or upgrade."""
@@ -82,18 +82,18 @@ class Helm:
         values: Mapping[str, object],
         *,
         description: str = "",
-        made_by: str = "",
+        labels: Mapping[str, str] | None = None,
         force_conflicts: bool = False,
     ) -> HelmResult:
         """Install the release, or upgrade it, with exactly these values.
 
-        ``values`` replace those of the revision before, whole. ``made_by`` is written into the
-        record's labels. ``force_conflicts`` takes over fields that another manager owns,
-        such as replicas that an autoscaler has set.
+        ``values`` replace those of the revision before, whole. ``labels`` are written into its
+        record, beside those it has. ``force_conflicts`` takes over fields that another manager
+        owns, such as replicas that an autoscaler has set.
         """
         began = time.monotonic()
-        labels = ("--labels", f"{OPERATION_LABEL}={made_by}") if made_by else ()
-        runner = self._runner.adding(*labels)
+        written = ",".join(f"{name}={value}" for name, value in (labels or {}).items())
+        runner = self._runner.adding(*(("--labels", written) if written else ()))
         answer = await self._call(
             "install or upgrade",
             key,
