@@ -29,6 +29,7 @@ from portal.cluster.past import Past
 from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
 from portal.cluster.watches import Watches
+from portal.domain.objects import ReleaseDetail
 from portal.domain.operations import Operation
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
@@ -79,12 +80,12 @@ class Front:
             Helm(_runner(settings, environ, stack)),
             self._metrics.ended,
         )
-        self._catalog = _catalog(settings, stack)
+        self._catalog = catalog = _catalog(settings, stack, store)
         outside = Outside(settings.node_address, settings.ingress_address)
-        views = Views(store, policy, outside, observation.want)
+        views = Views(store, policy, outside, observation.want, lambda: catalog.listings)
         self._context = UiContext(
             actions=self._actions,
-            catalog=self._catalog,
+            catalog=catalog,
             forms=forms,
             app_view=views.app,
             list_view=views.releases,
@@ -129,12 +130,16 @@ class Front:
         await self._actions.drain(DRAIN_SECONDS, PATIENCE)
 
 
-def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:
+def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog:
     """The charts to launch; what is fetched of them goes with the portal."""
     fetch = HttpFetch()
     stack.push_async_callback(fetch.close)
     cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="charts-")))
-    return Catalog(settings.sources(), fetch, cache, every=settings.catalog_interval)
+
+    def used() -> list[ReleaseDetail]:
+        return [app.detail for app in store.snapshot.apps.values() if app.detail]
+
+    return Catalog(settings.sources(), fetch, cache, every=settings.catalog_interval, used=used)
 
 
 def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack) -> Runner:
