@@ -15,9 +15,10 @@ from pathlib import Path
 
 from portal.catalog.archive import MAX_PACKED, ArchiveError, unpack
 from portal.catalog.chart import Chart, ChartProblem, read_chart, read_metadata
-from portal.catalog.fetch import Fetch, FetchError
+from portal.catalog.fetch import Answer, Fetch, FetchError
 from portal.catalog.index import MAX_INDEX, Index, described, read_index
 from portal.catalog.oci import Registry
+from portal.catalog.sign_in import may_have_password, read_login
 from portal.catalog.sources import Source, SourceKind, SourceState
 from portal.catalog.text import TextError
 from portal.domain.charts import ChartEntry, ChartVersion, Listing, Made, Origin, origin_of
@@ -97,7 +98,8 @@ class Catalog:
             version = entry.version(made.chart_version) if entry else None
             if source.kind is SourceKind.OCI and entry and version and not version.fingerprint:
                 try:
-                    told = await Registry(source, self._fetch).version(entry.name, version.version)
+                    registry = await self._registry(source)
+                    told = await registry.version(entry.name, version.version)
                 except FetchError:
                     continue  # asked again with the next reading
                 self._put(_with_version(self._states[name], entry.name, told))
@@ -154,21 +156,33 @@ class Catalog:
 
     async def _packed(self, source: Source, entry: ChartEntry, wanted: ChartVersion) -> bytes:
         if source.kind is SourceKind.OCI:
-            return await Registry(source, self._fetch).pull(entry.name, wanted.version)
+            return await (await self._registry(source)).pull(entry.name, wanted.version)
         problem = FetchError("The index names no archive.")
         for url in wanted.urls:
             try:
-                answer = await self._fetch(url, hosts=source.allowed_hosts, limit=MAX_PACKED)
+                answer = await self._ask(source, url, MAX_PACKED)
             except FetchError as error:
                 problem = error
                 continue
-            if answer.status != 200:
+            if answer.status in {401, 403}:
+                problem = FetchError(f"The archive's server wants {_sign_in_words(source)}")
+            elif answer.status != 200:
                 problem = FetchError(f"The archive's server answers with status {answer.status}.")
             elif wanted.digest and hashlib.sha256(answer.body).hexdigest() != wanted.digest:
                 problem = FetchError("The archive is not the one that the index describes.")
             else:
                 return answer.body
         raise problem
+
+    async def _ask(self, source: Source, url: str, limit: int) -> Answer:
+        """Ask a classic repository, or where its archives are, with its password if that may be."""
+        login = await asyncio.to_thread(read_login, source)
+        told = login is not None and may_have_password(source, url)
+        headers = {"Authorization": login.basic} if login and told else {}
+        return await self._fetch(url, hosts=source.allowed_hosts, limit=limit, headers=headers)
+
+    async def _registry(self, source: Source) -> Registry:
+        return Registry(source, self._fetch, await asyncio.to_thread(read_login, source))
 
     def _keep(self, packed: bytes, source: str) -> Chart:
         """Unpack an archive into the cache, unless it is there already."""
@@ -223,7 +237,9 @@ class Catalog:
         match source.kind:
             case SourceKind.REPOSITORY:
                 url = source.url.rstrip("/") + "/index.yaml"
-                answer = await self._fetch(url, hosts=source.allowed_hosts, limit=MAX_INDEX)
+                answer = await self._ask(source, url, MAX_INDEX)
+                if answer.status in {401, 403}:
+                    raise FetchError(f"The repository wants {_sign_in_words(source)}")
                 if answer.status != 200:
                     raise FetchError(f"The repository answers with status {answer.status}.")
                 text = answer.body.decode(errors="replace")
@@ -235,7 +251,7 @@ class Catalog:
 
     async def _read_registry(self, state: SourceState) -> Index:
         """Every chart that the settings list; one that cannot be read keeps what it had."""
-        registry = Registry(state.source, self._fetch)
+        registry = await self._registry(state.source)
         names = state.source.charts
         read: list[ChartEntry | FetchError] = await asyncio.gather(
             *(_or_error(registry.chart(name, state.chart(name))) for name in names)
@@ -271,6 +287,12 @@ def _with_version(state: SourceState, chart: str, told: ChartVersion) -> SourceS
 
     charts = tuple(known(each) if each.name == chart else each for each in state.charts)
     return replace(state, charts=charts)
+
+
+def _sign_in_words(source: Source) -> str:
+    if source.credentials is None:
+        return "a sign-in, and the source names no credentials."
+    return "another sign-in than the source's user name and password."
 
 
 async def _or_error(reading: Coroutine[None, None, ChartEntry]) -> ChartEntry | FetchError:

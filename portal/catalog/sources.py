@@ -37,6 +37,8 @@ class Source:
     ``path`` the folder. ``charts`` are patterns of chart names, all if empty; for a registry,
     which has no index, the names themselves. ``hosts`` are further ``host[:port]`` that its
     archives and redirects may lead to. ``plain_http`` speaks to a registry without TLS.
+    ``credentials`` is a folder with its user name and password (see ``sign_in``), and
+    ``token_host`` where else a registry may be asked for tokens with them.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -48,6 +50,8 @@ class Source:
     charts: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     plain_http: bool = False
+    credentials: Path | None = None
+    token_host: str = ""
 
     def __post_init__(self) -> None:
         problem = _problem(self)
@@ -61,7 +65,8 @@ class Source:
     @property
     def allowed_hosts(self) -> frozenset[str]:
         """Every ``host[:port]`` that may be asked for this source, its own among them."""
-        return frozenset({urlsplit(self.url).netloc.lower(), *map(str.lower, self.hosts)} - {""})
+        named = (urlsplit(self.url).netloc, *self.hosts, self.token_host)
+        return frozenset(map(str.lower, named)) - {""}
 
 
 def _problem(source: Source) -> str:
@@ -71,6 +76,8 @@ def _problem(source: Source) -> str:
     if parts.username or parts.password:
         return "the address must not hold a password."
     match source.kind:
+        case SourceKind.FOLDER if source.credentials is not None:
+            return "a folder needs no credentials."
         case SourceKind.FOLDER if source.path is None:
             return "a folder needs its path."
         case SourceKind.REPOSITORY if parts.scheme not in {"http", "https"} or not parts.netloc:
@@ -81,6 +88,8 @@ def _problem(source: Source) -> str:
             return "a registry has no index: list its charts."
         case SourceKind.OCI if not all(_OCI_CHART.fullmatch(each) for each in source.charts):
             return "the charts of a registry are names, not patterns."
+        case SourceKind.FOLDER | SourceKind.REPOSITORY if source.token_host:
+            return "only a registry has a token_host."
         case _:
             return ""
 

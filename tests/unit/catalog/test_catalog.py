@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,7 @@ from portal.catalog.fetch import FetchError, HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import fingerprint
 from portal.domain.errors import NotFound
-from tests.unit.catalog.make import CHARTS, chart_archive, files, registry, serving, sha256
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from tests.unit.catalog.make import CHARTS, Handler, chart_archive, files, registry, serving, sha256
 
 
 @pytest.fixture
