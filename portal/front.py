@@ -44,6 +44,8 @@ from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
 from portal.viewmodels.urls import Outside
 from portal.views import Views
+from portal.web.icons import PATH as ICON_PATH
+from portal.web.icons import icon_endpoint
 from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
 from portal.web.routes import add_routes
@@ -114,7 +116,11 @@ class Front:
         add_routes(inner, self._metrics, lambda: _waiting_for(self._store))
         live = live_endpoint(self.hub, lambda _: current_identity())
         frame = frame_endpoint(self.hub, lambda _: current_identity())
-        inner.router.routes += [WebSocketRoute(LIVE_PATH, live), Route(FRAME_PATH, frame)]
+        inner.router.routes += [
+            WebSocketRoute(LIVE_PATH, live),
+            Route(FRAME_PATH, frame),
+            Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
+        ]
         dash = build_ui(inner, self._context)
         return Edge(
             inner,

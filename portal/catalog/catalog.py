@@ -16,6 +16,7 @@ from pathlib import Path
 from portal.catalog.archive import MAX_PACKED, ArchiveError, unpack
 from portal.catalog.chart import Chart, ChartProblem, read_chart, read_metadata
 from portal.catalog.fetch import Answer, Fetch, FetchError
+from portal.catalog.icons import MAX_ICON, MAX_KEPT, Icon, icon_of, may_be_asked
 from portal.catalog.index import MAX_INDEX, Index, described, read_index
 from portal.catalog.oci import Registry
 from portal.catalog.sign_in import may_have_password, read_login
@@ -66,6 +67,7 @@ class Catalog:
         self._states = {each.name: SourceState(each) for each in sources}
         self._listings = {name: _listing(state) for name, state in self._states.items()}
         self._charts: dict[tuple[str, str, str], Chart] = {}
+        self._icons: dict[tuple[str, str], Icon | None] = {}
         self._fetching: dict[tuple[str, str, str], asyncio.Lock] = {}
 
     @property
@@ -105,6 +107,24 @@ class Catalog:
                 self._put(_with_version(self._states[name], entry.name, told))
         return origin_of(made, self.listings)
 
+    async def icon(self, source: str, name: str) -> Icon | None:
+        """A chart's icon; None where it has none, or none that may be shown."""
+        state = self._states.get(source)
+        entry = state.chart(name) if state else None
+        if state is None or entry is None or not may_be_asked(state.source, entry.newest.icon):
+            return None
+        key = (source, entry.newest.icon)
+        async with self._fetching.setdefault(("icon", *key), asyncio.Lock()):
+            if key not in self._icons:
+                try:
+                    answer = await self._ask(state.source, key[1], MAX_ICON)
+                    self._icons[key] = icon_of(answer.body) if answer.status == 200 else None
+                except FetchError:
+                    self._icons[key] = None
+                while len(self._icons) > MAX_KEPT:
+                    del self._icons[next(iter(self._icons))]
+            return self._icons.get(key)
+
     async def run(self) -> None:
         """Keep reading the sources; never returns."""
         while True:
@@ -115,6 +135,7 @@ class Catalog:
 
     async def refresh(self) -> None:
         """Read every source once, all at the same time."""
+        self._icons = {key: icon for key, icon in self._icons.items() if icon}  # try those again
         await asyncio.gather(*(self._refresh(name) for name in self._states))
 
     async def chart(self, source: str, name: str, version: str = "") -> Chart:
