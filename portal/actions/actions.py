@@ -181,10 +181,10 @@ class Actions:
         """Install ``spec``, or upgrade the release of that name to it.
 
         A release keeps the version of the chart that it has, and values that the form does not
-        know. With ``only_new`` an existing release is a ``Conflict``, for
-        a person who has not been told yet that this would be an upgrade. ``since`` is the
-        revision that the form was filled in from: if it is not the newest any more, a
-        ``Conflict`` says so, instead of undoing what somebody else did in between.
+        know. With ``only_new`` an existing release is a ``Conflict``, for a person who has not
+        been told yet that this would be an upgrade. ``since`` is the revision that the form was
+        filled in from: if it is not the newest any more, a ``Conflict`` says so, instead of
+        undoing what somebody else did in between.
         """
         key = spec.key
         existing = self.existing(key)

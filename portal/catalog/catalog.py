@@ -8,18 +8,16 @@ import logging
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from portal.catalog.archive import MAX_PACKED, ArchiveError, unpack
-from portal.catalog.chart import Chart, ChartProblem, read_chart, read_metadata
-from portal.catalog.fetch import Answer, Fetch, FetchError
-from portal.catalog.icons import MAX_ICON, MAX_KEPT, Icon, icon_of, may_be_asked
-from portal.catalog.index import MAX_INDEX, Index, described, read_index
-from portal.catalog.oci import Registry
-from portal.catalog.sign_in import may_have_password, read_login
+from portal.catalog.archive import ArchiveError, unpack
+from portal.catalog.chart import Chart, ChartProblem, read_chart
+from portal.catalog.fetch import Fetch, FetchError
+from portal.catalog.icons import Icon, Icons
+from portal.catalog.reader import Reader
 from portal.catalog.sources import Source, SourceKind, SourceState
 from portal.catalog.text import TextError
 from portal.domain.charts import ChartEntry, ChartVersion, Listing, Made, Origin, origin_of
@@ -59,7 +57,8 @@ class Catalog:
         used: Callable[[], Iterable[Made]] = tuple,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        self._fetch = fetch
+        self._reader = Reader(fetch)
+        self._icons = Icons(self._reader.ask)
         self._cache = cache
         self._every = every
         self._used = used
@@ -67,7 +66,6 @@ class Catalog:
         self._states = {each.name: SourceState(each) for each in sources}
         self._listings = {name: _listing(state) for name, state in self._states.items()}
         self._charts: dict[tuple[str, str, str], Chart] = {}
-        self._icons: dict[tuple[str, str], Icon | None] = {}
         self._fetching: dict[tuple[str, str, str], asyncio.Lock] = {}
 
     @property
@@ -96,11 +94,13 @@ class Catalog:
             return found
         for name, listing in self._listings.items():
             source = self._states[name].source
+            if source.kind is not SourceKind.OCI or listing.error:
+                continue
             entry = listing.charts.get(made.chart)
             version = entry.version(made.chart_version) if entry else None
-            if source.kind is SourceKind.OCI and entry and version and not version.fingerprint:
+            if entry and version and not version.fingerprint:
                 try:
-                    registry = await self._registry(source)
+                    registry = await self._reader.registry(source)
                     told = await registry.version(entry.name, version.version)
                 except FetchError:
                     continue  # asked again with the next reading
@@ -111,31 +111,21 @@ class Catalog:
         """A chart's icon; None where it has none, or none that may be shown."""
         state = self._states.get(source)
         entry = state.chart(name) if state else None
-        if state is None or entry is None or not may_be_asked(state.source, entry.newest.icon):
-            return None
-        key = (source, entry.newest.icon)
-        async with self._fetching.setdefault(("icon", *key), asyncio.Lock()):
-            if key not in self._icons:
-                try:
-                    answer = await self._ask(state.source, key[1], MAX_ICON)
-                    self._icons[key] = icon_of(answer.body) if answer.status == 200 else None
-                except FetchError:
-                    self._icons[key] = None
-                while len(self._icons) > MAX_KEPT:
-                    del self._icons[next(iter(self._icons))]
-            return self._icons.get(key)
+        return await self._icons.get(state.source, entry.newest.icon) if state and entry else None
 
     async def run(self) -> None:
         """Keep reading the sources; never returns."""
         while True:
             await self.refresh()
-            for made in self._used():
+            used = self._used()  # many releases are made of the same
+            alike = {(each.chart, each.chart_version, each.fingerprint): each for each in used}
+            for made in alike.values():
                 await self.identify(made)
             await asyncio.sleep(self._every)
 
     async def refresh(self) -> None:
         """Read every source once, all at the same time."""
-        self._icons = {key: icon for key, icon in self._icons.items() if icon}  # try those again
+        self._icons.try_again()
         await asyncio.gather(*(self._refresh(name) for name in self._states))
 
     async def chart(self, source: str, name: str, version: str = "") -> Chart:
@@ -161,7 +151,7 @@ class Catalog:
                     return await asyncio.to_thread(read_chart, entry.path, source)
                 known = self._charts.get(key)
                 if known is None or (wanted.digest and known.digest != wanted.digest):
-                    packed = await self._packed(state.source, entry, wanted)
+                    packed = await self._reader.packed(state.source, entry, wanted)
                     known = await asyncio.to_thread(self._keep, packed, source)
                     if known.name != name.rpartition("/")[2]:
                         raise ChartProblem(f"The archive holds another chart, {known.name}.")
@@ -174,36 +164,6 @@ class Catalog:
                     f"{name} {wanted.version} cannot be used. {error}",
                     "Choose another version, or tell an administrator.",
                 ) from None
-
-    async def _packed(self, source: Source, entry: ChartEntry, wanted: ChartVersion) -> bytes:
-        if source.kind is SourceKind.OCI:
-            return await (await self._registry(source)).pull(entry.name, wanted.version)
-        problem = FetchError("The index names no archive.")
-        for url in wanted.urls:
-            try:
-                answer = await self._ask(source, url, MAX_PACKED)
-            except FetchError as error:
-                problem = error
-                continue
-            if answer.status in {401, 403}:
-                problem = FetchError(f"The archive's server wants {_sign_in_words(source)}")
-            elif answer.status != 200:
-                problem = FetchError(f"The archive's server answers with status {answer.status}.")
-            elif wanted.digest and hashlib.sha256(answer.body).hexdigest() != wanted.digest:
-                problem = FetchError("The archive is not the one that the index describes.")
-            else:
-                return answer.body
-        raise problem
-
-    async def _ask(self, source: Source, url: str, limit: int) -> Answer:
-        """Ask a classic repository, or where its archives are, with its password if that may be."""
-        login = await asyncio.to_thread(read_login, source)
-        told = login is not None and may_have_password(source, url)
-        headers = {"Authorization": login.basic} if login and told else {}
-        return await self._fetch(url, hosts=source.allowed_hosts, limit=limit, headers=headers)
-
-    async def _registry(self, source: Source) -> Registry:
-        return Registry(source, self._fetch, await asyncio.to_thread(read_login, source))
 
     def _keep(self, packed: bytes, source: str) -> Chart:
         """Unpack an archive into the cache, unless it is there already."""
@@ -235,7 +195,7 @@ class Catalog:
         state = self._states[name]
         now = self._clock()
         try:
-            index = await self._read(state)
+            index = await self._reader.index(state)
         except Exception as error:  # what strangers write must not end the portal
             known = isinstance(error, _TROUBLE)
             if not state.error:
@@ -252,39 +212,6 @@ class Catalog:
     def _put(self, state: SourceState) -> None:
         self._states[state.source.name] = state
         self._listings[state.source.name] = _listing(state)
-
-    async def _read(self, state: SourceState) -> Index:
-        source = state.source
-        match source.kind:
-            case SourceKind.REPOSITORY:
-                url = source.url.rstrip("/") + "/index.yaml"
-                answer = await self._ask(source, url, MAX_INDEX)
-                if answer.status in {401, 403}:
-                    raise FetchError(f"The repository wants {_sign_in_words(source)}")
-                if answer.status != 200:
-                    raise FetchError(f"The repository answers with status {answer.status}.")
-                text = answer.body.decode(errors="replace")
-                return await asyncio.to_thread(read_index, text, source)
-            case SourceKind.OCI:
-                return await self._read_registry(state)
-            case SourceKind.FOLDER | SourceKind.BUILTIN:
-                return await asyncio.to_thread(_read_folder, source)
-
-    async def _read_registry(self, state: SourceState) -> Index:
-        """Every chart that the settings list; one that cannot be read keeps what it had."""
-        registry = await self._registry(state.source)
-        names = state.source.charts
-        read: list[ChartEntry | FetchError] = await asyncio.gather(
-            *(_or_error(registry.chart(name, state.chart(name))) for name in names)
-        )
-        problems = [each for each in read if isinstance(each, FetchError)]
-        if len(problems) == len(names):
-            raise problems[0]
-        known = [
-            state.chart(name) if isinstance(each, FetchError) else each
-            for name, each in zip(names, read, strict=True)
-        ]
-        return Index(tuple(each for each in known if each), len(problems))
 
 
 def _listing(state: SourceState) -> Listing:
@@ -308,42 +235,3 @@ def _with_version(state: SourceState, chart: str, told: ChartVersion) -> SourceS
 
     charts = tuple(known(each) if each.name == chart else each for each in state.charts)
     return replace(state, charts=charts)
-
-
-def _sign_in_words(source: Source) -> str:
-    if source.credentials is None:
-        return "a sign-in, and the source names no credentials."
-    return "another sign-in than the source's user name and password."
-
-
-async def _or_error(reading: Coroutine[None, None, ChartEntry]) -> ChartEntry | FetchError:
-    try:
-        return await reading
-    except FetchError as error:
-        return error
-
-
-def _read_folder(source: Source) -> Index:
-    """The charts in a folder: it is one itself, or holds one in each of its folders."""
-    root = source.path or Path()
-    if (root / "Chart.yaml").is_file():
-        folders = [root]
-    else:
-        try:
-            folders = [each.parent for each in sorted(root.glob("*/Chart.yaml"))]
-        except OSError as error:
-            raise FetchError(f"The folder cannot be read ({error.strerror}).") from None
-        if not root.is_dir():
-            raise FetchError("There is no such folder.")
-    found: dict[str, ChartEntry] = {}
-    skipped = 0
-    for folder in folders:
-        try:
-            version = described(metadata := read_metadata(folder))
-        except ChartProblem:
-            skipped += 1
-            continue
-        name = str(metadata["name"])
-        if source.allows(name) and name not in found:
-            found[name] = ChartEntry(name, (version,), folder)
-    return Index(tuple(found.values()), skipped)

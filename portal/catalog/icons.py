@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import struct
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from portal.catalog.fetch import Answer, FetchError
 from portal.catalog.sources import Source
 
 MAX_ICON = 64 * 1024
@@ -53,3 +56,32 @@ def may_be_asked(source: Source, url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and parts.netloc.lower() in source.allowed_hosts
+
+
+class Icons:
+    """Icons that somebody has looked at. ``ask`` gets one from a source, within so many bytes."""
+
+    def __init__(self, ask: Callable[[Source, str, int], Awaitable[Answer]]) -> None:
+        self._ask = ask
+        self._known: dict[tuple[str, str], Icon | None] = {}
+        self._asking: dict[tuple[str, str], asyncio.Lock] = {}
+
+    async def get(self, source: Source, url: str) -> Icon | None:
+        """The icon at an address; None if there is none that may be shown."""
+        if not may_be_asked(source, url):
+            return None
+        key = (source.name, url)
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            if key not in self._known:
+                try:
+                    answer = await self._ask(source, url, MAX_ICON)
+                    self._known[key] = icon_of(answer.body) if answer.status == 200 else None
+                except FetchError:
+                    self._known[key] = None
+                while len(self._known) > MAX_KEPT:
+                    del self._known[next(iter(self._known))]
+            return self._known.get(key)
+
+    def try_again(self) -> None:
+        """Ask again for those that could not be had, when somebody looks."""
+        self._known = {key: icon for key, icon in self._known.items() if icon}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -242,7 +242,7 @@ async def test_a_source_that_nobody_expected_does_not_end_the_portal(
     def surprised(*_: object) -> None:
         raise KeyError("hunter2")
 
-    monkeypatch.setattr("portal.catalog.catalog.read_index", surprised)
+    monkeypatch.setattr("portal.catalog.reader.read_index", surprised)
     async with serving(files({"/index.yaml": b""})) as host:
         catalog = Catalog([repository(host)], fetch, tmp_path)
         await catalog.refresh()
@@ -287,6 +287,9 @@ async def test_a_registry_is_asked_about_a_version_that_a_release_is_made_of(
         await catalog.refresh()
         assert await catalog.identify(made)
         assert not [each for each in asked if each.endswith("/manifests/1.0.0")]
+    await catalog.refresh()
+    assert catalog.listings[0].error
+    assert await catalog.identify(made)
     assert await catalog.identify(Release("tiny", "0.9.0", known)) is None
 
 
@@ -295,24 +298,26 @@ async def test_what_releases_are_made_of_is_looked_at_after_each_reading(
 ) -> None:
     archives = {f"tiny:{version}": chart_archive(version=version) for version in ("1.0.0", "1.1.0")}
     known = fingerprint({"name": "tiny", "version": "1.0.0", "description": "tiny here."})
-    looked = asyncio.Event()
+    looked: list[bool] = []
+    twice = asyncio.Event()
 
-    def used() -> Iterator[Release]:
-        yield Release("tiny", "1.0.0", known)
-        looked.set()
+    def used() -> list[Release]:
+        version = catalog.listings[0].charts["tiny"].version("1.0.0")
+        looked.append(version is not None and version.fingerprint == known)
+        if len(looked) == 2:
+            twice.set()
+        return [Release("tiny", "1.0.0", known)] * 1000
 
     async with serving(registry(archives)) as host:
         url = f"oci://{host}/charts"
         source = Source("oci", SourceKind.OCI, url, charts=("tiny",), plain_http=True)
-        catalog = Catalog([source], fetch, tmp_path, used=used)
+        catalog = Catalog([source], fetch, tmp_path, every=0, used=used)
         running = asyncio.create_task(catalog.run())
         async with asyncio.timeout(10):
-            await looked.wait()
+            await twice.wait()
         running.cancel()
         await asyncio.wait([running])
-    version = catalog.listings[0].charts["tiny"].version("1.0.0")
-    assert version
-    assert version.fingerprint == known
+    assert looked[:2] == [False, True]
 
 
 async def test_a_name_that_two_charts_of_a_registry_have_is_nobodys(

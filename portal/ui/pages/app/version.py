@@ -8,14 +8,13 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
-from portal.catalog import dash_app
-from portal.domain.charts import ChartEntry
+from portal.domain.charts import BUILT_IN, ChartEntry
 from portal.domain.errors import ChartError, Conflict, InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
 from portal.ui import ids
-from portal.ui.components.basics import Node, button, failure, icon, link
+from portal.ui.components.basics import Node, button, icon, link
 from portal.ui.components.markup import markup
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.context import UiContext
@@ -197,14 +196,12 @@ async def previewed(context: UiContext, key: Key, version: str) -> tuple[Any, ..
 
 def _way_out(place: Place, version: str, key: Key) -> Node:
     """What to do where the version does not take the values that the release has."""
-    if place.entry.name == dash_app.CHART_NAME:
-        return failure(
-            f"{version} does not take the values of {key.name}.",
-            "Change them with Edit first, then come back.",
-        )
+    refused = f"{version} does not take the values of {key.name} as they are. "
+    if place.source == BUILT_IN:
+        return html.P(f"{refused}Change them with Edit, then come back.")
     return html.P(
         [
-            f"{version} does not take the values of {key.name} as they are. ",
+            refused,
             link(
                 f"Open them in the form of {version}",
                 chart_path(place.source, place.entry.name, version, key=key),
