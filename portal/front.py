@@ -29,6 +29,7 @@ from portal.cluster.past import Past
 from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
 from portal.cluster.watches import Watches
+from portal.domain.objects import ReleaseDetail
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
@@ -43,6 +44,8 @@ from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
 from portal.viewmodels.urls import Outside
 from portal.views import Views
+from portal.web.icons import PATH as ICON_PATH
+from portal.web.icons import icon_endpoint
 from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
 from portal.web.routes import add_routes
@@ -74,12 +77,12 @@ class Front:
             Helm(_runner(settings, environ, stack)),
             self._metrics.ended,
         )
-        self._catalog = _catalog(settings, stack)
+        self._catalog = catalog = _catalog(settings, stack, store)
         outside = Outside(settings.node_address, settings.ingress_address)
-        views = Views(store, policy, outside, observation.want)
+        views = Views(store, policy, outside, observation.want, lambda: catalog.listings)
         self._context = UiContext(
             actions=self._actions,
-            catalog=self._catalog,
+            catalog=catalog,
             forms=forms,
             app_view=views.app,
             list_view=views.releases,
@@ -108,7 +111,11 @@ class Front:
         add_routes(inner, self._metrics, lambda: _waiting_for(self._store))
         live = live_endpoint(self.hub, lambda _: current_identity())
         frame = frame_endpoint(self.hub, lambda _: current_identity())
-        inner.router.routes += [WebSocketRoute(LIVE_PATH, live), Route(FRAME_PATH, frame)]
+        inner.router.routes += [
+            WebSocketRoute(LIVE_PATH, live),
+            Route(FRAME_PATH, frame),
+            Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
+        ]
         dash = build_ui(inner, self._context)
         return Edge(
             inner,
@@ -124,12 +131,16 @@ class Front:
         await self._actions.drain(STOP_GRACE, STOP_PATIENCE)
 
 
-def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:
+def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog:
     """The charts to launch; what is fetched of them goes with the portal."""
     fetch = HttpFetch()
     stack.push_async_callback(fetch.close)
     cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="charts-")))
-    return Catalog(settings.sources(), fetch, cache, every=settings.catalog_interval)
+
+    def used() -> list[ReleaseDetail]:
+        return [app.detail for app in store.snapshot.apps.values() if app.detail]
+
+    return Catalog(settings.sources(), fetch, cache, every=settings.catalog_interval, used=used)
 
 
 def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack) -> Runner:

@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from portal.catalog.presets import Preset
-from portal.catalog.sources import BUILT_IN, Source, SourceKind
+from portal.catalog.sources import Source, SourceKind
+from portal.domain.charts import BUILT_IN
 
 PREFIX = "DASH_PORTAL_"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
 from portal.auth.policy import NamespacePolicy
+from portal.domain.charts import Listing
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.state.assemble import nothing
@@ -22,7 +23,8 @@ class Views:
     """View models of what an identity may see.
 
     ``want`` is told which releases somebody looks at, so that what is read only on demand
-    (release bodies, whether a URL answers) is read for them first.
+    (release bodies, whether a URL answers) is read for them first. ``catalog`` is what the sources
+    of charts offer now.
     """
 
     def __init__(
@@ -31,8 +33,10 @@ class Views:
         policy: NamespacePolicy,
         outside: Outside,
         want: Callable[[Iterable[Key]], None],
+        catalog: Callable[[], Sequence[Listing]] = tuple,
     ) -> None:
         self._want = want
+        self._catalog = catalog
         self._store = store
         self._policy = policy
         self._outside = outside
@@ -52,12 +56,14 @@ class Views:
             nodes=snapshot.nodes,
             quotas=snapshot.quotas.get(state.key.namespace, ()),
             outside=self._outside,
+            catalog=self._catalog(),
         )
 
     def releases(self, identity: Identity, everyone: bool, query: ListQuery) -> ListView:
         """A page of all releases, or of those that the identity launched."""
         snapshot, now = self._store.snapshot, datetime.now(UTC)
-        every = self._rows.listed(snapshot.apps, snapshot.sources, now, snapshot.nodes)
+        catalog = self._catalog()
+        every = self._rows.listed(snapshot.apps, snapshot.sources, now, snapshot.nodes, catalog)
         view = list_view(
             every.within(partial(self._policy.sees, identity)),
             snapshot.sources,

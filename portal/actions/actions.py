@@ -11,7 +11,14 @@ from pathlib import Path
 from portal.actions.board import Board
 from portal.actions.caretaker import Caretaker
 from portal.actions.changes import Changes, Current, check_ours
-from portal.actions.charts import ChartOrder, apply_chart, order_problems
+from portal.actions.charts import (
+    ChartOrder,
+    apply_chart,
+    apply_version,
+    checked_order,
+    order_problems,
+    version_words,
+)
 from portal.actions.desk import Desk, Work
 from portal.actions.drafts import Drafts
 from portal.actions.forms import Forms, Raw, ScaleRequest
@@ -22,6 +29,7 @@ from portal.actions.seams import Claims, NamespaceLookup, Past, Records, Replica
 from portal.actions.waiting import Goal
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
+from portal.catalog.chart import Chart
 from portal.catalog.values import as_mapping, get
 from portal.domain.errors import (
     ChartError,
@@ -169,15 +177,14 @@ class Actions:
         *,
         only_new: bool = False,
         since: int | None = None,
-        newest_chart: bool = False,
     ) -> Operation:
         """Install ``spec``, or upgrade the release of that name to it.
 
-        A release keeps the version of the chart that it has, unless ``newest_chart``, and values
-        that the form does not know. With ``only_new`` an existing release is a ``Conflict``, for
-        a person who has not been told yet that this would be an upgrade. ``since`` is the
-        revision that the form was filled in from: if it is not the newest any more, a
-        ``Conflict`` says so, instead of undoing what somebody else did in between.
+        A release keeps the version of the chart that it has, and values that the form does not
+        know. With ``only_new`` an existing release is a ``Conflict``, for a person who has not
+        been told yet that this would be an upgrade. ``since`` is the revision that the form was
+        filled in from: if it is not the newest any more, a ``Conflict`` says so, instead of
+        undoing what somebody else did in between.
         """
         key = spec.key
         existing = self.existing(key)
@@ -204,7 +211,7 @@ class Actions:
                     raise Conflict(f"There is an app named {key.name} already.")
                 before = current.values if current else None
                 values = self._forms.values(spec, identity.user, before)
-            goal = await self._changes.apply(recorder, current, values, newest_chart=newest_chart)
+            goal = await self._changes.apply(recorder, current, values)
             self._drafts.drop(key)
             return goal
 
@@ -256,6 +263,35 @@ class Actions:
 
         word = "Launched" if verb is Verb.LAUNCH else "Changed"
         return await self._begin(identity, key, verb, work, f"{word} by {identity.user}")
+
+    async def change_version(
+        self, identity: Identity, key: Key, chart: Chart, *, since: int | None = None
+    ) -> Operation:
+        """Move a release to another version of its chart, with just the values that it has.
+
+        ``since`` as in ``launch``.
+        """
+        await self._policy.check(identity, Verb.UPGRADE, key)
+        self._check_free(key)
+        self._check_exists(key)
+
+        async def order() -> tuple[Current, ChartOrder]:
+            current = await self._changes.current(key)
+            if current is None:
+                raise NotFound(f"There is no release {key.name} in {key.namespace}.")
+            check_ours(current, key, chart.name)
+            self._check_since(current, key, since)
+            return current, await checked_order(key, chart, current.values, self._forms.images)
+
+        before, _ = await order()  # here already, so that a refusal is an answer to the click
+
+        async def work(recorder: Recorder) -> Goal:
+            with recorder.step("Check the values"):
+                current, asked = await order()
+            return await apply_version(self._changes, recorder, current, asked)
+
+        words = f"{version_words(before.chart_version, chart)} by {identity.user}"
+        return await self._begin(identity, key, Verb.UPGRADE, work, words)
 
     async def chart_values(self, identity: Identity, key: Key, chart: str) -> Given:
         """What a release of a chart was given, to change it.

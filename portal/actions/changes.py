@@ -16,9 +16,11 @@ from portal.actions.seams import Past, Records, ReplicaOwnership
 from portal.actions.waiting import Goal, watched
 from portal.catalog import dash_app
 from portal.catalog.values import get
+from portal.domain.charts import BUILT_IN, note_of
 from portal.domain.errors import Conflict, FieldConflict
-from portal.domain.keys import Key, made_by
+from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
 from portal.domain.objects import Kind, ReleaseStatus
+from portal.domain.operations import Operation
 from portal.domain.steering import Steering
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient, HelmResult
@@ -39,6 +41,14 @@ class Current:
     chart: str
     values: Values
     chart_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A chart for Helm to take. ``note`` says where it came from, "" if the release tells that."""
+
+    path: Path
+    note: str = ""
 
 
 class Changes:
@@ -98,18 +108,17 @@ class Changes:
             self._made.pop(key, None)
 
     @asynccontextmanager
-    async def chart_for(
-        self, key: Key, current: Current | None, *, newest: bool = False
-    ) -> AsyncGenerator[Path]:
+    async def chart_for(self, key: Key, current: Current | None) -> AsyncGenerator[Taken]:
         """The chart that ``apply`` takes for a release, for as long as the block lasts.
 
-        A release keeps the version that it was made with, unless the ``newest`` is asked for.
+        A release keeps the version that it was made with.
         """
-        if current is None or newest or not self.outdated(current):
-            yield self._chart_path
+        if current is None or not self.outdated(current):
+            told = version_of(self._chart_path).fingerprint
+            yield Taken(self._chart_path, note_of(BUILT_IN, told) if told else "")
             return
         async with own_chart(self._records, key) as chart:
-            yield chart
+            yield Taken(chart)
 
     async def apply(
         self,
@@ -117,20 +126,26 @@ class Changes:
         current: Current | None,
         values: Values,
         *,
-        newest_chart: bool = False,
+        chart: Taken | None = None,
     ) -> Goal:
-        """Run Helm with ``values``; returns what has to be seen before that is done."""
+        """Run Helm with ``values``; returns what has to be seen before that is done.
+
+        ``chart`` is another version of the built-in one than ``chart_for`` takes.
+        """
         key = recorder.operation.key
-        who = self.handover.built_in(key, values)
-        async with self.chart_for(key, current, newest=newest_chart) as chart:
-            made = await self.upgrade(recorder, current, chart, values, who, f"Run {_UPGRADE}")
+        who, title = self.handover.built_in(key, values), f"Run {_UPGRADE}"
+        if chart is not None:
+            made = await self.upgrade(recorder, current, chart, values, who, title)
+        else:
+            async with self.chart_for(key, current) as own:
+                made = await self.upgrade(recorder, current, own, values, who, title)
         return rollout(_wanted(values, made))
 
     async def upgrade(
         self,
         recorder: Recorder,
         current: Current | None,
-        chart: Path,
+        chart: Taken,
         values: Values,
         who: Steering,
         title: str,
@@ -141,10 +156,10 @@ class Changes:
         async def upgrade(revision: int, force: bool) -> HelmResult:
             return await self._helm.upgrade_install(
                 operation.key,
-                chart,
+                chart.path,
                 values,
                 description=operation.description,
-                made_by=made_by(operation.id, revision),
+                labels=record_labels(operation, revision, chart.note),
                 force_conflicts=force,
                 leave_replicas=who.numbered,
             )
@@ -163,7 +178,7 @@ class Changes:
 
     def outdated(self, current: Current) -> bool:
         """Whether a release was made with another version of the chart than the portal has."""
-        return current.chart_version not in {"", version_of(self._chart_path)}
+        return current.chart_version not in {"", version_of(self._chart_path).version}
 
     async def roll_back(
         self, recorder: Recorder, current: Current, revision: int, values: Values
@@ -180,7 +195,8 @@ class Changes:
         if who.numbered:
             # Helm would apply the number that this revision has recorded.
             async with own_chart(self._records, key, revision) as chart:
-                made = await self.upgrade(recorder, current, chart, values, who, f"Run {_UPGRADE}")
+                taken = Taken(chart)
+                made = await self.upgrade(recorder, current, taken, values, who, f"Run {_UPGRADE}")
             return rollout(Wanted(made, workload=False))
 
         async def roll_back(_: int, force: bool) -> HelmResult:
@@ -225,6 +241,15 @@ class Changes:
             # number was asked for here, and nothing else is in the way.
         with recorder.step(f"{title} again, taking over the replicas"):
             return await run(before + 2, True)
+
+
+def record_labels(operation: Operation, revision: int, note: str) -> dict[str, str]:
+    """The labels of the record of a revision that an operation makes.
+
+    Without a ``note`` the label that tells where the chart came from stays as it is.
+    """
+    noted = {ORIGIN_LABEL: note} if note else {}
+    return {OPERATION_LABEL: made_by(operation.id, revision), **noted}
 
 
 def rollout(wanted: Wanted) -> Goal:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from portal.actions.changes import Changes, Current, rollout
+from portal.actions.changes import Changes, Current, Taken, rollout
 from portal.actions.recorder import Recorder
 from portal.actions.rollout import Wanted
 from portal.actions.waiting import Goal
-from portal.catalog import edits
+from portal.catalog import dash_app, edits
 from portal.catalog.chart import Chart
 from portal.catalog.images import image_problem, images_in
 from portal.catalog.validate import Checker
 from portal.catalog.values import as_mapping, get, overlay
+from portal.domain.charts import version_order
+from portal.domain.errors import InvalidInput
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.names import namespace_problem, release_name_problem
 from portal.domain.steering import Steering
@@ -58,6 +61,24 @@ def order_problems(
     return {field: problem for field, problem in found.items() if problem}
 
 
+async def checked_order(
+    key: Key, chart: Chart, values: Values, images: tuple[str, ...]
+) -> ChartOrder:
+    """An order for a release that is there; ``InvalidInput`` if the chart refuses ``values``."""
+    order = ChartOrder(key, chart, dict(values))
+    problems = await asyncio.to_thread(order_problems, order, (), images)
+    if problems:
+        raise InvalidInput(problems)
+    return order
+
+
+def version_words(before: str, chart: Chart) -> str:
+    """What a change of the version is, for the release's history."""
+    after = chart.version.version
+    down = version_order(after) < version_order(before)
+    return f"{'Downgraded' if down else 'Upgraded'} to chart {after}"
+
+
 def signed(order: ChartOrder, user: str) -> dict[str, object]:
     """The order's values, with who launched it where the chart has a place for that."""
     values = overlay(order.values, {})
@@ -72,11 +93,22 @@ async def apply_chart(
     changes: Changes, recorder: Recorder, current: Current | None, order: ChartOrder, user: str
 ) -> Goal:
     """Run Helm with the chart; returns what has to be seen before the rollout is done."""
-    path, values = order.chart.path, signed(order, user)
+    taken, values = Taken(order.chart.path, order.chart.note), signed(order, user)
     who = Steering()
     if current is not None:
         with recorder.step("See who decides the number of pods"):
-            who = await changes.handover.rendered(order.key, path, values)
+            who = await changes.handover.rendered(order.key, taken.path, values)
     title = f"Run helm upgrade --install with {order.chart.name}"
-    made = await changes.upgrade(recorder, current, path, values, who, title)
+    made = await changes.upgrade(recorder, current, taken, values, who, title)
     return rollout(Wanted(made, workload=False))
+
+
+async def apply_version(
+    changes: Changes, recorder: Recorder, current: Current, order: ChartOrder
+) -> Goal:
+    """Run Helm with another version of the chart that a release is of."""
+    chart = order.chart
+    if chart.name == dash_app.CHART_NAME:  # whose pods the portal knows how to wait for
+        taken = Taken(chart.path, chart.note)
+        return await changes.apply(recorder, current, order.values, chart=taken)
+    return await apply_chart(changes, recorder, current, order, "")

@@ -13,21 +13,21 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-import yaml
-
 from portal.actions.seams import Records
+from portal.catalog.chart import ChartProblem, read_metadata
+from portal.catalog.index import described
+from portal.domain.charts import ChartVersion
 from portal.domain.errors import ChartError
 from portal.domain.keys import Key
 
 
 @cache
-def version_of(chart: Path) -> str:
-    """The version of an unpacked chart, "" if it does not tell."""
+def version_of(chart: Path) -> ChartVersion:
+    """What an unpacked chart says of itself; an empty version if that cannot be read."""
     try:
-        told: object = yaml.safe_load((chart / "Chart.yaml").read_text())
-    except (OSError, yaml.YAMLError):
-        return ""
-    return str(told.get("version", "")) if isinstance(told, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        return described(read_metadata(chart))
+    except ChartProblem:
+        return ChartVersion("")
 
 
 @asynccontextmanager

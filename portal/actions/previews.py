@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from portal.actions.changes import Changes, Current, check_ours
-from portal.actions.charts import ChartOrder, signed
+from portal.actions.charts import ChartOrder, checked_order, signed
 from portal.actions.forms import Forms
 from portal.actions.seams import Past
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
+from portal.catalog.chart import Chart
 from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -71,7 +72,7 @@ class Previews:
         values = self._forms.values(spec, identity.user, newest.values)
         try:
             async with self._changes.chart_for(key, current) as chart:
-                manifest = await self._helm.rendered(key, chart, values)
+                manifest = await self._helm.rendered(key, chart.path, values)
         except ChartError as error:
             fields = {dash_app.field_of(path): said for path, said in error.values.items()}
             if not fields or "" in fields:
@@ -92,6 +93,19 @@ class Previews:
         values = signed(order, "")
         manifest = await self._helm.rendered(key, order.chart.path, values)
         return self._proposal(key, newest, runs, await self._applied(key, manifest), values)
+
+    async def version(
+        self, identity: Identity, key: Key, chart: Chart, *, since: int | None = None
+    ) -> Proposal:
+        """What ``Actions.change_version`` would make of a release."""
+        await self._policy.check(identity, Verb.UPGRADE, key)
+        newest, runs = await self._present(key)
+        current = _current(newest)
+        check_ours(current, key, chart.name)
+        self._check_since(current, key, since)
+        order = await checked_order(key, chart, newest.values, self._forms.images)
+        manifest = await self._helm.rendered(key, chart.path, order.values)
+        return self._proposal(key, newest, runs, manifest, order.values)
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
         """What ``Actions.rollback`` would: the manifest that Helm has kept is applied."""

@@ -7,18 +7,20 @@ import hashlib
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from portal.catalog.archive import MAX_PACKED, ArchiveError, unpack
-from portal.catalog.chart import Chart, ChartProblem, read_chart, read_metadata
+from portal.catalog.archive import ArchiveError, unpack
+from portal.catalog.chart import Chart, ChartProblem, read_chart
 from portal.catalog.fetch import Fetch, FetchError
-from portal.catalog.index import MAX_INDEX, Index, described, read_index
-from portal.catalog.oci import Registry
-from portal.catalog.sources import ChartEntry, ChartVersion, Source, SourceKind, SourceState
+from portal.catalog.icons import Icon, Icons
+from portal.catalog.reader import Reader
+from portal.catalog.sources import Source, SourceKind, SourceState
 from portal.catalog.text import TextError
+from portal.domain.charts import ChartEntry, ChartVersion, Listing, Made, Origin, origin_of
 from portal.domain.errors import NotFound, PortalError
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,8 @@ class Catalog:
     """Reads its sources for as long as ``run`` runs, and keeps fetched charts below ``cache``.
 
     ``every``: seconds between two reads of all sources. Of a source that cannot be read the
-    last content stays.
+    last content stays. ``used`` is asked for what releases are made of, to find out where that
+    came from.
     """
 
     def __init__(
@@ -51,13 +54,17 @@ class Catalog:
         cache: Path,
         *,
         every: float = 300.0,
+        used: Callable[[], Iterable[Made]] = tuple,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        self._fetch = fetch
+        self._reader = Reader(fetch)
+        self._icons = Icons(self._reader.ask)
         self._cache = cache
         self._every = every
+        self._used = used
         self._clock = clock
         self._states = {each.name: SourceState(each) for each in sources}
+        self._listings = {name: _listing(state) for name, state in self._states.items()}
         self._charts: dict[tuple[str, str, str], Chart] = {}
         self._fetching: dict[tuple[str, str, str], asyncio.Lock] = {}
 
@@ -71,26 +78,54 @@ class Catalog:
         state = self._states.get(source)
         return state.chart(name) if state else None
 
-    def source_of(self, name: str, version: str) -> str:
-        """The source that a chart by this name came from, most likely; "" if none lists it."""
-        listing = [each for each in self._states.values() if each.chart(name)]
-        exact = (each for each in listing if self._lists(each, name, version))
-        found = next(exact, listing[0] if listing else None)
-        return found.source.name if found else ""
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        """What each source offers, to be compared with what releases were made of."""
+        return tuple(self._listings.values())
 
-    @staticmethod
-    def _lists(state: SourceState, name: str, version: str) -> bool:
-        entry = state.chart(name)
-        return entry is not None and entry.version(version) is not None
+    async def identify(self, made: Made) -> Origin | None:
+        """Where the chart of a release came from; None where that is not known for sure.
+
+        What a registry says of a version is read here, once; of all but the newest nobody else
+        wants to know.
+        """
+        found = origin_of(made, self.listings)
+        if found is not None or not made.chart_version:
+            return found
+        for name, listing in self._listings.items():
+            source = self._states[name].source
+            if source.kind is not SourceKind.OCI or listing.error:
+                continue
+            entry = listing.charts.get(made.chart)
+            version = entry.version(made.chart_version) if entry else None
+            if entry and version and not version.fingerprint:
+                try:
+                    registry = await self._reader.registry(source)
+                    told = await registry.version(entry.name, version.version)
+                except FetchError:
+                    continue  # asked again with the next reading
+                self._put(_with_version(self._states[name], entry.name, told))
+        return origin_of(made, self.listings)
+
+    async def icon(self, source: str, name: str) -> Icon | None:
+        """A chart's icon; None where it has none, or none that may be shown."""
+        state = self._states.get(source)
+        entry = state.chart(name) if state else None
+        return await self._icons.get(state.source, entry.newest.icon) if state and entry else None
 
     async def run(self) -> None:
         """Keep reading the sources; never returns."""
         while True:
             await self.refresh()
+            used = self._used()  # many releases are made of the same
+            alike = {(each.chart, each.chart_version, each.fingerprint): each for each in used}
+            for made in alike.values():
+                await self.identify(made)
             await asyncio.sleep(self._every)
 
     async def refresh(self) -> None:
         """Read every source once, all at the same time."""
+        self._icons.try_again()
         await asyncio.gather(*(self._refresh(name) for name in self._states))
 
     async def chart(self, source: str, name: str, version: str = "") -> Chart:
@@ -116,7 +151,7 @@ class Catalog:
                     return await asyncio.to_thread(read_chart, entry.path, source)
                 known = self._charts.get(key)
                 if known is None or (wanted.digest and known.digest != wanted.digest):
-                    packed = await self._packed(state.source, entry, wanted)
+                    packed = await self._reader.packed(state.source, entry, wanted)
                     known = await asyncio.to_thread(self._keep, packed, source)
                     if known.name != name.rpartition("/")[2]:
                         raise ChartProblem(f"The archive holds another chart, {known.name}.")
@@ -129,24 +164,6 @@ class Catalog:
                     f"{name} {wanted.version} cannot be used. {error}",
                     "Choose another version, or tell an administrator.",
                 ) from None
-
-    async def _packed(self, source: Source, entry: ChartEntry, wanted: ChartVersion) -> bytes:
-        if source.kind is SourceKind.OCI:
-            return await Registry(source, self._fetch).pull(entry.name, wanted.version)
-        problem = FetchError("The index names no archive.")
-        for url in wanted.urls:
-            try:
-                answer = await self._fetch(url, hosts=source.allowed_hosts, limit=MAX_PACKED)
-            except FetchError as error:
-                problem = error
-                continue
-            if answer.status != 200:
-                problem = FetchError(f"The archive's server answers with status {answer.status}.")
-            elif wanted.digest and hashlib.sha256(answer.body).hexdigest() != wanted.digest:
-                problem = FetchError("The archive is not the one that the index describes.")
-            else:
-                return answer.body
-        raise problem
 
     def _keep(self, packed: bytes, source: str) -> Chart:
         """Unpack an archive into the cache, unless it is there already."""
@@ -178,7 +195,7 @@ class Catalog:
         state = self._states[name]
         now = self._clock()
         try:
-            index = await self._read(state)
+            index = await self._reader.index(state)
         except Exception as error:  # what strangers write must not end the portal
             known = isinstance(error, _TROUBLE)
             if not state.error:
@@ -190,68 +207,31 @@ class Catalog:
             state = SourceState(
                 state.source, index.charts, now, skipped=index.skipped, loading=False
             )
-        self._states[name] = state
+        self._put(state)
 
-    async def _read(self, state: SourceState) -> Index:
-        source = state.source
-        match source.kind:
-            case SourceKind.REPOSITORY:
-                url = source.url.rstrip("/") + "/index.yaml"
-                answer = await self._fetch(url, hosts=source.allowed_hosts, limit=MAX_INDEX)
-                if answer.status != 200:
-                    raise FetchError(f"The repository answers with status {answer.status}.")
-                text = answer.body.decode(errors="replace")
-                return await asyncio.to_thread(read_index, text, source)
-            case SourceKind.OCI:
-                return await self._read_registry(state)
-            case SourceKind.FOLDER | SourceKind.BUILTIN:
-                return await asyncio.to_thread(_read_folder, source)
-
-    async def _read_registry(self, state: SourceState) -> Index:
-        """Every chart that the settings list; one that cannot be read keeps what it had."""
-        registry = Registry(state.source, self._fetch)
-        names = state.source.charts
-        read: list[ChartEntry | FetchError] = await asyncio.gather(
-            *(_or_error(registry.chart(name)) for name in names)
-        )
-        problems = [each for each in read if isinstance(each, FetchError)]
-        if len(problems) == len(names):
-            raise problems[0]
-        known = [
-            state.chart(name) if isinstance(each, FetchError) else each
-            for name, each in zip(names, read, strict=True)
-        ]
-        return Index(tuple(each for each in known if each), len(problems))
+    def _put(self, state: SourceState) -> None:
+        self._states[state.source.name] = state
+        self._listings[state.source.name] = _listing(state)
 
 
-async def _or_error(reading: Coroutine[None, None, ChartEntry]) -> ChartEntry | FetchError:
-    try:
-        return await reading
-    except FetchError as error:
-        return error
+def _listing(state: SourceState) -> Listing:
+    names = Counter(each.name.rpartition("/")[2] for each in state.charts)
+    charts = {each.name.rpartition("/")[2]: each for each in state.charts}
+    return Listing(
+        source=state.source.name,
+        charts={name: each for name, each in charts.items() if names[name] == 1},
+        error=state.error,
+        since=state.since,
+        loading=state.loading,
+    )
 
 
-def _read_folder(source: Source) -> Index:
-    """The charts in a folder: it is one itself, or holds one in each of its folders."""
-    root = source.path or Path()
-    if (root / "Chart.yaml").is_file():
-        folders = [root]
-    else:
-        try:
-            folders = [each.parent for each in sorted(root.glob("*/Chart.yaml"))]
-        except OSError as error:
-            raise FetchError(f"The folder cannot be read ({error.strerror}).") from None
-        if not root.is_dir():
-            raise FetchError("There is no such folder.")
-    found: dict[str, ChartEntry] = {}
-    skipped = 0
-    for folder in folders:
-        try:
-            version = described(metadata := read_metadata(folder))
-        except ChartProblem:
-            skipped += 1
-            continue
-        name = str(metadata["name"])
-        if source.allows(name) and name not in found:
-            found[name] = ChartEntry(name, (version,), folder)
-    return Index(tuple(found.values()), skipped)
+def _with_version(state: SourceState, chart: str, told: ChartVersion) -> SourceState:
+    """``state`` with what is now known of one version of a chart."""
+
+    def known(entry: ChartEntry) -> ChartEntry:
+        versions = (told if each.version == told.version else each for each in entry.versions)
+        return replace(entry, versions=tuple(versions))
+
+    charts = tuple(known(each) if each.name == chart else each for each in state.charts)
+    return replace(state, charts=charts)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import cast
 
 from portal.catalog.index import described
-from portal.catalog.sources import ChartVersion, chart_name_problem
+from portal.catalog.sources import chart_name_problem
 from portal.catalog.text import MAX_TEXT, TextError, limited, load, load_values, text_of
 from portal.catalog.values import Values, as_mapping
+from portal.domain.charts import ChartVersion, note_of
 
 MAX_SCHEMA = 1024 * 1024
 MAX_SCHEMA_NODES = 50_000
@@ -40,6 +41,11 @@ class Chart:
     defaults: Values = field(default_factory=dict[str, object])
     schema: Values | None = None
     digest: str = ""
+
+    @property
+    def note(self) -> str:
+        """What is noted of a release that is made of it: where it came from."""
+        return note_of(self.source, self.version.fingerprint)
 
 
 def read_chart(path: Path, source: str, *, digest: str = "") -> Chart:

@@ -68,8 +68,9 @@ class HttpFetch:
     ) -> Answer:
         """Get ``url``, following redirects, as long as each is on one of ``hosts``.
 
-        ``limit`` is in bytes of the body. ``headers`` go to the
-        first host only. Raises ``FetchError``; any HTTP status is an answer.
+        ``limit`` is in bytes of the body. A header ``Authorization`` goes to the first host only,
+        and never without TLS where it began with. Raises ``FetchError``; any HTTP status is an
+        answer.
         """
         session = self._open()
         sent = dict(headers or {})
@@ -81,12 +82,10 @@ class HttpFetch:
                         target = response.headers.get("Location", "")
                         if response.status in {301, 302, 303, 307, 308} and target:
                             before, url = url, urljoin(url, target)
-                            if urlsplit(before).netloc != urlsplit(url).netloc:
-                                sent.pop("Authorization", None)
+                            sent = carried(sent, before, url)
                             continue
                         body = await _read(response, limit)
-                        named = {name.lower(): text for name, text in response.headers.items()}
-                        return Answer(response.status, body, named)
+                        return Answer(response.status, body, _named(response))
         except TimeoutError:
             raise FetchError(f"No answer within {self._timeout:.0f} seconds.") from None
         except aiohttp.ClientError as error:
@@ -107,6 +106,18 @@ class HttpFetch:
         return self._session
 
 
+def origin(url: str) -> tuple[str, str]:
+    """Scheme and host of an address."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
+def carried(headers: Mapping[str, str], before: str, after: str) -> dict[str, str]:
+    """The headers that go along with a redirect: ``Authorization`` to the same origin only."""
+    same = origin(before) == origin(after)
+    return {name: text for name, text in headers.items() if same or name != "Authorization"}
+
+
 def check_host(url: str, hosts: Collection[str]) -> None:
     """Raise ``FetchError`` unless ``url`` is on one of ``hosts`` (``host[:port]``)."""
     parts = urlsplit(url)
@@ -116,6 +127,12 @@ def check_host(url: str, hosts: Collection[str]) -> None:
         raise FetchError(
             f"It leads to {parts.netloc[:100]}, which is not among this source's hosts."
         )
+
+
+def _named(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """The headers; one that is there more than once as a list."""
+    names = {name.lower() for name in response.headers}
+    return {name: ", ".join(response.headers.getall(name)) for name in names}
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -6,15 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from portal.catalog.sources import (
-    ChartEntry,
-    ChartVersion,
-    Source,
-    chart_name_problem,
-    version_order,
-)
+from portal.catalog.sources import Source, chart_name_problem
 from portal.catalog.text import TextError, load, text_of
 from portal.catalog.values import Values, as_list, as_mapping
+from portal.domain.charts import ChartEntry, ChartVersion, fingerprint, version_order
 
 MAX_INDEX = 10 * 1024 * 1024
 MAX_INDEX_NODES = 1_000_000
@@ -107,4 +102,5 @@ def described(
         icon=text_of(metadata, "icon"),
         urls=urls,
         digest=digest if len(digest) == 64 else "",
+        fingerprint=fingerprint(metadata),
     )

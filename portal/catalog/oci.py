@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from portal.catalog.archive import MAX_PACKED
-from portal.catalog.fetch import Answer, Fetch, FetchError
+from portal.catalog.fetch import Answer, Fetch, FetchError, check_host, origin
 from portal.catalog.index import described, newest_first
-from portal.catalog.sources import (
-    ChartEntry,
-    ChartVersion,
-    Source,
-    version_order,
-)
+from portal.catalog.sign_in import Login, may_have_password, own_origin
+from portal.catalog.sources import Source
 from portal.catalog.text import TextError, limited
 from portal.catalog.values import Values, as_list, as_mapping
+from portal.domain.charts import ChartEntry, ChartVersion, version_order
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.cncf.helm.config.v1+json"
@@ -27,18 +24,26 @@ MAX_JSON = 1024 * 1024
 MAX_PAGES = 20
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_BEARER = re.compile(r"(?i)\bbearer\s+(.*)", re.DOTALL)
+_BASIC = re.compile(r"(?i)\bbasic\b")
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """One source of kind ``oci``, asked through ``fetch``. Nothing is kept here."""
+    """One source of kind ``oci``, asked through ``fetch``. Nothing is kept here.
+
+    ``login`` is None where it is asked as everybody may.
+    """
 
     source: Source
     fetch: Fetch
+    login: Login | None = None
 
-    async def chart(self, name: str) -> ChartEntry:
-        """The versions of a chart, with the description of the newest.
+    async def chart(self, name: str, before: ChartEntry | None = None) -> ChartEntry:
+        """The versions of a chart, with what the newest says of itself.
+
+        What was known ``before`` of others is kept: tags do not move, as a rule.
 
         Raises:
             FetchError: the registry cannot be asked, or does not have the chart.
@@ -49,12 +54,21 @@ class Registry:
         known = [each for each in versions if version_order(each)[0]]
         if not known:
             raise FetchError(f"There is no version of {name}.")
-        entry = ChartEntry(name, newest_first(ChartVersion(each) for each in known))
-        newest = await self._described(name, entry.newest.version)
+        told = {each.version: each for each in before.versions} if before else {}
+        versions = newest_first(told.get(each) or ChartVersion(each) for each in known)
+        newest = await self.version(name, ChartEntry(name, versions).newest.version)
         return ChartEntry(
             name,
-            tuple(newest if each == entry.newest else each for each in entry.versions),
+            tuple(newest if each.version == newest.version else each for each in versions),
         )
+
+    async def version(self, name: str, version: str) -> ChartVersion:
+        """What one version says of itself. Raises ``FetchError``."""
+        manifest = await self._manifest(name, version)
+        config = as_mapping(manifest.get("config"))
+        if config.get("mediaType") != CONFIG:
+            raise FetchError(f"{name} {version} is not a Helm chart.")
+        return described(_json(await self._blob(name, config, MAX_JSON)), version=version)
 
     async def pull(self, name: str, version: str) -> bytes:
         """The archive of one version, checked against its digest. Raises ``FetchError``."""
@@ -63,13 +77,6 @@ class Registry:
             if as_mapping(layer).get("mediaType") == CONTENT:
                 return await self._blob(name, as_mapping(layer), MAX_PACKED)
         raise FetchError(f"{name} {version} is not a Helm chart.")
-
-    async def _described(self, name: str, version: str) -> ChartVersion:
-        manifest = await self._manifest(name, version)
-        config = as_mapping(manifest.get("config"))
-        if config.get("mediaType") != CONFIG:
-            raise FetchError(f"{name} {version} is not a Helm chart.")
-        return described(_json(await self._blob(name, config, MAX_JSON)), version=version)
 
     async def _tags(self, name: str) -> list[str]:
         found: list[str] = []
@@ -99,37 +106,63 @@ class Registry:
         return body
 
     def _base(self, name: str) -> str:
-        parts = urlsplit(self.source.url)
-        scheme = "http" if self.source.plain_http else "https"
-        path = "/".join(each for each in (parts.path.strip("/"), name) if each)
-        return f"{scheme}://{parts.netloc}/v2/{quote(path)}"
+        scheme, host = own_origin(self.source)
+        above = urlsplit(self.source.url).path.strip("/")
+        path = "/".join(each for each in (above, name) if each)
+        return f"{scheme}://{host}/v2/{quote(path)}"
 
     async def _get(self, url: str, limit: int, accept: str = "") -> Answer:
         headers = {"Accept": accept} if accept else {}
         hosts = self.source.allowed_hosts
         answer = await self.fetch(url, hosts=hosts, limit=limit, headers=headers)
         if answer.status == 401:
-            headers["Authorization"] = f"Bearer {await self._token(answer)}"
+            headers["Authorization"] = await self._sign_in(answer)
             answer = await self.fetch(url, hosts=hosts, limit=limit, headers=headers)
+        if answer.status in {401, 403}:
+            raise FetchError(self._refused)
         if answer.status == 404:
             raise FetchError("The registry has no such chart or version.")
         if answer.status != 200:
             raise FetchError(f"The registry answers with status {answer.status}.")
         return answer
 
-    async def _token(self, refused: Answer) -> str:
-        """A token for everybody, from where the registry says that there are some."""
-        told = dict(_CHALLENGE.findall(refused.headers.get("www-authenticate", "")))
-        realm = told.pop("realm", "")
-        if not realm:
-            raise FetchError("The registry wants a sign-in, which the portal has none for.")
+    @property
+    def _refused(self) -> str:
+        if self.login is None:
+            return "The registry wants a sign-in, and the source names no credentials."
+        return "The registry does not accept the source's user name and password for this."
+
+    async def _sign_in(self, refused: Answer) -> str:
+        """What to say to a registry that has asked who is there: a token, or the password."""
+        challenge = refused.headers.get("www-authenticate", "")
+        bearer = _BEARER.search(challenge)
+        if bearer is not None:
+            return f"Bearer {await self._token(dict(_CHALLENGE.findall(bearer[1])))}"
+        if self.login is None or not _BASIC.search(challenge):
+            raise FetchError(self._refused)
+        return self.login.basic
+
+    async def _token(self, told: dict[str, str]) -> str:
+        """A token from where the registry says that there are some, with the password if it may
+        go there; without one, a token for everybody."""
+        realm = told.get("realm", "")
         asked = {name: told[name] for name in ("service", "scope") if name in told}
         url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(asked)}"
-        answer = await self.fetch(url, hosts=self.source.allowed_hosts, limit=MAX_JSON)
+        hosts = self.source.allowed_hosts
+        check_host(url, hosts)
+        headers: dict[str, str] = {}
+        if self.login is not None:
+            if not may_have_password(self.source, url):
+                raise FetchError(
+                    f"It gives out tokens at {'://'.join(origin(url))[:100]}. If the password may "
+                    "go there, name that host as the source's token_host."
+                )
+            headers["Authorization"] = self.login.basic
+        answer = await self.fetch(url, hosts=hosts, limit=MAX_JSON, headers=headers)
         given = _json(answer.body) if answer.status == 200 else {}
         token = given.get("token") or given.get("access_token")
-        if not isinstance(token, str) or not token.isprintable():
-            raise FetchError("The registry wants a sign-in, which the portal has none for.")
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+            raise FetchError(self._refused)
         return token
 
 

@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict
 
-BUILT_IN = "built-in"
-"""The name of the source that holds the portal's own chart."""
+from portal.domain.charts import ChartEntry
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # part of a label, with more
 _CHART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 _OCI_CHART = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
 
@@ -38,6 +37,8 @@ class Source:
     ``path`` the folder. ``charts`` are patterns of chart names, all if empty; for a registry,
     which has no index, the names themselves. ``hosts`` are further ``host[:port]`` that its
     archives and redirects may lead to. ``plain_http`` speaks to a registry without TLS.
+    ``credentials`` is a folder with its user name and password (see ``sign_in``), and
+    ``token_host`` where else a registry may be asked for tokens with them.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -49,6 +50,8 @@ class Source:
     charts: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     plain_http: bool = False
+    credentials: Path | None = None
+    token_host: str = ""
 
     def __post_init__(self) -> None:
         problem = _problem(self)
@@ -62,7 +65,8 @@ class Source:
     @property
     def allowed_hosts(self) -> frozenset[str]:
         """Every ``host[:port]`` that may be asked for this source, its own among them."""
-        return frozenset({urlsplit(self.url).netloc.lower(), *map(str.lower, self.hosts)} - {""})
+        named = (urlsplit(self.url).netloc, *self.hosts, self.token_host)
+        return frozenset(map(str.lower, named)) - {""}
 
 
 def _problem(source: Source) -> str:
@@ -72,6 +76,8 @@ def _problem(source: Source) -> str:
     if parts.username or parts.password:
         return "the address must not hold a password."
     match source.kind:
+        case SourceKind.FOLDER if source.credentials is not None:
+            return "a folder needs no credentials."
         case SourceKind.FOLDER if source.path is None:
             return "a folder needs its path."
         case SourceKind.REPOSITORY if parts.scheme not in {"http", "https"} or not parts.netloc:
@@ -82,6 +88,8 @@ def _problem(source: Source) -> str:
             return "a registry has no index: list its charts."
         case SourceKind.OCI if not all(_OCI_CHART.fullmatch(each) for each in source.charts):
             return "the charts of a registry are names, not patterns."
+        case SourceKind.FOLDER | SourceKind.REPOSITORY if source.token_host:
+            return "only a registry has a token_host."
         case _:
             return ""
 
@@ -91,41 +99,6 @@ def chart_name_problem(name: str) -> str:
     if _CHART.fullmatch(name) and ".." not in name:
         return ""
     return "A chart's name is made of letters, digits, “.”, “_” and “-”."
-
-
-@dataclass(frozen=True, slots=True)
-class ChartVersion:
-    """One version of a chart. ``urls`` are whole addresses; ``digest`` "" if not told."""
-
-    version: str
-    app_version: str = ""
-    description: str = ""
-    deprecated: bool = False
-    keywords: tuple[str, ...] = ()
-    icon: str = ""
-    urls: tuple[str, ...] = ()
-    digest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ChartEntry:
-    """A chart of a source, its versions newest first. ``path`` is its folder, if it has one."""
-
-    name: str
-    versions: tuple[ChartVersion, ...]
-    path: Path | None = None
-
-    @property
-    def newest(self) -> ChartVersion:
-        """The newest version that is not a pre-release; the newest of all if there is none."""
-        released = (each for each in self.versions if "-" not in each.version.partition("+")[0])
-        return next(released, self.versions[0])
-
-    def version(self, wanted: str) -> ChartVersion | None:
-        """A version by its name; "" is the newest."""
-        if not wanted:
-            return self.newest
-        return next((each for each in self.versions if each.version == wanted), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,27 +120,3 @@ class SourceState:
     def chart(self, name: str) -> ChartEntry | None:
         """A chart by its name."""
         return next((each for each in self.charts if each.name == name), None)
-
-
-_SEMVER = re.compile(
-    r"v?(\d{1,18})(?:\.(\d{1,18}))?(?:\.(\d{1,18}))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?"
-)
-
-VersionOrder = tuple[bool, tuple[int, ...], bool, tuple[tuple[int, int, str], ...], str]
-
-
-def version_order(version: str) -> VersionOrder:
-    """A key that sorts versions as Semantic Versioning does; what is none comes first.
-
-    >>> sorted(["1.10.0", "1.9.0", "1.10.0-rc.1", "odd"], key=version_order)
-    ['odd', '1.9.0', '1.10.0-rc.1', '1.10.0']
-    """
-    match = _SEMVER.fullmatch(version)
-    if not match:
-        return False, (), False, (), version
-    numbers = tuple(int(part or 0) for part in match.groups()[:3])
-    early = tuple(
-        (0, int(part), "") if part.isdigit() and len(part) < 19 else (1, 0, part)
-        for part in (match[4] or "").split(".")
-    )
-    return True, numbers, match[4] is None, early, version

@@ -16,8 +16,9 @@ from typing import Protocol
 from portal.cluster.backoff import Backoff
 from portal.cluster.errors import Throttled, Unauthenticated
 from portal.cluster.raw import Raw, part, text
+from portal.domain.charts import fingerprint, source_of
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
-from portal.domain.keys import Key
+from portal.domain.keys import ORIGIN_LABEL, Key
 from portal.domain.objects import Release, ReleaseDetail, ReleaseStatus
 from portal.domain.packed import Packed
 from portal.state.store import Store
@@ -79,13 +80,17 @@ def _gunzip(packed: bytes) -> bytes:
     return body
 
 
-def detail(key: Key, revision: int, encoded: str) -> ReleaseDetail:
-    """Decode one body; a damaged one is told, not raised."""
+def detail(key: Key, revision: int, encoded: str, note: str = "") -> ReleaseDetail:
+    """Decode one body; a damaged one is told, not raised.
+
+    ``note`` is the label beside it that tells where its chart came from.
+    """
     try:
         raw = unpack(encoded)
         info = part(raw, "info")
         chart = part(raw, "chart", "metadata")
         values = part(raw, "config")
+        chart_print = fingerprint(chart)
         return ReleaseDetail(
             key=key,
             revision=revision,
@@ -97,6 +102,8 @@ def detail(key: Key, revision: int, encoded: str) -> ReleaseDetail:
             values=Packed(values, AT_HAND),
             first_deployed=_time(info.get("first_deployed")),
             last_deployed=_time(info.get("last_deployed")),
+            fingerprint=chart_print,
+            source=source_of(note, chart_print),
         )
     except Damaged as error:
         return ReleaseDetail(key, revision, damaged=str(error))
@@ -258,7 +265,8 @@ class ReleaseBodies:
             )
             self.decoded += 1
             encoded = text(secret, "data", "release")
-            found = await asyncio.to_thread(detail, key, release.revision, encoded)
+            note = text(secret, "metadata", "labels", ORIGIN_LABEL)
+            found = await asyncio.to_thread(detail, key, release.revision, encoded, note)
         except (ClusterUnavailable, Unauthenticated):
             raise
         except NotFound:

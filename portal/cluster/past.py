@@ -9,8 +9,15 @@ from portal.cluster.bodies import Damaged, unpack
 from portal.cluster.client import ClusterClient
 from portal.cluster.raw import Raw, items, part, text
 from portal.cluster.records import revisions_of, whole
+from portal.domain.charts import fingerprint, source_of
 from portal.domain.errors import NotFound, PortalError
-from portal.domain.keys import HELM_RELEASE_NAME, OPERATION_LABEL, Key, operation_of
+from portal.domain.keys import (
+    HELM_RELEASE_NAME,
+    OPERATION_LABEL,
+    ORIGIN_LABEL,
+    Key,
+    operation_of,
+)
 from portal.domain.objects import ReleaseStatus
 from portal.domain.revisions import Revision, VolumeClaim
 
@@ -83,6 +90,7 @@ def decode(secret: Raw) -> Revision:
     except Damaged as error:
         return Revision(number, status, damaged=str(error))
     info, chart = part(body, "info"), part(body, "chart", "metadata")
+    chart_print = fingerprint(chart)
     return Revision(
         revision=number,
         status=status,
@@ -94,6 +102,8 @@ def decode(secret: Raw) -> Revision:
         app_version=text(chart, "appVersion"),
         values=part(body, "config"),
         manifest=text(body, "manifest"),
+        fingerprint=chart_print,
+        source=source_of(text(labels, ORIGIN_LABEL), chart_print),
     )
 
 

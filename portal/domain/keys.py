@@ -10,6 +10,9 @@ LAUNCHED_BY = "dash-portal.io/launched-by"
 OPERATION_LABEL = "dash-portal.io/operation"
 """Label, on Helm's record of a revision, that says which operation made it: ``made_by``."""
 
+ORIGIN_LABEL = "dash-portal.io/chart-source"
+"""Label, on Helm's record of a revision, that says where its chart is from: ``charts.note_of``."""
+
 HELM_RELEASE_NAME = "meta.helm.sh/release-name"
 """Annotation that Helm writes on every object of a release."""
 

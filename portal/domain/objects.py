@@ -101,7 +101,8 @@ class Recorded:
 @dataclass(frozen=True, slots=True)
 class ReleaseDetail:
     """A decoded release body (one revision). ``damaged`` says why it could not be decoded;
-    ``uid`` is that of the ``Release`` it is the body of."""
+    ``uid`` is that of the ``Release`` it is the body of. ``fingerprint`` and ``source`` tell
+    where its chart came from: see ``charts.Made``."""
 
     key: Key
     revision: int
@@ -115,6 +116,8 @@ class ReleaseDetail:
     last_deployed: datetime | None = None
     damaged: str = ""
     uid: str = ""
+    fingerprint: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

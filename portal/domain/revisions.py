@@ -14,7 +14,8 @@ from portal.domain.objects import ReleaseStatus
 class Revision:
     """One revision of a release, whole. ``damaged`` says why its body cannot be read.
 
-    ``operation`` is the portal's operation that made it, "" for anybody else's.
+    ``operation`` is the portal's operation that made it, "" for anybody else's. ``fingerprint`` and
+    ``source`` tell where its chart came from: see ``charts.Made``.
     """
 
     revision: int
@@ -28,6 +29,8 @@ class Revision:
     values: Mapping[str, object] = field(default_factory=dict[str, object])
     manifest: str = ""
     damaged: str = ""
+    fingerprint: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

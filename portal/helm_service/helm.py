@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from portal.domain.errors import InvalidInput
-from portal.domain.keys import OPERATION_LABEL, Key
+from portal.domain.keys import Key
 from portal.helm_service.errors import explain
 from portal.helm_service.runner import CommandFailed, Runner
 
@@ -44,7 +44,7 @@ class HelmClient(Protocol):
         values: Mapping[str, object],
         *,
         description: str = "",
-        made_by: str = "",
+        labels: Mapping[str, str] | None = None,
         force_conflicts: bool = False,
         leave_replicas: Collection[str] = (),
     ) -> HelmResult:
@@ -88,21 +88,22 @@ class Helm:
         values: Mapping[str, object],
         *,
         description: str = "",
-        made_by: str = "",
+        labels: Mapping[str, str] | None = None,
         force_conflicts: bool = False,
         leave_replicas: Collection[str] = (),
     ) -> HelmResult:
         """Install the release, or upgrade it, with exactly these values.
 
-        ``values`` replace those of the revision before, whole. ``made_by`` is written into the
-        record's labels. ``force_conflicts`` takes over fields that another manager owns,
-        such as replicas that an autoscaler has set. The replicas of the workloads in
+        ``values`` replace those of the revision before, whole. ``labels`` are written into its
+        record, beside those it has. ``force_conflicts`` takes over fields that another manager
+        owns, such as replicas that an autoscaler has set. The replicas of the workloads in
         ``leave_replicas`` (``Deployment/web``) are left as they are, whatever the chart renders.
         """
         began = time.monotonic()
-        labels = ("--labels", f"{OPERATION_LABEL}={made_by}") if made_by else ()
+        written = ",".join(f"{name}={value}" for name, value in (labels or {}).items())
+        noted = ("--labels", written) if written else ()
         left = [f"--post-renderer-args={each}" for each in sorted(leave_replicas)]
-        runner = self._runner.adding(*labels, *(("--post-renderer", _LEAVE, *left) if left else ()))
+        runner = self._runner.adding(*noted, *(("--post-renderer", _LEAVE, *left) if left else ()))
         answer = await self._call(
             "install or upgrade",
             key,

@@ -32,6 +32,9 @@ Element ids are stable and meant to be used by browser tests:
                           ``scale-target_cpu``, ``scale-target_memory`` its sliders,
                           ``scale-apply`` its button, ``scale-message`` its answer
 ``app-edit``              leads to the launch form, filled in
+``version-line``          says that a newer version of the chart is there (hidden otherwise);
+                          ``version-open`` lets one be chosen: ``version-choice``, with
+                          ``version-preview``, ``version-confirm`` and ``version-cancel``
 ``app-gone``              says so when there is no such release (empty otherwise)
 ``app-retry``             after a launch that left no release (hidden otherwise): ``app-correct``
                           leads to the form as it was sent, ``app-dismiss`` forgets it
@@ -130,6 +133,17 @@ APP_UNLOCK = "app-unlock"
 APP_CORRECT = "app-correct"
 APP_DISMISS = "app-dismiss"
 APP_ACTION_FAILURE = "app-action-failure"
+
+VERSION_LINE = "version-line"
+VERSION_WORDS = "version-words"
+VERSION_OPEN = "version-open"
+VERSION_MODAL = "version-modal"
+VERSION_CHOICE = "version-choice"
+VERSION_PREVIEW = "version-preview"
+VERSION_PLAN = "version-plan"
+VERSION_FAILURE = "version-failure"
+VERSION_CONFIRM = "version-confirm"
+VERSION_CANCEL = "version-cancel"
 
 SCALE_LIVE = "scale-live"
 SCALE_BASE = "scale-base"

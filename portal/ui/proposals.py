@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from portal.domain.errors import PortalError
 from portal.domain.revisions import Proposal
 from portal.ui.components.basics import Node
 from portal.ui.components.preview import preview
 from portal.ui.refusals import refusal
+from portal.viewmodels.model import Notice
 from portal.viewmodels.preview import preview_view
 
 Shown = tuple[Node, bool, int | None]
 """What to show, whether the dialog's button is disabled, and what revision this starts from."""
 
 
-async def shown(asked: Awaitable[Proposal]) -> Shown:
-    """The proposal in words and differences, or why there is none.
+async def shown(asked: Awaitable[Proposal], *ahead: Notice) -> Shown:
+    """The proposal in words and differences, or why there is none; with ``ahead`` before it.
 
     What cannot be proposed cannot be done either, unless the portal itself is at fault.
     """
     try:
         proposal = await asked
         view = await asyncio.to_thread(preview_view, proposal)
+        view = replace(view, words=(*ahead, *view.words))
         return preview(view), not view.possible, proposal.since
     except Exception as error:
         return refusal(error), isinstance(error, PortalError), None

@@ -120,6 +120,11 @@ def chart_path(
     return f"/catalog/{quote(source, safe='')}/{quote(chart)}" + (f"?{query}" if query else "")
 
 
+def icon_path(source: str, chart: str) -> str:
+    """The address of a chart's icon."""
+    return f"/icons/{quote(source, safe='')}/{quote(chart)}"
+
+
 def app_path(key: Key) -> str:
     """The address of an app's page."""
     return f"/apps/{quote(key.namespace)}/{quote(key.name)}"

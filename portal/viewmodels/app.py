@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
+from portal.domain.charts import Listing
 from portal.domain.images import is_digest, split_reference
 from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
@@ -21,6 +22,7 @@ from portal.viewmodels.operation import operation_view
 from portal.viewmodels.pods import foremost, pod_view
 from portal.viewmodels.scale import scale_view
 from portal.viewmodels.urls import NOWHERE, Outside, url_views
+from portal.viewmodels.versions import version_view
 from portal.viewmodels.workloads import facts, replicas_view
 
 CHART = "dash-app"
@@ -47,6 +49,7 @@ def app_view(
     quotas: Sequence[Quota] = (),
     outside: Outside = NOWHERE,
     chart: str = CHART,
+    catalog: Sequence[Listing] = (),
 ) -> AppView:
     """Everything that the page shows. Never raises: odd data gives an odd page, not none.
 
@@ -88,6 +91,7 @@ def app_view(
         since=head.since,
         more_pods=more,
         unlock=head.badge.text == "Stuck" and unlockable(release),
+        version=version_view(detail, catalog),
     )
 
 

@@ -185,6 +185,25 @@ class ScaleView:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionView:
+    """The version of its chart that a release has, beside what its source offers.
+
+    ``source`` and ``chart`` are what the catalogue calls them. ``newer`` is the newest version, if
+    that is newer than ``version``; ``choices``: whether there is another one at all. ``since`` is
+    since when the source cannot be read.
+    """
+
+    source: str
+    chart: str
+    version: str
+    sentence: str
+    tone: Tone
+    newer: str = ""
+    choices: bool = False
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EventView:
     """An event, newest first."""
 
@@ -233,11 +252,12 @@ class AppView:
     since: datetime | None = None
     more_pods: str = ""
     unlock: bool = False
+    version: VersionView | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRow:
-    """One release in a list."""
+    """One release in a list. ``newer`` is a newer version of its chart, "" if none is known."""
 
     key: Key
     chart: str
@@ -251,6 +271,7 @@ class ReleaseRow:
     url: str
     launched_by: str
     problem: str = ""
+    newer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

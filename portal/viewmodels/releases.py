@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
 
+from portal.domain.charts import Listing
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Node
 from portal.domain.operations import OperationPhase, Verb
@@ -21,6 +22,7 @@ from portal.viewmodels.model import ListView, ReleaseRow, Tone
 from portal.viewmodels.operation import running
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
 from portal.viewmodels.urls import NOWHERE, Outside, links
+from portal.viewmodels.versions import Newer
 from portal.viewmodels.words import count
 from portal.viewmodels.workloads import facts
 
@@ -35,6 +37,7 @@ def release_row(
     *,
     nodes: Sequence[Node] = (),
     outside: Outside = NOWHERE,
+    newer: str = "",
 ) -> ReleaseRow:
     """One release. ``problem`` is what somebody should see to, "" if nothing."""
     known = facts(state, sources, now, nodes)
@@ -53,6 +56,7 @@ def release_row(
         url=next((one.href for one in links(state, outside, nodes)), ""),
         launched_by=launched_by(state),
         problem=head.problem,
+        newer=newer,
     )
 
 
@@ -94,6 +98,7 @@ class Rows:
         self._made: dict[Key, _Made] = {}
         self._aging: dict[Key, datetime] = {}
         """When each row was made that time alone may change, the oldest first."""
+        self._newer = Newer()
         self._around = _Around()
         self._apps: Mapping[Key, AppState] | None = None
         self._listed = Listed()
@@ -104,9 +109,12 @@ class Rows:
         sources: Mapping[str, Source],
         now: datetime,
         nodes: Sequence[Node] = (),
+        catalog: Sequence[Listing] = (),
     ) -> Listed:
         """All of ``apps`` that belong in a list; the same object while nothing differs."""
-        around = _Around.of(sources, nodes)
+        if self._newer.catalog != tuple(catalog):
+            self._newer = Newer(catalog)
+        around = _Around.of(sources, nodes, self._newer)
         aged = self._aged(now)
         if apps is self._apps and around == self._around and not aged:
             return self._listed
@@ -138,7 +146,16 @@ class Rows:
             if made.about == around.about(state) and _SHOWN(made.state) == _SHOWN(state):
                 made.state, made.around = state, around
                 return made.entry
-        entry = Entry.of(release_row(state, sources, now, nodes=nodes, outside=self._outside))
+        entry = Entry.of(
+            release_row(
+                state,
+                sources,
+                now,
+                nodes=nodes,
+                outside=self._outside,
+                newer=around.newer.than(state.detail),
+            )
+        )
         self._made[state.key] = _Made(state, around, around.about(state), entry)
         self._aging.pop(state.key, None)
         if entry.row.status.tone not in _LASTING or not all(pod.node for pod in state.pods):
@@ -170,19 +187,21 @@ class _Around:
     """Nodes that do not answer."""
     address: str = ""
     """Where NodePorts are reached."""
+    newer: Newer = field(default_factory=Newer)
 
     @staticmethod
-    def of(sources: Mapping[str, Source], nodes: Sequence[Node]) -> _Around:
+    def of(sources: Mapping[str, Source], nodes: Sequence[Node], newer: Newer) -> _Around:
         pods = source_of(sources, Kind.POD)
         able = (node.internal_ip for node in nodes if node.ready and node.internal_ip)
         lost = frozenset(node.name for node in nodes if not node.ready)
-        return _Around(bool(pods and pods.synced), lost, next(able, ""))
+        return _Around(bool(pods and pods.synced), lost, next(able, ""), newer)
 
     def about(self, state: AppState) -> tuple[object, ...]:
         """As much of it as the row of ``state`` may show."""
         exposed = any(service.type == "NodePort" for service in state.services)
         lost = self.lost and self.lost.intersection(pod.node for pod in state.pods)
-        return self.counted, lost, self.address if exposed else ""
+        newer = self.newer.than(state.detail)
+        return self.counted, lost, self.address if exposed else "", newer
 
 
 @dataclass(slots=True)

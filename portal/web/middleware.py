@@ -100,7 +100,7 @@ class Edge:
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
-                headers["Content-Security-Policy"] = self._policy()
+                headers.setdefault("Content-Security-Policy", self._policy())
             await send(message)
 
         try:

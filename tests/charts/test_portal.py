@@ -56,7 +56,17 @@ SOURCE = {
     "url": "https://charts.example.com",
     "charts": ["web-*"],
     "hosts": ["files.example.com"],
+    "existingSecret": "team-login",
 }
+REGISTRY = {
+    "name": "hub",
+    "kind": "oci",
+    "url": "oci://registry.example.com/charts",
+    "charts": ["web"],
+    "existingSecret": "hub-login",
+    "token_host": "auth.example.com",
+}
+FOLDER = {"name": "local", "kind": "folder", "path": "/charts"}
 
 SWITCHES: dict[str, dict[str, Any]] = {
     "nothing": {},
@@ -80,7 +90,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "header": {"auth": HEADER},
     "settings": {"settings": ALL_SETTINGS},
     "presets": {"presets": [PRESET]},
-    "catalog": {"catalog": [SOURCE]},
+    "catalog": {"catalog": [SOURCE, REGISTRY, FOLDER]},
     "load balancer": {
         "service": {
             "type": "LoadBalancer",
@@ -298,7 +308,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         auth=HEADER,
         settings=ALL_SETTINGS,
         presets=[PRESET],
-        catalog=[SOURCE],
+        catalog=[SOURCE, REGISTRY, FOLDER],
     )
     given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
     settings = Settings.from_env(given)
@@ -313,8 +323,16 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     }
     catalog = tmp_path / "catalog.yaml"
     catalog.write_text(files["catalog.yaml"])
-    _, source = settings.model_copy(update={"catalog_file": catalog}).sources()
-    assert (source.name, source.charts) == ("team", ("web-*",))
+    _, team, hub, local = settings.model_copy(update={"catalog_file": catalog}).sources()
+    assert (team.name, team.charts) == ("team", ("web-*",))
+    assert hub.token_host == "auth.example.com"
+    assert (local.path, local.credentials) == (Path("/charts"), None)
+    mounts = {each["mountPath"]: each["name"] for each in container(rendered)["volumeMounts"]}
+    volumes = rendered.one("Deployment")["spec"]["template"]["spec"]["volumes"]
+    secrets = {each["name"]: each["secret"] for each in volumes if "secret" in each}
+    for source, secret in ((team, "team-login"), (hub, "hub-login")):
+        mounted = secrets[mounts[str(source.credentials)]]
+        assert (mounted["secretName"], mounted["optional"]) == (secret, True)
     presets = tmp_path / "presets.yaml"
     presets.write_text(files["presets.yaml"])
     (preset,) = settings.model_copy(update={"presets_file": presets}).presets()

@@ -17,7 +17,15 @@ from portal.ui.components.basics import (
     outside_link,
     wildcards,
 )
-from portal.viewmodels.model import AppView, Notice, OperationView, StepView, Tone, UrlView
+from portal.viewmodels.model import (
+    AppView,
+    Notice,
+    OperationView,
+    StepView,
+    Tone,
+    UrlView,
+    VersionView,
+)
 
 _URL = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]")
 
@@ -41,6 +49,28 @@ def header(view: AppView) -> list[Node]:
             className="facts",
         ),
     ]
+
+
+def version_words(view: VersionView | None) -> list[Node]:
+    """What is to be said of the version of its chart."""
+    if view is None:
+        return []
+    since = [" Unreadable for ", age(view.since, ago=False), "."] if view.since else []
+    named = "warn" if view.tone is Tone.WARN else "info"
+    return [icon(named), html.Span([view.sentence, *since])]
+
+
+def version_way(view: VersionView | None) -> str:
+    """What the button beside these words is called."""
+    return "Upgrade …" if view and view.newer else "Other versions …"
+
+
+def version_class(view: VersionView | None) -> str:
+    """How the line with these words is shown: not where there is nothing to say or to choose."""
+    if view is None or (view.tone is Tone.QUIET and not view.choices and view.since is None):
+        return "gone"
+    tone = f"version-line tone-{view.tone.value}"
+    return tone if view.choices else f"{tone} fixed"
 
 
 def _facts(view: AppView) -> list[tuple[str, Node]]:

@@ -45,6 +45,7 @@ def _row(view: ReleaseRow) -> dict[str, object]:
         "autoscaler": view.hpa,
         "address": safe_href(view.url),
         "chart": view.chart,
+        "newer": view.newer,
         "version": view.app_version,
         "helm": view.helm_status,
         "revision": view.revision,

@@ -12,7 +12,7 @@ from portal.actions.board import Board
 from portal.catalog import dash_app
 from portal.catalog.values import get
 from portal.domain.errors import Conflict, NotFound, PortalError
-from portal.domain.keys import Key
+from portal.domain.keys import OPERATION_LABEL, Key
 from portal.domain.objects import (
     Hpa,
     Kind,
@@ -179,7 +179,7 @@ class FakeHelm:
         values: Mapping[str, object],
         *,
         description: str = "",
-        made_by: str = "",
+        labels: Mapping[str, str] | None = None,
         force_conflicts: bool = False,
         leave_replicas: Collection[str] = (),
     ) -> HelmResult:
@@ -192,9 +192,10 @@ class FakeHelm:
             leave=set(leave_replicas),
             chart=str(chart),
             templates=_templates(chart),
+            labels=labels,
         )
         revision = self._revision(key) + 1
-        self.made_by[key] = made_by
+        self.made_by[key] = (labels or {}).get(OPERATION_LABEL, "")
         self.past[key, revision] = values
         self.cluster.objects(key, values)
         self.cluster.release(key, revision, values)

@@ -12,6 +12,8 @@ import pytest
 from portal.actions.drafts import Drafts
 from portal.actions.forms import ScaleRequest
 from portal.actions.pinned import own_chart
+from portal.catalog.chart import read_chart
+from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError, Conflict, Forbidden, HelmError, InvalidInput
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
@@ -199,7 +201,7 @@ async def test_a_namespace_that_is_not_there_is_refused_before_anything_begins(
 
 @pytest.mark.parametrize("asked", [False, True])
 async def test_a_release_keeps_its_chart_unless_asked(tmp_path: Path, asked: bool) -> None:
-    (tmp_path / "Chart.yaml").write_text("name: dash-app\nversion: 0.2.0\n")
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: dash-app\nversion: 0.2.0\n")
     world = World(chart_path=tmp_path)
     world.records.files = {"Chart.yaml": b"{}", "templates/old.yaml": b"{}"}
     await world.launched()
@@ -208,7 +210,12 @@ async def test_a_release_keeps_its_chart_unless_asked(tmp_path: Path, asked: boo
     )
     world.store.put_detail(detail)
 
-    await world.ended(await world.actions.launch(ANN, SPEC, newest_chart=asked))
+    if asked:
+        newer = read_chart(tmp_path, BUILT_IN)
+        operation = await world.actions.change_version(ANN, KEY, newer, since=1)
+    else:
+        operation = await world.actions.launch(ANN, SPEC)
+    await world.ended(operation)
 
     how = world.helm.calls[-1][2]
     assert how["templates"] == ([] if asked else ["old.yaml"])

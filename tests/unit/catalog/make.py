@@ -7,11 +7,13 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CHARTS = Path(__file__).parents[2] / "fixtures" / "charts"
 
@@ -71,8 +73,28 @@ def files(contents: Mapping[str, bytes]) -> web.Application:
     return app
 
 
-def registry(archives: Mapping[str, bytes], *, token: str = "") -> web.Application:
-    """An OCI registry with charts: ``name:tag`` to archive. With ``token`` it wants that."""
+def repository_of(name: str, *versions: str, **texts: str) -> dict[str, bytes]:
+    """The files of a classic repository with these versions of a chart, to be changed at will."""
+    archives = {version: chart_archive(name, version, **texts) for version in versions}
+    entries = [
+        {
+            "name": name,
+            "version": version,
+            "description": "A chart.",
+            "urls": [f"{version}.tgz"],
+            "digest": sha256(packed),
+        }
+        for version, packed in archives.items()
+    ]
+    index = json.dumps({"entries": {name: entries}}).encode()
+    return {f"/{each}.tgz": packed for each, packed in archives.items()} | {"/index.yaml": index}
+
+
+def registry(
+    archives: Mapping[str, bytes], *, token: str = "", password: str = ""
+) -> web.Application:
+    """An OCI registry with charts: ``name:tag`` to archive. With ``token`` it wants that, and
+    gives it to everybody, or to who sends ``password`` as authorization."""
     blobs: dict[str, bytes] = {}
     manifests: dict[str, bytes] = {}
 
@@ -95,6 +117,8 @@ def registry(archives: Mapping[str, bytes], *, token: str = "") -> web.Applicati
     async def answer(request: web.Request) -> web.Response:
         path = request.path.removeprefix("/v2/charts/")
         if request.path == "/token":
+            if password and request.headers.get("Authorization") != password:
+                return web.Response(status=401)
             return web.json_response({"token": token})
         if token and request.headers.get("Authorization") != f"Bearer {token}":
             realm = f'Bearer realm="http://{request.host}/token",service="here",scope="pull"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from portal.catalog.catalog import Catalog, ChartUnavailable
 from portal.catalog.chart import ChartProblem, read_chart
 from portal.catalog.fetch import FetchError, HttpFetch
 from portal.catalog.sources import Source, SourceKind
+from portal.domain.charts import fingerprint
 from portal.domain.errors import NotFound
-from tests.unit.catalog.make import CHARTS, chart_archive, files, registry, serving, sha256
+from tests.unit.catalog.make import CHARTS, Handler, chart_archive, files, registry, serving, sha256
 
 
 @pytest.fixture
@@ -241,8 +243,108 @@ async def test_a_source_that_nobody_expected_does_not_end_the_portal(
     def surprised(*_: object) -> None:
         raise KeyError("hunter2")
 
-    monkeypatch.setattr("portal.catalog.catalog.read_index", surprised)
+    monkeypatch.setattr("portal.catalog.reader.read_index", surprised)
     async with serving(files({"/index.yaml": b""})) as host:
         catalog = Catalog([repository(host)], fetch, tmp_path)
         await catalog.refresh()
     assert catalog.sources[0].error == "What it holds cannot be understood."
+
+
+@dataclass(frozen=True)
+class Release:
+    chart: str
+    chart_version: str
+    fingerprint: str
+    source: str = ""
+
+
+async def test_a_registry_is_asked_about_a_version_that_a_release_is_made_of(
+    tmp_path: Path, fetch: HttpFetch
+) -> None:
+    archives = {f"tiny:{version}": chart_archive(version=version) for version in ("1.0.0", "1.1.0")}
+    known = fingerprint({"name": "tiny", "version": "1.0.0", "description": "tiny here."})
+    made, other = Release("tiny", "1.0.0", known), Release("tiny", "1.0.0", "another one")
+    app = registry(archives)
+    asked: list[str] = []
+
+    @web.middleware
+    async def noting(request: web.Request, handler: Handler) -> web.StreamResponse:
+        asked.append(request.path)
+        return await handler(request)
+
+    app.middlewares.append(noting)
+    async with serving(app) as host:
+        url = f"oci://{host}/charts"
+        source = Source("oci", SourceKind.OCI, url, charts=("tiny",), plain_http=True)
+        catalog = Catalog([source], fetch, tmp_path)
+        assert await catalog.identify(made) is None
+        await catalog.refresh()
+        assert await catalog.identify(other) is None
+        asked.clear()
+        found = await catalog.identify(made)
+        assert found
+        assert found.source == "oci"
+        assert asked == []  # what was read of a version is kept
+        await catalog.refresh()
+        assert await catalog.identify(made)
+        assert not [each for each in asked if each.endswith("/manifests/1.0.0")]
+    await catalog.refresh()
+    assert catalog.listings[0].error
+    assert await catalog.identify(made)
+    assert await catalog.identify(Release("tiny", "0.9.0", known)) is None
+
+
+async def test_what_releases_are_made_of_is_looked_at_after_each_reading(
+    tmp_path: Path, fetch: HttpFetch
+) -> None:
+    archives = {f"tiny:{version}": chart_archive(version=version) for version in ("1.0.0", "1.1.0")}
+    known = fingerprint({"name": "tiny", "version": "1.0.0", "description": "tiny here."})
+    looked: list[bool] = []
+    twice = asyncio.Event()
+
+    def used() -> list[Release]:
+        version = catalog.listings[0].charts["tiny"].version("1.0.0")
+        looked.append(version is not None and version.fingerprint == known)
+        if len(looked) == 2:
+            twice.set()
+        return [Release("tiny", "1.0.0", known)] * 1000
+
+    async with serving(registry(archives)) as host:
+        url = f"oci://{host}/charts"
+        source = Source("oci", SourceKind.OCI, url, charts=("tiny",), plain_http=True)
+        catalog = Catalog([source], fetch, tmp_path, every=0, used=used)
+        running = asyncio.create_task(catalog.run())
+        async with asyncio.timeout(10):
+            await twice.wait()
+        running.cancel()
+        await asyncio.wait([running])
+    assert looked[:2] == [False, True]
+
+
+async def test_a_name_that_two_charts_of_a_registry_have_is_nobodys(
+    tmp_path: Path, fetch: HttpFetch
+) -> None:
+    archives = {f"{path}/tiny:1.0.0": chart_archive() for path in ("a", "b")}
+    async with serving(registry(archives)) as host:
+        url = f"oci://{host}/charts"
+        charts = ("a/tiny", "b/tiny")
+        source = Source("oci", SourceKind.OCI, url, charts=charts, plain_http=True)
+        catalog = Catalog([source], fetch, tmp_path)
+        await catalog.refresh()
+    assert len(catalog.sources[0].charts) == 2
+    assert catalog.listings[0].charts == {}
+
+
+async def test_a_release_of_a_repositorys_chart_is_recognised(
+    tmp_path: Path, fetch: HttpFetch
+) -> None:
+    entry = {"version": "1.0.0", "description": "A chart.", "urls": ["x.tgz"]}
+    known = fingerprint({"name": "tiny", **entry})
+    contents = {"/index.yaml": json.dumps({"entries": {"tiny": [entry | {"name": "tiny"}]}})}
+    async with serving(files({"/index.yaml": contents["/index.yaml"].encode()})) as host:
+        catalog = Catalog([repository(host)], fetch, tmp_path)
+        await catalog.refresh()
+    found = await catalog.identify(Release("tiny", "1.0.0", known))
+    assert found
+    assert found.source == "team"
+    assert await catalog.identify(Release("tiny", "1.0.0", "other")) is None

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from portal.catalog import index
 from portal.catalog.images import image_allowed, image_problem, images_in
 from portal.catalog.index import read_index
-from portal.catalog.sources import Source, SourceKind, version_order
+from portal.catalog.sources import Source, SourceKind
 from portal.catalog.text import TextError
+from portal.domain.charts import version_order
 
 SOURCE = Source("team", SourceKind.REPOSITORY, "https://charts.example.com/team")
 

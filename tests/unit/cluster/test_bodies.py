@@ -16,6 +16,7 @@ import pytest
 from portal.cluster import bodies
 from portal.cluster.bodies import ReleaseBodies, detail
 from portal.cluster.errors import Throttled, Unauthenticated
+from portal.domain.charts import fingerprint, note_of
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Release, ReleaseStatus
@@ -59,6 +60,14 @@ def test_a_body(zipped: bool) -> None:
     assert found.last_deployed == datetime(2026, 11, 23, 7, 27, 41, tzinfo=UTC)
     assert found.first_deployed is not None
     assert found.first_deployed.microsecond == 800468
+
+
+def test_a_body_tells_where_its_chart_came_from() -> None:
+    known = fingerprint(BODY["chart"]["metadata"])
+    found = detail(KEY, 3, encoded(), note_of("team", known))
+    assert (found.source, found.fingerprint) == ("team", known)
+    passed_on = detail(KEY, 3, encoded(), note_of("team", "of another chart"))
+    assert passed_on.source == ""
 
 
 def test_what_is_missing_is_empty() -> None:
@@ -351,7 +360,7 @@ async def test_an_api_that_does_not_answer_is_tried_again_and_nothing_is_called_
 
 
 async def test_a_record_that_cannot_be_read_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(key: Key, revision: int, encoded: str) -> Any:
+    def broken(key: Key, revision: int, encoded: str, note: str) -> Any:
         if key == KEY:
             raise RuntimeError("surprise")
         return detail(key, revision, encoded)

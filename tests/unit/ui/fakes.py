@@ -11,6 +11,7 @@ from portal.actions.actions import Actions, Existing, Filled
 from portal.actions.forms import Forms, Raw, ScaleRequest
 from portal.actions.previews import Previews
 from portal.catalog.catalog import Catalog
+from portal.catalog.chart import Chart
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.presets import Preset
 from portal.domain.errors import Conflict, NotFound
@@ -115,6 +116,12 @@ class FakePreviews(Previews):
         self._note("upgrade", spec, since)
         return self._proposal(spec.key, self.kept[-1])
 
+    async def version(
+        self, identity: Identity, key: Key, chart: Chart, *, since: int | None = None
+    ) -> Proposal:
+        self._note("version", key, chart.version.version, since)
+        return self._proposal(key, self.kept[0])
+
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
         self._note("rollback", key, revision)
         return self._proposal(key, next(one for one in self.kept if one.revision == revision))
@@ -145,6 +152,12 @@ class FakeActions(Actions):
         self.asked: dict[Key, Raw] = {}
         self.looked_up: list[Key] = []
         self.previews: FakePreviews = FakePreviews()
+
+    async def change_version(
+        self, identity: Identity, key: Key, chart: Chart, *, since: int | None = None
+    ) -> Operation:
+        self.calls.append(("change version", key, chart.name, chart.version.version, since))
+        return self._operation(key, Verb.UPGRADE)
 
     async def rollback(
         self, identity: Identity, key: Key, revision: int, *, since: int | None = None

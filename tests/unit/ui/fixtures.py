@@ -26,6 +26,7 @@ from portal.viewmodels.model import (
     StepView,
     Tone,
     UrlView,
+    VersionView,
 )
 from portal.viewmodels.query import EVERYTHING, ListQuery
 
@@ -251,6 +252,9 @@ def healthy(key: Key = IRIS) -> AppView:
         unsettled=series(autoscaled=False).unsettled,
         scale=ScaleView(ScaleMode.FIXED, 2, 0, 0, None, None),
         operation=operation(running=False),
+        version=VersionView(
+            "team", "web", "1.2.0", "Chart 1.2.0; 1.4.0 is available.", Tone.BUSY, "1.4.0", True
+        ),
     )
 
 

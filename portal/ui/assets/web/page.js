@@ -96,6 +96,10 @@
     }
   });
 
+  /* An icon that cannot be had leaves its place to the letter behind it. */
+  document.addEventListener("error", ({ target }) => {
+    if (target instanceof HTMLImageElement && target.classList.contains("chart-icon")) target.hidden = true;
+  }, true);
   document.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("keydown", (event) => {
     // Dash takes what was typed beside a slider only when it is left.

@@ -14,6 +14,10 @@
     el("div", { className: "cell-two" }, main,
       sub ? el("span", { className: apart ? `cell-sub un-${apart}` : "cell-sub" }, sub) : null);
 
+  const newer = (row) =>
+    el("span", { className: "badge-tone tone-busy", title: `Version ${row.newer} of its chart is available` },
+      el("span", { className: "visually-hidden" }, "newer: "), el("span", null, `↑ ${row.newer}`));
+
   const CELLS = {
     name: (row) =>
       two(el("a", { href: row.path, className: "cell-name", title: row.name, "data-inside": "" }, row.name),
@@ -32,7 +36,11 @@
             el("span", { className: "cell-main" }, row.address.replace(/^https?:\/\//, "").replace(/\/$/, "")),
             icon("open"))
         : none(),
-    chart: (row) => two(words(row.chart), row.version && `app ${row.version}`, "version"),
+    chart: (row) =>
+      el("div", { className: "cell-two" }, words(row.chart),
+        el("div", { className: "cell-more" },
+          row.version ? el("span", { className: "cell-sub un-version" }, `app ${row.version}`) : null,
+          row.newer ? newer(row) : null)),
     helm: (row) => two(words(row.helm), row.revision && `revision ${row.revision}`, "revision"),
     revision: (row) => row.revision || none(),
     updated: (row) =>

@@ -13,7 +13,7 @@ from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.context import UiContext
-from portal.ui.pages.app import history
+from portal.ui.pages.app import history, version
 from portal.ui.refusals import refusal
 from portal.viewmodels.model import Notice, Tone
 
@@ -45,6 +45,7 @@ def register(app: Dash, context: UiContext) -> None:
     _register_uninstall(app, context)
     _register_dismiss(app, context)
     history.register(app, context)
+    version.register(app, context)
     _register_plain(app, context, ids.APP_CANCEL, context.actions.cancel)
     _register_plain(app, context, ids.APP_UNLOCK, context.actions.unlock)
     app.clientside_callback(

@@ -16,6 +16,7 @@ from portal.ui.components.scale import scale_card
 from portal.ui.context import UiContext
 from portal.ui.live_views import Props, app_patches
 from portal.ui.pages.app.history import history_fold, manifest_fold, rollback_dialog
+from portal.ui.pages.app.version import version_dialog, version_line
 from portal.ui.routes import edit_path
 
 
@@ -38,7 +39,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             ),
             html.Div(
                 [
-                    _part(ids.APP_HEADER, live),
+                    html.Div([_part(ids.APP_HEADER, live), version_line(live)]),
                     html.Div(
                         [
                             link(
@@ -86,6 +87,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             html.Div(_body(context, live), id=ids.APP_BODY, **live[ids.APP_BODY]),
             _uninstall(key),
             rollback_dialog(key),
+            version_dialog(key),
         ],
         topic=app_topic(key),
         title=key.name,

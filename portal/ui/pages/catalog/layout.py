@@ -5,10 +5,12 @@ from __future__ import annotations
 from dash import html
 
 from portal.catalog import dash_app
-from portal.catalog.sources import ChartEntry, SourceKind, SourceState
+from portal.catalog.icons import may_be_asked
+from portal.catalog.sources import SourceKind, SourceState
+from portal.domain.charts import ChartEntry
 from portal.ui.components.basics import Node, age, icon, link, notice, page, wildcards
 from portal.ui.context import UiContext
-from portal.ui.routes import chart_path
+from portal.ui.routes import chart_path, icon_path
 from portal.viewmodels.model import Notice, Tone
 
 TILES = 6
@@ -89,7 +91,7 @@ def _card(state: SourceState, entry: ChartEntry) -> Node:
     href = "/launch" if built_in else chart_path(state.source.name, entry.name)
     return link(
         [
-            tile(entry.name),
+            tile(entry.name, _icon(state, entry)),
             html.Div(
                 [
                     html.Div(
@@ -120,14 +122,21 @@ def _card(state: SourceState, entry: ChartEntry) -> Node:
     )
 
 
-def tile(name: str) -> html.Span:
-    """The first letter of a name, in a colour of its own.
+def _icon(state: SourceState, entry: ChartEntry) -> str:
+    """Where the portal serves the chart's icon; "" if there is none that it may fetch."""
+    source = state.source
+    return icon_path(source.name, entry.name) if may_be_asked(source, entry.newest.icon) else ""
 
-    Charts' icons lie on hosts of strangers: fetching them would tell who looks at what.
-    """
+
+def tile(name: str, icon_path: str = "") -> html.Span:
+    """The icon at a path of the portal; the first letter of a name in a colour of its own, where
+    there is none, or none that can be shown."""
     number = sum(name.encode()) % TILES
     return html.Span(
-        name[:1].upper(),
+        [
+            html.Span(name[:1].upper()),
+            html.Img(src=icon_path, alt="", className="chart-icon") if icon_path else None,
+        ],
         className=f"chart-tile tile-{number}",
         **wildcards({"aria-hidden": "true"}),
     )

@@ -13,7 +13,7 @@ from portal.actions.forms import Forms
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.draft import Draft, Drafting, linked
-from portal.catalog.sources import ChartEntry, version_order
+from portal.domain.charts import ChartEntry, version_order
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -38,8 +38,10 @@ async def place_of(context: UiContext, identity: Identity, key: Key) -> ChartPla
         return None
     if newest.chart in {dash_app.CHART_NAME, ""}:
         return None
-    source = context.catalog.source_of(newest.chart, newest.chart_version)
-    return ChartPlace(source, newest.chart, newest.chart_version) if source else None
+    origin = await context.catalog.identify(newest)
+    if origin is None or origin.entry is None:
+        return None
+    return ChartPlace(origin.source, origin.entry.name, newest.chart_version)
 
 
 async def page_of(

@@ -1,0 +1,135 @@
+"""Reading one source: what it lists, and its archives; nothing is kept here."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Coroutine
+from pathlib import Path
+
+from portal.catalog.archive import MAX_PACKED
+from portal.catalog.chart import ChartProblem, read_metadata
+from portal.catalog.fetch import Answer, Fetch, FetchError
+from portal.catalog.index import MAX_INDEX, Index, described, read_index
+from portal.catalog.oci import Registry
+from portal.catalog.sign_in import may_have_password, read_login
+from portal.catalog.sources import Source, SourceKind, SourceState
+from portal.domain.charts import ChartEntry, ChartVersion
+
+
+class Reader:
+    """Asks sources through ``fetch``, signed in where they want that.
+
+    All raise ``FetchError``, with why in words.
+    """
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+
+    async def index(self, state: SourceState) -> Index:
+        """What a source lists. ``TextError``, too, where that cannot be understood.
+
+        Of a registry what was known before is kept, see ``Registry.chart``.
+        """
+        source = state.source
+        match source.kind:
+            case SourceKind.REPOSITORY:
+                url = source.url.rstrip("/") + "/index.yaml"
+                answer = await self.ask(source, url, MAX_INDEX)
+                if answer.status in {401, 403}:
+                    raise FetchError(f"The repository wants {_sign_in_words(source)}")
+                if answer.status != 200:
+                    raise FetchError(f"The repository answers with status {answer.status}.")
+                text = answer.body.decode(errors="replace")
+                return await asyncio.to_thread(read_index, text, source)
+            case SourceKind.OCI:
+                return await self._read_registry(state)
+            case SourceKind.FOLDER | SourceKind.BUILTIN:
+                return await asyncio.to_thread(_read_folder, source)
+
+    async def packed(self, source: Source, entry: ChartEntry, wanted: ChartVersion) -> bytes:
+        """The archive of a version, and no other."""
+        if source.kind is SourceKind.OCI:
+            return await (await self.registry(source)).pull(entry.name, wanted.version)
+        problem = FetchError("The index names no archive.")
+        for url in wanted.urls:
+            try:
+                answer = await self.ask(source, url, MAX_PACKED)
+            except FetchError as error:
+                problem = error
+                continue
+            if answer.status in {401, 403}:
+                problem = FetchError(f"The archive's server wants {_sign_in_words(source)}")
+            elif answer.status != 200:
+                problem = FetchError(f"The archive's server answers with status {answer.status}.")
+            elif wanted.digest and hashlib.sha256(answer.body).hexdigest() != wanted.digest:
+                problem = FetchError("The archive is not the one that the index describes.")
+            else:
+                return answer.body
+        raise problem
+
+    async def ask(self, source: Source, url: str, limit: int) -> Answer:
+        """Ask a classic repository, or where its archives are, with its password if that may be."""
+        login = await asyncio.to_thread(read_login, source)
+        told = login is not None and may_have_password(source, url)
+        headers = {"Authorization": login.basic} if login and told else {}
+        return await self._fetch(url, hosts=source.allowed_hosts, limit=limit, headers=headers)
+
+    async def registry(self, source: Source) -> Registry:
+        """A source that is one."""
+        return Registry(source, self._fetch, await asyncio.to_thread(read_login, source))
+
+    async def _read_registry(self, state: SourceState) -> Index:
+        """Every chart that the settings list; one that cannot be read keeps what it had."""
+        registry = await self.registry(state.source)
+        names = state.source.charts
+        read: list[ChartEntry | FetchError] = await asyncio.gather(
+            *(_or_error(registry.chart(name, state.chart(name))) for name in names)
+        )
+        problems = [each for each in read if isinstance(each, FetchError)]
+        if len(problems) == len(names):
+            raise problems[0]
+        known = [
+            state.chart(name) if isinstance(each, FetchError) else each
+            for name, each in zip(names, read, strict=True)
+        ]
+        return Index(tuple(each for each in known if each), len(problems))
+
+
+def _sign_in_words(source: Source) -> str:
+    if source.credentials is None:
+        return "a sign-in, and the source names no credentials."
+    return "another sign-in than the source's user name and password."
+
+
+async def _or_error(reading: Coroutine[None, None, ChartEntry]) -> ChartEntry | FetchError:
+    try:
+        return await reading
+    except FetchError as error:
+        return error
+
+
+def _read_folder(source: Source) -> Index:
+    """The charts in a folder: it is one itself, or holds one in each of its folders."""
+    root = source.path or Path()
+    if (root / "Chart.yaml").is_file():
+        folders = [root]
+    else:
+        try:
+            folders = [each.parent for each in sorted(root.glob("*/Chart.yaml"))]
+        except OSError as error:
+            raise FetchError(f"The folder cannot be read ({error.strerror}).") from None
+        if not root.is_dir():
+            raise FetchError("There is no such folder.")
+    found: dict[str, ChartEntry] = {}
+    skipped = 0
+    for folder in folders:
+        try:
+            version = described(metadata := read_metadata(folder))
+        except ChartProblem:
+            skipped += 1
+            continue
+        name = str(metadata["name"])
+        if source.allows(name) and name not in found:
+            found[name] = ChartEntry(name, (version,), folder)
+    return Index(tuple(found.values()), skipped)

@@ -1,0 +1,211 @@
+"""Another version of a release's chart: which there are, what one would change, and the change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+
+from portal.domain.charts import BUILT_IN, ChartEntry
+from portal.domain.errors import ChartError, Conflict, InvalidInput
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.revisions import Proposal
+from portal.ui import ids
+from portal.ui.components.basics import Node, button, icon, link
+from portal.ui.components.markup import markup
+from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
+from portal.ui.context import UiContext
+from portal.ui.live_views import Props
+from portal.ui.proposals import shown
+from portal.ui.refusals import refusal
+from portal.ui.routes import chart_path
+from portal.viewmodels.versions import choices, is_older, move_words
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The chart of a release, as the catalogue lists it, and the version that the release has.
+
+    ``newer`` is the newest one, if that is newer.
+    """
+
+    source: str
+    entry: ChartEntry
+    version: str
+    newer: str
+
+
+def version_line(live: Props) -> html.Div:
+    """Which version of its chart the app has, and the way to another."""
+    return html.Div(
+        [
+            markup(ids.VERSION_WORDS, **live[ids.VERSION_WORDS]),
+            dbc.Button(
+                id=ids.VERSION_OPEN,
+                color="secondary",
+                outline=True,
+                size="sm",
+                **live[ids.VERSION_OPEN],
+            ),
+        ],
+        id=ids.VERSION_LINE,
+        **live[ids.VERSION_LINE],
+    )
+
+
+def version_dialog(key: Key) -> html.Div:
+    """Asks which version, and shows what it would change."""
+    return html.Div(
+        [
+            dcc.Store(id=ids.VERSION_PLAN),
+            change_dialog(
+                ids.VERSION_MODAL,
+                f"Another version of the chart of {key.name}",
+                "version-title",
+                [
+                    html.Div(
+                        [
+                            html.Label(
+                                "Version", htmlFor=ids.VERSION_CHOICE, className="form-label"
+                            ),
+                            dbc.Select(id=ids.VERSION_CHOICE, placeholder="Choose one"),
+                        ],
+                        className="field version-field",
+                    ),
+                    html.Div(waiting(ADDING_UP), id=ids.VERSION_PREVIEW),
+                    html.Div(id=ids.VERSION_FAILURE),
+                ],
+                ids.VERSION_CANCEL,
+                button("Upgrade", ids.VERSION_CONFIRM, icon_name="launch", disabled=True),
+            ),
+        ]
+    )
+
+
+def register(app: Dash, context: UiContext) -> None:
+    """Add the callbacks of the dialog."""
+
+    @app.callback(
+        Output(ids.VERSION_MODAL, "is_open", allow_duplicate=True),
+        Output(ids.VERSION_CHOICE, "options"),
+        Output(ids.VERSION_CHOICE, "value"),
+        Output(ids.VERSION_FAILURE, "children", allow_duplicate=True),
+        Input(ids.VERSION_OPEN, "n_clicks"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def choose(clicks: int | None, key: list[str]) -> tuple[Any, ...]:
+        if not clicks:
+            return (no_update,) * 4
+        try:
+            place = place_of(context, context.identity(), Key(*key))
+        except Conflict as error:
+            return True, [], None, refusal(error)
+        found = choices(place.entry, place.version)
+        options = [{"label": words, "value": version} for version, words in found]
+        return True, options, place.newer or None, None
+
+    @app.callback(
+        Output(ids.VERSION_PREVIEW, "children"),
+        Output(ids.VERSION_CONFIRM, "disabled"),
+        Output(ids.VERSION_CONFIRM, "children"),
+        Output(ids.VERSION_PLAN, "data"),
+        Input(ids.VERSION_MODAL, "is_open"),
+        Input(ids.VERSION_CHOICE, "value"),
+        State(ids.APP_KEY, "data"),
+        running=[(Output(ids.VERSION_PREVIEW, "className"), "sending", "")],
+        prevent_initial_call=True,
+    )
+    async def preview(opened: bool, version: str | None, key: list[str]) -> tuple[Any, ...]:
+        if not opened or not version:
+            return None if opened else waiting(ADDING_UP), True, no_update, None
+        return await previewed(context, Key(*key), version)
+
+    @app.callback(
+        Output(ids.VERSION_MODAL, "is_open"),
+        Output(ids.VERSION_FAILURE, "children"),
+        Input(ids.VERSION_CONFIRM, "n_clicks"),
+        State(ids.VERSION_PLAN, "data"),
+        State(ids.APP_KEY, "data"),
+        running=[(Output(ids.VERSION_CONFIRM, "className"), "sending", "")],
+        prevent_initial_call=True,
+    )
+    async def change(
+        clicks: int | None, plan: dict[str, Any] | None, key: list[str]
+    ) -> tuple[Any, Any]:
+        if not clicks or not plan:
+            return no_update, no_update
+        try:
+            identity, release = context.identity(), Key(*key)
+            place = place_of(context, identity, release)
+            chart = await context.catalog.chart(place.source, place.entry.name, plan["version"])
+            await context.actions.change_version(identity, release, chart, since=plan["since"])
+        except Exception as error:
+            return True, refusal(error)
+        return False, None
+
+    app.clientside_callback(
+        ClientsideFunction("portal", "closed"),
+        Output(ids.VERSION_MODAL, "is_open", allow_duplicate=True),
+        Input(ids.VERSION_CANCEL, "n_clicks"),
+        prevent_initial_call=True,
+    )
+
+
+def place_of(context: UiContext, identity: Identity, key: Key) -> Place:
+    """Where the chart of a release is found; ``Conflict`` if that is not known (any more)."""
+    view = context.app_view(identity, key).version
+    entry = context.catalog.entry(view.source, view.chart) if view else None
+    if view is None or entry is None or not view.choices:
+        raise Conflict(
+            f"The catalogue has no other version of the chart of {key.name} now.",
+            "Look whether its source can be read, in the catalogue.",
+        )
+    return Place(view.source, entry, view.version, view.newer)
+
+
+async def previewed(context: UiContext, key: Key, version: str) -> tuple[Any, ...]:
+    """What a version would change, whether the button is disabled, its words, and the plan."""
+    identity = context.identity()
+    try:
+        place = place_of(context, identity, key)
+    except Conflict as error:
+        return refusal(error), True, no_update, None
+    refused: list[Exception] = []
+
+    async def proposal() -> Proposal:
+        try:
+            chart = await context.catalog.chart(place.source, place.entry.name, version)
+            return await context.actions.previews.version(identity, key, chart)
+        except (InvalidInput, ChartError) as error:
+            refused.append(error)
+            raise
+
+    words = move_words(place.entry, place.version, version)
+    content, disabled, since = await shown(proposal(), *words)
+    older = is_older(version, place.version)
+    if refused:
+        content = html.Div([content, _way_out(place, version, key)])
+    plan = None if since is None else {"version": version, "since": since}
+    label = html.Span(f"{'Downgrade' if older else 'Upgrade'} to {version}")
+    return content, disabled or plan is None, [icon("back" if older else "launch"), label], plan
+
+
+def _way_out(place: Place, version: str, key: Key) -> Node:
+    """What to do where the version does not take the values that the release has."""
+    refused = f"{version} does not take the values of {key.name} as they are. "
+    if place.source == BUILT_IN:
+        return html.P(f"{refused}Change them with Edit, then come back.")
+    return html.P(
+        [
+            refused,
+            link(
+                f"Open them in the form of {version}",
+                chart_path(place.source, place.entry.name, version, key=key),
+            ),
+            " to correct them and upgrade from there.",
+        ]
+    )
