@@ -458,7 +458,8 @@ def _start(words: Mapping[str, object], level: int = 0) -> object:
             return words[word]
     if as_list(words.get("enum")):
         return as_list(words["enum"])[0]
-    kinds = as_list(words.get("type")) or [words.get("type")]
+    types = as_list(words.get("type")) or [words.get("type")]
+    kinds = [each for each in types if isinstance(each, str)]
     properties = as_mapping(words.get("properties"))
     if (properties or "object" in kinds) and level < MAX_DEPTH:
         required = as_list(words.get("required"))
@@ -468,11 +469,12 @@ def _start(words: Mapping[str, object], level: int = 0) -> object:
             if name in required or "const" in as_mapping(schema)
         }
         return {name: start for name, start in below.items() if start is not None}
-    starts: dict[object, object] = {"string": "", "boolean": False, "array": [], "object": {}}
-    if kinds[0] in {"integer", "number"}:
+    starts: dict[str, object] = {"string": "", "boolean": False, "array": [], "object": {}}
+    kind = kinds[0] if kinds else ""
+    if kind in {"integer", "number"}:
         least = words.get("minimum")
         return least if isinstance(least, int | float) else 0
-    return starts.get(kinds[0])
+    return starts.get(kind)
 
 
 def humanised(name: str) -> str:

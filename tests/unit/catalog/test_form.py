@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from portal.catalog.chart import Chart, read_chart
@@ -166,6 +166,7 @@ def test_a_form_is_bounded() -> None:
 
 
 @given(schemas, json_values, json_values)
+@example({"type": [], "oneOf": [{"type": "string"}, {"type": [[]]}]}, None, None)
 @settings(max_examples=150, deadline=None)
 def test_no_schema_crashes_the_form(schema: object, defaults: object, values: object) -> None:
     whole = {"properties": {"a": schema}, "a": schema}
