@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from portal.domain.errors import InvalidInput, NotFound
 from portal.domain.keys import Key
@@ -41,6 +42,18 @@ async def test_an_upgrade_is_exactly_this_command(helm: Helm, stub: Stub) -> Non
         "--reset-values",
     ]
     assert json.loads(stub.seen["stdin"]) == values
+
+
+async def test_the_values_are_json_and_yaml_at_once(helm: Helm, stub: Stub) -> None:
+    """Helm reads YAML, which knows no pairs of escapes: an emoji has to be one character."""
+    stub.tell(stdout="{}")
+    values = {"a": "😀 \\ud83d\\ude00 é \x7f \u2028", "😀": ["\\", '"😀"']}
+
+    await helm.upgrade_install(KEY, Path("/charts/dash-app"), values)
+
+    sent = stub.seen["stdin"]
+    assert json.loads(sent) == values
+    assert yaml.safe_load(sent) == values
 
 
 async def test_an_uninstall_and_a_rollback(helm: Helm, stub: Stub) -> None:
