@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import yaml
 
+from portal.catalog.loader import Loader, StrictLoader
 from portal.catalog.values import Values, as_mapping
+from portal.domain.names import UNFIT
 
 MAX_TEXT = 256 * 1024
 """Characters of a values file, or of what a person writes in its place."""
@@ -20,7 +22,9 @@ MAX_DEPTH = 50
 
 _TOO_DEEP = f"This is nested too deeply: at most {MAX_DEPTH} levels are read."
 _TOO_MANY = "This is too large: it holds too many values."
-_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's where there is one
+_NO_NUMBER = "Infinity and “not a number” cannot be sent."
+_FORBIDDEN = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no YAML may hold as it is: control characters, and halves of characters."""
 
 
 class TextError(Exception):
@@ -38,69 +42,13 @@ class TextError(Exception):
         return f"Line {self.line}, column {self.column}: {self.message}"
 
 
-class _Loader(_BASE):
-    """Scalars as Go's YAML, which Helm uses, understands them: dates and 1:30 are text."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-    unique_keys = False
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        """Refuse a key that is there twice, where asked to: the first would be lost unseen."""
-        if self.unique_keys:
-            seen: set[str] = set()
-            for key, _ in node.value:
-                text = str(key.value)
-                if text in seen and text != "<<":
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"“{text[:60]}” is there twice", key.start_mark
-                    )
-                seen.add(text)
-        return cast("dict[Hashable, Any]", super().construct_mapping(node, deep))
-
-
-class _StrictLoader(_Loader):
-    unique_keys = True
-
-
-for _tag, _pattern, _first in (
-    ("bool", r"(?i:true|false|yes|no|on|off)", "yYnNtTfFoO"),
-    ("int", r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)", "-+0123456789"),
-    (
-        "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(?i:inf)|\.(?i:nan)",
-        "-+0123456789.",
-    ),
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("merge", r"<<", "<"),
-):
-    for _loader in (_Loader, _StrictLoader):
-        _loader.add_implicit_resolver(
-            f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
-        )
-
-
-def _integer(loader: Any, node: Any) -> int | str:
-    text = str(loader.construct_scalar(node)).replace("_", "")
-    sign = -1 if text.startswith("-") else 1
-    digits = text.lstrip("+-").lower()
-    if len(digits) > 100:
-        return str(node.value)  # a number of so many digits is none that anybody counts with
-    bases = {"0b": 2, "0o": 8, "0x": 16}
-    base = bases.get(digits[:2])
-    if base:
-        return sign * int(digits[2:], base)
-    return sign * int(digits, 8 if len(digits) > 1 and digits.startswith("0") else 10)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
-_StrictLoader.add_constructor("tag:yaml.org,2002:int", _integer)
-
-
 def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bool = False) -> Any:
     """What one YAML document says, made of plain dictionaries, lists and scalars only.
 
     Tags are refused. Aliases are written out, and counted: a text that means more than
-    ``nodes`` values is refused. ``strict`` refuses a key that is there twice.
+    ``nodes`` values is refused. ``strict`` refuses what would arrive at Helm as something
+    else, or not at all: keys that are there twice or too long, numbers that it rounds, and
+    characters that it drops.
 
     Raises:
         TextError: it is too large, or not YAML; the message quotes nothing of the text.
@@ -111,35 +59,52 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
         if text.startswith("{") and not strict:
             with suppress(ValueError):  # YAML knows fewer escapes
                 return _plain(json.loads(text), [nodes], 0)
-        _measure(text, nodes)
-        loaded: object = yaml.load(text, Loader=_StrictLoader if strict else _Loader)  # noqa: S506
+        _check_characters(text)
+        whole = f"{text}\n"  # as Helm does: a block at the end has its last newline
+        _measure(whole, nodes)
+        loaded: object = yaml.load(whole, Loader=StrictLoader if strict else Loader)  # noqa: S506
         return _plain(loaded, [nodes], 0)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise TextError(_words(error), *at) from None
-    except yaml.YAMLError:
-        raise TextError("There is a character in it that YAML does not allow.") from None
+        raise TextError(_words(error), *_place(text, error)) from None
     except (RecursionError, MemoryError):
         raise TextError(_TOO_DEEP) from None
     except (ValueError, TypeError, OverflowError):
         raise TextError("There is a value in it that cannot be read.") from None
 
 
+def _place(text: str, error: yaml.MarkedYAMLError) -> tuple[int, int]:
+    """Line and column of an error, the end of the text at most."""
+    mark = error.problem_mark or error.context_mark
+    if not mark:
+        return 0, 0
+    lines = text.split("\n")
+    if mark.line >= len(lines):
+        return len(lines), len(lines[-1]) + 1
+    return mark.line + 1, mark.column + 1
+
+
+def _check_characters(text: str) -> None:
+    found = _FORBIDDEN.search(text)
+    if found:
+        before = text[: found.start()]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise TextError("YAML does not allow this character.", line, column)
+
+
 def _measure(text: str, nodes: int) -> None:
     """Refuse what is too deep or too long before it is built: libyaml's builder would crash."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         elif isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
             nodes -= 1
-        if depth > MAX_DEPTH:
-            raise TextError(_TOO_DEEP)
-        if nodes < 0:
-            raise TextError(_TOO_MANY)
+        if depth > MAX_DEPTH or nodes < 0:
+            mark: Any = event.start_mark
+            words = _TOO_DEEP if depth > MAX_DEPTH else _TOO_MANY
+            raise TextError(words, mark.line + 1, mark.column + 1)
 
 
 def load_values(text: str, *, strict: bool = False) -> Values:
@@ -164,28 +129,36 @@ def _plain(value: object, left: list[int], depth: int) -> object:
     if depth > MAX_DEPTH:
         raise TextError(_TOO_DEEP)
     if isinstance(value, dict):
-        pairs = cast("dict[object, object]", value).items()
-        return {_key(name): _plain(each, left, depth + 1) for name, each in pairs}
+        pairs = cast("dict[str, object]", value).items()
+        return {_whole(name): _plain(each, left, depth + 1) for name, each in pairs}
     if isinstance(value, list):
         return [_plain(each, left, depth + 1) for each in cast("list[object]", value)]
     if isinstance(value, float) and not math.isfinite(value):
-        raise TextError("Infinity and “not a number” cannot be sent.")
-    if isinstance(value, str) and not value.isascii():
-        value.encode()  # half a character, as "\\ud800", is a ValueError
-    if value is None or isinstance(value, str | bool | int | float):
+        raise TextError(_NO_NUMBER)
+    if isinstance(value, str):
+        return _whole(value)
+    if value is None or isinstance(value, bool | int | float):
         return value
     raise TextError("There is a value of a kind in it that Helm does not know.")
 
 
-def _key(name: object) -> str:
-    if isinstance(name, bool):
-        return str(name).lower()
-    return "null" if name is None else str(name)
+def _whole(text: str) -> str:
+    text.encode()  # half a character, as "\\ud800", is a ValueError
+    return text
 
 
 _KNOWN = (
     ("could not determine a constructor", "Tags (“!…”) are not allowed here."),
     ("is there twice", ""),
+    ("cannot be read", "This value cannot be read."),
+    ("cannot be sent", _NO_NUMBER),
+    ("cannot be passed on", UNFIT),
+    ("has too many digits", "Helm would round this number: put it in quotes."),
+    ("is no name", "A name is missing here, or has to be in quotes."),
+    ("is too long a name", "This name is too long for Helm."),
+    ("for merging", "“<<” takes another mapping, or a list of them."),
+    ("merged too often", _TOO_MANY),
+    ("merged into itself", "This contains itself."),
     ("undefined alias", "This refers to an anchor (“*…”) that is not there."),
     ("cannot start any token", "A value cannot begin with this character: put it in quotes."),
     ("expected ',' or", "A “[” or “{” that was opened is not closed, or a comma is missing."),

@@ -10,16 +10,20 @@ import re
 from dataclasses import dataclass
 
 from portal.domain.launch import EnvVar
+from portal.domain.secrets import looks_secret
 
 MAX_RELEASE_NAME = 53
 """Helm's limit; it leaves ten of a DNS label's 63 characters for suffixes."""
+
+UNFIT = "This holds a character that Helm cannot pass on; type it anew without it."
+"""What is said of a text for which ``survives_helm`` is False."""
 
 MAX_LABEL = 63
 MAX_HOSTNAME = 253
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL)", re.I)
+_UNFIT = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
 def _label_problem(text: str, what: str, limit: int) -> str:
@@ -114,9 +118,20 @@ class EnvLines:
     warning: str = ""
 
 
+def survives_helm(text: str) -> bool:
+    """Whether Helm passes a text on.
+
+    Its ``toYaml`` cannot write some control characters. It then writes nothing, without a word:
+    not the text, nor the list that it is in. Of other line breaks than ours it makes spaces, and
+    half of an emoji cannot even be sent.
+    """
+    return not _UNFIT.search(text)
+
+
 def fits_env_line(name: str, value: str) -> bool:
     """Whether ``parse_env`` could read this variable back."""
-    return bool(_ENV_NAME.fullmatch(name)) and not any(each in value for each in "\r\n\0")
+    one_line = not any(each in value for each in "\r\n\0")
+    return bool(_ENV_NAME.fullmatch(name)) and one_line and survives_helm(value)
 
 
 def parse_env(text: str) -> EnvLines:
@@ -143,12 +158,14 @@ def parse_env(text: str) -> EnvLines:
             )
         if "\0" in value:
             return EnvLines((), f"Line {number}: the value holds a NUL character; remove it.")
+        if not survives_helm(value):
+            return EnvLines((), f"Line {number}: {UNFIT}")
         if name in found:
             return EnvLines((), f"Line {number}: {name} is given twice. Keep one of them.")
         found[name] = EnvVar(name, value)
         if not warning and len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
             warning = f"Line {number}: the quotes will be part of the value of {name}."
-        if _SECRET_NAME.search(name) and value:
+        if looks_secret(name) and value:
             warning = (
                 f"{name} looks like a secret. Its value is kept in the release, where everyone "
                 "who may look at this app can read it."

@@ -10,11 +10,13 @@ import asyncio
 import copy
 import logging
 import os
+import re
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 _INHERITED = ("PATH", "HOME")
 _PLUGINS = Path(__file__).with_name("plugins")
 _SOURCES = Path(__file__).resolve().parents[2]
+_PAIR = re.compile(rb"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|\\.")
 
 
 class CommandFailed(Exception):
@@ -66,6 +69,41 @@ def helm_environment(
     return kept | own
 
 
+class Process(Protocol):
+    """A program that was started, in a group of its own."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, and that of its group."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        ...
+
+    async def communicate(self, input: bytes | None = None) -> tuple[bytes, bytes]:
+        """Feed it, and wait until it has ended; what it printed."""
+        ...
+
+
+Start = Callable[[Sequence[str], Mapping[str, str], bool], Awaitable[Process]]
+"""Starts a program: its path and arguments, all of its environment, whether it is fed."""
+
+
+async def start(command: Sequence[str], environment: Mapping[str, str], feed: bool) -> Process:
+    """Start a real program, without a shell."""
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=pipe if feed else nothing,
+        stdout=pipe,
+        stderr=pipe,
+        env=environment,
+        start_new_session=True,
+    )
+
+
 class Runner(pyhelm3.Command):
     """Runs helm commands, at most ``limit`` at once.
 
@@ -85,6 +123,7 @@ class Runner(pyhelm3.Command):
         grace: float = 15.0,
         limit: int = 4,
         history_max: int = 10,
+        start: Start = start,
     ) -> None:
         self.patience = f"{max(1, int(deadline * 0.9))}s"
         super().__init__(
@@ -98,6 +137,7 @@ class Runner(pyhelm3.Command):
         self._grace = grace
         self._slots = asyncio.Semaphore(limit)
         self._added: tuple[str, ...] = ()
+        self._start_process = start
 
     def adding(self, *arguments: str) -> Runner:
         """This runner, adding ``arguments`` to each command; its limit counts for both."""
@@ -111,6 +151,7 @@ class Runner(pyhelm3.Command):
         Raises ``CommandFailed``, ``HelmTimeout``, or ``HelmError`` if there is no such program.
         """
         arguments = [*(str(part) for part in command), *self._added]
+        input = None if input is None else _as_yaml(input)
         secrets = secrets_in(input)
         title = _title(arguments)
         async with self._slots:
@@ -137,18 +178,9 @@ class Runner(pyhelm3.Command):
             raise CommandFailed(status, *(redact(_text(out), secrets) for out in (stdout, stderr)))
         return stdout
 
-    async def _start(self, arguments: list[str], feed: bool) -> asyncio.subprocess.Process:
-        pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    async def _start(self, arguments: list[str], feed: bool) -> Process:
         try:
-            return await asyncio.create_subprocess_exec(
-                self._program,
-                *arguments,
-                stdin=pipe if feed else nothing,
-                stdout=pipe,
-                stderr=pipe,
-                env=self._environment,
-                start_new_session=True,
-            )
+            return await self._start_process([self._program, *arguments], self._environment, feed)
         except (FileNotFoundError, PermissionError) as error:
             raise HelmError(
                 f"The helm program could not be started ({error.strerror}).",
@@ -156,7 +188,7 @@ class Runner(pyhelm3.Command):
             ) from error
 
     async def _end_for_sure(
-        self, process: asyncio.subprocess.Process, talk: asyncio.Future[tuple[bytes, bytes]]
+        self, process: Process, talk: asyncio.Future[tuple[bytes, bytes]]
     ) -> None:
         """End the process group even while the waiting task is being cancelled again."""
         ending = asyncio.ensure_future(self._end(process, talk))
@@ -166,9 +198,7 @@ class Runner(pyhelm3.Command):
             except asyncio.CancelledError:
                 continue  # bounded by the grace
 
-    async def _end(
-        self, process: asyncio.subprocess.Process, talk: asyncio.Future[tuple[bytes, bytes]]
-    ) -> None:
+    async def _end(self, process: Process, talk: asyncio.Future[tuple[bytes, bytes]]) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
             # As long as nobody closed the pipes, the group has a living member and its id is
             # not anybody else's.
@@ -182,6 +212,20 @@ class Runner(pyhelm3.Command):
         if not talk.done():
             talk.cancel()
         await asyncio.wait([talk])
+
+
+def _as_yaml(values: bytes) -> bytes:
+    """The JSON that ``pyhelm3`` writes, so that it is YAML as well: Helm reads that.
+
+    JSON may write an emoji as a pair of escapes, YAML must not.
+    """
+
+    def whole(found: re.Match[bytes]) -> bytes:
+        if not found[1]:
+            return found[0]
+        return bytes.fromhex((found[1] + found[2]).decode()).decode("utf-16-be").encode()
+
+    return _PAIR.sub(whole, values)
 
 
 def _title(arguments: Sequence[str]) -> str:

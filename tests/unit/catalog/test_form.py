@@ -28,8 +28,8 @@ from portal.catalog.form import Control, Field, Form, Forms, Group, Rows, build,
 from portal.catalog.text import TextError, comments, load_values
 from portal.catalog.validate import Checker
 from portal.catalog.values import Values, overlay, to_yaml
+from tests.strategies import json_values, schemas, submissions
 from tests.unit.catalog.make import CHARTS
-from tests.unit.catalog.strategies import json_values, schemas, submissions
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -261,6 +261,7 @@ def test_leaving_out_defaults_changes_nothing(values: Values, defaults: Values) 
         ({"type": "string"}, "x", "12", "12"),
         ({"type": ["string", "integer"]}, "x", "12", 12),
         ({"type": ["string", "integer"]}, "x", "012", "012"),
+        ({"type": ["string", "integer"]}, "x", "123456789012345678", "123456789012345678"),
         ({"type": "integer"}, 1, 3.0, 3),
         ({"type": "integer"}, 1, "", UNSET),
         ({"type": ["integer", "null"]}, 1, None, None),
@@ -280,6 +281,14 @@ def test_controls_are_read(schema: object, default: object, raw: object, value: 
         ({"type": "integer"}, 1, "hunter2"),
         ({"type": "integer"}, 1, 1.5),
         ({"type": "integer"}, 1, float("nan")),
+        ({"type": "string"}, "x", "hunter2\ud83d"),
+        ({"type": "string"}, "x", "hunter2\x7f"),
+        ({"type": "array", "items": {"type": "string"}}, ["x"], "a\n\ude00"),
+        ({"type": "number"}, 1, float("nan")),
+        ({"type": "number"}, 1, float("-inf")),
+        ({"type": "number"}, 1, 10**400),
+        ({"type": "integer"}, 1, "123456789012345678"),
+        ({"type": "array", "items": {"type": "integer"}}, [1], "123456789012345678"),
         ({"type": "array", "items": {"type": "integer"}}, [1], "hunter2"),
         ({"type": "object"}, {}, "a: 'hunter2"),
         ({"type": "object"}, {}, "a: 1\na: 2"),

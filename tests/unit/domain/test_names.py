@@ -100,6 +100,11 @@ def test_environment_lines() -> None:
         ("export A=1", "leave out “export”"),
         ("A=1\nB=2\nA=3", "Line 3: A is given twice"),
         ("A=\0", "NUL"),
+        ("A=1\nB=\ud83d", "Line 2: This holds a character that Helm cannot pass on"),
+        ("A=x\x7f", "Helm cannot pass on"),
+        ("A=\x9f", "Helm cannot pass on"),
+        ("A=\ufffe", "Helm cannot pass on"),
+        ("A=a\u2028b", "Helm cannot pass on"),
     ],
 )
 def test_environment_lines_that_are_wrong(text: str, words: str) -> None:
@@ -111,5 +116,6 @@ def test_environment_lines_that_are_wrong(text: str, words: str) -> None:
 
 def test_environment_lines_that_surprise() -> None:
     assert "quotes" in names.parse_env('A="x"').warning
-    assert "secret" in names.parse_env("DB_PASSWORD=x").warning
+    for name in ("DB_PASSWORD", "AWS_ACCESS_KEY", "SENTRY_DSN"):
+        assert "secret" in names.parse_env(f"{name}=x").warning
     assert names.parse_env("A=x").warning == ""
