@@ -12,6 +12,7 @@ from portal.domain.keys import Key
 from portal.state.assemble import nothing
 from portal.state.store import Store
 from portal.viewmodels.app import app_view
+from portal.viewmodels.connections import Connection, connections
 from portal.viewmodels.listing import ListQuery
 from portal.viewmodels.model import AppView, ListView
 from portal.viewmodels.releases import Rows, list_view
@@ -53,6 +54,12 @@ class Views:
             quotas=snapshot.quotas.get(state.key.namespace, ()),
             outside=self._outside,
         )
+
+    def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:
+        """What a new app of a namespace can be connected to."""
+        if not self._policy.sees(identity, namespace):
+            return ()
+        return connections(self._store.snapshot.apps, namespace)
 
     def releases(self, identity: Identity, everyone: bool, query: ListQuery) -> ListView:
         """A page of all releases, or of those that the identity launched."""
