@@ -69,7 +69,7 @@ def _values(view: AppView) -> dict[str, Any]:
 
 APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_HEADER: lambda view: {"content": release.header(view)},
-    ids.APP_URLS: lambda view: {"content": release.urls(view.urls)},
+    ids.APP_URLS: lambda view: {"content": release.urls(view.urls, view.key)},
     ids.APP_STALE: lambda view: {"content": stale_notice(view.stale)},
     ids.APP_OPERATION: lambda view: {"content": release.operation(view.operation)},
     ids.APP_NOTICES: lambda view: {"content": release.notices(view.notices)},
