@@ -13,7 +13,7 @@ from portal.catalog import edits
 from portal.catalog.chart import Chart
 from portal.catalog.images import image_problem, images_in
 from portal.catalog.validate import Checker
-from portal.catalog.values import as_mapping, get, overlay
+from portal.catalog.values import overlay
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.names import namespace_problem, release_name_problem
 from portal.domain.steering import Steering
@@ -59,12 +59,14 @@ def order_problems(
 
 
 def signed(order: ChartOrder, user: str) -> dict[str, object]:
-    """The order's values, with who launched it where the chart has a place for that."""
+    """The order's values, with who launched it where the chart has a place for that.
+
+    ``user`` "" leaves them as they are: an app keeps the name of whoever launched it first.
+    """
     values = overlay(order.values, {})
     if not user or not isinstance(order.chart.defaults.get(ANNOTATIONS), dict):
         return values
-    if get(values, ANNOTATIONS) is not None and LAUNCHED_BY in as_mapping(values[ANNOTATIONS]):
-        return values  # an app keeps the name of whoever launched it first
+    # Values from a file may name who launched the app that they were saved from.
     return overlay(values, {ANNOTATIONS: {LAUNCHED_BY: user}})
 
 

@@ -17,7 +17,14 @@ from portal.catalog.chart import Chart, ChartProblem, read_chart, read_metadata
 from portal.catalog.fetch import Fetch, FetchError
 from portal.catalog.index import MAX_INDEX, Index, described, read_index
 from portal.catalog.oci import Registry
-from portal.catalog.sources import ChartEntry, ChartVersion, Source, SourceKind, SourceState
+from portal.catalog.sources import (
+    ChartEntry,
+    ChartPreset,
+    ChartVersion,
+    Source,
+    SourceKind,
+    SourceState,
+)
 from portal.catalog.text import TextError
 from portal.domain.errors import NotFound, PortalError
 
@@ -70,6 +77,11 @@ class Catalog:
         """A chart as its source lists it, if it does."""
         state = self._states.get(source)
         return state.chart(name) if state else None
+
+    def presets(self, source: str, name: str) -> tuple[ChartPreset, ...]:
+        """The named values to start from that a chart is offered with."""
+        state = self._states.get(source)
+        return state.source.presets_of(name) if state else ()
 
     def source_of(self, name: str, version: str) -> str:
         """The source that a chart by this name came from, most likely; "" if none lists it."""

@@ -31,6 +31,18 @@ class SourceKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ChartPreset:
+    """Named values to start from, for the chart of a source that is called ``chart``."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    chart: str
+    name: str
+    description: str = ""
+    values: dict[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One source.
 
@@ -38,6 +50,7 @@ class Source:
     ``path`` the folder. ``charts`` are patterns of chart names, all if empty; for a registry,
     which has no index, the names themselves. ``hosts`` are further ``host[:port]`` that its
     archives and redirects may lead to. ``plain_http`` speaks to a registry without TLS.
+    ``presets`` are offered above the forms of its charts.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -49,6 +62,7 @@ class Source:
     charts: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     plain_http: bool = False
+    presets: tuple[ChartPreset, ...] = ()
 
     def __post_init__(self) -> None:
         problem = _problem(self)
@@ -59,6 +73,10 @@ class Source:
         """Whether a chart of this name may be offered."""
         return not self.charts or any(fnmatchcase(chart, each) for each in self.charts)
 
+    def presets_of(self, chart: str) -> tuple[ChartPreset, ...]:
+        """The values to start from that a chart is offered with."""
+        return tuple(each for each in self.presets if each.chart == chart)
+
     @property
     def allowed_hosts(self) -> frozenset[str]:
         """Every ``host[:port]`` that may be asked for this source, its own among them."""
@@ -68,6 +86,9 @@ class Source:
 def _problem(source: Source) -> str:
     if not _NAME.fullmatch(source.name):
         return "a source's name is made of lower-case letters, digits and “-”."
+    named = [(each.chart, each.name) for each in source.presets]
+    if len(set(named)) < len(named):
+        return "two presets of a chart have the same name."
     parts = urlsplit(source.url)
     if parts.username or parts.password:
         return "the address must not hold a password."
