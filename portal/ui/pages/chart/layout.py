@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import dash_bootstrap_components as dbc
 from dash import dcc, html
@@ -13,6 +13,7 @@ from portal.actions.forms import Forms
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.draft import Draft, Drafting, linked
+from portal.catalog.sources import ChartPreset
 from portal.domain.charts import ChartEntry, version_order
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
@@ -20,6 +21,7 @@ from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, card, failure, icon, link, page, wildcards
 from portal.ui.components.chart_form import chart_form
+from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
@@ -63,7 +65,8 @@ async def page_of(
     drafting = await asyncio.to_thread(Drafting, chart, existing)
     draft = await asyncio.to_thread(drafting.read, drafting.start(linked(place.values)))
     revision = given.revision if given else None
-    return _layout(context.forms, place, entry, drafting, draft, key, revision)
+    presets = context.catalog.presets(place.source, place.chart) if given is None else ()
+    return _layout(context.forms, place, entry, drafting, draft, key, revision, presets)
 
 
 def _unusable(place: ChartPlace, entry: ChartEntry | None, error: PortalError) -> html.Div:
@@ -91,6 +94,7 @@ def _layout(
     draft: Draft,
     key: Key | None,
     revision: int | None,
+    presets: tuple[ChartPreset, ...],
 ) -> html.Div:
     chart = drafting.chart
     editing = key if revision is not None else None
@@ -134,6 +138,7 @@ def _layout(
                 [
                     html.Form(
                         [
+                            _presets(presets) if presets else None,
                             _name(forms, key, locked=editing is not None),
                             html.Fieldset(
                                 form_of(draft, {}),
@@ -190,6 +195,27 @@ def form_of(draft: Draft, notes: Mapping[tuple[str | int, ...], str]) -> list[No
     ]
 
 
+def _presets(presets: tuple[ChartPreset, ...]) -> html.Div:
+    return html.Div(
+        [
+            html.Button(
+                [
+                    html.Span(preset.name, className="preset-name"),
+                    html.Span(preset.description, className="preset-about"),
+                ],
+                id=cast("Any", ids.chart_preset(preset.name)),
+                type="button",
+                className="preset",
+                **wildcards({"data-testid": f"chart-preset-{preset.name}"}),
+            )
+            for preset in presets
+        ],
+        className="presets",
+        role="group",
+        **wildcards({"aria-label": "Values to start from"}),
+    )
+
+
 def _crumbs(place: ChartPlace, editing: Key | None = None) -> html.Nav:
     way: list[Node] = [link("Catalog", "/catalog"), html.Span("/")]
     if editing:
@@ -223,11 +249,18 @@ def _versions(place: ChartPlace, entry: ChartEntry, current: str) -> html.Div:
     )
 
 
-def version_path(place: Mapping[str, Any], version: str) -> str:
-    """The page of another version of the same chart, for the same release."""
+def version_path(
+    place: Mapping[str, Any], version: str, *, values: str = "", key: Key | None = None
+) -> str:
+    """The page of another version of the same chart, for the same release.
+
+    A new one, ``key``, takes ``values`` along, as a link carries them; those of an existing one
+    are its own.
+    """
     release = place.get("release")
-    key = Key(*map(str, release)) if release else None
-    return chart_path(str(place["source"]), str(place["chart"]), version, key=key)
+    if release:
+        key, values = Key(*map(str, release)), ""
+    return chart_path(str(place["source"]), str(place["chart"]), version, values, key)
 
 
 def _deprecated(chart: Chart) -> Node:
@@ -263,6 +296,7 @@ def _name(forms: Forms, key: Key | None, *, locked: bool) -> html.Section:
                         id=ids.CHART_NAME,
                         value=key.name if key else "",
                         type="text",
+                        placeholder="sales",
                         autocomplete="off",
                         readonly=locked,
                     ),
@@ -308,7 +342,7 @@ def _values(draft: Draft, editing: Key | None) -> list[Node]:
                 html.Div(id=ids.CHART_EXISTING, role="status"),
                 html.Div(id=ids.CHART_FAILURE),
                 html.Div(
-                    id=ids.CHART_PROBLEMS,
+                    [html.Div(id=ids.CHART_NEEDED), html.Div(id=ids.CHART_PROBLEMS)],
                     className="problems",
                     **wildcards({"aria-live": "polite"}),
                 ),
@@ -318,37 +352,13 @@ def _values(draft: Draft, editing: Key | None) -> list[Node]:
                     icon_name="launch",
                     size="lg",
                     className="w-100",
+                    disabled=True,
                 ),
             ],
             icon_name="file",
-            aside=[
-                dcc.Upload(
-                    html.Button(
-                        [icon("file"), html.Span("Open")],
-                        type="button",
-                        className="btn btn-sm btn-quiet",
-                        title="Fill in values from a file",
-                    ),
-                    id=ids.CHART_OPEN,
-                    accept=".yaml,.yml,.json",
-                    max_size=256 * 1024,
-                ),
-                html.Button(
-                    [icon("notes"), html.Span("Save")],
-                    id=ids.CHART_SAVE,
-                    type="button",
-                    className="btn btn-sm btn-quiet",
-                    title="Save these values as a file",
-                ),
-                html.Button(
-                    [icon("link"), html.Span("Link")],
-                    id=ids.CHART_LINK,
-                    type="button",
-                    className="btn btn-sm btn-quiet",
-                    title="Copy a link to this form with its values, passwords left out",
-                    **wildcards({"data-copy-link": ""}),
-                ),
-            ],
+            aside=file_buttons(
+                ids.CHART_OPEN, ids.CHART_SAVE, ids.CHART_LINK, left_out="passwords"
+            ),
         ),
         html.P(
             [
