@@ -202,7 +202,8 @@ class Check:
             )
         # The fixed number is kept for the day the autoscaler is switched off again.
         fixed = self._raw.get("replicas")
-        replicas = fixed if isinstance(fixed, int) and 0 <= fixed <= max_replicas else low
+        number = isinstance(fixed, int) and not isinstance(fixed, bool)
+        replicas = fixed if number and 0 <= fixed <= max_replicas else low
         return replicas, AutoscalingSpec(low, high, cpu, memory, window)
 
     def _replicas(self, max_replicas: int) -> int:

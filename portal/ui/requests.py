@@ -70,6 +70,8 @@ _BY_PROPERTY: dict[str, Callable[[object], bool]] = {
     "is_open": _switch,
     "pathname": _text,
     "search": _text,
+    "contents": _text,
+    "filename": _text,
 }
 _BY_ID: dict[tuple[str, str], Callable[[object], bool]] = {
     (ids.APP_KEY, "data"): _key,

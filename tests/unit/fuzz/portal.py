@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from portal.actions.forms import Forms
 from portal.auth.policy import NamespacePolicy
 from portal.catalog.dash_app import Site
 from portal.domain.identity import Identity
-from portal.domain.keys import OPERATION_LABEL, Key
+from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key
 from portal.domain.objects import Kind
 from portal.domain.operations import Operation
 from portal.helm_service.helm import Helm
@@ -121,14 +122,15 @@ def is_upgrade(
         *("helm", "upgrade", key.name, str(chart), "--history-max", "10", "--install"),
         *("--output", "json", "--timeout", "270s", "--values", "-"),
         *(("--description", description) if description else ()),
-        *("--namespace", key.namespace, "--reset-values"),
+        *("--namespace", key.namespace, "--reset-values", "--server-side=true"),
         *(("--labels", label) if labelled else ()),
     ]
     if labelled:
-        name, _, value = label.partition("=")
-        assert name == OPERATION_LABEL
-        assert value.partition(".")[0].isalnum()
-        assert value.partition(".")[2].isdigit()
+        labels = dict(each.split("=") for each in label.split(","))
+        assert re.fullmatch(r"[a-z0-9]+\.[0-9]+", labels.pop(OPERATION_LABEL))
+        if labels:
+            assert re.fullmatch(r"[a-z0-9-]+\.[a-z0-9]+", labels.pop(ORIGIN_LABEL))
+        assert not labels
     assert command.environment == {**ENVIRONMENT, STARTED_BY: str(os.getpid())}
 
 
@@ -144,6 +146,8 @@ class Portal:
         cluster = FakeCluster(self.store)
         claims = FakeClaims()
         records = FakeRecords(cluster, FakeHelm(cluster))
+        past = FakePast()
+        past.volume_claims = None  # which may not be listed: any name is believed
         self.actions = Actions(
             helm=helm(self.commands),
             store=self.store,
@@ -153,7 +157,7 @@ class Portal:
             chart_path=CHART,
             claims=claims,
             records=records,
-            past=FakePast(),
+            past=past,
             holder="portal-1",
             clock=clock,
         )

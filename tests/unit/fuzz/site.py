@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,6 +92,7 @@ def running(cache: Path) -> Iterator[Site]:
         forms=FORMS,
         app_view=views.app,
         list_view=views.releases,
+        connections=views.connections,
         identity=current_identity,
         catalog=catalog,
         open_mode=True,
@@ -165,6 +167,12 @@ _BY_PROPERTY: Mapping[str, st.SearchStrategy[Any]] = {
     "n_clicks": st.sampled_from([None, 1, 1, 2]),
     "n_blur": st.none() | st.integers(0, 2),
     "is_open": st.booleans(),
+    "filename": _maybe_texts,
+    "contents": st.none()
+    | some.texts
+    | some.yaml_texts.map(
+        lambda text: "data:;base64," + b64encode(text.encode(errors="surrogatepass")).decode()
+    ),
 }
 _paths = st.sampled_from(
     ["/image/tag", "/replicaCount", "/extraEnvVars", "/extraEnvVars/#0/value", "/service/type"]

@@ -45,7 +45,7 @@ IMAGE = re.compile(
     r"(:\w[\w.-]{0,127}|@sha256:[0-9a-f]{64})",
     re.ASCII,
 )
-PLAIN = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9._:/\[\]-]*|")
+PLAIN = re.compile(r"[A-Za-z0-9_/\[][A-Za-z0-9._:/\[\]-]*|")
 PATHS = {
     *("image.repository", "image.tag", "image.digest", "containerPort", "replicaCount"),
     *("autoscaling.enabled", "autoscaling.minReplicas", "autoscaling.maxReplicas"),
@@ -55,6 +55,7 @@ PATHS = {
     *("service.type", "ingress.enabled", "ingress.hostname", "ingress.ingressClassName"),
     *("httpRoute.enabled", "httpRoute.parentRefs[].namespace", "httpRoute.parentRefs[].name"),
     *("httpRoute.hostnames[]", "sessionAffinity", "extraEnvVars[].name", "extraEnvVars[].value"),
+    *(f"persistence.{what}" for what in ("existingClaim", "mountPath", "readOnly")),
     f"commonAnnotations.{LAUNCHED_BY}",
 }
 """All values that the launch form sets."""
@@ -278,7 +279,8 @@ def test_rollbacks(revision: int) -> bool:
     ]
     assert rolled.argv[1:] == [
         *("rollback", "there", str(revision), "--namespace", "apps", "--history-max", "10"),
-        *("--timeout", "270s", "--description", f"Rolled back to revision {revision} by ann"),
+        *("--timeout", "270s", "--server-side=true"),
+        *("--description", f"Rolled back to revision {revision} by ann"),
     ]
     return True
 
