@@ -202,8 +202,9 @@ class Check:
             )
         # The fixed number is kept for the day the autoscaler is switched off again.
         fixed = self._raw.get("replicas")
-        number = isinstance(fixed, int) and not isinstance(fixed, bool)
-        replicas = fixed if number and 0 <= fixed <= max_replicas else low
+        replicas = low
+        if isinstance(fixed, int) and not isinstance(fixed, bool) and 0 <= fixed <= max_replicas:
+            replicas = fixed
         return replicas, AutoscalingSpec(low, high, cpu, memory, window)
 
     def _replicas(self, max_replicas: int) -> int:

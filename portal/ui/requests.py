@@ -71,6 +71,7 @@ _BY_PROPERTY: dict[str, Callable[[object], bool]] = {
     "pathname": _text,
     "search": _text,
     "contents": _text,
+    "data-copy-link": _text,
     "filename": _text,
 }
 _BY_ID: dict[tuple[str, str], Callable[[object], bool]] = {

@@ -168,6 +168,7 @@ _BY_PROPERTY: Mapping[str, st.SearchStrategy[Any]] = {
     "n_blur": st.none() | st.integers(0, 2),
     "is_open": st.booleans(),
     "filename": _maybe_texts,
+    "data-copy-link": _maybe_texts,
     "contents": st.none()
     | some.texts
     | some.yaml_texts.map(
