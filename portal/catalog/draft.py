@@ -16,10 +16,10 @@ from typing import cast
 from portal.catalog import edits
 from portal.catalog.chart import Chart
 from portal.catalog.form import Form, Forms, Rows, build
-from portal.catalog.secrets import without_secrets
 from portal.catalog.text import TextError, comments, limited, load_values
 from portal.catalog.validate import Checker, Path, Problem
 from portal.catalog.values import Values, to_yaml
+from portal.domain.secrets import without_secrets
 
 MAX_LINK = 8 * 1024
 """Characters of values in a link: browsers and proxies take not many more."""

@@ -13,9 +13,9 @@ from enum import StrEnum
 from typing import Any, cast
 
 from portal.catalog.schema import Reader, Shape, TooMuch
-from portal.catalog.secrets import is_secret
 from portal.catalog.validate import Checker, Path
 from portal.catalog.values import Values, as_list, as_mapping, overlay
+from portal.domain.secrets import is_secret
 
 MAX_FIELDS = 400
 MAX_DEPTH = 8

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from portal.domain.launch import EnvVar
+from portal.domain.secrets import looks_secret
 
 MAX_RELEASE_NAME = 53
 """Helm's limit; it leaves ten of a DNS label's 63 characters for suffixes."""
@@ -19,7 +20,6 @@ MAX_HOSTNAME = 253
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL)", re.I)
 
 
 def _label_problem(text: str, what: str, limit: int) -> str:
@@ -148,7 +148,7 @@ def parse_env(text: str) -> EnvLines:
         found[name] = EnvVar(name, value)
         if not warning and len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
             warning = f"Line {number}: the quotes will be part of the value of {name}."
-        if _SECRET_NAME.search(name) and value:
+        if looks_secret(name) and value:
             warning = (
                 f"{name} looks like a secret. Its value is kept in the release, where everyone "
                 "who may look at this app can read it."

@@ -1,4 +1,9 @@
-"""Which values look like secrets, and what is shown in their place."""
+"""Which values are secrets, by their names, and what is shown in their place.
+
+Two questions, one list of words. What is shown to others hides all that may be a secret
+(``looks_secret``). What a person fills in and sends on must not lose what is none: a toleration
+without its ``key`` means something else. There only the sure words count (``is_secret``).
+"""
 
 from __future__ import annotations
 
@@ -12,32 +17,23 @@ HIDDEN = "(hidden)"
 SHORTEST = 6
 """Characters of a secret that is looked for in other texts."""
 
-_SECRET_WORDS = frozenset(
-    {
-        "apikey",
-        "auth",
-        "authorization",
-        "cookie",
-        "credential",
-        "credentials",
-        "creds",
-        "dsn",
-        "key",
-        "keys",
-        "pass",
-        "passphrase",
-        "passwd",
-        "password",
-        "passwords",
-        "pwd",
-        "salt",
-        "secret",
-        "secrets",
-        "token",
-        "tokens",
-    }
+_SURE = (
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "accesskey",
+    "authkey",
+    "privatekey",
 )
-_SECRET_PARTS = ("password", "passwd", "secret", "token", "credential", "apikey", "privatekey")
+"""Parts of a name that leave little doubt."""
+_WORDS = frozenset(
+    {"auth", "authorization", "cookie", "creds", "dsn", "key", "keys", "pass", "pwd", "salt"}
+)
+"""Whole words in the names of many a secret, and of much else."""
 _REFERENCES = frozenset(
     {
         "existingsecret",
@@ -52,24 +48,61 @@ _REFERENCES = frozenset(
 )
 """Keys that name a Secret or something harmless, and hold no secret themselves."""
 
+_NAME_OF_ONE = re.compile(
+    r"^existing|(name|ref|header|file|path)s?$|(password|token)_?key$|(pull|tls)_?secrets?$", re.I
+)
+"""Names of what only says where a secret is."""
+
 _PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _USERINFO = re.compile(r"(?P<start>[A-Za-z][\w+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)")
 _ASSIGNMENT = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*)=(?P<value>.+)", re.DOTALL)
 
 
 def looks_secret(name: str) -> bool:
-    """Whether something of that name is likely to be a secret.
+    """Whether something of that name may be a secret.
 
     Knows words in camelCase, snake_case and kebab-case: ``dbPassword``, ``API_KEY``, ``token``.
     """
-    compact = re.sub(r"[^a-z0-9]", "", name.lower())
+    compact = _compact(name)
     if compact in _REFERENCES:
         return False
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
     words = re.split(r"[^a-z0-9]+", spaced.lower())
-    return any(word in _SECRET_WORDS for word in words) or any(
-        part in compact for part in _SECRET_PARTS
-    )
+    return _is_sure(compact) or any(word in _WORDS for word in words)
+
+
+def is_secret(name: str) -> bool:
+    """Whether a value of that name is surely a secret, and not the name of one."""
+    compact = _compact(name)
+    return _is_sure(compact) and compact not in _REFERENCES and not _NAME_OF_ONE.search(name)
+
+
+def _compact(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _is_sure(compact: str) -> bool:
+    return any(part in compact for part in _SURE)
+
+
+def without_secrets(values: Mapping[str, object]) -> dict[str, object]:
+    """A copy without what ``is_secret``, also among environment variables."""
+    return cast("dict[str, object]", _left(dict(values)))
+
+
+def _left(value: object) -> object:
+    if isinstance(value, list):
+        return [_left(each) for each in cast("list[object]", value)]
+    if not isinstance(value, dict):
+        return value
+    here = cast("dict[str, object]", value)
+    variable = is_secret(str(here.get("name", "")))
+    kept: dict[str, object] = {}
+    for name, each in here.items():
+        secret = is_secret(name) or (variable and name == "value")
+        if not secret or (isinstance(each, dict) and each):
+            kept[name] = _left(cast("object", each))
+    return kept
 
 
 def redacted(value: object) -> object:
@@ -133,7 +166,7 @@ def _mapping(value: Mapping[object, object]) -> dict[str, object]:
             shown[key] = item if key == "name" else _hidden(item)
         elif looks_secret(key):
             shown[key] = _hidden(item)
-        elif re.sub(r"[^a-z]", "", key.lower()) in _REFERENCES:
+        elif _compact(key) in _REFERENCES:
             shown[key] = _copied(item)
         else:
             shown[key] = redacted(item)

@@ -7,9 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import cast
 
-from portal.domain.secrets import SHORTEST, secret_texts
-
-HIDDEN = "[hidden]"
+from portal.domain.secrets import HIDDEN, SHORTEST, secret_texts
 
 _PATTERNS = (
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user:password in an address

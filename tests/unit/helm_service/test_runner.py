@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from portal.domain.errors import HelmError, HelmTimeout
-from portal.helm_service.redaction import HIDDEN, redact, secrets_in
+from portal.domain.secrets import HIDDEN
+from portal.helm_service.redaction import redact, secrets_in
 from portal.helm_service.runner import CommandFailed, Runner, helm_environment
 from tests.unit.helm_service.stub import Stub, gone, make
 
