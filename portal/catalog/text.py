@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import yaml
 
+from portal.catalog.loader import Loader, StrictLoader
 from portal.catalog.values import Values, as_mapping
 
 MAX_TEXT = 256 * 1024
@@ -20,7 +21,6 @@ MAX_DEPTH = 50
 
 _TOO_DEEP = f"This is nested too deeply: at most {MAX_DEPTH} levels are read."
 _TOO_MANY = "This is too large: it holds too many values."
-_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's where there is one
 
 
 class TextError(Exception):
@@ -36,64 +36,6 @@ class TextError(Exception):
         if not self.line:
             return self.message
         return f"Line {self.line}, column {self.column}: {self.message}"
-
-
-class _Loader(_BASE):
-    """Scalars as Go's YAML, which Helm uses, understands them: dates and 1:30 are text."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-    unique_keys = False
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        """Refuse a key that is there twice, where asked to: the first would be lost unseen."""
-        if self.unique_keys:
-            seen: set[str] = set()
-            for key, _ in node.value:
-                text = str(key.value)
-                if text in seen and text != "<<":
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"“{text[:60]}” is there twice", key.start_mark
-                    )
-                seen.add(text)
-        return cast("dict[Hashable, Any]", super().construct_mapping(node, deep))
-
-
-class _StrictLoader(_Loader):
-    unique_keys = True
-
-
-for _tag, _pattern, _first in (
-    ("bool", r"(?i:true|false|yes|no|on|off)", "yYnNtTfFoO"),
-    ("int", r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)", "-+0123456789"),
-    (
-        "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(?i:inf)|\.(?i:nan)",
-        "-+0123456789.",
-    ),
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("merge", r"<<", "<"),
-):
-    for _loader in (_Loader, _StrictLoader):
-        _loader.add_implicit_resolver(
-            f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
-        )
-
-
-def _integer(loader: Any, node: Any) -> int | str:
-    text = str(loader.construct_scalar(node)).replace("_", "")
-    sign = -1 if text.startswith("-") else 1
-    digits = text.lstrip("+-").lower()
-    if len(digits) > 100:
-        return str(node.value)  # a number of so many digits is none that anybody counts with
-    bases = {"0b": 2, "0o": 8, "0x": 16}
-    base = bases.get(digits[:2])
-    if base:
-        return sign * int(digits[2:], base)
-    return sign * int(digits, 8 if len(digits) > 1 and digits.startswith("0") else 10)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
-_StrictLoader.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bool = False) -> Any:
@@ -112,7 +54,7 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
             with suppress(ValueError):  # YAML knows fewer escapes
                 return _plain(json.loads(text), [nodes], 0)
         _measure(text, nodes)
-        loaded: object = yaml.load(text, Loader=_StrictLoader if strict else _Loader)  # noqa: S506
+        loaded: object = yaml.load(text, Loader=StrictLoader if strict else Loader)  # noqa: S506
         return _plain(loaded, [nodes], 0)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -129,7 +71,7 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
 def _measure(text: str, nodes: int) -> None:
     """Refuse what is too deep or too long before it is built: libyaml's builder would crash."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -186,6 +128,9 @@ def _key(name: object) -> str:
 _KNOWN = (
     ("could not determine a constructor", "Tags (“!…”) are not allowed here."),
     ("is there twice", ""),
+    ("for merging", "“<<” takes another mapping, or a list of them."),
+    ("merged too often", _TOO_MANY),
+    ("merged into itself", "This contains itself."),
     ("undefined alias", "This refers to an anchor (“*…”) that is not there."),
     ("cannot start any token", "A value cannot begin with this character: put it in quotes."),
     ("expected ',' or", "A “[” or “{” that was opened is not closed, or a comma is missing."),

@@ -43,6 +43,8 @@ def test_scalars_are_what_helm_takes_them_for() -> None:
         ("a: 1\na: 2", 2, 1, "twice"),
         ("a: @x", 1, 4, "quotes"),
         ("- a", 1, 1, "name: value"),
+        ("a: &a {<<: *a}", 1, 4, "contains itself"),
+        ("a: {<<: 1}", 1, 9, "another mapping"),
     ],
 )
 def test_errors_say_where(text: str, line: int, column: int, words: str) -> None:
@@ -60,6 +62,34 @@ def test_bombs_are_refused() -> None:
             load(text)
     with pytest.raises(TextError, match="too long"):
         load("a" * 300_000)
+
+
+def test_merging_multiplies_only_so_far() -> None:
+    """Nine lines of 35 characters would stand for three thousand million names."""
+    bomb = "a: &a {x: 1}\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [{', '.join(['*' + chr(97 + i)] * 9)}]}}\n"
+        for i in range(9)
+    )
+    wide = f"a: &a {{{', '.join(f'k{n}: 1' for n in range(4000))}}}\nb: {{<<: [{'*a, ' * 4000}]}}"
+    for text in (bomb, wide):
+        with pytest.raises(TextError, match="too large"):
+            load(text)
+
+
+def test_what_is_merged_is_written_out() -> None:
+    text = """\
+a: &a {x: 1, y: 1}
+deep: {b: &b {<<: *a, x: 2}}
+c: {<<: *b, z: 3}
+d: {z: 3, <<: [*b, *a]}
+"""
+    once = {"x": 2, "y": 1}
+    assert load(text, strict=True) == {
+        "a": {"x": 1, "y": 1},
+        "deep": {"b": once},
+        "c": {**once, "z": 3},
+        "d": {**once, "z": 3},
+    }
 
 
 def test_an_error_quotes_no_value() -> None:

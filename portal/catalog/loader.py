@@ -1,0 +1,111 @@
+"""YAML's values as Helm understands them: how nodes become plain Python.
+
+Of text that others wrote, so what a few lines may grow to is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+import yaml
+
+MAX_MERGED = 20_000
+"""Names that merge keys (``<<``) may write out in one text: they multiply."""
+
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's where there is one
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+class Loader(_BASE):
+    """Scalars as Go's YAML, which Helm uses, understands them: dates and 1:30 are text."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    unique_keys = False
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._done: dict[int, bool] = {}
+        self._left = MAX_MERGED
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Write out what a mapping merges, once; its own names come last, and win."""
+        if id(node) in self._done:
+            if not self._done[id(node)]:
+                raise _problem("merged into itself", node)
+            return
+        self._done[id(node)] = False
+        if self.unique_keys:
+            _check_unique(node)
+        merged: list[Any] = []
+        for key, value in node.value:
+            for each in _sources(value) if key.tag == _MERGE else ():
+                self.flatten_mapping(each)
+                self._left -= len(each.value)
+                if self._left < 0:
+                    raise _problem("is merged too often", key)
+                merged.extend(each.value)
+        own = [pair for pair in node.value if pair[0].tag != _MERGE]
+        node.value = [*merged, *own]
+        self._done[id(node)] = True
+
+
+class StrictLoader(Loader):
+    """Refuses a key that is there twice: the first would be lost unseen."""
+
+    unique_keys = True
+
+
+def _check_unique(node: Any) -> None:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        text = str(key.value)
+        if text in seen and key.tag != _MERGE:
+            raise _problem(f"“{text[:60]}” is there twice", key)
+        seen.add(text)
+
+
+def _sources(value: Any) -> list[Any]:
+    """The mappings that a merge key names; of two the first wins, so it comes last."""
+    listed = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    for each in listed:
+        if not isinstance(each, yaml.MappingNode):
+            raise _problem("expected a mapping for merging", each)
+    return listed[::-1]
+
+
+def _problem(words: str, node: Any) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, words, node.start_mark)
+
+
+def _integer(loader: Any, node: Any) -> int | str:
+    text = str(loader.construct_scalar(node)).replace("_", "")
+    sign = -1 if text.startswith("-") else 1
+    digits = text.lstrip("+-").lower()
+    if len(digits) > 100:
+        return str(node.value)  # a number of so many digits is none that anybody counts with
+    bases = {"0b": 2, "0o": 8, "0x": 16}
+    base = bases.get(digits[:2])
+    if base:
+        return sign * int(digits[2:], base)
+    return sign * int(digits, 8 if len(digits) > 1 and digits.startswith("0") else 10)
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"(?i:true|false|yes|no|on|off)", "yYnNtTfFoO"),
+    ("int", r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(?i:inf)|\.(?i:nan)",
+        "-+0123456789.",
+    ),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("merge", r"<<", "<"),
+):
+    for _loader in (Loader, StrictLoader):
+        _loader.add_implicit_resolver(
+            f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
+        )
+
+Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+StrictLoader.add_constructor("tag:yaml.org,2002:int", _integer)
