@@ -5,6 +5,7 @@ Of text that others wrote, so what a few lines may grow to is bounded.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, ClassVar
 
@@ -27,6 +28,16 @@ class Loader(_BASE):
         super().__init__(stream)
         self._done: dict[int, bool] = {}
         self._left = MAX_MERGED
+
+    def construct_object(self, node: Any, deep: bool = False) -> object:
+        """Say where a value is that does not fit its tag, as in ``!!bool maybe``, or JSON."""
+        try:
+            value: object = super().construct_object(node, deep)
+        except (ValueError, TypeError, LookupError, AttributeError):
+            raise _problem("cannot be read", node) from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _problem("cannot be sent", node)
+        return value
 
     def flatten_mapping(self, node: Any) -> None:
         """Write out what a mapping merges, once; its own names come last, and win."""
@@ -107,5 +118,8 @@ for _tag, _pattern, _first in (
             f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
         )
 
-Loader.add_constructor("tag:yaml.org,2002:int", _integer)
-StrictLoader.add_constructor("tag:yaml.org,2002:int", _integer)
+for _loader in (Loader, StrictLoader):
+    _loader.add_constructor("tag:yaml.org,2002:int", _integer)
+    _loader.add_constructor(_MERGE, _loader.construct_yaml_str)  # where it is a value
+    for _tag in ("binary", "omap", "pairs", "set", "timestamp"):  # nothing that JSON knows
+        _loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _loader.construct_undefined)

@@ -21,6 +21,9 @@ MAX_DEPTH = 50
 
 _TOO_DEEP = f"This is nested too deeply: at most {MAX_DEPTH} levels are read."
 _TOO_MANY = "This is too large: it holds too many values."
+_NO_NUMBER = "Infinity and “not a number” cannot be sent."
+_FORBIDDEN = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no YAML may hold as it is: control characters, and halves of characters."""
 
 
 class TextError(Exception):
@@ -53,6 +56,7 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
         if text.startswith("{") and not strict:
             with suppress(ValueError):  # YAML knows fewer escapes
                 return _plain(json.loads(text), [nodes], 0)
+        _check_characters(text)
         _measure(text, nodes)
         loaded: object = yaml.load(text, Loader=StrictLoader if strict else Loader)  # noqa: S506
         return _plain(loaded, [nodes], 0)
@@ -60,12 +64,18 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
         mark = error.problem_mark or error.context_mark
         at = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         raise TextError(_words(error), *at) from None
-    except yaml.YAMLError:
-        raise TextError("There is a character in it that YAML does not allow.") from None
     except (RecursionError, MemoryError):
         raise TextError(_TOO_DEEP) from None
     except (ValueError, TypeError, OverflowError):
         raise TextError("There is a value in it that cannot be read.") from None
+
+
+def _check_characters(text: str) -> None:
+    found = _FORBIDDEN.search(text)
+    if found:
+        before = text[: found.start()]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise TextError("YAML does not allow this character.", line, column)
 
 
 def _measure(text: str, nodes: int) -> None:
@@ -78,10 +88,10 @@ def _measure(text: str, nodes: int) -> None:
             depth -= 1
         elif isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
             nodes -= 1
-        if depth > MAX_DEPTH:
-            raise TextError(_TOO_DEEP)
-        if nodes < 0:
-            raise TextError(_TOO_MANY)
+        if depth > MAX_DEPTH or nodes < 0:
+            mark: Any = event.start_mark
+            words = _TOO_DEEP if depth > MAX_DEPTH else _TOO_MANY
+            raise TextError(words, mark.line + 1, mark.column + 1)
 
 
 def load_values(text: str, *, strict: bool = False) -> Values:
@@ -111,7 +121,7 @@ def _plain(value: object, left: list[int], depth: int) -> object:
     if isinstance(value, list):
         return [_plain(each, left, depth + 1) for each in cast("list[object]", value)]
     if isinstance(value, float) and not math.isfinite(value):
-        raise TextError("Infinity and “not a number” cannot be sent.")
+        raise TextError(_NO_NUMBER)
     if isinstance(value, str) and not value.isascii():
         value.encode()  # half a character, as "\\ud800", is a ValueError
     if value is None or isinstance(value, str | bool | int | float):
@@ -128,6 +138,8 @@ def _key(name: object) -> str:
 _KNOWN = (
     ("could not determine a constructor", "Tags (“!…”) are not allowed here."),
     ("is there twice", ""),
+    ("cannot be read", "This value cannot be read."),
+    ("cannot be sent", _NO_NUMBER),
     ("for merging", "“<<” takes another mapping, or a list of them."),
     ("merged too often", _TOO_MANY),
     ("merged into itself", "This contains itself."),

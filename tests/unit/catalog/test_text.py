@@ -27,6 +27,7 @@ def test_scalars_are_what_helm_takes_them_for() -> None:
         "j": -3,
         "k": "n",
     }
+    assert load("a: <<\nb: !!str 1") == {"a": "<<", "b": "1"}
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,16 @@ def test_scalars_are_what_helm_takes_them_for() -> None:
         ("- a", 1, 1, "name: value"),
         ("a: &a {<<: *a}", 1, 4, "contains itself"),
         ("a: {<<: 1}", 1, 9, "another mapping"),
+        ("a: !!bool maybe", 1, 4, "cannot be read"),
+        ("b: 1\na: !!float ''", 2, 4, "cannot be read"),
+        ("a: 0x_", 1, 4, "cannot be read"),
+        ("a: !!binary aGk=", 1, 4, "Tags"),
+        ("a: !!set {x}", 1, 4, "Tags"),
+        ("a: [1, -.inf]", 1, 8, "Infinity"),
+        ("a: 1e999", 1, 4, "Infinity"),
+        ("a: 1\nb: é\0", 2, 5, "character"),
+        ("a:\n- \ud800", 2, 3, "character"),
+        ("a:\n  " + "[" * 60, 2, 52, "deep"),
     ],
 )
 def test_errors_say_where(text: str, line: int, column: int, words: str) -> None:
