@@ -47,7 +47,7 @@ class Loader(_BASE):
             return
         self._done[id(node)] = False
         if self.unique_keys:
-            _check_unique(node)
+            self._check_unique(node)
         merged: list[Any] = []
         for key, value in node.value:
             for each in _sources(value) if key.tag == _MERGE else ():
@@ -60,20 +60,21 @@ class Loader(_BASE):
         node.value = [*merged, *own]
         self._done[id(node)] = True
 
+    def _check_unique(self, node: Any) -> None:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag == _MERGE:
+                continue
+            name = name_of(self.construct_object(key, deep=True))
+            if name in seen:
+                raise _problem(f"“{str(key.value)[:60]}” is there twice", key)
+            seen.add(name)
+
 
 class StrictLoader(Loader):
     """Refuses a key that is there twice: the first would be lost unseen."""
 
     unique_keys = True
-
-
-def _check_unique(node: Any) -> None:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        text = str(key.value)
-        if text in seen and key.tag != _MERGE:
-            raise _problem(f"“{text[:60]}” is there twice", key)
-        seen.add(text)
 
 
 def _sources(value: Any) -> list[Any]:
@@ -83,6 +84,15 @@ def _sources(value: Any) -> list[Any]:
         if not isinstance(each, yaml.MappingNode):
             raise _problem("expected a mapping for merging", each)
     return listed[::-1]
+
+
+def name_of(key: object) -> str:
+    """A key as JSON has it: as text."""
+    if isinstance(key, bool):
+        return str(key).lower()
+    if isinstance(key, float) and key.is_integer():
+        key = int(key)  # 1.0 is 1
+    return "null" if key is None else str(key)
 
 
 def _problem(words: str, node: Any) -> yaml.constructor.ConstructorError:

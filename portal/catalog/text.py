@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import yaml
 
-from portal.catalog.loader import Loader, StrictLoader
+from portal.catalog.loader import Loader, StrictLoader, name_of
 from portal.catalog.values import Values, as_mapping
 
 MAX_TEXT = 256 * 1024
@@ -117,7 +117,7 @@ def _plain(value: object, left: list[int], depth: int) -> object:
         raise TextError(_TOO_DEEP)
     if isinstance(value, dict):
         pairs = cast("dict[object, object]", value).items()
-        return {_key(name): _plain(each, left, depth + 1) for name, each in pairs}
+        return {name_of(name): _plain(each, left, depth + 1) for name, each in pairs}
     if isinstance(value, list):
         return [_plain(each, left, depth + 1) for each in cast("list[object]", value)]
     if isinstance(value, float) and not math.isfinite(value):
@@ -127,12 +127,6 @@ def _plain(value: object, left: list[int], depth: int) -> object:
     if value is None or isinstance(value, str | bool | int | float):
         return value
     raise TextError("There is a value of a kind in it that Helm does not know.")
-
-
-def _key(name: object) -> str:
-    if isinstance(name, bool):
-        return str(name).lower()
-    return "null" if name is None else str(name)
 
 
 _KNOWN = (
