@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from math import isfinite
 from typing import cast
 
 from portal.catalog.form import Control, Field, number_in
 from portal.catalog.text import TextError, load
 from portal.catalog.validate import Checker, Path, Verdict
-from portal.catalog.values import Values, as_list, as_mapping, overlay, to_yaml
+from portal.catalog.values import Values, as_list, as_mapping, is_exact, overlay, to_yaml
 
 MAX_LINES = 1_000
-MAX_NUMBER = 2**63 - 1
 
 
 class Unset:
@@ -83,19 +83,23 @@ def _number(field: Field, raw: object) -> object:
     number = number_in(raw.strip()) if isinstance(raw, str) else raw
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise FieldError("Write a number.")
-    if abs(number) > MAX_NUMBER:
-        raise FieldError("Write a smaller number.")
-    if "number" not in field.types:
-        if number != number // 1:  # also what is not a number at all
-            raise FieldError("Write a whole number.")
-        return int(number)
+    if isinstance(number, float):
+        if not isfinite(number):
+            raise FieldError("Write a number.")
+        if "number" not in field.types:
+            if not number.is_integer():
+                raise FieldError("Write a whole number.")
+            number = int(number)
+    if isinstance(number, int) and not is_exact(number):
+        raise FieldError("Write fewer digits: Helm would round this number.")
     return number
 
 
 def _scalar(field: Field, text: str) -> object:
     """A text, or a number where the schema takes numbers and it is written as one."""
     number = number_in(text) if field.types & {"integer", "number"} else None
-    if number is not None and ("number" in field.types or isinstance(number, int)):
+    exact = isinstance(number, float) or (number is not None and is_exact(number))
+    if number is not None and exact and ("number" in field.types or isinstance(number, int)):
         return number
     if "string" not in field.types:
         raise FieldError("Write a number.")

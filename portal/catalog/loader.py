@@ -5,12 +5,17 @@ Of text that others wrote, so what a few lines may grow to is bounded.
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import yaml
 
+from portal.catalog.values import is_exact
+
+MAX_NAME = 1024
+"""Characters of a name, written as JSON. Helm can read no longer one."""
 MAX_MERGED = 20_000
 """Names that merge keys (``<<``) may write out in one text: they multiply."""
 
@@ -22,7 +27,7 @@ class Loader(_BASE):
     """Scalars as Go's YAML, which Helm uses, understands them: dates and 1:30 are text."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-    unique_keys = False
+    strict = False
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -32,7 +37,7 @@ class Loader(_BASE):
     def construct_object(self, node: Any, deep: bool = False) -> object:
         """Say where a value is that does not fit its tag, as in ``!!bool maybe``, or JSON."""
         try:
-            value: object = super().construct_object(node, deep)
+            value = cast("object", super().construct_object(node, deep))
         except (ValueError, TypeError, LookupError, AttributeError):
             raise _problem("cannot be read", node) from None
         if isinstance(value, float) and not math.isfinite(value):
@@ -46,7 +51,7 @@ class Loader(_BASE):
                 raise _problem("merged into itself", node)
             return
         self._done[id(node)] = False
-        if self.unique_keys:
+        if self.strict:
             self._check_unique(node)
         merged: list[Any] = []
         for key, value in node.value:
@@ -66,15 +71,20 @@ class Loader(_BASE):
             if key.tag == _MERGE:
                 continue
             name = name_of(self.construct_object(key, deep=True))
+            if len(json.dumps(name)) > MAX_NAME:
+                raise _problem("is too long a name", key)
             if name in seen:
                 raise _problem(f"“{str(key.value)[:60]}” is there twice", key)
             seen.add(name)
 
 
 class StrictLoader(Loader):
-    """Refuses a key that is there twice: the first would be lost unseen."""
+    """Refuses what would not arrive as it is written, unseen.
 
-    unique_keys = True
+    That is a key that is there twice, and a number of more digits than Helm keeps.
+    """
+
+    strict = True
 
 
 def _sources(value: Any) -> list[Any]:
@@ -103,13 +113,15 @@ def _integer(loader: Any, node: Any) -> int | str:
     text = str(loader.construct_scalar(node)).replace("_", "")
     sign = -1 if text.startswith("-") else 1
     digits = text.lstrip("+-").lower()
-    if len(digits) > 100:
-        return str(node.value)  # a number of so many digits is none that anybody counts with
-    bases = {"0b": 2, "0o": 8, "0x": 16}
-    base = bases.get(digits[:2])
-    if base:
-        return sign * int(digits[2:], base)
-    return sign * int(digits, 8 if len(digits) > 1 and digits.startswith("0") else 10)
+    value: int | str = str(node.value)  # of so many digits it is none that anybody counts with
+    if len(digits) <= 100:
+        base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2])
+        if base:
+            digits = digits[2:]
+        value = sign * int(digits, base or (8 if len(digits) > 1 and digits[0] == "0" else 10))
+    if loader.strict and not (isinstance(value, int) and is_exact(value)):
+        raise _problem("has too many digits", node)
+    return value
 
 
 for _tag, _pattern, _first in (

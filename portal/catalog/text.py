@@ -45,7 +45,8 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
     """What one YAML document says, made of plain dictionaries, lists and scalars only.
 
     Tags are refused. Aliases are written out, and counted: a text that means more than
-    ``nodes`` values is refused. ``strict`` refuses a key that is there twice.
+    ``nodes`` values is refused. ``strict`` refuses what would arrive at Helm as something
+    else: keys that are there twice, or are too long, and numbers that it rounds.
 
     Raises:
         TextError: it is too large, or not YAML; the message quotes nothing of the text.
@@ -117,7 +118,7 @@ def _plain(value: object, left: list[int], depth: int) -> object:
         raise TextError(_TOO_DEEP)
     if isinstance(value, dict):
         pairs = cast("dict[object, object]", value).items()
-        return {name_of(name): _plain(each, left, depth + 1) for name, each in pairs}
+        return {_name(name): _plain(each, left, depth + 1) for name, each in pairs}
     if isinstance(value, list):
         return [_plain(each, left, depth + 1) for each in cast("list[object]", value)]
     if isinstance(value, float) and not math.isfinite(value):
@@ -129,11 +130,19 @@ def _plain(value: object, left: list[int], depth: int) -> object:
     raise TextError("There is a value of a kind in it that Helm does not know.")
 
 
+def _name(key: object) -> str:
+    name = name_of(key)
+    name.encode()  # as for values
+    return name
+
+
 _KNOWN = (
     ("could not determine a constructor", "Tags (“!…”) are not allowed here."),
     ("is there twice", ""),
     ("cannot be read", "This value cannot be read."),
     ("cannot be sent", _NO_NUMBER),
+    ("has too many digits", "Helm would round this number: put it in quotes."),
+    ("is too long a name", "This name is too long for Helm."),
     ("for merging", "“<<” takes another mapping, or a list of them."),
     ("merged too often", _TOO_MANY),
     ("merged into itself", "This contains itself."),

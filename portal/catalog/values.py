@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import cast
 
 import yaml
@@ -20,6 +21,13 @@ def as_mapping(value: object) -> Values:
 def as_list(value: object) -> list[object]:
     """``value`` if it is a list, else an empty one."""
     return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def is_exact(number: int) -> bool:
+    """Whether Helm, which counts in floating point, will show this very number."""
+    return abs(number) <= 2**53 or (
+        abs(number) < 2**1000 and Decimal(repr(float(number))) == number
+    )
 
 
 def get(values: Mapping[str, object], path: str, default: object = None) -> object:

@@ -114,7 +114,9 @@ def test_a_link_carries_values_but_no_passwords() -> None:
     assert drafting.link(drafting.read(f"user: {'x' * MAX_LINK}")) == ""
 
 
-@pytest.mark.parametrize("text", ["", "!", "a" * (MAX_LINK + 1), "W10", "bnVsbA", "e30=x", "_"])
+@pytest.mark.parametrize(
+    "text", ["", "!", "a" * (MAX_LINK + 1), "W10", "bnVsbA", "e30=x", "_", "eyJcdWQ4MDAiOjF9"]
+)
 def test_a_link_that_carries_nothing(text: str) -> None:
     assert linked(text) is None
 

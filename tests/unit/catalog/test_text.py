@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.catalog.text import TextError, comments, load, load_values
-from portal.catalog.values import to_yaml
+from portal.catalog.values import is_exact, to_yaml
 
 
 def test_scalars_are_what_helm_takes_them_for() -> None:
@@ -46,6 +46,10 @@ def test_scalars_are_what_helm_takes_them_for() -> None:
         ("true: a\nyes: b", 2, 1, "twice"),
         ("1: a\n0x1: b", 2, 1, "twice"),
         ("1: a\n1.0: b", 2, 1, "twice"),
+        ("a: 9007199254740993", 1, 4, "round"),
+        ("a: [-123456789012345678]", 1, 5, "round"),
+        (f"a: {'9' * 200}", 1, 4, "round"),
+        (f"b: 1\n? {'k' * 1023}\n: 1", 2, 3, "too long"),
         ("a: @x", 1, 4, "quotes"),
         ("- a", 1, 1, "name: value"),
         ("a: &a {<<: *a}", 1, 4, "contains itself"),
@@ -107,6 +111,13 @@ d: {z: 3, <<: [*b, *a]}
     }
 
 
+def test_numbers_that_helm_keeps_are_read() -> None:
+    """It writes 2**63 as 9223372036854776000, and keeps that one as it is."""
+    for number in (2**53, -(2**53), 10**20, 9223372036854776000):
+        assert load(f"a: {number}", strict=True) == {"a": number}
+    assert load("a: 9007199254740993") == {"a": 9007199254740993}
+
+
 def test_an_error_quotes_no_value() -> None:
     for text in ('password: "hunter2', "password: !!x hunter2", "password: hunter2: hunter2"):
         with pytest.raises(TextError) as caught:
@@ -114,18 +125,19 @@ def test_an_error_quotes_no_value() -> None:
         assert "hunter2" not in str(caught.value)
 
 
+_names = st.text(max_size=100)
 _json = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers(-(2**60), 2**60)
+    | st.integers(-(2**60), 2**60).filter(is_exact)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_names, inner, max_size=4),
     max_leaves=20,
 )
 
 
-@given(st.dictionaries(st.text(), _json, max_size=5))
+@given(st.dictionaries(_names, _json, max_size=5))
 def test_what_is_written_is_read_again(values: dict[str, object]) -> None:
     try:
         again = load_values(to_yaml(values), strict=True)
