@@ -20,6 +20,8 @@ MAX_HOSTNAME = 253
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HALF = re.compile("[\ud800-\udfff]")
+"""What a browser may send of an emoji that was cut in two; it cannot be written as UTF-8."""
 
 
 def _label_problem(text: str, what: str, limit: int) -> str:
@@ -143,6 +145,8 @@ def parse_env(text: str) -> EnvLines:
             )
         if "\0" in value:
             return EnvLines((), f"Line {number}: the value holds a NUL character; remove it.")
+        if _HALF.search(value):
+            return EnvLines((), f"Line {number}: the value holds half a character; type it anew.")
         if name in found:
             return EnvLines((), f"Line {number}: {name} is given twice. Keep one of them.")
         found[name] = EnvVar(name, value)

@@ -10,6 +10,7 @@ import asyncio
 import copy
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 _INHERITED = ("PATH", "HOME")
 _PLUGINS = Path(__file__).with_name("plugins")
 _SOURCES = Path(__file__).resolve().parents[2]
+_PAIR = re.compile(rb"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|\\.")
 
 
 class CommandFailed(Exception):
@@ -111,6 +113,7 @@ class Runner(pyhelm3.Command):
         Raises ``CommandFailed``, ``HelmTimeout``, or ``HelmError`` if there is no such program.
         """
         arguments = [*(str(part) for part in command), *self._added]
+        input = None if input is None else _as_yaml(input)
         secrets = secrets_in(input)
         title = _title(arguments)
         async with self._slots:
@@ -182,6 +185,20 @@ class Runner(pyhelm3.Command):
         if not talk.done():
             talk.cancel()
         await asyncio.wait([talk])
+
+
+def _as_yaml(values: bytes) -> bytes:
+    """The JSON that ``pyhelm3`` writes, so that it is YAML as well: Helm reads that.
+
+    JSON may write an emoji as a pair of escapes, YAML must not.
+    """
+
+    def whole(found: re.Match[bytes]) -> bytes:
+        if not found[1]:
+            return found[0]
+        return bytes.fromhex((found[1] + found[2]).decode()).decode("utf-16-be").encode()
+
+    return _PAIR.sub(whole, values)
 
 
 def _title(arguments: Sequence[str]) -> str:

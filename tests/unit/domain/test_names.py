@@ -100,6 +100,7 @@ def test_environment_lines() -> None:
         ("export A=1", "leave out “export”"),
         ("A=1\nB=2\nA=3", "Line 3: A is given twice"),
         ("A=\0", "NUL"),
+        ("A=1\nB=\ud83d", "Line 2: the value holds half a character"),
     ],
 )
 def test_environment_lines_that_are_wrong(text: str, words: str) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from portal.domain.errors import InvalidInput, NotFound
 from portal.domain.keys import Key
@@ -50,6 +51,18 @@ async def test_replicas_are_left_as_they_are_by_a_post_renderer(helm: Helm, stub
         *("--post-renderer", "leave-replicas"),
         *("--post-renderer-args=Deployment/a", "--post-renderer-args=Deployment/b"),
     ]
+
+
+async def test_the_values_are_json_and_yaml_at_once(helm: Helm, stub: Stub) -> None:
+    """Helm reads YAML, which knows no pairs of escapes: an emoji has to be one character."""
+    stub.tell(stdout="{}")
+    values = {"a": "😀 \\ud83d\\ude00 é \x7f \u2028", "😀": ["\\", '"😀"']}
+
+    await helm.upgrade_install(KEY, Path("/charts/dash-app"), values)
+
+    sent = stub.seen["stdin"]
+    assert json.loads(sent) == values
+    assert yaml.safe_load(sent) == values
 
 
 async def test_an_uninstall_and_a_rollback(helm: Helm, stub: Stub) -> None:
