@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +14,8 @@ from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure
 
 MAX_TARGET = 1000
 MAX_WINDOW = 3600
+
+_WHOLE = re.compile(r"-?[0-9]{1,11}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Check:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         text = str(value).strip()
-        if text.isascii() and text.lstrip("-").isdigit() and len(text) < 12:
+        if _WHOLE.fullmatch(text):
             return int(text)
         self._error(field, f"{what} is a whole number; “{text[:20]}” is not.")
         return None

@@ -138,7 +138,7 @@ class Reader:
                 continue
             name = part.replace("~1", "/").replace("~0", "~").replace("%25", "%")
             rows = as_list(at)
-            if name.isdigit() and int(name[:9]) < len(rows):
+            if name.isdecimal() and int(name[:9]) < len(rows):
                 at = rows[int(name[:9])]
             else:
                 at = as_mapping(at).get(name, {})

@@ -64,7 +64,7 @@ def repository_problem(repository: str) -> str:
     registry, path = split_registry(repository)
     if registry:
         host, colon, port = registry.rpartition(":") if _has_port(registry) else (registry, "", "")
-        if colon and not (port.isdigit() and 1 <= int(port) <= 65535):
+        if colon and not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
             return f"“{_cut(port)}” is not a port: write registry:5000/path."
         if not _HOST.fullmatch(host):
             return f"“{_cut(host)}” is not a registry's host name."

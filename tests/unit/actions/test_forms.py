@@ -76,6 +76,7 @@ def test_presets_fill_in_their_fields() -> None:
         ("port", 80.5, "whole number"),
         ("port", True, "whole number"),
         ("port", "٣", "whole number"),
+        ("port", "--5", "whole number"),
         ("env", "A", "Line 1"),
         ("replicas", 7, "between 0 and 6"),
         ("replicas", -1, "between 0 and 6"),

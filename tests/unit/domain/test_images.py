@@ -38,6 +38,8 @@ def test_repositories_that_are_fine(repository: str) -> None:
         ("Team/App", "lower case: team/app"),
         ("r.io/Team/App", "lower case: r.io/team/app"),
         ("r.io:99999/a", "“99999” is not a port"),
+        ("r.io:²/a", "“²” is not a port"),
+        ("r.io:５０００/a", "is not a port"),
         ("-r.io/a", "not a registry's host name"),
         ("/a", "neither begins nor ends"),
         ("a//b", "neither begins nor ends"),
