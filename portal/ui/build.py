@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import cast
 
 from dash import Dash
 from fastapi import FastAPI
@@ -14,7 +16,10 @@ from portal.ui.context import UiContext
 from portal.ui.pages.app import callbacks as app_callbacks
 from portal.ui.pages.chart import callbacks as chart_callbacks
 from portal.ui.pages.launch import callbacks as launch_callbacks
+from portal.ui.requests import Declared, Requests
 from portal.ui.routes import Page, parse
+
+log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -55,14 +60,22 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
             {"name": "description", "content": "Launch, scale and watch apps on Kubernetes."},
         ],
         add_log_handler=False,
+        on_error=_fail,
     )
     app.layout = shell.shell(open_mode=context.open_mode, version=context.version)
     router.register(app, context)
     launch_callbacks.register(app, context)
     app_callbacks.register(app, context)
     chart_callbacks.register(app, context)
+    server.add_middleware(Requests, declared=cast("Declared", app.callback_map))
     server.router.routes.append(Route("/{path:path}", _DeepLinks(server), methods=["GET"]))
     return app
+
+
+def _fail(error: Exception) -> None:
+    """Let nothing go wrong unseen: Dash itself answers with status 500, and says nothing more."""
+    log.error("a callback failed", exc_info=error)
+    raise error
 
 
 class _DeepLinks:

@@ -178,9 +178,9 @@ def _register_rollback(app: Dash, context: UiContext) -> None:
         prevent_initial_call=True,
     )
     async def roll_back(
-        clicks: int | None, revision: int, since: int | None, key: list[str]
+        clicks: int | None, revision: int | None, since: int | None, key: list[str]
     ) -> tuple[Any, Any]:
-        if not clicks:
+        if not clicks or revision is None:
             return no_update, no_update
         try:
             await context.actions.rollback(context.identity(), Key(*key), revision, since=since)

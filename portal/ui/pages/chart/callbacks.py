@@ -15,7 +15,7 @@ from portal.actions.checks import Check
 from portal.catalog.draft import Draft, Drafting, field_titles, path_id, path_of
 from portal.catalog.validate import Path
 from portal.catalog.values import Values
-from portal.domain.errors import InvalidInput
+from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
 from portal.ui import ids
@@ -99,8 +99,11 @@ def register(app: Dash, context: UiContext) -> None:
             touched={each["type"]: path_of(each["path"]) for each in triggered if "type" in each},
             clicked=any(added) or any(removed),
         )
-        drafting = await _drafting(context, place)
         paths = [path_of(each["path"]) for each in notes]
+        try:
+            drafting = await _drafting(context, place)
+        except PortalError as error:  # its source has changed since the page was made
+            return _nothing_new(paths) | {"said": refusal(error)}
         return await asyncio.to_thread(_answer, drafting, made, paths)
 
     @app.callback(
@@ -276,7 +279,8 @@ def edited(drafting: Drafting, made: Edit) -> Draft:
             return drafting.remove(draft.text, path)
         case {"chart-choose": path}:
             wanted = str(made.choices.get(path, ""))
-            return drafting.choose(draft.text, path, int(wanted[:4])) if wanted.isdigit() else draft
+            chosen = int(wanted[:4]) if wanted.isdecimal() else -1
+            return drafting.choose(draft.text, path, chosen)
         case _:
             return draft
 
@@ -299,6 +303,11 @@ def _answer(drafting: Drafting, made: Edit, noted: list[Path]) -> dict[str, Any]
         "problems": _problems(draft, notes),
         "link": chart_path(chart.source, chart.name, chart.version.version, values),
     }
+
+
+def _nothing_new(noted: list[Path]) -> dict[str, Any]:
+    outputs = ("form", "disabled", "text", "basis", "said", "problems", "link")
+    return {**dict.fromkeys(outputs, no_update), "notes": [no_update for _ in noted]}
 
 
 def _problems(draft: Draft, notes: Mapping[Path, str]) -> Node:
