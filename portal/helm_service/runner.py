@@ -14,8 +14,9 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
@@ -68,6 +69,41 @@ def helm_environment(
     return kept | own
 
 
+class Process(Protocol):
+    """A program that was started, in a group of its own."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, and that of its group."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        ...
+
+    async def communicate(self, input: bytes | None = None) -> tuple[bytes, bytes]:
+        """Feed it, and wait until it has ended; what it printed."""
+        ...
+
+
+Start = Callable[[Sequence[str], Mapping[str, str], bool], Awaitable[Process]]
+"""Starts a program: its path and arguments, all of its environment, whether it is fed."""
+
+
+async def start(command: Sequence[str], environment: Mapping[str, str], feed: bool) -> Process:
+    """Start a real program, without a shell."""
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=pipe if feed else nothing,
+        stdout=pipe,
+        stderr=pipe,
+        env=environment,
+        start_new_session=True,
+    )
+
+
 class Runner(pyhelm3.Command):
     """Runs helm commands, at most ``limit`` at once.
 
@@ -87,6 +123,7 @@ class Runner(pyhelm3.Command):
         grace: float = 15.0,
         limit: int = 4,
         history_max: int = 10,
+        start: Start = start,
     ) -> None:
         self.patience = f"{max(1, int(deadline * 0.9))}s"
         super().__init__(
@@ -100,6 +137,7 @@ class Runner(pyhelm3.Command):
         self._grace = grace
         self._slots = asyncio.Semaphore(limit)
         self._added: tuple[str, ...] = ()
+        self._start_process = start
 
     def adding(self, *arguments: str) -> Runner:
         """This runner, adding ``arguments`` to each command; its limit counts for both."""
@@ -140,18 +178,9 @@ class Runner(pyhelm3.Command):
             raise CommandFailed(status, *(redact(_text(out), secrets) for out in (stdout, stderr)))
         return stdout
 
-    async def _start(self, arguments: list[str], feed: bool) -> asyncio.subprocess.Process:
-        pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    async def _start(self, arguments: list[str], feed: bool) -> Process:
         try:
-            return await asyncio.create_subprocess_exec(
-                self._program,
-                *arguments,
-                stdin=pipe if feed else nothing,
-                stdout=pipe,
-                stderr=pipe,
-                env=self._environment,
-                start_new_session=True,
-            )
+            return await self._start_process([self._program, *arguments], self._environment, feed)
         except (FileNotFoundError, PermissionError) as error:
             raise HelmError(
                 f"The helm program could not be started ({error.strerror}).",
@@ -159,7 +188,7 @@ class Runner(pyhelm3.Command):
             ) from error
 
     async def _end_for_sure(
-        self, process: asyncio.subprocess.Process, talk: asyncio.Future[tuple[bytes, bytes]]
+        self, process: Process, talk: asyncio.Future[tuple[bytes, bytes]]
     ) -> None:
         """End the process group even while the waiting task is being cancelled again."""
         ending = asyncio.ensure_future(self._end(process, talk))
@@ -169,9 +198,7 @@ class Runner(pyhelm3.Command):
             except asyncio.CancelledError:
                 continue  # bounded by the grace
 
-    async def _end(
-        self, process: asyncio.subprocess.Process, talk: asyncio.Future[tuple[bytes, bytes]]
-    ) -> None:
+    async def _end(self, process: Process, talk: asyncio.Future[tuple[bytes, bytes]]) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
             # As long as nobody closed the pipes, the group has a living member and its id is
             # not anybody else's.

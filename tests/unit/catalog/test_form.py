@@ -28,8 +28,8 @@ from portal.catalog.form import Control, Field, Form, Forms, Group, Rows, build,
 from portal.catalog.text import TextError, comments, load_values
 from portal.catalog.validate import Checker
 from portal.catalog.values import Values, overlay, to_yaml
+from tests.strategies import json_values, schemas, submissions
 from tests.unit.catalog.make import CHARTS
-from tests.unit.catalog.strategies import json_values, schemas, submissions
 
 REPOSITORY = Path(__file__).parents[3]
 

@@ -13,7 +13,7 @@ from portal.catalog.dash_app import Site, to_values
 from portal.catalog.values import Values, get, put
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec
-from tests.unit.catalog.strategies import json_values
+from tests.strategies import json_values
 
 KEY = Key("apps", "sales")
 SITE = Site(ingress_class="traefik", gateway="kube-system/traefik")
