@@ -13,6 +13,7 @@ from typing import Any, ClassVar, cast
 import yaml
 
 from portal.catalog.values import is_exact
+from portal.domain.names import survives_helm
 
 MAX_NAME = 1024
 """Characters of a name, written as JSON. Helm can read no longer one."""
@@ -42,6 +43,8 @@ class Loader(_BASE):
             raise _problem("cannot be read", node) from None
         if isinstance(value, float) and not math.isfinite(value):
             raise _problem("cannot be sent", node)
+        if self.strict and isinstance(value, str) and not survives_helm(value):
+            raise _problem("cannot be passed on", node)
         return value
 
     def flatten_mapping(self, node: Any) -> None:
@@ -81,7 +84,8 @@ class Loader(_BASE):
 class StrictLoader(Loader):
     """Refuses what would not arrive as it is written, unseen.
 
-    That is a key that is there twice, and a number of more digits than Helm keeps.
+    That is a key that is there twice, a number of more digits than Helm keeps, and a character
+    that it drops.
     """
 
     strict = True

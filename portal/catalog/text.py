@@ -13,6 +13,7 @@ import yaml
 
 from portal.catalog.loader import Loader, StrictLoader, name_of
 from portal.catalog.values import Values, as_mapping
+from portal.domain.names import UNFIT
 
 MAX_TEXT = 256 * 1024
 """Characters of a values file, or of what a person writes in its place."""
@@ -46,7 +47,8 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
 
     Tags are refused. Aliases are written out, and counted: a text that means more than
     ``nodes`` values is refused. ``strict`` refuses what would arrive at Helm as something
-    else: keys that are there twice, or are too long, and numbers that it rounds.
+    else, or not at all: keys that are there twice or too long, numbers that it rounds, and
+    characters that it drops.
 
     Raises:
         TextError: it is too large, or not YAML; the message quotes nothing of the text.
@@ -141,6 +143,7 @@ _KNOWN = (
     ("is there twice", ""),
     ("cannot be read", "This value cannot be read."),
     ("cannot be sent", _NO_NUMBER),
+    ("cannot be passed on", UNFIT),
     ("has too many digits", "Helm would round this number: put it in quotes."),
     ("is too long a name", "This name is too long for Helm."),
     ("for merging", "“<<” takes another mapping, or a list of them."),

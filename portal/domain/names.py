@@ -15,13 +15,15 @@ from portal.domain.secrets import looks_secret
 MAX_RELEASE_NAME = 53
 """Helm's limit; it leaves ten of a DNS label's 63 characters for suffixes."""
 
+UNFIT = "This holds a character that Helm cannot pass on; type it anew without it."
+"""What is said of a text for which ``survives_helm`` is False."""
+
 MAX_LABEL = 63
 MAX_HOSTNAME = 253
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HALF = re.compile("[\ud800-\udfff]")
-"""What a browser may send of an emoji that was cut in two; it cannot be written as UTF-8."""
+_UNFIT = re.compile("[\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def _label_problem(text: str, what: str, limit: int) -> str:
@@ -116,9 +118,19 @@ class EnvLines:
     warning: str = ""
 
 
+def survives_helm(text: str) -> bool:
+    """Whether Helm passes a text on.
+
+    Its ``toYaml`` cannot write some control characters. It then writes nothing, without a word:
+    not the text, nor the list that it is in. Half of an emoji cannot even be sent.
+    """
+    return not _UNFIT.search(text)
+
+
 def fits_env_line(name: str, value: str) -> bool:
     """Whether ``parse_env`` could read this variable back."""
-    return bool(_ENV_NAME.fullmatch(name)) and not any(each in value for each in "\r\n\0")
+    one_line = not any(each in value for each in "\r\n\0")
+    return bool(_ENV_NAME.fullmatch(name)) and one_line and survives_helm(value)
 
 
 def parse_env(text: str) -> EnvLines:
@@ -145,8 +157,8 @@ def parse_env(text: str) -> EnvLines:
             )
         if "\0" in value:
             return EnvLines((), f"Line {number}: the value holds a NUL character; remove it.")
-        if _HALF.search(value):
-            return EnvLines((), f"Line {number}: the value holds half a character; type it anew.")
+        if not survives_helm(value):
+            return EnvLines((), f"Line {number}: {UNFIT}")
         if name in found:
             return EnvLines((), f"Line {number}: {name} is given twice. Keep one of them.")
         found[name] = EnvVar(name, value)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.catalog.values import as_list, as_mapping
 from portal.domain.keys import Key
+from portal.domain.names import survives_helm
 from portal.live.topics import app_key, app_topic
 from portal.ui import ids
 
@@ -30,6 +31,11 @@ Declared = Mapping[str, Mapping[str, Any]]
 
 def _text(value: object) -> bool:
     return value is None or isinstance(value, str)
+
+
+def _own_text(value: object) -> bool:
+    """A text that the page was given, not one that somebody has written."""
+    return isinstance(value, str) and survives_helm(value)
 
 
 def _count(value: object) -> bool:
@@ -52,7 +58,7 @@ def _key(value: object) -> bool:
 def _place(value: object) -> bool:
     place = as_mapping(value)
     return (
-        all(isinstance(place.get(name), str) for name in ("source", "chart", "version"))
+        all(_own_text(place.get(name)) for name in ("source", "chart", "version"))
         and _count(place.get("revision"))
         and (place.get("release") is None or _key(place.get("release")))
     )
@@ -79,10 +85,8 @@ _BY_ID: dict[tuple[str, str], Callable[[object], bool]] = {
             ids.ROLLBACK_SINCE,
         )
     },
-    **{
-        (id, "value"): _text
-        for id in (ids.CHART_YAML, ids.CHART_NAME, ids.CHART_NAMESPACE, ids.CHART_VERSION)
-    },
+    **{(id, "value"): _text for id in (ids.CHART_YAML, ids.CHART_NAME, ids.CHART_NAMESPACE)},
+    (ids.CHART_VERSION, "value"): lambda value: value is None or _own_text(value),
 }
 """What callbacks rely on. All other values are what people fill in: those the forms check."""
 
@@ -177,7 +181,10 @@ def _all_fit(wanted: Sequence[Part], given: object, here: dict[str, object]) -> 
             if not _fits(want["id"], want["property"], as_mapping(part)):
                 return False
             continue
-        parts = [as_mapping(each) for each in as_list(part)]
+        several = _list(part)
+        if several is None:
+            return False
+        parts = [as_mapping(each) for each in several]
         found = [each.get("id") for each in parts]
         if here.setdefault(want["id"], found) != found:
             return False

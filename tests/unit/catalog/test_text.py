@@ -62,6 +62,8 @@ def test_scalars_are_what_helm_takes_them_for() -> None:
         ("a: [1, -.inf]", 1, 8, "Infinity"),
         ("a: 1e999", 1, 4, "Infinity"),
         ("a: 1\nb: é\0", 2, 5, "character"),
+        ('a: [x, "\\x7f"]', 1, 8, "Helm cannot pass on"),
+        ('"\\uFFFE": 1', 1, 1, "Helm cannot pass on"),
         ("a:\n- \ud800", 2, 3, "character"),
         ("a:\n  " + "[" * 60, 2, 52, "deep"),
     ],

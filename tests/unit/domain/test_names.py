@@ -100,7 +100,10 @@ def test_environment_lines() -> None:
         ("export A=1", "leave out “export”"),
         ("A=1\nB=2\nA=3", "Line 3: A is given twice"),
         ("A=\0", "NUL"),
-        ("A=1\nB=\ud83d", "Line 2: the value holds half a character"),
+        ("A=1\nB=\ud83d", "Line 2: This holds a character that Helm cannot pass on"),
+        ("A=x\x7f", "Helm cannot pass on"),
+        ("A=\x9f", "Helm cannot pass on"),
+        ("A=\ufffe", "Helm cannot pass on"),
     ],
 )
 def test_environment_lines_that_are_wrong(text: str, words: str) -> None:

@@ -154,6 +154,7 @@ def test_parts_of_a_form_are_the_same_wherever_they_are_named(site: Site) -> Non
 
     other = {"path": "/b", "type": "chart-field"}
     assert answered(lambda body: body["inputs"][0].clear()) == 400
+    assert answered(lambda body: body["inputs"].__setitem__(1, None)) == 400
     assert answered(lambda body: body["state"][0][0].update(value=other)) == 400
     assert answered(lambda body: body["inputs"][0][0].update(id={"type": "chart-field"})) == 400
     assert answered(lambda body: body["outputs"][2].clear()) == 400
