@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import yaml
 
@@ -21,19 +21,53 @@ MAX_MERGED = 20_000
 """Names that merge keys (``<<``) may write out in one text: they multiply."""
 
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's where there is one
-_MERGE = "tag:yaml.org,2002:merge"
+_TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
+
+_TRUE = frozenset(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"])
+_FALSE = frozenset(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"])
+_NULL = frozenset(["", "~", "null", "Null", "NULL"])
+_NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_INTEGER = re.compile(r"[-+]?(0[bB][01]+|0[oO][0-7]+|0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+
+def kind_of(text: str) -> str:
+    """What Go's YAML, which Helm uses, takes a bare word for: dates and 1:30 are text.
+
+    >>> [kind_of(text) for text in ("y", "1_000", "0x1F", "08", "2026-01-01", "1:30")]
+    ['bool', 'int', 'int', 'float', 'str', 'str']
+    """
+    if text in _TRUE or text in _FALSE:
+        return "bool"
+    if text in _NULL:
+        return "null"
+    if text == "<<":
+        return "merge"
+    if text[0] in "+-.0123456789":
+        plain = text.replace("_", "")
+        if _INTEGER.fullmatch(plain):
+            return "int"
+        if _FLOAT.fullmatch(plain) or _NO_NUMBER.fullmatch(text):
+            return "float"
+    return "str"
 
 
 class Loader(_BASE):
-    """Scalars as Go's YAML, which Helm uses, understands them: dates and 1:30 are text."""
+    """Reads what Helm would read, as the same; refuses what is too much, or no JSON."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
     strict = False
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._done: dict[int, bool] = {}
         self._left = MAX_MERGED
+
+    def resolve(self, kind: Any, value: str, implicit: Any) -> str:
+        """The tag of what has none: that of a bare word by what it looks like."""
+        if kind is yaml.ScalarNode and implicit[0]:
+            return f"{_TAG}{kind_of(value)}"
+        return cast("str", super().resolve(kind, value, implicit))
 
     def construct_object(self, node: Any, deep: bool = False) -> object:
         """Say where a value is that does not fit its tag, as in ``!!bool maybe``, or JSON."""
@@ -48,7 +82,7 @@ class Loader(_BASE):
         return value
 
     def flatten_mapping(self, node: Any) -> None:
-        """Write out what a mapping merges, once; its own names come last, and win."""
+        """Write out what a mapping merges, once, where it stands: of a name the last wins."""
         if id(node) in self._done:
             if not self._done[id(node)]:
                 raise _problem("merged into itself", node)
@@ -56,16 +90,18 @@ class Loader(_BASE):
         self._done[id(node)] = False
         if self.strict:
             self._check_unique(node)
-        merged: list[Any] = []
+        pairs: list[Any] = []
         for key, value in node.value:
-            for each in _sources(value) if key.tag == _MERGE else ():
+            if key.tag != _MERGE:
+                pairs.append((key, value))
+                continue
+            for each in _sources(value):
                 self.flatten_mapping(each)
                 self._left -= len(each.value)
                 if self._left < 0:
                     raise _problem("is merged too often", key)
-                merged.extend(each.value)
-        own = [pair for pair in node.value if pair[0].tag != _MERGE]
-        node.value = [*merged, *own]
+                pairs.extend(each.value)
+        node.value = pairs
         self._done[id(node)] = True
 
     def _check_unique(self, node: Any) -> None:
@@ -73,7 +109,11 @@ class Loader(_BASE):
         for key, _ in node.value:
             if key.tag == _MERGE:
                 continue
-            name = name_of(self.construct_object(key, deep=True))
+            found = self.construct_object(key, deep=True)
+            large = isinstance(found, int) and abs(found) >= 2**63
+            if found is None or isinstance(found, float) or large:
+                raise _problem("is no name", key)
+            name = name_of(found)
             if len(json.dumps(name)) > MAX_NAME:
                 raise _problem("is too long a name", key)
             if name in seen:
@@ -84,8 +124,8 @@ class Loader(_BASE):
 class StrictLoader(Loader):
     """Refuses what would not arrive as it is written, unseen.
 
-    That is a key that is there twice, a number of more digits than Helm keeps, and a character
-    that it drops.
+    That is a key that is there twice or is no plain name, a number of more digits than Helm
+    keeps, and a character that it drops.
     """
 
     strict = True
@@ -128,24 +168,22 @@ def _integer(loader: Any, node: Any) -> int | str:
     return value
 
 
-for _tag, _pattern, _first in (
-    ("bool", r"(?i:true|false|yes|no|on|off)", "yYnNtTfFoO"),
-    ("int", r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)", "-+0123456789"),
-    (
-        "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(?i:inf)|\.(?i:nan)",
-        "-+0123456789.",
-    ),
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("merge", r"<<", "<"),
-):
-    for _loader in (Loader, StrictLoader):
-        _loader.add_implicit_resolver(
-            f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
-        )
+def _boolean(loader: Any, node: Any) -> bool:
+    text = loader.construct_scalar(node)
+    if text not in _TRUE | _FALSE:
+        raise ValueError
+    return text in _TRUE
+
+
+def _nothing(loader: Any, node: Any) -> None:
+    if loader.construct_scalar(node) not in _NULL:
+        raise ValueError
+
 
 for _loader in (Loader, StrictLoader):
-    _loader.add_constructor("tag:yaml.org,2002:int", _integer)
+    _loader.add_constructor(f"{_TAG}int", _integer)
+    _loader.add_constructor(f"{_TAG}bool", _boolean)
+    _loader.add_constructor(f"{_TAG}null", _nothing)
     _loader.add_constructor(_MERGE, _loader.construct_yaml_str)  # where it is a value
     for _tag in ("binary", "omap", "pairs", "set", "timestamp"):  # nothing that JSON knows
-        _loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _loader.construct_undefined)
+        _loader.add_constructor(f"{_TAG}{_tag}", _loader.construct_undefined)

@@ -60,17 +60,27 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
             with suppress(ValueError):  # YAML knows fewer escapes
                 return _plain(json.loads(text), [nodes], 0)
         _check_characters(text)
-        _measure(text, nodes)
-        loaded: object = yaml.load(text, Loader=StrictLoader if strict else Loader)  # noqa: S506
+        whole = f"{text}\n"  # as Helm does: a block at the end has its last newline
+        _measure(whole, nodes)
+        loaded: object = yaml.load(whole, Loader=StrictLoader if strict else Loader)  # noqa: S506
         return _plain(loaded, [nodes], 0)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise TextError(_words(error), *at) from None
+        raise TextError(_words(error), *_place(text, error)) from None
     except (RecursionError, MemoryError):
         raise TextError(_TOO_DEEP) from None
     except (ValueError, TypeError, OverflowError):
         raise TextError("There is a value in it that cannot be read.") from None
+
+
+def _place(text: str, error: yaml.MarkedYAMLError) -> tuple[int, int]:
+    """Line and column of an error, the end of the text at most."""
+    mark = error.problem_mark or error.context_mark
+    if not mark:
+        return 0, 0
+    lines = text.split("\n")
+    if mark.line >= len(lines):
+        return len(lines), len(lines[-1]) + 1
+    return mark.line + 1, mark.column + 1
 
 
 def _check_characters(text: str) -> None:
@@ -145,6 +155,7 @@ _KNOWN = (
     ("cannot be sent", _NO_NUMBER),
     ("cannot be passed on", UNFIT),
     ("has too many digits", "Helm would round this number: put it in quotes."),
+    ("is no name", "A name is missing here, or has to be in quotes."),
     ("is too long a name", "This name is too long for Helm."),
     ("for merging", "“<<” takes another mapping, or a list of them."),
     ("merged too often", _TOO_MANY),

@@ -25,15 +25,25 @@ def test_scalars_are_what_helm_takes_them_for() -> None:
         "h": None,
         "i": 0.5,
         "j": -3,
-        "k": "n",
+        "k": False,
     }
+    assert load("a: 0x_\nb: 1_0.5\nc: 0X1f\nd: 08\ne: tRue\nf: Off\ng: .5_5") == {
+        "a": "0x_",
+        "b": 10.5,
+        "c": 31,
+        "d": 8.0,
+        "e": "tRue",
+        "f": False,
+        "g": 0.55,
+    }
+    assert load("a: |\n  b") == {"a": "b\n"}
     assert load("a: <<\nb: !!str 1") == {"a": "<<", "b": "1"}
 
 
 @pytest.mark.parametrize(
     ("text", "line", "column", "words"),
     [
-        ("a: [1,2", 2, 1, "not closed"),
+        ("a: [1,2", 1, 8, "not closed"),
         ("a: 1\n\tb: 2", 2, 1, "spaces"),
         ("a: !!python/object/apply:os.system [id]", 1, 4, "Tags"),
         ("a: !include secret", 1, 4, "Tags"),
@@ -45,7 +55,12 @@ def test_scalars_are_what_helm_takes_them_for() -> None:
         ("1: a\n'1': b", 2, 1, "twice"),
         ("true: a\nyes: b", 2, 1, "twice"),
         ("1: a\n0x1: b", 2, 1, "twice"),
-        ("1: a\n1.0: b", 2, 1, "twice"),
+        ("1: a\n1.0: b", 2, 1, "in quotes"),
+        ("a: 1\n~: b", 2, 1, "missing"),
+        (f"a: 1\n{10**20}: b", 2, 1, "in quotes"),
+        ("y: a\nyes: b", 2, 1, "twice"),
+        ("a: !!null x", 1, 4, "cannot be read"),
+        ("a: {1e6: x}", 1, 5, "in quotes"),
         ("a: 9007199254740993", 1, 4, "round"),
         ("a: [-123456789012345678]", 1, 5, "round"),
         (f"a: {'9' * 200}", 1, 4, "round"),
@@ -56,7 +71,6 @@ def test_scalars_are_what_helm_takes_them_for() -> None:
         ("a: {<<: 1}", 1, 9, "another mapping"),
         ("a: !!bool maybe", 1, 4, "cannot be read"),
         ("b: 1\na: !!float ''", 2, 4, "cannot be read"),
-        ("a: 0x_", 1, 4, "cannot be read"),
         ("a: !!binary aGk=", 1, 4, "Tags"),
         ("a: !!set {x}", 1, 4, "Tags"),
         ("a: [1, -.inf]", 1, 8, "Infinity"),
@@ -99,17 +113,19 @@ def test_merging_multiplies_only_so_far() -> None:
 
 def test_what_is_merged_is_written_out() -> None:
     text = """\
-a: &a {x: 1, y: 1}
+a: &a {x: 1, w: 1}
 deep: {b: &b {<<: *a, x: 2}}
 c: {<<: *b, z: 3}
 d: {z: 3, <<: [*b, *a]}
+e: {x: 9, <<: *a}
 """
-    once = {"x": 2, "y": 1}
+    once = {"x": 2, "w": 1}
     assert load(text, strict=True) == {
-        "a": {"x": 1, "y": 1},
+        "a": {"x": 1, "w": 1},
         "deep": {"b": once},
         "c": {**once, "z": 3},
         "d": {**once, "z": 3},
+        "e": {"x": 1, "w": 1},
     }
 
 
