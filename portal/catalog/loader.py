@@ -29,6 +29,7 @@ _FALSE = frozenset(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off"
 _NULL = frozenset(["", "~", "null", "Null", "NULL"])
 _NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _INTEGER = re.compile(r"[-+]?(0[bB][01]+|0[oO][0-7]+|0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
+_STRAY = re.compile(r"(?<![0-9])_|_(?![0-9])")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
@@ -44,7 +45,7 @@ def kind_of(text: str) -> str:
         return "null"
     if text == "<<":
         return "merge"
-    if text[0] in "+-.0123456789":
+    if text[0] in "+-.0123456789" and not (text[0] == "." and _STRAY.search(text)):
         plain = text.replace("_", "")
         if _INTEGER.fullmatch(plain):
             return "int"
@@ -81,6 +82,16 @@ class Loader(_BASE):
             raise _problem("cannot be passed on", node)
         return value
 
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, object]:
+        """Names are text, as in JSON: for Python 1 and true are the same name."""
+        if not isinstance(node, yaml.MappingNode):
+            raise _problem("cannot be read", node)
+        self.flatten_mapping(node)
+        return {
+            _name(self.construct_object(key, deep=True)): self.construct_object(value, deep=deep)
+            for key, value in node.value
+        }
+
     def flatten_mapping(self, node: Any) -> None:
         """Write out what a mapping merges, once, where it stands: of a name the last wins."""
         if id(node) in self._done:
@@ -88,10 +99,10 @@ class Loader(_BASE):
                 raise _problem("merged into itself", node)
             return
         self._done[id(node)] = False
-        if self.strict:
-            self._check_unique(node)
         pairs: list[Any] = []
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _problem("is no name", key)
             if key.tag != _MERGE:
                 pairs.append((key, value))
                 continue
@@ -101,10 +112,12 @@ class Loader(_BASE):
                 if self._left < 0:
                     raise _problem("is merged too often", key)
                 pairs.extend(each.value)
+        if self.strict:
+            self._check_names(node)
         node.value = pairs
         self._done[id(node)] = True
 
-    def _check_unique(self, node: Any) -> None:
+    def _check_names(self, node: Any) -> None:
         seen: set[str] = set()
         for key, _ in node.value:
             if key.tag == _MERGE:
@@ -113,7 +126,7 @@ class Loader(_BASE):
             large = isinstance(found, int) and abs(found) >= 2**63
             if found is None or isinstance(found, float) or large:
                 raise _problem("is no name", key)
-            name = name_of(found)
+            name = _name(found)
             if len(json.dumps(name)) > MAX_NAME:
                 raise _problem("is too long a name", key)
             if name in seen:
@@ -140,8 +153,7 @@ def _sources(value: Any) -> list[Any]:
     return listed[::-1]
 
 
-def name_of(key: object) -> str:
-    """A key as JSON has it: as text."""
+def _name(key: object) -> str:
     if isinstance(key, bool):
         return str(key).lower()
     if isinstance(key, float) and key.is_integer():

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import yaml
 
-from portal.catalog.loader import Loader, StrictLoader, name_of
+from portal.catalog.loader import Loader, StrictLoader
 from portal.catalog.values import Values, as_mapping
 from portal.domain.names import UNFIT
 
@@ -129,23 +129,22 @@ def _plain(value: object, left: list[int], depth: int) -> object:
     if depth > MAX_DEPTH:
         raise TextError(_TOO_DEEP)
     if isinstance(value, dict):
-        pairs = cast("dict[object, object]", value).items()
-        return {_name(name): _plain(each, left, depth + 1) for name, each in pairs}
+        pairs = cast("dict[str, object]", value).items()
+        return {_whole(name): _plain(each, left, depth + 1) for name, each in pairs}
     if isinstance(value, list):
         return [_plain(each, left, depth + 1) for each in cast("list[object]", value)]
     if isinstance(value, float) and not math.isfinite(value):
         raise TextError(_NO_NUMBER)
-    if isinstance(value, str) and not value.isascii():
-        value.encode()  # half a character, as "\\ud800", is a ValueError
-    if value is None or isinstance(value, str | bool | int | float):
+    if isinstance(value, str):
+        return _whole(value)
+    if value is None or isinstance(value, bool | int | float):
         return value
     raise TextError("There is a value of a kind in it that Helm does not know.")
 
 
-def _name(key: object) -> str:
-    name = name_of(key)
-    name.encode()  # as for values
-    return name
+def _whole(text: str) -> str:
+    text.encode()  # half a character, as "\\ud800", is a ValueError
+    return text
 
 
 _KNOWN = (

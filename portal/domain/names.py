@@ -23,7 +23,7 @@ MAX_HOSTNAME = 253
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_UNFIT = re.compile("[\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNFIT = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
 def _label_problem(text: str, what: str, limit: int) -> str:
@@ -122,7 +122,8 @@ def survives_helm(text: str) -> bool:
     """Whether Helm passes a text on.
 
     Its ``toYaml`` cannot write some control characters. It then writes nothing, without a word:
-    not the text, nor the list that it is in. Half of an emoji cannot even be sent.
+    not the text, nor the list that it is in. Of other line breaks than ours it makes spaces, and
+    half of an emoji cannot even be sent.
     """
     return not _UNFIT.search(text)
 

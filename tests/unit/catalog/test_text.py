@@ -36,6 +36,7 @@ def test_scalars_are_what_helm_takes_them_for() -> None:
         "f": False,
         "g": 0.55,
     }
+    assert load("y: 1\n1: 2\n0: 3\nno: 4") == {"true": 1, "1": 2, "0": 3, "false": 4}
     assert load("a: |\n  b") == {"a": "b\n"}
     assert load("a: <<\nb: !!str 1") == {"a": "<<", "b": "1"}
 
@@ -57,8 +58,11 @@ def test_scalars_are_what_helm_takes_them_for() -> None:
         ("1: a\n0x1: b", 2, 1, "twice"),
         ("1: a\n1.0: b", 2, 1, "in quotes"),
         ("a: 1\n~: b", 2, 1, "missing"),
+        ("a: 1\n[b]: c", 2, 1, "missing"),
+        ("? {a: b}\n: c", 1, 3, "missing"),
         (f"a: 1\n{10**20}: b", 2, 1, "in quotes"),
         ("y: a\nyes: b", 2, 1, "twice"),
+        ("a: !!map [b]", 1, 4, "cannot be read"),
         ("a: !!null x", 1, 4, "cannot be read"),
         ("a: {1e6: x}", 1, 5, "in quotes"),
         ("a: 9007199254740993", 1, 4, "round"),

@@ -104,6 +104,7 @@ def test_environment_lines() -> None:
         ("A=x\x7f", "Helm cannot pass on"),
         ("A=\x9f", "Helm cannot pass on"),
         ("A=\ufffe", "Helm cannot pass on"),
+        ("A=a\u2028b", "Helm cannot pass on"),
     ],
 )
 def test_environment_lines_that_are_wrong(text: str, words: str) -> None:

@@ -1,0 +1,70 @@
+"""Properties that are tried a stated number of times; the summary of a run says how often."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+@dataclass
+class Tally:
+    """How often a property is to be tried, has been, and with input that was accepted."""
+
+    times: int
+    made: int = 0
+    accepted: int = 0
+
+
+TALLIES: dict[str, Tally] = {}
+
+
+def tried(
+    times: int, *, accepting: float = 0.0, **drawn: st.SearchStrategy[Any]
+) -> Callable[[Callable[..., Any]], Callable[..., None]]:
+    """Try a property with ``times`` examples; fails also if it was tried less often.
+
+    The property returns whether the portal accepted its input. At least a share of
+    ``accepting`` has to be, or nothing would be said about what is. Parameters that are not
+    drawn are fixtures, the same for all examples.
+    """
+
+    def decorate(test: Callable[..., Any]) -> Callable[..., None]:
+        tally = TALLIES[test.__name__] = Tally(times)
+
+        def run(**fixtures: Any) -> None:
+            tally.made = tally.accepted = 0
+
+            def example(**values: Any) -> None:
+                accepted = bool(test(**fixtures, **values))
+                tally.made += 1
+                tally.accepted += accepted
+
+            example.__name__ = example.__qualname__ = test.__name__
+            example.__module__ = test.__module__
+            settings(max_examples=times)(given(**drawn)(example))()
+            assert tally.made >= times
+            assert tally.accepted >= accepting * tally.made, tally
+
+        run.__name__ = run.__qualname__ = test.__name__
+        run.__module__, run.__doc__ = test.__module__, test.__doc__
+        kept = [
+            each for name, each in inspect.signature(test).parameters.items() if name not in drawn
+        ]
+        run.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def summary() -> Iterator[str]:
+    """A line for each property that was tried in this run, and their sum."""
+    made = {name: each for name, each in TALLIES.items() if each.made}
+    for name, each in made.items():
+        yield f"{each.made:6,} {name} ({each.accepted:,} accepted)"
+    if made:
+        yield f"{sum(each.made for each in made.values()):6,} generated in all"

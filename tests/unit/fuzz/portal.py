@@ -1,0 +1,180 @@
+"""The portal from its forms to the start of Helm's process, on a cluster that is only a store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from portal.actions.actions import Actions
+from portal.actions.forms import Forms
+from portal.auth.policy import NamespacePolicy
+from portal.catalog.dash_app import Site
+from portal.domain.identity import Identity
+from portal.domain.keys import OPERATION_LABEL, Key
+from portal.domain.objects import Kind
+from portal.domain.operations import Operation
+from portal.helm_service.helm import Helm
+from portal.helm_service.orphans import STARTED_BY
+from portal.helm_service.runner import Runner
+from tests.unit.actions.fakes import (
+    Clock,
+    FakeClaims,
+    FakeCluster,
+    FakeHelm,
+    FakePast,
+    FakeRecords,
+    FakeReplicas,
+    RecordingStore,
+    until,
+)
+
+ANN = Identity("ann")
+FORMS = Forms(
+    ("apps", "lab"), "apps", max_replicas=6, site=Site("traefik", gateway="kube-system/traefik")
+)
+USUAL = FORMS.defaults() | {
+    "name": "sales",
+    "repository": "r.io/team/app",
+    "tag": "1.0",
+    "hostname": "app.example.com",
+}
+"""A form that is fine as it is."""
+CHART = Path(__file__).parents[3] / "charts" / "dash-app"
+ENVIRONMENT = {"PATH": "/bin", "HELM_NO_PLUGINS": "1"}
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program that would have been started."""
+
+    argv: list[str]
+    environment: dict[str, str]
+    stdin: bytes | None
+
+    @property
+    def values(self) -> Any:
+        """What it is fed."""
+        assert self.stdin is not None
+        return json.loads(self.stdin)
+
+
+class Commands:
+    """Starts nothing, but is as strict as the operating system about what it is asked to."""
+
+    def __init__(self) -> None:
+        self.made: list[Command] = []
+        self.revision = 1
+
+    async def __call__(
+        self, command: Sequence[str], environment: Mapping[str, str], feed: bool
+    ) -> _Process:
+        for text in (*command, *environment, *environment.values()):
+            assert isinstance(text, str)
+            assert b"\0" not in text.encode()
+        return _Process(self, list(command), dict(environment), feed)
+
+
+class _Process:
+    pid = 0
+    returncode = 0
+
+    def __init__(
+        self, commands: Commands, argv: list[str], environment: dict[str, str], feed: bool
+    ) -> None:
+        self._commands = commands
+        self._made = argv, environment
+        self._feed = feed
+
+    async def communicate(self, input: bytes | None = None) -> tuple[bytes, bytes]:
+        assert (input is not None) is self._feed
+        self._commands.made.append(Command(*self._made, input))
+        return json.dumps({"version": self._commands.revision}).encode(), b""
+
+
+def helm(commands: Commands) -> Helm:
+    """The real Helm client, but for its processes."""
+    return Helm(Runner(ENVIRONMENT, executable="helm", start=commands))
+
+
+def is_upgrade(
+    command: Command, key: Key, *, chart: Path = CHART, description: str = "", labelled: bool = True
+) -> None:
+    """Fail unless this is the one command that installs a release, with nothing more."""
+    argv = command.argv
+    label = argv[-1]
+    assert argv == [
+        *("helm", "upgrade", key.name, str(chart), "--history-max", "10", "--install"),
+        *("--output", "json", "--timeout", "270s", "--values", "-"),
+        *(("--description", description) if description else ()),
+        *("--namespace", key.namespace, "--reset-values"),
+        *(("--labels", label) if labelled else ()),
+    ]
+    if labelled:
+        name, _, value = label.partition("=")
+        assert name == OPERATION_LABEL
+        assert value.partition(".")[0].isalnum()
+        assert value.partition(".")[2].isdigit()
+    assert command.environment == {**ENVIRONMENT, STARTED_BY: str(os.getpid())}
+
+
+class Portal:
+    """Everything that a launch goes through. One release is there: ``apps/there``."""
+
+    def __init__(self) -> None:
+        self.commands = Commands()
+        clock = Clock()
+        self.store = RecordingStore(clock)
+        for kind in (Kind.RELEASE, Kind.LEASE):
+            self.store.set_source(str(kind), synced=True, alive_at=clock.now)
+        cluster = FakeCluster(self.store)
+        claims = FakeClaims()
+        records = FakeRecords(cluster, FakeHelm(cluster))
+        self.actions = Actions(
+            helm=helm(self.commands),
+            store=self.store,
+            policy=NamespacePolicy(FORMS.namespaces),
+            replicas=FakeReplicas([]),
+            forms=FORMS,
+            chart_path=CHART,
+            claims=claims,
+            records=records,
+            past=FakePast(),
+            holder="portal-1",
+            clock=clock,
+        )
+        claims.boards.append(self.actions.board)
+        self.cluster = cluster
+
+    async def command(self, asked: Coroutine[Any, Any, Operation]) -> Command:
+        """The command that an action comes to; what it raises is raised."""
+        (made,) = await self.commands_of(asked, 1)
+        return made
+
+    async def commands_of(
+        self, asked: Coroutine[Any, Any, Operation], number: int
+    ) -> list[Command]:
+        """So many commands, and no more."""
+        operation = await asked
+        made = self.commands.made
+        await until(
+            self.store, lambda: len(made) >= number or self._operation(operation).phase.terminal
+        )
+        assert len(made) == number, self._operation(operation)
+        await self.actions.drain(0)
+        return made
+
+    def _operation(self, operation: Operation) -> Operation:
+        found = self.store.snapshot.app(operation.key).operation
+        return found or operation
+
+
+def finish(asked: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run to the end, on a loop of its own."""
+    return asyncio.run(asked)

@@ -1,0 +1,233 @@
+"""The whole portal as a browser meets it; only the cluster and Helm's processes are made up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from portal.auth.identify import OpenAuthenticator
+from portal.auth.policy import NamespacePolicy
+from portal.catalog.catalog import Catalog
+from portal.catalog.fetch import HttpFetch
+from portal.catalog.sources import Source, SourceKind
+from portal.domain.keys import Key
+from portal.ui import ids
+from portal.ui.build import build_ui
+from portal.ui.context import UiContext
+from portal.viewmodels.urls import Outside
+from portal.views import Views
+from portal.web.metrics import Metrics
+from portal.web.middleware import Edge, current_identity
+from tests import strategies as some
+from tests.unit.catalog.make import CHARTS
+from tests.unit.fuzz.portal import FORMS, USUAL, Portal
+from tests.unit.fuzz.test_commands import SCALED
+
+Json = dict[str, Any]
+
+RELEASES = 100
+"""How many there are: an operation that waits for pods holds its release."""
+
+
+class Faults(logging.Handler):
+    """What was logged as an error: a page that says "in the portal itself" does that."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen.append(self.format(record))
+
+
+class Site:
+    """Asks the portal, as a browser does or as none does."""
+
+    def __init__(self, client: TestClient, portal: Portal, faults: Faults) -> None:
+        self.client = client
+        self.portal = portal
+        self.faults = faults
+        self.callbacks: list[Json] = [
+            each
+            for each in client.get("/_dash-dependencies").json()
+            if each["clientside_function"] is None
+        ]
+
+    def post(self, content: str) -> int:
+        """Ask for a callback; the status of the answer."""
+        headers = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
+        answer = self.client.post("/_dash-update-component", content=content, headers=headers)
+        self.check()
+        return answer.status_code
+
+    def check(self) -> None:
+        """Fail if something went wrong in the portal itself."""
+        seen, self.faults.seen = self.faults.seen, []
+        assert not seen, seen[0]
+
+
+@contextmanager
+def running(cache: Path) -> Iterator[Site]:
+    """A site with releases of the built-in chart and of another, and a catalogue."""
+    portal = Portal()
+    for number in range(RELEASES):
+        portal.cluster.release(Key("apps", f"there-{number}"), 4, SCALED)
+    portal.cluster.release(Key("apps", "other"), 2, {}, chart="web-server")
+    catalog = Catalog((Source("local", SourceKind.FOLDER, path=CHARTS),), HttpFetch(), cache)
+    asyncio.run(catalog.refresh())
+    views = Views(portal.store, NamespacePolicy(FORMS.namespaces), Outside(), lambda key: None)
+    ui = UiContext(
+        actions=portal.actions,
+        forms=FORMS,
+        app_view=views.app,
+        list_view=views.releases,
+        identity=current_identity,
+        catalog=catalog,
+        open_mode=True,
+        version="0",
+    )
+    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    build_ui(server, ui)
+    faults = Faults()
+    log = logging.getLogger("portal")
+    log.addHandler(faults)
+    with TestClient(Edge(server, OpenAuthenticator(), lambda: "", Metrics())) as client:
+        yield Site(client, portal, faults)
+    log.removeHandler(faults)
+    asyncio.run(portal.actions.drain(0))
+
+
+DOING = re.compile(r"launch-failure|chart-failure|scale-message|^..rollback-modal")
+"""What comes to a Helm command if it is accepted; half of all requests."""
+
+# What a page may hold.
+
+_counts = some.halves(st.none(), st.integers(0, 9) | st.integers())
+_maybe_texts = st.none() | some.texts
+_keys = some.halves(
+    st.integers(0, RELEASES - 1).map(lambda number: ["apps", f"there-{number}"]),
+    st.sampled_from([["apps", "other"], ["apps", "gone"], ["lab", "a.b"]]),
+)
+_places = some.halves(
+    st.fixed_dictionaries(
+        {
+            "source": st.just("local"),
+            "chart": st.sampled_from(["web-server", "task-cluster", "bare"]),
+            "version": st.just(""),
+            "revision": st.none(),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("source", "chart", "version"), some.fit_texts),
+            **{"revision": st.none() | st.integers(0, 5), "release": st.none() | _keys},
+        }
+    ),
+)
+_told = some.halves(st.just(""), st.sampled_from(["apps/there-0", "apps/sales"]) | some.texts)
+_VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
+    (ids.LOCATION, "pathname"): st.none()
+    | st.sampled_from(["/", "/admin", "/launch", "/catalog", "/catalog/local/bare"])
+    | some.texts.map("/apps/apps/{}".format)
+    | some.texts,
+    (ids.LOCATION, "search"): _maybe_texts,
+    (ids.APP_KEY, "data"): _keys,
+    (ids.CHART_PLACE, "data"): _places,
+    (ids.CHART_YAML, "value"): st.none() | some.yaml_texts,
+    (ids.CHART_BASIS, "data"): st.sampled_from(["", "a: 1\n"]) | some.yaml_texts,
+    (ids.CHART_NAME, "value"): some.names,
+    (ids.CHART_NAMESPACE, "value"): some.halves(st.just("apps"), some.names),
+    (ids.CHART_VERSION, "value"): st.none() | some.fit_texts,
+    (ids.CHART_TOLD, "data"): _told,
+    (ids.LAUNCH_TOLD, "data"): _told,
+    **{
+        (id, "data"): _counts
+        for id in (ids.CHART_SINCE, ids.LAUNCH_EDITED, ids.UPGRADE_SINCE, ids.ROLLBACK_SINCE)
+    },
+    (ids.ROLLBACK_TO, "data"): _counts,
+}
+_BY_PROPERTY: Mapping[str, st.SearchStrategy[Any]] = {
+    "n_clicks": st.sampled_from([None, 1, 1, 2]),
+    "n_blur": st.none() | st.integers(0, 2),
+    "is_open": st.booleans(),
+}
+_paths = st.sampled_from(
+    ["/image/tag", "/replicaCount", "/extraEnvVars", "/extraEnvVars/#0/value", "/service/type"]
+)
+_PARTS: Mapping[str, st.SearchStrategy[Any]] = {
+    "path": _paths | some.texts,
+    "name": some.texts,
+    "revision": st.integers(-1, 6) | st.integers(),
+}
+
+
+@st.composite
+def asked(draw: st.DrawFn, callbacks: list[Json]) -> Json:
+    """A request that a page could make: all is in its place; what people fill in is anything."""
+    doing = [each for each in callbacks if DOING.search(each["output"])]
+    spec = draw(some.halves(st.sampled_from(callbacks), st.sampled_from(doing)))
+    usual = {**USUAL, "name": draw(some.good_names)}
+    filled_in = draw(some.forms(usual))
+    form = {
+        **{ids.launch(field): value for field, value in filled_in.items()},
+        ids.SCALE_AUTO: filled_in["autoscaling"],
+        ids.SCALE_REPLICAS: filled_in["replicas"],
+        ids.SCALE_BOUNDS: filled_in["bounds"],
+    }
+    parts: dict[str, list[Json]] = {}
+
+    def components(pattern: str) -> list[Json]:
+        if pattern not in parts:
+            wild = {n: each for n, each in json.loads(pattern).items() if each == ["ALL"]}
+            fixed = {n: each for n, each in json.loads(pattern).items() if each != ["ALL"]}
+            one = st.fixed_dictionaries({name: _PARTS[name] for name in wild})
+            parts[pattern] = [{**fixed, **each} for each in draw(st.lists(one, max_size=3))]
+        return parts[pattern]
+
+    def value(id: str, name: str) -> Any:
+        if name == "value" and id in form:
+            return form[id]
+        return draw(_VALUES.get((id, name), _BY_PROPERTY.get(name, some.raw_contents)))
+
+    def filled(each: Json) -> Any:
+        id, name = each["id"], each["property"]
+        if not id.startswith("{"):
+            return {"id": id, "property": name, "value": value(id, name)}
+        return [
+            {"id": one, "property": name, "value": one if name == "id" else value(id, name)}
+            for one in components(id)
+        ]
+
+    def written(part: str) -> Any:
+        id, name = part.rsplit(".", 1)
+        if not id.startswith("{"):
+            return {"id": id, "property": name}
+        return [{"id": one, "property": name} for one in components(id)]
+
+    inputs = [filled(each) for each in spec["inputs"]]
+    state = [filled(each) for each in spec["state"]]
+    several = spec["output"].startswith("..")
+    outputs = [written(part) for part in spec["output"].strip(".").split("...")]
+    flat = [one for each in inputs for one in (each if isinstance(each, list) else [each])]
+    changed = draw(st.lists(st.sampled_from(flat), max_size=2)) if flat else []
+    return {
+        "output": spec["output"],
+        "outputs": outputs if several else outputs[0],
+        "inputs": inputs,
+        "state": state,
+        "changedPropIds": [
+            (ids.text_of(one["id"]) if isinstance(one["id"], dict) else one["id"])
+            + f".{one['property']}"
+            for one in changed
+        ],
+    }

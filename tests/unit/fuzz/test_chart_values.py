@@ -1,0 +1,156 @@
+"""Values of any chart, by its form, as text or in a link: they reach Helm as shown, or not."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import strategies as st
+
+from portal.actions.charts import ChartOrder, signed
+from portal.catalog.chart import read_chart
+from portal.catalog.draft import MAX_LINK, Draft, Drafting, linked
+from portal.catalog.edits import alike
+from portal.catalog.validate import Path
+from portal.catalog.values import Values, overlay, to_yaml
+from portal.domain.errors import InvalidInput
+from portal.domain.keys import Key
+from tests import strategies as some
+from tests.tried import tried
+from tests.unit.catalog.make import CHARTS
+from tests.unit.fuzz.portal import ANN, CHART, Portal, finish, is_upgrade
+
+KEY = Key("apps", "sales")
+BARE, WEB, TASKS = (
+    Drafting(read_chart(CHARTS / name, "local")) for name in ("bare", "web-server", "task-cluster")
+)
+OURS = Drafting(read_chart(CHART, "local"))
+"""Our own chart in the catalogue, with all that its schema allows."""
+
+
+def launched(drafting: Drafting, draft: Draft) -> bool:
+    """Launch what a draft says; whether that was accepted, and then that it was all of it.
+
+    A client may send a text that its page would not: it is checked again.
+    """
+    chart, portal = drafting.chart, Portal()
+    sent = drafting.sent(draft)
+    assert alike(overlay(chart.defaults, sent), overlay(chart.defaults, draft.values))
+    asked = portal.command(portal.actions.launch_chart(ANN, ChartOrder(KEY, chart, sent)))
+    if draft.problems:
+        with pytest.raises(InvalidInput) as refused:
+            finish(asked)
+        assert list(refused.value.fields) == ["values"]
+        assert refused.value.fields["values"]
+        assert portal.commands.made == []
+        return False
+    made = finish(asked)
+    is_upgrade(made, KEY, chart=chart.path, description="Launched by ann")
+    assert alike(made.values, signed(ChartOrder(KEY, chart, sent), ANN.user))
+    return True
+
+
+def told(draft: Draft) -> bool:
+    """Whether a draft cannot be launched, and then that it says why, and where."""
+    if draft.launchable:
+        return False
+    if draft.error is not None:
+        assert draft.error.message
+        whole = ("too large", "too long", "nested too deeply")
+        assert draft.error.line > 0 or any(each in draft.error.message for each in whole)
+    else:
+        assert draft.notes()
+        assert all(draft.notes().values())
+    return True
+
+
+def submissions(drafting: Drafting) -> st.SearchStrategy[list[tuple[Path, object]]]:
+    form = drafting.read("").form
+    assert form is not None
+    return some.submissions(form).map(lambda filled: [(each.path, raw) for each, raw in filled])
+
+
+def launched_by_form(drafting: Drafting, contents: list[tuple[Path, object]]) -> bool:
+    draft = drafting.fill("", contents)
+    told(draft)
+    again = drafting.read(draft.text)
+    assert again.error is None
+    assert alike(again.values, draft.values)
+    return launched(drafting, again) and not draft.unread
+
+
+@tried(800, accepting=0.2, contents=submissions(WEB))
+def test_a_chart_s_form(contents: list[tuple[Path, object]]) -> bool:
+    return launched_by_form(WEB, contents)
+
+
+@tried(200, accepting=0.2, contents=submissions(TASKS))
+def test_another_chart_s_form(contents: list[tuple[Path, object]]) -> bool:
+    return launched_by_form(TASKS, contents)
+
+
+@tried(150, accepting=0.2, contents=submissions(OURS))
+def test_our_own_chart_s_form(contents: list[tuple[Path, object]]) -> bool:
+    return launched_by_form(OURS, contents)
+
+
+@tried(2000, accepting=0.3, drafting=st.sampled_from([BARE, WEB, TASKS]), text=some.yaml_texts)
+def test_values_as_text(drafting: Drafting, text: str) -> bool:
+    draft = drafting.read(text)
+    if told(draft) and draft.error is not None:
+        return False
+    return launched(drafting, draft)
+
+
+@tried(800, accepting=0.8, values=st.dictionaries(some.words, some.nasty_values, max_size=4))
+def test_values_of_any_kind(values: Values) -> bool:
+    """What a form writes into the text is what it reads there, and what Helm gets."""
+    draft = BARE.read(to_yaml(values))
+    if told(draft):
+        return False
+    assert alike(draft.values, values)
+    return launched(BARE, draft)
+
+
+_packed = st.one_of(
+    st.dictionaries(some.words, some.nasty_values, max_size=3).map(json.dumps),
+    some.json_values.map(json.dumps),
+    some.texts,
+    st.sampled_from(['{"a": NaN}', '{"a": 1e999}', '{"\\ud800": 1}', "[" * 5000, "9" * 5000]),
+)
+
+
+@tried(800, accepting=0.15, packed=_packed, torn=st.sampled_from([0, 0, 0, 0, 1, 2, 3]))
+def test_values_in_a_link(packed: str, torn: int) -> bool:
+    link = base64.urlsafe_b64encode(packed.encode(errors="surrogatepass")).decode().rstrip("=")
+    values = linked(link[: len(link) - torn])
+    if values is None:
+        return False
+    draft = BARE.read(BARE.start(values))
+    if told(draft):
+        return False
+    if values:
+        assert alike(draft.values, values)
+    assert len(BARE.link(draft)) <= MAX_LINK
+    return launched(BARE, draft)
+
+
+LOOSE = Drafting(
+    replace(
+        BARE.chart,
+        values_text="",
+        defaults={"a": [], "image": {}},
+        schema={"properties": {"a": {}, "image": {"type": "object"}}},
+    )
+)
+"""A chart whose schema leaves open what its values are."""
+
+
+@tried(400, accepting=0.3, text=some.yaml_texts)
+def test_text_within_a_form(text: str) -> bool:
+    """A part that a form cannot show is a small text of its own."""
+    draft = LOOSE.fill("", [(("a",), text), (("image",), text)])
+    told(draft)
+    return launched(LOOSE, LOOSE.read(draft.text)) and not draft.unread
