@@ -44,6 +44,14 @@ USUAL = FORMS.defaults() | {
     "hostname": "app.example.com",
 }
 """A form that is fine as it is."""
+RELEASED: dict[str, Any] = {
+    "image": {"repository": "r.io/app", "tag": "1"},
+    "replicaCount": 2,
+    "autoscaling": {"enabled": True, "minReplicas": 1, "maxReplicas": 3, "targetCPU": 70},
+    "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+    "podAnnotations": {"kept": "{{ as it is }}"},
+}
+"""The values of a release that is there."""
 CHART = Path(__file__).parents[3] / "charts" / "dash-app"
 ENVIRONMENT = {"PATH": "/bin", "HELM_NO_PLUGINS": "1"}
 

@@ -30,8 +30,7 @@ from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
 from tests import strategies as some
 from tests.unit.catalog.make import CHARTS
-from tests.unit.fuzz.portal import FORMS, USUAL, Portal
-from tests.unit.fuzz.test_commands import SCALED
+from tests.unit.fuzz.portal import FORMS, RELEASED, USUAL, Portal
 
 Json = dict[str, Any]
 
@@ -81,7 +80,7 @@ def running(cache: Path) -> Iterator[Site]:
     """A site with releases of the built-in chart and of another, and a catalogue."""
     portal = Portal()
     for number in range(RELEASES):
-        portal.cluster.release(Key("apps", f"there-{number}"), 4, SCALED)
+        portal.cluster.release(Key("apps", f"there-{number}"), 4, RELEASED)
     portal.cluster.release(Key("apps", "other"), 2, {}, chart="web-server")
     catalog = Catalog((Source("local", SourceKind.FOLDER, path=CHARTS),), HttpFetch(), cache)
     asyncio.run(catalog.refresh())
@@ -101,13 +100,16 @@ def running(cache: Path) -> Iterator[Site]:
     faults = Faults()
     log = logging.getLogger("portal")
     log.addHandler(faults)
-    with TestClient(Edge(server, OpenAuthenticator(), lambda: "", Metrics())) as client:
-        yield Site(client, portal, faults)
-    log.removeHandler(faults)
-    asyncio.run(portal.actions.drain(0))
+    try:
+        with TestClient(Edge(server, OpenAuthenticator(), lambda: "", Metrics())) as client:
+            yield Site(client, portal, faults)
+            assert client.portal is not None
+            client.portal.call(portal.actions.drain, 0)
+    finally:
+        log.removeHandler(faults)
 
 
-DOING = re.compile(r"launch-failure|chart-failure|scale-message|^..rollback-modal")
+DOING = re.compile(r"launch-failure|chart-failure|scale-message|^\.\.rollback-modal")
 """What comes to a Helm command if it is accepted; half of all requests."""
 
 # What a page may hold.

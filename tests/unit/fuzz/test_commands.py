@@ -26,6 +26,7 @@ from tests.unit.fuzz.portal import (
     ANN,
     CHART,
     FORMS,
+    RELEASED,
     USUAL,
     Command,
     Commands,
@@ -182,13 +183,6 @@ def test_launch_forms(raw: dict[str, Any]) -> bool:
     return True
 
 
-SCALED: dict[str, Any] = {
-    "image": {"repository": "r.io/app", "tag": "1"},
-    "replicaCount": 2,
-    "autoscaling": {"enabled": True, "minReplicas": 1, "maxReplicas": 3, "targetCPU": 70},
-    "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
-    "podAnnotations": {"kept": "{{ as it is }}"},
-}
 SCALE_FIELDS = (
     *("autoscaling", "replicas", "bounds"),
     *("target_cpu", "target_memory", "scale_down_window"),
@@ -197,21 +191,21 @@ SCALE_FIELDS = (
 
 @tried(800, accepting=0.1, raw=some.forms(USUAL, SCALE_FIELDS))
 def test_scale_forms(raw: dict[str, Any]) -> bool:
-    checked = FORMS.check_scale(raw, SCALED)
+    checked = FORMS.check_scale(raw, RELEASED)
     if checked.request is None:
         assert checked.errors
         assert set(checked.errors) <= set(FIELDS)
         return False
     portal, key = Portal(), Key("apps", "there")
-    portal.cluster.release(key, 4, SCALED)
+    portal.cluster.release(key, 4, RELEASED)
     made = finish(portal.command(portal.actions.scale(ANN, key, checked.request)))
     words = made.argv[made.argv.index("--description") + 1]
     assert re.fullmatch(r"(Scaled to \d+|Autoscaled \d+ to \d+) by ann", words)
     is_upgrade(made, key, description=words)
     assert {path for path, _ in leaves(made.values)} <= PATHS | {"podAnnotations.kept"}
     ours = ("autoscaling", "replicaCount")
-    assert [made.values.get(name) for name in SCALED if name not in ours] == [
-        value for name, value in SCALED.items() if name not in ours
+    assert [made.values.get(name) for name in RELEASED if name not in ours] == [
+        value for name, value in RELEASED.items() if name not in ours
     ]
     return True
 
@@ -261,7 +255,7 @@ def test_users(user: str) -> bool:
 @tried(200, accepting=0.3, revision=st.integers(-100, 1200) | st.integers())
 def test_rollbacks(revision: int) -> bool:
     portal, key = Portal(), Key("apps", "there")
-    portal.cluster.release(key, 1000, SCALED)
+    portal.cluster.release(key, 1000, RELEASED)
     asked = portal.commands_of(portal.actions.rollback(ANN, key, revision), 2)
     if not 1 <= revision < 1000:
         with pytest.raises(InvalidInput, match="Choose a revision"):
