@@ -193,8 +193,9 @@ class Check:
             )
         # The fixed number is kept for the day the autoscaler is switched off again.
         fixed = self._raw.get("replicas")
-        replicas = fixed if isinstance(fixed, int) and 0 <= fixed <= max_replicas else low
-        return replicas, AutoscalingSpec(low, high, cpu, memory, window)
+        if not isinstance(fixed, int) or isinstance(fixed, bool) or not 0 <= fixed <= max_replicas:
+            fixed = low
+        return fixed, AutoscalingSpec(low, high, cpu, memory, window)
 
     def _replicas(self, max_replicas: int) -> int:
         replicas = self._whole("replicas", self._raw.get("replicas"), "The number of replicas")
