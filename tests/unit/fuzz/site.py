@@ -82,6 +82,7 @@ def running(cache: Path) -> Iterator[Site]:
     for number in range(RELEASES):
         portal.cluster.release(Key("apps", f"there-{number}"), 4, RELEASED)
     portal.cluster.release(Key("apps", "other"), 2, {}, chart="web-server")
+    portal.cluster.release(Key("kube-system", "there-0"), 4, RELEASED)
     catalog = Catalog((Source("local", SourceKind.FOLDER, path=CHARTS),), HttpFetch(), cache)
     asyncio.run(catalog.refresh())
     views = Views(portal.store, NamespacePolicy(FORMS.namespaces), Outside(), lambda key: None)
@@ -118,7 +119,9 @@ _counts = some.halves(st.none(), st.integers(0, 9) | st.integers())
 _maybe_texts = st.none() | some.texts
 _keys = some.halves(
     st.integers(0, RELEASES - 1).map(lambda number: ["apps", f"there-{number}"]),
-    st.sampled_from([["apps", "other"], ["apps", "gone"], ["lab", "a.b"]]),
+    st.sampled_from(
+        [["apps", "other"], ["apps", "gone"], ["lab", "a.b"], ["kube-system", "there-0"]]
+    ),
 )
 _places = some.halves(
     st.fixed_dictionaries(

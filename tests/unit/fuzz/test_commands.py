@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from portal.actions.forms import FIELDS, Checked
 from portal.actions.links import LINKABLE, linked_form
 from portal.auth.identify import HeaderAuthenticator
+from portal.catalog import edits
+from portal.catalog.chart import read_chart
 from portal.catalog.dash_app import equivalent_command
+from portal.catalog.validate import Checker
 from portal.catalog.values import to_yaml
 from portal.domain.errors import InvalidInput, PortalError, Unauthenticated
 from portal.domain.keys import LAUNCHED_BY, Key
@@ -57,6 +60,8 @@ PATHS = {
 """All values that the launch form sets."""
 FREE = "extraEnvVars[].value"
 """The only one of them that may be any text."""
+OURS = read_chart(CHART, "local")
+SCHEMA = Checker(OURS.schema or {})
 
 
 def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
@@ -180,6 +185,9 @@ def test_launch_forms(raw: dict[str, Any]) -> bool:
     given = [line.partition("=") for line in lines if not line.lstrip().startswith("#")]
     expected = [{"name": name.strip(), "value": value} for name, _, value in given]
     assert sent.get("extraEnvVars", []) == expected
+    verdict = edits.check(SCHEMA, sent, OURS.defaults)
+    assert verdict.complete
+    assert not verdict.problems
     return True
 
 
