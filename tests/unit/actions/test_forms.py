@@ -254,3 +254,10 @@ def test_no_form_makes_the_check_fail(raw: Raw) -> None:
     if checked.spec is not None:
         assert FORMS.recheck(checked.spec) == {}
         FORMS.preview(checked.spec)
+
+
+@pytest.mark.parametrize(("replicas", "kept"), [(5, 5), (0, 0), (None, 2), (99, 2), (False, 2)])
+def test_the_fixed_number_is_kept_while_an_autoscaler_decides(replicas: object, kept: int) -> None:
+    spec = FORMS.check(form(autoscaling=True, bounds=[2, 4], replicas=replicas)).spec
+    assert spec is not None
+    assert (spec.replicas, type(spec.replicas)) == (kept, int)
