@@ -13,6 +13,7 @@ from portal.domain.keys import Key
 from portal.state.assemble import nothing
 from portal.state.store import Store
 from portal.viewmodels.app import app_view
+from portal.viewmodels.connections import Connection, connections
 from portal.viewmodels.listing import ListQuery
 from portal.viewmodels.model import AppView, ListView
 from portal.viewmodels.releases import Rows, list_view
@@ -58,6 +59,12 @@ class Views:
             outside=self._outside,
             catalog=self._catalog(),
         )
+
+    def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:
+        """What a new app of a namespace can be connected to."""
+        if not self._policy.sees(identity, namespace):
+            return ()
+        return connections(self._store.snapshot.apps, namespace)
 
     def releases(self, identity: Identity, everyone: bool, query: ListQuery) -> ListView:
         """A page of all releases, or of those that the identity launched."""

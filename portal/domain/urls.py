@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.domain.objects import Gateway, HttpRoute, Ingress, Node, Service, ServicePort
-
-HTTPS_PORTS = frozenset({443, 8443})
+from portal.domain.ports import is_web, scheme
 
 SHARED = frozenset({Exposure.INGRESS, Exposure.HTTP_ROUTE})
 """Ways to an app that lead through a proxy which serves other host names as well."""
@@ -84,13 +83,14 @@ def _url(kind: Exposure, host: str, port: int, tls: bool, connect: str | None = 
 
 
 def _is_tls(port: ServicePort) -> bool:
-    return port.port in HTTPS_PORTS or port.name.startswith("https")
+    return scheme(port) == "https"
 
 
 def _web_port(service: Service) -> ServicePort | None:
-    """The port people would open: HTTPS, else one named http, else the first."""
+    """The port people would open: HTTPS, else one named http, else the first that may be HTTP."""
     ranked = sorted(
-        service.ports, key=lambda each: (not _is_tls(each), not each.name.startswith("http"))
+        filter(is_web, service.ports),
+        key=lambda each: (not _is_tls(each), not each.name.startswith("http")),
     )
     return ranked[0] if ranked else None
 

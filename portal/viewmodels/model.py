@@ -47,11 +47,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class UrlView:
-    """An address of the app. ``href`` is "" until there is one; then ``text`` says why."""
+    """An address of the app. ``href`` is "" until there is one; then ``text`` says why.
+
+    ``connect`` is the ``Connection.id`` of what other apps can be connected to there.
+    """
 
     href: str
     text: str
     state: Badge
+    connect: str = ""
 
 
 @dataclass(frozen=True, slots=True)

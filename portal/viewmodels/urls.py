@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from portal.domain.launch import Exposure
-from portal.domain.objects import Node, Probe, Service
+from portal.domain.objects import Node, Probe, Service, ServicePort
+from portal.domain.ports import is_web
 from portal.domain.urls import Url, urls
 from portal.state.model import AppState
+from portal.viewmodels.connections import address, connection_id, usable
 from portal.viewmodels.model import Badge, Tone, UrlView
 from portal.viewmodels.words import joined, shortened
 
@@ -23,6 +25,8 @@ class Outside:
 
 
 NOWHERE = Outside()
+MOST_PORTS = 4
+"""How many ports of a Service are shown."""
 
 
 def url_views(
@@ -62,14 +66,6 @@ def safe(href: str) -> bool:
         )
     except ValueError:
         return False
-
-
-def inside(service: Service) -> str:
-    """The address under which other pods reach a Service; "" for one without ports."""
-    if not service.ports:
-        return ""
-    port = service.ports[0].port
-    return f"http://{service.key.name}.{service.key.namespace}.svc:{port}"
 
 
 def _state(url: Url, state: AppState) -> Badge:
@@ -185,20 +181,23 @@ def _only_inside(state: AppState) -> list[UrlView]:
     outward = state.ingresses or state.routes
     if outward or any(one.type in {"LoadBalancer", "NodePort"} for one in state.services):
         return []
-    services = [service for service in state.services if inside(service)]
-    # A headless Service stands beside the one that people use.
-    services = [one for one in services if one.cluster_ip != "None"] or services
     return [
         UrlView(
             "",
-            f"Only inside the cluster: {inside(service)}",
-            Badge(
-                "Inside only",
-                Tone.QUIET,
-                "From your own machine: kubectl port-forward "
-                f"-n {service.key.namespace} svc/{service.key.name} "
-                f"8050:{service.ports[0].port}, then open http://localhost:8050.",
-            ),
+            f"Only inside the cluster: {address(service, port)}",
+            Badge("Inside only", Tone.QUIET, _forward(service, port)),
+            connect=connection_id(service, port),
         )
-        for service in services
+        for service in usable(state.services)
+        for port in service.ports[:MOST_PORTS]
     ]
+
+
+def _forward(service: Service, port: ServicePort) -> str:
+    """How somebody reaches it from outside all the same."""
+    local = 8050 if is_web(port) else port.port
+    then = "open http://localhost:8050" if is_web(port) else f"it is at localhost:{local}"
+    return (
+        "From your own machine: kubectl port-forward "
+        f"-n {service.key.namespace} svc/{service.key.name} {local}:{port.port}, then {then}."
+    )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from portal.domain.keys import Key
-from portal.domain.objects import Gateway, HttpRoute, Ingress, Probe
+from portal.domain.objects import Gateway, HttpRoute, Ingress, Probe, ServicePort
 from portal.viewmodels.model import Tone, UrlView
 from portal.viewmodels.urls import Outside, safe, url_views
 
@@ -53,8 +53,20 @@ def test_waiting_for_the_load_balancer() -> None:
 
 def test_only_inside_the_cluster() -> None:
     view = only(services=(service("ClusterIP"),))
-    assert (view.href, view.text) == ("", "Only inside the cluster: http://demo.apps.svc:80")
-    assert "kubectl port-forward -n apps svc/demo 8050:80" in view.state.detail
+    assert (view.href, view.text) == ("", "Only inside the cluster: http://demo.apps.svc")
+    assert "kubectl port-forward -n apps svc/demo 8050:80, then open" in view.state.detail
+    assert view.connect == "demo:80"
+
+
+def test_what_is_not_for_a_browser_has_no_web_address() -> None:
+    scheduler = replace(
+        service("ClusterIP"), ports=(ServicePort(8786), ServicePort(8787, name="http"))
+    )
+    tcp, dashboard = url_views(state(services=(scheduler,)))
+    assert tcp.text.endswith("tcp://demo.apps.svc:8786")
+    assert "svc/demo 8786:8786, then it is at localhost:8786" in tcp.state.detail
+    assert (tcp.connect, dashboard.connect) == ("demo:8786", "demo:8787")
+    assert dashboard.text.endswith("http://demo.apps.svc:8787")
 
 
 def test_node_port() -> None:
