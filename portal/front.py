@@ -86,6 +86,7 @@ class Front:
             forms=forms,
             app_view=views.app,
             list_view=views.releases,
+            connections=views.connections,
             identity=current_identity,
             open_mode=settings.auth_mode == "none",
             version=__version__,

@@ -26,6 +26,7 @@ from portal.actions.previews import Previews
 from portal.actions.recorder import Recorder
 from portal.actions.recovery import GONE, Recovery
 from portal.actions.seams import Claims, NamespaceLookup, Past, Records, ReplicaOwnership
+from portal.actions.volumes import Volumes
 from portal.actions.waiting import Goal
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
@@ -137,6 +138,8 @@ class Actions:
         self._drafts = Drafts(remembered)
         self.previews = Previews(helm, store, policy, forms, past, self._changes, self._check_since)
         """What changes would make of a release, and its past."""
+        self.volumes = Volumes(past.claims)
+        """Which volumes an app can mount."""
         self.board = Board(store, holder, patience=lease_seconds)
         """Where the watch of all portals' claims goes."""
         recovery = Recovery(helm, records, self._changes.rollout_of)
@@ -193,6 +196,8 @@ class Actions:
         errors = self._forms.recheck(spec)
         if problem := await self.namespace_problem(key.namespace):
             errors["namespace"] = problem
+        else:
+            errors |= (await self.volumes.notes(spec)).errors
         if errors:
             raise InvalidInput(errors)
         self._check_free(key)

@@ -9,7 +9,7 @@ from typing import cast
 
 from portal.catalog.images import image_problem
 from portal.domain import images, names, quantities
-from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure
+from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
 
 MAX_TARGET = 1000
 MAX_WINDOW = 3600
@@ -148,6 +148,15 @@ class Check:
         if hostname:
             self._warn("hostname", f"A host name has no effect with {exposure}.")
         return exposure, ""
+
+    def volume(self) -> VolumeMount | None:
+        """Fields ``claim``, ``mount_path`` and ``read_only``; without a claim there is none."""
+        claim, path = self._text("claim"), self._text("mount_path")
+        if not claim:
+            return None
+        self._error("claim", names.claim_problem(claim))
+        self._error("mount_path", names.mount_path_problem(path))
+        return VolumeMount(claim, path, bool(self._raw.get("read_only")))
 
     def scaling(
         self, max_replicas: int, resources: Resources | None

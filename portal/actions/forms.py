@@ -40,6 +40,9 @@ FIELDS = (
     "exposure",
     "hostname",
     "session_affinity",
+    "claim",
+    "mount_path",
+    "read_only",
 )
 """The field ids of the launch form."""
 
@@ -117,6 +120,9 @@ class Forms:
             "exposure": str(Exposure.LOAD_BALANCER),
             "hostname": "",
             "session_affinity": False,
+            "claim": "",
+            "mount_path": dash_app.DEFAULT_MOUNT_PATH,
+            "read_only": False,
         }
         return self.with_preset(raw, self.presets[0].name) if self.presets else raw
 
@@ -154,6 +160,7 @@ class Forms:
         resources = check.resources()
         replicas, autoscaling = check.scaling(self.max_replicas, resources)
         exposure, hostname = check.exposure(bool(self.site.gateway))
+        volume = check.volume()
         if check.errors:
             return Checked(None, check.errors, check.warnings)
         spec = LaunchSpec(
@@ -171,6 +178,7 @@ class Forms:
             hostname=hostname,
             env=env,
             session_affinity=bool(raw.get("session_affinity")),
+            volume=volume,
         )
         return Checked(spec, {}, check.warnings)
 

@@ -19,13 +19,14 @@ from portal.catalog.values import (
 )
 from portal.domain.images import is_digest
 from portal.domain.keys import LAUNCHED_BY, Key
-from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
+from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec, VolumeMount
 from portal.domain.names import fits_env_line
 from portal.domain.quantities import parse, plain_cpu, plain_memory
 
 CHART_NAME = "dash-app"
 DEFAULT_PORT = 8050
 DEFAULT_TAG = "latest"
+DEFAULT_MOUNT_PATH = "/data"
 
 _WINDOW = "autoscaling.behavior.scaleDown.stabilizationWindowSeconds"
 
@@ -50,11 +51,33 @@ _OWNED = (
 )
 """Values that the form decides alone: what it does not set is removed when it is applied."""
 
+_CLAIM = "persistence.existingClaim"
+_VOLUME = {
+    _CLAIM: "",
+    "persistence.mountPath": DEFAULT_MOUNT_PATH,
+    "persistence.readOnly": False,
+}
+"""What the form says of a volume, with the chart's defaults."""
+
 _QUANTITIES = tuple(
     f"resources.{which}.{what}" for which in ("requests", "limits") for what in ("cpu", "memory")
 )
 _KEPT_IF_SET = ("ingress.ingressClassName", "ingress.tls", "httpRoute.parentRefs")
 """Values that the portal's settings give, unless the release has its own."""
+
+FORM_PATHS = (
+    *_OWNED,
+    *_VOLUME,
+    *_KEPT_IF_SET,
+    "replicaCount",
+    "autoscaling.enabled",
+    "autoscaling.minReplicas",
+    "autoscaling.maxReplicas",
+    "autoscaling.targetCPU",
+    "autoscaling.targetMemory",
+    _WINDOW,
+)
+"""Everything that becomes of a form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +137,21 @@ def to_values(spec: LaunchSpec, launched_by: str, site: Site | None = None) -> V
         }
     if spec.session_affinity:
         values["sessionAffinity"] = "ClientIP"
+    if spec.volume:
+        values["persistence"] = _persistence(spec.volume)
     if spec.env:
         values["extraEnvVars"] = [{"name": each.name, "value": each.value} for each in spec.env]
     if launched_by:
         values["commonAnnotations"] = {LAUNCHED_BY: launched_by}
     return values
+
+
+def _persistence(volume: VolumeMount) -> Values:
+    return {
+        "existingClaim": volume.claim,
+        "mountPath": volume.path,
+        "readOnly": volume.read_only,
+    }
 
 
 def _resources(spec: LaunchSpec) -> Values:
@@ -160,6 +193,8 @@ def merge(existing: Mapping[str, object], new: Mapping[str, object]) -> Values:
         kept = without(kept, ["service.nodePort"])  # the chart refuses the two together
     if get(new, "autoscaling.enabled") and not has(new, _WINDOW):
         kept = without(kept, [_WINDOW])
+    if get(existing, _CLAIM):
+        kept = without(kept, _VOLUME)
     result = overlay(kept, new)
     for path in _KEPT_IF_SET:
         if has(kept, path) and get(kept, path):
@@ -168,6 +203,10 @@ def merge(existing: Mapping[str, object], new: Mapping[str, object]) -> Values:
         # Written in another way it is the same to Kubernetes, but not to who compares values.
         if _same_quantity(get(existing, path), get(new, path)):
             put(result, path, get(existing, path))
+    if get(new, _CLAIM):
+        # A default that the release leaves out is still left out.
+        spared = [path for path, default in _VOLUME.items() if get(new, path) == default]
+        result = without(result, [path for path in spared if not has(existing, path)])
     if get(new, "image.digest") and get(new, "image.digest") == get(existing, "image.digest"):
         put(result, "image.tag", get(existing, "image.tag", ""))  # the form shows the digest alone
     launcher = as_mapping(get(existing, "commonAnnotations")).get(LAUNCHED_BY)
@@ -204,14 +243,14 @@ def _variables(existing: list[object], new: list[object]) -> list[object]:
     result: list[object] = []
     left = iter(new)
     for each in existing:
-        if _in_form(each):
+        if in_form(each):
             result += [following for following in [next(left, None)] if following is not None]
         elif as_mapping(each).get("name") not in names:
             result.append(each)
     return [*result, *left]
 
 
-def _in_form(variable: object) -> bool:
+def in_form(variable: object) -> bool:
     """Whether the form's one-line text can hold this entry of ``extraEnvVars``."""
     entry = as_mapping(variable)
     name, value = str(entry.get("name", "")), str(entry.get("value", ""))
@@ -266,7 +305,7 @@ def from_values(key: Key, values: Mapping[str, object]) -> dict[str, object]:
         "env": "\n".join(
             f"{as_mapping(each).get('name')}={as_mapping(each).get('value', '')}"
             for each in as_list(get(values, "extraEnvVars"))
-            if _in_form(each)
+            if in_form(each)
         ),
         "replicas": get(values, "replicaCount", 1),
         "autoscaling": autoscaled,
@@ -284,6 +323,9 @@ def from_values(key: Key, values: Mapping[str, object]) -> dict[str, object]:
         "exposure": exposure,
         "hostname": hostname,
         "session_affinity": get(values, "sessionAffinity") == "ClientIP",
+        "claim": str(get(values, "persistence.existingClaim", "")),
+        "mount_path": str(get(values, "persistence.mountPath", DEFAULT_MOUNT_PATH)),
+        "read_only": get(values, "persistence.readOnly") is True,
     }
 
 
@@ -316,6 +358,9 @@ _FIELDS = {
     "httpRoute": "hostname",
     "httpRoute.parentRefs": "exposure",
     "sessionAffinity": "session_affinity",
+    "persistence": "claim",
+    "persistence.mountPath": "mount_path",
+    "persistence.readOnly": "read_only",
 }
 
 

@@ -117,6 +117,8 @@ def _claim(raw: Raw) -> VolumeClaim:
         size=text(raw, "status", "capacity", "storage")
         or text(raw, "spec", "resources", "requests", "storage"),
         owned=bool(items(meta, "ownerReferences")),
+        modes=tuple(str(each) for each in part(raw, "spec").get("accessModes") or ()),
+        phase=text(raw, "status", "phase"),
     )
 
 

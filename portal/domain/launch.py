@@ -32,6 +32,15 @@ class EnvVar:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeMount:
+    """An existing PersistentVolumeClaim, and where the app finds it."""
+
+    claim: str
+    path: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AutoscalingSpec:
     """Bounds and targets of the HPA. Targets are percent of the request; None is off.
 
@@ -67,3 +76,4 @@ class LaunchSpec:
     hostname: str = ""
     env: tuple[EnvVar, ...] = ()
     session_affinity: bool = False
+    volume: VolumeMount | None = None

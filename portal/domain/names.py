@@ -16,6 +16,7 @@ MAX_RELEASE_NAME = 53
 
 MAX_LABEL = 63
 MAX_HOSTNAME = 253
+MAX_MOUNT_PATH = 255
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -93,6 +94,38 @@ def hostname_problem(host: str) -> str:
                 f"“{label}” in the host name may hold only letters, digits and “-”, "
                 "and begins and ends with a letter or digit."
             )
+    return ""
+
+
+def claim_problem(name: str) -> str:
+    """Check the name of a volume claim: an RFC 1123 subdomain."""
+    if len(name) > MAX_HOSTNAME:
+        return f"A volume claim's name may have at most {MAX_HOSTNAME} characters."
+    if not all(_LABEL.fullmatch(part) for part in name.split(".")):
+        return "A volume claim's name holds only lower-case letters, digits, “-” and “.”."
+    return ""
+
+
+_SYSTEM = frozenset({"bin", "dev", "etc", "lib", "lib64", "proc", "sbin", "sys", "tmp", "usr"})
+
+
+def mount_path_problem(path: str) -> str:
+    """Check where a volume is to be mounted: an absolute path that hides nothing vital."""
+    if not path:
+        return "Say where the app finds the volume, for example /data."
+    if not path.startswith("/"):
+        return f"A path begins with “/”, for example /{path.lstrip('./')[:60] or 'data'}."
+    if path.strip("/") == "":
+        return "A volume cannot take the place of everything: choose a folder such as /data."
+    if len(path) > MAX_MOUNT_PATH:
+        return f"A path may have at most {MAX_MOUNT_PATH} characters; this has {len(path)}."
+    if ":" in path or " " in path or not path.isprintable():
+        return "A path holds neither spaces nor “:”."
+    parts = path.strip("/").split("/")
+    if {".", "..", ""} & set(parts):
+        return "A path is written out, without “..” or double slashes."
+    if len(parts) == 1 and parts[0] in _SYSTEM:
+        return f"/{parts[0]} is the container's own: choose another folder, such as /data."
     return ""
 
 

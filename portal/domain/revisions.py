@@ -54,13 +54,15 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class VolumeClaim:
-    """A PersistentVolumeClaim: ``size`` as Kubernetes has it, ``owned`` if it goes with another
-    object, such as a StatefulSet that asks for that."""
+    """A PersistentVolumeClaim: ``size``, ``modes`` and ``phase`` as Kubernetes has them, ``owned``
+    if it goes with another object, such as a StatefulSet that asks for that."""
 
     key: Key
     release: str
     size: str = ""
     owned: bool = False
+    modes: tuple[str, ...] = ()
+    phase: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,17 @@ Element ids are stable and meant to be used by browser tests:
 ``launch-values``         the values YAML; ``launch-command`` the helm command
 ``launch-existing``       what an existing name means; ``launch-submit`` the button
 ``launch-failure``        why a launch was refused
+``launch-connect``        what the app can be connected to; choosing adds to ``launch-env``
+``launch-open``           fills the form in from a file (``launch-opened`` says how that went),
+                          ``launch-save`` saves one, ``launch-link`` copies a link
 ``upgrade-confirm``       confirms the upgrade of an existing app; ``upgrade-cancel``
 ``preset-<name>``         ``data-testid`` of a preset's tile
+``chart-form``            a chart's form; its parts have ids of a type and a path of values
+                          (``chart_part``); ``chart-yaml`` is the text, ``chart-yaml-note`` why it
+                          cannot be read, ``chart-submit``, ``chart-save``, ``chart-open``,
+                          ``chart-link`` its buttons, ``chart-version`` the version
+``chart-preset-<name>``   ``data-testid`` of a tile of starting values
+``app-connect``           ``data-testid`` of the link that connects a new app to this one
 ``app-header``            name, badge (``data-testid="headline"``), sentence
 ``app-urls``              the addresses (``data-testid="app-url"`` on the links)
 ``app-operation``         steps of the newest operation (``data-testid="operation"``,
@@ -80,6 +89,14 @@ LAUNCH_EDITED = "launch-edited"
 LAUNCH_FIXED = "launch-fixed"
 LAUNCH_SCALED = "launch-scaled"
 LAUNCH_HOST = "launch-host"
+LAUNCH_CLAIMS = "launch-claims"
+LAUNCH_CONNECT = "launch-connect"
+LAUNCH_CONNECTING = "launch-connecting"
+LAUNCH_OPEN = "launch-open"
+LAUNCH_OPENED = "launch-opened"
+LAUNCH_SAVE = "launch-save"
+LAUNCH_SAVED = "launch-saved"
+LAUNCH_LINK = "launch-link"
 PRESET = "preset"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dash import Dash, Input, Output, ctx
 from dash.exceptions import PreventUpdate
 
+from portal.actions.forms import Raw
 from portal.actions.links import linked_form
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
@@ -17,7 +18,7 @@ from portal.ui.pages.chart import layout as chart_page
 from portal.ui.pages.launch import layout as launch_page
 from portal.ui.pages.releases import layout as releases_page
 from portal.ui.refusals import refusal
-from portal.ui.routes import Page, Route, parse
+from portal.ui.routes import CONNECT, Page, Route, parse
 from portal.ui.shell import nav, not_found, who
 from portal.viewmodels.model import Notice, Tone
 
@@ -42,7 +43,8 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
 async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
     forms = context.forms
     if route.key is None:
-        return launch_page.layout(forms, linked_form(forms, dict(route.given)), editing=None)
+        raw, said = _linked(context, dict(route.given), identity)
+        return launch_page.layout(forms, raw, editing=None, problem=said)
     try:
         asked = await context.actions.asked_form(identity, route.key)
         if asked is not None:
@@ -60,6 +62,26 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
         problem = failure(error.message, error.advice)
         return launch_page.layout(forms, forms.defaults(), editing=None, problem=problem)
     return launch_page.layout(forms, filled.raw, editing=route.key, revision=filled.revision)
+
+
+def _linked(context: UiContext, given: dict[str, str], identity: Identity) -> tuple[Raw, Node]:
+    """The form of a link, and what is to be said of it."""
+    wanted = given.pop(CONNECT, "")
+    raw = linked_form(context.forms, given)
+    if not wanted:
+        return raw, None
+    namespace = str(raw["namespace"])
+    found = context.connections(identity, namespace)
+    chosen = next((each for each in found if each.id == wanted), None)
+    if chosen is None:
+        gone = f"Nothing in {namespace} answers at {wanted[:80]} any more."
+        return raw, notice(Notice(Tone.WARN, gone, "Choose another under “Connect to”."))
+    said = Notice(
+        Tone.GOOD,
+        f"The app will be connected to {chosen.release.name}.",
+        f"It finds it in the environment variable {chosen.variable}, at {chosen.address}.",
+    )
+    return {**raw, "env": chosen.line}, notice(said)
 
 
 def register(app: Dash, context: UiContext) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qs, quote, unquote, urlencode
@@ -10,6 +11,9 @@ from portal.actions.links import LINKABLE
 from portal.domain.keys import Key
 from portal.live.topics import app_key, app_topic, list_topic
 from portal.viewmodels.query import EVERYTHING, ListQuery
+
+CONNECT = "connect"
+"""What a link to the launch form calls the thing that the app is to be connected to."""
 
 
 class Page(StrEnum):
@@ -75,7 +79,8 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
         case "/launch":
             asked = _asked(search)
             if "image" in asked or _key(asked) is None:  # a new app, as a link describes it
-                given = tuple((name, asked[name]) for name in LINKABLE if name in asked)
+                names = (*LINKABLE, CONNECT)
+                given = tuple((name, asked[name]) for name in names if name in asked)
                 return Route(Page.LAUNCH, given=given)
             return Route(Page.LAUNCH, _key(asked))
         case "/catalog":
@@ -91,7 +96,8 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
 
 def _asked(search: str | None) -> dict[str, str]:
     """The first value of each name in a query."""
-    return {name: values[0] for name, values in parse_qs((search or "").lstrip("?")).items()}
+    asked = parse_qs((search or "").lstrip("?"), keep_blank_values=True)
+    return {name: values[0] for name, values in asked.items()}
 
 
 def _key(asked: dict[str, str]) -> Key | None:
@@ -134,6 +140,16 @@ def list_path(everyone: bool, query: ListQuery) -> str:
     """The address of a part of Apps or (``everyone``) of Admin."""
     text = query.encode()
     return ("/admin" if everyone else "/") + (f"?{text}" if text else "")
+
+
+def launch_path(given: Mapping[str, str]) -> str:
+    """The address of the launch form, filled in."""
+    return "/launch" + (f"?{urlencode(given)}" if given else "")
+
+
+def connect_path(namespace: str, connection: str) -> str:
+    """The address of the launch form of an app that is connected to something beside it."""
+    return launch_path({"namespace": namespace, CONNECT: connection})
 
 
 def edit_path(key: Key) -> str:

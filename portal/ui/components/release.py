@@ -17,6 +17,7 @@ from portal.ui.components.basics import (
     outside_link,
     wildcards,
 )
+from portal.ui.routes import connect_path
 from portal.viewmodels.model import (
     AppView,
     Notice,
@@ -111,18 +112,18 @@ def gone(key: Key) -> html.Div:
     )
 
 
-def urls(views: Sequence[UrlView]) -> Node:
+def urls(views: Sequence[UrlView], key: Key) -> Node:
     """Where the app answers: the first address large, the others below it."""
     if not views:
         return None
     first, *others = views
     return html.Div(
-        [_url(first, "url-main"), *[_url(each, "url-other") for each in others]],
+        [_url(first, key, "url-main"), *[_url(each, key, "url-other") for each in others]],
         className="url-box",
     )
 
 
-def _url(view: UrlView, class_name: str) -> html.Div:
+def _url(view: UrlView, key: Key, class_name: str) -> html.Div:
     shown = (
         outside_link(
             view.href,
@@ -144,10 +145,18 @@ def _url(view: UrlView, class_name: str) -> html.Div:
         if view.href
         else None
     )
-    return html.Div(
-        [icon("link"), shown, copy, badge(view.state, **wildcards({"data-testid": "url-state"}))],
-        className=class_name,
+    connect = (
+        html.A(
+            [icon("plus"), "Use it in an app"],
+            href=connect_path(key.namespace, view.connect),
+            className="btn btn-sm btn-outline-secondary",
+            **wildcards({"data-testid": "app-connect", "data-inside": ""}),
+        )
+        if view.connect
+        else None
     )
+    state = badge(view.state, **wildcards({"data-testid": "url-state"}))
+    return html.Div([icon("link"), shown, copy, connect, state], className=class_name)
 
 
 def failed(view: OperationView | None) -> bool:

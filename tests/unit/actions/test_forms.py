@@ -8,7 +8,7 @@ from portal.actions.forms import FIELDS, Forms, Raw, ScaleRequest
 from portal.catalog.dash_app import Site
 from portal.catalog.presets import Preset
 from portal.domain.keys import LAUNCHED_BY, Key
-from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure
+from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
 
 PRESET = Preset(
     "Sample",
@@ -85,6 +85,7 @@ def test_presets_fill_in_their_fields() -> None:
         ("cpu_limit", "50m", "below the request (100m)"),
         ("memory_request", "200m", "You probably mean 200Mi"),
         ("memory_limit", "100Mi", "below the request"),
+        ("claim", "Shared Data", "lower-case letters"),
         ("exposure", "Carrier pigeon", "how the app is to be reached"),
         ("exposure", "HTTPRoute", "knows no Gateway"),
     ],
@@ -160,6 +161,15 @@ def test_what_is_allowed_but_surprising(changes: Raw, field: str, words: str) ->
     assert words in checked.warnings[field]
 
 
+def test_a_folder_is_needed_only_for_a_volume() -> None:
+    assert FORMS.check(form(mount_path="")).errors == {}
+    assert "for example /data" in FORMS.check(form(claim="d", mount_path="")).errors["mount_path"]
+    assert FORMS.check(form(claim="d", mount_path="/tmp/")).errors.keys() == {"mount_path"}
+    spec = FORMS.check(form(claim=" shared ", mount_path="/srv/data", read_only=True)).spec
+    assert spec is not None
+    assert spec.volume == VolumeMount("shared", "/srv/data", read_only=True)
+
+
 def test_host_names_where_they_are_needed() -> None:
     forms = Forms(("apps",), "apps", presets=(PRESET,), site=Site(gateway="kube-system/traefik"))
     for exposure in ("Ingress", "HTTPRoute"):
@@ -216,9 +226,9 @@ def test_a_preview_shows_what_will_be_sent() -> None:
     spec = FORMS.check(form(env="A=1e3")).spec
     assert spec is not None
 
-    preview = FORMS.preview(spec, {"persistence": {"existingClaim": "d"}}, "ann")
+    preview = FORMS.preview(spec, {"persistence": {"subPath": "d"}}, "ann")
 
-    assert "existingClaim: d\n" in preview.values_yaml
+    assert "subPath: d\n" in preview.values_yaml
     assert f"{LAUNCHED_BY}: " in preview.values_yaml
     assert preview.values_yaml in preview.command
     assert preview.command.startswith("helm upgrade --install sales charts/dash-app \\\n")

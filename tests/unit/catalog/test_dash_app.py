@@ -15,7 +15,7 @@ from portal.catalog import dash_app
 from portal.catalog.dash_app import Site, from_values, merge, scaled, to_values
 from portal.catalog.values import get, put, to_yaml, without
 from portal.domain.keys import LAUNCHED_BY, Key
-from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec
+from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec, VolumeMount
 
 KEY = Key("apps", "sales")
 CHART = Path(__file__).resolve().parents[3] / "charts" / "dash-app"
@@ -50,6 +50,8 @@ SPECS = [
     replace(SPEC, exposure=Exposure.CLUSTER_IP),
     replace(SPEC, exposure=Exposure.INGRESS, hostname="a.example.com"),
     replace(SPEC, exposure=Exposure.HTTP_ROUTE, hostname="a.example.com"),
+    replace(SPEC, volume=VolumeMount("shared", "/data")),
+    replace(SPEC, volume=VolumeMount("models.v2", "/srv/models", read_only=True)),
     replace(SPEC, env=(EnvVar("A", "1e3"), EnvVar("B", "'\"$(id)\\ é"), EnvVar("C", ""))),
 ]
 
@@ -90,6 +92,9 @@ def test_the_form_shows_again_what_was_asked_for(spec: LaunchSpec) -> None:
     assert (raw["exposure"], raw["hostname"]) == (spec.exposure, spec.hostname)
     assert raw["env"] == "\n".join(f"{each.name}={each.value}" for each in spec.env)
     assert raw["session_affinity"] is spec.session_affinity
+    volume = spec.volume or VolumeMount("", "/data")
+    shown = (raw["claim"], raw["mount_path"], raw["read_only"])
+    assert shown == (volume.claim, volume.path, volume.read_only)
 
 
 def test_who_launched_it_is_kept() -> None:
@@ -114,7 +119,7 @@ def test_what_the_form_does_not_know_is_kept() -> None:
         ],
         "resources": {"limits": {"cpu": "1", "nvidia.com/gpu": 1}, "requests": {"cpu": "5m"}},
         "autoscaling": {"behavior": {"scaleUp": {"selectPolicy": "Max"}}, "minReplicas": 3},
-        "persistence": {"existingClaim": "data"},
+        "persistence": {"subPath": "sales"},
         "commonAnnotations": {"team": "a"},
         "service": {"type": "NodePort", "nodePort": 30080, "annotations": {"a": "b"}},
         "ingress": {"enabled": True, "hostname": "h", "annotations": {"x": "y"}},
@@ -140,7 +145,7 @@ def test_what_the_form_does_not_know_is_kept() -> None:
         "minReplicas": 3,
         "enabled": False,
     }
-    assert merged["persistence"] == {"existingClaim": "data"}
+    assert merged["persistence"] == {"subPath": "sales"}
     assert merged["commonAnnotations"] == {"team": "a", LAUNCHED_BY: "ann"}
     assert merged["service"] == {
         "type": "LoadBalancer",
@@ -149,6 +154,31 @@ def test_what_the_form_does_not_know_is_kept() -> None:
     }
     assert merged["ingress"] == {"annotations": {"x": "y"}}
     assert json.dumps(existing) == before
+
+
+@pytest.mark.parametrize(
+    ("existing", "volume", "persistence"),
+    [
+        ({}, VolumeMount("d", "/data"), {"existingClaim": "d"}),
+        ({"existingClaim": "d"}, VolumeMount("d", "/data"), {"existingClaim": "d"}),
+        (
+            {"existingClaim": "d", "mountPath": "/data", "subPath": "a"},
+            VolumeMount("e", "/data", read_only=True),
+            {"existingClaim": "e", "mountPath": "/data", "subPath": "a", "readOnly": True},
+        ),
+        (
+            {"existingClaim": "d", "mountPath": "/x", "readOnly": True, "subPath": "a"},
+            None,
+            {"subPath": "a"},
+        ),
+        ({"mountPath": "/x"}, None, {"mountPath": "/x"}),
+    ],
+)
+def test_another_volume(
+    existing: dict[str, object], volume: VolumeMount | None, persistence: dict[str, object]
+) -> None:
+    merged = merge({"persistence": existing}, to_values(replace(SPEC, volume=volume), ""))
+    assert merged["persistence"] == persistence
 
 
 def test_reaching_an_app_another_way() -> None:
@@ -239,7 +269,8 @@ def test_paths_of_values_belong_to_fields() -> None:
     assert dash_app.field_of("resources.requests.memory") == "memory_request"
     assert dash_app.field_of("extraEnvVars.0.name") == "env"
     assert dash_app.field_of("autoscaling") == "target_cpu"
-    assert dash_app.field_of("persistence.mountPath") == ""
+    assert dash_app.field_of("persistence.mountPath") == "mount_path"
+    assert dash_app.field_of("podLabels.team") == ""
     assert dash_app.field_of("") == ""
 
 

@@ -12,7 +12,7 @@ from portal.actions.forms import Forms
 from portal.catalog.dash_app import Site, to_values
 from portal.catalog.values import Values, get, put
 from portal.domain.keys import Key
-from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec
+from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec, VolumeMount
 from tests.unit.catalog.strategies import json_values
 
 KEY = Key("apps", "sales")
@@ -22,6 +22,9 @@ FORMS = Forms(("apps",), "apps", max_replicas=9, site=SITE)
 quantities = st.sampled_from(["", "100m", "0.5", "1", "250m"])
 memory = st.sampled_from(["", "128Mi", "0.5Gi", "1e9", "256M"])
 names = st.from_regex(r"[A-Z][A-Z0-9_]{0,6}", fullmatch=True)
+volumes = st.builds(
+    VolumeMount, st.sampled_from(["d", "shared.data"]), st.sampled_from(["/data", "/srv/x"])
+)
 scalers = st.builds(
     AutoscalingSpec,
     st.integers(1, 3),
@@ -53,6 +56,7 @@ def specs(draw: st.DrawFn) -> LaunchSpec:
             st.lists(st.builds(EnvVar, names, st.text("ab1 =", max_size=4)), max_size=3).map(tuple)
         ),
         session_affinity=draw(st.booleans()),
+        volume=draw(st.none() | volumes),
     )
 
 
@@ -69,6 +73,7 @@ PLACES = (
     "httpRoute.",
     "commonAnnotations.",
     "podAnnotations.",
+    "persistence.",
 )
 unknown = st.dictionaries(
     st.builds(lambda place, name: f"{place}x{name}", st.sampled_from(PLACES), names),

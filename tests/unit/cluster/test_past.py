@@ -123,7 +123,7 @@ async def test_volume_claims() -> None:
                 "labels": {"app.kubernetes.io/instance": "sales"},
                 "ownerReferences": [{"kind": "StatefulSet"}],
             },
-            "status": {"capacity": {"storage": "8Gi"}},
+            "status": {"capacity": {"storage": "8Gi"}, "phase": "Bound"},
         },
         {
             "metadata": {
@@ -131,10 +131,13 @@ async def test_volume_claims() -> None:
                 "namespace": "apps",
                 "annotations": {"meta.helm.sh/release-name": "sales"},
             },
-            "spec": {"resources": {"requests": {"storage": "1Gi"}}},
+            "spec": {
+                "resources": {"requests": {"storage": "1Gi"}},
+                "accessModes": ["ReadWriteMany"],
+            },
         },
     ]
     assert await past(client).claims("apps") == (
-        VolumeClaim(Key("apps", "data-db-0"), "sales", "8Gi", owned=True),
-        VolumeClaim(Key("apps", "b"), "sales", "1Gi"),
+        VolumeClaim(Key("apps", "data-db-0"), "sales", "8Gi", owned=True, phase="Bound"),
+        VolumeClaim(Key("apps", "b"), "sales", "1Gi", modes=("ReadWriteMany",)),
     )

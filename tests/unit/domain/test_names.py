@@ -79,6 +79,33 @@ def test_ports_that_are_not(port: int | None, words: str) -> None:
     assert words in names.port_problem(port)
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("", "for example /data"),
+        ("data/x", "/data/x"),
+        ("//", "a folder such as /data"),
+        ("/a:b", "neither spaces nor"),
+        ("/a b", "neither spaces nor"),
+        ("/a\n", "neither spaces nor"),
+        ("/a/../b", "written out"),
+        ("/a//b", "written out"),
+        ("/etc/", "/etc is the container's own"),
+        ("/" + "a" * 255, "at most 255"),
+    ],
+)
+def test_mount_paths_that_are_not(path: str, words: str) -> None:
+    assert words in names.mount_path_problem(path)
+
+
+def test_mount_paths_and_claims_that_are_fine() -> None:
+    for path in ("/data", "/data/", "/srv/übung/x_1", "/etc/app"):
+        assert names.mount_path_problem(path) == ""
+    assert names.claim_problem("data-db-0") == names.claim_problem("a.b") == ""
+    assert names.claim_problem("a" * 254) != ""
+    assert names.claim_problem("a..b") != ""
+
+
 def test_ports_that_are_fine() -> None:
     assert names.port_problem(1) == names.port_problem(65535) == ""
 

@@ -10,6 +10,7 @@ from typing import cast
 from portal.actions.actions import Actions, Existing, Filled
 from portal.actions.forms import Forms, Raw, ScaleRequest
 from portal.actions.previews import Previews
+from portal.actions.volumes import Volumes
 from portal.catalog.catalog import Catalog
 from portal.catalog.chart import Chart
 from portal.catalog.fetch import HttpFetch
@@ -22,6 +23,7 @@ from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
 from portal.ui.context import UiContext
+from portal.viewmodels.connections import Connection
 from portal.viewmodels.model import AppView, ListView, ScaleMode, ScaleView
 from portal.viewmodels.query import ListQuery
 from tests.unit.ui import fixtures
@@ -152,6 +154,11 @@ class FakeActions(Actions):
         self.asked: dict[Key, Raw] = {}
         self.looked_up: list[Key] = []
         self.previews: FakePreviews = FakePreviews()
+        self.volume_claims: tuple[VolumeClaim, ...] | None = ()
+        self.volumes = Volumes(self._claims, memory=0)
+
+    async def _claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
+        return self.volume_claims
 
     async def change_version(
         self, identity: Identity, key: Key, chart: Chart, *, since: int | None = None
@@ -264,6 +271,7 @@ def context(
     open_mode: bool = False,
     changed: Callable[[], None] = lambda: None,
     catalog: Catalog | None = None,
+    connections: tuple[Connection, ...] = (),
 ) -> tuple[UiContext, FakeActions]:
     """A context over ``views``, and its actions."""
     held = {view.key: view for view in views}
@@ -287,6 +295,9 @@ def context(
         ),
         app_view=app_view,
         list_view=list_view,
+        connections=lambda _, namespace: tuple(
+            each for each in connections if each.release.namespace == namespace
+        ),
         identity=lambda: identity,
         open_mode=open_mode,
         version="0.1.0",

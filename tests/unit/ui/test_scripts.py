@@ -193,3 +193,17 @@ def test_markup_without_elements(content: object) -> None:
         f"window.portal_components.Markup({{ id: 'x', content: {json.dumps(content)} }})",
     )
     assert drawn == ["div", {"id": "x"}, *([content] if content != [] else [])]
+
+
+@pytest.mark.parametrize(
+    ("env", "line", "after"),
+    [
+        (None, "A=1", "A=1"),
+        ("B=2\n", "A=1", "B=2\nA=1"),
+        ("A=0\nAB=2", "A=1", "A=1\nAB=2"),
+        ("A=1", "A=1", "A=1"),
+    ],
+)
+def test_a_connection_becomes_one_line_of_variables(env: str | None, line: str, after: str) -> None:
+    connect = f"window.dash_clientside.portal.connect({json.dumps(line)}, {json.dumps(env)})"
+    assert run("web/controls.js", "", connect) == [after, ""]

@@ -103,6 +103,22 @@
       return { content: text || "", filename: `${name || place.chart.split("/").pop()}.yaml` };
     },
 
+    /* While the form has errors there is nothing to save, and the page says so instead. */
+    saveValues(clicks, text, name) {
+      const empty = !clicks || document.getElementById("launch-save")?.disabled;
+      return empty ? none() : { content: text, filename: `${name || "app"}.yaml` };
+    },
+
+    /* One line of environment variables more; a line of the same name is replaced. */
+    connect(line, env) {
+      if (!line) return [none(), none()];
+      const name = line.slice(0, line.indexOf("=") + 1);
+      const lines = (env ?? "").split("\n").filter((each) => each.trim());
+      const at = lines.findIndex((each) => each.startsWith(name));
+      lines.splice(at < 0 ? lines.length : at, at < 0 ? 0 : 1, line);
+      return [lines.join("\n"), ""];
+    },
+
     openText(contents) {
       if (!contents) return none();
       const bytes = Uint8Array.from(atob(contents.split(",")[1] ?? ""), (c) => c.charCodeAt(0));

@@ -20,6 +20,7 @@ from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, card, failure, icon, link, page, wildcards
 from portal.ui.components.chart_form import chart_form
+from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
@@ -321,34 +322,9 @@ def _values(draft: Draft, editing: Key | None) -> list[Node]:
                 ),
             ],
             icon_name="file",
-            aside=[
-                dcc.Upload(
-                    html.Button(
-                        [icon("file"), html.Span("Open")],
-                        type="button",
-                        className="btn btn-sm btn-quiet",
-                        title="Fill in values from a file",
-                    ),
-                    id=ids.CHART_OPEN,
-                    accept=".yaml,.yml,.json",
-                    max_size=256 * 1024,
-                ),
-                html.Button(
-                    [icon("notes"), html.Span("Save")],
-                    id=ids.CHART_SAVE,
-                    type="button",
-                    className="btn btn-sm btn-quiet",
-                    title="Save these values as a file",
-                ),
-                html.Button(
-                    [icon("link"), html.Span("Link")],
-                    id=ids.CHART_LINK,
-                    type="button",
-                    className="btn btn-sm btn-quiet",
-                    title="Copy a link to this form with its values, passwords left out",
-                    **wildcards({"data-copy-link": ""}),
-                ),
-            ],
+            aside=file_buttons(
+                ids.CHART_OPEN, ids.CHART_SAVE, ids.CHART_LINK, left_out="passwords"
+            ),
         ),
         html.P(
             [

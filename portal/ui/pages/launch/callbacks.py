@@ -10,6 +10,7 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html,
 
 from portal.actions.actions import Existing
 from portal.actions.forms import FIELDS, Preview
+from portal.actions.links import link_of
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -20,15 +21,17 @@ from portal.ui.components.basics import Node, failure, icon, notice, wildcards
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
+from portal.ui.pages.launch import beside, files
+from portal.ui.pages.launch.files import OPTIONAL
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
-from portal.ui.routes import app_path
+from portal.ui.routes import app_path, launch_path
 from portal.viewmodels.model import Notice, Tone
 
+NOTHING_YET = "Shown once the form has no errors."
 STAND_IN = "my-app"
 """The name in the preview while none has been given."""
 
-_OPTIONAL = ("target_cpu", "target_memory")
 _FROM_PRESET = (
     "repository",
     "tag",
@@ -59,6 +62,9 @@ _LABELS = {
     "exposure": "How it is reached",
     "hostname": "Host name",
     "session_affinity": "Same pod for each visitor",
+    "claim": "Volume claim",
+    "mount_path": "Folder in the app",
+    "read_only": "Only read from it",
 }
 
 
@@ -76,6 +82,7 @@ class _Answer:
     command: str
     existing: Node
     told: str
+    link: str
     problems: Node
     label: str
     disabled: bool
@@ -84,7 +91,9 @@ class _Answer:
 def register(app: Dash, context: UiContext) -> None:
     """Add this page's callbacks."""
     fields = {field: (ids.launch(field), "value") for field in FIELDS}
-    switches = {field: (ids.launch_on(field), "value") for field in _OPTIONAL}
+    switches = {field: (ids.launch_on(field), "value") for field in OPTIONAL}
+    beside.register(app, context)
+    files.register(app, context)
 
     app.clientside_callback(
         ClientsideFunction("portal", "launchShow"),
@@ -113,6 +122,8 @@ def register(app: Dash, context: UiContext) -> None:
             "command": Output(ids.LAUNCH_COMMAND, "children"),
             "existing": Output(ids.LAUNCH_EXISTING, "children"),
             "told": Output(ids.LAUNCH_TOLD, "data"),
+            "link": Output(ids.LAUNCH_LINK, "data-copy-link"),
+            "unsaved": Output(ids.LAUNCH_SAVE, "disabled"),
             "problems": Output(ids.LAUNCH_PROBLEMS, "children"),
             "submit": Output(ids.LAUNCH_SUBMIT, "children"),
             "disabled": Output(ids.LAUNCH_SUBMIT, "disabled"),
@@ -129,10 +140,12 @@ def register(app: Dash, context: UiContext) -> None:
         answer = await _check(context, raw_form(values, on), name_left=bool(blurred))
         return {
             "notes": answer.notes,
-            "values": answer.values,
-            "command": answer.command,
+            "values": answer.values or NOTHING_YET,
+            "command": answer.command or NOTHING_YET,
+            "unsaved": not answer.values,
             "existing": answer.existing,
             "told": answer.told,
+            "link": answer.link,
             "problems": answer.problems,
             "submit": [icon("launch"), html.Span(answer.label)],
             "disabled": answer.disabled,
@@ -248,6 +261,11 @@ async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool)
     if "namespace" not in errors:
         problem = await context.actions.namespace_problem(str(raw.get("namespace") or ""))
         errors |= {"namespace": problem} if problem else {}
+    warnings = dict(checked.warnings)
+    if checked.spec and not errors:
+        volume = await context.actions.volumes.notes(checked.spec)
+        errors |= volume.errors
+        warnings |= volume.warnings
     shown = dict(errors)
     if not raw.get("name") and not name_left:
         shown.pop("name", None)  # not yet filled in is not wrong yet
@@ -256,14 +274,15 @@ async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool)
     spec = checked.spec or _without_name(context, raw, errors)
     if spec:
         preview = await _preview(context, context.identity(), spec, existing)
-    complaints = context.actions.complaints(checked.spec) if checked.spec else {}
-    warnings = {**checked.warnings, **complaints}
+    if checked.spec:
+        warnings |= context.actions.complaints(checked.spec)
     return _Answer(
         notes={field: message(shown, warnings, field) for field in FIELDS},
-        values=preview.values_yaml or "Shown once the form has no errors.",
-        command=preview.command or "Shown once the form has no errors.",
+        values=preview.values_yaml,
+        command=preview.command,
         existing=_existing(existing),
         told=str(existing.key) if existing else "",
+        link=launch_path(link_of(raw)),
         problems=_problems(errors),
         label="Upgrade" if existing else "Launch",
         disabled=bool(errors),

@@ -13,9 +13,11 @@ from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, card, code_block, icon, link, page, wildcards
+from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import bounds_slider, field, replica_slider, target
 from portal.ui.components.sliders import note as note_place
+from portal.ui.pages.launch import beside
 from portal.ui.routes import app_path
 
 Raw = Mapping[str, object]
@@ -46,6 +48,7 @@ def layout(
         [
             dcc.Store(id=ids.LAUNCH_TOLD, data=str(editing) if editing else ""),
             dcc.Store(id=ids.LAUNCH_EDITED, data=revision),
+            dcc.Download(id=ids.LAUNCH_SAVED),
             html.Nav(
                 [link("Apps", "/"), html.Span("/"), link(editing.name, app_path(editing))],
                 className="crumbs",
@@ -68,6 +71,7 @@ def layout(
                 className="page-head",
             ),
             problem,
+            html.Div(id=ids.LAUNCH_OPENED, role="status"),
             html.Div(
                 [
                     html.Form(
@@ -77,7 +81,8 @@ def layout(
                             _size(forms, raw),
                             _resources(raw),
                             _address(raw),
-                            _environment(raw),
+                            beside.storage(raw),
+                            beside.environment(raw),
                         ],
                         className="column wide-column launch-form",
                         **wildcards({"data-testid": "launch-form"}),
@@ -360,27 +365,6 @@ def _address(raw: Raw) -> html.Section:
     )
 
 
-def _environment(raw: Raw) -> html.Section:
-    return card(
-        "Environment variables",
-        _field(
-            "env",
-            "Environment variables",
-            dbc.Textarea(
-                id=ids.launch("env"),
-                value=str(raw.get("env") or ""),
-                rows=4,
-                placeholder="GREETING=Hello\nDATA_URL=https://data.example.org/sales.parquet",
-                className="mono",
-                spellcheck=False,
-            ),
-            "One NAME=value a line. Not for passwords: these are readable in the release.",
-            label_hidden=True,
-        ),
-        icon_name="terminal",
-    )
-
-
 def _summary(editing: Key | None) -> list[Node]:
     return [
         card(
@@ -404,6 +388,12 @@ def _summary(editing: Key | None) -> list[Node]:
                 ),
             ],
             icon_name="file",
+            aside=file_buttons(
+                ids.LAUNCH_OPEN,
+                ids.LAUNCH_SAVE,
+                ids.LAUNCH_LINK,
+                left_out="environment variables",
+            ),
         ),
         html.P(
             [

@@ -1,0 +1,92 @@
+"""Which existing volumes an app can mount, and what that means for its pods."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from portal.domain.launch import LaunchSpec
+from portal.domain.revisions import VolumeClaim
+
+Lookup = Callable[[str], Awaitable[tuple[VolumeClaim, ...] | None]]
+
+_ONE_POD, _ONE_NODE, _ONLY_READ = "ReadWriteOncePod", "ReadWriteOnce", "ReadOnlyMany"
+_MANY = "ReadWriteMany"
+_NAMED = 8
+"""How many claims a message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeNotes:
+    """What there is to say of the volume that an app asks for, by field."""
+
+    errors: dict[str, str]
+    warnings: dict[str, str]
+
+
+class Volumes:
+    """The volume claims of namespaces, remembered for ``memory`` seconds.
+
+    A form asks while somebody types, and the portal does not watch claims.
+    """
+
+    def __init__(
+        self, lookup: Lookup, *, memory: float = 5.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``lookup``: the claims of a namespace; None where they may not be listed."""
+        self._lookup = lookup
+        self._memory = memory
+        self._clock = clock
+        self._known: dict[str, tuple[float, tuple[VolumeClaim, ...] | None]] = {}
+
+    async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
+        """The claims of a namespace; None where that cannot be told."""
+        now = self._clock()
+        self._known = {name: each for name, each in self._known.items() if each[0] > now}
+        if namespace not in self._known:
+            found = await self._lookup(namespace)
+            self._known[namespace] = (now + self._memory, found)
+        return self._known[namespace][1]
+
+    async def notes(self, spec: LaunchSpec) -> VolumeNotes:
+        """What is wrong with, or surprising about, the volume of ``spec``."""
+        if spec.volume is None:
+            return VolumeNotes({}, {})
+        return notes(spec, await self.claims(spec.key.namespace))
+
+
+def notes(spec: LaunchSpec, claims: tuple[VolumeClaim, ...] | None) -> VolumeNotes:
+    """As ``Volumes.notes``; ``claims`` None means that they are not known."""
+    volume = spec.volume
+    if volume is None or claims is None:
+        return VolumeNotes({}, {})
+    found = next((each for each in claims if each.key.name == volume.claim), None)
+    if found is None:
+        return VolumeNotes({"claim": _missing(volume.claim, spec.key.namespace, claims)}, {})
+    if found.phase == "Lost":
+        problem = "Its volume is lost: ask an administrator, or choose another claim."
+        return VolumeNotes({"claim": problem}, {})
+    if set(found.modes) == {_ONLY_READ} and not volume.read_only:
+        problem = f"{volume.claim} can only be read: switch this on."
+        return VolumeNotes({"read_only": problem}, {})
+    pods = spec.autoscaling.max_replicas if spec.autoscaling else spec.replicas
+    warning = ""
+    if found.modes and set(found.modes) == {_ONE_POD}:
+        warning = "Only one pod at a time can mount it: with more, and in updates, pods wait."
+    elif found.modes and pods > 1 and not {_MANY, _ONLY_READ} & set(found.modes):
+        warning = (
+            f"It can be mounted on one node only ({_ONE_NODE}): all {pods} pods have to fit there."
+        )
+    elif found.phase == "Pending":
+        warning = "It has no volume yet. Most get one when a pod asks for it; until then pods wait."
+    return VolumeNotes({}, {"claim": warning} if warning else {})
+
+
+def _missing(claim: str, namespace: str, claims: tuple[VolumeClaim, ...]) -> str:
+    said = f"There is no volume claim {claim} in {namespace}."
+    if not claims:
+        return f"{said} There are none at all: an administrator can make one."
+    names = sorted(each.key.name for each in claims)
+    more = " and others" if len(names) > _NAMED else ""
+    return f"{said} Choose one of: {', '.join(names[:_NAMED])}{more}."

@@ -1,0 +1,37 @@
+"""What values of the built-in chart say that its launch form has no field for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from portal.catalog import dash_app, edits
+from portal.catalog.values import Values, as_list, as_mapping, get, put, without
+from portal.domain.keys import LAUNCHED_BY
+
+
+def leftover(values: Mapping[str, object], defaults: Mapping[str, object]) -> tuple[str, ...]:
+    """The dotted paths that are lost when ``values`` become a form; chart defaults do not count."""
+    rest = without(values, dash_app.FORM_PATHS)
+    annotations = as_mapping(get(values, "commonAnnotations"))
+    if LAUNCHED_BY in annotations:  # whoever launches it is named anew
+        rest = without(rest, ["commonAnnotations"])
+        others = {name: text for name, text in annotations.items() if name != LAUNCHED_BY}
+        if others:
+            put(rest, "commonAnnotations", others)
+    found = [*_leaves(edits.minimal(rest, defaults))]
+    for variable in as_list(get(values, "extraEnvVars")):
+        if not dash_app.in_form(variable):
+            found.append(f"extraEnvVars ({as_mapping(variable).get('name')})")
+    if len(as_list(get(values, "httpRoute.hostnames"))) > 1:
+        found.append("httpRoute.hostnames after the first")
+    return tuple(found)
+
+
+def _leaves(values: Values, path: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        at = f"{path}.{name}" if path else name
+        if isinstance(value, dict) and value:
+            yield from _leaves(cast("Values", value), at)
+        else:
+            yield at

@@ -1,0 +1,41 @@
+"""The buttons that fill in a form from a file, save its values as one, and copy a link to it."""
+
+from __future__ import annotations
+
+from dash import dcc, html
+
+from portal.ui.components.basics import Node, icon, wildcards
+
+MAX_FILE = 256 * 1024
+
+
+def file_buttons(open_id: str, save_id: str, link_id: str, *, left_out: str) -> list[Node]:
+    """Open, Save, Link. ``left_out``: what the link does not carry."""
+    return [
+        dcc.Upload(
+            html.Button(
+                [icon("folder"), html.Span("Open")],
+                type="button",
+                className="btn btn-sm btn-quiet",
+                title="Fill in values from a file",
+            ),
+            id=open_id,
+            accept=".yaml,.yml,.json",
+            max_size=MAX_FILE,
+        ),
+        html.Button(
+            [icon("save"), html.Span("Save")],
+            id=save_id,
+            type="button",
+            className="btn btn-sm btn-quiet",
+            title="Save these values as a file",
+        ),
+        html.Button(
+            [icon("link"), html.Span("Link")],
+            id=link_id,
+            type="button",
+            className="btn btn-sm btn-quiet",
+            title=f"Copy a link to this form with its values, {left_out} left out",
+            **wildcards({"data-copy-link": ""}),
+        ),
+    ]

@@ -1,0 +1,162 @@
+"""What stands beside an app in its namespace: volumes to mount, and releases to connect to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import ClientsideFunction, Dash, Input, Output, State, html
+
+from portal.actions.checks import Check
+from portal.domain.revisions import VolumeClaim
+from portal.ui import ids
+from portal.ui.components.basics import Node, card
+from portal.ui.components.sliders import field, note
+from portal.ui.context import UiContext
+from portal.viewmodels.connections import Connection
+
+Raw = Mapping[str, object]
+
+
+def storage(raw: Raw) -> html.Section:
+    """An existing volume, and where the app finds it."""
+    return card(
+        "Storage",
+        [
+            html.Div(
+                [
+                    field(
+                        ids.launch("claim"),
+                        "Volume claim",
+                        dbc.Input(
+                            id=ids.launch("claim"),
+                            type="text",
+                            value=str(raw.get("claim") or ""),
+                            placeholder="none",
+                            autocomplete="off",
+                            list=ids.LAUNCH_CLAIMS,
+                        ),
+                        note_id=ids.launch_note("claim"),
+                        hint="An existing one in the app's namespace. Its files outlive the app.",
+                        class_name="half",
+                    ),
+                    field(
+                        ids.launch("mount_path"),
+                        "Folder in the app",
+                        dbc.Input(
+                            id=ids.launch("mount_path"),
+                            type="text",
+                            value=str(raw.get("mount_path") or ""),
+                            placeholder="/data",
+                            autocomplete="off",
+                        ),
+                        note_id=ids.launch_note("mount_path"),
+                        hint="Where the app finds the volume's files.",
+                        class_name="half",
+                    ),
+                ],
+                className="fields",
+            ),
+            html.Datalist(id=ids.LAUNCH_CLAIMS),
+            html.Div(
+                [
+                    dbc.Switch(
+                        id=ids.launch("read_only"),
+                        value=bool(raw.get("read_only")),
+                        label="Only read from it",
+                    ),
+                    note(ids.launch_note("read_only")),
+                ],
+                className="field",
+            ),
+        ],
+        icon_name="storage",
+    )
+
+
+def environment(raw: Raw) -> html.Section:
+    """Environment variables; among them addresses of what the app is connected to."""
+    return card(
+        "Environment variables",
+        [
+            html.Div(
+                field(
+                    ids.LAUNCH_CONNECT,
+                    "Connect to",
+                    dbc.Select(id=ids.LAUNCH_CONNECT, options=[], value=""),
+                    note_id=f"{ids.LAUNCH_CONNECT}-note",
+                    hint="Adds a variable with its address below. Rename it if your app looks "
+                    "for another.",
+                ),
+                id=ids.LAUNCH_CONNECTING,
+                className="d-none",
+            ),
+            field(
+                ids.launch("env"),
+                "Environment variables",
+                dbc.Textarea(
+                    id=ids.launch("env"),
+                    value=str(raw.get("env") or ""),
+                    rows=4,
+                    placeholder="GREETING=Hello\nDATA_URL=https://data.example.org/sales.parquet",
+                    className="mono",
+                    spellcheck=False,
+                ),
+                note_id=ids.launch_note("env"),
+                hint="One NAME=value a line. Not for passwords: these are readable in the release.",
+                label_hidden=True,
+            ),
+        ],
+        icon_name="terminal",
+    )
+
+
+def claim_options(claims: tuple[VolumeClaim, ...] | None) -> list[html.Option]:
+    """What the browser suggests for the volume claim."""
+    return [
+        html.Option(value=each.key.name, label=" · ".join([each.size, *each.modes]).strip(" ·"))
+        for each in claims or ()
+    ]
+
+
+def connect_options(found: tuple[Connection, ...]) -> list[dict[str, str]]:
+    """What an app can be connected to, by the line that this adds to its variables."""
+    chosen = {"label": "Choose an app or service beside it", "value": ""}
+    return [
+        chosen,
+        *({"label": f"{each.release.name}: {each.address}", "value": each.line} for each in found),
+    ]
+
+
+def register(app: Dash, context: UiContext) -> None:
+    """Add the callbacks of these parts."""
+
+    @app.callback(
+        Output(ids.LAUNCH_CLAIMS, "children"),
+        Output(ids.LAUNCH_CONNECT, "options"),
+        Output(ids.LAUNCH_CONNECTING, "className"),
+        Input(ids.launch("namespace"), "value"),
+        State(ids.launch("name"), "value"),
+    )
+    async def beside(namespace: str | None, name: str | None) -> tuple[Node, Any, str]:
+        check = Check({"namespace": namespace})
+        place = check.namespace(context.forms.namespaces)
+        if check.errors or await context.actions.namespace_problem(place):
+            return [], [], "d-none"
+        others = tuple(
+            each
+            for each in context.connections(context.identity(), place)
+            if each.release.name != name
+        )
+        claims = await context.actions.volumes.claims(place)
+        return claim_options(claims), connect_options(others), "" if others else "d-none"
+
+    app.clientside_callback(
+        ClientsideFunction("portal", "connect"),
+        Output(ids.launch("env"), "value", allow_duplicate=True),
+        Output(ids.LAUNCH_CONNECT, "value"),
+        Input(ids.LAUNCH_CONNECT, "value"),
+        State(ids.launch("env"), "value"),
+        prevent_initial_call=True,
+    )

@@ -1,0 +1,138 @@
+"""The launch form from a file of values, and its values as a file."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+
+from portal.actions.forms import FIELDS, Raw
+from portal.catalog import dash_app
+from portal.catalog.draft import Drafting
+from portal.catalog.leftover import leftover
+from portal.catalog.sources import BUILT_IN
+from portal.domain.errors import PortalError
+from portal.domain.keys import Key
+from portal.ui import ids
+from portal.ui.components.basics import Node, failure, link, notice
+from portal.ui.components.files import MAX_FILE
+from portal.ui.context import UiContext
+from portal.ui.routes import chart_path
+from portal.viewmodels.model import Notice, Tone
+
+OPTIONAL = ("target_cpu", "target_memory")
+"""Fields with a switch beside them."""
+
+_LISTED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file, read. ``raw`` is the form of it, None if it cannot be one."""
+
+    raw: Raw | None
+    said: Node
+
+
+def register(app: Dash, context: UiContext) -> None:
+    """Add the callbacks of Open and Save."""
+
+    @app.callback(
+        output={
+            "fields": {
+                field: Output(ids.launch(field), "value", allow_duplicate=True) for field in FIELDS
+            },
+            "on": {
+                field: Output(ids.launch_on(field), "value", allow_duplicate=True)
+                for field in OPTIONAL
+            },
+            "said": Output(ids.LAUNCH_OPENED, "children"),
+        },
+        inputs={
+            "contents": Input(ids.LAUNCH_OPEN, "contents"),
+            "filename": State(ids.LAUNCH_OPEN, "filename"),
+            "name": State(ids.launch("name"), "value"),
+            "namespace": State(ids.launch("namespace"), "value"),
+        },
+        prevent_initial_call=True,
+    )
+    async def open_file(
+        contents: str | None, filename: str | None, name: str | None, namespace: str | None
+    ) -> dict[str, Any]:
+        kept = {
+            "fields": dict.fromkeys(FIELDS, no_update),
+            "on": dict.fromkeys(OPTIONAL, no_update),
+        }
+        if not contents:
+            return {**kept, "said": no_update}
+        named = PurePosixPath(filename or "the file").name[:80]
+        opened = await read_file(context, contents, named, Key(namespace or "", name or ""))
+        raw = opened.raw
+        if raw is None:
+            return {**kept, "said": opened.said}
+        # A slider that is switched off keeps its place.
+        fields = {
+            field: no_update if field in OPTIONAL and raw[field] is None else raw[field]
+            for field in FIELDS
+        }
+        on = {field: raw[field] is not None for field in OPTIONAL}
+        return {"fields": fields, "on": on, "said": opened.said}
+
+    app.clientside_callback(
+        ClientsideFunction("portal", "saveValues"),
+        Output(ids.LAUNCH_SAVED, "data"),
+        Input(ids.LAUNCH_SAVE, "n_clicks"),
+        State(ids.LAUNCH_VALUES, "children"),
+        State(ids.launch("name"), "value"),
+        prevent_initial_call=True,
+    )
+
+
+async def read_file(context: UiContext, contents: str, named: str, key: Key) -> Opened:
+    """The form that a file of values gives, for the app ``key``.
+
+    ``contents`` as the browser encodes an upload.
+    """
+    try:
+        text = base64.b64decode(contents.partition(",")[2][: 2 * MAX_FILE]).decode()
+        chart = await context.catalog.chart(BUILT_IN, dash_app.CHART_NAME)
+    except (binascii.Error, UnicodeError):
+        return Opened(None, failure(f"{named} is not a text file."))
+    except PortalError as error:
+        return Opened(None, failure(error.message, error.advice))
+    draft = await asyncio.to_thread(lambda: Drafting(chart).read(text))
+    if draft.error is not None:
+        return Opened(None, failure(f"{named} cannot be read.", str(draft.error)))
+    if draft.problems:
+        first = draft.problems[0]
+        where = ".".join(map(str, first.path))
+        return Opened(
+            None,
+            failure(
+                f"{named} does not hold values of an app.",
+                f"{where}: {first.message}" if where else first.message,
+            ),
+        )
+    raw = context.forms.prefill(key, draft.values)
+    return Opened(raw, _said(named, leftover(draft.values, chart.defaults)))
+
+
+def _said(named: str, lost: tuple[str, ...]) -> Node:
+    if not lost:
+        return notice(Notice(Tone.GOOD, f"Filled in from {named}."))
+    more = f" and {len(lost) - _LISTED} more" if len(lost) > _LISTED else ""
+    return [
+        notice(
+            Notice(
+                Tone.WARN,
+                f"Filled in from {named}, but not all of it.",
+                f"This form has no field for: {', '.join(lost[:_LISTED])}{more}.",
+            )
+        ),
+        link("Open the file in the form of all values", chart_path(BUILT_IN, dash_app.CHART_NAME)),
+    ]

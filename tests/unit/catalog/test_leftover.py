@@ -1,0 +1,40 @@
+"""What a file of values holds that the launch form cannot show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from portal.catalog.dash_app import to_values
+from portal.catalog.leftover import leftover
+from portal.domain.keys import LAUNCHED_BY
+from tests.unit.catalog.test_dash_app import AUTO, DEFAULTS, SITE, SPEC, SPECS
+
+
+@pytest.mark.parametrize("spec", [*SPECS, replace(SPEC, autoscaling=AUTO)])
+def test_nothing_of_what_the_form_made(spec: Any) -> None:
+    assert leftover(to_values(spec, "ann", SITE), DEFAULTS) == ()
+    assert leftover(DEFAULTS, DEFAULTS) == ()
+
+
+def test_everything_else_is_named() -> None:
+    values = {
+        "podLabels": {"team": "a"},
+        "tolerations": [{"key": "gpu"}],
+        "service": {"port": 80, "annotations": {"a.b/c": "d"}},
+        "commonAnnotations": {LAUNCHED_BY: "ann", "team": "a"},
+        "extraEnvVars": [{"name": "A", "value": "1"}, {"name": "S", "valueFrom": {}}],
+        "httpRoute": {"hostnames": ["a", "b"]},
+        "persistence": {"existingClaim": "d", "subPath": "x"},
+    }
+    assert set(leftover(values, DEFAULTS)) == {
+        "podLabels.team",
+        "tolerations",
+        "service.annotations.a.b/c",
+        "commonAnnotations.team",
+        "extraEnvVars (S)",
+        "httpRoute.hostnames after the first",
+        "persistence.subPath",
+    }
