@@ -23,6 +23,7 @@ from pathlib import Path
 
 import yaml
 
+from dev import charts
 from dev.cluster import binaries, choose, cli, images, registry, settings
 from dev.cluster.choose import How
 from dev.cluster.errors import ClusterError
@@ -36,6 +37,12 @@ NAMESPACE = "dash-portal"
 APPS = "apps"
 PORTAL_IMAGE = f"{settings.REGISTRY}/dash-portal:dev"
 SAMPLE_IMAGE = f"{settings.REGISTRY}/dash-sample:1.0"
+
+_CONFIG_MAPS = {
+    "apiGroups": [""],
+    "resources": ["configmaps"],
+    "verbs": ["get", "list", "watch", "create", "update", "patch", "delete"],
+}
 
 READY_WITHIN = 120.0
 """Seconds the portal's pod gets to become ready once Kubernetes has it."""
@@ -106,6 +113,7 @@ def _ensure(layout: Layout, forced: How | None) -> Demo:
         step("image of the portal", lambda note: _portal_image(layout, tools, how, note))
         kubectl = _Kubectl(layout, tools)
         step("namespaces", lambda _: kubectl.namespaces(NAMESPACE, APPS))
+        step("charts to launch", lambda note: _charts(kubectl, note))
         step("helm upgrade --install portal", lambda _: _install(layout, tools, how))
         urls: list[str] = []
         step("portal answers", lambda note: urls.append(_answering(kubectl, how, note)))
@@ -174,9 +182,10 @@ class _Kubectl:
         self._program = str(program) if program.exists() else "kubectl"
         self._environment = _environment(layout)
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self._program, *arguments],
+            input=stdin,
             env=self._environment,
             capture_output=True,
             text=True,
@@ -191,6 +200,49 @@ class _Kubectl:
                 raise ClusterError(f"creating the namespace {name}: {done.stderr.strip()}")
 
 
+def _charts(kubectl: _Kubectl, note: Note) -> None:
+    """Have the repository of charts answer before the portal reads it."""
+    made = charts.objects(charts.repository(), SAMPLE_IMAGE, NAMESPACE)
+    waiting = ("rollout", "status", f"deployment/{charts.NAME}", "--namespace", NAMESPACE)
+    done = kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", stdin=made)
+    if done.returncode == 0:
+        note("waiting for the rollout")
+        done = kubectl(*waiting, f"--timeout={READY_WITHIN:.0f}s")
+    if done.returncode:
+        raise ClusterError(f"the charts: {(done.stderr or done.stdout).strip()}")
+
+
+def _catalog(kind: bool) -> list[dict[str, object]]:
+    """Where the portal finds charts, with values that work here."""
+    host, _, rest = SAMPLE_IMAGE.partition("/")
+    repository, _, tag = rest.rpartition(":")
+    return [
+        {
+            "name": "samples",
+            "kind": "repository",
+            "url": f"http://{charts.NAME}.{NAMESPACE}.svc",
+            "presets": [
+                {
+                    "chart": "web-server",
+                    "name": "The sample app",
+                    "description": "Behind this chart instead of the portal's own.",
+                    "values": {
+                        "image": {"registry": host, "repository": repository, "tag": tag},
+                        "containerPort": 8050,
+                        "service": {"type": "NodePort" if kind else "LoadBalancer"},
+                    },
+                },
+                {
+                    "chart": "task-cluster",
+                    "name": "Two workers",
+                    "description": "They square numbers, in the sample's image.",
+                    "values": {"image": {"repository": f"{host}/{repository}", "tag": tag}},
+                },
+            ],
+        }
+    ]
+
+
 def values(how: How | None, digest: str) -> dict[str, object]:
     """The values of the portal's chart in the demo."""
     host, _, rest = PORTAL_IMAGE.partition("/")
@@ -203,6 +255,7 @@ def values(how: How | None, digest: str) -> dict[str, object]:
         "settings": {
             "defaultNamespace": APPS,
             "nodeAddress": "" if kind else "127.0.0.1",
+            "catalogInterval": 30,
             **({} if kind else {"gateway": "kube-system/traefik", "ingressClass": "traefik"}),
         },
         "presets": [
@@ -217,6 +270,9 @@ def values(how: How | None, digest: str) -> dict[str, object]:
                 "memory_limit": "256Mi",
             }
         ],
+        "catalog": _catalog(kind),
+        # Two of those charts make ConfigMaps, which the built-in one does not.
+        "rbac": {"extraRules": [_CONFIG_MAPS]},
         # Two cores for the cluster and the portal: leave them to the apps.
         "resources": {"requests": {"cpu": "50m"}},
     }

@@ -14,7 +14,7 @@ from portal.catalog import dash_app, edits
 from portal.catalog.chart import Chart
 from portal.catalog.images import image_problem, images_in
 from portal.catalog.validate import Checker
-from portal.catalog.values import as_mapping, get, overlay
+from portal.catalog.values import overlay
 from portal.domain.charts import version_order
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import LAUNCHED_BY, Key
@@ -80,12 +80,14 @@ def version_words(before: str, chart: Chart) -> str:
 
 
 def signed(order: ChartOrder, user: str) -> dict[str, object]:
-    """The order's values, with who launched it where the chart has a place for that."""
+    """The order's values, with who launched it where the chart has a place for that.
+
+    ``user`` "" leaves them as they are: an app keeps the name of whoever launched it first.
+    """
     values = overlay(order.values, {})
     if not user or not isinstance(order.chart.defaults.get(ANNOTATIONS), dict):
         return values
-    if get(values, ANNOTATIONS) is not None and LAUNCHED_BY in as_mapping(values[ANNOTATIONS]):
-        return values  # an app keeps the name of whoever launched it first
+    # Values from a file may name who launched the app that they were saved from.
     return overlay(values, {ANNOTATIONS: {LAUNCHED_BY: user}})
 
 

@@ -18,7 +18,7 @@ from portal.catalog.chart import Chart, ChartProblem, read_chart
 from portal.catalog.fetch import Fetch, FetchError
 from portal.catalog.icons import Icon, Icons
 from portal.catalog.reader import Reader
-from portal.catalog.sources import Source, SourceKind, SourceState
+from portal.catalog.sources import ChartPreset, Source, SourceKind, SourceState
 from portal.catalog.text import TextError
 from portal.domain.charts import ChartEntry, ChartVersion, Listing, Made, Origin, origin_of
 from portal.domain.errors import NotFound, PortalError
@@ -82,6 +82,11 @@ class Catalog:
     def listings(self) -> tuple[Listing, ...]:
         """What each source offers, to be compared with what releases were made of."""
         return tuple(self._listings.values())
+
+    def presets(self, source: str, name: str) -> tuple[ChartPreset, ...]:
+        """The named values to start from that a chart is offered with."""
+        state = self._states.get(source)
+        return state.source.presets_of(name) if state else ()
 
     async def identify(self, made: Made) -> Origin | None:
         """Where the chart of a release came from; None where that is not known for sure.

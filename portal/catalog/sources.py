@@ -30,6 +30,18 @@ class SourceKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ChartPreset:
+    """Named values to start from, for the chart of a source that is called ``chart``."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    chart: str
+    name: str
+    description: str = ""
+    values: dict[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One source.
 
@@ -39,6 +51,7 @@ class Source:
     archives and redirects may lead to. ``plain_http`` speaks to a registry without TLS.
     ``credentials`` is a folder with its user name and password (see ``sign_in``), and
     ``token_host`` where else a registry may be asked for tokens with them.
+    ``presets`` are offered above the forms of its charts.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -52,6 +65,7 @@ class Source:
     plain_http: bool = False
     credentials: Path | None = None
     token_host: str = ""
+    presets: tuple[ChartPreset, ...] = ()
 
     def __post_init__(self) -> None:
         problem = _problem(self)
@@ -61,6 +75,10 @@ class Source:
     def allows(self, chart: str) -> bool:
         """Whether a chart of this name may be offered."""
         return not self.charts or any(fnmatchcase(chart, each) for each in self.charts)
+
+    def presets_of(self, chart: str) -> tuple[ChartPreset, ...]:
+        """The values to start from that a chart is offered with."""
+        return tuple(each for each in self.presets if each.chart == chart)
 
     @property
     def allowed_hosts(self) -> frozenset[str]:
@@ -72,6 +90,9 @@ class Source:
 def _problem(source: Source) -> str:
     if not _NAME.fullmatch(source.name):
         return "a source's name is made of lower-case letters, digits and “-”."
+    named = [(each.chart, each.name) for each in source.presets]
+    if len(set(named)) < len(named):
+        return "two presets of a chart have the same name."
     parts = urlsplit(source.url)
     if parts.username or parts.password:
         return "the address must not hold a password."

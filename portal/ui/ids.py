@@ -246,6 +246,12 @@ CHART_PREVIEW = "chart-preview"
 CHART_SINCE = "chart-since"
 CHART_CONFIRM = "chart-confirm"
 CHART_CANCEL = "chart-cancel"
+CHART_PRESET = "chart-preset"
+
+
+def chart_preset(name: str) -> dict[str, str]:
+    """The tile of a chart's named values."""
+    return {"type": CHART_PRESET, "name": name}
 
 
 def chart_part(kind: str, path: str) -> dict[str, str]:

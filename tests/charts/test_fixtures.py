@@ -55,6 +55,7 @@ def test_workers_find_their_scheduler(helm: Helm) -> None:
     ]
     address = f"tcp://{service['metadata']['name']}:{service['spec']['ports'][0]['port']}"
     assert {"name": "SCHEDULER_ADDRESS", "value": address} in workers[0]["env"]
+    compile(rendered.one("ConfigMap")["data"]["tasks.py"], "tasks.py", "exec")
 
 
 def test_helm_finds_our_post_renderer_and_leaves_out_the_replicas(

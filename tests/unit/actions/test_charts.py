@@ -93,8 +93,10 @@ def test_who_launched_it_is_written_where_the_chart_has_a_place() -> None:
     order = replace(ORDER, chart=chart)
     assert signed(order, "ann")["commonAnnotations"] == {LAUNCHED_BY: "ann"}
     assert "commonAnnotations" not in signed(order, "")
-    first = replace(order, values={"commonAnnotations": {LAUNCHED_BY: "bob"}})
-    assert signed(first, "ann") == first.values
+    first = replace(order, values={"commonAnnotations": {LAUNCHED_BY: "bob", "team": "a"}})
+    assert signed(first, "") == first.values, "who changes it does not take it over"
+    copied = signed(first, "ann")
+    assert copied["commonAnnotations"] == {LAUNCHED_BY: "ann", "team": "a"}
 
 
 NUMBERED = """

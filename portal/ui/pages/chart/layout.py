@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import dash_bootstrap_components as dbc
 from dash import dcc, html
@@ -13,6 +13,7 @@ from portal.actions.forms import Forms
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.draft import Draft, Drafting, linked
+from portal.catalog.sources import ChartPreset
 from portal.domain.charts import ChartEntry, version_order
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
@@ -64,7 +65,8 @@ async def page_of(
     drafting = await asyncio.to_thread(Drafting, chart, existing)
     draft = await asyncio.to_thread(drafting.read, drafting.start(linked(place.values)))
     revision = given.revision if given else None
-    return _layout(context.forms, place, entry, drafting, draft, key, revision)
+    presets = context.catalog.presets(place.source, place.chart) if given is None else ()
+    return _layout(context.forms, place, entry, drafting, draft, key, revision, presets)
 
 
 def _unusable(place: ChartPlace, entry: ChartEntry | None, error: PortalError) -> html.Div:
@@ -92,6 +94,7 @@ def _layout(
     draft: Draft,
     key: Key | None,
     revision: int | None,
+    presets: tuple[ChartPreset, ...],
 ) -> html.Div:
     chart = drafting.chart
     editing = key if revision is not None else None
@@ -135,6 +138,7 @@ def _layout(
                 [
                     html.Form(
                         [
+                            _presets(presets) if presets else None,
                             _name(forms, key, locked=editing is not None),
                             html.Fieldset(
                                 form_of(draft, {}),
@@ -189,6 +193,27 @@ def form_of(draft: Draft, notes: Mapping[tuple[str | int, ...], str]) -> list[No
             className="aside-note",
         )
     ]
+
+
+def _presets(presets: tuple[ChartPreset, ...]) -> html.Div:
+    return html.Div(
+        [
+            html.Button(
+                [
+                    html.Span(preset.name, className="preset-name"),
+                    html.Span(preset.description, className="preset-about"),
+                ],
+                id=cast("Any", ids.chart_preset(preset.name)),
+                type="button",
+                className="preset",
+                **wildcards({"data-testid": f"chart-preset-{preset.name}"}),
+            )
+            for preset in presets
+        ],
+        className="presets",
+        role="group",
+        **wildcards({"aria-label": "Values to start from"}),
+    )
 
 
 def _crumbs(place: ChartPlace, editing: Key | None = None) -> html.Nav:
