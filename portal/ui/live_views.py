@@ -14,11 +14,12 @@ from portal.domain.identity import Identity
 from portal.live.channel import View
 from portal.live.hub import Open
 from portal.live.topics import ADMIN, APPS, app_key, list_query, list_topic
-from portal.ui import ids
+from portal.ui import html, ids
 from portal.ui.components import pods, release, releases, replicas
-from portal.ui.components.basics import code_block, stale_notice
+from portal.ui.components.basics import code_block, stale_notice, wildcards
 from portal.ui.context import UiContext
 from portal.ui.encoding import Encoder, Part, Props
+from portal.ui.routes import edit_path
 from portal.viewmodels.model import AppView, ListView, ScaleView, SeriesView
 from portal.viewmodels.query import ListQuery
 from portal.viewmodels.redaction import values_yaml
@@ -64,7 +65,9 @@ def _lost(view: AppView) -> bool:
 def _values(view: AppView) -> dict[str, Any]:
     title = "What Helm was given"
     shown = code_block("app-values-text", values_yaml(view.values), "the values", title=title)
-    return {"content": shown}
+    edit = html.A("Edit", href=edit_path(view.key), **wildcards({"data-inside": ""}))
+    hint = ["To launch another app from these values: ", edit, ", then save them as a file."]
+    return {"content": [shown, html.P(hint, className="form-text")]}
 
 
 APP_PARTS: Mapping[str, Part[AppView]] = {

@@ -72,8 +72,9 @@ def _read_only(state: AppState, hpa: Hpa | None, chart: str) -> str:
         return "The portal is reading this release's values."
     if state.detail.chart != chart:
         return (
-            f"This release was made from the chart {state.detail.chart or '(unknown)'}, whose "
-            "values the portal does not know. Scale it the way it was made."
+            "How many pods run is one of the values of its chart, "
+            f"{state.detail.chart or '(unknown)'}: change it under Edit, if the catalogue has that "
+            "chart, or with helm."
         )
     if hpa and hpa.release and hpa.release != state.key.name:
         return f"The autoscaler {hpa.key.name} belongs to another release, {hpa.release}."

@@ -57,13 +57,17 @@ def test_sources_of_charts(tmp_path: Path):
     settings = Settings.from_env({"DASH_PORTAL_CATALOG_FILE": str(file)})
     file.write_text(
         "- {name: team, kind: repository, url: 'https://charts.example.com', charts: [web*]}\n"
-        "- {name: local, kind: folder, path: /charts}\n"
+        "- {name: local, kind: folder, path: /charts, presets: [{chart: web, name: Small,"
+        " values: {image: {tag: '1.0'}, replicas: 2}}]}\n"
     )
     assert [each.name for each in settings.sources()] == ["built-in", "team", "local"]
+    (small,) = settings.sources()[-1].presets_of("web")
+    assert (small.name, small.values) == ("Small", {"image": {"tag": "1.0"}, "replicas": 2})
     for wrong, words in (
         ("- {name: team, kind: repository}", "needs its url"),
         ("- {name: team, kind: repository, url: 'https://x', chart: y}", "chart"),
         ("- {name: team, kind: git}", "kind"),
+        ("- {name: x, kind: folder, path: /x, presets: [{name: y}]}", "chart"),
         ("- {name: built-in, kind: folder, path: /x}", "same name"),
     ):
         file.write_text(wrong)

@@ -7,7 +7,7 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [""]
   resources: [pods, events, resourcequotas]
   verbs: [get, list, watch]
-# An uninstall says which volumes it leaves.
+# An uninstall says which volumes it leaves, the launch form which there are to mount.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [list]

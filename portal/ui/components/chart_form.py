@@ -29,7 +29,7 @@ def chart_form(form: Form, notes: Mapping[Path, str]) -> list[Node]:
     groups = [each for each in form.items if isinstance(each, Group)]
     few = len(fields) <= FEW
     cards: list[Node] = []
-    rest = [] if few else [each for each in loose if _is_yaml(each)]
+    rest = [each for each in loose if _is_long(each)]
     loose = [each for each in loose if each not in rest]
     if loose:
         cards.append(card("Settings", _items(loose, notes), icon_name="sliders"))
@@ -42,13 +42,19 @@ def chart_form(form: Form, notes: Mapping[Path, str]) -> list[Node]:
             touched = any(each.value != each.default for each in Form((group,)).fields())
             cards.append(fold(group.title, body, icon_name="boxes", open=bool(wrong or touched)))
     if rest:
-        wrong = any(each.path in notes for each in rest)
-        cards.append(fold("More, as YAML", _items(rest, notes), icon_name="file", open=wrong))
+        wrong = any(path[: len(each.path)] == each.path for each in rest for path in notes)
+        body = _items(rest, notes)
+        cards.append(
+            card("More", body, icon_name="file")
+            if few
+            else fold("More", body, icon_name="file", open=wrong)
+        )
     return cards
 
 
-def _is_yaml(item: Item) -> bool:
-    return isinstance(item, Field) and item.control is Control.YAML
+def _is_long(item: Item) -> bool:
+    """Whether it takes the room of many others: those come last."""
+    return not isinstance(item, Field) or item.control in _WIDE
 
 
 def field_note(notes: Mapping[Path, str], path: Path) -> Node:

@@ -9,11 +9,14 @@ import pytest
 
 from portal.catalog.catalog import Catalog
 from portal.catalog.chart import read_chart
-from portal.catalog.draft import Drafting
+from portal.catalog.draft import Drafting, path_id
 from portal.catalog.fetch import HttpFetch
-from portal.catalog.sources import Source, SourceKind
+from portal.catalog.sources import ChartPreset, Source, SourceKind
+from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
-from portal.ui.pages.chart.callbacks import Edit, edited
+from portal.ui.ids import chart_part, chart_preset
+from portal.ui.pages.chart.callbacks import Edit, edited, order_of
+from portal.ui.pages.chart.layout import version_path
 from portal.ui.router import page_for
 from portal.ui.routes import ChartPlace, Page, Route, chart_path, parse
 from tests.unit.catalog.make import CHARTS
@@ -129,3 +132,62 @@ def test_rows_are_added_only_by_a_click() -> None:
     assert edited(WEB, appeared).text == ""
     clicked = Edit("", "", touched={"chart-add": rows}, clicked=True)
     assert edited(WEB, clicked).values == {"extraEnvVars": [{"name": ""}]}
+
+
+PLACE = {"source": "local", "chart": "web-server", "version": "1.2.0", "revision": None}
+
+
+def part(*path: str) -> dict[str, str]:
+    return chart_part("chart-field", path_id(path))
+
+
+def asked(text: str, basis: str, **fields: object) -> dict[str, Any]:
+    names = list(fields)
+    return {
+        "name": "new",
+        "namespace": "apps",
+        "text": text,
+        "basis": basis,
+        "contents": [fields[name] for name in names],
+        "fields": [part(name) for name in names],
+        "place": PLACE,
+    }
+
+
+async def test_what_is_launched_is_what_is_seen(tmp_path: Path) -> None:
+    """A field was filled in, and the button pressed before its answer was there."""
+    ui, _ = context(catalog=await catalog(tmp_path))
+    order = await order_of(ui, asked("replicaCount: 2\n", "replicaCount: 2\n", containerPort=81))
+    assert order.values == {"replicaCount": 2, "containerPort": 81}
+    order = await order_of(ui, asked("replicaCount: 4\n", "replicaCount: 2\n", containerPort=8080))
+    assert order.values == {"replicaCount": 4}
+    with pytest.raises(InvalidInput, match="Write a number"):
+        await order_of(ui, asked("", "", containerPort="8 1"))
+    with pytest.raises(InvalidInput):
+        await order_of(ui, asked("a: [", ""))
+
+
+def test_another_version_takes_along_what_a_new_one_has() -> None:
+    new = Key("apps", "new")
+    path, _, search = version_path(PLACE, "1.1.0", values="abc", key=new).partition("?")
+    place = ChartPlace("local", "web-server", "1.1.0", "abc")
+    assert parse(path, search) == Route(Page.CHART, new, chart=place)
+    existing = {**PLACE, "release": ["apps", "old"], "revision": 3}
+    path, _, search = version_path(existing, "1.1.0", values="abc", key=new).partition("?")
+    assert parse(path, search).key == Key("apps", "old")
+    assert parse(path, search).chart == ChartPlace("local", "web-server", "1.1.0")
+
+
+async def test_named_values_are_offered_for_a_new_app(tmp_path: Path) -> None:
+    preset = ChartPreset("web-server", "Small", "One copy.", {"replicaCount": 1})
+    other = ChartPreset("bare", "Other", values={"times": 2})
+    source = Source("local", SourceKind.FOLDER, path=CHARTS, presets=(preset, other))
+    made = Catalog((source,), HttpFetch(), tmp_path)
+    await made.refresh()
+    ui, _ = context(catalog=made)
+    page: Any = await page_for(ui, parse("/catalog/local/web-server"), ADA)
+    offered = [each.id for each in walk(page) if isinstance(getattr(each, "id", None), dict)]
+    assert chart_preset("Small") in offered
+    assert chart_preset("Other") not in offered
+    with pytest.raises(ValueError, match="same name"):
+        Source("x", SourceKind.FOLDER, path=CHARTS, presets=(preset, preset))

@@ -82,7 +82,7 @@ def test_the_form_offers_what_the_namespace_has() -> None:
     assert "2Gi · ReadWriteMany" in json.dumps(shown[ids.LAUNCH_CLAIMS], ensure_ascii=False)
     offered = shown[ids.LAUNCH_CONNECT]["options"]
     assert isinstance(offered, list)
-    assert [each["value"] for each in offered] == ["", TASKS.line], "not the app itself"
+    assert [each["value"] for each in offered] == [TASKS.line], "not the app itself"
     assert shown[ids.LAUNCH_CONNECTING]["className"] == ""
 
 

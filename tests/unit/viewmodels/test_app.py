@@ -80,7 +80,7 @@ def test_values_of_an_older_revision_are_not_believed() -> None:
 @pytest.mark.parametrize(
     ("one", "why"),
     [
-        (state(detail=detail(chart="prometheus")), "from the chart prometheus"),
+        (state(detail=detail(chart="prometheus")), "values of its chart, prometheus"),
         (state(detail=detail(damaged="not gzip")), "damaged"),
         (
             state(release=release(ReleaseStatus.PENDING_UPGRADE)),

@@ -103,6 +103,11 @@
       return { content: text || "", filename: `${name || place.chart.split("/").pop()}.yaml` };
     },
 
+    /* What stands in the way of a launch; what the last try said is over with any change. */
+    chartReady(needed, problems, unreadable) {
+      return [Boolean(needed || problems || unreadable), null];
+    },
+
     /* While the form has errors there is nothing to save, and the page says so instead. */
     saveValues(clicks, text, name) {
       const empty = !clicks || document.getElementById("launch-save")?.disabled;

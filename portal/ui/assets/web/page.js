@@ -100,6 +100,15 @@
   document.addEventListener("error", ({ target }) => {
     if (target instanceof HTMLImageElement && target.classList.contains("chart-icon")) target.hidden = true;
   }, true);
+
+  /* The text of values is sent when typing stops; a button pressed sooner must not miss it. */
+  document.addEventListener("focusout", ({ target }) => {
+    if (target.id !== "chart-yaml") return;
+    const known = window.dash_component_api?.getLayout("chart-yaml")?.props.value ?? "";
+    if (known !== target.value)
+      window.dash_clientside.set_props("chart-yaml", { value: target.value });
+  });
+
   document.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("keydown", (event) => {
     // Dash takes what was typed beside a slider only when it is left.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 
@@ -108,6 +109,7 @@ def register(app: Dash, context: UiContext) -> None:
         Output(f"{ids.CHART_NAMESPACE}-note", "children"),
         Output(ids.CHART_EXISTING, "children"),
         Output(ids.CHART_TOLD, "data"),
+        Output(ids.CHART_NEEDED, "children"),
         Output(ids.CHART_SUBMIT, "children"),
         Input(ids.CHART_NAME, "value"),
         Input(ids.CHART_NAMESPACE, "value"),
@@ -124,6 +126,7 @@ def register(app: Dash, context: UiContext) -> None:
             else await context.actions.namespace_problem((namespace or "").strip())
         )
         errors = dict(check.errors) | ({"namespace": problem} if problem else {})
+        needed = _needed(errors)
         if not name and not blurred:
             errors.pop("name", None)  # not yet filled in is not wrong yet
         existing = None if errors or not name else context.actions.existing(_key(name, namespace))
@@ -132,6 +135,7 @@ def register(app: Dash, context: UiContext) -> None:
             message(errors, {}, "namespace"),
             _existing(existing, place),
             str(existing.key) if existing else "",
+            needed,
             [icon("launch"), html.Span("Upgrade" if existing else "Launch")],
         )
 
@@ -139,6 +143,9 @@ def register(app: Dash, context: UiContext) -> None:
         "name": State(ids.CHART_NAME, "value"),
         "namespace": State(ids.CHART_NAMESPACE, "value"),
         "text": State(ids.CHART_YAML, "value"),
+        "basis": State(ids.CHART_BASIS, "data"),
+        "contents": State({"type": "chart-field", "path": ALL}, "value"),
+        "fields": State({"type": "chart-field", "path": ALL}, "id"),
         "place": State(ids.CHART_PLACE, "data"),
     }
 
@@ -164,7 +171,7 @@ def register(app: Dash, context: UiContext) -> None:
         if not (clicks or confirmed):
             return no_update, no_update, no_update
         try:
-            order = await _order(context, asked)
+            order = await order_of(context, asked)
             there = told == str(order.key)
             if there and ctx.triggered_id != ids.CHART_CONFIRM:
                 return no_update, None, True
@@ -194,7 +201,7 @@ def register(app: Dash, context: UiContext) -> None:
             return waiting(ADDING_UP), True, None
 
         async def proposal() -> Proposal:
-            order = await _order(context, asked)
+            order = await order_of(context, asked)
             since = asked["place"].get("revision")
             return await context.actions.previews.order(context.identity(), order, since=since)
 
@@ -211,12 +218,25 @@ def register(app: Dash, context: UiContext) -> None:
         Output(ids.LOCATION, "href", allow_duplicate=True),
         Input(ids.CHART_VERSION, "value"),
         State(ids.CHART_PLACE, "data"),
+        State(ids.CHART_LINK, "data-copy-link"),
+        State(ids.CHART_TOLD, "data"),
+        State(ids.CHART_NAME, "value"),
+        State(ids.CHART_NAMESPACE, "value"),
         prevent_initial_call=True,
     )
-    def version(wanted: str | None, place: dict[str, Any]) -> Any:
+    def version(
+        wanted: str | None,
+        place: dict[str, Any],
+        link: str | None,
+        told: str | None,
+        name: str | None,
+        namespace: str | None,
+    ) -> Any:
         if not wanted or wanted == place["version"]:
             return no_update
-        return version_path(place, wanted)
+        values = parse_qs(urlsplit(link or "").query).get("values", [""])[0]
+        new = None if told or not name else _key(name, namespace)
+        return version_path(place, wanted, values=values, key=new)
 
     @app.callback(
         Output(ids.CHART_YAML, "value", allow_duplicate=True),
@@ -232,6 +252,15 @@ def register(app: Dash, context: UiContext) -> None:
         values = next((each.values for each in offered if each.name == chosen["name"]), None)
         return no_update if values is None else to_yaml(values)
 
+    app.clientside_callback(
+        ClientsideFunction("portal", "chartReady"),
+        Output(ids.CHART_SUBMIT, "disabled"),
+        Output(ids.CHART_FAILURE, "children", allow_duplicate=True),
+        Input(ids.CHART_NEEDED, "children"),
+        Input(ids.CHART_PROBLEMS, "children"),
+        Input(ids.CHART_YAML_NOTE, "children"),
+        prevent_initial_call="initial_duplicate",
+    )
     app.clientside_callback(
         ClientsideFunction("portal", "saveText"),
         Output(ids.CHART_SAVED, "data"),
@@ -259,12 +288,19 @@ async def _drafting(context: UiContext, place: Mapping[str, Any]) -> Drafting:
     return await asyncio.to_thread(Drafting, chart, existing)
 
 
-async def _order(context: UiContext, asked: Mapping[str, Any]) -> ChartOrder:
-    """What the page asks for. Raises ``InvalidInput`` while its text cannot be read."""
+async def order_of(context: UiContext, asked: Mapping[str, Any]) -> ChartOrder:
+    """What the page asks for, as it looks: the answer to the last edit may be on its way yet.
+
+    Raises ``InvalidInput`` while its text or a field cannot be read.
+    """
     drafting = await _drafting(context, asked["place"])
-    draft = await asyncio.to_thread(drafting.read, asked["text"] or "")
+    contents = _by_path(asked["fields"], asked["contents"])
+    made = Edit(asked["text"] or "", asked["basis"] or "", contents)
+    draft = await asyncio.to_thread(edited, drafting, made)
     if draft.error is not None:
         raise InvalidInput({"values": str(draft.error)})
+    if draft.unread:
+        raise InvalidInput({path_id(path): words for path, words in draft.unread.items()})
     key = _key(asked["name"], asked["namespace"])
     return ChartOrder(key, drafting.chart, drafting.sent(draft))
 
@@ -329,6 +365,19 @@ def _problems(draft: Draft, notes: Mapping[Path, str]) -> Node:
         *links,
         html.Div(notes[()]) if () in notes else None,
     ]
+
+
+def _needed(errors: Mapping[str, str]) -> Node:
+    """What is missing beside the values."""
+    links = [
+        html.A(title, href="#", **wildcards({"data-focus": id}))
+        for field, title, id in (
+            ("name", "Name", ids.CHART_NAME),
+            ("namespace", "Namespace", ids.CHART_NAMESPACE),
+        )
+        if field in errors
+    ]
+    return [html.Span("Still needed: "), *links] if links else None
 
 
 def _checked(context: UiContext, name: str | None, namespace: str | None) -> Check:

@@ -249,11 +249,18 @@ def _versions(place: ChartPlace, entry: ChartEntry, current: str) -> html.Div:
     )
 
 
-def version_path(place: Mapping[str, Any], version: str) -> str:
-    """The page of another version of the same chart, for the same release."""
+def version_path(
+    place: Mapping[str, Any], version: str, *, values: str = "", key: Key | None = None
+) -> str:
+    """The page of another version of the same chart, for the same release.
+
+    A new one, ``key``, takes ``values`` along, as a link carries them; those of an existing one
+    are its own.
+    """
     release = place.get("release")
-    key = Key(*map(str, release)) if release else None
-    return chart_path(str(place["source"]), str(place["chart"]), version, key=key)
+    if release:
+        key, values = Key(*map(str, release)), ""
+    return chart_path(str(place["source"]), str(place["chart"]), version, values, key)
 
 
 def _deprecated(chart: Chart) -> Node:
@@ -289,6 +296,7 @@ def _name(forms: Forms, key: Key | None, *, locked: bool) -> html.Section:
                         id=ids.CHART_NAME,
                         value=key.name if key else "",
                         type="text",
+                        placeholder="sales",
                         autocomplete="off",
                         readonly=locked,
                     ),
@@ -334,7 +342,7 @@ def _values(draft: Draft, editing: Key | None) -> list[Node]:
                 html.Div(id=ids.CHART_EXISTING, role="status"),
                 html.Div(id=ids.CHART_FAILURE),
                 html.Div(
-                    id=ids.CHART_PROBLEMS,
+                    [html.Div(id=ids.CHART_NEEDED), html.Div(id=ids.CHART_PROBLEMS)],
                     className="problems",
                     **wildcards({"aria-live": "polite"}),
                 ),
@@ -344,6 +352,7 @@ def _values(draft: Draft, editing: Key | None) -> list[Node]:
                     icon_name="launch",
                     size="lg",
                     className="w-100",
+                    disabled=True,
                 ),
             ],
             icon_name="file",

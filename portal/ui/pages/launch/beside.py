@@ -28,7 +28,7 @@ def storage(raw: Raw) -> html.Section:
                 [
                     field(
                         ids.launch("claim"),
-                        "Volume claim",
+                        "Volume",
                         dbc.Input(
                             id=ids.launch("claim"),
                             type="text",
@@ -38,7 +38,7 @@ def storage(raw: Raw) -> html.Section:
                             list=ids.LAUNCH_CLAIMS,
                         ),
                         note_id=ids.launch_note("claim"),
-                        hint="An existing one in the app's namespace. Its files outlive the app.",
+                        hint="An existing volume claim here. Its files outlive the app.",
                         class_name="half",
                     ),
                     field(
@@ -58,7 +58,6 @@ def storage(raw: Raw) -> html.Section:
                 ],
                 className="fields",
             ),
-            html.Datalist(id=ids.LAUNCH_CLAIMS),
             html.Div(
                 [
                     dbc.Switch(
@@ -70,6 +69,7 @@ def storage(raw: Raw) -> html.Section:
                 ],
                 className="field",
             ),
+            html.Datalist(id=ids.LAUNCH_CLAIMS),
         ],
         icon_name="storage",
     )
@@ -84,7 +84,12 @@ def environment(raw: Raw) -> html.Section:
                 field(
                     ids.LAUNCH_CONNECT,
                     "Connect to",
-                    dbc.Select(id=ids.LAUNCH_CONNECT, options=[], value=""),
+                    dbc.Select(
+                        id=ids.LAUNCH_CONNECT,
+                        options=[],
+                        value="",
+                        placeholder="Choose an app or service beside it",
+                    ),
                     note_id=f"{ids.LAUNCH_CONNECT}-note",
                     hint="Adds a variable with its address below. Rename it if your app looks "
                     "for another.",
@@ -122,11 +127,7 @@ def claim_options(claims: tuple[VolumeClaim, ...] | None) -> list[html.Option]:
 
 def connect_options(found: tuple[Connection, ...]) -> list[dict[str, str]]:
     """What an app can be connected to, by the line that this adds to its variables."""
-    chosen = {"label": "Choose an app or service beside it", "value": ""}
-    return [
-        chosen,
-        *({"label": f"{each.release.name}: {each.address}", "value": each.line} for each in found),
-    ]
+    return [{"label": f"{each.release.name}: {each.address}", "value": each.line} for each in found]
 
 
 def register(app: Dash, context: UiContext) -> None:

@@ -62,7 +62,7 @@ _LABELS = {
     "exposure": "How it is reached",
     "hostname": "Host name",
     "session_affinity": "Same pod for each visitor",
-    "claim": "Volume claim",
+    "claim": "Volume",
     "mount_path": "Folder in the app",
     "read_only": "Only read from it",
 }

@@ -368,7 +368,7 @@ def _address(raw: Raw) -> html.Section:
 def _summary(editing: Key | None) -> list[Node]:
     return [
         card(
-            "What will be sent",
+            "Summary",
             [
                 html.Div(id=ids.LAUNCH_EXISTING, role="status"),
                 code_block(ids.LAUNCH_VALUES, "", "the values", title="Values"),
