@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -183,6 +184,8 @@ def _slider(field: Field, id: Any, value: Any) -> dcc.Slider:
 def _rows(rows: Rows, notes: Mapping[Path, str]) -> html.Div:
     body: list[Node] = [_about(rows.description)]
     for row in rows.rows:
+        if row.description == rows.description:
+            row = replace(row, description="")
         body.append(
             html.Div(
                 [

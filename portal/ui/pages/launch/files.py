@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 
 from portal.actions.forms import FIELDS, Raw
 from portal.catalog import dash_app
@@ -134,5 +134,10 @@ def _said(named: str, lost: tuple[str, ...]) -> Node:
                 f"This form has no field for: {', '.join(lost[:_LISTED])}{more}.",
             )
         ),
-        link("Open the file in the form of all values", chart_path(BUILT_IN, dash_app.CHART_NAME)),
+        html.P(
+            link(
+                "Open the file in the form of all values",
+                chart_path(BUILT_IN, dash_app.CHART_NAME),
+            )
+        ),
     ]

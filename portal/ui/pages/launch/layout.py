@@ -71,7 +71,6 @@ def layout(
                 className="page-head",
             ),
             problem,
-            html.Div(id=ids.LAUNCH_OPENED, role="status"),
             html.Div(
                 [
                     html.Form(
@@ -370,6 +369,7 @@ def _summary(editing: Key | None) -> list[Node]:
         card(
             "Summary",
             [
+                html.Div(id=ids.LAUNCH_OPENED, role="status"),
                 html.Div(id=ids.LAUNCH_EXISTING, role="status"),
                 code_block(ids.LAUNCH_VALUES, "", "the values", title="Values"),
                 code_block(ids.LAUNCH_COMMAND, "", "the command", title="The same in a terminal"),
