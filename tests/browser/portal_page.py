@@ -129,6 +129,13 @@ class Load:
             except OSError as error:
                 self.errors.append(str(error))
 
+    def answered_by(self, count: int, seconds: float = 60) -> bool:
+        """Wait until so many pods have answered; whether they have."""
+        until = time.monotonic() + seconds
+        while len(self.pods) < count and time.monotonic() < until:
+            time.sleep(0.05)
+        return len(self.pods) == count
+
     def __enter__(self) -> Load:
         for thread in self._threads:
             thread.start()

@@ -63,6 +63,13 @@ def open_chart(page: Page, address: str) -> Locator:
     return text
 
 
+def start_from(page: Page, preset: str) -> None:
+    """Choose an administrator's values, and wait until the form shows them."""
+    page.get_by_test_id(f"chart-preset-{preset}").click()
+    repository = part(page, "chart-field", "image", "repository")
+    expect(repository).to_have_value(re.compile("dash-sample$"))
+
+
 def values_of(text: Locator) -> Any:
     return yaml.safe_load(text.input_value())
 
@@ -123,8 +130,7 @@ def test_the_catalogue_leads_to_the_form_of_each_chart(page: Page):
 
 def test_form_and_text_stay_in_step(page: Page):
     text = open_chart(page, WEB)
-    page.get_by_test_id("chart-preset-The sample app").click()
-    expect(part(page, "chart-field", "image", "repository")).to_have_value("dash-sample")
+    start_from(page, "The sample app")
     slider = page.locator(f"[data-field='{part_id('replicaCount')}']")
     slide(slider, 3)
     says(text, "replicaCount: 3")
@@ -164,9 +170,8 @@ def test_a_bad_value_is_explained_beside_its_field(
     page: Page, path: tuple[str, ...], value: str, words: str
 ):
     open_chart(page, WEB)
-    page.get_by_test_id("chart-preset-The sample app").click()
+    start_from(page, "The sample app")
     field = part(page, "chart-field", *path)
-    expect(part(page, "chart-field", "image", "repository")).to_have_value("dash-sample")
     page.locator("#chart-name").fill("c-bad")
     expect(page.locator("#chart-submit")).to_be_enabled()
     field.fill(value)
@@ -184,7 +189,7 @@ def test_a_chart_is_launched_changed_and_launched_again_from_its_file(
     text = open_chart(page, WEB)
     page.locator("#chart-version").select_option("1.1.0")
     page.wait_for_url("**version=1.1.0**")
-    page.get_by_test_id("chart-preset-The sample app").click()
+    start_from(page, "The sample app")
     slide(page.locator(f"[data-field='{part_id('replicaCount')}']"), 2)
     says(text, "replicaCount: 2")
     launch_chart(page, name)
@@ -251,7 +256,7 @@ def test_what_was_typed_last_is_launched(page: Page, app_name: Name):
 
 def test_links_carry_values_into_the_forms(page: Page):
     text = open_chart(page, WEB)
-    page.get_by_test_id("chart-preset-The sample app").click()
+    start_from(page, "The sample app")
     part(page, "chart-field", "containerPort").fill("8051")
     says(text, "containerPort: 8051")  # comes with the link to it
     open_chart(page, copied_link(page, "#chart-link"))
@@ -275,8 +280,7 @@ def test_links_carry_values_into_the_forms(page: Page):
 def test_an_app_sends_work_to_a_task_cluster_beside_it(page: Page, app_name: Name):
     tasks, app = app_name("c-tasks"), app_name("c-app")
     open_chart(page, TASKS)
-    page.get_by_test_id("chart-preset-Two workers").click()
-    expect(part(page, "chart-field", "image", "tag")).to_have_value("1.0")
+    start_from(page, "Two workers")
     launch_chart(page, tasks)
     counts(page, ready=3, desired=3)
     operation_ended(page)

@@ -57,11 +57,11 @@ def test_scale_by_slider_to_three_and_back(page: Page, app_name: Name):
         counts(page, ready=3, desired=3)
         operation_ended(page)
         assert url_of(page) == href, "one URL in front of all pods"
+        assert load.answered_by(3), "all three pods answer at the one URL"
         slide(page.locator("#scale-fixed-part"), 1)
         page.locator("#scale-apply").click()
         counts(page, ready=1, desired=1)
     assert load.errors == []
-    assert len(load.pods) == 3, "all three pods answered at the one URL"
 
 
 def test_autoscaling_under_load_moves_on_the_page(page: Page, app_name: Name):
