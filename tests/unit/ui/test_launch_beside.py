@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 
 from portal.catalog.catalog import Catalog
 from portal.catalog.fetch import HttpFetch
-from portal.catalog.sources import BUILT_IN, Source, SourceKind
+from portal.catalog.sources import Source, SourceKind
+from portal.domain.charts import BUILT_IN
 from portal.domain.keys import Key
 from portal.domain.revisions import VolumeClaim
 from portal.ui import ids

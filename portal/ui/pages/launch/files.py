@@ -15,7 +15,7 @@ from portal.actions.forms import FIELDS, Raw
 from portal.catalog import dash_app
 from portal.catalog.draft import Drafting
 from portal.catalog.leftover import leftover
-from portal.catalog.sources import BUILT_IN
+from portal.domain.charts import BUILT_IN
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.ui import ids
