@@ -103,9 +103,9 @@
       return { content: text || "", filename: `${name || place.chart.split("/").pop()}.yaml` };
     },
 
-    /* What stands in the way of a launch; what the last try said is over with any change. */
+    /* Whether something stands in the way of a launch. */
     chartReady(needed, problems, unreadable) {
-      return [Boolean(needed || problems || unreadable), null];
+      return Boolean(needed || problems || unreadable);
     },
 
     /* While the form has errors there is nothing to save, and the page says so instead. */

@@ -258,11 +258,9 @@ def register(app: Dash, context: UiContext) -> None:
     app.clientside_callback(
         ClientsideFunction("portal", "chartReady"),
         Output(ids.CHART_SUBMIT, "disabled"),
-        Output(ids.CHART_FAILURE, "children", allow_duplicate=True),
         Input(ids.CHART_NEEDED, "children"),
         Input(ids.CHART_PROBLEMS, "children"),
         Input(ids.CHART_YAML_NOTE, "children"),
-        prevent_initial_call="initial_duplicate",
     )
     app.clientside_callback(
         ClientsideFunction("portal", "saveText"),
