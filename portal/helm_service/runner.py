@@ -10,7 +10,6 @@ import asyncio
 import copy
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
 from portal.domain.errors import HelmError, HelmTimeout
 from portal.helm_service.orphans import STARTED_BY
+from portal.helm_service.process import Process
 from portal.helm_service.redaction import redact, secrets_in
 
 log = logging.getLogger(__name__)
@@ -115,73 +115,35 @@ class Runner(pyhelm3.Command):
         title = _title(arguments)
         async with self._slots:
             began = time.monotonic()
-            process = await self._start(arguments, input is not None)
-            talk = asyncio.ensure_future(process.communicate(input))
+            process = self._start(arguments, input)
             try:
                 async with asyncio.timeout(self._deadline):
-                    stdout, stderr = await asyncio.shield(talk)
+                    stdout, stderr = await process.printed()
             except TimeoutError:
-                await self._end_for_sure(process, talk)
+                await process.end(self._grace)
                 log.warning("%s ended after its %.0f s", title, self._deadline)
                 raise HelmTimeout(
                     f"Helm did not finish within {self._deadline:.0f} seconds and was ended.",
                     "Look at the release's status before trying again.",
                 ) from None
             except asyncio.CancelledError:
-                await self._end_for_sure(process, talk)
+                await process.end(self._grace)
                 log.warning("%s cancelled", title)
                 raise
-        status = process.returncode or 0
+        status = process.status
         log.info("%s ended with %d after %.2f s", title, status, time.monotonic() - began)
         if status != 0:
             raise CommandFailed(status, *(redact(_text(out), secrets) for out in (stdout, stderr)))
         return stdout
 
-    async def _start(self, arguments: list[str], feed: bool) -> asyncio.subprocess.Process:
-        pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    def _start(self, arguments: list[str], given: bytes | None) -> Process:
         try:
-            return await asyncio.create_subprocess_exec(
-                self._program,
-                *arguments,
-                stdin=pipe if feed else nothing,
-                stdout=pipe,
-                stderr=pipe,
-                env=self._environment,
-                start_new_session=True,
-            )
+            return Process.start([self._program, *arguments], self._environment, given)
         except (FileNotFoundError, PermissionError) as error:
             raise HelmError(
                 f"The helm program could not be started ({error.strerror}).",
                 "An administrator has to correct the portal's image or its helm setting.",
             ) from error
-
-    async def _end_for_sure(
-        self, process: asyncio.subprocess.Process, talk: asyncio.Future[tuple[bytes, bytes]]
-    ) -> None:
-        """End the process group even while the waiting task is being cancelled again."""
-        ending = asyncio.ensure_future(self._end(process, talk))
-        while not ending.done():
-            try:
-                await asyncio.shield(ending)
-            except asyncio.CancelledError:
-                continue  # bounded by the grace
-
-    async def _end(
-        self, process: asyncio.subprocess.Process, talk: asyncio.Future[tuple[bytes, bytes]]
-    ) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            # As long as nobody closed the pipes, the group has a living member and its id is
-            # not anybody else's.
-            if talk.done():
-                break
-            try:
-                os.killpg(process.pid, number)
-            except ProcessLookupError:
-                break
-            await asyncio.wait([talk], timeout=self._grace)
-        if not talk.done():
-            talk.cancel()
-        await asyncio.wait([talk])
 
 
 def _title(arguments: Sequence[str]) -> str:
