@@ -8,21 +8,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import re
 import signal
 import sys
-import urllib.request
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import bring_up, launch, stop
+from benchmarks import bring_up, stop
+from benchmarks.launching import form, many, pairs
+from benchmarks.launching.ground import Ground, ground
 from benchmarks.scale import api_cost, list_latency, push_latency, restart, revision, soak
 from benchmarks.scale.stage import Stage, stage
 from benchmarks.table import Row, record, shown
 from dev import demo
-from dev.chromium import chromium
 from dev.cluster import binaries, cli
 from dev.cluster.paths import Layout
 
@@ -34,34 +33,24 @@ SCALE: dict[str, Callable[[Stage], Awaitable[list[Row]]]] = {
     "restart": restart.measure,
     "soak": soak.measure,
 }
-ALL = ("demo", "launch", "stop", *SCALE)
+LAUNCHES: dict[str, Callable[[Ground, int], Awaitable[list[Row]]]] = {
+    "launch": pairs.measure,
+    "click": form.measure,
+    "many": many.measure,
+}
+ALL = ("demo", *LAUNCHES, "stop", *SCALE)
 
 
-def portal_memory(url: str) -> float:
-    """Resident memory of the portal's worker, MiB, from its own metrics."""
-    with urllib.request.urlopen(f"{url.rstrip('/')}/metrics", timeout=10) as answer:
-        found = re.search(rb"^process_resident_memory_bytes (\S+)", answer.read(), re.M)
-    assert found
-    return float(found[1]) / 2**20
-
-
-def launches(running: demo.Demo, pairs: int, console: Console) -> list[Row]:
-    """Launches by the portal beside helm, and the portal's memory meanwhile."""
-    memory: list[float] = []
-    with chromium() as browser:
-        rows = launch.pairs(
-            browser.new_page(base_url=running.url),
-            running.apps,
-            pairs,
-            console.print,
-            look=lambda: memory.append(portal_memory(running.url)),
-        )
-    said = f"{memory[0]:.0f} MiB, after {pairs} launches {memory[-1]:.0f} MiB"
-    return [
-        Row("image, unpacked", running.image_size, bar="350 MB"),
-        *rows,
-        Row("portal memory with one app, its page open", said),
-    ]
+async def launches(chosen: list[str], options: argparse.Namespace, console: Console) -> list[Row]:
+    """The chosen ones of ``LAUNCHES``."""
+    rows: list[Row] = []
+    async with ground(Path(os.environ["KUBECONFIG"]), console) as set_up:
+        for name in chosen:
+            console.rule(name)
+            measured = await LAUNCHES[name](set_up, options.pairs)
+            rows += measured
+            options.keep(measured)
+    return rows
 
 
 async def at_scale(chosen: list[str], options: argparse.Namespace, console: Console) -> list[Row]:
@@ -100,6 +89,11 @@ def _use(kubeconfig: Path, tools: Path) -> None:
     os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ['PATH']}"
 
 
+def _interrupted(console: Console) -> int:
+    console.print("interrupted; what was made is removed")
+    return 130
+
+
 def _nothing(rows: Sequence[Row]) -> None:
     """Keep no results."""
 
@@ -114,7 +108,9 @@ def main() -> int:
         metavar="NAME[,NAME]",
         help=f"which of {', '.join(ALL)}; scale: {', '.join(SCALE)}",
     )
-    parser.add_argument("--pairs", type=int, default=5, help="launches by each side")
+    parser.add_argument(
+        "--pairs", type=int, default=30, help="launches by each side, and clicks: for trying, fewer"
+    )
     parser.add_argument("--releases", type=int, default=1000, help="for trying out: fewer")
     parser.add_argument("--soak", type=float, default=30, metavar="MINUTES", help="of the soak")
     parser.add_argument(
@@ -142,10 +138,14 @@ def main() -> int:
         keep([bring_up.cold()])
     if "demo" in options.only:
         keep(bring_up.warm())
-    if "launch" in options.only:
+    chosen = [name for name in options.only if name in LAUNCHES]
+    if chosen:
         running = demo.ensure()
         _use(running.kubeconfig, running.binaries)
-        keep(launches(running, options.pairs, console))
+        try:
+            rows += asyncio.run(launches(chosen, options, console))
+        except KeyboardInterrupt:
+            return _interrupted(console)
     if "stop" in options.only:
         running = demo.ensure()
         _use(running.kubeconfig, running.binaries)
@@ -159,8 +159,7 @@ def main() -> int:
         try:
             rows += asyncio.run(at_scale(scale, options, console))
         except KeyboardInterrupt:
-            console.print("interrupted; what was made is removed")
-            return 130
+            return _interrupted(console)
     console.print(shown(rows))
     if options.failed:
         console.print(f"[red]did not run to their end: {', '.join(options.failed)}[/red]")

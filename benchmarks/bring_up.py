@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from benchmarks.table import Row
+from dev import demo
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,4 +54,5 @@ def warm() -> list[Row]:
             met=from_down <= 90,
         ),
         Row("`make demo` again, everything up", f"{_make('demo'):.0f} s"),
+        Row("image, unpacked", demo.ensure().image_size, bar="350 MB"),
     ]

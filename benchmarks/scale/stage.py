@@ -60,7 +60,7 @@ async def stage(
         async with Api.connect(kubeconfig) as api:
             await _clear(api)
             try:
-                async with _paused(api, pause), nodes.kwok(api, kubeconfig):
+                async with paused(api, pause), nodes.kwok(api, kubeconfig):
                     account = await portal_process.account(api, Path(folder))
                     records = Records()
                     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
@@ -89,7 +89,7 @@ async def _clear(api: Api) -> None:
 
 
 @asynccontextmanager
-async def _paused(api: Api, pause: bool) -> AsyncGenerator[None]:
+async def paused(api: Api, pause: bool) -> AsyncGenerator[None]:
     """The demo's portal scaled to 0 inside the block, where there is one."""
     path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{RELEASE}/scale"
     scale = await api.call("GET", path, fine=[404])

@@ -11,10 +11,9 @@ import copy
 import logging
 import os
 import re
-import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +21,7 @@ import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
 from portal.domain.errors import HelmError, HelmTimeout
 from portal.helm_service.orphans import STARTED_BY
+from portal.helm_service.process import Printed, Process
 from portal.helm_service.redaction import redact, secrets_in
 
 log = logging.getLogger(__name__)
@@ -69,39 +69,25 @@ def helm_environment(
     return kept | own
 
 
-class Process(Protocol):
-    """A program that was started, in a group of its own."""
+class Running(Protocol):
+    """A program that was started; ``Process`` is one."""
 
     @property
-    def pid(self) -> int:
-        """Its number, and that of its group."""
+    def status(self) -> int:
+        """Its exit status, once it is over."""
         ...
 
-    @property
-    def returncode(self) -> int | None:
-        """How it ended; None while it runs."""
+    async def printed(self) -> Printed:
+        """Wait until it is over; what it printed on standard output and standard error."""
         ...
 
-    async def communicate(self, input: bytes | None = None) -> tuple[bytes, bytes]:
-        """Feed it, and wait until it has ended; what it printed."""
+    async def end(self, grace: float) -> None:
+        """Have it end, by force after ``grace`` seconds."""
         ...
 
 
-Start = Callable[[Sequence[str], Mapping[str, str], bool], Awaitable[Process]]
-"""Starts a program: its path and arguments, all of its environment, whether it is fed."""
-
-
-async def start(command: Sequence[str], environment: Mapping[str, str], feed: bool) -> Process:
-    """Start a real program, without a shell."""
-    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    return await asyncio.create_subprocess_exec(
-        *command,
-        stdin=pipe if feed else nothing,
-        stdout=pipe,
-        stderr=pipe,
-        env=environment,
-        start_new_session=True,
-    )
+Start = Callable[[Sequence[str], Mapping[str, str], bytes | None], Running]
+"""Starts a program: its path and arguments, all of its environment, what it is fed."""
 
 
 class Runner(pyhelm3.Command):
@@ -123,7 +109,7 @@ class Runner(pyhelm3.Command):
         grace: float = 15.0,
         limit: int = 4,
         history_max: int = 10,
-        start: Start = start,
+        start: Start = Process.start,
     ) -> None:
         self.patience = f"{max(1, int(deadline * 0.9))}s"
         super().__init__(
@@ -156,62 +142,35 @@ class Runner(pyhelm3.Command):
         title = _title(arguments)
         async with self._slots:
             began = time.monotonic()
-            process = await self._start(arguments, input is not None)
-            talk = asyncio.ensure_future(process.communicate(input))
+            process = self._start(arguments, input)
             try:
                 async with asyncio.timeout(self._deadline):
-                    stdout, stderr = await asyncio.shield(talk)
+                    stdout, stderr = await process.printed()
             except TimeoutError:
-                await self._end_for_sure(process, talk)
+                await process.end(self._grace)
                 log.warning("%s ended after its %.0f s", title, self._deadline)
                 raise HelmTimeout(
                     f"Helm did not finish within {self._deadline:.0f} seconds and was ended.",
                     "Look at the release's status before trying again.",
                 ) from None
             except asyncio.CancelledError:
-                await self._end_for_sure(process, talk)
+                await process.end(self._grace)
                 log.warning("%s cancelled", title)
                 raise
-        status = process.returncode or 0
+        status = process.status
         log.info("%s ended with %d after %.2f s", title, status, time.monotonic() - began)
         if status != 0:
             raise CommandFailed(status, *(redact(_text(out), secrets) for out in (stdout, stderr)))
         return stdout
 
-    async def _start(self, arguments: list[str], feed: bool) -> Process:
+    def _start(self, arguments: list[str], given: bytes | None) -> Running:
         try:
-            return await self._start_process([self._program, *arguments], self._environment, feed)
+            return self._start_process([self._program, *arguments], self._environment, given)
         except (FileNotFoundError, PermissionError) as error:
             raise HelmError(
                 f"The helm program could not be started ({error.strerror}).",
                 "An administrator has to correct the portal's image or its helm setting.",
             ) from error
-
-    async def _end_for_sure(
-        self, process: Process, talk: asyncio.Future[tuple[bytes, bytes]]
-    ) -> None:
-        """End the process group even while the waiting task is being cancelled again."""
-        ending = asyncio.ensure_future(self._end(process, talk))
-        while not ending.done():
-            try:
-                await asyncio.shield(ending)
-            except asyncio.CancelledError:
-                continue  # bounded by the grace
-
-    async def _end(self, process: Process, talk: asyncio.Future[tuple[bytes, bytes]]) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            # As long as nobody closed the pipes, the group has a living member and its id is
-            # not anybody else's.
-            if talk.done():
-                break
-            try:
-                os.killpg(process.pid, number)
-            except ProcessLookupError:
-                break
-            await asyncio.wait([talk], timeout=self._grace)
-        if not talk.done():
-            talk.cancel()
-        await asyncio.wait([talk])
 
 
 def _as_yaml(values: bytes) -> bytes:

@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 import dash_bootstrap_components as dbc
 from dash import dcc
 
+from portal.domain.operations import Operation, Verb
 from portal.ui import html
 from portal.viewmodels.model import Badge, Notice, Tone
 
@@ -94,6 +95,17 @@ def notice(view: Notice) -> html.Div:
 def failure(message: str, advice: str = "") -> html.Div:
     """An action that was refused."""
     return html.Div(notice(Notice(Tone.BAD, message, advice=advice)), role="alert")
+
+
+def accepted(operation: Operation) -> html.Div:
+    """An action that has begun; shown until the app's page stands, which tells how it goes on."""
+    launching = operation.verb is Verb.LAUNCH
+    words = f"{operation.key.name} is being {'launched' if launching else 'changed'}."
+    return html.Div(
+        notice(Notice(Tone.BUSY, words, "Its page opens.")),
+        role="status",
+        **wildcards({"data-testid": "accepted"}),
+    )
 
 
 def stale_notice(stale: tuple[str, ...]) -> Node:

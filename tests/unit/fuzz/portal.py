@@ -81,30 +81,27 @@ class Commands:
         self.made: list[Command] = []
         self.revision = 1
 
-    async def __call__(
-        self, command: Sequence[str], environment: Mapping[str, str], feed: bool
+    def __call__(
+        self, command: Sequence[str], environment: Mapping[str, str], given: bytes | None
     ) -> _Process:
         for text in (*command, *environment, *environment.values()):
             assert isinstance(text, str)
             assert b"\0" not in text.encode()
-        return _Process(self, list(command), dict(environment), feed)
+        self.made.append(Command(list(command), dict(environment), given))
+        return _Process(json.dumps({"version": self.revision}).encode())
 
 
 class _Process:
-    pid = 0
-    returncode = 0
+    status = 0
 
-    def __init__(
-        self, commands: Commands, argv: list[str], environment: dict[str, str], feed: bool
-    ) -> None:
-        self._commands = commands
-        self._made = argv, environment
-        self._feed = feed
+    def __init__(self, output: bytes) -> None:
+        self._output = output
 
-    async def communicate(self, input: bytes | None = None) -> tuple[bytes, bytes]:
-        assert (input is not None) is self._feed
-        self._commands.made.append(Command(*self._made, input))
-        return json.dumps({"version": self._commands.revision}).encode(), b""
+    async def printed(self) -> tuple[bytes, bytes]:
+        return self._output, b""
+
+    async def end(self, grace: float) -> None:
+        raise AssertionError("it has ended")
 
 
 def helm(commands: Commands) -> Helm:

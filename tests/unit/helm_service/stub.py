@@ -16,7 +16,7 @@ told = json.load(open({told!r}))
 stdin = sys.stdin.read() if told["read"] else None
 child = None
 if told["child"]:
-    child = subprocess.Popen(["sleep", "60"]).pid
+    child = subprocess.Popen(["sleep", "60"], start_new_session=told["escapes"]).pid
 if told["ignore_term"]:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 else:
@@ -53,6 +53,7 @@ class Stub:
             "read": True,
             "hang": False,
             "child": False,
+            "escapes": False,
             "ignore_term": False,
         }
         self.seen_file.unlink(missing_ok=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -106,6 +107,16 @@ async def test_the_whole_group_is_killed_when_it_does_not_listen(stub: Stub) -> 
     assert stub.seen["group"] == stub.seen["pid"]
     await gone(stub.seen["pid"])
     await gone(stub.seen["child"])
+
+
+async def test_what_has_left_the_group_is_not_waited_for(stub: Stub) -> None:
+    stub.tell(hang=True, child=True, escapes=True)
+
+    with pytest.raises(HelmTimeout):
+        await runner(stub, deadline=2.0, grace=0.1).run(["upgrade"])
+
+    assert stub.terminated
+    os.kill(stub.seen["child"], signal.SIGKILL)  # it held the pipes until now
 
 
 async def test_cancelling_ends_helm_before_it_goes_on(stub: Stub) -> None:

@@ -349,6 +349,9 @@ def test_served_locally_with_deep_links_and_working_callbacks() -> None:
         assert checked[ids.LAUNCH_SUBMIT]["disabled"] is True
         assert checked[ids.launch_note("name")]["children"] is None  # not touched yet
         assert "my-app" in checked[ids.LAUNCH_COMMAND]["children"]
+        left = {**values, "launch-left.data": True}
+        checked = browser.call(ids.LAUNCH_VALUES, left, "launch-left.data")
+        assert "note-error" in json.dumps(checked[ids.launch_note("name")])
         named = {**values, "launch-name.value": "Bad_Name"}
         checked = browser.call(ids.LAUNCH_VALUES, named, "launch-name.value")
         assert "note-error" in json.dumps(checked[ids.launch_note("name")])
@@ -374,5 +377,6 @@ def test_served_locally_with_deep_links_and_working_callbacks() -> None:
         sent["upgrade-confirm.n_clicks"] = 1
         accepted = browser.call(ids.LAUNCH_FAILURE, sent, "upgrade-confirm.n_clicks")
         assert accepted[ids.UPGRADE_MODAL]["is_open"] is False
+        assert "iris is being launched" in json.dumps(accepted[ids.LAUNCH_FAILURE])
         assert accepted["location"]["href"] == "/apps/apps/iris"
         assert [call[0] for call in actions.calls] == ["launch"]

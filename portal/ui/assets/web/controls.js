@@ -44,6 +44,11 @@
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
+    /* A field that was left while it was empty: from then on that is wrong, not unfinished. */
+    leftEmpty(blurs, text, left) {
+      return blurs && !text && !left ? true : none();
+    },
+
     /* The live view moves the controls, unless somebody has changed them. */
     scaleFollow(live, reset, base, ...values) {
       if (!live) return Array(12).fill(none());

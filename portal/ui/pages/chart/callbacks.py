@@ -20,7 +20,7 @@ from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
 from portal.ui import ids
-from portal.ui.components.basics import Node, failure, icon, notice, wildcards
+from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
 from portal.ui.components.chart_form import field_note
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
@@ -107,6 +107,16 @@ def register(app: Dash, context: UiContext) -> None:
             return _nothing_new(paths) | {"said": refusal(error)}
         return await asyncio.to_thread(_answer, drafting, made, paths)
 
+    # Not by the server: who leaves the name for the button would wait for its answer.
+    app.clientside_callback(
+        ClientsideFunction("portal", "leftEmpty"),
+        Output(ids.CHART_LEFT, "data"),
+        Input(ids.CHART_NAME, "n_blur"),
+        State(ids.CHART_NAME, "value"),
+        State(ids.CHART_LEFT, "data"),
+        prevent_initial_call=True,
+    )
+
     @app.callback(
         Output(f"{ids.CHART_NAME}-note", "children"),
         Output(f"{ids.CHART_NAMESPACE}-note", "children"),
@@ -116,11 +126,11 @@ def register(app: Dash, context: UiContext) -> None:
         Output(ids.CHART_SUBMIT, "children"),
         Input(ids.CHART_NAME, "value"),
         Input(ids.CHART_NAMESPACE, "value"),
-        Input(ids.CHART_NAME, "n_blur"),
+        Input(ids.CHART_LEFT, "data"),
         State(ids.CHART_PLACE, "data"),
     )
     async def name(
-        name: str | None, namespace: str | None, blurred: int | None, place: dict[str, Any]
+        name: str | None, namespace: str | None, left: bool, place: dict[str, Any]
     ) -> tuple[Any, ...]:
         check = _checked(context, name, namespace)
         problem = (
@@ -130,7 +140,7 @@ def register(app: Dash, context: UiContext) -> None:
         )
         errors = dict(check.errors) | ({"namespace": problem} if problem else {})
         needed = _needed(errors)
-        if not name and not blurred:
+        if not name and not left:
             errors.pop("name", None)  # not yet filled in is not wrong yet
         existing = None if errors or not name else context.actions.existing(_key(name, namespace))
         return (
@@ -153,9 +163,10 @@ def register(app: Dash, context: UiContext) -> None:
     }
 
     @app.callback(
-        Output(ids.LOCATION, "href", allow_duplicate=True),
+        # The page does these in order, and the answer to the click comes first.
         Output(ids.CHART_FAILURE, "children"),
         Output(ids.CHART_MODAL, "is_open"),
+        Output(ids.LOCATION, "href", allow_duplicate=True),
         Input(ids.CHART_SUBMIT, "n_clicks"),
         Input(ids.CHART_CONFIRM, "n_clicks"),
         asked,
@@ -173,23 +184,25 @@ def register(app: Dash, context: UiContext) -> None:
     ) -> tuple[Any, Any, Any]:
         if not (clicks or confirmed):
             return no_update, no_update, no_update
+        confirming = cast("object", ctx.triggered_id) == ids.CHART_CONFIRM
+        closed = False if confirming else no_update
         try:
             order = await order_of(context, asked)
             there = told == str(order.key)
-            if there and ctx.triggered_id != ids.CHART_CONFIRM:
-                return no_update, None, True
+            if there and not confirming:
+                return None, True, no_update
             edited = asked["place"].get("revision")
-            await context.actions.launch_chart(
+            operation = await context.actions.launch_chart(
                 context.identity(),
                 order,
                 only_new=not there,
                 since=edited if edited is not None else previewed,
             )
         except InvalidInput as error:
-            return no_update, [failure(text) for text in error.fields.values()], False
+            return [failure(text) for text in error.fields.values()], closed, no_update
         except Exception as error:
-            return no_update, refusal(error), False
-        return app_path(order.key), None, False
+            return refusal(error), closed, no_update
+        return accepted(operation), closed, app_path(order.key)
 
     @app.callback(
         Output(ids.CHART_PREVIEW, "children"),

@@ -113,6 +113,7 @@ def _layout(
             ),
             dcc.Store(id=ids.CHART_BASIS, data=draft.text),
             dcc.Store(id=ids.CHART_TOLD, data=str(editing) if editing else ""),
+            dcc.Store(id=ids.CHART_LEFT, data=False),
             dcc.Download(id=ids.CHART_SAVED),
             _crumbs(place, editing),
             html.Header(

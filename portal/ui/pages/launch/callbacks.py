@@ -17,7 +17,7 @@ from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.revisions import Proposal
 from portal.ui import ids
-from portal.ui.components.basics import Node, failure, icon, notice, wildcards
+from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
@@ -115,6 +115,16 @@ def register(app: Dash, context: UiContext) -> None:
         State({"type": ids.PRESET, "name": ALL}, "id"),
     )
 
+    # Not by the server: who leaves the name for the button would wait for its answer.
+    app.clientside_callback(
+        ClientsideFunction("portal", "leftEmpty"),
+        Output(ids.LAUNCH_LEFT, "data"),
+        Input(ids.launch("name"), "n_blur"),
+        State(*fields["name"]),
+        State(ids.LAUNCH_LEFT, "data"),
+        prevent_initial_call=True,
+    )
+
     @app.callback(
         output={
             "notes": {field: Output(ids.launch_note(field), "children") for field in FIELDS},
@@ -131,13 +141,11 @@ def register(app: Dash, context: UiContext) -> None:
         inputs={
             "values": {field: Input(*where) for field, where in fields.items()},
             "on": {field: Input(*where) for field, where in switches.items()},
-            "blurred": Input(ids.launch("name"), "n_blur"),
+            "left": Input(ids.LAUNCH_LEFT, "data"),
         },
     )
-    async def check(
-        values: dict[str, Any], on: dict[str, Any], blurred: int | None
-    ) -> dict[str, Any]:
-        answer = await _check(context, raw_form(values, on), name_left=bool(blurred))
+    async def check(values: dict[str, Any], on: dict[str, Any], left: bool) -> dict[str, Any]:
+        answer = await _check(context, raw_form(values, on), name_left=left)
         return {
             "notes": answer.notes,
             "values": answer.values or NOTHING_YET,
@@ -167,10 +175,11 @@ def register(app: Dash, context: UiContext) -> None:
         return {field: filled.get(field, values.get(field)) for field in _FROM_PRESET}
 
     @app.callback(
-        Output(ids.LOCATION, "href"),
+        # The page does these in order, and the answer to the click comes first.
         Output(ids.LAUNCH_FAILURE, "children"),
         Output(ids.UPGRADE_MODAL, "is_open"),
         Output(ids.UPGRADE_WORDS, "children"),
+        Output(ids.LOCATION, "href"),
         Input(ids.LAUNCH_SUBMIT, "n_clicks"),
         Input(ids.UPGRADE_CONFIRM, "n_clicks"),
         {field: State(*where) for field, where in fields.items()},
@@ -192,22 +201,24 @@ def register(app: Dash, context: UiContext) -> None:
     ) -> tuple[Any, Any, Any, Any]:
         if not (clicks or confirmed):
             return no_update, no_update, no_update, no_update
+        confirming = cast("object", ctx.triggered_id) == ids.UPGRADE_CONFIRM
+        closed = False if confirming else no_update
         checked = context.forms.check(raw_form(values, on))
         if checked.spec is None:
-            return no_update, failure(" ".join(checked.errors.values())), False, no_update
+            return failure(" ".join(checked.errors.values())), closed, no_update, no_update
         key = checked.spec.key
-        if told == str(key) and ctx.triggered_id != ids.UPGRADE_CONFIRM:
-            return no_update, None, True, _upgrade_words(context, key)
+        if told == str(key) and not confirming:
+            return None, True, _upgrade_words(context, key), no_update
         since = edited if edited is not None else previewed
         try:
-            await context.actions.launch(
+            operation = await context.actions.launch(
                 context.identity(), checked.spec, only_new=told != str(key), since=since
             )
         except InvalidInput as error:
-            return no_update, [failure(text) for text in error.fields.values()], False, no_update
+            return [failure(text) for text in error.fields.values()], closed, no_update, no_update
         except Exception as error:
-            return no_update, refusal(error), False, no_update
-        return app_path(key), None, False, no_update
+            return refusal(error), closed, no_update, no_update
+        return accepted(operation), closed, no_update, app_path(key)
 
     @app.callback(
         Output(ids.UPGRADE_PREVIEW, "children"),

@@ -49,6 +49,7 @@ def layout(
             dcc.Store(id=ids.LAUNCH_TOLD, data=str(editing) if editing else ""),
             dcc.Store(id=ids.LAUNCH_EDITED, data=revision),
             dcc.Download(id=ids.LAUNCH_SAVED),
+            dcc.Store(id=ids.LAUNCH_LEFT, data=False),
             html.Nav(
                 [link("Apps", "/"), html.Span("/"), link(editing.name, app_path(editing))],
                 className="crumbs",

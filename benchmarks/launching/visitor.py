@@ -1,0 +1,75 @@
+"""A browser's part in a launch, without the browser: the same requests, and the live connection.
+
+A browser on these two cores would compete with Helm for them, which no user's does. So its own
+request, as it once sent it, is sent again with another name in it; and what it does next, to
+show the app's page, is done as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from benchmarks.launching.ground import NAMESPACE
+from benchmarks.scale.list_latency import ask, question
+from benchmarks.scale.portal_process import PortalProcess
+
+
+class Visitor:
+    """One tab, live from the start on. Use ``visiting``."""
+
+    def __init__(
+        self, portal: PortalProcess, sent: dict[str, Any], socket: aiohttp.ClientWebSocketResponse
+    ) -> None:
+        self._portal = portal
+        self._sent = sent
+        self._socket = socket
+
+    async def launch(self, release: str) -> float:
+        """Ask for a launch, then for the app's page; the Unix time at which the first was sent."""
+        body = copy.deepcopy(self._sent)
+        for each in _said_of_components(body):
+            if (each["id"], each["property"]) == ("launch-name", "value"):
+                each["value"] = release
+        start = time.time()
+        said = await ask(self._portal, body)
+        path = json.loads(said)["response"].get("location", {}).get("href")
+        if path != f"/apps/{NAMESPACE}/{release}":
+            raise RuntimeError(f"{release} was not accepted: {said[:500]}")
+        await ask(self._portal, await question(self._portal, path))
+        await self._socket.send_str(json.dumps({"view": f"app/{NAMESPACE}/{release}"}))
+        return start
+
+
+def _said_of_components(part: Any) -> list[dict[str, Any]]:
+    """All properties in a request, however they are nested."""
+    if isinstance(part, dict):
+        if "id" in part and "property" in part:
+            return [part]
+        part = list(part.values())
+    if isinstance(part, list):
+        return [found for each in part for found in _said_of_components(each)]
+    return []
+
+
+@asynccontextmanager
+async def visiting(portal: PortalProcess, sent: dict[str, Any]) -> AsyncGenerator[Visitor]:
+    """A visitor inside the block, who reads all that comes."""
+    async with portal.session.ws_connect("/live", origin=portal.url, compress=15) as socket:
+
+        async def read() -> None:
+            async for _ in socket:
+                pass
+
+        reading = asyncio.create_task(read())
+        try:
+            yield Visitor(portal, sent, socket)
+        finally:
+            reading.cancel()

@@ -1,0 +1,47 @@
+"""The release that already has a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portal.catalog import dash_app
+from portal.catalog.values import as_mapping, get
+from portal.domain.keys import LAUNCHED_BY, Key
+from portal.domain.objects import ReleaseStatus
+from portal.state.model import AppState
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """A release that already has the name asked for.
+
+    ``ours`` is False if its chart is not the one the form fills in; ``sentence`` says what
+    launching on top of it would do, or why it is refused.
+    """
+
+    key: Key
+    chart: str
+    revision: int
+    ours: bool
+    launched_by: str
+    sentence: str
+
+
+def existing(state: AppState) -> Existing | None:
+    """What the snapshot knows of a name; None if it is free."""
+    key, release, detail = state.key, state.release, state.detail
+    if release is None or release.status is ReleaseStatus.UNINSTALLED:
+        return None
+    chart = detail.chart if detail and not detail.damaged else ""
+    # Not decoded yet: the operation itself looks again before it touches anything.
+    ours = chart in {dash_app.CHART_NAME, ""}
+    annotations = as_mapping(get(detail.values, "commonAnnotations")) if detail else {}
+    by = str(annotations.get(LAUNCHED_BY, ""))
+    whose = f", launched by {by}" if by else ""
+    there = f"{key.name} exists already in {key.namespace}{whose}"
+    sentence = (
+        f"{there}: this changes it, as revision {release.revision + 1}."
+        if ours
+        else f"{there}, and comes from another chart ({chart})."
+    )
+    return Existing(key, chart, release.revision, ours, by, sentence)

@@ -1,0 +1,77 @@
+"""The one way that every change goes: authorise, validate, lock, run, record."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from portal.actions.changes import Changes
+from portal.actions.desk import Desk, Work
+from portal.actions.guards import Guards
+from portal.auth.policy import Policy
+from portal.domain.errors import InvalidInput
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.operations import Operation, Verb
+from portal.state.store import Store
+
+Problems = Callable[[], Awaitable[Mapping[str, str]]]
+
+
+async def _none() -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A change of a release that somebody asks for.
+
+    ``work`` makes it, and ``description`` is what Helm's history says of it. ``problems`` tells
+    what is wrong with what was asked for, by form field; ``check`` raises what stands against it
+    in the cluster. ``since`` is the revision that whoever asks has seen, None for none.
+    """
+
+    key: Key
+    verb: Verb
+    work: Work
+    check: Callable[[], None]
+    description: str = ""
+    problems: Problems = _none
+    since: int | None = None
+
+
+class Requests:
+    """Takes requests, and begins them."""
+
+    def __init__(
+        self, policy: Policy, store: Store, changes: Changes, guards: Guards, desk: Desk
+    ) -> None:
+        self._policy = policy
+        self._store = store
+        self._changes = changes
+        self._guards = guards
+        self._desk = desk
+
+    async def begin(self, identity: Identity, request: Request) -> Operation:
+        """Answer with the operation as soon as the release is its own; it goes on by itself.
+
+        Raises ``Forbidden``, ``InvalidInput``, ``Conflict`` or ``ReleaseBusy`` before it began.
+        """
+        key = request.key
+        await self._policy.check(identity, request.verb, key)
+        problems = await request.problems()
+        if problems:
+            raise InvalidInput(problems)
+        request.check()
+        # The work looks again. Here already, so that the person still has the form when refused.
+        if request.since is not None:
+            self._guards.unchanged(await self._changes.current(key), key, request.since)
+        release = self._store.snapshot.app(key).release
+        return await self._desk.begin(
+            key,
+            request.verb,
+            identity.user,
+            request.work,
+            base=release.revision if release else 0,
+            description=request.description,
+        )
