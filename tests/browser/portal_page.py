@@ -23,6 +23,12 @@ def open_launch(page: Page) -> None:
     live(page)
 
 
+def choose_sample(page: Page) -> None:
+    """Have the form filled in: what is typed before its values come would be replaced."""
+    with page.expect_response(lambda answer: "preset" in (answer.request.post_data or "")):
+        page.locator(SAMPLE).click()
+
+
 def live(page: Page) -> None:
     """Wait until the page is connected."""
     expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
@@ -60,7 +66,7 @@ def upgrade(page: Page) -> None:
 def launch_sample(page: Page, name: str) -> None:
     """Launch the sample preset under ``name`` and wait on its page until it is ready."""
     open_launch(page)
-    page.locator(SAMPLE).click()
+    choose_sample(page)
     fill(page, name=name)
     submit(page)
     page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")

@@ -18,8 +18,8 @@ from portal.catalog.draft import path_id
 from portal.ui import ids
 from tests.browser.conftest import NAMESPACE, kubectl, run
 from tests.browser.portal_page import (
-    SAMPLE,
     answer,
+    choose_sample,
     counts,
     fill,
     live,
@@ -264,7 +264,7 @@ def test_links_carry_values_into_the_forms(page: Page):
     expect(part(page, "chart-field", "image", "registry")).to_have_value("localhost:5000")
 
     open_launch(page)
-    page.locator(SAMPLE).click()
+    choose_sample(page)
     fill(page, tag="9.9", cpu_request="300m", env="TOKEN=not-in-a-link")
     page.locator("#launch-autoscaling").check()
     expect(page.locator("#launch-values")).to_contain_text("not-in-a-link")
@@ -345,7 +345,7 @@ def claim(tmp_path: Path) -> Iterator[str]:
 def test_two_apps_share_an_existing_volume(page: Page, claim: str, app_name: Name, tmp_path: Path):
     one, two = app_name("c-writer"), app_name("c-reader")
     open_launch(page)
-    page.locator(SAMPLE).click()
+    choose_sample(page)
     fill(page, name=one, claim="c-sharde", mount_path="/srv/data")
     note = page.locator("#launch-note-claim [data-kind=error]")
     expect(note).to_contain_text(f"There is no volume claim c-sharde in {NAMESPACE}")

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NAMESPACE, SLOW
 from tests.browser.portal_page import (
-    SAMPLE,
+    choose_sample,
     counts,
     fill,
     launch_sample,
@@ -39,7 +39,7 @@ def test_preview_change_history_and_rollback(page: Page, app_name: Callable[[str
 
     # The dialog says what happens before it does.
     open_launch(page)
-    page.locator(SAMPLE).click()
+    choose_sample(page)
     fill(page, name=name, env=f"API_TOKEN={TOKEN}")
     submit(page)
     preview = page.locator("#upgrade-preview")

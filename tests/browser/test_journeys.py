@@ -11,9 +11,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NAMESPACE, SLOW, kubectl, objects_of, run
 from tests.browser.portal_page import (
-    SAMPLE,
     Load,
     answer,
+    choose_sample,
     counts,
     fill,
     launch_sample,
@@ -67,7 +67,7 @@ def test_scale_by_slider_to_three_and_back(page: Page, app_name: Name):
 def test_autoscaling_under_load_moves_on_the_page(page: Page, app_name: Name):
     name = app_name("j-auto")
     open_launch(page)
-    page.locator(SAMPLE).click()
+    choose_sample(page)
     fill(page, name=name)
     page.locator("#launch-autoscaling").check()
     bounds = page.locator("#launch-scaled")
@@ -183,7 +183,7 @@ def test_uninstall_leaves_nothing(page: Page, app_name: Name):
 def test_an_image_that_does_not_exist_is_named_and_corrected_in_place(page: Page, app_name: Name):
     name = app_name("j-image")
     open_launch(page)
-    page.locator(SAMPLE).click()
+    choose_sample(page)
     fill(page, name=name, tag="9.9-missing")
     submit(page)
     page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
@@ -224,7 +224,7 @@ BAD: list[tuple[dict[str, str], str, str]] = [
 def test_bad_input_is_explained_beside_its_field_and_creates_nothing(page: Page):
     for fields, field, words in BAD:
         open_launch(page)
-        page.locator(SAMPLE).click()
+        choose_sample(page)
         fill(page, name="j-bad")
         fill(page, **fields)
         page.locator(f"#launch-{field}").blur()
@@ -238,7 +238,7 @@ def test_bad_input_is_explained_beside_its_field_and_creates_nothing(page: Page)
 
 def test_bad_choices_are_explained_too(page: Page):
     open_launch(page)
-    page.locator(SAMPLE).click()
+    choose_sample(page)
     fill(page, name="j-bad", cpu_request="", cpu_limit="")
     page.locator("#launch-autoscaling").check()
     error = "[data-kind=error]"
@@ -262,7 +262,7 @@ def test_launching_an_existing_name_offers_to_upgrade(page: Page, app_name: Name
     launch_sample(page, name)
     operation_ended(page)
     open_launch(page)
-    page.locator(SAMPLE).click()
+    choose_sample(page)
     fill(page, name=name, env="GREETING=Hello")
     expect(page.locator("#launch-existing")).to_contain_text("upgrade")
     expect(page.locator("#launch-submit")).to_contain_text("Upgrade")
@@ -290,7 +290,7 @@ def test_launching_an_existing_name_offers_to_upgrade(page: Page, app_name: Name
 def test_an_app_behind_a_host_name_answers(page: Page, app_name: Name, way: str, host: str):
     name = app_name("j-" + way.lower().replace(" ", "-"))
     open_launch(page)
-    page.locator(SAMPLE).click()
+    choose_sample(page)
     fill(page, name=name)
     page.get_by_role("radio", name=way).check()
     if host:
