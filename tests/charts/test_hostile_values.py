@@ -25,7 +25,7 @@ from portal.catalog.draft import Drafting
 from portal.catalog.edits import alike
 from portal.catalog.text import TextError, load_values
 from portal.catalog.values import Values, to_yaml
-from portal.domain.keys import Key
+from portal.domain.keys import OPERATION_LABEL, Key
 from portal.domain.launch import EnvVar, LaunchSpec
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner
@@ -76,7 +76,9 @@ class DryHelm:
     def objects(self, chart: Path, values: Values, key: Key = KEY) -> list[Any]:
         """All objects, hooks too, that a launch makes. Raises as the portal's client does."""
         asyncio.run(
-            Helm(self._runner).upgrade_install(key, chart, values, description="x", made_by="a.1")
+            Helm(self._runner).upgrade_install(
+                key, chart, values, description="x", labels={OPERATION_LABEL: "a.1"}
+            )
         )
         told = json.loads(self._runner.printed[0])
         texts = [told["manifest"], *(each["manifest"] for each in told.get("hooks") or ())]
