@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import cast
 
 from dash import Dash
+from dash.exceptions import DependencyException
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,9 +70,15 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
     launch_callbacks.register(app, context)
     app_callbacks.register(app, context)
     chart_callbacks.register(app, context)
+    server.add_exception_handler(DependencyException, _no_such_file)
     server.add_middleware(Requests, declared=cast("Declared", app.callback_map))
     server.router.routes.append(Route("/{path:path}", _DeepLinks(server), methods=["GET"]))
     return app
+
+
+async def _no_such_file(_request: Request, _error: Exception) -> Response:
+    """A file of a component library that there is none of."""
+    return PlainTextResponse("There is no such file.", status_code=404)
 
 
 def _fail(error: Exception) -> None:

@@ -64,6 +64,13 @@ def _place(value: object) -> bool:
     )
 
 
+def _plan(value: object) -> bool:
+    """A version, and the revision that its preview has seen."""
+    plan = as_mapping(value)
+    seen = plan.get("since")
+    return value is None or (_own_text(plan.get("version")) and seen is not None and _count(seen))
+
+
 _BY_PROPERTY: dict[str, Callable[[object], bool]] = {
     "n_clicks": _count,
     "n_blur": _count,
@@ -77,6 +84,7 @@ _BY_PROPERTY: dict[str, Callable[[object], bool]] = {
 _BY_ID: dict[tuple[str, str], Callable[[object], bool]] = {
     (ids.APP_KEY, "data"): _key,
     (ids.CHART_PLACE, "data"): _place,
+    (ids.VERSION_PLAN, "data"): _plan,
     **{(id, "data"): _text for id in (ids.CHART_BASIS, ids.CHART_TOLD, ids.LAUNCH_TOLD)},
     **{
         (id, "data"): _count
@@ -89,7 +97,10 @@ _BY_ID: dict[tuple[str, str], Callable[[object], bool]] = {
         )
     },
     **{(id, "value"): _text for id in (ids.CHART_YAML, ids.CHART_NAME, ids.CHART_NAMESPACE)},
-    (ids.CHART_VERSION, "value"): lambda value: value is None or _own_text(value),
+    **{
+        (id, "value"): lambda value: value is None or _own_text(value)
+        for id in (ids.CHART_VERSION, ids.VERSION_CHOICE)
+    },
 }
 """What callbacks rely on. All other values are what people fill in: those the forms check."""
 

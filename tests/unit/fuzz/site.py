@@ -14,6 +14,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from hypothesis import strategies as st
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from portal.auth.identify import OpenAuthenticator
@@ -22,11 +23,16 @@ from portal.catalog.catalog import Catalog
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.keys import Key
+from portal.live.endpoint import FRAME_PATH, frame_endpoint
+from portal.live.hub import Hub
 from portal.ui import ids
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
+from portal.ui.live_views import opener, spelled
 from portal.viewmodels.urls import Outside
 from portal.views import Views
+from portal.web.icons import PATH as ICON_PATH
+from portal.web.icons import icon_endpoint
 from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
 from tests import strategies as some
@@ -99,14 +105,21 @@ def running(cache: Path) -> Iterator[Site]:
         version="0",
     )
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    hub = Hub(opener(ui), spell=spelled)
+    server.router.routes += [
+        Route(FRAME_PATH, frame_endpoint(hub, lambda _: current_identity())),
+        Route(ICON_PATH, icon_endpoint(catalog.icon)),
+    ]
     build_ui(server, ui)
     faults = Faults()
     log = logging.getLogger("portal")
     log.addHandler(faults)
     try:
         with TestClient(Edge(server, OpenAuthenticator(), lambda: "", Metrics())) as client:
-            yield Site(client, portal, faults)
             assert client.portal is not None
+            client.portal.call(hub.start)
+            yield Site(client, portal, faults)
+            client.portal.call(hub.close)
             client.portal.call(portal.actions.drain, 0)
     finally:
         log.removeHandler(faults)
@@ -155,6 +168,9 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.CHART_NAME, "value"): some.names,
     (ids.CHART_NAMESPACE, "value"): some.halves(st.just("apps"), some.names),
     (ids.CHART_VERSION, "value"): st.none() | some.fit_texts,
+    (ids.VERSION_CHOICE, "value"): st.sampled_from([None, "1.2.0"]) | some.fit_texts,
+    (ids.VERSION_PLAN, "data"): st.none()
+    | st.fixed_dictionaries({"version": some.fit_texts, "since": st.integers()}),
     (ids.CHART_TOLD, "data"): _told,
     (ids.LAUNCH_TOLD, "data"): _told,
     **{
