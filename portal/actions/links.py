@@ -74,7 +74,8 @@ def link_of(raw: Mapping[str, object]) -> dict[str, str]:
     names = [*_TEXTS, "port"]
     if raw.get("autoscaling"):
         bounds = raw.get("bounds")
-        low, high = cast("list[object]", bounds) if isinstance(bounds, list) else ("", "")
+        pair = cast("list[object]", bounds) if isinstance(bounds, list) else []
+        low, high = pair if len(pair) == 2 else ("", "")
         given |= {"min": str(low), "max": str(high)}
         names += _TARGETS
     else:
