@@ -46,6 +46,18 @@ FIELDS = (
 )
 """The field ids of the launch form."""
 
+PRESET_FIELDS = (
+    "repository",
+    "tag",
+    "port",
+    "cpu_request",
+    "cpu_limit",
+    "memory_request",
+    "memory_limit",
+    "session_affinity",
+)
+"""Those that a preset may fill in."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScaleRequest:
@@ -79,6 +91,26 @@ class Preview:
 
     values_yaml: str
     command: str
+
+
+def preset_fields(preset: Preset) -> Raw:
+    """What a preset fills in, by ``PRESET_FIELDS``; fields that it leaves alone are missing."""
+    fields: Raw = {
+        "repository": preset.repository,
+        "tag": preset.tag,
+        "port": preset.port,
+        "session_affinity": preset.session_affinity,
+    }
+    for kind, request, limit in (
+        ("cpu", preset.cpu_request, preset.cpu_limit),
+        ("memory", preset.memory_request, preset.memory_limit),
+    ):
+        if request:
+            # Its limit goes with it: the one in the form may be below this request.
+            fields |= {f"{kind}_request": request, f"{kind}_limit": limit}
+        elif limit:
+            fields[f"{kind}_limit"] = limit
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,26 +161,7 @@ class Forms:
     def with_preset(self, raw: Mapping[str, object], name: str) -> Raw:
         """``raw`` with the fields of the preset called ``name`` (unchanged if there is none)."""
         found = next((each for each in self.presets if each.name == name), None)
-        if found is None:
-            return dict(raw)
-        quantities: Raw = {}
-        for kind, request, limit in (
-            ("cpu", found.cpu_request, found.cpu_limit),
-            ("memory", found.memory_request, found.memory_limit),
-        ):
-            if request:
-                # Its limit goes with it: the one in the form may be below this request.
-                quantities |= {f"{kind}_request": request, f"{kind}_limit": limit}
-            elif limit:
-                quantities[f"{kind}_limit"] = limit
-        return {
-            **raw,
-            "repository": found.repository,
-            "tag": found.tag,
-            "port": found.port,
-            "session_affinity": found.session_affinity,
-            **quantities,
-        }
+        return {**raw, **(preset_fields(found) if found else {})}
 
     def check(self, raw: Mapping[str, object]) -> Checked:
         """Check every field of the launch form; missing ones count as left empty."""

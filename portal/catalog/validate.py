@@ -16,6 +16,7 @@ from jsonschema.validators import (
 from referencing.jsonschema import EMPTY_REGISTRY
 
 from portal.catalog.patterns import matches
+from portal.catalog.values import as_list
 
 Path = tuple[str | int, ...]
 """Where a value is: names in mappings, numbers in lists."""
@@ -222,7 +223,7 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
         case "maxLength":
             yield Problem(path, f"Write at most {limit} characters.")
         case "pattern":
-            yield Problem(path, f"Write it as the chart asks for it: {str(limit)[:120]}")
+            yield Problem(path, _written(str(limit), cast("Mapping[str, object]", error.schema)))
         case "minItems":
             yield Problem(path, f"Give at least {limit}.")
         case "maxItems":
@@ -245,6 +246,15 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
             yield Problem(path, "A name in here is not one that the chart allows.")
         case _:
             yield Problem(path, f"The chart's schema refuses this ({error.validator}).")
+
+
+def _written(pattern: str, schema: Mapping[str, object]) -> str:
+    """How a text has to be written: by an example of the chart's own, if it has one."""
+    examples = [*as_list(schema.get("examples")), schema.get("default")]
+    fitting = (each for each in examples if isinstance(each, str) and matches(pattern, each))
+    example = next((each for each in fitting if each), "")
+    like = f", for example {example[:80]}" if example else ""
+    return f"Write it as the chart asks for it{like}. Its pattern is {pattern[:120]}"
 
 
 def _nearest(error: ValidationError) -> list[Problem]:

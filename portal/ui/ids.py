@@ -98,6 +98,7 @@ LAUNCH_OPENED = "launch-opened"
 LAUNCH_SAVE = "launch-save"
 LAUNCH_SAVED = "launch-saved"
 LAUNCH_LINK = "launch-link"
+LAUNCH_PRESETS = "launch-presets"
 PRESET = "preset"
 
 
@@ -249,6 +250,7 @@ CHART_PREVIEW = "chart-preview"
 CHART_SINCE = "chart-since"
 CHART_CONFIRM = "chart-confirm"
 CHART_CANCEL = "chart-cancel"
+CHART_PRESETS = "chart-presets"
 CHART_PRESET = "chart-preset"
 
 

@@ -14,7 +14,7 @@ from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import ChartPreset, Source, SourceKind
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
-from portal.ui.ids import chart_part, chart_preset
+from portal.ui.ids import CHART_PRESETS, chart_part, chart_preset
 from portal.ui.pages.chart.callbacks import Edit, edited, order_of
 from portal.ui.pages.chart.layout import version_path
 from portal.ui.router import page_for
@@ -189,5 +189,7 @@ async def test_named_values_are_offered_for_a_new_app(tmp_path: Path) -> None:
     offered = [each.id for each in walk(page) if isinstance(getattr(each, "id", None), dict)]
     assert chart_preset("Small") in offered
     assert chart_preset("Other") not in offered
+    (filled,) = [each.data for each in walk(page) if getattr(each, "id", "") == CHART_PRESETS]
+    assert filled == {"Small": ["replicaCount: 1\n"]}
     with pytest.raises(ValueError, match="same name"):
         Source("x", SourceKind.FOLDER, path=CHARTS, presets=(preset, preset))

@@ -99,6 +99,13 @@
       });
     },
 
+    /* The fields of the chosen tile, in the order of the callback's outputs; null leaves one. */
+    fillIn(clicks, presets) {
+      const { triggered_id, outputs_list } = window.dash_clientside.callback_context;
+      const chosen = (clicks.some(Boolean) && presets?.[triggered_id?.name]) || [];
+      return outputs_list.map((_, at) => chosen[at] ?? none());
+    },
+
     modal(opened, kept) {
       return window.dash_clientside.callback_context.triggered_id === "app-uninstall" && opened > 0;
     },

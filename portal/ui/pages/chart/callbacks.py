@@ -15,7 +15,7 @@ from portal.actions.charts import ChartOrder
 from portal.actions.checks import Check
 from portal.catalog.draft import Draft, Drafting, field_titles, path_id, path_of
 from portal.catalog.validate import Path
-from portal.catalog.values import Values, to_yaml
+from portal.catalog.values import Values
 from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
@@ -254,20 +254,13 @@ def register(app: Dash, context: UiContext) -> None:
         new = None if told or not name else _key(name, namespace)
         return version_path(place, wanted, values=values, key=new)
 
-    @app.callback(
-        Output(ids.CHART_YAML, "value", allow_duplicate=True),
+    app.clientside_callback(
+        ClientsideFunction("portal", "fillIn"),
+        [Output(ids.CHART_YAML, "value", allow_duplicate=True)],
         Input({"type": ids.CHART_PRESET, "name": ALL}, "n_clicks"),
-        State(ids.CHART_PLACE, "data"),
+        State(ids.CHART_PRESETS, "data"),
         prevent_initial_call=True,
     )
-    async def preset(clicks: list[int | None], place: dict[str, Any]) -> Any:
-        chosen = cast("dict[str, str] | None", ctx.triggered_id)
-        if not any(clicks) or not chosen:
-            return no_update
-        offered = context.catalog.presets(str(place["source"]), str(place["chart"]))
-        values = next((each.values for each in offered if each.name == chosen["name"]), None)
-        return no_update if values is None else to_yaml(values)
-
     app.clientside_callback(
         ClientsideFunction("portal", "chartReady"),
         Output(ids.CHART_SUBMIT, "disabled"),

@@ -14,6 +14,7 @@ from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.draft import Draft, Drafting, linked
 from portal.catalog.sources import ChartPreset
+from portal.catalog.values import to_yaml
 from portal.domain.charts import ChartEntry, version_order
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
@@ -114,6 +115,9 @@ def _layout(
             dcc.Store(id=ids.CHART_BASIS, data=draft.text),
             dcc.Store(id=ids.CHART_TOLD, data=str(editing) if editing else ""),
             dcc.Store(id=ids.CHART_LEFT, data=False),
+            dcc.Store(
+                id=ids.CHART_PRESETS, data={each.name: [to_yaml(each.values)] for each in presets}
+            ),
             dcc.Download(id=ids.CHART_SAVED),
             _crumbs(place, editing),
             html.Header(

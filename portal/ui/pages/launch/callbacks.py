@@ -9,7 +9,7 @@ from typing import Any, cast
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 
 from portal.actions.actions import Existing
-from portal.actions.forms import FIELDS, Preview
+from portal.actions.forms import FIELDS, PRESET_FIELDS, Preview
 from portal.actions.links import link_of
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
@@ -32,16 +32,6 @@ NOTHING_YET = "Shown once the form has no errors."
 STAND_IN = "my-app"
 """The name in the preview while none has been given."""
 
-_FROM_PRESET = (
-    "repository",
-    "tag",
-    "port",
-    "cpu_request",
-    "cpu_limit",
-    "memory_request",
-    "memory_limit",
-    "session_affinity",
-)
 _LABELS = {
     "name": "Name",
     "namespace": "Namespace",
@@ -159,20 +149,14 @@ def register(app: Dash, context: UiContext) -> None:
             "disabled": answer.disabled,
         }
 
-    @app.callback(
-        output={field: Output(*fields[field]) for field in _FROM_PRESET},
-        inputs={
-            "clicks": Input({"type": ids.PRESET, "name": ALL}, "n_clicks"),
-            "values": {field: State(*fields[field]) for field in _FROM_PRESET},
-        },
+    # Not by the server: what is typed while its answer is on its way would be lost.
+    app.clientside_callback(
+        ClientsideFunction("portal", "fillIn"),
+        [Output(*fields[field]) for field in PRESET_FIELDS],
+        Input({"type": ids.PRESET, "name": ALL}, "n_clicks"),
+        State(ids.LAUNCH_PRESETS, "data"),
         prevent_initial_call=True,
     )
-    async def preset(clicks: list[int | None], values: dict[str, Any]) -> dict[str, Any]:
-        chosen = cast("dict[str, str] | None", ctx.triggered_id)
-        if not any(clicks) or not chosen:
-            return dict.fromkeys(_FROM_PRESET, no_update)
-        filled = context.forms.with_preset(values, chosen["name"])
-        return {field: filled.get(field, values.get(field)) for field in _FROM_PRESET}
 
     @app.callback(
         # The page does these in order, and the answer to the click comes first.

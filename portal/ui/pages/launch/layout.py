@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 
-from portal.actions.forms import Forms
+from portal.actions.forms import PRESET_FIELDS, Forms, preset_fields
 from portal.catalog.presets import Preset
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
@@ -50,6 +50,7 @@ def layout(
             dcc.Store(id=ids.LAUNCH_EDITED, data=revision),
             dcc.Download(id=ids.LAUNCH_SAVED),
             dcc.Store(id=ids.LAUNCH_LEFT, data=False),
+            dcc.Store(id=ids.LAUNCH_PRESETS, data=_filled(forms.presets)),
             html.Nav(
                 [link("Apps", "/"), html.Span("/"), link(editing.name, app_path(editing))],
                 className="crumbs",
@@ -113,6 +114,13 @@ def _upgrade() -> dbc.Modal:
         ids.UPGRADE_CANCEL,
         button("Upgrade", ids.UPGRADE_CONFIRM, icon_name="launch", disabled=True),
     )
+
+
+def _filled(presets: tuple[Preset, ...]) -> dict[str, list[object]]:
+    """What each preset fills in: a value for each of ``PRESET_FIELDS``, None to leave it."""
+    return {
+        each.name: [preset_fields(each).get(name) for name in PRESET_FIELDS] for each in presets
+    }
 
 
 def _presets(presets: tuple[Preset, ...]) -> html.Div:
