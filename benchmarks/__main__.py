@@ -23,6 +23,7 @@ from benchmarks.scale.stage import Stage, stage
 from benchmarks.table import Row, record, shown
 from dev import demo
 from dev.cluster import binaries, cli
+from dev.cluster.alone import alone
 from dev.cluster.paths import Layout
 
 SCALE: dict[str, Callable[[Stage], Awaitable[list[Row]]]] = {
@@ -128,6 +129,11 @@ def main() -> int:
     console = Console(soft_wrap=True)
     # Asked to end in whichever way, it removes what it made.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    with alone(Layout.default(), "benchmark", console.print):
+        return _measure(options, console)
+
+
+def _measure(options: argparse.Namespace, console: Console) -> int:
     rows: list[Row] = []
 
     def keep(more: list[Row]) -> None:

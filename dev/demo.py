@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -19,12 +18,14 @@ import urllib.request
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from dev import charts
 from dev.cluster import binaries, choose, cli, images, registry, settings
+from dev.cluster.alone import alone
 from dev.cluster.choose import How
 from dev.cluster.errors import ClusterError
 from dev.cluster.paths import Layout
@@ -77,7 +78,7 @@ def ensure(forced: How | None = None) -> Demo:
     """
     layout = Layout.default()
     refuse_foreign(os.environ.get("KUBECONFIG"), layout, forced)
-    with _alone(layout):
+    with alone(layout, "demo", partial(print, file=sys.stderr)):
         return _ensure(layout, forced)
 
 
@@ -374,19 +375,6 @@ def _image_size(layout: Layout) -> str:
     with contextlib.suppress(ValueError, LookupError):
         return str(json.loads(listed.stdout)[0]["size"])
     return ""
-
-
-@contextmanager
-def _alone(layout: Layout) -> Generator[None]:
-    """One demo at a time: what looks half-installed may be another one's work under way."""
-    layout.cache.mkdir(parents=True, exist_ok=True)
-    with (layout.cache / "demo.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("another demo is being brought up; waiting for it", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

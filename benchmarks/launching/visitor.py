@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 from benchmarks.launching.ground import NAMESPACE
-from benchmarks.scale.list_latency import ask, question
+from benchmarks.scale.list_latency import ask, question, router
 from benchmarks.scale.portal_process import PortalProcess
 
 
@@ -26,9 +26,14 @@ class Visitor:
     """One tab, live from the start on. Use ``visiting``."""
 
     def __init__(
-        self, portal: PortalProcess, sent: dict[str, Any], socket: aiohttp.ClientWebSocketResponse
+        self,
+        portal: PortalProcess,
+        router: dict[str, Any],
+        sent: dict[str, Any],
+        socket: aiohttp.ClientWebSocketResponse,
     ) -> None:
         self._portal = portal
+        self._router = router
         self._sent = sent
         self._socket = socket
 
@@ -43,7 +48,7 @@ class Visitor:
         path = json.loads(said)["response"].get("location", {}).get("href")
         if path != f"/apps/{NAMESPACE}/{release}":
             raise RuntimeError(f"{release} was not accepted: {said[:500]}")
-        await ask(self._portal, await question(self._portal, path))
+        await ask(self._portal, question(self._router, path))
         await self._socket.send_str(json.dumps({"view": f"app/{NAMESPACE}/{release}"}))
         return start
 
@@ -62,6 +67,7 @@ def _said_of_components(part: Any) -> list[dict[str, Any]]:
 @asynccontextmanager
 async def visiting(portal: PortalProcess, sent: dict[str, Any]) -> AsyncGenerator[Visitor]:
     """A visitor inside the block, who reads all that comes."""
+    known = await router(portal)
     async with portal.session.ws_connect("/live", origin=portal.url, compress=15) as socket:
 
         async def read() -> None:
@@ -70,6 +76,6 @@ async def visiting(portal: PortalProcess, sent: dict[str, Any]) -> AsyncGenerato
 
         reading = asyncio.create_task(read())
         try:
-            yield Visitor(portal, sent, socket)
+            yield Visitor(portal, known, sent, socket)
         finally:
             reading.cancel()

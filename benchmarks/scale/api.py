@@ -19,6 +19,8 @@ import yaml
 T = TypeVar("T")
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
+PATIENCE = aiohttp.ClientTimeout(total=60, sock_connect=10)
+"""Of one request; a watch has no end."""
 
 
 class Api:
@@ -64,7 +66,9 @@ class Api:
         """One request; the answer's JSON. Other statuses than 2xx and ``fine`` raise."""
         data = None if body is None else json.dumps(body)
         headers = {"Content-Type": kind, "Accept": accept}
-        async with self._session.request(method, path, data=data, headers=headers) as answer:
+        async with self._session.request(
+            method, path, data=data, headers=headers, timeout=PATIENCE
+        ) as answer:
             text = await answer.text()
             if answer.status >= 300 and answer.status not in fine:
                 raise RuntimeError(f"{method} {path}: {answer.status} {text[:300]}")

@@ -55,15 +55,20 @@ def helm_list() -> HelmList:
     return HelmList(time.monotonic() - started, usage.ru_maxrss / 1024, rows)
 
 
-async def question(portal: PortalProcess, pathname: str) -> dict[str, Any]:
-    """What a browser posts to be shown a page, made from what Dash says of its callbacks."""
+async def router(portal: PortalProcess) -> dict[str, Any]:
+    """The callback that shows a page, as Dash tells a browser of it when it loads."""
     async with portal.session.get("/_dash-dependencies") as answer:
         callbacks = await answer.json()
-    (router,) = [
+    (found,) = [
         each
         for each in callbacks
         if [one["property"] for one in each["inputs"]] == ["pathname", "search"]
     ]
+    return found
+
+
+def question(router: dict[str, Any], pathname: str) -> dict[str, Any]:
+    """What a browser posts to be shown a page."""
     outputs = [
         dict(zip(("id", "property"), one.rsplit(".", 1), strict=True))
         for one in router["output"].strip(".").split("...")
@@ -116,7 +121,7 @@ async def first_right_answer(portal: PortalProcess, releases: int) -> float:
     while True:
         portal.check()
         try:
-            body = await question(portal, "/admin")
+            body = question(await router(portal), "/admin")
             break
         except aiohttp.ClientConnectionError:
             await asyncio.sleep(0.01)
@@ -139,7 +144,7 @@ async def measure(stage: Stage) -> list[Row]:
     async with running(stage.account) as portal:
         await portal.ready()
         await portal.settled()
-        body = await question(portal, "/admin")
+        body = question(await router(portal), "/admin")
         releases = await listed(portal, body)
         if releases < helm[0].releases:
             raise RuntimeError(f"{releases} releases are shown of {helm[0].releases}")

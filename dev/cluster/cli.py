@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
-from pathlib import Path
 
 from dev.cluster import choose, images, kind, local, run
+from dev.cluster.alone import alone
 from dev.cluster.choose import How
 from dev.cluster.errors import ClusterError
 from dev.cluster.paths import Layout
@@ -73,7 +70,7 @@ def _run(args: argparse.Namespace, layout: Layout, steps: Steps) -> int:
     if args.command == "status":
         return _status(layout, how)
     if args.command == "down":
-        with _locked(layout, steps):
+        with alone(layout, "cluster", steps.console.print):
             if how is How.KIND:
                 kind.down(layout, steps)
             elif how is How.KUBECONFIG:
@@ -107,7 +104,7 @@ def _up(args: argparse.Namespace, layout: Layout, steps: Steps) -> int:
     if how is How.KUBECONFIG:
         assert machine.kubeconfig is not None
         choose.confirm_foreign(machine.kubeconfig, flag=args.use_kubeconfig)
-    with _locked(layout, steps):
+    with alone(layout, "cluster", steps.console.print):
         # Another `up` may have ended while this one waited.
         before = choose.recorded(layout)
         choose.take(machine, how, before)
@@ -164,20 +161,6 @@ def _status(layout: Layout, how: How | None) -> int:
     for name, text in local.status(layout).items():
         print(f"{name:24} {text}")
     return 0 if local.healthy(layout) else 1
-
-
-@contextmanager
-def _locked(layout: Layout, steps: Steps) -> Generator[None]:
-    """One `up` or `down` at a time; the lock is in the cache because `down` removes the state."""
-    path: Path = layout.cache / "cluster.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            steps.console.print("another up or down is running; waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 if __name__ == "__main__":
