@@ -16,9 +16,6 @@ from portal.domain.keys import Key
 from portal.settings import Settings
 from portal.state.store import Store
 
-FIRST = 50
-"""Releases on the first page of a list."""
-
 
 class Observation:
     """The store and its writers, not yet at work. Use ``running`` on its tasks.
@@ -38,8 +35,7 @@ class Observation:
 
         def let_go() -> None:
             self.store.let_go()
-            # The page that most people open first is read before anybody asks.
-            self.bodies.want(sorted(self.store.snapshot.apps, key=_by_name)[:FIRST])
+            self.bodies.ahead()
             listed()
 
         self.watches = Watches(client, self.store, settings.namespaces, listed=let_go)
@@ -70,10 +66,6 @@ class Observation:
             "metrics": self.poller.run(),
             "prober": self.prober.run(),
         }
-
-
-def _by_name(key: Key) -> tuple[str, str]:
-    return key.name, key.namespace
 
 
 @asynccontextmanager

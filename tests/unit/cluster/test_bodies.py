@@ -250,6 +250,22 @@ async def test_what_somebody_looks_at_is_read_first_a_few_at_a_time(
     assert set(pauses.asked) == {bodies.PACE}
 
 
+async def test_the_first_page_is_read_before_anybody_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bodies, "AHEAD", 3)
+    store, api, pauses = Store(), Secrets(), Pauses()
+    many(store, api, 20)
+    read = ReleaseBodies(api, store, pause=pauses)
+    read.ahead()
+    pauses.over.clear()
+    running = asyncio.create_task(read.run())
+    first = [Key("apps", name) for name in ("app0", "app1", "app10")]
+    await until(store, lambda: all(revision(store, key) for key in first))
+    assert len(api.asked) <= 4, "the others wait"
+    running.cancel()
+
+
 async def test_while_helm_is_at_work_a_body_is_read_only_for_somebody() -> None:
     store, api = Store(), Secrets()
     (key,) = many(store, api, 1)
