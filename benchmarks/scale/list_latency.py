@@ -23,7 +23,7 @@ from portal.viewmodels.releases import UNREAD
 
 UPDATE = "/_dash-update-component"
 REQUESTS = 200
-HISTORY_KB = 18 + REPLICAS * 4.5
+HISTORY_KB = 20 + REPLICAS * 5
 """What the history of one app and its pods comes to in six hours (see portal/state/history.py)."""
 
 

@@ -1,4 +1,4 @@
-"""What an app and a pod did in the last six hours, as values packed into bytes.
+"""What an app and a pod did in the last six hours, as values packed into blocks of bytes.
 
 A history never changes: adding to it gives another one, which shares what is old. So an
 ``AppState`` holds the whole history of its app without copying it, and may be kept for ever.
@@ -11,9 +11,10 @@ the replicas is lost. So all but the open part stays the same for five minutes o
 what makes it cheap to show.
 
 Memory, with a poll in 10 s and an autoscaler with two metrics: at most 465 samples of 38 bytes,
-18 KB an app; an app whose replicas change several times a minute, all the time, comes to 50 KB
-(``MAX_SAMPLES``). A pod has one reading a minute of 12 bytes: 4.5 KB. A thousand apps and three
-thousand pods take 31 MB with six hours each; they begin with a few hundred bytes and grow.
+20 KB an app with its blocks; an app whose replicas change several times a minute, all the time,
+comes to 55 KB (``MAX_SAMPLES``). A pod has one reading a minute of 12 bytes: 5 KB. A thousand apps
+and three thousand pods take 34 MB with six hours each; they begin with a few hundred bytes and
+grow.
 """
 
 from __future__ import annotations
@@ -26,6 +27,17 @@ from itertools import groupby
 from operator import attrgetter
 from struct import Struct
 from typing import overload
+
+from portal.state.blocks import (
+    Blocks,
+    joined,
+    last_time,
+    put,
+    size,
+    split,
+    time_of,
+    without_last,
+)
 
 SPAN = 6 * 3600
 """Seconds that a history goes back, and a settling more."""
@@ -45,10 +57,9 @@ MAX_SAMPLES = (
 _ROWS = tuple(Struct(f"<I5H{2 * metrics}f2f") for metrics in range(MAX_METRICS + 1))
 """Seconds since 1970; desired, current, ready, min, max; (current, target) of each metric, in
 percent; cores and bytes. By the number of metrics."""
-_TIME = Struct("<I")
 _USAGE = Struct("<2f")
 _UNKNOWN = Struct("<2f").pack(math.nan, math.nan)
-_READING = slice(_TIME.size, -_USAGE.size)
+_READING = slice(Struct("<I").size, -_USAGE.size)
 """The part of a row that says what Kubernetes counts, without time and usage."""
 _LARGEST = 1e38
 _MOST = 0xFFFE
@@ -78,9 +89,9 @@ class History(Sequence[Sample]):
 
     metrics: tuple[str, ...] = ()
     """The metrics of the autoscaler that there ever was a reading of."""
-    thinned: bytes = field(default=b"", repr=False)
-    fine: bytes = field(default=b"", repr=False)
-    open: bytes = field(default=b"", repr=False)
+    thinned: Blocks = field(default=(), repr=False)
+    fine: Blocks = field(default=(), repr=False)
+    open: Blocks = field(default=(), repr=False)
 
     # Adding.
 
@@ -88,11 +99,12 @@ class History(Sequence[Sample]):
         """This history and ``sample``, without what is then too old."""
         wider = self._with_metrics(sample)
         row = wider._packed(sample)
-        at = _time(row)
-        if not wider.open or at // SETTLE_STEP <= _time(wider.open) // SETTLE_STEP:
-            kept = wider.open[: (MAX_OPEN - 1) * len(row)]
-            return History(wider.metrics, wider.thinned, wider.fine, kept + row)
-        return wider._settled_at(at // SETTLE_STEP * SETTLE_STEP, row)
+        at, width = time_of(row), len(row)
+        if wider.open and at // SETTLE_STEP > time_of(wider.open[0]) // SETTLE_STEP:
+            return wider._settled_at(at // SETTLE_STEP * SETTLE_STEP, row)
+        full = size(wider.open) >= MAX_OPEN * width
+        kept = without_last(wider.open, width) if full else wider.open
+        return History(wider.metrics, wider.thinned, wider.fine, put(kept, row, width))
 
     def differs(self, sample: Sample) -> bool:
         """Whether ``sample`` says anything else of replicas, bounds or metrics than the last."""
@@ -100,20 +112,15 @@ class History(Sequence[Sample]):
         if not newest or self._with_metrics(sample) is not self:
             return True
         row = self._packed(sample)
-        return newest[-len(row) :][_READING] != row[_READING]
+        return newest[-1][-len(row) :][_READING] != row[_READING]
 
     def _settled_at(self, now: int, row: bytes) -> History:
         """The open part closed at the full five minutes ``now``, and ``row`` the next."""
         width = len(row)
-        closed = self.fine + self.open
-        kept = _first(closed, width, now - FINE_SPAN)
-        thinned = self.thinned + b"".join(self._thin(closed[:kept]))
-        return History(
-            self.metrics,
-            thinned[_first(thinned, width, now - SPAN) :],
-            closed[kept:],
-            row,
-        )
+        older, fine = split(self.fine + self.open, width, now - FINE_SPAN)
+        thinned = put(self.thinned, b"".join(self._thin(joined(older))), width)
+        _, thinned = split(thinned, width, now - SPAN)
+        return History(self.metrics, thinned, fine, (row,))
 
     def _thin(self, rows: bytes) -> Iterator[bytes]:
         for _, group in groupby(self._read(rows), lambda each: int(each.at.timestamp()) // MINUTE):
@@ -129,16 +136,21 @@ class History(Sequence[Sample]):
         new = new[: MAX_METRICS - len(self.metrics)]
         if not new:
             return self
-        width, unknown = _ROWS[len(self.metrics)].size, _UNKNOWN * len(new)
+        width, unknown = self._width, _UNKNOWN * len(new)
 
-        def widened(rows: bytes) -> bytes:
-            starts = range(0, len(rows), width)
-            each = (rows[start : start + width] for start in starts)
-            return b"".join(row[: -_USAGE.size] + unknown + row[-_USAGE.size :] for row in each)
+        def widened(blocks: Blocks) -> Blocks:
+            rows = joined(blocks)
+            each = (rows[start : start + width] for start in range(0, len(rows), width))
+            wider = b"".join(row[: -_USAGE.size] + unknown + row[-_USAGE.size :] for row in each)
+            return put((), wider, width + len(unknown))
 
         return History(
             (*self.metrics, *new), widened(self.thinned), widened(self.fine), widened(self.open)
         )
+
+    @property
+    def _width(self) -> int:
+        return _ROWS[len(self.metrics)].size
 
     def _packed(self, sample: Sample) -> bytes:
         percents: list[float] = []
@@ -172,15 +184,13 @@ class History(Sequence[Sample]):
     def last_at(self) -> int:
         """When the newest sample was, in seconds since 1970; 0 without one."""
         newest = self.open or self.fine or self.thinned
-        return _time(newest, len(newest) - _ROWS[len(self.metrics)].size) if newest else 0
+        return last_time(newest[-1], self._width) if newest else 0
 
     def __len__(self) -> int:
-        size = len(self.thinned) + len(self.fine) + len(self.open)
-        return size // _ROWS[len(self.metrics)].size
+        return size(self.thinned, self.fine, self.open) // self._width
 
     def __iter__(self) -> Iterator[Sample]:
-        for part in (self.thinned, self.fine, self.open):
-            yield from self._read(part)
+        return self._read(joined(self.thinned, self.fine, self.open))
 
     @overload
     def __getitem__(self, index: int) -> Sample: ...
@@ -241,18 +251,6 @@ def _known(number: float) -> float | None:
     return None if math.isnan(number) else number
 
 
-def _time(rows: bytes, offset: int = 0) -> int:
-    return _TIME.unpack_from(rows, offset)[0]
-
-
-def _first(rows: bytes, width: int, since: int) -> int:
-    """The offset of the first row that is not older than ``since``."""
-    offset = 0
-    while offset < len(rows) and _time(rows, offset) < since:
-        offset += width
-    return offset
-
-
 _POD_ROW = Struct("<I2f")
 
 
@@ -260,27 +258,25 @@ _POD_ROW = Struct("<I2f")
 class PodHistory:
     """What one pod used, the last reading of each minute of six hours, oldest first."""
 
-    rows: bytes = field(default=b"", repr=False)
+    rows: Blocks = field(default=(), repr=False)
 
     def added(self, at: datetime, cpu: float, memory: float) -> PodHistory:
         """This history and a reading (cores, bytes), which replaces one of the same minute."""
-        row = _POD_ROW.pack(_seconds(at), _amount(cpu), _amount(memory))
-        end = len(self.rows)
-        if end and _time(self.rows, end - _POD_ROW.size) // MINUTE >= _time(row) // MINUTE:
-            end -= _POD_ROW.size
-        start = _first(self.rows, _POD_ROW.size, _time(row) - SPAN)
-        return PodHistory(self.rows[start:end] + row)
+        row, width = _POD_ROW.pack(_seconds(at), _amount(cpu), _amount(memory)), _POD_ROW.size
+        kept = self.rows
+        if kept and last_time(kept[-1], width) // MINUTE >= time_of(row) // MINUTE:
+            kept = without_last(kept, width)
+        _, kept = split(kept, width, time_of(row) - SPAN)
+        return PodHistory(put(kept, row, width))
 
     def last_at(self) -> int:
         """When the newest reading was, in seconds since 1970; 0 without one."""
-        return _time(self.rows, len(self.rows) - _POD_ROW.size) if self.rows else 0
+        return last_time(self.rows[-1], _POD_ROW.size) if self.rows else 0
 
     def since(self, at: int) -> list[tuple[int, float, float]]:
         """The readings not older than ``at``: seconds since 1970, cores, bytes."""
-        offset = len(self.rows)
-        while offset and _time(self.rows, offset - _POD_ROW.size) >= at:
-            offset -= _POD_ROW.size
-        return list(_POD_ROW.iter_unpack(self.rows[offset:]))
+        _, found = split(self.rows, _POD_ROW.size, at)
+        return list(_POD_ROW.iter_unpack(joined(found)))
 
     def __len__(self) -> int:
-        return len(self.rows) // _POD_ROW.size
+        return size(self.rows) // _POD_ROW.size

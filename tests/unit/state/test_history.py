@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import tracemalloc
 from datetime import timedelta
 from functools import reduce
@@ -8,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from portal.state.blocks import Blocks, size
 from portal.state.history import (
     FINE_SPAN,
     MAX_METRICS,
@@ -155,7 +157,7 @@ def test_a_thousand_apps_and_three_thousand_pods_stay_within_their_memory() -> N
             pod = pod.added(T0 + timedelta(seconds=second), 0.1, 1e8)
         # The same again and again, but nothing shared: as if each had been filled by itself.
         apps = [copied(app, number) for number in range(APPS)]
-        pods = [PodHistory(bytes(bytearray(pod.rows))) for _ in range(PODS)]
+        pods = [PodHistory(fresh(pod.rows)) for _ in range(PODS)]
         used = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
@@ -166,9 +168,12 @@ def test_a_thousand_apps_and_three_thousand_pods_stay_within_their_memory() -> N
 
 
 def copied(history: History, number: int) -> History:
-    parts = (history.thinned, history.fine, history.open)
-    fresh = (bytes(bytearray(part)) for part in parts)
-    return History((f"cpu-{number}", f"memory-{number}"), *fresh)
+    parts = map(fresh, (history.thinned, history.fine, history.open))
+    return History((f"cpu-{number}", f"memory-{number}"), *parts)
+
+
+def fresh(blocks: Blocks) -> Blocks:
+    return tuple(bytes(bytearray(block)) for block in blocks)
 
 
 def test_a_history_weighs_what_its_rows_weigh() -> None:
@@ -178,4 +183,6 @@ def test_a_history_weighs_what_its_rows_weigh() -> None:
     )
     history = remembered(*restless)
     parts = (history.thinned, history.fine, history.open)
-    assert sum(map(len, parts)) == 38 * len(history) <= 50_000
+    assert size(*parts) == 38 * len(history) <= 50_000
+    assert max(map(sys.getsizeof, (block for part in parts for block in part))) <= 512
+    assert sum(sys.getsizeof(part) + sum(map(sys.getsizeof, part)) for part in parts) <= 55_000
