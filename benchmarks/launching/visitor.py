@@ -45,8 +45,8 @@ class Visitor:
                 each["value"] = release
         start = time.time()
         said = await ask(self._portal, body)
-        path = json.loads(said)["response"].get("location", {}).get("href")
-        if path != f"/apps/{NAMESPACE}/{release}":
+        path = f"/apps/{NAMESPACE}/{release}"
+        if f'"data-next":"{path}"' not in said:
             raise RuntimeError(f"{release} was not accepted: {said[:500]}")
         await ask(self._portal, question(self._router, path))
         await self._socket.send_str(json.dumps({"view": f"app/{NAMESPACE}/{release}"}))

@@ -97,14 +97,17 @@ def failure(message: str, advice: str = "") -> html.Div:
     return html.Div(notice(Notice(Tone.BAD, message, advice=advice)), role="alert")
 
 
-def accepted(operation: Operation) -> html.Div:
-    """An action that has begun; shown until the app's page stands, which tells how it goes on."""
+def accepted(operation: Operation, path: str) -> html.Div:
+    """An action that has begun; shown until the app's page stands, which tells how it goes on.
+
+    The browser opens that page, at ``path``, once it has shown this.
+    """
     launching = operation.verb is Verb.LAUNCH
     words = f"{operation.key.name} is being {'launched' if launching else 'changed'}."
     return html.Div(
         notice(Notice(Tone.BUSY, words, "Its page opens.")),
         role="status",
-        **wildcards({"data-testid": "accepted"}),
+        **wildcards({"data-testid": "accepted", "data-next": path}),
     )
 
 

@@ -124,4 +124,4 @@ async def test_the_form_sends_the_revision_that_it_shows() -> None:
         assert actions.calls == []
         sent["launch-edited.data"] = revision
         accepted = browser.call(ids.LAUNCH_FAILURE, sent, "upgrade-confirm.n_clicks")
-        assert accepted["location"]["href"] == "/apps/apps/iris"
+        assert '"data-next": "/apps/apps/iris"' in json.dumps(accepted[ids.LAUNCH_FAILURE])

@@ -52,6 +52,20 @@
     }
   }
 
+  function openPage(path) {
+    history.pushState({}, "", path);
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+  }
+
+  /* The answer to a click is seen before the page that it leads to is made. */
+  function follow() {
+    const answer = document.querySelector("[data-next]");
+    if (!answer) return;
+    const path = answer.dataset.next;
+    delete answer.dataset.next;
+    setTimeout(openPage, 0, path);
+  }
+
   async function copy(text) {
     if (window.isSecureContext && navigator.clipboard) {
       await navigator.clipboard.writeText(text);
@@ -91,8 +105,7 @@
     const inside = event.target.closest("a[data-inside]");
     if (inside && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
       event.preventDefault();
-      history.pushState({}, "", inside.getAttribute("href"));
-      window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+      openPage(inside.getAttribute("href"));
     }
   });
 
@@ -145,6 +158,7 @@
     describe();
     nameSliders();
     refocus();
+    follow();
     if (!themed && document.getElementById("theme-toggle")) {
       themed = true;
       window.portalTheme.refresh();

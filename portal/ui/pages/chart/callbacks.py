@@ -163,10 +163,8 @@ def register(app: Dash, context: UiContext) -> None:
     }
 
     @app.callback(
-        # The page does these in order, and the answer to the click comes first.
         Output(ids.CHART_FAILURE, "children"),
         Output(ids.CHART_MODAL, "is_open"),
-        Output(ids.LOCATION, "href", allow_duplicate=True),
         Input(ids.CHART_SUBMIT, "n_clicks"),
         Input(ids.CHART_CONFIRM, "n_clicks"),
         asked,
@@ -181,16 +179,16 @@ def register(app: Dash, context: UiContext) -> None:
         asked: dict[str, Any],
         told: str,
         previewed: int | None,
-    ) -> tuple[Any, Any, Any]:
+    ) -> tuple[Any, Any]:
         if not (clicks or confirmed):
-            return no_update, no_update, no_update
+            return no_update, no_update
         confirming = cast("object", ctx.triggered_id) == ids.CHART_CONFIRM
         closed = False if confirming else no_update
         try:
             order = await order_of(context, asked)
             there = told == str(order.key)
             if there and not confirming:
-                return None, True, no_update
+                return None, True
             edited = asked["place"].get("revision")
             operation = await context.actions.launch_chart(
                 context.identity(),
@@ -199,10 +197,10 @@ def register(app: Dash, context: UiContext) -> None:
                 since=edited if edited is not None else previewed,
             )
         except InvalidInput as error:
-            return [failure(text) for text in error.fields.values()], closed, no_update
+            return [failure(text) for text in error.fields.values()], closed
         except Exception as error:
-            return refusal(error), closed, no_update
-        return accepted(operation), closed, app_path(order.key)
+            return refusal(error), closed
+        return accepted(operation, app_path(order.key)), closed
 
     @app.callback(
         Output(ids.CHART_PREVIEW, "children"),

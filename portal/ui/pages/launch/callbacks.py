@@ -159,11 +159,9 @@ def register(app: Dash, context: UiContext) -> None:
     )
 
     @app.callback(
-        # The page does these in order, and the answer to the click comes first.
         Output(ids.LAUNCH_FAILURE, "children"),
         Output(ids.UPGRADE_MODAL, "is_open"),
         Output(ids.UPGRADE_WORDS, "children"),
-        Output(ids.LOCATION, "href"),
         Input(ids.LAUNCH_SUBMIT, "n_clicks"),
         Input(ids.UPGRADE_CONFIRM, "n_clicks"),
         {field: State(*where) for field, where in fields.items()},
@@ -182,27 +180,27 @@ def register(app: Dash, context: UiContext) -> None:
         told: str,
         edited: int | None,
         previewed: int | None,
-    ) -> tuple[Any, Any, Any, Any]:
+    ) -> tuple[Any, Any, Any]:
         if not (clicks or confirmed):
-            return no_update, no_update, no_update, no_update
+            return no_update, no_update, no_update
         confirming = cast("object", ctx.triggered_id) == ids.UPGRADE_CONFIRM
         closed = False if confirming else no_update
         checked = context.forms.check(raw_form(values, on))
         if checked.spec is None:
-            return failure(" ".join(checked.errors.values())), closed, no_update, no_update
+            return failure(" ".join(checked.errors.values())), closed, no_update
         key = checked.spec.key
         if told == str(key) and not confirming:
-            return None, True, _upgrade_words(context, key), no_update
+            return None, True, _upgrade_words(context, key)
         since = edited if edited is not None else previewed
         try:
             operation = await context.actions.launch(
                 context.identity(), checked.spec, only_new=told != str(key), since=since
             )
         except InvalidInput as error:
-            return [failure(text) for text in error.fields.values()], closed, no_update, no_update
+            return [failure(text) for text in error.fields.values()], closed, no_update
         except Exception as error:
-            return refusal(error), closed, no_update, no_update
-        return accepted(operation), closed, no_update, app_path(key)
+            return refusal(error), closed, no_update
+        return accepted(operation, app_path(key)), closed, no_update
 
     @app.callback(
         Output(ids.UPGRADE_PREVIEW, "children"),
