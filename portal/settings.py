@@ -86,8 +86,8 @@ class Settings(BaseModel):
         float, Field(gt=0, description="Seconds after which a helm command is ended.")
     ] = 120.0
     helm_concurrency: Annotated[
-        int, Field(ge=1, description="How many helm commands run at once.")
-    ] = 4
+        int, Field(ge=1, description="How many helm commands run at once; each takes some 30 MiB.")
+    ] = 20
     kubeconfig: Annotated[
         Path | None,
         Field(description="A kubeconfig, for running outside a cluster. Inside, leave it unset."),

@@ -79,7 +79,10 @@ class Form:
         skew = await page.evaluate("performance.timeOrigin + performance.now()") / 1000
         if abs(skew := skew - time.time()) > 0.05:
             raise RuntimeError(f"the browser's clock is {skew:.3f} s off")
-        await page.locator("#launch-submit").click()
+        # As a hand does it: Playwright's own click looks first whether anything is in its way.
+        await page.locator("#launch-submit").hover()
+        await page.mouse.down()
+        await page.mouse.up()
         await page.locator("[data-testid=app-page]").wait_for()
         seen = await page.evaluate("window.seen")
         return Click(seen["clicked"], seen.get("accepted", seen["page"]), seen["page"])

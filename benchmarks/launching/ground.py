@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import yaml
 from rich.console import Console
 
@@ -28,6 +29,8 @@ from benchmarks.scale.stage import paused
 from dev.demo import SAMPLE_IMAGE
 
 NAMESPACE = "bench-launches"
+CALM = 25
+"""Percent of the CPU that a cluster at rest stays below."""
 CHART = Path(__file__).resolve().parent.parent.parent / "charts" / "dash-app"
 PRESET = {
     "name": "Sample",
@@ -56,7 +59,7 @@ class Ground:
         return ("helm", *arguments, "--namespace", NAMESPACE)
 
     async def clear(self, *releases: str) -> None:
-        """Uninstall, and wait until their pods are gone."""
+        """Uninstall, and wait until their pods are gone, and what is left of them as well."""
         command = self.helm("uninstall", *releases, "--ignore-not-found")
         await run(*command, environment=self.environment)
         pods = f"/api/v1/namespaces/{NAMESPACE}/pods"
@@ -66,6 +69,21 @@ class Ground:
             return not (await self.api.call("GET", f"{pods}?limit=1"))["items"]
 
         await until(gone, "the pods are gone", patience=120, every=0.2)
+        await calm()
+
+
+async def calm() -> None:
+    """Wait until the machine rests: containers still end when the API has forgotten their pods."""
+    quiet = 0
+    psutil.cpu_percent()
+
+    async def rests() -> bool:
+        nonlocal quiet
+        await asyncio.sleep(0.5)
+        quiet = quiet + 1 if psutil.cpu_percent() < CALM else 0
+        return quiet == 2
+
+    await until(rests, f"less than {CALM} % of the CPU are in use", patience=120, every=0)
 
 
 async def run(*command: str, environment: dict[str, str], given: str = "") -> None:

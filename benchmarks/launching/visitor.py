@@ -46,7 +46,7 @@ class Visitor:
         start = time.time()
         said = await ask(self._portal, body)
         path = f"/apps/{NAMESPACE}/{release}"
-        if f'"data-next":"{path}"' not in said:
+        if f'"data-next": "{path}"' not in json.dumps(json.loads(said)):
             raise RuntimeError(f"{release} was not accepted: {said[:500]}")
         await ask(self._portal, question(self._router, path))
         await self._socket.send_str(json.dumps({"view": f"app/{NAMESPACE}/{release}"}))

@@ -66,7 +66,7 @@ class Actions(Queries):
         namespaces: NamespaceLookup | None = None,
         clock: Callable[[], datetime] = _now,
         ended: Callable[[Operation], None] = lambda operation: None,
-        limit: int = 4,
+        limit: int = 20,
         settle: float = 0.5,
         remembered: int = 200,
         uninstalled_for: float = 30.0,

@@ -58,7 +58,7 @@ class Desk:
         fields: FieldNames,
         *,
         holder: str,
-        limit: int = 4,
+        limit: int = 20,
         settle: float = 0.5,
         ended: Callable[[Operation], None] = lambda operation: None,
     ) -> None:

@@ -107,7 +107,7 @@ class Runner(pyhelm3.Command):
         executable: str = "helm",
         deadline: float = 300.0,
         grace: float = 15.0,
-        limit: int = 4,
+        limit: int = 20,
         history_max: int = 10,
         start: Start = Process.start,
     ) -> None:

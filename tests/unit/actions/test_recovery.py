@@ -342,11 +342,11 @@ async def test_nothing_begins_without_its_claim(world: World) -> None:
 
 async def test_at_most_so_many_run_at_once(world: World) -> None:
     world.helm.gate.clear()
-    keys = [Key("apps", f"a{number}") for number in range(6)]
+    keys = [Key("apps", f"a{number}") for number in range(22)]
     begun = [await world.actions.launch(ANN, replace(SPEC, key=key)) for key in keys]
     await until(
         world.store,
-        lambda: [world.phase(key) for key in keys].count(OperationPhase.RUNNING) == 4,
+        lambda: [world.phase(key) for key in keys].count(OperationPhase.RUNNING) == 20,
     )
     assert [world.phase(key) for key in keys].count(OperationPhase.QUEUED) == 2
     world.helm.gate.set()
