@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextman
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from urllib.request import getproxies
 
 import aiohttp
 import msgspec
@@ -107,6 +108,8 @@ class ClusterClient:
         configuration = Configuration()
         # Every watch holds a connection; a limit would queue requests behind them.
         configuration.connection_pool_maxsize = 0
+        # With it aiohttp looks for a netrc file as well, in a thread, at every request.
+        configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
         await _load(configuration, kubeconfig)
         async with AsyncExitStack() as stack:
             api = await stack.enter_async_context(ApiClient(configuration))

@@ -16,6 +16,9 @@ from portal.state.store import Store
 log = logging.getLogger(__name__)
 
 
+LAST_AFTER = 0.5
+"""Seconds that the last kinds wait for: they may be the most, and who waits for the first page of
+the portal waits for what is read meanwhile as well."""
 NAMED = 3
 """Unreadable objects that are named; the rest is counted."""
 
@@ -118,6 +121,7 @@ class Watches:
                     start(name)
             if self._first:
                 await self._all_told.wait()
+                await asyncio.sleep(LAST_AFTER)
             for name in self.reflectors:
                 if name not in self._first:
                     start(name)
