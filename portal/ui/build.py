@@ -51,6 +51,7 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
     app = Dash(
         "portal",
         server=server,  # pyright: ignore[reportArgumentType]
+        backend="fastapi",
         assets_folder=str(ASSETS),
         assets_ignore=r"^theme\.js$",
         serve_locally=True,
