@@ -47,11 +47,11 @@ async def obey(here: Portal) -> None:
         asked.add(asyncio.create_task(launch(here, name, word, actor)))
 
 
-async def main(namespace: str, chart: Path) -> None:
+async def main(namespace: str, chart: Path, limit: int) -> None:
     told_to_stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_stop.set)
     with tempfile.TemporaryDirectory() as home:
-        async with portal(namespace, Path(home), chart) as here:
+        async with portal(namespace, Path(home), chart, limit) as here:
 
             def note(keys: frozenset[Key]) -> None:
                 for key in keys:
@@ -71,4 +71,4 @@ async def main(namespace: str, chart: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))

@@ -104,11 +104,13 @@ class Portal:
 
 
 @asynccontextmanager
-async def portal(namespace: str, home: Path, chart: Path = CHART) -> AsyncIterator[Portal]:
+async def portal(
+    namespace: str, home: Path, chart: Path = CHART, limit: int = 20
+) -> AsyncIterator[Portal]:
     kubeconfig = Path(os.environ["KUBECONFIG"])
     program = os.environ.get("HELM_BIN") or shutil.which("helm") or "helm"
     environment = helm_environment(os.environ, home, kubeconfig)
-    helm = Helm(Runner(environment, executable=program, grace=STOP_GRACE - 1))
+    helm = Helm(Runner(environment, executable=program, grace=STOP_GRACE - 1, limit=limit))
     store = Store()
     async with ClusterClient.connect(kubeconfig) as client:
         actions = Actions(
@@ -122,6 +124,7 @@ async def portal(namespace: str, home: Path, chart: Path = CHART) -> AsyncIterat
             records=HelmRecords(client),
             past=Past(client),
             holder=uuid.uuid4().hex,
+            limit=limit,
         )
         claims = Watches(client, store, (namespace,), (LEASES,), sink=actions.board)
         tasks = [

@@ -152,9 +152,10 @@ def helms_of(portal: int) -> list[int]:
 
 
 @asynccontextmanager
-async def portal_process(namespace: str, chart: Path) -> AsyncIterator[Process]:
+async def portal_process(namespace: str, chart: Path, limit: int = 20) -> AsyncIterator[Process]:
     end_orphans()  # as the portal does when it starts
     command = [sys.executable, "-m", "tests.cluster.portal_process", namespace, str(chart)]
+    command.append(str(limit))
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe)
     portal = Process(process)
@@ -281,7 +282,7 @@ async def test_a_portal_told_to_stop_leaves_nothing_pending(
     if held:
         (chart / "templates" / "hold.yaml").write_text(HOLD)
     names = [f"s{number}" for number in range(2 * EACH)]  # half of them have to queue
-    async with portal_process(namespace, chart) as portal:
+    async with portal_process(namespace, chart, limit=EACH) as portal:
         for name in names:
             portal.ask(name, "word")
         await portal.until(lambda: len(portal.begun) == len(names), "the launches")
