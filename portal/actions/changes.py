@@ -17,7 +17,7 @@ from portal.actions.waiting import Goal, watched
 from portal.catalog import dash_app
 from portal.catalog.values import get
 from portal.domain.charts import BUILT_IN, note_of
-from portal.domain.errors import Conflict, FieldConflict
+from portal.domain.errors import Conflict, FieldConflict, NotFound
 from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation
@@ -99,6 +99,17 @@ class Changes:
         if found is None or found.status == ReleaseStatus.UNINSTALLED:
             return None
         return Current(found.revision, found.status, found.chart, found.values, found.chart_version)
+
+    async def of_chart(self, key: Key, chart: str) -> Current:
+        """The release as it is, to change it.
+
+        ``NotFound`` if there is none, ``Conflict`` if it is of another chart.
+        """
+        current = await self.current(key)
+        if current is None:
+            raise NotFound(f"There is no release {key.name} in {key.namespace}.")
+        check_ours(current, key, chart)
+        return current
 
     def made(self, key: Key, revision: int) -> None:
         """Remember which revision Helm made last at our asking; 0 for none, or none any more."""

@@ -12,7 +12,7 @@ from portal.actions.forms import Forms, Raw
 from portal.actions.guards import Guards
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
-from portal.domain.errors import NotFound, PortalError
+from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
@@ -113,11 +113,7 @@ class Queries:
 
     async def _changeable(self, identity: Identity, key: Key, chart: str) -> Current:
         await self._policy.check(identity, Verb.UPGRADE, key)
-        current = await self._changes.current(key)
-        if current is None:
-            raise NotFound(f"There is no release {key.name} in {key.namespace}.")
-        check_ours(current, key, chart)
-        return current
+        return await self._changes.of_chart(key, chart)
 
     async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
         """The launch form as it was last sent, where no release has come of it.

@@ -66,10 +66,7 @@ class Verbs:
             self._guards.there(key)
 
         async def order() -> tuple[Current, ChartOrder]:
-            current = await self._changes.current(key)
-            if current is None:
-                raise NotFound(f"There is no release {key.name} in {key.namespace}.")
-            check_ours(current, key, chart.name)
+            current = await self._changes.of_chart(key, chart.name)
             self._guards.unchanged(current, key, since)
             return current, await checked_order(key, chart, current.values, self._forms.images)
 
