@@ -19,7 +19,7 @@ from portal.catalog.values import Values
 from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
-from portal.ui import ids
+from portal.ui import ids, unfinished
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
 from portal.ui.components.chart_form import field_note
 from portal.ui.components.preview import ADDING_UP, waiting
@@ -107,15 +107,7 @@ def register(app: Dash, context: UiContext) -> None:
             return _nothing_new(paths) | {"said": refusal(error)}
         return await asyncio.to_thread(_answer, drafting, made, paths)
 
-    # Not by the server: who leaves the name for the button would wait for its answer.
-    app.clientside_callback(
-        ClientsideFunction("portal", "leftEmpty"),
-        Output(ids.CHART_LEFT, "data"),
-        Input(ids.CHART_NAME, "n_blur"),
-        State(ids.CHART_NAME, "value"),
-        State(ids.CHART_LEFT, "data"),
-        prevent_initial_call=True,
-    )
+    unfinished.register(app, ids.CHART_NAME, ids.CHART_LEFT)
 
     @app.callback(
         Output(f"{ids.CHART_NAME}-note", "children"),

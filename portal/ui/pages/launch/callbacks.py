@@ -16,7 +16,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.revisions import Proposal
-from portal.ui import ids
+from portal.ui import ids, unfinished
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
@@ -105,15 +105,7 @@ def register(app: Dash, context: UiContext) -> None:
         State({"type": ids.PRESET, "name": ALL}, "id"),
     )
 
-    # Not by the server: who leaves the name for the button would wait for its answer.
-    app.clientside_callback(
-        ClientsideFunction("portal", "leftEmpty"),
-        Output(ids.LAUNCH_LEFT, "data"),
-        Input(ids.launch("name"), "n_blur"),
-        State(*fields["name"]),
-        State(ids.LAUNCH_LEFT, "data"),
-        prevent_initial_call=True,
-    )
+    unfinished.register(app, ids.launch("name"), ids.LAUNCH_LEFT)
 
     @app.callback(
         output={
