@@ -115,6 +115,11 @@ def _chart(path: str, asked: dict[str, str]) -> Route:
     return Route(Page.CHART, _key(asked), chart=place)
 
 
+def _query(given: Mapping[str, str]) -> str:
+    """``given`` as an address has it; what is no character becomes a question mark."""
+    return urlencode(given, errors="replace")
+
+
 def chart_path(
     source: str, chart: str, version: str = "", values: str = "", key: Key | None = None
 ) -> str:
@@ -122,7 +127,7 @@ def chart_path(
     asked = {"version": version, "values": values}
     if key is not None:
         asked |= {"namespace": key.namespace, "name": key.name}
-    query = urlencode({name: text for name, text in asked.items() if text})
+    query = _query({name: text for name, text in asked.items() if text})
     return f"/catalog/{quote(source, safe='')}/{quote(chart)}" + (f"?{query}" if query else "")
 
 
@@ -144,7 +149,7 @@ def list_path(everyone: bool, query: ListQuery) -> str:
 
 def launch_path(given: Mapping[str, str]) -> str:
     """The address of the launch form, filled in."""
-    return "/launch" + (f"?{urlencode(given)}" if given else "")
+    return "/launch" + (f"?{_query(given)}" if given else "")
 
 
 def connect_path(namespace: str, connection: str) -> str:
@@ -154,4 +159,4 @@ def connect_path(namespace: str, connection: str) -> str:
 
 def edit_path(key: Key) -> str:
     """The address of the launch form filled in from a release."""
-    return "/launch?" + urlencode({"namespace": key.namespace, "name": key.name})
+    return launch_path({"namespace": key.namespace, "name": key.name})

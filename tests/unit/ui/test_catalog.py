@@ -178,6 +178,12 @@ def test_another_version_takes_along_what_a_new_one_has() -> None:
     assert parse(path, search).chart == ChartPlace("local", "web-server", "1.1.0")
 
 
+def test_half_a_character_in_a_name_is_still_an_address() -> None:
+    path, _, search = version_path(PLACE, "1.1.0", key=Key("apps", "\ud800")).partition("?")
+    assert search == "version=1.1.0&namespace=apps&name=%3F"
+    assert parse(path, search).chart == ChartPlace("local", "web-server", "1.1.0")
+
+
 async def test_named_values_are_offered_for_a_new_app(tmp_path: Path) -> None:
     preset = ChartPreset("web-server", "Small", "One copy.", {"replicaCount": 1})
     other = ChartPreset("bare", "Other", values={"times": 2})
