@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from portal.actions.handover import Handover
 from portal.actions.pinned import own_chart, version_of
@@ -32,8 +33,7 @@ _REPLICAS = ".spec.replicas"
 _UPGRADE = "helm upgrade --install"
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(Struct, frozen=True):
     """The release as it is before a change."""
 
     revision: int
@@ -43,8 +43,7 @@ class Current:
     chart_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """A chart for Helm to take. ``note`` says where it came from, "" if the release tells that."""
 
     path: Path

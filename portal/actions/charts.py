@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.actions.changes import Changes, Current, Taken, rollout
 from portal.actions.recorder import Recorder
@@ -27,8 +28,7 @@ ANNOTATIONS = "commonAnnotations"
 """Where a chart that follows the custom takes annotations for all of its objects."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChartOrder:
+class ChartOrder(Struct, frozen=True):
     """A chart to launch under a name. ``values`` replace those of the revision before, whole."""
 
     key: Key

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
+
+from msgspec import Struct
 
 from portal.catalog.images import image_problem
 from portal.domain import images, names, quantities
@@ -18,8 +19,7 @@ MAX_WINDOW = 3600
 _WHOLE = re.compile(r"-?[0-9]{1,11}")
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Struct, frozen=True):
     """Checked quantities as written; one that was wrong is in ``wrong`` and empty here."""
 
     cpu_request: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portal.catalog import dash_app
 from portal.catalog.values import as_mapping, get
@@ -11,8 +11,7 @@ from portal.domain.objects import ReleaseStatus
 from portal.state.model import AppState
 
 
-@dataclass(frozen=True, slots=True)
-class Existing:
+class Existing(Struct, frozen=True):
     """A release that already has the name asked for.
 
     ``ours`` is False if its chart is not the one the form fills in; ``sentence`` says what

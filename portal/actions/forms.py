@@ -8,7 +8,8 @@ page may call it on every keystroke.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from portal.actions.checks import Check
 from portal.catalog import dash_app
@@ -59,16 +60,14 @@ PRESET_FIELDS = (
 """Those that a preset may fill in."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScaleRequest:
+class ScaleRequest(Struct, frozen=True):
     """Either a fixed number of ``replicas``, or ``autoscaling``; exactly one is given."""
 
     replicas: int | None = None
     autoscaling: AutoscalingSpec | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """What a check of the launch form found. ``spec`` is None as long as there are errors."""
 
     spec: LaunchSpec | None
@@ -76,8 +75,7 @@ class Checked:
     warnings: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedScale:
+class CheckedScale(Struct, frozen=True):
     """What a check of the scale control found. ``request`` is None if there are errors."""
 
     request: ScaleRequest | None
@@ -85,8 +83,7 @@ class CheckedScale:
     warnings: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Struct, frozen=True):
     """What will be sent: the values, and a command that does the same in a terminal."""
 
     values_yaml: str
@@ -113,8 +110,7 @@ def preset_fields(preset: Preset) -> Raw:
     return fields
 
 
-@dataclass(frozen=True, slots=True)
-class Forms:
+class Forms(Struct, frozen=True):
     """The forms' rules, with what the settings say.
 
     ``namespaces`` are those that may be used; empty means any. ``max_replicas`` bounds both

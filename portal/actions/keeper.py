@@ -6,7 +6,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from portal.actions.board import Board
 from portal.actions.recorder import Recorder
@@ -26,16 +28,14 @@ RETRY = 1.0
 """Seconds between two tries while the API does not answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How an operation ends that is not left to end by itself."""
 
     phase: OperationPhase
     error: str
 
 
-@dataclass(eq=False, slots=True)
-class Running:
+class Running(Struct, eq=False):
     """An operation under way in this portal. ``left``: it goes on elsewhere."""
 
     recorder: Recorder

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.actions.changes import Changes, Current, check_ours
 from portal.actions.charts import ChartOrder, apply_chart, order_problems
@@ -24,8 +25,7 @@ from portal.domain.launch import LaunchSpec
 from portal.domain.operations import Verb
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """A release as it is to be, of the ``chart`` of that name.
 
     ``look`` is the title of the step that looks at what is there. ``problems`` tells by field what

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.actions.changes import Changes, Current, check_ours
 from portal.actions.drafts import Drafts
@@ -22,16 +23,14 @@ from portal.state.store import Store
 Values = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(Struct, frozen=True):
     """The launch form filled in from a release, and which ``revision`` of it that was."""
 
     raw: Raw
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """The values that a ``revision`` of a release was given."""
 
     values: Values

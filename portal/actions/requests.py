@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.actions.changes import Changes
 from portal.actions.desk import Desk, Work
@@ -22,8 +23,7 @@ async def _none() -> Mapping[str, str]:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A change of a release that somebody asks for.
 
     ``work`` makes it, and ``description`` is what Helm's history says of it. ``problems`` tells

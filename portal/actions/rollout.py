@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portal.domain.objects import Kind, Pod, Workload
 from portal.state.held import held
 from portal.state.model import AppState
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What must be seen before a rollout counts as done; None is "whatever it is".
 
     The snapshot may be older than Helm's answer: the old state, which was complete as well,
@@ -24,8 +23,7 @@ class Wanted:
     workload: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Rollout:
+class Rollout(Struct, frozen=True):
     """``done``, or ``lost``: a sentence why it can never be done; else still under way.
 
     ``held`` tells of what may last for ever, since nobody in the cluster need ever end it.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.domain.launch import LaunchSpec
 from portal.domain.revisions import VolumeClaim
@@ -17,8 +18,7 @@ _NAMED = 8
 """How many claims a message lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeNotes:
+class VolumeNotes(Struct, frozen=True):
     """What there is to say of the volume that an app asks for, by field."""
 
     errors: dict[str, str]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from portal.actions.rollout import Rollout
 from portal.domain.errors import Conflict
@@ -18,8 +19,7 @@ Look = Callable[[AppState, bool], Rollout]
 """What an app's state says of a goal; the flag: whether the release was seen before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Struct, frozen=True):
     """What has to be seen before an operation is done, and the title of waiting for it."""
 
     title: str

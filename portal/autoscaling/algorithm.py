@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 TOLERANCE = 0.1
 """How far from 1 the ratio of usage to target may be without a change."""
@@ -69,8 +70,7 @@ def fastest_up(current: int) -> int:
     return max(current * 2, current + 4)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """One metric as it was read: ``current`` and ``target`` in the same unit, target > 0."""
 
     name: str
@@ -83,8 +83,7 @@ class Reading:
         return self.current / self.target
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What the metrics ask for. ``asked`` is before and ``replicas`` after the bounds.
 
     ``steady`` says that the reading asks for no change.

@@ -9,9 +9,10 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from portal.catalog.archive import ArchiveError, unpack
 from portal.catalog.chart import Chart, ChartProblem, read_chart

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
+
+from msgspec import Struct, field
 
 from portal.catalog.index import described
 from portal.catalog.sources import chart_name_problem
@@ -25,8 +26,7 @@ class ChartProblem(Exception):
     """A folder is not a chart that can be launched; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """A chart, ready for Helm. ``source`` names where it came from.
 
     ``values_text`` is its ``values.yaml``, word for word, and ``defaults`` the same, read.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.catalog.values import (
     Values,
@@ -80,8 +81,7 @@ FORM_PATHS = (
 """Everything that becomes of a form."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """What the settings say about reaching apps in this cluster.
 
     ``gateway`` is ``namespace/name`` of the Gateway for HTTPRoutes, or with a listener

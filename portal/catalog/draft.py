@@ -10,8 +10,9 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import cast
+
+from msgspec import Struct, field
 
 from portal.catalog import edits
 from portal.catalog.chart import Chart
@@ -25,8 +26,7 @@ MAX_LINK = 8 * 1024
 """Characters of values in a link: browsers and proxies take not many more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A text, read. ``form`` is None for a chart without a schema, and while ``error`` says why
     the text cannot be read. ``unread`` are fields whose content means nothing, with why."""
 

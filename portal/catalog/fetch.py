@@ -6,11 +6,11 @@ import asyncio
 import os
 import socket
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from msgspec import Struct, field
 
 MAX_REDIRECTS = 5
 
@@ -19,8 +19,7 @@ class FetchError(Exception):
     """Something could not be fetched; the message says why, for an administrator to read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a server said, whatever the status. Header names are in lower case."""
 
     status: int

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
 
+from msgspec import Struct
+
 from portal.catalog.schema import Reader, Shape, TooMuch
 from portal.catalog.validate import Checker, Path
 from portal.catalog.values import Values, as_list, as_mapping, overlay
@@ -41,16 +43,14 @@ class Control(StrEnum):
     YAML = "yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One of the values that a field may have."""
 
     label: str
     value: object
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One value. ``value`` is what it is now, None for nothing; ``default`` is the chart's.
 
     ``types`` are JSON Schema's words for what may be written (for ``LINES``: on each line).
@@ -73,8 +73,7 @@ class Field:
     secret: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Values that belong together."""
 
     path: Path
@@ -83,8 +82,7 @@ class Group:
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """A list that grows; ``blank`` is what a new row begins with."""
 
     path: Path
@@ -94,8 +92,7 @@ class Rows:
     blank: object
 
 
-@dataclass(frozen=True, slots=True)
-class Forms:
+class Forms(Struct, frozen=True):
     """A value that takes one of several forms. ``starts`` is what each of them begins with."""
 
     path: Path

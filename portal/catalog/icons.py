@@ -6,8 +6,9 @@ import asyncio
 import re
 import struct
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from portal.catalog.fetch import Answer, FetchError
 from portal.catalog.sources import Source
@@ -28,8 +29,7 @@ _SVG_START = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Icon:
+class Icon(Struct, frozen=True):
     """A picture, as it came, and what it is: by its content, not by what its server says."""
 
     media: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
+
+from msgspec import Struct
 
 from portal.catalog.sources import Source, chart_name_problem
 from portal.catalog.text import TextError, load, text_of
@@ -18,8 +19,7 @@ MAX_VERSIONS = 200
 """Versions of one chart that are kept, the newest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """The charts of an index, by name, and how many of its entries could not be used."""
 
     charts: tuple[ChartEntry, ...]

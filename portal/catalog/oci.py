@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+from msgspec import Struct
 
 from portal.catalog.archive import MAX_PACKED
 from portal.catalog.fetch import Answer, Fetch, FetchError, check_host, origin
@@ -29,8 +30,7 @@ _BASIC = re.compile(r"(?i)\bbasic\b")
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(Struct, frozen=True):
     """One source of kind ``oci``, asked through ``fetch``. Nothing is kept here.
 
     ``login`` is None where it is asked as everybody may.

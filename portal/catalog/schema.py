@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.catalog.validate import Checker
 from portal.catalog.values import as_list, as_mapping
@@ -21,8 +22,7 @@ class TooMuch(Exception):
     """The schema has taken as many steps as it may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """One part of a schema for one value, flat.
 
     ``words`` are its keywords, merged; ``types`` what the value may be (empty: not said),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 from pydantic import ConfigDict
 
 from portal.domain.charts import ChartEntry
@@ -122,8 +123,7 @@ def chart_name_problem(name: str) -> str:
     return "A chart's name is made of letters, digits, “.”, “_” and “-”."
 
 
-@dataclass(frozen=True, slots=True)
-class SourceState:
+class SourceState(Struct, frozen=True):
     """What is known of a source. An unreachable one keeps its last content.
 
     ``read_at`` is when it was last read; ``error`` says why that fails, ``since`` since when.
@@ -136,7 +136,7 @@ class SourceState:
     error: str = ""
     since: datetime | None = None
     skipped: int = 0
-    loading: bool = field(default=True)
+    loading: bool = True
 
     def chart(self, name: str) -> ChartEntry | None:
         """A chart by its name."""

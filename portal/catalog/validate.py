@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from jsonschema.validators import (
     extend,  # pyright: ignore[reportUnknownVariableType]
     validator_for,  # pyright: ignore[reportUnknownVariableType]
 )
+from msgspec import Struct
 from referencing.jsonschema import EMPTY_REGISTRY
 
 from portal.catalog.patterns import matches
@@ -31,16 +31,14 @@ MAX_UNIQUE = 500
 _left: ContextVar[list[int]] = ContextVar("left")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What is wrong with the value at ``path``, and what to do."""
 
     path: Path
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """``complete`` is False if the schema was too odd, or too large, to check everything."""
 
     problems: tuple[Problem, ...] = ()

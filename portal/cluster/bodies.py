@@ -9,9 +9,10 @@ import json
 import logging
 import zlib
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from portal.cluster.backoff import Backoff
 from portal.cluster.errors import Throttled, Unauthenticated

@@ -12,13 +12,13 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 from urllib.request import getproxies
 
 import aiohttp
 import msgspec
+from msgspec import Struct, field
 
 from portal.cluster.errors import Unauthenticated, from_status, message_of
 from portal.cluster.kubernetes_aio import (
@@ -44,8 +44,7 @@ FIRST_ANSWER_WITHIN = 10.0
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=60, sock_connect=5, sock_read=15)
 
 
-@dataclass(slots=True)
-class Calls:
+class Calls(Struct):
     """What was asked of the API since the start, for the portal's own metrics."""
 
     made: Counter[str] = field(default_factory=Counter[str])
@@ -56,8 +55,7 @@ class Calls:
     """Watches open now."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(Struct, frozen=True):
     """One thing to ask of the API. ``verb`` is the one it is counted by, as in ``Calls``."""
 
     verb: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pydantic import TypeAdapter
+import msgspec
 
 from portal.cluster.client import ClusterClient
 from portal.cluster.decode import key
@@ -23,8 +23,6 @@ GROUP = "/apis/coordination.k8s.io/v1"
 LABEL = "dash-portal.io/operation-record"
 RECORD = "dash-portal.io/operation"
 CANCEL = "dash-portal.io/cancel"
-
-_OPERATION = TypeAdapter(Operation)
 
 
 class Leases:
@@ -68,7 +66,7 @@ def claim(raw: Raw) -> tuple[Key, Claim]:
 
 def _claim(raw: Raw) -> Claim:
     notes = part(raw, "metadata", "annotations")
-    operation = _OPERATION.validate_json(notes[RECORD])
+    operation = msgspec.json.decode(notes[RECORD], type=Operation)
     if Key(operation.key.namespace, _name(operation.key)) != key(raw):
         raise ValueError("the record is of another release")
     return Claim(
@@ -85,7 +83,7 @@ LEASES = Resource(Kind.LEASE, GROUP, "leases", claim, selector=LABEL)
 
 def _lease(new: Claim, now: datetime) -> Raw:
     operation = new.operation
-    notes = {RECORD: _OPERATION.dump_json(operation).decode()}
+    notes = {RECORD: msgspec.json.encode(operation).decode()}
     if new.cancel:
         notes[CANCEL] = new.cancel
     metadata: Raw = {

@@ -8,11 +8,12 @@ import math
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 import aiohttp
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
@@ -75,8 +76,7 @@ class Fetch(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Watched:
+class _Watched(Struct):
     url: Url
     ready: int
     asked_at: float = -math.inf

@@ -12,9 +12,11 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portal.cluster.backoff import Backoff, jittered
 from portal.cluster.errors import Gone, Throttled, from_status
@@ -73,8 +75,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """What to watch: a kind of the portal's, and where the API has it."""
 
     kind: Kind
@@ -98,8 +99,7 @@ class Resource:
         return f"{self.group}{inside}/{self.plural}"
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """How a reflector is doing. ``unread`` are the objects that cannot be decoded now."""
 
     synced: bool = False

@@ -1,1 +1,1 @@
-"""What the portal speaks about: frozen dataclasses, enums and errors. No I/O."""
+"""What the portal speaks about: frozen structs, enums and errors. No I/O."""

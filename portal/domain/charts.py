@@ -6,17 +6,17 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, cast
+
+from msgspec import Struct, field
 
 BUILT_IN = "built-in"
 """The name of the source that holds the portal's own chart."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChartVersion:
+class ChartVersion(Struct, frozen=True):
     """One version of a chart. ``urls`` are whole addresses; ``digest`` "" if not told.
 
     ``fingerprint`` is that of what its ``Chart.yaml`` says, "" where that has not been read.
@@ -33,8 +33,7 @@ class ChartVersion:
     fingerprint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ChartEntry:
+class ChartEntry(Struct, frozen=True):
     """A chart of a source, its versions newest first. ``path`` is its folder, if it has one.
 
     In a registry its ``name`` is a path, of which the last part is what the chart calls itself.
@@ -57,8 +56,7 @@ class ChartEntry:
         return next((each for each in self.versions if each.version == wanted), None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Listing:
+class Listing(Struct, frozen=True, eq=False):
     """What a source offers, by the charts' own names. Each reading makes another one.
 
     A name that two of its charts have is left out: which of them was meant, nobody can tell.
@@ -97,8 +95,7 @@ class Made(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a release's chart came from.
 
     ``listing`` is None if there is no such source any more, ``entry`` if it has no such chart.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """A user and the groups a trusted party says they are in.
 
     ``anonymous`` is set in the open mode (``none``), where nobody is told apart.

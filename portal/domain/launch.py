@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from portal.domain.keys import Key
 
@@ -23,16 +24,14 @@ class Exposure(StrEnum):
         return self in {Exposure.INGRESS, Exposure.HTTP_ROUTE}
 
 
-@dataclass(frozen=True, slots=True)
-class EnvVar:
+class EnvVar(Struct, frozen=True):
     """One environment variable of the app's container."""
 
     name: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeMount:
+class VolumeMount(Struct, frozen=True):
     """An existing PersistentVolumeClaim, and where the app finds it."""
 
     claim: str
@@ -40,8 +39,7 @@ class VolumeMount:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AutoscalingSpec:
+class AutoscalingSpec(Struct, frozen=True):
     """Bounds and targets of the HPA. Targets are percent of the request; None is off.
 
     ``scale_down_window`` is the stabilisation window in seconds; None keeps Kubernetes' 300.
@@ -54,8 +52,7 @@ class AutoscalingSpec:
     scale_down_window: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchSpec:
+class LaunchSpec(Struct, frozen=True):
     """A checked request to launch, or change, one app of the built-in chart.
 
     Quantities are kept as the person wrote them ("250m", "256Mi"); "" means not set.

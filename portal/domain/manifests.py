@@ -7,11 +7,11 @@ since ``apps/v1`` and ``apps/v1beta1`` are the same Deployment.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, cast
 
 import yaml
+from msgspec import Struct
 
 from portal.domain.errors import PortalError
 
@@ -24,8 +24,7 @@ LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C parser is some ten times as fast; PyYAML may have been built without it."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
+class Ref(Struct, frozen=True, order=True):
     """Which object."""
 
     kind: str
@@ -45,8 +44,7 @@ class Change(StrEnum):
     REMOVED = "removed"
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectChange:
+class ObjectChange(Struct, frozen=True):
     """One object that differs. ``before`` is empty for one that is added, and so on."""
 
     ref: Ref

@@ -7,7 +7,8 @@ when all is well.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.domain.launch import EnvVar
 from portal.domain.secrets import looks_secret
@@ -142,8 +143,7 @@ def port_problem(port: int | None) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class EnvLines:
+class EnvLines(Struct, frozen=True):
     """Environment variables read from text; ``error`` and ``warning`` are sentences or ""."""
 
     variables: tuple[EnvVar, ...]

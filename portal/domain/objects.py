@@ -6,10 +6,11 @@ Times are timezone-aware UTC; CPU is in cores, memory in bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from portal.domain.keys import Key
 from portal.domain.operations import Claim
@@ -53,8 +54,7 @@ class ReleaseStatus(StrEnum):
         return self.value.startswith("pending-") or self is ReleaseStatus.UNINSTALLING
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A status condition as Kubernetes writes it."""
 
     type: str
@@ -64,8 +64,7 @@ class Condition:
     changed_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """The newest revision of a Helm release, from its Secret's metadata alone.
 
     ``uid`` is the Secret's: a release that is installed again has records of the same names.
@@ -79,8 +78,7 @@ class Release:
     uid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """What Helm has recorded last of a release.
 
     ``operation`` is the portal's operation that made this revision, "" for anybody else's;
@@ -98,8 +96,7 @@ class Recorded:
     values: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseDetail:
+class ReleaseDetail(Struct, frozen=True):
     """A decoded release body (one revision). ``damaged`` says why it could not be decoded;
     ``uid`` is that of the ``Release`` it is the body of. ``fingerprint`` and ``source`` tell
     where its chart came from: see ``charts.Made``."""
@@ -120,8 +117,7 @@ class ReleaseDetail:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """One container of a pod. ``state`` is waiting, running or terminated.
 
     ``last_*`` tell of the run before (``lastState.terminated``); ``last_message`` is its
@@ -144,8 +140,7 @@ class Container:
     init: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """A pod. ``cpu_request`` and ``memory_request`` are sums over its containers.
 
     ``finalizers`` are those that somebody has to take away before it is deleted for good; only
@@ -172,8 +167,7 @@ class Pod:
     memory_request: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(Struct, frozen=True):
     """A Deployment or StatefulSet, the thing that owns an app's pods.
 
     ``deleting_since`` and ``finalizers`` as those of a pod.
@@ -198,8 +192,7 @@ class Workload:
     finalizers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaSet:
+class ReplicaSet(Struct, frozen=True):
     """A ReplicaSet, watched for the conditions that say why it cannot make pods (quota)."""
 
     key: Key
@@ -210,8 +203,7 @@ class ReplicaSet:
     uid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HpaMetric:
+class HpaMetric(Struct, frozen=True):
     """One metric of an HPA. For ``Utilization`` both numbers are percent of the request.
 
     ``current`` is None while the HPA has no reading (``<unknown>``).
@@ -224,8 +216,7 @@ class HpaMetric:
     current_average: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Hpa:
+class Hpa(Struct, frozen=True):
     """A HorizontalPodAutoscaler (autoscaling/v2)."""
 
     key: Key
@@ -243,8 +234,7 @@ class Hpa:
     uid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ServicePort:
+class ServicePort(Struct, frozen=True):
     """A port of a Service."""
 
     port: int
@@ -252,8 +242,7 @@ class ServicePort:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """A Service; ``addresses`` are what its load balancer published (IPs or host names)."""
 
     key: Key
@@ -264,8 +253,7 @@ class Service:
     addresses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Ingress:
+class Ingress(Struct, frozen=True):
     """An Ingress; ``hosts`` in rule order, ``tls_hosts`` those with TLS."""
 
     key: Key
@@ -276,8 +264,7 @@ class Ingress:
     addresses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRoute:
+class HttpRoute(Struct, frozen=True):
     """A Gateway API HTTPRoute; ``accepted`` None until a gateway has answered."""
 
     key: Key
@@ -288,8 +275,7 @@ class HttpRoute:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     """A Gateway API Gateway with the addresses and listener protocols it offers."""
 
     key: Key
@@ -297,8 +283,7 @@ class Gateway:
     protocols: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """A Kubernetes event, about ``about_kind``/``about_name`` in the key's namespace."""
 
     key: Key
@@ -312,8 +297,7 @@ class Event:
     last_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A node: can it take pods, and how are NodePorts reached."""
 
     name: str
@@ -324,8 +308,7 @@ class Node:
     memory: float
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(Struct, frozen=True):
     """A ResourceQuota: resource name (``requests.cpu``, ``pods``) → quantity, as Kubernetes has it.
 
     ``hard`` and ``used`` are both of the status, so that they belong together.
@@ -336,8 +319,7 @@ class Quota:
     used: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class PodUsage:
+class PodUsage(Struct, frozen=True):
     """What a pod uses: cores and bytes, averaged over ``window`` seconds, at ``at``."""
 
     key: Key
@@ -347,8 +329,7 @@ class PodUsage:
     window: float
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """Whether the app's URL answered the portal. ``status`` is the HTTP status, 0 for none.
 
     ``shared``: an ingress controller or gateway, which serves other hosts too, stands in front.

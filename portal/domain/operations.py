@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from portal.domain.keys import Key
 
@@ -55,8 +56,7 @@ class OperationPhase(StrEnum):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step. ``ended_at`` is None while it runs; ``error`` is empty unless it failed."""
 
     title: str
@@ -65,8 +65,7 @@ class Step:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One operation on one release. ``fields`` maps form fields to what was wrong with them.
 
     ``base`` is the newest revision that there was when it began, and ``description`` what Helm
@@ -90,8 +89,7 @@ class Operation:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A release's operation as the cluster keeps it, and the portal that holds the release.
 
     ``holder`` is "" when nobody works on it (any more); ``cancel`` is who asked to end it; and

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """One revision of a release, whole. ``damaged`` says why its body cannot be read.
 
     ``operation`` is the portal's operation that made it, "" for anybody else's. ``fingerprint`` and
@@ -33,8 +33,7 @@ class Revision:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """A change that nobody has made yet: what there is, and what would be.
 
     ``since`` is the newest revision, and ``compared`` the one that what would be is compared
@@ -52,8 +51,7 @@ class Proposal:
     live: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeClaim:
+class VolumeClaim(Struct, frozen=True):
     """A PersistentVolumeClaim: ``size``, ``modes`` and ``phase`` as Kubernetes has them, ``owned``
     if it goes with another object, such as a StatefulSet that asks for that."""
 
@@ -65,8 +63,7 @@ class VolumeClaim:
     phase: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Struct, frozen=True):
     """What an uninstall is about: the newest manifest, and the namespace's volume claims.
 
     ``claims`` is None where they may not be listed.

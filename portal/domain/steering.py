@@ -6,9 +6,9 @@ Pure. A workload is named by kind and name, as in ``Deployment/web``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 import yaml
+from msgspec import Struct
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from portal.domain.manifests import LOADER, Ref, Tree, at, objects
@@ -16,8 +16,7 @@ from portal.domain.manifests import LOADER, Ref, Tree, at, objects
 SCALABLE = frozenset({"Deployment", "StatefulSet"})
 
 
-@dataclass(frozen=True, slots=True)
-class Steering:
+class Steering(Struct, frozen=True):
     """Who decides after a change.
 
     ``scaled`` are the workloads that an autoscaler decides about, and ``numbered`` those of

@@ -6,7 +6,8 @@ Which fields cannot be changed is Kubernetes' own validation (``pkg/apis/*/valid
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from portal.domain.manifests import Change, ObjectChange, Ref, Tree, at, kept
 from portal.domain.steering import SCALABLE, autoscalers, named
@@ -35,8 +36,7 @@ _IMMUTABLE: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Replicas:
+class Replicas(Struct, frozen=True):
     """How many pods a workload has: ``live`` now, ``after`` the upgrade.
 
     ``minimum`` and ``maximum`` are the bounds of its autoscaler after the upgrade, None for
@@ -50,8 +50,7 @@ class Replicas:
     maximum: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
+class Effects(Struct, frozen=True):
     """What an upgrade would do.
 
     ``restarts`` are workloads whose pods are replaced, True where the old ones go before the

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
@@ -14,8 +15,7 @@ SHARED = frozenset({Exposure.INGRESS, Exposure.HTTP_ROUTE})
 """Ways to an app that lead through a proxy which serves other host names as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(Struct, frozen=True):
     """An address of an app.
 
     ``href`` is what a person opens. ``connect_host``/``connect_port`` is where the portal itself

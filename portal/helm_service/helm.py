@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
+
+from msgspec import Struct
 
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
@@ -26,8 +27,7 @@ _LEAVE = "leave-replicas"
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class HelmResult:
+class HelmResult(Struct, frozen=True):
     """What a change led to. ``seconds`` is how long Helm took; ``revision`` 0 if not told."""
 
     revision: int

@@ -21,8 +21,9 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -54,8 +55,7 @@ def audience_of(topic: str, identity: Identity) -> str:
     return identity.user if found is not None and found[0] == APPS else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How often views are rendered; all in seconds.
 
     After a rendering a view rests for the longest of: ``floor`` (``list_floor`` for a list, which
@@ -89,8 +89,10 @@ class Pace:
         return channel.due + (self.yields if channel.key is None else 0)
 
 
-@dataclass(slots=True)
-class Counts:
+USUAL = Pace()
+
+
+class Counts(Struct):
     """What was done since the start, for the metrics."""
 
     renderings: int = 0
@@ -115,7 +117,7 @@ class Hub:
         *,
         audience: Audience = audience_of,
         spell: Spell = str,
-        pace: Pace = Pace(),
+        pace: Pace = USUAL,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open = open_view

@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
-from struct import Struct
+from struct import Struct as Layout
 from typing import overload
+
+from msgspec import Struct, field
 
 from portal.state.blocks import (
     Blocks,
@@ -54,20 +56,19 @@ MAX_SAMPLES = (
 )
 """Cap on one app's samples, however often its counts change."""
 
-_ROWS = tuple(Struct(f"<I5H{2 * metrics}f2f") for metrics in range(MAX_METRICS + 1))
+_ROWS = tuple(Layout(f"<I5H{2 * metrics}f2f") for metrics in range(MAX_METRICS + 1))
 """Seconds since 1970; desired, current, ready, min, max; (current, target) of each metric, in
 percent; cores and bytes. By the number of metrics."""
-_USAGE = Struct("<2f")
-_UNKNOWN = Struct("<2f").pack(math.nan, math.nan)
-_READING = slice(Struct("<I").size, -_USAGE.size)
+_USAGE = Layout("<2f")
+_UNKNOWN = Layout("<2f").pack(math.nan, math.nan)
+_READING = slice(Layout("<I").size, -_USAGE.size)
 """The part of a row that says what Kubernetes counts, without time and usage."""
 _LARGEST = 1e38
 _MOST = 0xFFFE
 _NONE = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One point of an app's history. ``metrics`` maps a metric to (current, target), percent."""
 
     at: datetime
@@ -89,9 +90,9 @@ class History(Sequence[Sample]):
 
     metrics: tuple[str, ...] = ()
     """The metrics of the autoscaler that there ever was a reading of."""
-    thinned: Blocks = field(default=(), repr=False)
-    fine: Blocks = field(default=(), repr=False)
-    open: Blocks = field(default=(), repr=False)
+    thinned: Blocks = ()
+    fine: Blocks = ()
+    open: Blocks = ()
 
     # Adding.
 
@@ -251,14 +252,13 @@ def _known(number: float) -> float | None:
     return None if math.isnan(number) else number
 
 
-_POD_ROW = Struct("<I2f")
+_POD_ROW = Layout("<I2f")
 
 
-@dataclass(frozen=True, slots=True)
-class PodHistory:
+class PodHistory(Struct, frozen=True):
     """What one pod used, the last reading of each minute of six hours, oldest first."""
 
-    rows: Blocks = field(default=(), repr=False)
+    rows: Blocks = ()
 
     def added(self, at: datetime, cpu: float, memory: float) -> PodHistory:
         """This history and a reading (cores, bytes), which replaces one of the same minute."""

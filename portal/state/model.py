@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from portal.domain.keys import Key
 from portal.domain.objects import (
@@ -32,8 +33,7 @@ STALE_AFTER = 12.0
 ten at most; with the time until a page is rendered again, people are told within fifteen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """How one source (a watched kind, or ``metrics``) is doing.
 
     ``alive_at`` is the last time it was known to be current: by a list, an event, a bookmark, a
@@ -56,8 +56,7 @@ class Source:
         return self.alive_at is None or (now - self.alive_at).total_seconds() > STALE_AFTER
 
 
-@dataclass(frozen=True, slots=True)
-class AppState:
+class AppState(Struct, frozen=True):
     """Everything the portal knows of one release, at one moment: nothing in it changes later.
 
     What belongs to no release, such as the nodes, is the snapshot's.

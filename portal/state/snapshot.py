@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from portal.domain.keys import Key
 from portal.domain.objects import Node, Quota
@@ -11,8 +12,7 @@ from portal.state.assemble import nothing
 from portal.state.model import AppState, Source
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """Everything known at one version. Never changes; hold it as long as you like.
 
     ``apps`` also has what is left of a release while its objects go. An app that did not

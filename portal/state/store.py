@@ -6,11 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
 import immutables
+from msgspec.structs import replace
 
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Node, PodUsage, Probe, Quota, ReleaseDetail, Watched

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.actions.actions import Actions
 from portal.actions.forms import Forms
@@ -15,8 +16,7 @@ from portal.viewmodels.model import AppView, ListView
 from portal.viewmodels.query import ListQuery
 
 
-@dataclass(frozen=True, slots=True)
-class UiContext:
+class UiContext(Struct, frozen=True):
     """Everything that pages and callbacks need, and nothing else.
 
     ``identity`` is who is asking in the current request. ``app_view`` and ``list_view`` read

@@ -7,8 +7,9 @@ first paint and every later push agree.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
+
+from msgspec.structs import fields
 
 from portal.domain.identity import Identity
 from portal.live.channel import View

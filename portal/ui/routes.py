@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qs, quote, unquote, urlencode
+
+from msgspec import Struct
 
 from portal.actions.links import LINKABLE
 from portal.domain.keys import Key
@@ -28,8 +29,7 @@ class Page(StrEnum):
     NOT_FOUND = "not-found"
 
 
-@dataclass(frozen=True, slots=True)
-class ChartPlace:
+class ChartPlace(Struct, frozen=True):
     """A chart of the catalogue. ``version`` "" is the newest; ``values`` as a link carries them."""
 
     source: str
@@ -38,8 +38,7 @@ class ChartPlace:
     values: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A page, the release or chart it is about where there is one, and what it asks of a list.
 
     ``given`` is what a link fills into the launch form.

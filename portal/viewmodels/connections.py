@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus, Service, ServicePort
@@ -16,8 +17,7 @@ _VARIABLES = {6379: "REDIS_URL", 8786: "DASK_SCHEDULER_ADDRESS", 10001: "RAY_ADD
 """Where programs look by themselves for what usually listens there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """One port of a Service. ``id`` names it in links: ``tasks-scheduler:8786``."""
 
     id: str

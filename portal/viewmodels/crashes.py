@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.domain.objects import Pod
 from portal.viewmodels.words import shortened
@@ -100,8 +101,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """Why a container ended: a title, a clause ("it used more memory…"), what to do."""
 
     title: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from portal.domain.objects import Condition, Event, Pod
 from portal.viewmodels.model import Tone
@@ -50,8 +51,7 @@ class Stage(StrEnum):
         return self not in {Stage.LEAVING, Stage.ENDED}
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """What a pod is doing: a short title, a sentence, what to do, since when."""
 
     stage: Stage

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from portal.domain.objects import Condition, ReleaseStatus, Workload
 from portal.domain.operations import DEAD_AFTER, OperationPhase, Verb
@@ -17,8 +18,7 @@ from portal.viewmodels.words import moment, sentence, shortened
 from portal.viewmodels.workloads import Facts, counts_in_words
 
 
-@dataclass(frozen=True, slots=True)
-class Headline:
+class Headline(Struct, frozen=True):
     """How an app is. ``problem`` is what the list shows; "" when nobody has to do anything."""
 
     badge: Badge

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
+
+from msgspec import Struct
 
 from portal.domain.objects import ReleaseStatus
 from portal.domain.revisions import Revision
@@ -29,8 +30,7 @@ MAX_NAMED = 4
 """Changed values that are named; the others are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class RevisionView:
+class RevisionView(Struct, frozen=True):
     """One revision. ``diff`` are the lines in which its values differ from the one before.
 
     ``back`` is False where a rollback would lead nowhere; ``problem`` is why it failed.

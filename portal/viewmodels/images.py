@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 PULL_REASONS = frozenset(
     {
@@ -18,8 +19,7 @@ PULL_REASONS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PullProblem:
+class PullProblem(Struct, frozen=True):
     """Why an image cannot be pulled: a title, what is happening, what to do."""
 
     title: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from portal.viewmodels.model import ReleaseRow, Tone
 from portal.viewmodels.query import DEFAULT_SORT, Bucket, ListQuery
@@ -51,8 +52,7 @@ SORTS: Mapping[str, Callable[[ReleaseRow], Any]] = {
 """What the rows are compared by. What is equal is in order of name and namespace."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A row, and what it is found by."""
 
     row: ReleaseRow
@@ -77,8 +77,7 @@ class Entry:
         return Entry(row, bucket(row), "\n".join(words).casefold())
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a query finds: the rows of its page alone, and counts of all.
 
     ``buckets`` counts what each status would show with everything else as asked.

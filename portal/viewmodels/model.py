@@ -7,9 +7,10 @@ Times are UTC; the browser turns them into ages.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from portal.domain.keys import Key
 from portal.state.history import History
@@ -26,8 +27,7 @@ class Tone(StrEnum):
     QUIET = "quiet"
 
 
-@dataclass(frozen=True, slots=True)
-class Badge:
+class Badge(Struct, frozen=True):
     """A short word with a tone, and a sentence for those who want more."""
 
     text: str
@@ -35,8 +35,7 @@ class Badge:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something to read: what is wrong or noteworthy, and what to do about it."""
 
     tone: Tone
@@ -45,8 +44,7 @@ class Notice:
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class UrlView:
+class UrlView(Struct, frozen=True):
     """An address of the app. ``href`` is "" until there is one; then ``text`` says why.
 
     ``connect`` is the ``Connection.id`` of what other apps can be connected to there.
@@ -58,8 +56,7 @@ class UrlView:
     connect: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PodView:
+class PodView(Struct, frozen=True):
     """One pod in the table. ``reason`` explains in words why it is not ready ("" if it is).
 
     ``since`` is when its present state began, where that is known: the browser shows how long.
@@ -80,8 +77,7 @@ class PodView:
     """Its CPU minute by minute, in percent of the chart's height; None without a reading."""
 
 
-@dataclass(frozen=True, slots=True)
-class MetricView:
+class MetricView(Struct, frozen=True):
     """One HPA metric: "CPU", "143 %" of a "70 %" target. ``fraction`` is current/target."""
 
     name: str
@@ -91,8 +87,7 @@ class MetricView:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class AutoscalerView:
+class AutoscalerView(Struct, frozen=True):
     """The HPA in words: bounds, metrics, what it decided and why it cannot."""
 
     name: str
@@ -106,8 +101,7 @@ class AutoscalerView:
     conditions: tuple[Badge, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicasView:
+class ReplicasView(Struct, frozen=True):
     """Counts, and the sentence that goes with them."""
 
     desired: int
@@ -117,8 +111,7 @@ class ReplicasView:
     tone: Tone
 
 
-@dataclass(frozen=True, slots=True)
-class StepView:
+class StepView(Struct, frozen=True):
     """A step of an operation."""
 
     title: str
@@ -128,8 +121,7 @@ class StepView:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OperationView:
+class OperationView(Struct, frozen=True):
     """The newest operation on a release. ``running`` until it is terminal."""
 
     id: str
@@ -144,8 +136,7 @@ class OperationView:
     cancellable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesView:
+class SeriesView(Struct, frozen=True):
     """Columns of the live chart, one entry a sample; ``times`` are seconds since 1970.
 
     ``metrics`` holds (name, percent of the request or None, target percent) columns; ``cpu`` is
@@ -171,8 +162,7 @@ class ScaleMode(StrEnum):
     READ_ONLY = "read-only"
 
 
-@dataclass(frozen=True, slots=True)
-class ScaleView:
+class ScaleView(Struct, frozen=True):
     """What the scale control starts from. ``why`` explains a read-only one.
 
     ``drifted``: the cluster was told to run another number than ``replicas``, past Helm.
@@ -188,8 +178,7 @@ class ScaleView:
     drifted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class VersionView:
+class VersionView(Struct, frozen=True):
     """The version of its chart that a release has, beside what its source offers.
 
     ``source`` and ``chart`` are what the catalogue calls them. ``newer`` is the newest version, if
@@ -207,8 +196,7 @@ class VersionView:
     since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EventView:
+class EventView(Struct, frozen=True):
     """An event, newest first."""
 
     at: datetime
@@ -219,8 +207,7 @@ class EventView:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class AppView:
+class AppView(Struct, frozen=True):
     """The page of one release. ``since`` is when the headline's state began, if known.
 
     The chart shows ``settled``, which is long and seldom changes, and then ``unsettled``; packed
@@ -251,16 +238,20 @@ class AppView:
     notices: tuple[Notice, ...]
     events: tuple[EventView, ...]
     notes: str
-    values: Mapping[str, object] = field(repr=False)
+    values: Mapping[str, object]
     stale: tuple[str, ...]
     since: datetime | None = None
     more_pods: str = ""
     unlock: bool = False
     version: VersionView | None = None
 
+    def __repr__(self) -> str:
+        """Everything but the values, which may hold secrets."""
+        told = (name for name in self.__struct_fields__ if name != "values")
+        return f"AppView({', '.join(f'{name}={getattr(self, name)!r}' for name in told)})"
 
-@dataclass(frozen=True, slots=True)
-class ReleaseRow:
+
+class ReleaseRow(Struct, frozen=True):
     """One release in a list. ``newer`` is a newer version of its chart, "" if none is known."""
 
     key: Key
@@ -278,8 +269,7 @@ class ReleaseRow:
     newer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ListView:
+class ListView(Struct, frozen=True):
     """The Apps or Admin page: one page of rows, and what is to be said of all.
 
     ``first`` is the number of the first row shown (from 1; 0 where there is none) among the

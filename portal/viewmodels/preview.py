@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import yaml
+from msgspec import Struct
 
 from portal.domain.manifests import Change, ObjectChange, Ref, Tree, changes, objects
 from portal.domain.revisions import Proposal
@@ -35,8 +35,7 @@ _BADGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectDiff:
+class ObjectDiff(Struct, frozen=True):
     """One object that differs; ``diff`` are lines that begin with "+", "-" or a blank."""
 
     title: str
@@ -44,8 +43,7 @@ class ObjectDiff:
     diff: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewView:
+class PreviewView(Struct, frozen=True):
     """What would happen. ``possible`` is False where Kubernetes would refuse it."""
 
     words: tuple[Notice, ...]

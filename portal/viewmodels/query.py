@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import parse_qsl, quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 COLUMNS = (
     "name",
@@ -46,8 +48,7 @@ class Bucket(StrEnum):
 _BUCKETS = {bucket.value: bucket for bucket in Bucket}
 
 
-@dataclass(frozen=True, slots=True)
-class ListQuery:
+class ListQuery(Struct, frozen=True):
     """What is asked of a list. ``sort`` has a "-" in front when it is downwards.
 
     Make it with ``parse``, which lets nothing through that is not in its place.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
+
+from msgspec import Struct, field
+from msgspec.structs import fields
 
 from portal.domain.charts import Listing
 from portal.domain.keys import Key
@@ -60,8 +62,7 @@ def release_row(
     )
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(Struct, frozen=True, dict=True):
     """Every release there is to list, in order, made once for all who look."""
 
     entries: Sequence[Entry] = ()
@@ -177,8 +178,7 @@ class Rows:
         return len(self._made)
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
+class _Around(Struct, frozen=True):
     """What rows depend on beside their own releases."""
 
     counted: bool = False
@@ -204,8 +204,7 @@ class _Around:
         return self.counted, lost, self.address if exposed else "", newer
 
 
-@dataclass(slots=True)
-class _Made:
+class _Made(Struct):
     state: AppState
     around: _Around
     about: tuple[object, ...]

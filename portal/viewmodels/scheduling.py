@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portal.domain.objects import Node, Pod
 from portal.viewmodels.words import cores, count, joined, sentence, shortened, size
 
 
-@dataclass(frozen=True, slots=True)
-class NoRoom:
+class NoRoom(Struct, frozen=True):
     """Why a pod waits without a node: what is happening, what to do."""
 
     title: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from portal.domain.launch import Exposure
 from portal.domain.objects import Node, Probe, Service, ServicePort
@@ -16,8 +17,7 @@ from portal.viewmodels.model import Badge, Tone, UrlView
 from portal.viewmodels.words import joined, shortened
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """What people use where the cluster's own addresses are not theirs (see domain/urls.py)."""
 
     node_address: str = ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from portal.domain.objects import Condition, Kind, Node, Pod
 from portal.state.model import AppState, Source
@@ -17,8 +18,7 @@ from portal.viewmodels.pods import diagnose
 from portal.viewmodels.words import count, joined, sentence, shortened
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What the pods and workloads of an app add up to.
 
     ``desired`` is what is asked for, ``present`` the pods that count towards it, ``ready``

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from portal.catalog.chart import read_chart
 from portal.catalog.draft import Drafting

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import dcc, html
+from msgspec.structs import replace
 
 from portal.catalog.draft import path_id
 from portal.catalog.edits import shown

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from dash import html
+from msgspec.structs import replace
 
 from portal.ui.components.basics import Node, icon, link, safe_href, wildcards
 from portal.ui.components.markup import element, way

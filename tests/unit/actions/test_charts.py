@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from unittest.mock import ANY
 
 import pytest
+from msgspec.structs import replace
 
 from portal.actions.charts import ChartOrder, order_problems, signed
 from portal.catalog.chart import read_chart

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from portal.actions.previews import Previews
 from portal.domain.errors import ChartError, Conflict, InvalidInput, NotFound, PortalError

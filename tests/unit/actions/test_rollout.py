@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from portal.actions.rollout import Rollout, Wanted, gone, progress
 from portal.actions.waiting import until

@@ -3,13 +3,13 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from portal.catalog import dash_app
 from portal.catalog.dash_app import Site, from_values, merge, scaled, to_values

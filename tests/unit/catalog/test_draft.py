@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from portal.catalog.chart import read_chart
 from portal.catalog.draft import MAX_LINK, Drafting, linked, path_id, path_of

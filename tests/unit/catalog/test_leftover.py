@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from portal.catalog.dash_app import to_values
 from portal.catalog.leftover import leftover

@@ -7,11 +7,11 @@ import json
 import tracemalloc
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from portal.cluster import bodies
 from portal.cluster.bodies import ReleaseBodies, detail

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from portal.cluster.leases import LEASES, Leases, claim
 from portal.domain.errors import Conflict, NotFound

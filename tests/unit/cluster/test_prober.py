@@ -3,11 +3,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from portal.cluster import prober
 from portal.cluster.prober import FAIR, RARELY, SETTLED, WAITING, UrlProber

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
+
+from msgspec.structs import replace
 
 from portal.actions.actions import Actions, Existing, Filled
 from portal.actions.forms import Forms, Raw, ScaleRequest

@@ -6,10 +6,10 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import uvicorn
 from fastapi import FastAPI
+from msgspec.structs import replace
 
 from portal.domain.keys import Key
 from portal.live.endpoint import FRAME_PATH, PATH, frame_endpoint, live_endpoint

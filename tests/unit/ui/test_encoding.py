@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import dash
 import pytest
+from msgspec.structs import replace
 from plotly.io.json import to_json_plotly
 
 from portal.domain.packed import Packed

@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from fastapi import FastAPI
+from msgspec.structs import replace
 from plotly.io.json import to_json_plotly
 from starlette.testclient import TestClient
 

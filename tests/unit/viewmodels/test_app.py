@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import reduce
 
 import pytest
+from msgspec.structs import replace
 
 from portal.domain.objects import PodUsage, ReleaseStatus
 from portal.domain.operations import OperationPhase, Step, Verb

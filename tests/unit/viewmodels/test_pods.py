@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from portal.domain.objects import Event, Pod, PodUsage
 from portal.viewmodels.diagnosis import Diagnosis, Stage

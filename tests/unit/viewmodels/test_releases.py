@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.objects import ReleaseStatus

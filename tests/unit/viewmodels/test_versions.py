@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from portal.domain.charts import ChartEntry, ChartVersion, Listing
 from portal.domain.objects import ReleaseDetail

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from msgspec import Struct
 
 from portal.domain.charts import BUILT_IN, ChartEntry
 from portal.domain.errors import ChartError, Conflict, InvalidInput
@@ -25,8 +25,7 @@ from portal.ui.routes import chart_path
 from portal.viewmodels.versions import choices, is_older, move_words
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """The chart of a release, as the catalogue lists it, and the version that the release has.
 
     ``newer`` is the newest one, if that is newer.

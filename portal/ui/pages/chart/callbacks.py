@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from msgspec import Struct, field
 
 from portal.actions.actions import Existing
 from portal.actions.charts import ChartOrder
@@ -37,8 +37,7 @@ MAX_SHOWN = 12
 """Problems that are listed above the button."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """What the browser says of the page. ``touched``: which part of the form it was, by kind.
 
     ``basis`` is the text that the form on the page was made of.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from msgspec import Struct
 
 from portal.actions.actions import Existing
 from portal.actions.forms import FIELDS, PRESET_FIELDS, Preview
@@ -63,8 +63,7 @@ def raw_form(values: Mapping[str, Any], on: Mapping[str, Any]) -> dict[str, obje
     return {field: None if field in on and not on[field] else values.get(field) for field in FIELDS}
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(Struct, frozen=True):
     """What the page shows after a check."""
 
     notes: dict[str, Node]

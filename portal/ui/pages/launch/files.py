@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from msgspec import Struct
 
 from portal.actions.forms import FIELDS, Raw
 from portal.catalog import dash_app
@@ -31,8 +31,7 @@ OPTIONAL = ("target_cpu", "target_memory")
 _LISTED = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """A file, read. ``raw`` is the form of it, None if it cannot be one."""
 
     raw: Raw | None
