@@ -29,6 +29,7 @@ from portal.cluster.kubernetes_aio import (
     config,
 )
 from portal.cluster.raw import Raw
+from portal.cluster.shapes import Change
 from portal.domain.errors import ClusterUnavailable, PortalError
 
 log = logging.getLogger(__name__)
@@ -191,7 +192,7 @@ class ClusterClient:
     @asynccontextmanager
     async def stream(
         self, path: str, params: Mapping[str, str], accept: str = JSON, read_timeout: float = 30
-    ) -> AsyncGenerator[AsyncIterator[Raw]]:
+    ) -> AsyncGenerator[AsyncIterator[Change]]:
         """GET a path whose answer is one JSON object a line (a watch).
 
         ``read_timeout`` is how many seconds may pass without a byte before the connection
@@ -324,11 +325,11 @@ def _transport_errors() -> Generator[None]:
         raise ClusterUnavailable(f"The Kubernetes API sent something odd: {error}") from error
 
 
-async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[Raw, None]:
+async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[Change, None]:
     with _transport_errors():
         async for line in response.content:
             if line.strip():
-                event: object = msgspec.json.decode(line)
-                if not isinstance(event, dict):
-                    raise ValueError(f"{line[:80]!r} is not an event")
-                yield cast(Raw, event)
+                yield _change(line)
+
+
+_change = msgspec.json.Decoder(Change).decode

@@ -1,4 +1,4 @@
-"""Raw objects of the API → domain objects: workloads, HPAs, nodes, quotas, events, releases.
+"""Objects of the API → domain objects: workloads, HPAs, nodes, quotas, events, releases.
 
 Each function returns the object's key and what the portal needs of it, and raises (anything) on
 an object it cannot read: the reflector skips that one.
@@ -6,9 +6,10 @@ an object it cannot read: the reflector skips that one.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from portal.cluster.raw import Raw, items, part, text, value
+from portal.cluster import shapes
+from portal.cluster.shapes import reading
 from portal.domain.keys import HELM_RELEASE_NAME, Key
 from portal.domain.objects import (
     Condition,
@@ -32,265 +33,244 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # Parts that many kinds share.
 
 
-def key(raw: Raw) -> Key:
+def key(meta: shapes.Name) -> Key:
     """Namespace ("" for cluster-wide kinds) and name."""
-    meta: Raw = raw["metadata"]
-    return Key(text(meta, "namespace"), str(meta["name"]))
+    return Key(meta.namespace, meta.name)
 
 
-def time(text: str | None) -> datetime | None:
-    """A timestamp of the API, in UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
-
-
-def deleting_since(raw: Raw) -> datetime | None:
+def deleting_since(meta: shapes.Meta) -> datetime | None:
     """When its deletion was asked for; the API tells when its grace period ends."""
-    end = time(value(raw, "metadata", "deletionTimestamp"))
-    grace = value(raw, "metadata", "deletionGracePeriodSeconds") or 0
-    return end - timedelta(seconds=int(grace)) if end else None
+    if meta.deletion_timestamp is None:
+        return None
+    return meta.deletion_timestamp - timedelta(seconds=meta.deletion_grace_period_seconds or 0)
 
 
-def holders(raw: Raw) -> tuple[str, ...]:
+def holders(meta: shapes.Meta) -> tuple[str, ...]:
     """The finalizers that hold an object which is being deleted, without Kubernetes' own."""
-    if not value(raw, "metadata", "deletionTimestamp"):
+    if meta.deletion_timestamp is None:
         return ()
     own = {"foregroundDeletion", "orphan"}
-    return tuple(
-        str(each) for each in value(raw, "metadata", "finalizers") or () if each not in own
-    )
+    return tuple(each for each in meta.finalizers or () if each not in own)
 
 
-def release_of(raw: Raw) -> str:
+def release_of(meta: shapes.Meta) -> str:
     """The Helm release of the object's own namespace that it belongs to, or ""."""
-    notes = part(raw, "metadata", "annotations")
+    notes = meta.annotations or {}
     where = notes.get(HELM_RELEASE_NAMESPACE)
-    if where and where != raw["metadata"].get("namespace"):
-        return ""
-    return str(notes.get(HELM_RELEASE_NAME) or "")
+    return "" if where and where != meta.namespace else notes.get(HELM_RELEASE_NAME, "")
 
 
-def controller_of(raw: Raw) -> str:
+def controller_of(meta: shapes.Meta) -> str:
     """Name of the object that controls this one, or ""."""
-    owners = items(raw, "metadata", "ownerReferences")
-    return next((str(each["name"]) for each in owners if each.get("controller")), "")
+    return next((each.name for each in meta.owner_references or () if each.controller), "")
 
 
-def conditions(raw: Raw) -> tuple[Condition, ...]:
+def conditions(found: tuple[shapes.Condition, ...] | None) -> tuple[Condition, ...]:
     """The status conditions."""
     return tuple(
-        Condition(
-            type=str(each["type"]),
-            status=str(each["status"]),
-            reason=text(each, "reason"),
-            message=text(each, "message"),
-            changed_at=time(each.get("lastTransitionTime")),
-        )
-        for each in items(raw, "status", "conditions")
+        [
+            Condition(each.type, each.status, each.reason, each.message, each.last_transition_time)
+            for each in found or ()
+        ]
     )
-
-
-def created(raw: Raw) -> datetime:
-    """When the object was made."""
-    return datetime.fromisoformat(raw["metadata"]["creationTimestamp"]).astimezone(UTC)
 
 
 # Workloads.
 
 
-def _workload(kind: Kind, raw: Raw) -> tuple[Key, Workload]:
-    meta: Raw = raw["metadata"]
-    spec: Raw = raw["spec"]
-    status = part(raw, "status")
-    notes = part(meta, "annotations")
-    desired = spec.get("replicas")
-    containers = items(spec, "template", "spec", "containers")
-    found = key(raw)
-    return found, Workload(
+def _workload(kind: Kind, found: shapes.Workload) -> tuple[Key, Workload]:
+    meta, spec, status = found.metadata, found.spec, found.status
+    template = spec.template.spec if spec.template else None
+    notes = meta.annotations or {}
+    own = key(meta)
+    return own, Workload(
         kind=kind,
-        key=found,
-        uid=text(meta, "uid"),
-        release=release_of(raw),
+        key=own,
+        uid=meta.uid,
+        release=release_of(meta),
         annotations={name: text for name, text in notes.items() if name != LAST_APPLIED},
-        selector=dict(part(spec, "selector", "matchLabels")),
-        desired=1 if desired is None else int(desired),
-        current=int(status.get("replicas") or 0),
-        ready=int(status.get("readyReplicas") or 0),
-        updated=int(status.get("updatedReplicas") or 0),
-        conditions=conditions(raw),
-        created_at=created(raw),
-        images=tuple(text(each, "image") for each in containers),
-        generation=int(meta.get("generation") or 0),
-        observed_generation=int(status.get("observedGeneration") or 0),
-        deleting_since=deleting_since(raw),
-        finalizers=holders(raw),
+        selector=(spec.selector.match_labels if spec.selector else None) or {},
+        desired=_desired(spec.replicas),
+        current=status.replicas,
+        ready=status.ready_replicas,
+        updated=status.updated_replicas,
+        conditions=conditions(status.conditions),
+        created_at=meta.creation_timestamp,
+        images=tuple(each.image for each in (template.containers if template else None) or ()),
+        generation=meta.generation,
+        observed_generation=status.observed_generation,
+        deleting_since=deleting_since(meta),
+        finalizers=holders(meta),
     )
 
 
-def deployment(raw: Raw) -> tuple[Key, Workload]:
+def _desired(replicas: int | None) -> int:
+    return 1 if replicas is None else replicas
+
+
+@reading(shapes.Workload)
+def deployment(found: shapes.Workload) -> tuple[Key, Workload]:
     """A Deployment."""
-    return _workload(Kind.DEPLOYMENT, raw)
+    return _workload(Kind.DEPLOYMENT, found)
 
 
-def stateful_set(raw: Raw) -> tuple[Key, Workload]:
+@reading(shapes.Workload)
+def stateful_set(found: shapes.Workload) -> tuple[Key, Workload]:
     """A StatefulSet."""
-    return _workload(Kind.STATEFUL_SET, raw)
+    return _workload(Kind.STATEFUL_SET, found)
 
 
-def replica_set(raw: Raw) -> tuple[Key, ReplicaSet]:
+@reading(shapes.Workload)
+def replica_set(found: shapes.Workload) -> tuple[Key, ReplicaSet]:
     """A ReplicaSet."""
-    desired = raw["spec"].get("replicas")
-    found = key(raw)
-    return found, ReplicaSet(
-        key=found,
-        owner=controller_of(raw),
-        desired=1 if desired is None else int(desired),
-        current=int(value(raw, "status", "replicas") or 0),
-        conditions=conditions(raw),
-        uid=str(raw["metadata"].get("uid") or ""),
+    own = key(found.metadata)
+    return own, ReplicaSet(
+        key=own,
+        owner=controller_of(found.metadata),
+        desired=_desired(found.spec.replicas),
+        current=found.status.replicas,
+        conditions=conditions(found.status.conditions),
+        uid=found.metadata.uid,
     )
 
 
 # Autoscalers.
 
 
-def hpa(raw: Raw) -> tuple[Key, Hpa]:
+@reading(shapes.Hpa)
+def hpa(found: shapes.Hpa) -> tuple[Key, Hpa]:
     """A HorizontalPodAutoscaler of autoscaling/v2."""
-    spec: Raw = raw["spec"]
-    status = part(raw, "status")
-    target: Raw = spec["scaleTargetRef"]
-    least = spec.get("minReplicas")
-    window = value(spec, "behavior", "scaleDown", "stabilizationWindowSeconds")
-    found = key(raw)
-    current = {_metric_id(each): each for each in items(status, "currentMetrics") if each["type"]}
-    return found, Hpa(
-        key=found,
-        release=release_of(raw),
-        target_kind=str(target["kind"]),
-        target_name=str(target["name"]),
-        min_replicas=1 if least is None else int(least),
-        max_replicas=int(spec["maxReplicas"]),
-        current=int(status.get("currentReplicas") or 0),
-        desired=int(status.get("desiredReplicas") or 0),
-        metrics=tuple(
-            _metric(each, current.get(_metric_id(each))) for each in items(spec, "metrics")
-        ),
-        conditions=conditions(raw),
-        last_scale_at=time(status.get("lastScaleTime")),
-        scale_down_window=300 if window is None else int(window),
-        uid=str(raw["metadata"].get("uid") or ""),
+    spec, status = found.spec, found.status
+    rules = spec.behavior.scale_down if spec.behavior else None
+    window = rules.stabilization_window_seconds if rules else None
+    current = {_metric_id(each): each for each in status.current_metrics or () if each.type}
+    own = key(found.metadata)
+    return own, Hpa(
+        key=own,
+        release=release_of(found.metadata),
+        target_kind=spec.scale_target_ref.kind,
+        target_name=spec.scale_target_ref.name,
+        min_replicas=1 if spec.min_replicas is None else spec.min_replicas,
+        max_replicas=spec.max_replicas,
+        current=status.current_replicas,
+        desired=status.desired_replicas,
+        metrics=tuple(_metric(each, current.get(_metric_id(each))) for each in spec.metrics or ()),
+        conditions=conditions(status.conditions),
+        last_scale_at=status.last_scale_time,
+        scale_down_window=300 if window is None else window,
+        uid=found.metadata.uid,
     )
 
 
-def _source(metric: Raw) -> Raw:
+def _source(metric: shapes.Metric) -> shapes.MetricSource:
     """The part of a metric that is named after its type."""
-    kind = str(metric["type"])
-    return part(metric, kind[0].lower() + kind[1:])
+    parts = (
+        metric.resource,
+        metric.container_resource,
+        metric.pods,
+        metric.object,
+        metric.external,
+    )
+    return next((each for each in parts if each is not None), shapes.MetricSource())
 
 
-def _metric_id(metric: Raw) -> tuple[str, str]:
+def _metric_id(metric: shapes.Metric) -> tuple[str, str]:
     """Type and name; a container's metric is named ``container/metric``."""
     source = _source(metric)
-    name = text(source, "name") or text(source, "metric", "name")
-    container = source.get("container")
-    return str(metric["type"]), f"{container}/{name}" if container else name
+    name = source.name or source.metric.name
+    return metric.type, f"{source.container}/{name}" if source.container else name
 
 
-def _metric(spec: Raw, status: Raw | None) -> HpaMetric:
-    target = part(_source(spec), "target")
-    current = part(_source(status), "current") if status else {}
-    kind = text(target, "type")
-    average = str(current.get("averageValue") or current.get("value") or "")
-    if kind == "Utilization":
-        reading = current.get("averageUtilization")
-        goal = float(target.get("averageUtilization") or 0)
+def _metric(spec: shapes.Metric, status: shapes.Metric | None) -> HpaMetric:
+    target = _source(spec).target
+    current = _source(status).current if status else shapes.MetricValue()
+    average = current.average_value or current.value
+    if target.type == "Utilization":
+        reading = current.average_utilization
+        goal = float(target.average_utilization or 0)
         now = None if reading is None else float(reading)
     else:
-        goal = float(parse(str(target.get("averageValue") or target.get("value") or "0")))
+        goal = float(parse(target.average_value or target.value or "0"))
         now = float(parse(average)) if average else None
-    return HpaMetric(_metric_id(spec)[1], kind, goal, now, average)
+    return HpaMetric(_metric_id(spec)[1], target.type, goal, now, average)
 
 
 # Nodes, quotas, events, releases.
 
 
-def node(raw: Raw) -> tuple[Key, Node]:
+@reading(shapes.Node)
+def node(found: shapes.Node) -> tuple[Key, Node]:
     """A Node; CPU and memory are what it can allocate."""
-    status = part(raw, "status")
-    room = part(status, "allocatable")
-    addresses = items(status, "addresses")
-    found = key(raw)
-    return found, Node(
-        name=found.name,
-        ready=any(each.type == "Ready" and each.status == "True" for each in conditions(raw)),
-        unschedulable=bool(value(raw, "spec", "unschedulable")),
-        internal_ip=next(
-            (str(each["address"]) for each in addresses if each.get("type") == "InternalIP"), ""
+    status = found.status
+    room = status.allocatable or {}
+    own = key(found.metadata)
+    return own, Node(
+        name=own.name,
+        ready=any(
+            each.type == "Ready" and each.status == "True" for each in status.conditions or ()
         ),
-        cpu=float(parse(str(room.get("cpu", "0")))),
-        memory=float(parse(str(room.get("memory", "0")))),
+        unschedulable=found.spec.unschedulable,
+        internal_ip=next(
+            (each.address for each in status.addresses or () if each.type == "InternalIP"), ""
+        ),
+        cpu=float(parse(room.get("cpu", "0"))),
+        memory=float(parse(room.get("memory", "0"))),
     )
 
 
-def quota(raw: Raw) -> tuple[Key, Quota]:
+@reading(shapes.Quota)
+def quota(found: shapes.Quota) -> tuple[Key, Quota]:
     """A ResourceQuota. One that Kubernetes has not counted yet limits nothing so far."""
-    status = part(raw, "status")
-    found = key(raw)
-    return found, Quota(
-        key=found,
-        hard={name: str(amount) for name, amount in part(status, "hard").items()},
-        used={name: str(amount) for name, amount in part(status, "used").items()},
-    )
+    own = key(found.metadata)
+    return own, Quota(key=own, hard=found.status.hard or {}, used=found.status.used or {})
 
 
-def event(raw: Raw) -> tuple[Key, Event]:
+@reading(shapes.Event)
+def event(found: shapes.Event) -> tuple[Key, Event]:
     """An event of the core group, in its older or newer style."""
-    about: Raw = raw["involvedObject"]
-    series = part(raw, "series")
-    last = (
-        series.get("lastObservedTime")
-        or raw.get("lastTimestamp")
-        or raw.get("eventTime")
-        or raw["metadata"]["creationTimestamp"]
-    )
-    found = key(raw)
-    return found, Event(
-        key=found,
-        about_kind=text(about, "kind"),
-        about_name=text(about, "name"),
-        about_uid=text(about, "uid"),
-        type=str(raw.get("type") or "Normal"),
-        reason=text(raw, "reason"),
-        message=text(raw, "message"),
-        count=int(series.get("count") or raw.get("count") or 1),
-        last_at=datetime.fromisoformat(last).astimezone(UTC),
+    about, series = found.involved_object, found.series
+    own = key(found.metadata)
+    return own, Event(
+        key=own,
+        about_kind=about.kind,
+        about_name=about.name,
+        about_uid=about.uid,
+        type=found.type,
+        reason=found.reason,
+        message=found.message,
+        count=(series.count if series else 0) or found.count or 1,
+        last_at=(series.last_observed_time if series else None)
+        or found.last_timestamp
+        or found.event_time
+        or found.metadata.creation_timestamp,
     )
 
 
-def release(raw: Raw) -> tuple[Key, Release]:
+@reading(shapes.Record)
+def release(found: shapes.Record) -> tuple[Key, Release]:
     """One revision of a Helm release, from the metadata of its Secret.
 
     The key is the Secret's: revisions that are not superseded stand beside each other.
     """
-    meta: Raw = raw["metadata"]
-    labels: Raw = meta["labels"]
-    found = key(raw)
+    meta = found.metadata
+    labels = meta.labels or {}
+    own = key(meta)
     try:
         status = ReleaseStatus(labels.get("status", ""))
     except ValueError:
         status = ReleaseStatus.UNKNOWN
-    return found, Release(
-        key=Key(found.namespace, str(labels["name"])),
+    return own, Release(
+        key=Key(own.namespace, labels["name"]),
         revision=int(labels["version"]),
         status=status,
-        updated_at=_last_written(raw),
-        secret_name=found.name,
-        uid=text(meta, "uid"),
+        updated_at=_last_written(meta),
+        secret_name=own.name,
+        uid=meta.uid,
     )
 
 
-def _last_written(raw: Raw) -> datetime | None:
+def _last_written(meta: shapes.RecordMeta) -> datetime:
     """When the object was last written. Helm's own label ``modifiedAt`` may be carried over
     from the revision before, so that it lies."""
-    written = [text(each, "time") for each in items(raw, "metadata", "managedFields")]
-    created_at = text(raw, "metadata", "creationTimestamp")
-    return max((at for each in (*written, created_at) if (at := time(each))), default=None)
+    written = (each.time for each in meta.managed_fields or ())
+    return max((at for at in written if at is not None), default=meta.creation_timestamp)

@@ -12,8 +12,9 @@ import msgspec
 
 from portal.cluster.client import ClusterClient
 from portal.cluster.decode import key
-from portal.cluster.raw import Raw, part, text
+from portal.cluster.raw import Raw
 from portal.cluster.reflector import Resource
+from portal.cluster.shapes import Lease, reading
 from portal.domain.errors import NotFound
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
@@ -59,25 +60,26 @@ class Leases:
             return
 
 
-def claim(raw: Raw) -> tuple[Key, Claim]:
+def claim(found: Lease) -> tuple[Key, Claim]:
     """A Lease's own key, and what it says; raises (anything) on one that is no claim."""
-    return key(raw), _claim(raw)
-
-
-def _claim(raw: Raw) -> Claim:
-    notes = part(raw, "metadata", "annotations")
+    notes = found.metadata.annotations or {}
     operation = msgspec.json.decode(notes[RECORD], type=Operation)
-    if Key(operation.key.namespace, _name(operation.key)) != key(raw):
+    own = key(found.metadata)
+    if Key(operation.key.namespace, _name(operation.key)) != own:
         raise ValueError("the record is of another release")
-    return Claim(
+    return own, Claim(
         operation=operation,
-        holder=text(raw, "spec", "holderIdentity"),
-        version=text(raw, "metadata", "resourceVersion"),
-        cancel=text(notes, CANCEL),
+        holder=found.spec.holder_identity or "",
+        version=found.metadata.resource_version,
+        cancel=notes.get(CANCEL, ""),
     )
 
 
-LEASES = Resource(Kind.LEASE, GROUP, "leases", claim, selector=LABEL)
+def _claim(answer: Raw) -> Claim:
+    return claim(msgspec.convert(answer, Lease))[1]
+
+
+LEASES = Resource(Kind.LEASE, GROUP, "leases", reading(Lease)(claim), selector=LABEL)
 """What to watch, to see the operations of every portal."""
 
 

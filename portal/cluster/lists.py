@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from portal.cluster.raw import Raw
+from portal.cluster.shapes import ListMeta, ObjectList
 
 T = TypeVar("T")
 
@@ -49,20 +49,11 @@ class Turns:
             await asyncio.sleep(0)
 
 
-class _Meta(msgspec.Struct):
-    resource_version: str = msgspec.field(name="resourceVersion", default="")
-    rest: str = msgspec.field(name="continue", default="")
-
-
-class _Page(msgspec.Struct):
-    metadata: _Meta | None = None
-    items: list[msgspec.Raw] | None = None
-
-
 class Page(Struct, frozen=True):
-    """One page of a list. ``items`` are decoded as they are asked for."""
+    """One page of a list."""
 
-    items: Iterator[Raw]
+    items: Sequence[Raw]
+    """Each as JSON; to be decoded in turns."""
     version: str
     """The list's resource version, "" if it has none."""
     rest: str
@@ -76,8 +67,8 @@ def page(body: bytes) -> Page:
         ValueError: it is no such object, perhaps cut off.
     """
     found = _read(body)
-    meta = found.metadata or _Meta()
-    return Page(map(msgspec.json.decode, found.items or ()), meta.resource_version, meta.rest)
+    meta = found.metadata or ListMeta()
+    return Page(found.items or (), meta.resource_version, meta.rest)
 
 
-_read = msgspec.json.Decoder(_Page).decode
+_read = msgspec.json.Decoder(ObjectList).decode

@@ -12,8 +12,8 @@ from portal.cluster.backoff import Backoff
 from portal.cluster.decode_pods import pod_usage
 from portal.cluster.errors import Throttled
 from portal.cluster.lists import Turns, page
-from portal.cluster.raw import Raw
 from portal.cluster.reflector import key_of
+from portal.cluster.shapes import Json
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.objects import PodUsage
 from portal.state.store import Store
@@ -116,7 +116,7 @@ class MetricsPoller:
         self._store.put_usage(())
 
 
-def _decoded(raw: Raw) -> PodUsage | None:
+def _decoded(raw: Json) -> PodUsage | None:
     try:
         return pod_usage(raw)
     except Exception as error:

@@ -21,14 +21,15 @@ from msgspec.structs import replace
 from portal.cluster.backoff import Backoff, jittered
 from portal.cluster.errors import Gone, Throttled, from_status
 from portal.cluster.lists import Turns, page
-from portal.cluster.raw import Raw, part, text
+from portal.cluster.shapes import Change, Json, anything
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Watched
 
 log = logging.getLogger(__name__)
 
-Decode = Callable[[Raw], tuple[Key, Watched]]
+Decode = Callable[[Json], tuple[Key, Watched]]
+"""Makes an object's key and what the portal keeps of it; raises (anything) on an odd one."""
 
 PAGE = 500
 """Objects a page of a list."""
@@ -54,7 +55,7 @@ class Api(Protocol):
 
     def stream(
         self, path: str, params: Mapping[str, str], accept: str = ..., read_timeout: float = ...
-    ) -> AbstractAsyncContextManager[AsyncIterator[Raw]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[Change]]:
         """Open a watch."""
         ...
 
@@ -278,24 +279,23 @@ class Reflector:
         self._say(alive=True, error="")
         self._backoff.reset()
 
-    def _take(self, event: Raw) -> None:
-        raw = part(event, "object")
-        kind = event.get("type")
-        if kind == "ERROR":
-            raise from_status(int(raw.get("code") or 500), text(raw, "message"))
-        if kind != "BOOKMARK":
-            decoded = None if kind == "DELETED" else self._decode(raw)
+    def _take(self, change: Change) -> None:
+        about = anything(change.object)
+        if change.type == "ERROR":
+            raise from_status(about.code or 500, about.message)
+        if change.type != "BOOKMARK":
+            decoded = None if change.type == "DELETED" else self._decode(change.object)
             if decoded is not None:
                 self._readable(decoded[0])
                 self._sink.apply(self._resource.kind, *decoded)
             else:
                 # The old state of something that can no longer be read would be a lie.
-                self._sink.delete(self._resource.kind, key_of(raw))
-            if kind == "DELETED":
-                self._readable(key_of(raw))
-        self._version = text(raw, "metadata", "resourceVersion") or self._version
+                self._sink.delete(self._resource.kind, key_of(change.object))
+            if change.type == "DELETED":
+                self._readable(key_of(change.object))
+        self._version = about.metadata.resource_version or self._version
 
-    def _decode(self, raw: Raw) -> tuple[Key, Watched] | None:
+    def _decode(self, raw: Json) -> tuple[Key, Watched] | None:
         try:
             return self._resource.decode(raw)
         except Exception as error:
@@ -334,10 +334,7 @@ class Reflector:
         self._report(new)
 
 
-def key_of(raw: Raw) -> Key:
-    """Namespace and name of a raw object, however odd it is."""
-    try:
-        meta = part(raw, "metadata")
-        return Key(text(meta, "namespace"), text(meta, "name"))
-    except (AttributeError, TypeError):
-        return Key("", "")
+def key_of(raw: Json) -> Key:
+    """Namespace and name of an object, however odd it is."""
+    meta = anything(raw).metadata
+    return Key(meta.namespace, meta.name)

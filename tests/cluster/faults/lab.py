@@ -131,7 +131,7 @@ class Lab:
                     params={"labelSelector": resource.selector},
                     accept=resource.list_accept,
                 )
-                objects = dict(map(resource.decode, found["items"]))
+                objects = dict(resource.decode(json.dumps(each)) for each in found["items"])
                 store.replace(resource.kind, self.namespace, objects)
         return {key: _watched(state) for key, state in store.snapshot.apps.items()}
 

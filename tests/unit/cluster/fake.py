@@ -8,6 +8,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
+
+from portal.cluster.shapes import Change
+
 Raw = dict[str, Any]
 T0 = "2026-01-01T00:00:00Z"
 
@@ -38,16 +42,16 @@ class FakeApi:
     @asynccontextmanager
     async def stream(
         self, path: str, params: Mapping[str, str], accept: str = "", read_timeout: float = 0
-    ) -> AsyncGenerator[AsyncIterator[Raw]]:
+    ) -> AsyncGenerator[AsyncIterator[Change]]:
         self.watched.append(dict(params))
         self.read_timeouts.append(read_timeout)
         events = await self._next(self._watches)
 
-        async def each() -> AsyncIterator[Raw]:
+        async def each() -> AsyncIterator[Change]:
             for event in events:
                 if isinstance(event, Exception):
                     raise event
-                yield event
+                yield msgspec.json.decode(json.dumps(event), type=Change)
 
         yield each()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from msgspec import Raw
 
 from portal.cluster import client
 from portal.cluster.client import ClusterClient
@@ -20,6 +21,7 @@ from portal.cluster.errors import (
     from_status,
     seconds_of,
 )
+from portal.cluster.shapes import Change
 from portal.domain.errors import ClusterUnavailable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -199,7 +201,7 @@ async def test_a_watch_that_breaks_within_a_line_is_an_error_after_what_was_whol
     async with api_server(answer, tmp_path) as path, ClusterClient.connect(path) as found:
         with pytest.raises(ClusterUnavailable):
             await follow(found, events)
-        assert events == [{"type": "ADDED", "object": {}}]
+        assert events == [Change(Raw(b"{}"), "ADDED")]
         assert found.calls.watching == 0
         assert found.calls.made["watch"] == 1
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -11,8 +13,13 @@ from portal.domain.objects import Condition, HpaMetric, Kind, Quota, ReleaseStat
 from tests.unit.cluster import fake
 
 Raw = dict[str, Any]
+T = TypeVar("T")
 CREATED = "2026-11-23T07:26:08Z"
 AT = datetime(2026, 11, 23, 7, 26, 8, tzinfo=UTC)
+
+
+def of(decoded: Callable[[str], tuple[Key, T]], raw: Raw) -> tuple[Key, T]:
+    return decoded(json.dumps(raw))
 
 
 def meta(name: str, **more: Any) -> Raw:
@@ -46,7 +53,8 @@ def owned(kind: str, name: str) -> Raw:
 
 
 def test_a_deployment() -> None:
-    key, found = decode.deployment(
+    key, found = of(
+        decode.deployment,
         {
             "metadata": meta("dash", generation=8, **HELM),
             "spec": {
@@ -69,7 +77,7 @@ def test_a_deployment() -> None:
                     }
                 ],
             },
-        }
+        },
     )
     assert key == Key("apps", "dash")
     assert found.kind is Kind.DEPLOYMENT
@@ -84,18 +92,20 @@ def test_a_deployment() -> None:
 
 
 def test_a_deployment_without_status_or_replicas_yet() -> None:
-    _, found = decode.deployment(
+    _, found = of(
+        decode.deployment,
         {
             "metadata": meta("dash", annotations=None),
             "spec": {"selector": {}, "template": {"spec": {"containers": []}}},
-        }
+        },
     )
     assert (found.desired, found.ready, found.release) == (1, 0, "")
 
 
 def test_zero_replicas_are_zero() -> None:
-    _, found = decode.replica_set(
-        {"metadata": meta("dash-1", **owned("Deployment", "dash")), "spec": {"replicas": 0}}
+    _, found = of(
+        decode.replica_set,
+        {"metadata": meta("dash-1", **owned("Deployment", "dash")), "spec": {"replicas": 0}},
     )
     assert (found.desired, found.current, found.owner) == (0, 0, "dash")
 
@@ -103,7 +113,8 @@ def test_zero_replicas_are_zero() -> None:
 def test_an_object_of_a_release_in_another_namespace_is_not_this_namespaces_release() -> None:
     raw = {"metadata": meta("dash", annotations={decode.HELM_RELEASE_NAMESPACE: "elsewhere"})}
     raw["metadata"]["annotations"]["meta.helm.sh/release-name"] = "dash"
-    assert decode.release_of(raw) == ""
+    _, found = of(decode.deployment, raw | {"spec": {}})
+    assert found.release == ""
 
 
 def running_pod() -> Raw:
@@ -147,7 +158,7 @@ def running_pod() -> Raw:
 
 
 def test_a_running_pod() -> None:
-    key, found = decode_pods.pod(running_pod())
+    key, found = of(decode_pods.pod, running_pod())
     assert key == Key("apps", "dash-1-x")
     assert (found.ready, found.ready_at, found.node, found.owner) == (True, AT, "n1", "dash-1")
     assert found.cpu_request == pytest.approx(0.3)
@@ -162,9 +173,9 @@ def test_a_running_pod() -> None:
 def test_a_pod_that_goes() -> None:
     raw = running_pod()
     raw["metadata"] |= {"finalizers": ["example.com/backup", "foregroundDeletion"]}
-    assert decode_pods.pod(raw)[1].finalizers == ()
+    assert of(decode_pods.pod, raw)[1].finalizers == ()
     raw["metadata"] |= {"deletionTimestamp": CREATED, "deletionGracePeriodSeconds": 30}
-    _, found = decode_pods.pod(raw)
+    _, found = of(decode_pods.pod, raw)
     assert found.deleting
     assert found.deleting_since == AT - timedelta(seconds=30)
     assert found.finalizers == ("example.com/backup",)
@@ -175,7 +186,7 @@ def test_a_deployment_that_goes() -> None:
         "metadata": meta("dash", deletionTimestamp=CREATED, finalizers=["a/b"]),
         "spec": {"selector": {}, "template": {"spec": {"containers": []}}},
     }
-    _, found = decode.deployment(raw)
+    _, found = of(decode.deployment, raw)
     assert (found.deleting_since, found.finalizers) == (AT, ("a/b",))
 
 
@@ -193,7 +204,7 @@ def test_a_pod_whose_image_cannot_be_pulled() -> None:
             }
         ],
     }
-    _, found = decode_pods.pod(raw)
+    _, found = of(decode_pods.pod, raw)
     assert (found.ready, found.ready_at) == (False, None)
     app, side = found.containers
     assert (app.state, app.reason, app.message) == ("waiting", "ErrImagePull", "not found")
@@ -214,7 +225,7 @@ def test_a_pod_that_no_node_takes() -> None:
             }
         ],
     }
-    _, found = decode_pods.pod(raw)
+    _, found = of(decode_pods.pod, raw)
     assert found.node == ""
     assert found.conditions == (
         Condition(
@@ -249,7 +260,7 @@ def test_init_containers_are_kept_until_they_are_done_and_sidecars_count() -> No
             "state": {"waiting": {"reason": "CrashLoopBackOff"}},
         },
     ]
-    _, found = decode_pods.pod(raw)
+    _, found = of(decode_pods.pod, raw)
     assert [(each.name, each.init) for each in found.containers] == [
         ("app", False),
         ("side", False),
@@ -263,9 +274,9 @@ def test_a_pod_without_requests_and_one_that_requests_as_a_whole() -> None:
     raw = running_pod()
     for container in raw["spec"]["containers"]:
         del container["resources"]
-    assert decode_pods.pod(raw)[1].cpu_request is None
+    assert of(decode_pods.pod, raw)[1].cpu_request is None
     raw["spec"]["resources"] = {"requests": {"cpu": "2"}}
-    assert decode_pods.pod(raw)[1].cpu_request == 2
+    assert of(decode_pods.pod, raw)[1].cpu_request == 2
 
 
 def hpa(metrics: list[Raw], current: list[Raw] | None, **spec: Any) -> Raw:
@@ -294,8 +305,8 @@ def test_an_hpa_with_a_reading() -> None:
         "type": "Resource",
         "resource": {"name": "cpu", "current": {"averageUtilization": 143, "averageValue": "143m"}},
     }
-    key, found = decode.hpa(
-        hpa([CPU], [current], behavior={"scaleDown": {"stabilizationWindowSeconds": 0}})
+    key, found = of(
+        decode.hpa, hpa([CPU], [current], behavior={"scaleDown": {"stabilizationWindowSeconds": 0}})
     )
     assert key == Key("apps", "dash")
     assert (found.release, found.target_kind, found.target_name) == ("dash", "Deployment", "dash")
@@ -307,7 +318,7 @@ def test_an_hpa_with_a_reading() -> None:
 
 @pytest.mark.parametrize("current", [None, [], [{"type": ""}]])
 def test_an_hpa_without_a_reading_says_unknown(current: list[Raw] | None) -> None:
-    _, found = decode.hpa(hpa([CPU], current))
+    _, found = of(decode.hpa, hpa([CPU], current))
     assert found.metrics[0].current is None
     assert found.scale_down_window == 300
 
@@ -352,7 +363,7 @@ def test_an_hpas_other_metrics() -> None:
             "resource": {"name": "memory", "current": {"averageValue": "250Mi"}},
         },
     ]
-    _, found = decode.hpa(hpa(metrics, current))
+    _, found = of(decode.hpa, hpa(metrics, current))
     memory, container, queue = found.metrics
     assert (memory.name, memory.target_type) == ("memory", "AverageValue")
     assert (memory.target, memory.current) == (500 * 2**20, 250 * 2**20)
@@ -363,11 +374,12 @@ def test_an_hpas_other_metrics() -> None:
 def test_min_replicas_default_to_one() -> None:
     raw = hpa([], None)
     del raw["spec"]["minReplicas"]
-    assert decode.hpa(raw)[1].min_replicas == 1
+    assert of(decode.hpa, raw)[1].min_replicas == 1
 
 
 def test_a_node() -> None:
-    _, found = decode.node(
+    _, found = of(
+        decode.node,
         {
             "metadata": {"name": "n1", "creationTimestamp": CREATED},
             "spec": {"unschedulable": True},
@@ -379,7 +391,7 @@ def test_a_node() -> None:
                 ],
                 "conditions": [{"type": "Ready", "status": "True"}],
             },
-        }
+        },
     )
     assert (found.name, found.ready, found.unschedulable) == ("n1", True, True)
     assert (found.internal_ip, found.cpu, found.memory) == ("198.19.254.1", 1.93, 4 * 2**30)
@@ -395,7 +407,8 @@ def test_a_node() -> None:
     ],
 )
 def test_an_event_in_each_style(times: Raw, count: int) -> None:
-    _, found = decode.event(
+    _, found = of(
+        decode.event,
         {
             "metadata": meta("dash.1"),
             "involvedObject": {"kind": "Pod", "name": "dash-1-x", "uid": "u"},
@@ -403,7 +416,7 @@ def test_an_event_in_each_style(times: Raw, count: int) -> None:
             "reason": "BackOff",
             "message": "Back-off",
             **times,
-        }
+        },
     )
     assert (found.about_kind, found.about_name, found.about_uid) == ("Pod", "dash-1-x", "u")
     assert (found.last_at, found.count, found.type) == (AT, count, "Warning")
@@ -415,35 +428,36 @@ def test_a_quota_as_counted_and_before() -> None:
         "spec": {"hard": {"pods": "20"}},
         "status": {"hard": {"pods": "10", "cpu": "4"}, "used": {"pods": "10", "cpu": "250m"}},
     }
-    key, found = decode.quota(raw)
+    key, found = of(decode.quota, raw)
     assert key == found.key == Key("apps", "team")
     assert found.hard == {"pods": "10", "cpu": "4"}, "what is in force, not what is asked for"
     assert found.used == {"pods": "10", "cpu": "250m"}
-    assert decode.quota(raw | {"status": {}})[1] == Quota(key, {}, {})
+    assert of(decode.quota, raw | {"status": {}})[1] == Quota(key, {}, {})
 
 
 def test_a_release_from_its_secrets_metadata() -> None:
     raw = fake.secret("dash", 12, "pending-upgrade")
     raw["metadata"]["managedFields"] = [{"manager": "helm", "time": CREATED}]
-    key, found = decode.release(raw)
+    key, found = of(decode.release, raw)
     assert key == Key("apps", "sh.helm.release.v1.dash.v12"), "revisions stand beside each other"
     assert found.key == Key("apps", "dash")
     assert (found.revision, found.status) == (12, ReleaseStatus.PENDING_UPGRADE)
     assert found.updated_at == AT, "the newest write, not Helm's label"
-    assert decode.release(raw | {"metadata": raw["metadata"] | {"uid": "u1"}})[1].uid == "u1"
+    assert of(decode.release, raw | {"metadata": raw["metadata"] | {"uid": "u1"}})[1].uid == "u1"
 
 
 def test_a_release_in_a_state_of_a_later_helm_is_unknown() -> None:
-    assert decode.release(fake.secret("a", 1, "levitating"))[1].status is ReleaseStatus.UNKNOWN
+    assert of(decode.release, fake.secret("a", 1, "levitating"))[1].status is ReleaseStatus.UNKNOWN
 
 
 def test_a_secret_that_is_no_release_is_refused() -> None:
     with pytest.raises(KeyError):
-        decode.release({"metadata": {"name": "x", "namespace": "apps", "labels": {}}})
+        of(decode.release, {"metadata": meta("x", labels={})})
 
 
 def test_a_service() -> None:
-    _, found = decode_network.service(
+    _, found = of(
+        decode_network.service,
         {
             "metadata": meta("dash", **HELM),
             "spec": {
@@ -457,7 +471,7 @@ def test_a_service() -> None:
             "status": {
                 "loadBalancer": {"ingress": [{"hostname": "a.elb"}, {"ip": "198.19.255.2"}]}
             },
-        }
+        },
     )
     assert found.ports == (ServicePort(80, 30080, "http"),)
     assert found.addresses == ("a.elb", "198.19.255.2")
@@ -465,7 +479,8 @@ def test_a_service() -> None:
 
 
 def test_an_ingress() -> None:
-    _, found = decode_network.ingress(
+    _, found = of(
+        decode_network.ingress,
         {
             "metadata": meta("dash", **HELM),
             "spec": {
@@ -474,7 +489,7 @@ def test_an_ingress() -> None:
                 "tls": [{"hosts": ["web.test"], "secretName": "t"}, {"secretName": "all"}],
             },
             "status": {"loadBalancer": {}},
-        }
+        },
     )
     assert (found.hosts, found.tls_hosts) == (("web.test",), ("web.test",))
     assert (found.class_name, found.addresses) == ("traefik", ())
@@ -498,27 +513,35 @@ def route(*conditions: Raw) -> Raw:
 def test_a_route() -> None:
     accepted = {"type": "Accepted", "status": "True"}
     unresolved = {"type": "ResolvedRefs", "status": "False", "message": "no such service"}
-    _, found = decode_network.http_route(route(accepted))
+    _, found = of(decode_network.http_route, route(accepted))
     assert found.gateways == (Key("kube-system", "traefik"), Key("apps", "own"))
     assert (found.hosts, found.accepted) == (("gw.test",), True)
-    assert decode_network.http_route(route())[1].accepted is None
-    _, found = decode_network.http_route(route(accepted, unresolved))
+    assert of(decode_network.http_route, route())[1].accepted is None
+    _, found = of(decode_network.http_route, route(accepted, unresolved))
     assert (found.accepted, found.message) == (False, "no such service")
 
 
 def test_a_gateway() -> None:
-    _, found = decode_network.gateway(
+    _, found = of(
+        decode_network.gateway,
         {
             "metadata": meta("traefik"),
             "spec": {"listeners": [{"name": "web", "protocol": "HTTP", "port": 80}]},
             "status": {"addresses": [{"type": "IPAddress", "value": "198.19.255.1"}]},
-        }
+        },
     )
     assert (found.addresses, found.protocols) == (("198.19.255.1",), (("HTTP", 80),))
 
 
+@pytest.mark.parametrize("wrong", [{}, {"spec": None}, {"spec": {"replicas": "three"}}])
+def test_what_is_of_another_shape_is_refused(wrong: Raw) -> None:
+    with pytest.raises(ValueError, match=r"missing|Expected"):
+        of(decode.deployment, {"metadata": meta("dash")} | wrong)
+
+
 def test_pod_usage() -> None:
-    found = decode_pods.pod_usage(
+    found = of(
+        decode_pods.pod_usage,
         {
             "metadata": {"name": "dash-1-x", "namespace": "apps"},
             "timestamp": CREATED,
@@ -527,7 +550,7 @@ def test_pod_usage() -> None:
                 {"name": "app", "usage": {"cpu": "2131000n", "memory": "120Mi"}},
                 {"name": "side", "usage": {"cpu": "0", "memory": "1024Ki"}},
             ],
-        }
+        },
     )
     assert found.cpu == pytest.approx(0.002131)
     assert found.memory == 121 * 2**20
