@@ -85,6 +85,11 @@ class Board:
 
     # As the sink of the watch.
 
+    def known(self, kind: Kind, key: Key) -> Watched | None:
+        """The claim that an object last was."""
+        release = self._objects.get(key)
+        return self._claims.get(release) if release else None
+
     def apply(self, kind: Kind, key: Key, obj: Watched) -> None:
         """Take in one claim."""
         if isinstance(obj, Claim):

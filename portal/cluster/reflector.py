@@ -63,6 +63,10 @@ class Api(Protocol):
 class Sink(Protocol):
     """Where objects go; ``Store`` is one."""
 
+    def known(self, kind: Kind, key: Key) -> Watched | None:
+        """An object as it was last told."""
+        ...
+
     def apply(self, kind: Kind, key: Key, obj: Watched) -> None:
         """Add or replace one object."""
         ...
@@ -236,7 +240,7 @@ class Reflector:
                 raise ClusterUnavailable(
                     f"The Kubernetes API sent something odd: {error}"
                 ) from error
-            found.update(each for each in decoded if each is not None)
+            found |= (self._known(*each) for each in decoded if each is not None)
             if not read.rest:
                 break
             params["continue"] = read.rest
@@ -294,6 +298,11 @@ class Reflector:
             if change.type == "DELETED":
                 self._readable(key_of(change.object))
         self._version = about.metadata.resource_version or self._version
+
+    def _known(self, key: Key, obj: Watched) -> tuple[Key, Watched]:
+        """What has not changed stays the same object: a list made anew is no second copy of all."""
+        known = self._sink.known(self._resource.kind, key)
+        return key, known if known is not None and known == obj else obj
 
     def _decode(self, raw: Json) -> tuple[Key, Watched] | None:
         try:

@@ -117,6 +117,10 @@ class Store:
         if self._touched:
             self._schedule()
 
+    def known(self, kind: Kind, key: Key) -> Watched | None:
+        """One object as it was last told, be it shown yet or not."""
+        return self._objects.get(kind, key)
+
     def apply(self, kind: Kind, key: Key, obj: Watched) -> None:
         """Add or replace one object. ``key`` names the Kubernetes object itself: for a
         release the Secret of the revision, so that its revisions stand beside each other."""

@@ -28,6 +28,9 @@ class Spy:
     def __init__(self) -> None:
         self.objects: dict[Key, object] = {}
 
+    def known(self, kind: Kind, key: Key) -> object:
+        return self.objects.get(key)
+
     def apply(self, kind: Kind, key: Key, obj: object) -> None:
         self.objects[key] = obj
 
@@ -126,6 +129,30 @@ async def test_a_version_that_is_too_old_leads_to_a_fresh_list(gone: object) -> 
     ).to_the_end()
     assert run.sink.names == ["new"], "what was deleted unseen is gone"
     assert [each["resourceVersion"] for each in run.api.watched] == ["1", "90", "91"]
+
+
+async def test_what_a_fresh_list_finds_unchanged_stays_the_same_object() -> None:
+    """A list that is made anew every few minutes would else be a second copy of everything."""
+    api = FakeApi(
+        [
+            fake.listing(fake.pod("same"), fake.pod("other"), version="1"),
+            fake.listing(fake.pod("same"), fake.pod("other", ready=False), version="90"),
+        ],
+        [Gone("too old")],
+    )
+    run = Run(api)
+    told: list[dict[Key, object]] = []
+    honest = run.sink.replace
+
+    def replace(kind: Kind, namespace: str | None, objects: dict[Key, object]) -> None:
+        told.append(objects)
+        honest(kind, namespace, objects)
+
+    run.sink.replace = replace  # type: ignore[method-assign]
+    await run.to_the_end()
+    first, second = told
+    assert second[Key("apps", "same")] is first[Key("apps", "same")]
+    assert second[Key("apps", "other")].ready is False  # type: ignore[attr-defined]
 
 
 async def test_pages_that_expire_lead_to_a_list_in_one_piece() -> None:
