@@ -152,12 +152,7 @@ class Forms(Struct, frozen=True):
             "mount_path": dash_app.DEFAULT_MOUNT_PATH,
             "read_only": False,
         }
-        return self.with_preset(raw, self.presets[0].name) if self.presets else raw
-
-    def with_preset(self, raw: Mapping[str, object], name: str) -> Raw:
-        """``raw`` with the fields of the preset called ``name`` (unchanged if there is none)."""
-        found = next((each for each in self.presets if each.name == name), None)
-        return {**raw, **(preset_fields(found) if found else {})}
+        return raw | (preset_fields(self.presets[0]) if self.presets else {})
 
     def check(self, raw: Mapping[str, object]) -> Checked:
         """Check every field of the launch form; missing ones count as left empty."""

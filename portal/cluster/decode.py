@@ -235,7 +235,7 @@ def event(found: shapes.Event) -> tuple[Key, Event]:
         about_kind=about.kind,
         about_name=about.name,
         about_uid=about.uid,
-        type=found.type,
+        type=found.type or "Normal",
         reason=found.reason,
         message=found.message,
         count=(series.count if series else 0) or found.count or 1,

@@ -26,7 +26,7 @@ def pod(found: shapes.Pod) -> tuple[Key, Pod]:
         key=own,
         uid=meta.uid,
         labels=meta.labels or {},
-        phase=status.phase,
+        phase=status.phase or "Unknown",
         ready=is_ready,
         conditions=facts,
         containers=_containers(spec, status),

@@ -186,7 +186,7 @@ class PodSpec(Part, frozen=True):
 class PodStatus(_Conditions, frozen=True):
     """``status`` of a Pod."""
 
-    phase: str = "Unknown"
+    phase: str = ""
     reason: str = ""
     message: str = ""
     container_statuses: tuple[ContainerStatus, ...] | None = None
@@ -342,7 +342,7 @@ class Event(Part, frozen=True):
 
     metadata: Meta
     involved_object: _About
-    type: str = "Normal"
+    type: str = ""
     reason: str = ""
     message: str = ""
     count: int = 0

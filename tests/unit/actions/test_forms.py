@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.actions.forms import FIELDS, Forms, Raw, ScaleRequest
+from portal.actions.forms import FIELDS, Forms, Raw, ScaleRequest, preset_fields
 from portal.catalog.dash_app import Site
 from portal.catalog.presets import Preset
 from portal.domain.keys import LAUNCHED_BY, Key
@@ -52,14 +52,14 @@ def test_an_empty_form_says_what_is_missing() -> None:
 
 
 def test_presets_fill_in_their_fields() -> None:
-    raw = FORMS.with_preset(form(cpu_request="1", cpu_limit="2"), "Streams")
+    sample, streams = FORMS.presets
+    raw = form(cpu_request="1", cpu_limit="2") | preset_fields(streams)
     assert (raw["repository"], raw["tag"], raw["port"]) == ("r.io/streams", "2", 8050)
     assert raw["session_affinity"] is True
     assert (raw["cpu_request"], raw["cpu_limit"]) == ("1", "2")
     assert raw["name"] == "sales"
 
-    assert FORMS.with_preset(raw, "Sample")["memory_request"] == "200Mi"
-    assert FORMS.with_preset(raw, "none") == raw
+    assert (raw | preset_fields(sample))["memory_request"] == "200Mi"
     assert Forms().defaults()["repository"] == ""
 
 
