@@ -14,12 +14,11 @@ import subprocess
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from msgspec.structs import replace
 
 from portal.actions.charts import ChartOrder
 from portal.catalog import dash_app

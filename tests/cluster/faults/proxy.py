@@ -18,13 +18,12 @@ import re
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 from aiohttp import web
-from msgspec.structs import replace
 from yarl import URL
 
 from tests.cluster.faults.server import ApiServer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -10,6 +9,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from portal.domain.keys import Key
 from portal.domain.objects import (
@@ -157,8 +157,8 @@ def texts(view: Any) -> list[str]:
     """All text in a view."""
     if isinstance(view, str):
         return [view]
-    if dataclasses.is_dataclass(view):
-        return [t for f in dataclasses.fields(view) for t in texts(getattr(view, f.name))]
+    if isinstance(view, Struct):
+        return [t for name in view.__struct_fields__ for t in texts(getattr(view, name))]
     return [t for each in view for t in texts(each)] if isinstance(view, tuple | list) else []
 
 
