@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import reduce
-from typing import Any
+from typing import Any, get_type_hints
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -115,8 +115,9 @@ st.register_type_strategy(Key, st.builds(Key, WORDS, WORDS))
 
 
 def build(kind: type, **fields: Any) -> st.SearchStrategy[Any]:
-    """A dataclass with every field drawn from its type."""
-    return st.builds(kind, **fields)
+    """A struct with every field drawn from its type, those with a default as well."""
+    drawn = {name: st.from_type(hint) for name, hint in get_type_hints(kind).items()}
+    return st.builds(kind, **(drawn | fields))
 
 
 def few(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
