@@ -54,14 +54,21 @@ SYSTEM_FILES = (
 #: from the machine that builds.
 AUTHORITIES = Path("/usr/share/ca-certificates/mozilla")
 
-#: Imported once to find the modules whose bytecode is worth keeping.
-IMPORTS = (
-    "import dash, dash_bootstrap_components, fastapi, gunicorn.app.wsgiapp, "
-    "gunicorn.workers.gasgi, kubernetes.aio.client, kubernetes.aio.config, plotly.graph_objects, "
-    "prometheus_client, pyhelm3, uvloop, websockets, yaml, encodings.idna, sys; "
-    "files = {getattr(module, '__file__', None) for module in list(sys.modules.values())}; "
-    "print(*filter(None, files), sep='\\n')"
-)
+#: Run once to find the modules whose bytecode is worth keeping: all that a start loads.
+IMPORTS = """
+import dash, dash_bootstrap_components, difflib, encodings.idna, fastapi, gunicorn.app.wsgiapp
+import gunicorn.workers.gasgi, immutables, jsonschema, kubernetes.aio.client
+import kubernetes.aio.config, msgspec, plotly.io.json, prometheus_client.core, pyhelm3, tarfile
+import uvloop, websockets, yaml
+dash.Dash("portal", server=fastapi.FastAPI(), backend="fastapi")
+"""
+
+#: Says where everything that is loaded by now came from.
+LOADED = """
+import sys
+files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+print(*filter(None, files), sep="\\n")
+"""
 
 
 def main(venv: Path, target: Path) -> None:
@@ -98,7 +105,7 @@ def prune(packages: Path) -> None:
 def compile_imported(python: Path) -> None:
     """Keep bytecode of the modules the portal imports: it cannot write any when it runs."""
     listed = subprocess.run(
-        [python, "-c", IMPORTS], check=True, stdout=subprocess.PIPE, text=True
+        [python, "-c", IMPORTS + LOADED], check=True, stdout=subprocess.PIPE, text=True
     ).stdout.splitlines()
     for name in listed:
         if name.endswith(".py"):

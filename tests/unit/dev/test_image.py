@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -78,6 +80,24 @@ def test_pruning_spares_what_runs(tmp_path: Path) -> None:
     assemble.prune(tmp_path)
     assert [name for name in gone if (tmp_path / name).exists()] == []
     assert [name for name in kept if not (tmp_path / name).exists()] == []
+
+
+def test_bytecode_is_kept_of_all_that_a_start_loads() -> None:
+    """All else would be compiled anew at each start: the image's file system is read-only."""
+
+    def loaded(code: str) -> set[str]:
+        argv = [sys.executable, "-c", code + assemble.LOADED]
+        printed = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=demo.ROOT)
+        return {name for name in printed.stdout.splitlines() if name.endswith(".py")}
+
+    start = """
+import gunicorn.app.wsgiapp, portal.app, portal.front, portal.web.worker
+import dash, fastapi
+dash.Dash("portal", server=fastapi.FastAPI(), backend="fastapi")
+"""
+    ours = str(demo.ROOT / "portal")
+    missing = loaded(start) - loaded(assemble.IMPORTS)
+    assert {name for name in missing if not name.startswith(ours)} == set()
 
 
 @pytest.mark.parametrize("how", [How.LOCAL, How.KIND])
