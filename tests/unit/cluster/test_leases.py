@@ -126,3 +126,31 @@ async def test_fields_of_a_newer_portal_are_no_error(client: FakeClient, leases:
     found = await leases.read(KEY)
     assert found is not None
     assert found.operation == OPERATION
+
+
+async def test_the_record_stays_as_it_is_for_portals_of_other_versions(
+    client: FakeClient, leases: Leases
+) -> None:
+    await leases.put(Claim(OPERATION, "portal-1"))
+    (raw,) = client.objects.values()
+    at = "2026-01-01T00:00:00Z"
+    assert json.loads(raw["metadata"]["annotations"]["dash-portal.io/operation"]) == {
+        "id": "a" * 32,
+        "key": ["apps", "sales"],
+        "verb": "scale",
+        "actor": "Ann <ann@example.com>",
+        "phase": "running",
+        "created_at": at,
+        "updated_at": at,
+        "steps": [
+            {"title": "Check", "started_at": at, "ended_at": at, "error": ""},
+            {"title": "Run helm", "started_at": at, "ended_at": None, "error": ""},
+        ],
+        "error": "",
+        "advice": "",
+        "revision": None,
+        "helm_seconds": None,
+        "fields": {"tag": "no"},
+        "base": 3,
+        "description": "Scaled to 2 by ann",
+    }
