@@ -36,6 +36,13 @@ def without_last(blocks: Blocks, width: int) -> Blocks:
     return (*full, last[:-width]) if len(last) > width else tuple(full)
 
 
+def repeats(blocks: Blocks, row: bytes, width: int) -> bool:
+    """Whether the last two rows say what ``row`` says, at other times."""
+    said = row[_TIME.size :]
+    last = b"".join(blocks[-2:])[-2 * width :]
+    return last[_TIME.size : width] == said == last[width + _TIME.size :]
+
+
 def split(blocks: Blocks, width: int, since: int) -> tuple[Blocks, Blocks]:
     """The rows that are older than ``since``, in seconds since 1970, and the others."""
     for place, block in enumerate(blocks):

@@ -3,7 +3,10 @@
 A history never changes: adding to it gives another one, which shares what is old. So an
 ``AppState`` holds the whole history of its app without copying it, and may be kept for ever.
 
-An app's history has three parts. The *open* one holds every sample since the last full five
+Of samples that say the same for a while the first and the last are kept: a line through both is
+the same line. So an app at rest takes next to nothing.
+
+An app's history has three parts. The *open* one holds what came since the last full five
 minutes. With those it joins the *fine* part, of fifteen minutes, whose own oldest five then
 join the *thinned* part: of each minute the last sample, and beside it the one with the fewest
 pods ready and the one with the most wanted, where these differ, so that no dip and no peak of
@@ -35,6 +38,7 @@ from portal.state.blocks import (
     joined,
     last_time,
     put,
+    repeats,
     size,
     split,
     time_of,
@@ -97,14 +101,18 @@ class History(Sequence[Sample]):
     # Adding.
 
     def added(self, sample: Sample) -> History:
-        """This history and ``sample``, without what is then too old."""
+        """This history and ``sample``, without what is then too old.
+
+        ``sample`` replaces the newest if both say what the one before said.
+        """
         wider = self._with_metrics(sample)
         row = wider._packed(sample)
         at, width = time_of(row), len(row)
         if wider.open and at // SETTLE_STEP > time_of(wider.open[0]) // SETTLE_STEP:
             return wider._settled_at(at // SETTLE_STEP * SETTLE_STEP, row)
         full = size(wider.open) >= MAX_OPEN * width
-        kept = without_last(wider.open, width) if full else wider.open
+        last_goes = full or repeats(wider.open, row, width)
+        kept = without_last(wider.open, width) if last_goes else wider.open
         return History(wider.metrics, wider.thinned, wider.fine, put(kept, row, width))
 
     def differs(self, sample: Sample) -> bool:

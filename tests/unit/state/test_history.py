@@ -62,7 +62,7 @@ def test_a_history_does_not_change_when_more_is_added() -> None:
 
 
 def test_a_day_of_polls_keeps_six_hours_thinned() -> None:
-    history = remembered(*map(sample, range(0, 24 * HOURS, 10)))
+    history = remembered(*map(measured, range(0, 24 * HOURS, 10)))
     kept = list(history)
     assert len(kept) == len(history) <= 465
     age = (kept[-1].at - kept[0].at).total_seconds()
@@ -72,6 +72,22 @@ def test_a_day_of_polls_keeps_six_hours_thinned() -> None:
     assert len(fine) == 91
     gaps = {after.at - before.at for before, after in pairwise(kept)}
     assert max(gaps) == timedelta(minutes=1)
+
+
+def test_of_what_stays_the_same_the_first_and_the_last_are_kept() -> None:
+    rest = [sample(second) for second in range(0, SETTLE_STEP, 10)]
+    assert list(remembered(*rest[:2])) == rest[:2]
+    assert list(remembered(*rest)) == [rest[0], rest[-1]]
+    other = [sample(each, 2) for each in range(100, 130, 10)]
+    back = rest[13:]
+    found = list(remembered(*rest[:10], *other, *back))
+    assert found == [rest[0], rest[9], other[0], other[-1], back[0], back[-1]]
+
+
+def test_an_app_at_rest_takes_next_to_nothing() -> None:
+    history = remembered(*map(sample, range(0, 24 * HOURS, 10)))
+    assert len(history) <= 2 * (SPAN // SETTLE_STEP + 2)
+    assert (history[-1].at - history[0].at).total_seconds() >= SPAN - SETTLE_STEP
 
 
 @pytest.mark.parametrize(
