@@ -21,7 +21,12 @@ _TOKEN = re.compile(
     r"|(?P<repeat>[*+]|\{\d+,?\d*\})\??|(?P<maybe>\?\??)|(?P<plain>.)",
     re.DOTALL,
 )
-_STRANGE = re.compile(r"\(\?[^:]|\\[pPzZAkgQECG1-9]|\[\^?\[|\[[^\]]*(?:--|&&|~~|\|\||\[)")
+_STRANGE = re.compile(
+    r"\(\?[^:]|\\[pPzZAkgQECG1-9]|\[\^?\["
+    # Also after a "]" that is a member of its set: the first one, or an escaped one.
+    r"|\[(?:[^\]]*|\^?\]?(?:\\.|[^\]\\])*)(?:--|&&|~~|\|\||\[)",
+    re.DOTALL,
+)
 
 
 def matches(pattern: str, text: str) -> bool | None:

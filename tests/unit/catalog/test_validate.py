@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.catalog.patterns import matches
@@ -125,6 +125,9 @@ def test_patterns_are_tried_only_where_they_are_plain(
     assert matches(pattern, text) is found
 
 
+@example("[]--")
+@example("[^]--a]")
+@example(r"[\]--a]")
 @given(st.text(alphabet="ab()*+?{}|[]^$\\.,12:-", max_size=25))
 def test_every_pattern_comes_to_an_end(pattern: str) -> None:
     assert matches(pattern, "ab" * 127 + "!") in {True, False, None}
