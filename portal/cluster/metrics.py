@@ -12,8 +12,7 @@ from portal.cluster.backoff import Backoff
 from portal.cluster.decode_pods import pod_usage
 from portal.cluster.errors import Throttled
 from portal.cluster.lists import Turns, page
-from portal.cluster.reflector import key_of
-from portal.cluster.shapes import Json
+from portal.cluster.shapes import Json, anything
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.objects import PodUsage
 from portal.state.store import Store
@@ -120,5 +119,5 @@ def _decoded(raw: Json) -> PodUsage | None:
     try:
         return pod_usage(raw)
     except Exception as error:
-        log.warning("metrics: skipping %s: %r", key_of(raw), error)
+        log.warning("metrics: skipping %s: %r", anything(raw).key, error)
         return None

@@ -8,7 +8,7 @@ Raw = dict[str, Any]
 """A Kubernetes object as the API sent it."""
 
 
-def value(raw: Raw, *path: str) -> Any:
+def _value(raw: Raw, *path: str) -> Any:
     """What is at ``path``, or None."""
     found: Any = raw
     for name in path:
@@ -20,15 +20,15 @@ def value(raw: Raw, *path: str) -> Any:
 
 def part(raw: Raw, *path: str) -> Raw:
     """The object at ``path``; an empty one where there is none."""
-    return cast(Raw, value(raw, *path) or {})
+    return cast(Raw, _value(raw, *path) or {})
 
 
 def items(raw: Raw, *path: str) -> list[Raw]:
     """The list at ``path``; an empty one where there is none."""
-    return cast(list[Raw], value(raw, *path) or [])
+    return cast(list[Raw], _value(raw, *path) or [])
 
 
 def text(raw: Raw, *path: str) -> str:
     """The text at ``path``; "" where there is none."""
-    found = value(raw, *path)
+    found = _value(raw, *path)
     return "" if found is None else str(found)

@@ -294,9 +294,9 @@ class Reflector:
                 self._sink.apply(self._resource.kind, *decoded)
             else:
                 # The old state of something that can no longer be read would be a lie.
-                self._sink.delete(self._resource.kind, key_of(change.object))
+                self._sink.delete(self._resource.kind, about.key)
             if change.type == "DELETED":
-                self._readable(key_of(change.object))
+                self._readable(about.key)
         self._version = about.metadata.resource_version or self._version
 
     def _known(self, key: Key, obj: Watched) -> tuple[Key, Watched]:
@@ -308,7 +308,7 @@ class Reflector:
         try:
             return self._resource.decode(raw)
         except Exception as error:
-            key = key_of(raw)
+            key = anything(raw).key
             self.health = replace(self.health, unread=self.health.unread | {key})
             log.warning("%s: skipping %s: %r", self._path, key, error)
             return None
@@ -341,9 +341,3 @@ class Reflector:
             return  # nothing new
         self._told = new
         self._report(new)
-
-
-def key_of(raw: Json) -> Key:
-    """Namespace and name of an object, however odd it is."""
-    meta = anything(raw).metadata
-    return Key(meta.namespace, meta.name)

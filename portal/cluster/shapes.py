@@ -14,6 +14,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw, Struct, field
 
+from portal.domain.keys import Key
+
 Json = Raw | bytes | str
 Shape = TypeVar("Shape")
 Found = TypeVar("Found")
@@ -519,6 +521,11 @@ class AnyObject(Part, frozen=True):
     metadata: _AnyMeta = _AnyMeta()
     code: int | None = None
     message: str = ""
+
+    @property
+    def key(self) -> Key:
+        """Namespace and name, "" where it has none."""
+        return Key(self.metadata.namespace, self.metadata.name)
 
 
 def anything(raw: Json) -> AnyObject:
