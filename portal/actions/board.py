@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Watched
@@ -85,6 +85,10 @@ class Board:
 
     # As the sink of the watch.
 
+    def keys(self, kind: Kind, namespace: str | None) -> set[Key]:
+        """The objects there are, in one namespace or (None) in all."""
+        return {key for key in self._objects if namespace in {None, key.namespace}}
+
     def known(self, kind: Kind, key: Key) -> Watched | None:
         """The claim that an object last was."""
         release = self._objects.get(key)
@@ -102,14 +106,6 @@ class Board:
         claim = self._claims.get(release) if release else None
         if claim is not None and (claim.holder != self._holder or claim.operation.phase.terminal):
             self.forget(claim.operation.key)
-
-    def replace(self, kind: Kind, namespace: str | None, objects: Mapping[Key, Watched]) -> None:
-        """Make ``objects`` all there is in a namespace, or (None) everywhere."""
-        for key in tuple(self._objects):
-            if key not in objects and namespace in {None, key.namespace}:
-                self.delete(kind, key)
-        for key, obj in objects.items():
-            self.apply(kind, key, obj)
 
 
 def _newer(version: str, than: str) -> bool:

@@ -63,6 +63,10 @@ class Api(Protocol):
 class Sink(Protocol):
     """Where objects go; ``Store`` is one."""
 
+    def keys(self, kind: Kind, namespace: str | None) -> set[Key]:
+        """What there is in a namespace, or (None) everywhere."""
+        ...
+
     def known(self, kind: Kind, key: Key) -> Watched | None:
         """An object as it was last told."""
         ...
@@ -73,10 +77,6 @@ class Sink(Protocol):
 
     def delete(self, kind: Kind, key: Key) -> None:
         """Forget one object."""
-        ...
-
-    def replace(self, kind: Kind, namespace: str | None, objects: Mapping[Key, Watched]) -> None:
-        """Make ``objects`` all there is in a namespace, or (None) everywhere."""
         ...
 
 
@@ -192,7 +192,8 @@ class Reflector:
                 await self._pause(self._backoff.next())
                 return
             case _NotInstalled():
-                self._sink.replace(self._resource.kind, self._namespace, {})
+                for key in self._keys():
+                    self._sink.delete(self._resource.kind, key)
                 self.health = replace(self.health, unread=frozenset())
                 self._say(available=False, error=str(error))
                 delay = jittered(NOT_INSTALLED_RETRY)
@@ -214,14 +215,27 @@ class Reflector:
         return f"Not allowed{where}. {error}"
 
     async def _list(self, paged: bool) -> str:
-        """Replace everything by a fresh list; returns its resource version.
+        """Make a fresh list all there is, at once; returns its resource version.
+
+        What it finds unchanged is let go again object by object: a list that is made anew every
+        few minutes must never be a second copy of everything.
 
         Raises:
             _NotInstalled: there is nothing to list, and never has to be. Of any other API the same
                 answer is a fault on the way to it, and what was listed stays.
         """
         resource = self._resource
-        found: dict[Key, Watched] = {}
+        gone = self._keys()
+        changed: dict[Key, Watched] = {}
+
+        def news(raw: Json) -> tuple[Key, Watched] | None:
+            decoded = self._decode(raw)
+            if decoded is None:
+                return None
+            key, obj = decoded
+            gone.discard(key)
+            return None if self._sink.known(resource.kind, key) == obj else decoded
+
         self.health = replace(self.health, unread=frozenset())
         params = {"labelSelector": resource.selector} if resource.selector else {}
         if paged:
@@ -235,16 +249,19 @@ class Reflector:
                 raise
             try:
                 read = page(body)
-                decoded = await self._turns.collect(map(self._decode, read.items))
+                found = await self._turns.collect(map(news, read.items))
             except ValueError as error:
                 raise ClusterUnavailable(
                     f"The Kubernetes API sent something odd: {error}"
                 ) from error
-            found |= (self._known(*each) for each in decoded if each is not None)
+            changed |= filter(None, found)
             if not read.rest:
                 break
             params["continue"] = read.rest
-        self._sink.replace(resource.kind, self._namespace, found)
+        for key in gone:
+            self._sink.delete(resource.kind, key)
+        for key, obj in changed.items():
+            self._sink.apply(resource.kind, key, obj)
         # What was wrong before is over when the watch opens as well: it may be what is not allowed.
         self._say(synced=True, alive=True)
         return read.version or "0"
@@ -299,10 +316,8 @@ class Reflector:
                 self._readable(about.key)
         self._version = about.metadata.resource_version or self._version
 
-    def _known(self, key: Key, obj: Watched) -> tuple[Key, Watched]:
-        """What has not changed stays the same object: a list made anew is no second copy of all."""
-        known = self._sink.known(self._resource.kind, key)
-        return key, known if known is not None and known == obj else obj
+    def _keys(self) -> set[Key]:
+        return self._sink.keys(self._resource.kind, self._namespace)
 
     def _decode(self, raw: Json) -> tuple[Key, Watched] | None:
         try:

@@ -8,7 +8,7 @@ an HPA also by its scale target; an event by what it is about.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TypeVar
 
 from portal.domain.keys import Key
@@ -72,7 +72,7 @@ class Objects:
     """The objects of every kind by namespace and name, and the buckets they share."""
 
     def __init__(self) -> None:
-        self._by_kind: dict[Kind, dict[str, dict[str, Watched]]] = {
+        self._by_kind: dict[Kind, dict[str, dict[Key, Watched]]] = {
             kind: defaultdict(dict) for kind in Kind
         }
         self._tagged: dict[Tag, dict[tuple[Kind, Key], Watched]] = {}
@@ -81,29 +81,29 @@ class Objects:
 
     def put(self, kind: Kind, key: Key, obj: Watched) -> set[Key]:
         """Add or replace one object; nothing is touched when it says what it said before."""
-        names = self._by_kind[kind][key.namespace]
-        old = names.get(key.name)
+        there = self._by_kind[kind][key.namespace]
+        old = there.get(key)
         if old == obj:
             return set()
         touched = set[Key]()
         if old is not None:
             touched |= self.releases_of(key, old)
             self._untag(kind, key, old)
-        names[key.name] = obj
+            del there[key]  # with the old key itself: the new object brings its own
+        there[key] = obj
         for tag in _tags(key, obj):
             self._tagged.setdefault(tag, {})[kind, key] = obj
         return touched | self.releases_of(key, obj)
 
     def remove(self, kind: Kind, key: Key) -> set[Key]:
         """Remove one object; an unknown one is no error."""
-        names = self._by_kind[kind].get(key.namespace, {})
-        old = names.get(key.name)
+        there = self._by_kind[kind].get(key.namespace, {})
+        old = there.pop(key, None)
         if old is None:
             return set()
         touched = self.releases_of(key, old)
         self._untag(kind, key, old)
-        del names[key.name]
-        if not names:
+        if not there:
             del self._by_kind[kind][key.namespace]
         return touched
 
@@ -119,23 +119,24 @@ class Objects:
 
     def get(self, kind: Kind, key: Key) -> Watched | None:
         """One object, or None."""
-        return self._by_kind[kind].get(key.namespace, {}).get(key.name)
+        return self._by_kind[kind].get(key.namespace, {}).get(key)
 
-    def keys(self, kind: Kind, namespace: str | None = None) -> list[Key]:
+    def keys(self, kind: Kind, namespace: str | None = None) -> set[Key]:
         """Keys of a kind, in one namespace or (None) in all."""
-        spaces: Mapping[str, dict[str, Watched]] = self._by_kind[kind]
-        wanted = spaces if namespace is None else {namespace: spaces.get(namespace, {})}
-        return [Key(space, name) for space, names in wanted.items() for name in names]
+        spaces = self._by_kind[kind]
+        if namespace is not None:
+            return set(spaces.get(namespace, ()))
+        return set[Key]().union(*spaces.values())
 
     def all(self, kind: Kind, of: type[T]) -> list[T]:
         """Every object of a kind."""
         spaces = self._by_kind[kind].values()
-        return [obj for names in spaces for obj in names.values() if isinstance(obj, of)]
+        return [obj for there in spaces for obj in there.values() if isinstance(obj, of)]
 
     def within(self, namespace: str, kind: Kind, of: type[T]) -> list[T]:
         """Every object of a kind in one namespace."""
-        names = self._by_kind[kind].get(namespace, {})
-        return [obj for obj in names.values() if isinstance(obj, of)]
+        there = self._by_kind[kind].get(namespace, {})
+        return [obj for obj in there.values() if isinstance(obj, of)]
 
     def _bucket(self, of: type[T], *tag: str) -> list[T]:
         return [obj for obj in self._tagged.get(tag, {}).values() if isinstance(obj, of)]

@@ -117,6 +117,10 @@ class Store:
         if self._touched:
             self._schedule()
 
+    def keys(self, kind: Kind, namespace: str | None = None) -> set[Key]:
+        """The objects of a kind, in one namespace or (None) in all."""
+        return self._objects.keys(kind, namespace)
+
     def known(self, kind: Kind, key: Key) -> Watched | None:
         """One object as it was last told, be it shown yet or not."""
         return self._objects.get(kind, key)
@@ -131,14 +135,6 @@ class Store:
         """Forget one object."""
         if self._objects.get(kind, key) is not None:
             self._touch(self._objects.remove(kind, key), kind, key)
-
-    def replace(self, kind: Kind, namespace: str | None, objects: Mapping[Key, Watched]) -> None:
-        """Make ``objects`` all there is of a kind in one namespace or (None) everywhere."""
-        for key in self._objects.keys(kind, namespace):
-            if key not in objects:
-                self.delete(kind, key)
-        for key, obj in objects.items():
-            self.apply(kind, key, obj)
 
     def set_source(
         self,

@@ -305,7 +305,7 @@ async def test_a_release_that_is_installed_again_unseen_is_read_again() -> None:
         await until(store, lambda: revision(store) == 1)
         body = encoded(BODY | {"info": {"description": "Install complete"}})
         api.answers["dash.v1"] = {"data": {"release": body}}
-        store.replace(Kind.RELEASE, None, dict([release("dash", 1, uid="new")]))
+        store.apply(Kind.RELEASE, *release("dash", 1, uid="new"))
         assert store.snapshot.app(KEY).detail is None, "the old one is nobody's"
         await until(store, lambda: revision(store) == 1)
     assert store.snapshot.app(KEY).detail.description == "Install complete"  # type: ignore[union-attr]

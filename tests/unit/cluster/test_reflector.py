@@ -27,18 +27,20 @@ class Spy:
 
     def __init__(self) -> None:
         self.objects: dict[Key, object] = {}
+        self.told: list[tuple[Key, object]] = []
+
+    def keys(self, kind: Kind, namespace: str | None) -> set[Key]:
+        return {key for key in self.objects if namespace in {None, key.namespace}}
 
     def known(self, kind: Kind, key: Key) -> object:
         return self.objects.get(key)
 
     def apply(self, kind: Kind, key: Key, obj: object) -> None:
+        self.told.append((key, obj))
         self.objects[key] = obj
 
     def delete(self, kind: Kind, key: Key) -> None:
         self.objects.pop(key, None)
-
-    def replace(self, kind: Kind, namespace: str | None, objects: dict[Key, object]) -> None:
-        self.objects = dict(objects)
 
     @property
     def names(self) -> list[str]:
@@ -132,7 +134,7 @@ async def test_a_version_that_is_too_old_leads_to_a_fresh_list(gone: object) -> 
 
 
 async def test_what_a_fresh_list_finds_unchanged_stays_the_same_object() -> None:
-    """A list that is made anew every few minutes would else be a second copy of everything."""
+    """Of a list that is made anew every few minutes only what it says anew is kept, and told."""
     api = FakeApi(
         [
             fake.listing(fake.pod("same"), fake.pod("other"), version="1"),
@@ -140,19 +142,10 @@ async def test_what_a_fresh_list_finds_unchanged_stays_the_same_object() -> None
         ],
         [Gone("too old")],
     )
-    run = Run(api)
-    told: list[dict[Key, object]] = []
-    honest = run.sink.replace
-
-    def replace(kind: Kind, namespace: str | None, objects: dict[Key, object]) -> None:
-        told.append(objects)
-        honest(kind, namespace, objects)
-
-    run.sink.replace = replace  # type: ignore[method-assign]
-    await run.to_the_end()
-    first, second = told
-    assert second[Key("apps", "same")] is first[Key("apps", "same")]
-    assert second[Key("apps", "other")].ready is False  # type: ignore[attr-defined]
+    run = await Run(api).to_the_end()
+    same, other = Key("apps", "same"), Key("apps", "other")
+    assert [key for key, _ in run.sink.told] == [same, other, other]
+    assert run.sink.objects[other].ready is False  # type: ignore[attr-defined]
 
 
 async def test_pages_that_expire_lead_to_a_list_in_one_piece() -> None:
@@ -369,26 +362,30 @@ async def test_an_object_that_can_be_read_again_is_marked_no_more() -> None:
 
 
 async def test_a_fault_in_the_sink_does_not_end_the_watch(caplog: pytest.LogCaptureFixture) -> None:
-    api = FakeApi([fake.listing(), fake.listing(fake.pod("a"))], [])
+    api = FakeApi([fake.listing(fake.pod("a")), fake.listing(fake.pod("a"))], [])
     run = Run(api)
-    honest = run.sink.replace
+    honest = run.sink.apply
     calls: list[int] = []
 
-    def broken(kind: Kind, namespace: str | None, objects: dict[Key, object]) -> None:
+    def broken(kind: Kind, key: Key, obj: object) -> None:
         calls.append(1)
         if len(calls) == 1:
             raise RuntimeError("a bug")
-        honest(kind, namespace, objects)
+        honest(kind, key, obj)
 
-    run.sink.replace = broken  # type: ignore[method-assign]
+    run.sink.apply = broken  # type: ignore[method-assign]
     await run.to_the_end()
     assert run.sink.names == ["a"]
     assert "unexpected" in caplog.text
 
 
-async def test_one_namespace_has_its_own_path() -> None:
-    run = await Run(FakeApi([fake.listing()]), namespace="apps").to_the_end()
+async def test_one_namespace_has_its_own_path_and_leaves_the_others_alone() -> None:
+    run = Run(FakeApi([fake.listing()]), namespace="apps")
+    ours, other = Key("apps", "gone"), Key("b", "stays")
+    run.sink.objects = {ours: object(), other: object()}
+    await run.to_the_end()
     assert run.api.asked[0][0] == "/api/v1/namespaces/apps/pods"
+    assert list(run.sink.objects) == [other]
 
 
 async def test_signs_of_life_are_reported_once_a_second_at_most() -> None:

@@ -122,6 +122,12 @@ def usage(name: str, cpu: float = 0.1, memory: float = 1e8) -> PodUsage:
     return PodUsage(key(name), cpu, memory, T0, 10.0)
 
 
+def clear(store: Store, kind: Kind, namespace: str | None = None) -> None:
+    """Delete all of a kind, as a fresh list does that finds none."""
+    for each in store.keys(kind, namespace):
+        store.delete(kind, each)
+
+
 def put(
     store: Store, *objects: Release | Workload | ReplicaSet | Pod | Hpa | Service | Event
 ) -> None:

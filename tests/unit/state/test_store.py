@@ -137,13 +137,16 @@ def test_what_did_not_change_stays_the_same_object(store: Store) -> None:
     assert store.snapshot is after
 
 
-def test_replace_drops_what_a_list_no_longer_has_only_in_its_namespace(store: Store) -> None:
+def test_keys_are_those_of_one_namespace_or_of_all(store: Store) -> None:
     make.app(store, "one")
     put(store, make.release("far", space="b"))
-    store.replace(Kind.RELEASE, "apps", {})
+    assert store.keys(Kind.RELEASE, "b") == {Key("b", make.release("far").secret_name)}
+    assert len(store.keys(Kind.RELEASE)) == 2
+    assert store.keys(Kind.RELEASE, "nowhere") == set()
+    make.clear(store, Kind.RELEASE, "apps")
     assert store.snapshot.app(key("one")).release is None
     assert store.snapshot.app(Key("b", "far")).release is not None
-    store.replace(Kind.RELEASE, None, {})
+    make.clear(store, Kind.RELEASE)
     assert Key("b", "far") not in store.snapshot.apps
 
 
@@ -260,7 +263,8 @@ def test_a_body_of_the_install_before_is_dropped(store: Store, revision: int, ke
     store.put_detail(ReleaseDetail(key("one"), 2, chart="old", uid="old"))
     assert store.snapshot.app(key("one")).detail is not None
     new = make.release("one", revision, uid="new")
-    store.replace(Kind.RELEASE, None, {key(new.secret_name): new})
+    make.clear(store, Kind.RELEASE)
+    put(store, new)
     # A higher revision is an upgrade as well as anything: what it was is shown meanwhile.
     assert (store.snapshot.app(key("one")).detail is not None) is kept
 
@@ -497,8 +501,8 @@ def test_the_history_of_each_pod_is_kept_until_it_has_been_gone_for_a_while(
 def test_an_app_that_comes_back_soon_finds_its_history(store: Store, clock: Clock) -> None:
     def gone_for(seconds: float) -> int:
         for kind in (Kind.DEPLOYMENT, Kind.REPLICA_SET, Kind.POD):
-            store.replace(kind, None, {})
-        store.replace(Kind.RELEASE, None, {})
+            make.clear(store, kind)
+        make.clear(store, Kind.RELEASE)
         assert key("one") not in store.snapshot.apps
         clock.forward(seconds)
         store.put_usage([])
