@@ -187,6 +187,11 @@ class PortalProcess:
         await until(idle, "the portal is idle", patience=patience, every=0)
 
 
+def _allocation() -> dict[str, str]:
+    """How the image has glibc allocate memory."""
+    return dict(re.findall(r"\b(MALLOC_\w+)=(\S+)", (ROOT / "Dockerfile").read_text()))
+
+
 @asynccontextmanager
 async def running(kubeconfig: Path, **settings: str) -> AsyncGenerator[PortalProcess]:
     """A portal inside the block; ``settings`` are added to its environment by their names."""
@@ -195,6 +200,7 @@ async def running(kubeconfig: Path, **settings: str) -> AsyncGenerator[PortalPro
         "DASH_PORTAL_KUBECONFIG": str(kubeconfig),
         "DASH_PORTAL_CHART_PATH": str(ROOT / "charts" / "dash-app"),
         "DASH_PORTAL_LOG_LEVEL": "WARNING",
+        **_allocation(),
         "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{PORT}",
         **{f"DASH_PORTAL_{name.upper()}": value for name, value in settings.items()},
     }
