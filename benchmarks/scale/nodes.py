@@ -5,8 +5,10 @@ The nodes are tainted, so that no real pod lands there, and our pods go nowhere 
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,7 +18,11 @@ from typing import Any
 from benchmarks.scale.api import Api, each, until
 from benchmarks.scale.seed import Name
 
+log = logging.getLogger(__name__)
+
 NODES = 8
+STALLED = 60.0
+"""Seconds without one more ready pod."""
 LABEL = "dash-portal.io/simulated"
 STAGES = Path(__file__).with_name("stages.yaml")
 POD_NETWORK = "198.18.128.0/17"
@@ -157,10 +163,16 @@ async def deploy(
 async def all_ready(
     api: Api, releases: Iterable[Name], replicas: int, note: Callable[[int], object]
 ) -> None:
-    """Wait until that many pods of each of the releases are ready; ``note`` gets the sum."""
+    """Wait until that many pods of each of the releases are ready; ``note`` gets the sum.
+
+    Once among many thousands of pods one is never made ready. Where nothing has come for
+    ``STALLED`` seconds, the pods of what is not ready yet are replaced.
+    """
     wanted = set(releases)
+    most, since = -1, time.monotonic()
 
     async def ready() -> bool:
+        nonlocal most, since
         listed = await api.call("GET", "/apis/apps/v1/deployments?resourceVersion=0")
         counts = {
             Name(item["metadata"]["namespace"], item["metadata"]["name"]): item["status"].get(
@@ -168,10 +180,28 @@ async def all_ready(
             )
             for item in listed["items"]
         }
-        note(sum(counts.get(each, 0) for each in wanted))
-        return all(counts.get(each, 0) == replicas for each in wanted)
+        total = sum(counts.get(each, 0) for each in wanted)
+        note(total)
+        behind = [each for each in wanted if counts.get(each, 0) != replicas]
+        if total > most:
+            most, since = total, time.monotonic()
+        elif behind and time.monotonic() - since > STALLED:
+            since = time.monotonic()
+            for release in behind:
+                await _replace_pods(api, release)
+        return not behind
 
     await until(ready, "the simulated pods are ready", patience=900, every=2)
+
+
+async def _replace_pods(api: Api, release: Name) -> None:
+    path = f"/api/v1/namespaces/{release.namespace}/pods"
+    selector = f"labelSelector=app.kubernetes.io/instance%3D{release.name}"
+    listed = await api.call("GET", f"{path}?{selector}")
+    for item in listed["items"]:
+        name, status = item["metadata"]["name"], item["status"]
+        log.warning("replacing %s/%s, which is %s", release.namespace, name, status)
+    await api.call("DELETE", f"{path}?{selector}")
 
 
 async def remove(api: Api) -> None:
