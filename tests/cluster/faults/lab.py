@@ -131,8 +131,8 @@ class Lab:
                     params={"labelSelector": resource.selector},
                     accept=resource.list_accept,
                 )
-                objects = dict(resource.decode(json.dumps(each)) for each in found["items"])
-                store.replace(resource.kind, self.namespace, objects)
+                for each in found["items"]:
+                    store.apply(resource.kind, *resource.decode(json.dumps(each)))
         return {key: _watched(state) for key, state in store.snapshot.apps.items()}
 
     def known(self) -> dict[Key, tuple[object, ...]]:
