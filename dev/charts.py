@@ -46,12 +46,21 @@ def objects(files: Mapping[str, bytes], image: str, namespace: str) -> str:
     pod = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 1001,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "containers": [
             {
                 "name": "files",
                 "image": image,
                 "command": ["python3", "-m", "http.server", str(PORT), "--directory", "/charts"],
                 "ports": [{"name": "http", "containerPort": PORT}],
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                },
                 "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 1},
                 "resources": {"requests": {"cpu": "5m", "memory": "24Mi"}},
                 "volumeMounts": [{"name": "charts", "mountPath": "/charts", "readOnly": True}],

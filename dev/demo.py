@@ -23,7 +23,7 @@ from pathlib import Path
 
 import yaml
 
-from dev import charts
+from dev import charts, namespaces
 from dev.cluster import binaries, choose, cli, images, registry, settings
 from dev.cluster.alone import alone
 from dev.cluster.choose import How
@@ -36,6 +36,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RELEASE = "portal"
 NAMESPACE = "dash-portal"
 APPS = "apps"
+RESTRICTED = f"{NAMESPACE}-{RELEASE}-restricted"
+"""Where the portal's guardrails try pods; its chart makes it."""
 PORTAL_IMAGE = f"{settings.REGISTRY}/dash-portal:dev"
 SAMPLE_IMAGE = f"{settings.REGISTRY}/dash-sample:1.0"
 
@@ -113,7 +115,7 @@ def _ensure(layout: Layout, forced: How | None) -> Demo:
         step("image of the sample app", lambda note: _sample_image(layout, note))
         step("image of the portal", lambda note: _portal_image(layout, tools, how, note))
         kubectl = _Kubectl(layout, tools)
-        step("namespaces", lambda _: kubectl.namespaces(NAMESPACE, APPS))
+        step("namespaces", lambda _: _namespaces(kubectl))
         step("charts to launch", lambda note: _charts(kubectl, note))
         step("helm upgrade --install portal", lambda _: _install(layout, tools, how))
         urls: list[str] = []
@@ -193,19 +195,23 @@ class _Kubectl:
             check=False,
         )
 
-    def namespaces(self, *names: str) -> None:
-        """Have these namespaces."""
-        for name in names:
-            done = self("create", "namespace", name)
-            if done.returncode and "AlreadyExists" not in done.stderr:
-                raise ClusterError(f"creating the namespace {name}: {done.stderr.strip()}")
+    def apply(self, objects: str) -> subprocess.CompletedProcess[str]:
+        """Have these objects."""
+        how = ("apply", "--server-side", "--force-conflicts", "--filename", "-")
+        return self(*how, stdin=objects)
+
+
+def _namespaces(kubectl: _Kubectl) -> None:
+    done = kubectl.apply(namespaces.objects(portal=NAMESPACE, apps=APPS))
+    if done.returncode:
+        raise ClusterError(f"the namespaces: {done.stderr.strip()}")
 
 
 def _charts(kubectl: _Kubectl, note: Note) -> None:
     """Have the repository of charts answer before the portal reads it."""
     made = charts.objects(charts.repository(), SAMPLE_IMAGE, NAMESPACE)
     waiting = ("rollout", "status", f"deployment/{charts.NAME}", "--namespace", NAMESPACE)
-    done = kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", stdin=made)
+    done = kubectl.apply(made)
     if done.returncode == 0:
         note("waiting for the rollout")
         done = kubectl(*waiting, f"--timeout={READY_WITHIN:.0f}s")

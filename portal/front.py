@@ -24,6 +24,7 @@ from portal.catalog.catalog import Catalog
 from portal.catalog.dash_app import Site
 from portal.catalog.fetch import HttpFetch
 from portal.cluster.access import Namespaces
+from portal.cluster.admission import Admission
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.past import Past
 from portal.cluster.records import HelmRecords
@@ -31,6 +32,7 @@ from portal.cluster.replicas import Replicas
 from portal.cluster.watches import Watches
 from portal.domain.objects import ReleaseDetail
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
+from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
@@ -186,6 +188,11 @@ def _actions(
         claims=Leases(observation.client),
         records=HelmRecords(observation.client),
         past=Past(observation.client),
+        guardrails=Guardrails(
+            Admission(observation.client, settings.pod_security_namespaces()),
+            settings.guardrail_exceptions(),
+            settings.allowed_images,
+        ),
         holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
         namespaces=Namespaces(observation.client),
         ended=ended,

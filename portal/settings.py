@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from portal.catalog.presets import Preset
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
+from portal.guardrails.rules import GuardrailException, Level
 
 PREFIX = "DASH_PORTAL_"
 
@@ -70,10 +71,25 @@ class Settings(BaseModel):
     allowed_images: Annotated[
         tuple[str, ...],
         Field(
-            description="Comma-separated patterns of the images that forms accept, such as "
-            "`registry.example.com/team/*`, without tags. Empty: all."
+            description="Comma-separated patterns of the images that may be run, such as "
+            "`registry.example.com/team/*`, without tags: what forms accept, and every image in "
+            "what a chart renders. Empty: all."
         ),
     ] = ()
+    pod_security_namespace: Annotated[
+        str,
+        Field(
+            description="A namespace that enforces Pod Security `restricted`, in which nothing "
+            "runs: the guardrails try pods there, by dry run. Needed."
+        ),
+    ] = ""
+    pod_security_baseline_namespace: Annotated[
+        str,
+        Field(description="The same for `baseline`. Needed when an exception sets that level."),
+    ] = ""
+    guardrails_file: Annotated[
+        Path | None, Field(description="YAML list of exceptions to the guardrails.")
+    ] = None
     max_replicas: Annotated[
         int, Field(ge=1, le=1000, description="The upper end of the replica sliders.")
     ] = 10
@@ -203,6 +219,44 @@ class Settings(BaseModel):
         if len(set(names)) < len(names):
             raise SettingsError(f"{PREFIX}CATALOG_FILE: two sources have the same name.")
         return (own, *listed)
+
+    def guardrail_exceptions(self) -> tuple[GuardrailException, ...]:
+        """Read the file of exceptions to the guardrails.
+
+        Raises:
+            SettingsError: the file cannot be read or an entry is wrong.
+        """
+        if self.guardrails_file is None:
+            return ()
+        try:
+            entries: object = yaml.safe_load(self.guardrails_file.read_text()) or []
+            listed = TypeAdapter(tuple[GuardrailException, ...]).validate_python(entries)
+        except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
+            raise SettingsError(f"{PREFIX}GUARDRAILS_FILE: {error}") from None
+        lowered = any(each.pod_security is Level.BASELINE for each in listed)
+        if lowered and not self.pod_security_baseline_namespace:
+            raise SettingsError(
+                f"{PREFIX}POD_SECURITY_BASELINE_NAMESPACE: needed, since an exception in "
+                f"{PREFIX}GUARDRAILS_FILE sets the level baseline."
+            )
+        return listed
+
+    def pod_security_namespaces(self) -> dict[str, str]:
+        """The namespaces that enforce Pod Security, by level.
+
+        Raises:
+            SettingsError: the one for ``restricted`` is not set.
+        """
+        if not self.pod_security_namespace:
+            raise SettingsError(
+                f"{PREFIX}POD_SECURITY_NAMESPACE: needed. Make one that enforces the Pod Security "
+                "Standards: kubectl create namespace NAME && kubectl label namespace NAME "
+                "pod-security.kubernetes.io/enforce=restricted"
+            )
+        return {
+            Level.RESTRICTED: self.pod_security_namespace,
+            Level.BASELINE: self.pod_security_baseline_namespace,
+        }
 
     def secret(self) -> str:
         """Read the shared secret ("" in the open mode).

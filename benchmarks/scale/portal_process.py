@@ -26,6 +26,7 @@ import yaml
 
 from benchmarks.scale.api import Api, until
 from benchmarks.scale.seed import MARK
+from dev import demo
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PORT = 8971
@@ -200,6 +201,7 @@ async def running(kubeconfig: Path, **settings: str) -> AsyncGenerator[PortalPro
         "DASH_PORTAL_KUBECONFIG": str(kubeconfig),
         "DASH_PORTAL_CHART_PATH": str(ROOT / "charts" / "dash-app"),
         "DASH_PORTAL_LOG_LEVEL": "WARNING",
+        "DASH_PORTAL_POD_SECURITY_NAMESPACE": demo.RESTRICTED,
         **_allocation(),
         "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{PORT}",
         **{f"DASH_PORTAL_{name.upper()}": value for name, value in settings.items()},

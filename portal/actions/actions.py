@@ -31,6 +31,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.operations import LEASE_SECONDS, Operation, Verb
+from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
 
@@ -62,6 +63,7 @@ class Actions(Queries):
         claims: Claims,
         records: Records,
         past: Past,
+        guardrails: Guardrails,
         holder: str,
         namespaces: NamespaceLookup | None = None,
         clock: Callable[[], datetime] = _now,
@@ -84,7 +86,7 @@ class Actions(Queries):
         """Which volumes an app can mount."""
         self.board = Board(store, holder, patience=lease_seconds)
         """Where the watch of all portals' claims goes."""
-        changes = Changes(helm, store, records, past, replicas, chart_path, clock)
+        changes = Changes(helm, store, records, past, replicas, guardrails, chart_path, clock)
         recovery = Recovery(helm, records, changes.rollout_of)
         self._desk = Desk(
             store,

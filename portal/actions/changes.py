@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -20,9 +21,10 @@ from portal.catalog.values import get
 from portal.domain.charts import BUILT_IN, note_of
 from portal.domain.errors import Conflict, FieldConflict, NotFound
 from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
-from portal.domain.objects import Kind, ReleaseStatus
+from portal.domain.objects import Kind, ReleaseStatus, Workload
 from portal.domain.operations import Operation
-from portal.domain.steering import Steering
+from portal.domain.steering import Steering, without_replicas
+from portal.guardrails.review import Guardrails
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient, HelmResult
 from portal.state.store import Store
@@ -31,6 +33,7 @@ Values = Mapping[str, object]
 
 _REPLICAS = ".spec.replicas"
 _UPGRADE = "helm upgrade --install"
+_AGAIN = " again, taking over the replicas"
 
 
 class Current(Struct, frozen=True):
@@ -41,13 +44,25 @@ class Current(Struct, frozen=True):
     chart: str
     values: Values
     chart_version: str = ""
+    source: str = ""
+
+
+class Handed(Struct):
+    """Who decides about the replicas after a change, and what was taken back from autoscalers."""
+
+    who: Steering = Steering()
+    taken: tuple[Workload, ...] = ()
 
 
 class Taken(Struct, frozen=True):
-    """A chart for Helm to take. ``note`` says where it came from, "" if the release tells that."""
+    """A chart for Helm to take. ``note`` says where it came from, "" if the release tells that.
+
+    ``source`` is the name of the source that it came from, "" if not known.
+    """
 
     path: Path
     note: str = ""
+    source: str = ""
 
 
 class Changes:
@@ -60,6 +75,7 @@ class Changes:
         records: Records,
         past: Past,
         replicas: ReplicaOwnership,
+        guardrails: Guardrails,
         chart_path: Path,
         clock: Callable[[], datetime],
     ) -> None:
@@ -67,7 +83,9 @@ class Changes:
         self._store = store
         self._records = records
         self._past = past
-        self.handover = Handover(helm, store, replicas)
+        self.guardrails = guardrails
+        """What releases may consist of."""
+        self.handover = Handover(store, replicas)
         """Who decides how many pods there are."""
         self._chart_path = chart_path
         self._clock = clock
@@ -90,6 +108,7 @@ class Changes:
                     detail.chart,
                     detail.values,
                     detail.chart_version,
+                    detail.source,
                 )
         found = await self._records.newest(key)
         if made and self._made.get(key) == made:
@@ -97,7 +116,14 @@ class Changes:
             self.made(key, found.revision if found else 0)
         if found is None or found.status == ReleaseStatus.UNINSTALLED:
             return None
-        return Current(found.revision, found.status, found.chart, found.values, found.chart_version)
+        return Current(
+            found.revision,
+            found.status,
+            found.chart,
+            found.values,
+            found.chart_version,
+            found.source,
+        )
 
     async def of_chart(self, key: Key, chart: str) -> Current:
         """The release as it is, to change it.
@@ -125,10 +151,11 @@ class Changes:
         """
         if current is None or not self.outdated(current):
             told = version_of(self._chart_path).fingerprint
-            yield Taken(self._chart_path, note_of(BUILT_IN, told) if told else "")
+            note = note_of(BUILT_IN, told) if told else ""
+            yield Taken(self._chart_path, note, BUILT_IN)
             return
         async with own_chart(self._records, key) as chart:
-            yield Taken(chart)
+            yield Taken(chart, source=current.source)
 
     async def apply(
         self,
@@ -143,12 +170,11 @@ class Changes:
         ``chart`` is another version of the built-in one than ``chart_for`` takes.
         """
         key = recorder.operation.key
-        who, title = self.handover.built_in(key, values), f"Run {_UPGRADE}"
         if chart is not None:
-            made = await self.upgrade(recorder, current, chart, values, who, title)
+            made = await self.upgrade(recorder, current, chart, values, _UPGRADE)
         else:
             async with self.chart_for(key, current) as own:
-                made = await self.upgrade(recorder, current, own, values, who, title)
+                made = await self.upgrade(recorder, current, own, values, _UPGRADE)
         return rollout(_wanted(values, made))
 
     async def upgrade(
@@ -157,24 +183,42 @@ class Changes:
         current: Current | None,
         chart: Taken,
         values: Values,
-        who: Steering,
-        title: str,
+        command: str,
     ) -> int:
-        """Run Helm with any chart; returns the revision that it has made."""
+        """Run Helm with any chart; returns the revision that it has made.
+
+        What it renders is held against the guardrails, and tells who will decide about the
+        replicas, before it is applied. ``command`` is what the step is called.
+        """
         operation = recorder.operation
+        before: Values = current.values if current else {}
+        skip_crds = current is not None or await self.guardrails.skip_crds(
+            operation.key, chart.source, chart.path
+        )
 
-        async def upgrade(revision: int, force: bool) -> HelmResult:
-            return await self._helm.upgrade_install(
-                operation.key,
-                chart.path,
-                values,
-                description=operation.description,
-                labels=record_labels(operation, revision, chart.note),
-                force_conflicts=force,
-                leave_replicas=who.numbered,
-            )
+        async def upgrade(revision: int, force: bool, handed: Handed) -> HelmResult:
+            async def review(manifest: str) -> str:
+                recorder.begin_step("Check what it renders")
+                await self.guardrails.check(operation.key, chart.source, manifest, values)
+                handed.who = await self.handover.applied(operation.key, manifest)
+                if not force:
+                    handed.taken = await self.handover.settle(recorder, before, handed.who)
+                recorder.begin_step(f"Run {command}{_AGAIN if force else ''}")
+                return await asyncio.to_thread(without_replicas, manifest, handed.who.numbered)
 
-        result = await self._run_helm(recorder, current, title, who, upgrade)
+            with recorder.step("Render the chart"):
+                return await self._helm.upgrade_install(
+                    operation.key,
+                    chart.path,
+                    values,
+                    description=operation.description,
+                    labels=record_labels(operation, revision, chart.note),
+                    force_conflicts=force,
+                    skip_crds=skip_crds,
+                    review=review,
+                )
+
+        result = await self._run_helm(current, upgrade)
         self.made(operation.key, result.revision)
         recorder.put(revision=result.revision, helm_seconds=result.seconds)
         return result.revision
@@ -195,62 +239,58 @@ class Changes:
     ) -> Goal:
         """Go back to a revision, which had ``values``."""
         key = recorder.operation.key
-        ours = current.chart == dash_app.CHART_NAME
-        if ours:
-            who = self.handover.built_in(key, values)
-        else:
-            who = await self.handover.applied(
-                key, (await self._past.revision(key, revision)).manifest
-            )
+        past = await self._past.revision(key, revision)
+        who = await self.handover.applied(key, past.manifest)
         if who.numbered:
             # Helm would apply the number that this revision has recorded.
             async with own_chart(self._records, key, revision) as chart:
-                taken = Taken(chart)
-                made = await self.upgrade(recorder, current, taken, values, who, f"Run {_UPGRADE}")
+                taken = Taken(chart, source=past.source)
+                made = await self.upgrade(recorder, current, taken, values, _UPGRADE)
             return rollout(Wanted(made, workload=False))
+        with recorder.step("Check what it goes back to"):
+            await self.guardrails.check(key, past.source, past.whole, values)
 
-        async def roll_back(_: int, force: bool) -> HelmResult:
-            return await self._helm.rollback(
-                key,
-                revision,
-                description=recorder.operation.description,
-                force_conflicts=force,
-            )
+        async def roll_back(_: int, force: bool, handed: Handed) -> HelmResult:
+            handed.who = who
+            if not force:
+                handed.taken = await self.handover.settle(recorder, current.values, who)
+            with recorder.step(f"Run helm rollback{_AGAIN if force else ''}"):
+                return await self._helm.rollback(
+                    key,
+                    revision,
+                    description=recorder.operation.description,
+                    force_conflicts=force,
+                )
 
-        done = await self._run_helm(recorder, current, "Run helm rollback", who, roll_back)
+        done = await self._run_helm(current, roll_back)
         left = await self._records.newest(key)  # Helm does not tell which revision it made
         made = left.revision if left else current.revision + 1
         self.made(key, made)
         recorder.put(revision=made, helm_seconds=done.seconds)
-        return rollout(Wanted(made, workload=ours))
+        return rollout(Wanted(made, workload=current.chart == dash_app.CHART_NAME))
 
     async def _run_helm(
         self,
-        recorder: Recorder,
         current: Current | None,
-        title: str,
-        who: Steering,
-        run: Callable[[int, bool], Awaitable[HelmResult]],
+        run: Callable[[int, bool, Handed], Awaitable[HelmResult]],
     ) -> HelmResult:
-        """Pass the replicas on and run Helm; once more, by force, where it did not get them.
+        """Run Helm; once more, by force, where it did not get the replicas.
 
-        ``run`` is given the revision that it makes, and the force.
+        ``run`` is given the revision that it makes and the force, and tells who decides about the
+        replicas.
         """
-        before = current.revision if current else 0
-        taken = await self.handover.settle(recorder, current.values if current else {}, who)
+        before, handed = current.revision if current else 0, Handed()
         try:
-            with recorder.step(title):
-                result = await run(before + 1, False)
-            if not await self.handover.take(taken):
+            result = await run(before + 1, False, handed)
+            if not await self.handover.take(handed.taken):
                 return result
             # The autoscaler had decided once more before Helm removed it.
         except FieldConflict as conflict:
-            if who.scaled or set(conflict.owners) != {_REPLICAS}:
+            if handed.who.scaled or set(conflict.owners) != {_REPLICAS}:
                 raise
             # Somebody else (kubectl scale, an autoscaler's last word) set the replicas. A fixed
             # number was asked for here, and nothing else is in the way.
-        with recorder.step(f"{title} again, taking over the replicas"):
-            return await run(before + 2, True)
+        return await run(before + 2, True, Handed())
 
 
 def record_labels(operation: Operation, revision: int, note: str) -> dict[str, str]:

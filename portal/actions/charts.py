@@ -20,7 +20,6 @@ from portal.domain.charts import version_order
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.names import namespace_problem, release_name_problem
-from portal.domain.steering import Steering
 
 Values = Mapping[str, object]
 
@@ -95,13 +94,10 @@ async def apply_chart(
     changes: Changes, recorder: Recorder, current: Current | None, order: ChartOrder, user: str
 ) -> Goal:
     """Run Helm with the chart; returns what has to be seen before the rollout is done."""
-    taken, values = Taken(order.chart.path, order.chart.note), signed(order, user)
-    who = Steering()
-    if current is not None:
-        with recorder.step("See who decides the number of pods"):
-            who = await changes.handover.rendered(order.key, taken.path, values)
-    title = f"Run helm upgrade --install with {order.chart.name}"
-    made = await changes.upgrade(recorder, current, taken, values, who, title)
+    chart = order.chart
+    taken, values = Taken(chart.path, chart.note, chart.source), signed(order, user)
+    command = f"helm upgrade --install with {chart.name}"
+    made = await changes.upgrade(recorder, current, taken, values, command)
     return rollout(Wanted(made, workload=False))
 
 
@@ -111,6 +107,6 @@ async def apply_version(
     """Run Helm with another version of the chart that a release is of."""
     chart = order.chart
     if chart.name == dash_app.CHART_NAME:  # whose pods the portal knows how to wait for
-        taken = Taken(chart.path, chart.note)
+        taken = Taken(chart.path, chart.note, chart.source)
         return await changes.apply(recorder, current, order.values, chart=taken)
     return await apply_chart(changes, recorder, current, order, "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 
 from portal.actions.recorder import Recorder
 from portal.actions.seams import ReplicaOwnership
@@ -12,7 +11,6 @@ from portal.catalog import dash_app
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, Workload
 from portal.domain.steering import Steering, named, steering
-from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
 
 Values = Mapping[str, object]
@@ -21,25 +19,9 @@ Values = Mapping[str, object]
 class Handover:
     """Finds out who will decide, and passes ownership of the live number to them."""
 
-    def __init__(self, helm: HelmClient, store: Store, replicas: ReplicaOwnership) -> None:
-        self._helm = helm
+    def __init__(self, store: Store, replicas: ReplicaOwnership) -> None:
         self._store = store
         self._replicas = replicas
-
-    def built_in(self, key: Key, values: Values) -> Steering:
-        """Who decides once the built-in chart is applied, which needs no rendering to tell."""
-        if not dash_app.is_autoscaled(values):
-            return Steering()
-        return Steering(frozenset(map(_name, self._store.snapshot.app(key).workloads)))
-
-    async def rendered(self, key: Key, chart: Path, values: Values) -> Steering:
-        """Who decides once any chart is applied.
-
-        Charts call their autoscaler what they like: what they render is what tells.
-        """
-        if not self._store.snapshot.app(key).workloads:
-            return Steering()
-        return await self.applied(key, await self._helm.rendered(key, chart, values))
 
     async def applied(self, key: Key, manifest: str) -> Steering:
         """Who decides once ``manifest`` is applied. Only live workloads have a number to leave."""

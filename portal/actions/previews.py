@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from portal.actions.changes import Changes, Current, check_ours
 from portal.actions.charts import ChartOrder, checked_order, signed
@@ -72,7 +73,7 @@ class Previews:
         values = self._forms.values(spec, identity.user, newest.values)
         try:
             async with self._changes.chart_for(key, current) as chart:
-                manifest = await self._helm.rendered(key, chart.path, values)
+                manifest = await self._rendered(key, chart.path, chart.source, values)
         except ChartError as error:
             fields = {dash_app.field_of(path): said for path, said in error.values.items()}
             if not fields or "" in fields:
@@ -91,7 +92,8 @@ class Previews:
         check_ours(current, key, order.chart.name)
         self._check_since(current, key, since)
         values = signed(order, "")
-        manifest = await self._helm.rendered(key, order.chart.path, values)
+        chart = order.chart
+        manifest = await self._rendered(key, chart.path, chart.source, values)
         return self._proposal(key, newest, runs, await self._applied(key, manifest), values)
 
     async def version(
@@ -104,7 +106,7 @@ class Previews:
         check_ours(current, key, chart.name)
         self._check_since(current, key, since)
         order = await checked_order(key, chart, newest.values, self._forms.images)
-        manifest = await self._helm.rendered(key, chart.path, order.values)
+        manifest = await self._rendered(key, chart.path, chart.source, order.values)
         return self._proposal(key, newest, runs, manifest, order.values)
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
@@ -112,6 +114,7 @@ class Previews:
         await self._policy.check(identity, Verb.ROLLBACK, key)
         newest, runs = await self._present(key)
         back = _read(await self._past.revision(key, revision))
+        await self._changes.guardrails.check(key, back.source, back.whole, back.values)
         manifest = await self._applied(key, back.manifest)
         return self._proposal(key, newest, runs, manifest, back.values)
 
@@ -146,6 +149,14 @@ class Previews:
             f"Volumes stay, with their data: {names}. An app launched again under this name finds "
             f"them; to delete one: kubectl delete pvc -n {key.namespace} NAME"
         )
+
+    async def _rendered(
+        self, key: Key, chart: Path, source: str, values: Mapping[str, object]
+    ) -> str:
+        """What would be applied, if the guardrails allow it."""
+        rendering = await self._helm.rendered(key, chart, values)
+        await self._changes.guardrails.check(key, source, rendering.whole, values)
+        return rendering.manifest
 
     async def _applied(self, key: Key, manifest: str) -> str:
         """What is applied of a manifest: not the numbers that an autoscaler decides about."""

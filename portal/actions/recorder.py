@@ -94,12 +94,20 @@ class Recorder:
             changed = replace(changed, advice=advice)
         self._write(changed)
 
-    @contextmanager
-    def step(self, title: str) -> Generator[None]:
-        """Record a step: its beginning, its end, and what it failed with."""
+    def begin_step(self, title: str) -> None:
+        """Record the beginning of a step, which is the end of one that is open."""
+        self._end_step("")
         self._write(
             replace(self.operation, steps=(*self.operation.steps, Step(title, self._clock())))
         )
+
+    @contextmanager
+    def step(self, title: str) -> Generator[None]:
+        """Record a step: its beginning, its end, and what it failed with.
+
+        The end is that of whichever step is open by then.
+        """
+        self.begin_step(title)
         try:
             yield
         except PortalError as error:

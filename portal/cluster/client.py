@@ -158,9 +158,9 @@ class ClusterClient:
         """GET a page of a list as it is sent: it may be large, see ``portal.cluster.lists``."""
         return await self._call(_Request("list", path, params, accept=accept))
 
-    async def post(self, path: str, body: Raw) -> Raw:
+    async def post(self, path: str, body: Raw, params: Mapping[str, str] | None = None) -> Raw:
         """POST a JSON body."""
-        return _decoded(await self._call(_Request("post", path, body=body)))
+        return _decoded(await self._call(_Request("post", path, params, body)))
 
     async def put(self, path: str, body: Raw) -> Raw:
         """PUT a JSON body: replace an object, if it still has the body's ``resourceVersion``.

@@ -102,6 +102,7 @@ def decode(secret: Raw) -> Revision:
         app_version=text(chart, "appVersion"),
         values=part(body, "config"),
         manifest=text(body, "manifest"),
+        hooks="\n---\n".join(text(each, "manifest") for each in items(body, "hooks")),
         fingerprint=chart_print,
         source=source_of(text(labels, ORIGIN_LABEL), chart_print),
     )

@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from portal.cluster.bodies import Damaged, unpack
 from portal.cluster.client import METADATA_LIST, ClusterClient
 from portal.cluster.raw import Raw, items, part, text
+from portal.domain.charts import fingerprint, source_of
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
-from portal.domain.keys import OPERATION_LABEL, Key, operation_of
+from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key, operation_of
 from portal.domain.objects import Recorded, ReleaseStatus
 
 
@@ -46,6 +47,9 @@ class HelmRecords:
             chart=text(body, "chart", "metadata", "name"),
             chart_version=text(body, "chart", "metadata", "version"),
             values=part(body, "config"),
+            source=source_of(
+                text(labels, ORIGIN_LABEL), fingerprint(part(body, "chart", "metadata"))
+            ),
         )
 
     async def chart(self, key: Key, revision: int | None = None) -> Mapping[str, bytes]:

@@ -82,7 +82,8 @@ class Recorded(Struct, frozen=True):
     """What Helm has recorded last of a release.
 
     ``operation`` is the portal's operation that made this revision, "" for anybody else's;
-    ``secret`` and ``version`` are where Helm keeps it.
+    ``secret`` and ``version`` are where Helm keeps it; ``source`` is where its chart came from, ""
+    if that is not known.
     """
 
     revision: int
@@ -94,6 +95,7 @@ class Recorded(Struct, frozen=True):
     chart: str = ""
     chart_version: str = ""
     values: Mapping[str, object] = field(default_factory=dict[str, object])
+    source: str = ""
 
 
 class ReleaseDetail(Struct, frozen=True):

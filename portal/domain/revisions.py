@@ -15,7 +15,8 @@ class Revision(Struct, frozen=True):
     """One revision of a release, whole. ``damaged`` says why its body cannot be read.
 
     ``operation`` is the portal's operation that made it, "" for anybody else's. ``fingerprint`` and
-    ``source`` tell where its chart came from: see ``charts.Made``.
+    ``source`` tell where its chart came from: see ``charts.Made``. ``hooks`` is the manifest of its
+    hooks, which are not among its objects.
     """
 
     revision: int
@@ -31,6 +32,17 @@ class Revision(Struct, frozen=True):
     damaged: str = ""
     fingerprint: str = ""
     source: str = ""
+    hooks: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The manifest with that of the hooks."""
+        return with_hooks(self.manifest, self.hooks)
+
+
+def with_hooks(manifest: str, hooks: str) -> str:
+    """Both in one manifest."""
+    return f"{manifest}\n---\n{hooks}" if hooks else manifest
 
 
 class Proposal(Struct, frozen=True):

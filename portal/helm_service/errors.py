@@ -223,16 +223,20 @@ def _chart(text: str, key: Key) -> PortalError | None:
         )
     found = _NO_KIND.search(text)
     if found:
-        gateway = found["kind"] == "HTTPRoute"
-        return ChartError(
-            f"This cluster does not know the kind {found['kind']}.",
-            "It has no Gateway API: choose another way to reach the app."
-            if gateway
-            else "Nothing was changed. Ask an administrator to install what brings "
-            f"{found['version'] or 'it'}, then try again.",
-            text,
-        )
+        return unknown_kind(found["kind"], found["version"] or "", text)
     return None
+
+
+def unknown_kind(kind: str, version: str, output: str = "") -> ChartError:
+    """The error for a kind that the cluster does not know."""
+    return ChartError(
+        f"This cluster does not know the kind {kind}.",
+        "It has no Gateway API: choose another way to reach the app."
+        if kind == "HTTPRoute"
+        else f"Nothing was changed. Ask an administrator to install what brings "
+        f"{version or 'it'}, then try again.",
+        output,
+    )
 
 
 def _objects(text: str, key: Key) -> PortalError | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from msgspec import Struct
 
-from portal.domain.errors import InvalidInput
+from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
+from portal.domain.revisions import with_hooks
 from portal.helm_service.errors import explain
+from portal.helm_service.review import PLUGIN, Review, listening
 from portal.helm_service.runner import CommandFailed, Runner
 
 _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -21,8 +23,6 @@ _MAX_DESCRIPTION = 250
 # Left to itself Helm goes on as a release was begun: one of Helm 3's it patches on the client, and
 # whoever else owns a field that its chart gives up, such as the replicas, is not asked.
 _SERVER_SIDE = "true"
-_LEAVE = "leave-replicas"
-"""The plug-in of that name, in ``plugins/``."""
 
 Answer = TypeVar("Answer")
 
@@ -32,6 +32,18 @@ class HelmResult(Struct, frozen=True):
 
     revision: int
     seconds: float
+
+
+class Rendering(Struct, frozen=True):
+    """What a chart renders: the release's objects, and the objects of its hooks."""
+
+    manifest: str
+    hooks: str = ""
+
+    @property
+    def whole(self) -> str:
+        """Both in one."""
+        return with_hooks(self.manifest, self.hooks)
 
 
 class HelmClient(Protocol):
@@ -46,12 +58,13 @@ class HelmClient(Protocol):
         description: str = "",
         labels: Mapping[str, str] | None = None,
         force_conflicts: bool = False,
-        leave_replicas: Collection[str] = (),
+        skip_crds: bool = True,
+        review: Review,
     ) -> HelmResult:
         """Install or upgrade."""
         ...
 
-    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> str:
+    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
         """Render without installing."""
         ...
 
@@ -90,45 +103,56 @@ class Helm:
         description: str = "",
         labels: Mapping[str, str] | None = None,
         force_conflicts: bool = False,
-        leave_replicas: Collection[str] = (),
+        skip_crds: bool = True,
+        review: Review,
     ) -> HelmResult:
         """Install the release, or upgrade it, with exactly these values.
 
         ``values`` replace those of the revision before, whole. ``labels`` are written into its
         record, beside those it has. ``force_conflicts`` takes over fields that another manager
-        owns, such as replicas that an autoscaler has set. The replicas of the workloads in
-        ``leave_replicas`` (``Deployment/web``) are left as they are, whatever the chart renders.
+        owns, such as replicas that an autoscaler has set. ``skip_crds`` leaves out a chart's
+        ``crds/``, which Helm would make before it renders. ``review`` gets the rendered manifest,
+        hooks included, and gives what is applied; what it raises is raised here, and nothing is
+        applied then.
         """
         began = time.monotonic()
         written = ",".join(f"{name}={value}" for name, value in (labels or {}).items())
-        noted = ("--labels", written) if written else ()
-        left = [f"--post-renderer-args={each}" for each in sorted(leave_replicas)]
-        runner = self._runner.adding(*noted, *(("--post-renderer", _LEAVE, *left) if left else ()))
-        answer = await self._call(
-            "install or upgrade",
-            key,
-            lambda: runner.install_or_upgrade(
-                key.name,
-                chart,
-                dict(values),
-                create_namespace=False,
-                description=_line(description) or None,
-                force_conflicts=force_conflicts,
-                namespace=key.namespace,
-                reset_values=True,
-                server_side=_SERVER_SIDE,
-            ),
-        )
+        added = ["--labels", written] if written else []
+        if skip_crds:
+            added.append("--skip-crds")
+        async with listening(review) as (socket, outcome):
+            added += ["--post-renderer", PLUGIN, f"--post-renderer-args={socket}"]
+            runner = self._runner.adding(*added)
+            try:
+                answer = await self._call(
+                    "install or upgrade",
+                    key,
+                    lambda: runner.install_or_upgrade(
+                        key.name,
+                        chart,
+                        dict(values),
+                        create_namespace=False,
+                        description=_line(description) or None,
+                        force_conflicts=force_conflicts,
+                        namespace=key.namespace,
+                        reset_values=True,
+                        server_side=_SERVER_SIDE,
+                    ),
+                )
+            except PortalError:
+                if outcome.error is not None:
+                    raise outcome.error from None
+                raise
         # pyhelm3 calls it an iterable of dictionaries; it is one dictionary.
         told = cast("dict[str, object]", answer)
         return HelmResult(_int(told.get("version")), time.monotonic() - began)
 
-    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> str:
-        """The manifest that ``upgrade_install`` with the same arguments would apply.
+    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
+        """What ``upgrade_install`` with the same arguments would apply.
 
         Templates may look at the cluster, as they do then. Nothing is changed.
         """
-        runner = self._runner.adding("--dry-run=server")
+        runner = self._runner.adding("--dry-run=server", "--skip-crds")
         answer = await self._call(
             "render",
             key,
@@ -141,7 +165,13 @@ class Helm:
                 reset_values=True,
             ),
         )
-        return str(cast("dict[str, object]", answer).get("manifest", ""))
+        told = cast("dict[str, object]", answer)
+        listed = told.get("hooks")
+        hooks = cast("list[dict[str, object]]", listed) if isinstance(listed, list) else []
+        return Rendering(
+            str(told.get("manifest", "")),
+            "\n---\n".join(str(each.get("manifest", "")) for each in hooks),
+        )
 
     async def uninstall(self, key: Key) -> HelmResult:
         """Remove the release and its history. A release that is not there is ``NotFound``."""

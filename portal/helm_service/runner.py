@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 _INHERITED = ("PATH", "HOME")
 _PLUGINS = Path(__file__).with_name("plugins")
-_SOURCES = Path(__file__).resolve().parents[2]
 _PAIR = re.compile(rb"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|\\.")
 
 
@@ -59,7 +58,6 @@ def helm_environment(
         "HELM_NO_PLUGINS": "1",  # as commands; ours is none
         "HELM_PLUGINS": str(_PLUGINS),
         "DASH_PORTAL_PYTHON": sys.executable,
-        "PYTHONPATH": str(_SOURCES),
         "HELM_CACHE_HOME": str(home / "cache"),
         "HELM_CONFIG_HOME": str(home / "config"),
         "HELM_DATA_HOME": str(home / "data"),

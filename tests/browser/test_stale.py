@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from dev import demo
 from tests.browser.conftest import NAMESPACE
 from tests.browser.portal_page import live
 from tests.cluster.faults.lab import CONVERGED_WITHIN, MARKED_WITHIN, SLACK, kubeconfig_of
@@ -81,6 +82,7 @@ def portal_url(wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         **{name: text for name, text in os.environ.items() if not name.startswith("DASH_PORTAL_")},
         "DASH_PORTAL_KUBECONFIG": str(kubeconfig),
         "DASH_PORTAL_NAMESPACES": NAMESPACE,
+        "DASH_PORTAL_POD_SECURITY_NAMESPACE": demo.RESTRICTED,
         "DASH_PORTAL_CHART_PATH": str(ROOT / "charts" / "dash-app"),
         "GUNICORN_CMD_ARGS": f"--bind {address}",
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import yaml
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+import portal.helm_service.runner
 from portal.catalog.chart import read_chart
 from portal.catalog.draft import Drafting
 from portal.catalog.edits import alike
@@ -34,10 +36,12 @@ from tests import strategies as some
 from tests.charts.conftest import program
 from tests.charts.helm import Helm as HelmCommand
 from tests.tried import tried
+from tests.unit.actions.fakes import unchanged
 from tests.unit.fuzz.portal import CHART, FORMS, USUAL
 
 CHARTS = Path(__file__).parents[1] / "fixtures" / "charts"
 KEY = Key("apps", "sales")
+PLUGINS = Path(portal.helm_service.runner.__file__).with_name("plugins")
 
 
 class Reader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -67,6 +71,8 @@ class DryHelm:
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "HELM_NO_PLUGINS": "1",
+            "HELM_PLUGINS": str(PLUGINS),
+            "DASH_PORTAL_PYTHON": sys.executable,
             "HELM_DRIVER": "memory",
             "HELM_MEMORY_DRIVER_DATA": str(nothing),
             "KUBECONFIG": os.devnull,
@@ -78,7 +84,12 @@ class DryHelm:
         """All objects, hooks too, that a launch makes. Raises as the portal's client does."""
         asyncio.run(
             Helm(self._runner).upgrade_install(
-                key, chart, values, description="x", labels={OPERATION_LABEL: "a.1"}
+                key,
+                chart,
+                values,
+                description="x",
+                labels={OPERATION_LABEL: "a.1"},
+                review=unchanged,
             )
         )
         told = json.loads(self._runner.printed[0])

@@ -27,11 +27,13 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from dev import demo
 from portal.actions.actions import Actions
 from portal.actions.charts import ChartOrder
 from portal.actions.forms import Forms
 from portal.auth.policy import NamespacePolicy
 from portal.catalog.chart import Chart, read_chart
+from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.past import Past
@@ -43,6 +45,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import OperationPhase
+from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.observation import Observation, running
@@ -53,6 +56,7 @@ from portal.viewmodels.leaving import HELD_AFTER
 from portal.viewmodels.model import AppView
 from portal.viewmodels.readiness import SLOW_START
 from portal.viewmodels.removal import removal_words
+from tests.unit.actions.fakes import unchanged
 
 ROOT = Path(__file__).resolve().parents[2]
 CHARTS = ROOT / "tests" / "fixtures" / "charts" / "endings"
@@ -296,7 +300,7 @@ async def terminating_namespace(here: Course) -> None:
         assert here.page().headline.text == here.told.headline
         # If it begins to go a moment later, Helm is the first to be told.
         with pytest.raises(Conflict) as late:
-            await here.portal.helm.upgrade_install(here.key, here.chart.path, {})
+            await here.portal.helm.upgrade_install(here.key, here.chart.path, {}, review=unchanged)
         assert str(late.value) == str(refused.value)
     finally:
         await here.put("configmaps/held", {"kind": "ConfigMap"})
@@ -447,6 +451,7 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
             claims=Leases(client),
             records=HelmRecords(client),
             past=Past(client),
+            guardrails=Guardrails(Admission(client, {"restricted": demo.RESTRICTED})),
             holder=uuid.uuid4().hex,
         )
         claims = Watches(client, observation.store, (), (LEASES,), sink=actions.board)

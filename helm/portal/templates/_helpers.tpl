@@ -81,6 +81,26 @@ default
 {{- end -}}
 {{- end }}
 
+{{/* The namespace that enforces a level of Pod Security. Call with (dict "root" $ "level" …). */}}
+{{- define "dash-portal.levelNamespace" -}}
+{{- $guardrails := .root.Values.guardrails -}}
+{{- $named := get $guardrails (printf "%sNamespace" .level) -}}
+{{- if not (or $named $guardrails.createNamespaces) -}}
+{{- fail (printf "guardrails.%sNamespace is required when guardrails.createNamespaces is false" .level) -}}
+{{- end -}}
+{{- $suffix := printf "-%s" .level -}}
+{{- default (printf "%s%s" (include "dash-portal.clusterName" .root | trunc (int (sub 63 (len $suffix))) | trimSuffix "-") $suffix) $named -}}
+{{- end }}
+
+{{/* The levels of Pod Security that are needed, as a comma-separated list. */}}
+{{- define "dash-portal.levels" -}}
+{{- $levels := list "restricted" -}}
+{{- range .Values.guardrails.exceptions -}}
+{{- if eq (default "" .pod_security) "baseline" -}}{{- $levels = append $levels "baseline" -}}{{- end -}}
+{{- end -}}
+{{- $levels | uniq | join "," -}}
+{{- end }}
+
 {{- define "dash-portal.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 10001

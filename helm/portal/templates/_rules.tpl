@@ -28,6 +28,10 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, list, watch, create, update, delete]
+# An app may use what is labelled as shared.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
 # Helm keeps each revision of a release in a Secret.
 - apiGroups: [""]
   resources: [secrets]

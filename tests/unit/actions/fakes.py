@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from portal.catalog import dash_app
 from portal.catalog.values import get
 from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.keys import OPERATION_LABEL, Key
+from portal.domain.manifests import Tree, at, objects
 from portal.domain.objects import (
     Hpa,
     Kind,
@@ -26,7 +27,9 @@ from portal.domain.objects import (
 )
 from portal.domain.operations import Claim, Operation
 from portal.domain.revisions import Revision, VolumeClaim
-from portal.helm_service.helm import HelmResult
+from portal.domain.steering import named
+from portal.helm_service.helm import HelmResult, Rendering
+from portal.helm_service.review import Review
 from portal.state.store import Store
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -147,7 +150,7 @@ def _secret(key: Key, revision: int) -> Key:
 class FakeHelm:
     """Helm at our own seam. ``calls`` are what it was asked; ``gate`` holds it up;
     ``errors`` are raised one by one, before anything changes; looking up values never fails.
-    ``manifest`` is what any chart renders."""
+    ``manifest`` is what any chart renders, "" for what the built-in one does."""
 
     def __init__(self, cluster: FakeCluster) -> None:
         self.cluster = cluster
@@ -159,7 +162,7 @@ class FakeHelm:
         self.charts: dict[Key, str] = {}
         self.past: dict[tuple[Key, int], Mapping[str, object]] = {}
         self.made_by: dict[Key, str] = {}
-        self.manifest = "kind: ConfigMap\nmetadata: {name: sales}\n"
+        self.manifest = ""
 
     async def _call(self, verb: str, key: Key, **how: object) -> None:
         self.calls.append((verb, key, how))
@@ -183,15 +186,22 @@ class FakeHelm:
         description: str = "",
         labels: Mapping[str, str] | None = None,
         force_conflicts: bool = False,
-        leave_replicas: Collection[str] = (),
+        skip_crds: bool = True,
+        review: Review,
     ) -> HelmResult:
+        manifest = self.manifest or _built_in(key, values)
+        try:
+            applied = await review(manifest)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
         await self._call(
             "upgrade",
             key,
             values=values,
             description=description,
             force=force_conflicts,
-            leave=set(leave_replicas),
+            leave=_numbered(manifest, key) - _numbered(applied, key),
             chart=str(chart),
             templates=_templates(chart),
             labels=labels,
@@ -228,9 +238,60 @@ class FakeHelm:
         except KeyError:
             raise NotFound(f"no revision {revision}") from None
 
-    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> str:
+    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
         await self._call("render", key, chart=chart, values=values)
-        return self.manifest
+        return Rendering(self.manifest or _built_in(key, values))
+
+
+async def unchanged(manifest: str) -> str:
+    """A review that has nothing against a manifest."""
+    return manifest
+
+
+class FakeAdmission:
+    """Kubernetes as the guardrails ask it; ``problems`` are what it says against pods."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.shared: dict[tuple[str, str], bool] = {}
+        self.tried: list[tuple[Tree, str]] = []
+
+    async def namespaced(self, api_version: str, kind: str) -> bool | None:
+        if api_version.startswith("unknown."):
+            return None
+        return kind not in {"Namespace", "ClusterRole", "ClusterRoleBinding", "PersistentVolume"}
+
+    async def has_label(self, kind: str, key: Key, label: str) -> bool | None:
+        return self.shared.get((kind, key.name))
+
+    async def gives_token(self, key: Key) -> bool:
+        return True
+
+    async def pod_problem(self, pod: Tree, level: str) -> str:
+        self.tried.append((pod, level))
+        return self.problems.pop(0) if self.problems else ""
+
+
+def _built_in(key: Key, values: Mapping[str, object]) -> str:
+    """What matters here of what the built-in chart renders."""
+    workload = f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {key.name}}}\nspec:\n"
+    if not dash_app.is_autoscaled(values):
+        return f"{workload}  replicas: {get(values, 'replicaCount', 1)}\n"
+    target = f"{{apiVersion: apps/v1, kind: Deployment, name: {key.name}}}"
+    return (
+        f"{workload}  paused: false\n---\napiVersion: autoscaling/v2\n"
+        f"kind: HorizontalPodAutoscaler\nmetadata: {{name: {key.name}}}\n"
+        f"spec: {{scaleTargetRef: {target}}}\n"
+    )
+
+
+def _numbered(manifest: str, key: Key) -> set[str]:
+    """The workloads that a number of replicas is applied to."""
+    return {
+        named(ref.kind, ref.name)
+        for ref, tree in objects(manifest, key.namespace).items()
+        if "replicas" in at(tree, "spec")
+    }
 
 
 class FakeClaims:
@@ -324,9 +385,11 @@ class FakeRecords:
 
 
 class FakePast:
-    """What Helm keeps, newest first."""
+    """What Helm keeps, newest first; ``manifest`` is that of every revision that it does not."""
 
-    def __init__(self) -> None:
+    def __init__(self, helm: FakeHelm | None = None) -> None:
+        self.helm = helm
+        self.manifest = ""
         self.kept: dict[Key, tuple[Revision, ...]] = {}
         self.volume_claims: tuple[VolumeClaim, ...] | None = ()
 
@@ -342,6 +405,13 @@ class FakePast:
         for each in self.kept.get(key, ()):
             if each.revision == revision:
                 return each
+        if self.helm and (key, revision) in self.helm.past:
+            values = self.helm.past[key, revision]
+            return Revision(
+                revision, ReleaseStatus.SUPERSEDED, values=values, manifest=_built_in(key, values)
+            )
+        if self.manifest:
+            return Revision(revision, ReleaseStatus.SUPERSEDED, manifest=self.manifest)
         raise NotFound(f"no revision {revision}")
 
     async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:

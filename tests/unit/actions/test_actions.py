@@ -26,8 +26,10 @@ from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.guardrails.review import Guardrails
 from tests.unit.actions.fakes import (
     Clock,
+    FakeAdmission,
     FakeClaims,
     FakeCluster,
     FakeHelm,
@@ -78,7 +80,8 @@ class World:
         self.helm = FakeHelm(self.cluster)
         self.claims = claims or FakeClaims()
         self.records = FakeRecords(self.cluster, self.helm)
-        self.past = FakePast()
+        self.past = FakePast(self.helm)
+        self.admission = FakeAdmission()
         self.replicas = FakeReplicas(self.helm.calls)
         self.actions = Actions(
             helm=self.helm,
@@ -90,6 +93,7 @@ class World:
             claims=self.claims,
             records=self.records,
             past=self.past,
+            guardrails=Guardrails(self.admission),
             holder=holder,
             namespaces=self,
             clock=self.clock,
@@ -170,6 +174,8 @@ async def test_a_launch_goes_through_its_steps(world: World) -> None:
     assert (ended.revision, ended.helm_seconds) == (1, 0.5)
     assert [step.title for step in ended.steps] == [
         "Check the values",
+        "Render the chart",
+        "Check what it renders",
         "Run helm upgrade --install",
         "Wait for the rollout",
     ]
@@ -331,7 +337,7 @@ async def test_fixed_to_autoscaled_and_back(world: World) -> None:
     world.helm.calls.clear()
     ended = await world.ended(await world.actions.scale(ANN, KEY, ScaleRequest(replicas=2)))
     assert world.asked == ["take back", "upgrade", "take back"]
-    assert ended.steps[1].title == "Take the replicas back from the autoscaler"
+    assert "Take the replicas back from the autoscaler" in [each.title for each in ended.steps]
     assert world.store.snapshot.app(KEY).workloads[0].desired == 2
 
     world.helm.calls.clear()
@@ -382,7 +388,7 @@ async def test_replicas_that_somebody_set_by_hand_are_taken_over(world: World) -
 
     assert ended.phase is OperationPhase.SUCCEEDED
     assert [how["force"] for _, _, how in world.helm.calls] == [False, True]
-    assert ended.steps[1].error == "owned"
+    assert ended.steps[3].error == "owned"
 
 
 async def test_a_rollback_takes_such_replicas_over_as_well(world: World) -> None:

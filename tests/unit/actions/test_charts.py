@@ -100,6 +100,7 @@ def test_who_launched_it_is_written_where_the_chart_has_a_place() -> None:
 
 
 NUMBERED = """
+apiVersion: apps/v1
 kind: Deployment
 metadata: {name: sales}
 spec: {replicas: 2, selector: s}
@@ -107,6 +108,7 @@ spec: {replicas: 2, selector: s}
 SCALED = (
     NUMBERED
     + """---
+apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata: {name: sales}
 spec: {scaleTargetRef: {kind: Deployment, name: sales}}
@@ -135,21 +137,21 @@ async def test_what_a_chart_renders_tells_who_decides(world: World) -> None:
     there(world, "web-server")
     world.cluster.workload(KEY, 4, 4)
     world.helm.manifest = SCALED
-    assert await changed(world) == (["render", "hand over", "upgrade"], ANY)
+    assert await changed(world) == (["hand over", "upgrade"], ANY)
     autoscaler(world)
     # Its chart renders a number all the same, so Helm may own it.
     asked, how = await changed(world)
-    assert asked == ["render", "hand over", "upgrade"]
+    assert asked == ["hand over", "upgrade"]
     assert how["leave"] == LEFT
     autoscaler(world)
     world.helm.manifest = SCALED.replace("replicas: 2, ", "")
     asked, how = await changed(world)
-    assert asked == ["render", "upgrade"]
+    assert asked == ["upgrade"]
     assert how["leave"] == set()
     autoscaler(world)
     world.helm.manifest = NUMBERED
     asked, how = await changed(world)
-    assert asked == ["render", "take back", "upgrade", "take back"]
+    assert asked == ["take back", "upgrade", "take back"]
     assert how["leave"] == set()
 
 
@@ -159,7 +161,7 @@ async def test_an_autoscaler_from_elsewhere_decides_as_well(world: World) -> Non
     autoscaler(world, "")
     world.helm.manifest = NUMBERED
     asked, how = await changed(world)
-    assert asked == ["render", "hand over", "upgrade"]
+    assert asked == ["hand over", "upgrade"]
     assert how["leave"] == LEFT
 
 
@@ -168,7 +170,7 @@ async def test_what_stands_still_wakes_up_with_the_number_of_its_chart(world: Wo
     world.cluster.workload(KEY, 0, 0)
     world.helm.manifest = SCALED
     asked, how = await changed(world)
-    assert asked == ["render", "upgrade"]
+    assert asked == ["upgrade"]
     assert how["leave"] == set()
 
 
@@ -190,6 +192,7 @@ async def test_no_way_back_to_a_number_that_an_autoscaler_decides_about(world: W
     world.helm.past[KEY, 1] = {"replicaCount": 2}
     world.records.files = {"Chart.yaml": b"{}", "templates/old.yaml": b"{}"}
     world.cluster.workload(KEY, 4, 4)
+    world.helm.manifest = SCALED
 
     ended = await world.ended(await world.actions.rollback(ANN, KEY, 1))
 

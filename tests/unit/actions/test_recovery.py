@@ -17,7 +17,7 @@ from portal.domain.errors import ClusterUnavailable, Conflict, HelmTimeout, Rele
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Recorded, ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, Claim, Operation, OperationPhase, Verb
-from tests.unit.actions.fakes import T0, FakeClaims, until
+from tests.unit.actions.fakes import T0, FakeClaims, unchanged, until
 from tests.unit.actions.test_actions import ANN, BOB, KEY, SPEC, World
 
 PENDING = (
@@ -189,7 +189,7 @@ async def test_what_only_waits_is_handed_over_to_the_next_portal(world: World) -
 
     after = World(claims=world.claims, holder="portal-2")
     after.cluster.rolls_out = False
-    await after.helm.upgrade_install(KEY, Path("/chart"), to_values(SPEC, "ann"))
+    await after.helm.upgrade_install(KEY, Path("/chart"), to_values(SPEC, "ann"), review=unchanged)
     after.records.left[KEY] = left(1, DEPLOYED, claim.operation.id)
     after.actions.board.apply(Kind.LEASE, KEY, claim)
     await until(after.store, lambda: after.phase() is OperationPhase.WAITING)

@@ -19,11 +19,13 @@ from portal.domain.identity import Identity
 from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key
 from portal.domain.objects import Kind
 from portal.domain.operations import Operation
+from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.runner import Runner
 from tests.unit.actions.fakes import (
     Clock,
+    FakeAdmission,
     FakeClaims,
     FakeCluster,
     FakeHelm,
@@ -113,14 +115,16 @@ def is_upgrade(
     command: Command, key: Key, *, chart: Path = CHART, description: str = "", labelled: bool = True
 ) -> None:
     """Fail unless this is the one command that installs a release, with nothing more."""
-    argv = command.argv
-    label = argv[-1]
+    *argv, socket = command.argv
+    assert re.fullmatch(r"--post-renderer-args=/[\w./-]+/review-\w+/socket", socket)
+    label = argv[argv.index("--labels") + 1] if labelled else ""
     assert argv == [
         *("helm", "upgrade", key.name, str(chart), "--history-max", "10", "--install"),
         *("--output", "json", "--timeout", "270s", "--values", "-"),
         *(("--description", description) if description else ()),
         *("--namespace", key.namespace, "--reset-values", "--server-side=true"),
         *(("--labels", label) if labelled else ()),
+        *("--skip-crds", "--post-renderer", "review"),
     ]
     if labelled:
         labels = dict(each.split("=") for each in label.split(","))
@@ -144,6 +148,7 @@ class Portal:
         claims = FakeClaims()
         records = FakeRecords(cluster, FakeHelm(cluster))
         past = FakePast()
+        past.manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: there}\n"
         past.volume_claims = None  # which may not be listed: any name is believed
         self.actions = Actions(
             helm=helm(self.commands),
@@ -155,6 +160,7 @@ class Portal:
             claims=claims,
             records=records,
             past=past,
+            guardrails=Guardrails(FakeAdmission()),
             holder="portal-1",
             clock=clock,
         )

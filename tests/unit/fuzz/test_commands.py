@@ -25,6 +25,7 @@ from portal.domain.launch import LaunchSpec
 from portal.ui.routes import Page, parse
 from tests import strategies as some
 from tests.tried import tried
+from tests.unit.actions.fakes import unchanged
 from tests.unit.fuzz.portal import (
     ANN,
     CHART,
@@ -131,7 +132,10 @@ def at_helm(key: Key) -> None:
         (client.rollback(key, 3), ["rollback", key.name, "3", "--namespace", key.namespace]),
         (client.values(key), ["get", "values", key.name, "--output", "json"]),
         (client.rendered(key, CHART, {}), ["upgrade", key.name, str(CHART), "--history-max"]),
-        (client.upgrade_install(key, CHART, {}), ["upgrade", key.name, str(CHART)]),
+        (
+            client.upgrade_install(key, CHART, {}, review=unchanged),
+            ["upgrade", key.name, str(CHART)],
+        ),
     ):
         commands.made.clear()
         try:

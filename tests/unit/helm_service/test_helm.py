@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from portal.domain.errors import InvalidInput, NotFound
 from portal.domain.keys import Key
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner
+from tests.unit.actions.fakes import unchanged
 from tests.unit.helm_service.stub import Stub, make
 
 KEY = Key("apps", "sales")
@@ -30,7 +32,12 @@ async def test_an_upgrade_is_exactly_this_command(helm: Helm, stub: Stub) -> Non
     values = {"env": ["$(id)", "--set", "'\"\n"], "n": None}
 
     result = await helm.upgrade_install(
-        KEY, Path("/charts/dash-app"), values, description="--by \n ann", force_conflicts=True
+        KEY,
+        Path("/charts/dash-app"),
+        values,
+        description="--by \n ann",
+        force_conflicts=True,
+        review=unchanged,
     )
 
     assert result.revision == 4
@@ -39,18 +46,17 @@ async def test_an_upgrade_is_exactly_this_command(helm: Helm, stub: Stub) -> Non
         *("upgrade", "sales", "/charts/dash-app", "--history-max", "10", "--install"),
         *("--output", "json", "--timeout", "54s", "--values", "-"),
         *("--description", "--by ann", "--force-conflicts", "--namespace", "apps"),
-        *("--reset-values", "--server-side=true"),
+        *("--reset-values", "--server-side=true", "--skip-crds", "--post-renderer", "review"),
+        stub.seen["argv"][-1],
     ]
+    assert re.fullmatch(r"--post-renderer-args=/.*/socket", stub.seen["argv"][-1])
     assert json.loads(stub.seen["stdin"]) == values
 
 
-async def test_replicas_are_left_as_they_are_by_a_post_renderer(helm: Helm, stub: Stub) -> None:
-    stub.tell(stdout='{"name": "sales", "version": 4}')
-    await helm.upgrade_install(KEY, Path("/c"), {}, leave_replicas={"Deployment/b", "Deployment/a"})
-    assert stub.seen["argv"][-4:] == [
-        *("--post-renderer", "leave-replicas"),
-        *("--post-renderer-args=Deployment/a", "--post-renderer-args=Deployment/b"),
-    ]
+async def test_custom_resource_definitions_are_made_only_if_allowed(helm: Helm, stub: Stub) -> None:
+    stub.tell(stdout="{}")
+    await helm.upgrade_install(KEY, Path("/c"), {}, skip_crds=False, review=unchanged)
+    assert "--skip-crds" not in stub.seen["argv"]
 
 
 async def test_the_values_are_json_and_yaml_at_once(helm: Helm, stub: Stub) -> None:
@@ -58,7 +64,7 @@ async def test_the_values_are_json_and_yaml_at_once(helm: Helm, stub: Stub) -> N
     stub.tell(stdout="{}")
     values = {"a": "😀 \\ud83d\\ude00 é \x7f \u2028", "😀": ["\\", '"😀"']}
 
-    await helm.upgrade_install(KEY, Path("/charts/dash-app"), values)
+    await helm.upgrade_install(KEY, Path("/charts/dash-app"), values, review=unchanged)
 
     sent = stub.seen["stdin"]
     assert json.loads(sent) == values
@@ -80,11 +86,13 @@ async def test_an_uninstall_and_a_rollback(helm: Helm, stub: Stub) -> None:
 
 
 async def test_a_dry_run_gives_the_manifest_and_changes_nothing(helm: Helm, stub: Stub) -> None:
-    stub.tell(stdout=json.dumps({"manifest": "kind: Service\n", "version": 3}))
+    hooks = [{"name": "prepare", "manifest": "kind: Job\n"}, {"manifest": "kind: Pod\n"}]
+    stub.tell(stdout=json.dumps({"manifest": "kind: Service\n", "hooks": hooks, "version": 3}))
 
-    manifest = await helm.rendered(KEY, Path("/charts/dash-app"), {"a": 1})
+    rendering = await helm.rendered(KEY, Path("/charts/dash-app"), {"a": 1})
 
-    assert manifest == "kind: Service\n"
+    assert rendering.manifest == "kind: Service\n"
+    assert rendering.whole == "kind: Service\n\n---\nkind: Job\n\n---\nkind: Pod\n"
     argv = stub.seen["argv"]
     assert argv[:2] == ["upgrade", "sales"]
     assert "--dry-run=server" in argv

@@ -67,7 +67,6 @@ async def test_the_environment_is_its_own(stub: Stub, tmp_path: Path) -> None:
         "HELM_NO_PLUGINS": "1",
         "HELM_PLUGINS": str(SOURCES / "portal" / "helm_service" / "plugins"),
         "DASH_PORTAL_PYTHON": sys.executable,
-        "PYTHONPATH": str(SOURCES),
         "HELM_CACHE_HOME": f"{tmp_path}/cache",
         "HELM_CONFIG_HOME": f"{tmp_path}/config",
         "HELM_DATA_HOME": f"{tmp_path}/data",

@@ -1,0 +1,39 @@
+"""The demo's namespaces: Pod Security restricted, and for apps a quota and a LimitRange."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+QUOTA = {
+    "pods": "60",
+    "requests.cpu": "4",
+    "requests.memory": "8Gi",
+    "limits.memory": "16Gi",
+    "services.loadbalancers": "20",
+    "persistentvolumeclaims": "10",
+}
+"""What all apps together may ask for: more than the demo's two cores hold at once."""
+
+LIMITS = {
+    "type": "Container",
+    "defaultRequest": {"cpu": "25m", "memory": "64Mi"},
+    "default": {"memory": "256Mi"},
+}
+"""What a container gets that says nothing of its resources."""
+
+
+def objects(*, portal: str, apps: str) -> str:
+    """The Kubernetes objects, as JSON: the portal's namespace, and the one that apps go into."""
+    named = {"name": "demo", "namespace": apps}
+    items: list[dict[str, Any]] = [
+        *(_restricted(name) for name in (portal, apps)),
+        {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": named, "spec": {"hard": QUOTA}},
+        {"apiVersion": "v1", "kind": "LimitRange", "metadata": named, "spec": {"limits": [LIMITS]}},
+    ]
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def _restricted(name: str) -> dict[str, Any]:
+    levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": levels}}

@@ -1,0 +1,161 @@
+"""What the guardrails ask of Kubernetes: kinds, labels, tokens, and whether a pod is admitted.
+
+Pod Security is the API server's own answer. A pod is created by dry run in a namespace that
+enforces the level, in which nothing ever runs. That the namespace does enforce it is not taken from
+its labels: a pod that must be refused is tried as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from portal.cluster.client import METADATA, ClusterClient
+from portal.cluster.errors import Rejected
+from portal.cluster.raw import Raw, items, text
+from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
+from portal.domain.keys import Key
+
+KINDS_FOR = 60.0
+"""Seconds that a kind which the cluster knows is remembered."""
+PROVEN_FOR = 300.0
+"""Seconds that a namespace counts as enforcing its level after it was seen to refuse a pod."""
+
+_VIOLATES = re.compile(r"violates PodSecurity \"[^\"]*\": (?P<why>.+)", re.DOTALL)
+_INVALID = re.compile(r"Pod \"[^\"]*\" is invalid: (?P<why>.+)", re.DOTALL)
+_PLURALS = {"Secret": "secrets", "ConfigMap": "configmaps"}
+_FORBIDDEN_POD: Raw = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"generateName": "guardrail-"},
+    "spec": {"containers": [{"name": "app", "image": "none"}]},
+}
+"""A pod that says nothing of its security, which ``restricted`` never admits."""
+
+
+class Admission:
+    """Answers the guardrails' questions.
+
+    ``namespaces`` are those that enforce a level of the Pod Security Standards, by the level.
+    """
+
+    def __init__(
+        self,
+        client: ClusterClient,
+        namespaces: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._namespaces = namespaces
+        self._clock = clock
+        self._kinds: dict[tuple[str, str], tuple[float, bool]] = {}
+        self._proven: dict[str, float] = {}
+        self._proving = asyncio.Lock()
+
+    async def namespaced(self, api_version: str, kind: str) -> bool | None:
+        """Whether objects of a kind live in namespaces; None if the cluster has no such kind."""
+        known = self._kinds.get((api_version, kind))
+        if known is None or known[0] < self._clock():
+            await self._discover(api_version)
+            known = self._kinds.get((api_version, kind))
+        return known[1] if known else None
+
+    async def _discover(self, api_version: str) -> None:
+        if not re.fullmatch(r"[a-z0-9.-]+(/[a-z0-9]+)?", api_version):
+            return
+        root = "/apis" if "/" in api_version else "/api"
+        try:
+            answer = await self._client.get(f"{root}/{api_version}")
+        except NotFound:
+            return
+        until = self._clock() + KINDS_FOR
+        for each in items(answer, "resources"):
+            if "/" not in text(each, "name"):
+                self._kinds[api_version, text(each, "kind")] = (until, bool(each.get("namespaced")))
+
+    async def has_label(self, kind: str, key: Key, label: str) -> bool | None:
+        """Whether a Secret or ConfigMap carries ``label: "true"``; None if there is none."""
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", key.name):
+            return None
+        path = f"/api/v1/namespaces/{key.namespace}/{_PLURALS[kind]}/{key.name}"
+        try:
+            found = await self._client.get(path, accept=METADATA)
+        except NotFound:
+            return None
+        return text(found, "metadata", "labels", label) == "true"
+
+    async def gives_token(self, key: Key) -> bool:
+        """Whether a ServiceAccount gives pods a token unless they say that they want none."""
+        path = f"/api/v1/namespaces/{key.namespace}/serviceaccounts/{key.name}"
+        try:
+            found = await self._client.get(path)
+        except PortalError:
+            return True
+        return found.get("automountServiceAccountToken") is not False
+
+    async def pod_problem(self, pod: Mapping[str, object], level: str) -> str:
+        """Why Kubernetes does not admit a pod at a level; "" if it does.
+
+        Raises:
+            PortalError: it cannot be asked, or the namespace does not enforce the level.
+        """
+        namespace = self._namespaces.get(level, "")
+        if not namespace:
+            raise ClusterUnavailable(
+                f"The portal has no namespace to try pods of the level {level} in.",
+                "An administrator has to name one in the portal's settings.",
+            )
+        refused, problem = await asyncio.gather(
+            self._enforces(namespace, level), self._try(namespace, cast("Raw", pod))
+        )
+        if not refused:
+            raise ClusterUnavailable(
+                f"The namespace {namespace} does not enforce Pod Security {level}, so nothing can "
+                "be checked there.",
+                "An administrator has to label it pod-security.kubernetes.io/enforce="
+                f"{level}, or to install the portal's chart again, which makes it.",
+            )
+        return problem
+
+    async def _enforces(self, namespace: str, level: str) -> bool:
+        """Whether a namespace was seen, not long ago, to refuse what its level forbids."""
+        if self._proven.get(namespace, 0.0) > self._clock():
+            return True
+        async with self._proving:
+            if self._proven.get(namespace, 0.0) > self._clock():
+                return True
+            pod = {**_FORBIDDEN_POD}
+            if level == "baseline":
+                pod["spec"] = {**_FORBIDDEN_POD["spec"], "hostNetwork": True}
+            if not (await self._try(namespace, pod)).startswith("Pod Security: "):
+                return False
+            self._proven[namespace] = self._clock() + PROVEN_FOR
+            return True
+
+    async def _try(self, namespace: str, pod: Raw) -> str:
+        """What Kubernetes says against a pod, "" if nothing."""
+        path = f"/api/v1/namespaces/{namespace}/pods"
+        try:
+            await self._client.post(path, pod, {"dryRun": "All"})
+        except Forbidden as error:
+            found = _VIOLATES.search(error.message)
+            if found:
+                return f"Pod Security: {found['why']}"
+            raise _unable(namespace, error) from error
+        except Rejected as error:
+            found = _INVALID.search(error.message)
+            return f"Kubernetes refuses its pods: {found['why'] if found else error.message}"
+        except NotFound as error:
+            raise _unable(namespace, error) from error
+        return ""
+
+
+def _unable(namespace: str, error: PortalError) -> ClusterUnavailable:
+    return ClusterUnavailable(
+        f"The portal cannot check pods against Pod Security in the namespace {namespace}: "
+        f"{error.message}",
+        "An administrator has to look at the portal's guardrails setting.",
+    )

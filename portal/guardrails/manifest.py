@@ -1,0 +1,165 @@
+"""A rendered manifest as the guardrails look at it: every object, and every pod in it. Pure.
+
+Objects are read by the rules of the YAML library that Helm uses, and kept one by one, so that none
+hides behind another of the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+import yaml
+from msgspec import Struct
+
+from portal.catalog.loader import Loader
+from portal.domain.errors import ChartError
+from portal.domain.manifests import MAX_MANIFEST, Ref, Tree, at
+
+MAX_DEPTH = 100
+MAX_NODES = 500_000
+"""Values in a manifest, aliases written out."""
+
+
+class Rendered(Struct, frozen=True):
+    """One object of a manifest, and the namespace that it names, "" if it names none."""
+
+    ref: Ref
+    api_version: str
+    namespace: str
+    tree: Tree
+
+
+class PodSpec(Struct, frozen=True):
+    """A pod, or what pods are made from, at ``path`` in an object.
+
+    ``labels`` and ``annotations`` are those that its pods get, ``volumes`` the names of volumes
+    that a StatefulSet adds to it.
+    """
+
+    owner: Rendered
+    path: str
+    spec: Tree
+    labels: Tree
+    annotations: Tree
+    volumes: tuple[str, ...] = ()
+
+
+def read(manifest: str, namespace: str) -> tuple[Rendered, ...]:
+    """The objects of a manifest, in its order, hooks among them.
+
+    Raises:
+        ChartError: it is not YAML that Kubernetes could read, or too long.
+    """
+    if len(manifest) > MAX_MANIFEST:
+        raise ChartError(f"The manifest is longer than {MAX_MANIFEST // 2**20} MiB.")
+    try:
+        documents = cast("list[object]", list(yaml.load_all(manifest, Loader=Loader)))
+        _measure(documents, [MAX_NODES], 0)
+        return tuple(
+            _rendered(tree, namespace) for document in documents for tree in _flat(document)
+        )
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        where = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        line = f" (line {where.line + 1} of what it renders)" if where else ""
+        raise ChartError(
+            f"What the chart renders cannot be read{line}.",
+            "Nothing was changed. If a value broke it, quote that value; else this is a fault of "
+            "the chart, for whoever maintains it.",
+        ) from error
+
+
+def _measure(value: object, left: list[int], depth: int) -> None:
+    """Raise ``ValueError`` for what is nested too deeply or means too much."""
+    left[0] -= 1
+    if left[0] < 0 or depth > MAX_DEPTH:
+        raise ValueError
+    if isinstance(value, Mapping):
+        value = [*cast("Tree", value).values()]
+    if isinstance(value, list):
+        for each in cast("list[object]", value):
+            _measure(each, left, depth + 1)
+
+
+def _rendered(tree: Tree, namespace: str) -> Rendered:
+    meta = at(tree, "metadata")
+    api_version, named = str(tree.get("apiVersion", "")), str(meta.get("namespace") or "")
+    ref = Ref(
+        str(tree.get("kind", "")),
+        str(meta.get("name") or meta.get("generateName") or ""),
+        named or namespace,
+        api_version.rpartition("/")[0],
+    )
+    return Rendered(ref, api_version, named, tree)
+
+
+def _flat(document: object) -> Iterator[Tree]:
+    """Objects one by one. What has ``items`` is a list to Helm's reader, whatever its kind."""
+    if not isinstance(document, Mapping):
+        if document is not None:
+            raise ValueError("no object")
+        return
+    tree = cast("Tree", document)
+    items = tree.get("items")
+    if isinstance(items, list):
+        for each in cast("list[object]", items):
+            yield from _flat(each)
+    if not isinstance(items, list) or not str(tree.get("kind", "")).endswith("List"):
+        yield tree
+
+
+def pod_specs(rendered: Rendered) -> Iterator[PodSpec]:
+    """Every pod and pod template in an object, of whatever kind and however deep."""
+    templates = at(rendered.tree, "spec").get("volumeClaimTemplates")
+    volumes = tuple(
+        str(at(cast("Tree", each), "metadata").get("name"))
+        for each in (cast("list[object]", templates) if isinstance(templates, list) else ())
+        if isinstance(each, Mapping)
+    )
+    for path, spec, beside in _walk(rendered.tree, "", {}):
+        yield PodSpec(
+            rendered,
+            path,
+            spec,
+            at(beside, "metadata", "labels"),
+            at(beside, "metadata", "annotations"),
+            volumes,
+        )
+
+
+def _walk(value: object, path: str, parent: Tree) -> Iterator[tuple[str, Tree, Tree]]:
+    """What has containers, with its path and what it stands in."""
+    if isinstance(value, list):
+        for index, each in enumerate(cast("list[object]", value)):
+            yield from _walk(each, f"{path}[{index}]", {})
+    elif isinstance(value, Mapping):
+        here = cast("Tree", value)
+        if _has_containers(here):
+            yield path, here, parent
+        for name, each in here.items():
+            yield from _walk(each, f"{path}.{name}".lstrip("."), here)
+
+
+def _has_containers(tree: Tree) -> bool:
+    return any(
+        isinstance(listed, list)
+        and any(isinstance(each, Mapping) for each in cast("list[object]", listed))
+        for listed in (tree.get(each) for each in CONTAINERS)
+    )
+
+
+CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
+"""Where a pod lists its containers."""
+
+
+def texts(value: object, path: str, names: frozenset[str]) -> Iterator[tuple[str, str, object]]:
+    """Every field below ``value`` that has one of these names: its name, path and value."""
+    if isinstance(value, list):
+        for index, each in enumerate(cast("list[object]", value)):
+            yield from texts(each, f"{path}[{index}]", names)
+    elif isinstance(value, Mapping):
+        for name, each in cast("Tree", value).items():
+            inner = f"{path}.{name}".lstrip(".")
+            if name in names:
+                yield name, inner, each
+            yield from texts(each, inner, names)

@@ -1,0 +1,104 @@
+"""Which Secrets, ConfigMaps and ServiceAccounts an object refers to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from msgspec import Struct
+
+from portal.domain.manifests import Tree, at
+from portal.guardrails.manifest import CONTAINERS, PodSpec, Rendered, texts
+
+SECRET, CONFIG_MAP = "Secret", "ConfigMap"
+
+_ANYWHERE = {
+    "secretKeyRef": SECRET,
+    "secretRef": SECRET,
+    "configMapKeyRef": CONFIG_MAP,
+    "configMapRef": CONFIG_MAP,
+}
+"""Fields of containers; kinds of other makers use the same names for the same thing."""
+_IN_PODS = {
+    **_ANYWHERE,
+    "secret": SECRET,
+    "configMap": CONFIG_MAP,
+    "nodePublishSecretRef": SECRET,
+}
+"""Fields of pods: volumes as well."""
+
+
+class Reference(Struct, frozen=True):
+    """A Secret or ConfigMap by name, and the field that names it."""
+
+    kind: str
+    name: str
+    path: str
+
+
+def references(rendered: Rendered, pods: tuple[PodSpec, ...]) -> Iterator[Reference]:
+    """Every Secret and ConfigMap that an object has its pods read, or pull images with.
+
+    ``pods`` are those in it.
+    """
+    yield from _named(rendered.tree, "", _ANYWHERE)
+    for pod in pods:
+        yield from _named(pod.spec, pod.path, {**_IN_PODS, "azureFile": SECRET})
+        yield from _pull_secrets(pod.spec, pod.path)
+    if rendered.ref.kind == "ServiceAccount":
+        yield from _pull_secrets(rendered.tree, "")
+        for index, each in enumerate(_mappings(rendered.tree.get("secrets"))):
+            yield Reference(SECRET, str(each.get("name")), f"secrets[{index}]")
+
+
+def _named(value: object, path: str, names: Mapping[str, str]) -> Iterator[Reference]:
+    for name, inner, found in texts(value, path, frozenset(names)):
+        if not isinstance(found, Mapping):
+            continue
+        tree = cast("Tree", found)
+        target = tree.get("name", tree.get("secretName"))
+        if target is not None:
+            yield Reference(names[name], str(target), inner)
+
+
+def _pull_secrets(tree: Tree, path: str) -> Iterator[Reference]:
+    for index, each in enumerate(_mappings(tree.get("imagePullSecrets"))):
+        where = f"{path}.imagePullSecrets[{index}]".lstrip(".")
+        yield Reference(SECRET, str(each.get("name")), where)
+
+
+def _mappings(value: object) -> Iterator[Tree]:
+    for each in cast("list[object]", value) if isinstance(value, list) else ():
+        if isinstance(each, Mapping):
+            yield cast("Tree", each)
+
+
+def service_account(pod: PodSpec) -> str:
+    """The ServiceAccount that a pod runs as; the deprecated field counts as well."""
+    for name in ("serviceAccountName", "serviceAccount"):
+        named = pod.spec.get(name)
+        if named:
+            return str(named)
+    return "default"
+
+
+def wants_token(pod: PodSpec, by_default: bool) -> bool:
+    """Whether a pod gets a token of its ServiceAccount.
+
+    ``by_default``: whether that account gives one to pods that do not say.
+    """
+    mounted = pod.spec.get("automountServiceAccountToken")
+    projected = any(True for _ in texts(pod.spec, "", frozenset({"serviceAccountToken"})))
+    return projected or (mounted is not False and (mounted is not None or by_default))
+
+
+def images(pod: PodSpec) -> Iterator[tuple[str, str]]:
+    """Every image that a pod runs or mounts, with the path of its field."""
+    for listed in CONTAINERS:
+        for index, each in enumerate(_mappings(pod.spec.get(listed))):
+            if each.get("image") is not None:
+                yield str(each["image"]), f"{pod.path}.{listed}[{index}].image".lstrip(".")
+    for index, each in enumerate(_mappings(pod.spec.get("volumes"))):
+        reference = at(each, "image").get("reference")
+        if reference is not None:
+            yield str(reference), f"{pod.path}.volumes[{index}].image.reference".lstrip(".")

@@ -1,0 +1,438 @@
+"""Every way out of a release that is known, and what is said of it; and what is none."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from portal.domain.errors import ChartError
+from portal.domain.keys import Key
+from portal.domain.manifests import Tree
+from portal.guardrails.manifest import pod_specs, read
+from portal.guardrails.review import Guardrails, GuardrailViolations, as_pod
+from portal.guardrails.rules import GuardrailException, Level, Rule, allowances
+from tests.unit.actions.fakes import FakeAdmission
+
+KEY = Key("apps", "sales")
+
+SAFE = """
+automountServiceAccountToken: false
+containers: [{name: app, image: registry.example.com/team/app:1}]
+"""
+
+
+def workload(
+    pod: str = SAFE, kind: str = "Deployment", version: str = "apps/v1", *, at: str = ""
+) -> str:
+    """An object with a pod template."""
+    lines = "\n".join(f"      {line}" for line in pod.strip().splitlines())
+    return (
+        f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: sales}}\n"
+        f"spec:\n  {at or 'template'}:\n    spec:\n{lines}\n"
+    )
+
+
+def plain(kind: str, version: str = "v1", name: str = "sales", **more: object) -> str:
+    meta = {"name": name, **more.pop("metadata", {})}  # type: ignore[dict-item]
+    return json.dumps({"apiVersion": version, "kind": kind, "metadata": meta, **more})
+
+
+async def found(
+    manifest: str, *exceptions: GuardrailException, images: tuple[str, ...] = (), source: str = ""
+) -> set[tuple[str, str]]:
+    """The rules broken, with the fields that break them."""
+    guardrails = Guardrails(FakeAdmission(), exceptions, images)
+    try:
+        await guardrails.check(KEY, source, manifest, {})
+    except GuardrailViolations as error:
+        return {(each.rule.value, each.field) for each in error.violations}
+    return set()
+
+
+async def test_an_ordinary_release_breaks_no_rule() -> None:
+    manifest = "\n---\n".join(
+        [
+            workload(),
+            plain("Service", spec={"type": "LoadBalancer"}),
+            plain("ConfigMap", data={"a": "{{ lookup }}"}),
+            plain("Ingress", "networking.k8s.io/v1", metadata={"annotations": {"a/b": "c"}}),
+            plain(
+                "HorizontalPodAutoscaler",
+                "autoscaling/v2",
+                spec={"scaleTargetRef": {"kind": "Deployment", "name": "sales"}},
+            ),
+        ]
+    )
+    assert await found(manifest) == set()
+    assert await found("") == set()
+    assert await found("# nothing\n---\n") == set()
+
+
+CASES = {
+    "a role": (plain("Role", "rbac.authorization.k8s.io/v1"), "rbac", "kind"),
+    "a role for the cluster": (
+        plain("ClusterRole", "rbac.authorization.k8s.io/v1beta1"),
+        "cluster-wide",
+        "kind",
+    ),
+    "a namespace": (plain("Namespace"), "cluster-wide", "kind"),
+    "a webhook": (
+        plain("ValidatingWebhookConfiguration", "admissionregistration.k8s.io/v1"),
+        "webhooks",
+        "kind",
+    ),
+    "an API": (plain("APIService", "apiregistration.k8s.io/v1"), "webhooks", "kind"),
+    "a kind": (plain("CustomResourceDefinition", "apiextensions.k8s.io/v1"), "crds", "kind"),
+    "elsewhere": (
+        plain("ConfigMap", metadata={"namespace": "kube-system"}),
+        "other-namespaces",
+        "metadata.namespace",
+    ),
+    "a token": (
+        plain(
+            "Secret",
+            type="kubernetes.io/service-account-token",
+            metadata={"annotations": {"kubernetes.io/service-account.name": "builder"}},
+        ),
+        "special-secrets",
+        "type",
+    ),
+    "a forged release": (plain("Secret", type="helm.sh/release.v1"), "special-secrets", "type"),
+    "a forged operation": (
+        plain("Lease", "coordination.k8s.io/v1", name="dash-portal.other"),
+        "special-secrets",
+        "metadata.name",
+    ),
+    "another's autoscaler": (
+        plain(
+            "HorizontalPodAutoscaler",
+            "autoscaling/v2",
+            spec={"scaleTargetRef": {"kind": "Deployment", "name": "other"}},
+        ),
+        "autoscaler-targets",
+        "spec.scaleTargetRef",
+    ),
+    "others' traffic": (
+        plain("Service", spec={"externalIPs": ["192.0.2.1"]}),
+        "external-ips",
+        "spec.externalIPs",
+    ),
+    "inside the controller": (
+        plain(
+            "Ingress",
+            "networking.k8s.io/v1",
+            metadata={"annotations": {"nginx.ingress.kubernetes.io/server-snippet": "x"}},
+        ),
+        "ingress-snippets",
+        "metadata.annotations[nginx.ingress.kubernetes.io/server-snippet]",
+    ),
+    "a list's second object": (
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "harmless"},
+                "items": [json.loads(plain("Namespace"))],
+            }
+        ),
+        "cluster-wide",
+        "kind",
+    ),
+    "another document of the same name": (
+        plain("Service", spec={"externalIPs": ["192.0.2.1"]}) + "\n---\n" + plain("Service"),
+        "external-ips",
+        "spec.externalIPs",
+    ),
+    "another's account": (
+        workload(SAFE + "serviceAccountName: builder\n"),
+        "service-accounts",
+        "spec.template.spec.serviceAccountName",
+    ),
+    "another's account by its old name": (
+        workload(SAFE + "serviceAccount: builder\n"),
+        "service-accounts",
+        "spec.template.spec.serviceAccountName",
+    ),
+    "the default account's token": (
+        workload(SAFE.replace("false", "true")),
+        "service-accounts",
+        "spec.template.spec.serviceAccountName",
+    ),
+    "the default account's token by default": (
+        workload("containers: [{name: app, image: a}]"),
+        "service-accounts",
+        "spec.template.spec.serviceAccountName",
+    ),
+    "a projected token": (
+        workload(SAFE + "volumes: [{projected: {sources: [{serviceAccountToken: {path: t}}]}}]\n"),
+        "service-accounts",
+        "spec.template.spec.serviceAccountName",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_what_is_no_business_of_a_release(case: str) -> None:
+    manifest, rule, field = CASES[case]
+    assert (rule, field) in await found(manifest)
+    # A hook is an object like any other, and an exception is for one rule, in one place.
+    allowed = tuple(each for each in Rule if each not in {Rule.READABLE, Rule.POD_SECURITY})
+    everything = GuardrailException("all", namespaces=("apps",), allow=allowed)
+    elsewhere = GuardrailException("all", namespaces=("other",), allow=allowed)
+    assert await found(manifest, everything) == set()
+    assert (rule, field) in await found(manifest, elsewhere)
+
+
+REFERENCES = {
+    "containers: [{name: a, image: b, env: [{valueFrom: {secretKeyRef: {name: N}}}]}]",
+    "containers: [{name: a, image: b, env: [{valueFrom: {configMapKeyRef: {name: N}}}]}]",
+    "containers: [{name: a, image: b, envFrom: [{secretRef: {name: N}}]}]",
+    "initContainers: [{name: a, image: b, envFrom: [{configMapRef: {name: N}}]}]",
+    "ephemeralContainers: [{name: a, image: b, envFrom: [{secretRef: {name: N}}]}]",
+    "{containers: [{name: a, image: b}], volumes: [{secret: {secretName: N}}]}",
+    "{containers: [{name: a, image: b}], volumes: [{configMap: {name: N}}]}",
+    "{containers: [{name: a, image: b}], volumes: [{projected: {sources: [{secret: {name: N}}]}}]}",
+    "{containers: [{name: a, image: b}], volumes: [{csi: {nodePublishSecretRef: {name: N}}}]}",
+    "{containers: [{name: a, image: b}], volumes: [{azureFile: {secretName: N}}]}",
+    "{containers: [{name: a, image: b}], imagePullSecrets: [{name: N}]}",
+}
+
+
+@pytest.mark.parametrize("pod", sorted(REFERENCES))
+async def test_secrets_and_config_maps_are_the_releases_own_or_shared(pod: str) -> None:
+    pod = pod.replace("N}", "login}")
+    manifest = workload(pod)
+    admission = FakeAdmission()
+    guardrails = Guardrails(admission)
+
+    async def rules() -> set[Rule]:
+        try:
+            await guardrails.check(KEY, "", manifest, {})
+        except GuardrailViolations as error:
+            return {each.rule for each in error.violations}
+        return set()
+
+    assert Rule.REFERENCES in await rules(), "there is none of that name, yet"
+    for kind in ("Secret", "ConfigMap"):
+        admission.shared[kind, "login"] = False
+    assert Rule.REFERENCES in await rules()
+    for kind in ("Secret", "ConfigMap"):
+        admission.shared[kind, "login"] = True
+    assert Rule.REFERENCES not in await rules()
+    admission.shared.clear()
+    manifest += (
+        "---\n" + plain("Secret", name="login") + "\n---\n" + plain("ConfigMap", name="login")
+    )
+    assert Rule.REFERENCES not in await rules()
+
+
+async def test_what_every_namespace_has_is_shared() -> None:
+    pod = SAFE + "volumes: [{configMap: {name: kube-root-ca.crt}}]\n"
+    assert await found(workload(pod)) == set()
+
+
+async def test_a_release_may_have_an_account_of_its_own() -> None:
+    own = "---\n" + plain("ServiceAccount", name="builder")
+    pod = "serviceAccountName: builder\ncontainers: [{name: app, image: a}]"
+    assert await found(workload(pod) + own) == set()
+    pulling = plain("ServiceAccount", name="builder", imagePullSecrets=[{"name": "login"}])
+    assert await found(workload(pod) + "---\n" + pulling) == {("references", "imagePullSecrets[0]")}
+
+
+@pytest.mark.parametrize("where", ["initContainers", "containers", "ephemeralContainers"])
+async def test_images_are_those_that_are_rendered(where: str) -> None:
+    pod = SAFE + f"{where}: [{{name: x, image: evil.example.com/x:1}}]\n"
+    allowed = ("registry.example.com/team/*",)
+    field = f"spec.template.spec.{where}[0].image"
+    assert ("images", field) in await found(workload(pod), images=allowed)
+    assert await found(workload(), images=allowed) == set()
+    volume = SAFE + "volumes: [{image: {reference: evil.example.com/x}}]\n"
+    assert await found(workload(volume), images=allowed) == {
+        ("images", "spec.template.spec.volumes[0].image.reference")
+    }
+
+
+PODS = {
+    "Deployment": workload(),
+    "Pod": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{image: a}]}",
+    "CronJob": json.dumps(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": {"name": "a"},
+            "spec": {"jobTemplate": {"spec": {"template": {"spec": {"containers": [{}]}}}}},
+        }
+    ),
+    "a kind of somebody else": json.dumps(
+        {
+            "apiVersion": "example.com/v1",
+            "kind": "Cluster",
+            "metadata": {"name": "a"},
+            "spec": {"groups": [{"template": {"spec": {"containers": [{"image": "a"}]}}}]},
+        }
+    ),
+    "a hook": workload().replace("{name: sales}", "{name: a, annotations: {helm.sh/hook: test}}"),
+}
+
+
+@pytest.mark.parametrize("case", PODS)
+async def test_every_pod_is_tried_by_kubernetes(case: str) -> None:
+    admission = FakeAdmission()
+    admission.problems = ["Pod Security: privileged"]
+    with pytest.raises(GuardrailViolations, match="Pod Security: privileged") as refused:
+        await Guardrails(admission).check(KEY, "", PODS[case], {})
+    assert Rule.POD_SECURITY in {each.rule for each in refused.value.violations}
+    assert [level for _, level in admission.tried] == ["restricted"]
+
+
+async def test_the_level_is_the_exceptions() -> None:
+    for level, tried in ((Level.BASELINE, ["baseline"]), (Level.PRIVILEGED, [])):
+        admission = FakeAdmission()
+        exception = GuardrailException("gpu", sources=("team",), pod_security=level)
+        await Guardrails(admission, (exception,)).check(KEY, "team", workload(), {})
+        assert [each for _, each in admission.tried] == tried
+
+
+def test_a_pod_is_tried_without_what_it_needs_not_have_elsewhere() -> None:
+    manifest = json.dumps(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "metadata": {"name": "db"},
+            "spec": {
+                "template": {
+                    "metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}},
+                    "spec": {
+                        "serviceAccountName": "own",
+                        "serviceAccount": "own",
+                        "priorityClassName": "high",
+                        "runtimeClassName": "kata",
+                        "nodeName": "one",
+                        "hostNetwork": True,
+                        "volumes": [{"name": "tmp", "emptyDir": {}}],
+                        "containers": [{"name": "db", "image": "a"}],
+                    },
+                },
+                "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
+            },
+        }
+    )
+    (rendered,) = read(manifest, "apps")
+    (pod,) = pod_specs(rendered)
+    assert as_pod(pod) == {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": "guardrail-",
+            "labels": {"a": "b"},
+            "annotations": {"c": "d"},
+        },
+        "spec": {
+            "hostNetwork": True,
+            "automountServiceAccountToken": False,
+            "volumes": [
+                {"name": "tmp", "emptyDir": {}},
+                {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+            ],
+            "containers": [{"name": "db", "image": "a"}],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "kind: !!binary Um9sZQ==",
+        "a: [",
+        "just text",
+        "[1, 2]",
+        "a: &a [*a]",
+        "kind: !!python/object:os.system x",
+        "a: " + "[" * 500 + "]" * 500,
+        "a: &a [1, 2, 3, 4, 5, 6, 7, 8]\n"
+        + "".join(f"{n}: &{n} [{', '.join([f'*{b}'] * 8)}]\n" for b, n in pairwise("abcdefghij")),
+    ],
+)
+async def test_what_cannot_be_read_for_sure_is_not_applied(manifest: str) -> None:
+    with pytest.raises(ChartError, match="cannot be read"):
+        await Guardrails(FakeAdmission()).check(KEY, "", manifest, {})
+
+
+async def test_an_unknown_kind_is_told_as_such() -> None:
+    with pytest.raises(ChartError, match="does not know the kind Widget"):
+        await Guardrails(FakeAdmission()).check(
+            KEY, "", plain("Widget", "unknown.example.com/v1"), {}
+        )
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ('{{ (lookup "v1" "Secret" "kube-system" "x").data }}', "lookup"),
+        ('{{- include "common.secrets.get" . }}', "include"),
+        ('{{ tpl (printf "{{ %s" "look") . }}', "tpl"),
+        ("{{ .Release.Name }}-db", ""),
+        ("lookup table", ""),
+        ("{{ .Values.lookups }}", ""),
+    ],
+)
+async def test_values_have_no_chart_read_the_cluster(value: str, problem: str) -> None:
+    guardrails = Guardrails(FakeAdmission())
+    for values in ({"a": {"b": [value]}}, {value: 1}):
+        problems = guardrails.values_problems(KEY, "", values)
+        assert bool(problems) == bool(problem)
+        if problem:
+            assert f"“{problem}”" in next(iter(problems.values()))
+            with pytest.raises(ChartError) as refused:
+                await guardrails.check(KEY, "", "", values)
+            assert refused.value.values == problems
+    trusted = GuardrailException("team", sources=("team",), allow=(Rule.VALUE_TEMPLATES,))
+    guardrails = Guardrails(FakeAdmission(), (trusted,))
+    assert guardrails.values_problems(KEY, "team", {"a": value}) == {}
+    assert bool(guardrails.values_problems(KEY, "", {"a": value})) == bool(problem)
+
+
+async def test_a_refusal_names_the_value_that_caused_it() -> None:
+    manifest = workload(SAFE + "serviceAccountName: builder\n")
+    values = {"serviceAccount": {"name": "builder"}, "image": {"repository": "team/app"}}
+    with pytest.raises(GuardrailViolations) as refused:
+        await Guardrails(FakeAdmission(), images=("none",)).check(KEY, "", manifest, values)
+    assert set(refused.value.values) == {"serviceAccount.name", "image.repository"}
+    message = refused.value.message
+    assert "Deployment sales, spec.template.spec.serviceAccountName" in message
+    assert "[service-accounts]" in message
+
+
+def test_exceptions_are_for_something_named() -> None:
+    for wrong in (
+        {"name": ""},
+        {"name": "all"},
+        {"name": "all", "namespaces": ("*",)},
+        {"name": "x", "namespaces": ("a",), "allow": (Rule.POD_SECURITY,)},
+        {"name": "x", "namespaces": ("a",), "allow": (Rule.READABLE,)},
+    ):
+        with pytest.raises(ValueError, match=":"):
+            GuardrailException(**wrong)  # type: ignore[arg-type]
+
+
+def test_exceptions_add_up_where_they_all_apply() -> None:
+    exceptions = (
+        GuardrailException("a", namespaces=("gpu",), pod_security=Level.BASELINE),
+        GuardrailException("b", sources=("team",), allow=(Rule.RBAC,)),
+        GuardrailException("c", ("gpu",), ("team",), (Rule.CRDS,), Level.PRIVILEGED),
+    )
+    assert allowances(exceptions, "apps", "").rules == frozenset()
+    assert allowances(exceptions, "apps", "").pod_security is Level.RESTRICTED
+    assert allowances(exceptions, "gpu", "").pod_security is Level.BASELINE
+    assert allowances(exceptions, "apps", "team").rules == {Rule.RBAC}
+    both = allowances(exceptions, "gpu", "team")
+    assert (both.rules, both.pod_security) == ({Rule.RBAC, Rule.CRDS}, Level.PRIVILEGED)
+
+
+def test_trees_are_read_as_kubernetes_reads_them() -> None:
+    text = "kind: A\nspec: {a: yes, b: 0644, c: 1:30, a: no}\n"
+    (only,) = read(text, "apps")
+    spec: Tree = only.tree["spec"]  # type: ignore[assignment]
+    assert spec == {"a": False, "b": 420, "c": "1:30"}, "of a key that is there twice, the last"
