@@ -12,6 +12,7 @@ from typing import TypeAlias, cast
 
 import yaml
 from msgspec import Struct
+from yaml.composer import ComposerError
 
 from portal.domain.errors import PortalError
 
@@ -79,6 +80,37 @@ def objects(manifest: str, namespace: str) -> dict[Ref, Tree]:
         )
         found[ref] = tree
     return found
+
+
+def independent(manifest: str) -> str:
+    """``manifest`` with documents that can be read one by one.
+
+    Helm takes a ``List`` apart for its post-renderer, and leaves aliases of an anchor that is in
+    another item (helm/helm#32203). What can be read as it is stays as it is, to the letter.
+    """
+    if "*" not in manifest:
+        return manifest
+    try:
+        for _ in yaml.compose_all(manifest, Loader=LOADER):
+            pass
+    except ComposerError:
+        nodes = _SharedAnchors(manifest).documents()
+        return "---\n".join(yaml.serialize(node, Dumper=yaml.SafeDumper) for node in nodes)
+    except yaml.YAMLError:
+        return manifest  # for whoever reads it next to tell
+    return manifest
+
+
+class _SharedAnchors(yaml.SafeLoader):
+    """Reads documents in which an alias may be of an anchor in one before."""
+
+    def documents(self) -> Iterator[yaml.nodes.Node]:
+        """The documents; raises ``yaml.YAMLError``."""
+        self.get_event()
+        while not self.check_event(yaml.StreamEndEvent):
+            self.get_event()
+            yield self.compose_node(None, None)  # pyright: ignore
+            self.get_event()
 
 
 def changes(before: Mapping[Ref, Tree], after: Mapping[Ref, Tree]) -> tuple[ObjectChange, ...]:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from msgspec import Struct
 
 from portal.domain.errors import ChartError
-from portal.domain.manifests import MAX_MANIFEST
+from portal.domain.manifests import MAX_MANIFEST, independent
 
 PLUGIN = "review"
 """The plug-in of that name, in ``plugins/``."""
@@ -90,6 +90,6 @@ async def _manifest(reader: asyncio.StreamReader) -> str:
             raise ChartError(f"The manifest is longer than {MAX_MANIFEST // 2**20} MiB.")
         parts.append(part)
     try:
-        return b"".join(parts).decode()
+        return await asyncio.to_thread(independent, b"".join(parts).decode())
     except UnicodeDecodeError as error:
         raise ChartError("What the chart renders is not text.") from error

@@ -286,6 +286,19 @@ async def test_a_namespace_that_enforces_nothing_proves_nothing(namespace: str) 
     assert kubectl("get", "pods", "-n", demo.RESTRICTED, "-o", "name") == ""
 
 
+async def test_items_of_a_list_may_share_an_anchor(namespace: str, tmp_path: Path) -> None:
+    text = """apiVersion: v1
+kind: List
+items:
+  - {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: &shared {a: one}}
+  - {apiVersion: v1, kind: ConfigMap, metadata: {name: b}, data: *shared}
+"""
+    async with portal(namespace, tmp_path / "home") as here:
+        ended = await launched(here, chart(tmp_path / "chart", it=text), {})
+    assert ended.phase is OperationPhase.SUCCEEDED, ended.error
+    assert kubectl("get", "cm", "b", "-n", namespace, "-o", "jsonpath={.data.a}") == "one"
+
+
 async def test_of_a_key_that_is_there_twice_the_checked_one_is_applied(
     namespace: str, tmp_path: Path
 ) -> None:

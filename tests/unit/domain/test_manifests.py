@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from portal.domain.errors import PortalError
-from portal.domain.manifests import Change, Ref, changes, kept, objects
+from portal.domain.manifests import Change, Ref, changes, independent, kept, objects
 
 TWO = """---
 # Source: demo/templates/service.yaml
@@ -61,3 +62,12 @@ def test_kept() -> None:
     assert kept({"metadata": {"annotations": annotations}})
     assert not kept({"metadata": {}})
     assert not kept({"metadata": None})
+
+
+def test_documents_that_share_anchors_are_made_independent() -> None:
+    split = "kind: A\ndata: &shared\n  key: 'on'\n  b: [1, 2]\n---\nkind: B\ndata: *shared\n"
+    first, second = yaml.safe_load_all(independent(split))
+    assert first == {"kind": "A", "data": {"key": "on", "b": [1, 2]}}
+    assert second == {"kind": "B", "data": {"key": "on", "b": [1, 2]}}
+    for whole in ("a: &x 1\nb: *x\n", "a: '*'\n", "a: [", "# *\n"):
+        assert independent(whole) == whole
