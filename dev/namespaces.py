@@ -1,4 +1,4 @@
-"""The demo's namespaces: Pod Security restricted, and for apps a quota and a LimitRange."""
+"""The demo's namespaces: Pod Security restricted, and for apps no tokens, a quota, a LimitRange."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ def objects(*, portal: str, apps: str) -> str:
     named = {"name": "demo", "namespace": apps}
     items: list[dict[str, Any]] = [
         *(_restricted(name) for name in (portal, apps)),
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "default", "namespace": apps},
+            "automountServiceAccountToken": False,
+        },
         {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": named, "spec": {"hard": QUOTA}},
         {"apiVersion": "v1", "kind": "LimitRange", "metadata": named, "spec": {"limits": [LIMITS]}},
     ]

@@ -64,7 +64,7 @@ class Admission:
         return known[1] if known else None
 
     async def _discover(self, api_version: str) -> None:
-        if not re.fullmatch(r"[a-z0-9.-]+(/[a-z0-9]+)?", api_version):
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[a-z0-9]+)?", api_version):
             return
         root = "/apis" if "/" in api_version else "/api"
         try:

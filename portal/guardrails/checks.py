@@ -279,12 +279,12 @@ CHECKS: Mapping[Rule, Check] = {
 
 
 def violations(subject: Subject, facts: Facts, allowed: frozenset[Rule]) -> tuple[Violation, ...]:
-    """Everything that the rules forbid, but for those that are allowed; one a field."""
-    found: dict[tuple[Ref, str], Violation] = {}
+    """Everything that the rules forbid, but for those that are allowed; said once an object."""
+    found: dict[tuple[Ref, Rule, str], Violation] = {}
     for rule, check in CHECKS.items():
         if rule not in allowed:
             for each in check(subject, facts):
-                found.setdefault((each.ref, each.field), each)
+                found.setdefault((each.ref, rule, each.message), each)
     return tuple(found.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from portal.cluster.resources import RESOURCES
+from portal.guardrails.rules import Level, Rule
 from portal.settings import PREFIX, Settings
 from tests.charts.helm import Helm, Rendered
 from tests.charts.k8s_schemas import validate
@@ -66,6 +68,13 @@ REGISTRY = {
     "existingSecret": "hub-login",
     "token_host": "auth.example.com",
 }
+EXCEPTION = {
+    "name": "gpu",
+    "namespaces": ["gpu"],
+    "sources": ["team"],
+    "allow": ["references", "rbac"],
+    "pod_security": "baseline",
+}
 FOLDER = {"name": "local", "kind": "folder", "path": "/charts"}
 
 SWITCHES: dict[str, dict[str, Any]] = {
@@ -91,6 +100,15 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "settings": {"settings": ALL_SETTINGS},
     "presets": {"presets": [PRESET]},
     "catalog": {"catalog": [SOURCE, REGISTRY, FOLDER]},
+    "exceptions": {"guardrails": {"exceptions": [EXCEPTION]}},
+    "own namespaces for levels": {
+        "guardrails": {
+            "exceptions": [EXCEPTION],
+            "createNamespaces": False,
+            "restrictedNamespace": "strict",
+            "baselineNamespace": "lax",
+        }
+    },
     "load balancer": {
         "service": {
             "type": "LoadBalancer",
@@ -259,7 +277,7 @@ def test_everything_the_app_chart_is_made_of_may_be_changed(helm: Helm) -> None:
 
 def test_without_a_list_the_portal_works_everywhere(helm: Helm) -> None:
     rendered = render(helm)
-    assert rendered.all("Role") == []
+    assert [each["rules"][0]["resources"] for each in rendered.all("Role")] == [["pods"]]
     assert len(rendered.all("ClusterRoleBinding")) == 2
     assert environment(rendered)["DASH_PORTAL_NAMESPACES"] == ""
 
@@ -267,7 +285,8 @@ def test_without_a_list_the_portal_works_everywhere(helm: Helm) -> None:
 def test_listed_namespaces_get_roles_and_the_cluster_role_shrinks(helm: Helm) -> None:
     rendered = render(helm, namespaces=["apps", "default"])
     for kind in ("Role", "RoleBinding"):
-        assert [each["metadata"]["namespace"] for each in rendered.all(kind)] == ["apps", "default"]
+        made = [each["metadata"]["namespace"] for each in rendered.all(kind)]
+        assert made == ["dash-portal-portal-dash-portal-restricted", "apps", "default"]
     cluster_wide = {
         resource for rule in rendered.one("ClusterRole")["rules"] for resource in rule["resources"]
     }
@@ -287,6 +306,8 @@ def test_more_rights_reach_every_namespace(helm: Helm) -> None:
     extra = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "delete"]}
     rendered = render(helm, namespaces=["a", "b"], rbac={"extraRules": [extra]})
     for role in rendered.all("Role"):
+        if role["metadata"]["name"].endswith("-guardrails"):
+            continue
         assert extra in role["rules"]
 
 
@@ -309,6 +330,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         settings=ALL_SETTINGS,
         presets=[PRESET],
         catalog=[SOURCE, REGISTRY, FOLDER],
+        guardrails={"exceptions": [EXCEPTION]},
     )
     given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
     settings = Settings.from_env(given)
@@ -333,6 +355,16 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     for source, secret in ((team, "team-login"), (hub, "hub-login")):
         mounted = secrets[mounts[str(source.credentials)]]
         assert (mounted["secretName"], mounted["optional"]) == (secret, True)
+    guardrails = tmp_path / "guardrails.yaml"
+    guardrails.write_text(files["guardrails.yaml"])
+    (exception,) = settings.model_copy(
+        update={"guardrails_file": guardrails}
+    ).guardrail_exceptions()
+    assert exception.allow == (Rule.REFERENCES, Rule.RBAC)
+    assert settings.pod_security_namespaces() == {
+        "restricted": "dash-portal-portal-dash-portal-restricted",
+        "baseline": "dash-portal-portal-dash-portal-baseline",
+    }
     presets = tmp_path / "presets.yaml"
     presets.write_text(files["presets.yaml"])
     (preset,) = settings.model_copy(update={"presets_file": presets}).presets()
@@ -341,7 +373,32 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
 
 def test_what_is_not_given_keeps_the_portals_own_default(helm: Helm) -> None:
     given = {k: v for k, v in environment(render(helm)).items() if k.startswith(PREFIX)}
+    level = given.pop(f"{PREFIX}POD_SECURITY_NAMESPACE")
+    assert level == "dash-portal-portal-dash-portal-restricted"
     assert Settings.from_env(given) == Settings()
+
+
+def test_pods_are_tried_in_namespaces_that_enforce_their_level(helm: Helm) -> None:
+    for exceptions, levels in (([], ["restricted"]), ([EXCEPTION], ["restricted", "baseline"])):
+        rendered = render(helm, guardrails={"exceptions": exceptions})
+        made = rendered.all("Namespace")
+        enforced = [
+            each["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] for each in made
+        ]
+        assert enforced == levels
+        names = [each["metadata"]["name"] for each in made]
+        roles = [each for each in rendered.all("Role") if each["metadata"]["namespace"] in names]
+        pods = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]}]
+        assert [each["rules"] for each in roles] == [pods] * len(levels), "and nothing more"
+
+
+def test_every_rule_can_be_an_exception_to_the_schema(helm: Helm) -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    exception = schema["properties"]["guardrails"]["properties"]["exceptions"]["items"]
+    properties = exception["properties"]
+    liftable = set(Rule) - {Rule.READABLE, Rule.POD_SECURITY}
+    assert set(properties["allow"]["items"]["enum"]) == liftable
+    assert set(properties["pod_security"]["enum"]) == set(Level)
 
 
 def test_changed_presets_replace_the_pods(helm: Helm) -> None:
@@ -402,6 +459,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             }
         },
         "/rbac/extraRules/0/verbs/0",
+    ),
+    "an exception for everything": (
+        {"guardrails": {"exceptions": [{"name": "all", "allow": ["rbac"]}]}},
+        "/guardrails/exceptions/0",
+    ),
+    "an exception for all namespaces": (
+        {"guardrails": {"exceptions": [{"name": "all", "namespaces": ["*"]}]}},
+        "/guardrails/exceptions/0/namespaces/0",
     ),
     "a digest cut short": ({"image": IMAGE | {"digest": "sha256:abc"}}, "/image/digest"),
     "a quiet log": ({"settings": {"logLevel": "info"}}, "/settings/logLevel"),

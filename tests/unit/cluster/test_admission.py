@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from portal.cluster.admission import KINDS_FOR, PROVEN_FOR, Admission
+from portal.cluster.errors import Rejected
+from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
+from portal.domain.keys import Key
+
+POD: dict[str, Any] = {"metadata": {"generateName": "a-"}, "spec": {"containers": []}}
+VIOLATES = (
+    'Kubernetes: pods "a" is forbidden: violates PodSecurity "restricted:latest": hostNetwork'
+)
+
+
+class Api:
+    """Answers by path; ``lax`` admits whatever it is asked about."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.lax = False
+        self.refusal: PortalError | None = None
+
+    async def get(self, path: str, params: Any = None, accept: str = "") -> dict[str, Any]:
+        self.asked.append(path)
+        if path not in self.answers:
+            raise NotFound(path)
+        return self.answers[path]
+
+    async def post(self, path: str, body: Any, params: Any = None) -> dict[str, Any]:
+        assert params == {"dryRun": "All"}, "nothing is ever made"
+        self.asked.append(path)
+        if self.refusal is not None:
+            raise self.refusal
+        if body is not POD and not self.lax:
+            raise Forbidden(VIOLATES)
+        return {}
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [0.0]
+
+
+@pytest.fixture
+def admission(api: Api, clock: list[float]) -> Admission:
+    namespaces = {"restricted": "strict", "baseline": ""}
+    return Admission(api, namespaces, lambda: clock[0])  # type: ignore[arg-type]
+
+
+async def test_kinds_are_asked_for_once_in_a_while(
+    api: Api, admission: Admission, clock: list[float]
+) -> None:
+    resources = [
+        {"name": "deployments", "kind": "Deployment", "namespaced": True},
+        {"name": "deployments/scale", "kind": "Scale", "namespaced": True},
+    ]
+    api.answers["/apis/apps/v1"] = {"resources": resources}
+    api.answers["/api/v1"] = {"resources": [{"name": "nodes", "kind": "Node", "namespaced": False}]}
+    assert await admission.namespaced("apps/v1", "Deployment") is True
+    assert await admission.namespaced("v1", "Node") is False
+    assert len(api.asked) == 2
+    assert await admission.namespaced("apps/v1", "Deployment") is True
+    assert len(api.asked) == 2
+    # What is not there may come: it is asked for each time.
+    assert await admission.namespaced("apps/v1", "Scale") is None
+    assert await admission.namespaced("example.com/v1", "Widget") is None
+    assert await admission.namespaced("example.com/v1", "Widget") is None
+    assert len(api.asked) == 5
+    clock[0] += KINDS_FOR + 1
+    assert await admission.namespaced("apps/v1", "Deployment") is True
+    assert len(api.asked) == 6
+
+
+@pytest.mark.parametrize("version", ["", "../v1", "a/b/c", "v1?x=", "v1/..", "A/v1", "a%2f/v1"])
+async def test_no_version_leads_elsewhere(api: Api, admission: Admission, version: str) -> None:
+    assert await admission.namespaced(version, "Pod") is None
+    assert api.asked == []
+
+
+async def test_labels_share_objects(api: Api, admission: Admission) -> None:
+    path = "/api/v1/namespaces/apps/secrets/login"
+    assert await admission.has_label("Secret", Key("apps", "login"), "l") is None
+    api.answers[path] = {"metadata": {"labels": {"l": "false"}}}
+    assert await admission.has_label("Secret", Key("apps", "login"), "l") is False
+    api.answers[path] = {"metadata": {"labels": {"l": "true"}}}
+    assert await admission.has_label("Secret", Key("apps", "login"), "l") is True
+    for name in ("", "../x", "a/b", "a?b", "a b", "A"):
+        assert await admission.has_label("ConfigMap", Key("apps", name), "l") is None
+
+
+async def test_an_account_gives_tokens_unless_it_says_not(api: Api, admission: Admission) -> None:
+    key = Key("apps", "default")
+    path = "/api/v1/namespaces/apps/serviceaccounts/default"
+    assert await admission.gives_token(key)
+    api.answers[path] = {}
+    assert await admission.gives_token(key)
+    api.answers[path] = {"automountServiceAccountToken": False}
+    assert not await admission.gives_token(key)
+
+
+async def test_kubernetes_judges_pods(api: Api, admission: Admission) -> None:
+    assert await admission.pod_problem(POD, "restricted") == ""
+    assert await admission.pod_problem({}, "restricted") == "Pod Security: hostNetwork"
+    assert set(api.asked) == {"/api/v1/namespaces/strict/pods"}
+
+
+async def test_a_pod_that_no_level_would_take_is_told(api: Api, admission: Admission) -> None:
+    await admission.pod_problem(POD, "restricted")
+    api.refusal = Rejected('Kubernetes: Pod "a-x" is invalid: spec.containers: Required value')
+    problem = await admission.pod_problem(POD, "restricted")
+    assert problem == "Kubernetes refuses its pods: spec.containers: Required value"
+
+
+async def test_a_namespace_has_to_prove_itself_again_and_again(
+    api: Api, admission: Admission, clock: list[float]
+) -> None:
+    await admission.pod_problem(POD, "restricted")
+    asked = len(api.asked)
+    await admission.pod_problem(POD, "restricted")
+    assert len(api.asked) == asked + 1
+    api.lax = True
+    clock[0] += PROVEN_FOR + 1
+    with pytest.raises(ClusterUnavailable, match="does not enforce Pod Security restricted"):
+        await admission.pod_problem(POD, "restricted")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Forbidden("Kubernetes: pods is forbidden: exceeded quota: none"),
+        NotFound("Kubernetes: namespaces strict not found"),
+    ],
+)
+async def test_what_cannot_be_asked_is_not_allowed(
+    api: Api, admission: Admission, error: PortalError
+) -> None:
+    api.refusal = error
+    with pytest.raises(ClusterUnavailable, match="cannot check pods"):
+        await admission.pod_problem(POD, "restricted")
+
+
+async def test_a_level_without_a_namespace_is_not_allowed(admission: Admission) -> None:
+    with pytest.raises(ClusterUnavailable, match="no namespace to try pods of the level baseline"):
+        await admission.pod_problem(POD, "baseline")
