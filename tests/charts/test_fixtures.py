@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from portal.domain.errors import ChartError
+from portal.domain.steering import without_replicas
+from portal.helm_service.review import PLUGIN, listening
 from portal.helm_service.runner import helm_environment
 from tests.charts.conftest import program
 from tests.charts.helm import Helm
@@ -58,29 +61,48 @@ def test_workers_find_their_scheduler(helm: Helm) -> None:
     compile(rendered.one("ConfigMap")["data"]["tasks.py"], "tasks.py", "exec")
 
 
-def test_helm_finds_our_post_renderer_and_leaves_out_the_replicas(
-    helm: Helm, tmp_path: Path
-) -> None:
+async def test_helm_has_our_plugin_review_what_it_renders(helm: Helm, tmp_path: Path) -> None:
+    chart = CHARTS / "fixed-number"
     values = {"pods": 2, "image": "web:1"}
-    plain = helm.template(CHARTS / "fixed-number", values)
+    plain = helm.template(chart, values)
     assert plain.one("Deployment")["spec"]["replicas"] == 2
-    ran = subprocess.run(
-        [
-            *(program(), "template", "my-app", CHARTS / "fixed-number", "--namespace", "apps"),
-            *("--values", "-", "--post-renderer", "leave-replicas"),
-            "--post-renderer-args=Deployment/my-app",
-        ],
-        input=yaml.safe_dump(values),
-        env=helm_environment(os.environ, tmp_path),
-        cwd=tmp_path,  # nowhere near the sources
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    left = {each["kind"]: each for each in yaml.safe_load_all(ran.stdout)}
+    seen: list[str] = []
+
+    async def review(manifest: str) -> str:
+        seen.append(manifest)
+        return without_replicas(manifest, {"Deployment/my-app"})
+
+    async with listening(review) as (socket, outcome):
+        process = await asyncio.create_subprocess_exec(
+            *(program(), "template", "my-app", chart, "--namespace", "apps", "--values", "-"),
+            *("--post-renderer", PLUGIN, f"--post-renderer-args={socket}"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=helm_environment(os.environ, tmp_path),
+            cwd=tmp_path,  # nowhere near the sources
+        )
+        printed, _ = await process.communicate(yaml.safe_dump(values).encode())
+    assert outcome.error is None
+    assert {each["kind"] for each in yaml.safe_load_all(seen[0])} == {"Service", "Deployment"}
+    left = {each["kind"]: each for each in yaml.safe_load_all(printed)}
     assert left["Service"] == plain.one("Service")
     wanted = plain.one("Deployment")
     del wanted["spec"]["replicas"]
     assert left["Deployment"] == wanted
+
+
+async def test_hooks_are_reviewed_and_a_refusal_renders_nothing(tmp_path: Path) -> None:
+    async def review(manifest: str) -> str:
+        assert "helm.sh/hook" in manifest
+        raise ChartError("no")
+
+    async with listening(review) as (socket, outcome):
+        process = await asyncio.create_subprocess_exec(
+            *(program(), "template", "my-app", CHARTS / "endings" / "hook-fails"),
+            *("--set", "image=a", "--post-renderer", PLUGIN, f"--post-renderer-args={socket}"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=helm_environment(os.environ, tmp_path),
+        )
+        printed, _ = await process.communicate()
+    assert (process.returncode, printed, str(outcome.error)) == (1, b"", "no")

@@ -10,9 +10,7 @@ from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, Portal
 from portal.domain.keys import Key
 
 POD: dict[str, Any] = {"metadata": {"generateName": "a-"}, "spec": {"containers": []}}
-VIOLATES = (
-    'Kubernetes: pods "a" is forbidden: violates PodSecurity "restricted:latest": hostNetwork'
-)
+VIOLATES = 'pods "a" is forbidden: violates PodSecurity "restricted:latest": hostNetwork'
 
 
 class Api:
