@@ -61,7 +61,13 @@ spec:
   template:
     spec:
       restartPolicy: Never
-      containers: [{name: hold, image: none}]
+      automountServiceAccountToken: false
+      securityContext:
+        {runAsNonRoot: true, runAsUser: 1001, seccompProfile: {type: RuntimeDefault}}
+      containers:
+        - name: hold
+          image: none
+          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 """
 
 

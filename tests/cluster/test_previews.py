@@ -22,6 +22,7 @@ from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, EnvVar
 from portal.domain.operations import OperationPhase
 from portal.domain.revisions import Proposal
+from portal.guardrails.checks import SHARED_LABEL
 from portal.viewmodels.history import history_view
 from portal.viewmodels.manifest import manifest_yaml
 from portal.viewmodels.preview import PreviewView, preview_view
@@ -43,7 +44,14 @@ spec:
   selector: {matchLabels: {app: {{ .Values.label }}}}
   template:
     metadata: {labels: {app: {{ .Values.label }}}}
-    spec: {containers: [{name: app, image: {{ .Values.image }}}]}
+    spec:
+      automountServiceAccountToken: false
+      securityContext:
+        {runAsNonRoot: true, runAsUser: 1001, seccompProfile: {type: RuntimeDefault}}
+      containers:
+        - name: app
+          image: {{ .Values.image }}
+          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 ---
 apiVersion: apps/v1
 kind: StatefulSet
@@ -53,7 +61,14 @@ spec:
   selector: {matchLabels: {app: db}}
   template:
     metadata: {labels: {app: db}}
-    spec: {containers: [{name: app, image: {{ .Values.image }}}]}
+    spec:
+      automountServiceAccountToken: false
+      securityContext:
+        {runAsNonRoot: true, runAsUser: 1001, seccompProfile: {type: RuntimeDefault}}
+      containers:
+        - name: app
+          image: {{ .Values.image }}
+          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
   volumeClaimTemplates:
     - metadata: {name: data}
       spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
@@ -242,6 +257,7 @@ async def test_a_release_from_a_terminal_is_edited_without_losing_anything(
     namespace: str, tmp_path: Path
 ) -> None:
     kubectl("create", "secret", "generic", "theirs", f"--from-literal=k={TOKEN}", "-n", namespace)
+    kubectl("label", "secret", "theirs", f"{SHARED_LABEL}=true", "-n", namespace)
     values = tmp_path / "values.yaml"
     values.write_text(
         f"image: {{repository: {IMAGE}, tag: '1.0'}}\n"
