@@ -62,7 +62,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHARTS = ROOT / "tests" / "fixtures" / "charts" / "endings"
 IMAGE = os.environ.get("SAMPLE_IMAGE", "localhost:5000/dash-sample")
 ANN = Identity("ann@example.com")
-HELM_DEADLINE = 20.0
+HELM_DEADLINE = 30.0
 """Seconds: what a hook that never ends costs here."""
 SLOW = 90.0
 """Seconds that a condition may take on a busy machine with two cores."""
