@@ -8,9 +8,9 @@ import binascii
 import json
 import logging
 import zlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ from portal.cluster.raw import Raw, part, text
 from portal.domain.charts import fingerprint, source_of
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
 from portal.domain.keys import ORIGIN_LABEL, Key
+from portal.domain.notes import shown_notes
 from portal.domain.objects import Release, ReleaseDetail, ReleaseStatus
 from portal.domain.packed import Packed
 from portal.state.store import Store
@@ -101,7 +102,11 @@ def detail(key: Key, revision: int, encoded: str, note: str = "") -> ReleaseDeta
             chart_version=text(chart, "version"),
             app_version=text(chart, "appVersion"),
             description=text(info, "description"),
-            notes=text(info, "notes"),
+            notes=shown_notes(
+                text(info, "notes"),
+                (values, part(raw, "chart", "values")),
+                _manifests(raw),
+            ),
             values=Packed(values, AT_HAND),
             first_deployed=_time(info.get("first_deployed")),
             last_deployed=_time(info.get("last_deployed")),
@@ -112,6 +117,15 @@ def detail(key: Key, revision: int, encoded: str, note: str = "") -> ReleaseDeta
         return ReleaseDetail(key, revision, damaged=str(error))
     except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
         return _odd(key, revision, error)
+
+
+def _manifests(raw: Raw) -> Iterator[str]:
+    """What the release is made of, its hooks too."""
+    yield text(raw, "manifest")
+    hooks: object = raw.get("hooks")
+    for each in cast("list[object]", hooks) if isinstance(hooks, list) else ():
+        if isinstance(each, dict):
+            yield text(cast(Raw, each), "manifest")
 
 
 def _odd(key: Key, revision: int, error: Exception) -> ReleaseDetail:
