@@ -23,6 +23,8 @@ from portal.domain.keys import ORIGIN_LABEL, Key
 from portal.domain.notes import shown_notes
 from portal.domain.objects import Release, ReleaseDetail, ReleaseStatus
 from portal.domain.packed import Packed
+from portal.domain.quoted import without_values
+from portal.domain.secrets import scrubbed_text, secret_texts
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
@@ -101,7 +103,9 @@ def detail(key: Key, revision: int, encoded: str, note: str = "") -> ReleaseDeta
             chart=text(chart, "name"),
             chart_version=text(chart, "version"),
             app_version=text(chart, "appVersion"),
-            description=text(info, "description"),
+            description=without_values(
+                scrubbed_text(text(info, "description"), secret_texts(values))
+            ),
             notes=shown_notes(
                 text(info, "notes"),
                 (values, part(raw, "chart", "values")),

@@ -153,16 +153,14 @@ _AUTHORIZATION = re.compile(
     re.I,
 )
 _BARE = 16
-"""Characters of an authorization without a scheme, or of a bearer's token, that is no word."""
+"""Characters of an authorization without a scheme that is no word."""
+_PROSE = frozenset({"authentication", "authorization", "credentials"})
 
 
 def _headers(text: str) -> Iterator[Span]:
     for found in _SCHEME.finditer(text):
-        if found[0][:2].lower() == "be":
-            sure = len(found[1]) >= _BARE or any(each.isdigit() for each in found[1])
-        else:
-            sure = _is_pair(found[1])
-        if sure:
+        bearer = found[0][:2].lower() == "be"
+        if found[1] not in _PROSE if bearer else _is_pair(found[1]):
             yield found.span(1)
     for found in _AUTHORIZATION.finditer(text):
         if found["scheme"] or len(found["rest"]) >= _BARE:
