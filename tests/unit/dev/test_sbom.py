@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from dev import demo
+from dev.cluster import registry
 from dev.image import sbom
 
 MODULES = """path\thelm.sh/helm/v4/cmd/helm
@@ -112,3 +115,26 @@ def test_the_base_is_taken_by_its_digest() -> None:
     """Any other is refused, but this machine's own, and when somebody tries it out."""
     dockerfile = (demo.ROOT / "Dockerfile").read_text()
     assert 'RUN case "${BASE}@${UNPINNED}" in localhost[:/]*|*@sha256:*|*@true) ;;' in dockerfile
+
+
+def test_a_file_of_an_image_is_that_of_its_last_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests: list[str] = []
+    for number, name in enumerate(["app/sbom.cdx.json", "./app/sbom.cdx.json", "app/other"]):
+        digests.append(f"layer{number}")
+        with tarfile.open(tmp_path / digests[-1], "w:gz") as tar:
+            member = tarfile.TarInfo(name)
+            member.size = 1
+            tar.addfile(member, io.BytesIO(str(number).encode()))
+    found = ("", {"layers": [{"digest": each} for each in digests]})
+    monkeypatch.setattr(registry, "answers", lambda: True)
+    monkeypatch.setattr(registry, "_manifest", lambda _: found)
+    monkeypatch.setattr(
+        registry.urllib.request,
+        "urlopen",
+        lambda url, timeout: (tmp_path / url.rpartition("/")[2]).open("rb"),
+    )
+    image = f"{registry.settings.REGISTRY}/dash-portal:dev"
+    assert registry.file(image, "app/sbom.cdx.json") == b"1"
+    assert registry.file(image, "app/none") is None
