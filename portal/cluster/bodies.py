@@ -39,6 +39,8 @@ AHEAD = 50
 """How many are read at once at the start: the first page of a list, which opens by name."""
 RETRY = 20.0
 """Seconds until a body that the portal may not read is asked for again."""
+USUAL_DESCRIPTION = 200
+"""Characters of what Helm, or whoever asked it, says of a revision that went well."""
 AT_HAND = ("image", "commonAnnotations")
 """Values that lists show."""
 GZIP_MAGIC = b"\x1f\x8b\x08"
@@ -103,13 +105,9 @@ def detail(key: Key, revision: int, encoded: str, note: str = "") -> ReleaseDeta
             chart=text(chart, "name"),
             chart_version=text(chart, "version"),
             app_version=text(chart, "appVersion"),
-            description=without_values(
-                scrubbed_text(text(info, "description"), secret_texts(values))
-            ),
+            description=_said(text(info, "description"), values),
             notes=shown_notes(
-                text(info, "notes"),
-                (values, part(raw, "chart", "values")),
-                _manifests(raw),
+                text(info, "notes"), (values, part(raw, "chart", "values")), _manifests(raw)
             ),
             values=Packed(values, AT_HAND),
             first_deployed=_time(info.get("first_deployed")),
@@ -121,6 +119,13 @@ def detail(key: Key, revision: int, encoded: str, note: str = "") -> ReleaseDeta
         return ReleaseDetail(key, revision, damaged=str(error))
     except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
         return _odd(key, revision, error)
+
+
+def _said(description: str, values: Raw) -> str:
+    """What Helm says of the revision: an error in it may quote a value."""
+    if len(description) <= USUAL_DESCRIPTION and "failed" not in description:
+        return description
+    return without_values(scrubbed_text(description, secret_texts(values)))
 
 
 def _manifests(raw: Raw) -> Iterator[str]:

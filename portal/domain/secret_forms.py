@@ -69,6 +69,8 @@ _CURL = re.compile(r"""(?<!\S)(?:-u|--user)[ =]["']?[^\s:"']{1,128}:([^\s"']{1,2
 
 
 def _other_addresses(text: str) -> Iterator[Span]:
+    if "@" not in text and "-u" not in text:
+        return
     done = 0
     for found in _GO_DSN.finditer(text):
         start, done = max(done, found.start() - _LONGEST), found.end()
@@ -97,10 +99,8 @@ _NOTHING = re.compile(
 
 
 def _named(text: str) -> Iterator[Span]:
-    if "=" not in text and ":" not in text and "--" not in text:
-        return
-    for pattern, value in ((_ASSIGNED, _assigned), (_LABELLED, _labelled), (_FLAG, _word)):
-        for found in pattern.finditer(text):
+    for sign, pattern, value in _SIGNS:
+        for found in pattern.finditer(text) if sign in text else ():
             name = found["name"]
             if is_secret(name) or compact(name) in _IN_TEXT:
                 at, last = found.end(), min(len(text), found.end() + _LONGEST)
@@ -136,6 +136,9 @@ def _word(text: str, name: int, at: int, last: int) -> Span:
     return word.span(1) if word else (at, at)
 
 
+_SIGNS = (("=", _ASSIGNED, _assigned), (":", _LABELLED, _labelled), ("--", _FLAG, _word))
+
+
 def _closing(text: str, quote: str, start: int, last: int) -> int:
     """Where a quoted value ends: at the same quote, which no backslash of its own stands before."""
     at = text.find(quote, start, last)
@@ -158,6 +161,9 @@ _PROSE = frozenset({"authentication", "authorization", "credentials"})
 
 
 def _headers(text: str) -> Iterator[Span]:
+    lower = text.lower()
+    if "basic" not in lower and "bearer" not in lower and "authorization" not in lower:
+        return
     for found in _SCHEME.finditer(text):
         bearer = found[0][:2].lower() == "be"
         if found[1] not in _PROSE if bearer else _is_pair(found[1]):

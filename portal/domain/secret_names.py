@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _SURE = (
     "password",
@@ -43,6 +44,8 @@ _NAME_OF_ONE = re.compile(
     r"^existing|(name|ref|header|file|path)s?$|(password|token)_?key$|(pull|tls)_?secrets?$", re.I
 )
 """Names of what only says where a secret is."""
+_USUAL = 64
+"""Characters of a name whose answer is kept: values repeat the same few names."""
 
 
 def compact(name: str) -> str:
@@ -60,6 +63,11 @@ def looks_secret(name: str) -> bool:
 
     Knows words in camelCase, snake_case and kebab-case: ``dbPassword``, ``API_KEY``, ``token``.
     """
+    return (_looks_secret if len(name) <= _USUAL else _looks_secret.__wrapped__)(name)
+
+
+@lru_cache(4096)
+def _looks_secret(name: str) -> bool:
     short = compact(name)
     if short in REFERENCES:
         return False
@@ -70,5 +78,10 @@ def looks_secret(name: str) -> bool:
 
 def is_secret(name: str) -> bool:
     """Whether a value of that name is surely a secret, and not the name of one."""
+    return (_is_secret if len(name) <= _USUAL else _is_secret.__wrapped__)(name)
+
+
+@lru_cache(4096)
+def _is_secret(name: str) -> bool:
     short = compact(name)
     return is_sure(short) and short not in REFERENCES and not _NAME_OF_ONE.search(name)

@@ -63,6 +63,17 @@ def test_notes_are_kept_without_the_secrets_of_the_release() -> None:
     assert detail(KEY, 3, encoded(body)).notes == "(hidden) (hidden) (hidden) (hidden) plain"
 
 
+def test_what_helm_says_of_a_failure_quotes_no_value() -> None:
+    said = 'Upgrade "dash" failed: x: Invalid value: "plain": must be y; of-values'
+    body = {
+        **BODY,
+        "info": {**BODY["info"], "description": said},
+        "config": {"password": "of-values"},
+    }
+    found = detail(KEY, 3, encoded(body))
+    assert found.description == 'Upgrade "dash" failed: x: Invalid value: must be y; (hidden)'
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_body(zipped: bool) -> None:
     found = detail(KEY, 3, encoded(zipped=zipped))
