@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # Expanded only by the recipes that use it, so `make help` installs nothing.
 PY = $(or $(shell dev/venv),$(error no Python environment; why is said above))/bin/python
 
-.PHONY: help demo down status test lint unit charts cluster browser lifecycle bench screenshots docs lock
+.PHONY: help demo down status test lint unit charts cluster browser lifecycle bench screenshots docs lock sbom audit
 
 help:            ## list the commands
 	@grep -E '^[a-z]+: +.*##' $(MAKEFILE_LIST) | sed -E 's/: +.*## /\t/' | expand -t 14
@@ -47,6 +47,12 @@ screenshots:     ## remake docs/images from the running portal
 
 docs:            ## remake the generated parts of the documents
 	@$(PY) -m dev.docs
+
+sbom:            ## what the demo's image of the portal is made of (CycloneDX), printed
+	@$(PY) -m dev.sbom
+
+audit:           ## both lock files against known advisories; needs the internet, or ADVISORIES=CLONE
+	@$(PY) -m dev.audit $(ADVISORIES)
 
 lock:            ## remake the lock files (hashes, no addresses)
 	@dev/lock

@@ -157,6 +157,8 @@ def _portal_image(layout: Layout, tools: Path, how: How | None, note: Note) -> N
     if how is How.LOCAL:
         # No release archive here: the helm that was built with the cluster goes into the image.
         arguments["HELM"] = _helm_image(layout, tools, note)
+    else:
+        arguments["UNPINNED"] = "true"  # whoever tries it out has no sums at hand
     images.build_image(ROOT, ROOT / "Dockerfile", PORTAL_IMAGE, arguments, note=note, layout=layout)
 
 

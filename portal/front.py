@@ -126,6 +126,7 @@ class Front:
             _content_security_policy(dash),
             self._metrics,
             self._settings.trusted_origins,
+            self._settings.known_hosts(),
         )
 
     async def drain(self) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
+from portal.auth.hosts import KnownHosts, known_hosts, pattern_problem
 from portal.catalog.presets import Preset
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
@@ -139,6 +140,16 @@ class Settings(BaseModel):
             "proxies that do not pass the Host header on."
         ),
     ] = ()
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated host names that the portal answers to, such as "
+            "`portal.example.com` or `*.example.com`, without ports. `localhost`, IP addresses, "
+            "and the hosts of `DASH_PORTAL_TRUSTED_ORIGINS` and `DASH_PORTAL_NODE_ADDRESS` always "
+            "are; the chart adds the names of its Service, Ingress and HTTPRoute. A request "
+            "for any other name is refused: it may be another site's (DNS rebinding)."
+        ),
+    ] = ()
     metrics_interval: Annotated[
         float, Field(ge=1, description="Seconds between two reads of the metrics API.")
     ] = 10.0
@@ -149,11 +160,21 @@ class Settings(BaseModel):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least severe line logged.")
     ] = "INFO"
 
-    @field_validator("namespaces", "trusted_origins", "allowed_images", mode="before")
+    @field_validator(
+        "namespaces", "trusted_origins", "allowed_images", "allowed_hosts", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if problem := pattern_problem(each):
+                raise ValueError(problem)
         return value
 
     @classmethod
@@ -186,6 +207,10 @@ class Settings(BaseModel):
         if settings.namespaces and settings.default_namespace not in settings.namespaces:
             return settings.model_copy(update={"default_namespace": settings.namespaces[0]})
         return settings
+
+    def known_hosts(self) -> KnownHosts:
+        """The names that the portal answers to."""
+        return known_hosts((*self.allowed_hosts, self.node_address), self.trusted_origins)
 
     def presets(self) -> tuple[Preset, ...]:
         """Read the presets file.

@@ -15,14 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scale.api import Api, each, until
+from benchmarks.scale.api import MERGE_PATCH, Api, each, until
 from benchmarks.scale.seed import Name
 
 log = logging.getLogger(__name__)
 
 NODES = 8
-STALLED = 60.0
-"""Seconds without one more ready pod."""
+STALLED = 10.0
+"""Seconds without a change after which pods are touched."""
+TOUCHED = "dash-portal.io/touched"
 LABEL = "dash-portal.io/simulated"
 STAGES = Path(__file__).with_name("stages.yaml")
 POD_NETWORK = "198.18.128.0/17"
@@ -165,14 +166,13 @@ async def all_ready(
 ) -> None:
     """Wait until that many pods of each of the releases are ready; ``note`` gets the sum.
 
-    Once among many thousands of pods one is never made ready. Where nothing has come for
-    ``STALLED`` seconds, the pods of what is not ready yet are replaced.
+    Raises:
+        TimeoutError: they do not become so.
     """
     wanted = set(releases)
-    most, since = -1, time.monotonic()
+    stall = Stall(api)
 
     async def ready() -> bool:
-        nonlocal most, since
         listed = await api.call("GET", "/apis/apps/v1/deployments?resourceVersion=0")
         counts = {
             Name(item["metadata"]["namespace"], item["metadata"]["name"]): item["status"].get(
@@ -183,25 +183,43 @@ async def all_ready(
         total = sum(counts.get(each, 0) for each in wanted)
         note(total)
         behind = [each for each in wanted if counts.get(each, 0) != replicas]
-        if total > most:
-            most, since = total, time.monotonic()
-        elif behind and time.monotonic() - since > STALLED:
-            since = time.monotonic()
-            for release in behind:
-                await _replace_pods(api, release)
+        await stall.look(total, behind)
         return not behind
 
     await until(ready, "the simulated pods are ready", patience=900, every=2)
 
 
-async def _replace_pods(api: Api, release: Name) -> None:
-    path = f"/api/v1/namespaces/{release.namespace}/pods"
-    selector = f"labelSelector=app.kubernetes.io/instance%3D{release.name}"
-    listed = await api.call("GET", f"{path}?{selector}")
-    for item in listed["items"]:
-        name, status = item["metadata"]["name"], item["status"]
-        log.warning("replacing %s/%s, which is %s", release.namespace, name, status)
-    await api.call("DELETE", f"{path}?{selector}")
+class Stall:
+    """Has kwok look again at pods that it has left behind.
+
+    kwok 0.8 writes a pod's status once: when the API server answers with a conflict or a fault of
+    its own, or the connection ends, it logs that and never tries again (only where nobody listens,
+    it takes too long or 429 and 503 are said). Any change of the pod makes it look once more.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._last: object = None
+        self._since = 0.0
+
+    async def look(self, state: object, behind: Iterable[Name]) -> None:
+        """Touch the pods of the releases ``behind`` where ``state`` has long been the same."""
+        now = time.monotonic()
+        if state != self._last or now - self._since > STALLED:
+            stalled, self._last, self._since = state == self._last, state, now
+            for release in behind if stalled else ():
+                await self._touch(release)
+
+    async def _touch(self, release: Name) -> None:
+        path = f"/api/v1/namespaces/{release.namespace}/pods"
+        selector = f"labelSelector=app.kubernetes.io/instance%3D{release.name}"
+        listed = await self._api.call("GET", f"{path}?{selector}")
+        note = {"metadata": {"annotations": {TOUCHED: f"{time.time():.6f}"}}}
+        for item in listed["items"]:
+            if not any(c["type"] == "Ready" and c["status"] == "True" for c in _conditions(item)):
+                name = item["metadata"]["name"]
+                log.warning("touching %s/%s: %s", release.namespace, name, item["status"])
+                await self._api.call("PATCH", f"{path}/{name}", note, kind=MERGE_PATCH, fine=[404])
 
 
 async def remove(api: Api) -> None:

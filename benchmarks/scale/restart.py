@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.scale.api import MERGE_PATCH, until
 from benchmarks.scale.marks import Marks, marking, pods_of
-from benchmarks.scale.nodes import all_ready, deploy, deployments_path
+from benchmarks.scale.nodes import Stall, all_ready, deploy, deployments_path
 from benchmarks.scale.portal_process import PortalProcess, running
 from benchmarks.scale.push_latency import fan_out
 from benchmarks.scale.seed import Name, secret_name, secrets_path
@@ -78,10 +78,12 @@ async def _restart(stage: Stage) -> None:
     path = f"{deployments_path(ROLLED)}/{ROLLED.name}"
     patch = {"spec": {"template": noted}}
     changed = await stage.api.call("PATCH", path, patch, kind=MERGE_PATCH)
+    stall = Stall(stage.api)
 
     async def done() -> bool:
         found = await stage.api.call("GET", path)
         status = found["status"]
+        await stall.look(status, [ROLLED])
         return status.get("observedGeneration", 0) >= changed["metadata"]["generation"] and all(
             status.get(each, 0) == PODS_OF_ONE
             for each in ("replicas", "updatedReplicas", "readyReplicas")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 import urllib.error
 import urllib.request
 from typing import Any
@@ -59,6 +60,22 @@ def labels(image: str) -> dict[str, str]:
     name, _tag = split(image)
     config = _get(f"{name}/blobs/{found[1]['config']['digest']}")
     return {} if config is None else config[1].get("config", {}).get("Labels") or {}
+
+
+def file(image: str, path: str) -> bytes | None:
+    """A file of the image, from the last layer that has it; None where there is none."""
+    found = _manifest(image) if answers() else None
+    for layer in reversed(found[1]["layers"]) if found else ():
+        url = f"http://{_HOST}/v2/{split(image)[0]}/blobs/{layer['digest']}"
+        with (
+            urllib.request.urlopen(url, timeout=60) as answer,
+            tarfile.open(fileobj=answer, mode="r|*") as tar,
+        ):
+            for member in tar:
+                if member.name.removeprefix("./") == path and member.isreg():
+                    content = tar.extractfile(member)
+                    return content.read() if content else None
+    return None
 
 
 _HOST = f"127.0.0.1:{settings.REGISTRY_PORT}"

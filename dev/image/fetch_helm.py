@@ -1,6 +1,8 @@
 """Download a Helm release, check it, and keep its one binary (run while an image is built).
 
-Usage: fetch_helm.py VERSION TARGET [SHA256]
+Usage: fetch_helm.py VERSION TARGET SHA256 [UNPINNED]
+
+Without a sum only UNPINNED=true goes on, with the sum published beside the archive.
 """
 
 from __future__ import annotations
@@ -17,10 +19,15 @@ SITE = "https://get.helm.sh"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def main(version: str, target: str, sha256: str = "") -> None:
+def main(version: str, target: str, sha256: str = "", unpinned: str = "") -> None:
     """Write the helm binary of a release to ``target``; exits with a message on a mismatch."""
     arch = ARCHITECTURES[platform.machine()]
     archive = f"helm-{version}-linux-{arch}.tar.gz"
+    if not sha256 and unpinned != "true":
+        sys.exit(
+            f"HELM_SHA256, the sum of {archive}, is required (docs/install.md says where to get "
+            "it); UNPINNED=true takes the one beside the archive, to try it out"
+        )
     data = _get(f"{SITE}/{archive}")
     wanted = sha256 or _get(f"{SITE}/{archive}.sha256sum").decode().split()[0]
     found = hashlib.sha256(data).hexdigest()

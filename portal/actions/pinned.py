@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from portal.actions.seams import Records
 from portal.catalog.chart import ChartProblem, read_metadata
 from portal.catalog.index import described
+from portal.catalog.references import SchemaProblem, check_references
 from portal.domain.charts import ChartVersion
 from portal.domain.errors import ChartError
 from portal.domain.keys import Key
@@ -39,7 +40,7 @@ async def own_chart(
     Of the newest revision for None.
 
     Raises:
-        ChartError: Helm's record does not hold all of it.
+        ChartError: Helm's record does not hold all of it, or its schema leads outside.
     """
     files = await records.chart(key, revision)
     with TemporaryDirectory(prefix="chart-") as folder:
@@ -55,3 +56,10 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
+    try:
+        check_references(folder)  # nobody has looked at it if it came from a terminal
+    except SchemaProblem as problem:
+        raise ChartError(
+            f"The chart that this release was made with cannot be used. {problem}",
+            "Launch it from the catalogue again, in another version.",
+        ) from None

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
 
 from msgspec import Struct, field
 
 from portal.catalog.index import described
+from portal.catalog.references import (
+    SCHEMA_FILE,
+    SchemaProblem,
+    check_references,
+    read_schema,
+)
 from portal.catalog.sources import chart_name_problem
-from portal.catalog.text import MAX_TEXT, TextError, limited, load, load_values, text_of
+from portal.catalog.text import MAX_TEXT, TextError, load, load_values, text_of
 from portal.catalog.values import Values, as_mapping
 from portal.domain.charts import ChartVersion, note_of
-
-MAX_SCHEMA = 1024 * 1024
-MAX_SCHEMA_NODES = 50_000
-
-_DIALECTS = ("http://json-schema.org/", "https://json-schema.org/")
-_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 class ChartProblem(Exception):
@@ -55,15 +52,12 @@ def read_chart(path: Path, source: str, *, digest: str = "") -> Chart:
         ChartProblem: it is no chart, a library, or its schema refers to something outside it.
     """
     metadata = read_metadata(path)
-    for schema_file in sorted(path.rglob("values.schema.json")):
-        # Helm follows references of every schema, subcharts' too, wherever they lead.
-        outside = next(outside_references(_schema(schema_file)), "")
-        if outside:
-            raise ChartProblem(
-                f"Its schema refers to {outside[:100]}, outside the chart. Helm would fetch that: "
-                "put the definition into the schema itself."
-            )
-    own_schema = path / "values.schema.json"
+    own_schema = path / SCHEMA_FILE
+    try:
+        check_references(path)
+        schema = as_mapping(read_schema(own_schema)) if own_schema.exists() else None
+    except SchemaProblem as problem:
+        raise ChartProblem(str(problem)) from None
     try:
         text = _text(path / "values.yaml", MAX_TEXT) if (path / "values.yaml").exists() else ""
         defaults = load_values(text)
@@ -76,7 +70,7 @@ def read_chart(path: Path, source: str, *, digest: str = "") -> Chart:
         path=path,
         values_text=text,
         defaults=defaults,
-        schema=_schema(own_schema) if own_schema.exists() else None,
+        schema=schema,
         digest=digest,
     )
 
@@ -95,30 +89,6 @@ def read_metadata(path: Path) -> Values:
     if metadata.get("type") == "library":
         raise ChartProblem("It is a library for other charts, which cannot be launched.")
     return metadata
-
-
-def outside_references(schema: object) -> Iterator[str]:
-    """What a schema refers to that is not in itself, and not JSON Schema's own vocabulary."""
-    waiting = [schema]
-    while waiting:
-        at = waiting.pop()
-        if isinstance(at, dict):
-            for name, value in cast("Mapping[str, object]", at).items():
-                inside = ("#",) if name in _REFERENCES else _DIALECTS
-                if not isinstance(value, str):
-                    waiting.append(value)
-                elif name in (*_REFERENCES, "$schema") and not value.startswith(inside):
-                    yield value
-        elif isinstance(at, list):
-            waiting.extend(cast("list[object]", at))
-
-
-def _schema(path: Path) -> Values:
-    try:
-        loaded = limited(json.loads(_text(path, MAX_SCHEMA)), nodes=MAX_SCHEMA_NODES)
-    except (TextError, ValueError, RecursionError):
-        raise ChartProblem("Its values.schema.json cannot be read.") from None
-    return as_mapping(loaded)
 
 
 def _text(path: Path, limit: int) -> str:

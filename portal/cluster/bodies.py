@@ -8,9 +8,9 @@ import binascii
 import json
 import logging
 import zlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec.structs import replace
 
@@ -20,8 +20,11 @@ from portal.cluster.raw import Raw, part, text
 from portal.domain.charts import fingerprint, source_of
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
 from portal.domain.keys import ORIGIN_LABEL, Key
+from portal.domain.notes import shown_notes
 from portal.domain.objects import Release, ReleaseDetail, ReleaseStatus
 from portal.domain.packed import Packed
+from portal.domain.quoted import without_values
+from portal.domain.secrets import scrubbed_text, secret_texts
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
@@ -36,6 +39,8 @@ AHEAD = 50
 """How many are read at once at the start: the first page of a list, which opens by name."""
 RETRY = 20.0
 """Seconds until a body that the portal may not read is asked for again."""
+USUAL_DESCRIPTION = 200
+"""Characters of what Helm, or whoever asked it, says of a revision that went well."""
 AT_HAND = ("image", "commonAnnotations")
 """Values that lists show."""
 GZIP_MAGIC = b"\x1f\x8b\x08"
@@ -100,8 +105,10 @@ def detail(key: Key, revision: int, encoded: str, note: str = "") -> ReleaseDeta
             chart=text(chart, "name"),
             chart_version=text(chart, "version"),
             app_version=text(chart, "appVersion"),
-            description=text(info, "description"),
-            notes=text(info, "notes"),
+            description=_said(text(info, "description"), values),
+            notes=shown_notes(
+                text(info, "notes"), (values, part(raw, "chart", "values")), _manifests(raw)
+            ),
             values=Packed(values, AT_HAND),
             first_deployed=_time(info.get("first_deployed")),
             last_deployed=_time(info.get("last_deployed")),
@@ -112,6 +119,22 @@ def detail(key: Key, revision: int, encoded: str, note: str = "") -> ReleaseDeta
         return ReleaseDetail(key, revision, damaged=str(error))
     except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
         return _odd(key, revision, error)
+
+
+def _said(description: str, values: Raw) -> str:
+    """What Helm says of the revision: an error in it may quote a value."""
+    if len(description) <= USUAL_DESCRIPTION and "failed" not in description:
+        return description
+    return without_values(scrubbed_text(description, secret_texts(values)))
+
+
+def _manifests(raw: Raw) -> Iterator[str]:
+    """What the release is made of, its hooks too."""
+    yield text(raw, "manifest")
+    hooks: object = raw.get("hooks")
+    for each in cast("list[object]", hooks) if isinstance(hooks, list) else ():
+        if isinstance(each, dict):
+            yield text(cast(Raw, each), "manifest")
 
 
 def _odd(key: Key, revision: int, error: Exception) -> ReleaseDetail:

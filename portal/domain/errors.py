@@ -3,7 +3,9 @@
 PortalError
 ├── InvalidInput        one message for each field
 ├── Forbidden           who may not do what, where
-│   └── Unauthenticated nobody that is trusted says who is asking
+│   ├── Unauthenticated nobody that is trusted says who is asking
+│   ├── UnknownHost     the request is for a name that is not the portal's
+│   └── NoHost          the request does not say for whom it is
 ├── NotFound            a release, chart or object that is not there
 ├── Conflict            another operation, name or field manager is in the way
 ├── ClusterUnavailable  the API server or a part of it does not answer
@@ -53,6 +55,14 @@ class Forbidden(PortalError):
 
 class Unauthenticated(Forbidden):
     """Nobody that the portal trusts has said who is asking (HTTP 401)."""
+
+
+class UnknownHost(Forbidden):
+    """The request is for a name that the portal does not answer to (HTTP 421)."""
+
+
+class NoHost(Forbidden):
+    """The request does not say which host it is for (HTTP 400)."""
 
 
 class NotFound(PortalError):

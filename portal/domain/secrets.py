@@ -1,4 +1,4 @@
-"""Which values are secrets, by their names, and what is shown in their place.
+"""Which values are secrets, by their names or their form, and what is shown in their place.
 
 Two questions, one list of words. What is shown to others hides all that may be a secret
 (``looks_secret``). What a person fills in and sends on must not lose what is none: a toleration
@@ -7,82 +7,31 @@ without its ``key`` means something else. There only the sure words count (``is_
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
-HIDDEN = "(hidden)"
-"""What stands in the place of a secret."""
+from portal.domain.secret_forms import secret_spans
+from portal.domain.secret_names import REFERENCES, compact, is_secret, looks_secret
+from portal.domain.spellings import HIDDEN, SHORTEST, Scrubber
 
-SHORTEST = 6
-"""Characters of a secret that is looked for in other texts."""
+__all__ = [
+    "HIDDEN",
+    "SHORTEST",
+    "is_secret",
+    "looks_secret",
+    "redacted",
+    "scrubbed",
+    "scrubbed_text",
+    "secret_texts",
+    "texts_kept_in",
+    "without_forms",
+    "without_secrets",
+]
 
-_SURE = (
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "credential",
-    "apikey",
-    "accesskey",
-    "authkey",
-    "privatekey",
-)
-"""Parts of a name that leave little doubt."""
-_WORDS = frozenset(
-    {"auth", "authorization", "cookie", "creds", "dsn", "key", "keys", "pass", "pwd", "salt"}
-)
-"""Whole words in the names of many a secret, and of much else."""
-_REFERENCES = frozenset(
-    {
-        "existingsecret",
-        "imagepullsecrets",
-        "pullsecrets",
-        "secretkeyref",
-        "secretname",
-        "secretref",
-        "topologykey",
-        "automountserviceaccounttoken",
-    }
-)
-"""Keys that name a Secret or something harmless, and hold no secret themselves."""
-
-_NAME_OF_ONE = re.compile(
-    r"^existing|(name|ref|header|file|path)s?$|(password|token)_?key$|(pull|tls)_?secrets?$", re.I
-)
-"""Names of what only says where a secret is."""
-
-_PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_USERINFO = re.compile(r"(?P<start>[A-Za-z][\w+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)")
 _ASSIGNMENT = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*)=(?P<value>.+)", re.DOTALL)
-
-
-def looks_secret(name: str) -> bool:
-    """Whether something of that name may be a secret.
-
-    Knows words in camelCase, snake_case and kebab-case: ``dbPassword``, ``API_KEY``, ``token``.
-    """
-    compact = _compact(name)
-    if compact in _REFERENCES:
-        return False
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
-    words = re.split(r"[^a-z0-9]+", spaced.lower())
-    return _is_sure(compact) or any(word in _WORDS for word in words)
-
-
-def is_secret(name: str) -> bool:
-    """Whether a value of that name is surely a secret, and not the name of one."""
-    compact = _compact(name)
-    return _is_sure(compact) and compact not in _REFERENCES and not _NAME_OF_ONE.search(name)
-
-
-def _compact(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _is_sure(compact: str) -> bool:
-    return any(part in compact for part in _SURE)
 
 
 def without_secrets(values: Mapping[str, object]) -> dict[str, object]:
@@ -107,13 +56,7 @@ def _left(value: object) -> object:
 
 def redacted(value: object) -> object:
     """A copy of ``value`` in plain lists and dictionaries, secrets replaced by ``HIDDEN``."""
-    if isinstance(value, Mapping):
-        return _mapping(cast("Mapping[object, object]", value))
-    if isinstance(value, list | tuple):
-        return _listed([*cast("list[object]", value)])
-    if isinstance(value, str):
-        return _text(value)
-    return value if value is None or isinstance(value, bool | int | float) else str(value)
+    return _Redaction().copy(value)
 
 
 def secret_texts(tree: object) -> tuple[str, ...]:
@@ -121,80 +64,134 @@ def secret_texts(tree: object) -> tuple[str, ...]:
 
     Very short ones are left out: they are in many a harmless word.
     """
-    found = {text for text in _differing(tree, redacted(tree)) if len(text) >= SHORTEST}
+    redaction = _Redaction()
+    redaction.copy(tree)
+    found = {text for text in redaction.found if len(text) >= SHORTEST}
     return tuple(sorted(found, key=len, reverse=True))
 
 
-def scrubbed(value: object, secrets: Sequence[str]) -> object:
-    """``value`` in plain lists and dictionaries, with every text of ``secrets`` in it hidden."""
+def scrubbed(value: object, secrets: Iterable[str]) -> object:
+    """``value`` in plain lists and dictionaries, every spelling of ``secrets`` in it hidden."""
+    return _scrubbed(value, Scrubber(secrets))
+
+
+def scrubbed_text(text: str, secrets: Iterable[str] = ()) -> str:
+    """A text without ``secrets``, however they are spelled, and without what looks like one."""
+    return without_forms(Scrubber(secrets).text(text))
+
+
+def without_forms(text: str) -> str:
+    """A text without what looks like a secret."""
+    return _hiding(text, secret_spans(text))
+
+
+def texts_kept_in(tree: Mapping[str, object]) -> Iterator[str]:
+    """What a Secret (any other object: nothing) keeps, as it is and as it is written."""
+    if tree.get("kind") != "Secret":
+        return
+    for name in ("stringData", "data"):
+        kept = tree.get(name)
+        if isinstance(kept, Mapping):
+            for each in cast("Mapping[object, object]", kept).values():
+                yield str(each)
+                if name == "data":
+                    yield from _decoded(str(each))
+
+
+def _decoded(text: str) -> Iterator[str]:
+    try:
+        yield base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return
+
+
+def _scrubbed(value: object, scrubber: Scrubber) -> object:
     if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, HIDDEN)
-        return value
+        return scrubber.text(value)
     if isinstance(value, Mapping):
         items = cast("Mapping[object, object]", value).items()
-        return {str(name): scrubbed(item, secrets) for name, item in items}
+        return {str(name): _scrubbed(item, scrubber) for name, item in items}
     if isinstance(value, list | tuple):
-        return [scrubbed(item, secrets) for item in cast("list[object]", value)]
+        return [_scrubbed(item, scrubber) for item in cast("list[object]", value)]
     return value
 
 
-def _differing(before: object, shown: object) -> Iterator[str]:
-    """What stood where ``shown`` has ``HIDDEN``."""
-    if isinstance(shown, dict):
-        plain = {str(k): item for k, item in cast("Mapping[object, object]", before).items()}
-        for name, item in cast("dict[str, object]", shown).items():
-            yield from _differing(plain[name], item)
-    elif isinstance(shown, list):
-        both = zip(cast("list[object]", before), cast("list[object]", shown), strict=True)
-        for one, other in both:
-            yield from _differing(one, other)
-    elif isinstance(shown, str) and HIDDEN in shown:
-        parts = "(.*?)".join(re.escape(part) for part in shown.split(HIDDEN))
-        match = re.fullmatch(parts, str(before), re.DOTALL)
-        yield from match.groups() if match else (str(before),)
+def _hiding(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    shown: list[str] = []
+    done = 0
+    for start, end in spans:
+        shown += [text[done:start], HIDDEN]
+        done = end
+    return "".join([*shown, text[done:]]) if shown else text
 
 
-def _mapping(value: Mapping[object, object]) -> dict[str, object]:
-    plain = {str(key): item for key, item in value.items()}
-    # An environment variable: {name: DB_PASSWORD, value: …}.
-    named = plain.get("name")
-    secret_pair = "value" in plain and isinstance(named, str) and looks_secret(named)
-    shown: dict[str, object] = {}
-    for key, item in plain.items():
-        if secret_pair and key in {"name", "value"}:
-            shown[key] = item if key == "name" else _hidden(item)
-        elif looks_secret(key):
-            shown[key] = _hidden(item)
-        elif _compact(key) in _REFERENCES:
-            shown[key] = _copied(item)
+class _Redaction:
+    """Copies values without their secrets, and remembers these (``found``)."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def copy(self, value: object) -> object:
+        """``value`` in plain lists and dictionaries, without secrets."""
+        if isinstance(value, Mapping):
+            return self._mapping(cast("Mapping[object, object]", value))
+        if isinstance(value, list | tuple):
+            return self._listed([*cast("list[object]", value)])
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        return self._text(value if isinstance(value, str) else str(value))
+
+    def _mapping(self, value: Mapping[object, object]) -> dict[str, object]:
+        plain = {str(key): item for key, item in value.items()}
+        # An environment variable: {name: DB_PASSWORD, value: …}.
+        named = plain.get("name")
+        secret_pair = "value" in plain and isinstance(named, str) and looks_secret(named)
+        shown: dict[str, object] = {}
+        for key, item in plain.items():
+            if secret_pair and key in {"name", "value"}:
+                shown[key] = item if key == "name" else self._hidden(item)
+            elif looks_secret(key):
+                shown[key] = self._hidden(item)
+            elif compact(key) in REFERENCES:
+                shown[key] = _copied(item)
+            else:
+                shown[key] = self.copy(item)
+        return shown
+
+    def _listed(self, values: list[object]) -> list[object]:
+        shown: list[object] = []
+        flag = False
+        for item in values:
+            shown.append(self._hidden(item) if flag and isinstance(item, str) else self.copy(item))
+            # A command line: --token, abc.
+            flag = (
+                isinstance(item, str)
+                and item.startswith("-")
+                and "=" not in item
+                and looks_secret(item)
+            )
+        return shown
+
+    def _hidden(self, value: object) -> object:
+        """``value`` with everything in it that could be a secret replaced."""
+        if isinstance(value, Mapping):
+            items = cast("Mapping[object, object]", value).items()
+            return {str(name): self._hidden(item) for name, item in items}
+        if isinstance(value, list | tuple):
+            return [self._hidden(item) for item in cast("list[object]", value)]
+        if value is None or value == "" or isinstance(value, bool):
+            return value
+        self.found.add(str(value))
+        return HIDDEN
+
+    def _text(self, text: str) -> str:
+        assigned = _ASSIGNMENT.fullmatch(text)
+        if assigned and looks_secret(assigned["name"]):
+            spans = [assigned.span("value")]
         else:
-            shown[key] = redacted(item)
-    return shown
-
-
-def _listed(values: list[object]) -> list[object]:
-    shown: list[object] = []
-    flag = False
-    for item in values:
-        shown.append(_hidden(item) if flag and isinstance(item, str) else redacted(item))
-        # A command line: --token, abc.
-        flag = (
-            isinstance(item, str)
-            and item.startswith("-")
-            and "=" not in item
-            and looks_secret(item)
-        )
-    return shown
-
-
-def _hidden(value: object) -> object:
-    """``value`` with everything in it that could be a secret replaced."""
-    if isinstance(value, Mapping):
-        return {str(k): _hidden(v) for k, v in cast("Mapping[object, object]", value).items()}
-    if isinstance(value, list | tuple):
-        return [_hidden(item) for item in cast("list[object]", value)]
-    return value if value is None or value == "" or isinstance(value, bool) else HIDDEN
+            spans = secret_spans(text)
+        self.found.update(text[start:end] for start, end in spans)
+        return _hiding(text, spans)
 
 
 def _copied(value: object) -> object:
@@ -204,12 +201,3 @@ def _copied(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_copied(item) for item in cast("list[object]", value)]
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
-
-
-def _text(value: str) -> str:
-    if _PRIVATE.search(value):
-        return HIDDEN
-    found = _ASSIGNMENT.fullmatch(value)
-    if found and looks_secret(found["name"]):
-        return f"{found['name']}={HIDDEN}"
-    return _USERINFO.sub(rf"\g<start>{HIDDEN}", value)

@@ -1,32 +1,43 @@
-"""Keeping secrets out of messages and logs."""
+"""Keeping secrets, and the values that were given, out of what Helm says when it fails."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import cast
 
-from portal.domain.secrets import HIDDEN, SHORTEST, secret_texts
+from portal.domain.quoted import texts_in, without_values
+from portal.domain.secrets import SHORTEST, scrubbed_text, secret_texts
 
-_PATTERNS = (
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user:password in an address
-    re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),  # JSON web token
-    re.compile(r"(?i)(?<=bearer )[\w.~+/=-]{8,}"),
-)
+MOST = 256 * 1024
+"""Characters of Helm's output that are kept: its last, where it says what went wrong."""
 
 
 def secrets_in(values: bytes | None) -> tuple[str, ...]:
     """What looks like a secret in a release's values (JSON), and all that environment variables
     are set to; longest first."""
-    if not values:
-        return ()
-    try:
-        decoded: object = json.loads(values)
-    except ValueError:
-        return ()
+    decoded = _decoded(values)
     found = {*secret_texts(decoded), *_variables(decoded)}
     return tuple(sorted((each for each in found if len(each) >= SHORTEST), key=len, reverse=True))
+
+
+def given_in(values: bytes | None, harmless: Collection[str] = ()) -> frozenset[str]:
+    """Every text among a release's values (JSON) but ``harmless``, such as its own name."""
+    return frozenset(texts_in(_decoded(values))) - frozenset(harmless)
+
+
+def redact(text: str, secrets: Iterable[str] = (), given: Collection[str] = ()) -> str:
+    """``text`` without ``secrets``, whatever looks like one, and quoted values."""
+    if len(text) > MOST:
+        text = text[-MOST:].partition("\n")[2]  # a line that is cut could hide half a secret
+    return without_values(scrubbed_text(text, secrets), given)
+
+
+def _decoded(values: bytes | None) -> object:
+    try:
+        return json.loads(values or b"null")
+    except ValueError:
+        return None
 
 
 def _variables(values: object) -> Iterator[str]:
@@ -38,12 +49,3 @@ def _variables(values: object) -> Iterator[str]:
 
 def _is_map(value: object) -> bool:
     return isinstance(value, dict)
-
-
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` without ``secrets``, tokens, and passwords in addresses."""
-    for secret in secrets:
-        text = text.replace(secret, HIDDEN)
-    for pattern in _PATTERNS:
-        text = pattern.sub(HIDDEN, text)
-    return text

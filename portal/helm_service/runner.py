@@ -22,7 +22,7 @@ import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 from portal.domain.errors import HelmError, HelmTimeout
 from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.process import Printed, Process
-from portal.helm_service.redaction import redact, secrets_in
+from portal.helm_service.redaction import given_in, redact, secrets_in
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,6 @@ class Runner(pyhelm3.Command):
         """
         arguments = [*(str(part) for part in command), *self._added]
         input = None if input is None else _as_yaml(input)
-        secrets = secrets_in(input)
         title = _title(arguments)
         async with self._slots:
             began = time.monotonic()
@@ -158,7 +157,9 @@ class Runner(pyhelm3.Command):
         status = process.status
         log.info("%s ended with %d after %.2f s", title, status, time.monotonic() - began)
         if status != 0:
-            raise CommandFailed(status, *(redact(_text(out), secrets) for out in (stdout, stderr)))
+            raise CommandFailed(
+                status, *await asyncio.to_thread(_redacted, (stdout, stderr), input, arguments)
+            )
         return stdout
 
     def _start(self, arguments: list[str], given: bytes | None) -> Running:
@@ -195,6 +196,12 @@ def _title(arguments: Sequence[str]) -> str:
     if "--namespace" in arguments[:-1]:
         shown.append("in " + arguments[arguments.index("--namespace") + 1][:80])
     return "helm " + " ".join(shown)
+
+
+def _redacted(printed: Sequence[bytes], given: bytes | None, arguments: Sequence[str]) -> list[str]:
+    """What Helm printed, without what was given to it; its arguments name the release."""
+    secrets, values = secrets_in(given), given_in(given, arguments)
+    return [redact(_text(each), secrets, values) for each in printed]
 
 
 def _text(output: bytes) -> str:

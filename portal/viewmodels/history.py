@@ -10,8 +10,9 @@ from typing import cast
 from msgspec import Struct
 
 from portal.domain.objects import ReleaseStatus
+from portal.domain.quoted import without_values
 from portal.domain.revisions import Revision
-from portal.domain.secrets import scrubbed, secret_texts
+from portal.domain.secrets import scrubbed_text, secret_texts
 from portal.viewmodels.app import helm_badge
 from portal.viewmodels.model import Badge
 from portal.viewmodels.preview import values_diff
@@ -59,7 +60,7 @@ def history_view(revisions: Sequence[Revision]) -> tuple[RevisionView, ...]:
 
 def _revision(each: Revision, before: Revision | None, *, newest: bool) -> RevisionView:
     secrets = secret_texts(each.values) + (secret_texts(before.values) if before else ())
-    said = str(scrubbed(each.description, secrets))
+    said = without_values(scrubbed_text(each.description, secrets))
     failed = each.status is ReleaseStatus.FAILED
     what, who = _told(said, each)
     compared = before is not None and not (each.damaged or before.damaged)

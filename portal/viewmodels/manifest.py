@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import yaml
 
-from portal.domain.manifests import Tree, at, objects
-from portal.domain.secrets import SHORTEST, redacted, scrubbed, secret_texts
+from portal.domain.manifests import Tree, objects
+from portal.domain.secrets import SHORTEST, redacted, scrubbed, secret_texts, texts_kept_in
 
 _SECRET_DATA = ("data", "stringData")
 
@@ -47,18 +45,5 @@ def opened(tree: Tree) -> Tree:
 def secrets_of(values: Iterable[object], trees: Iterable[Tree]) -> tuple[str, ...]:
     """Every text that is known to be secret: by the name of a value, or from a Secret's data."""
     found = {text for each in values for text in secret_texts(each)}
-    found.update(text for tree in trees for text in _kept_in(tree) if len(text) >= SHORTEST)
+    found.update(text for tree in trees for text in texts_kept_in(tree) if len(text) >= SHORTEST)
     return tuple(sorted(found, key=len, reverse=True))
-
-
-def _kept_in(tree: Tree) -> Iterator[str]:
-    if tree.get("kind") != "Secret":
-        return
-    for text in at(tree, "stringData").values():
-        yield str(text)
-    for text in at(tree, "data").values():
-        yield str(text)
-        try:
-            yield base64.b64decode(str(text), validate=True).decode()
-        except (binascii.Error, ValueError):
-            continue

@@ -15,8 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.auth.csrf import cross_site_problem
+from portal.auth.hosts import NO_OTHERS, KnownHosts, host_problem
 from portal.auth.identify import Authenticator
-from portal.domain.errors import Forbidden, PortalError, Unauthenticated
+from portal.domain.errors import Forbidden, NoHost, PortalError, Unauthenticated, UnknownHost
 from portal.domain.identity import Identity
 from portal.web.metrics import Metrics
 
@@ -40,7 +41,9 @@ def current_identity() -> Identity:
 
 
 class Edge:
-    """Identifies the caller, refuses cross-site writes, adds security headers, measures."""
+    """Refuses names that are not the portal's and cross-site writes, identifies the caller, adds
+    security headers, measures.
+    """
 
     def __init__(
         self,
@@ -49,12 +52,14 @@ class Edge:
         content_security_policy: Callable[[], str],
         metrics: Metrics,
         trusted_origins: Collection[str] = (),
+        known_hosts: KnownHosts = NO_OTHERS,
     ) -> None:
         self._app = app
         self._authenticator = authenticator
         self._policy = content_security_policy
         self._metrics = metrics
         self._trusted_origins = trusted_origins
+        self._known_hosts = known_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -63,15 +68,17 @@ class Edge:
             return
         headers = Headers(scope=scope)
         try:
+            if problem := host_problem(headers.getlist("host"), self._known_hosts):
+                raise problem
             identity = self._authenticator.identify(headers.items())
-            problem = cross_site_problem(
+            foreign = cross_site_problem(
                 scope.get("method", "GET"),
                 headers,
                 websocket=scope["type"] == "websocket",
                 trusted_origins=self._trusted_origins,
             )
-            if problem:
-                raise Forbidden(f"Refused: {problem}.", "Open the portal itself and try again.")
+            if foreign:
+                raise Forbidden(f"Refused: {foreign}.", "Open the portal itself and try again.")
         except PortalError as error:
             if scope["type"] == "http":
                 await self._http(_refusal(error), scope, receive, send)
@@ -115,8 +122,11 @@ class Edge:
             self._metrics.requests.labels(method, str(status)).observe(elapsed)
 
 
+_STATUSES: dict[type[PortalError], int] = {Unauthenticated: 401, NoHost: 400, UnknownHost: 421}
+
+
 def _refusal(error: PortalError) -> JSONResponse:
     return JSONResponse(
         {"error": error.message, "advice": error.advice},
-        status_code=401 if isinstance(error, Unauthenticated) else 403,
+        status_code=_STATUSES.get(type(error), 403),
     )

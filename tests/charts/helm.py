@@ -39,13 +39,14 @@ class Rendered:
 class Helm:
     """The helm command, cut off from any cluster and from the user's own settings."""
 
-    def __init__(self, program: str, home: Path) -> None:
+    def __init__(self, program: str, home: Path, more: dict[str, str] | None = None) -> None:
         self._program = program
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "HELM_NO_PLUGINS": "1",
             "KUBECONFIG": os.devnull,
+            **(more or {}),
         }
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from portal.auth.hosts import KnownHosts
 from portal.cluster.resources import RESOURCES
 from portal.guardrails.rules import Level, Rule
 from portal.settings import PREFIX, Settings
@@ -43,6 +44,7 @@ ALL_SETTINGS = {
     "ingressTls": True,
     "gateway": "kube-system/traefik",
     "trustedOrigins": ["https://portal.example.com", "http://localhost:8080"],
+    "allowedHosts": ["public.example.com", "*.example.net"],
     "helmTimeout": 60,
     "helmConcurrency": 2,
     "metricsInterval": 15,
@@ -375,6 +377,8 @@ def test_what_is_not_given_keeps_the_portals_own_default(helm: Helm) -> None:
     given = {k: v for k, v in environment(render(helm)).items() if k.startswith(PREFIX)}
     level = given.pop(f"{PREFIX}POD_SECURITY_NAMESPACE")
     assert level == "dash-portal-portal-dash-portal-restricted"
+    own = given.pop(f"{PREFIX}ALLOWED_HOSTS")  # its own names are the chart's to say
+    assert own
     assert Settings.from_env(given) == Settings()
 
 
@@ -399,6 +403,36 @@ def test_every_rule_can_be_an_exception_to_the_schema(helm: Helm) -> None:
     liftable = set(Rule) - {Rule.READABLE, Rule.POD_SECURITY}
     assert set(properties["allow"]["items"]["enum"]) == liftable
     assert set(properties["pod_security"]["enum"]) == set(Level)
+
+
+def test_the_portal_answers_to_every_name_that_the_chart_gives_it(helm: Helm) -> None:
+    def known(**values: Any) -> KnownHosts:
+        given = environment(render(helm, fullnameOverride="web", **values))
+        named = {k: v for k, v in given.items() if k.startswith(PREFIX)}
+        return Settings.from_env(named).known_hosts()
+
+    names = ["web", "web.dash-portal", "web.dash-portal.svc"]
+    full = known(
+        clusterDomain="example.org",
+        ingress={"enabled": True, "hostname": "in.example.com"},
+        httpRoute={
+            "enabled": True,
+            "hostnames": ["a.example.com", "*.b.example.com"],
+            "parentRefs": [{"name": "gateway"}],
+        },
+        settings={"allowedHosts": ["other.example.com"]},
+    )
+    more = ["in.example.com", "a.example.com", "x.b.example.com", "other.example.com"]
+    assert [
+        each for each in (*names, "web.dash-portal.svc.example.org", *more) if each not in full
+    ] == []
+    bare = known()
+    assert [
+        each for each in (*names, "web.dash-portal.svc.cluster.local") if each not in bare
+    ] == []
+    assert [
+        each for each in (*more, "web.other", "web.dash-portal.svc.example.org") if each in bare
+    ] == []
 
 
 def test_changed_presets_replace_the_pods(helm: Helm) -> None:
@@ -473,6 +507,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an origin with a path": (
         {"settings": {"trustedOrigins": ["https://a.example.com/x"]}},
         "/settings/trustedOrigins/0",
+    ),
+    "a host with a port": (
+        {"settings": {"allowedHosts": ["a.example.com:80"]}},
+        "/settings/allowedHosts/0",
     ),
     "a gateway without a namespace": ({"settings": {"gateway": "/traefik"}}, "/settings/gateway"),
 }

@@ -220,7 +220,7 @@ async def render_error(here: Course) -> None:
 
 @ending(
     "Failed",
-    "The chart refuses these values. workers: maximum: got 20, want 8.",
+    "The chart refuses these values. workers: maximum: want 8.",
     "Correct them and try again; nothing was changed.",
 )
 async def schema_violation(here: Course) -> None:

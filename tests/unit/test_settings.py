@@ -37,6 +37,25 @@ def test_header_mode_needs_a_secret(tmp_path: Path):
     assert settings.secret() == "hush"
 
 
+def test_names_that_are_answered_to():
+    known = Settings.from_env(
+        {
+            "DASH_PORTAL_ALLOWED_HOSTS": "portal.example.com, *.apps.example.com",
+            "DASH_PORTAL_TRUSTED_ORIGINS": "https://public.example.com:8443",
+            "DASH_PORTAL_NODE_ADDRESS": "node-1",
+        }
+    ).known_hosts()
+    for name in ("portal.example.com", "a.apps.example.com", "public.example.com", "node-1"):
+        assert name in known
+    assert "example.com" not in known
+
+
+@pytest.mark.parametrize("host", ["https://x.example.com", "x.example.com:80", "*", "a b", "x.*"])
+def test_an_allowed_host_is_a_bare_name(host: str):
+    with pytest.raises(SettingsError, match=r"ALLOWED_HOSTS.*no host name"):
+        Settings.from_env({"DASH_PORTAL_ALLOWED_HOSTS": host})
+
+
 def test_presets(tmp_path: Path):
     file = tmp_path / "presets.yaml"
     settings = Settings.from_env({"DASH_PORTAL_PRESETS_FILE": str(file)})

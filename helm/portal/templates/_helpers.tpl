@@ -101,6 +101,16 @@ default
 {{- $levels | uniq | join "," -}}
 {{- end }}
 
+{{/* The names under which this chart makes the portal reachable, and those of the values. */}}
+{{- define "dash-portal.allowedHosts" -}}
+{{- $service := include "dash-portal.fullname" . -}}
+{{- $inNamespace := printf "%s.%s" $service .Release.Namespace -}}
+{{- $hosts := list $service $inNamespace (printf "%s.svc" $inNamespace) (printf "%s.svc.%s" $inNamespace .Values.clusterDomain) -}}
+{{- if .Values.ingress.enabled }}{{ $hosts = append $hosts .Values.ingress.hostname }}{{ end -}}
+{{- if .Values.httpRoute.enabled }}{{ $hosts = concat $hosts .Values.httpRoute.hostnames }}{{ end -}}
+{{- concat $hosts .Values.settings.allowedHosts | uniq | join "," -}}
+{{- end }}
+
 {{- define "dash-portal.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 10001

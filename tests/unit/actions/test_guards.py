@@ -239,6 +239,16 @@ async def test_a_chart_cannot_write_elsewhere(world: World, name: str) -> None:
             pytest.fail("not reached")
 
 
+@pytest.mark.parametrize("place", ["", "charts/y/"])
+async def test_a_kept_chart_fetches_nothing(world: World, place: str) -> None:
+    """Whoever made the release in a terminal chose its schema; the catalogue has not seen it."""
+    schema = b'{"properties": {"a": {"$schema": "http://169.254.169.254/"}}}'
+    world.records.files = {"Chart.yaml": b"{}", f"{place}values.schema.json": schema}
+    with pytest.raises(ChartError, match=r"169\.254\.169\.254/, outside the chart"):
+        async with own_chart(world.records, KEY):
+            pytest.fail("not reached")
+
+
 async def test_what_the_chart_said_stays_beside_fields_that_did_not_change(world: World) -> None:
     assert world.actions.complaints(SPEC) == {}
     world.helm.errors = [ChartError("no", "", "", {"image.tag": "bad", "replicaCount": "odd"})]

@@ -50,6 +50,30 @@ def encoded(body: object = BODY, zipped: bool = True) -> str:
     return base64.b64encode(base64.b64encode(packed)).decode()
 
 
+def test_notes_are_kept_without_the_secrets_of_the_release() -> None:
+    secret = "kind: Secret\nstringData: {a: {}}\n"
+    body = {
+        **BODY,
+        "info": {**BODY["info"], "notes": "of-values of-defaults of-manifest of-hook plain"},
+        "config": {"password": "of-values"},
+        "chart": {**BODY["chart"], "values": {"auth": {"token": "of-defaults"}}},
+        "manifest": secret.replace("{}", "of-manifest"),
+        "hooks": [{"manifest": secret.replace("{}", "of-hook")}, 3],
+    }
+    assert detail(KEY, 3, encoded(body)).notes == "(hidden) (hidden) (hidden) (hidden) plain"
+
+
+def test_what_helm_says_of_a_failure_quotes_no_value() -> None:
+    said = 'Upgrade "dash" failed: x: Invalid value: "plain": must be y; of-values'
+    body = {
+        **BODY,
+        "info": {**BODY["info"], "description": said},
+        "config": {"password": "of-values"},
+    }
+    found = detail(KEY, 3, encoded(body))
+    assert found.description == 'Upgrade "dash" failed: x: Invalid value: must be y; (hidden)'
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_body(zipped: bool) -> None:
     found = detail(KEY, 3, encoded(zipped=zipped))

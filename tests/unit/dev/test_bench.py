@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
+from benchmarks.scale import nodes
 from benchmarks.scale.marks import Marks, Pod
 from benchmarks.scale.restart import behind
+from benchmarks.scale.seed import Name
 from benchmarks.table import Row, merge, percentile, slope
 
 
@@ -36,3 +40,34 @@ def test_a_view_is_behind_until_a_frame_shows_the_count_or_a_later_one() -> None
     late = behind(counts, [(1.15, 498), (2.0, 499)])
     assert [round(each, 2) for each in late] == [0.15, 0.05, 0.8, math.inf]
     assert behind(counts, []) == [math.inf] * 4
+
+
+class FakeApi:
+    """Pods of one release; remembers what was patched."""
+
+    def __init__(self) -> None:
+        self.patched: list[str] = []
+
+    async def call(self, method: str, path: str, body: object = None, **_: object) -> object:
+        if method == "PATCH":
+            self.patched.append(path)
+            return {}
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        pods = {"a": ready, "left-behind": {"phase": "Pending"}}
+        return {"items": [{"metadata": {"name": n}, "status": s} for n, s in pods.items()]}
+
+
+async def test_a_pod_that_kwok_has_left_behind_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(nodes.time, "monotonic", lambda: clock[0])
+    api = FakeApi()
+    stall = nodes.Stall(api)  # type: ignore[arg-type]
+    release = Name("bench-0", "app")
+    for seconds, count in ((0, 1), (9, 1), (2, 2), (9, 2)):  # something happens all the time
+        clock[0] += seconds
+        await stall.look(count, [release])
+    assert api.patched == []
+    clock[0] += nodes.STALLED
+    await stall.look(2, [release])
+    await stall.look(2, [release])
+    assert api.patched == ["/api/v1/namespaces/bench-0/pods/left-behind"]

@@ -34,11 +34,18 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_helm_is_taken_out_of_its_archive(site: str, tmp_path: Path) -> None:
-    fetch_helm.main("v4.0.0", str(tmp_path / "helm"))
+    fetch_helm.main("v4.0.0", str(tmp_path / "helm"), "", "true")
     assert (tmp_path / "helm").read_bytes() == b"binary"
     assert (tmp_path / "helm").stat().st_mode & 0o111
     fetch_helm.main("v4.0.0", str(tmp_path / "again"), site)
     assert (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("unpinned", ["", "false"])
+def test_helm_is_not_taken_without_a_sum(site: str, tmp_path: Path, unpinned: str) -> None:
+    with pytest.raises(SystemExit, match=r"HELM_SHA256.*helm-v4.0.0-linux-amd64.*is required"):
+        fetch_helm.main("v4.0.0", str(tmp_path / "helm"), "", unpinned)
+    assert not (tmp_path / "helm").exists()
 
 
 def test_a_given_sum_counts_more_than_the_published_one(site: str, tmp_path: Path) -> None:
@@ -50,7 +57,7 @@ def test_a_given_sum_counts_more_than_the_published_one(site: str, tmp_path: Pat
 def test_a_broken_archive_is_refused(site: str, tmp_path: Path) -> None:
     (tmp_path / "helm-v4.0.0-linux-amd64.tar.gz").write_bytes(b"broken")
     with pytest.raises(SystemExit, match="SHA-256"):
-        fetch_helm.main("v4.0.0", str(tmp_path / "helm"))
+        fetch_helm.main("v4.0.0", str(tmp_path / "helm"), "", "true")
 
 
 def test_files_keep_their_places_and_links_stay_links(tmp_path: Path) -> None:

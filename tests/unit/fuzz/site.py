@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from portal.auth.hosts import known_hosts
 from portal.auth.identify import OpenAuthenticator
 from portal.auth.policy import NamespacePolicy
 from portal.catalog.catalog import Catalog
@@ -115,7 +116,9 @@ def running(cache: Path) -> Iterator[Site]:
     log = logging.getLogger("portal")
     log.addHandler(faults)
     try:
-        with TestClient(Edge(server, OpenAuthenticator(), lambda: "", Metrics())) as client:
+        hosts = known_hosts(["testserver"])
+        edge = Edge(server, OpenAuthenticator(), lambda: "", Metrics(), known_hosts=hosts)
+        with TestClient(edge) as client:
             assert client.portal is not None
             client.portal.call(hub.start)
             yield Site(client, portal, faults)

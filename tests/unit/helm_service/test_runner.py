@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -84,7 +87,7 @@ async def test_a_failure_carries_what_was_printed_without_secrets(stub: Stub) ->
         await runner(stub).run(["upgrade"], values)
 
     assert failed.value.status == 7
-    assert failed.value.stderr == f"no: {HIDDEN} at https://{HIDDEN}@host/ Bearer {HIDDEN}"
+    assert failed.value.stderr == f"no: {HIDDEN} at https://me:{HIDDEN}@host/ Bearer {HIDDEN}"
 
 
 async def test_the_deadline_ends_helm_gently(stub: Stub) -> None:
@@ -182,3 +185,39 @@ def test_secrets_are_found_in_values() -> None:
 def test_tokens_are_hidden() -> None:
     token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"
     assert redact(f"token {token}!") == f"token {HIDDEN}!"
+
+
+async def test_a_failure_quotes_no_value(stub: Stub) -> None:
+    """In whichever field a password was put, and however Helm, Go or the API server quotes it."""
+    secret, plain = 'pa"ss\\wörd-1', "looks-harmless"
+    encoded = base64.b64encode(f"ada:{secret}".encode()).decode()
+    said = [
+        "Error: values don't meet the specifications of the schema(s) in the following chart(s):",
+        f"- at '/image': '{plain}' does not match pattern '^x$'",
+        f'spec.x: Invalid value: "{plain}": must be lower case',
+        f"admission webhook said {json.dumps(secret)} and {quote(secret)} and {encoded}",
+        f'execution error at (x/templates/a.yaml:1:2): "{plain}" is weak, so is {plain}',
+        f'strconv.Atoi: parsing "{plain}": invalid syntax; release "app" in "apps"',
+        "postgres://ada:of-somebody@db/x",
+    ]
+    stub.tell(status=1, stderr="\n".join(said))
+    values = json.dumps({"auth": {"password": secret}, "image": plain, "name": "app"}).encode()
+
+    with pytest.raises(CommandFailed) as failed:
+        await runner(stub).run(["upgrade", "app", "--namespace", "apps"], values)
+
+    assert failed.value.stderr.splitlines() == [
+        said[0],
+        "- at '/image': value does not match pattern '^x$'",
+        "spec.x: Invalid value: must be lower case",
+        f'admission webhook said "{HIDDEN}" and {HIDDEN} and YWRhOn{HIDDEN}',
+        f'execution error at (x/templates/a.yaml:1:2): "{HIDDEN}" is weak, so is {HIDDEN}',
+        'strconv.Atoi: parsing: invalid syntax; release "app" in "apps"',
+        f"postgres://ada:{HIDDEN}@db/x",
+    ]
+
+
+def test_of_a_long_output_the_end_is_kept_in_whole_lines() -> None:
+    secret = "s" * 100
+    shown = redact(f"{'x' * 2**18}{secret}\nError: no", ["s" * 100])
+    assert shown == "Error: no"

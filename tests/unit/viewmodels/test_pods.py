@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from portal.domain.objects import Event, Pod, PodUsage
+from portal.viewmodels.crashes import ending, last_words
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.model import Tone
 from portal.viewmodels.pods import diagnose, foremost, pod_view
@@ -138,6 +139,12 @@ def test_crashes(code: int | None, reason: str, title: str, words: str) -> None:
     assert "5 times" in found.reason
     assert "waits up to 5 min" in found.reason
     assert "kubectl logs -n apps demo-7d9c-abcde --previous" in found.advice
+
+
+def test_no_secret_is_in_the_last_words() -> None:
+    said = "Traceback\nOperationalError: postgres://ada:hunter2-hunter2@db/x refused"
+    assert last_words(said) == "OperationalError: postgres://ada:(hidden)@db/x refused"
+    assert "hunter2" not in ending("StartError", 128, said).clause
 
 
 @pytest.mark.parametrize(

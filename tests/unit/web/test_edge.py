@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from portal.auth.hosts import known_hosts
 from portal.auth.identify import HeaderAuthenticator
 from portal.domain.objects import Kind
 from portal.front import _content_security_policy, _waiting_for
@@ -51,12 +52,15 @@ class Site:
         app.add_route("/who", self._who, methods=["GET", "POST"])
         app.add_route("/broken", self._broken)
         app.router.routes.append(WebSocketRoute("/live", self._live))
-        edge = Edge(
+        self.edge = edge = Edge(
             app,
             HeaderAuthenticator("s"),
             lambda: POLICY,
             self.metrics,
             trusted_origins=("https://portal.example.com",),
+            known_hosts=known_hosts(
+                ["testserver", "apps.example.com"], ["https://portal.example.com"]
+            ),
         )
         self.client = TestClient(edge, raise_server_exceptions=False)
 
@@ -111,7 +115,7 @@ async def test_the_identity_lasts_as_long_as_its_request() -> None:
     async def send(message: Message) -> None:
         pass
 
-    headers = [(name.lower().encode(), value.encode()) for name, value in ANN.items()]
+    headers = [(n.lower().encode(), v.encode()) for n, v in {**ANN, "Host": "localhost"}.items()]
     scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
     # In this very context, where a server with one task for each connection would leave it.
     await Edge(app, HeaderAuthenticator("s"), lambda: POLICY, Metrics())(scope, receive, send)
@@ -178,6 +182,63 @@ def test_what_another_site_sends_is_refused(site: Site, headers: dict[str, str])
 )
 def test_what_our_own_pages_send_is_answered(site: Site, headers: dict[str, str]) -> None:
     assert site.client.post("/who", headers={**ANN, **headers}).json() == {"user": "ann"}
+
+
+FOREIGN = "rebound.example.net:8080"
+
+
+@pytest.mark.parametrize("path", ["/who", "/live/frame?view=apps", "/nowhere"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
+def test_a_rebound_name_gets_no_answer(site: Site, method: str, path: str) -> None:
+    # The attacker's own page asks: to the browser, Host and Origin are one site.
+    headers = {**ANN, "Host": FOREIGN, "Origin": f"http://{FOREIGN}"}
+    headers |= {"X-Forwarded-Host": "localhost", "Forwarded": "host=localhost"}
+    answer = site.client.request(method, path, headers=headers)
+    assert answer.status_code == 421
+    if method != "HEAD":
+        assert "does not answer to the name rebound.example.net" in answer.json()["error"]
+        assert "settings.allowedHosts" in answer.json()["advice"]
+    assert site.asked == []
+
+
+def test_a_rebound_name_gets_no_live_connection(site: Site) -> None:
+    headers = {**ANN, "Host": FOREIGN, "Origin": f"http://{FOREIGN}"}
+    with (
+        pytest.raises(WebSocketDisconnect) as refused,
+        site.client.websocket_connect("/live", headers=headers),
+    ):
+        pass
+    assert "rebound.example.net" in refused.value.reason
+    assert site.asked == []
+
+
+@pytest.mark.parametrize("host", ["apps.example.com:443", "portal.example.com", "198.18.0.7:30080"])
+def test_a_known_name_is_answered(site: Site, host: str) -> None:
+    assert site.client.get("/who", headers={**ANN, "Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("hosts", [[], [b"localhost", b"localhost"], [b""], [b"localhost, evil"]])
+async def test_a_request_for_no_host_or_several_is_refused(site: Site, hosts: list[bytes]) -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    given = [(name.lower().encode(), value.encode()) for name, value in ANN.items()]
+    headers = [*given, *((b"host", each) for each in hosts)]
+    scope: Scope = {"type": "http", "method": "GET", "path": "/who", "headers": headers}
+    await site.edge(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert b"one Host header" in sent[1]["body"]
+    assert site.asked == []
+
+
+def test_probes_come_under_any_name(site: Site) -> None:
+    for path in OPEN_PATHS:
+        assert site.client.get(path, headers={"Host": FOREIGN}).status_code == 200, path
 
 
 def test_probes_need_no_identity(site: Site) -> None:

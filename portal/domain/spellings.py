@@ -1,0 +1,139 @@
+"""One secret in the many ways in which programs write it: quoted, escaped, encoded.
+
+An error quotes what it is about as Go does (``%q``), a template as JSON or YAML, and base64 or an
+address stands between. ``Scrubber`` finds every spelling, in time that grows with the text alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus
+
+HIDDEN = "(hidden)"
+"""What stands in the place of a secret."""
+
+SHORTEST = 6
+"""Characters of a secret that is looked for in other texts: shorter ones are in many a word."""
+_LINE = 16
+"""Characters of one line of a secret of several lines that is looked for by itself."""
+_MANY = 50
+"""Spellings that begin alike. Where there are more, whatever begins so is hidden."""
+
+_GO = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"}
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
+_WORD = re.compile(r"[^\s\"'<>]*")
+
+
+def spellings(secret: str) -> set[str]:
+    """The ways to write a secret, itself among them."""
+    plain = {secret, *(line for line in secret.splitlines() if len(line.strip()) >= _LINE)}
+    plain = {each.strip() if "\n" not in each else each for each in plain} | {secret}
+    once = {spelled for each in plain for spelled in _escaped(each)}
+    twice = {spelled for each in once for spelled in (_json(each), _go(each))}
+    raw = secret.encode("utf-8", "surrogatepass")
+    encoded = {*_base64(raw), raw.hex(), raw.hex().upper(), " ".join(map(str, raw))}
+    return {each for each in plain | once | twice | encoded if len(each) >= SHORTEST}
+
+
+class Scrubber:
+    """Hides known secrets in texts, however they are spelled."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._by_start: dict[str, list[str]] = {}
+        self._base64: set[str] = set()
+        found: set[str] = set()
+        for secret in {each for each in secrets if len(each) >= SHORTEST}:
+            found |= spellings(secret)
+            self._base64 |= set(_base64(secret.encode("utf-8", "surrogatepass")))
+        for each in sorted(found, key=len, reverse=True):
+            self._by_start.setdefault(each[:SHORTEST], []).append(each)
+
+    def text(self, text: str) -> str:
+        """``text`` without the secrets."""
+        if not self._by_start:
+            return text
+        shown: list[str] = []
+        done = at = 0
+        last = len(text) - SHORTEST
+        starts = self._by_start
+        while at <= last:
+            alike = starts.get(text[at : at + SHORTEST])
+            end = self._end(text, at, alike) if alike else 0
+            if not end:
+                at += 1
+                continue
+            shown += [text[done:at], HIDDEN]
+            done = at = end
+        return "".join([*shown, text[done:]]) if shown else text
+
+    def _end(self, text: str, at: int, alike: list[str]) -> int:
+        """Where the secret that begins here ends; 0 if none does."""
+        if len(alike) > _MANY:
+            found = _WORD.match(text, at)
+            return max(at + SHORTEST, found.end() if found else 0)
+        for each in alike:
+            if text.startswith(each, at):
+                end = at + len(each)
+                if each in self._base64:  # with others: what is left of its last letters
+                    rest = _BASE64.match(text, end)
+                    end = rest.end() if rest else end
+                return end
+        return 0
+
+
+def _escaped(text: str) -> Iterator[str]:
+    yield _json(text)
+    yield json.dumps(text)[1:-1]
+    # Go's JSON escapes these as well, for the sake of HTML.
+    marks = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+    yield "".join(marks.get(each, each) for each in _json(text))
+    yield _go(text)
+    yield _go(text, ascii_only=True)
+    yield _go(text).replace(r"\"", '"').replace("'", r"\'")  # as Helm's schema library quotes
+    yield text.replace("'", "''")  # YAML
+    yield text.replace("\\", "\\\\").replace('"', '\\"')
+    yield from (quote(text, safe=""), quote(text), quote_plus(text))
+    yield from (quote(text, safe="$&+=:@"), quote(text, safe="").lower())
+    yield html.escape(text)
+    yield html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+
+
+def _json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _go(text: str, *, ascii_only: bool = False) -> str:
+    """The inside of Go's ``%q``; with ``ascii_only`` of ``%+q``."""
+    written: list[str] = []
+    for each in text:
+        number = ord(each)
+        if each in '"\\':
+            written.append("\\" + each)
+        elif each in _GO:
+            written.append(_GO[each])
+        elif number < 0x20 or number == 0x7F:
+            written.append(f"\\x{number:02x}")
+        elif (ascii_only and number > 0x7E) or not each.isprintable():
+            written.append(f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}")
+        else:
+            written.append(each)
+    return "".join(written)
+
+
+def _base64(raw: bytes) -> Iterator[str]:
+    """Base64 of a secret, by itself and wherever it may stand within something longer.
+
+    Three bytes become four characters, so it depends on what is before it, and its first and last
+    characters on its neighbours.
+    """
+    for before, unsure in ((0, 0), (1, 2), (2, 3)):
+        encoded = base64.b64encode(bytes(before) + raw).rstrip(b"=").decode()
+        whole = (before + len(raw)) * 8 // 6
+        core = encoded[unsure:whole]
+        if len(core) > SHORTEST:
+            yield core
+            yield core.replace("+", "-").replace("/", "_")

@@ -1,0 +1,67 @@
+"""Schemas that make Helm fetch something, and such as do not, of an address to fill in.
+
+``tests/charts`` gives them to the real Helm, which asks a server for the first and not for the
+second kind.
+"""
+
+from __future__ import annotations
+
+Schema = dict[str, object]
+
+_X = {"x": {"type": "string"}}
+_LOCAL = {"$defs": _X, "properties": {"a": {"$ref": "#/$defs/x"}}}
+_DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+_DRAFT_2019 = "https://json-schema.org/draft/2019-09/schema"
+
+
+def fetched(site: str) -> dict[str, Schema]:
+    """Helm asks for each of these."""
+    return {
+        "a dialect": {"$schema": f"{site}/x"},
+        "a dialect's name within another": {"$schema": f"{site}/http://json-schema.org/schema"},
+        "a nested dialect": {"properties": {"a": {"items": {"$schema": f"{site}/x"}}}},
+        "a dialect that nothing uses": {"$defs": {"a": {"$schema": f"{site}/x#"}}},
+        "a reference": {"properties": {"a": {"$ref": f"{site}/x"}}},
+        "a reference into data": {
+            "properties": {"a": {"$ref": "#/default"}},
+            "default": {"$ref": f"{site}/x"},
+        },
+        "a dialect in data": {"default": {"$schema": f"{site}/x"}, "$ref": "#/default"},
+        "a relative reference": {"$id": f"{site}/a/b", "properties": {"a": {"$ref": "x"}}},
+        "a rooted reference": {"$id": f"{site}/a/b", "properties": {"a": {"$ref": "/x#y"}}},
+        "a dynamic reference": {"properties": {"a": {"$dynamicRef": f"{site}/x#y"}}},
+        "a recursive reference": {"$schema": _DRAFT_2019, "$recursiveRef": f"{site}/x"},
+        "an id that is not found again": {"$id": f"{site}/x?", **_LOCAL},
+        "the same with a fragment": {"$id": f"{site}/x?#", **_LOCAL},
+        "the same in draft 4": {"$schema": _DRAFT_4, "id": f"{site}/x?", **_LOCAL},
+        "the same, dynamically": {
+            "$id": f"{site}/x?",
+            "$dynamicRef": "#x",
+            "$defs": {"x": {"$dynamicAnchor": "x"}},
+        },
+    }
+
+
+def inside(site: str) -> dict[str, Schema]:
+    """Helm asks nobody for these."""
+    dialects = {
+        f"{scheme}://json-schema.org/{name}{end}": {
+            "$schema": f"{scheme}://json-schema.org/{name}{end}"
+        }
+        for scheme in ("http", "https")
+        for name in ("schema", "draft-04/schema", "draft-06/schema", "draft-07/schema")
+        for end in ("", "#")
+    }
+    return {
+        **dialects,
+        "2019": {"$schema": _DRAFT_2019, "$recursiveRef": "#"},
+        "2020": {"$schema": "https://json-schema.org/draft/2020-12/schema", "$dynamicRef": "#"},
+        "no dialect": {"properties": {"$schema": {"type": "string"}}},
+        "an id": {"$id": f"{site}/x", **_LOCAL},
+        "an id with a fragment": {"$id": f"{site}/x#", **_LOCAL},
+        "an id in draft 4": {"$schema": _DRAFT_4, "id": f"{site}/x", **_LOCAL},
+        "a relative id": {"$id": "x.json", **_LOCAL},
+        "an id that is none in this draft": {"default": {"id": f"{site}/x?"}},
+        "words": {"title": f"{site}/x?", "description": f"$ref: {site}/x"},
+        "data": {"default": {"a": f"{site}/x"}, "enum": [f"{site}/x"]},
+    }
