@@ -19,12 +19,14 @@ from portal.catalog import dash_app
 from portal.catalog.values import get
 from portal.domain.charts import BUILT_IN, note_of
 from portal.domain.errors import Conflict, FieldConflict, NotFound
-from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
+from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation
+from portal.domain.owners import NOBODY, Owners
 from portal.domain.steering import Steering
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient, HelmResult
+from portal.state.ownership import by_name, owners_of, with_annotation
 from portal.state.store import Store
 
 Values = Mapping[str, object]
@@ -41,6 +43,7 @@ class Current(Struct, frozen=True):
     chart: str
     values: Values
     chart_version: str = ""
+    owners: Owners = NOBODY
 
 
 class Taken(Struct, frozen=True):
@@ -83,13 +86,16 @@ class Changes:
         if shown >= made and watched(self._store, Kind.RELEASE, self._clock()):
             if release is None or release.status is ReleaseStatus.UNINSTALLED:
                 return None
-            if detail and not detail.damaged and detail.revision == release.revision:
+            owners = owners_of(state)
+            known = detail and not detail.damaged and detail.revision == release.revision
+            if detail and known and owners is not None:
                 return Current(
                     release.revision,
                     release.status,
                     detail.chart,
                     detail.values,
                     detail.chart_version,
+                    owners,
                 )
         found = await self._records.newest(key)
         if made and self._made.get(key) == made:
@@ -97,7 +103,14 @@ class Changes:
             self.made(key, found.revision if found else 0)
         if found is None or found.status == ReleaseStatus.UNINSTALLED:
             return None
-        return Current(found.revision, found.status, found.chart, found.values, found.chart_version)
+        return Current(
+            found.revision,
+            found.status,
+            found.chart,
+            found.values,
+            found.chart_version,
+            with_annotation(found.owners, found.values),
+        )
 
     async def of_chart(self, key: Key, chart: str) -> Current:
         """The release as it is, to change it.
@@ -169,7 +182,8 @@ class Changes:
                 chart.path,
                 values,
                 description=operation.description,
-                labels=record_labels(operation, revision, chart.note),
+                labels=record_labels(operation, revision, chart.note)
+                | _owner_label(operation, current),
                 force_conflicts=force,
                 leave_replicas=who.numbered,
             )
@@ -208,6 +222,9 @@ class Changes:
                 taken = Taken(chart)
                 made = await self.upgrade(recorder, current, taken, values, who, f"Run {_UPGRADE}")
             return rollout(Wanted(made, workload=False))
+
+        # Helm would label what it makes like the revision that it goes back to.
+        await self._records.set_owners(key, current.owners)
 
         async def roll_back(_: int, force: bool) -> HelmResult:
             return await self._helm.rollback(
@@ -260,6 +277,12 @@ def record_labels(operation: Operation, revision: int, note: str) -> dict[str, s
     """
     noted = {ORIGIN_LABEL: note} if note else {}
     return {OPERATION_LABEL: made_by(operation.id, revision), **noted}
+
+
+def _owner_label(operation: Operation, current: Current | None) -> dict[str, str]:
+    """The label that says who launched a release: whoever did so first stays its owner."""
+    owners = current.owners if current else by_name(operation.actor)
+    return {LAUNCHED_BY: owners.owner} if owners.owner else {}
 
 
 def rollout(wanted: Wanted) -> Goal:

@@ -9,13 +9,14 @@ from msgspec import Struct, field
 
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
+from portal.domain.owners import NOBODY, Owners
 
 
 class Revision(Struct, frozen=True):
     """One revision of a release, whole. ``damaged`` says why its body cannot be read.
 
     ``operation`` is the portal's operation that made it, "" for anybody else's. ``fingerprint`` and
-    ``source`` tell where its chart came from: see ``charts.Made``.
+    ``source`` tell where its chart came from: see ``charts.Made``; ``owners`` whose it is.
     """
 
     revision: int
@@ -31,6 +32,7 @@ class Revision(Struct, frozen=True):
     damaged: str = ""
     fingerprint: str = ""
     source: str = ""
+    owners: Owners = NOBODY
 
 
 class Proposal(Struct, frozen=True):

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from portal.actions.actions import Actions
 from portal.actions.forms import Forms, ScaleRequest
-from portal.auth.policy import NamespacePolicy
+from portal.auth.policy import Policy
 from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
@@ -29,6 +29,7 @@ from portal.domain.errors import Conflict, ReleaseBusy
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
+from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind
 from portal.domain.operations import STOP_GRACE, Operation, OperationPhase, Verb
 from portal.helm_service.helm import Helm
@@ -117,9 +118,9 @@ async def portal(
         actions = Actions(
             helm=helm,
             store=store,
-            policy=NamespacePolicy((namespace,)),
+            policy=Policy(NamespaceRules((namespace,))),
             replicas=Replicas(client),
-            forms=Forms((namespace,), namespace, max_replicas=6),
+            forms=Forms(NamespaceRules((namespace,)), namespace, max_replicas=6),
             chart_path=chart,
             claims=Leases(client),
             records=HelmRecords(client),

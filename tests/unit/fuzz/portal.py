@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from portal.actions.actions import Actions
 from portal.actions.forms import Forms
-from portal.auth.policy import NamespacePolicy
+from portal.auth.policy import Policy
 from portal.catalog.dash_app import Site
 from portal.domain.identity import Identity
 from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key
@@ -148,7 +148,7 @@ class Portal:
         self.actions = Actions(
             helm=helm(self.commands),
             store=self.store,
-            policy=NamespacePolicy(FORMS.namespaces),
+            policy=Policy(FORMS.rules),
             replicas=FakeReplicas([]),
             forms=FORMS,
             chart_path=CHART,

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from portal.auth.identify import OpenAuthenticator
-from portal.auth.policy import NamespacePolicy
+from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
@@ -92,10 +92,11 @@ def running(cache: Path) -> Iterator[Site]:
     portal.cluster.release(Key("kube-system", "there-0"), 4, RELEASED)
     catalog = Catalog((Source("local", SourceKind.FOLDER, path=CHARTS),), HttpFetch(), cache)
     asyncio.run(catalog.refresh())
-    views = Views(portal.store, NamespacePolicy(FORMS.namespaces), Outside(), lambda key: None)
+    views = Views(portal.store, Policy(FORMS.rules), Outside(), lambda key: None)
     ui = UiContext(
         actions=portal.actions,
         forms=FORMS,
+        scope=views.scope,
         app_view=views.app,
         list_view=views.releases,
         connections=views.connections,
@@ -105,7 +106,7 @@ def running(cache: Path) -> Iterator[Site]:
         version="0",
     )
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    hub = Hub(opener(ui), spell=spelled)
+    hub = Hub(opener(ui), views.scope, spell=spelled)
     server.router.routes += [
         Route(FRAME_PATH, frame_endpoint(hub, lambda _: current_identity())),
         Route(ICON_PATH, icon_endpoint(catalog.icon)),
