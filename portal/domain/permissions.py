@@ -72,5 +72,5 @@ class Scope(Struct, frozen=True):
         return permission in self.permissions
 
 
-EVERYTHING = Scope()
+UNLIMITED = Scope()
 """Of who may do everything, everywhere."""

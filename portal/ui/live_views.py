@@ -64,20 +64,20 @@ def _lost(view: AppView) -> bool:
 
 
 def _buttons(view: AppView) -> str:
-    offered = _shown(view) and view.may(Permission.UPGRADE)
+    offered = _shown(view) and Permission.UPGRADE in view.permissions
     return "head-buttons" if offered else "gone"
 
 
 def _private(view: AppView, permission: Permission) -> str:
-    return "" if view.may(permission) else "gone"
+    return "" if permission in view.permissions else "gone"
 
 
 def _values(view: AppView) -> dict[str, Any]:
     title = "What Helm was given"
-    if not view.may(Permission.READ_VALUES):
+    if Permission.READ_VALUES not in view.permissions:
         return {"content": html.P("Who may change the app sees them.", className="words")}
     shown = code_block("app-values-text", values_yaml(view.values), "the values", title=title)
-    if not view.may(Permission.UPGRADE):
+    if Permission.UPGRADE not in view.permissions:
         return {"content": shown}
     edit = html.A("Edit", href=edit_path(view.key), **wildcards({"data-inside": ""}))
     hint = ["To launch another app from these values: ", edit, ", then save them as a file."]
@@ -91,7 +91,8 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.VERSION_OPEN: lambda view: {"children": release.version_way(view.version)},
     ids.VERSION_LINE: lambda view: {
         "className": release.version_class(
-            view.version, changes=view.may(Permission.READ_VERSIONS) and _buttons(view) != "gone"
+            view.version,
+            changes=Permission.READ_VERSIONS in view.permissions and _buttons(view) != "gone",
         )
     },
     ids.APP_STALE: lambda view: {"content": stale_notice(view.stale)},
@@ -102,7 +103,9 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_PODS: lambda view: {"content": pods.pods(view.pods, view.key, view.more_pods)},
     ids.APP_EVENTS: lambda view: {"content": pods.events(view.events)},
     ids.APP_NOTES: lambda view: {
-        "content": release.notes(view.notes, withheld=not view.may(Permission.READ_VALUES))
+        "content": release.notes(
+            view.notes, withheld=Permission.READ_VALUES not in view.permissions
+        )
     },
     ids.APP_MANIFEST: lambda view: {"className": _private(view, Permission.READ_MANIFEST)},
     ids.APP_HISTORY: lambda view: {"className": _private(view, Permission.READ_HISTORY)},
@@ -119,7 +122,9 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
         "content": None if _shown(view) or _lost(view) else release.gone(view.key)
     },
     ids.APP_RETRY: lambda view: {
-        "className": "button-row" if _lost(view) and view.may(Permission.DISMISS) else "gone"
+        "className": "button-row"
+        if _lost(view) and Permission.DISMISS in view.permissions
+        else "gone"
     },
     ids.APP_CANCELLING: lambda view: {
         "className": "button-row" if view.operation and view.operation.cancellable else "gone"

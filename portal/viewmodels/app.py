@@ -12,7 +12,7 @@ from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
 from portal.domain.operations import Verb
 from portal.domain.owners import NOBODY, text_of
-from portal.domain.permissions import EVERYTHING, Permission, Scope
+from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.state.model import AppState, Source
 from portal.state.ownership import annotated, owner_name, owners_of
 from portal.viewmodels.autoscaler import autoscaler_view
@@ -54,7 +54,7 @@ def app_view(
     outside: Outside = NOWHERE,
     chart: str = CHART,
     catalog: Sequence[Listing] = (),
-    scope: Scope = EVERYTHING,
+    scope: Scope = UNLIMITED,
 ) -> AppView:
     """Everything that the page shows to those of a ``scope``.
 

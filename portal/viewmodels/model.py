@@ -251,10 +251,6 @@ class AppView(Struct, frozen=True):
     permissions: frozenset[Permission] = ALL
     shared_with: tuple[str, ...] = ()
 
-    def may(self, permission: Permission) -> bool:
-        """Whether the page offers this to those it is made for."""
-        return permission in self.permissions
-
     def __repr__(self) -> str:
         """Everything but the values, which may hold secrets."""
         told = (name for name in self.__struct_fields__ if name != "values")

@@ -9,7 +9,7 @@ import pytest
 from portal.cluster.reflector import WATCH_SECONDS
 from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
-from portal.domain.permissions import EVERYTHING, Scope
+from portal.domain.permissions import UNLIMITED, Scope
 from portal.live import hub as hubs
 from portal.live.channel import Channel, Patches, View
 from portal.live.hub import Hub, Pace
@@ -317,7 +317,7 @@ class Paced:
         self.took = took
         self.rendered: list[tuple[str, float]] = []
         self.count = 0
-        self.hub = Hub(self.open, lambda topic, identity: EVERYTHING, pace=pace, clock=self.clock)
+        self.hub = Hub(self.open, lambda topic, identity: UNLIMITED, pace=pace, clock=self.clock)
 
     def open(self, topic: str, _: Identity) -> View:
         def render() -> Patches:
@@ -408,7 +408,7 @@ def test_a_change_of_very_many_is_done_in_time() -> None:
 
 def test_frames_are_kept_for_a_few_versions_only() -> None:
     values = iter(range(100))
-    channel = Channel(APP, EVERYTHING, lambda: {"id": str(next(values))})
+    channel = Channel(APP, UNLIMITED, lambda: {"id": str(next(values))})
     for _ in range(50):
         assert channel.refresh()
     texts = [channel.frame_after(version, APP) for version in range(50)]

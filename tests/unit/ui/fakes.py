@@ -23,7 +23,7 @@ from portal.domain.launch import LaunchSpec
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
-from portal.domain.permissions import EVERYTHING, Permission, Scope
+from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
 from portal.live.topics import APPS
 from portal.ui.context import UiContext
@@ -294,7 +294,7 @@ def context(
     actions = FakeActions(held, changed)
 
     def scope(topic: str, asking: Identity) -> Scope:
-        return Scope(own=asking.user) if topic.startswith(APPS) else EVERYTHING
+        return Scope(own=asking.user) if topic.startswith(APPS) else UNLIMITED
 
     def app_view(_: Scope, key: Key) -> AppView:
         return held.get(key) or fixtures.gone(key)

@@ -97,7 +97,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
         try:
             identity, release = context.identity(), Key(*key)
             revisions = await context.actions.previews.history(identity, release)
-            back = context.app(identity, release).may(Permission.ROLLBACK)
+            back = Permission.ROLLBACK in context.app(identity, release).permissions
             return history(await asyncio.to_thread(history_view, revisions), back=back)
         except Exception as error:
             return refusal(error)
