@@ -414,3 +414,48 @@ def test_frames_are_kept_for_a_few_versions_only() -> None:
     texts = [channel.frame_after(version, APP) for version in range(50)]
     assert len(set(texts)) == 1
     assert len({id(text) for text in texts}) > 1
+
+
+async def test_rights_that_change_while_somebody_looks(hub: Hub, world: World) -> None:
+    """Bob loses them, and has them again: each time he gets the whole view of that first."""
+    ada, bob = await watching(hub), await watching(hub, identity=BOB)
+    assert ada.channel is bob.channel
+    world.shut_out.add("bob")
+    world.values["a"] = 2
+    hub.changed(frozenset({IRIS}))
+    assert await patches(bob) == {"a": "nothing", "b": "nothing"}
+    assert await patches(ada) == {"a": 2}
+    assert ada.channel is not bob.channel
+    world.values["a"] = 3
+    world.shut_out.clear()
+    hub.changed(frozenset({IRIS}))
+    assert await patches(bob) == {"a": 3, "b": 1}
+    assert ada.channel is bob.channel
+
+
+async def test_rights_are_looked_at_without_any_change(world: World) -> None:
+    hub = Hub(world.open, world.scope, pace=Pace(floor=0, share=0, tick=0.001))
+    hub.start()
+    bob = await watching(hub, identity=BOB)
+    world.shut_out.add("bob")
+    assert await patches(bob) == {"a": "nothing", "b": "nothing"}
+    hub.close()
+
+
+async def test_a_scope_that_cannot_be_told_shows_nothing_new(hub: Hub, world: World) -> None:
+    bob = await watching(hub, identity=BOB)
+    tell = world.scope
+
+    def fail(topic: str, identity: Identity) -> Scope:
+        raise RuntimeError("no")
+
+    hub._scope_of = fail
+    world.values["a"] = 2
+    hub.changed()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert bob.channel is not None
+    assert bob.channel.version == 1
+    hub._scope_of = tell
+    hub.changed()
+    assert await patches(bob) == {"a": 2}
