@@ -230,7 +230,8 @@ def _catalog(kind: bool) -> list[dict[str, object]]:
                     "values": {
                         "image": {"registry": host, "repository": repository, "tag": tag},
                         "containerPort": 8050,
-                        "service": {"type": "NodePort" if kind else "LoadBalancer"},
+                        "clusterWide": True,
+        "service": {"type": "NodePort" if kind else "LoadBalancer"},
                     },
                 },
                 {

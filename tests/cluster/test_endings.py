@@ -441,9 +441,9 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
         actions = Actions(
             helm=helm,
             store=observation.store,
-            policy=Policy(NamespaceRules(())),
+            policy=Policy(NamespaceRules()),
             replicas=Replicas(client),
-            forms=Forms(NamespaceRules(()), "default", max_replicas=6),
+            forms=Forms(NamespaceRules(), "default", max_replicas=6),
             chart_path=ROOT / "charts" / "dash-app",
             claims=Leases(client),
             records=HelmRecords(client),

@@ -16,7 +16,8 @@ from portal.actions.forms import Forms
 from portal.auth.policy import Policy
 from portal.catalog.dash_app import Site
 from portal.domain.identity import Identity
-from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key
+from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key
+from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind
 from portal.domain.operations import Operation
 from portal.helm_service.helm import Helm
@@ -36,7 +37,10 @@ from tests.unit.actions.fakes import (
 
 ANN = Identity("ann")
 FORMS = Forms(
-    ("apps", "lab"), "apps", max_replicas=6, site=Site("traefik", gateway="kube-system/traefik")
+    NamespaceRules(("apps", "lab")),
+    "apps",
+    max_replicas=6,
+    site=Site("traefik", gateway="kube-system/traefik"),
 )
 USUAL = FORMS.defaults() | {
     "name": "sales",
@@ -124,6 +128,8 @@ def is_upgrade(
     ]
     if labelled:
         labels = dict(each.split("=") for each in label.split(","))
+        owner = labels.pop(LAUNCHED_BY, "a")
+        assert re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", owner)
         assert re.fullmatch(r"[a-z0-9]+\.[0-9]+", labels.pop(OPERATION_LABEL))
         if labels:
             assert re.fullmatch(r"[a-z0-9-]+\.[a-z0-9]+", labels.pop(ORIGIN_LABEL))

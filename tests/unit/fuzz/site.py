@@ -166,6 +166,7 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.CHART_PLACE, "data"): _places,
     (ids.CHART_YAML, "value"): st.none() | some.yaml_texts,
     (ids.CHART_BASIS, "data"): st.sampled_from(["", "a: 1\n"]) | some.yaml_texts,
+    (ids.SHARE_WITH, "value"): some.halves(st.just("user:ann, group:a"), _maybe_texts),
     (ids.CHART_NAME, "value"): some.names,
     (ids.CHART_NAMESPACE, "value"): some.halves(st.just("apps"), some.names),
     (ids.CHART_VERSION, "value"): st.none() | some.fit_texts,
