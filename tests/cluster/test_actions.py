@@ -107,7 +107,12 @@ class Portal:
 
 @asynccontextmanager
 async def portal(
-    namespace: str, home: Path, chart: Path = CHART, limit: int = 20
+    namespace: str,
+    home: Path,
+    chart: Path = CHART,
+    limit: int = 20,
+    *,
+    told_apart: bool = False,
 ) -> AsyncIterator[Portal]:
     kubeconfig = Path(os.environ["KUBECONFIG"])
     program = os.environ.get("HELM_BIN") or shutil.which("helm") or "helm"
@@ -118,7 +123,7 @@ async def portal(
         actions = Actions(
             helm=helm,
             store=store,
-            policy=Policy(NamespaceRules((namespace,))),
+            policy=Policy(NamespaceRules((namespace,)), open_mode=not told_apart),
             replicas=Replicas(client),
             forms=Forms(NamespaceRules((namespace,)), namespace, max_replicas=6),
             chart_path=chart,
