@@ -231,7 +231,7 @@ def _catalog(kind: bool) -> list[dict[str, object]]:
                         "image": {"registry": host, "repository": repository, "tag": tag},
                         "containerPort": 8050,
                         "clusterWide": True,
-        "service": {"type": "NodePort" if kind else "LoadBalancer"},
+                        "service": {"type": "NodePort" if kind else "LoadBalancer"},
                     },
                 },
                 {

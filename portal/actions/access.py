@@ -37,6 +37,16 @@ class Access:
             owners = NOBODY
         return self._policy.refusal(identity, permission, key, owners) is None
 
+    def why_not(self, identity: Identity, permission: Permission, key: Key) -> str:
+        """Why ``identity`` may not do this to a release that the snapshot shows; "" if it may, or
+        while that is not known."""
+        state = self._store.snapshot.app(key)
+        owners = owners_of(state)
+        if state.release is None or owners is None:
+            return ""
+        refusal = self._policy.refusal(identity, permission, key, owners)
+        return str(refusal) if refusal else ""
+
     async def check(self, identity: Identity, permission: Permission, key: Key) -> None:
         """Raise ``Forbidden`` unless ``identity`` may do this to the release ``key``."""
         if self._policy.refusal(identity, permission, key, NOBODY) is None:

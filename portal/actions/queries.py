@@ -72,6 +72,10 @@ class Queries:
         """
         return self._guards.existing(key) if self._may(identity, Permission.SEE, key) else None
 
+    def taken(self, identity: Identity, key: Key) -> str:
+        """Why an app of this name cannot be launched over; "" if it can, or there is none."""
+        return self._access.why_not(identity, Permission.UPGRADE, key)
+
     def _may(self, identity: Identity, permission: Permission, key: Key) -> bool:
         return self._access.may(identity, permission, key)
 

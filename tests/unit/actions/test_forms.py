@@ -267,3 +267,18 @@ def test_the_fixed_number_is_kept_while_an_autoscaler_decides(replicas: object, 
     spec = FORMS.check(form(autoscaling=True, bounds=[2, 4], replicas=replicas)).spec
     assert spec is not None
     assert (spec.replicas, type(spec.replicas)) == (kept, int)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "words"),
+    [
+        ("portal", "where it runs itself"),
+        ("kube-system", "Kubernetes' own"),
+        ("infra-logs", "an administrator has excluded it"),
+    ],
+)
+def test_where_nothing_is_launched_is_said_beside_the_field(namespace: str, words: str) -> None:
+    forms = Forms(NamespaceRules(own="portal", excluded=("infra-*",)), presets=(PRESET,))
+    checked = forms.check(form(namespace=namespace))
+    assert checked.spec is None
+    assert words in checked.errors["namespace"]

@@ -239,6 +239,9 @@ class FakeActions(Actions):
     def placeholder_problems(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
         return {}
 
+    def taken(self, identity: Identity, key: Key) -> str:
+        return ""
+
     async def share(self, identity: Identity, key: Key, text: str) -> Operation:
         self.calls.append(("share", identity, key, text))
         return self._operation(key, Verb.SHARE)

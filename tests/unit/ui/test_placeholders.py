@@ -107,6 +107,8 @@ async def test_nothing_of_it_is_for_anybody_else(pages: Pages) -> None:
     raw = {**ui.forms.defaults(), "name": "sales", "namespace": "apps", "repository": "r"}
     answer = await launch_callbacks._check(ui, {**raw, "tag": "1"}, name_left=True)
     assert "SALUTATION" not in str(answer)
+    assert answer.disabled
+    assert "ann launched sales" in text(answer.notes["name"])
     page = await chart_page.page_of(ui, BOB, PLACE, WEB)
     assert "ann launched web" in text(page)
     assert "SALUTATION" not in str(page)

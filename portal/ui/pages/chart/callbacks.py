@@ -130,6 +130,10 @@ def register(app: Dash, context: UiContext) -> None:
             else await context.actions.namespace_problem((namespace or "").strip())
         )
         errors = dict(check.errors) | ({"namespace": problem} if problem else {})
+        if not errors and (
+            taken := context.actions.taken(context.identity(), _key(name, namespace))
+        ):
+            errors["name"] = taken
         needed = _needed(errors)
         if not name and not left:
             errors.pop("name", None)  # not yet filled in is not wrong yet

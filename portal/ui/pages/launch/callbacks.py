@@ -257,6 +257,8 @@ async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool)
     if checked.spec:
         existing = context.actions.existing(identity, checked.spec.key)
         problems = context.actions.placeholder_problems(identity, checked.spec)
+        if taken := context.actions.taken(identity, checked.spec.key):
+            problems["name"] = taken
         errors |= problems
         shown |= problems
     preview = Preview("", "")
