@@ -67,7 +67,7 @@ def is_about_owners(label: str) -> bool:
     return label == LAUNCHED_BY or label.startswith(f"{SHARED_WITH}.")
 
 
-@lru_cache(1024)
+@lru_cache(8192)
 def label_of(text: str) -> str:
     """Any text as the value of a label, another one for every other text; "" for "".
 

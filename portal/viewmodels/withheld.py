@@ -8,6 +8,7 @@ from typing import cast
 from msgspec.structs import replace
 
 from portal.domain.keys import LAUNCHED_BY
+from portal.domain.objects import Pod
 from portal.domain.operations import Operation, Step
 from portal.state.model import AppState
 from portal.state.ownership import annotated
@@ -20,12 +21,17 @@ _IMAGE = ("registry", "repository", "tag", "digest")
 
 
 def without_values(state: AppState) -> AppState:
-    """``state`` without values, notes, and the words in which Helm and charts fail."""
+    """``state`` without values, notes, and the words in which Helm, charts and apps fail."""
     detail, operation = state.detail, state.operation
     if detail is not None:
         said = "Who may change the app sees why." if detail.description else ""
         detail = replace(detail, values=_public(detail.values), notes="", description=said)
-    return replace(state, detail=detail, operation=_quiet(operation) if operation else None)
+    return replace(
+        state,
+        detail=detail,
+        operation=_quiet(operation) if operation else None,
+        pods=tuple(_without_log(pod) for pod in state.pods),
+    )
 
 
 def _public(values: Mapping[str, object]) -> dict[str, object]:
@@ -38,6 +44,13 @@ def _public(values: Mapping[str, object]) -> dict[str, object]:
         "image": {name: told[name] for name in _IMAGE if name in told},
         **({"commonAnnotations": {LAUNCHED_BY: by}} if by else {}),
     }
+
+
+def _without_log(pod: Pod) -> Pod:
+    """The end of a log is what an app says last, and that may be anything."""
+    if not any(each.last_message for each in pod.containers):
+        return pod
+    return replace(pod, containers=tuple(replace(each, last_message="") for each in pod.containers))
 
 
 def _quiet(operation: Operation) -> Operation:

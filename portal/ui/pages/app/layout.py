@@ -191,7 +191,7 @@ def _sharing(view: AppView, live: Props) -> list[Node]:
                     note_id=ids.SHARE_MESSAGE,
                     hint="People and groups who may change it and read its values.",
                 ),
-                button("Share", ids.SHARE_SAVE, color="secondary", outline=True),
+                button("Save", ids.SHARE_SAVE, color="secondary", outline=True),
             ],
             id=ids.APP_SHARED,
             **live[ids.APP_SHARED],
