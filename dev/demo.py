@@ -238,6 +238,7 @@ def _catalog(kind: bool) -> list[dict[str, object]]:
                     "values": {
                         "image": {"registry": host, "repository": repository, "tag": tag},
                         "containerPort": 8050,
+                        "clusterWide": True,
                         "service": {"type": "NodePort" if kind else "LoadBalancer"},
                     },
                 },

@@ -19,7 +19,7 @@ from portal import __version__
 from portal.actions.actions import Actions
 from portal.actions.forms import Forms
 from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
-from portal.auth.policy import NamespacePolicy
+from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
 from portal.catalog.dash_app import Site
 from portal.catalog.fetch import HttpFetch
@@ -68,7 +68,11 @@ class Front:
     ) -> None:
         self._settings = settings
         self._store = store = observation.store
-        policy = NamespacePolicy(settings.namespaces)
+        policy = Policy(
+            settings.rules(),
+            open_mode=settings.auth_mode == "none",
+            admin_groups=settings.auth_admin_groups,
+        )
         forms = _forms(settings)
         self._metrics = Metrics()
         self._actions = _actions(
@@ -86,6 +90,7 @@ class Front:
             actions=self._actions,
             catalog=catalog,
             forms=forms,
+            scope=views.scope,
             app_view=views.app,
             list_view=views.releases,
             connections=views.connections,
@@ -93,7 +98,7 @@ class Front:
             open_mode=settings.auth_mode == "none",
             version=__version__,
         )
-        self.hub = Hub(opener(self._context), spell=spelled)
+        self.hub = Hub(opener(self._context), views.scope, spell=spelled)
         store.on_change(self.hub.changed)
         _publish(self._metrics, observation, self.hub)
         self._claims = Watches(
@@ -161,7 +166,7 @@ def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStac
 
 def _forms(settings: Settings) -> Forms:
     return Forms(
-        namespaces=settings.namespaces,
+        rules=settings.rules(),
         default_namespace=settings.default_namespace,
         max_replicas=settings.max_replicas,
         chart=settings.chart_ref,
@@ -174,7 +179,7 @@ def _forms(settings: Settings) -> Forms:
 def _actions(
     settings: Settings,
     observation: Observation,
-    policy: NamespacePolicy,
+    policy: Policy,
     forms: Forms,
     helm: Helm,
     ended: Callable[[Operation], None],

@@ -12,10 +12,11 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from portal.auth.hosts import KnownHosts, known_hosts, pattern_problem
+from portal.auth.hosts import KnownHosts, allowed_host_problem, known_hosts
 from portal.catalog.presets import Preset
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
+from portal.domain.namespaces import NamespaceRules, listed_problem, pattern_problem
 from portal.guardrails.rules import GuardrailException, Level
 
 PREFIX = "DASH_PORTAL_"
@@ -33,17 +34,33 @@ class Settings(BaseModel):
     namespaces: Annotated[
         tuple[str, ...],
         Field(
-            description="Comma-separated namespaces the portal works in. Empty: the whole cluster."
+            description="Comma-separated namespaces the portal works in. Either these or "
+            "`DASH_PORTAL_CLUSTER_WIDE` must be set."
         ),
     ] = ()
+    cluster_wide: Annotated[
+        bool, Field(description="Whether the portal works in all namespaces.")
+    ] = False
+    excluded_namespaces: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated names and patterns, such as `infra-*`, of namespaces in "
+            "which the portal changes nothing. It never does in its own one and in `kube-*`."
+        ),
+    ] = ()
+    own_namespace: Annotated[
+        str, Field(description="The namespace that the portal runs in. Empty outside a cluster.")
+    ] = ""
     default_namespace: Annotated[
         str, Field(description="The namespace that the launch form starts with.")
     ] = "default"
     auth_mode: Annotated[
         Literal["none", "header"],
         Field(
-            description="`none`: everybody may do everything, and a banner says so. `header`: a "
-            "trusted proxy names the user, and proves itself with a shared secret."
+            description="`none`: anyone who reaches the portal may change and remove every app, "
+            "and read its values; a banner says so. `header`: a trusted proxy names the user, and "
+            "proves itself with a shared secret; who launched an app changes it, whom that person "
+            "names, and administrators."
         ),
     ] = "none"
     auth_user_header: Annotated[str, Field(description="Header with the user's name.")] = (
@@ -59,6 +76,12 @@ class Settings(BaseModel):
         Path | None,
         Field(description="File with the shared secret. Needed when the mode is `header`."),
     ] = None
+    auth_admin_groups: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated groups whose members may change every app (mode `header`)."
+        ),
+    ] = ()
     presets_file: Annotated[
         Path | None, Field(description="YAML list of the images that the launch form offers.")
     ] = None
@@ -161,7 +184,13 @@ class Settings(BaseModel):
     ] = "INFO"
 
     @field_validator(
-        "namespaces", "trusted_origins", "allowed_images", "allowed_hosts", mode="before"
+        "namespaces",
+        "excluded_namespaces",
+        "auth_admin_groups",
+        "trusted_origins",
+        "allowed_images",
+        "allowed_hosts",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:
@@ -173,7 +202,7 @@ class Settings(BaseModel):
     @classmethod
     def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for each in value:
-            if problem := pattern_problem(each):
+            if problem := allowed_host_problem(each):
                 raise ValueError(problem)
         return value
 
@@ -204,6 +233,9 @@ class Settings(BaseModel):
                 f"{PREFIX}AUTH_SECRET_FILE: needed when {PREFIX}AUTH_MODE is header; without a "
                 "shared secret anybody could send the user header."
             )
+        problem = settings.where_problem()
+        if problem:
+            raise SettingsError(problem)
         if settings.namespaces and settings.default_namespace not in settings.namespaces:
             return settings.model_copy(update={"default_namespace": settings.namespaces[0]})
         return settings
@@ -211,6 +243,29 @@ class Settings(BaseModel):
     def known_hosts(self) -> KnownHosts:
         """The names that the portal answers to."""
         return known_hosts((*self.allowed_hosts, self.node_address), self.trusted_origins)
+
+    def where_problem(self) -> str:
+        """What is wrong with where the portal is to work; "" if nothing."""
+        if self.namespaces and self.cluster_wide:
+            return (
+                f"{PREFIX}NAMESPACES and {PREFIX}CLUSTER_WIDE: set one of them. With a list the "
+                "portal works in those namespaces alone."
+            )
+        if not (self.namespaces or self.cluster_wide):
+            return (
+                f"{PREFIX}NAMESPACES: list the namespaces that the portal may work in, or set "
+                f"{PREFIX}CLUSTER_WIDE to true for all of them."
+            )
+        if problem := listed_problem(self.namespaces, self.own_namespace):
+            return f"{PREFIX}NAMESPACES: {problem}"
+        for pattern in self.excluded_namespaces:
+            if problem := pattern_problem(pattern):
+                return f"{PREFIX}EXCLUDED_NAMESPACES: {problem}"
+        return ""
+
+    def rules(self) -> NamespaceRules:
+        """Where the portal works, and where it changes nothing."""
+        return NamespaceRules(self.namespaces, self.own_namespace, self.excluded_namespaces)
 
     def presets(self) -> tuple[Preset, ...]:
         """Read the presets file.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 
-from portal.auth.policy import NamespacePolicy
+from portal.auth.policy import Policy
 from portal.domain.charts import Listing
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.owners import NOBODY
+from portal.domain.permissions import ALL, Permission, Scope
+from portal.live.topics import ADMIN, APPS, app_key, list_query
 from portal.state.assemble import nothing
+from portal.state.ownership import owners_of
 from portal.state.store import Store
 from portal.viewmodels.app import app_view
 from portal.viewmodels.connections import Connection, connections
@@ -18,10 +21,11 @@ from portal.viewmodels.listing import ListQuery
 from portal.viewmodels.model import AppView, ListView
 from portal.viewmodels.releases import Rows, list_view
 from portal.viewmodels.urls import Outside
+from portal.viewmodels.withheld import without_values
 
 
 class Views:
-    """View models of what an identity may see.
+    """View models of what a scope leaves to be seen; ``scope`` says which one an identity has.
 
     ``want`` is told which releases somebody looks at, so that what is read only on demand
     (release bodies, whether a URL answers) is read for them first. ``catalog`` is what the sources
@@ -31,7 +35,7 @@ class Views:
     def __init__(
         self,
         store: Store,
-        policy: NamespacePolicy,
+        policy: Policy,
         outside: Outside,
         want: Callable[[Iterable[Key]], None],
         catalog: Callable[[], Sequence[Listing]] = tuple,
@@ -42,12 +46,30 @@ class Views:
         self._policy = policy
         self._outside = outside
         self._rows = Rows(outside)
+        self._public_rows = Rows(outside, without_values)
 
-    def app(self, identity: Identity, key: Key) -> AppView:
+    def scope(self, topic: str, identity: Identity) -> Scope:
+        """What the page of a topic depends on of who looks at it."""
+        key = app_key(topic)
+        if key is not None:
+            state = self._store.snapshot.app(key)
+            known = state.release is not None or state.operation is not None
+            owners = (owners_of(state) or NOBODY) if known else None
+            return self._policy.scope(identity, key, owners)
+        own = (list_query(topic) or (ADMIN, ""))[0] == APPS
+        # Whose apps they are, they see all of; else that is for who may change every app.
+        full = own or self._policy.manages(identity)
+        return Scope(
+            permissions=ALL if full else frozenset({Permission.SEE}),
+            namespaces=self._policy.namespaces(identity),
+            own=identity.user if own else None,
+        )
+
+    def app(self, scope: Scope, key: Key) -> AppView:
         """The page of one release; an empty one where it may not be seen."""
         snapshot = self._store.snapshot
         state = nothing(key)
-        if self._policy.sees(identity, key.namespace):
+        if scope.may(Permission.SEE):
             self._want((key,))
             state = snapshot.app(key)
         return app_view(
@@ -58,6 +80,7 @@ class Views:
             quotas=snapshot.quotas.get(state.key.namespace, ()),
             outside=self._outside,
             catalog=self._catalog(),
+            scope=scope,
         )
 
     def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:
@@ -66,17 +89,19 @@ class Views:
             return ()
         return connections(self._store.snapshot.apps, namespace)
 
-    def releases(self, identity: Identity, everyone: bool, query: ListQuery) -> ListView:
-        """A page of all releases, or of those that the identity launched."""
+    def releases(self, scope: Scope, query: ListQuery) -> ListView:
+        """A page of all releases, or of those that somebody launched."""
         snapshot, now = self._store.snapshot, datetime.now(UTC)
         catalog = self._catalog()
-        every = self._rows.listed(snapshot.apps, snapshot.sources, now, snapshot.nodes, catalog)
+        rows = self._rows if scope.may(Permission.READ_VALUES) else self._public_rows
+        every = rows.listed(snapshot.apps, snapshot.sources, now, snapshot.nodes, catalog)
+        seen = scope.namespaces
         view = list_view(
-            every.within(partial(self._policy.sees, identity)),
+            every if seen is None else every.within(seen.__contains__),
             snapshot.sources,
             now,
             query=query,
-            owner=None if everyone else identity.user,
+            owner=scope.own,
         )
         self._want(row.key for row in view.rows)
         return view

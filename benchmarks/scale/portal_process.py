@@ -202,6 +202,7 @@ async def running(kubeconfig: Path, **settings: str) -> AsyncGenerator[PortalPro
         "DASH_PORTAL_CHART_PATH": str(ROOT / "charts" / "dash-app"),
         "DASH_PORTAL_LOG_LEVEL": "WARNING",
         "DASH_PORTAL_POD_SECURITY_NAMESPACE": demo.RESTRICTED,
+        **({} if "namespaces" in settings else {"DASH_PORTAL_CLUSTER_WIDE": "true"}),
         **_allocation(),
         "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{PORT}",
         **{f"DASH_PORTAL_{name.upper()}": value for name, value in settings.items()},

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from portal.actions.access import Access
 from portal.actions.board import Board
 from portal.actions.caretaker import Caretaker
 from portal.actions.changes import Changes
@@ -16,6 +17,7 @@ from portal.actions.existing import Existing
 from portal.actions.forms import Forms, ScaleRequest
 from portal.actions.guards import Guards
 from portal.actions.launching import Launches
+from portal.actions.placeholders import Placeholders
 from portal.actions.previews import Previews
 from portal.actions.queries import Filled, Given, Queries
 from portal.actions.recovery import Recovery
@@ -30,7 +32,8 @@ from portal.domain.errors import ChartError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
-from portal.domain.operations import LEASE_SECONDS, Operation, Verb
+from portal.domain.operations import LEASE_SECONDS, Operation
+from portal.domain.permissions import Permission
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
@@ -107,19 +110,24 @@ class Actions(Queries):
             self._desk,
             recovery,
             clock,
+            forms.rules,
             interval=interval,
             uninstalled_for=uninstalled_for,
         )
         guards = Guards(store, self._desk.check_free, namespaces)
-        super().__init__(store, policy, forms, changes, guards, Drafts(remembered))
-        self._requests = Requests(policy, store, changes, guards, self._desk)
+        access, drafts = Access(policy, store, changes.current), Drafts(remembered)
+        placeholders = Placeholders(access, changes, forms, drafts)
+        super().__init__(store, access, forms, changes, guards, drafts, placeholders)
+        self._requests = Requests(access, store, changes, guards, self._desk)
         self._launches = Launches(changes, forms, guards, self._drafts, self.volumes)
-        self.previews = Previews(helm, store, policy, forms, past, changes, guards.unchanged)
+        self.previews = Previews(
+            helm, store, access, forms, past, changes, guards.unchanged, placeholders
+        )
         """What changes would make of a release, and its past."""
         self._verbs = Verbs(
             helm,
             store,
-            policy,
+            access,
             forms,
             records,
             changes,
@@ -147,10 +155,11 @@ class Actions(Queries):
         filled in from: if it is not the newest any more, a ``Conflict`` says so, instead of
         undoing what somebody else did in between.
         """
+        spec = await self._placeholders.spec(identity, spec)
         wish = self._launches.of_form(identity, spec)
         request = self._launches.request(identity, wish, only_new=only_new, since=since)
         operation = await self._requests.begin(identity, request)
-        self._drafts.keep(spec.key, self._forms.refill(spec))
+        self._drafts.keep(spec.key, identity.user, self._forms.refill(spec))
         return operation
 
     async def launch_chart(
@@ -165,6 +174,7 @@ class Actions(Queries):
 
         ``only_new`` and ``since`` as in ``launch``.
         """
+        order = await self._placeholders.order(identity, order)
         wish = self._launches.of_chart(identity, order)
         request = self._launches.request(identity, wish, only_new=only_new, since=since)
         return await self._requests.begin(identity, request)
@@ -202,18 +212,25 @@ class Actions(Queries):
         """
         return await self._requests.begin(identity, self._verbs.unlock(identity, key))
 
+    async def share(self, identity: Identity, key: Key, text: str) -> Operation:
+        """Let other people and groups change it: just those in ``text``.
+
+        That is ``user:ann, group:team-a``; ``InvalidInput`` if it says anything else.
+        """
+        return await self._requests.begin(identity, self._verbs.share(key, text))
+
     async def cancel(self, identity: Identity, key: Key) -> None:
         """End the operation on this release, in whatever portal it runs.
 
         Helm gets time to mark the release as failed. ``Conflict`` if nothing is under way, or
         if it is a removal.
         """
-        await self._policy.check(identity, Verb.UPGRADE, key)
+        await self._access.check(identity, Permission.CANCEL, key)
         await self._desk.cancel(key, identity.user)
 
     async def dismiss(self, identity: Identity, key: Key) -> None:
         """Forget the finished operation on this release. One that still runs is a ``Conflict``."""
-        await self._policy.check(identity, Verb.UPGRADE, key)
+        await self._access.check(identity, Permission.DISMISS, key)
         await self._desk.dismiss(key)
         self._drafts.drop(key)
 

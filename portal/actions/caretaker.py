@@ -13,6 +13,7 @@ from portal.actions.recovery import Recovery
 from portal.actions.seams import Claims
 from portal.actions.waiting import watched
 from portal.domain.errors import Conflict, PortalError
+from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind
 from portal.domain.operations import Claim, OperationPhase, Verb
 from portal.state.store import Store
@@ -26,8 +27,8 @@ REMEMBERED = timedelta(days=1)
 class Caretaker:
     """Every portal has one; which of them adopts an operation is decided by its claim.
 
-    ``uninstalled_for``: seconds that a finished uninstall stays to be seen; ``interval``:
-    seconds between two looks.
+    Nothing is touched where ``rules`` let the portal change nothing. ``uninstalled_for``: seconds
+    that a finished uninstall stays to be seen; ``interval``: seconds between two looks.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Caretaker:
         desk: Desk,
         recovery: Recovery,
         clock: Callable[[], datetime],
+        rules: NamespaceRules,
         *,
         interval: float = 1.0,
         uninstalled_for: float = 30.0,
@@ -48,6 +50,7 @@ class Caretaker:
         self._desk = desk
         self._recovery = recovery
         self._clock = clock
+        self._rules = rules
         self._interval = interval
         self._uninstalled_for = timedelta(seconds=uninstalled_for)
 
@@ -68,7 +71,7 @@ class Caretaker:
 
     async def _look_after(self, claim: Claim) -> None:
         key = claim.operation.key
-        if self._desk.works_on(key):
+        if self._desk.works_on(key) or self._rules.problem(key.namespace):
             return
         if self._board.abandoned(claim):
             await self._desk.adopt(claim, self._recovery.resume)

@@ -20,13 +20,15 @@ from portal.catalog import dash_app
 from portal.catalog.values import get
 from portal.domain.charts import BUILT_IN, note_of
 from portal.domain.errors import Conflict, FieldConflict, NotFound
-from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
+from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
 from portal.domain.objects import Kind, ReleaseStatus, Workload
 from portal.domain.operations import Operation
+from portal.domain.owners import NOBODY, Owners
 from portal.domain.steering import Steering, without_replicas
 from portal.guardrails.review import Guardrails
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient, HelmResult
+from portal.state.ownership import by_name, owners_of, with_annotation
 from portal.state.store import Store
 
 Values = Mapping[str, object]
@@ -45,6 +47,7 @@ class Current(Struct, frozen=True):
     values: Values
     chart_version: str = ""
     source: str = ""
+    owners: Owners = NOBODY
 
 
 class Handed(Struct):
@@ -101,7 +104,9 @@ class Changes:
         if shown >= made and watched(self._store, Kind.RELEASE, self._clock()):
             if release is None or release.status is ReleaseStatus.UNINSTALLED:
                 return None
-            if detail and not detail.damaged and detail.revision == release.revision:
+            owners = owners_of(state)
+            known = detail and not detail.damaged and detail.revision == release.revision
+            if detail and known and owners is not None:
                 return Current(
                     release.revision,
                     release.status,
@@ -109,6 +114,7 @@ class Changes:
                     detail.values,
                     detail.chart_version,
                     detail.source,
+                    owners,
                 )
         found = await self._records.newest(key)
         if made and self._made.get(key) == made:
@@ -123,6 +129,7 @@ class Changes:
             found.values,
             found.chart_version,
             found.source,
+            with_annotation(found.owners, found.values),
         )
 
     async def of_chart(self, key: Key, chart: str) -> Current:
@@ -212,7 +219,8 @@ class Changes:
                     chart.path,
                     values,
                     description=operation.description,
-                    labels=record_labels(operation, revision, chart.note),
+                    labels=record_labels(operation, revision, chart.note)
+                    | _owner_label(operation, current),
                     force_conflicts=force,
                     skip_crds=skip_crds,
                     review=review,
@@ -249,6 +257,9 @@ class Changes:
             return rollout(Wanted(made, workload=False))
         with recorder.step("Check what it goes back to"):
             await self.guardrails.check(key, past.source, past.whole, values)
+
+        # Helm would label what it makes like the revision that it goes back to.
+        await self._records.set_owners(key, current.owners)
 
         async def roll_back(_: int, force: bool, handed: Handed) -> HelmResult:
             handed.who = who
@@ -300,6 +311,12 @@ def record_labels(operation: Operation, revision: int, note: str) -> dict[str, s
     """
     noted = {ORIGIN_LABEL: note} if note else {}
     return {OPERATION_LABEL: made_by(operation.id, revision), **noted}
+
+
+def _owner_label(operation: Operation, current: Current | None) -> dict[str, str]:
+    """The label that says who launched a release: whoever did so first stays its owner."""
+    owners = current.owners if current else by_name(operation.actor)
+    return {LAUNCHED_BY: owners.owner} if owners.owner else {}
 
 
 def rollout(wanted: Wanted) -> Goal:

@@ -15,11 +15,13 @@ from portal.catalog import dash_app, edits
 from portal.catalog.chart import Chart
 from portal.catalog.images import image_problem, images_in
 from portal.catalog.validate import Checker
-from portal.catalog.values import overlay
+from portal.catalog.values import as_mapping, overlay
 from portal.domain.charts import version_order
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.names import namespace_problem, release_name_problem
+from portal.domain.namespaces import NamespaceRules
+from portal.state.ownership import owner_name
 
 Values = Mapping[str, object]
 
@@ -36,18 +38,17 @@ class ChartOrder(Struct, frozen=True):
 
 
 def order_problems(
-    order: ChartOrder, namespaces: tuple[str, ...], images: tuple[str, ...] = ()
+    order: ChartOrder, rules: NamespaceRules, images: tuple[str, ...] = ()
 ) -> dict[str, str]:
     """What is wrong with an order, by field: ``name``, ``namespace``, ``values``, ``image``.
 
-    ``namespaces`` are those that the portal works in, and ``images`` patterns of what may be
-    run; all if empty.
+    ``images`` are patterns of what may be run; all if empty.
     """
     name, namespace = order.key.name, order.key.namespace
-    found = {"name": release_name_problem(name), "namespace": namespace_problem(namespace)}
-    if not found["namespace"] and namespaces and namespace not in namespaces:
-        allowed = ", ".join(namespaces)
-        found["namespace"] = f"The portal does not work in {namespace}. Choose one of: {allowed}."
+    found = {
+        "name": release_name_problem(name),
+        "namespace": namespace_problem(namespace) or rules.problem(namespace),
+    }
     chart = order.chart
     if chart.schema is not None:
         verdict = edits.check(Checker(chart.schema), order.values, chart.defaults)
@@ -65,7 +66,7 @@ async def checked_order(
 ) -> ChartOrder:
     """An order for a release that is there; ``InvalidInput`` if the chart refuses ``values``."""
     order = ChartOrder(key, chart, dict(values))
-    problems = await asyncio.to_thread(order_problems, order, (), images)
+    problems = await asyncio.to_thread(order_problems, order, NamespaceRules(), images)
     if problems:
         raise InvalidInput(problems)
     return order
@@ -78,24 +79,29 @@ def version_words(before: str, chart: Chart) -> str:
     return f"{'Downgraded' if down else 'Upgraded'} to chart {after}"
 
 
-def signed(order: ChartOrder, user: str) -> dict[str, object]:
-    """The order's values, with who launched it where the chart has a place for that.
+def signed(order: ChartOrder, owner: str) -> dict[str, object]:
+    """The order's values, with the name of its owner where the chart has a place for that.
 
-    ``user`` "" leaves them as they are: an app keeps the name of whoever launched it first.
+    Whatever the values say themselves of who launched it is replaced, or removed: they may have
+    been typed, or come from a file of another app.
     """
     values = overlay(order.values, {})
-    if not user or not isinstance(order.chart.defaults.get(ANNOTATIONS), dict):
+    told = as_mapping(values.get(ANNOTATIONS))
+    if not owner:
+        if LAUNCHED_BY in told:
+            values[ANNOTATIONS] = {k: each for k, each in told.items() if k != LAUNCHED_BY}
         return values
-    # Values from a file may name who launched the app that they were saved from.
-    return overlay(values, {ANNOTATIONS: {LAUNCHED_BY: user}})
+    if LAUNCHED_BY in told or isinstance(order.chart.defaults.get(ANNOTATIONS), dict):
+        return overlay(values, {ANNOTATIONS: {LAUNCHED_BY: owner}})
+    return values
 
 
 async def apply_chart(
-    changes: Changes, recorder: Recorder, current: Current | None, order: ChartOrder, user: str
+    changes: Changes, recorder: Recorder, current: Current | None, order: ChartOrder, owner: str
 ) -> Goal:
     """Run Helm with the chart; returns what has to be seen before the rollout is done."""
     chart = order.chart
-    taken, values = Taken(chart.path, chart.note, chart.source), signed(order, user)
+    taken, values = Taken(chart.path, chart.note, chart.source), signed(order, owner)
     command = f"helm upgrade --install with {chart.name}"
     made = await changes.upgrade(recorder, current, taken, values, command)
     return rollout(Wanted(made, workload=False))
@@ -109,4 +115,5 @@ async def apply_version(
     if chart.name == dash_app.CHART_NAME:  # whose pods the portal knows how to wait for
         taken = Taken(chart.path, chart.note, chart.source)
         return await changes.apply(recorder, current, order.values, chart=taken)
-    return await apply_chart(changes, recorder, current, order, "")
+    owner = owner_name(current.owners, current.values)
+    return await apply_chart(changes, recorder, current, order, owner)

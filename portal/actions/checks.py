@@ -12,6 +12,7 @@ from msgspec import Struct
 from portal.catalog.images import image_problem
 from portal.domain import images, names, quantities
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
+from portal.domain.namespaces import NamespaceRules
 
 MAX_TARGET = 1000
 MAX_WINDOW = 3600
@@ -70,13 +71,10 @@ class Check:
         self._error("name", names.release_name_problem(name))
         return name
 
-    def namespace(self, allowed: tuple[str, ...]) -> str:
-        """Field ``namespace``; ``allowed`` empty means any."""
+    def namespace(self, rules: NamespaceRules) -> str:
+        """Field ``namespace``."""
         name = self._text("namespace")
-        problem = names.namespace_problem(name)
-        if not problem and allowed and name not in allowed:
-            problem = f"The portal does not work in {name}. Choose one of: {', '.join(allowed)}."
-        self._error("namespace", problem)
+        self._error("namespace", names.namespace_problem(name) or rules.problem(name))
         return name
 
     def image(self, allowed: tuple[str, ...] = ()) -> tuple[str, str]:

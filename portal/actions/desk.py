@@ -43,6 +43,7 @@ _DOING = {
     Verb.ROLLBACK: "rolling back",
     Verb.UNINSTALL: "uninstalling",
     Verb.UNLOCK: "unlocking",
+    Verb.SHARE: "sharing",
 }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 from portal.catalog import dash_app
-from portal.catalog.values import as_mapping, get
-from portal.domain.keys import LAUNCHED_BY, Key
+from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
+from portal.domain.owners import NOBODY
 from portal.state.model import AppState
+from portal.state.ownership import owner_name, owners_of
 
 
 class Existing(Struct, frozen=True):
@@ -34,8 +35,7 @@ def existing(state: AppState) -> Existing | None:
     chart = detail.chart if detail and not detail.damaged else ""
     # Not decoded yet: the operation itself looks again before it touches anything.
     ours = chart in {dash_app.CHART_NAME, ""}
-    annotations = as_mapping(get(detail.values, "commonAnnotations")) if detail else {}
-    by = str(annotations.get(LAUNCHED_BY, ""))
+    by = owner_name(owners_of(state) or NOBODY, detail.values if detail else {})
     whose = f", launched by {by}" if by else ""
     there = f"{key.name} exists already in {key.namespace}{whose}"
     sentence = (

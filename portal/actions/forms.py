@@ -10,14 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from portal.actions.checks import Check
 from portal.catalog import dash_app
 from portal.catalog.dash_app import Site
 from portal.catalog.presets import Preset
-from portal.catalog.values import to_yaml
+from portal.catalog.values import as_list, as_mapping, to_yaml
+from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
-from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
+from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec
+from portal.domain.namespaces import NamespaceRules
+from portal.domain.placeholders import NO_SECRET, restored
+from portal.domain.secrets import redacted
 
 Raw = dict[str, object]
 
@@ -60,6 +65,10 @@ PRESET_FIELDS = (
 """Those that a preset may fill in."""
 
 
+VARIABLES = "extraEnvVars"
+"""The values that the form's environment variables become."""
+
+
 class ScaleRequest(Struct, frozen=True):
     """Either a fixed number of ``replicas``, or ``autoscaling``; exactly one is given."""
 
@@ -84,7 +93,9 @@ class CheckedScale(Struct, frozen=True):
 
 
 class Preview(Struct, frozen=True):
-    """What will be sent: the values, and a command that does the same in a terminal."""
+    """What will be sent: the values, and a command that does the same in a terminal.
+
+    Both with placeholders instead of secrets."""
 
     values_yaml: str
     command: str
@@ -113,12 +124,12 @@ def preset_fields(preset: Preset) -> Raw:
 class Forms(Struct, frozen=True):
     """The forms' rules, with what the settings say.
 
-    ``namespaces`` are those that may be used; empty means any. ``max_replicas`` bounds both
-    sliders. ``chart`` is the reference shown in the command. ``images`` are patterns of those that
-    may be run; empty means any.
+    ``rules`` say which namespaces may be used. ``max_replicas`` bounds both sliders. ``chart`` is
+    the reference shown in the command. ``images`` are patterns of those that may be run; empty
+    means any.
     """
 
-    namespaces: tuple[str, ...] = ()
+    rules: NamespaceRules = field(default_factory=NamespaceRules)
     default_namespace: str = "default"
     max_replicas: int = 10
     chart: str = "charts/dash-app"
@@ -157,7 +168,7 @@ class Forms(Struct, frozen=True):
     def check(self, raw: Mapping[str, object]) -> Checked:
         """Check every field of the launch form; missing ones count as left empty."""
         check = Check(raw)
-        name, namespace = check.name(), check.namespace(self.namespaces)
+        name, namespace = check.name(), check.namespace(self.rules)
         repository, tag = check.image(self.images)
         port = check.port()
         env = check.env()
@@ -246,10 +257,30 @@ class Forms(Struct, frozen=True):
         launched_by: str = "",
     ) -> Preview:
         """The values and the command of ``spec``, over ``existing`` values when upgrading."""
-        values = self.values(spec, launched_by, existing)
-        command = dash_app.equivalent_command(spec.key, self.chart, values)
-        return Preview(to_yaml(values), command)
+        shown = as_mapping(redacted(self.values(spec, launched_by, existing)))
+        command = dash_app.equivalent_command(spec.key, self.chart, shown)
+        return Preview(to_yaml(shown), command)
 
     def prefill(self, key: Key, values: Mapping[str, object]) -> Raw:
-        """The form that would give the ``values`` of an existing release."""
+        """The form that would give the ``values`` of an existing release: with its secrets."""
         return dash_app.from_values(key, values)
+
+    def shown(self, key: Key, values: Mapping[str, object]) -> Raw:
+        """As ``prefill``, with placeholders instead of secrets."""
+        return dash_app.from_values(key, dash_app.shown_in_form(values))
+
+    def restored(self, spec: LaunchSpec, values: Mapping[str, object]) -> LaunchSpec:
+        """``spec`` with the secrets of ``values`` where it has their placeholders.
+
+        Raises:
+            InvalidInput: one stands for no secret.
+        """
+        variables = [{"name": each.name, "value": each.value} for each in spec.env]
+        found = restored({VARIABLES: variables}, {VARIABLES: as_list(values.get(VARIABLES))})
+        if found.unknown:
+            named = {spec.env[path[1]].name for path in found.unknown if isinstance(path[1], int)}
+            raise InvalidInput({"env": f"{', '.join(sorted(named))}: {NO_SECRET}"})
+        env = (as_mapping(each) for each in as_list(found.values[VARIABLES]))
+        return replace(
+            spec, env=tuple(EnvVar(str(each["name"]), str(each["value"])) for each in env)
+        )

@@ -23,6 +23,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.operations import Verb
+from portal.state.ownership import owner_name
 
 
 class Wish(Struct, frozen=True):
@@ -61,7 +62,7 @@ class Launches:
 
         async def apply(recorder: Recorder, current: Current | None) -> Goal:
             before = current.values if current else None
-            values = self._forms.values(spec, identity.user, before)
+            values = self._forms.values(spec, _owner(current, identity), before)
             goal = await self._changes.apply(recorder, current, values)
             self._drafts.drop(spec.key)
             return goal
@@ -80,11 +81,11 @@ class Launches:
         forms = self._forms
 
         async def problems() -> dict[str, str]:
-            return await asyncio.to_thread(order_problems, order, forms.namespaces, forms.images)
+            return await asyncio.to_thread(order_problems, order, forms.rules, forms.images)
 
         async def apply(recorder: Recorder, current: Current | None) -> Goal:
-            by = "" if current else identity.user
-            return await apply_chart(self._changes, recorder, current, order, by)
+            owner = _owner(current, identity)
+            return await apply_chart(self._changes, recorder, current, order, owner)
 
         return Wish(
             key=order.key,
@@ -131,3 +132,8 @@ class Launches:
         return Request(
             key, verb, work, check, f"{word} by {identity.user}", problems=problems, since=since
         )
+
+
+def _owner(current: Current | None, identity: Identity) -> str:
+    """Who is named as the one who launched it: an app keeps the name of whoever did so first."""
+    return owner_name(current.owners, current.values) if current else identity.user

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from portal.actions.access import Access
 from portal.actions.changes import Changes, Current, check_ours
 from portal.actions.charts import ChartOrder, checked_order, signed
 from portal.actions.forms import Forms
+from portal.actions.placeholders import Placeholders
 from portal.actions.seams import Past
-from portal.auth.policy import Policy
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
@@ -19,11 +20,12 @@ from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.manifests import objects
 from portal.domain.objects import ReleaseStatus
-from portal.domain.operations import Verb
+from portal.domain.permissions import Permission
 from portal.domain.removals import staying
 from portal.domain.revisions import Proposal, Removal, Revision
 from portal.domain.steering import without_replicas
 from portal.helm_service.helm import HelmClient
+from portal.state.ownership import owner_name
 from portal.state.store import Store
 
 CheckSince = Callable[[Current | None, Key, int | None], None]
@@ -39,19 +41,21 @@ class Previews:
         self,
         helm: HelmClient,
         store: Store,
-        policy: Policy,
+        access: Access,
         forms: Forms,
         past: Past,
         changes: Changes,
         check_since: CheckSince,
+        placeholders: Placeholders,
     ) -> None:
         self._helm = helm
         self._store = store
-        self._policy = policy
+        self._access = access
         self._forms = forms
         self._past = past
         self._changes = changes
         self._check_since = check_since
+        self._placeholders = placeholders
 
     async def upgrade(
         self, identity: Identity, spec: LaunchSpec, *, since: int | None = None
@@ -62,7 +66,8 @@ class Previews:
         own complaints by form field, ``ChartError``, ``Conflict``, ``ReleaseBusy``.
         """
         key = spec.key
-        await self._policy.check(identity, Verb.UPGRADE, key)
+        await self._access.check(identity, Permission.PREVIEW, key)
+        spec = await self._placeholders.spec(identity, spec)
         errors = self._forms.recheck(spec)
         if errors:
             raise InvalidInput(errors)
@@ -70,7 +75,8 @@ class Previews:
         current = _current(newest)
         check_ours(current, key)
         self._check_since(current, key, since)
-        values = self._forms.values(spec, identity.user, newest.values)
+        owner = owner_name(newest.owners, newest.values)
+        values = self._forms.values(spec, owner, newest.values)
         try:
             async with self._changes.chart_for(key, current) as chart:
                 manifest = await self._rendered(key, chart.path, chart.source, values)
@@ -86,12 +92,13 @@ class Previews:
     ) -> Proposal:
         """What ``Actions.launch_chart`` would make of a release that exists."""
         key = order.key
-        await self._policy.check(identity, Verb.UPGRADE, key)
+        await self._access.check(identity, Permission.PREVIEW, key)
+        order = await self._placeholders.order(identity, order)
         newest, runs = await self._present(key)
         current = _current(newest)
         check_ours(current, key, order.chart.name)
         self._check_since(current, key, since)
-        values = signed(order, "")
+        values = signed(order, owner_name(newest.owners, newest.values))
         chart = order.chart
         manifest = await self._rendered(key, chart.path, chart.source, values)
         return self._proposal(key, newest, runs, await self._applied(key, manifest), values)
@@ -100,7 +107,7 @@ class Previews:
         self, identity: Identity, key: Key, chart: Chart, *, since: int | None = None
     ) -> Proposal:
         """What ``Actions.change_version`` would make of a release."""
-        await self._policy.check(identity, Verb.UPGRADE, key)
+        await self._access.check(identity, Permission.PREVIEW, key)
         newest, runs = await self._present(key)
         current = _current(newest)
         check_ours(current, key, chart.name)
@@ -111,7 +118,7 @@ class Previews:
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
         """What ``Actions.rollback`` would: the manifest that Helm has kept is applied."""
-        await self._policy.check(identity, Verb.ROLLBACK, key)
+        await self._access.check(identity, Permission.PREVIEW, key)
         newest, runs = await self._present(key)
         back = _read(await self._past.revision(key, revision))
         await self._changes.guardrails.check(key, back.source, back.whole, back.values)
@@ -120,18 +127,18 @@ class Previews:
 
     async def history(self, identity: Identity, key: Key) -> tuple[Revision, ...]:
         """The revisions that Helm keeps, newest first: superseded and failed ones too."""
-        await self._policy.check(identity, Verb.ROLLBACK, key)
+        await self._access.check(identity, Permission.READ_HISTORY, key)
         return await self._past.revisions(key)
 
     async def newest(self, identity: Identity, key: Key) -> Revision:
         """The newest revision as it is: with its secrets."""
-        await self._policy.check(identity, Verb.UPGRADE, key)
+        await self._access.check(identity, Permission.READ_MANIFEST, key)
         newest, _ = await self._present(key)
         return newest
 
     async def removal(self, identity: Identity, key: Key) -> Removal:
         """What is needed to tell what an uninstall would leave."""
-        await self._policy.check(identity, Verb.UNINSTALL, key)
+        await self._access.check(identity, Permission.UNINSTALL, key)
         newest, _ = await self._present(key)
         return Removal(key, newest.manifest, await self._past.claims(key.namespace))
 
@@ -191,7 +198,9 @@ class Previews:
 
 
 def _current(newest: Revision) -> Current:
-    return Current(newest.revision, newest.status, newest.chart, newest.values)
+    return Current(
+        newest.revision, newest.status, newest.chart, newest.values, owners=newest.owners
+    )
 
 
 def _read(revision: Revision) -> Revision:

@@ -50,6 +50,8 @@ def fate(operation: Operation, left: Recorded | None) -> Fate:
             return Fate.PENDING if left.status is ReleaseStatus.UNINSTALLING else Fate.NOT_BEGUN
         case Verb.UNLOCK:
             return Fate.NOT_BEGUN if left is not None and left.status.pending else Fate.FINISHED
+        case Verb.SHARE:
+            return Fate.NOT_BEGUN  # of Helm: some labels may have been written
         case _:
             if left is None:
                 return Fate.NOT_BEGUN

@@ -6,14 +6,17 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec import Struct
 
+from portal.actions.access import Access
 from portal.actions.changes import Changes
 from portal.actions.desk import Desk, Work
 from portal.actions.guards import Guards
-from portal.auth.policy import Policy
+from portal.actions.recorder import Recorder
+from portal.actions.waiting import Goal
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.operations import Operation, Verb
+from portal.domain.permissions import NEEDED
 from portal.state.store import Store
 
 Problems = Callable[[], Awaitable[Mapping[str, str]]]
@@ -44,9 +47,9 @@ class Requests:
     """Takes requests, and begins them."""
 
     def __init__(
-        self, policy: Policy, store: Store, changes: Changes, guards: Guards, desk: Desk
+        self, access: Access, store: Store, changes: Changes, guards: Guards, desk: Desk
     ) -> None:
-        self._policy = policy
+        self._access = access
         self._store = store
         self._changes = changes
         self._guards = guards
@@ -57,8 +60,8 @@ class Requests:
 
         Raises ``Forbidden``, ``InvalidInput``, ``Conflict`` or ``ReleaseBusy`` before it began.
         """
-        key = request.key
-        await self._policy.check(identity, request.verb, key)
+        key, needed = request.key, NEEDED[request.verb]
+        await self._access.check(identity, needed, key)
         problems = await request.problems()
         if problems:
             raise InvalidInput(problems)
@@ -67,11 +70,16 @@ class Requests:
         if request.since is not None:
             self._guards.unchanged(await self._changes.current(key), key, request.since)
         release = self._store.snapshot.app(key).release
+
+        async def work(recorder: Recorder) -> Goal | None:
+            await self._access.recheck(identity, needed, key)
+            return await request.work(recorder)
+
         return await self._desk.begin(
             key,
             request.verb,
             identity.user,
-            request.work,
+            work,
             base=release.revision if release else 0,
             description=request.description,
         )

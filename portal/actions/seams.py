@@ -8,6 +8,7 @@ from typing import Protocol
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Recorded
 from portal.domain.operations import Claim
+from portal.domain.owners import Owners
 from portal.domain.revisions import Revision, VolumeClaim
 
 
@@ -79,6 +80,10 @@ class Records(Protocol):
 
         The newest revision's for None.
         """
+        ...
+
+    async def set_owners(self, key: Key, owners: Owners) -> None:
+        """Write whose a release is onto every revision that Helm keeps."""
         ...
 
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from portal.actions.access import Access
 from portal.actions.changes import Changes, Current, check_ours
 from portal.actions.charts import ChartOrder, apply_version, checked_order, version_words
 from portal.actions.drafts import Drafts
@@ -16,7 +17,6 @@ from portal.actions.recovery import GONE
 from portal.actions.requests import Request
 from portal.actions.seams import Records
 from portal.actions.waiting import Goal
-from portal.auth.policy import Policy
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.domain.errors import Conflict, InvalidInput, NotFound
@@ -24,6 +24,8 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Release, ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, Verb
+from portal.domain.owners import Owners, read_entries
+from portal.domain.permissions import Permission
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
@@ -36,7 +38,7 @@ class Verbs:
         self,
         helm: HelmClient,
         store: Store,
-        policy: Policy,
+        access: Access,
         forms: Forms,
         records: Records,
         changes: Changes,
@@ -47,7 +49,7 @@ class Verbs:
     ) -> None:
         self._helm = helm
         self._store = store
-        self._policy = policy
+        self._access = access
         self._forms = forms
         self._records = records
         self._changes = changes
@@ -76,7 +78,7 @@ class Verbs:
             return await apply_version(self._changes, recorder, current, asked)
 
         # Here already, so that a refusal is an answer to the click; and for what history will say.
-        await self._policy.check(identity, Verb.UPGRADE, key)
+        await self._access.check(identity, Permission.UPGRADE, key)
         check()
         before, _ = await order()
         words = f"{version_words(before.chart_version, chart)} by {identity.user}"
@@ -172,6 +174,24 @@ class Verbs:
                 await self._records.mark_failed(key, left, words)
 
         return Request(key, Verb.UNLOCK, work, check, words)
+
+    def share(self, key: Key, text: str) -> Request:
+        """Other people and groups who may change it."""
+        shared, problem = read_entries(text)
+
+        async def problems() -> dict[str, str]:
+            return {"shared": problem} if problem else {}
+
+        def check() -> None:
+            self._guards.free(key)
+            self._guards.there(key)
+
+        async def work(recorder: Recorder) -> None:
+            with recorder.step("Write down who may change it"):
+                current = await self._current(key)
+                await self._records.set_owners(key, Owners(current.owners.owner, shared))
+
+        return Request(key, Verb.SHARE, work, check, problems=problems)
 
     async def _current(self, key: Key) -> Current:
         current = await self._changes.current(key)

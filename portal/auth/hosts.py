@@ -56,7 +56,7 @@ def known_hosts(patterns: Iterable[str], origins: Iterable[str] = ()) -> KnownHo
     )
 
 
-def pattern_problem(pattern: str) -> str:
+def allowed_host_problem(pattern: str) -> str:
     """Why this cannot be an allowed host, "" if it can."""
     if _PATTERN.fullmatch(pattern.lower()) or _is_address(pattern):
         return ""

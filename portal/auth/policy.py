@@ -1,44 +1,98 @@
-"""Who may do what, where."""
+"""Who may do what, where. Small and apart: Kubernetes' own permissions are to replace it."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Collection
 
 from portal.domain.errors import Forbidden
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.domain.operations import Verb
+from portal.domain.namespaces import NamespaceRules
+from portal.domain.owners import NOBODY, Owners, text_of
+from portal.domain.permissions import ALL, READING, Permission, Scope
 
 
-class Policy(Protocol):
-    """Decides. Asked by every action, and by every page before it shows anything."""
+class Policy:
+    """Decides, and knows nothing but what it is told: pure.
 
-    async def check(self, identity: Identity, verb: Verb, key: Key) -> None:
-        """Raise ``Forbidden`` if ``identity`` may not do this to the release ``key``."""
-        ...
+    Everybody who is let in sees the namespaces that the portal works in, and may launch there.
+    Where people are told apart (``open_mode`` is off) a release is changed, and its values are
+    read, by who launched it, by whom that person named, and by the members of ``admin_groups``.
+    """
+
+    def __init__(
+        self,
+        rules: NamespaceRules,
+        *,
+        open_mode: bool = True,
+        admin_groups: Collection[str] = (),
+    ) -> None:
+        self._rules = rules
+        self._open = open_mode
+        self._admins = frozenset(admin_groups)
+
+    def namespaces(self, identity: Identity) -> frozenset[str] | None:
+        """Those that ``identity`` may look at; None for all."""
+        return frozenset(self._rules.listed) or None
 
     def sees(self, identity: Identity, namespace: str) -> bool:
         """Whether ``identity`` may look at what is in a namespace."""
-        ...
+        seen = self.namespaces(identity)
+        return seen is None or namespace in seen
 
+    def manages(self, identity: Identity) -> bool:
+        """Whether ``identity`` may do everything that anybody may."""
+        return self._open or not self._admins.isdisjoint(identity.groups)
 
-class NamespacePolicy:
-    """Everybody may do everything, in the namespaces that the portal works in.
+    def granted(self, identity: Identity, key: Key, owners: Owners | None) -> frozenset[Permission]:
+        """All that ``identity`` may do to the release ``key``.
 
-    ``namespaces`` empty means the whole cluster.
-    """
-
-    def __init__(self, namespaces: tuple[str, ...] = ()) -> None:
-        self._namespaces = frozenset(namespaces)
-
-    async def check(self, identity: Identity, verb: Verb, key: Key) -> None:
-        """Is the namespace one of ours?"""
+        ``owners`` is None where there is no such release.
+        """
         if not self.sees(identity, key.namespace):
-            raise Forbidden(
-                f"The portal does not work in the namespace {key.namespace}.",
-                f"Choose one of: {', '.join(sorted(self._namespaces))}.",
-            )
+            return frozenset()
+        here = READING if self._rules.problem(key.namespace) else ALL
+        if owners is None or self.manages(identity) or owners.owned_by(identity):
+            return here
+        return here - {Permission.SHARE} if owners.shared_with(identity) else here & SEEING
 
-    def sees(self, identity: Identity, namespace: str) -> bool:
-        """Is the namespace one of ours?"""
-        return not self._namespaces or namespace in self._namespaces
+    def refusal(
+        self, identity: Identity, permission: Permission, key: Key, owners: Owners | None
+    ) -> Forbidden | None:
+        """Why ``identity`` may not do this to the release ``key``; None if it may."""
+        if permission in self.granted(identity, key, owners):
+            return None
+        return self._why(identity, permission, key, owners or NOBODY)
+
+    def scope(self, identity: Identity, key: Key, owners: Owners | None) -> Scope:
+        """What the page of the release ``key`` depends on of ``identity``."""
+        granted = self.granted(identity, key, owners)
+        refusal = self.refusal(identity, Permission.UPGRADE, key, owners)
+        return Scope(permissions=granted, why=str(refusal) if refusal else "")
+
+    def _why(
+        self, identity: Identity, permission: Permission, key: Key, owners: Owners
+    ) -> Forbidden:
+        problem = self._rules.problem(key.namespace)
+        if problem and (permission not in READING or not self.sees(identity, key.namespace)):
+            return Forbidden(problem)
+        if not self.sees(identity, key.namespace):
+            return Forbidden(f"You may not look at what is in {key.namespace}.")
+        if permission is Permission.SHARE and owners.shared_with(identity):
+            return Forbidden(f"{_whose(key, owners)} Only they and administrators share it.")
+        return Forbidden(_whose(key, owners), _advice(owners))
+
+
+SEEING = frozenset({Permission.SEE})
+
+
+def _whose(key: Key, owners: Owners) -> str:
+    if not owners.owner:
+        return f"Nobody is known who launched {key.name}."
+    return f"{text_of(owners.owner) or 'Somebody else'} launched {key.name}."
+
+
+def _advice(owners: Owners) -> str:
+    if not owners.owner:
+        return "Administrators can change it."
+    return "Ask them to share it with you, or an administrator to change it."

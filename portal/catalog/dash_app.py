@@ -23,6 +23,7 @@ from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec, VolumeMount
 from portal.domain.names import fits_env_line
 from portal.domain.quantities import parse, plain_cpu, plain_memory
+from portal.domain.secrets import HIDDEN, redacted
 
 CHART_NAME = "dash-app"
 DEFAULT_PORT = 8050
@@ -209,12 +210,6 @@ def merge(existing: Mapping[str, object], new: Mapping[str, object]) -> Values:
         result = without(result, [path for path in spared if not has(existing, path)])
     if get(new, "image.digest") and get(new, "image.digest") == get(existing, "image.digest"):
         put(result, "image.tag", get(existing, "image.tag", ""))  # the form shows the digest alone
-    launcher = as_mapping(get(existing, "commonAnnotations")).get(LAUNCHED_BY)
-    if launcher:
-        result["commonAnnotations"] = {
-            **as_mapping(get(result, "commonAnnotations")),
-            LAUNCHED_BY: launcher,
-        }
     hosts = as_list(get(existing, "httpRoute.hostnames"))
     if get(new, "httpRoute.enabled") and len(hosts) > 1:
         ours = as_list(get(new, "httpRoute.hostnames"))
@@ -255,6 +250,16 @@ def in_form(variable: object) -> bool:
     entry = as_mapping(variable)
     name, value = str(entry.get("name", "")), str(entry.get("value", ""))
     return "valueFrom" not in entry and fits_env_line(name, value)
+
+
+def shown_in_form(values: Mapping[str, object]) -> Values:
+    """``values`` with placeholders instead of secrets, without variables that no form can show."""
+    hidden = as_mapping(redacted(values))
+    real = as_list(values.get("extraEnvVars"))
+    if real:
+        variables = zip(as_list(hidden["extraEnvVars"]), real, strict=True)
+        hidden["extraEnvVars"] = [each for each, was in variables if in_form(was)]
+    return hidden
 
 
 def scaled(
@@ -376,8 +381,10 @@ def field_of(path: str) -> str:
 def equivalent_command(key: Key, chart: str, values: Mapping[str, object]) -> str:
     """A command that does the same in a POSIX shell, ready to be pasted."""
     # No line of this YAML is a bare word, so none can end the here-document early.
+    text = to_yaml(values)
+    note = f"# First write the secrets in place of {HIDDEN}.\n" if HIDDEN in text else ""
     return (
-        f"helm upgrade --install {shlex.quote(key.name)} {shlex.quote(chart)} \\\n"
+        f"{note}helm upgrade --install {shlex.quote(key.name)} {shlex.quote(chart)} \\\n"
         f"  --namespace {shlex.quote(key.namespace)} --reset-values \\\n"
-        f"  --values - <<'EOF'\n{to_yaml(values)}EOF\n"
+        f"  --values - <<'EOF'\n{text}EOF\n"
     )

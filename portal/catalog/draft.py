@@ -20,7 +20,8 @@ from portal.catalog.form import Form, Forms, Rows, build
 from portal.catalog.text import TextError, comments, limited, load_values
 from portal.catalog.validate import Checker, Path, Problem
 from portal.catalog.values import Values, to_yaml
-from portal.domain.secrets import without_secrets
+from portal.domain.placeholders import NO_SECRET, Restored, restored
+from portal.domain.secrets import HIDDEN, redacted, without_secrets
 
 MAX_LINK = 8 * 1024
 """Characters of values in a link: browsers and proxies take not many more."""
@@ -67,7 +68,10 @@ class Draft(Struct, frozen=True):
 
 
 class Drafting:
-    """Drafts of one chart. ``existing``: values of the release that is being changed."""
+    """Drafts of one chart. ``existing``: values of the release that is being changed.
+
+    No text has its secrets: they have placeholders, which stand for them in all checks.
+    """
 
     def __init__(self, chart: Chart, existing: Values | None = None) -> None:
         self.chart = chart
@@ -75,12 +79,29 @@ class Drafting:
         self._checker = None if chart.schema is None else Checker(chart.schema)
         self._described = comments(chart.values_text)
 
+    def shown(self, values: Mapping[str, object]) -> Values:
+        """``values`` with placeholders for what is secret by its name, or by the schema."""
+        hidden = cast("Values", redacted(values))
+        if self._checker is None:
+            return hidden
+        for each in build(self._checker, self.chart.defaults, dict(values), {}).fields():
+            given = edits.at(hidden, each.path) if each.secret else None
+            if isinstance(given, str | int | float) and given not in ("", False, True):
+                hidden = edits.changed(hidden, {}, each.path, HIDDEN)
+        return hidden
+
+    def restored(self, values: Values) -> Restored:
+        """``values`` with the secrets of the release where they have their placeholders."""
+        return restored(values, self._existing or {}, self.shown)
+
     def start(self, values: Values | None = None) -> str:
         """The text to begin with: given values, else the release's, else what the chart offers.
 
         A chart without a schema offers its whole commented values file, word for word.
         """
-        begin = self._existing if values is None else values
+        begin = values
+        if values is None and self._existing:
+            begin = self.shown(self._existing)
         if begin:
             return to_yaml(begin)
         return self.chart.values_text if self._checker is None else ""
@@ -91,11 +112,14 @@ class Drafting:
             values = load_values(text, strict=True)
         except TextError as error:
             return Draft(text, error=error)
+        meant = self.restored(values)
+        problems = tuple(Problem(path, NO_SECRET) for path in meant.unknown)
         if self._checker is None:
-            return Draft(text, values)
-        verdict = edits.check(self._checker, values, self.chart.defaults)
+            return Draft(text, values, problems=problems, unread=unread or {})
+        verdict = edits.check(self._checker, meant.values, self.chart.defaults)
         form = build(self._checker, self.chart.defaults, values, self._described)
-        return Draft(text, values, form, verdict.problems, verdict.complete, unread=unread or {})
+        problems += verdict.problems
+        return Draft(text, values, form, problems, verdict.complete, unread=unread or {})
 
     def fill(self, text: str, contents: Iterable[tuple[Path, object]]) -> Draft:
         """The draft after fields of the form were filled in: path and what the control holds."""
@@ -155,6 +179,7 @@ class Drafting:
         for each in draft.form.fields() if draft.form else ():
             if each.secret and edits.at(values, each.path) is not None:
                 values = edits.changed(values, {}, each.path, edits.UNSET)
+        values = cast("Values", _unhidden(values))
         packed = json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
         text = base64.urlsafe_b64encode(packed).decode().rstrip("=") if values else ""
         return text if len(text) <= MAX_LINK else ""
@@ -202,6 +227,20 @@ def _escaped(part: str) -> str:
 
 def _unescaped(part: str) -> str:
     return part.replace("~2", "#").replace("~1", "/").replace("~0", "~")
+
+
+def _unhidden(value: object) -> object:
+    """``value`` without what is a placeholder, which means nothing to another app."""
+    if isinstance(value, dict):
+        here = cast("Values", value)
+        return {k: _unhidden(each) for k, each in here.items() if not _is_hidden(each)}
+    if isinstance(value, list):
+        return [_unhidden(each) for each in cast("list[object]", value) if not _is_hidden(each)]
+    return value
+
+
+def _is_hidden(value: object) -> bool:
+    return isinstance(value, str) and HIDDEN in value
 
 
 def _place(path: Path) -> str:

@@ -24,6 +24,7 @@ from portal.domain.objects import (
     ReplicaSet,
     Workload,
 )
+from portal.domain.owners import owners_in
 from portal.domain.quantities import parse
 
 HELM_RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
@@ -266,6 +267,7 @@ def release(found: shapes.Record) -> tuple[Key, Release]:
         updated_at=_last_written(meta),
         secret_name=own.name,
         uid=meta.uid,
+        owners=owners_in(labels),
     )
 
 

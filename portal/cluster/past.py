@@ -19,6 +19,7 @@ from portal.domain.keys import (
     operation_of,
 )
 from portal.domain.objects import ReleaseStatus
+from portal.domain.owners import owners_in
 from portal.domain.revisions import Revision, VolumeClaim
 
 MOST = 20
@@ -105,6 +106,7 @@ def decode(secret: Raw) -> Revision:
         hooks="\n---\n".join(text(each, "manifest") for each in items(body, "hooks")),
         fingerprint=chart_print,
         source=source_of(text(labels, ORIGIN_LABEL), chart_print),
+        owners=owners_in(labels),
     )
 
 

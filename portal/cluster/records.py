@@ -12,6 +12,7 @@ import base64
 import gzip
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from portal.cluster.bodies import Damaged, unpack
@@ -21,6 +22,7 @@ from portal.domain.charts import fingerprint, source_of
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
 from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key, operation_of
 from portal.domain.objects import Recorded, ReleaseStatus
+from portal.domain.owners import Owners, is_about_owners, owners_in
 
 
 class HelmRecords:
@@ -50,6 +52,7 @@ class HelmRecords:
             source=source_of(
                 text(labels, ORIGIN_LABEL), fingerprint(part(body, "chart", "metadata"))
             ),
+            owners=owners_in(labels),
         )
 
     async def chart(self, key: Key, revision: int | None = None) -> Mapping[str, bytes]:
@@ -73,6 +76,21 @@ class HelmRecords:
         }
         found = by_number.get(revision or max(by_number, default=0))
         return await whole(self._client, key, found) if found else None
+
+    async def set_owners(self, key: Key, owners: Owners) -> None:
+        """Write whose a release is onto every revision that Helm keeps, the newest first.
+
+        Helm labels the next revision like the newest, and what a rollback makes like the revision
+        that it goes back to.
+        """
+        found = await revisions_of(self._client, key)
+        for secret in sorted(found, key=_revision, reverse=True):
+            operations = _to_owners(part(secret, "metadata", "labels"), owners)
+            if operations:
+                name = text(secret, "metadata", "name")
+                path = f"/api/v1/namespaces/{key.namespace}/secrets/{name}"
+                with suppress(NotFound):  # Helm keeps so many, and has just made another
+                    await self._client.patch(path, operations)
 
     async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
         """Mark a pending revision as failed, exactly as it was seen.
@@ -99,6 +117,29 @@ class HelmRecords:
             return await asyncio.to_thread(unpack, text(secret, "data", "release"))
         except Damaged as error:
             raise PortalError(str(error), "An administrator has to mend Helm's record.") from error
+
+
+def _revision(secret: Raw) -> int:
+    version = text(secret, "metadata", "labels", "version")
+    return int(version) if version.isdecimal() else 0
+
+
+def _to_owners(labels: Mapping[str, object], owners: Owners) -> list[Raw]:
+    """The JSON patch after which the labels of a Secret say whose it is; [] if they do."""
+    new = owners.labels
+    gone = [name for name in labels if is_about_owners(name) and name not in new]
+    return [
+        *({"op": "remove", "path": _path(name)} for name in gone),
+        *(
+            {"op": "add", "path": _path(name), "value": value}
+            for name, value in new.items()
+            if labels.get(name) != value
+        ),
+    ]
+
+
+def _path(label: str) -> str:
+    return f"/metadata/labels/{label.replace('/', '~1')}"
 
 
 async def revisions_of(client: ClusterClient, key: Key) -> list[Raw]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 LAUNCHED_BY = "dash-portal.io/launched-by"
-"""Annotation, on an app's Deployment, that names who launched it (any string)."""
+"""Annotation, on an app's Deployment, that names who launched it (any string).
+
+Also a label on Helm's record, which decides: see ``owners``."""
 
 OPERATION_LABEL = "dash-portal.io/operation"
 """Label, on Helm's record of a revision, that says which operation made it: ``made_by``."""

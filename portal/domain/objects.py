@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from portal.domain.keys import Key
 from portal.domain.operations import Claim
+from portal.domain.owners import NOBODY, Owners
 
 
 class Kind(StrEnum):
@@ -68,6 +69,7 @@ class Release(Struct, frozen=True):
     """The newest revision of a Helm release, from its Secret's metadata alone.
 
     ``uid`` is the Secret's: a release that is installed again has records of the same names.
+    ``owners`` are those that its labels tell.
     """
 
     key: Key
@@ -76,14 +78,15 @@ class Release(Struct, frozen=True):
     updated_at: datetime | None
     secret_name: str
     uid: str = ""
+    owners: Owners = NOBODY
 
 
 class Recorded(Struct, frozen=True):
     """What Helm has recorded last of a release.
 
     ``operation`` is the portal's operation that made this revision, "" for anybody else's;
-    ``secret`` and ``version`` are where Helm keeps it; ``source`` is where its chart came from, ""
-    if that is not known.
+    ``secret`` and ``version`` are where Helm keeps it, and ``owners`` those that its labels tell;
+    ``source`` is where its chart came from, "" if that is not known.
     """
 
     revision: int
@@ -96,6 +99,7 @@ class Recorded(Struct, frozen=True):
     chart_version: str = ""
     values: Mapping[str, object] = field(default_factory=dict[str, object])
     source: str = ""
+    owners: Owners = NOBODY
 
 
 class ReleaseDetail(Struct, frozen=True):

@@ -33,6 +33,7 @@ class Verb(StrEnum):
     ROLLBACK = "rollback"
     UNINSTALL = "uninstall"
     UNLOCK = "unlock"
+    SHARE = "share"
 
 
 class OperationPhase(StrEnum):

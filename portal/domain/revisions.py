@@ -9,14 +9,15 @@ from msgspec import Struct, field
 
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
+from portal.domain.owners import NOBODY, Owners
 
 
 class Revision(Struct, frozen=True):
     """One revision of a release, whole. ``damaged`` says why its body cannot be read.
 
     ``operation`` is the portal's operation that made it, "" for anybody else's. ``fingerprint`` and
-    ``source`` tell where its chart came from: see ``charts.Made``. ``hooks`` is the manifest of its
-    hooks, which are not among its objects.
+    ``source`` tell where its chart came from: see ``charts.Made``; ``owners`` whose it is.
+    ``hooks`` is the manifest of its hooks, which are not among its objects.
     """
 
     revision: int
@@ -32,6 +33,7 @@ class Revision(Struct, frozen=True):
     damaged: str = ""
     fingerprint: str = ""
     source: str = ""
+    owners: Owners = NOBODY
     hooks: str = ""
 
     @property

@@ -1,4 +1,4 @@
-"""A topic as one audience sees it: rendered once, its frames shared by all who watch it."""
+"""A topic as those of one scope see it: rendered once, its frames shared by all who watch it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from portal.domain.permissions import Scope
 from portal.live.topics import app_key
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ class Channel:
     next, and before when it is not.
     """
 
-    def __init__(self, topic: str, view: View) -> None:
+    def __init__(self, topic: str, scope: Scope, view: View) -> None:
         self.topic = topic
+        self.scope = scope
         self.key = app_key(topic)
         """The release that it is about; None for a list, which is about all."""
         self.subscriptions: set[Subscription] = set()

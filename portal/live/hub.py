@@ -1,6 +1,7 @@
 """The hub: each view is rendered and encoded once, whoever many look at it.
 
-A *channel* is one topic, however browsers spell it, as one audience sees it. When the store
+A *channel* is one topic, however browsers spell it, as those of one scope see it: a view is made
+of topic and scope alone, so nothing of one person reaches another. When the store
 changes, the channels that the change is about are rendered, and only the components that differ go
 to their subscribers. A channel that nobody watches any more is kept for who comes next until it
 would be rendered again: it costs nothing.
@@ -27,16 +28,17 @@ from msgspec import Struct
 
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.permissions import Scope
 from portal.live.channel import Channel, View
 from portal.live.subscription import Subscription
-from portal.live.topics import APPS, list_query
 
 log = logging.getLogger(__name__)
 
-Open: TypeAlias = Callable[[str, Identity], View]
-"""Makes the view of a topic for those who see what this identity sees."""
+Open: TypeAlias = Callable[[str, Scope], View]
+"""Makes the view of a topic for those of a scope."""
 
-Audience: TypeAlias = Callable[[str, Identity], str]
+ScopeOf: TypeAlias = Callable[[str, Identity], Scope]
+"""What a topic shows somebody, as it is now. It is asked again before every rendering."""
 
 Spell: TypeAlias = Callable[[str], str]
 """The one spelling of topics that show the same."""
@@ -47,12 +49,6 @@ MOST_OF_ONE = 50
 
 SLACK = 0.001
 """Seconds that a timer may fire early; also the resolution of the event loop's timers."""
-
-
-def audience_of(topic: str, identity: Identity) -> str:
-    """Who shares a rendering: the list of one's own apps is personal, all else is common."""
-    found = list_query(topic)
-    return identity.user if found is not None and found[0] == APPS else ""
 
 
 class Pace(Struct, frozen=True):
@@ -114,18 +110,18 @@ class Hub:
     def __init__(
         self,
         open_view: Open,
+        scope_of: ScopeOf,
         *,
-        audience: Audience = audience_of,
         spell: Spell = str,
         pace: Pace = USUAL,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open = open_view
-        self._audience = audience
+        self._scope_of = scope_of
         self._spell = spell
         self._pace = pace
         self._clock = clock
-        self._channels: dict[tuple[str, str], Channel] = {}
+        self._channels: dict[tuple[str, Scope], Channel] = {}
         self._subscriptions: set[Subscription] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.Handle | None = None
@@ -176,11 +172,11 @@ class Hub:
             return
         self._leave_channel(subscription)
         topic = self._spell(topic)
-        key = (topic, self._audience(topic, subscription.identity))
-        channel = self._channels.get(key)
+        scope = self._scope_of(topic, subscription.identity)
+        channel = self._channels.get((topic, scope))
         if channel is None:
-            view = self._open(topic, subscription.identity)
-            channel = self._channels[key] = Channel(topic, view)
+            channel = Channel(topic, scope, self._open(topic, scope))
+            self._channels[topic, scope] = channel
             self._plan(channel, self._clock())
         channel.subscriptions.add(subscription)
         subscription.move(channel)
@@ -263,9 +259,23 @@ class Hub:
             self._refresh(min(due, key=self._pace.turn))
         return min((channel.due for channel in self._channels.values()), default=None)
 
+    def _regroup(self, channel: Channel) -> None:
+        """Move those who may see more, or less, by now; they get the whole view of that first."""
+        scopes: dict[Identity, Scope] = {}
+        for subscription in tuple(channel.subscriptions):
+            identity = subscription.identity
+            if identity not in scopes:
+                scopes[identity] = self._scope_of(channel.topic, identity)
+            if scopes[identity] != channel.scope:
+                self.watch(subscription, subscription.topic)
+
     def _refresh(self, channel: Channel) -> None:
         started = self._clock()
         try:
+            self._regroup(channel)
+            if not channel.subscriptions:
+                self._channels.pop((channel.topic, channel.scope), None)
+                return
             differs = channel.refresh()
         except Exception:
             # One view that cannot be rendered must not stop all the others.

@@ -11,6 +11,8 @@ from portal.actions.forms import Forms
 from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.permissions import Scope
+from portal.live.topics import app_topic
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.model import AppView, ListView
 from portal.viewmodels.query import ListQuery
@@ -19,18 +21,23 @@ from portal.viewmodels.query import ListQuery
 class UiContext(Struct, frozen=True):
     """Everything that pages and callbacks need, and nothing else.
 
-    ``identity`` is who is asking in the current request. ``app_view`` and ``list_view`` read
-    the snapshot and are cheap; the second argument of ``list_view`` asks for everybody's
-    releases, the third says which of them. ``connections`` is what an app of a namespace can be
+    ``identity`` is who is asking in the current request, and ``scope`` what the page of a topic
+    depends on of somebody. ``app_view`` and ``list_view`` read the snapshot, as much of it as a
+    scope leaves, and are cheap. ``connections`` is what an app of a namespace can be
     connected to. ``open_mode`` shows the banner that anyone may do anything.
     """
 
     actions: Actions
     forms: Forms
-    app_view: Callable[[Identity, Key], AppView]
-    list_view: Callable[[Identity, bool, ListQuery], ListView]
+    scope: Callable[[str, Identity], Scope]
+    app_view: Callable[[Scope, Key], AppView]
+    list_view: Callable[[Scope, ListQuery], ListView]
     connections: Callable[[Identity, str], tuple[Connection, ...]]
     identity: Callable[[], Identity]
     catalog: Catalog
     open_mode: bool = False
     version: str = ""
+
+    def app(self, identity: Identity, key: Key) -> AppView:
+        """The page of a release, as somebody sees it."""
+        return self.app_view(self.scope(app_topic(key), identity), key)

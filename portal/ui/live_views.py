@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import fields
 
-from portal.domain.identity import Identity
+from portal.domain.permissions import Permission, Scope
 from portal.live.channel import View
 from portal.live.hub import Open
 from portal.live.topics import ADMIN, APPS, app_key, list_query, list_topic
@@ -30,15 +30,15 @@ from portal.viewmodels.series import series_view
 def opener(context: UiContext) -> Open:
     """Makes the views that the hub shows."""
 
-    def open_view(topic: str, identity: Identity) -> View:
+    def open_view(topic: str, scope: Scope) -> View:
         key = app_key(topic)
         if key is not None:
             encode_app = Encoder(APP_PARTS)
-            return lambda: encode_app(context.app_view(identity, key))
+            return lambda: encode_app(context.app_view(scope, key))
         which, asked = list_query(topic) or (APPS, "")
         everyone, query = which == ADMIN, ListQuery.parse(asked)
         encode_list = Encoder(LIST_PARTS[everyone])
-        return lambda: encode_list(context.list_view(identity, everyone, query))
+        return lambda: encode_list(context.list_view(scope, query))
 
     return open_view
 
@@ -63,9 +63,22 @@ def _lost(view: AppView) -> bool:
     return not _shown(view) and release.failed(view.operation)
 
 
+def _buttons(view: AppView) -> str:
+    offered = _shown(view) and Permission.UPGRADE in view.permissions
+    return "head-buttons" if offered else "gone"
+
+
+def _private(view: AppView, permission: Permission) -> str:
+    return "" if permission in view.permissions else "gone"
+
+
 def _values(view: AppView) -> dict[str, Any]:
     title = "What Helm was given"
+    if Permission.READ_VALUES not in view.permissions:
+        return {"content": html.P("Who may change the app sees them.", className="words")}
     shown = code_block("app-values-text", values_yaml(view.values), "the values", title=title)
+    if Permission.UPGRADE not in view.permissions:
+        return {"content": shown}
     edit = html.A("Edit", href=edit_path(view.key), **wildcards({"data-inside": ""}))
     hint = ["To launch another app from these values: ", edit, ", then save them as a file."]
     return {"content": [shown, html.P(hint, className="form-text")]}
@@ -76,7 +89,12 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_URLS: lambda view: {"content": release.urls(view.urls, view.key)},
     ids.VERSION_WORDS: lambda view: {"content": release.version_words(view.version)},
     ids.VERSION_OPEN: lambda view: {"children": release.version_way(view.version)},
-    ids.VERSION_LINE: lambda view: {"className": release.version_class(view.version)},
+    ids.VERSION_LINE: lambda view: {
+        "className": release.version_class(
+            view.version,
+            changes=Permission.READ_VERSIONS in view.permissions and _buttons(view) != "gone",
+        )
+    },
     ids.APP_STALE: lambda view: {"content": stale_notice(view.stale)},
     ids.APP_OPERATION: lambda view: {"content": release.operation(view.operation)},
     ids.APP_NOTICES: lambda view: {"content": release.notices(view.notices)},
@@ -84,18 +102,30 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_AUTOSCALER: lambda view: {"content": replicas.autoscaler(view.autoscaler)},
     ids.APP_PODS: lambda view: {"content": pods.pods(view.pods, view.key, view.more_pods)},
     ids.APP_EVENTS: lambda view: {"content": pods.events(view.events)},
-    ids.APP_NOTES: lambda view: {"content": release.notes(view.notes)},
+    ids.APP_NOTES: lambda view: {
+        "content": release.notes(
+            view.notes, withheld=Permission.READ_VALUES not in view.permissions
+        )
+    },
+    ids.APP_MANIFEST: lambda view: {"className": _private(view, Permission.READ_MANIFEST)},
+    ids.APP_HISTORY: lambda view: {"className": _private(view, Permission.READ_HISTORY)},
+    ids.APP_SHARING: lambda view: {"content": release.sharing(view)},
+    ids.APP_SHARED: lambda view: {"className": _private(view, Permission.SHARE)},
     ids.APP_VALUES: _values,
     ids.APP_REVISION: lambda view: {"data": f"{view.revision} {view.helm_status.text}"},
     ids.APP_SERIES: lambda view: {"data": _data(series_view(view.settled))},
     ids.APP_SERIES_TAIL: lambda view: {"data": _data(series_view(view.unsettled))},
     ids.SCALE_LIVE: lambda view: {"data": _data(view.scale)},
     ids.APP_BODY: lambda view: {"className": "" if _shown(view) else "gone"},
-    ids.APP_BUTTONS: lambda view: {"className": "head-buttons" if _shown(view) else "gone"},
+    ids.APP_BUTTONS: lambda view: {"className": _buttons(view)},
     ids.APP_GONE: lambda view: {
         "content": None if _shown(view) or _lost(view) else release.gone(view.key)
     },
-    ids.APP_RETRY: lambda view: {"className": "button-row" if _lost(view) else "gone"},
+    ids.APP_RETRY: lambda view: {
+        "className": "button-row"
+        if _lost(view) and Permission.DISMISS in view.permissions
+        else "gone"
+    },
     ids.APP_CANCELLING: lambda view: {
         "className": "button-row" if view.operation and view.operation.cancellable else "gone"
     },

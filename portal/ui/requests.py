@@ -96,7 +96,10 @@ _BY_ID: dict[tuple[str, str], Callable[[object], bool]] = {
             ids.ROLLBACK_SINCE,
         )
     },
-    **{(id, "value"): _text for id in (ids.CHART_YAML, ids.CHART_NAME, ids.CHART_NAMESPACE)},
+    **{
+        (id, "value"): _text
+        for id in (ids.CHART_YAML, ids.CHART_NAME, ids.CHART_NAMESPACE, ids.SHARE_WITH)
+    },
     **{
         (id, "value"): lambda value: value is None or _own_text(value)
         for id in (ids.CHART_VERSION, ids.VERSION_CHOICE)

@@ -112,7 +112,8 @@ def _open_mode() -> html.Div:
             html.Span(
                 [
                     html.Strong("Open mode. "),
-                    "Nobody signs in here: anyone who reaches this page may do anything.",
+                    "Anyone who reaches this page can change and remove every app, and read its "
+                    "values.",
                 ]
             ),
         ],

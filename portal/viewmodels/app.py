@@ -11,7 +11,10 @@ from portal.domain.images import is_digest, split_reference
 from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
 from portal.domain.operations import Verb
+from portal.domain.owners import NOBODY, text_of
+from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.state.model import AppState, Source
+from portal.state.ownership import annotated, owner_name, owners_of
 from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.events import events_view
 from portal.viewmodels.freshness import loading, stale_words
@@ -23,6 +26,7 @@ from portal.viewmodels.pods import foremost, pod_view
 from portal.viewmodels.scale import scale_view
 from portal.viewmodels.urls import NOWHERE, Outside, url_views
 from portal.viewmodels.versions import version_view
+from portal.viewmodels.withheld import without_values
 from portal.viewmodels.workloads import facts, replicas_view
 
 CHART = "dash-app"
@@ -50,12 +54,18 @@ def app_view(
     outside: Outside = NOWHERE,
     chart: str = CHART,
     catalog: Sequence[Listing] = (),
+    scope: Scope = UNLIMITED,
 ) -> AppView:
-    """Everything that the page shows. Never raises: odd data gives an odd page, not none.
+    """Everything that the page shows to those of a ``scope``.
+
+    Never raises: odd data gives an odd page, not none.
 
     ``now`` only decides how long is too long, in coarse steps: views of an unchanged state are
     equal, so it is enough to make a new one every few seconds while nothing changes.
     """
+    by, owners = launched_by(state), owners_of(state) or NOBODY
+    if not scope.may(Permission.READ_VALUES):
+        state = without_values(state)
     known = facts(state, sources, now, nodes)
     head = headline(state, known, now, loading=loading(sources, Kind.RELEASE))
     release, detail = state.release, state.detail
@@ -70,7 +80,7 @@ def app_view(
         revision=release.revision if release else 0,
         chart=chart_name(state),
         app_version=app_version(state, chart),
-        launched_by=launched_by(state),
+        launched_by=by,
         updated_at=release.updated_at if release else None,
         urls=url_views(state, outside, nodes),
         replicas=replicas_view(known, bool(state.workloads)),
@@ -81,8 +91,10 @@ def app_view(
         autoscaler=autoscaler_view(hpa, known.ready, sources, now) if hpa else None,
         settled=state.history.settled,
         unsettled=state.history.unsettled,
-        scale=scale_view(state, chart),
-        operation=operation_view(state.operation) if state.operation else None,
+        scale=scale_view(state, chart, "" if scope.may(Permission.SCALE) else scope.why),
+        operation=operation_view(state.operation, cancels=scope.may(Permission.CANCEL))
+        if state.operation
+        else None,
         notices=notices(state, known, head, sources, now, quotas),
         events=events_view(state.events),
         notes=detail.notes if detail else "",
@@ -90,8 +102,10 @@ def app_view(
         stale=stale_words(sources, now),
         since=head.since,
         more_pods=more,
-        unlock=head.badge.text == "Stuck" and unlockable(release),
+        unlock=head.badge.text == "Stuck" and unlockable(release) and scope.may(Permission.UNLOCK),
         version=version_view(detail, catalog),
+        permissions=scope.permissions,
+        shared_with=tuple(text_of(each) for each in owners.shared),
     )
 
 
@@ -138,15 +152,16 @@ def _tag(image: object) -> str:
 
 
 def launched_by(state: AppState) -> str:
-    """Who launched it: from its Deployment, else its values, else the operation at work."""
+    """Who launched it: from Helm's record; else from its Deployment, its values, or the operation
+    at work."""
+    values: Mapping[str, object] = state.detail.values if state.detail else {}
+    if state.release is not None and state.release.owners.owner:
+        return owner_name(state.release.owners, values)
     for workload in state.workloads:
         if workload.annotations.get(LAUNCHED_BY):
             return workload.annotations[LAUNCHED_BY]
-    annotations = state.detail.values.get("commonAnnotations") if state.detail else None
-    if isinstance(annotations, Mapping):
-        for key, value in annotations.items():  # pyright: ignore[reportUnknownVariableType]
-            if key == LAUNCHED_BY and isinstance(value, str) and value:
-                return value
+    if named := annotated(values):
+        return named
     if state.operation and state.operation.verb is Verb.LAUNCH and not state.workloads:
         return state.operation.actor
     return ""

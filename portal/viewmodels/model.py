@@ -13,6 +13,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from portal.domain.keys import Key
+from portal.domain.permissions import ALL, Permission
 from portal.state.history import History
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
 
@@ -213,6 +214,9 @@ class AppView(Struct, frozen=True):
     The chart shows ``settled``, which is long and seldom changes, and then ``unsettled``; packed
     as they are they are equal at a glance, and only who draws them makes columns of them.
 
+    ``permissions`` are those of whom the page is made for, and ``shared_with`` are whom the owner
+    has named.
+
     ``more_pods`` tells of the pods that are left out of ``pods`` ("" where none is). ``values`` are
     as Helm has them, secrets included: only who draws them writes them down, redacted.
     """
@@ -244,6 +248,8 @@ class AppView(Struct, frozen=True):
     more_pods: str = ""
     unlock: bool = False
     version: VersionView | None = None
+    permissions: frozenset[Permission] = ALL
+    shared_with: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Everything but the values, which may hold secrets."""

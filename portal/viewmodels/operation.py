@@ -13,6 +13,7 @@ _RUNNING = {
     Verb.ROLLBACK: "Rolling back",
     Verb.UNINSTALL: "Removing",
     Verb.UNLOCK: "Unlocking",
+    Verb.SHARE: "Sharing",
 }
 _NOUNS = {
     Verb.LAUNCH: "launch",
@@ -21,6 +22,7 @@ _NOUNS = {
     Verb.ROLLBACK: "rollback",
     Verb.UNINSTALL: "removal",
     Verb.UNLOCK: "unlocking",
+    Verb.SHARE: "sharing",
 }
 _STATES = {
     OperationPhase.QUEUED: ("Waiting for its turn", Tone.BUSY),
@@ -81,8 +83,8 @@ def failed(operation: Operation | None, release: Release | None) -> bool:
     )
 
 
-def operation_view(operation: Operation) -> OperationView:
-    """The operation's card."""
+def operation_view(operation: Operation, *, cancels: bool = True) -> OperationView:
+    """The operation's card; ``cancels``: whether it may be cancelled by whom it is for."""
     text, tone = _STATES[operation.phase]
     by = "" if operation.actor in {"", "anonymous"} else f" by {operation.actor}"
     title = f"{noun(operation.verb).capitalize()}{by}"
@@ -96,7 +98,7 @@ def operation_view(operation: Operation) -> OperationView:
         steps=tuple(_step(step, operation.phase) for step in operation.steps),
         error=operation.error,
         advice=operation.advice,
-        cancellable=running(operation) and operation.verb is not Verb.UNINSTALL,
+        cancellable=cancels and running(operation) and operation.verb is not Verb.UNINSTALL,
     )
 
 

@@ -94,8 +94,14 @@ class Rows:
     A list of a thousand then costs what has changed.
     """
 
-    def __init__(self, outside: Outside = NOWHERE) -> None:
+    def __init__(
+        self,
+        outside: Outside = NOWHERE,
+        shown: Callable[[AppState], AppState] = lambda state: state,
+    ) -> None:
+        """``shown`` gives what a row is made of."""
         self._outside = outside
+        self._shown = shown
         self._made: dict[Key, _Made] = {}
         self._aging: dict[Key, datetime] = {}
         """When each row was made that time alone may change, the oldest first."""
@@ -149,7 +155,7 @@ class Rows:
                 return made.entry
         entry = Entry.of(
             release_row(
-                state,
+                self._shown(state),
                 sources,
                 now,
                 nodes=nodes,

@@ -15,8 +15,11 @@ DEFAULT_MAXIMUM = 4
 """Where the range slider's end stands while nothing says otherwise."""
 
 
-def scale_view(state: AppState, chart: str) -> ScaleView:
-    """The control; ``chart`` is the name of the chart whose values the portal knows."""
+def scale_view(state: AppState, chart: str, forbidden: str = "") -> ScaleView:
+    """The control; ``chart`` is the name of the chart whose values the portal knows.
+
+    ``forbidden`` is why who looks may not scale it, "" if they may.
+    """
     detail = current_detail(state)
     values: Mapping[str, object] = detail.values if detail else {}
     hpa = state.hpas[0] if state.hpas else None
@@ -27,6 +30,8 @@ def scale_view(state: AppState, chart: str) -> ScaleView:
     fallback = max(DEFAULT_MAXIMUM, replicas, minimum)
     maximum = _first(_setting(values, "maxReplicas"), hpa.max_replicas if hpa else None, fallback)
     why = _read_only(state, hpa, chart)
+    if forbidden and state.release is not None:
+        why = forbidden
     mode = ScaleMode.AUTOSCALED if hpa else ScaleMode.FIXED
     return ScaleView(
         mode=ScaleMode.READ_ONLY if why else mode,

@@ -176,14 +176,20 @@ SWITCHES: dict[str, dict[str, Any]] = {
 def render(helm: Helm, **values: Any) -> Rendered:
     image = IMAGE | values.pop("image", {})
     rendered = helm.template(
-        CHART, {"image": image, **values}, release="portal", namespace="dash-portal"
+        CHART, {"image": image, **where(values)}, release="portal", namespace="dash-portal"
     )
     assert rendered.error == ""
     return rendered
 
 
+def where(values: dict[str, Any]) -> dict[str, Any]:
+    """``values``, everywhere unless they list namespaces."""
+    return values if values.get("namespaces") else {"clusterWide": True, **values}
+
+
 def refusal(helm: Helm, values: dict[str, Any]) -> str:
-    return helm.template(CHART, {"image": IMAGE} | values, release="portal").error
+    given = {"image": IMAGE} | where(values)
+    return helm.template(CHART, given, release="portal", namespace="dash-portal").error
 
 
 def container(rendered: Rendered) -> dict[str, Any]:
@@ -191,7 +197,13 @@ def container(rendered: Rendered) -> dict[str, Any]:
 
 
 def environment(rendered: Rendered) -> dict[str, str]:
-    return {each["name"]: each["value"] for each in container(rendered)["env"]}
+    """Its variables; of what Kubernetes fills in, from where."""
+    return {
+        each["name"]: each["value"]
+        if "value" in each
+        else each["valueFrom"]["fieldRef"]["fieldPath"]
+        for each in container(rendered)["env"]
+    }
 
 
 def rules(rendered: Rendered) -> list[dict[str, Any]]:
@@ -231,7 +243,7 @@ def test_a_service_monitor_is_made_only_when_asked_for(helm: Helm) -> None:
 
 
 def test_the_image_has_to_be_named(helm: Helm) -> None:
-    error = helm.template(CHART, {}).error
+    error = helm.template(CHART, where({})).error
     assert "image.repository is required" in error
 
 
@@ -277,11 +289,13 @@ def test_everything_the_app_chart_is_made_of_may_be_changed(helm: Helm) -> None:
     assert {"Deployment", "Service", "HorizontalPodAutoscaler", "Ingress", "HTTPRoute"} <= found
 
 
-def test_without_a_list_the_portal_works_everywhere(helm: Helm) -> None:
+def test_with_cluster_wide_the_portal_works_everywhere(helm: Helm) -> None:
     rendered = render(helm)
     assert [each["rules"][0]["resources"] for each in rendered.all("Role")] == [["pods"]]
     assert len(rendered.all("ClusterRoleBinding")) == 2
-    assert environment(rendered)["DASH_PORTAL_NAMESPACES"] == ""
+    given = environment(rendered)
+    assert (given["DASH_PORTAL_NAMESPACES"], given["DASH_PORTAL_CLUSTER_WIDE"]) == ("", "true")
+    assert given["DASH_PORTAL_OWN_NAMESPACE"] == "metadata.namespace"
 
 
 def test_listed_namespaces_get_roles_and_the_cluster_role_shrinks(helm: Helm) -> None:
@@ -328,7 +342,8 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     rendered = render(
         helm,
         namespaces=["apps"],
-        auth=HEADER,
+        excludedNamespaces=["infra-*", "billing"],
+        auth={**HEADER, "adminGroups": ["ops", "team leads"]},
         settings=ALL_SETTINGS,
         presets=[PRESET],
         catalog=[SOURCE, REGISTRY, FOLDER],
@@ -337,6 +352,8 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
     settings = Settings.from_env(given)
     assert settings.max_replicas == 20
+    assert settings.excluded_namespaces == ("infra-*", "billing")
+    assert settings.auth_admin_groups == ("ops", "team leads")
     assert settings.trusted_origins == ("https://portal.example.com", "http://localhost:8080")
     in_the_image = {"chart_path", "helm", "kubeconfig"}
     names = {name.removeprefix(PREFIX).lower() for name in given}
@@ -377,9 +394,11 @@ def test_what_is_not_given_keeps_the_portals_own_default(helm: Helm) -> None:
     given = {k: v for k, v in environment(render(helm)).items() if k.startswith(PREFIX)}
     level = given.pop(f"{PREFIX}POD_SECURITY_NAMESPACE")
     assert level == "dash-portal-portal-dash-portal-restricted"
-    own = given.pop(f"{PREFIX}ALLOWED_HOSTS")  # its own names are the chart's to say
-    assert own
-    assert Settings.from_env(given) == Settings()
+    names = given.pop(f"{PREFIX}ALLOWED_HOSTS")  # its own names are the chart's to say
+    assert names
+    own = given.pop(f"{PREFIX}OWN_NAMESPACE")
+    assert own == "metadata.namespace"
+    assert Settings.from_env(given) == Settings(cluster_wide=True)
 
 
 def test_pods_are_tried_in_namespaces_that_enforce_their_level(helm: Helm) -> None:
@@ -462,6 +481,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown mode": ({"auth": {"mode": "oidc"}}, "/auth/mode"),
     "header without a secret": ({"auth": {"mode": "header"}}, "/auth/existingSecret"),
     "a namespace in capitals": ({"namespaces": ["Apps"]}, "/namespaces/0"),
+    "no pattern": ({"excludedNamespaces": ["a?"]}, "/excludedNamespaces/0"),
+    "two groups in one": ({"auth": {"adminGroups": ["a,b"]}}, "/auth/adminGroups/0"),
     "a namespace twice": ({"namespaces": ["a", "a"]}, "/namespaces"),
     "no replicas": ({"replicaCount": 0}, "/replicaCount"),
     "a port too high": ({"service": {"port": 70000}}, "/service/port"),
@@ -609,18 +630,35 @@ def test_the_ways_in_lead_to_the_service(helm: Helm) -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
+        ({"clusterWide": False}, "list the namespaces that the portal may work in"),
+        ({"namespaces": ["a"], "clusterWide": True}, "set one of them"),
+        ({"namespaces": ["dash-portal"]}, "dash-portal is the portal's own namespace"),
+        ({"namespaces": ["a", "kube-system"]}, "kube-system is Kubernetes' own"),
+    ],
+)
+def test_where_it_works_is_said_and_only_where_it_may(
+    helm: Helm, values: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(helm, values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
         ({}, "port-forward service/portal-dash-portal 8080:80"),
         ({"service": {"type": "LoadBalancer"}}, "status.loadBalancer.ingress"),
         ({"service": {"type": "NodePort"}}, "nodePort"),
         (SWITCHES["ingress"], "https://portal.example.com/"),
         (SWITCHES["route"], "http://portal.example.com/"),
         ({"auth": HEADER}, "let only your proxy reach the portal"),
-        ({}, "anyone who reaches the portal may launch"),
-        ({"namespaces": ["apps"]}, "in these namespaces, which have to exist: apps"),
+        ({}, "can change and remove every app, and read its"),
+        ({"auth": HEADER}, "nobody can change apps that were launched without the portal"),
+        ({"excludedNamespaces": ["infra-*"]}, "in kube-*, and in infra-*."),
+        ({"namespaces": ["lab"]}, "in these namespaces, which have to exist: lab"),
     ],
 )
 def test_the_notes_say_where_and_what(helm: Helm, values: dict[str, Any], words: str) -> None:
-    notes = helm.notes(CHART, {"image": IMAGE, **values}, release="portal")
+    notes = helm.notes(CHART, {"image": IMAGE, **where(values)}, release="portal")
     assert words in notes
 
 

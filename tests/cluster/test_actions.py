@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from dev import demo
 from portal.actions.actions import Actions
 from portal.actions.forms import Forms, ScaleRequest
-from portal.auth.policy import NamespacePolicy
+from portal.auth.policy import Policy
 from portal.cluster.admission import Admission
 from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
@@ -31,6 +31,7 @@ from portal.domain.errors import Conflict, ReleaseBusy
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
+from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind
 from portal.domain.operations import STOP_GRACE, Operation, OperationPhase, Verb
 from portal.guardrails.review import Guardrails
@@ -115,6 +116,8 @@ async def portal(
     chart: Path = CHART,
     limit: int = 20,
     exceptions: tuple[GuardrailException, ...] = (),
+    *,
+    told_apart: bool = False,
 ) -> AsyncIterator[Portal]:
     kubeconfig = Path(os.environ["KUBECONFIG"])
     program = os.environ.get("HELM_BIN") or shutil.which("helm") or "helm"
@@ -125,9 +128,9 @@ async def portal(
         actions = Actions(
             helm=helm,
             store=store,
-            policy=NamespacePolicy((namespace,)),
+            policy=Policy(NamespaceRules((namespace,)), open_mode=not told_apart),
             replicas=Replicas(client),
-            forms=Forms((namespace,), namespace, max_replicas=6),
+            forms=Forms(NamespaceRules((namespace,)), namespace, max_replicas=6),
             chart_path=chart,
             claims=Leases(client),
             records=HelmRecords(client),

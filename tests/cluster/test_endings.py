@@ -31,7 +31,7 @@ from dev import demo
 from portal.actions.actions import Actions
 from portal.actions.charts import ChartOrder
 from portal.actions.forms import Forms
-from portal.auth.policy import NamespacePolicy
+from portal.auth.policy import Policy
 from portal.catalog.chart import Chart, read_chart
 from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
@@ -43,6 +43,7 @@ from portal.cluster.watches import Watches
 from portal.domain.errors import Conflict, InvalidInput, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.guardrails.review import Guardrails
@@ -444,9 +445,9 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
         actions = Actions(
             helm=helm,
             store=observation.store,
-            policy=NamespacePolicy(()),
+            policy=Policy(NamespaceRules()),
             replicas=Replicas(client),
-            forms=Forms((), "default", max_replicas=6),
+            forms=Forms(NamespaceRules(), "default", max_replicas=6),
             chart_path=ROOT / "charts" / "dash-app",
             claims=Leases(client),
             records=HelmRecords(client),

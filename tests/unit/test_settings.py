@@ -4,9 +4,11 @@ import pytest
 
 from portal.settings import Settings, SettingsError
 
+WHOLE = {"DASH_PORTAL_CLUSTER_WIDE": "true"}
+
 
 def test_defaults_are_valid():
-    settings = Settings.from_env({})
+    settings = Settings.from_env(WHOLE)
     assert settings.auth_mode == "none"
     assert settings.namespaces == ()
 
@@ -24,10 +26,10 @@ def test_namespaces_are_split_and_the_default_is_among_them():
 
 def test_header_mode_needs_a_secret(tmp_path: Path):
     with pytest.raises(SettingsError, match="AUTH_SECRET_FILE"):
-        Settings.from_env({"DASH_PORTAL_AUTH_MODE": "header"})
+        Settings.from_env(WHOLE | {"DASH_PORTAL_AUTH_MODE": "header"})
     secret = tmp_path / "secret"
     environ = {"DASH_PORTAL_AUTH_MODE": "header", "DASH_PORTAL_AUTH_SECRET_FILE": str(secret)}
-    settings = Settings.from_env(environ)
+    settings = Settings.from_env(WHOLE | environ)
     with pytest.raises(SettingsError, match="AUTH_SECRET_FILE"):
         settings.secret()
     secret.write_text("\n")
@@ -40,6 +42,7 @@ def test_header_mode_needs_a_secret(tmp_path: Path):
 def test_names_that_are_answered_to():
     known = Settings.from_env(
         {
+            "DASH_PORTAL_CLUSTER_WIDE": "true",
             "DASH_PORTAL_ALLOWED_HOSTS": "portal.example.com, *.apps.example.com",
             "DASH_PORTAL_TRUSTED_ORIGINS": "https://public.example.com:8443",
             "DASH_PORTAL_NODE_ADDRESS": "node-1",
@@ -58,7 +61,7 @@ def test_an_allowed_host_is_a_bare_name(host: str):
 
 def test_presets(tmp_path: Path):
     file = tmp_path / "presets.yaml"
-    settings = Settings.from_env({"DASH_PORTAL_PRESETS_FILE": str(file)})
+    settings = Settings.from_env(WHOLE | {"DASH_PORTAL_PRESETS_FILE": str(file)})
     file.write_text("- {name: Sample, repository: example/app, tag: '1.0'}")
     assert settings.presets()[0].port == 8050
     file.write_text("- {name: Sample, repo: example/app}")
@@ -73,7 +76,7 @@ def test_bad_values_name_the_variable():
 
 def test_sources_of_charts(tmp_path: Path):
     file = tmp_path / "catalog.yaml"
-    settings = Settings.from_env({"DASH_PORTAL_CATALOG_FILE": str(file)})
+    settings = Settings.from_env(WHOLE | {"DASH_PORTAL_CATALOG_FILE": str(file)})
     file.write_text(
         "- {name: team, kind: repository, url: 'https://charts.example.com', charts: [web*]}\n"
         "- {name: local, kind: folder, path: /charts, presets: [{chart: web, name: Small,"
@@ -92,3 +95,27 @@ def test_sources_of_charts(tmp_path: Path):
         file.write_text(wrong)
         with pytest.raises(SettingsError, match=words):
             settings.sources()
+
+
+def test_where_the_portal_works_is_said_and_only_once():
+    with pytest.raises(
+        SettingsError, match=r"list the namespaces .* or set DASH_PORTAL_CLUSTER_WIDE"
+    ):
+        Settings.from_env({})
+    with pytest.raises(SettingsError, match="set one of them"):
+        Settings.from_env(WHOLE | {"DASH_PORTAL_NAMESPACES": "apps"})
+    assert Settings.from_env(WHOLE).rules().listed == ()
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"NAMESPACES": "apps,portal", "OWN_NAMESPACE": "portal"}, "portal is the portal's own"),
+        ({"NAMESPACES": "kube-public"}, "kube-public is Kubernetes' own"),
+        ({"NAMESPACES": "Apps"}, "“Apps” is not a namespace"),
+        ({"NAMESPACES": "apps", "EXCLUDED_NAMESPACES": "a,b[c]"}, r"“b\[c\]” is neither"),
+    ],
+)
+def test_namespaces_that_cannot_be_worked_in(environ: dict[str, str], words: str):
+    with pytest.raises(SettingsError, match=words):
+        Settings.from_env({f"DASH_PORTAL_{name}": text for name, text in environ.items()})

@@ -111,6 +111,24 @@ default
 {{- concat $hosts .Values.settings.allowedHosts | uniq | join "," -}}
 {{- end }}
 
+{{/* Where the portal works is said, and is nowhere that it must not change anything. */}}
+{{- define "dash-portal.checkNamespaces" -}}
+{{- if and .Values.namespaces .Values.clusterWide -}}
+{{- fail "namespaces and clusterWide: set one of them. With a list the portal works in those namespaces alone." -}}
+{{- end -}}
+{{- if not (or .Values.namespaces .Values.clusterWide) -}}
+{{- fail "namespaces: list the namespaces that the portal may work in, e.g. --set namespaces={apps}, or set clusterWide=true for all of them." -}}
+{{- end -}}
+{{- range .Values.namespaces -}}
+{{- if eq . $.Release.Namespace -}}
+{{- fail (printf "namespaces: %s is the portal's own namespace, in which it changes nothing. List others." .) -}}
+{{- end -}}
+{{- if hasPrefix "kube-" . -}}
+{{- fail (printf "namespaces: %s is Kubernetes' own, in which the portal changes nothing. List others." .) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{- define "dash-portal.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 10001

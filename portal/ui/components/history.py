@@ -11,14 +11,14 @@ from portal.viewmodels.history import RevisionView
 from portal.viewmodels.words import count
 
 
-def history(views: Sequence[RevisionView]) -> Node:
-    """The revisions, newest first."""
+def history(views: Sequence[RevisionView], *, back: bool = True) -> Node:
+    """The revisions, newest first; ``back``: whether one may go back to them."""
     if not views:
         return html.P("Helm keeps nothing of it.", className="quiet-text")
-    return html.Ol([_revision(each) for each in views], className="revisions")
+    return html.Ol([_revision(each, back) for each in views], className="revisions")
 
 
-def _revision(view: RevisionView) -> html.Li:
+def _revision(view: RevisionView, back: bool) -> html.Li:
     return html.Li(
         [
             html.Div(view.revision, className="revision-number", title="Revision"),
@@ -43,7 +43,7 @@ def _revision(view: RevisionView) -> html.Li:
                 [html.Div(view.chart, className="revision-chart"), badge(view.status)],
                 className="revision-facts",
             ),
-            _back(view),
+            _back(view, back),
         ],
         **wildcards(
             {
@@ -61,8 +61,8 @@ def _changed(view: RevisionView) -> Node:
     return disclosure(view.changed or count(len(view.diff), "line"), diff(view.diff))
 
 
-def _back(view: RevisionView) -> Node:
-    if not view.back:
+def _back(view: RevisionView, back: bool) -> Node:
+    if not (view.back and back):
         return html.Span(className="revision-back")
     return html.Button(
         [icon("back"), html.Span("Roll back")],

@@ -66,12 +66,15 @@ def version_way(view: VersionView | None) -> str:
     return "Upgrade …" if view and view.newer else "Other versions …"
 
 
-def version_class(view: VersionView | None) -> str:
-    """How the line with these words is shown: not where there is nothing to say or to choose."""
+def version_class(view: VersionView | None, *, changes: bool = True) -> str:
+    """How the line with these words is shown: not where there is nothing to say or to choose.
+
+    ``changes``: whether who looks may choose another one.
+    """
     if view is None or (view.tone is Tone.QUIET and not view.choices and view.since is None):
         return "gone"
     tone = f"version-line tone-{view.tone.value}"
-    return tone if view.choices else f"{tone} fixed"
+    return tone if view.choices and changes else f"{tone} fixed"
 
 
 def _facts(view: AppView) -> list[tuple[str, Node]]:
@@ -222,8 +225,18 @@ def notices(views: Sequence[Notice]) -> list[Node]:
     return [notice(view) for view in views]
 
 
-def notes(text: str) -> Node:
+def sharing(view: AppView) -> list[Node]:
+    """Who may change the app."""
+    owner = view.launched_by or "Nobody is known who"
+    others = ", ".join(view.shared_with)
+    shared = f" Shared with {others}." if others else ""
+    return [html.P(f"{owner} launched it.{shared}", className="words quiet-text")]
+
+
+def notes(text: str, *, withheld: bool = False) -> Node:
     """The release's notes: plain text, its http and https addresses as links."""
+    if withheld:
+        return html.P("Who may change the app sees them.", className="words quiet-text")
     if not text.strip():
         return html.P("This release has no notes.", className="words quiet-text")
     parts: list[Node] = []

@@ -26,6 +26,7 @@ from portal.domain.objects import (
     Workload,
 )
 from portal.domain.operations import Claim, Operation
+from portal.domain.owners import Owners, is_about_owners, owners_in
 from portal.domain.revisions import Revision, VolumeClaim
 from portal.domain.steering import named
 from portal.helm_service.helm import HelmResult, Rendering
@@ -66,6 +67,8 @@ class FakeCluster:
     lingers: bool = False
     ready: dict[Key, int] = field(default_factory=dict)
     shown: dict[Key, tuple[int, Mapping[str, object]]] = field(default_factory=dict)
+    labels: dict[tuple[Key, int], dict[str, str]] = field(default_factory=dict)
+    """Of each revision's record."""
 
     def release(
         self,
@@ -81,7 +84,9 @@ class FakeCluster:
         if old is not None:
             self.store.delete(Kind.RELEASE, _secret(key, old[0]))
         secret = _secret(key, revision)
-        self.store.apply(Kind.RELEASE, secret, Release(key, revision, status, T0, secret.name))
+        owners = owners_in(self.labels.get((key, revision), {}))
+        made = Release(key, revision, status, T0, secret.name, owners=owners)
+        self.store.apply(Kind.RELEASE, secret, made)
         if decoded:
             self.store.put_detail(ReleaseDetail(key, revision, chart=chart, values=values))
         self.shown[key] = (revision, values)
@@ -133,6 +138,7 @@ class FakeCluster:
 
     def remove(self, key: Key) -> None:
         revision, _ = self.shown.pop(key)
+        self.labels = {at: each for at, each in self.labels.items() if at[0] != key}
         self.store.delete(Kind.RELEASE, _secret(key, revision))
         self.store.delete(Kind.HPA, key)
         if not self.lingers:
@@ -209,6 +215,8 @@ class FakeHelm:
         revision = self._revision(key) + 1
         self.made_by[key] = (labels or {}).get(OPERATION_LABEL, "")
         self.past[key, revision] = values
+        before = self.cluster.labels.get((key, revision - 1), {})
+        self.cluster.labels[key, revision] = {**before, **(labels or {})}
         self.cluster.objects(key, values)
         self.cluster.release(key, revision, values)
         return HelmResult(revision, 0.5)
@@ -226,9 +234,10 @@ class FakeHelm:
         await self._call(
             "rollback", key, revision=revision, description=description, force=force_conflicts
         )
-        values = self.past[key, revision]
+        values, new = self.past[key, revision], self._revision(key) + 1
+        self.cluster.labels[key, new] = dict(self.cluster.labels.get((key, revision), {}))
         self.cluster.objects(key, values)
-        self.cluster.release(key, self._revision(key) + 1, values)
+        self.cluster.release(key, new, values)
         return HelmResult(0, 0.2)
 
     async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
@@ -350,6 +359,7 @@ class FakeRecords:
         self.helm = helm
         self.left: dict[Key, Recorded] = {}
         self.failed: list[tuple[Key, int]] = []
+        self.written: list[tuple[Key, Owners]] = []
         self.looks = 0
         self.files: dict[str, bytes] = {}
         self.asked: list[int | None] = []
@@ -373,7 +383,17 @@ class FakeRecords:
             "",
             chart=self.helm.charts.get(key, dash_app.CHART_NAME),
             values=values,
+            owners=owners_in(self.cluster.labels.get((key, revision), {})),
         )
+
+    async def set_owners(self, key: Key, owners: Owners) -> None:
+        self.written.append((key, owners))
+        for (of, _), labels in self.cluster.labels.items():
+            if of == key:
+                for name in [each for each in labels if is_about_owners(each)]:
+                    del labels[name]
+                labels |= owners.labels
+        self.cluster.release(key, *self.cluster.shown[key])
 
     async def chart(self, key: Key, revision: int | None = None) -> Mapping[str, bytes]:
         self.asked.append(revision)

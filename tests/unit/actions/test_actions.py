@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from portal.actions.actions import Actions
 from portal.actions.forms import Forms, ScaleRequest
-from portal.auth.policy import NamespacePolicy
+from portal.auth.policy import Policy
 from portal.domain.errors import (
     ChartError,
     Conflict,
@@ -24,6 +24,7 @@ from portal.domain.errors import (
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
+from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.guardrails.review import Guardrails
@@ -58,6 +59,9 @@ SPEC = LaunchSpec(
 )
 
 
+RULES = NamespaceRules(("apps",))
+
+
 class World:
     """Actions on a fake cluster."""
 
@@ -70,6 +74,8 @@ class World:
         holder: str = "portal-1",
         lease_seconds: float = 60.0,
         chart_path: Path = Path("/charts/dash-app"),
+        policy: Policy | None = None,
+        rules: NamespaceRules = RULES,
     ) -> None:
         self.clock = Clock()
         self.store = RecordingStore(self.clock)
@@ -86,9 +92,9 @@ class World:
         self.actions = Actions(
             helm=self.helm,
             store=self.store,
-            policy=NamespacePolicy(("apps",)),
+            policy=policy or Policy(rules),
             replicas=self.replicas,
-            forms=Forms(("apps",), "apps", max_replicas=5),
+            forms=Forms(rules, "apps", max_replicas=5),
             chart_path=chart_path,
             claims=self.claims,
             records=self.records,
@@ -207,7 +213,7 @@ async def test_launching_again_upgrades_and_keeps_what_the_form_does_not_know(
 
 async def test_what_is_refused_before_anything_begins(world: World) -> None:
     launch = world.actions.launch
-    with pytest.raises(Forbidden, match="does not work in the namespace other"):
+    with pytest.raises(Forbidden, match="does not work in other"):
         await launch(ANN, replace(SPEC, key=Key("other", "a")))
     with pytest.raises(InvalidInput) as refused:
         await launch(ANN, replace(SPEC, key=Key("apps", "--x"), memory_request="200m", tag=""))
@@ -540,15 +546,15 @@ async def test_the_edit_form_shows_what_there_is(world: World) -> None:
 
 
 async def test_what_already_has_a_name(world: World) -> None:
-    assert world.actions.existing(KEY) is None
+    assert world.actions.existing(ANN, KEY) is None
     await world.launched()
-    found = world.actions.existing(KEY)
+    found = world.actions.existing(ANN, KEY)
     assert found is not None
     assert (found.ours, found.launched_by, found.revision) == (True, "ann", 1)
     assert found.sentence.endswith("this changes it, as revision 2.")
 
     world.cluster.release(KEY, 2, {}, chart="nginx")
-    found = world.actions.existing(KEY)
+    found = world.actions.existing(ANN, KEY)
     assert found is not None
     assert not found.ours
     assert "another chart (nginx)" in found.sentence

@@ -12,10 +12,11 @@ from portal.actions.charts import ChartOrder, order_problems, signed
 from portal.catalog.chart import read_chart
 from portal.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from portal.domain.keys import LAUNCHED_BY, Key
+from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Hpa, Kind, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.domain.revisions import Revision
-from tests.unit.actions.test_actions import ANN, KEY, World
+from tests.unit.actions.test_actions import ANN, KEY, RULES, World
 from tests.unit.catalog.make import CHARTS
 
 WEB = read_chart(CHARTS / "web-server", "local")
@@ -82,9 +83,12 @@ async def test_wrong_orders_are_refused_before_anything_began(world: World) -> N
     assert set(caught.value.fields) == {"name", "values"}
     assert "hunter2" not in str(caught.value)
     assert world.helm.calls == []
-    assert set(order_problems(replace(ORDER, key=Key("other", "x")), ("apps",))) == {"namespace"}
-    assert order_problems(ORDER, (), ("docker.io/library/*",)) == {}
-    assert "docker.io/library/web" in order_problems(ORDER, (), ("r.example/*",))["image"]
+    assert set(order_problems(replace(ORDER, key=Key("other", "x")), RULES)) == {"namespace"}
+    assert order_problems(ORDER, NamespaceRules(), ("docker.io/library/*",)) == {}
+    assert (
+        "docker.io/library/web"
+        in order_problems(ORDER, NamespaceRules(), ("r.example/*",))["image"]
+    )
 
 
 def test_who_launched_it_is_written_where_the_chart_has_a_place() -> None:
@@ -93,8 +97,11 @@ def test_who_launched_it_is_written_where_the_chart_has_a_place() -> None:
     order = replace(ORDER, chart=chart)
     assert signed(order, "ann")["commonAnnotations"] == {LAUNCHED_BY: "ann"}
     assert "commonAnnotations" not in signed(order, "")
+    assert signed(replace(ORDER, values={"commonAnnotations": {LAUNCHED_BY: "bob"}}), "ann") == {
+        "commonAnnotations": {LAUNCHED_BY: "ann"}
+    }, "what is typed does not count"
     first = replace(order, values={"commonAnnotations": {LAUNCHED_BY: "bob", "team": "a"}})
-    assert signed(first, "") == first.values, "who changes it does not take it over"
+    assert signed(first, "")["commonAnnotations"] == {"team": "a"}, "nobody is told apart"
     copied = signed(first, "ann")
     assert copied["commonAnnotations"] == {LAUNCHED_BY: "ann", "team": "a"}
 

@@ -9,6 +9,7 @@ from portal.catalog.dash_app import Site
 from portal.catalog.presets import Preset
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
+from portal.domain.namespaces import NamespaceRules
 
 PRESET = Preset(
     "Sample",
@@ -19,7 +20,7 @@ PRESET = Preset(
     memory_limit="200Mi",
 )
 OTHER = Preset("Streams", "r.io/streams", "2", session_affinity=True)
-FORMS = Forms(("apps", "lab"), "apps", max_replicas=6, presets=(PRESET, OTHER))
+FORMS = Forms(NamespaceRules(("apps", "lab")), "apps", max_replicas=6, presets=(PRESET, OTHER))
 
 
 def form(**changes: object) -> Raw:
@@ -172,7 +173,12 @@ def test_a_folder_is_needed_only_for_a_volume() -> None:
 
 
 def test_host_names_where_they_are_needed() -> None:
-    forms = Forms(("apps",), "apps", presets=(PRESET,), site=Site(gateway="kube-system/traefik"))
+    forms = Forms(
+        NamespaceRules(("apps",)),
+        "apps",
+        presets=(PRESET,),
+        site=Site(gateway="kube-system/traefik"),
+    )
     for exposure in ("Ingress", "HTTPRoute"):
         assert set(forms.check(form(exposure=exposure)).errors) == {"hostname"}
         spec = forms.check(form(exposure=exposure, hostname="a.b.")).spec
@@ -261,3 +267,18 @@ def test_the_fixed_number_is_kept_while_an_autoscaler_decides(replicas: object, 
     spec = FORMS.check(form(autoscaling=True, bounds=[2, 4], replicas=replicas)).spec
     assert spec is not None
     assert (spec.replicas, type(spec.replicas)) == (kept, int)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "words"),
+    [
+        ("portal", "where it runs itself"),
+        ("kube-system", "Kubernetes' own"),
+        ("infra-logs", "an administrator has excluded it"),
+    ],
+)
+def test_where_nothing_is_launched_is_said_beside_the_field(namespace: str, words: str) -> None:
+    forms = Forms(NamespaceRules(own="portal", excluded=("infra-*",)), presets=(PRESET,))
+    checked = forms.check(form(namespace=namespace))
+    assert checked.spec is None
+    assert words in checked.errors["namespace"]

@@ -36,25 +36,25 @@ async def world() -> AsyncIterator[World]:
 async def test_values_of_another_chart_stay_where_they_are(world: World, decoded: bool) -> None:
     world.helm.charts[OTHER] = "postgresql"
     world.cluster.release(OTHER, 1, SECRET, chart="postgresql", decoded=decoded)
-    assert await world.actions.known_values(ANN, OTHER) is None
+    assert world.actions.known_values(ANN, OTHER) is None
     assert world.helm.calls == []
     with pytest.raises(Conflict, match="another chart"):
         await world.actions.values(ANN, OTHER)
 
 
 async def test_known_values_are_those_of_the_snapshot(world: World) -> None:
-    assert await world.actions.known_values(ANN, KEY) is None
+    assert world.actions.known_values(ANN, KEY) is None
     await world.launched()
-    known = await world.actions.known_values(ANN, KEY)
+    known = world.actions.known_values(ANN, KEY)
     assert known is not None
     assert known["image"] == {"repository": "r/a", "tag": "1"}
     assert world.helm.calls == []
 
     world.store.put_detail(ReleaseDetail(KEY, 1, damaged="cut off"))
-    assert await world.actions.known_values(ANN, KEY) is None
+    assert world.actions.known_values(ANN, KEY) is None
     elsewhere = Key("other", "sales")
     world.cluster.release(elsewhere, 1, SECRET)
-    assert await world.actions.known_values(ANN, elsewhere) is None
+    assert world.actions.known_values(ANN, elsewhere) is None
 
 
 async def test_helm_is_asked_while_the_watch_has_an_error(world: World) -> None:
@@ -119,7 +119,8 @@ async def test_a_launch_that_left_nothing_can_be_corrected(world: World) -> None
     world.helm.errors = [HelmError("no such namespace")]
     await world.ended(await world.actions.launch(ANN, spec))
 
-    raw = await world.actions.asked_form(BOB, KEY)
+    assert await world.actions.asked_form(BOB, KEY) is None
+    raw = await world.actions.asked_form(ANN, KEY)
     assert raw is not None
     assert world.actions.forms.check(raw).spec == spec
     with pytest.raises(Forbidden):
@@ -150,10 +151,10 @@ def test_only_so_many_forms_are_kept() -> None:
     drafts = Drafts(2)
     first, second, third = (Key("apps", name) for name in "abc")
     for key in (first, second, first, third):
-        drafts.keep(key, {"name": key.name})
-    assert drafts.get(second) is None
-    assert drafts.get(first) == {"name": "a"}
-    assert drafts.get(third) == {"name": "c"}
+        drafts.keep(key, "ann", {"name": key.name})
+    assert drafts.get(second, "ann") is None
+    assert drafts.get(first, "ann") == {"name": "a"}
+    assert drafts.get(third, "ann") == {"name": "c"}
 
 
 async def test_a_form_that_is_out_of_date_is_refused(world: World) -> None:
@@ -250,15 +251,15 @@ async def test_a_kept_chart_fetches_nothing(world: World, place: str) -> None:
 
 
 async def test_what_the_chart_said_stays_beside_fields_that_did_not_change(world: World) -> None:
-    assert world.actions.complaints(SPEC) == {}
+    assert world.actions.complaints(ANN, SPEC) == {}
     world.helm.errors = [ChartError("no", "", "", {"image.tag": "bad", "replicaCount": "odd"})]
     await world.ended(await world.actions.launch(ANN, SPEC))
     said = {"tag": "The last try failed here: bad", "replicas": "The last try failed here: odd"}
-    assert world.actions.complaints(SPEC) == said
+    assert world.actions.complaints(ANN, SPEC) == said
     changed = replace(SPEC, tag="2")
-    assert world.actions.complaints(changed) == {"replicas": "The last try failed here: odd"}
+    assert world.actions.complaints(ANN, changed) == {"replicas": "The last try failed here: odd"}
     await world.ended(await world.actions.launch(ANN, changed))
-    assert world.actions.complaints(changed) == {}
+    assert world.actions.complaints(ANN, changed) == {}
 
 
 async def test_a_name_is_not_free_while_a_finalizer_holds_what_had_it(world: World) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from portal.actions.forms import Forms
 from portal.actions.links import LINKABLE, link_of, linked_form
 from portal.catalog.presets import Preset
+from portal.domain.namespaces import NamespaceRules
 
-FORMS = Forms(("apps",), "apps", max_replicas=5)
+FORMS = Forms(NamespaceRules(("apps",)), "apps", max_replicas=5)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,9 @@ def test_any_link_is_a_form_that_can_be_checked(link: dict[str, str]) -> None:
 )
 def test_a_link_gives_the_same_form_again(changed: dict[str, object]) -> None:
     raw = {**FORMS.defaults(), "repository": "a", "tag": "1", **changed}
-    other = Forms(("apps",), "apps", 5, presets=(Preset("P", "b", "2", memory_limit="9Gi"),))
+    other = Forms(
+        NamespaceRules(("apps",)), "apps", 5, presets=(Preset("P", "b", "2", memory_limit="9Gi"),)
+    )
     assert linked_form(other, link_of(raw)) == raw
 
 

@@ -4,11 +4,8 @@ import pytest
 
 from portal.auth.csrf import cross_site_problem
 from portal.auth.identify import HeaderAuthenticator, OpenAuthenticator
-from portal.auth.policy import NamespacePolicy
-from portal.domain.errors import Forbidden, Unauthenticated
+from portal.domain.errors import Unauthenticated
 from portal.domain.identity import ANONYMOUS, Identity
-from portal.domain.keys import Key
-from portal.domain.operations import Verb
 
 SECRET = "s3cret-é"
 PROXY = HeaderAuthenticator(SECRET)
@@ -127,13 +124,3 @@ def test_a_websocket_says_which_page_opens_it() -> None:
     assert "Origin" in cross_site_problem("GET", {"host": "p"}, websocket=True)
     ours = {"host": "p", "origin": "http://p"}
     assert cross_site_problem("GET", ours, websocket=True) == ""
-
-
-async def test_namespaces_are_the_policy() -> None:
-    policy = NamespacePolicy(("apps", "lab"))
-    await policy.check(ANONYMOUS, Verb.LAUNCH, Key("lab", "a"))
-    with pytest.raises(Forbidden, match="Choose one of: apps, lab"):
-        await policy.check(ANONYMOUS, Verb.LAUNCH, Key("kube-system", "a"))
-    assert policy.sees(ANONYMOUS, "apps")
-    assert not policy.sees(ANONYMOUS, "default")
-    assert NamespacePolicy().sees(ANONYMOUS, "anything")

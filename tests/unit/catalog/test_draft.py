@@ -136,3 +136,36 @@ def test_paths_survive_ids(path: tuple[str | int, ...]) -> None:
 @given(st.text(max_size=20))
 def test_any_id_is_a_path(text: str) -> None:
     assert isinstance(path_of(text), tuple)
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "password": {"type": "string", "minLength": 12},
+        "pin": {"type": "integer", "title": "Pin"},
+        "mark": {"type": "string", "format": "password"},
+        "note": {"type": "string"},
+    },
+}
+SAFE = replace(read_chart(CHARTS / "web-server", "local"), schema=SCHEMA, defaults={})
+KEPT: Values = {"password": "correct-horse-battery", "mark": "zebra-stripes", "note": "hello"}
+
+
+def test_secrets_of_a_release_are_no_part_of_the_text() -> None:
+    drafting = Drafting(SAFE, KEPT)
+    text = drafting.start()
+    assert text == 'password: "(hidden)"\nmark: "(hidden)"\nnote: hello\n'
+    draft = drafting.read(text)
+    assert draft.launchable, "the schema is asked about the secrets themselves"
+    assert drafting.restored(drafting.sent(draft)).values == KEPT
+    assert "hidden" not in str(linked(drafting.link(draft)))
+
+
+def test_a_placeholder_for_nothing_is_refused_at_its_field() -> None:
+    moved = Drafting(SAFE, KEPT).read('note: "(hidden)"\n')
+    assert "stands for a secret that is not there" in moved.notes()["note",]
+    assert not moved.launchable
+    new = Drafting(SAFE).read('password: "(hidden)"\n')
+    assert set(new.notes()) == {("password",)}
+    bare = Drafting(replace(SAFE, schema=None)).read('password: "(hidden)"\n')
+    assert not bare.launchable

@@ -13,11 +13,12 @@ from portal.catalog.dash_app import Site, to_values
 from portal.catalog.values import Values, get, put
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec, VolumeMount
+from portal.domain.namespaces import NamespaceRules
 from tests.strategies import json_values
 
 KEY = Key("apps", "sales")
 SITE = Site(ingress_class="traefik", gateway="kube-system/traefik")
-FORMS = Forms(("apps",), "apps", max_replicas=9, site=SITE)
+FORMS = Forms(NamespaceRules(("apps",)), "apps", max_replicas=9, site=SITE)
 
 quantities = st.sampled_from(["", "100m", "0.5", "1", "250m"])
 memory = st.sampled_from(["", "128Mi", "0.5Gi", "1e9", "256M"])
@@ -92,7 +93,7 @@ def saved(values: Mapping[str, object], **changed: object) -> Values:
     """Open the form of a release with these values, and send it, with some fields ``changed``."""
     checked = FORMS.check({**FORMS.prefill(KEY, values), **changed})
     assert checked.spec is not None, checked.errors
-    return FORMS.values(checked.spec, "bob", values)
+    return FORMS.values(checked.spec, "", values)
 
 
 @given(specs(), unknown, foreign_variables, st.randoms())

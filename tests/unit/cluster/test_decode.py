@@ -444,6 +444,9 @@ def test_a_release_from_its_secrets_metadata() -> None:
     assert (found.revision, found.status) == (12, ReleaseStatus.PENDING_UPGRADE)
     assert found.updated_at == AT, "the newest write, not Helm's label"
     assert of(decode.release, raw | {"metadata": raw["metadata"] | {"uid": "u1"}})[1].uid == "u1"
+    whose = {**raw["metadata"]["labels"], "dash-portal.io/launched-by": "u.ann.u"}
+    owned = raw | {"metadata": raw["metadata"] | {"labels": whose}}
+    assert of(decode.release, owned)[1].owners.owner == "u.ann.u"
 
 
 def test_a_release_in_a_state_of_a_later_helm_is_unknown() -> None:

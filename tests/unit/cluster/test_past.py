@@ -10,6 +10,7 @@ from portal.cluster.records import pack
 from portal.domain.errors import Forbidden, NotFound
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
+from portal.domain.owners import Owners, label_of
 from portal.domain.revisions import VolumeClaim
 
 KEY = Key("apps", "sales")
@@ -141,3 +142,10 @@ async def test_volume_claims() -> None:
         VolumeClaim(Key("apps", "data-db-0"), "sales", "8Gi", owned=True, phase="Bound"),
         VolumeClaim(Key("apps", "b"), "sales", "1Gi", modes=("ReadWriteMany",)),
     )
+
+
+async def test_whose_a_revision_is() -> None:
+    owners = Owners(label_of("ann"), (label_of("user:bob"),))
+    past = Past(FakeClient(secret(1, "deployed", **owners.labels)))  # type: ignore[arg-type]
+    (read,) = await past.revisions(KEY)
+    assert read.owners == owners

@@ -10,6 +10,7 @@ from portal.cluster.records import HelmRecords, chart_files, pack
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
 from portal.domain.keys import OPERATION_LABEL, Key, made_by
 from portal.domain.objects import ReleaseStatus
+from portal.domain.owners import NOBODY, Owners, label_of
 
 KEY = Key("apps", "sales")
 PENDING = ReleaseStatus.PENDING_UPGRADE
@@ -34,6 +35,8 @@ class FakeClient:
     def __init__(self) -> None:
         self.secrets: dict[str, dict[str, Any]] = {}
         self.put_bodies: list[dict[str, Any]] = []
+        self.patched: list[str] = []
+        self.gone: set[str] = set()
 
     def add(self, revision: int, status: str, *, made_by: str = "") -> None:
         name = f"sh.helm.release.v1.sales.v{revision}"
@@ -61,6 +64,19 @@ class FakeClient:
             return self.secrets[path]
         assert params == {"labelSelector": "owner=helm,name=sales"}
         return {"items": [{"metadata": each["metadata"]} for each in self.secrets.values()]}
+
+    async def patch(self, path: str, operations: list[dict[str, Any]]) -> dict[str, Any]:
+        if path in self.gone:
+            raise NotFound("gone")
+        self.patched.append(path.rpartition(".")[2])
+        labels = self.secrets[path]["metadata"]["labels"]
+        for each in operations:
+            name = each["path"].removeprefix("/metadata/labels/").replace("~1", "/")
+            if each["op"] == "remove":
+                del labels[name]
+            else:
+                labels[name] = each["value"]
+        return self.secrets[path]
 
     async def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         self.secrets[path] = body
@@ -165,3 +181,25 @@ def test_a_chart_of_charts_is_refused() -> None:
     metadata = {**CHART["metadata"], "dependencies": [{"name": "redis"}]}
     with pytest.raises(ChartError, match="contains other charts"):
         chart_files({**CHART, "metadata": metadata})
+
+
+async def test_owners_are_written_onto_every_revision(client: FakeClient) -> None:
+    for revision in (1, 2, 3):
+        client.add(revision, "superseded" if revision < 3 else "deployed")
+    records = HelmRecords(client)  # type: ignore[arg-type]
+    assert (await records.newest(KEY)).owners is NOBODY  # type: ignore[union-attr]
+    owners = Owners(label_of("ann"), (label_of("user:bob"), label_of("group:team a")))
+    await records.set_owners(KEY, owners)
+    assert client.patched == ["v3", "v2", "v1"], "what counts first"
+    newest = await records.newest(KEY)
+    assert newest is not None
+    assert newest.owners == owners
+    await records.set_owners(KEY, owners)
+    assert len(client.patched) == 3, "nothing differs"
+    alone = Owners(label_of("ann"))
+    client.gone = {next(path for path in client.secrets if path.endswith("v1"))}
+    await records.set_owners(KEY, alone)
+    for path, secret in client.secrets.items():
+        labels = secret["metadata"]["labels"]
+        assert {"owner", "name", "version", "status"} <= set(labels)
+        assert any("shared-with" in name for name in labels) is (path in client.gone)

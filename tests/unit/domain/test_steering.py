@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 import yaml
 
@@ -83,10 +80,3 @@ def test_however_it_is_written(
 )
 def test_what_is_no_workload_passes(odd: str) -> None:
     assert without_replicas(odd, {"Deployment/web", "/"}) == odd
-
-
-def test_as_helm_runs_it() -> None:
-    command = [sys.executable, "-m", "portal.helm_service.leave_replicas", "Deployment/web"]
-    ran = subprocess.run(command, input=WEB.encode(), capture_output=True, check=True, timeout=60)
-    assert ran.stdout.decode() == without_replicas(WEB, {"Deployment/web"})
-    assert "replicas" not in ran.stdout.decode()

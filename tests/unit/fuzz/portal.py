@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 
 from portal.actions.actions import Actions
 from portal.actions.forms import Forms
-from portal.auth.policy import NamespacePolicy
+from portal.auth.policy import Policy
 from portal.catalog.dash_app import Site
 from portal.domain.identity import Identity
-from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key
+from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key
+from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind
 from portal.domain.operations import Operation
 from portal.guardrails.review import Guardrails
@@ -38,7 +39,10 @@ from tests.unit.actions.fakes import (
 
 ANN = Identity("ann")
 FORMS = Forms(
-    ("apps", "lab"), "apps", max_replicas=6, site=Site("traefik", gateway="kube-system/traefik")
+    NamespaceRules(("apps", "lab")),
+    "apps",
+    max_replicas=6,
+    site=Site("traefik", gateway="kube-system/traefik"),
 )
 USUAL = FORMS.defaults() | {
     "name": "sales",
@@ -128,6 +132,8 @@ def is_upgrade(
     ]
     if labelled:
         labels = dict(each.split("=") for each in label.split(","))
+        owner = labels.pop(LAUNCHED_BY, "a")
+        assert re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", owner)
         assert re.fullmatch(r"[a-z0-9]+\.[0-9]+", labels.pop(OPERATION_LABEL))
         if labels:
             assert re.fullmatch(r"[a-z0-9-]+\.[a-z0-9]+", labels.pop(ORIGIN_LABEL))
@@ -153,7 +159,7 @@ class Portal:
         self.actions = Actions(
             helm=helm(self.commands),
             store=self.store,
-            policy=NamespacePolicy(FORMS.namespaces),
+            policy=Policy(FORMS.rules),
             replicas=FakeReplicas([]),
             forms=FORMS,
             chart_path=CHART,

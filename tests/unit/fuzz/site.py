@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from portal.auth.hosts import known_hosts
 from portal.auth.identify import OpenAuthenticator
-from portal.auth.policy import NamespacePolicy
+from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
@@ -93,10 +93,11 @@ def running(cache: Path) -> Iterator[Site]:
     portal.cluster.release(Key("kube-system", "there-0"), 4, RELEASED)
     catalog = Catalog((Source("local", SourceKind.FOLDER, path=CHARTS),), HttpFetch(), cache)
     asyncio.run(catalog.refresh())
-    views = Views(portal.store, NamespacePolicy(FORMS.namespaces), Outside(), lambda key: None)
+    views = Views(portal.store, Policy(FORMS.rules), Outside(), lambda key: None)
     ui = UiContext(
         actions=portal.actions,
         forms=FORMS,
+        scope=views.scope,
         app_view=views.app,
         list_view=views.releases,
         connections=views.connections,
@@ -106,7 +107,7 @@ def running(cache: Path) -> Iterator[Site]:
         version="0",
     )
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    hub = Hub(opener(ui), spell=spelled)
+    hub = Hub(opener(ui), views.scope, spell=spelled)
     server.router.routes += [
         Route(FRAME_PATH, frame_endpoint(hub, lambda _: current_identity())),
         Route(ICON_PATH, icon_endpoint(catalog.icon)),
@@ -168,6 +169,7 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.CHART_PLACE, "data"): _places,
     (ids.CHART_YAML, "value"): st.none() | some.yaml_texts,
     (ids.CHART_BASIS, "data"): st.sampled_from(["", "a: 1\n"]) | some.yaml_texts,
+    (ids.SHARE_WITH, "value"): some.halves(st.just("user:ann, group:a"), _maybe_texts),
     (ids.CHART_NAME, "value"): some.names,
     (ids.CHART_NAMESPACE, "value"): some.halves(st.just("apps"), some.names),
     (ids.CHART_VERSION, "value"): st.none() | some.fit_texts,

@@ -94,7 +94,7 @@ def launched(spec: LaunchSpec) -> Command:
     made = finish(portal.command(portal.actions.launch(ANN, spec)))
     is_upgrade(made, spec.key, description="Launched by ann")
     assert LABEL.fullmatch(spec.key.name)
-    assert spec.key.namespace in FORMS.namespaces
+    assert spec.key.namespace in FORMS.rules.listed
     found = leaves(made.values)
     assert {path for path, _ in found} <= PATHS
     for path, value in found:

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from portal.domain.identity import Identity
+from portal.domain.permissions import Scope
 from portal.live import hub
 from portal.live.endpoint import FRAME_PATH, PATH, frame_endpoint, live_endpoint, wanted_topic
 from portal.live.hub import Hub, Pace
@@ -23,9 +24,10 @@ class Server:
         self.value = 1
         self.user: str | None = "ada"
         self.hub = Hub(
-            lambda topic, identity: (
-                lambda: {"id": json.dumps({"children": f"{topic} {self.value} {identity.user}"})}
+            lambda topic, scope: (
+                lambda: {"id": json.dumps({"children": f"{topic} {self.value} {scope.own}"})}
             ),
+            lambda topic, identity: Scope(own=identity.user),
             pace=Pace(floor=0, list_floor=0, share=0, tick=0.01),
         )
 

@@ -9,6 +9,7 @@ import pytest
 from portal.cluster.reflector import WATCH_SECONDS
 from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
+from portal.domain.permissions import UNLIMITED, Scope
 from portal.live import hub as hubs
 from portal.live.channel import Channel, Patches, View
 from portal.live.hub import Hub, Pace
@@ -30,10 +31,18 @@ class World:
         self.values: dict[str, object] = {"a": 1, "b": 1}
         self.rendered: list[tuple[str, str]] = []
         self.broken: set[str] = set()
+        self.shut_out: set[str] = set()
 
-    def open(self, topic: str, identity: Identity) -> View:
+    def scope(self, topic: str, identity: Identity) -> Scope:
+        if identity.user in self.shut_out:
+            return Scope(frozenset())
+        return Scope(own=identity.user if topic.startswith("apps") else None)
+
+    def open(self, topic: str, scope: Scope) -> View:
         def render() -> Patches:
-            self.rendered.append((topic, identity.user))
+            self.rendered.append((topic, scope.own or ""))
+            if not scope.permissions:
+                return dict.fromkeys(self.values, '{"children": "nothing"}')
             if topic in self.broken:
                 raise RuntimeError("cannot be rendered")
             return {id: json.dumps({"children": value}) for id, value in self.values.items()}
@@ -48,7 +57,7 @@ def world() -> World:
 
 @pytest.fixture
 async def hub(world: World) -> AsyncIterator[Hub]:
-    hub = Hub(world.open, pace=PROMPT)
+    hub = Hub(world.open, world.scope, pace=PROMPT)
     hub.start()
     yield hub
     hub.close()
@@ -86,11 +95,11 @@ async def test_whole_view_first_then_only_what_changed(hub: Hub, world: World) -
 
 async def test_rendered_once_for_all_and_the_frame_is_shared(hub: Hub, world: World) -> None:
     everyone = [await watching(hub) for _ in range(50)]
-    assert world.rendered == [(APP, "ada")]
+    assert world.rendered == [(APP, "")]
     world.values["a"] = 2
     hub.changed()
     frames = [await frame(each) for each in everyone]
-    assert world.rendered == [(APP, "ada")] * 2
+    assert world.rendered == [(APP, "")] * 2
     assert len({id(each) for each in frames}) == 1
     assert hub.counts.frames == 100
 
@@ -102,7 +111,7 @@ async def test_only_what_was_touched_is_rendered(hub: Hub, world: World) -> None
     hub.changed(frozenset({IRIS}))
     assert await patches(iris) == {"a": 2}
     assert await patches(admin) == {"a": 2}
-    assert world.rendered == [(APP, "ada"), ("admin?q=x", "ada")]  # a list comes last
+    assert world.rendered == [(APP, ""), ("admin?q=x", "")]  # a list comes last
     hub.changed(frozenset({Key("apps", "unwatched"), CHURN}))
     assert await patches(churn) == {"a": 2}
 
@@ -120,7 +129,7 @@ async def test_own_apps_are_rendered_for_each_user(hub: Hub, world: World) -> No
         for identity in (ADA, BOB, BOB):
             await watching(hub, topic, identity)
         users = {user for _, user in world.rendered}
-        assert users == ({"ada"} if topic == "admin" else {"ada", "bob"})
+        assert users == ({""} if topic == "admin" else {"ada", "bob"})
         assert len(world.rendered) == len(users)
 
 
@@ -134,7 +143,7 @@ async def test_nobody_watching_costs_nothing(hub: Hub, world: World) -> None:
     witness = hub.subscribe(ADA)
     witness.watch("admin")
     await patches(witness)
-    assert world.rendered == [("admin", "ada")]
+    assert world.rendered == [("admin", "")]
 
 
 async def test_a_view_is_kept_for_who_comes_next_until_it_changes(hub: Hub, world: World) -> None:
@@ -142,7 +151,7 @@ async def test_a_view_is_kept_for_who_comes_next_until_it_changes(hub: Hub, worl
     assert text is not None
     assert json.loads(text)["patches"]["a"] == {"children": 1}
     assert await hub.once("admin", BOB) == text
-    assert world.rendered == [("admin", "ada")]
+    assert world.rendered == [("admin", "")]
     assert hub.subscribers == 0
     world.values["a"] = 2
     hub.changed()
@@ -152,7 +161,7 @@ async def test_a_view_is_kept_for_who_comes_next_until_it_changes(hub: Hub, worl
 
 
 async def test_spellings_of_one_topic_share_a_rendering(world: World) -> None:
-    hub = Hub(world.open, pace=PROMPT, spell=spelled)
+    hub = Hub(world.open, world.scope, pace=PROMPT, spell=spelled)
     hub.start()
     for topic in ("admin", "admin?x=1", "admin?page=1", "admin?sort=name&x=2"):
         subscription = hub.subscribe(ADA)
@@ -161,14 +170,14 @@ async def test_spellings_of_one_topic_share_a_rendering(world: World) -> None:
     subscription = hub.subscribe(ADA)
     subscription.watch("admin?x=1&page=2")
     await patches(subscription)
-    assert world.rendered == [("admin", "ada"), ("admin?page=2", "ada")]
+    assert world.rendered == [("admin", ""), ("admin?page=2", "")]
     hub.close()
 
 
 def test_there_is_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "MOST", 4)
     monkeypatch.setattr(hubs, "MOST_OF_ONE", 2)
-    hub = Hub(World().open)
+    hub = Hub(World().open, World().scope)
     hub.subscribe(ADA)
     last = hub.subscribe(ADA)
     assert not hub.admits(ADA)
@@ -228,7 +237,7 @@ def test_what_goes_quiet_is_told_within_15_seconds() -> None:
 
 
 async def test_time_alone_renders_again(world: World) -> None:
-    hub = Hub(world.open, pace=Pace(floor=0, share=0, tick=0.001))
+    hub = Hub(world.open, world.scope, pace=Pace(floor=0, share=0, tick=0.001))
     hub.start()
     subscription = await watching(hub)
     for n in (2, 3):
@@ -308,7 +317,7 @@ class Paced:
         self.took = took
         self.rendered: list[tuple[str, float]] = []
         self.count = 0
-        self.hub = Hub(self.open, pace=pace, clock=self.clock)
+        self.hub = Hub(self.open, lambda topic, identity: UNLIMITED, pace=pace, clock=self.clock)
 
     def open(self, topic: str, _: Identity) -> View:
         def render() -> Patches:
@@ -399,9 +408,54 @@ def test_a_change_of_very_many_is_done_in_time() -> None:
 
 def test_frames_are_kept_for_a_few_versions_only() -> None:
     values = iter(range(100))
-    channel = Channel(APP, lambda: {"id": str(next(values))})
+    channel = Channel(APP, UNLIMITED, lambda: {"id": str(next(values))})
     for _ in range(50):
         assert channel.refresh()
     texts = [channel.frame_after(version, APP) for version in range(50)]
     assert len(set(texts)) == 1
     assert len({id(text) for text in texts}) > 1
+
+
+async def test_rights_that_change_while_somebody_looks(hub: Hub, world: World) -> None:
+    """Bob loses them, and has them again: each time he gets the whole view of that first."""
+    ada, bob = await watching(hub), await watching(hub, identity=BOB)
+    assert ada.channel is bob.channel
+    world.shut_out.add("bob")
+    world.values["a"] = 2
+    hub.changed(frozenset({IRIS}))
+    assert await patches(bob) == {"a": "nothing", "b": "nothing"}
+    assert await patches(ada) == {"a": 2}
+    assert ada.channel is not bob.channel
+    world.values["a"] = 3
+    world.shut_out.clear()
+    hub.changed(frozenset({IRIS}))
+    assert await patches(bob) == {"a": 3, "b": 1}
+    assert ada.channel is bob.channel
+
+
+async def test_rights_are_looked_at_without_any_change(world: World) -> None:
+    hub = Hub(world.open, world.scope, pace=Pace(floor=0, share=0, tick=0.001))
+    hub.start()
+    bob = await watching(hub, identity=BOB)
+    world.shut_out.add("bob")
+    assert await patches(bob) == {"a": "nothing", "b": "nothing"}
+    hub.close()
+
+
+async def test_a_scope_that_cannot_be_told_shows_nothing_new(hub: Hub, world: World) -> None:
+    bob = await watching(hub, identity=BOB)
+    tell = world.scope
+
+    def fail(topic: str, identity: Identity) -> Scope:
+        raise RuntimeError("no")
+
+    hub._scope_of = fail
+    world.values["a"] = 2
+    hub.changed()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert bob.channel is not None
+    assert bob.channel.version == 1
+    hub._scope_of = tell
+    hub.changed()
+    assert await patches(bob) == {"a": 2}

@@ -16,13 +16,16 @@ from portal.catalog.catalog import Catalog
 from portal.catalog.chart import Chart
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.presets import Preset
-from portal.domain.errors import Conflict, NotFound
+from portal.domain.errors import Conflict, Forbidden, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
+from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
+from portal.live.topics import APPS
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.model import AppView, ListView, ScaleMode, ScaleView
@@ -147,6 +150,7 @@ class FakeActions(Actions):
 
     def __init__(self, views: dict[Key, AppView], changed: Callable[[], None]) -> None:
         self.no_namespaces: set[str] = set()
+        self.forbidden: set[Permission] = set()
         self.views = views
         self.changed = changed
         self.calls: list[tuple[object, ...]] = []
@@ -228,7 +232,21 @@ class FakeActions(Actions):
         self.looked_up.append(key)
         return self.kept if key in self.views else None
 
-    async def known_values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
+    async def check(self, identity: Identity, permission: Permission, key: Key) -> None:
+        if permission in self.forbidden:
+            raise Forbidden(f"{identity.user} may not {permission} {key.name}.")
+
+    def placeholder_problems(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
+        return {}
+
+    def taken(self, identity: Identity, key: Key) -> str:
+        return ""
+
+    async def share(self, identity: Identity, key: Key, text: str) -> Operation:
+        self.calls.append(("share", identity, key, text))
+        return self._operation(key, Verb.SHARE)
+
+    def known_values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
         return self.kept if key in self.views else None
 
     async def dismiss(self, identity: Identity, key: Key) -> None:
@@ -254,10 +272,10 @@ class FakeActions(Actions):
         raw |= {"name": key.name, "autoscaling": True, "bounds": [1, 4]}
         return Filled(raw, self.views[key].revision)
 
-    def complaints(self, spec: LaunchSpec) -> dict[str, str]:
+    def complaints(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
         return {}
 
-    def existing(self, key: Key) -> Existing | None:
+    def existing(self, identity: Identity, key: Key) -> Existing | None:
         view = self.views.get(key)
         if view is None:
             return None
@@ -278,22 +296,26 @@ def context(
     held = {view.key: view for view in views}
     actions = FakeActions(held, changed)
 
-    def app_view(_: Identity, key: Key) -> AppView:
+    def scope(topic: str, asking: Identity) -> Scope:
+        return Scope(own=asking.user) if topic.startswith(APPS) else UNLIMITED
+
+    def app_view(_: Scope, key: Key) -> AppView:
         return held.get(key) or fixtures.gone(key)
 
-    def list_view(asking: Identity, everyone: bool, query: ListQuery) -> ListView:
-        mine = [each for each in held.values() if everyone or each.launched_by == asking.user]
+    def list_view(scope: Scope, query: ListQuery) -> ListView:
+        mine = [each for each in held.values() if scope.own in {None, each.launched_by}]
         return fixtures.listing(*mine, query=query)
 
     ui = UiContext(
         catalog=catalog or Catalog((), HttpFetch(), Path("nowhere")),
         actions=actions,
         forms=Forms(
-            namespaces=("apps", "default"),
+            rules=NamespaceRules(("apps", "default")),
             default_namespace="apps",
             max_replicas=10,
             presets=PRESETS,
         ),
+        scope=scope,
         app_view=app_view,
         list_view=list_view,
         connections=lambda _, namespace: tuple(

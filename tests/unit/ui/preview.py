@@ -53,7 +53,7 @@ def make(mode: str = "") -> FastAPI:
         hub.close()
 
     server = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    hub = Hub(opener(ui), spell=spelled)
+    hub = Hub(opener(ui), ui.scope, spell=spelled)
     hubs.append(hub)
     server.add_api_websocket_route(PATH, live_endpoint(hub, lambda _: ADA))
     server.add_route(FRAME_PATH, frame_endpoint(hub, lambda _: ADA))

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from msgspec.structs import replace
 from starlette.testclient import TestClient
 
+from portal.domain.namespaces import NamespaceRules
 from portal.ui import ids
 from portal.ui.build import build_ui
 from portal.ui.live_views import app_patches
@@ -41,7 +42,7 @@ def test_the_preview_shows_values_of_our_apps_alone(ours: bool) -> None:
 @pytest.mark.parametrize("namespaces", [("apps",), ()])
 async def test_an_app_that_is_edited_stays_in_its_namespace(namespaces: tuple[str, ...]) -> None:
     ui, _ = context(fixtures.healthy())
-    ui = replace(ui, forms=replace(ui.forms, namespaces=namespaces))
+    ui = replace(ui, forms=replace(ui.forms, rules=NamespaceRules(namespaces)))
     page = await page_for(ui, Route(Page.LAUNCH, IRIS), ADA)
     place = next(each for each in walk(page) if getattr(each, "id", "") == ids.launch("namespace"))
     assert getattr(place, "readonly", False) or getattr(place, "disabled", False)

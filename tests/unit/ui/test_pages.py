@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from portal.actions.forms import FIELDS, ScaleRequest
 from portal.domain.keys import Key
+from portal.domain.permissions import UNLIMITED
 from portal.live.channel import frame
 from portal.live.topics import ADMIN, APPS, app_topic, valid
 from portal.ui import ids
@@ -93,7 +94,7 @@ async def test_the_app_page_shows_every_kind_of_app(make: Callable[[], AppView])
     found = page_ids(page)
     assert len(found) == len(set(found))
     assert view.sentence in text(page)
-    pushed = opener(ui)(app_topic(view.key), ADA)()
+    pushed = opener(ui)(app_topic(view.key), ui.scope(app_topic(view.key), ADA))()
     assert set(pushed) <= set(found)
     assert all(json.loads(properties) for properties in pushed.values())
 
@@ -122,7 +123,7 @@ def test_what_an_uninstalled_app_leaves(
 async def test_the_lists(count: int, everyone: bool) -> None:
     ui, _ = context(*[make() for make in fixtures.VIEWS[:count]])
     page = await page_for(ui, Route(Page.ADMIN if everyone else Page.APPS), ADA)
-    pushed = opener(ui)(ADMIN if everyone else APPS, ADA)()
+    pushed = opener(ui)(ADMIN if everyone else APPS, ui.scope(ADMIN if everyone else APPS, ADA))()
     assert set(pushed) <= set(page_ids(page))
     assert names(pushed) == sorted(str(make().key) for make in fixtures.VIEWS[:count])
     assert ("Nothing launched yet" in text(page)) is (count == 0 and not everyone)
@@ -155,8 +156,8 @@ MANY = [
 def test_the_browser_gets_what_it_shows_and_nothing_else(topic: str) -> None:
     ui, _ = context(*MANY)
     which, _, asked = topic.partition("?")
-    view = ui.list_view(ADA, which == "admin", ListQuery.parse(asked))
-    sent = frame(topic, opener(ui)(topic, ADA)())
+    view = ui.list_view(ui.scope(which, ADA), ListQuery.parse(asked))
+    sent = frame(topic, opener(ui)(topic, ui.scope(topic, ADA))())
     shown = [row.key.name for row in view.rows]
     assert len(shown) == PAGE_SIZE
     assert re.findall(r'"key":"apps/(app-[0-9]+)"', sent) == shown
@@ -165,7 +166,7 @@ def test_the_browser_gets_what_it_shows_and_nothing_else(topic: str) -> None:
 
 def test_a_page_knows_where_it_is_and_leads_on() -> None:
     ui, _ = context(*MANY)
-    view = ui.list_view(ADA, True, ListQuery.parse("page=99&sort=-name"))
+    view = ui.list_view(UNLIMITED, ListQuery.parse("page=99&sort=-name"))
     shown = releases.pages(view, everyone=True)
     words = json.dumps(shown, ensure_ascii=False)
     assert "951–1,000 of 1,000" in words

@@ -10,7 +10,7 @@ from tests.unit.ui.test_components import text, walk
 @pytest.mark.parametrize("open_mode", [True, False])
 def test_the_frame_says_when_nobody_signs_in(open_mode: bool) -> None:
     frame = shell(open_mode=open_mode, version="1.2.3")
-    sentence = "Nobody signs in here: anyone who reaches this page may do anything."
+    sentence = "Anyone who reaches this page can change and remove every app, and read its values."
     assert (sentence in text(frame)) is open_mode
     assert any(getattr(each, "id", "") == ids.OPEN_MODE for each in walk(frame)) is open_mode
     assert "Dash Portal 1.2.3" in text(frame)

@@ -12,6 +12,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, notice
+from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.pages.app import history, version
 from portal.ui.refusals import refusal
@@ -44,6 +45,7 @@ def register(app: Dash, context: UiContext) -> None:
     _register_scale(app, context)
     _register_uninstall(app, context)
     _register_dismiss(app, context)
+    _register_share(app, context)
     history.register(app, context)
     version.register(app, context)
     _register_plain(app, context, ids.APP_CANCEL, context.actions.cancel)
@@ -159,6 +161,26 @@ def _register_dismiss(app: Dash, context: UiContext) -> None:
         except Exception as error:
             return no_update, refusal(error)
         return "/", None
+
+
+def _register_share(app: Dash, context: UiContext) -> None:
+    @app.callback(
+        Output(ids.SHARE_MESSAGE, "children"),
+        Input(ids.SHARE_SAVE, "n_clicks"),
+        State(ids.SHARE_WITH, "value"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def share(clicks: int | None, text: str | None, key: list[str]) -> Node:
+        if not clicks:
+            return no_update
+        try:
+            await context.actions.share(context.identity(), Key(*key), text or "")
+        except InvalidInput as error:
+            return message(error.fields, {}, "shared")
+        except Exception as error:
+            return refusal(error)
+        return notice(Notice(Tone.BUSY, "Asked for. Its steps are at the top of the page."))
 
 
 def _register_plain(

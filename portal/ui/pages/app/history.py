@@ -8,6 +8,7 @@ from typing import Any, cast
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from portal.domain.keys import Key
+from portal.domain.permissions import Permission
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, code_block, fold, notice
 from portal.ui.components.history import history
@@ -94,8 +95,10 @@ def _register_reading(app: Dash, context: UiContext) -> None:
         if not wanted:
             return no_update
         try:
-            revisions = await context.actions.previews.history(context.identity(), Key(*key))
-            return history(await asyncio.to_thread(history_view, revisions))
+            identity, release = context.identity(), Key(*key)
+            revisions = await context.actions.previews.history(identity, release)
+            back = Permission.ROLLBACK in context.app(identity, release).permissions
+            return history(await asyncio.to_thread(history_view, revisions), back=back)
         except Exception as error:
             return refusal(error)
 

@@ -13,16 +13,21 @@ from portal.ui.components.basics import Node, button, card, fold, icon, link, pa
 from portal.ui.components.markup import markup
 from portal.ui.components.preview import waiting
 from portal.ui.components.scale import scale_card
+from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.live_views import Props, app_patches
 from portal.ui.pages.app.history import history_fold, manifest_fold, rollback_dialog
 from portal.ui.pages.app.version import version_dialog, version_line
 from portal.ui.routes import edit_path
+from portal.viewmodels.model import AppView
+
+LONGEST = 2000
+"""Characters of a list of people and groups."""
 
 
 def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
     """The page with its current view."""
-    view = context.app_view(identity, key)
+    view = context.app(identity, key)
     live = app_patches(view)
     return page(
         [
@@ -84,7 +89,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
                 **live[ids.APP_RETRY],
             ),
             html.Div(id=ids.APP_ACTION_FAILURE),
-            html.Div(_body(context, live), id=ids.APP_BODY, **live[ids.APP_BODY]),
+            html.Div(_body(context, view, live), id=ids.APP_BODY, **live[ids.APP_BODY]),
             _uninstall(key),
             rollback_dialog(key),
             version_dialog(key),
@@ -99,7 +104,7 @@ def _part(id: str, live: Props, **attributes: str) -> Node:
     return markup(id, **attributes, **live[id])
 
 
-def _body(context: UiContext, live: Props) -> list[Node]:
+def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
     return [
         _part(ids.APP_URLS, live),
         _part(ids.APP_NOTICES, live, role="status"),
@@ -133,8 +138,8 @@ def _body(context: UiContext, live: Props) -> list[Node]:
                             icon_name="file",
                             class_name="last",
                         ),
-                        manifest_fold(),
-                        history_fold(),
+                        html.Div(manifest_fold(), id=ids.APP_MANIFEST, **live[ids.APP_MANIFEST]),
+                        html.Div(history_fold(), id=ids.APP_HISTORY, **live[ids.APP_HISTORY]),
                     ],
                     className="column wide-column",
                 ),
@@ -152,11 +157,44 @@ def _body(context: UiContext, live: Props) -> list[Node]:
                             scale_card(live[ids.SCALE_LIVE]["data"], context.forms.max_replicas),
                             icon_name="sliders",
                         ),
+                        # Where nobody is told apart there is nobody to share with.
+                        html.Div(
+                            card("Who may change it", _sharing(view, live), icon_name="person"),
+                            className="gone" if context.open_mode else "",
+                        ),
                     ],
                     className="column",
                 ),
             ],
             className="columns app-columns",
+        ),
+    ]
+
+
+def _sharing(view: AppView, live: Props) -> list[Node]:
+    """Whose it is, and whom else the owner lets change it."""
+    return [
+        _part(ids.APP_SHARING, live),
+        html.Div(
+            [
+                field(
+                    ids.SHARE_WITH,
+                    "Shared with",
+                    dbc.Input(
+                        id=ids.SHARE_WITH,
+                        type="text",
+                        value=", ".join(view.shared_with),
+                        placeholder="user:ann, group:team-a",
+                        autocomplete="off",
+                        maxlength=LONGEST,
+                    ),
+                    note_id=ids.SHARE_MESSAGE,
+                    hint="People and groups who may change it and read its values.",
+                ),
+                button("Save", ids.SHARE_SAVE, color="secondary", outline=True),
+            ],
+            id=ids.APP_SHARED,
+            **live[ids.APP_SHARED],
         ),
     ]
 

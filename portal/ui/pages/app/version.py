@@ -9,9 +9,10 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 from msgspec import Struct
 
 from portal.domain.charts import BUILT_IN, ChartEntry
-from portal.domain.errors import ChartError, Conflict, InvalidInput
+from portal.domain.errors import ChartError, Conflict, InvalidInput, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.permissions import Permission
 from portal.domain.revisions import Proposal
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, icon, link
@@ -100,8 +101,10 @@ def register(app: Dash, context: UiContext) -> None:
         if not clicks:
             return (no_update,) * 4
         try:
-            place = place_of(context, context.identity(), Key(*key))
-        except Conflict as error:
+            identity, release = context.identity(), Key(*key)
+            await context.actions.check(identity, Permission.READ_VERSIONS, release)
+            place = place_of(context, identity, release)
+        except PortalError as error:
             return True, [], None, refusal(error)
         found = choices(place.entry, place.version)
         options = [{"label": words, "value": version} for version, words in found]
@@ -156,7 +159,7 @@ def register(app: Dash, context: UiContext) -> None:
 
 def place_of(context: UiContext, identity: Identity, key: Key) -> Place:
     """Where the chart of a release is found; ``Conflict`` if that is not known (any more)."""
-    view = context.app_view(identity, key).version
+    view = context.app(identity, key).version
     entry = context.catalog.entry(view.source, view.chart) if view else None
     if view is None or entry is None or not view.choices:
         raise Conflict(
@@ -170,8 +173,9 @@ async def previewed(context: UiContext, key: Key, version: str) -> tuple[Any, ..
     """What a version would change, whether the button is disabled, its words, and the plan."""
     identity = context.identity()
     try:
+        await context.actions.check(identity, Permission.PREVIEW, key)
         place = place_of(context, identity, key)
-    except Conflict as error:
+    except PortalError as error:
         return refusal(error), True, no_update, None
     refused: list[Exception] = []
 

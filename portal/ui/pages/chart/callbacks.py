@@ -130,10 +130,18 @@ def register(app: Dash, context: UiContext) -> None:
             else await context.actions.namespace_problem((namespace or "").strip())
         )
         errors = dict(check.errors) | ({"namespace": problem} if problem else {})
+        if not errors and (
+            taken := context.actions.taken(context.identity(), _key(name, namespace))
+        ):
+            errors["name"] = taken
         needed = _needed(errors)
         if not name and not left:
             errors.pop("name", None)  # not yet filled in is not wrong yet
-        existing = None if errors or not name else context.actions.existing(_key(name, namespace))
+        existing = (
+            None
+            if errors or not name
+            else context.actions.existing(context.identity(), _key(name, namespace))
+        )
         return (
             message(errors, {}, "name"),
             message(errors, {}, "namespace"),
@@ -279,8 +287,11 @@ async def _drafting(context: UiContext, place: Mapping[str, Any]) -> Drafting:
     chart = await context.catalog.chart(
         str(place.get("source")), str(place.get("chart")), str(place.get("version"))
     )
-    # Of an existing release everything that the text says is sent, so an empty one will do.
-    existing: Values | None = {} if place.get("revision") is not None else None
+    release = place.get("release")
+    existing: Values | None = None
+    if release:
+        # Placeholders stand for its secrets.
+        existing = dict(await context.actions.own_values(context.identity(), Key(*release)))
     return await asyncio.to_thread(Drafting, chart, existing)
 
 
@@ -385,7 +396,7 @@ def _needed(errors: Mapping[str, str]) -> Node:
 def _checked(context: UiContext, name: str | None, namespace: str | None) -> Check:
     check = Check({"name": name, "namespace": namespace})
     check.name()
-    check.namespace(context.forms.namespaces)
+    check.namespace(context.forms.rules)
     return check
 
 

@@ -278,7 +278,7 @@ def _deprecated(chart: Chart) -> Node:
 
 
 def _name(forms: Forms, key: Key | None, *, locked: bool) -> html.Section:
-    known = forms.namespaces
+    known = forms.rules.open
     namespace = key.namespace if key else forms.default_namespace
     chosen: Node = (
         dbc.Select(

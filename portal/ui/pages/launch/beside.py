@@ -142,7 +142,7 @@ def register(app: Dash, context: UiContext) -> None:
     )
     async def beside(namespace: str | None, name: str | None) -> tuple[Node, Any, str]:
         check = Check({"namespace": namespace})
-        place = check.namespace(context.forms.namespaces)
+        place = check.namespace(context.forms.rules)
         if check.errors or await context.actions.namespace_problem(place):
             return [], [], "d-none"
         others = tuple(

@@ -220,7 +220,7 @@ def register(app: Dash, context: UiContext) -> None:
 
 def _upgrade_words(context: UiContext, key: Key) -> Node:
     """What is there now."""
-    now = context.app_view(context.identity(), key)
+    now = context.app(context.identity(), key)
     return html.P([html.Strong(str(key)), f", revision {now.revision}. {now.sentence}"])
 
 
@@ -253,13 +253,20 @@ async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool)
     shown = dict(errors)
     if not raw.get("name") and not name_left:
         shown.pop("name", None)  # not yet filled in is not wrong yet
-    existing = context.actions.existing(checked.spec.key) if checked.spec else None
+    identity, existing = context.identity(), None
+    if checked.spec:
+        existing = context.actions.existing(identity, checked.spec.key)
+        problems = context.actions.placeholder_problems(identity, checked.spec)
+        if taken := context.actions.taken(identity, checked.spec.key):
+            problems["name"] = taken
+        errors |= problems
+        shown |= problems
     preview = Preview("", "")
     spec = checked.spec or _without_name(context, raw, errors)
     if spec:
-        preview = await _preview(context, context.identity(), spec, existing)
+        preview = _preview(context, identity, spec, existing)
     if checked.spec:
-        warnings |= context.actions.complaints(checked.spec)
+        warnings |= context.actions.complaints(identity, checked.spec)
     return _Answer(
         notes={field: message(shown, warnings, field) for field in FIELDS},
         values=preview.values_yaml,
@@ -282,12 +289,12 @@ def _without_name(
     return context.forms.check({**raw, "name": STAND_IN}).spec
 
 
-async def _preview(
+def _preview(
     context: UiContext, identity: Identity, spec: LaunchSpec, existing: Existing | None
 ) -> Preview:
     values = None  # the preview then shows the form's own values
     if existing and existing.ours:
-        values = await context.actions.known_values(identity, spec.key)
+        values = context.actions.known_values(identity, spec.key)
     # An app keeps the name of whoever launched it first.
     return context.forms.preview(spec, values, "" if existing else identity.user)
 

@@ -18,6 +18,7 @@ from portal.catalog.leftover import leftover
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
+from portal.domain.placeholders import NO_SECRET
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, link, notice
 from portal.ui.components.files import MAX_FILE
@@ -107,8 +108,10 @@ async def read_file(context: UiContext, contents: str, named: str, key: Key) -> 
     draft = await asyncio.to_thread(lambda: Drafting(chart).read(text))
     if draft.error is not None:
         return Opened(None, failure(f"{named} cannot be read.", str(draft.error)))
-    if draft.problems:
-        first = draft.problems[0]
+    # A placeholder is the form's to complain of, beside its field.
+    problems = [each for each in draft.problems if each.message != NO_SECRET]
+    if problems:
+        first = problems[0]
         where = ".".join(map(str, first.path))
         return Opened(
             None,

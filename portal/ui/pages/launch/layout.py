@@ -147,7 +147,7 @@ def _presets(presets: tuple[Preset, ...]) -> html.Div:
 
 def _app(forms: Forms, raw: Raw, *, locked: bool) -> html.Section:
     namespace = str(raw.get("namespace") or "")
-    offered = dict.fromkeys([*forms.namespaces, namespace] if forms.namespaces else [])
+    offered = dict.fromkeys([*forms.rules.open, namespace] if forms.rules.listed else [])
     return card(
         "What to run",
         html.Div(

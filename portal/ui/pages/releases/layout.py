@@ -6,6 +6,7 @@ import dash_bootstrap_components as dbc
 from dash import html
 
 from portal.domain.identity import Identity
+from portal.live.topics import ADMIN, APPS
 from portal.ui import ids
 from portal.ui.components import releases
 from portal.ui.components.basics import Node, icon, link, page, wildcards
@@ -20,7 +21,8 @@ from portal.viewmodels.query import LONGEST
 def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
     """The page with its current rows. What is live in it is made by the same functions."""
     everyone = route.page is Page.ADMIN
-    view = context.list_view(identity, everyone, route.query)
+    scope = context.scope(ADMIN if everyone else APPS, identity)
+    view = context.list_view(scope, route.query)
     live = list_patches(view, everyone=everyone)
     title = "Admin" if everyone else "Apps"
     lead = "Every Helm release, whoever made it." if everyone else "What you have launched."

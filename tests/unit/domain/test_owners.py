@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.domain.identity import Identity
+from portal.domain.owners import (
+    NOBODY,
+    Owners,
+    is_about_owners,
+    label_of,
+    owners_in,
+    read_entries,
+    text_of,
+)
+
+VALID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+
+
+@given(st.text(min_size=1, max_size=80))
+def test_any_name_fits_a_label(text: str) -> None:
+    label = label_of(text)
+    assert VALID.fullmatch(label)
+    if label.startswith("u."):
+        assert text_of(label) == text.encode(errors="surrogatepass").decode(errors="replace")
+    else:
+        assert text_of(label) == ""
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_no_two_names_have_the_same_label(one: str, other: str) -> None:
+    assert (label_of(one) == label_of(other)) == (one == other)
+
+
+def test_labels_there_and_back() -> None:
+    owners = Owners(label_of("ann"), (label_of("user:bob"), label_of("group:team a")))
+    labels = {"owner": "helm", "version": "3", **owners.labels}
+    assert owners_in(labels) == owners
+    assert [name for name in labels if not is_about_owners(name)] == ["owner", "version"]
+    assert owners_in({"owner": "helm"}) is NOBODY
+
+
+def test_a_user_is_no_group_and_no_label() -> None:
+    owners = Owners(label_of("ann"), (label_of("group:ops"),))
+    assert not owners.owned_by(Identity(label_of("ann")))
+    assert not owners.shared_with(Identity("ops"))
+    assert not Owners("", (label_of("user:x"),)).owned_by(Identity(""))
+    assert owners.shared_with(Identity("x", ("ops",)))
+
+
+def test_what_is_typed_to_share() -> None:
+    assert read_entries(" user: ann ,group:team-a,\nuser:ann") == (
+        (label_of("user:ann"), label_of("group:team-a")),
+        "",
+    )
+    assert read_entries("") == ((), "")
+    assert "write user:NAME or group:NAME" in read_entries("ann")[1]
+    assert "too long" in read_entries(f"user:{'a' * 80}")[1]
+    assert "at most 20" in read_entries(",".join(f"user:u{n}" for n in range(21)))[1]
