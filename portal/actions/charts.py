@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -16,6 +15,7 @@ from portal.catalog.chart import Chart
 from portal.catalog.images import image_problem, images_in
 from portal.catalog.validate import Checker
 from portal.catalog.values import overlay
+from portal.domain.aside import aside
 from portal.domain.charts import version_order
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import LAUNCHED_BY, Key
@@ -66,7 +66,7 @@ async def checked_order(
 ) -> ChartOrder:
     """An order for a release that is there; ``InvalidInput`` if the chart refuses ``values``."""
     order = ChartOrder(key, chart, dict(values))
-    problems = await asyncio.to_thread(order_problems, order, (), images)
+    problems = await aside(order_problems, order, (), images)
     if problems:
         raise InvalidInput(problems)
     return order
@@ -95,7 +95,8 @@ async def apply_chart(
     changes: Changes, recorder: Recorder, current: Current | None, order: ChartOrder, user: str
 ) -> Goal:
     """Run Helm with the chart; returns what has to be seen before the rollout is done."""
-    taken, values = Taken(order.chart.path, order.chart.note), signed(order, user)
+    taken = Taken(order.chart.path, order.chart.note)
+    values = await aside(signed, order, user)
     who = Steering()
     if current is not None:
         with recorder.step("See who decides the number of pods"):

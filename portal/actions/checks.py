@@ -15,6 +15,8 @@ from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
 
 MAX_TARGET = 1000
 MAX_WINDOW = 3600
+MAX_TEXT = 300
+"""Characters of a field: more than any name, address or amount has."""
 
 _WHOLE = re.compile(r"-?[0-9]{1,11}")
 
@@ -39,7 +41,11 @@ class Check:
 
     def _text(self, field: str) -> str:
         value = self._raw.get(field)
-        return "" if value is None else str(value).strip()
+        text = "" if value is None else str(value)
+        if len(text) > MAX_TEXT:
+            self._error(field, f"This is too long: at most {MAX_TEXT} characters.")
+            return ""
+        return text.strip()
 
     def _error(self, field: str, problem: str) -> bool:
         if problem:
@@ -58,7 +64,7 @@ class Check:
             return int(value)
         if isinstance(value, int) and not isinstance(value, bool):
             return value
-        text = str(value).strip()
+        text = str(value)[:MAX_TEXT].strip()
         if _WHOLE.fullmatch(text):
             return int(text)
         self._error(field, f"{what} is a whole number; “{text[:20]}” is not.")

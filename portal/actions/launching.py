@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
@@ -18,6 +17,7 @@ from portal.actions.requests import Request
 from portal.actions.volumes import Volumes
 from portal.actions.waiting import Goal
 from portal.catalog import dash_app
+from portal.domain.aside import aside
 from portal.domain.errors import Conflict
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -61,7 +61,7 @@ class Launches:
 
         async def apply(recorder: Recorder, current: Current | None) -> Goal:
             before = current.values if current else None
-            values = self._forms.values(spec, identity.user, before)
+            values = await aside(self._forms.values, spec, identity.user, before)
             goal = await self._changes.apply(recorder, current, values)
             self._drafts.drop(spec.key)
             return goal
@@ -80,7 +80,7 @@ class Launches:
         forms = self._forms
 
         async def problems() -> dict[str, str]:
-            return await asyncio.to_thread(order_problems, order, forms.namespaces, forms.images)
+            return await aside(order_problems, order, forms.namespaces, forms.images)
 
         async def apply(recorder: Recorder, current: Current | None) -> Goal:
             by = "" if current else identity.user

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
 from portal.actions.changes import Changes, Current, check_ours
@@ -12,6 +11,7 @@ from portal.actions.seams import Past
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
+from portal.domain.aside import aside
 from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -69,7 +69,7 @@ class Previews:
         current = _current(newest)
         check_ours(current, key)
         self._check_since(current, key, since)
-        values = self._forms.values(spec, identity.user, newest.values)
+        values = await aside(self._forms.values, spec, identity.user, newest.values)
         try:
             async with self._changes.chart_for(key, current) as chart:
                 manifest = await self._helm.rendered(key, chart.path, values)
@@ -90,7 +90,7 @@ class Previews:
         current = _current(newest)
         check_ours(current, key, order.chart.name)
         self._check_since(current, key, since)
-        values = signed(order, "")
+        values = await aside(signed, order, "")
         manifest = await self._helm.rendered(key, order.chart.path, values)
         return self._proposal(key, newest, runs, await self._applied(key, manifest), values)
 
@@ -136,7 +136,7 @@ class Previews:
         """Which volumes an uninstall would leave, in words; "" if none, or if nobody can tell."""
         try:
             removal = await self.removal(identity, key)
-            found = await asyncio.to_thread(objects, removal.manifest, key.namespace)
+            found = await aside(objects, removal.manifest, key.namespace)
         except PortalError:
             return ""
         names = ", ".join(each.key.name for each in staying(removal, found))
@@ -150,7 +150,7 @@ class Previews:
     async def _applied(self, key: Key, manifest: str) -> str:
         """What is applied of a manifest: not the numbers that an autoscaler decides about."""
         numbered = (await self._changes.handover.applied(key, manifest)).numbered
-        return await asyncio.to_thread(without_replicas, manifest, numbered)
+        return await aside(without_replicas, manifest, numbered)
 
     async def _present(self, key: Key) -> tuple[Revision, Revision]:
         found = await self._past.present(key)

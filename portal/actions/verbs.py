@@ -19,6 +19,7 @@ from portal.actions.waiting import Goal
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
+from portal.domain.aside import aside
 from portal.domain.errors import Conflict, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -105,7 +106,9 @@ class Verbs:
                 errors = self._forms.recheck_scale(asked, current.values)
                 if errors:
                     raise InvalidInput(errors)
-                values = dash_app.scaled(current.values, asked.replicas, asked.autoscaling)
+                values = await aside(
+                    dash_app.scaled, current.values, asked.replicas, asked.autoscaling
+                )
             return await self._changes.apply(recorder, current, values)
 
         words = _scale_words(asked, identity)

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import json
 import logging
-import zlib
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Protocol
@@ -16,18 +12,34 @@ from msgspec.structs import replace
 
 from portal.cluster.backoff import Backoff
 from portal.cluster.errors import Throttled, Unauthenticated
-from portal.cluster.raw import Raw, part, text
+from portal.cluster.raw import Raw, text
+from portal.cluster.unpack import (
+    MAX_BODY,
+    Chart,
+    Damaged,
+    Info,
+    Large,
+    body,
+    in_turn,
+    parts,
+    string,
+    tree,
+)
 from portal.domain.charts import fingerprint, source_of
+from portal.domain.cut import cut
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
 from portal.domain.keys import ORIGIN_LABEL, Key
 from portal.domain.objects import Release, ReleaseDetail, ReleaseStatus
-from portal.domain.packed import Packed
+from portal.domain.packed import Packed, PackedText
+from portal.domain.redaction import values_yaml
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
 
-MAX_BODY = 32 * 2**20
-"""Bytes of JSON a body may unpack to. A Secret holds 1 MiB, which could unpack to a thousand."""
+MAX_NOTES = 64 * 1024
+"""Characters of notes that a page shows."""
+MAX_WORDS = 300
+"""Characters of a chart's name, its versions, and the like. Helm's own limits are narrower."""
 CONCURRENCY = 16
 """Bodies fetched at once of releases that somebody looks at. Of all others: one."""
 PACE = 0.05
@@ -36,91 +48,66 @@ AHEAD = 50
 """How many are read at once at the start: the first page of a list, which opens by name."""
 RETRY = 20.0
 """Seconds until a body that the portal may not read is asked for again."""
-AT_HAND = ("image", "commonAnnotations")
-"""Values that lists show."""
-GZIP_MAGIC = b"\x1f\x8b\x08"
+AT_HAND = ("image", "commonAnnotations", "replicaCount", "autoscaling")
+"""Values that lists and the scale control show."""
 
 
 _Stamp = tuple[str, str, ReleaseStatus]
 """Which record, and in which state."""
 
 
-class Damaged(ValueError):
-    """A release body that cannot be read; the message says why."""
-
-
-def unpack(encoded: str) -> Raw:
-    """``data.release`` of a Helm Secret → the release: base64 twice, gzip (or not), JSON.
-
-    Raises:
-        Damaged: any step fails, or the body is too large.
-    """
-    try:
-        packed = base64.b64decode(base64.b64decode(encoded, validate=True), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Damaged(f"The release record is not base64: {error}") from error
-    if packed.startswith(GZIP_MAGIC):
-        packed = _gunzip(packed)
-    try:
-        release: object = json.loads(packed)
-    except ValueError as error:
-        raise Damaged(f"The release record is not JSON: {error}") from error
-    if not isinstance(release, dict):
-        raise Damaged("The release record is not an object.")
-    return release  # pyright: ignore[reportUnknownVariableType]
-
-
-def _gunzip(packed: bytes) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        body = stream.decompress(packed, MAX_BODY)
-    except zlib.error as error:
-        raise Damaged(f"The release record is not gzip: {error}") from error
-    if stream.unconsumed_tail:
-        raise Damaged(f"The release record unpacks to more than {MAX_BODY // 2**20} MiB.")
-    if not stream.eof:
-        raise Damaged("The release record is cut off.")
-    return body
-
-
-def detail(key: Key, revision: int, encoded: str, note: str = "") -> ReleaseDetail:
+def detail(
+    key: Key, revision: int, encoded: str, note: str = "", most: int = MAX_BODY
+) -> ReleaseDetail:
     """Decode one body; a damaged one is told, not raised.
 
     ``note`` is the label beside it that tells where its chart came from.
+
+    Raises:
+        Large: the body unpacks to more than ``most`` bytes, which is less than may be.
     """
     try:
-        raw = unpack(encoded)
-        info = part(raw, "info")
-        chart = part(raw, "chart", "metadata")
-        values = part(raw, "config")
+        raw = body(encoded, most)
+        info = parts(raw.info, Info)
+        chart = tree(parts(raw.chart, Chart).metadata, "chart's words")
+        values = tree(raw.config, "values")
         chart_print = fingerprint(chart)
         return ReleaseDetail(
             key=key,
             revision=revision,
-            chart=text(chart, "name"),
-            chart_version=text(chart, "version"),
-            app_version=text(chart, "appVersion"),
-            description=text(info, "description"),
-            notes=text(info, "notes"),
+            chart=_words(chart, "name"),
+            chart_version=_words(chart, "version"),
+            app_version=_words(chart, "appVersion"),
+            description=string(info.description)[:MAX_NOTES],
+            notes=cut(string(info.notes), MAX_NOTES, "The notes"),
             values=Packed(values, AT_HAND),
-            first_deployed=_time(info.get("first_deployed")),
-            last_deployed=_time(info.get("last_deployed")),
+            shown=PackedText(values_yaml(values)),
+            first_deployed=_time(string(info.first_deployed)),
+            last_deployed=_time(string(info.last_deployed)),
             fingerprint=chart_print,
             source=source_of(note, chart_print),
         )
+    except Large as error:
+        if most < MAX_BODY:
+            raise
+        return ReleaseDetail(key, revision, damaged=str(error))
     except Damaged as error:
         return ReleaseDetail(key, revision, damaged=str(error))
     except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
         return _odd(key, revision, error)
 
 
+def _words(raw: Raw, name: str) -> str:
+    return text(raw, name)[:MAX_WORDS]
+
+
 def _odd(key: Key, revision: int, error: Exception) -> ReleaseDetail:
     return ReleaseDetail(key, revision, damaged=f"The release record is odd: {error}")
 
 
-def _time(text: object) -> datetime | None:
+def _time(text: str) -> datetime | None:
     """Helm writes Go's zero time for "never", and leaves times out in newer records."""
-    if not isinstance(text, str) or text.startswith("0001-"):
+    if not text or text.startswith("0001-"):
         return None
     return datetime.fromisoformat(text).astimezone(UTC)
 
@@ -274,7 +261,11 @@ class ReleaseBodies:
             self.decoded += 1
             encoded = text(secret, "data", "release")
             note = text(secret, "metadata", "labels", ORIGIN_LABEL)
-            found = await asyncio.to_thread(detail, key, release.revision, encoded, note)
+
+            def read(encoded: str, most: int) -> ReleaseDetail:
+                return detail(key, release.revision, encoded, note, most)
+
+            found = await in_turn(read, encoded)
         except (ClusterUnavailable, Unauthenticated):
             raise
         except NotFound:

@@ -54,7 +54,8 @@ _NAME_OF_ONE = re.compile(
 """Names of what only says where a secret is."""
 
 _PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_USERINFO = re.compile(r"(?P<start>[A-Za-z][\w+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)")
+# What comes before "://" is not looked at: to look for it from each letter takes too long.
+_USERINFO = re.compile(r"(?P<start>\w://[^\s/:@]*:)[^\s/@]+(?=@)")
 _ASSIGNMENT = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*)=(?P<value>.+)", re.DOTALL)
 
 

@@ -23,7 +23,6 @@ from portal.ui.encoding import Encoder, Part, Props
 from portal.ui.routes import edit_path
 from portal.viewmodels.model import AppView, ListView, ScaleView, SeriesView
 from portal.viewmodels.query import ListQuery
-from portal.viewmodels.redaction import values_yaml
 from portal.viewmodels.series import series_view
 
 
@@ -65,7 +64,7 @@ def _lost(view: AppView) -> bool:
 
 def _values(view: AppView) -> dict[str, Any]:
     title = "What Helm was given"
-    shown = code_block("app-values-text", values_yaml(view.values), "the values", title=title)
+    shown = code_block("app-values-text", str(view.values), "the values", title=title)
     edit = html.A("Edit", href=edit_path(view.key), **wildcards({"data-inside": ""}))
     hint = ["To launch another app from these values: ", edit, ", then save them as a file."]
     return {"content": [shown, html.P(hint, className="form-text")]}

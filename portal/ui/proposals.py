@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 
 from msgspec.structs import replace
 
+from portal.domain.aside import aside
 from portal.domain.errors import PortalError
 from portal.domain.revisions import Proposal
 from portal.ui.components.basics import Node
@@ -26,7 +26,7 @@ async def shown(asked: Awaitable[Proposal], *ahead: Notice) -> Shown:
     """
     try:
         proposal = await asked
-        view = await asyncio.to_thread(preview_view, proposal)
+        view = await aside(preview_view, proposal)
         view = replace(view, words=(*ahead, *view.words))
         return preview(view), not view.possible, proposal.since
     except Exception as error:

@@ -11,6 +11,7 @@ from portal.domain.images import is_digest, split_reference
 from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
 from portal.domain.operations import Verb
+from portal.domain.packed import PackedText
 from portal.state.model import AppState, Source
 from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.events import events_view
@@ -86,7 +87,7 @@ def app_view(
         notices=notices(state, known, head, sources, now, quotas),
         events=events_view(state.events),
         notes=detail.notes if detail else "",
-        values=detail.values if detail else {},
+        values=detail.shown if detail else PackedText(),
         stale=stale_words(sources, now),
         since=head.since,
         more_pods=more,

@@ -6,13 +6,13 @@ Times are UTC; the browser turns them into ages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
 
 from portal.domain.keys import Key
+from portal.domain.packed import PackedText
 from portal.state.history import History
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
 
@@ -214,7 +214,7 @@ class AppView(Struct, frozen=True):
     as they are they are equal at a glance, and only who draws them makes columns of them.
 
     ``more_pods`` tells of the pods that are left out of ``pods`` ("" where none is). ``values`` are
-    as Helm has them, secrets included: only who draws them writes them down, redacted.
+    YAML as it is shown, without secrets.
     """
 
     key: Key
@@ -238,17 +238,12 @@ class AppView(Struct, frozen=True):
     notices: tuple[Notice, ...]
     events: tuple[EventView, ...]
     notes: str
-    values: Mapping[str, object]
+    values: PackedText
     stale: tuple[str, ...]
     since: datetime | None = None
     more_pods: str = ""
     unlock: bool = False
     version: VersionView | None = None
-
-    def __repr__(self) -> str:
-        """Everything but the values, which may hold secrets."""
-        told = (name for name in self.__struct_fields__ if name != "values")
-        return f"AppView({', '.join(f'{name}={getattr(self, name)!r}' for name in told)})"
 
 
 class ReleaseRow(Struct, frozen=True):

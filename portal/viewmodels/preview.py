@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-import yaml
 from msgspec import Struct
 
+from portal.domain import yamls
 from portal.domain.manifests import Change, ObjectChange, Ref, Tree, changes, objects
 from portal.domain.revisions import Proposal
 from portal.domain.secrets import HIDDEN, redacted, scrubbed
@@ -147,8 +147,7 @@ def _lines(tree: object) -> list[str]:
     if not tree:
         return []
     # Sorted: Helm's record does not keep the order of values, and it means nothing.
-    text = yaml.safe_dump(tree, sort_keys=True, allow_unicode=True, width=1000)
-    return text.splitlines()
+    return yamls.shown(tree, sort_keys=True, width=1000).splitlines()
 
 
 def _failed(proposal: Proposal) -> tuple[Notice, ...]:

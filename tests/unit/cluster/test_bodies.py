@@ -104,7 +104,7 @@ def test_a_damaged_body_is_told_apart(text: str, word: str) -> None:
 
 def test_a_body_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MAX_BODY", 10_000)
-    assert "more than" in detail(KEY, 1, encoded({"x": "a" * 100_000})).damaged
+    assert "more than" in detail(KEY, 1, encoded({"x": "a" * 100_000}), most=10_000).damaged
     assert detail(KEY, 1, encoded({"x": "a" * 1000})).damaged == ""
 
 
@@ -376,7 +376,7 @@ async def test_an_api_that_does_not_answer_is_tried_again_and_nothing_is_called_
 
 
 async def test_a_record_that_cannot_be_read_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(key: Key, revision: int, encoded: str, note: str) -> Any:
+    def broken(key: Key, revision: int, encoded: str, note: str, most: int) -> Any:
         if key == KEY:
             raise RuntimeError("surprise")
         return detail(key, revision, encoded)

@@ -109,7 +109,7 @@ def test_what_no_page_sends_is_refused(site: Site, body: object) -> None:
     "content", [b"", b"\xff", b"{", b"[" * 100_000, b"9" * 5000, b" " * (LARGEST + 1)]
 )
 def test_what_is_no_json_is_refused(site: Site, content: bytes) -> None:
-    assert site.post(content).status_code == 400
+    assert site.post(content).status_code in {400, 413}
 
 
 def chart_edit(site: Site, **values: Any) -> Body:

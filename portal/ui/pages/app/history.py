@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, cast
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
+from portal.domain.aside import aside
 from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, code_block, fold, notice
@@ -95,7 +95,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
             return no_update
         try:
             revisions = await context.actions.previews.history(context.identity(), Key(*key))
-            return history(await asyncio.to_thread(history_view, revisions))
+            return history(await aside(history_view, revisions))
         except Exception as error:
             return refusal(error)
 
@@ -111,9 +111,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
         release = Key(*key)
         try:
             revision = await context.actions.previews.newest(context.identity(), release)
-            text = await asyncio.to_thread(
-                manifest_yaml, revision.manifest, release.namespace, revision.values
-            )
+            text = await aside(manifest_yaml, revision.manifest, release.namespace, revision.values)
         except Exception as error:
             return refusal(error)
         return code_block(ids.MANIFEST_TEXT, text, "the manifest", title="What Helm made of it")
@@ -129,7 +127,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
             return waiting("Looking at what would be left …")
         try:
             removal = await context.actions.previews.removal(context.identity(), Key(*key))
-            words = await asyncio.to_thread(removal_words, removal)
+            words = await aside(removal_words, removal)
         except Exception as error:
             return refusal(error)
         if not words:

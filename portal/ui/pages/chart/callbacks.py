@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +15,7 @@ from portal.actions.checks import Check
 from portal.catalog.draft import Draft, Drafting, field_titles, path_id, path_of
 from portal.catalog.validate import Path
 from portal.catalog.values import Values
+from portal.domain.aside import aside
 from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
@@ -104,7 +104,7 @@ def register(app: Dash, context: UiContext) -> None:
             drafting = await _drafting(context, place)
         except PortalError as error:  # its source has changed since the page was made
             return _nothing_new(paths) | {"said": refusal(error)}
-        return await asyncio.to_thread(_answer, drafting, made, paths)
+        return await aside(_answer, drafting, made, paths)
 
     unfinished.register(app, ids.CHART_NAME, ids.CHART_LEFT)
 
@@ -281,7 +281,7 @@ async def _drafting(context: UiContext, place: Mapping[str, Any]) -> Drafting:
     )
     # Of an existing release everything that the text says is sent, so an empty one will do.
     existing: Values | None = {} if place.get("revision") is not None else None
-    return await asyncio.to_thread(Drafting, chart, existing)
+    return await aside(Drafting, chart, existing)
 
 
 async def order_of(context: UiContext, asked: Mapping[str, Any]) -> ChartOrder:
@@ -292,7 +292,7 @@ async def order_of(context: UiContext, asked: Mapping[str, Any]) -> ChartOrder:
     drafting = await _drafting(context, asked["place"])
     contents = _by_path(asked["fields"], asked["contents"])
     made = Edit(asked["text"] or "", asked["basis"] or "", contents)
-    draft = await asyncio.to_thread(edited, drafting, made)
+    draft = await aside(edited, drafting, made)
     if draft.error is not None:
         raise InvalidInput({"values": str(draft.error)})
     if draft.unread:

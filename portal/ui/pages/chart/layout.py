@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ from portal.catalog.chart import Chart
 from portal.catalog.draft import Draft, Drafting, linked
 from portal.catalog.sources import ChartPreset
 from portal.catalog.values import to_yaml
+from portal.domain.aside import aside
 from portal.domain.charts import ChartEntry, version_order
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
@@ -63,8 +63,8 @@ async def page_of(
     except PortalError as error:
         return _unusable(place, entry, error)
     existing = dict(given.values) if given else None
-    drafting = await asyncio.to_thread(Drafting, chart, existing)
-    draft = await asyncio.to_thread(drafting.read, drafting.start(linked(place.values)))
+    drafting = await aside(Drafting, chart, existing)
+    draft = await aside(drafting.read, drafting.start(linked(place.values)))
     revision = given.revision if given else None
     presets = context.catalog.presets(place.source, place.chart) if given is None else ()
     return _layout(context.forms, place, entry, drafting, draft, key, revision, presets)

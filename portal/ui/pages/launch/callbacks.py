@@ -11,6 +11,7 @@ from msgspec import Struct
 from portal.actions.actions import Existing
 from portal.actions.forms import FIELDS, PRESET_FIELDS, Preview
 from portal.actions.links import link_of
+from portal.domain.aside import aside
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -289,7 +290,8 @@ async def _preview(
     if existing and existing.ours:
         values = await context.actions.known_values(identity, spec.key)
     # An app keeps the name of whoever launched it first.
-    return context.forms.preview(spec, values, "" if existing else identity.user)
+    by = "" if existing else identity.user
+    return await aside(context.forms.preview, spec, values, by)
 
 
 def _existing(existing: Existing | None) -> Node:
