@@ -157,7 +157,7 @@ def tree(part: msgspec.Raw, what: str) -> Raw:
 
 def string(part: msgspec.Raw) -> str:
     """A part that is text; "" for anything else."""
-    found = _decoded(part) if memoryview(part)[:1] == b'"' else None
+    found = _decoded(part) if bytes(memoryview(part)[:1]) == b'"' else None
     return found if isinstance(found, str) else ""
 
 

@@ -6,7 +6,7 @@ It takes as long as there is to read or write. What may be large is done in a th
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
@@ -89,7 +89,7 @@ def _whole(text: str) -> str:
 
 
 def _dumped(value: object, dumper: Any, sort_keys: bool, width: int) -> str:
-    text = yaml.dump(
+    return yaml.dump(
         value,
         Dumper=dumper,
         sort_keys=sort_keys,
@@ -97,4 +97,3 @@ def _dumped(value: object, dumper: Any, sort_keys: bool, width: int) -> str:
         allow_unicode=True,
         width=width,
     )
-    return cast("str", text)

@@ -55,10 +55,25 @@ def encode(properties: object) -> str:
         return cast(str, to_json_plotly(properties))
 
 
+def plain(node: object) -> Any:
+    """Components as the JSON that Dash makes of them: what is large is made so beside the loop.
+
+    Dash asks every component by itself, and does so on the loop; of this it only writes the text.
+    """
+    if isinstance(node, Component):
+        told = cast("dict[str, Any]", node.to_plotly_json())
+        return {**told, "props": {name: plain(each) for name, each in told["props"].items()}}
+    if isinstance(node, list | tuple):
+        return [plain(each) for each in cast("list[object]", node)]
+    if isinstance(node, dict):
+        return {name: plain(each) for name, each in cast("dict[str, object]", node).items()}
+    return node
+
+
 _CUT = encode(
     {
         "content": html.P(
-            "This is too large to be shown: it is left out. In a terminal, helm and kubectl show it.",
+            "This is too large to be shown, and left out: helm and kubectl show it.",
             className="quiet-text",
         )
     }

@@ -45,6 +45,9 @@ MOST_INSIDE = 200
 BESIDE = 32 * KIB
 """Bytes from which a request is read beside the loop."""
 
+IS_LARGE = "portal.large"
+"""Where the scope of a request says that it is."""
+
 Part = Mapping[str, str]
 Declared = Mapping[str, Mapping[str, Any]]
 """Dash's ``callback_map``: what each output's callback takes."""
@@ -166,7 +169,7 @@ class Requests:
         async def again() -> Message:
             return waiting.pop() if waiting else await receive()
 
-        await self._app(scope, again, send)
+        await self._app({**scope, IS_LARGE: len(body) > BESIDE}, again, send)
 
     async def _looked_at(self, scope: Scope, receive: Receive) -> tuple[ASGIApp | None, bytes]:
         """Why a request is refused (None: it is not), and its body."""
@@ -349,7 +352,7 @@ def _pattern(text: str) -> Mapping[str, object]:
 def _all_known(inputs: Sequence[Part], changed: object) -> bool:
     """Whether all that is said to have changed is among the inputs."""
     listed = _list(changed)
-    if listed is not None and len(listed) > 2 * MOST_PARTS:
+    if listed is not None and len(listed) > MOST_PARTS:
         raise TooLarge("Too much has changed at once.")
     for each in listed or ():
         if not isinstance(each, str) or len(each) > 2 * SHORT:

@@ -1,4 +1,4 @@
-"""The two methods that the portal knows, for every path alike; and HEAD, which is GET without a body.
+"""The methods that the portal knows, for every path alike: HEAD is GET without a body.
 
 Load balancers ask with HEAD, and Dash's own paths would answer that in ways of their own.
 """

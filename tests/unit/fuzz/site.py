@@ -14,7 +14,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from hypothesis import strategies as st
-from starlette.routing import Route
+from starlette.requests import HTTPConnection
+from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 
 from portal.auth.identify import OpenAuthenticator
@@ -22,8 +23,9 @@ from portal.auth.policy import NamespacePolicy
 from portal.catalog.catalog import Catalog
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.live.endpoint import FRAME_PATH, frame_endpoint
+from portal.live.endpoint import FRAME_PATH, PATH, Timing, frame_endpoint, live_endpoint
 from portal.live.hub import Hub
 from portal.ui import ids
 from portal.ui.build import build_ui
@@ -33,6 +35,7 @@ from portal.viewmodels.urls import Outside
 from portal.views import Views
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
+from portal.web.methods import Methods
 from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
 from tests import strategies as some
@@ -83,14 +86,15 @@ class Site:
 
 
 @contextmanager
-def running(cache: Path) -> Iterator[Site]:
+def running(cache: Path, *sources: Source) -> Iterator[Site]:
     """A site with releases of the built-in chart and of another, and a catalogue."""
     portal = Portal()
     for number in range(RELEASES):
         portal.cluster.release(Key("apps", f"there-{number}"), 4, RELEASED)
     portal.cluster.release(Key("apps", "other"), 2, {}, chart="web-server")
     portal.cluster.release(Key("kube-system", "there-0"), 4, RELEASED)
-    catalog = Catalog((Source("local", SourceKind.FOLDER, path=CHARTS),), HttpFetch(), cache)
+    local = Source("local", SourceKind.FOLDER, path=CHARTS)
+    catalog = Catalog((local, *sources), HttpFetch(), cache)
     asyncio.run(catalog.refresh())
     views = Views(portal.store, NamespacePolicy(FORMS.namespaces), Outside(), lambda key: None)
     ui = UiContext(
@@ -106,8 +110,15 @@ def running(cache: Path) -> Iterator[Site]:
     )
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     hub = Hub(opener(ui), spell=spelled)
+
+    def who(_: HTTPConnection) -> Identity:
+        return current_identity()
+
     server.router.routes += [
-        Route(FRAME_PATH, frame_endpoint(hub, lambda _: current_identity())),
+        WebSocketRoute(
+            PATH, live_endpoint(hub, lambda _: current_identity(), timing=Timing(pause=0))
+        ),
+        Route(FRAME_PATH, frame_endpoint(hub, who)),
         Route(ICON_PATH, icon_endpoint(catalog.icon)),
     ]
     build_ui(server, ui)
@@ -115,7 +126,8 @@ def running(cache: Path) -> Iterator[Site]:
     log = logging.getLogger("portal")
     log.addHandler(faults)
     try:
-        with TestClient(Edge(server, OpenAuthenticator(), lambda: "", Metrics())) as client:
+        edge = Edge(server, OpenAuthenticator(), lambda: "", Metrics())
+        with TestClient(Methods(edge)) as client:
             assert client.portal is not None
             client.portal.call(hub.start)
             yield Site(client, portal, faults)

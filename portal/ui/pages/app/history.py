@@ -13,6 +13,7 @@ from portal.ui.components.basics import Node, button, code_block, fold, notice
 from portal.ui.components.history import history
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.context import UiContext
+from portal.ui.encoding import plain
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.viewmodels.history import history_view
@@ -95,7 +96,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
             return no_update
         try:
             revisions = await context.actions.previews.history(context.identity(), Key(*key))
-            return history(await aside(history_view, revisions))
+            return await aside(lambda: plain(history(history_view(revisions))))
         except Exception as error:
             return refusal(error)
 

@@ -25,6 +25,7 @@ from portal.ui.components.chart_form import field_note
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
+from portal.ui.encoding import plain
 from portal.ui.pages.chart.layout import form_of, version_path
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
@@ -298,7 +299,7 @@ async def order_of(context: UiContext, asked: Mapping[str, Any]) -> ChartOrder:
     if draft.unread:
         raise InvalidInput({path_id(path): words for path, words in draft.unread.items()})
     key = _key(asked["name"], asked["namespace"])
-    return ChartOrder(key, drafting.chart, drafting.sent(draft))
+    return ChartOrder(key, drafting.chart, await aside(drafting.sent, draft))
 
 
 def _by_path(parts: list[PartId], values: list[Any]) -> dict[Path, object]:
@@ -337,7 +338,7 @@ def _answer(drafting: Drafting, made: Edit, noted: list[Path]) -> dict[str, Any]
     chart = drafting.chart
     values = drafting.link(draft)
     return {
-        "form": no_update if same else form_of(draft, notes),
+        "form": no_update if same else plain(form_of(draft, notes)),
         "disabled": draft.error is not None,
         "notes": [field_note(notes, path) if same else no_update for path in noted],
         "text": no_update if draft.text == made.text else draft.text,
