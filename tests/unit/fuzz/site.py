@@ -38,6 +38,7 @@ from portal.web.icons import icon_endpoint
 from portal.web.methods import Methods
 from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
+from portal.web.routes import add_routes
 from tests import strategies as some
 from tests.unit.catalog.make import CHARTS
 from tests.unit.fuzz.portal import FORMS, RELEASED, USUAL, Portal
@@ -109,6 +110,7 @@ def running(cache: Path, *sources: Source) -> Iterator[Site]:
         version="0",
     )
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    add_routes(server, Metrics(), lambda: ["watches"])
     hub = Hub(opener(ui), spell=spelled)
 
     def who(_: HTTPConnection) -> Identity:
