@@ -10,12 +10,12 @@ from portal.actions.changes import Changes, Current, Taken, rollout
 from portal.actions.recorder import Recorder
 from portal.actions.rollout import Wanted
 from portal.actions.waiting import Goal
+from portal.aside import aside
 from portal.catalog import dash_app, edits
 from portal.catalog.chart import Chart
 from portal.catalog.images import image_problem, images_in
 from portal.catalog.validate import Checker
 from portal.catalog.values import overlay
-from portal.domain.aside import aside
 from portal.domain.charts import version_order
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import LAUNCHED_BY, Key

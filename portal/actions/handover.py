@@ -7,8 +7,8 @@ from pathlib import Path
 
 from portal.actions.recorder import Recorder
 from portal.actions.seams import ReplicaOwnership
+from portal.aside import aside
 from portal.catalog import dash_app
-from portal.domain.aside import aside
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, Workload
 from portal.domain.steering import Steering, named, steering

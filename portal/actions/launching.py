@@ -16,8 +16,8 @@ from portal.actions.recorder import Recorder
 from portal.actions.requests import Request
 from portal.actions.volumes import Volumes
 from portal.actions.waiting import Goal
+from portal.aside import aside
 from portal.catalog import dash_app
-from portal.domain.aside import aside
 from portal.domain.errors import Conflict
 from portal.domain.identity import Identity
 from portal.domain.keys import Key

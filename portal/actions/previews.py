@@ -8,10 +8,10 @@ from portal.actions.changes import Changes, Current, check_ours
 from portal.actions.charts import ChartOrder, checked_order, signed
 from portal.actions.forms import Forms
 from portal.actions.seams import Past
+from portal.aside import aside
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
-from portal.domain.aside import aside
 from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key

@@ -16,10 +16,10 @@ from portal.actions.recovery import GONE
 from portal.actions.requests import Request
 from portal.actions.seams import Records
 from portal.actions.waiting import Goal
+from portal.aside import aside
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
-from portal.domain.aside import aside
 from portal.domain.errors import Conflict, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key

@@ -16,8 +16,8 @@ from typing import TypeVar, cast
 import msgspec
 from msgspec import Struct
 
+from portal.aside import alone, aside
 from portal.cluster.raw import Raw
-from portal.domain.aside import alone, aside
 
 SMALL = 2**20
 """Bytes of JSON up to which bodies are read side by side. Most are a tenth of that."""

@@ -19,7 +19,7 @@ from typing import Protocol
 
 import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
-from portal.domain.aside import aside
+from portal.aside import aside
 from portal.domain.errors import HelmError, HelmTimeout
 from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.process import Printed, Process

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from portal.domain.aside import aside
+from portal.aside import aside
 from portal.ui.requests import IS_LARGE, PATH
 
 
@@ -24,10 +24,10 @@ def route(app: Dash) -> Route:
     """What answers callbacks, in place of the route that Dash has made for it."""
 
     def prepared(body: Any) -> tuple[Callable[[], Any], Any]:
-        context = app._initialize_context(body)  # pyright: ignore
+        context: Any = app._initialize_context(body)  # pyright: ignore
         function = app._prepare_callback(context, body)  # pyright: ignore
         given = app._inputs_to_vals(context.inputs_list + context.states_list)  # pyright: ignore
-        call = app._execute_callback(function, given, context.outputs_list, context)  # pyright: ignore
+        call: Any = app._execute_callback(function, given, context.outputs_list, context)  # pyright: ignore
         return call, context
 
     async def dispatch(request: Request) -> Response:

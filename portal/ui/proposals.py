@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from msgspec.structs import replace
 
-from portal.domain.aside import aside
+from portal.aside import aside
 from portal.domain.errors import PortalError
 from portal.domain.revisions import Proposal
 from portal.ui.components.basics import Node

@@ -17,8 +17,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from portal.aside import aside
 from portal.catalog.values import as_list, as_mapping
-from portal.domain.aside import aside
 from portal.domain.keys import Key
 from portal.domain.names import survives_helm
 from portal.live.topics import app_key, app_topic

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from portal.domain.aside import aside
+from portal.aside import aside
 from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, code_block, fold, notice

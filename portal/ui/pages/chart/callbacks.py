@@ -12,10 +12,10 @@ from msgspec import Struct, field
 from portal.actions.actions import Existing
 from portal.actions.charts import ChartOrder
 from portal.actions.checks import Check
+from portal.aside import aside
 from portal.catalog.draft import Draft, Drafting, field_titles, path_id, path_of
 from portal.catalog.validate import Path
 from portal.catalog.values import Values
-from portal.domain.aside import aside
 from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal

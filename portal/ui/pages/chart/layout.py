@@ -9,12 +9,12 @@ import dash_bootstrap_components as dbc
 from dash import dcc, html
 
 from portal.actions.forms import Forms
+from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.draft import Draft, Drafting, linked
 from portal.catalog.sources import ChartPreset
 from portal.catalog.values import to_yaml
-from portal.domain.aside import aside
 from portal.domain.charts import ChartEntry, version_order
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity

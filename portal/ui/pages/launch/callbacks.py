@@ -11,7 +11,7 @@ from msgspec import Struct
 from portal.actions.actions import Existing
 from portal.actions.forms import FIELDS, PRESET_FIELDS, Preview
 from portal.actions.links import link_of
-from portal.domain.aside import aside
+from portal.aside import aside
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key

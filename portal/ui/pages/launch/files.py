@@ -11,10 +11,10 @@ from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 from msgspec import Struct
 
 from portal.actions.forms import FIELDS, Raw
+from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.draft import Drafting
 from portal.catalog.leftover import leftover
-from portal.domain.aside import aside
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
