@@ -26,7 +26,6 @@ from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
-from portal.ui.encoding import plain
 from portal.ui.pages.catalog.layout import tile
 from portal.ui.routes import ChartPlace, app_path, chart_path
 
@@ -50,7 +49,7 @@ async def place_of(context: UiContext, identity: Identity, key: Key) -> ChartPla
 
 async def page_of(
     context: UiContext, identity: Identity, place: ChartPlace, key: Key | None
-) -> Node:
+) -> html.Div:
     """The page of a chart; with ``key``, filled in with what that release was given."""
     entry = context.catalog.entry(place.source, place.chart)
     try:
@@ -68,12 +67,9 @@ async def page_of(
     draft = await aside(drafting.read, drafting.start(linked(place.values)))
     revision = given.revision if given else None
     presets = context.catalog.presets(place.source, place.chart) if given is None else ()
-
-    def made() -> Node:
-        shown = _layout(context.forms, place, entry, drafting, draft, key, revision, presets)
-        return plain(shown)
-
-    return await aside(made)
+    return await aside(
+        _layout, context.forms, place, entry, drafting, draft, key, revision, presets
+    )
 
 
 def _unusable(place: ChartPlace, entry: ChartEntry | None, error: PortalError) -> html.Div:
