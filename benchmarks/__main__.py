@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import bring_up, stop
+from benchmarks.inputs import measure as inputs
 from benchmarks.launching import form, many, pairs
 from benchmarks.launching.ground import Ground, ground
 from benchmarks.scale import api_cost, list_latency, push_latency, restart, revision, soak
@@ -32,6 +33,7 @@ SCALE: dict[str, Callable[[Stage], Awaitable[list[Row]]]] = {
     "cost": api_cost.measure,
     "revision": revision.measure,
     "restart": restart.measure,
+    "inputs": inputs.measure,
     "soak": soak.measure,
 }
 LAUNCHES: dict[str, Callable[[Ground, int], Awaitable[list[Row]]]] = {

@@ -65,6 +65,7 @@ class Portal:
             outer.mount("/", await asyncio.to_thread(front.site))
             front.hub.start()
             self._front = front
+            gc.freeze()  # the pages, too: most of what a full collection would look through
             stack.push_async_callback(front.drain)
             yield
 

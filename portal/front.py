@@ -13,6 +13,7 @@ from typing import Any
 
 from dash import Dash
 from fastapi import FastAPI
+from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 
 from portal import __version__
@@ -30,12 +31,14 @@ from portal.cluster.past import Past
 from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
 from portal.cluster.watches import Watches
+from portal.domain.errors import PortalError
+from portal.domain.identity import Identity
 from portal.domain.objects import ReleaseDetail
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
-from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
+from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
 from portal.observation import Observation
@@ -48,6 +51,7 @@ from portal.viewmodels.urls import Outside
 from portal.views import Views
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
+from portal.web.methods import Methods
 from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
 from portal.web.routes import add_routes
@@ -113,11 +117,12 @@ class Front:
             "catalog": self._catalog.run(),
         }
 
-    def site(self) -> Edge:
+    def site(self) -> Methods:
         """Pages, live connection and health, behind the edge that says who is asking."""
         inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         add_routes(inner, self._metrics, lambda: _waiting_for(self._store))
-        live = live_endpoint(self.hub, lambda _: current_identity())
+        authenticator = _authenticator(self._settings)
+        live = live_endpoint(self.hub, lambda _: current_identity(), again=_asked(authenticator))
         frame = frame_endpoint(self.hub, lambda _: current_identity())
         inner.router.routes += [
             WebSocketRoute(LIVE_PATH, live),
@@ -125,13 +130,15 @@ class Front:
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
         ]
         dash = build_ui(inner, self._context)
-        return Edge(
-            inner,
-            _authenticator(self._settings),
-            _content_security_policy(dash),
-            self._metrics,
-            self._settings.trusted_origins,
-            self._settings.known_hosts(),
+        return Methods(
+            Edge(
+                inner,
+                authenticator,
+                _content_security_policy(dash),
+                self._metrics,
+                self._settings.trusted_origins,
+                self._settings.known_hosts(),
+            )
         )
 
     async def drain(self) -> None:
@@ -215,6 +222,21 @@ def _authenticator(settings: Settings) -> Authenticator:
         groups_header=settings.auth_groups_header,
         secret_header=settings.auth_secret_header,
     )
+
+
+def _asked(authenticator: Authenticator) -> Identify:
+    """Who has connected, from the headers of that; None where those are good for nobody (any more).
+
+    A session that somebody can end is to be looked up here.
+    """
+
+    def who(connection: HTTPConnection) -> Identity | None:
+        try:
+            return authenticator.identify(connection.headers.items())
+        except PortalError:
+            return None
+
+    return who
 
 
 def _content_security_policy(dash: Dash) -> Callable[[], str]:

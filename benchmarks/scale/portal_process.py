@@ -194,8 +194,13 @@ def _allocation() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running(kubeconfig: Path, **settings: str) -> AsyncGenerator[PortalProcess]:
-    """A portal inside the block; ``settings`` are added to its environment by their names."""
+async def running(
+    kubeconfig: Path, *, app: str = "portal.app:create_app()", **settings: str
+) -> AsyncGenerator[PortalProcess]:
+    """A portal inside the block; ``settings`` are added to its environment by their names.
+
+    ``app`` is what makes it, for one that is measured from inside.
+    """
     compileall.compile_dir(ROOT / "portal", quiet=1)  # as in its image, also where none is written
     environment = {k: v for k, v in os.environ.items() if not k.startswith("DASH_PORTAL_")} | {
         "DASH_PORTAL_KUBECONFIG": str(kubeconfig),
@@ -216,7 +221,7 @@ async def running(kubeconfig: Path, **settings: str) -> AsyncGenerator[PortalPro
         "gunicorn",
         "-c",
         "gunicorn.conf.py",
-        "portal.app:create_app()",
+        app,
     ]
     with tempfile.NamedTemporaryFile("w+", prefix="portal-", suffix=".log") as log:
         process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=log, stderr=log)

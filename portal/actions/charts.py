@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -11,6 +10,7 @@ from portal.actions.changes import Changes, Current, Taken, rollout
 from portal.actions.recorder import Recorder
 from portal.actions.rollout import Wanted
 from portal.actions.waiting import Goal
+from portal.aside import aside
 from portal.catalog import dash_app, edits
 from portal.catalog.chart import Chart
 from portal.catalog.images import image_problem, images_in
@@ -66,7 +66,7 @@ async def checked_order(
 ) -> ChartOrder:
     """An order for a release that is there; ``InvalidInput`` if the chart refuses ``values``."""
     order = ChartOrder(key, chart, dict(values))
-    problems = await asyncio.to_thread(order_problems, order, NamespaceRules(), images)
+    problems = await aside(order_problems, order, NamespaceRules(), images)
     if problems:
         raise InvalidInput(problems)
     return order
@@ -101,7 +101,8 @@ async def apply_chart(
 ) -> Goal:
     """Run Helm with the chart; returns what has to be seen before the rollout is done."""
     chart = order.chart
-    taken, values = Taken(chart.path, chart.note, chart.source), signed(order, owner)
+    taken = Taken(chart.path, chart.note, chart.source)
+    values = await aside(signed, order, owner)
     command = f"helm upgrade --install with {chart.name}"
     made = await changes.upgrade(recorder, current, taken, values, command)
     return rollout(Wanted(made, workload=False))

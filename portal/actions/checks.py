@@ -16,6 +16,8 @@ from portal.domain.namespaces import NamespaceRules
 
 MAX_TARGET = 1000
 MAX_WINDOW = 3600
+MAX_TEXT = 300
+"""Characters of a field: more than any name, address or amount has."""
 
 _WHOLE = re.compile(r"-?[0-9]{1,11}")
 
@@ -40,7 +42,11 @@ class Check:
 
     def _text(self, field: str) -> str:
         value = self._raw.get(field)
-        return "" if value is None else str(value).strip()
+        text = "" if value is None else str(value)
+        if len(text) > MAX_TEXT:
+            self._error(field, f"This is too long: at most {MAX_TEXT} characters.")
+            return ""
+        return text.strip()
 
     def _error(self, field: str, problem: str) -> bool:
         if problem:
@@ -59,7 +65,7 @@ class Check:
             return int(value)
         if isinstance(value, int) and not isinstance(value, bool):
             return value
-        text = str(value).strip()
+        text = str(value)[:MAX_TEXT].strip()
         if _WHOLE.fullmatch(text):
             return int(text)
         self._error(field, f"{what} is a whole number; “{text[:20]}” is not.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from portal.actions.recorder import Recorder
 from portal.actions.seams import ReplicaOwnership
+from portal.aside import aside
 from portal.catalog import dash_app
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, Workload
@@ -28,7 +28,7 @@ class Handover:
         state = self._store.snapshot.app(key)
         live = {_name(each) for each in state.workloads if each.desired > 0}
         others = [_target(hpa) for hpa in state.hpas if hpa.release != key.name]
-        who = await asyncio.to_thread(steering, manifest, key.namespace, others)
+        who = await aside(steering, manifest, key.namespace, others)
         return Steering(who.scaled, who.numbered & live)
 
     async def settle(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
@@ -17,6 +16,7 @@ from portal.actions.recorder import Recorder
 from portal.actions.requests import Request
 from portal.actions.volumes import Volumes
 from portal.actions.waiting import Goal
+from portal.aside import aside
 from portal.catalog import dash_app
 from portal.domain.errors import Conflict
 from portal.domain.identity import Identity
@@ -62,7 +62,7 @@ class Launches:
 
         async def apply(recorder: Recorder, current: Current | None) -> Goal:
             before = current.values if current else None
-            values = self._forms.values(spec, _owner(current, identity), before)
+            values = await aside(self._forms.values, spec, _owner(current, identity), before)
             goal = await self._changes.apply(recorder, current, values)
             self._drafts.drop(spec.key)
             return goal
@@ -81,7 +81,7 @@ class Launches:
         forms = self._forms
 
         async def problems() -> dict[str, str]:
-            return await asyncio.to_thread(order_problems, order, forms.rules, forms.images)
+            return await aside(order_problems, order, forms.rules, forms.images)
 
         async def apply(recorder: Recorder, current: Current | None) -> Goal:
             owner = _owner(current, identity)

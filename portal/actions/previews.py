@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from portal.actions.charts import ChartOrder, checked_order, signed
 from portal.actions.forms import Forms
 from portal.actions.placeholders import Placeholders
 from portal.actions.seams import Past
+from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
@@ -76,7 +76,7 @@ class Previews:
         check_ours(current, key)
         self._check_since(current, key, since)
         owner = owner_name(newest.owners, newest.values)
-        values = self._forms.values(spec, owner, newest.values)
+        values = await aside(self._forms.values, spec, owner, newest.values)
         try:
             async with self._changes.chart_for(key, current) as chart:
                 manifest = await self._rendered(key, chart.path, chart.source, values)
@@ -98,7 +98,7 @@ class Previews:
         current = _current(newest)
         check_ours(current, key, order.chart.name)
         self._check_since(current, key, since)
-        values = signed(order, owner_name(newest.owners, newest.values))
+        values = await aside(signed, order, owner_name(newest.owners, newest.values))
         chart = order.chart
         manifest = await self._rendered(key, chart.path, chart.source, values)
         return self._proposal(key, newest, runs, await self._applied(key, manifest), values)
@@ -146,7 +146,7 @@ class Previews:
         """Which volumes an uninstall would leave, in words; "" if none, or if nobody can tell."""
         try:
             removal = await self.removal(identity, key)
-            found = await asyncio.to_thread(objects, removal.manifest, key.namespace)
+            found = await aside(objects, removal.manifest, key.namespace)
         except PortalError:
             return ""
         names = ", ".join(each.key.name for each in staying(removal, found))
@@ -168,7 +168,7 @@ class Previews:
     async def _applied(self, key: Key, manifest: str) -> str:
         """What is applied of a manifest: not the numbers that an autoscaler decides about."""
         numbered = (await self._changes.handover.applied(key, manifest)).numbered
-        return await asyncio.to_thread(without_replicas, manifest, numbered)
+        return await aside(without_replicas, manifest, numbered)
 
     async def _present(self, key: Key) -> tuple[Revision, Revision]:
         found = await self._past.present(key)

@@ -17,6 +17,7 @@ from portal.actions.recovery import GONE
 from portal.actions.requests import Request
 from portal.actions.seams import Records
 from portal.actions.waiting import Goal
+from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.domain.errors import Conflict, InvalidInput, NotFound
@@ -107,7 +108,9 @@ class Verbs:
                 errors = self._forms.recheck_scale(asked, current.values)
                 if errors:
                     raise InvalidInput(errors)
-                values = dash_app.scaled(current.values, asked.replicas, asked.autoscaling)
+                values = await aside(
+                    dash_app.scaled, current.values, asked.replicas, asked.autoscaling
+                )
             return await self._changes.apply(recorder, current, values)
 
         words = _scale_words(asked, identity)

@@ -13,6 +13,7 @@ import yaml
 
 from portal.catalog.loader import Loader, StrictLoader
 from portal.catalog.values import Values, as_mapping
+from portal.domain import yamls
 from portal.domain.names import UNFIT
 
 MAX_TEXT = 256 * 1024
@@ -61,9 +62,12 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
                 return _plain(json.loads(text), [nodes], 0)
         _check_characters(text)
         whole = f"{text}\n"  # as Helm does: a block at the end has its last newline
-        _measure(whole, nodes)
+        yamls.measure(whole, nodes=nodes, depth=MAX_DEPTH)
         loaded: object = yaml.load(whole, Loader=StrictLoader if strict else Loader)  # noqa: S506
         return _plain(loaded, [nodes], 0)
+    except yamls.TooMuch as error:
+        words = _TOO_DEEP if error.deep else _TOO_MANY
+        raise TextError(words, error.line, error.column) from None
     except yaml.MarkedYAMLError as error:
         raise TextError(_words(error), *_place(text, error)) from None
     except (RecursionError, MemoryError):
@@ -89,22 +93,6 @@ def _check_characters(text: str) -> None:
         before = text[: found.start()]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         raise TextError("YAML does not allow this character.", line, column)
-
-
-def _measure(text: str, nodes: int) -> None:
-    """Refuse what is too deep or too long before it is built: libyaml's builder would crash."""
-    depth = 0
-    for event in yaml.parse(text, Loader=Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
-            nodes -= 1
-        if depth > MAX_DEPTH or nodes < 0:
-            mark: Any = event.start_mark
-            words = _TOO_DEEP if depth > MAX_DEPTH else _TOO_MANY
-            raise TextError(words, mark.line + 1, mark.column + 1)
 
 
 def load_values(text: str, *, strict: bool = False) -> Values:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import cast
 
-import yaml
+from portal.domain import yamls
 
 Values = dict[str, object]
 
@@ -88,36 +87,6 @@ def overlay(base: Mapping[str, object], top: Mapping[str, object]) -> Values:
     return result
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes YAML that means the same to every reader, also to Helm's."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        """No anchors: people read this."""
-        return True
-
-
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # PyYAML leaves 1e3 or 0o7 without quotes, which others read as numbers.
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
-    return dumper.represent_scalar(  # pyright: ignore[reportUnknownMemberType]
-        "tag:yaml.org,2002:str", text, style=None if plain else '"'
-    )
-
-
-_Dumper.add_representer(str, _text)
-
-
 def to_yaml(values: Mapping[str, object]) -> str:
     """``values`` as YAML, in their own order."""
-    return yaml.dump(
-        dict(values),
-        Dumper=_Dumper,
-        sort_keys=False,
-        default_flow_style=False,
-        allow_unicode=True,
-        width=10**6,
-    )
+    return yamls.exact(dict(values))

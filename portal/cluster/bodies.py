@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import json
 import logging
-import zlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from typing import Protocol, cast
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from portal.cluster.backoff import Backoff
 from portal.cluster.errors import Throttled, Unauthenticated
-from portal.cluster.raw import Raw, part, text
+from portal.cluster.raw import Raw, text
+from portal.cluster.unpack import (
+    MAX_BODY,
+    Body,
+    Chart,
+    Damaged,
+    Info,
+    Large,
+    body,
+    hook_manifests,
+    in_turn,
+    parts,
+    string,
+    tree,
+)
 from portal.domain.charts import fingerprint, source_of
+from portal.domain.cut import cut
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
 from portal.domain.keys import ORIGIN_LABEL, Key
 from portal.domain.notes import shown_notes
 from portal.domain.objects import Release, ReleaseDetail, ReleaseStatus
-from portal.domain.packed import Packed
+from portal.domain.packed import Packed, PackedText
 from portal.domain.quoted import without_values
+from portal.domain.redaction import values_yaml
 from portal.domain.secrets import scrubbed_text, secret_texts
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
 
-MAX_BODY = 32 * 2**20
-"""Bytes of JSON a body may unpack to. A Secret holds 1 MiB, which could unpack to a thousand."""
+MAX_NOTES = 64 * 1024
+"""Characters of notes that a page shows."""
+MAX_WORDS = 300
+"""Characters of a chart's name, its versions, and the like. Helm's own limits are narrower."""
 CONCURRENCY = 16
 """Bodies fetched at once of releases that somebody looks at. Of all others: one."""
 PACE = 0.05
@@ -41,84 +55,72 @@ RETRY = 20.0
 """Seconds until a body that the portal may not read is asked for again."""
 USUAL_DESCRIPTION = 200
 """Characters of what Helm, or whoever asked it, says of a revision that went well."""
-AT_HAND = ("image", "commonAnnotations")
-"""Values that lists show."""
-GZIP_MAGIC = b"\x1f\x8b\x08"
+AT_HAND = ("image", "commonAnnotations", "replicaCount", "autoscaling")
+"""Values that lists and the scale control show."""
 
 
 _Stamp = tuple[str, str, ReleaseStatus]
 """Which record, and in which state."""
 
 
-class Damaged(ValueError):
-    """A release body that cannot be read; the message says why."""
-
-
-def unpack(encoded: str) -> Raw:
-    """``data.release`` of a Helm Secret → the release: base64 twice, gzip (or not), JSON.
-
-    Raises:
-        Damaged: any step fails, or the body is too large.
-    """
-    try:
-        packed = base64.b64decode(base64.b64decode(encoded, validate=True), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Damaged(f"The release record is not base64: {error}") from error
-    if packed.startswith(GZIP_MAGIC):
-        packed = _gunzip(packed)
-    try:
-        release: object = json.loads(packed)
-    except ValueError as error:
-        raise Damaged(f"The release record is not JSON: {error}") from error
-    if not isinstance(release, dict):
-        raise Damaged("The release record is not an object.")
-    return release  # pyright: ignore[reportUnknownVariableType]
-
-
-def _gunzip(packed: bytes) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        body = stream.decompress(packed, MAX_BODY)
-    except zlib.error as error:
-        raise Damaged(f"The release record is not gzip: {error}") from error
-    if stream.unconsumed_tail:
-        raise Damaged(f"The release record unpacks to more than {MAX_BODY // 2**20} MiB.")
-    if not stream.eof:
-        raise Damaged("The release record is cut off.")
-    return body
-
-
-def detail(key: Key, revision: int, encoded: str, note: str = "") -> ReleaseDetail:
+def detail(
+    key: Key, revision: int, encoded: str, note: str = "", most: int = MAX_BODY
+) -> ReleaseDetail:
     """Decode one body; a damaged one is told, not raised.
 
     ``note`` is the label beside it that tells where its chart came from.
+
+    Raises:
+        Large: the body unpacks to more than ``most`` bytes, which is less than may be.
     """
     try:
-        raw = unpack(encoded)
-        info = part(raw, "info")
-        chart = part(raw, "chart", "metadata")
-        values = part(raw, "config")
+        raw = body(encoded, most)
+        info = parts(raw.info, Info)
+        chart = tree(parts(raw.chart, Chart).metadata, "chart's words")
+        values = tree(raw.config, "values")
         chart_print = fingerprint(chart)
         return ReleaseDetail(
             key=key,
             revision=revision,
-            chart=text(chart, "name"),
-            chart_version=text(chart, "version"),
-            app_version=text(chart, "appVersion"),
-            description=_said(text(info, "description"), values),
-            notes=shown_notes(
-                text(info, "notes"), (values, part(raw, "chart", "values")), _manifests(raw)
-            ),
+            chart=_words(chart, "name"),
+            chart_version=_words(chart, "version"),
+            app_version=_words(chart, "appVersion"),
+            description=_said(string(info.description), values)[:MAX_NOTES],
+            notes=_notes(raw, values),
             values=Packed(values, AT_HAND),
-            first_deployed=_time(info.get("first_deployed")),
-            last_deployed=_time(info.get("last_deployed")),
+            shown=PackedText(values_yaml(values)),
+            first_deployed=_time(string(info.first_deployed)),
+            last_deployed=_time(string(info.last_deployed)),
             fingerprint=chart_print,
             source=source_of(note, chart_print),
         )
+    except Large as error:
+        if most < MAX_BODY:
+            raise
+        return ReleaseDetail(key, revision, damaged=str(error))
     except Damaged as error:
         return ReleaseDetail(key, revision, damaged=str(error))
     except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
         return _odd(key, revision, error)
+
+
+def _notes(raw: Body, values: Raw) -> str:
+    """The notes without secrets, and only then cut: half of a secret would not be found."""
+    notes = string(parts(raw.info, Info).notes)
+    if not notes.strip():
+        return ""
+    try:
+        manifests = (string(raw.manifest), *hook_manifests(raw))
+    except Damaged:
+        return "The notes are not shown: what is secret in them is not known."
+    return cut(shown_notes(notes, (values, _defaults(raw)), manifests), MAX_NOTES, "The notes")
+
+
+def _defaults(raw: Body) -> Raw:
+    try:
+        return tree(parts(raw.chart, Chart).values, "chart's values")
+    except Damaged:
+        return {}  # of a size that nobody reads
 
 
 def _said(description: str, values: Raw) -> str:
@@ -128,22 +130,17 @@ def _said(description: str, values: Raw) -> str:
     return without_values(scrubbed_text(description, secret_texts(values)))
 
 
-def _manifests(raw: Raw) -> Iterator[str]:
-    """What the release is made of, its hooks too."""
-    yield text(raw, "manifest")
-    hooks: object = raw.get("hooks")
-    for each in cast("list[object]", hooks) if isinstance(hooks, list) else ():
-        if isinstance(each, dict):
-            yield text(cast(Raw, each), "manifest")
+def _words(raw: Raw, name: str) -> str:
+    return text(raw, name)[:MAX_WORDS]
 
 
 def _odd(key: Key, revision: int, error: Exception) -> ReleaseDetail:
     return ReleaseDetail(key, revision, damaged=f"The release record is odd: {error}")
 
 
-def _time(text: object) -> datetime | None:
+def _time(text: str) -> datetime | None:
     """Helm writes Go's zero time for "never", and leaves times out in newer records."""
-    if not isinstance(text, str) or text.startswith("0001-"):
+    if not text or text.startswith("0001-"):
         return None
     return datetime.fromisoformat(text).astimezone(UTC)
 
@@ -297,7 +294,11 @@ class ReleaseBodies:
             self.decoded += 1
             encoded = text(secret, "data", "release")
             note = text(secret, "metadata", "labels", ORIGIN_LABEL)
-            found = await asyncio.to_thread(detail, key, release.revision, encoded, note)
+
+            def read(encoded: str, most: int) -> ReleaseDetail:
+                return detail(key, release.revision, encoded, note, most)
+
+            found = await in_turn(read, encoded)
         except (ClusterUnavailable, Unauthenticated):
             raise
         except NotFound:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 
-from portal.cluster.bodies import Damaged, unpack
+from msgspec.structs import replace
+
 from portal.cluster.client import ClusterClient
 from portal.cluster.raw import Raw, items, part, text
 from portal.cluster.records import revisions_of, whole
+from portal.cluster.unpack import (
+    MAX_BODY,
+    Chart,
+    Damaged,
+    Info,
+    Large,
+    body,
+    hook_manifests,
+    in_turn,
+    parts,
+    string,
+    tree,
+)
 from portal.domain.charts import fingerprint, source_of
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.keys import (
@@ -22,6 +35,8 @@ from portal.domain.objects import ReleaseStatus
 from portal.domain.owners import owners_in
 from portal.domain.revisions import Revision, VolumeClaim
 
+MAX_WORDS = 16 * 1024
+"""Characters of what Helm says of a revision: it may quote many objects."""
 MOST = 20
 """Revisions read: the portal keeps 10, others may keep all."""
 
@@ -33,11 +48,15 @@ class Past:
         self._client = client
 
     async def revisions(self, key: Key) -> tuple[Revision, ...]:
-        """The newest ``MOST`` revisions that Helm keeps, newest first; () without a release."""
+        """The newest ``MOST`` revisions that Helm keeps, newest first; () without a release.
+
+        What they rendered is left out.
+        """
         found: list[Revision] = []
         for secret in (await self._secrets(key))[:MOST]:
             try:
-                found.append(await self._read(key, secret))
+                # Without their manifests: nobody looks at those of so many at once.
+                found.append(replace(await self._read(key, secret), manifest=""))
             except NotFound:
                 continue  # Helm keeps so many, and has just made another
         return tuple(found)
@@ -79,35 +98,47 @@ class Past:
         return sorted(await revisions_of(self._client, key), key=_number, reverse=True)
 
     async def _read(self, key: Key, secret: Raw) -> Revision:
-        return await asyncio.to_thread(decode, await whole(self._client, key, secret))
+        found = await whole(self._client, key, secret)
+
+        def read(encoded: str, most: int) -> Revision:
+            return decode(found, encoded, most)
+
+        return await in_turn(read, text(found, "data", "release"))
 
 
-def decode(secret: Raw) -> Revision:
-    """Helm's Secret → a revision; a damaged body is told, not raised."""
+def decode(secret: Raw, encoded: str, most: int = MAX_BODY) -> Revision:
+    """Helm's Secret and the body in it → a revision; a damaged one is told, not raised.
+
+    Raises:
+        Large: the body unpacks to more than ``most`` bytes, which is less than may be.
+    """
     labels = part(secret, "metadata", "labels")
     number, status = _number(secret), _status(secret)
     try:
-        body = unpack(text(secret, "data", "release"))
+        raw = body(encoded, most)
+        info = parts(raw.info, Info)
+        chart = tree(parts(raw.chart, Chart).metadata, "chart's words")
+        chart_print = fingerprint(chart)
+        return Revision(
+            revision=number,
+            status=status,
+            updated_at=_time(string(info.last_deployed)),
+            description=string(info.description)[:MAX_WORDS],
+            operation=operation_of(text(labels, OPERATION_LABEL), number),
+            chart=text(chart, "name"),
+            chart_version=text(chart, "version"),
+            app_version=text(chart, "appVersion"),
+            values=tree(raw.config, "values"),
+            manifest=string(raw.manifest),
+            hooks="\n---\n".join(hook_manifests(raw)),
+            owners=owners_in(labels),
+            fingerprint=chart_print,
+            source=source_of(text(labels, ORIGIN_LABEL), chart_print),
+        )
     except Damaged as error:
+        if isinstance(error, Large) and most < MAX_BODY:
+            raise
         return Revision(number, status, damaged=str(error))
-    info, chart = part(body, "info"), part(body, "chart", "metadata")
-    chart_print = fingerprint(chart)
-    return Revision(
-        revision=number,
-        status=status,
-        updated_at=_time(text(info, "last_deployed")),
-        description=text(info, "description"),
-        operation=operation_of(text(labels, OPERATION_LABEL), number),
-        chart=text(chart, "name"),
-        chart_version=text(chart, "version"),
-        app_version=text(chart, "appVersion"),
-        values=part(body, "config"),
-        manifest=text(body, "manifest"),
-        hooks="\n---\n".join(text(each, "manifest") for each in items(body, "hooks")),
-        fingerprint=chart_print,
-        source=source_of(text(labels, ORIGIN_LABEL), chart_print),
-        owners=owners_in(labels),
-    )
 
 
 def _claim(raw: Raw) -> VolumeClaim:

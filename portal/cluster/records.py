@@ -7,22 +7,45 @@ runs is touched, and the next change starts from the last revision that was depl
 
 from __future__ import annotations
 
-import asyncio
 import base64
+import binascii
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TypeVar
 
-from portal.cluster.bodies import Damaged, unpack
+import msgspec
+from msgspec import Struct
+
 from portal.cluster.client import METADATA_LIST, ClusterClient
 from portal.cluster.raw import Raw, items, part, text
+from portal.cluster.unpack import (
+    MAX_BODY,
+    NOTHING,
+    Chart,
+    Damaged,
+    Info,
+    body,
+    check_size,
+    in_turn,
+    members,
+    parts,
+    string,
+    tree,
+    unpack,
+)
 from portal.domain.charts import fingerprint, source_of
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
 from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key, operation_of
 from portal.domain.objects import Recorded, ReleaseStatus
 from portal.domain.owners import Owners, is_about_owners, owners_in
+
+T = TypeVar("T")
+
+MAX_CHART = 500_000
+"""Values in a chart: its files are few, but their texts count as well."""
 
 
 class HelmRecords:
@@ -36,22 +59,20 @@ class HelmRecords:
         newest = await self._secret(key)
         if newest is None:
             return None
-        body = await self._body(newest)
         labels = part(newest, "metadata", "labels")
         revision = int(text(labels, "version"))
+        description, chart, values = await _read(_recorded, newest)
         return Recorded(
             revision=revision,
             status=ReleaseStatus(text(labels, "status")),
             operation=operation_of(text(labels, OPERATION_LABEL), revision),
-            description=text(body, "info", "description"),
+            description=description,
             secret=text(newest, "metadata", "name"),
             version=text(newest, "metadata", "resourceVersion"),
-            chart=text(body, "chart", "metadata", "name"),
-            chart_version=text(body, "chart", "metadata", "version"),
-            values=part(body, "config"),
-            source=source_of(
-                text(labels, ORIGIN_LABEL), fingerprint(part(body, "chart", "metadata"))
-            ),
+            chart=text(chart, "name"),
+            chart_version=text(chart, "version"),
+            values=values,
+            source=source_of(text(labels, ORIGIN_LABEL), fingerprint(chart)),
             owners=owners_in(labels),
         )
 
@@ -66,7 +87,7 @@ class HelmRecords:
         if secret is None:
             which = f"revision {revision} of {key.name}" if revision else f"release {key.name}"
             raise NotFound(f"There is no {which} any more.")
-        return chart_files(part(await self._body(secret), "chart"))
+        return await _read(_files, secret)
 
     async def _secret(self, key: Key, revision: int | None = None) -> Raw | None:
         """The Secret of a revision, of the newest one for None."""
@@ -102,21 +123,50 @@ class HelmRecords:
         secret = await self._client.get(path)
         if text(secret, "metadata", "resourceVersion") != recorded.version:
             raise Conflict(f"Helm has gone on with {key.name} in the meantime.")
-        body = await self._body(secret)
-        info = part(body, "info")
-        body["info"] = {**info, "status": ReleaseStatus.FAILED.value, "description": why}
-        secret["data"]["release"] = await asyncio.to_thread(pack, body)
+
+        def failed(encoded: str, most: int) -> str:
+            return _failed(encoded, most, why)
+
+        secret["data"]["release"] = await _read(failed, secret)
         secret["metadata"]["labels"] |= {
             "status": ReleaseStatus.FAILED.value,
             "modifiedAt": str(int(datetime.now(UTC).timestamp())),
         }
         await self._client.put(path, secret)
 
-    async def _body(self, secret: Raw) -> Raw:
-        try:
-            return await asyncio.to_thread(unpack, text(secret, "data", "release"))
-        except Damaged as error:
-            raise PortalError(str(error), "An administrator has to mend Helm's record.") from error
+
+async def _read(read: Callable[[str, int], T], secret: Raw) -> T:
+    """What ``read`` makes of a Secret's body."""
+    try:
+        return await in_turn(read, text(secret, "data", "release"))
+    except Damaged as error:
+        raise PortalError(str(error), "An administrator has to mend Helm's record.") from error
+
+
+def _recorded(encoded: str, most: int) -> tuple[str, Raw, Raw]:
+    """What was said of a release, its chart's own words, and its values."""
+    found = body(encoded, most)
+    chart = tree(parts(found.chart, Chart).metadata, "chart's words")
+    said = string(parts(found.info, Info).description)
+    return said, chart, tree(found.config, "values")
+
+
+def _files(encoded: str, most: int) -> dict[str, bytes]:
+    try:
+        return chart_files(body(encoded, most).chart)
+    except binascii.Error as error:
+        raise Damaged(
+            f"A file of the chart in the release record is not base64: {error}"
+        ) from error
+
+
+def _failed(encoded: str, most: int, why: str) -> str:
+    """The body with its status as failed; every other part stays as it is, byte for byte."""
+    whole = members(unpack(encoded, most), "parts")
+    info = members(whole.get("info", b"null"), "facts")
+    told = {"status": ReleaseStatus.FAILED.value, "description": why}
+    whole["info"] = msgspec.Raw(msgspec.json.encode({**info, **told}))
+    return pack(whole)
 
 
 def _revision(secret: Raw) -> int:
@@ -155,19 +205,37 @@ async def whole(client: ClusterClient, key: Key, secret: Raw) -> Raw:
     return await client.get(f"/api/v1/namespaces/{key.namespace}/secrets/{name}")
 
 
-def pack(body: Raw) -> str:
+def pack(body: Mapping[str, object]) -> str:
     """The opposite of ``unpack``, as Helm writes it."""
-    packed = gzip.compress(json.dumps(body, separators=(",", ":")).encode())
+    packed = gzip.compress(msgspec.json.encode(body))
     return base64.b64encode(base64.b64encode(packed)).decode()
 
 
-def chart_files(chart: Raw) -> dict[str, bytes]:
+class _File(Struct):
+    name: str = ""
+    data: str = ""
+
+
+class _Kept(Struct):
+    """A chart as Helm keeps it."""
+
+    metadata: msgspec.Raw = NOTHING
+    values: msgspec.Raw = NOTHING
+    schema: str | None = None
+    templates: list[_File] | None = None
+    files: list[_File] | None = None
+
+
+def chart_files(chart: bytes | msgspec.Raw) -> dict[str, bytes]:
     """The chart in a release's record as the files that it was made of, by path.
 
     Raises:
         ChartError: it depends on other charts, which Helm does not record.
+        Damaged: it is none, or holds too much.
     """
-    metadata = part(chart, "metadata")
+    check_size(chart, "chart", MAX_BODY, MAX_CHART)
+    kept = parts(chart, _Kept)
+    metadata = tree(kept.metadata, "chart's words")
     if metadata.get("dependencies"):
         raise ChartError(
             f"The chart {metadata.get('name')} {metadata.get('version')} contains other charts, "
@@ -176,10 +244,10 @@ def chart_files(chart: Raw) -> dict[str, bytes]:
         )
     files = {
         "Chart.yaml": json.dumps(metadata).encode(),  # JSON is YAML
-        "values.yaml": json.dumps(part(chart, "values")).encode(),
+        "values.yaml": json.dumps(tree(kept.values, "chart's values")).encode(),
     }
-    if chart.get("schema"):
-        files["values.schema.json"] = base64.b64decode(text(chart, "schema"))
-    for each in (*items(chart, "templates"), *items(chart, "files")):
-        files.setdefault(text(each, "name"), base64.b64decode(text(each, "data")))
+    if kept.schema:
+        files["values.schema.json"] = base64.b64decode(kept.schema)
+    for each in (*(kept.templates or ()), *(kept.files or ())):
+        files.setdefault(each.name, base64.b64decode(each.data))
     return files

@@ -14,6 +14,7 @@ import yaml
 from msgspec import Struct
 from yaml.composer import ComposerError
 
+from portal.domain import yamls
 from portal.domain.errors import PortalError
 
 Tree: TypeAlias = Mapping[str, object]
@@ -21,8 +22,9 @@ Tree: TypeAlias = Mapping[str, object]
 MAX_MANIFEST = 8 * 2**20
 """Characters. Helm keeps a release, compressed, in a Secret of at most 1 MiB."""
 
-LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The C parser is some ten times as fast; PyYAML may have been built without it."""
+MAX_NODES = 400_000
+"""Names, values and lists in it, those that stand for others written out."""
+MAX_DEPTH = 100
 
 
 class Ref(Struct, frozen=True, order=True):
@@ -60,12 +62,16 @@ def objects(manifest: str, namespace: str) -> dict[Ref, Tree]:
     Cluster-wide kinds get it too, which does no harm: it is the same on both sides.
 
     Raises:
-        PortalError: it is not YAML, or too long.
+        PortalError: it is not YAML, or too much to be looked at.
     """
     if len(manifest) > MAX_MANIFEST:
         raise PortalError(f"The manifest is longer than {MAX_MANIFEST // 2**20} MiB.")
     try:
-        documents = list(yaml.load_all(manifest, Loader=LOADER))
+        yamls.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
+        documents = list(yaml.load_all(manifest, Loader=yamls.LOADER))
+        check_written_out(documents)
+    except yamls.TooMuch as error:
+        raise PortalError(f"The manifest is too large to be looked at here. {error}") from error
     except yaml.YAMLError as error:
         raise PortalError(f"What the chart renders is not YAML: {error}") from error
     found: dict[Ref, Tree] = {}
@@ -91,12 +97,13 @@ def independent(manifest: str) -> str:
     if "*" not in manifest:
         return manifest
     try:
-        for _ in yaml.compose_all(manifest, Loader=LOADER):
+        yamls.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
+        for _ in yaml.compose_all(manifest, Loader=yamls.LOADER):
             pass
     except ComposerError:
         nodes = _SharedAnchors(manifest).documents()
         return "---\n".join(yaml.serialize(node, Dumper=yaml.SafeDumper) for node in nodes)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, yamls.TooMuch):
         return manifest  # for whoever reads it next to tell
     return manifest
 
@@ -144,6 +151,23 @@ def kept(tree: Tree) -> bool:
     """Whether Helm leaves the object when its release no longer has it."""
     policy = at(tree, "metadata", "annotations").get("helm.sh/resource-policy")
     return str(policy or "").strip().lower() == "keep"
+
+
+def check_written_out(documents: list[object]) -> None:
+    """Refuse what stands for far more than is written: each part of it counts wherever it is."""
+    waiting, left = list(documents), MAX_NODES
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            inner = list(cast("Tree", each).values())
+        elif isinstance(each, list):
+            inner = cast("list[object]", each)
+        else:
+            continue
+        left -= len(inner)
+        if left < 0:
+            raise PortalError("The manifest is too large to be looked at here: its anchors are.")
+        waiting += inner
 
 
 def _flat(documents: list[object]) -> Iterator[Tree]:

@@ -22,6 +22,8 @@ UNFIT = "This holds a character that Helm cannot pass on; type it anew without i
 MAX_LABEL = 63
 MAX_HOSTNAME = 253
 MAX_MOUNT_PATH = 255
+MAX_ENV = 64 * 1024
+MAX_ENV_LINES = 1_000
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -170,10 +172,15 @@ def fits_env_line(name: str, value: str) -> bool:
 def parse_env(text: str) -> EnvLines:
     """Read one ``NAME=value`` a line. Empty lines and lines that begin with ``#`` are skipped.
 
-    The value is everything after the first ``=``, as it stands.
+    The value is everything after the first ``=``, as it stands. What is larger than any process
+    is started with is not read.
     """
     found: dict[str, EnvVar] = {}
     warning = ""
+    if len(text) > MAX_ENV:
+        return EnvLines((), f"This is too long: at most {MAX_ENV // 1024} KiB.")
+    if sum(map(text.count, "\r\n")) > MAX_ENV_LINES:
+        return EnvLines((), f"These are too many: at most {MAX_ENV_LINES:,} lines.")
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from portal.domain.keys import Key
 from portal.domain.operations import Claim
 from portal.domain.owners import NOBODY, Owners
+from portal.domain.packed import PackedText
 
 
 class Kind(StrEnum):
@@ -105,7 +106,7 @@ class Recorded(Struct, frozen=True):
 class ReleaseDetail(Struct, frozen=True):
     """A decoded release body (one revision). ``damaged`` says why it could not be decoded;
     ``uid`` is that of the ``Release`` it is the body of. ``fingerprint`` and ``source`` tell
-    where its chart came from: see ``charts.Made``."""
+    where its chart came from: see ``charts.Made``. ``shown`` are the values as YAML for people."""
 
     key: Key
     revision: int
@@ -115,6 +116,7 @@ class ReleaseDetail(Struct, frozen=True):
     description: str = ""
     notes: str = ""
     values: Mapping[str, object] = field(default_factory=dict[str, object])
+    shown: PackedText = field(default_factory=PackedText)
     first_deployed: datetime | None = None
     last_deployed: datetime | None = None
     damaged: str = ""

@@ -19,14 +19,15 @@ class Packed(Mapping[str, object]):
         at_hand: names at its top whose values are asked for all the time, kept as they are.
     """
 
-    __slots__ = ("_at_hand", "_packed")
+    __slots__ = ("_at_hand", "_names", "_packed")
 
     def __init__(self, values: Mapping[str, object], at_hand: tuple[str, ...] = ()) -> None:
         self._packed = zlib.compress(json.dumps(dict(values), separators=(",", ":")).encode())
+        self._names = at_hand
         self._at_hand = {name: values[name] for name in at_hand if name in values}
 
     def __getitem__(self, name: str) -> object:
-        if name in self._at_hand:
+        if name in self._names:
             return self._at_hand[name]
         return _unpacked(self._packed)[name]
 
@@ -51,3 +52,24 @@ class Packed(Mapping[str, object]):
 @lru_cache(maxsize=32)
 def _unpacked(packed: bytes) -> dict[str, object]:
     return cast("dict[str, object]", json.loads(zlib.decompress(packed)))
+
+
+class PackedText:
+    """A text that is kept compressed."""
+
+    __slots__ = ("_packed",)
+
+    def __init__(self, text: str = "") -> None:
+        self._packed = zlib.compress(text.encode(errors="replace")) if text else b""
+
+    def __str__(self) -> str:
+        return zlib.decompress(self._packed).decode() if self._packed else ""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PackedText) and self._packed == other._packed
+
+    def __hash__(self) -> int:
+        return hash(self._packed)
+
+    def __repr__(self) -> str:
+        return f"PackedText({str(self)!r})"

@@ -11,7 +11,8 @@ import yaml
 from msgspec import Struct
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from portal.domain.manifests import LOADER, Ref, Tree, at, objects
+from portal.domain import yamls
+from portal.domain.manifests import MAX_DEPTH, MAX_NODES, Ref, Tree, at, objects
 
 SCALABLE = frozenset({"Deployment", "StatefulSet"})
 
@@ -65,17 +66,22 @@ def without_replicas(manifest: str, workloads: Collection[str]) -> str:
 
     Raises:
         yaml.YAMLError: it is not YAML.
+        yamls.TooMuch: it is too much to be looked at.
     """
     if not workloads:
         return manifest
+    yamls.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
     cuts = [
         cut
-        for document in yaml.compose_all(manifest, Loader=LOADER)
+        for document in yaml.compose_all(manifest, Loader=yamls.LOADER)
         for cut in _numbers(document, workloads)
     ]
-    for begin, end in sorted(cuts, reverse=True):
-        manifest = manifest[:begin] + manifest[end:]
-    return manifest
+    ends, begins = [0], list[int]()
+    for begin, end in sorted(cuts):
+        begins.append(begin)
+        ends.append(end)
+    kept = zip(ends, [*begins, len(manifest)], strict=True)
+    return "".join(manifest[begin:end] for begin, end in kept)
 
 
 def _numbers(node: Node | None, workloads: Collection[str]) -> Iterator[tuple[int, int]]:

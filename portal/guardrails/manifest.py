@@ -13,12 +13,17 @@ import yaml
 from msgspec import Struct
 
 from portal.catalog.loader import Loader
-from portal.domain.errors import ChartError
-from portal.domain.manifests import MAX_MANIFEST, Ref, Tree, at
-
-MAX_DEPTH = 100
-MAX_NODES = 500_000
-"""Values in a manifest, aliases written out."""
+from portal.domain import yamls
+from portal.domain.errors import ChartError, PortalError
+from portal.domain.manifests import (
+    MAX_DEPTH,
+    MAX_MANIFEST,
+    MAX_NODES,
+    Ref,
+    Tree,
+    at,
+    check_written_out,
+)
 
 
 class Rendered(Struct, frozen=True):
@@ -54,31 +59,25 @@ def read(manifest: str, namespace: str) -> tuple[Rendered, ...]:
     if len(manifest) > MAX_MANIFEST:
         raise ChartError(f"The manifest is longer than {MAX_MANIFEST // 2**20} MiB.")
     try:
+        yamls.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
         documents = cast("list[object]", list(yaml.load_all(manifest, Loader=Loader)))
-        _measure(documents, [MAX_NODES], 0)
+        check_written_out(documents)
         return tuple(
             _rendered(tree, namespace) for document in documents for tree in _flat(document)
         )
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, yamls.TooMuch, PortalError, RecursionError, ValueError) as error:
         where = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-        line = f" (line {where.line + 1} of what it renders)" if where else ""
-        raise ChartError(
-            f"What the chart renders cannot be read{line}.",
-            "Nothing was changed. If a value broke it, quote that value; else this is a fault of "
-            "the chart, for whoever maintains it.",
-        ) from error
+        raise unreadable(where.line + 1 if where else 0) from error
 
 
-def _measure(value: object, left: list[int], depth: int) -> None:
-    """Raise ``ValueError`` for what is nested too deeply or means too much."""
-    left[0] -= 1
-    if left[0] < 0 or depth > MAX_DEPTH:
-        raise ValueError
-    if isinstance(value, Mapping):
-        value = [*cast("Tree", value).values()]
-    if isinstance(value, list):
-        for each in cast("list[object]", value):
-            _measure(each, left, depth + 1)
+def unreadable(line: int = 0) -> ChartError:
+    """The error for a manifest that cannot be read; ``line`` is where, 0 if not known."""
+    where = f" (line {line} of what it renders)" if line else ""
+    return ChartError(
+        f"What the chart renders cannot be read{where}.",
+        "Nothing was changed. If a value broke it, quote that value; else this is a fault of the "
+        "chart, for whoever maintains it.",
+    )
 
 
 def _rendered(tree: Tree, namespace: str) -> Rendered:

@@ -7,13 +7,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from portal.aside import aside
 from portal.domain.errors import ChartError
 from portal.domain.keys import Key
 from portal.domain.manifests import Tree
 from portal.guardrails.checks import SHARED_LABEL, Facts, Subject, value_templates, violations
 from portal.guardrails.crds import Definition, definitions
 from portal.guardrails.fields import value_paths
-from portal.guardrails.manifest import PodSpec, read
+from portal.guardrails.manifest import PodSpec, read, unreadable
 from portal.guardrails.references import service_account, wants_token
 from portal.guardrails.rules import (
     Allowances,
@@ -115,7 +116,7 @@ class Guardrails:
         if problems:
             path, words = next(iter(problems.items()))
             raise ChartError(f"{path}: {words}", "Nothing was changed.", values=problems)
-        subject = await asyncio.to_thread(self._subject, manifest, key)
+        subject = await aside(self._subject, manifest, key)
         facts = await self._facts(subject, allowed)
         unknown = [named for named, answer in facts.namespaced.items() if answer is None]
         if unknown:
@@ -153,7 +154,11 @@ class Guardrails:
         return False
 
     def _subject(self, manifest: str, key: Key) -> Subject:
-        return Subject.of(read(manifest, key.namespace), key.namespace, key.name, self._images)
+        objects = read(manifest, key.namespace)
+        try:
+            return Subject.of(objects, key.namespace, key.name, self._images)
+        except RecursionError as error:  # aliases within aliases
+            raise unreadable() from error
 
     async def _facts(self, subject: Subject, allowed: Allowances) -> Facts:
         """Ask the cluster all that the rules need, at once."""

@@ -19,6 +19,7 @@ from typing import Protocol
 
 import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
+from portal.aside import aside
 from portal.domain.errors import HelmError, HelmTimeout
 from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.process import Printed, Process
@@ -135,7 +136,7 @@ class Runner(pyhelm3.Command):
         Raises ``CommandFailed``, ``HelmTimeout``, or ``HelmError`` if there is no such program.
         """
         arguments = [*(str(part) for part in command), *self._added]
-        input = None if input is None else _as_yaml(input)
+        input = None if input is None else await aside(_as_yaml, input)
         title = _title(arguments)
         async with self._slots:
             began = time.monotonic()

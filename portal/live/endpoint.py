@@ -8,8 +8,9 @@ else was sent for a while. It is closed with 1001 when the portal stops, with 10
 too many: try again.
 
 Where something between the two lets no WebSocket through, ``GET /live/frame?view=topic`` answers
-with the first frame. Whose page may ask is the edge's to decide (``portal.web.middleware``),
-before this is asked.
+with the first frame, and counts as a connection while it waits for it. Whose page may ask is the
+edge's to decide (``portal.web.middleware``), before this is asked; who has connected is asked again
+from time to time, since a sign-in may end.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from contextlib import suppress
 from typing import cast
 
 import anyio
+from msgspec import Struct
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -41,6 +43,14 @@ PAUSE = 0.1
 PATIENCE = 10.0
 """Seconds that somebody who asks for one frame waits for it."""
 
+RECHECK = 30.0
+"""Seconds after which it is asked again who has connected."""
+
+SPEAKS_WITHIN = 60.0
+IDLE = 3600.0
+"""Seconds that a connection may stay without a topic, before its first message and after it. A page
+that is still there connects again."""
+
 BEAT_FRAME = '{"beat":true}'
 
 LONGEST_MESSAGE = 1024
@@ -53,13 +63,26 @@ TRY_LATER = 1013
 Identify = Callable[[HTTPConnection], Identity | None]
 
 
+class Timing(Struct, frozen=True):
+    """How long a connection waits for what; all in seconds."""
+
+    beat: float = BEAT
+    pause: float = PAUSE
+    recheck: float = RECHECK
+    speaks_within: float = SPEAKS_WITHIN
+    idle: float = IDLE
+
+
+USUAL = Timing()
+
+
 def wanted_topic(text: str) -> str | None:
     """The topic in a browser's message; None if the message makes no sense."""
     if len(text) > LONGEST_MESSAGE:
         return None
     try:
         message: object = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(message, dict):
         return None
@@ -71,10 +94,14 @@ def live_endpoint(
     hub: Hub,
     identify: Identify,
     *,
-    beat: float = BEAT,
-    pause: float = PAUSE,
+    again: Identify | None = None,
+    timing: Timing = USUAL,
 ) -> Callable[[WebSocket], Awaitable[None]]:
-    """The handler for ``PATH``. ``identify`` gives None for somebody who may not look."""
+    """The handler for ``PATH``. ``identify`` gives None for somebody who may not look.
+
+    ``again`` says who that is by now, from the headers it connected with: anybody else than before,
+    or None, ends the connection.
+    """
 
     async def live(socket: WebSocket) -> None:
         identity = identify(socket)
@@ -87,7 +114,7 @@ def live_endpoint(
             return
         subscription = hub.subscribe(identity)
         try:
-            await _serve(socket, subscription, beat, pause)
+            await _serve(socket, subscription, again or (lambda _: identity), timing)
         finally:
             subscription.close()
 
@@ -105,6 +132,8 @@ def frame_endpoint(
             return Response(status_code=403)
         if not valid(topic):
             return Response(status_code=400)
+        if not hub.admits(identity):
+            return Response(status_code=503, headers={"Retry-After": "10"})
         text = None
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
@@ -116,7 +145,9 @@ def frame_endpoint(
     return read
 
 
-async def _serve(socket: WebSocket, subscription: Subscription, beat: float, pause: float) -> None:
+async def _serve(
+    socket: WebSocket, subscription: Subscription, again: Identify, timing: Timing
+) -> None:
     """Read and write until either ends; both are gone when this returns."""
     ended = GOING_AWAY
 
@@ -126,19 +157,32 @@ async def _serve(socket: WebSocket, subscription: Subscription, beat: float, pau
         group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
-        group.start_soon(until_over, _read(socket, subscription, pause))
-        group.start_soon(until_over, _write(socket, subscription, beat))
+        group.start_soon(until_over, _read(socket, subscription, timing))
+        group.start_soon(until_over, _write(socket, subscription, timing.beat))
+        group.start_soon(until_over, _ask(socket, subscription.identity, again, timing.recheck))
     if socket.client_state is WebSocketState.CONNECTED:
         with suppress(RuntimeError, WebSocketDisconnect):  # the browser was quicker
             await socket.close(ended)
 
 
-async def _read(socket: WebSocket, subscription: Subscription, pause: float) -> int:
+async def _ask(socket: WebSocket, identity: Identity, again: Identify, every: float) -> int:
+    """Wait until whoever has connected is not that any more."""
+    while again(socket) == identity:  # noqa: ASYNC110 (nothing tells that a sign-in has ended)
+        await asyncio.sleep(every)
+    return POLICY_VIOLATION
+
+
+async def _read(socket: WebSocket, subscription: Subscription, timing: Timing) -> int:
+    patience = timing.speaks_within
     while True:
         try:
-            text = await socket.receive_text()
+            async with asyncio.timeout(None if subscription.channel else patience):
+                text = await socket.receive_text()
+        except TimeoutError:
+            return GOING_AWAY
         except (WebSocketDisconnect, KeyError):
             return UNSUPPORTED
+        patience = timing.idle
         topic = wanted_topic(text)
         if topic is None:
             return POLICY_VIOLATION
@@ -146,7 +190,7 @@ async def _read(socket: WebSocket, subscription: Subscription, pause: float) -> 
             subscription.watch(topic)
         else:
             subscription.rest()
-        await asyncio.sleep(pause)
+        await asyncio.sleep(timing.pause)
 
 
 async def _write(socket: WebSocket, subscription: Subscription, beat: float) -> int:

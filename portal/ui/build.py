@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from portal.ui import router, shell
+from portal.ui import dispatch, router, shell
 from portal.ui.context import UiContext
 from portal.ui.pages.app import callbacks as app_callbacks
 from portal.ui.pages.chart import callbacks as chart_callbacks
@@ -73,6 +73,7 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
     chart_callbacks.register(app, context)
     server.add_exception_handler(DependencyException, _no_such_file)
     server.add_middleware(Requests, declared=cast("Declared", app.callback_map))
+    server.router.routes.insert(0, dispatch.route(app))
     server.router.routes.append(Route("/{path:path}", _DeepLinks(server), methods=["GET"]))
     return app
 

@@ -18,6 +18,9 @@ V = TypeVar("V")
 Part: TypeAlias = Callable[[V], dict[str, Any]]
 """The properties of one component, from a view."""
 
+LARGEST = 2 * 2**20
+"""Characters of all parts of a view together, as JSON: what a browser is sent at once."""
+
 _INTERNAL = frozenset(vars(html.Div())) - {"children"}
 """What Dash keeps in a component beside its properties."""
 
@@ -52,6 +55,31 @@ def encode(properties: object) -> str:
         return cast(str, to_json_plotly(properties))
 
 
+def plain(node: object) -> Any:
+    """Components as the JSON that Dash makes of them: what is large is made so beside the loop.
+
+    Dash asks every component by itself, and does so on the loop; of this it only writes the text.
+    """
+    if isinstance(node, Component):
+        told = cast("dict[str, Any]", node.to_plotly_json())
+        return {**told, "props": {name: plain(each) for name, each in told["props"].items()}}
+    if isinstance(node, list | tuple):
+        return [plain(each) for each in cast("list[object]", node)]
+    if isinstance(node, dict):
+        return {name: plain(each) for name, each in cast("dict[str, object]", node).items()}
+    return node
+
+
+_CUT = encode(
+    {
+        "content": html.P(
+            "This is too large to be shown, and left out: helm and kubectl show it.",
+            className="quiet-text",
+        )
+    }
+)
+
+
 class _Reading:
     """Stands in for a view, and notes what is read of it."""
 
@@ -80,8 +108,18 @@ class Encoder(Generic[V]):
         self._made: dict[str, tuple[Mapping[str, object], str]] = {}
 
     def __call__(self, view: V) -> dict[str, str]:
-        """Component id → its properties as JSON."""
-        return {id: self._encoded(id, part, view) for id, part in self._parts.items()}
+        """Component id → its properties as JSON.
+
+        Those that make the view larger than ``LARGEST`` are left out, and it is said where.
+        """
+        bodies = {id: self._encoded(id, part, view) for id, part in self._parts.items()}
+        over = sum(map(len, bodies.values())) - LARGEST
+        while over > 0:
+            id = max(bodies, key=lambda each: len(bodies[each]))
+            over -= len(bodies[id])
+            # Only markup can say so itself.
+            bodies[id] = _CUT if bodies[id].startswith('{"content":') else "{}"
+        return bodies
 
     def _encoded(self, id: str, part: Part[V], view: V) -> str:
         made = self._made.get(id)

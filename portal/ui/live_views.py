@@ -23,7 +23,6 @@ from portal.ui.encoding import Encoder, Part, Props
 from portal.ui.routes import edit_path
 from portal.viewmodels.model import AppView, ListView, ScaleView, SeriesView
 from portal.viewmodels.query import ListQuery
-from portal.viewmodels.redaction import values_yaml
 from portal.viewmodels.series import series_view
 
 
@@ -76,7 +75,7 @@ def _values(view: AppView) -> dict[str, Any]:
     title = "What Helm was given"
     if Permission.READ_VALUES not in view.permissions:
         return {"content": html.P("Who may change the app sees them.", className="words")}
-    shown = code_block("app-values-text", values_yaml(view.values), "the values", title=title)
+    shown = code_block("app-values-text", str(view.values), "the values", title=title)
     if Permission.UPGRADE not in view.permissions:
         return {"content": shown}
     edit = html.A("Edit", href=edit_path(view.key), **wildcards({"data-inside": ""}))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 
 from msgspec.structs import replace
 
+from portal.aside import aside
 from portal.domain.errors import PortalError
 from portal.domain.revisions import Proposal
 from portal.ui.components.basics import Node
 from portal.ui.components.preview import preview
+from portal.ui.encoding import plain
 from portal.ui.refusals import refusal
 from portal.viewmodels.model import Notice
 from portal.viewmodels.preview import preview_view
@@ -26,8 +27,12 @@ async def shown(asked: Awaitable[Proposal], *ahead: Notice) -> Shown:
     """
     try:
         proposal = await asked
-        view = await asyncio.to_thread(preview_view, proposal)
-        view = replace(view, words=(*ahead, *view.words))
-        return preview(view), not view.possible, proposal.since
+
+        def made() -> tuple[Node, bool]:
+            view = preview_view(proposal)
+            words = (*ahead, *view.words)
+            return plain(preview(replace(view, words=words))), not view.possible
+
+        return *await aside(made), proposal.since
     except Exception as error:
         return refusal(error), isinstance(error, PortalError), None

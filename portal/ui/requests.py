@@ -2,18 +2,22 @@
 
 Dash looks up what it is told to, and callbacks take for granted what their own page put there.
 A request that no page of this portal makes, be it from a page older than the portal, is
-answered with 400 here, instead of failing anywhere.
+answered with 400 here, instead of failing anywhere. So is one that is larger than what its callback
+takes (413), field by field, and one that is no JSON (415): ``page.js`` shows what is said.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from portal.aside import aside
 from portal.catalog.values import as_list, as_mapping
 from portal.domain.keys import Key
 from portal.domain.names import survives_helm
@@ -21,8 +25,28 @@ from portal.live.topics import app_key, app_topic
 from portal.ui import ids
 
 PATH = "/_dash-update-component"
-LARGEST = 4 * 1024 * 1024
-"""Bytes of one request: a chart's values, twice, and its form."""
+KIB = 1024
+USUAL = 256 * KIB
+"""Bytes of a whole request, of a callback that says nothing else."""
+TEXT = 512 * KIB
+"""Characters of a long text, and how many bytes more its callback may be sent: 256 KiB, as the
+forms read, with every character escaped."""
+LARGEST = USUAL + 2 * TEXT
+"""Bytes of the largest request: a chart's values, twice, and its form."""
+MOST_PARTS = 2_000
+"""Components that one pattern stands for: a form has some hundred fields."""
+MOST_LISTS = 60_000
+MOST_COMMAS = 200_000
+"""Brackets and commas in a request, those in texts included: what its JSON may come to."""
+SHORT = 4 * KIB
+"""Characters of a field's text. The form's own checks, which speak beside it, allow far fewer."""
+MOST_INSIDE = 200
+"""Values in a field's value that is no text."""
+BESIDE = 32 * KIB
+"""Bytes from which a request is read beside the loop."""
+
+IS_LARGE = "portal.large"
+"""Where the scope of a request says that it is."""
 
 Part = Mapping[str, str]
 Declared = Mapping[str, Mapping[str, Any]]
@@ -81,6 +105,21 @@ _BY_PROPERTY: dict[str, Callable[[object], bool]] = {
     "data-copy-link": _text,
     "filename": _text,
 }
+_LONG: dict[tuple[str, str], int] = {
+    (ids.LOCATION, "search"): 16 * KIB,
+    (ids.CHART_LINK, "data-copy-link"): 16 * KIB,
+    (ids.LAUNCH_LINK, "data-copy-link"): 16 * KIB,
+    (ids.launch("env"), "value"): USUAL,
+}
+"""Texts longer than ``SHORT``, within what a request usually holds."""
+_LONGER: dict[tuple[str, str], int] = {
+    (ids.CHART_YAML, "value"): TEXT,
+    (ids.CHART_BASIS, "data"): TEXT,
+    (ids.LAUNCH_OPEN, "contents"): TEXT,
+}
+"""Texts for which their callback may be sent as much more."""
+_IN_FORMS = frozenset({"chart-field"})
+"""Parts of a chart's form, in which people write lines and YAML: as long as a request may be."""
 _BY_ID: dict[tuple[str, str], Callable[[object], bool]] = {
     (ids.APP_KEY, "data"): _key,
     (ids.CHART_PLACE, "data"): _place,
@@ -124,43 +163,81 @@ class Requests:
         if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", PATH):
             await self._app(scope, receive, send)
             return
-        body = await _body(receive)
-        if body is None or not acceptable(body, self._declared):
-            await _REFUSAL(scope, receive, send)
+        answer, body = await self._looked_at(scope, receive)
+        if answer is not None:
+            await answer(scope, receive, send)
             return
         waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def again() -> Message:
             return waiting.pop() if waiting else await receive()
 
-        await self._app(scope, again, send)
+        await self._app({**scope, IS_LARGE: len(body) > BESIDE}, again, send)
+
+    async def _looked_at(self, scope: Scope, receive: Receive) -> tuple[ASGIApp | None, bytes]:
+        """Why a request is refused (None: it is not), and its body."""
+        kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            return _refusal(415, "A page of this portal sends JSON."), b""
+        try:
+            body = await _body(receive)
+            if len(body) > BESIDE:
+                fits = await aside(acceptable, body, self._declared)
+            else:
+                fits = acceptable(body, self._declared)
+        except TooLarge as error:
+            return _refusal(413, str(error), "Shorten it, then try again."), b""
+        return None if fits else _refusal(400, "No page of this portal asks for that."), body
 
 
-_REFUSAL = JSONResponse(
-    {"error": "No page of this portal asks for that.", "advice": "Reload the page."},
-    status_code=400,
-)
+class TooLarge(Exception):
+    """A request, or a field in it, is larger than it may be; the message says which."""
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """A request's body; None if there is too much of it, or the client has gone."""
+def _refusal(status: int, error: str, advice: str = "Reload the page.") -> ASGIApp:
+    return JSONResponse({"error": error, "advice": advice}, status_code=status)
+
+
+async def _body(receive: Receive) -> bytes:
+    """A request's body, "" if the client has gone.
+
+    Raises:
+        TooLarge: no callback takes so much.
+    """
     parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return None
+            return b""
         part: bytes = message.get("body", b"")
         size += len(part)
         if size > LARGEST:
-            return None
+            raise _too_large(LARGEST)
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
 
 
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"This is too much to be sent at once: at most {most // KIB:,} KiB.")
+
+
+def most_bytes(callback: Mapping[str, Any]) -> int:
+    """How large a request to a callback may be, from what it takes."""
+    taken = [(each["id"], each["property"]) for each in (*callback["inputs"], *callback["state"])]
+    return USUAL + sum(_LONGER.get(each, 0) for each in taken)
+
+
 def acceptable(body: bytes, declared: Declared) -> bool:
-    """Whether this is a request that a page of the portal may make."""
+    """Whether this is a request that a page of the portal may make.
+
+    Raises:
+        TooLarge: it is, but there is too much in it.
+    """
+    # Counted first: what is small as text may be large as lists.
+    if body.count(b"[") + body.count(b"{") > MOST_LISTS or body.count(b",") > MOST_COMMAS:
+        raise TooLarge("There are too many values in this.")
     try:
         asked = as_mapping(json.loads(body))
     except (ValueError, RecursionError):
@@ -168,7 +245,10 @@ def acceptable(body: bytes, declared: Declared) -> bool:
     output = asked.get("output")
     if not isinstance(output, str) or output not in declared:
         return False
-    inputs, state = declared[output]["inputs"], declared[output]["state"]
+    callback = declared[output]
+    if len(body) > most_bytes(callback):
+        raise _too_large(most_bytes(callback))
+    inputs, state = callback["inputs"], callback["state"]
     outputs = asked.get("outputs") if output.startswith("..") else [asked.get("outputs")]
     here: dict[str, object] = {}
     return (
@@ -201,6 +281,8 @@ def _all_fit(wanted: Sequence[Part], given: object, here: dict[str, object]) -> 
         several = _list(part)
         if several is None:
             return False
+        if len(several) > MOST_PARTS:
+            raise TooLarge(f"The form has too many fields: at most {MOST_PARTS:,} are read.")
         parts = [as_mapping(each) for each in several]
         found = [each.get("id") for each in parts]
         if here.setdefault(want["id"], found) != found:
@@ -217,8 +299,35 @@ def _fits(id: object, name: str, given: Mapping[str, object]) -> bool:
         return False
     if name == "id":
         return value == id
+    _check_size(id, name, value)
     check = (isinstance(id, str) and _BY_ID.get((id, name))) or _BY_PROPERTY.get(name)
     return check is None or check(value)
+
+
+def _check_size(id: object, name: str, value: object) -> None:
+    """Raise ``TooLarge`` if a property holds more than it may."""
+    if isinstance(id, str):
+        most = _LONG.get((id, name)) or _LONGER.get((id, name)) or SHORT
+    else:
+        most = USUAL if as_mapping(id).get("type") in _IN_FORMS else SHORT
+    if isinstance(value, str) and len(value) > most:
+        raise TooLarge(
+            f"A field holds too long a text: at most {most // KIB:,} KiB, this has "
+            f"{-(-len(value) // KIB):,}."
+        )
+    waiting, inside = [value], 0
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            named = cast("dict[str, object]", each)
+            waiting += [*named, *named.values()]
+        elif isinstance(each, list):
+            waiting += cast("list[object]", each)
+        elif isinstance(each, str) and len(each) > most:
+            raise TooLarge("A field holds too long a text.")
+        inside += 1
+        if inside + len(waiting) > MOST_INSIDE:
+            raise TooLarge("A field holds too many values.")
 
 
 def _is_pattern(id: str) -> bool:
@@ -227,20 +336,29 @@ def _is_pattern(id: str) -> bool:
 
 def _stands_for(pattern: str, id: object) -> bool:
     """Whether an id is one of those that a pattern, as Dash writes it, stands for."""
-    declared = as_mapping(json.loads(pattern))
+    declared = _pattern(pattern)
     found = as_mapping(id)
     return declared.keys() == found.keys() and all(
         isinstance(found[name], int if name == "revision" else str)
+        and len(str(found[name])) <= SHORT
         and (part == ["ALL"] or part == found[name])
         for name, part in declared.items()
     )
 
 
+@cache
+def _pattern(text: str) -> Mapping[str, object]:
+    """A pattern that a callback declares."""
+    return as_mapping(json.loads(text))
+
+
 def _all_known(inputs: Sequence[Part], changed: object) -> bool:
     """Whether all that is said to have changed is among the inputs."""
     listed = _list(changed)
+    if listed is not None and len(listed) > MOST_PARTS:
+        raise TooLarge("Too much has changed at once.")
     for each in listed or ():
-        if not isinstance(each, str):
+        if not isinstance(each, str) or len(each) > 2 * SHORT:
             return False
         name, _, prop = each.rpartition(".")
         id: object = name

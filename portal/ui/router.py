@@ -7,11 +7,13 @@ from dash.exceptions import PreventUpdate
 
 from portal.actions.forms import Raw
 from portal.actions.links import linked_form
+from portal.aside import aside
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.context import UiContext
+from portal.ui.encoding import plain
 from portal.ui.pages.app import layout as app_page
 from portal.ui.pages.catalog import layout as catalog_page
 from portal.ui.pages.chart import layout as chart_page
@@ -100,7 +102,7 @@ def register(app: Dash, context: UiContext) -> None:
         if where.lists and set(ctx.triggered_prop_ids) == {f"{ids.LOCATION}.search"}:
             raise PreventUpdate  # another part of the same list comes over the live connection
         try:
-            shown = await page_for(context, where, identity)
+            shown = await aside(plain, await page_for(context, where, identity))
         except Exception as error:
             shown = refusal(error)
         return shown, nav(where.page), who(identity)

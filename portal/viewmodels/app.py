@@ -12,6 +12,7 @@ from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
 from portal.domain.operations import Verb
 from portal.domain.owners import NOBODY, text_of
+from portal.domain.packed import PackedText
 from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.state.model import AppState, Source
 from portal.state.ownership import annotated, owner_name, owners_of
@@ -98,7 +99,7 @@ def app_view(
         notices=notices(state, known, head, sources, now, quotas),
         events=events_view(state.events),
         notes=detail.notes if detail else "",
-        values=detail.values if detail else {},
+        values=detail.shown if detail else PackedText(),
         stale=stale_words(sources, now),
         since=head.since,
         more_pods=more,

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import yaml
-
+from portal.domain import yamls
+from portal.domain.cut import cut
+from portal.domain.errors import PortalError
 from portal.domain.manifests import Tree, objects
 from portal.domain.secrets import SHORTEST, redacted, scrubbed, secret_texts, texts_kept_in
 
 _SECRET_DATA = ("data", "stringData")
+MOST_SECRETS = 1_000
+"""Texts that are looked for in everything that is shown."""
+MOST = 512 * 1024
+"""Characters of a manifest that are shown."""
 
 
 def manifest_yaml(manifest: str, namespace: str, values: Mapping[str, object]) -> str:
@@ -23,16 +28,16 @@ def manifest_yaml(manifest: str, namespace: str, values: Mapping[str, object]) -
     """
     found = list(objects(manifest, namespace).values())
     secrets = secrets_of([values], found)
-    return "---\n".join(
-        yaml.safe_dump(
-            scrubbed(redacted(opened(tree)), secrets),
-            sort_keys=False,
-            allow_unicode=True,
-            default_flow_style=False,
-            width=100,
-        )
-        for tree in found
-    )
+    shown = list[str]()
+    left = MOST
+    for tree in found:
+        shown.append(yamls.shown(scrubbed(redacted(opened(tree)), secrets)))
+        left -= len(shown[-1])
+        if left < 0:
+            break  # what comes then is not shown anyway
+    text = cut("---\n".join(shown), MOST, "The manifest")
+    more = len(found) - len(shown)
+    return text if not more else f"{text} {more:,} more objects are not shown."
 
 
 def opened(tree: Tree) -> Tree:
@@ -43,7 +48,15 @@ def opened(tree: Tree) -> Tree:
 
 
 def secrets_of(values: Iterable[object], trees: Iterable[Tree]) -> tuple[str, ...]:
-    """Every text that is known to be secret: by the name of a value, or from a Secret's data."""
+    """Every text that is known to be secret: by the name of a value, or from a Secret's data.
+
+    Raises:
+        PortalError: there are too many.
+    """
     found = {text for each in values for text in secret_texts(each)}
     found.update(text for tree in trees for text in texts_kept_in(tree) if len(text) >= SHORTEST)
+    if len(found) > MOST_SECRETS:
+        raise PortalError(
+            f"It holds more than {MOST_SECRETS:,} secrets: it would take too long to hide them all."
+        )
     return tuple(sorted(found, key=len, reverse=True))

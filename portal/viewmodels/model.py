@@ -6,13 +6,13 @@ Times are UTC; the browser turns them into ages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
 
 from portal.domain.keys import Key
+from portal.domain.packed import PackedText
 from portal.domain.permissions import ALL, Permission
 from portal.state.history import History
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
@@ -218,7 +218,7 @@ class AppView(Struct, frozen=True):
     has named.
 
     ``more_pods`` tells of the pods that are left out of ``pods`` ("" where none is). ``values`` are
-    as Helm has them, secrets included: only who draws them writes them down, redacted.
+    YAML as it is shown, without secrets.
     """
 
     key: Key
@@ -242,7 +242,7 @@ class AppView(Struct, frozen=True):
     notices: tuple[Notice, ...]
     events: tuple[EventView, ...]
     notes: str
-    values: Mapping[str, object]
+    values: PackedText
     stale: tuple[str, ...]
     since: datetime | None = None
     more_pods: str = ""
@@ -250,11 +250,6 @@ class AppView(Struct, frozen=True):
     version: VersionView | None = None
     permissions: frozenset[Permission] = ALL
     shared_with: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        """Everything but the values, which may hold secrets."""
-        told = (name for name in self.__struct_fields__ if name != "values")
-        return f"AppView({', '.join(f'{name}={getattr(self, name)!r}' for name in told)})"
 
 
 class ReleaseRow(Struct, frozen=True):

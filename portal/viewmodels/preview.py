@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-import yaml
 from msgspec import Struct
 
+from portal.domain import yamls
 from portal.domain.manifests import Change, ObjectChange, Ref, Tree, changes, objects
 from portal.domain.revisions import Proposal
 from portal.domain.secrets import HIDDEN, redacted, scrubbed
@@ -21,7 +21,11 @@ ANOTHER = "(hidden, another one)"
 """What stands for a secret that the upgrade changes."""
 
 MAX_DIFF_LINES = 400
-"""Of one object; the rest is counted."""
+"""Of one object, or of the values; the rest is counted."""
+MAX_LINE = 1000
+"""Characters of a line."""
+MAX_OBJECTS = 200
+"""Objects whose differences are shown; the rest are counted."""
 MAX_COMPARED = 5000
 """Lines of an object that are compared with each other: the time that takes grows faster."""
 
@@ -76,12 +80,21 @@ def preview_view(proposal: Proposal) -> PreviewView:
     return PreviewView(
         words=(*_failed(proposal), *_words(meant, proposal.live, bool(found))),
         values=values_diff(proposal.values, proposal.new_values),
-        objects=tuple(
-            ObjectDiff(str(each.ref), _BADGES[each.change], _object_diff(each, secrets))
-            for each in found
-        ),
+        objects=(*_objects(found[:MAX_OBJECTS], secrets), *_more(found[MAX_OBJECTS:])),
         possible=not meant.refused,
     )
+
+
+def _objects(found: Sequence[ObjectChange], secrets: Sequence[str]) -> Iterator[ObjectDiff]:
+    for each in found:
+        yield ObjectDiff(str(each.ref), _BADGES[each.change], _object_diff(each, secrets))
+
+
+def _more(found: Sequence[ObjectChange]) -> Iterator[ObjectDiff]:
+    for change, badge in _BADGES.items():
+        amount = sum(each.change is change for each in found)
+        if amount:
+            yield ObjectDiff(f"… and {count(amount, 'more object')}", badge, ())
 
 
 def values_diff(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[str, ...]:
@@ -129,14 +142,21 @@ def _nth(items: object, index: int) -> object:
 
 
 def _object_diff(change: ObjectChange, secrets: Sequence[str]) -> tuple[str, ...]:
-    lines = _diff(*hidden_pair(opened(change.before), opened(change.after), secrets))
-    if len(lines) <= MAX_DIFF_LINES:
-        return lines
-    return (*lines[:MAX_DIFF_LINES], f"  … {len(lines) - MAX_DIFF_LINES:,} more lines")
+    return _diff(*hidden_pair(opened(change.before), opened(change.after), secrets))
 
 
 def _diff(before: object, after: object) -> tuple[str, ...]:
-    old, new = _lines(before), _lines(after)
+    """The lines that differ; those that are too many are counted, and what is too long is cut."""
+    lines = _all_lines(_lines(before), _lines(after))
+    shown = tuple(
+        line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]} … {len(line) - MAX_LINE:,} more"
+        for line in lines[:MAX_DIFF_LINES]
+    )
+    more = len(lines) - len(shown)
+    return (*shown, f"  … {more:,} more lines") if more else shown
+
+
+def _all_lines(old: list[str], new: list[str]) -> tuple[str, ...]:
     if not old or not new or max(len(old), len(new)) > MAX_COMPARED:
         return (*(f"-{line}" for line in old), *(f"+{line}" for line in new))
     lines = difflib.unified_diff(old, new, n=2, lineterm="")
@@ -147,8 +167,7 @@ def _lines(tree: object) -> list[str]:
     if not tree:
         return []
     # Sorted: Helm's record does not keep the order of values, and it means nothing.
-    text = yaml.safe_dump(tree, sort_keys=True, allow_unicode=True, width=1000)
-    return text.splitlines()
+    return yamls.shown(tree, sort_keys=True, width=1000).splitlines()
 
 
 def _failed(proposal: Proposal) -> tuple[Notice, ...]:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Pod
 from portal.domain.operations import Operation, Step
+from portal.domain.packed import PackedText
 from portal.state.model import AppState
 from portal.state.ownership import annotated
 
@@ -25,7 +26,8 @@ def without_values(state: AppState) -> AppState:
     detail, operation = state.detail, state.operation
     if detail is not None:
         said = "Who may change the app sees why." if detail.description else ""
-        detail = replace(detail, values=_public(detail.values), notes="", description=said)
+        values = _public(detail.values)
+        detail = replace(detail, values=values, shown=PackedText(""), notes="", description=said)
     return replace(
         state,
         detail=detail,

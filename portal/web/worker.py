@@ -21,18 +21,61 @@ STUCK_AFTER = 30.0
 """Seconds without a byte taken after which the kernel drops a connection that has some to send."""
 
 
+HEAD_WITHIN = 10.0
+"""Seconds that a new connection has for the head of its first request. Between two requests it has
+what ``keepalive`` gives it."""
+
+BODY_WITHIN = 20.0
+"""Seconds that the body of a request has to arrive."""
+
+MOST_CONNECTIONS = 4_000
+"""Connections at once: twice as many as live ones. One more is closed again."""
+
+
 class Connection(ASGIProtocol):
-    """A connection that its worker can find."""
+    """A connection that its worker can find, and that has to say something in time."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(worker)
+        self._head: asyncio.TimerHandle | None = None
+        self._body: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Handle the start of the connection."""
-        _connections(self).add(self)
+        found = _connections(self)
+        found.add(self)
         super().connection_made(transport)
+        if len(found) > MOST_CONNECTIONS:
+            self.leave(at_once=True)
+            return
+        self._head = self._later(HEAD_WITHIN)
+
+    def data_received(self, data: bytes) -> None:
+        """Handle what has arrived, and see whether a request has."""
+        super().data_received(data)
+        if self._head is not None and self._current_request is not None:  # pyright: ignore
+            self._head.cancel()
+            self._head = None
+        receiver = self._body_receiver  # pyright: ignore
+        live = self._websocket is not None  # pyright: ignore
+        whole = live or receiver is None or receiver._complete  # pyright: ignore
+        if whole and self._body is not None:
+            self._body.cancel()
+            self._body = None
+        elif not whole and self._body is None:
+            self._body = self._later(BODY_WITHIN)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Handle its end."""
         _connections(self).discard(self)
+        for timer in (self._head, self._body):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
+
+    def _later(self, seconds: float) -> asyncio.TimerHandle:
+        loop: asyncio.AbstractEventLoop = self.worker.loop  # pyright: ignore
+        return loop.call_later(seconds, lambda: self.leave(at_once=True))
 
     def leave(self, *, at_once: bool) -> None:
         """Close if there is no request, or anyway and without sending what waits."""

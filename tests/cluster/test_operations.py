@@ -23,7 +23,7 @@ import pytest
 
 from portal.actions.forms import ScaleRequest
 from portal.catalog.chart import read_chart
-from portal.cluster.bodies import unpack
+from portal.cluster.unpack import MAX_BODY, unpack
 from portal.domain.charts import BUILT_IN
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, OperationPhase
 from portal.helm_service.orphans import STARTED_BY, end_orphans
@@ -185,7 +185,7 @@ def releases(namespace: str) -> dict[str, dict[int, str]]:
         labels = secret["metadata"]["labels"]
         found.setdefault(labels["name"], {})[int(labels["version"])] = labels["status"]
         if labels["name"] != "own":
-            body = unpack(secret["data"]["release"])
+            body = json.loads(unpack(secret["data"]["release"], MAX_BODY))
             assert body["info"]["status"] == labels["status"], "label and body disagree"
     return found
 
@@ -408,6 +408,6 @@ def chart_of(namespace: str, release: str) -> dict[str, Any]:
     query = f"owner=helm,name={release},status=deployed"
     told = json.loads(kubectl("get", "secrets", "-l", query, "-n", namespace, "-o", "json"))
     (secret,) = told["items"]
-    chart = unpack(secret["data"]["release"])["chart"]
+    chart = json.loads(unpack(secret["data"]["release"], MAX_BODY))["chart"]
     templates = {each["name"]: each["data"] for each in chart["templates"]}
     return {**chart, "templates": templates}

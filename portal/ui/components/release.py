@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from portal.domain.keys import Key
 from portal.ui import html
@@ -27,6 +28,9 @@ from portal.viewmodels.model import (
     UrlView,
     VersionView,
 )
+
+MOST_LINKS = 200
+"""Addresses in notes that can be followed."""
 
 _URL = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]")
 
@@ -241,9 +245,11 @@ def notes(text: str, *, withheld: bool = False) -> Node:
         return html.P("This release has no notes.", className="words quiet-text")
     parts: list[Node] = []
     end = 0
-    for match in _URL.finditer(text):
+    for match in islice(_URL.finditer(text), MOST_LINKS):
         parts.append(text[end : match.start()])
         parts.append(outside_link(match[0]))
         end = match.end()
     parts.append(text[end:])
+    if _URL.search(text, end):
+        parts.append(f"\n… Only the first {MOST_LINKS} addresses can be followed.")
     return html.Pre(parts, className="code wrap notes", tabIndex=0)

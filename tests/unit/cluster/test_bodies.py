@@ -4,6 +4,8 @@ import asyncio
 import base64
 import gzip
 import json
+import threading
+import time
 import tracemalloc
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -13,9 +15,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from portal.cluster import bodies
+from portal.cluster import bodies, unpack
 from portal.cluster.bodies import ReleaseBodies, detail
 from portal.cluster.errors import Throttled, Unauthenticated
+from portal.cluster.unpack import MAX_BODY
 from portal.domain.charts import fingerprint, note_of
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
@@ -128,8 +131,80 @@ def test_a_damaged_body_is_told_apart(text: str, word: str) -> None:
 
 def test_a_body_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MAX_BODY", 10_000)
-    assert "more than" in detail(KEY, 1, encoded({"x": "a" * 100_000})).damaged
+    assert "more than" in detail(KEY, 1, encoded({"x": "a" * 100_000}), most=10_000).damaged
     assert detail(KEY, 1, encoded({"x": "a" * 1000})).damaged == ""
+
+
+NOTES = "See http://example.org/page for more.\n" * 190_000
+LISTS = [[{}, {}, {}]] * 500_000
+"""Some MB each, and some KB as Helm keeps them."""
+
+
+@pytest.mark.parametrize(
+    ("body", "damaged"),
+    [
+        ({"info": {"notes": NOTES}}, ""),
+        ({"config": {"x": LISTS}}, "too large"),
+        ({"chart": {"metadata": {"x": LISTS}}}, "too large"),
+        ({"info": {"x": LISTS}}, ""),
+        ({"chart": {"templates": LISTS}}, ""),
+        ({"hooks": LISTS, "manifest": "a" * 7_000_000, "config": {"a": 1}}, ""),
+        ({"config": {"a": "b" * 2_000_000}}, "too large"),
+    ],
+)
+def test_a_small_secret_takes_no_large_memory(body: Raw, damaged: str) -> None:
+    secret = encoded(body)
+    assert len(secret) < 100_000
+    tracemalloc.start()
+    try:
+        found = detail(KEY, 1, secret)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert damaged in found.damaged
+    assert bool(damaged) == bool(found.damaged)
+    assert most < 4 * MAX_BODY
+    assert len(found.notes) <= bodies.MAX_NOTES + 200
+
+
+def test_what_was_cut_is_said() -> None:
+    found = detail(KEY, 1, encoded({"info": {"notes": NOTES}, "config": {"a": "b" * 200_000}}))
+    assert found.notes.startswith(NOTES[: bodies.MAX_NOTES])
+    assert found.notes.endswith(
+        "The notes go on: 7,051 KiB in all, of which the first 64 KiB are shown."
+    )
+    assert str(found.shown).endswith("KiB in all, of which the first 64 KiB are shown.")
+    assert len(found.values["a"]) == 200_000  # type: ignore[arg-type]
+
+
+def test_a_deep_body_is_damaged() -> None:
+    deep = b"[" * 200_000 + b"]" * 200_000
+    for text in (deep, b'{"config":{"a":' + deep + b"}}", b'{"x":' + deep + b"}"):
+        packed = base64.b64encode(base64.b64encode(gzip.compress(text))).decode()
+        assert detail(KEY, 1, packed).damaged
+
+
+async def test_of_large_bodies_one_is_read_at_a_time() -> None:
+    at_once, most, sizes = 0, 0, list[int]()
+    lock = threading.Lock()
+
+    def read(text: str, limit: int) -> int:
+        nonlocal at_once, most
+        if limit == unpack.SMALL and text == "large":
+            raise unpack.Large
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        sizes.append(limit)
+        for _ in range(1000):
+            time.sleep(0)  # others may begin
+        with lock:
+            at_once -= 1
+        return limit
+
+    await asyncio.gather(*(unpack.in_turn(read, "large") for _ in range(16)))
+    assert (most, set(sizes)) == (1, {MAX_BODY})
+    assert await unpack.in_turn(read, "small") == unpack.SMALL
 
 
 class Secrets:
@@ -400,7 +475,7 @@ async def test_an_api_that_does_not_answer_is_tried_again_and_nothing_is_called_
 
 
 async def test_a_record_that_cannot_be_read_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(key: Key, revision: int, encoded: str, note: str) -> Any:
+    def broken(key: Key, revision: int, encoded: str, note: str, most: int) -> Any:
         if key == KEY:
             raise RuntimeError("surprise")
         return detail(key, revision, encoded)

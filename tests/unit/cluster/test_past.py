@@ -75,7 +75,8 @@ async def test_all_revisions_newest_first() -> None:
         "0.1.0",
     )
     assert ten.values == {"replicaCount": 2}
-    assert ten.manifest == "kind: Service\n"
+    assert ten.manifest == ""
+    assert (await past(client).revision(KEY, 10)).manifest == "kind: Service\n"
     assert (nine.revision, nine.operation) == (9, "")
 
 

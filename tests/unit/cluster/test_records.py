@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
 
-from portal.cluster.bodies import unpack
 from portal.cluster.records import HelmRecords, chart_files, pack
+from portal.cluster.unpack import MAX_BODY, unpack
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
 from portal.domain.keys import OPERATION_LABEL, Key, made_by
 from portal.domain.objects import ReleaseStatus
@@ -119,7 +120,7 @@ async def test_marking_as_failed_changes_label_and_body_alike(
 ) -> None:
     client.add(2, PENDING)
     (before,) = client.secrets.values()
-    was = unpack(before["data"]["release"])
+    was = json.loads(unpack(before["data"]["release"], MAX_BODY))
     found = await records.newest(KEY)
     assert found is not None
 
@@ -130,7 +131,7 @@ async def test_marking_as_failed_changes_label_and_body_alike(
     assert int(after["metadata"]["labels"]["modifiedAt"]) > 1_700_000_000
     assert after["metadata"]["resourceVersion"] == "20", "or it would overwrite whatever is there"
     info = {"status": "failed", "description": "Interrupted", "notes": "hé"}
-    assert unpack(after["data"]["release"]) == {**was, "info": info}
+    assert json.loads(unpack(after["data"]["release"], MAX_BODY)) == {**was, "info": info}
 
 
 async def test_what_moved_meanwhile_is_left_alone(client: FakeClient, records: HelmRecords) -> None:
@@ -180,7 +181,7 @@ async def test_each_revision_has_its_own_chart(client: FakeClient, records: Helm
 def test_a_chart_of_charts_is_refused() -> None:
     metadata = {**CHART["metadata"], "dependencies": [{"name": "redis"}]}
     with pytest.raises(ChartError, match="contains other charts"):
-        chart_files({**CHART, "metadata": metadata})
+        chart_files(json.dumps({**CHART, "metadata": metadata}).encode())
 
 
 async def test_owners_are_written_onto_every_revision(client: FakeClient) -> None:

@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import yaml
 
+from portal.domain import yamls
 from portal.domain.errors import PortalError
-from portal.domain.manifests import Change, Ref, changes, independent, kept, objects
+from portal.domain.manifests import (
+    MAX_MANIFEST,
+    Change,
+    Ref,
+    changes,
+    independent,
+    kept,
+    objects,
+)
+from portal.domain.steering import without_replicas
 
 TWO = """---
 # Source: demo/templates/service.yaml
@@ -71,3 +83,26 @@ def test_documents_that_share_anchors_are_made_independent() -> None:
     assert second == {"kind": "B", "data": {"key": "on", "b": [1, 2]}}
     for whole in ("a: &x 1\nb: *x\n", "a: '*'\n", "a: [", "# *\n"):
         assert independent(whole) == whole
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "a: " + "[" * 200_000 + "]" * 200_000,
+        "- " * 5_000 + "a",
+        "{a: " * 5_000,
+        "? " * 5_000,
+        "a:\n" + "- b\n" * 500_000,
+        "a: [" + "b," * 500_000 + "]",
+        "a: &a [x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{n}: &{n} [{', '.join([f'*{m}'] * 9)}]\n" for m, n in pairwise("abcdefghij")),
+        "a" * (MAX_MANIFEST + 1),
+    ],
+)
+def test_what_is_too_much_is_not_built(manifest: str) -> None:
+    """libyaml's builder ends the whole process where it is too deep."""
+    with pytest.raises(PortalError):
+        objects(manifest, "apps")
+    if len(manifest) <= MAX_MANIFEST and "&a" not in manifest:
+        with pytest.raises(yamls.TooMuch):
+            without_replicas(manifest, {"Deployment/web"})

@@ -56,3 +56,15 @@ _names = st.lists(
 @given(_names | st.text(max_size=12))
 def test_what_is_not_sent_is_hidden_as_well(name: str) -> None:
     assert looks_secret(name) or not is_secret(name)
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 300_000, "a.-+" * 75_000, "a://" * 75_000, "://a:" * 50_000]
+)
+def test_a_long_text_takes_no_longer_than_it_is(text: str) -> None:
+    """Within the test's time: looking for an address from each letter took minutes."""
+    assert redacted(text) == text
+
+
+def test_passwords_in_addresses_are_hidden() -> None:
+    assert redacted("x a+b.c-1://u:p@h://v:q@w") == "x a+b.c-1://u:(hidden)@w"

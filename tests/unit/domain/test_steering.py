@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from portal.domain import steering as module
+from portal.domain import yamls
 from portal.domain.steering import Steering, steering, without_replicas
 
 HPA = """---
@@ -61,11 +61,11 @@ def test_only_that_number_goes_and_all_else_stays_to_the_letter() -> None:
         "1, selector: s}}, {kind: Service, metadata: {name: web}, spec: {replicas: 4}}]",
     ],
 )
-@pytest.mark.parametrize("loader", [yaml.SafeLoader, module.LOADER])
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, yamls.LOADER])
 def test_however_it_is_written(
     manifest: str, end: str, loader: type[yaml.SafeLoader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LOADER", loader)
+    monkeypatch.setattr(yamls, "LOADER", loader)
     manifest = manifest.replace("\n", end)
     wanted = list(yaml.safe_load_all(manifest))
     for tree in wanted:

@@ -14,7 +14,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from hypothesis import strategies as st
-from starlette.routing import Route
+from starlette.requests import HTTPConnection
+from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 
 from portal.auth.hosts import known_hosts
@@ -23,8 +24,9 @@ from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.live.endpoint import FRAME_PATH, frame_endpoint
+from portal.live.endpoint import FRAME_PATH, PATH, Timing, frame_endpoint, live_endpoint
 from portal.live.hub import Hub
 from portal.ui import ids
 from portal.ui.build import build_ui
@@ -34,8 +36,10 @@ from portal.viewmodels.urls import Outside
 from portal.views import Views
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
+from portal.web.methods import Methods
 from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
+from portal.web.routes import add_routes
 from tests import strategies as some
 from tests.unit.catalog.make import CHARTS
 from tests.unit.fuzz.portal import FORMS, RELEASED, USUAL, Portal
@@ -84,14 +88,15 @@ class Site:
 
 
 @contextmanager
-def running(cache: Path) -> Iterator[Site]:
+def running(cache: Path, *sources: Source) -> Iterator[Site]:
     """A site with releases of the built-in chart and of another, and a catalogue."""
     portal = Portal()
     for number in range(RELEASES):
         portal.cluster.release(Key("apps", f"there-{number}"), 4, RELEASED)
     portal.cluster.release(Key("apps", "other"), 2, {}, chart="web-server")
     portal.cluster.release(Key("kube-system", "there-0"), 4, RELEASED)
-    catalog = Catalog((Source("local", SourceKind.FOLDER, path=CHARTS),), HttpFetch(), cache)
+    local = Source("local", SourceKind.FOLDER, path=CHARTS)
+    catalog = Catalog((local, *sources), HttpFetch(), cache)
     asyncio.run(catalog.refresh())
     views = Views(portal.store, Policy(FORMS.rules), Outside(), lambda key: None)
     ui = UiContext(
@@ -107,9 +112,17 @@ def running(cache: Path) -> Iterator[Site]:
         version="0",
     )
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    add_routes(server, Metrics(), lambda: ["watches"])
     hub = Hub(opener(ui), views.scope, spell=spelled)
+
+    def who(_: HTTPConnection) -> Identity:
+        return current_identity()
+
     server.router.routes += [
-        Route(FRAME_PATH, frame_endpoint(hub, lambda _: current_identity())),
+        WebSocketRoute(
+            PATH, live_endpoint(hub, lambda _: current_identity(), timing=Timing(pause=0))
+        ),
+        Route(FRAME_PATH, frame_endpoint(hub, who)),
         Route(ICON_PATH, icon_endpoint(catalog.icon)),
     ]
     build_ui(server, ui)
@@ -119,7 +132,7 @@ def running(cache: Path) -> Iterator[Site]:
     try:
         hosts = known_hosts(["testserver"])
         edge = Edge(server, OpenAuthenticator(), lambda: "", Metrics(), known_hosts=hosts)
-        with TestClient(edge) as client:
+        with TestClient(Methods(edge)) as client:
             assert client.portal is not None
             client.portal.call(hub.start)
             yield Site(client, portal, faults)

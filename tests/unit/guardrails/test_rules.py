@@ -351,6 +351,8 @@ def test_a_pod_is_tried_without_what_it_needs_not_have_elsewhere() -> None:
         "a: &a [*a]",
         "kind: !!python/object:os.system x",
         "a: " + "[" * 500 + "]" * 500,
+        "a: " + "[" * 50_000,
+        "a0: &a0 [1]\n" + "".join(f"a{n + 1}: &a{n + 1} [*a{n}]\n" for n in range(2_000)),
         "a: &a [1, 2, 3, 4, 5, 6, 7, 8]\n"
         + "".join(f"{n}: &{n} [{', '.join([f'*{b}'] * 8)}]\n" for b, n in pairwise("abcdefghij")),
     ],

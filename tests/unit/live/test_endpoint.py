@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -14,13 +15,28 @@ from starlette.websockets import WebSocketDisconnect
 from portal.domain.identity import Identity
 from portal.domain.permissions import Scope
 from portal.live import hub
-from portal.live.endpoint import FRAME_PATH, PATH, frame_endpoint, live_endpoint, wanted_topic
+from portal.live.endpoint import (
+    FRAME_PATH,
+    PATH,
+    Timing,
+    frame_endpoint,
+    live_endpoint,
+    wanted_topic,
+)
 from portal.live.hub import Hub, Pace
 from portal.live.topics import app_key, list_query, valid
 
 
 class Server:
-    def __init__(self, *, beat: float = 20, pause: float = 0) -> None:
+    def __init__(
+        self,
+        *,
+        beat: float = 20,
+        pause: float = 0,
+        recheck: float = 30,
+        speaks_within: float = 60,
+        idle: float = 60,
+    ) -> None:
         self.value = 1
         self.user: str | None = "ada"
         self.hub = Hub(
@@ -39,7 +55,8 @@ class Server:
 
         self.app = FastAPI(lifespan=lifespan)
         self.app.state.server = self
-        live = live_endpoint(self.hub, self.identify, beat=beat, pause=pause)
+        timing = Timing(beat, pause, recheck, speaks_within, idle)
+        live = live_endpoint(self.hub, self.identify, again=self.identify, timing=timing)
         self.app.add_api_websocket_route(PATH, live)
         self.app.add_route(FRAME_PATH, frame_endpoint(self.hub, self.identify, patience=0.2))
 
@@ -175,6 +192,42 @@ def test_one_frame_without_a_connection(server: Server, client: TestClient) -> N
         assert client.get(FRAME_PATH, params={"view": bad}).status_code == 400
 
 
+def test_one_frame_counts_like_a_connection(
+    server: Server, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "MOST_OF_ONE", 1)
+    with connected(client):
+        answer = client.get(FRAME_PATH, params={"view": "apps"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert client.get(FRAME_PATH, params={"view": "apps"}).status_code == 200
+
+
+@pytest.mark.parametrize("by_now", [None, "bob"])
+def test_a_sign_in_that_has_ended_ends_the_connection(by_now: str | None) -> None:
+    server = Server(recheck=0.01)
+    with TestClient(server.app) as client, connected(client) as socket:
+        socket.send_json({"view": "apps"})
+        assert socket.receive_json()["view"] == "apps"
+        server.user = by_now
+        with pytest.raises(WebSocketDisconnect) as ended:
+            socket.receive_text()
+        assert ended.value.code == 1008
+        assert server.hub.subscribers == 0
+
+
+@pytest.mark.parametrize("said", [[], [""], ["apps", ""]])
+def test_a_connection_without_a_topic_is_not_kept(said: list[str]) -> None:
+    server = Server(**({"idle": 0.01} if said else {"speaks_within": 0.01}))
+    with TestClient(server.app) as client, client.websocket_connect(PATH) as socket:
+        for topic in said:
+            socket.send_json({"view": topic})
+        received = iter(socket.receive_text, None)
+        with pytest.raises(WebSocketDisconnect) as ended:
+            deque(received, maxlen=0)
+        assert ended.value.code == 1001
+        assert server.hub.subscribers == 0
+
+
 def test_one_frame_that_cannot_be_rendered(server: Server, client: TestClient) -> None:
     server.value = Unspeakable()  # type: ignore[assignment]
     assert client.get(FRAME_PATH, params={"view": "apps"}).status_code == 503
@@ -182,7 +235,11 @@ def test_one_frame_that_cannot_be_rendered(server: Server, client: TestClient) -
 
 
 @pytest.mark.parametrize(
-    "message", ["nonsense", "[]", '{"view": 1}', '{"view": "app/../x"}', '"' + "x" * 2000 + '"']
+    "message",
+    [
+        *("nonsense", "[]", '{"view": 1}', '{"view": "app/../x"}', '"' + "x" * 2000 + '"'),
+        *("[" * 1000, '{"view":' * 128, "9" * 1024, "\x00", '{"view": "\\ud800"}', ""),
+    ],
 )
 def test_hangs_up_on_nonsense(client: TestClient, message: str) -> None:
     with connected(client) as socket:

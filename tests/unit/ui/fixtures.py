@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from portal.domain.keys import Key
+from portal.domain.packed import PackedText
+from portal.domain.redaction import values_yaml
 from portal.state.history import History, Sample
 from portal.viewmodels.listing import Entry, in_order, look
 from portal.viewmodels.model import (
@@ -235,7 +237,7 @@ def autoscaled(key: Key = SALES) -> AppView:
             ),
         ),
         notes=NOTES,
-        values=VALUES,
+        values=PackedText(values_yaml(VALUES)),
         stale=(),
     )
 
@@ -338,7 +340,7 @@ def gone(key: Key = NOTHING) -> AppView:
         chart="",
         app_version="",
         updated_at=None,
-        values={},
+        values=PackedText(),
         settled=NO_SERIES,
         unsettled=NO_SERIES,
     )

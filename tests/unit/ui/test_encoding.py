@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import dash
@@ -11,13 +11,16 @@ import pytest
 from msgspec.structs import replace
 from plotly.io.json import to_json_plotly
 
-from portal.domain.packed import Packed
-from portal.ui import html, ids, live_views
-from portal.ui.encoding import Encoder, encode
+from portal.domain.identity import Identity
+from portal.domain.packed import PackedText
+from portal.domain.redaction import values_yaml
+from portal.ui import html, ids
+from portal.ui.encoding import LARGEST, Encoder, encode, plain
 from portal.ui.live_views import APP_PARTS, app_patches
+from portal.ui.pages.app import layout as app_page
 from portal.viewmodels.model import AppView, Badge, Tone
-from portal.viewmodels.redaction import values_yaml
 from tests.unit.ui import fixtures
+from tests.unit.ui.fakes import context
 
 
 def long(node: Any) -> Any:
@@ -69,19 +72,13 @@ def test_only_what_read_something_that_changed_is_made_anew() -> None:
     assert "Other" in after[ids.APP_PODS]
 
 
-def test_values_are_written_down_only_when_they_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[Mapping[str, object]] = []
-
-    def write(values: Mapping[str, object]) -> str:
-        written.append(values)
-        return values_yaml(values)
-
-    monkeypatch.setattr(live_views, "values_yaml", write)
+def test_values_are_shown_as_they_were_written_down_beside_the_loop() -> None:
     encoder = Encoder(APP_PARTS)
-    for values in ({"password": "x"}, {"password": "x"}, {"password": "y"}):
-        view = replace(fixtures.autoscaled(), values=Packed(values))
-        assert "password: (hidden)" in encoder(view)[ids.APP_VALUES]
-    assert written == [{"password": "x"}, {"password": "y"}]
+    view = replace(fixtures.autoscaled(), values=PackedText(values_yaml({"password": "x"})))
+    first = encoder(view)[ids.APP_VALUES]
+    assert "password: (hidden)" in first
+    same = replace(view, values=PackedText(values_yaml({"password": "x"})))
+    assert encoder(same)[ids.APP_VALUES] is first
 
 
 def test_a_part_is_made_anew_for_each_thing_it_read() -> None:
@@ -93,3 +90,26 @@ def test_a_part_is_made_anew_for_each_thing_it_read() -> None:
     assert encoder(view)["id"] == '{"children":"s"}'
     assert encoder(replace(view, exists=False))["id"] == '{"children":"n"}'
     assert encoder(replace(view, exists=False, notes="m"))["id"] == '{"children":"m"}'
+
+
+def test_a_view_that_is_too_large_leaves_out_the_largest_parts_and_says_so() -> None:
+    parts = {
+        "text": lambda view: {"content": html.P(view.notes)},
+        "data": lambda view: {"data": view.notes},
+        "small": lambda view: {"content": html.P("as it is")},
+    }
+    view = replace(fixtures.autoscaled(), notes="n" * (LARGEST - 200))
+    found = Encoder(parts)(view)
+    assert sum(map(len, found.values())) < LARGEST
+    assert "too large to be shown" in found["text"]
+    assert "as it is" in found["small"]
+    assert (
+        json.loads(Encoder({"data": parts["data"]})(replace(view, notes="n" * LARGEST))["data"])
+        == {}
+    )
+
+
+def test_components_made_plain_beside_the_loop_are_what_dash_makes_of_them() -> None:
+    view = fixtures.autoscaled()
+    page = app_page.layout(context(view)[0], Identity("ann"), view.key)
+    assert json.loads(to_json_plotly(plain(page))) == json.loads(to_json_plotly(page))

@@ -13,9 +13,10 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from benchmarks.inputs.loads import request
 from portal.ui import ids
 from portal.ui.build import build_ui
-from portal.ui.requests import LARGEST, PATH
+from portal.ui.requests import LARGEST, MOST_PARTS, PATH, USUAL, most_bytes
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import FakeActions, context
 
@@ -109,7 +110,7 @@ def test_what_no_page_sends_is_refused(site: Site, body: object) -> None:
     "content", [b"", b"\xff", b"{", b"[" * 100_000, b"9" * 5000, b" " * (LARGEST + 1)]
 )
 def test_what_is_no_json_is_refused(site: Site, content: bytes) -> None:
-    assert site.post(content).status_code == 400
+    assert site.post(content).status_code in {400, 413}
 
 
 def chart_edit(site: Site, **values: Any) -> Body:
@@ -206,3 +207,70 @@ def test_what_a_callback_does_not_expect_is_logged(
     (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
     assert record.exc_info is not None
     assert str(record.exc_info[1]) == "a fault"
+
+
+def launch(**values: object) -> Body:
+    """The check of the launch form, with these fields filled in."""
+    callbacks = Site().client.get("/_dash-dependencies").json()
+    spec = next(each for each in callbacks if ids.LAUNCH_VALUES in each["output"])
+    form = {ids.launch(name): value for name, value in values.items()}
+    return request(spec, lambda id, name: form.get(id) if name == "value" else None, 1)
+
+
+def said(answer: Any, field: str) -> str:
+    return json.dumps(answer.json()["response"][ids.launch_note(field)])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("env", "\n".join(f"N{n}=x" for n in range(1_002)), "at most 1,000 lines"),
+        ("env", "N=" + "x" * 70_000, "at most 64 KiB"),
+        ("repository", "r.io/" + "a" * 3_000, "at most 300 characters"),
+        ("cpu_request", "1," + "1" * 3_000 + "!", "at most 300 characters"),
+        ("hostname", "a" * 3_000, "at most 300 characters"),
+    ],
+)
+def test_what_is_too_long_is_said_beside_its_field(
+    site: Site, field: str, value: str, words: str
+) -> None:
+    given = {"exposure": "Ingress", field: value}
+    answer = site.post(json.dumps(launch(**given)))
+    assert answer.status_code == 200
+    assert words in said(answer, field)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"env": "x" * 270_000}, "at most 256 KiB"),
+        ({"name": "x" * 5_000}, "too long a text: at most 4 KiB, this has 5"),
+        ({"bounds": [1] * 500}, "too many values"),
+        ({"bounds": {str(n): {"x": []} for n in range(200)}}, "too many values"),
+        ({"bounds": ["x" * 5_000]}, "too long a text"),
+    ],
+)
+def test_what_no_field_takes_is_refused(site: Site, values: dict[str, Any], words: str) -> None:
+    answer = site.post(json.dumps(launch(**values)))
+    assert answer.status_code == 413
+    assert words in answer.json()["error"]
+    assert answer.json()["advice"]
+
+
+def test_each_callback_takes_as_much_as_its_fields(site: Site) -> None:
+    specs = site.client.get("/_dash-dependencies").json()
+    most = {spec["output"]: most_bytes(spec) for spec in specs}
+    larger = {output for output, bytes in most.items() if bytes != USUAL}
+    assert max(most.values()) == LARGEST
+    assert all("chart-" in each or "launch-opened" in each for each in larger)
+    assert len(larger) < len(most) / 4
+
+
+def test_a_pattern_stands_for_only_so_many(site: Site) -> None:
+    callbacks = site.client.get("/_dash-dependencies").json()
+    spec = next(each for each in callbacks if ids.CHART_FORM in each["output"])
+    place = {"source": "a", "chart": "b", "version": "", "revision": None}
+    value = {(ids.CHART_PLACE, "data"): place}
+    for many, status in ((MOST_PARTS // 5, 200), (MOST_PARTS + 1, 413)):
+        body = request(spec, lambda id, name: value.get((id, name)), many)
+        assert site.post(json.dumps(body)).status_code == status

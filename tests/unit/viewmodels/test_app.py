@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from portal.domain.objects import PodUsage, ReleaseStatus
 from portal.domain.operations import OperationPhase, Step, Verb
+from portal.domain.packed import PackedText
 from portal.state.model import AppState, History, PodHistory, Sample, Source
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import AppView, ScaleMode, Tone
@@ -285,11 +286,11 @@ def test_events_newest_first() -> None:
 
 
 def test_notes_values_and_usage() -> None:
-    one = state(detail=detail(notes="Open <b>it</b>", values={"password": "x", "replicaCount": 1}))
+    one = state(detail=detail(notes="Open <b>it</b>", shown=PackedText("password: (hidden)\n")))
     used = PodUsage(pod().key, 0.05, 2**27, NOW, 15)
     found = view(replace(one, usage={pod().key: used}))
     assert found.notes == "Open <b>it</b>"
-    assert found.values == {"password": "x", "replicaCount": 1}
+    assert str(found.values) == "password: (hidden)\n"
     assert found.pods[0].cpu == "0.05 cores (50 %)"
     assert found.pods[0].memory == "128 MiB (100 %)"
 

@@ -4,6 +4,7 @@ import pytest
 
 from portal.domain.errors import PortalError
 from portal.domain.secrets import scrubbed, secret_texts
+from portal.viewmodels import manifest
 from portal.viewmodels.manifest import manifest_yaml
 
 MANIFEST = """
@@ -57,3 +58,18 @@ def test_the_texts_that_are_hidden() -> None:
     assert [len(each) for each in found] == sorted(map(len, found), reverse=True)
     tree = {"a": ["x in-a-list y"], 1: None, "n": 3}
     assert scrubbed(tree, found) == {"a": ["x (hidden) y"], "1": None, "n": 3}
+
+
+def test_a_long_manifest_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "MOST", 1024)
+    one = f"kind: ConfigMap\nmetadata: {{name: {{}}}}\ndata: {{a: {'b' * 600}}}\n"
+    text = "---\n".join(one.replace("{}", f"a{n}", 1) for n in range(10))
+    shown = manifest_yaml(text, "apps", {})
+    assert shown.endswith("of which the first 1 KiB are shown. 8 more objects are not shown.")
+    assert len(shown) < 1200
+
+
+def test_too_many_secrets_are_refused() -> None:
+    values = {"password": [f"secret-{n}" for n in range(manifest.MOST_SECRETS + 1)]}
+    with pytest.raises(PortalError, match="secrets"):
+        manifest_yaml("kind: A", "apps", values)

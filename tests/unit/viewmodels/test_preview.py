@@ -8,7 +8,14 @@ import yaml
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
 from portal.viewmodels.model import Tone
-from portal.viewmodels.preview import ANOTHER, PreviewView, preview_view, values_diff
+from portal.viewmodels.preview import (
+    ANOTHER,
+    MAX_DIFF_LINES,
+    MAX_OBJECTS,
+    PreviewView,
+    preview_view,
+    values_diff,
+)
 
 DEPLOYMENT: dict[str, Any] = {
     "apiVersion": "apps/v1",
@@ -220,3 +227,20 @@ def test_an_endless_object_is_cut() -> None:
 
 def test_the_order_of_values_means_nothing() -> None:
     assert values_diff({"b": 1, "a": {"d": 2, "c": 3}}, {"a": {"c": 3, "d": 2}, "b": 1}) == ()
+
+
+def test_a_long_difference_is_cut_and_counted() -> None:
+    many = {f"k{n}": n for n in range(6000)}
+    lines = values_diff({}, many)
+    assert len(lines) == MAX_DIFF_LINES + 1
+    assert lines[-1] == "  … 5,600 more lines"
+    (line,) = values_diff({}, {"a": "b" * 5000})
+    assert line.endswith(" … 4,004 more")
+    assert len(line) < 1100
+
+
+def test_of_many_objects_the_rest_is_counted() -> None:
+    objects = "---\n".join(f"kind: A\nmetadata: {{name: n{n}}}\n" for n in range(250))
+    view = preview_view(Proposal(Key("apps", "a"), 1, 1, "", objects, {}, {}))
+    assert len(view.objects) == MAX_OBJECTS + 1
+    assert view.objects[-1].title == "… and 50 more objects"

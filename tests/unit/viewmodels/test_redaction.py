@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal.domain.redaction import values_yaml
 from portal.domain.secrets import HIDDEN, looks_secret, redacted
-from portal.viewmodels.redaction import values_yaml
 
 SECRET = "hunter2hunter2"
 

@@ -31,10 +31,10 @@ from portal.domain.objects import (
     Workload,
 )
 from portal.domain.operations import Operation, Step
+from portal.domain.redaction import values_yaml
 from portal.state.model import AppState, History, Sample, Source
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import Badge, Notice
-from portal.viewmodels.redaction import values_yaml
 from portal.viewmodels.series import series_view
 
 from .make import NOW, list_view

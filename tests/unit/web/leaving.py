@@ -26,7 +26,10 @@ class App:
         elif scope["type"] == "websocket":
             await self._live(scope["path"], receive, send)
         else:
-            await self._answer(scope["path"], send)
+            more = scope["path"] == "/body"
+            while more and (message := await receive())["type"] == "http.request":
+                more = message.get("more_body", False)
+            await self._answer("/" if scope["path"] == "/body" else scope["path"], send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

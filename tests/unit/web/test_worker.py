@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,11 @@ def server(tmp_path: Path) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     config = tmp_path / "gunicorn.py"
-    config.write_text("from portal.web import worker\n\nworker.STUCK_AFTER = 1\n")
+    config.write_text(
+        "from portal.web import worker\n\n"
+        "worker.STUCK_AFTER = worker.HEAD_WITHIN = worker.BODY_WITHIN = 1\n"
+        "worker.MOST_CONNECTIONS = 20\n"
+    )
     command = (
         *(sys.executable, "-m", "gunicorn", "tests.unit.web.leaving:app"),
         *("--bind", f"127.0.0.1:{port}", "--worker-class", "portal.web.worker.Worker"),
@@ -85,6 +90,50 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def read_all(connection: socket.socket) -> bytes:
     """What comes until the other side closes."""
     return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "GET / HT",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX-Half: ",
+        "POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf",
+        "POST /body HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf",
+    ],
+)
+def test_who_does_not_go_on_is_left(server: Server, said: str) -> None:
+    with server.connect() as connection, server.connect() as drip:
+        for each in (connection, drip):
+            each.sendall(said.encode())
+        gone = False
+        while said and not gone:  # a byte now and then does not help
+            try:
+                drip.sendall(b"x")
+                drip.settimeout(0.1)
+                gone = drip.recv(4096) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                gone = True
+        with suppress(ConnectionResetError):
+            assert read_all(connection) == b""
+    with server.ask("/") as another:
+        assert another.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_there_is_an_end_to_how_many_may_connect(server: Server) -> None:
+    with ExitStack() as stack:
+        many = [stack.enter_context(server.connect()) for _ in range(20)]
+        more = stack.enter_context(server.connect())
+        with suppress(ConnectionResetError):
+            assert more.recv(1) == b""
+        many.pop().close()
+        answer = b""
+        while not answer:  # until it has seen that one has gone
+            with suppress(ConnectionResetError), server.ask("/") as another:
+                answer = another.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 200")
 
 
 def test_idle_and_live_connections_do_not_hold_it_up(server: Server) -> None:

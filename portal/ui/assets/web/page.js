@@ -122,6 +122,31 @@
       window.dash_clientside.set_props("chart-yaml", { value: target.value });
   });
 
+  /* A request that the portal refuses as a whole leaves no field to say so beside. */
+  const ask = window.fetch;
+  window.fetch = async (...given) => {
+    const answer = await ask(...given);
+    if (String(given[0]?.url ?? given[0]).includes("_dash-update-component")) {
+      const refused = [400, 413, 415].includes(answer.status);
+      const said = refused ? await answer.clone().json().catch(() => null) : null;
+      sayRefused(said?.error ? `${said.error} ${said.advice ?? ""}` : "");
+    }
+    return answer;
+  };
+  function sayRefused(words) {
+    let place = document.getElementById("refused");
+    if (!place && !words) return;
+    if (!place) {
+      place = document.createElement("div");
+      place.id = "refused";
+      place.className = "notice tone-bad";
+      place.setAttribute("role", "alert");
+      document.body.append(place);
+    }
+    place.hidden = !words;
+    put(place, words);
+  }
+
   document.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("keydown", (event) => {
     // Dash takes what was typed beside a slider only when it is left.

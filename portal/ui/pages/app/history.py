@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, cast
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
+from portal.aside import aside
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
 from portal.ui import ids
@@ -14,6 +14,7 @@ from portal.ui.components.basics import Node, button, code_block, fold, notice
 from portal.ui.components.history import history
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.context import UiContext
+from portal.ui.encoding import plain
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.viewmodels.history import history_view
@@ -98,7 +99,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
             identity, release = context.identity(), Key(*key)
             revisions = await context.actions.previews.history(identity, release)
             back = Permission.ROLLBACK in context.app(identity, release).permissions
-            return history(await asyncio.to_thread(history_view, revisions), back=back)
+            return await aside(lambda: plain(history(history_view(revisions), back=back)))
         except Exception as error:
             return refusal(error)
 
@@ -114,9 +115,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
         release = Key(*key)
         try:
             revision = await context.actions.previews.newest(context.identity(), release)
-            text = await asyncio.to_thread(
-                manifest_yaml, revision.manifest, release.namespace, revision.values
-            )
+            text = await aside(manifest_yaml, revision.manifest, release.namespace, revision.values)
         except Exception as error:
             return refusal(error)
         return code_block(ids.MANIFEST_TEXT, text, "the manifest", title="What Helm made of it")
@@ -132,7 +131,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
             return waiting("Looking at what would be left …")
         try:
             removal = await context.actions.previews.removal(context.identity(), Key(*key))
-            words = await asyncio.to_thread(removal_words, removal)
+            words = await aside(removal_words, removal)
         except Exception as error:
             return refusal(error)
         if not words:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +12,7 @@ from msgspec import Struct, field
 from portal.actions.actions import Existing
 from portal.actions.charts import ChartOrder
 from portal.actions.checks import Check
+from portal.aside import aside
 from portal.catalog.draft import Draft, Drafting, field_titles, path_id, path_of
 from portal.catalog.validate import Path
 from portal.catalog.values import Values
@@ -25,6 +25,7 @@ from portal.ui.components.chart_form import field_note
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
+from portal.ui.encoding import plain
 from portal.ui.pages.chart.layout import form_of, version_path
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
@@ -104,7 +105,7 @@ def register(app: Dash, context: UiContext) -> None:
             drafting = await _drafting(context, place)
         except PortalError as error:  # its source has changed since the page was made
             return _nothing_new(paths) | {"said": refusal(error)}
-        return await asyncio.to_thread(_answer, drafting, made, paths)
+        return await aside(_answer, drafting, made, paths)
 
     unfinished.register(app, ids.CHART_NAME, ids.CHART_LEFT)
 
@@ -292,7 +293,7 @@ async def _drafting(context: UiContext, place: Mapping[str, Any]) -> Drafting:
     if release:
         # Placeholders stand for its secrets.
         existing = dict(await context.actions.own_values(context.identity(), Key(*release)))
-    return await asyncio.to_thread(Drafting, chart, existing)
+    return await aside(Drafting, chart, existing)
 
 
 async def order_of(context: UiContext, asked: Mapping[str, Any]) -> ChartOrder:
@@ -303,13 +304,13 @@ async def order_of(context: UiContext, asked: Mapping[str, Any]) -> ChartOrder:
     drafting = await _drafting(context, asked["place"])
     contents = _by_path(asked["fields"], asked["contents"])
     made = Edit(asked["text"] or "", asked["basis"] or "", contents)
-    draft = await asyncio.to_thread(edited, drafting, made)
+    draft = await aside(edited, drafting, made)
     if draft.error is not None:
         raise InvalidInput({"values": str(draft.error)})
     if draft.unread:
         raise InvalidInput({path_id(path): words for path, words in draft.unread.items()})
     key = _key(asked["name"], asked["namespace"])
-    return ChartOrder(key, drafting.chart, drafting.sent(draft))
+    return ChartOrder(key, drafting.chart, await aside(drafting.sent, draft))
 
 
 def _by_path(parts: list[PartId], values: list[Any]) -> dict[Path, object]:
@@ -348,7 +349,7 @@ def _answer(drafting: Drafting, made: Edit, noted: list[Path]) -> dict[str, Any]
     chart = drafting.chart
     values = drafting.link(draft)
     return {
-        "form": no_update if same else form_of(draft, notes),
+        "form": no_update if same else plain(form_of(draft, notes)),
         "disabled": draft.error is not None,
         "notes": [field_note(notes, path) if same else no_update for path in noted],
         "text": no_update if draft.text == made.text else draft.text,

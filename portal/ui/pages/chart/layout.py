@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -10,6 +9,7 @@ import dash_bootstrap_components as dbc
 from dash import dcc, html
 
 from portal.actions.forms import Forms
+from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.draft import Draft, Drafting, linked
@@ -63,11 +63,13 @@ async def page_of(
     except PortalError as error:
         return _unusable(place, entry, error)
     existing = dict(given.values) if given else None
-    drafting = await asyncio.to_thread(Drafting, chart, existing)
-    draft = await asyncio.to_thread(drafting.read, drafting.start(linked(place.values)))
+    drafting = await aside(Drafting, chart, existing)
+    draft = await aside(drafting.read, drafting.start(linked(place.values)))
     revision = given.revision if given else None
     presets = context.catalog.presets(place.source, place.chart) if given is None else ()
-    return _layout(context.forms, place, entry, drafting, draft, key, revision, presets)
+    return await aside(
+        _layout, context.forms, place, entry, drafting, draft, key, revision, presets
+    )
 
 
 def _unusable(place: ChartPlace, entry: ChartEntry | None, error: PortalError) -> html.Div:

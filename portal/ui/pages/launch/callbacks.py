@@ -11,6 +11,7 @@ from msgspec import Struct
 from portal.actions.actions import Existing
 from portal.actions.forms import FIELDS, PRESET_FIELDS, Preview
 from portal.actions.links import link_of
+from portal.aside import aside
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -264,7 +265,7 @@ async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool)
     preview = Preview("", "")
     spec = checked.spec or _without_name(context, raw, errors)
     if spec:
-        preview = _preview(context, identity, spec, existing)
+        preview = await _preview(context, identity, spec, existing)
     if checked.spec:
         warnings |= context.actions.complaints(identity, checked.spec)
     return _Answer(
@@ -289,14 +290,15 @@ def _without_name(
     return context.forms.check({**raw, "name": STAND_IN}).spec
 
 
-def _preview(
+async def _preview(
     context: UiContext, identity: Identity, spec: LaunchSpec, existing: Existing | None
 ) -> Preview:
     values = None  # the preview then shows the form's own values
     if existing and existing.ours:
         values = context.actions.known_values(identity, spec.key)
     # An app keeps the name of whoever launched it first.
-    return context.forms.preview(spec, values, "" if existing else identity.user)
+    by = "" if existing else identity.user
+    return await aside(context.forms.preview, spec, values, by)
 
 
 def _existing(existing: Existing | None) -> Node:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from pathlib import PurePosixPath
@@ -12,6 +11,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 from msgspec import Struct
 
 from portal.actions.forms import FIELDS, Raw
+from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.draft import Drafting
 from portal.catalog.leftover import leftover
@@ -105,7 +105,7 @@ async def read_file(context: UiContext, contents: str, named: str, key: Key) -> 
         return Opened(None, failure(f"{named} is not a text file."))
     except PortalError as error:
         return Opened(None, failure(error.message, error.advice))
-    draft = await asyncio.to_thread(lambda: Drafting(chart).read(text))
+    draft = await aside(lambda: Drafting(chart).read(text))
     if draft.error is not None:
         return Opened(None, failure(f"{named} cannot be read.", str(draft.error)))
     # A placeholder is the form's to complain of, beside its field.
