@@ -238,7 +238,6 @@ def _catalog(kind: bool) -> list[dict[str, object]]:
                     "values": {
                         "image": {"registry": host, "repository": repository, "tag": tag},
                         "containerPort": 8050,
-                        "clusterWide": True,
                         "service": {"type": "NodePort" if kind else "LoadBalancer"},
                     },
                 },
@@ -260,6 +259,7 @@ def values(how: How | None, digest: str) -> dict[str, object]:
     kind = how is How.KIND
     return {
         "fullnameOverride": RELEASE,
+        "clusterWide": True,
         "image": {"registry": host, "repository": repository, "tag": tag, "digest": digest},
         "service": {"type": "NodePort" if kind else "LoadBalancer"},
         "settings": {
