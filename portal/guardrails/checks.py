@@ -12,6 +12,7 @@ from portal.catalog.images import image_allowed
 from portal.domain.manifests import Ref, Tree, at
 from portal.guardrails.manifest import PodSpec, Rendered, pod_specs
 from portal.guardrails.references import (
+    CONFIG_MAP,
     SECRET,
     Reference,
     images,
@@ -196,9 +197,16 @@ def _special_secrets(subject: Subject, facts: Facts) -> Iterator[Violation]:
             if made != "kubernetes.io/service-account-token" or account not in own:
                 words = f"a Secret of the type {made} gives out rights that are not the release's"
                 yield Violation(each.ref, Rule.SPECIAL_SECRETS, words, "type", made)
+        elif kind in {SECRET, CONFIG_MAP} and _labels(each).get("owner") == "helm":
+            words = f"a {kind} with the label owner=helm would count as Helm's record of a release"
+            yield Violation(each.ref, Rule.SPECIAL_SECRETS, words, "metadata.labels[owner]")
         elif kind == "Lease" and each.ref.name.startswith(_PORTAL_LEASE):
             words = "Leases of this name are the portal's own records of operations"
             yield Violation(each.ref, Rule.SPECIAL_SECRETS, words, "metadata.name")
+
+
+def _labels(rendered: Rendered) -> Tree:
+    return at(rendered.tree, "metadata", "labels")
 
 
 def _autoscaler_targets(subject: Subject, facts: Facts) -> Iterator[Violation]:

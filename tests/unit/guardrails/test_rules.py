@@ -100,6 +100,16 @@ CASES = {
         "type",
     ),
     "a forged release": (plain("Secret", type="helm.sh/release.v1"), "special-secrets", "type"),
+    "a release by its label": (
+        plain("Secret", type="Opaque", metadata={"labels": {"owner": "helm", "name": "other"}}),
+        "special-secrets",
+        "metadata.labels[owner]",
+    ),
+    "a release in a ConfigMap": (
+        plain("ConfigMap", metadata={"labels": {"owner": "helm"}}),
+        "special-secrets",
+        "metadata.labels[owner]",
+    ),
     "a forged operation": (
         plain("Lease", "coordination.k8s.io/v1", name="dash-portal.other"),
         "special-secrets",
