@@ -265,7 +265,7 @@ def test_links_carry_values_into_the_forms(page: Page):
 
     open_launch(page)
     choose_sample(page)
-    fill(page, tag="9.9", cpu_request="300m", env="TOKEN=not-in-a-link")
+    fill(page, tag="9.9", cpu_request="300m", env="WORD=not-in-a-link")
     page.locator("#launch-autoscaling").check()
     expect(page.locator("#launch-values")).to_contain_text("not-in-a-link")
     link = copied_link(page, "#launch-link")
