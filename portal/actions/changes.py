@@ -25,6 +25,7 @@ from portal.domain.objects import Kind, ReleaseStatus, Workload
 from portal.domain.operations import Operation
 from portal.domain.owners import NOBODY, Owners
 from portal.domain.steering import Steering, without_replicas
+from portal.guardrails.manifest import HOOK
 from portal.guardrails.review import Guardrails
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient, HelmResult
@@ -206,7 +207,7 @@ class Changes:
         async def upgrade(revision: int, force: bool, handed: Handed) -> HelmResult:
             async def review(manifest: str) -> str:
                 recorder.begin_step("Check what it renders")
-                await self.guardrails.check(operation.key, chart.source, manifest, values)
+                await self.check(operation.key, chart.source, manifest, values)
                 handed.who = await self.handover.applied(operation.key, manifest)
                 if not force:
                     handed.taken = await self.handover.settle(recorder, before, handed.who)
@@ -230,6 +231,14 @@ class Changes:
         self.made(operation.key, result.revision)
         recorder.put(revision=result.revision, helm_seconds=result.seconds)
         return result.revision
+
+    async def check(self, key: Key, source: str, manifest: str, values: Values) -> None:
+        """Hold what is to be applied against the guardrails; raises what they raise."""
+        hooks = ""
+        if HOOK in manifest:
+            present = await self._past.present(key)
+            hooks = present[0].hooks if present else ""
+        await self.guardrails.check(key, source, manifest, values, hooks)
 
     async def rollout_of(self, key: Key, revision: int) -> Goal:
         """The pods of a revision that Helm has finished, whoever asked for it."""
@@ -256,7 +265,7 @@ class Changes:
                 made = await self.upgrade(recorder, current, taken, values, _UPGRADE)
             return rollout(Wanted(made, workload=False))
         with recorder.step("Check what it goes back to"):
-            await self.guardrails.check(key, past.source, past.whole, values)
+            await self.check(key, past.source, past.whole, values)
 
         # Helm would label what it makes like the revision that it goes back to.
         await self._records.set_owners(key, current.owners)

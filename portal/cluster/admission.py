@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from msgspec import Struct
+
 from portal.cluster.client import METADATA, ClusterClient
 from portal.cluster.errors import Rejected
-from portal.cluster.raw import Raw, items, text
+from portal.cluster.raw import Raw, items, part, text
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
 
@@ -26,6 +28,7 @@ PROVEN_FOR = 300.0
 
 _VIOLATES = re.compile(r"violates PodSecurity \"[^\"]*\": (?P<why>.+)", re.DOTALL)
 _INVALID = re.compile(r"Pod \"[^\"]*\" is invalid: (?P<why>.+)", re.DOTALL)
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _PLURALS = {"Secret": "secrets", "ConfigMap": "configmaps"}
 _FORBIDDEN_POD: Raw = {
     "apiVersion": "v1",
@@ -34,6 +37,14 @@ _FORBIDDEN_POD: Raw = {
     "spec": {"containers": [{"name": "app", "image": "none"}]},
 }
 """A pod that says nothing of its security, which ``restricted`` never admits."""
+
+
+class _Kind(Struct, frozen=True):
+    """A kind that the cluster knows, remembered ``until`` a moment of the clock."""
+
+    until: float
+    plural: str
+    namespaced: bool
 
 
 class Admission:
@@ -51,17 +62,21 @@ class Admission:
         self._client = client
         self._namespaces = namespaces
         self._clock = clock
-        self._kinds: dict[tuple[str, str], tuple[float, bool]] = {}
+        self._kinds: dict[tuple[str, str], _Kind] = {}
         self._proven: dict[str, float] = {}
         self._proving = asyncio.Lock()
 
     async def namespaced(self, api_version: str, kind: str) -> bool | None:
         """Whether objects of a kind live in namespaces; None if the cluster has no such kind."""
+        known = await self._kind(api_version, kind)
+        return known.namespaced if known else None
+
+    async def _kind(self, api_version: str, kind: str) -> _Kind | None:
         known = self._kinds.get((api_version, kind))
-        if known is None or known[0] < self._clock():
+        if known is None or known.until < self._clock():
             await self._discover(api_version)
             known = self._kinds.get((api_version, kind))
-        return known[1] if known else None
+        return known
 
     async def _discover(self, api_version: str) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[a-z0-9]+)?", api_version):
@@ -74,11 +89,30 @@ class Admission:
         until = self._clock() + KINDS_FOR
         for each in items(answer, "resources"):
             if "/" not in text(each, "name"):
-                self._kinds[api_version, text(each, "kind")] = (until, bool(each.get("namespaced")))
+                known = _Kind(until, text(each, "name"), bool(each.get("namespaced")))
+                self._kinds[api_version, text(each, "kind")] = known
+
+    async def annotations(
+        self, api_version: str, kind: str, key: Key
+    ) -> Mapping[str, object] | None:
+        """The annotations of an object; None if there is none of that name, or no such kind.
+
+        What may not be looked up, the portal cannot replace either.
+        """
+        known = await self._kind(api_version, kind)
+        if known is None or not known.namespaced or not _NAME.fullmatch(key.name):
+            return None
+        root = "/apis" if "/" in api_version else "/api"
+        path = f"{root}/{api_version}/namespaces/{key.namespace}/{known.plural}/{key.name}"
+        try:
+            found = await self._client.get(path, accept=METADATA)
+        except (NotFound, Forbidden):
+            return None
+        return part(found, "metadata", "annotations")
 
     async def has_label(self, kind: str, key: Key, label: str) -> bool | None:
         """Whether a Secret or ConfigMap carries ``label: "true"``; None if there is none."""
-        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", key.name):
+        if not _NAME.fullmatch(key.name):
             return None
         path = f"/api/v1/namespaces/{key.namespace}/{_PLURALS[kind]}/{key.name}"
         try:

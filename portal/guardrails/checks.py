@@ -9,8 +9,9 @@ from typing import cast
 from msgspec import Struct, field
 
 from portal.catalog.images import image_allowed
+from portal.domain.keys import HELM_RELEASE_NAME
 from portal.domain.manifests import Ref, Tree, at
-from portal.guardrails.manifest import PodSpec, Rendered, pod_specs
+from portal.guardrails.manifest import HOOK, PodSpec, Rendered, pod_specs
 from portal.guardrails.references import (
     CONFIG_MAP,
     SECRET,
@@ -43,7 +44,8 @@ class Facts(Struct, frozen=True):
     None for one that the cluster does not know. ``shared`` tells of Secrets and ConfigMaps whether
     they carry the label, None if there is none of that name. ``default_token``: whether the
     namespace's ``default`` ServiceAccount gives pods a token. ``refused`` is what Kubernetes says
-    against a pod, by its object and path.
+    against each pod, "" for nothing; empty where it was not asked. ``live`` are the annotations of
+    what has the name of a hook already, None where nothing has.
     """
 
     namespaced: Mapping[tuple[str, str], bool | None] = field(
@@ -53,7 +55,8 @@ class Facts(Struct, frozen=True):
         default_factory=dict[tuple[str, str], "bool | None"]
     )
     default_token: bool = True
-    refused: Mapping[tuple[Ref, str], str] = field(default_factory=dict[tuple[Ref, str], str])
+    refused: tuple[str, ...] = ()
+    live: Mapping[Ref, Tree | None] = field(default_factory=dict[Ref, "Tree | None"])
 
 
 class Subject(Struct, frozen=True):
@@ -64,6 +67,7 @@ class Subject(Struct, frozen=True):
     objects: tuple[Rendered, ...]
     pods: tuple[PodSpec, ...]
     image_patterns: tuple[str, ...] = ()
+    former_hooks: frozenset[Ref] = frozenset()
 
     @classmethod
     def of(
@@ -72,14 +76,17 @@ class Subject(Struct, frozen=True):
         namespace: str,
         release: str,
         image_patterns: tuple[str, ...] = (),
+        former_hooks: frozenset[Ref] = frozenset(),
     ) -> Subject:
-        """The manifest with its pods found."""
+        """The manifest with its pods found; ``former_hooks`` are those that the release has had."""
         pods = tuple(pod for each in objects for pod in pod_specs(each))
-        return cls(namespace, release, objects, pods, image_patterns)
+        return cls(namespace, release, objects, pods, image_patterns, former_hooks)
 
     def made(self, kind: str) -> frozenset[str]:
-        """The names of the manifest's own objects of a kind."""
-        return frozenset(each.ref.name for each in self.objects if each.ref.kind == kind)
+        """The names of the manifest's own objects of a kind of Kubernetes' core."""
+        return frozenset(
+            each.ref.name for each in self.objects if (each.ref.kind, each.ref.group) == (kind, "")
+        )
 
     def outside_references(self) -> Iterator[tuple[Rendered, Reference]]:
         """References to Secrets and ConfigMaps that the release does not make itself."""
@@ -96,8 +103,7 @@ Check = Callable[[Subject, Facts], Iterator[Violation]]
 
 
 def _pod_security(subject: Subject, facts: Facts) -> Iterator[Violation]:
-    for pod in subject.pods:
-        problem = facts.refused.get((pod.owner.ref, pod.path))
+    for pod, problem in zip(subject.pods, facts.refused, strict=False):
         if problem:
             yield Violation(pod.owner.ref, Rule.POD_SECURITY, problem, pod.path)
 
@@ -232,6 +238,25 @@ _AUTOSCALERS = frozenset(
 )
 
 
+def _hooks(subject: Subject, facts: Facts) -> Iterator[Violation]:
+    """Helm asks of a hook's name not whose it is, but deletes what has it."""
+    for each in subject.objects:
+        live = facts.live.get(each.ref)
+        if live is None or each.ref in subject.former_hooks:
+            continue
+        owner = live.get(HELM_RELEASE_NAME)
+        left_behind = HOOK in live and each.ref.name.startswith(subject.release)
+        if owner is not None or not left_behind:
+            whose = f"of the release {str(owner)[:60]}" if owner else "not of this release"
+            yield Violation(
+                each.ref,
+                Rule.HOOKS,
+                f"as a hook it would replace the {each.ref}, which is there and {whose}",
+                "metadata.name",
+                each.ref.name,
+            )
+
+
 def _external_ips(subject: Subject, facts: Facts) -> Iterator[Violation]:
     for each in subject.objects:
         if each.ref.kind == "Service" and at(each.tree, "spec").get("externalIPs"):
@@ -279,6 +304,7 @@ CHECKS: Mapping[Rule, Check] = {
     Rule.REFERENCES: _references,
     Rule.IMAGES: _images,
     Rule.POD_SECURITY: _pod_security,
+    Rule.HOOKS: _hooks,
     Rule.AUTOSCALER_TARGETS: _autoscaler_targets,
     Rule.EXTERNAL_IPS: _external_ips,
     Rule.INGRESS_SNIPPETS: _ingress_snippets,

@@ -25,6 +25,9 @@ from portal.domain.manifests import (
     check_written_out,
 )
 
+HOOK = "helm.sh/hook"
+"""Annotation of hooks."""
+
 
 class Rendered(Struct, frozen=True):
     """One object of a manifest, and the namespace that it names, "" if it names none."""
@@ -33,6 +36,11 @@ class Rendered(Struct, frozen=True):
     api_version: str
     namespace: str
     tree: Tree
+
+    @property
+    def is_hook(self) -> bool:
+        """Whether Helm makes it as a hook: whatever has its name is deleted first."""
+        return HOOK in at(self.tree, "metadata", "annotations")
 
 
 class PodSpec(Struct, frozen=True):

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
 from portal.aside import aside
 from portal.domain.errors import ChartError
 from portal.domain.keys import Key
@@ -14,7 +16,7 @@ from portal.domain.manifests import Tree
 from portal.guardrails.checks import SHARED_LABEL, Facts, Subject, value_templates, violations
 from portal.guardrails.crds import Definition, definitions
 from portal.guardrails.fields import value_paths
-from portal.guardrails.manifest import PodSpec, read, unreadable
+from portal.guardrails.manifest import PodSpec, Rendered, read, unreadable
 from portal.guardrails.references import service_account, wants_token
 from portal.guardrails.rules import (
     Allowances,
@@ -43,6 +45,10 @@ class Cluster(Protocol):
 
     async def gives_token(self, key: Key) -> bool:
         """Whether a ServiceAccount gives pods a token unless they say that they want none."""
+        ...
+
+    async def annotations(self, api_version: str, kind: str, key: Key) -> Tree | None:
+        """The annotations of an object; None if there is none of that name."""
         ...
 
     async def pod_problem(self, pod: Tree, level: Level) -> str:
@@ -96,7 +102,12 @@ class Guardrails:
         return {".".join(path): words for path, words in value_templates(values)}
 
     async def check(
-        self, key: Key, source: str, manifest: str, values: Mapping[str, object]
+        self,
+        key: Key,
+        source: str,
+        manifest: str,
+        values: Mapping[str, object],
+        former_hooks: str = "",
     ) -> None:
         """Hold a manifest, hooks included, against the rules.
 
@@ -105,6 +116,7 @@ class Guardrails:
             source: the source that its chart came from, "" if not known.
             manifest: what the chart renders.
             values: those that it was rendered with, to name the field that is at fault.
+            former_hooks: the manifest of the hooks that the release has had.
 
         Raises:
             GuardrailViolations: a rule forbids something in it.
@@ -112,19 +124,19 @@ class Guardrails:
             PortalError: Kubernetes could not be asked, so nothing is allowed.
         """
         allowed = self.allowances(key.namespace, source)
-        problems = self.values_problems(key, source, values)
+        problems = await aside(self.values_problems, key, source, values)
         if problems:
             path, words = next(iter(problems.items()))
             raise ChartError(f"{path}: {words}", "Nothing was changed.", values=problems)
-        subject = await aside(self._subject, manifest, key)
+        subject = await aside(self._subject, manifest, key, former_hooks)
         facts = await self._facts(subject, allowed)
         unknown = [named for named, answer in facts.namespaced.items() if answer is None]
         if unknown:
             version, kind = unknown[0]
             raise unknown_kind(kind, version)
-        found = violations(subject, facts, allowed.rules)
+        found = await aside(violations, subject, facts, allowed.rules)
         if found:
-            raise GuardrailViolations(found, value_paths(found, values))
+            raise GuardrailViolations(found, await aside(value_paths, found, values))
 
     async def skip_crds(self, key: Key, source: str, chart: Path) -> bool:
         """Whether Helm must leave a chart's ``crds/`` out when it installs it.
@@ -140,7 +152,7 @@ class Guardrails:
                 Rule.CRDS,
                 f"the chart brings the kind {each.kind}, which an administrator has to install",
             )
-            for each in await asyncio.to_thread(definitions, chart)
+            for each in await aside(definitions, chart)
             if not await self._serves(each)
         ]
         if missing:
@@ -153,51 +165,82 @@ class Guardrails:
                 return True
         return False
 
-    def _subject(self, manifest: str, key: Key) -> Subject:
+    def _subject(self, manifest: str, key: Key, former_hooks: str) -> Subject:
         objects = read(manifest, key.namespace)
+        before = frozenset(each.ref for each in read(former_hooks, key.namespace))
         try:
-            return Subject.of(objects, key.namespace, key.name, self._images)
+            return Subject.of(objects, key.namespace, key.name, self._images, before)
         except RecursionError as error:  # aliases within aliases
             raise unreadable() from error
 
     async def _facts(self, subject: Subject, allowed: Allowances) -> Facts:
         """Ask the cluster all that the rules need, at once."""
         cluster, namespace = self._cluster, subject.namespace
-        kinds = sorted({(each.api_version, each.ref.kind) for each in subject.objects})
-        wanted: list[tuple[str, str]] = []
-        if Rule.REFERENCES not in allowed.rules:
-            outside = subject.outside_references()
-            wanted = sorted({(found.kind, found.name) for _, found in outside})
-        pods = () if allowed.pod_security is Level.PRIVILEGED else subject.pods
-        tokens = [
-            pod
-            for pod in subject.pods
-            if service_account(pod) == "default" and wants_token(pod, by_default=True)
-        ]
-        async with asyncio.TaskGroup() as group:
-            namespaced = [group.create_task(cluster.namespaced(*each)) for each in kinds]
-            shared = [
-                group.create_task(self._shared(kind, Key(namespace, name))) for kind, name in wanted
-            ]
-            token = None
-            if tokens:
-                token = group.create_task(cluster.gives_token(Key(namespace, "default")))
-            refused = [
-                group.create_task(cluster.pod_problem(as_pod(pod), allowed.pod_security))
-                for pod in pods
-            ]
+        needs = await aside(_Needs.of, subject, allowed)
+        try:
+            async with asyncio.TaskGroup() as group:
+                namespaced = [group.create_task(cluster.namespaced(*each)) for each in needs.kinds]
+                shared = [
+                    group.create_task(self._shared(kind, Key(namespace, name)))
+                    for kind, name in needs.references
+                ]
+                token = None
+                if needs.token:
+                    token = group.create_task(cluster.gives_token(Key(namespace, "default")))
+                refused = [
+                    group.create_task(cluster.pod_problem(pod, allowed.pod_security))
+                    for pod in needs.pods
+                ]
+                live = [
+                    group.create_task(
+                        cluster.annotations(
+                            hook.api_version, hook.ref.kind, Key(namespace, hook.ref.name)
+                        )
+                    )
+                    for hook in needs.hooks
+                ]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
         return Facts(
-            {named: each.result() for named, each in zip(kinds, namespaced, strict=True)},
-            {named: each.result() for named, each in zip(wanted, shared, strict=True)},
+            {named: each.result() for named, each in zip(needs.kinds, namespaced, strict=True)},
+            {named: each.result() for named, each in zip(needs.references, shared, strict=True)},
             token is not None and token.result(),
-            {
-                (pod.owner.ref, pod.path): each.result()
-                for pod, each in zip(pods, refused, strict=True)
-            },
+            tuple(each.result() for each in refused),
+            {hook.ref: each.result() for hook, each in zip(needs.hooks, live, strict=True)},
         )
 
     async def _shared(self, kind: str, key: Key) -> bool | None:
         return await self._cluster.has_label(kind, key, SHARED_LABEL)
+
+
+class _Needs(Struct, frozen=True):
+    """What has to be asked of the cluster."""
+
+    kinds: tuple[tuple[str, str], ...]
+    references: tuple[tuple[str, str], ...]
+    token: bool
+    pods: tuple[Tree, ...]
+    hooks: tuple[Rendered, ...]
+
+    @classmethod
+    def of(cls, subject: Subject, allowed: Allowances) -> _Needs:
+        """What the rules need to know of a manifest."""
+        outside: set[tuple[str, str]] = set()
+        if Rule.REFERENCES not in allowed.rules:
+            outside = {(found.kind, found.name) for _, found in subject.outside_references()}
+        privileged = allowed.pod_security is Level.PRIVILEGED
+        return cls(
+            tuple(sorted({(each.api_version, each.ref.kind) for each in subject.objects})),
+            tuple(sorted(outside)),
+            any(
+                service_account(pod) == "default" and wants_token(pod, by_default=True)
+                for pod in subject.pods
+            ),
+            () if privileged else tuple(as_pod(pod) for pod in subject.pods),
+            ()
+            if Rule.HOOKS in allowed.rules
+            else tuple(each for each in subject.objects if each.is_hook),
+        )
 
 
 _ELSEWHERE = ("serviceAccount", "serviceAccountName", "priorityClassName", "runtimeClassName")

@@ -27,6 +27,7 @@ class Rule(StrEnum):
     WEBHOOKS = "webhooks"
     CRDS = "crds"
     SPECIAL_SECRETS = "special-secrets"
+    HOOKS = "hooks"
     AUTOSCALER_TARGETS = "autoscaler-targets"
     EXTERNAL_IPS = "external-ips"
     INGRESS_SNIPPETS = "ingress-snippets"

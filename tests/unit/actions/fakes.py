@@ -263,6 +263,7 @@ class FakeAdmission:
     def __init__(self) -> None:
         self.problems: list[str] = []
         self.shared: dict[tuple[str, str], bool] = {}
+        self.live: dict[tuple[str, str], Tree] = {}
         self.tried: list[tuple[Tree, str]] = []
 
     async def namespaced(self, api_version: str, kind: str) -> bool | None:
@@ -275,6 +276,9 @@ class FakeAdmission:
 
     async def gives_token(self, key: Key) -> bool:
         return True
+
+    async def annotations(self, api_version: str, kind: str, key: Key) -> Tree | None:
+        return self.live.get((kind, key.name))
 
     async def pod_problem(self, pod: Tree, level: str) -> str:
         self.tried.append((pod, level))

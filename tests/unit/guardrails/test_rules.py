@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from portal.domain.errors import ChartError
+from portal.domain.errors import ChartError, ClusterUnavailable
 from portal.domain.keys import Key
 from portal.domain.manifests import Tree
 from portal.guardrails.manifest import pod_specs, read
@@ -448,3 +448,69 @@ def test_trees_are_read_as_kubernetes_reads_them() -> None:
     (only,) = read(text, "apps")
     spec: Tree = only.tree["spec"]  # type: ignore[assignment]
     assert spec == {"a": False, "b": 420, "c": "1:30"}, "of a key that is there twice, the last"
+
+
+HOOK_JOB = plain(
+    "Job",
+    "batch/v1",
+    name="sales-prepare",
+    metadata={"annotations": {"helm.sh/hook": "pre-install"}},
+)
+
+
+@pytest.mark.parametrize(
+    ("live", "former", "refused"),
+    [
+        (None, "", False),
+        ({}, "", True),
+        ({"meta.helm.sh/release-name": "other"}, "", True),
+        ({"meta.helm.sh/release-name": "sales"}, "", True),
+        ({"helm.sh/hook": "pre-install"}, "", False),
+        ({"helm.sh/hook": "x", "meta.helm.sh/release-name": "other"}, "", True),
+        ({}, HOOK_JOB, False),
+    ],
+)
+async def test_a_hook_replaces_nothing_of_others(
+    live: Tree | None, former: str, refused: bool
+) -> None:
+    admission = FakeAdmission()
+    if live is not None:
+        admission.live["Job", "sales-prepare"] = live
+    check = Guardrails(admission).check(KEY, "", HOOK_JOB, {}, former)
+    if not refused:
+        await check
+        return
+    with pytest.raises(GuardrailViolations, match="it would replace the Job sales-prepare"):
+        await check
+
+
+async def test_a_hook_left_behind_by_another_release_is_not_replaced() -> None:
+    admission = FakeAdmission()
+    admission.live["Job", "other-prepare"] = {"helm.sh/hook": "pre-install"}
+    job = HOOK_JOB.replace("sales-prepare", "other-prepare")
+    with pytest.raises(GuardrailViolations, match="hooks"):
+        await Guardrails(admission).check(KEY, "", job, {})
+
+
+async def test_of_two_objects_of_one_name_both_are_tried() -> None:
+    admission = FakeAdmission()
+    admission.problems = ["Pod Security: privileged", ""]
+    with pytest.raises(GuardrailViolations, match="privileged"):
+        await Guardrails(admission).check(KEY, "", f"{workload()}---\n{workload()}", {})
+
+
+async def test_what_cannot_be_asked_is_said_as_it_is() -> None:
+    class Silent(FakeAdmission):
+        async def pod_problem(self, pod: Tree, level: str) -> str:
+            raise ClusterUnavailable("no answer")
+
+    with pytest.raises(ClusterUnavailable, match="no answer"):
+        await Guardrails(Silent()).check(KEY, "", workload(), {})
+
+
+async def test_another_makers_secret_is_no_secret_of_the_release() -> None:
+    pod = SAFE + "volumes: [{secret: {secretName: login}}]\n"
+    made = plain("Secret", "example.com/v1", name="login")
+    assert ("references", "spec.template.spec.volumes[0].secret") in await found(
+        f"{workload(pod)}---\n{made}"
+    )
