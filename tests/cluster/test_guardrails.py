@@ -217,6 +217,29 @@ async def test_no_chart_is_a_way_out(namespace: str, tmp_path: Path, attack: str
     assert left_behind(namespace) == []
 
 
+async def test_a_hook_takes_nothing_from_others(namespace: str, tmp_path: Path) -> None:
+    """Helm deletes whatever has a hook's name, whosever it is, before it makes the hook."""
+    kubectl("create", "configmap", "theirs", "--from-literal=a=one", "-n", namespace)
+    text = json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "theirs", "annotations": {"helm.sh/hook": "pre-install"}},
+            "data": {"a": "mine"},
+        }
+    ).replace("pre-install", "pre-install,pre-upgrade")
+    async with portal(namespace, tmp_path / "home") as here:
+        ended = await launched(here, chart(tmp_path / "taking", it=text), {})
+        assert "[hooks]" in ended.error
+        assert kubectl("get", "cm", "theirs", "-n", namespace, "-o", "jsonpath={.data.a}") == "one"
+        own = chart(tmp_path / "own", it=text.replace("theirs", "tried-hook"))
+        for _ in range(2):  # the second time its own is there
+            assert (await launched(here, own, {})).phase is OperationPhase.SUCCEEDED
+        fixed = chart(tmp_path / "fixed", it=text.replace("theirs", "fixed-name"))
+        for _ in range(2):
+            assert (await launched(here, fixed, {})).phase is OperationPhase.SUCCEEDED
+
+
 async def test_values_do_not_read_the_cluster(namespace: str, tmp_path: Path) -> None:
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: tried}\ndata: {a: {{ tpl .Values.a . | quote }}}\n"  # noqa: E501
     stolen = '{{ (lookup "v1" "Secret" "kube-system" "x").data }}'

@@ -95,6 +95,20 @@ async def test_labels_share_objects(api: Api, admission: Admission) -> None:
         assert await admission.has_label("ConfigMap", Key("apps", name), "l") is None
 
 
+async def test_whatever_has_a_name_is_looked_up(api: Api, admission: Admission) -> None:
+    key = Key("apps", "prepare")
+    assert await admission.annotations("batch/v1", "Job", key) is None, "no such kind"
+    resources = [{"name": "jobs", "kind": "Job", "namespaced": True}]
+    api.answers["/apis/batch/v1"] = {"resources": resources}
+    assert await admission.annotations("batch/v1", "Job", key) is None
+    api.answers["/apis/batch/v1/namespaces/apps/jobs/prepare"] = {"metadata": {}}
+    assert await admission.annotations("batch/v1", "Job", key) == {}
+    named = {"metadata": {"annotations": {"a": "b"}}}
+    api.answers["/apis/batch/v1/namespaces/apps/jobs/prepare"] = named
+    assert await admission.annotations("batch/v1", "Job", key) == {"a": "b"}
+    assert await admission.annotations("batch/v1", "Job", Key("apps", "../x")) is None
+
+
 async def test_an_account_gives_tokens_unless_it_says_not(api: Api, admission: Admission) -> None:
     key = Key("apps", "default")
     path = "/api/v1/namespaces/apps/serviceaccounts/default"
