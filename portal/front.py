@@ -44,13 +44,17 @@ from portal.state.store import Store
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
+from portal.ui.static import PREFIX, collect
 from portal.viewmodels.urls import Outside
 from portal.views import Views
+from portal.web.compression import Compression
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
 from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
+from portal.web.revalidation import Revalidation
 from portal.web.routes import add_routes
+from portal.web.static import StaticServer
 
 
 class Front:
@@ -119,9 +123,11 @@ class Front:
             Route(FRAME_PATH, frame),
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
         ]
-        dash = build_ui(inner, self._context)
+        static = collect()
+        dash = build_ui(inner, self._context, static)
+        answers = Compression(Revalidation(inner))
         return Edge(
-            inner,
+            StaticServer(answers, PREFIX, static.files),
             _authenticator(self._settings),
             _content_security_policy(dash),
             self._metrics,
