@@ -27,14 +27,15 @@ COPY requirements.lock .
 RUN python3 -m venv --without-pip /app/venv \
     && python3 -m pip --python /app/venv/bin/python install --no-cache-dir --no-compile \
         --require-hashes --only-binary :all: --requirement requirements.lock
-COPY dev/image/assemble.py /assemble.py
+COPY dev/image/assemble.py dev/image/compress.py /
 RUN python3 /assemble.py /app/venv /rootfs
 
 
-FROM ${BASE} AS portal
+FROM python AS portal
 COPY gunicorn.conf.py /app/
 COPY portal /app/portal
-RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/portal
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/portal \
+    && /app/venv/bin/python /compress.py /app/portal/ui/assets
 
 
 # Nothing but Python, the libraries it links to, helm and the portal: no shell, no package manager.
@@ -58,4 +59,5 @@ COPY --from=python /rootfs /
 COPY --from=helm /helm /usr/local/bin/helm
 USER 10001:10001
 COPY charts /app/charts
-COPY --from=portal /app /app
+COPY --from=portal /app/gunicorn.conf.py /app/
+COPY --from=portal /app/portal /app/portal

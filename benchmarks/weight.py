@@ -54,19 +54,19 @@ class Target:
     """Most bytes of a first visit."""
     live: float
     """Most seconds to the first live data."""
-    before: tuple[str, str]
-    """What a first and a second visit weighed before anything was done about it."""
+    before: tuple[str, str, str]
+    """The same before anything was done about it: a first and a second visit, live data."""
 
 
 TARGETS = (
-    Target("`/`", "/", "[data-testid=release]", 400 * KB, 1.2, ("1.79 MB", "48 kB")),
+    Target("`/`", "/", "[data-testid=release]", 400 * KB, 1.2, ("1.79 MB", "50 kB", "1.34 s")),
     Target(
         "an app's page",
         f"/apps/{NAMESPACE}/{RELEASE}",
         "[data-testid=replicas-ready]",
         700 * KB,
         1.6,
-        ("6.6 MB", "109 kB"),
+        ("6.6 MB", "158 kB", "1.50 s"),
     ),
 )
 
@@ -181,25 +181,26 @@ async def measure(url: str, console: Console) -> list[Row]:
 def _rows(target: Target, found: Measured) -> list[Row]:
     first, second = max(found.first), max(found.second)
     live = statistics.median(found.live)
-    heavy, light = target.before
+    heavy, light, late = target.before
     return [
         Row(
             f"{target.name}, first visit: bytes received, most of {VISITS}",
             f"{first / KB:.0f} kB in {found.requests} requests",
-            f"{heavy} before anything was compressed",
+            f"{heavy}, nothing compressed",
             bar=f"≤ {target.first / KB:.0f} kB",
             met=first <= target.first,
         ),
         Row(
             f"{target.name}, second visit: bytes received, most of {VISITS}",
             f"{second / KB:.1f} kB",
-            f"{light} before",
+            f"{light}, nothing compressed",
             bar=f"≤ {SECOND / KB:.0f} kB",
             met=second <= SECOND,
         ),
         Row(
             f"{target.name}, 20 Mbit/s and 60 ms, first visit → live data, median of {VISITS}",
             f"{live:.2f} s (second visit {statistics.median(found.again):.2f} s)",
+            f"{late}, nothing compressed",
             bar=f"≤ {target.live} s",
             met=live <= target.live,
         ),

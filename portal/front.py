@@ -123,11 +123,10 @@ class Front:
             Route(FRAME_PATH, frame),
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
         ]
-        static = collect()
-        dash = build_ui(inner, self._context, static)
+        dash = build_ui(inner, self._context)
         answers = Compression(Revalidation(inner))
         return Edge(
-            StaticServer(answers, PREFIX, static.files),
+            StaticServer(answers, PREFIX, collect().files),
             _authenticator(self._settings),
             _content_security_policy(dash),
             self._metrics,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, cast
+from typing import cast
 
 from dash import Dash
 from dash.exceptions import DependencyException
@@ -20,7 +20,7 @@ from portal.ui.pages.chart import callbacks as chart_callbacks
 from portal.ui.pages.launch import callbacks as launch_callbacks
 from portal.ui.requests import Declared, Requests
 from portal.ui.routes import Page, parse
-from portal.ui.static import ASSETS, PORTAL, StaticFiles
+from portal.ui.static import ASSETS, PORTAL, collect
 
 log = logging.getLogger(__name__)
 
@@ -47,24 +47,20 @@ _INDEX = """<!DOCTYPE html>
 class _Site(Dash):
     """Dash, with the static files' own addresses in the page that it begins with."""
 
-    def __init__(self, *args: Any, static: StaticFiles, **kwargs: Any) -> None:
-        self._static = static
-        super().__init__(*args, **kwargs)
-
     def interpolate_index(self, **parts: str) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The page that everything begins with."""
-        parts["scripts"] = self._static.scripts(parts["scripts"])
-        parts["css"] = self._static.styles()
-        parts["favicon"] = self._static.address(PORTAL, "favicon.svg")
+        static = collect()
+        parts["scripts"] = static.scripts(parts["scripts"])
+        parts["css"] = static.styles()
+        parts["favicon"] = static.address(PORTAL, "favicon.svg")
         page = super().interpolate_index(**parts)
-        return page.replace("{%theme%}", self._static.address(PORTAL, "theme.js"))
+        return page.replace("{%theme%}", static.address(PORTAL, "theme.js"))
 
 
-def build_ui(server: FastAPI, context: UiContext, static: StaticFiles) -> Dash:
+def build_ui(server: FastAPI, context: UiContext) -> Dash:
     """Add the portal's pages to ``server``; everything is served from the package itself."""
     app = _Site(
         "portal",
-        static=static,
         server=server,  # pyright: ignore[reportArgumentType]
         backend="fastapi",
         assets_folder=str(ASSETS),

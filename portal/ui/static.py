@@ -11,7 +11,7 @@ import hashlib
 import mimetypes
 import re
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -109,8 +109,9 @@ class StaticFiles:
         return known.address if known else source
 
 
+@cache
 def collect() -> StaticFiles:
-    """The static files of this installation."""
+    """The static files of this installation, read once."""
     dash = _package("dash")
     bootstrap = _package("dash_bootstrap_components")
     return StaticFiles(
