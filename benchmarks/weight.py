@@ -33,7 +33,12 @@ from portal.domain.keys import LAUNCHED_BY
 NAMESPACE = "bench-weight"
 RELEASE = "look"
 CHART = Path(__file__).resolve().parent.parent / "charts" / "dash-app"
-LINE = {"offline": False, "latency": 60, "downloadThroughput": 20e6 / 8, "uploadThroughput": 20e6 / 8}
+LINE = {
+    "offline": False,
+    "latency": 60,
+    "downloadThroughput": 20e6 / 8,
+    "uploadThroughput": 20e6 / 8,
+}
 """20 Mbit/s and 60 ms, as Chromium emulates them."""
 VISITS = 7
 KB = 1000
@@ -111,7 +116,8 @@ SEEN = """(shown) => {
       if (document.querySelector(shown) && document.querySelector("#live-state[data-state=live]"))
         resolve(performance.now());
     };
-    new MutationObserver(look).observe(document, { childList: true, subtree: true, attributes: true });
+    const everything = { childList: true, subtree: true, attributes: true };
+    new MutationObserver(look).observe(document, everything);
   });
 }"""
 

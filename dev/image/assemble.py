@@ -74,6 +74,7 @@ AUTHORITIES = Path("/usr/share/ca-certificates/mozilla")
 IMPORTS = """
 import dash, dash_bootstrap_components, difflib, encodings.idna, fastapi, gunicorn.app.wsgiapp
 import gunicorn.workers.gasgi, immutables, jsonschema, kubernetes.aio.client
+import starlette.middleware.gzip
 import kubernetes.aio.config, msgspec, prometheus_client.core, pyhelm3, tarfile
 import uvloop, websockets, yaml
 dash.Dash("portal", server=fastapi.FastAPI(), backend="fastapi")

@@ -1,9 +1,9 @@
 """Frames made smaller on their way.
 
 gunicorn's ASGI worker does not know WebSocket's own compression (permessage-deflate), which would
-also compress a frame anew for each tab. Here it is done once for all who get the same frame. Nothing
-that somebody else may choose is in a frame, so its length tells nobody anything: only pages of the
-portal may connect (``portal.auth.csrf``).
+also compress a frame anew for each tab. Here it is done once for all who get the same frame. Only
+pages of the portal may connect (``portal.auth.csrf``), so nobody else can put text of their choice
+into a frame and learn from its length what is beside it.
 """
 
 from __future__ import annotations

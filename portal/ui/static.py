@@ -12,7 +12,7 @@ import mimetypes
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache, partial
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 
 from dash.fingerprint import check_fingerprint
@@ -112,8 +112,7 @@ class StaticFiles:
 @cache
 def collect() -> StaticFiles:
     """The static files of this installation, read once."""
-    dash = _package("dash")
-    bootstrap = _package("dash_bootstrap_components")
+    dash, bootstrap = (Path(str(files(name))) for name in (DASH, BOOTSTRAP))
     return StaticFiles(
         {
             PORTAL: _below(ASSETS, ASSETS.glob("**/*.*")),
@@ -128,13 +127,6 @@ def collect() -> StaticFiles:
             BOOTSTRAP: _below(bootstrap, bootstrap.glob("_components/*.min.js")),
         }
     )
-
-
-def _package(name: str) -> Path:
-    spec = find_spec(name)
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent
 
 
 def _below(root: Path, paths: Iterable[Path]) -> dict[str, Path]:

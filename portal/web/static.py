@@ -88,7 +88,9 @@ class StaticServer:
             headers["Content-Encoding"] = encoding
         content = await self._content(name, file.path, encoding)
         headers["Content-Length"] = str(len(content))
-        return Response(b"" if method == "HEAD" else content, media_type=file.media, headers=headers)
+        return Response(
+            b"" if method == "HEAD" else content, media_type=file.media, headers=headers
+        )
 
     async def _content(self, name: str, path: Path, encoding: str | None) -> bytes:
         """The file as it is sent; read, or compressed, once for all who ask."""

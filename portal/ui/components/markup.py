@@ -36,5 +36,5 @@ def markup(id: str, content: Node, **properties: Any) -> Node:
 
 
 def live_chart(id: str) -> Node:
-    """The chart of an app's history (see chart.js); a callback in the browser gives it ``drawn``."""
+    """The chart of an app's history (see chart.js); a callback in the browser sets ``drawn``."""
     return {"type": "LiveChart", "namespace": "portal_components", "props": {"id": id}}

@@ -73,16 +73,23 @@
       say();
     };
     mine.binaryType = "arraybuffer";
-    let before = Promise.resolve(); // frames are taken in the order in which they came
+    let turn = null; // of the last frame that is being undone: they are taken as they came
     mine.onmessage = ({ data }) => {
+      if (socket !== mine) return; // abandoned
+      if (typeof data === "string" && !turn) {
+        take(JSON.parse(data));
+        return;
+      }
       const told = text(data);
-      before = before
+      const own = Promise.resolve(turn)
         .then(() => told)
         .then(
-          (frame) => socket === mine && take(JSON.parse(frame)), // else it was abandoned
+          (frame) => socket === mine && take(JSON.parse(frame)),
           () => socket === mine && abandon(),
         )
-        .catch((error) => console.error(error));
+        .catch((error) => console.error(error))
+        .finally(() => { if (turn === own) turn = null; });
+      turn = own;
     };
     mine.onclose = () => lost(mine);
   }

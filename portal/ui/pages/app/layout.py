@@ -112,7 +112,12 @@ def _body(context: UiContext, live: Props) -> list[Node]:
             [
                 html.Div(
                     [
-                        card("Over time", live_chart(ids.APP_CHART), icon_name="chart", class_name="second"),
+                        card(
+                            "Over time",
+                            live_chart(ids.APP_CHART),
+                            icon_name="chart",
+                            class_name="second",
+                        ),
                         card("Pods", _part(ids.APP_PODS, live), icon_name="pods"),
                         fold(
                             "Events",
