@@ -53,7 +53,7 @@ class _Site(Dash):
         parts["scripts"] = static.scripts(parts["scripts"])
         parts["css"] = static.styles()
         parts["favicon"] = static.address(PORTAL, "favicon.svg")
-        page = super().interpolate_index(**parts)
+        page = cast(str, super().interpolate_index(**parts))
         return page.replace("{%theme%}", static.address(PORTAL, "theme.js"))
 
 

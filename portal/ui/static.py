@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 
-from dash.fingerprint import check_fingerprint
+from dash.fingerprint import check_fingerprint  # pyright: ignore[reportUnknownVariableType]
 from msgspec import Struct
 
 ASSETS = Path(__file__).parent / "assets"
@@ -105,7 +106,8 @@ class StaticFiles:
     def _moved(self, source: str) -> str:
         """The static address of what Dash serves at ``source``."""
         package, _, path = source.removeprefix(_SUITE).partition("/")
-        known = self.files.get(f"{package}/{check_fingerprint(path)[0]}")
+        plain = cast(str, check_fingerprint(path)[0])
+        known = self.files.get(f"{package}/{plain}")
         return known.address if known else source
 
 

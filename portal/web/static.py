@@ -6,7 +6,7 @@ import asyncio
 import gzip
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
@@ -120,4 +120,4 @@ def compress(content: bytes, encoding: str, quality: int) -> bytes:
         return gzip.compress(content, 9, mtime=0)
     import brotli  # not loaded where everything was made ahead of time
 
-    return brotli.compress(content, quality=quality)
+    return cast(bytes, brotli.compress(content, quality=quality))
