@@ -215,6 +215,19 @@ def test_the_table_has_the_newest_first_and_no_more_than_one_can_read(
     assert (found[0] if found else None, len(found)) == (first, rows)
 
 
+@pytest.mark.parametrize(
+    ("step", "ticks", "said"),
+    [
+        (0.0005, [0, 0.0005, 0.001], ["0", "0.0005", "0.001"]),
+        (0.1, [0.1, 0.30000000000000004], ["0.1", "0.3"]),
+        (50, [0, 50, 100], ["0", "50", "100"]),
+    ],
+)
+def test_ticks_can_be_told_apart(step: float, ticks: list[float], said: list[str]) -> None:
+    numbers = f"window.portalChart.numbers(null, {json.dumps(ticks)}, 0, 0, {step})"
+    assert run("web/chart.js", LIGHT, numbers) == said
+
+
 def test_lines_of_a_plot_differ_by_more_than_colour() -> None:
     styles = (
         "panels(series, 'light').map(({ lines }) => lines.map((each) => [each.width, each.dash]))"

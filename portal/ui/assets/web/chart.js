@@ -6,6 +6,10 @@
   const HEIGHT = 420;
   const MOST_ROWS = 240; // of the table
 
+  /* Between two ticks of an upright axis: 1, 2 or 5, from a ten-thousandth to a million. */
+  const STEPS = [-4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) =>
+    [1, 2, 5].map((step) => Number(`${step}e${power}`)));
+
   /* Told apart by lightness and line as well as by colour. */
   const COLOURS = {
     light: { metric: ["#2f5fd0", "#8a3ffc"], ready: "#00695c", desired: "#d55e00",
@@ -130,6 +134,12 @@
     ...panel.lines.map(({ values }) => values),
   ];
 
+  /* Ticks with as many decimals as tell one from the next. */
+  function numbers(plot, splits, at, space, step) {
+    const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    return splits.map((each) => String(+each.toFixed(decimals)));
+  }
+
   function options(panel, last, width, theme, hidden, used, hooks) {
     const c = COLOURS[theme] || COLOURS.light;
     const font = "11px system-ui, sans-serif";
@@ -140,7 +150,7 @@
     const upwards = (u, min, max) => [0, Math.max(max ?? 1, panel.title === "pods" ? 1 : 1e-3) * 1.12];
     const edge = { width: 0, paths: stepped, points: { show: false }, stroke: "transparent" };
     const right = panel.right
-      ? [{ ...axis, scale: "right", side: 1, size: 36, label: panel.right, stroke: panel.lines[1].colour,
+      ? [{ ...axis, scale: "right", side: 1, size: 36, incrs: STEPS, values: numbers, label: panel.right, stroke: panel.lines[1].colour,
           grid: { show: false }, space: 26 }]
       : [];
     return {
@@ -155,10 +165,10 @@
       },
       scales: { x: { time: true }, y: { range: upwards }, right: { range: upwards } },
       axes: [
-        { ...axis, size: last ? 24 : 6, space: 70,
+        { ...axis, size: last ? 24 : 6, space: 60,
           values: (u, splits, at, space, step) => splits.map((each) => (last ? clock(each, step < 60) : "")) },
-        { ...axis, size: 34, space: 26, label: panel.title, stroke: panel.right ? panel.lines[0].colour : c.text,
-          incrs: panel.title === "pods" ? [1, 2, 5, 10, 20, 50, 100, 200, 500] : undefined },
+        { ...axis, size: 44, space: 26, values: numbers, label: panel.title, stroke: panel.right ? panel.lines[0].colour : c.text,
+          incrs: panel.title === "pods" ? STEPS.filter((step) => step >= 1) : STEPS },
         ...right,
       ],
       series: [
@@ -386,7 +396,7 @@
   }
 
   window.portal_components = Object.assign(window.portal_components ?? {}, { LiveChart });
-  window.portalChart = { panels, columns, moments };
+  window.portalChart = { panels, columns, moments, numbers };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
     chart(settled, tail) {
