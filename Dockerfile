@@ -41,14 +41,15 @@ COPY requirements.lock .
 RUN python3 -m venv --without-pip /app/venv \
     && python3 -m pip --python /app/venv/bin/python install --no-cache-dir --no-compile \
         --require-hashes --only-binary :all: --requirement requirements.lock
-COPY dev/image/assemble.py /assemble.py
+COPY dev/image/assemble.py dev/image/compress.py /
 RUN python3 /assemble.py /app/venv /rootfs
 
 
-FROM ${BASE} AS portal
+FROM python AS portal
 COPY gunicorn.conf.py /app/
 COPY portal /app/portal
-RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/portal
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/portal \
+    && /app/venv/bin/python /compress.py /app/portal/ui/assets
 
 
 FROM python AS parts
@@ -86,4 +87,5 @@ COPY --from=helm /helm /usr/local/bin/helm
 USER 10001:10001
 COPY --from=parts /sbom.cdx.json /app/sbom.cdx.json
 COPY charts /app/charts
-COPY --from=portal /app /app
+COPY --from=portal /app/gunicorn.conf.py /app/
+COPY --from=portal /app/portal /app/portal

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import bring_up, stop
+from benchmarks import bring_up, stop, weight
 from benchmarks.inputs import measure as inputs
 from benchmarks.launching import form, many, pairs
 from benchmarks.launching.ground import Ground, ground
@@ -41,7 +41,7 @@ LAUNCHES: dict[str, Callable[[Ground, int], Awaitable[list[Row]]]] = {
     "click": form.measure,
     "many": many.measure,
 }
-ALL = ("demo", *LAUNCHES, "stop", *SCALE)
+ALL = ("demo", *LAUNCHES, "stop", "weight", *SCALE)
 
 
 async def launches(chosen: list[str], options: argparse.Namespace, console: Console) -> list[Row]:
@@ -158,6 +158,14 @@ def _measure(options: argparse.Namespace, console: Console) -> int:
         running = demo.ensure()
         _use(running.kubeconfig, running.binaries)
         keep(stop.measure(running.url))
+    if "weight" in options.only:
+        running = demo.ensure()
+        _use(running.kubeconfig, running.binaries)
+        pause = not options.beside_demo
+        try:
+            keep(asyncio.run(weight.run(running.kubeconfig, console, pause=pause)))
+        except KeyboardInterrupt:
+            return _interrupted(console)
     scale = [name for name in options.only if name in SCALE]
     if scale:
         if cli.main(["up"]):

@@ -47,14 +47,18 @@ from portal.state.store import Store
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
+from portal.ui.static import PREFIX, collect
 from portal.viewmodels.urls import Outside
 from portal.views import Views
+from portal.web.compression import Compression
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
 from portal.web.methods import Methods
 from portal.web.metrics import Metrics
 from portal.web.middleware import Edge, current_identity
+from portal.web.revalidation import Revalidation
 from portal.web.routes import add_routes
+from portal.web.static import StaticServer
 
 
 class Front:
@@ -130,9 +134,10 @@ class Front:
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
         ]
         dash = build_ui(inner, self._context)
+        answers = Compression(Revalidation(inner))
         return Methods(
             Edge(
-                inner,
+                StaticServer(answers, PREFIX, collect().files),
                 authenticator,
                 _content_security_policy(dash),
                 self._metrics,

@@ -13,6 +13,7 @@ import json
 import re
 import sys
 import time
+import zlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -75,7 +76,7 @@ class Viewer:
             self._leaving = False
             try:
                 async with self._session.ws_connect(
-                    f"{self._url}/live",
+                    f"{self._url}/live?frames=deflate",
                     origin=self._url,
                     compress=15,  # what browsers offer
                     max_msg_size=0,
@@ -83,7 +84,10 @@ class Viewer:
                     await self._socket.send_str(json.dumps({"view": self._topic}))
                     async for message in self._socket:
                         if message.type is aiohttp.WSMsgType.TEXT:
-                            self._take(message.data)
+                            self._take(message.data, len(message.data))
+                        elif message.type is aiohttp.WSMsgType.BINARY:
+                            frame = zlib.decompress(message.data, wbits=-zlib.MAX_WBITS)
+                            self._take(frame.decode(), len(message.data))
             except (aiohttp.ClientError, ConnectionError):
                 pass
             if not self._leaving:
@@ -96,12 +100,12 @@ class Viewer:
         if self._socket is not None:
             await self._socket.close()
 
-    def _take(self, text: str) -> None:
+    def _take(self, text: str, size: int) -> None:
         now = time.time()
         if '"patches"' not in text[:SHORT]:
             return
         self.seen.frames += 1
-        self.seen.bytes += len(text)
+        self.seen.bytes += size
         self.first.set()
         for found in set(MARK.findall(text)):
             self.seen.marks.setdefault(int(found) - BASE, now)

@@ -26,20 +26,36 @@ Ignore = Callable[[str, list[str]], set[str]]
 STDLIB_SURPLUS = "test idlelib lib2to3 turtledemo tkinter ensurepip site-packages dist-packages"
 
 #: In the virtual environment. The Kubernetes client comes twice, and the portal uses the
-#: asynchronous one; the rest serves browsers' debuggers, notebooks and the packages' own tests.
+#: asynchronous one; the rest serves browsers' debuggers, notebooks and the packages' own tests, or
+#: is parts of Dash's components that no page has: Plotly's script alone is 5 MB.
 VENV_SURPLUS = (
     "**/*.map",
     "**/tests",
     "**/__pycache__",
+    "dash/dash-renderer/build/dash_renderer.dev.js",
     "dash/dash_table/*_test*.js",
+    "dash/dash_table/async-*.js",
+    "dash/dash_table/commons.js",
     "dash/dash_table/demo.js",
+    "dash/dcc/async-[!su]*.js",
+    "dash/deps/*[0-9].js",
     "kubernetes/client/api/[a-z]*",
     "kubernetes/client/models/[a-z]*",
     "plotly/labextension",
+    "plotly/package_data/plotly.min.js",
     "plotly/package_data/widgetbundle.js",
     "setuptools*",
     "_distutils_hack",
     "distutils-precedence.pth",
+)
+
+#: Where the packages have what browsers load.
+SERVED = (
+    "dash/deps",
+    "dash/dash-renderer/build",
+    "dash/dcc",
+    "dash/html",
+    "dash_bootstrap_components/_components",
 )
 
 #: What the C library and TLS look for by name, without being linked to it.
@@ -58,7 +74,8 @@ AUTHORITIES = Path("/usr/share/ca-certificates/mozilla")
 IMPORTS = """
 import dash, dash_bootstrap_components, difflib, encodings.idna, fastapi, gunicorn.app.wsgiapp
 import gunicorn.workers.gasgi, immutables, jsonschema, kubernetes.aio.client
-import kubernetes.aio.config, msgspec, plotly.io.json, prometheus_client.core, pyhelm3, tarfile
+import starlette.middleware.gzip
+import kubernetes.aio.config, msgspec, prometheus_client.core, pyhelm3, tarfile
 import uvloop, websockets, yaml
 dash.Dash("portal", server=fastapi.FastAPI(), backend="fastapi")
 """
@@ -75,6 +92,10 @@ def main(venv: Path, target: Path) -> None:
     """Fill ``target``."""
     packages = next(venv.glob("lib/python3*/site-packages"))
     prune(packages)
+    folders = [packages / folder for folder in SERVED]
+    subprocess.run(
+        [venv / "bin" / "python", Path(__file__).with_name("compress.py"), *folders], check=True
+    )
     compile_imported(venv / "bin" / "python")
     python = Path(os.path.realpath(sys.executable))
     stdlib = Path(sysconfig.get_path("stdlib"))

@@ -5,7 +5,8 @@ shows nothing live or nobody looks; it gets frames
 ``{"view": topic, "patches": {id: {property: value}}}``, the first with the whole view and the
 others with the components that differ, and ``{"beat": true}`` at the beginning and when nothing
 else was sent for a while. It is closed with 1001 when the portal stops, with 1013 when there are
-too many: try again.
+too many: try again. To who connects with ``?frames=deflate`` long frames are sent compressed, as
+binary messages.
 
 Where something between the two lets no WebSocket through, ``GET /live/frame?view=topic`` answers
 with the first frame, and counts as a connection while it waits for it. Whose page may ask is the
@@ -29,6 +30,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from portal.domain.identity import Identity
 from portal.live.hub import Hub
+from portal.live.packing import packed
 from portal.live.subscription import Subscription
 from portal.live.topics import valid
 
@@ -209,10 +211,18 @@ async def _write(socket: WebSocket, subscription: Subscription, beat: float) -> 
     try:
         await socket.send_text(BEAT_FRAME)  # what is sent arrives: the browser may say so
         while (text := await subscription.next()) is not None:
-            await socket.send_text(text or BEAT_FRAME)  # waits while the browser does not read
+            await _send(socket, text or BEAT_FRAME)  # waits while the browser does not read
             sent = loop.time()
     except (RuntimeError, WebSocketDisconnect):
         pass  # the browser left while something was being sent
     finally:
         timer.cancel()
     return GOING_AWAY
+
+
+async def _send(socket: WebSocket, frame: str) -> None:
+    small = packed(frame) if socket.query_params.get("frames") == "deflate" else None
+    if small is None:
+        await socket.send_text(frame)
+    else:
+        await socket.send_bytes(small)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import cast
 
 from dash import Dash
@@ -21,10 +20,9 @@ from portal.ui.pages.chart import callbacks as chart_callbacks
 from portal.ui.pages.launch import callbacks as launch_callbacks
 from portal.ui.requests import Declared, Requests
 from portal.ui.routes import Page, parse
+from portal.ui.static import ASSETS, PORTAL, collect
 
 log = logging.getLogger(__name__)
-
-ASSETS = Path(__file__).parent / "assets"
 
 # The theme is set before the first paint, so that no light page flashes in a dark room.
 _INDEX = """<!DOCTYPE html>
@@ -33,9 +31,9 @@ _INDEX = """<!DOCTYPE html>
     {%metas%}
     <meta name="color-scheme" content="light dark">
     <title>{%title%}</title>
-    <link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
+    <link rel="icon" type="image/svg+xml" href="{%favicon%}">
     {%css%}
-    <script src="/assets/theme.js"></script>
+    <script src="{%theme%}"></script>
   </head>
   <body>
     {%app_entry%}
@@ -46,14 +44,27 @@ _INDEX = """<!DOCTYPE html>
 """
 
 
+class _Site(Dash):
+    """Dash, with the static files' own addresses in the page that it begins with."""
+
+    def interpolate_index(self, **parts: str) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The page that everything begins with."""
+        static = collect()
+        parts["scripts"] = static.scripts(parts["scripts"])
+        parts["css"] = static.styles()
+        parts["favicon"] = static.address(PORTAL, "favicon.svg")
+        page = cast(str, super().interpolate_index(**parts))
+        return page.replace("{%theme%}", static.address(PORTAL, "theme.js"))
+
+
 def build_ui(server: FastAPI, context: UiContext) -> Dash:
     """Add the portal's pages to ``server``; everything is served from the package itself."""
-    app = Dash(
+    app = _Site(
         "portal",
         server=server,  # pyright: ignore[reportArgumentType]
         backend="fastapi",
         assets_folder=str(ASSETS),
-        assets_ignore=r"^theme\.js$",
+        assets_ignore=".*",  # they have addresses of their own
         serve_locally=True,
         suppress_callback_exceptions=True,
         title="Dash Portal",
@@ -66,6 +77,8 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
         add_log_handler=False,
         on_error=_fail,
     )
+    # No callback of the portal uses Dash's WebSocket; browsers are not even to load its script.
+    app.backend.websocket_capability = False
     app.layout = shell.shell(open_mode=context.open_mode, version=context.version)
     router.register(app, context)
     launch_callbacks.register(app, context)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from dash import html
 from dash.development.base_component import Component
-from plotly.io.json import to_json_plotly  # pyright: ignore[reportUnknownVariableType]
 
 Props = dict[str, dict[str, Any]]
 """Component id → property → value."""
@@ -51,8 +51,22 @@ def encode(properties: object) -> str:
     """JSON; components in the short form that only ``portal.ui.components.markup`` takes."""
     try:
         return _JSON.encode(properties)
-    except ValueError:  # a number that JSON does not have: Plotly's encoder writes null
-        return cast(str, to_json_plotly(properties))
+    except ValueError:  # a number that JSON does not have
+        return _JSON.encode(_finite(properties))
+
+
+def _finite(value: object) -> object:
+    """``value`` with null for each number that JSON does not have."""
+    if isinstance(value, Component):
+        return _finite(_plain(value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        held = cast("dict[str, object]", value)
+        return {name: _finite(each) for name, each in held.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in cast("list[object]", value)]
+    return value
 
 
 def plain(node: object) -> Any:

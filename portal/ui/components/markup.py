@@ -33,3 +33,8 @@ def markup(id: str, content: Node, **properties: Any) -> Node:
         "namespace": "portal_components",
         "props": {"id": id, "content": content, **properties},
     }
+
+
+def live_chart(id: str) -> Node:
+    """The chart of an app's history (see chart.js); a callback in the browser sets ``drawn``."""
+    return {"type": "LiveChart", "namespace": "portal_components", "props": {"id": id}}

@@ -74,12 +74,20 @@ def test_files_keep_their_places_and_links_stay_links(tmp_path: Path) -> None:
 
 
 def test_pruning_spares_what_runs(tmp_path: Path) -> None:
-    gone = ["dash/deps/a.js.map", "kubernetes/client/models/v1_pod.py", "websocket/tests/t.py"]
+    gone = [
+        "dash/deps/a.js.map",
+        "dash/deps/react@18.3.1.js",
+        "dash/dcc/async-graph.js",
+        "kubernetes/client/models/v1_pod.py",
+        "plotly/package_data/plotly.min.js",
+        "websocket/tests/t.py",
+    ]
     kept = [
-        "dash/deps/a.js",
+        "dash/deps/react@18.3.1.min.js",
+        "dash/dcc/async-slider.js",
+        "dash/dcc/async-upload.js",
         "kubernetes/client/models/__init__.py",
         "kubernetes/aio/client/models/v1_pod.py",
-        "plotly/package_data/plotly.min.js",  # served to browsers for dcc.Graph
     ]
     for name in gone + kept:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

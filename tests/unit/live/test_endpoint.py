@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -94,6 +95,19 @@ def test_sends_the_view_asked_for_and_follows_changes(server: Server, client: Te
         assert socket.receive_json()["patches"]["id"]["children"] == "apps 2 ada"
         socket.send_json({"view": "app/apps/iris"})
         assert socket.receive_json()["view"] == "app/apps/iris"
+
+
+def test_long_frames_are_compressed_for_who_asks_for_that(
+    server: Server, client: TestClient
+) -> None:
+    server.value = "long " * 1000  # type: ignore[assignment]
+    with client.websocket_connect(f"{PATH}?frames=deflate") as socket:
+        assert socket.receive_json() == {"beat": True}
+        socket.send_json({"view": "apps"})
+        frame = json.loads(zlib.decompress(socket.receive_bytes(), wbits=-zlib.MAX_WBITS))
+        assert frame["patches"]["id"]["children"] == f"apps {server.value} ada"
+        server.value = 2
+        assert socket.receive_json()["patches"]["id"]["children"] == "apps 2 ada"
 
 
 def test_a_page_without_live_data_keeps_the_connection(client: TestClient) -> None:

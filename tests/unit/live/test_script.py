@@ -133,3 +133,30 @@ def test_a_hidden_tab_rests_and_is_current_when_it_is_seen() -> None:
 def test_a_tab_that_slept_connects_at_once_when_it_is_seen() -> None:
     steps = "last().open(); see(true); now += 3600000; see(false)"
     assert play(steps, "[sockets.length, waits.length]") == [2, 1]
+
+
+def test_compressed_frames_are_undone_and_taken_in_their_order() -> None:
+    ours = "new Uint8Array(zlib.deflateRawSync(JSON.stringify({ view: topic, patches }))).buffer"
+    steps = f"""(async () => {{
+      const zlib = require("node:zlib");
+      last().open();
+      const patches = {{ id: {{ children: "packed" }} }};
+      last().onmessage({{ data: {ours} }});
+      last().frame(topic);
+      const before = applied.length;
+      while (applied.length < 2) await new Promise(setImmediate);
+      last().frame(topic);
+      return [before, applied.map(([, props]) => props.children)];
+    }})()"""
+    assert run("web/live.js", BEFORE, steps) == [0, ["packed", "app/apps/iris", "app/apps/iris"]]
+
+
+def test_what_cannot_be_undone_ends_the_connection() -> None:
+    steps = """(async () => {
+      last().open();
+      const first = last();
+      first.onmessage({ data: new Uint8Array([255, 255, 255]).buffer });
+      while (!first.closed) await new Promise(setImmediate);
+      return waits.length;
+    })()"""
+    assert run("web/live.js", BEFORE, steps) == 1

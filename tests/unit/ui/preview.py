@@ -16,6 +16,8 @@ from portal.live.endpoint import FRAME_PATH, PATH, frame_endpoint, live_endpoint
 from portal.live.hub import Hub
 from portal.ui.build import build_ui
 from portal.ui.live_views import opener, spelled
+from portal.ui.static import PREFIX, collect
+from portal.web.static import StaticServer
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import ADA, context
 
@@ -58,6 +60,7 @@ def make(mode: str = "") -> FastAPI:
     server.add_api_websocket_route(PATH, live_endpoint(hub, lambda _: ADA))
     server.add_route(FRAME_PATH, frame_endpoint(hub, lambda _: ADA))
     build_ui(server, ui)
+    server.add_middleware(StaticServer, prefix=PREFIX, files=collect().files)
     return server
 
 

@@ -336,7 +336,6 @@ def test_served_locally_with_deep_links_and_working_callbacks() -> None:
             assert page.status_code == 200
             assert "cdn" not in page.text
             assert "https://fonts" not in page.text
-        assert client.get("/assets/vendor/bootstrap.min.css").status_code == 200
         browser = Browser(client)
         shown = browser.call(
             "page.children", {"location.pathname": "/apps/apps/iris"}, "location.pathname"

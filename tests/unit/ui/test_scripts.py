@@ -36,10 +36,13 @@ const keep = (get) => {
 
 
 def run(asset: str, before: str, after: str) -> Any:
-    """Run a script of the portal's between two others; what ``result`` is in the end."""
+    """Run a script of the portal's between two others; what ``after`` is in the end.
+
+    That may be a promise.
+    """
     source = files("portal.ui").joinpath("assets", *asset.split("/")).read_text()
-    script = f"{BROWSER}{before}\n{source}\nconst result = {after};\n"
-    script += "process.stdout.write(JSON.stringify(result));"
+    script = f"{BROWSER}{before}\n{source}\nPromise.resolve({after})"
+    script += ".then((result) => process.stdout.write(JSON.stringify(result)));"
     assert NODE is not None
     done = subprocess.run(
         [NODE, "-"], input=script, capture_output=True, text=True, timeout=60, check=False
@@ -140,10 +143,10 @@ def test_the_chart_puts_the_new_points_behind_the_settled_ones() -> None:
         }
 
     def shown(settled: dict[str, Any], tail: dict[str, Any]) -> dict[str, list[int]]:
-        theme = "window.portalTheme = { current: () => 'light' };"
-        chart = f"window.dash_clientside.portal.chart(...{json.dumps([settled, tail])})"
-        traces = f"Object.fromEntries({chart}.data.map((each) => [each.name, each.y]))"
-        return run("web/chart.js", theme, traces)
+        drawn = f"window.dash_clientside.portal.chart(...{json.dumps([settled, tail])})"
+        lines = "window.portalChart.panels(drawn.series, drawn.theme).flatMap(({ lines }) => lines)"
+        by_name = f"Object.fromEntries({lines}.map((each) => [each.name, each.values]))"
+        return run("web/chart.js", LIGHT, f"((drawn) => {by_name})({drawn})")
 
     both = shown(series([1, 2], "CPU"), series([3, 4], "CPU"))
     assert both["CPU"] == both["ready"] == both["memory used"] == [1, 2, 3, 4]
@@ -152,6 +155,85 @@ def test_the_chart_puts_the_new_points_behind_the_settled_ones() -> None:
     new = shown(series([1, 2]), series([3], "CPU"))
     assert new["CPU"] == [None, None, 3]
     assert shown(series([]), series([7]))["CPU used"] == [7]
+
+
+LIGHT = "window.portalTheme = { current: () => 'light' };"
+SERIES: dict[str, Any] = {
+    "times": [0, 15, 30],
+    "desired": [1, 2, 2],
+    "current": [1, 1, 2],
+    "ready": [1, 1, 2],
+    "min_replicas": [1, 1, None],
+    "max_replicas": [4, 4, None],
+    "metrics": [["CPU", [20.4, None, 90], [70, 70, 70]]],
+    "cpu": [0.0204, None, 0.18],
+    "memory": [64.2, None, 2048],
+}
+
+
+def chart(series: dict[str, Any], result: str) -> Any:
+    """What ``result`` is of a chart's ``panels``, ``columns`` or ``moments``."""
+    given = f"const series = {json.dumps(series)}, {{ panels, columns, moments }} = portalChart"
+    return run("web/chart.js", LIGHT, f"(() => {{ {given}; return {result}; }})()")
+
+
+def test_the_chart_has_a_plot_for_what_is_measured_decided_and_used() -> None:
+    shape = "panels(series, 'dark').map((each) => [each.title, each.lines.length, !!each.band])"
+    assert chart(SERIES, shape) == [
+        ["% of request", 2, False],
+        ["pods", 3, True],
+        ["cores", 2, False],
+    ]
+    never = {"metrics": [], "cpu": [None] * 3, "memory": [None] * 3}
+    fixed = {**SERIES, **never, "min_replicas": [None] * 3, "max_replicas": [None] * 3}
+    assert chart(fixed, shape) == [["pods", 3, False]]
+    shares = "panels(series, 'light').reduce((sum, { share }) => sum + share, 0)"
+    assert chart(SERIES, shares) == chart(fixed, shares) == 1
+
+
+def test_the_table_says_what_the_chart_draws() -> None:
+    rows = "moments(3).map((at) => columns(series, 'light').slice(1).map(([, say]) => say(at)))"
+    titles = "columns(series, 'light').map(([title]) => title)"
+    assert chart(SERIES, titles) == [
+        *("time", "CPU", "CPU target", "current", "desired", "ready", "allowed"),
+        *("CPU used", "memory used"),
+    ]
+    assert chart(SERIES, rows) == [
+        ["90 %", "70 %", "2", "2", "2", "–", "0.18 cores", "2,048 MiB"],
+        ["–", "70 %", "1", "2", "1", "1–4", "–", "–"],
+        ["20 %", "70 %", "1", "1", "1", "1–4", "0.02 cores", "64 MiB"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "first", "rows"), [(0, None, 0), (240, 239, 240), (1440, 1439, 240)]
+)
+def test_the_table_has_the_newest_first_and_no_more_than_one_can_read(
+    count: int, first: int | None, rows: int
+) -> None:
+    found = chart(SERIES, f"moments({count})")
+    assert (found[0] if found else None, len(found)) == (first, rows)
+
+
+@pytest.mark.parametrize(
+    ("step", "ticks", "said"),
+    [
+        (0.0005, [0, 0.0005, 0.001], ["0", "0.0005", "0.001"]),
+        (0.1, [0.1, 0.30000000000000004], ["0.1", "0.3"]),
+        (50, [0, 50, 100], ["0", "50", "100"]),
+    ],
+)
+def test_ticks_can_be_told_apart(step: float, ticks: list[float], said: list[str]) -> None:
+    numbers = f"window.portalChart.numbers(null, {json.dumps(ticks)}, 0, 0, {step})"
+    assert run("web/chart.js", LIGHT, numbers) == said
+
+
+def test_lines_of_a_plot_differ_by_more_than_colour() -> None:
+    styles = (
+        "panels(series, 'light').map(({ lines }) => lines.map((each) => [each.width, each.dash]))"
+    )
+    for plot in chart(SERIES, styles):
+        assert len({json.dumps(style) for style in plot}) == len(plot)
 
 
 REACT = """

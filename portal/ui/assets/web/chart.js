@@ -1,11 +1,21 @@
-/* The live chart: what the autoscaler looks at, what it does about it, and what all pods use. */
+/* The live chart: what the autoscaler looks at, what it does about it, and what all pods use.
+   uPlot draws it, a plot for each of the three; it is loaded when there is a chart to draw. */
 (function () {
   "use strict";
+  const VENDOR = new URL("../vendor/", document.currentScript?.src ?? "file:///");
+  const HEIGHT = 420;
+  const MOST_ROWS = 240; // of the table
+
+  /* Between two ticks of an upright axis: 1, 2 or 5, from a ten-thousandth to a million. */
+  const STEPS = [-4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) =>
+    [1, 2, 5].map((step) => Number(`${step}e${power}`)));
+
+  /* Told apart by lightness and line as well as by colour. */
   const COLOURS = {
-    light: { metric: ["#2f5fd0", "#8a3ffc"], target: "#8a5a00", ready: "#18794e", desired: "#c2410c",
-      current: "#667085", band: "rgba(47,95,208,.08)", grid: "#e7eaf0", text: "#475467", hover: "#fff" },
-    dark: { metric: ["#86a8ff", "#c79bff"], target: "#f5b94a", ready: "#4cc38a", desired: "#ff9b6a",
-      current: "#98a2b3", band: "rgba(134,168,255,.12)", grid: "#2a313c", text: "#b4bcc8", hover: "#1d232d" },
+    light: { metric: ["#2f5fd0", "#8a3ffc"], ready: "#00695c", desired: "#d55e00",
+      current: "#667085", band: "rgba(47,95,208,.09)", grid: "#e7eaf0", text: "#475467" },
+    dark: { metric: ["#86a8ff", "#c79bff"], ready: "#3fd0b6", desired: "#ff9b6a",
+      current: "#98a2b3", band: "rgba(134,168,255,.14)", grid: "#2a313c", text: "#b4bcc8" },
   };
 
   /* What is settled seldom changes; what came since then follows it. One of them may arrive before
@@ -26,107 +36,371 @@
     return joined;
   }
 
-  function metrics(series, times, c) {
+  const percent = (value) => `${Math.round(value)} %`;
+  const whole = (value) => String(value);
+  const cores = (value) => `${+value.toFixed(3)} cores`;
+  const mib = (value) => `${Math.round(value).toLocaleString()} MiB`;
+
+  function metricLines(series, c) {
     return series.metrics.flatMap(([name, values, targets], index) => {
       const colour = c.metric[["CPU", "Memory"].indexOf(name)] || c.metric[index % c.metric.length];
-      const base = { x: times, yaxis: "y", mode: "lines" };
       return [
-        { ...base, y: values, name, line: { color: colour, width: 2.25 }, connectgaps: false,
-          hovertemplate: "%{y:.0f} %" },
-        { ...base, y: targets, name: `${name} target`,
-          line: { color: colour, width: 1.25, dash: "dash", shape: "hv" }, hovertemplate: "%{y:.0f} %" },
+        { name, values, colour, width: 2.25, say: percent },
+        { name: `${name} target`, values: targets, colour, width: 1.5, dash: [7, 5], step: true, say: percent },
       ];
     });
   }
 
-  function replicas(series, times, c) {
-    const base = { x: times, yaxis: "y2", mode: "lines" };
-    const step = (color, width, dash) => ({ color, width, dash, shape: "hv" });
-    const band = series.min_replicas.some((n) => n !== null)
-      ? [
-          { ...base, y: series.min_replicas, line: step(c.band, 0), hoverinfo: "skip", showlegend: false },
-          { ...base, y: series.max_replicas, name: "allowed", line: step(c.band, 0), fill: "tonexty",
-            fillcolor: c.band, hoverinfo: "skip" },
-        ]
-      : [];
+  function podLines(series, c) {
     return [
-      ...band,
-      { ...base, y: series.current, name: "current", line: step(c.current, 1.5), hovertemplate: "%{y}" },
-      { ...base, y: series.desired, name: "desired", line: step(c.desired, 2, "dot"), hovertemplate: "%{y}" },
-      { ...base, y: series.ready, name: "ready", line: step(c.ready, 2.5), hovertemplate: "%{y}" },
+      { name: "current", values: series.current, colour: c.current, width: 1.5, step: true, say: whole },
+      { name: "desired", values: series.desired, colour: c.desired, width: 2, dash: [2, 4], step: true, say: whole },
+      { name: "ready", values: series.ready, colour: c.ready, width: 2.5, step: true, say: whole },
     ];
   }
 
-  /* Cores on the left, memory on the right: the axes' titles are their legend. */
-  function usage(series, times, c) {
-    const base = { x: times, mode: "lines", connectgaps: false, showlegend: false };
-    const line = (color) => ({ color, width: 1.75 });
+  function usageLines(series, c) {
     return [
-      { ...base, y: series.cpu, yaxis: "y3", name: "CPU used", line: line(c.metric[0]),
-        hovertemplate: "%{y:.3~f} cores" },
-      { ...base, y: series.memory, yaxis: "y4", name: "memory used", line: line(c.metric[1]),
-        hovertemplate: "%{y:,.0f} MiB" },
+      { name: "CPU used", values: series.cpu, colour: c.metric[0], width: 1.75, say: cores },
+      { name: "memory used", values: series.memory, colour: c.metric[1], width: 1.75, dash: [9, 3], scale: "right", say: mib },
     ];
   }
 
-  /* Heights of the plots, from above; none for one that has nothing to show. */
-  function domains(measured, used) {
-    if (measured && used) return [[0.69, 1], [0.345, 0.61], [0, 0.265]];
-    if (measured) return [[0.52, 1], [0, 0.42], null];
-    return used ? [null, [0.52, 1], [0, 0.42]] : [null, [0, 1], null];
-  }
-
-  function figure(series, theme) {
+  /* The plots from above: what each draws and how much of the height it gets. */
+  function panels(series, theme) {
     const c = COLOURS[theme] || COLOURS.light;
-    const times = series.times.map((each) => new Date(each * 1000));
-    const measured = series.metrics.length > 0;
-    const used = series.cpu.some((each) => each !== null);
-    const [ofMetrics, ofPods, ofUsage] = domains(measured, used);
-    const axis = { gridcolor: c.grid, zeroline: false, fixedrange: true, rangemode: "tozero",
-      tickfont: { size: 11 } };
-    const title = (text, color = c.text) => ({ text, font: { size: 11, color }, standoff: 8 });
-    const top = Math.max(1, ...series.desired, ...series.current, ...series.max_replicas.map((n) => n ?? 0));
-    const empty = times.length < 2;
-    if (empty) Object.assign(axis, { visible: false });
+    const known = (column) => column.some((each) => each !== null);
+    const limits = known(series.min_replicas)
+      ? { name: "allowed", least: series.min_replicas, most: series.max_replicas, colour: c.band }
+      : null;
+    const found = [];
+    if (series.metrics.length) found.push({ title: "% of request", lines: metricLines(series, c), share: 0.34 });
+    found.push({ title: "pods", lines: podLines(series, c), band: limits, share: 0.3 });
+    if (known(series.cpu))
+      found.push({ title: "cores", right: "MiB", lines: usageLines(series, c), share: 0.36 });
+    const whole = found.reduce((sum, { share }) => sum + share, 0);
+    return found.map((panel) => ({ ...panel, share: panel.share / whole }));
+  }
+
+  /* The columns of the same as a table: a title, and what each moment says. */
+  function columns(series, theme) {
+    const lines = panels(series, theme).flatMap((panel) => [
+      ...panel.lines.map(({ name, values, say }) => [name, (at) => (values[at] == null ? "–" : say(values[at]))]),
+      ...(panel.band ? [["allowed", (at) => range(panel.band, at)]] : []),
+    ]);
+    return [["time", (at) => clock(series.times[at], true)], ...lines];
+  }
+
+  const range = ({ least, most }, at) => (least[at] == null ? "–" : `${least[at]}–${most[at]}`);
+
+  /* The moments that the table has, the newest first; of very many, each second, third … one. */
+  function moments(count) {
+    const every = Math.max(1, Math.ceil(count / MOST_ROWS));
+    const found = [];
+    for (let at = count - 1; at >= 0; at -= every) found.push(at);
+    return found;
+  }
+
+  function clock(seconds, exactly) {
+    const date = new Date(seconds * 1000);
+    const parts = [date.getHours(), date.getMinutes(), ...(exactly ? [date.getSeconds()] : [])];
+    return parts.map((part) => String(part).padStart(2, "0")).join(":");
+  }
+
+  /* ---- drawing ---- */
+
+  let library = null;
+  function load() {
+    library ??= new Promise((resolve, reject) => {
+      const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("uplot.min.css", VENDOR) });
+      const script = Object.assign(document.createElement("script"), { src: new URL("uplot.min.js", VENDOR) });
+      script.onload = resolve;
+      script.onerror = () => {
+        library = null; // the next points try again
+        reject(new Error("the chart's library did not come"));
+      };
+      document.head.append(style, script);
+    });
+    return library;
+  }
+
+  /* What makes new plots necessary; all else is new data in the same ones. */
+  const shape = (found, theme, hidden) =>
+    JSON.stringify([theme, found.map(({ lines, band }) => [lines.map(({ name }) => name), Boolean(band)]), [...hidden]]);
+
+  const data = (series, panel) => [
+    series.times,
+    ...(panel.band ? [panel.band.most, panel.band.least] : []),
+    ...panel.lines.map(({ values }) => values),
+  ];
+
+  /* Ticks with as many decimals as tell one from the next. */
+  function numbers(plot, splits, at, space, step) {
+    const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    return splits.map((each) => String(+each.toFixed(decimals)));
+  }
+
+  function options(panel, last, width, theme, hidden, used, hooks) {
+    const c = COLOURS[theme] || COLOURS.light;
+    const font = "11px system-ui, sans-serif";
+    const stepped = window.uPlot.paths.stepped({ align: 1 });
+    const show = (name) => !hidden.has(name);
+    const axis = { stroke: c.text, font, labelFont: font, labelSize: 16, labelGap: 0, gap: 4,
+      grid: { stroke: c.grid, width: 1 }, ticks: { show: false } };
+    const upwards = (u, min, max) => [0, Math.max(max ?? 1, panel.title === "pods" ? 1 : 1e-3) * 1.12];
+    const edge = { width: 0, paths: stepped, points: { show: false }, stroke: "transparent" };
+    const right = panel.right
+      ? [{ ...axis, scale: "right", side: 1, size: 36, incrs: STEPS, values: numbers, label: panel.right, stroke: panel.lines[1].colour,
+          grid: { show: false }, space: 26 }]
+      : [];
     return {
-      data: [...metrics(series, times, c), ...replicas(series, times, c), ...(used ? usage(series, times, c) : [])],
-      layout: {
-        height: 460,
-        margin: { l: 46, r: used ? 52 : 12, t: 8, b: 28 },
-        paper_bgcolor: "rgba(0,0,0,0)",
-        plot_bgcolor: "rgba(0,0,0,0)",
-        font: { color: c.text, family: "inherit", size: 12 },
-        hovermode: "x unified",
-        hoverlabel: { bgcolor: c.hover, bordercolor: c.grid, font: { color: c.text, size: 12 } },
-        legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 }, itemwidth: 24,
-          traceorder: "normal" },
-        uirevision: "app",
-        xaxis: { visible: !empty, gridcolor: c.grid, zeroline: false, anchor: ofUsage ? "y3" : "y2", tickfont: { size: 11 }, nticks: 7,
-          hoverformat: "%H:%M:%S", ticklen: 6,
-          tickformatstops: [{ dtickrange: [null, 59999], value: "%H:%M:%S" },
-            { dtickrange: [60000, null], value: "%H:%M" }],
-          ticks: "outside", tickcolor: "rgba(0,0,0,0)" },
-        yaxis: { ...axis, domain: ofMetrics || [1, 1], title: title("% of request"),
-          visible: measured && !empty },
-        yaxis2: { ...axis, domain: ofPods, title: title("pods"),
-          range: [0, top * 1.12], dtick: top <= 6 ? 1 : undefined },
-        yaxis3: { ...axis, domain: ofUsage || [0, 0], title: title("cores", c.metric[0]), nticks: 4,
-          visible: used && !empty },
-        yaxis4: { ...axis, overlaying: "y3", side: "right", showgrid: false, tickmode: "auto",
-          nticks: 4, ticks: "outside", ticklen: 4, tickcolor: "rgba(0,0,0,0)",
-          title: title("MiB", c.metric[1]), visible: used && !empty },
-        annotations: empty
-          ? [{ text: "The first points arrive within half a minute", showarrow: false, xref: "paper",
-              yref: "paper", x: 0.5, y: 0.5, font: { size: 13, color: c.text } }]
-          : [],
+      width,
+      height: Math.round(HEIGHT * panel.share) + (last ? 22 : 0),
+      padding: [10, used && !panel.right ? 52 : panel.right ? 0 : 12, 0, 0],
+      legend: { show: false },
+      cursor: {
+        sync: { key: "live-chart", scales: ["x", null] },
+        drag: { x: true, y: false, dist: 6 },
+        points: { size: 7 },
       },
+      scales: { x: { time: true }, y: { range: upwards }, right: { range: upwards } },
+      axes: [
+        { ...axis, size: last ? 24 : 6, space: 60,
+          values: (u, splits, at, space, step) => splits.map((each) => (last ? clock(each, step < 60) : "")) },
+        { ...axis, size: 44, space: 26, values: numbers, label: panel.title, stroke: panel.right ? panel.lines[0].colour : c.text,
+          incrs: panel.title === "pods" ? STEPS.filter((step) => step >= 1) : STEPS },
+        ...right,
+      ],
+      series: [
+        {},
+        ...(panel.band ? [{ ...edge, show: show("allowed") }, { ...edge, show: show("allowed") }] : []),
+        ...panel.lines.map((line) => ({
+          label: line.name, scale: line.scale ?? "y", stroke: line.colour, width: line.width, dash: line.dash,
+          paths: line.step ? stepped : undefined, points: { show: false }, show: show(line.name),
+        })),
+      ],
+      bands: panel.band ? [{ series: [1, 2], fill: panel.band.colour }] : [],
+      hooks,
     };
   }
 
+  /* The plots in a box, kept from one set of points to the next: a zoom stays as it is. */
+  class Plots {
+    constructor(box, tell) {
+      this.box = box;
+      this.tell = tell;
+      this.made = [];
+      this.sizes = new ResizeObserver(() => this.fit());
+      this.sizes.observe(box);
+    }
+
+    show(series, theme, hidden) {
+      const found = panels(series, theme);
+      const wanted = shape(found, theme, hidden);
+      this.times = series.times;
+      if (wanted !== this.shape) {
+        const zoom = this.zoomed && this.scale();
+        this.clear();
+        this.shape = wanted;
+        this.make(series, found, theme, hidden);
+        if (zoom) this.zoom(zoom.min, zoom.max);
+        return;
+      }
+      const all = !this.zoomed;
+      this.made.forEach((plot, at) => plot.setData(data(series, found[at]), all));
+    }
+
+    make(series, found, theme, hidden) {
+      const used = found.some((panel) => panel.right);
+      const width = this.box.clientWidth;
+      this.made = found.map((panel, at) => {
+        const hooks = {
+          setCursor: [(plot) => this.point(plot)],
+          setScale: [(plot, key) => key === "x" && plot === this.made[0] && this.scaled()],
+        };
+        const settings = options(panel, at === found.length - 1, width, theme, hidden, used, hooks);
+        return new window.uPlot(settings, data(series, panel), this.box);
+      });
+      this.scaled();
+    }
+
+    scale() {
+      return this.made[0].scales.x;
+    }
+
+    scaled() {
+      const { min, max } = this.scale();
+      const zoomed = min > this.times[0] || max < this.times[this.times.length - 1];
+      if (zoomed !== this.zoomed) this.tell({ zoomed });
+      this.zoomed = zoomed;
+    }
+
+    zoom(min, max) {
+      for (const plot of this.made) plot.setScale("x", { min, max });
+    }
+
+    whole() {
+      this.zoom(this.times[0], this.times[this.times.length - 1]);
+    }
+
+    /* Nearer (below 1) or farther, around what is pointed at. */
+    nearer(factor) {
+      const { min, max } = this.scale();
+      const [first, last] = [this.times[0], this.times[this.times.length - 1]];
+      const middle = this.times[this.at] ?? (min + max) / 2;
+      const span = Math.max(30, (max - min) * factor);
+      if (span >= last - first) return this.whole();
+      const from = Math.min(Math.max(first, middle - span / 2), last - span);
+      this.zoom(from, from + span);
+    }
+
+    point(plot) {
+      const { idx, left } = plot.cursor;
+      const at = left >= 0 ? idx : null;
+      if (at === this.at) return;
+      this.at = at;
+      const place = at === null ? null : plot.bbox.left / window.devicePixelRatio + plot.valToPos(this.times[at], "x");
+      this.tell({ at, place, width: this.box.clientWidth });
+    }
+
+    /* Point at a moment, as the mouse would. */
+    move(at) {
+      const { min, max } = this.scale();
+      const within = this.times.map((_, each) => each).filter((each) => this.times[each] >= min && this.times[each] <= max);
+      const bound = Math.min(Math.max(at, within[0]), within[within.length - 1]);
+      for (const plot of this.made) plot.setCursor({ left: plot.valToPos(this.times[bound], "x"), top: 1 });
+    }
+
+    leave() {
+      for (const plot of this.made) plot.setCursor({ left: -10, top: -10 });
+    }
+
+    fit() {
+      const width = this.box.clientWidth;
+      if (width) for (const plot of this.made) if (plot.width !== width) plot.setSize({ width, height: plot.height });
+    }
+
+    clear() {
+      for (const plot of this.made) plot.destroy();
+      this.made = [];
+      this.zoomed = false;
+    }
+
+    end() {
+      this.sizes.disconnect();
+      this.clear();
+    }
+  }
+
+  /* ---- the component ---- */
+
+  const el = (...args) => window.React.createElement(...args);
+
+  const swatch = ({ colour, dash, width }, filled) =>
+    el("svg", { className: "chart-swatch", width: 22, height: 10, "aria-hidden": true },
+      filled
+        ? el("rect", { width: 22, height: 10, fill: colour })
+        : el("line", { x1: 0, x2: 22, y1: 5, y2: 5, stroke: colour, strokeWidth: width, strokeDasharray: dash?.join(" ") }));
+
+  function Legend({ found, hidden, toggle }) {
+    const entry = (name, mark) =>
+      el("button", { key: name, type: "button", "aria-pressed": !hidden.has(name), onClick: () => toggle(name) }, mark, name);
+    return el("div", { className: "chart-legend", role: "group", "aria-label": "Lines of the chart" },
+      found.flatMap((panel) => [
+        panel.band && entry("allowed", swatch(panel.band, true)),
+        ...panel.lines.map((line) => entry(line.name, swatch(line))),
+      ]));
+  }
+
+  function Pointed({ series, found, hidden, pointed }) {
+    if (pointed?.at == null || pointed.at >= series.times.length) return null;
+    const { at, place, width } = pointed;
+    const line = (name, mark, text) =>
+      hidden.has(name) ? null : el("div", { key: name }, mark, el("span", null, name), el("b", null, text));
+    const style = place > width / 2 ? { right: width - place + 12 } : { left: place + 12 };
+    return el("div", { className: "chart-pointed", style },
+      el("div", { className: "chart-moment" }, clock(series.times[at], true)),
+      found.flatMap((panel) => [
+        panel.band && line("allowed", swatch(panel.band, true), range(panel.band, at)),
+        ...panel.lines.map((each) => each.values[at] == null ? null : line(each.name, swatch(each), each.say(each.values[at]))),
+      ]));
+  }
+
+  function Rows({ series, theme }) {
+    const [open, setOpen] = window.React.useState(false);
+    const shown = open ? columns(series, theme) : [];
+    const chosen = open ? moments(series.times.length) : [];
+    return el("details", { className: "chart-table", onToggle: (event) => setOpen(event.target.open) },
+      el("summary", null, "The same as a table"),
+      el("div", { className: "chart-rows", tabIndex: 0, role: "region", "aria-label": "Readings, the newest first" },
+        open && el("table", null,
+          el("thead", null, el("tr", null, shown.map(([title]) => el("th", { key: title, scope: "col" }, title)))),
+          el("tbody", null, chosen.map((at) =>
+            el("tr", { key: at }, shown.map(([title, say]) => el("td", { key: title }, say(at)))))))));
+  }
+
+  const KEYS = {
+    ArrowLeft: (plots) => plots.move((plots.at ?? plots.times.length) - 1),
+    ArrowRight: (plots) => plots.move((plots.at ?? -1) + 1),
+    Home: (plots) => plots.move(0),
+    End: (plots) => plots.move(plots.times.length - 1),
+    "+": (plots) => plots.nearer(0.5),
+    "-": (plots) => plots.nearer(2),
+    Escape: (plots) => plots.whole(),
+  };
+
+  function LiveChart({ id, drawn }) {
+    const { useEffect, useRef, useState } = window.React;
+    const box = useRef(null);
+    const plots = useRef(null);
+    const [state, setState] = useState({});
+    const [hidden, setHidden] = useState(new Set());
+    const series = drawn?.series;
+    const empty = !series || series.times.length < 2;
+
+    useEffect(() => {
+      if (empty) return;
+      let over = false;
+      load().then(() => {
+        if (over || !box.current) return;
+        plots.current ??= new Plots(box.current, (more) => setState((before) => ({ ...before, ...more })));
+        plots.current.show(series, drawn.theme, hidden);
+        setState((before) => ({ ...before, failed: false }));
+      }, () => setState((before) => ({ ...before, failed: true })));
+      return () => { over = true; };
+    }, [drawn, hidden]);
+    useEffect(() => () => plots.current?.end(), []);
+
+    const toggle = (name) =>
+      setHidden((before) => new Set(before.has(name) ? [...before].filter((each) => each !== name) : [...before, name]));
+    const key = (event) => {
+      const act = plots.current?.made.length && !event.ctrlKey && !event.metaKey && KEYS[event.key];
+      if (!act) return;
+      event.preventDefault();
+      act(plots.current);
+    };
+    const found = empty ? [] : panels(series, drawn.theme);
+    const words = state.failed
+      ? "The chart could not be loaded; it is tried again with the next points"
+      : "The first points arrive within half a minute";
+    return el("div", { id, className: "live-chart" },
+      !empty && el("div", { className: "chart-top" },
+        el(Legend, { found, hidden, toggle }),
+        el("button", { type: "button", className: "chart-whole", hidden: !state.zoomed, onClick: () => plots.current.whole() }, "Show all")),
+      el("div", { className: "chart-plots", role: "img", tabIndex: 0, onKeyDown: key, onBlur: () => plots.current?.leave(),
+          "aria-label": "Replicas, CPU and memory over time. Arrow keys point at a moment, + and - zoom, Escape shows all; below is the same as a table." },
+        el("div", { ref: box, className: "chart-box" }),
+        (empty || state.failed) && el("p", { className: "chart-empty" }, words),
+        !empty && el(Pointed, { series, found, hidden, pointed: state })),
+      !empty && el(Rows, { series, theme: drawn.theme }));
+  }
+
+  window.portal_components = Object.assign(window.portal_components ?? {}, { LiveChart });
+  window.portalChart = { panels, columns, moments, numbers };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
     chart(settled, tail) {
-      return figure(join(settled, tail), window.portalTheme.current());
+      return { series: join(settled, tail), theme: window.portalTheme.current() };
     },
   });
 })();

@@ -8,6 +8,7 @@
   const LONGEST_WAIT = 15000;
   const SPEAKS_WITHIN = 10000; // else the network has swallowed it: try again
   const RESTS_AFTER = 60000; // a tab that nobody looks at for so long costs the server nothing
+  const INFLATE = "deflate-raw";
 
   let socket = null;
   let live = false; // something has arrived: only then is it a connection
@@ -43,31 +44,64 @@
     socket.send(JSON.stringify({ view: topic }));
   }
 
+  /* Long frames come compressed, where the browser can undo that. */
+  const query = (() => {
+    try {
+      new DecompressionStream(INFLATE);
+      return "?frames=deflate";
+    } catch {
+      return "";
+    }
+  })();
+
+  async function text(message) {
+    if (typeof message === "string") return message;
+    const stream = new Blob([message]).stream().pipeThrough(new DecompressionStream(INFLATE));
+    return new Response(stream).text();
+  }
+
   function connect() {
     clearTimeout(timer);
     timer = null;
     began = Date.now();
     live = false;
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const mine = new WebSocket(`${scheme}//${location.host}/live`);
+    const mine = new WebSocket(`${scheme}//${location.host}/live${query}`);
     socket = mine;
     mine.onopen = () => {
       view = null;
       say();
     };
-    mine.onmessage = (event) => {
+    mine.binaryType = "arraybuffer";
+    let turn = null; // of the last frame that is being undone: they are taken as they came
+    mine.onmessage = ({ data }) => {
       if (socket !== mine) return; // abandoned
-      attempts = 0; // not before: it may be accepted and closed again and again
-      lostAt = null;
-      heard = Date.now();
-      const frame = JSON.parse(event.data);
-      if (frame.patches) apply(frame);
-      if (!live) {
-        live = true;
-        show();
+      if (typeof data === "string" && !turn) {
+        take(JSON.parse(data));
+        return;
       }
+      const told = text(data);
+      const own = Promise.resolve(turn)
+        .then(() => told)
+        .then(
+          (frame) => socket === mine && take(JSON.parse(frame)),
+          () => socket === mine && abandon(),
+        )
+        .catch((error) => console.error(error))
+        .finally(() => { if (turn === own) turn = null; });
+      turn = own;
     };
     mine.onclose = () => lost(mine);
+  }
+
+  function take(frame) {
+    attempts = 0; // not before: it may be accepted and closed again and again
+    lostAt = null;
+    heard = Date.now();
+    if (frame.patches) apply(frame);
+    if (live) return;
+    live = true;
+    show();
   }
 
   // When the portal restarts, everybody loses it at once: nobody may come back at once.

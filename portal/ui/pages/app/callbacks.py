@@ -52,7 +52,7 @@ def register(app: Dash, context: UiContext) -> None:
     _register_plain(app, context, ids.APP_UNLOCK, context.actions.unlock)
     app.clientside_callback(
         ClientsideFunction("portal", "chart"),
-        Output(ids.APP_CHART, "figure"),
+        Output(ids.APP_CHART, "drawn"),
         Input(ids.APP_SERIES, "data"),
         Input(ids.APP_SERIES_TAIL, "data"),
         Input(ids.THEME, "data"),

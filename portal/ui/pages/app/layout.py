@@ -10,7 +10,7 @@ from portal.domain.keys import Key
 from portal.live.topics import app_topic
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, card, fold, icon, link, page, wildcards
-from portal.ui.components.markup import markup
+from portal.ui.components.markup import live_chart, markup
 from portal.ui.components.preview import waiting
 from portal.ui.components.scale import scale_card
 from portal.ui.components.sliders import field
@@ -117,7 +117,12 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
             [
                 html.Div(
                     [
-                        card("Over time", _chart(), icon_name="chart", class_name="second"),
+                        card(
+                            "Over time",
+                            live_chart(ids.APP_CHART),
+                            icon_name="chart",
+                            class_name="second",
+                        ),
                         card("Pods", _part(ids.APP_PODS, live), icon_name="pods"),
                         fold(
                             "Events",
@@ -197,15 +202,6 @@ def _sharing(view: AppView, live: Props) -> list[Node]:
             **live[ids.APP_SHARED],
         ),
     ]
-
-
-def _chart() -> dcc.Graph:
-    return dcc.Graph(
-        id=ids.APP_CHART,
-        figure={"data": [], "layout": {"height": 460}},
-        config={"displayModeBar": False, "responsive": True, "doubleClick": "reset+autosize"},
-        style={"height": "460px"},
-    )
 
 
 def _uninstall(key: Key) -> dbc.Modal:
