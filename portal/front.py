@@ -35,6 +35,7 @@ from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.domain.objects import ReleaseDetail
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
+from portal.guardrails.checks import Site as GuardrailSite
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
@@ -209,7 +210,7 @@ def _actions(
         guardrails=Guardrails(
             Admission(observation.client, settings.pod_security_namespaces()),
             settings.guardrail_exceptions(),
-            settings.allowed_images,
+            GuardrailSite(settings.allowed_images, frozenset(settings.allowed_hosts)),
         ),
         holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
         namespaces=Namespaces(observation.client),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -16,16 +15,17 @@ from portal.actions.recorder import Recorder
 from portal.actions.rollout import Wanted, progress
 from portal.actions.seams import Past, Records, ReplicaOwnership
 from portal.actions.waiting import Goal, watched
+from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.values import get
 from portal.domain.charts import BUILT_IN, note_of
-from portal.domain.errors import Conflict, FieldConflict, NotFound
+from portal.domain.errors import ChartError, Conflict, FieldConflict, NotFound
 from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
 from portal.domain.objects import Kind, ReleaseStatus, Workload
 from portal.domain.operations import Operation
 from portal.domain.owners import NOBODY, Owners
 from portal.domain.steering import Steering, without_replicas
-from portal.guardrails.manifest import HOOK
+from portal.guardrails.manifest import with_owned_hooks
 from portal.guardrails.review import Guardrails
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient, HelmResult
@@ -200,6 +200,7 @@ class Changes:
         """
         operation = recorder.operation
         before: Values = current.values if current else {}
+        await self.guardrails.check_values(operation.key, chart.source, chart.path, values)
         skip_crds = current is not None or await self.guardrails.skip_crds(
             operation.key, chart.source, chart.path
         )
@@ -207,12 +208,13 @@ class Changes:
         async def upgrade(revision: int, force: bool, handed: Handed) -> HelmResult:
             async def review(manifest: str) -> str:
                 recorder.begin_step("Check what it renders")
-                await self.check(operation.key, chart.source, manifest, values)
+                await self.guardrails.check(operation.key, chart.source, manifest, values)
                 handed.who = await self.handover.applied(operation.key, manifest)
                 if not force:
                     handed.taken = await self.handover.settle(recorder, before, handed.who)
                 recorder.begin_step(f"Run {command}{_AGAIN if force else ''}")
-                return await asyncio.to_thread(without_replicas, manifest, handed.who.numbered)
+                owned = await aside(with_owned_hooks, manifest, operation.key)
+                return await aside(without_replicas, owned, handed.who.numbered)
 
             with recorder.step("Render the chart"):
                 return await self._helm.upgrade_install(
@@ -232,13 +234,17 @@ class Changes:
         recorder.put(revision=result.revision, helm_seconds=result.seconds)
         return result.revision
 
-    async def check(self, key: Key, source: str, manifest: str, values: Values) -> None:
-        """Hold what is to be applied against the guardrails; raises what they raise."""
-        hooks = ""
-        if HOOK in manifest:
-            present = await self._past.present(key)
-            hooks = present[0].hooks if present else ""
-        await self.guardrails.check(key, source, manifest, values, hooks)
+    async def hooks_problem(self, key: Key) -> str:
+        """Why the hooks of a release must not run when it is removed; "" if they may."""
+        present = await self._past.present(key)
+        newest = present[0] if present else None
+        if newest is None or not newest.hooks:
+            return ""
+        try:
+            await self.guardrails.check(key, newest.source, newest.hooks, newest.values)
+        except ChartError as error:
+            return error.message
+        return ""
 
     async def rollout_of(self, key: Key, revision: int) -> Goal:
         """The pods of a revision that Helm has finished, whoever asked for it."""
@@ -265,7 +271,7 @@ class Changes:
                 made = await self.upgrade(recorder, current, taken, values, _UPGRADE)
             return rollout(Wanted(made, workload=False))
         with recorder.step("Check what it goes back to"):
-            await self.check(key, past.source, past.whole, values)
+            await self.guardrails.check(key, past.source, past.whole, values)
 
         # Helm would label what it makes like the revision that it goes back to.
         await self._records.set_owners(key, current.owners)

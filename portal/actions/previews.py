@@ -121,7 +121,7 @@ class Previews:
         await self._access.check(identity, Permission.PREVIEW, key)
         newest, runs = await self._present(key)
         back = _read(await self._past.revision(key, revision))
-        await self._changes.check(key, back.source, back.whole, back.values)
+        await self._changes.guardrails.check(key, back.source, back.whole, back.values)
         manifest = await self._applied(key, back.manifest)
         return self._proposal(key, newest, runs, manifest, back.values)
 
@@ -161,8 +161,9 @@ class Previews:
         self, key: Key, chart: Path, source: str, values: Mapping[str, object]
     ) -> str:
         """What would be applied, if the guardrails allow it."""
+        await self._changes.guardrails.check_values(key, source, chart, values)
         rendering = await self._helm.rendered(key, chart, values)
-        await self._changes.check(key, source, rendering.whole, values)
+        await self._changes.guardrails.check(key, source, rendering.whole, values)
         return rendering.manifest
 
     async def _applied(self, key: Key, manifest: str) -> str:

@@ -147,10 +147,14 @@ class Verbs:
 
         async def work(recorder: Recorder) -> Goal:
             # Helm forgets the manifest that tells.
-            recorder.put(advice=await self._previews.left(identity, key))
+            advice = await self._previews.left(identity, key)
+            problem = await self._changes.hooks_problem(key)
+            if problem:
+                advice = f"Its hooks were not run. {problem} {advice}".strip()
+            recorder.put(advice=advice)
             with recorder.step("Run helm uninstall"):
                 try:
-                    result = await self._helm.uninstall(key)
+                    result = await self._helm.uninstall(key, hooks=not problem)
                     recorder.put(helm_seconds=result.seconds)
                 except NotFound:
                     pass  # what was asked for is so

@@ -29,7 +29,6 @@ PROVEN_FOR = 300.0
 _VIOLATES = re.compile(r"violates PodSecurity \"[^\"]*\": (?P<why>.+)", re.DOTALL)
 _INVALID = re.compile(r"Pod \"[^\"]*\" is invalid: (?P<why>.+)", re.DOTALL)
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_PLURALS = {"Secret": "secrets", "ConfigMap": "configmaps"}
 _FORBIDDEN_POD: Raw = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -92,12 +91,10 @@ class Admission:
                 known = _Kind(until, text(each, "name"), bool(each.get("namespaced")))
                 self._kinds[api_version, text(each, "kind")] = known
 
-    async def annotations(
-        self, api_version: str, kind: str, key: Key
-    ) -> Mapping[str, object] | None:
-        """The annotations of an object; None if there is none of that name, or no such kind.
+    async def metadata(self, api_version: str, kind: str, key: Key) -> Mapping[str, object] | None:
+        """An object's metadata; None if there is none of that name, or no such kind.
 
-        What may not be looked up, the portal cannot replace either.
+        What the portal may not look up, it cannot replace either.
         """
         known = await self._kind(api_version, kind)
         if known is None or not known.namespaced or not _NAME.fullmatch(key.name):
@@ -108,18 +105,17 @@ class Admission:
             found = await self._client.get(path, accept=METADATA)
         except (NotFound, Forbidden):
             return None
-        return part(found, "metadata", "annotations")
+        return part(found, "metadata")
 
-    async def has_label(self, kind: str, key: Key, label: str) -> bool | None:
-        """Whether a Secret or ConfigMap carries ``label: "true"``; None if there is none."""
-        if not _NAME.fullmatch(key.name):
-            return None
-        path = f"/api/v1/namespaces/{key.namespace}/{_PLURALS[kind]}/{key.name}"
-        try:
-            found = await self._client.get(path, accept=METADATA)
-        except NotFound:
-            return None
-        return text(found, "metadata", "labels", label) == "true"
+    async def services(
+        self, namespace: str
+    ) -> list[tuple[Mapping[str, object], Mapping[str, object]]]:
+        """The metadata and the selector of each Service of a namespace."""
+        answer = await self._client.get(f"/api/v1/namespaces/{namespace}/services")
+        return [
+            (part(each, "metadata"), part(each, "spec", "selector"))
+            for each in items(answer, "items")
+        ]
 
     async def gives_token(self, key: Key) -> bool:
         """Whether a ServiceAccount gives pods a token unless they say that they want none."""

@@ -19,6 +19,10 @@ HELM_RELEASE_NAME = "meta.helm.sh/release-name"
 """Annotation that Helm writes on every object of a release."""
 
 
+HELM_RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
+"""Annotation beside it, with the release's namespace."""
+
+
 class Key(NamedTuple):
     """A namespaced name: of an object, or of a Helm release."""
 

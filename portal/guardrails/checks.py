@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import cast
 
 from msgspec import Struct, field
 
 from portal.catalog.images import image_allowed
-from portal.domain.keys import HELM_RELEASE_NAME
+from portal.domain.errors import ChartError
+from portal.domain.keys import HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE
 from portal.domain.manifests import Ref, Tree, at
-from portal.guardrails.manifest import HOOK, PodSpec, Rendered, pod_specs
+from portal.guardrails.manifest import MAX_OBJECTS, PodSpec, Rendered, pod_specs, texts
 from portal.guardrails.references import (
+    CLAIM,
     CONFIG_MAP,
     SECRET,
     Reference,
@@ -35,68 +38,106 @@ _TOKEN_TYPES = frozenset(
 )
 _SNIPPET = re.compile(r"(^|[./-])[a-z-]*snippets?$")
 _PORTAL_LEASE = "dash-portal."
+_HELM_RECORD = "sh.helm.release."
+INSTANCE = "app.kubernetes.io/instance"
+_NAMESPACE_WIDE = frozenset({"ResourceQuota", "LimitRange", "Endpoints", "EndpointSlice"})
+
+
+class Live(Struct, frozen=True):
+    """What is known of an object of the cluster: its labels and annotations."""
+
+    labels: Tree = field(default_factory=dict[str, object])
+    annotations: Tree = field(default_factory=dict[str, object])
+
+    @property
+    def release(self) -> str:
+        """The Helm release that owns it, as ``namespace/name``; "" if none does."""
+        name = self.annotations.get(HELM_RELEASE_NAME)
+        return f"{self.annotations.get(HELM_RELEASE_NAMESPACE)}/{name}" if name else ""
 
 
 class Facts(Struct, frozen=True):
     """What the cluster says that the rules need.
 
     ``namespaced`` tells of each kind (``apiVersion``, ``kind``) whether it lives in namespaces,
-    None for one that the cluster does not know. ``shared`` tells of Secrets and ConfigMaps whether
-    they carry the label, None if there is none of that name. ``default_token``: whether the
-    namespace's ``default`` ServiceAccount gives pods a token. ``refused`` is what Kubernetes says
-    against each pod, "" for nothing; empty where it was not asked. ``live`` are the annotations of
-    what has the name of a hook already, None where nothing has.
+    None for one that the cluster does not know. ``referred`` are Secrets, ConfigMaps and volume
+    claims by kind and name, and ``live`` what is there already of the manifest's objects; None
+    where there is nothing. ``default_token``: whether the namespace's ``default`` ServiceAccount
+    gives pods a token. ``refused`` is what Kubernetes says against each pod, "" for nothing; empty
+    where it was not asked. ``selectors`` are those of the namespace's Services, by who owns them.
     """
 
     namespaced: Mapping[tuple[str, str], bool | None] = field(
         default_factory=dict[tuple[str, str], "bool | None"]
     )
-    shared: Mapping[tuple[str, str], bool | None] = field(
-        default_factory=dict[tuple[str, str], "bool | None"]
+    referred: Mapping[tuple[str, str], Live | None] = field(
+        default_factory=dict[tuple[str, str], "Live | None"]
     )
     default_token: bool = True
     refused: tuple[str, ...] = ()
-    live: Mapping[Ref, Tree | None] = field(default_factory=dict[Ref, "Tree | None"])
+    live: Mapping[Ref, Live | None] = field(default_factory=dict[Ref, "Live | None"])
+    selectors: tuple[tuple[str, Tree], ...] = ()
 
 
-class Subject(Struct, frozen=True):
+class Site(Struct, frozen=True):
+    """What an administrator says that the rules need.
+
+    ``images`` are patterns of those that may be run, all if empty; ``hosts`` are the portal's own
+    names.
+    """
+
+    images: tuple[str, ...] = ()
+    hosts: frozenset[str] = frozenset()
+
+
+class Subject:
     """A manifest under review: its objects, the pods in them, and where it is to go."""
 
-    namespace: str
-    release: str
-    objects: tuple[Rendered, ...]
-    pods: tuple[PodSpec, ...]
-    image_patterns: tuple[str, ...] = ()
-    former_hooks: frozenset[Ref] = frozenset()
+    def __init__(
+        self, objects: tuple[Rendered, ...], namespace: str, release: str, site: Site
+    ) -> None:
+        self.namespace = namespace
+        self.release = release
+        self.objects = objects
+        self.site = site
+        self.pods = tuple(pod for each in objects for pod in pod_specs(each))
+        if len(self.pods) > MAX_OBJECTS:
+            raise ChartError(f"The chart renders more than {MAX_OBJECTS} pods.")
+        self._made: dict[str, dict[str, list[frozenset[str] | None]]] = {}
+        for each in objects:
+            if each.ref.group == "":
+                names = self._made.setdefault(each.ref.kind, {})
+                names.setdefault(each.ref.name, []).append(each.hook)
+        self.outside = tuple(self._outside())
+        """References to what the release does not make itself, with the object that has them."""
+        if len({(found.kind, found.name) for _, found in self.outside}) > MAX_OBJECTS:
+            raise ChartError(f"The chart refers to more than {MAX_OBJECTS} objects.")
 
-    @classmethod
-    def of(
-        cls,
-        objects: tuple[Rendered, ...],
-        namespace: str,
-        release: str,
-        image_patterns: tuple[str, ...] = (),
-        former_hooks: frozenset[Ref] = frozenset(),
-    ) -> Subject:
-        """The manifest with its pods found; ``former_hooks`` are those that the release has had."""
-        pods = tuple(pod for each in objects for pod in pod_specs(each))
-        return cls(namespace, release, objects, pods, image_patterns, former_hooks)
+    @property
+    def key(self) -> str:
+        """The release, as ``namespace/name``."""
+        return f"{self.namespace}/{self.release}"
 
-    def made(self, kind: str) -> frozenset[str]:
-        """The names of the manifest's own objects of a kind of Kubernetes' core."""
-        return frozenset(
-            each.ref.name for each in self.objects if (each.ref.kind, each.ref.group) == (kind, "")
+    def makes(self, kind: str, name: str, user: Rendered) -> bool:
+        """Whether the release surely makes a core object before ``user``'s pods need it.
+
+        A hook makes its objects at moments of its own, so they count for hooks of the same ones.
+        """
+        return any(
+            hook is None or (user.hook is not None and user.hook <= hook)
+            for hook in self._made.get(kind, {}).get(name, ())
         )
 
-    def outside_references(self) -> Iterator[tuple[Rendered, Reference]]:
-        """References to Secrets and ConfigMaps that the release does not make itself."""
+    def _outside(self) -> Iterator[tuple[Rendered, Reference]]:
+        by_owner: dict[int, list[PodSpec]] = {}
+        for pod in self.pods:
+            by_owner.setdefault(id(pod.owner), []).append(pod)
         for each in self.objects:
-            pods = tuple(pod for pod in self.pods if pod.owner is each)
-            by_path = {found.path: found for found in references(each, pods)}
-            for found in by_path.values():
-                named = (found.kind, found.name)
-                if found.name not in self.made(found.kind) and named not in PUBLIC:
-                    yield each, found
+            found = references(each, tuple(by_owner.get(id(each), ())))
+            for reference in {one.path: one for one in found}.values():
+                named = (reference.kind, reference.name)
+                if named not in PUBLIC and not self.makes(*named, each):
+                    yield each, reference
 
 
 Check = Callable[[Subject, Facts], Iterator[Violation]]
@@ -111,7 +152,7 @@ def _pod_security(subject: Subject, facts: Facts) -> Iterator[Violation]:
 def _images(subject: Subject, facts: Facts) -> Iterator[Violation]:
     for pod in subject.pods:
         for image, path in images(pod):
-            if not image_allowed(image, subject.image_patterns):
+            if not image_allowed(image, subject.site.images):
                 yield Violation(
                     pod.owner.ref,
                     Rule.IMAGES,
@@ -122,10 +163,9 @@ def _images(subject: Subject, facts: Facts) -> Iterator[Violation]:
 
 
 def _service_accounts(subject: Subject, facts: Facts) -> Iterator[Violation]:
-    own = subject.made("ServiceAccount")
     for pod in subject.pods:
         name, where = service_account(pod), f"{pod.path}.serviceAccountName".lstrip(".")
-        if name in own:
+        if subject.makes("ServiceAccount", name, pod.owner):
             continue
         if name != "default":
             yield Violation(
@@ -146,16 +186,31 @@ def _service_accounts(subject: Subject, facts: Facts) -> Iterator[Violation]:
 
 
 def _references(subject: Subject, facts: Facts) -> Iterator[Violation]:
-    for each, found in subject.outside_references():
-        shared = facts.shared.get((found.kind, found.name))
-        if shared:
-            continue
-        words = (
-            f"it refers to the {found.kind} {found.name[:100]}, which "
-            + ("there is not" if shared is None else "is not shared with apps")
-            + f"; whoever owns one can label it {SHARED_LABEL}=true"
-        )
-        yield Violation(each.ref, Rule.REFERENCES, words, found.path, found.name)
+    for each, found in subject.outside:
+        live = facts.referred.get((found.kind, found.name))
+        problem = _claim_problem(live, subject) if found.kind == CLAIM else _shared_problem(live)
+        if problem:
+            words = f"it refers to the {found.kind} {found.name[:100]}, which {problem}"
+            yield Violation(each.ref, Rule.REFERENCES, words, found.path, found.name)
+
+
+def _shared_problem(live: Live | None) -> str:
+    if live is not None and live.labels.get(SHARED_LABEL) == "true":
+        return ""
+    return (
+        "there is not" if live is None else "is not shared with apps"
+    ) + f"; whoever owns one can label it {SHARED_LABEL}=true"
+
+
+def _claim_problem(live: Live | None, subject: Subject) -> str:
+    """A volume of another app is its own; one that was made by hand is there to be mounted."""
+    if live is None or live.labels.get(SHARED_LABEL) == "true":
+        return ""
+    instance = live.labels.get(INSTANCE)
+    if live.release in {"", subject.key} and instance in {None, subject.release}:
+        return ""
+    owner = live.release.partition("/")[2] or str(instance)
+    return f"belongs to {owner[:60]}; its owner can label it {SHARED_LABEL}=true"
 
 
 def _cluster_wide(subject: Subject, facts: Facts) -> Iterator[Violation]:
@@ -193,16 +248,19 @@ def _group(rule: Rule, groups: frozenset[str], words: str) -> Check:
 
 
 def _special_secrets(subject: Subject, facts: Facts) -> Iterator[Violation]:
-    own = subject.made("ServiceAccount")
     for each in subject.objects:
         kind, made = each.ref.kind, str(each.tree.get("type", ""))
         if kind == SECRET and made in _TOKEN_TYPES:
             account = at(each.tree, "metadata", "annotations").get(
                 "kubernetes.io/service-account.name"
             )
-            if made != "kubernetes.io/service-account-token" or account not in own:
+            own = subject.makes("ServiceAccount", str(account), each)
+            if made != "kubernetes.io/service-account-token" or not own:
                 words = f"a Secret of the type {made} gives out rights that are not the release's"
                 yield Violation(each.ref, Rule.SPECIAL_SECRETS, words, "type", made)
+        elif kind == SECRET and each.ref.name.startswith(_HELM_RECORD):
+            words = "Secrets of this name are Helm's records of releases"
+            yield Violation(each.ref, Rule.SPECIAL_SECRETS, words, "metadata.name")
         elif kind in {SECRET, CONFIG_MAP} and _labels(each).get("owner") == "helm":
             words = f"a {kind} with the label owner=helm would count as Helm's record of a release"
             yield Violation(each.ref, Rule.SPECIAL_SECRETS, words, "metadata.labels[owner]")
@@ -238,23 +296,95 @@ _AUTOSCALERS = frozenset(
 )
 
 
-def _hooks(subject: Subject, facts: Facts) -> Iterator[Violation]:
-    """Helm asks of a hook's name not whose it is, but deletes what has it."""
+def _ownership(subject: Subject, facts: Facts) -> Iterator[Violation]:
+    """Helm asks whose an object is of neither hooks, which replace it, nor of what it has recorded
+    of a revision that failed."""
     for each in subject.objects:
         live = facts.live.get(each.ref)
-        if live is None or each.ref in subject.former_hooks:
+        if live is None or live.release == subject.key:
             continue
-        owner = live.get(HELM_RELEASE_NAME)
-        left_behind = HOOK in live and each.ref.name.startswith(subject.release)
-        if owner is not None or not left_behind:
-            whose = f"of the release {str(owner)[:60]}" if owner else "not of this release"
-            yield Violation(
-                each.ref,
-                Rule.HOOKS,
-                f"as a hook it would replace the {each.ref}, which is there and {whose}",
-                "metadata.name",
-                each.ref.name,
-            )
+        if not live.release and each.hook is None:
+            continue  # which Helm itself refuses
+        whose = f"of the release {live.release[:120]}" if live.release else "not of this release"
+        help = "" if live.release else "; if an earlier run of the hook has left it, delete it"
+        yield Violation(
+            each.ref,
+            Rule.OWNERSHIP,
+            f"it would replace what is there, which is {whose}{help}",
+            "metadata.name",
+            each.ref.name,
+        )
+
+
+def _scheduling(subject: Subject, facts: Facts) -> Iterator[Violation]:
+    for pod in subject.pods:
+        if str(pod.spec.get("priorityClassName", "")).startswith("system-"):
+            where = f"{pod.path}.priorityClassName".lstrip(".")
+            words = "pods of this priority push out others'"
+            yield Violation(pod.owner.ref, Rule.SCHEDULING, words, where)
+        if pod.spec.get("nodeName") is not None:
+            where = f"{pod.path}.nodeName".lstrip(".")
+            yield Violation(pod.owner.ref, Rule.SCHEDULING, "it would go past the scheduler", where)
+
+
+def _namespace_wide(subject: Subject, facts: Facts) -> Iterator[Violation]:
+    for each in subject.objects:
+        everywhere = each.ref.kind == "NetworkPolicy" and not at(each.tree, "spec", "podSelector")
+        if everywhere or each.ref.kind in _NAMESPACE_WIDE:
+            words = f"a {each.ref.kind} like this is about every app in the namespace"
+            yield Violation(each.ref, Rule.NAMESPACE_WIDE, words, "kind")
+
+
+def _traffic(subject: Subject, facts: Facts) -> Iterator[Violation]:
+    """No pod of this release is taken for another's, and no address leads to another's."""
+    for pod in subject.pods:
+        for owner, selector in facts.selectors:
+            if owner != subject.key and selector and selector.items() <= pod.labels.items():
+                yield Violation(
+                    pod.owner.ref,
+                    Rule.TRAFFIC,
+                    f"its labels would have a Service of {owner[:120] or 'somebody else'} send "
+                    "requests to it",
+                    f"{pod.path.removesuffix('spec')}metadata.labels".lstrip("."),
+                )
+    for each in subject.objects:
+        for path, service in _backends(each):
+            if not subject.makes("Service", service, each):
+                words = f"it leads to the Service {service[:100]}, which the release does not make"
+                yield Violation(each.ref, Rule.TRAFFIC, words, path, service)
+        for path, host in _hosts(each):
+            if host.lower().rstrip(".") in subject.site.hosts:
+                words = f"the name {host[:100]} is the portal's own"
+                yield Violation(each.ref, Rule.TRAFFIC, words, path, host)
+
+
+def _backends(rendered: Rendered) -> Iterator[tuple[str, str]]:
+    """The Services that an Ingress or a route leads to."""
+    if rendered.ref.kind == "Ingress":
+        for name, path, found in texts(
+            rendered.tree.get("spec"), "spec", frozenset({"service", "serviceName"})
+        ):
+            service = found if name == "serviceName" else _field(found, "name")
+            yield path, str(service)
+    elif rendered.ref.kind.endswith("Route"):
+        wanted = frozenset({"backendRefs", "backendRef"})
+        for _, path, found in texts(rendered.tree.get("spec"), "spec", wanted):
+            listed = cast("list[object]", found) if isinstance(found, list) else [found]
+            for each in listed:
+                if _field(each, "kind") in {None, "Service"}:
+                    yield path, str(_field(each, "name"))
+
+
+def _hosts(rendered: Rendered) -> Iterator[tuple[str, str]]:
+    if rendered.ref.kind == "Ingress" or rendered.ref.kind.endswith("Route"):
+        wanted = frozenset({"host", "hosts", "hostnames", "hostname"})
+        for _, path, found in texts(rendered.tree.get("spec"), "spec", wanted):
+            listed = cast("list[object]", found) if isinstance(found, list) else [found]
+            yield from ((path, str(each)) for each in listed)
+
+
+def _field(value: object, name: str) -> object:
+    return cast("Tree", value).get(name) if isinstance(value, Mapping) else None
 
 
 def _external_ips(subject: Subject, facts: Facts) -> Iterator[Violation]:
@@ -275,15 +405,7 @@ def _ingress_snippets(subject: Subject, facts: Facts) -> Iterator[Violation]:
                 yield Violation(each.ref, Rule.INGRESS_SNIPPETS, words, where, str(name))
 
 
-def _unknown_kinds(subject: Subject, facts: Facts) -> Iterator[Violation]:
-    for each in subject.objects:
-        if facts.namespaced.get((each.api_version, each.ref.kind)) is None:
-            words = f"this cluster does not know the kind {each.ref.kind[:60]}"
-            yield Violation(each.ref, Rule.READABLE, words, "kind")
-
-
 CHECKS: Mapping[Rule, Check] = {
-    Rule.READABLE: _unknown_kinds,
     Rule.CLUSTER_WIDE: _cluster_wide,
     Rule.OTHER_NAMESPACES: _other_namespaces,
     Rule.RBAC: _group(
@@ -304,7 +426,10 @@ CHECKS: Mapping[Rule, Check] = {
     Rule.REFERENCES: _references,
     Rule.IMAGES: _images,
     Rule.POD_SECURITY: _pod_security,
-    Rule.HOOKS: _hooks,
+    Rule.OWNERSHIP: _ownership,
+    Rule.SCHEDULING: _scheduling,
+    Rule.NAMESPACE_WIDE: _namespace_wide,
+    Rule.TRAFFIC: _traffic,
     Rule.AUTOSCALER_TARGETS: _autoscaler_targets,
     Rule.EXTERNAL_IPS: _external_ips,
     Rule.INGRESS_SNIPPETS: _ingress_snippets,
@@ -322,14 +447,19 @@ def violations(subject: Subject, facts: Facts, allowed: frozenset[Rule]) -> tupl
     return tuple(found.values())
 
 
-_READS = re.compile(r"\b(lookup|include|template|tpl|define|block|getHostByName)\b")
+_PATH = r"\.(?:Release|Chart|Capabilities|Values|Template)(?:\.[A-Za-z0-9_]+)+"
+_HARMLESS = re.compile(
+    rf"\{{\{{-?\s*{_PATH}(?:\s*\|\s*(?:quote|squote|lower|upper|b64enc|trunc\s+-?\d+))*\s*-?\}}\}}"
+)
+_BRACES = re.compile(r"\{\{|\}\}")
+_RENDERS = re.compile(rb"\btpl\b")
 
 
 def value_templates(values: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Values that would have a chart read the cluster, by path, with what is wrong there.
+    """Values with more of a template than a plain path, such as ``{{ .Release.Name }}``, by path.
 
-    Charts render some values as templates (``tpl``), and ``lookup`` in one reads whatever the
-    portal may read. Plain ones, such as ``{{ .Release.Name }}``, are left alone.
+    Charts render some values (``tpl``), and templates read whatever the portal may read. One that
+    is in pieces becomes whole when a chart puts the values together, so braces alone count too.
     """
     waiting: list[tuple[tuple[str, ...], object]] = [((), dict(values))]
     while waiting:
@@ -341,7 +471,16 @@ def value_templates(values: Mapping[str, object]) -> Iterator[tuple[tuple[str, .
         elif isinstance(at_hand, list):
             listed = cast("list[object]", at_hand)
             waiting.extend(((*path, str(index)), each) for index, each in enumerate(listed))
-        elif isinstance(at_hand, str) and "{{" in at_hand:
-            used = _READS.search(at_hand[at_hand.index("{{") :])
-            if used:
-                yield path, f"A template in a value may not use “{used[1]}”: it reads the cluster."
+        elif isinstance(at_hand, str) and _BRACES.search(_HARMLESS.sub("", at_hand)):
+            yield (
+                path,
+                "This chart renders values as templates, which can read the cluster: only plain "
+                "paths such as {{ .Release.Name }} may be used.",
+            )
+
+
+def renders_values(chart: Path) -> bool:
+    """Whether an unpacked chart, or one in it, renders values as templates."""
+    files = (file for file in chart.rglob("*") if file.is_file() and "templates" in file.parts)
+    packed = any(True for _ in chart.rglob("charts/*.tgz"))
+    return packed or any(_RENDERS.search(file.read_bytes()) for file in files)

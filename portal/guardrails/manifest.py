@@ -15,6 +15,7 @@ from msgspec import Struct
 from portal.catalog.loader import Loader
 from portal.domain import yamls
 from portal.domain.errors import ChartError, PortalError
+from portal.domain.keys import HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, Key
 from portal.domain.manifests import (
     MAX_DEPTH,
     MAX_MANIFEST,
@@ -27,6 +28,10 @@ from portal.domain.manifests import (
 
 HOOK = "helm.sh/hook"
 """Annotation of hooks."""
+MAX_OBJECTS = 500
+"""Objects in a manifest, and pods in all of them: each is asked about."""
+_KNOWN = ("apiVersion", "kind", "metadata", "spec", "items", "data", "stringData", "type")
+_KNOWN_META = ("name", "namespace", "generateName", "annotations", "labels", "ownerReferences")
 
 
 class Rendered(Struct, frozen=True):
@@ -38,9 +43,15 @@ class Rendered(Struct, frozen=True):
     tree: Tree
 
     @property
-    def is_hook(self) -> bool:
-        """Whether Helm makes it as a hook: whatever has its name is deleted first."""
-        return HOOK in at(self.tree, "metadata", "annotations")
+    def hook(self) -> frozenset[str] | None:
+        """The moments at which Helm makes it; None for an object of the release itself.
+
+        Helm passes over what is for none that it knows.
+        """
+        annotations = at(self.tree, "metadata", "annotations")
+        if HOOK not in annotations:
+            return None
+        return frozenset(each.strip() for each in str(annotations[HOOK]).lower().split(","))
 
 
 class PodSpec(Struct, frozen=True):
@@ -70,9 +81,12 @@ def read(manifest: str, namespace: str) -> tuple[Rendered, ...]:
         yamls.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
         documents = cast("list[object]", list(yaml.load_all(manifest, Loader=Loader)))
         check_written_out(documents)
-        return tuple(
-            _rendered(tree, namespace) for document in documents for tree in _flat(document)
-        )
+        trees = [tree for document in documents for tree in _flat(document)]
+        if len(trees) > MAX_OBJECTS:
+            raise ChartError(f"The chart renders more than {MAX_OBJECTS} objects.")
+        return tuple(_rendered(tree, namespace) for tree in trees)
+    except ChartError:
+        raise
     except (yaml.YAMLError, yamls.TooMuch, PortalError, RecursionError, ValueError) as error:
         where = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         raise unreadable(where.line + 1 if where else 0) from error
@@ -90,6 +104,11 @@ def unreadable(line: int = 0) -> ChartError:
 
 def _rendered(tree: Tree, namespace: str) -> Rendered:
     meta = at(tree, "metadata")
+    for known, keys in ((_KNOWN, tree), (_KNOWN_META, meta)):
+        # Helm reads these names whatever their case, Kubernetes does not.
+        odd = {each.lower(): each for each in known}
+        if any(key not in known and str(key).lower() in odd for key in keys):
+            raise ValueError("a name in another case")
     api_version, named = str(tree.get("apiVersion", "")), str(meta.get("namespace") or "")
     ref = Ref(
         str(tree.get("kind", "")),
@@ -101,18 +120,41 @@ def _rendered(tree: Tree, namespace: str) -> Rendered:
 
 
 def _flat(document: object) -> Iterator[Tree]:
-    """Objects one by one. What has ``items`` is a list to Helm's reader, whatever its kind."""
+    """Objects one by one.
+
+    What has ``items`` is a list to Helm's reader, whatever it calls itself, and nothing else.
+    """
     if not isinstance(document, Mapping):
         if document is not None:
             raise ValueError("no object")
         return
     tree = cast("Tree", document)
     items = tree.get("items")
-    if isinstance(items, list):
+    if items is None and "items" not in tree:
+        yield tree
+    elif isinstance(items, list) and str(tree.get("kind", "")).endswith("List"):
         for each in cast("list[object]", items):
             yield from _flat(each)
-    if not isinstance(items, list) or not str(tree.get("kind", "")).endswith("List"):
-        yield tree
+    else:
+        raise ValueError("a list by another name")
+
+
+def with_owned_hooks(manifest: str, key: Key) -> str:
+    """``manifest`` with the release's name on each hook, as Helm writes it on all other objects.
+
+    So it can be told later whose a hook is. Without hooks it stays as it is, to the letter.
+    """
+    if HOOK not in manifest:
+        return manifest
+    owner = {HELM_RELEASE_NAME: key.name, HELM_RELEASE_NAMESPACE: key.namespace}
+    trees: list[Tree] = []
+    for each in read(manifest, key.namespace):
+        tree = each.tree
+        if each.hook is not None:
+            annotations = {**at(tree, "metadata", "annotations"), **owner}
+            tree = {**tree, "metadata": {**at(tree, "metadata"), "annotations": annotations}}
+        trees.append(tree)
+    return "---\n".join(map(yamls.exact, trees))
 
 
 def pod_specs(rendered: Rendered) -> Iterator[PodSpec]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from portal.domain.manifests import Tree, at
 from portal.guardrails.manifest import CONTAINERS, PodSpec, Rendered, texts
 
-SECRET, CONFIG_MAP = "Secret", "ConfigMap"
+SECRET, CONFIG_MAP, CLAIM = "Secret", "ConfigMap", "PersistentVolumeClaim"
 
 _ANYWHERE = {
     "secretKeyRef": SECRET,
@@ -24,6 +24,7 @@ _IN_PODS = {
     "secret": SECRET,
     "configMap": CONFIG_MAP,
     "nodePublishSecretRef": SECRET,
+    "persistentVolumeClaim": CLAIM,
 }
 """Fields of pods: volumes as well."""
 
@@ -56,9 +57,9 @@ def _named(value: object, path: str, names: Mapping[str, str]) -> Iterator[Refer
         if not isinstance(found, Mapping):
             continue
         tree = cast("Tree", found)
-        target = tree.get("name", tree.get("secretName"))
-        if target is not None:
-            yield Reference(names[name], str(target), inner)
+        for field in ("name", "secretName", "claimName"):
+            if tree.get(field) is not None:
+                yield Reference(names[name], str(tree[field]), inner)
 
 
 def _pull_secrets(tree: Tree, path: str) -> Iterator[Reference]:
@@ -82,13 +83,17 @@ def service_account(pod: PodSpec) -> str:
     return "default"
 
 
+_TOKENS = frozenset({"serviceAccountToken", "podCertificate"})
+"""Sources of projected volumes that prove who a pod is."""
+
+
 def wants_token(pod: PodSpec, by_default: bool) -> bool:
     """Whether a pod gets a token of its ServiceAccount.
 
     ``by_default``: whether that account gives one to pods that do not say.
     """
     mounted = pod.spec.get("automountServiceAccountToken")
-    projected = any(True for _ in texts(pod.spec, "", frozenset({"serviceAccountToken"})))
+    projected = any(True for _ in texts(pod.spec, "", _TOKENS))
     return projected or (mounted is not False and (mounted is not None or by_default))
 
 

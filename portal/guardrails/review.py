@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
 from portal.aside import aside
+from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError
 from portal.domain.keys import Key
-from portal.domain.manifests import Tree
-from portal.guardrails.checks import SHARED_LABEL, Facts, Subject, value_templates, violations
+from portal.domain.manifests import Tree, at
+from portal.guardrails.checks import (
+    Facts,
+    Live,
+    Site,
+    Subject,
+    renders_values,
+    value_templates,
+    violations,
+)
 from portal.guardrails.crds import Definition, definitions
 from portal.guardrails.fields import value_paths
 from portal.guardrails.manifest import PodSpec, Rendered, read, unreadable
@@ -28,6 +37,10 @@ from portal.guardrails.rules import (
 )
 from portal.helm_service.errors import unknown_kind
 
+Answer = TypeVar("Answer")
+
+AT_ONCE = 16
+"""How many questions to Kubernetes are under way at once for one manifest."""
 NAMED = 5
 """How many violations a message names."""
 
@@ -39,16 +52,16 @@ class Cluster(Protocol):
         """Whether objects of a kind live in namespaces; None for an unknown kind."""
         ...
 
-    async def has_label(self, kind: str, key: Key, label: str) -> bool | None:
-        """Whether a Secret or ConfigMap carries ``label: "true"``; None if there is none."""
+    async def metadata(self, api_version: str, kind: str, key: Key) -> Tree | None:
+        """An object's metadata; None if there is none of that name."""
         ...
 
     async def gives_token(self, key: Key) -> bool:
         """Whether a ServiceAccount gives pods a token unless they say that they want none."""
         ...
 
-    async def annotations(self, api_version: str, kind: str, key: Key) -> Tree | None:
-        """The annotations of an object; None if there is none of that name."""
+    async def services(self, namespace: str) -> Sequence[tuple[Tree, Tree]]:
+        """The metadata and the selector of each Service of a namespace."""
         ...
 
     async def pod_problem(self, pod: Tree, level: Level) -> str:
@@ -74,40 +87,46 @@ class GuardrailViolations(ChartError):
 
 
 class Guardrails:
-    """The rules with an administrator's exceptions, and the cluster to ask.
-
-    ``images`` are patterns of the images that may be run, all if empty.
-    """
+    """The rules with an administrator's exceptions and settings, and the cluster to ask."""
 
     def __init__(
         self,
         cluster: Cluster,
         exceptions: Collection[GuardrailException] = (),
-        images: tuple[str, ...] = (),
+        site: Site = Site(),  # noqa: B008 - frozen
     ) -> None:
         self._cluster = cluster
         self._exceptions = tuple(exceptions)
-        self._images = images
+        self._site = site
 
     def allowances(self, namespace: str, source: str) -> Allowances:
         """What is allowed beyond the rules for a release of a source's chart."""
         return allowances(self._exceptions, namespace, source)
 
-    def values_problems(
-        self, key: Key, source: str, values: Mapping[str, object]
-    ) -> dict[str, str]:
-        """What is wrong with values before anything is rendered, by dotted path."""
-        if Rule.VALUE_TEMPLATES in self.allowances(key.namespace, source).rules:
-            return {}
-        return {".".join(path): words for path, words in value_templates(values)}
+    async def check_values(
+        self, key: Key, source: str, chart: Path, values: Mapping[str, object]
+    ) -> None:
+        """Raise ``ChartError`` for values that would read the cluster as soon as they are rendered.
+
+        The built-in chart renders none of them.
+        """
+        if (
+            source == BUILT_IN
+            or Rule.VALUE_TEMPLATES in self.allowances(key.namespace, source).rules
+        ):
+            return
+        problems = await aside(_value_problems, chart, values)
+        if problems:
+            path, words = next(iter(problems.items()))
+            raise ChartError(
+                f"{path}: {words} [{Rule.VALUE_TEMPLATES}]",
+                "Nothing was changed. Write the value out, or ask an administrator for an "
+                "exception.",
+                values=problems,
+            )
 
     async def check(
-        self,
-        key: Key,
-        source: str,
-        manifest: str,
-        values: Mapping[str, object],
-        former_hooks: str = "",
+        self, key: Key, source: str, manifest: str, values: Mapping[str, object]
     ) -> None:
         """Hold a manifest, hooks included, against the rules.
 
@@ -116,7 +135,6 @@ class Guardrails:
             source: the source that its chart came from, "" if not known.
             manifest: what the chart renders.
             values: those that it was rendered with, to name the field that is at fault.
-            former_hooks: the manifest of the hooks that the release has had.
 
         Raises:
             GuardrailViolations: a rule forbids something in it.
@@ -124,11 +142,7 @@ class Guardrails:
             PortalError: Kubernetes could not be asked, so nothing is allowed.
         """
         allowed = self.allowances(key.namespace, source)
-        problems = await aside(self.values_problems, key, source, values)
-        if problems:
-            path, words = next(iter(problems.items()))
-            raise ChartError(f"{path}: {words}", "Nothing was changed.", values=problems)
-        subject = await aside(self._subject, manifest, key, former_hooks)
+        subject = await aside(self._subject, manifest, key)
         facts = await self._facts(subject, allowed)
         unknown = [named for named, answer in facts.namespaced.items() if answer is None]
         if unknown:
@@ -165,52 +179,70 @@ class Guardrails:
                 return True
         return False
 
-    def _subject(self, manifest: str, key: Key, former_hooks: str) -> Subject:
+    def _subject(self, manifest: str, key: Key) -> Subject:
         objects = read(manifest, key.namespace)
-        before = frozenset(each.ref for each in read(former_hooks, key.namespace))
         try:
-            return Subject.of(objects, key.namespace, key.name, self._images, before)
+            return Subject(objects, key.namespace, key.name, self._site)
         except RecursionError as error:  # aliases within aliases
             raise unreadable() from error
 
     async def _facts(self, subject: Subject, allowed: Allowances) -> Facts:
-        """Ask the cluster all that the rules need, at once."""
+        """Ask the cluster all that the rules need, so many questions at once."""
         cluster, namespace = self._cluster, subject.namespace
         needs = await aside(_Needs.of, subject, allowed)
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def ask(question: Awaitable[Answer]) -> Answer:
+            async with slots:
+                return await question
+
+        async def look(api_version: str, kind: str, name: str) -> Live | None:
+            found = await ask(cluster.metadata(api_version, kind, Key(namespace, name)))
+            return None if found is None else live(found)
+
         try:
             async with asyncio.TaskGroup() as group:
-                namespaced = [group.create_task(cluster.namespaced(*each)) for each in needs.kinds]
-                shared = [
-                    group.create_task(self._shared(kind, Key(namespace, name)))
-                    for kind, name in needs.references
+                namespaced = [
+                    group.create_task(ask(cluster.namespaced(*each))) for each in needs.kinds
                 ]
-                token = None
-                if needs.token:
-                    token = group.create_task(cluster.gives_token(Key(namespace, "default")))
+                referred = [
+                    group.create_task(look("v1", kind, name)) for kind, name in needs.references
+                ]
+                there = [
+                    group.create_task(look(each.api_version, each.ref.kind, each.ref.name))
+                    for each in needs.objects
+                ]
                 refused = [
-                    group.create_task(cluster.pod_problem(pod, allowed.pod_security))
+                    group.create_task(ask(cluster.pod_problem(pod, allowed.pod_security)))
                     for pod in needs.pods
                 ]
-                live = [
-                    group.create_task(
-                        cluster.annotations(
-                            hook.api_version, hook.ref.kind, Key(namespace, hook.ref.name)
-                        )
-                    )
-                    for hook in needs.hooks
-                ]
+                token = services = None
+                if needs.token:
+                    token = group.create_task(cluster.gives_token(Key(namespace, "default")))
+                if needs.services:
+                    services = group.create_task(cluster.services(namespace))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         return Facts(
             {named: each.result() for named, each in zip(needs.kinds, namespaced, strict=True)},
-            {named: each.result() for named, each in zip(needs.references, shared, strict=True)},
+            {named: each.result() for named, each in zip(needs.references, referred, strict=True)},
             token is not None and token.result(),
             tuple(each.result() for each in refused),
-            {hook.ref: each.result() for hook, each in zip(needs.hooks, live, strict=True)},
+            {one.ref: each.result() for one, each in zip(needs.objects, there, strict=True)},
+            tuple((live(meta).release, selector) for meta, selector in services.result())
+            if services
+            else (),
         )
 
-    async def _shared(self, kind: str, key: Key) -> bool | None:
-        return await self._cluster.has_label(kind, key, SHARED_LABEL)
+
+def live(metadata: Tree) -> Live:
+    """What is known of an object by its metadata."""
+    return Live(at(metadata, "labels"), at(metadata, "annotations"))
+
+
+def _value_problems(chart: Path, values: Mapping[str, object]) -> dict[str, str]:
+    problems = {".".join(path): words for path, words in value_templates(values)}
+    return problems if problems and renders_values(chart) else {}
 
 
 class _Needs(Struct, frozen=True):
@@ -220,26 +252,27 @@ class _Needs(Struct, frozen=True):
     references: tuple[tuple[str, str], ...]
     token: bool
     pods: tuple[Tree, ...]
-    hooks: tuple[Rendered, ...]
+    objects: tuple[Rendered, ...]
+    services: bool
 
     @classmethod
     def of(cls, subject: Subject, allowed: Allowances) -> _Needs:
         """What the rules need to know of a manifest."""
-        outside: set[tuple[str, str]] = set()
+        references: set[tuple[str, str]] = set()
         if Rule.REFERENCES not in allowed.rules:
-            outside = {(found.kind, found.name) for _, found in subject.outside_references()}
+            references = {(found.kind, found.name) for _, found in subject.outside}
         privileged = allowed.pod_security is Level.PRIVILEGED
+        by_ref = {each.ref: each for each in subject.objects}
         return cls(
             tuple(sorted({(each.api_version, each.ref.kind) for each in subject.objects})),
-            tuple(sorted(outside)),
+            tuple(sorted(references)),
             any(
                 service_account(pod) == "default" and wants_token(pod, by_default=True)
                 for pod in subject.pods
             ),
             () if privileged else tuple(as_pod(pod) for pod in subject.pods),
-            ()
-            if Rule.HOOKS in allowed.rules
-            else tuple(each for each in subject.objects if each.is_hook),
+            () if Rule.OWNERSHIP in allowed.rules else tuple(by_ref.values()),
+            bool(subject.pods) and Rule.TRAFFIC not in allowed.rules,
         )
 
 

@@ -68,7 +68,7 @@ class HelmClient(Protocol):
         """Render without installing."""
         ...
 
-    async def uninstall(self, key: Key) -> HelmResult:
+    async def uninstall(self, key: Key, *, hooks: bool = True) -> HelmResult:
         """Remove."""
         ...
 
@@ -173,12 +173,17 @@ class Helm:
             "\n---\n".join(str(each.get("manifest", "")) for each in hooks),
         )
 
-    async def uninstall(self, key: Key) -> HelmResult:
-        """Remove the release and its history. A release that is not there is ``NotFound``."""
+    async def uninstall(self, key: Key, *, hooks: bool = True) -> HelmResult:
+        """Remove the release and its history. A release that is not there is ``NotFound``.
+
+        Without ``hooks`` those for its end are not run.
+        """
         began = time.monotonic()
         # Foreground: a Deployment goes last, after its pods, so that it can be watched going.
         command = ["uninstall", key.name, "--namespace", key.namespace, "--cascade", "foreground"]
         command += ["--timeout", self._runner.patience]
+        if not hooks:
+            command.append("--no-hooks")
         await self._call("uninstall", key, lambda: self._runner.run(command))
         return HelmResult(0, time.monotonic() - began)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ from portal.domain.operations import Claim, Operation
 from portal.domain.owners import Owners, is_about_owners, owners_in
 from portal.domain.revisions import Revision, VolumeClaim
 from portal.domain.steering import named
+from portal.guardrails.checks import SHARED_LABEL
 from portal.helm_service.helm import HelmResult, Rendering
 from portal.helm_service.review import Review
 from portal.state.store import Store
@@ -221,8 +222,8 @@ class FakeHelm:
         self.cluster.release(key, revision, values)
         return HelmResult(revision, 0.5)
 
-    async def uninstall(self, key: Key) -> HelmResult:
-        await self._call("uninstall", key)
+    async def uninstall(self, key: Key, *, hooks: bool = True) -> HelmResult:
+        await self._call("uninstall", key, hooks=hooks)
         if key not in self.cluster.shown:
             raise NotFound("gone")
         self.cluster.remove(key)
@@ -264,6 +265,7 @@ class FakeAdmission:
         self.problems: list[str] = []
         self.shared: dict[tuple[str, str], bool] = {}
         self.live: dict[tuple[str, str], Tree] = {}
+        self.selectors: list[tuple[Tree, Tree]] = []
         self.tried: list[tuple[Tree, str]] = []
 
     async def namespaced(self, api_version: str, kind: str) -> bool | None:
@@ -271,14 +273,16 @@ class FakeAdmission:
             return None
         return kind not in {"Namespace", "ClusterRole", "ClusterRoleBinding", "PersistentVolume"}
 
-    async def has_label(self, kind: str, key: Key, label: str) -> bool | None:
-        return self.shared.get((kind, key.name))
+    async def metadata(self, api_version: str, kind: str, key: Key) -> Tree | None:
+        if (kind, key.name) in self.shared:
+            return {"labels": {SHARED_LABEL: str(self.shared[kind, key.name]).lower()}}
+        return self.live.get((kind, key.name))
+
+    async def services(self, namespace: str) -> Sequence[tuple[Tree, Tree]]:
+        return self.selectors
 
     async def gives_token(self, key: Key) -> bool:
         return True
-
-    async def annotations(self, api_version: str, kind: str, key: Key) -> Tree | None:
-        return self.live.get((kind, key.name))
 
     async def pod_problem(self, pod: Tree, level: str) -> str:
         self.tried.append((pod, level))

@@ -84,29 +84,29 @@ async def test_no_version_leads_elsewhere(api: Api, admission: Admission, versio
     assert api.asked == []
 
 
-async def test_labels_share_objects(api: Api, admission: Admission) -> None:
-    path = "/api/v1/namespaces/apps/secrets/login"
-    assert await admission.has_label("Secret", Key("apps", "login"), "l") is None
-    api.answers[path] = {"metadata": {"labels": {"l": "false"}}}
-    assert await admission.has_label("Secret", Key("apps", "login"), "l") is False
-    api.answers[path] = {"metadata": {"labels": {"l": "true"}}}
-    assert await admission.has_label("Secret", Key("apps", "login"), "l") is True
-    for name in ("", "../x", "a/b", "a?b", "a b", "A"):
-        assert await admission.has_label("ConfigMap", Key("apps", name), "l") is None
-
-
 async def test_whatever_has_a_name_is_looked_up(api: Api, admission: Admission) -> None:
     key = Key("apps", "prepare")
-    assert await admission.annotations("batch/v1", "Job", key) is None, "no such kind"
+    assert await admission.metadata("batch/v1", "Job", key) is None, "no such kind"
     resources = [{"name": "jobs", "kind": "Job", "namespaced": True}]
     api.answers["/apis/batch/v1"] = {"resources": resources}
-    assert await admission.annotations("batch/v1", "Job", key) is None
+    assert await admission.metadata("batch/v1", "Job", key) is None
     api.answers["/apis/batch/v1/namespaces/apps/jobs/prepare"] = {"metadata": {}}
-    assert await admission.annotations("batch/v1", "Job", key) == {}
+    assert await admission.metadata("batch/v1", "Job", key) == {}
     named = {"metadata": {"annotations": {"a": "b"}}}
     api.answers["/apis/batch/v1/namespaces/apps/jobs/prepare"] = named
-    assert await admission.annotations("batch/v1", "Job", key) == {"a": "b"}
-    assert await admission.annotations("batch/v1", "Job", Key("apps", "../x")) is None
+    assert await admission.metadata("batch/v1", "Job", key) == named["metadata"]
+    for name in ("", "../x", "a/b", "a?b", "a b", "A"):
+        assert await admission.metadata("batch/v1", "Job", Key("apps", name)) is None
+
+
+async def test_the_selectors_of_services_are_listed(api: Api, admission: Admission) -> None:
+    path = "/api/v1/namespaces/apps/services"
+    found = {"metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}}}
+    api.answers[path] = {"items": [found, {"metadata": {"name": "none"}, "spec": {}}]}
+    assert await admission.services("apps") == [
+        ({"name": "web"}, {"app": "web"}),
+        ({"name": "none"}, {}),
+    ]
 
 
 async def test_an_account_gives_tokens_unless_it_says_not(api: Api, admission: Admission) -> None:

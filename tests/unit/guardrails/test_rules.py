@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from portal.domain.errors import ChartError, ClusterUnavailable
 from portal.domain.keys import Key
 from portal.domain.manifests import Tree
-from portal.guardrails.manifest import pod_specs, read
+from portal.guardrails.checks import Site
+from portal.guardrails.manifest import pod_specs, read, with_owned_hooks
 from portal.guardrails.review import Guardrails, GuardrailViolations, as_pod
 from portal.guardrails.rules import GuardrailException, Level, Rule, allowances
 from tests.unit.actions.fakes import FakeAdmission
@@ -43,7 +45,7 @@ async def found(
     manifest: str, *exceptions: GuardrailException, images: tuple[str, ...] = (), source: str = ""
 ) -> set[tuple[str, str]]:
     """The rules broken, with the fields that break them."""
-    guardrails = Guardrails(FakeAdmission(), exceptions, images)
+    guardrails = Guardrails(FakeAdmission(), exceptions, Site(images))
     try:
         await guardrails.check(KEY, source, manifest, {})
     except GuardrailViolations as error:
@@ -142,13 +144,91 @@ CASES = {
         json.dumps(
             {
                 "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {"name": "harmless"},
-                "items": [json.loads(plain("Namespace"))],
+                "kind": "List",
+                "items": [
+                    {"apiVersion": "v1", "kind": "List", "items": []},
+                    {
+                        "apiVersion": "v1",
+                        "kind": "List",
+                        "items": [json.loads(plain("ConfigMap")), json.loads(plain("Namespace"))],
+                    },
+                ],
             }
         ),
         "cluster-wide",
         "kind",
+    ),
+    "a namespace of somebody else": (
+        plain("ConfigMap", metadata={"namespace": "theirs"}),
+        "other-namespaces",
+        "metadata.namespace",
+    ),
+    "a bootstrap token": (
+        plain("Secret", type="bootstrap.kubernetes.io/token"),
+        "special-secrets",
+        "type",
+    ),
+    "a release's very record": (
+        plain("Secret", name="sh.helm.release.v1.other.v2"),
+        "special-secrets",
+        "metadata.name",
+    ),
+    "another's vertical autoscaler": (
+        plain(
+            "VerticalPodAutoscaler",
+            "autoscaling.k8s.io/v1",
+            spec={"targetRef": {"kind": "Deployment", "name": "other"}},
+        ),
+        "autoscaler-targets",
+        "spec.targetRef",
+    ),
+    "another's scaled object": (
+        plain("ScaledObject", "keda.sh/v1alpha1", spec={"scaleTargetRef": {"name": "other"}}),
+        "autoscaler-targets",
+        "spec.scaleTargetRef",
+    ),
+    "several snippets": (
+        plain(
+            "Ingress",
+            "networking.k8s.io/v1",
+            metadata={"annotations": {"example.com/snippets": "x"}},
+        ),
+        "ingress-snippets",
+        "metadata.annotations[example.com/snippets]",
+    ),
+    "a quota": (plain("ResourceQuota"), "namespace-wide", "kind"),
+    "a policy for everybody": (
+        plain("NetworkPolicy", "networking.k8s.io/v1", spec={"podSelector": {}}),
+        "namespace-wide",
+        "kind",
+    ),
+    "a way to another's Service": (
+        plain(
+            "Ingress",
+            "networking.k8s.io/v1",
+            spec={"rules": [{"http": {"paths": [{"backend": {"service": {"name": "other"}}}]}}]},
+        ),
+        "traffic",
+        "spec.rules[0].http.paths[0].backend.service",
+    ),
+    "a route to another's Service": (
+        plain(
+            "HTTPRoute",
+            "gateway.networking.k8s.io/v1",
+            spec={"rules": [{"backendRefs": [{"name": "other"}]}]},
+        ),
+        "traffic",
+        "spec.rules[0].backendRefs",
+    ),
+    "a priority over others": (
+        workload(SAFE + "priorityClassName: system-node-critical\n"),
+        "scheduling",
+        "spec.template.spec.priorityClassName",
+    ),
+    "a node by name": (
+        workload(SAFE + "nodeName: one\n"),
+        "scheduling",
+        "spec.template.spec.nodeName",
     ),
     "another document of the same name": (
         plain("Service", spec={"externalIPs": ["192.0.2.1"]}) + "\n---\n" + plain("Service"),
@@ -177,6 +257,11 @@ CASES = {
     ),
     "a projected token": (
         workload(SAFE + "volumes: [{projected: {sources: [{serviceAccountToken: {path: t}}]}}]\n"),
+        "service-accounts",
+        "spec.template.spec.serviceAccountName",
+    ),
+    "a projected certificate": (
+        workload(SAFE + "volumes: [{projected: {sources: [{podCertificate: {path: t}}]}}]\n"),
         "service-accounts",
         "spec.template.spec.serviceAccountName",
     ),
@@ -357,6 +442,11 @@ def test_a_pod_is_tried_without_what_it_needs_not_have_elsewhere() -> None:
         "kind: !!binary Um9sZQ==",
         "a: [",
         "just text",
+        "{kind: Secret, apiVersion: v1, metadata: {name: a}, items: []}",
+        "{kind: Secret, apiVersion: v1, metadata: {name: a}, items: null}",
+        "{kind: List, apiVersion: v1, items: {}}",
+        "{kind: Pod, Metadata: {annotations: {helm.sh/hook: test}}, metadata: {name: a}}",
+        "{kind: Pod, apiVersion: v1, metadata: {name: a, Annotations: {helm.sh/hook: test}}}",
         "[1, 2]",
         "a: &a [*a]",
         "kind: !!python/object:os.system x",
@@ -380,37 +470,52 @@ async def test_an_unknown_kind_is_told_as_such() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "problem"),
+    ("value", "fine"),
     [
-        ('{{ (lookup "v1" "Secret" "kube-system" "x").data }}', "lookup"),
-        ('{{- include "common.secrets.get" . }}', "include"),
-        ('{{ tpl (printf "{{ %s" "look") . }}', "tpl"),
-        ("{{ .Release.Name }}-db", ""),
-        ("lookup table", ""),
-        ("{{ .Values.lookups }}", ""),
+        ('{{ (lookup "v1" "Secret" "kube-system" "x").data }}', False),
+        ('{{- include "common.secrets.get" . }}', False),
+        ('{{ tpl (printf "{{ %s" "look") . }}', False),
+        ("{{ repeat 150000000 `a` }}", False),
+        ('{{ fail "x" }}', False),
+        ("{{ template", False),
+        ("` }}", False),
+        ("{{ .Release.Name }}-db {{", False),
+        ("{{ .Release.Name | lookup }}", False),
+        ("{{ . }}", False),
+        ("{{ .Release.Name }}-db", True),
+        ("{{- .Values.global.name | quote -}}", True),
+        ("lookup table", True),
+        ("a { b } c", True),
     ],
 )
-async def test_values_have_no_chart_read_the_cluster(value: str, problem: str) -> None:
+async def test_values_have_no_chart_read_the_cluster(
+    value: str, fine: bool, tmp_path: Path
+) -> None:
+    rendering, still = tmp_path / "rendering", tmp_path / "still"
+    for chart, text in ((rendering, "{{ tpl .Values.a . }}"), (still, "{{ .Values.template }}")):
+        inner = chart / "charts" / "inner" / "templates"
+        inner.mkdir(parents=True)
+        (inner / "a.yaml").write_text(text)
     guardrails = Guardrails(FakeAdmission())
     for values in ({"a": {"b": [value]}}, {value: 1}):
-        problems = guardrails.values_problems(KEY, "", values)
-        assert bool(problems) == bool(problem)
-        if problem:
-            assert f"“{problem}”" in next(iter(problems.values()))
-            with pytest.raises(ChartError) as refused:
-                await guardrails.check(KEY, "", "", values)
-            assert refused.value.values == problems
+        await guardrails.check_values(KEY, "team", still, values)
+        await guardrails.check_values(KEY, "built-in", rendering, values)
+        if fine:
+            await guardrails.check_values(KEY, "team", rendering, values)
+            continue
+        with pytest.raises(ChartError, match="value-templates") as refused:
+            await guardrails.check_values(KEY, "team", rendering, values)
+        assert list(refused.value.values)
     trusted = GuardrailException("team", sources=("team",), allow=(Rule.VALUE_TEMPLATES,))
-    guardrails = Guardrails(FakeAdmission(), (trusted,))
-    assert guardrails.values_problems(KEY, "team", {"a": value}) == {}
-    assert bool(guardrails.values_problems(KEY, "", {"a": value})) == bool(problem)
+    allowed = Guardrails(FakeAdmission(), (trusted,))
+    await allowed.check_values(KEY, "team", rendering, {"a": value})
 
 
 async def test_a_refusal_names_the_value_that_caused_it() -> None:
     manifest = workload(SAFE + "serviceAccountName: builder\n")
     values = {"serviceAccount": {"name": "builder"}, "image": {"repository": "team/app"}}
     with pytest.raises(GuardrailViolations) as refused:
-        await Guardrails(FakeAdmission(), images=("none",)).check(KEY, "", manifest, values)
+        await Guardrails(FakeAdmission(), site=Site(("none",))).check(KEY, "", manifest, values)
     assert set(refused.value.values) == {"serviceAccount.name", "image.repository"}
     message = refused.value.message
     assert "Deployment sales, spec.template.spec.serviceAccountName" in message
@@ -458,38 +563,175 @@ HOOK_JOB = plain(
 )
 
 
+def owned(release: str, namespace: str = "apps") -> dict[str, dict[str, str]]:
+    return {
+        "annotations": {
+            "meta.helm.sh/release-name": release,
+            "meta.helm.sh/release-namespace": namespace,
+        }
+    }
+
+
 @pytest.mark.parametrize(
-    ("live", "former", "refused"),
+    ("live", "hook", "refused"),
     [
-        (None, "", False),
-        ({}, "", True),
-        ({"meta.helm.sh/release-name": "other"}, "", True),
-        ({"meta.helm.sh/release-name": "sales"}, "", True),
-        ({"helm.sh/hook": "pre-install"}, "", False),
-        ({"helm.sh/hook": "x", "meta.helm.sh/release-name": "other"}, "", True),
-        ({}, HOOK_JOB, False),
+        (None, True, False),
+        (None, False, False),
+        ({}, True, True),
+        ({}, False, False),  # which Helm refuses itself
+        ({"annotations": {"helm.sh/hook": "pre-install"}}, True, True),
+        (owned("other"), True, True),
+        (owned("other"), False, True),
+        (owned("sales", "theirs"), True, True),
+        (owned("sales", "theirs"), False, True),
+        (owned("sales"), True, False),
+        (owned("sales"), False, False),
     ],
 )
-async def test_a_hook_replaces_nothing_of_others(
-    live: Tree | None, former: str, refused: bool
+async def test_what_is_there_and_another_s_is_not_replaced(
+    live: Tree | None, hook: bool, refused: bool
 ) -> None:
     admission = FakeAdmission()
     if live is not None:
         admission.live["Job", "sales-prepare"] = live
-    check = Guardrails(admission).check(KEY, "", HOOK_JOB, {}, former)
+    job = HOOK_JOB if hook else HOOK_JOB.replace("helm.sh/hook", "example.com/hook")
+    check = Guardrails(admission).check(KEY, "", job, {})
     if not refused:
         await check
         return
-    with pytest.raises(GuardrailViolations, match="it would replace the Job sales-prepare"):
+    with pytest.raises(GuardrailViolations, match="it would replace what is there") as error:
+        await check
+    assert {each.rule for each in error.value.violations} == {Rule.OWNERSHIP}
+
+
+def test_hooks_carry_the_name_of_their_release() -> None:
+    text = plain("ConfigMap", data={"a": "1e3", "b": "on"})
+    assert with_owned_hooks(text, KEY) == text, "to the letter"
+    forged = HOOK_JOB.replace('"pre-install"', '"pre-install", "meta.helm.sh/release-name": "x"')
+    job, other = read(with_owned_hooks(f"{forged}\n---\n{text}", KEY), "apps")
+    annotations = job.tree["metadata"]["annotations"]  # type: ignore[index]
+    assert annotations == {"helm.sh/hook": "pre-install", **owned("sales")["annotations"]}
+    assert other.tree == json.loads(text)
+
+
+ACCOUNT = plain("ServiceAccount", name="builder")
+USER = "serviceAccountName: builder\ncontainers: [{name: app, image: a}]"
+
+
+def hooked(manifest: str, moments: str) -> str:
+    tree = json.loads(manifest)
+    tree["metadata"]["annotations"] = {"helm.sh/hook": moments}
+    return json.dumps(tree)
+
+
+async def test_what_only_seems_to_be_made_is_not() -> None:
+    """A hook makes its objects at moments of its own, or never."""
+    for moments in ("test", "pre-install", "nonsense", ""):
+        assert ("service-accounts", "spec.template.spec.serviceAccountName") in await found(
+            f"{workload(USER)}---\n{hooked(ACCOUNT, moments)}"
+        ), moments
+
+    def job(moments: str) -> str:
+        return workload(USER, "Job", "batch/v1").replace(
+            "{name: sales}", "{name: sales, annotations: {helm.sh/hook: '" + moments + "'}}"
+        )
+
+    both = hooked(ACCOUNT, "pre-install,pre-upgrade")
+    assert await found(f"{job('pre-install')}---\n{both}") == set()
+    assert await found(f"{job('pre-install, pre-upgrade')}---\n{ACCOUNT}") == set()
+    assert await found(f"{job('pre-install,test')}---\n{both}") != set()
+    token = json.loads(CASES["a token"][0])
+    token["metadata"]["annotations"]["kubernetes.io/service-account.name"] = "builder"
+    assert await found(f"{json.dumps(token)}\n---\n{ACCOUNT}") == set()
+    assert await found(f"{json.dumps(token)}\n---\n{hooked(ACCOUNT, 'test')}") != set()
+    listed = plain("ServiceAccount", name="builder", secrets=[{"name": "login"}])
+    assert await found(listed) == {("references", "secrets[0]")}
+
+
+@pytest.mark.parametrize(
+    ("live", "fine"),
+    [
+        (None, True),
+        ({}, True),
+        ({"labels": {"app.kubernetes.io/instance": "sales"}}, True),
+        ({"labels": {"app.kubernetes.io/instance": "other"}}, False),
+        (owned("other"), False),
+        (owned("sales"), True),
+        (owned("other") | {"labels": {"dash-portal.io/shared": "true"}}, True),
+    ],
+)
+async def test_volumes_of_other_apps_are_their_own(live: Tree | None, fine: bool) -> None:
+    admission = FakeAdmission()
+    if live is not None:
+        admission.live["PersistentVolumeClaim", "data"] = live
+    pod = SAFE + "volumes: [{persistentVolumeClaim: {claimName: data}}]\n"
+    check = Guardrails(admission).check(KEY, "", workload(pod), {})
+    if fine:
+        await check
+        return
+    with pytest.raises(GuardrailViolations, match="belongs to other"):
         await check
 
 
-async def test_a_hook_left_behind_by_another_release_is_not_replaced() -> None:
+async def test_no_pod_passes_for_another_s() -> None:
     admission = FakeAdmission()
-    admission.live["Job", "other-prepare"] = {"helm.sh/hook": "pre-install"}
-    job = HOOK_JOB.replace("sales-prepare", "other-prepare")
-    with pytest.raises(GuardrailViolations, match="hooks"):
-        await Guardrails(admission).check(KEY, "", job, {})
+    manifest = json.dumps(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "a"},
+            "spec": {
+                "template": {
+                    "metadata": {"labels": {"app": "web", "tier": "front"}},
+                    "spec": {
+                        "automountServiceAccountToken": False,
+                        "containers": [{"image": "a"}],
+                    },
+                }
+            },
+        }
+    )
+    for metadata, selector, fine in (
+        (owned("other"), {"app": "web"}, False),
+        ({}, {"app": "web", "tier": "front"}, False),
+        (owned("sales"), {"app": "web"}, True),
+        (owned("other"), {"app": "web", "tier": "back"}, True),
+        (owned("other"), {}, True),
+    ):
+        admission.selectors = [(metadata, selector)]
+        check = Guardrails(admission).check(KEY, "", manifest, {})
+        if fine:
+            await check
+            continue
+        with pytest.raises(GuardrailViolations, match="traffic"):
+            await check
+
+
+async def test_the_portals_own_names_are_not_taken() -> None:
+    guardrails = Guardrails(FakeAdmission(), site=Site(hosts=frozenset({"portal.example.com"})))
+    for host, fine in (("Portal.example.com.", False), ("app.example.com", True)):
+        ingress = plain("Ingress", "networking.k8s.io/v1", spec={"rules": [{"host": host}]})
+        route = plain("HTTPRoute", "gateway.networking.k8s.io/v1", spec={"hostnames": [host]})
+        for manifest in (ingress, route):
+            check = guardrails.check(KEY, "", manifest, {})
+            if fine:
+                await check
+                continue
+            with pytest.raises(GuardrailViolations, match="the portal's own"):
+                await check
+
+
+async def test_so_many_objects_are_not_asked_about() -> None:
+    admission = FakeAdmission()
+    keys = [{"secretKeyRef": {"name": f"s{number}"}} for number in range(501)]
+    for manifest in (
+        "\n---\n".join([plain("ConfigMap")] * 501),
+        workload(SAFE + f"affinity: {json.dumps({'a': [{'containers': [{}]}] * 501})}\n"),
+        workload(SAFE + f"x: {json.dumps(keys)}\n"),
+    ):
+        with pytest.raises(ChartError, match="more than 500"):
+            await Guardrails(admission).check(KEY, "", manifest, {})
+    assert admission.tried == []
 
 
 async def test_of_two_objects_of_one_name_both_are_tried() -> None:
