@@ -42,6 +42,9 @@ _BAD = re.compile(
     r"(?P<said>(?:Invalid|Unsupported|Duplicate) value|Not found): |(?P<got>, got )(?=&)"
 )
 _STRING = re.compile(_QUOTED)
+_ERROR = re.compile(r"(?m)^Error: ")
+# Helm logs its error as well, escaped once more: there a value's end is hard to tell.
+_LOGGED = re.compile(r"(?m)^level=[^\n]*(?:\n|\Z)")
 _CHART = re.compile(r"(?m)(execution error at \([^)\n]*\): |error calling fail: )([^\n]*)")
 _RULE_LINE = re.compile(r"^- at '|supported values: ")
 _SHORTEST = 4
@@ -50,6 +53,8 @@ _SHORTEST = 4
 
 def without_values(text: str, values: Collection[str] = ()) -> str:
     """A message without the values that it quotes. ``values`` are those that were given."""
+    if _ERROR.search(text):
+        text = _LOGGED.sub("", text)
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
     text = _without_bad(text)

@@ -111,3 +111,17 @@ def test_what_a_chart_says_of_a_value_is_hidden_unquoted_too() -> None:
 @pytest.mark.parametrize("piece", ["Invalid value: ", "Invalid value: {", '"', "'", "`", "{", "\\"])
 def test_odd_texts_come_to_an_end(piece: str) -> None:
     without_values(piece * 20_000, ["value"])
+
+
+def test_what_helm_logs_besides_does_not_hide_the_error() -> None:
+    said = (
+        'Deployment.apps \\"web\\" is invalid: spec.selector: Invalid value: '
+        '{\\"a\\":\\"b\\"}: field is immutable'
+    )
+    logged = f'level=WARN msg="upgrade failed" error="{said}"'
+    error = f"Error: UPGRADE FAILED: {said}".replace(chr(92), "")
+    shown = without_values(f"{logged}\n{error}")
+    assert shown == (
+        'Error: UPGRADE FAILED: Deployment.apps "web" is invalid: spec.selector: Invalid value: '
+        "field is immutable"
+    )
