@@ -31,14 +31,14 @@ class Observation:
     ) -> None:
         self.client = client
         self.store = Store()
-        self.store.hold()
+        self.store.begin_initial_sync()
 
-        def let_go() -> None:
-            self.store.let_go()
+        def initially_synced() -> None:
+            self.store.end_initial_sync()
             self.bodies.ahead()
             listed()
 
-        self.watches = Watches(client, self.store, settings.namespaces, listed=let_go)
+        self.watches = Watches(client, self.store, settings.namespaces, listed=initially_synced)
         self.bodies = ReleaseBodies(client, self.store)
         self.poller = MetricsPoller(
             client,

@@ -18,7 +18,7 @@ from portal.domain.operations import Operation
 from portal.state.assemble import NO_HISTORY, NO_PODS, assemble, known, sample, usage_of
 from portal.state.history import History, PodHistory
 from portal.state.index import Objects
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 from portal.state.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Store:
     ) -> None:
         self._clock = clock
         self._spent = spent
-        self._held = False
+        self._syncing = False
         self._objects = Objects()
         self._details: dict[Key, ReleaseDetail] = {}
         self._operations: dict[Key, Operation] = {}
@@ -66,7 +66,7 @@ class Store:
         self._usage: Mapping[Key, PodUsage] = {}
         self._history: dict[Key, History] = {}
         self._pod_history: dict[Key, PodHistory] = {}
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, WatchHealth] = {}
         self._apps = immutables.Map[Key, AppState]()
         self._quotas = immutables.Map[str, tuple[Quota, ...]]()
         self._snapshot = Snapshot(0, self._apps, MappingProxyType({}), (), self._quotas)
@@ -103,17 +103,17 @@ class Store:
 
     # Writing: watches.
 
-    def hold(self) -> None:
-        """Show no apps until ``let_go``: the first lists are on their way.
+    def begin_initial_sync(self) -> None:
+        """Show no apps until ``end_initial_sync``: the first lists are on their way.
 
         An app put together from half of what it is made of would be untrue, and be made again
         for each list to come.
         """
-        self._held = True
+        self._syncing = True
 
-    def let_go(self) -> None:
+    def end_initial_sync(self) -> None:
         """Show all that has been collected, and each change from now on."""
-        self._held = False
+        self._syncing = False
         if self._touched:
             self._schedule()
 
@@ -145,9 +145,11 @@ class Store:
         alive_at: datetime | None = None,
         error: str = "",
         unread: str = "",
+        title: str = "",
+        optional: bool = False,
     ) -> None:
-        """Record how a source is doing."""
-        new = Source(name, synced, available, alive_at, error, unread)
+        """Record how a watch, or the polling of the metrics API, is doing."""
+        new = WatchHealth(name, synced, available, alive_at, error, unread, title, optional)
         old = self._sources.get(name)
         if new == old:
             return
@@ -256,7 +258,7 @@ class Store:
     def _publish(self) -> None:
         """Swap in a new snapshot if anything changed."""
         if not (
-            (self._touched and not self._held)
+            (self._touched and not self._syncing)
             or self._polled
             or self._nodes_changed
             or self._quota_spaces
@@ -292,7 +294,7 @@ class Store:
         self._quota_spaces.clear()
 
     def _publish_apps(self) -> None:
-        if self._held or not (self._touched or self._polled):
+        if self._syncing or not (self._touched or self._polled):
             return
         now = self._clock()
         with self._apps.mutate() as apps:

@@ -14,7 +14,7 @@ from portal.domain.operations import Verb
 from portal.domain.owners import NOBODY, text_of
 from portal.domain.packed import PackedText
 from portal.domain.permissions import UNLIMITED, Permission, Scope
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import annotated, owner_name, owners_of
 from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.events import events_view
@@ -47,7 +47,7 @@ _STATUS_TONES = {
 
 def app_view(
     state: AppState,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, WatchHealth],
     now: datetime,
     *,
     nodes: Sequence[Node] = (),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from portal.domain.objects import Quota, Release, ReleaseStatus
 from portal.domain.operations import OperationPhase
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.autoscaler import METRICS_ADVICE
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import Headline
@@ -26,7 +26,7 @@ def notices(
     state: AppState,
     known: Facts,
     head: Headline,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, WatchHealth],
     now: datetime,
     quotas: Sequence[Quota] = (),
 ) -> tuple[Notice, ...]:
@@ -218,7 +218,7 @@ def _drift(state: AppState) -> list[Notice]:
     ]
 
 
-def _metrics(state: AppState, sources: Mapping[str, Source]) -> list[Notice]:
+def _metrics(state: AppState, sources: Mapping[str, WatchHealth]) -> list[Notice]:
     source = source_of(sources, METRICS)
     if source is None or source.available or not state.workloads:
         return []

@@ -22,13 +22,13 @@ import pytest
 
 from portal.cluster.backoff import Backoff
 from portal.cluster.client import ClusterClient
+from portal.cluster.kinds import RESOURCES
 from portal.cluster.reflector import WATCH_SECONDS
-from portal.cluster.resources import RESOURCES
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
 from portal.observation import Observation, running
 from portal.settings import Settings
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 from portal.state.store import Store
 from portal.viewmodels.freshness import stale_words
 from tests.cluster.faults.proxy import Ask, FaultProxy
@@ -102,7 +102,7 @@ class Lab:
     def app(self, name: str) -> AppState:
         return self.store.snapshot.app(Key(self.namespace, name))
 
-    def source(self, name: str) -> Source:
+    def source(self, name: str) -> WatchHealth:
         return self.store.snapshot.sources[name]
 
     @property

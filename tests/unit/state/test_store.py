@@ -520,14 +520,14 @@ def test_an_app_that_comes_back_soon_finds_its_history(store: Store, clock: Cloc
 async def test_no_app_is_shown_while_the_first_lists_are_on_their_way() -> None:
     store, told = Store(), list[frozenset[Key]]()
     store.on_change(told.append)
-    store.hold()
+    store.begin_initial_sync()
     put(store, make.deployment("web"))
     store.set_source("Pod", synced=False)
     await asyncio.sleep(0)
     assert not store.snapshot.apps
     assert "Pod" in store.snapshot.sources, "how the lists are doing is told all the same"
     assert told == [frozenset()]
-    store.let_go()
+    store.end_initial_sync()
     await asyncio.sleep(0)
     assert set(store.snapshot.apps) == {make.key("web")}
     assert told[1:] == [{make.key("web")}]
