@@ -31,6 +31,7 @@ from portal.cluster.past import Past
 from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
 from portal.cluster.watches import Watches
+from portal.cluster_sync import ClusterSync
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.domain.objects import ReleaseDetail
@@ -41,7 +42,6 @@ from portal.helm_service.runner import Runner, helm_environment
 from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
-from portal.observation import Observation
 from portal.settings import Settings
 from portal.state.store import Store
 from portal.ui.build import build_ui
@@ -58,7 +58,7 @@ from portal.web.routes import add_routes
 
 
 class Front:
-    """Everything between the observation of the cluster and a browser, not yet at work.
+    """Everything between what is known of the cluster and a browser, not yet at work.
 
     Made on the event loop that it runs on; what it holds is given back by ``stack``.
     """
@@ -67,11 +67,11 @@ class Front:
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        observation: Observation,
+        sync: ClusterSync,
         stack: AsyncExitStack,
     ) -> None:
         self._settings = settings
-        self._store = store = observation.store
+        self._store = store = sync.store
         policy = Policy(
             settings.rules(),
             open_mode=settings.auth_mode == "none",
@@ -81,7 +81,7 @@ class Front:
         self._metrics = Metrics()
         self._actions = _actions(
             settings,
-            observation,
+            sync,
             policy,
             forms,
             Helm(_runner(settings, environ, stack)),
@@ -89,7 +89,7 @@ class Front:
         )
         self._catalog = catalog = _catalog(settings, stack, store)
         outside = Outside(settings.node_address, settings.ingress_address)
-        views = Views(store, policy, outside, observation.want, lambda: catalog.listings)
+        views = Views(store, policy, outside, sync.prioritize, lambda: catalog.listings)
         self._context = UiContext(
             actions=self._actions,
             catalog=catalog,
@@ -104,9 +104,9 @@ class Front:
         )
         self.hub = Hub(opener(self._context), views.scope, spell=spelled)
         store.on_change(self.hub.changed)
-        _publish(self._metrics, observation, self.hub)
+        _publish(self._metrics, sync, self.hub)
         self._claims = Watches(
-            observation.client, store, settings.namespaces, (LEASES,), sink=self._actions.board
+            sync.client, store, settings.namespaces, (LEASES,), sink=self._actions.board
         )
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -185,7 +185,7 @@ def _forms(settings: Settings) -> Forms:
 
 def _actions(
     settings: Settings,
-    observation: Observation,
+    sync: ClusterSync,
     policy: Policy,
     forms: Forms,
     helm: Helm,
@@ -193,21 +193,21 @@ def _actions(
 ) -> Actions:
     return Actions(
         helm=helm,
-        store=observation.store,
+        store=sync.store,
         policy=policy,
-        replicas=Replicas(observation.client),
+        replicas=Replicas(sync.client),
         forms=forms,
         chart_path=settings.chart_path,
-        claims=Leases(observation.client),
-        records=HelmRecords(observation.client),
-        past=Past(observation.client),
+        claims=Leases(sync.client),
+        records=HelmRecords(sync.client),
+        past=Past(sync.client),
         guardrails=Guardrails(
-            Admission(observation.client, settings.pod_security_namespaces()),
+            Admission(sync.client, settings.pod_security_namespaces()),
             settings.guardrail_exceptions(),
             settings.allowed_images,
         ),
         holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
-        namespaces=Namespaces(observation.client),
+        namespaces=Namespaces(sync.client),
         ended=ended,
         limit=settings.helm_concurrency,
     )
@@ -260,8 +260,8 @@ def _waiting_for(store: Store) -> list[str]:
     return list(snapshot.loading) if snapshot.sources else ["watches"]
 
 
-def _publish(metrics: Metrics, observation: Observation, hub: Hub) -> None:
-    store, bodies, calls = observation.store, observation.bodies, observation.client.calls
+def _publish(metrics: Metrics, sync: ClusterSync, hub: Hub) -> None:
+    store, bodies, calls = sync.store, sync.bodies, sync.client.calls
     metrics.gauge("releases", "Releases known", lambda: len(store.snapshot.apps))
     metrics.gauge("bodies_fetched", "Release bodies asked for", lambda: bodies.fetched)
     metrics.gauge("bodies_decoded", "Release bodies decoded", lambda: bodies.decoded)

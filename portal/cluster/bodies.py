@@ -28,12 +28,12 @@ from portal.cluster.unpack import (
     tree,
 )
 from portal.domain.charts import fingerprint, source_of
+from portal.domain.compressed import CompressedText, CompressedValues
 from portal.domain.cut import cut
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
 from portal.domain.keys import ORIGIN_LABEL, Key
 from portal.domain.notes import shown_notes
 from portal.domain.objects import Release, ReleaseDetail, ReleaseStatus
-from portal.domain.packed import Packed, PackedText
 from portal.domain.quoted import without_values
 from portal.domain.redaction import values_yaml
 from portal.domain.secrets import scrubbed_text, secret_texts
@@ -87,8 +87,8 @@ def detail(
             app_version=_words(chart, "appVersion"),
             description=_said(string(info.description), values)[:MAX_NOTES],
             notes=_notes(raw, values),
-            values=Packed(values, AT_HAND),
-            shown=PackedText(values_yaml(values)),
+            values=CompressedValues(values, AT_HAND),
+            shown=CompressedText(values_yaml(values)),
             first_deployed=_time(string(info.first_deployed)),
             last_deployed=_time(string(info.last_deployed)),
             fingerprint=chart_print,
@@ -211,7 +211,7 @@ class ReleaseBodies:
         self.decoded = 0
         """Bodies decoded since the start."""
 
-    def want(self, keys: Iterable[Key]) -> None:
+    def prioritize(self, keys: Iterable[Key]) -> None:
         """Somebody looks at these releases: read what is not known of them before all else.
 
         To be called whenever they are shown; it costs nothing for what is known.
@@ -224,7 +224,7 @@ class ReleaseBodies:
     def ahead(self) -> None:
         """Read those that most people see first, before anybody looks."""
         by_name = sorted(self._store.snapshot.apps, key=lambda key: (key.name, key.namespace))
-        self.want(by_name[:AHEAD])
+        self.prioritize(by_name[:AHEAD])
 
     async def run(self) -> None:
         """Fetch until cancelled."""

@@ -11,9 +11,9 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from portal.domain.compressed import CompressedText
 from portal.domain.keys import Key
 from portal.domain.owners import NOBODY, Owners
-from portal.domain.packed import PackedText
 from portal.domain.relations import (
     ABOUT,
     ADDRESS,
@@ -125,7 +125,8 @@ class Recorded(Struct, frozen=True):
 class ReleaseDetail(Struct, frozen=True):
     """A decoded release body (one revision). ``damaged`` says why it could not be decoded;
     ``uid`` is that of the ``Release`` it is the body of. ``fingerprint`` and ``source`` tell
-    where its chart came from: see ``charts.Made``. ``shown`` are the values as YAML for people."""
+    where its chart came from: see ``charts.ChartIdentity``.
+    ``shown`` are the values as YAML for people."""
 
     key: Key
     revision: int
@@ -135,7 +136,7 @@ class ReleaseDetail(Struct, frozen=True):
     description: str = ""
     notes: str = ""
     values: Mapping[str, object] = field(default_factory=dict[str, object])
-    shown: PackedText = field(default_factory=PackedText)
+    shown: CompressedText = field(default_factory=CompressedText)
     first_deployed: datetime | None = None
     last_deployed: datetime | None = None
     damaged: str = ""

@@ -16,7 +16,7 @@ class Revision(Struct, frozen=True):
     """One revision of a release, whole. ``damaged`` says why its body cannot be read.
 
     ``operation`` is the portal's operation that made it, "" for anybody else's. ``fingerprint`` and
-    ``source`` tell where its chart came from: see ``charts.Made``; ``owners`` whose it is.
+    ``source`` tell where its chart came from: see ``charts.ChartIdentity``; ``owners`` whose it is.
     ``hooks`` is the manifest of its hooks, which are not among its objects.
     """
 

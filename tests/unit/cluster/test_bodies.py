@@ -281,7 +281,7 @@ async def running(
     api: Secrets, store: Store, pause: Pauses | None = None, wanted: Iterable[Key] = ()
 ) -> AsyncGenerator[ReleaseBodies]:
     found = ReleaseBodies(api, store, pause=pause or Pauses())
-    found.want(wanted)
+    found.prioritize(wanted)
     task = asyncio.create_task(found.run())
     await asyncio.sleep(0)
     yield found
@@ -302,8 +302,8 @@ async def test_only_the_newest_revision_is_read_and_once_for_each_status() -> No
     bodies = ReleaseBodies(api, store, pause=Pauses())
     task = asyncio.create_task(bodies.run())
     await asyncio.sleep(0)
-    bodies.want([KEY])
-    bodies.want([KEY])
+    bodies.prioritize([KEY])
+    bodies.prioritize([KEY])
     await until(store, lambda: revision(store) == 2)
     assert api.asked == ["dash.v2"]
     # Helm writes into the same record how it ended.
@@ -390,9 +390,9 @@ async def test_one_change_costs_one_body_however_many_releases_there_are() -> No
         api.answers["app7.v2"] = {"data": {"release": encoded()}}
         store.apply(Kind.RELEASE, *release("app7", 2))
         store.delete(Kind.RELEASE, Key("apps", "app7.v1"))
-        found.want(keys)
+        found.prioritize(keys)
         await until(store, lambda: revision(store, keys[7]) == 2)
-        found.want(keys)
+        found.prioritize(keys)
     assert (found.fetched, found.decoded) == (201, 201)
 
 

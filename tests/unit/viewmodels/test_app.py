@@ -8,9 +8,9 @@ from functools import reduce
 import pytest
 from msgspec.structs import replace
 
+from portal.domain.compressed import CompressedText
 from portal.domain.objects import PodUsage, ReleaseStatus
 from portal.domain.operations import OperationPhase, Step, Verb
-from portal.domain.packed import PackedText
 from portal.state.model import AppState, History, PodHistory, Sample, WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import AppView, ScaleMode, Tone
@@ -287,7 +287,7 @@ def test_events_newest_first() -> None:
 
 
 def test_notes_values_and_usage() -> None:
-    one = state(detail=detail(notes="Open <b>it</b>", shown=PackedText("password: (hidden)\n")))
+    one = state(detail=detail(notes="Open <b>it</b>", shown=CompressedText("password: (hidden)\n")))
     used = PodUsage(pod().key, 0.05, 2**27, NOW, 15)
     found = view(replace(one, usage={pod().key: used}))
     assert found.notes == "Open <b>it</b>"

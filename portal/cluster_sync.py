@@ -17,7 +17,7 @@ from portal.settings import Settings
 from portal.state.store import Store
 
 
-class Observation:
+class ClusterSync:
     """The store and its writers, not yet at work. Use ``running`` on its tasks.
 
     ``listed`` is called when the first lists are in, or cannot be had.
@@ -52,11 +52,11 @@ class Observation:
             ingress_address=settings.ingress_address,
         )
 
-    def want(self, keys: Iterable[Key]) -> None:
-        """Say which releases somebody looks at now."""
+    def prioritize(self, keys: Iterable[Key]) -> None:
+        """Read first of these releases, which somebody looks at now."""
         keys = tuple(keys)
-        self.bodies.want(keys)
-        self.prober.want(keys)
+        self.bodies.prioritize(keys)
+        self.prober.prioritize(keys)
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What has to run for as long as the portal does, by name."""
