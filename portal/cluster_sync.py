@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mappi
 from contextlib import asynccontextmanager
 from typing import Any
 
-from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
 from portal.cluster.metrics import MetricsPoller
 from portal.cluster.prober import UrlProber
+from portal.cluster.storage.fetcher import ReleaseFetcher
 from portal.cluster.watches import Watches
 from portal.domain.keys import Key
 from portal.settings import Settings
@@ -39,7 +39,7 @@ class ClusterSync:
             listed()
 
         self.watches = Watches(client, self.store, settings.namespaces, listed=initially_synced)
-        self.bodies = ReleaseBodies(client, self.store)
+        self.bodies = ReleaseFetcher(client, self.store)
         self.poller = MetricsPoller(
             client,
             self.store,

@@ -27,15 +27,14 @@ from portal.catalog.fetch import HttpFetch
 from portal.cluster.access import Namespaces
 from portal.cluster.admission import Admission
 from portal.cluster.leases import LEASES, Leases
-from portal.cluster.past import Past
-from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
+from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
 from portal.cluster_sync import ClusterSync
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
-from portal.domain.objects import ReleaseDetail
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
+from portal.domain.release import ReleaseRevision
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
@@ -153,7 +152,7 @@ def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog
     stack.push_async_callback(fetch.close)
     cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="charts-")))
 
-    def used() -> list[ReleaseDetail]:
+    def used() -> list[ReleaseRevision]:
         return [app.detail for app in store.snapshot.apps.values() if app.detail]
 
     return Catalog(settings.sources(), fetch, cache, every=settings.catalog_interval, used=used)
@@ -191,6 +190,7 @@ def _actions(
     helm: Helm,
     ended: Callable[[Operation], None],
 ) -> Actions:
+    storage = HelmStorage(sync.client, sync.store.storage_namespace)
     return Actions(
         helm=helm,
         store=sync.store,
@@ -199,8 +199,8 @@ def _actions(
         forms=forms,
         chart_path=settings.chart_path,
         claims=Leases(sync.client),
-        records=HelmRecords(sync.client),
-        past=Past(sync.client),
+        records=storage,
+        past=storage,
         guardrails=Guardrails(
             Admission(sync.client, settings.pod_security_namespaces()),
             settings.guardrail_exceptions(),

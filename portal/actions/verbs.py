@@ -23,10 +23,11 @@ from portal.catalog.chart import Chart
 from portal.domain.errors import Conflict, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.domain.objects import Release, ReleaseStatus
+from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, Verb
 from portal.domain.owners import Owners, read_entries
 from portal.domain.permissions import Permission
+from portal.domain.release import ReleaseRecord
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
@@ -202,7 +203,7 @@ class Verbs:
             raise NotFound(f"There is no release {key.name} any more.")
         return current
 
-    def _abandoned(self, key: Key) -> Release:
+    def _abandoned(self, key: Key) -> ReleaseRecord:
         """The release that Helm has left pending, and must be dead; raises as ``unlock``."""
         release = self._store.snapshot.app(key).release
         if (

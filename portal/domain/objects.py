@@ -9,17 +9,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from portal.domain.compressed import CompressedText
 from portal.domain.keys import Key
-from portal.domain.owners import NOBODY, Owners
 from portal.domain.relations import (
     ABOUT,
     ADDRESS,
     GATEWAY,
     OWNER,
-    RECORD,
     TARGET,
     Index,
     Tag,
@@ -27,6 +24,7 @@ from portal.domain.relations import (
     own_release,
     release_tag,
 )
+from portal.domain.release import ReleaseStatus as ReleaseStatus
 
 
 class Kind(StrEnum):
@@ -48,25 +46,6 @@ class Kind(StrEnum):
     LEASE = "Lease"
 
 
-class ReleaseStatus(StrEnum):
-    """Helm's own release states (label ``status`` of its Secrets)."""
-
-    UNKNOWN = "unknown"
-    DEPLOYED = "deployed"
-    UNINSTALLED = "uninstalled"
-    SUPERSEDED = "superseded"
-    FAILED = "failed"
-    UNINSTALLING = "uninstalling"
-    PENDING_INSTALL = "pending-install"
-    PENDING_UPGRADE = "pending-upgrade"
-    PENDING_ROLLBACK = "pending-rollback"
-
-    @property
-    def pending(self) -> bool:
-        """Whether Helm is, or was left, in the middle of something."""
-        return self.value.startswith("pending-") or self is ReleaseStatus.UNINSTALLING
-
-
 class Condition(Struct, frozen=True):
     """A status condition as Kubernetes writes it."""
 
@@ -75,74 +54,6 @@ class Condition(Struct, frozen=True):
     reason: str = ""
     message: str = ""
     changed_at: datetime | None = None
-
-
-class Release(Watched, frozen=True):
-    """The newest revision of a Helm release, from its Secret's metadata alone.
-
-    ``uid`` is the Secret's: a release that is installed again has records of the same names.
-    ``owners`` are those that its labels tell.
-    """
-
-    key: Key
-    revision: int
-    status: ReleaseStatus
-    updated_at: datetime | None
-    secret_name: str
-    uid: str = ""
-    owners: Owners = NOBODY
-
-    def tags(self) -> Iterator[Tag]:
-        """Its release: revisions that are not superseded stand beside each other."""
-        yield (RECORD, *self.key)
-
-    def releases(self, index: Index) -> set[Key]:
-        """The release that it is a revision of."""
-        return {self.key}
-
-
-class Recorded(Struct, frozen=True):
-    """What Helm has recorded last of a release.
-
-    ``operation`` is the portal's operation that made this revision, "" for anybody else's;
-    ``secret`` and ``version`` are where Helm keeps it, and ``owners`` those that its labels tell;
-    ``source`` is where its chart came from, "" if that is not known.
-    """
-
-    revision: int
-    status: ReleaseStatus
-    operation: str
-    description: str
-    secret: str = ""
-    version: str = ""
-    chart: str = ""
-    chart_version: str = ""
-    values: Mapping[str, object] = field(default_factory=dict[str, object])
-    source: str = ""
-    owners: Owners = NOBODY
-
-
-class ReleaseDetail(Struct, frozen=True):
-    """A decoded release body (one revision). ``damaged`` says why it could not be decoded;
-    ``uid`` is that of the ``Release`` it is the body of. ``fingerprint`` and ``source`` tell
-    where its chart came from: see ``charts.ChartIdentity``.
-    ``shown`` are the values as YAML for people."""
-
-    key: Key
-    revision: int
-    chart: str = ""
-    chart_version: str = ""
-    app_version: str = ""
-    description: str = ""
-    notes: str = ""
-    values: Mapping[str, object] = field(default_factory=dict[str, object])
-    shown: CompressedText = field(default_factory=CompressedText)
-    first_deployed: datetime | None = None
-    last_deployed: datetime | None = None
-    damaged: str = ""
-    uid: str = ""
-    fingerprint: str = ""
-    source: str = ""
 
 
 class Container(Struct, frozen=True):

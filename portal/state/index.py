@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import TypeVar
 
 from portal.domain.keys import Key
-from portal.domain.objects import Event, Hpa, Kind, Release, Service, Workload
+from portal.domain.objects import Event, Hpa, Kind, Service, Workload
 from portal.domain.relations import (
     ABOUT,
     ADDRESS,
@@ -20,6 +20,7 @@ from portal.domain.relations import (
     Tag,
     Watched,
 )
+from portal.domain.release import ReleaseRecord
 
 T = TypeVar("T")
 
@@ -99,10 +100,20 @@ class Objects:
     def _bucket(self, of: type[T], *tag: str) -> list[T]:
         return [obj for obj in self._tagged.get(tag, {}).values() if isinstance(obj, of)]
 
-    def newest_revision(self, release: Key) -> Release | None:
-        """The newest of a release's revisions that are not superseded."""
-        revisions = self._bucket(Release, RECORD, *release)
-        return max(revisions, key=lambda each: each.revision, default=None)
+    def revisions(self, release: Key) -> list[ReleaseRecord]:
+        """A release's revisions that are not superseded."""
+        return self._bucket(ReleaseRecord, RECORD, *release)
+
+    def newest_revision(self, release: Key) -> ReleaseRecord | None:
+        """The newest of a release's revisions that are not superseded.
+
+        Where Helm keeps two of the same name, the one in its own namespace is the release.
+        """
+        return max(
+            self.revisions(release),
+            key=lambda each: (not each.storage_namespace, each.revision),
+            default=None,
+        )
 
     def annotated(self, release: Key, of: type[T]) -> list[T]:
         """Objects that Helm marked as the release's."""

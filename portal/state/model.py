@@ -17,13 +17,12 @@ from portal.domain.objects import (
     Pod,
     PodUsage,
     Probe,
-    Release,
-    ReleaseDetail,
     ReplicaSet,
     Service,
     Workload,
 )
 from portal.domain.operations import Operation
+from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.state.history import History, PodHistory, Sample
 
 __all__ = ["STALE_AFTER", "AppState", "History", "PodHistory", "Probe", "Sample", "WatchHealth"]
@@ -67,8 +66,8 @@ class AppState(Struct, frozen=True):
     """
 
     key: Key
-    release: Release | None
-    detail: ReleaseDetail | None
+    release: ReleaseRecord | None
+    detail: ReleaseRevision | None
     operation: Operation | None
     workloads: tuple[Workload, ...]
     replica_sets: tuple[ReplicaSet, ...]

@@ -13,8 +13,9 @@ import immutables
 from msgspec.structs import replace
 
 from portal.domain.keys import Key
-from portal.domain.objects import Kind, Node, PodUsage, Probe, Quota, ReleaseDetail, Watched
+from portal.domain.objects import Kind, Node, PodUsage, Probe, Quota, Watched
 from portal.domain.operations import Operation
+from portal.domain.release import ReleaseRecord, ReleaseRevision, of_release
 from portal.state.assemble import NO_HISTORY, NO_PODS, assemble, known, sample, usage_of
 from portal.state.history import History, PodHistory
 from portal.state.index import Objects
@@ -60,7 +61,9 @@ class Store:
         self._spent = spent
         self._syncing = False
         self._objects = Objects()
-        self._details: dict[Key, ReleaseDetail] = {}
+        self._details: dict[Key, ReleaseRevision] = {}
+        self._own_keys: dict[Key, Key] = {}
+        """Releases that Helm keeps in another namespace than their own, by that."""
         self._operations: dict[Key, Operation] = {}
         self._probes: dict[Key, Probe] = {}
         self._usage: Mapping[Key, PodUsage] = {}
@@ -101,6 +104,11 @@ class Store:
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
 
+    def storage_namespace(self, release: Key) -> str:
+        """The namespace that Helm keeps a release's records in, as far as it is known."""
+        record = self.snapshot.app(release).release
+        return record.secret.namespace if record else release.namespace
+
     # Writing: watches.
 
     def begin_initial_sync(self) -> None:
@@ -128,13 +136,21 @@ class Store:
     def apply(self, kind: Kind, key: Key, obj: Watched) -> None:
         """Add or replace one object. ``key`` names the Kubernetes object itself: for a
         release the Secret of the revision, so that its revisions stand beside each other."""
+        if isinstance(obj, ReleaseRecord):
+            obj = of_release(obj, self._own_keys.get(obj.stored))
         if self._objects.get(kind, key) != obj:
             self._touch(self._objects.put(kind, key, obj), kind, key)
 
     def delete(self, kind: Kind, key: Key) -> None:
         """Forget one object."""
-        if self._objects.get(kind, key) is not None:
-            self._touch(self._objects.remove(kind, key), kind, key)
+        old = self._objects.get(kind, key)
+        if old is None:
+            return
+        self._touch(self._objects.remove(kind, key), kind, key)
+        if isinstance(old, ReleaseRecord) and old.storage_namespace:
+            left = self._objects.revisions(old.key)
+            if not any(each.stored == old.stored for each in left):
+                self._own_keys.pop(old.stored, None)  # one that is made anew may be at home there
 
     def set_source(
         self,
@@ -162,15 +178,30 @@ class Store:
 
     # Writing: the portal's own findings.
 
-    def put_detail(self, detail: ReleaseDetail) -> None:
+    def put_detail(self, detail: ReleaseRevision) -> None:
         """Record a decoded body. It stays until a newer one comes: compare its revision.
 
         One of another record than the release's, as old as that or newer, is dropped: the release
-        has been uninstalled and installed again.
+        has been uninstalled and installed again. A release's own namespace is known only by its
+        body: from then on all its revisions are filed under that.
         """
+        self._file_under(detail.stored, detail.key)
         if self._details.get(detail.key) != detail:
             self._details[detail.key] = detail
             self._touch({detail.key})
+
+    def _file_under(self, stored: Key, own: Key) -> None:
+        """File all revisions that Helm keeps as ``stored`` under the release's own key."""
+        filed = self._own_keys.get(stored, stored)
+        if filed == own:
+            return
+        if own == stored:
+            del self._own_keys[stored]
+        else:
+            self._own_keys[stored] = own
+        for each in self._objects.revisions(filed):
+            if each.stored == stored:
+                self.apply(Kind.RELEASE, each.secret, each)
 
     def put_usage(self, usage: Iterable[PodUsage]) -> None:
         """Replace what all pods use (nothing, when the poll failed) and sample every app.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from portal.domain.objects import Quota, Release, ReleaseStatus
+from portal.domain.objects import Quota, ReleaseStatus
 from portal.domain.operations import OperationPhase
+from portal.domain.release import ReleaseRecord
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.autoscaler import METRICS_ADVICE
 from portal.viewmodels.freshness import METRICS, source_of
@@ -130,7 +131,7 @@ def _left_failed(state: AppState) -> bool:
     )
 
 
-def unlockable(release: Release | None) -> bool:
+def unlockable(release: ReleaseRecord | None) -> bool:
     """Whether Helm left a change half way that can be marked as failed."""
     return (
         release is not None

@@ -36,9 +36,8 @@ from portal.catalog.chart import Chart, read_chart
 from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
-from portal.cluster.past import Past
-from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
+from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
 from portal.cluster_sync import ClusterSync, running
 from portal.domain.errors import Conflict, InvalidInput, PortalError
@@ -450,8 +449,8 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
             forms=Forms(NamespaceRules(), "default", max_replicas=6),
             chart_path=ROOT / "charts" / "dash-app",
             claims=Leases(client),
-            records=HelmRecords(client),
-            past=Past(client),
+            records=HelmStorage(client),
+            past=HelmStorage(client),
             guardrails=Guardrails(Admission(client, {"restricted": demo.RESTRICTED})),
             holder=uuid.uuid4().hex,
         )

@@ -9,8 +9,9 @@ from portal.cluster.client import METADATA, METADATA_LIST
 from portal.cluster.decode import key
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
-from portal.domain.objects import Kind, Release, ReleaseStatus
+from portal.domain.objects import Kind
 from portal.domain.owners import owners_in
+from portal.domain.release import ReleaseRecord, ReleaseStatus
 
 
 class _Written(Part, frozen=True):
@@ -32,11 +33,16 @@ class ReleaseSecret(Part, frozen=True):
 
 
 @reading(ReleaseSecret)
-def decode(found: ReleaseSecret) -> tuple[Key, Release]:
+def decode(found: ReleaseSecret) -> tuple[Key, ReleaseRecord]:
     """One revision of a Helm release, from the metadata of its Secret.
 
     The key is the Secret's: revisions that are not superseded stand beside each other.
     """
+    return key(found.metadata), record_of(found)
+
+
+def record_of(found: ReleaseSecret) -> ReleaseRecord:
+    """One revision of a Helm release; raises (anything) for a Secret without Helm's labels."""
     meta = found.metadata
     labels = meta.labels or {}
     own = key(meta)
@@ -44,7 +50,7 @@ def decode(found: ReleaseSecret) -> tuple[Key, Release]:
         status = ReleaseStatus(labels.get("status", ""))
     except ValueError:
         status = ReleaseStatus.UNKNOWN
-    return own, Release(
+    return ReleaseRecord(
         key=Key(own.namespace, labels["name"]),
         revision=int(labels["version"]),
         status=status,

@@ -17,8 +17,9 @@ from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError, Conflict, Forbidden, HelmError, InvalidInput
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
-from portal.domain.objects import Kind, ReleaseDetail
+from portal.domain.objects import Kind
 from portal.domain.operations import OperationPhase
+from portal.domain.release import ReleaseRevision
 from tests.unit.actions.test_actions import ANN, BOB, KEY, SPEC, World
 
 OTHER = Key("apps", "database")
@@ -50,7 +51,7 @@ async def test_known_values_are_those_of_the_snapshot(world: World) -> None:
     assert known["image"] == {"repository": "r/a", "tag": "1"}
     assert world.helm.calls == []
 
-    world.store.put_detail(ReleaseDetail(KEY, 1, damaged="cut off"))
+    world.store.put_detail(ReleaseRevision(KEY, 1, damaged="cut off"))
     assert world.actions.known_values(ANN, KEY) is None
     elsewhere = Key("other", "sales")
     world.cluster.release(elsewhere, 1, SECRET)
@@ -206,7 +207,7 @@ async def test_a_release_keeps_its_chart_unless_asked(tmp_path: Path, asked: boo
     world = World(chart_path=tmp_path)
     world.records.files = {"Chart.yaml": b"{}", "templates/old.yaml": b"{}"}
     await world.launched()
-    detail = ReleaseDetail(
+    detail = ReleaseRevision(
         KEY, 1, chart="dash-app", chart_version="0.1.0", values=world.cluster.shown[KEY][1]
     )
     world.store.put_detail(detail)

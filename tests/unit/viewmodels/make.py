@@ -20,14 +20,13 @@ from portal.domain.objects import (
     Kind,
     Node,
     Pod,
-    Release,
-    ReleaseDetail,
     ReleaseStatus,
     Service,
     ServicePort,
     Workload,
 )
 from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.state.assemble import nothing
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels import releases
@@ -169,13 +168,13 @@ def hpa(reading: float | None = 143, **fields: Any) -> Hpa:
     return replace(base, **fields)
 
 
-def release(status: ReleaseStatus = ReleaseStatus.DEPLOYED, **fields: Any) -> Release:
-    base = Release(KEY, 1, status, ago(900), "sh.helm.release.v1.demo.v1")
+def release(status: ReleaseStatus = ReleaseStatus.DEPLOYED, **fields: Any) -> ReleaseRecord:
+    base = ReleaseRecord(KEY, 1, status, ago(900), "sh.helm.release.v1.demo.v1")
     return replace(base, **fields)
 
 
-def detail(**fields: Any) -> ReleaseDetail:
-    base = ReleaseDetail(
+def detail(**fields: Any) -> ReleaseRevision:
+    base = ReleaseRevision(
         KEY, 1, chart="dash-app", chart_version="1.2.0", app_version="1.0", values={}
     )
     return replace(base, **fields)

@@ -24,7 +24,6 @@ from portal.domain.objects import (
     Kind,
     Node,
     Pod,
-    ReleaseDetail,
     ReplicaSet,
     Service,
     ServicePort,
@@ -32,6 +31,7 @@ from portal.domain.objects import (
 )
 from portal.domain.operations import Operation, Step
 from portal.domain.redaction import values_yaml
+from portal.domain.release import ReleaseRevision
 from portal.state.model import AppState, History, Sample, WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import Badge, Notice
@@ -133,7 +133,7 @@ PODS = build(Pod, conditions=CONDITIONS, containers=few(build(Container)))
 HPAS = build(Hpa, conditions=CONDITIONS, metrics=few(build(HpaMetric)))
 STATES = build(
     AppState,
-    detail=st.none() | build(ReleaseDetail, values=VALUES),
+    detail=st.none() | build(ReleaseRevision, values=VALUES),
     operation=st.none() | build(Operation, steps=few(build(Step))),
     workloads=few(build(Workload, conditions=CONDITIONS, images=st.just(()))),
     replica_sets=few(build(ReplicaSet, conditions=CONDITIONS)),

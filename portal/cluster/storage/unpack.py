@@ -50,6 +50,7 @@ class Large(Damaged):
 class Body(Struct):
     """A release, its parts still as JSON: what nobody asks for never becomes an object."""
 
+    namespace: msgspec.Raw = NOTHING
     info: msgspec.Raw = NOTHING
     chart: msgspec.Raw = NOTHING
     config: msgspec.Raw = NOTHING
