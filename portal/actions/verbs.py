@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from portal.actions.access import Access
-from portal.actions.changes import Changes, Current, check_ours
+from portal.actions.changes import Changes, Current, check_ours, check_stored_with_objects
 from portal.actions.charts import ChartOrder, apply_version, checked_order, version_words
 from portal.actions.drafts import Drafts
 from portal.actions.forms import Forms, ScaleRequest
@@ -212,6 +212,7 @@ class Verbs:
             or release.status is ReleaseStatus.UNINSTALLING
         ):
             raise Conflict(f"Helm has left nothing of {key.name} half way any more.")
+        check_stored_with_objects(release)
         changed = release.updated_at
         if changed is None or (self._clock() - changed).total_seconds() <= DEAD_AFTER:
             raise busy(key, release.status)

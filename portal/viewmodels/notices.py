@@ -37,6 +37,7 @@ def notices(
         *([blocked] if blocked else []),
         *_operation(state),
         *_release(state, head),
+        *_stored_elsewhere(state.release),
         *([known.blocked] if known.blocked else _quota(known, quotas)),
         *_pods(known),
         *_late(state, known),
@@ -73,6 +74,20 @@ def _operation(state: AppState) -> list[Notice]:
             )
         ]
     return []
+
+
+def _stored_elsewhere(release: ReleaseRecord | None) -> list[Notice]:
+    if release is None or not release.storage_namespace:
+        return []
+    return [
+        Notice(
+            Tone.QUIET,
+            f"Helm keeps this release in the namespace {release.storage_namespace}",
+            "The portal shows it, but does not change it: Helm's command line would lose either "
+            "the record or the objects.",
+            "Change it where it is managed, such as in its Flux HelmRelease.",
+        )
+    ]
 
 
 def _release(state: AppState, head: Headline) -> list[Notice]:
