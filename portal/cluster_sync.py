@@ -35,11 +35,11 @@ class ClusterSync:
 
         def initially_synced() -> None:
             self.store.end_initial_sync()
-            self.bodies.ahead()
+            self.fetcher.ahead()
             listed()
 
         self.watches = Watches(client, self.store, settings.namespaces, listed=initially_synced)
-        self.bodies = ReleaseFetcher(client, self.store)
+        self.fetcher = ReleaseFetcher(client, self.store)
         self.poller = MetricsPoller(
             client,
             self.store,
@@ -55,14 +55,14 @@ class ClusterSync:
     def prioritize(self, keys: Iterable[Key]) -> None:
         """Read first of these releases, which somebody looks at now."""
         keys = tuple(keys)
-        self.bodies.prioritize(keys)
+        self.fetcher.prioritize(keys)
         self.prober.prioritize(keys)
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What has to run for as long as the portal does, by name."""
         return {
             "watches": self.watches.run(),
-            "bodies": self.bodies.run(),
+            "release fetcher": self.fetcher.run(),
             "metrics": self.poller.run(),
             "prober": self.prober.run(),
         }

@@ -261,10 +261,10 @@ def _waiting_for(store: Store) -> list[str]:
 
 
 def _publish(metrics: Metrics, sync: ClusterSync, hub: Hub) -> None:
-    store, bodies, calls = sync.store, sync.bodies, sync.client.calls
+    store, fetcher, calls = sync.store, sync.fetcher, sync.client.calls
     metrics.gauge("releases", "Releases known", lambda: len(store.snapshot.apps))
-    metrics.gauge("bodies_fetched", "Release bodies asked for", lambda: bodies.fetched)
-    metrics.gauge("bodies_decoded", "Release bodies decoded", lambda: bodies.decoded)
+    metrics.gauge("bodies_fetched", "Release bodies asked for", lambda: fetcher.fetched)
+    metrics.gauge("bodies_decoded", "Release bodies decoded", lambda: fetcher.decoded)
     metrics.gauge("watches", "Watches open at the Kubernetes API", lambda: calls.watching)
     metrics.by_label("api_requests", "Requests to the Kubernetes API", "call", calls.made)
     metrics.by_label("api_failures", "Requests to it that failed", "status", calls.failed)

@@ -144,7 +144,7 @@ class Lab:
 
         def unread() -> list[str]:
             """Releases whose newest body is not known, though somebody looks at them."""
-            self.sync.bodies.prioritize(self.known())
+            self.sync.fetcher.prioritize(self.known())
             states = [self.app(key.name) for key in self.known()]
             return [
                 each.key.name
