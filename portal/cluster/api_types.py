@@ -1,4 +1,4 @@
-"""Types for what objects of the Kubernetes API have in common; each kind's own are in ``kinds``.
+"""API types that objects of several kinds share; those of a single kind are in ``kinds``.
 
 Straight from JSON: what is not named here is passed over without being made. What the API leaves
 out has its default here; lists and parts may also be null.

@@ -1,4 +1,4 @@
-"""Objects of the API → domain objects: what many kinds share. Each kind's own is in ``kinds``."""
+"""Decoding that several kinds share, API types → domain objects; the rest of it is in ``kinds``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a kind before any object of it: where the API has it, and how it is read."""
+"""The description of a watched kind: where the API has it, and how its objects are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Which releases a watched object belongs to, and by what others find it. Each type says so itself.
+"""Watched objects: the releases that they belong to, and the tags that they are found by.
+
+Each type tells both itself.
 
 An object belongs to a release by Helm's annotation; a pod or replica set by its chain of
 owners, which is how Kubernetes itself counts them (selectors of two workloads may overlap);

@@ -1,4 +1,4 @@
-"""What a change would make of a release, and what an uninstall would leave. No I/O."""
+"""Changes that nobody has made yet: what they would make of a release, or leave of it. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the state room hands out: everything known of one app, and how each watch is doing."""
+"""Everything known of one app, and how each watch is doing: what the state room hands out."""
 
 from __future__ import annotations
 

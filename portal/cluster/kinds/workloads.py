@@ -1,4 +1,4 @@
-"""What Deployments, StatefulSets and ReplicaSets have in common in the API."""
+"""API type and decoding that Deployments, StatefulSets and ReplicaSets share."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ AT_HAND = ("image", "commonAnnotations", "replicaCount", "autoscaling")
 
 
 def metadata(secret: Raw) -> ReleaseRecord | None:
-    """What the labels of a Secret tell; None if they are not Helm's."""
+    """The record that the labels of a Secret tell; None if they are not Helm's."""
     try:
         return record_of(msgspec.convert(secret, ReleaseSecret))
     except (KeyError, ValueError):
@@ -93,7 +93,7 @@ def decode(record: ReleaseRecord, secret: Raw, most: int = MAX_BODY) -> ReleaseR
 
 
 def decode_for_pages(
-    record: ReleaseRecord, encoded: str, note: str = "", most: int = MAX_BODY
+    record: ReleaseRecord, note: str, encoded: str, most: int = MAX_BODY
 ) -> ReleaseRevision:
     """A revision as it is kept for each release: values compressed, notes, and no manifests.
 

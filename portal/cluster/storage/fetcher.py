@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from portal.cluster.backoff import Backoff
@@ -181,11 +182,7 @@ class ReleaseFetcher:
             self.decoded += 1
             encoded = text(secret, "data", "release")
             note = text(secret, "metadata", "labels", ORIGIN_LABEL)
-
-            def read(encoded: str, most: int) -> ReleaseRevision:
-                return decode_for_pages(release, encoded, note, most)
-
-            found = await in_turn(read, encoded)
+            found = await in_turn(partial(decode_for_pages, release, note), encoded)
         except (ClusterUnavailable, Unauthenticated):
             raise
         except NotFound:

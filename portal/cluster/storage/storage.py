@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -170,12 +171,7 @@ class HelmStorage:
 
     async def _revision(self, record: ReleaseRecord) -> ReleaseRevision:
         secret = await self._secret(record)
-        now = metadata(secret) or record
-
-        def read(_: str, most: int) -> ReleaseRevision:
-            return decode(now, secret, most)
-
-        return await in_turn(read, "")
+        return await in_turn(partial(decode, metadata(secret) or record), secret)
 
 
 def secret_path(record: ReleaseRecord) -> str:

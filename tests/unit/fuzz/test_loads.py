@@ -157,7 +157,7 @@ def packed(body: object) -> str:
 )
 def test_no_release_holds_the_loop_up(site: Site, held: Held, body: dict[str, Any]) -> None:
     key = Key("apps", "there-1")
-    found = decode_for_pages(ReleaseRecord(key, 4), packed(body))
+    found = decode_for_pages(ReleaseRecord(key, 4), "", packed(body))
     assert site.client.portal is not None
     held.take()
     site.client.portal.call(site.portal.store.put_detail, found)

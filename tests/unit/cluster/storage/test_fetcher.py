@@ -58,7 +58,7 @@ def encoded(body: object = BODY, zipped: bool = True) -> str:
 def detail(
     revision: int, encoded: str, note: str = "", most: int = MAX_BODY, key: Key = KEY
 ) -> ReleaseRevision:
-    return decode_for_pages(ReleaseRecord(key, revision), encoded, note, most)
+    return decode_for_pages(ReleaseRecord(key, revision), note, encoded, most)
 
 
 def test_notes_are_kept_without_the_secrets_of_the_release() -> None:
@@ -483,10 +483,10 @@ async def test_an_api_that_does_not_answer_is_tried_again_and_nothing_is_called_
 
 
 async def test_a_record_that_cannot_be_read_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(record: ReleaseRecord, encoded: str, note: str, most: int) -> Any:
+    def broken(record: ReleaseRecord, note: str, encoded: str, most: int) -> Any:
         if record.key == KEY:
             raise RuntimeError("surprise")
-        return decode_for_pages(record, encoded)
+        return decode_for_pages(record, note, encoded)
 
     monkeypatch.setattr(fetcher, "decode_for_pages", broken)
     store, api = Store(), Secrets()
