@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from portal.cluster.client import ClusterClient
+from portal.cluster_sync import ClusterSync, running
 from portal.helm_service.orphans import end_orphans
-from portal.observation import Observation, running
 from portal.settings import Settings
 from portal.web.logs import configure
 
@@ -56,11 +56,11 @@ class Portal:
         end_orphans()
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(ClusterClient.connect(settings.kubeconfig))
-            observation = Observation(client, settings, listed=_collect_garbage)
-            await stack.enter_async_context(running(observation.tasks(), _stop))
+            sync = ClusterSync(client, settings, listed=_collect_garbage)
+            await stack.enter_async_context(running(sync.tasks(), _stop))
             # In threads: meanwhile the first lists are on their way.
             front_class = await asyncio.to_thread(_load_front)
-            front = front_class(settings, self._environ, observation, stack)
+            front = front_class(settings, self._environ, sync, stack)
             await stack.enter_async_context(running(front.tasks(), _stop))
             outer.mount("/", await asyncio.to_thread(front.site))
             front.hub.start()

@@ -27,14 +27,14 @@ from portal.catalog.fetch import HttpFetch
 from portal.cluster.access import Namespaces
 from portal.cluster.admission import Admission
 from portal.cluster.leases import LEASES, Leases
-from portal.cluster.past import Past
-from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
+from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
+from portal.cluster_sync import ClusterSync
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
-from portal.domain.objects import ReleaseDetail
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
+from portal.domain.release import ReleaseRevision
 from portal.guardrails.checks import Site as GuardrailSite
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
@@ -42,7 +42,6 @@ from portal.helm_service.runner import Runner, helm_environment
 from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
-from portal.observation import Observation
 from portal.settings import Settings
 from portal.state.store import Store
 from portal.ui.build import build_ui
@@ -63,7 +62,7 @@ from portal.web.static import StaticServer
 
 
 class Front:
-    """Everything between the observation of the cluster and a browser, not yet at work.
+    """Everything between what is known of the cluster and a browser, not yet at work.
 
     Made on the event loop that it runs on; what it holds is given back by ``stack``.
     """
@@ -72,11 +71,11 @@ class Front:
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        observation: Observation,
+        sync: ClusterSync,
         stack: AsyncExitStack,
     ) -> None:
         self._settings = settings
-        self._store = store = observation.store
+        self._store = store = sync.store
         policy = Policy(
             settings.rules(),
             open_mode=settings.auth_mode == "none",
@@ -86,7 +85,7 @@ class Front:
         self._metrics = Metrics()
         self._actions = _actions(
             settings,
-            observation,
+            sync,
             policy,
             forms,
             Helm(_runner(settings, environ, stack)),
@@ -94,7 +93,7 @@ class Front:
         )
         self._catalog = catalog = _catalog(settings, stack, store)
         outside = Outside(settings.node_address, settings.ingress_address)
-        views = Views(store, policy, outside, observation.want, lambda: catalog.listings)
+        views = Views(store, policy, outside, sync.prioritize, lambda: catalog.listings)
         self._context = UiContext(
             actions=self._actions,
             catalog=catalog,
@@ -109,9 +108,9 @@ class Front:
         )
         self.hub = Hub(opener(self._context), views.scope, spell=spelled)
         store.on_change(self.hub.changed)
-        _publish(self._metrics, observation, self.hub)
+        _publish(self._metrics, sync, self.hub)
         self._claims = Watches(
-            observation.client, store, settings.namespaces, (LEASES,), sink=self._actions.board
+            sync.client, store, settings.namespaces, (LEASES,), sink=self._actions.board
         )
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -159,7 +158,7 @@ def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog
     stack.push_async_callback(fetch.close)
     cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="charts-")))
 
-    def used() -> list[ReleaseDetail]:
+    def used() -> list[ReleaseRevision]:
         return [app.detail for app in store.snapshot.apps.values() if app.detail]
 
     return Catalog(settings.sources(), fetch, cache, every=settings.catalog_interval, used=used)
@@ -191,29 +190,30 @@ def _forms(settings: Settings) -> Forms:
 
 def _actions(
     settings: Settings,
-    observation: Observation,
+    sync: ClusterSync,
     policy: Policy,
     forms: Forms,
     helm: Helm,
     ended: Callable[[Operation], None],
 ) -> Actions:
+    storage = HelmStorage(sync.client, sync.store.storage_namespace)
     return Actions(
         helm=helm,
-        store=observation.store,
+        store=sync.store,
         policy=policy,
-        replicas=Replicas(observation.client),
+        replicas=Replicas(sync.client),
         forms=forms,
         chart_path=settings.chart_path,
-        claims=Leases(observation.client),
-        records=HelmRecords(observation.client),
-        past=Past(observation.client),
+        claims=Leases(sync.client),
+        records=storage,
+        past=storage,
         guardrails=Guardrails(
-            Admission(observation.client, settings.pod_security_namespaces()),
+            Admission(sync.client, settings.pod_security_namespaces()),
             settings.guardrail_exceptions(),
             GuardrailSite(settings.allowed_images, frozenset(settings.allowed_hosts)),
         ),
         holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
-        namespaces=Namespaces(observation.client),
+        namespaces=Namespaces(sync.client),
         ended=ended,
         limit=settings.helm_concurrency,
     )
@@ -266,11 +266,11 @@ def _waiting_for(store: Store) -> list[str]:
     return list(snapshot.loading) if snapshot.sources else ["watches"]
 
 
-def _publish(metrics: Metrics, observation: Observation, hub: Hub) -> None:
-    store, bodies, calls = observation.store, observation.bodies, observation.client.calls
+def _publish(metrics: Metrics, sync: ClusterSync, hub: Hub) -> None:
+    store, fetcher, calls = sync.store, sync.fetcher, sync.client.calls
     metrics.gauge("releases", "Releases known", lambda: len(store.snapshot.apps))
-    metrics.gauge("bodies_fetched", "Release bodies asked for", lambda: bodies.fetched)
-    metrics.gauge("bodies_decoded", "Release bodies decoded", lambda: bodies.decoded)
+    metrics.gauge("bodies_fetched", "Release bodies asked for", lambda: fetcher.fetched)
+    metrics.gauge("bodies_decoded", "Release bodies decoded", lambda: fetcher.decoded)
     metrics.gauge("watches", "Watches open at the Kubernetes API", lambda: calls.watching)
     metrics.by_label("api_requests", "Requests to the Kubernetes API", "call", calls.made)
     metrics.by_label("api_failures", "Requests to it that failed", "status", calls.failed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.values import get
 from portal.domain.charts import BUILT_IN, note_of
-from portal.domain.errors import ChartError, Conflict, FieldConflict, NotFound
+from portal.domain.errors import ChartError, Conflict, DamagedRecord, FieldConflict, NotFound
 from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
 from portal.domain.objects import Kind, ReleaseStatus, Workload
 from portal.domain.operations import Operation
 from portal.domain.owners import NOBODY, Owners
+from portal.domain.release import ReleaseRecord
 from portal.domain.steering import Steering, without_replicas
 from portal.guardrails.manifest import with_owned_hooks
 from portal.guardrails.review import Guardrails
@@ -132,6 +133,20 @@ class Changes:
             found.source,
             with_annotation(found.owners, found.values),
         )
+
+    async def check_stored_with_objects(self, key: Key) -> None:
+        """Raise ``Conflict`` if Helm keeps a release in another namespace than its objects.
+
+        Only its body tells. One that cannot be read is believed to be where it is.
+        """
+        state = self._store.snapshot.app(key)
+        release, detail = state.release, state.detail
+        if release is None:
+            return
+        if detail is None or detail.revision != release.revision:
+            with suppress(DamagedRecord):
+                release = await self._records.newest(key) or release
+        check_stored_with_objects(release)
 
     async def of_chart(self, key: Key, chart: str) -> Current:
         """The release as it is, to change it.
@@ -337,6 +352,21 @@ def _owner_label(operation: Operation, current: Current | None) -> dict[str, str
 def rollout(wanted: Wanted) -> Goal:
     """The wait until the pods are as wanted, however long that takes."""
     return Goal("Wait for the rollout", lambda state, seen: progress(state, wanted, seen))
+
+
+def check_stored_with_objects(record: ReleaseRecord) -> None:
+    """Raise ``Conflict`` if Helm keeps a release in another namespace than its objects.
+
+    Helm's command line has one namespace for both: called for the one it would not find the record,
+    called for the other it would forget the record and leave the objects.
+    """
+    if record.storage_namespace:
+        raise Conflict(
+            f"Helm's records of {record.key.name} are in the namespace {record.storage_namespace}, "
+            f"and its objects in {record.key.namespace}: the portal shows it, but cannot change it "
+            "without losing one or the other.",
+            "Change it where it is managed, such as in its Flux HelmRelease (storageNamespace).",
+        )
 
 
 def check_ours(current: Current | None, key: Key, chart: str = dash_app.CHART_NAME) -> None:

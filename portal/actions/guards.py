@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from portal.actions.changes import Current
+from portal.actions.changes import Current, check_stored_with_objects
 from portal.actions.existing import Existing, existing
 from portal.actions.seams import NamespaceLookup
 from portal.domain.errors import Conflict, NotFound
@@ -48,6 +48,8 @@ class Guards:
         self._idle(key)
         state = self._store.snapshot.app(key)
         release = state.release
+        if release is not None:
+            check_stored_with_objects(release)
         if release is not None and release.status.pending and release.status is not allow:
             raise busy(key, release.status)
         for kind, each in held(state):
@@ -55,6 +57,29 @@ class Guards:
                 f"An earlier {key.name} is not gone yet: {', '.join(each.finalizers)} holds its "
                 f"{kind} {each.key.name}.",
                 "The app's page says what to do about that. Or choose another name.",
+            )
+
+    def unrecorded(self, key: Key) -> None:
+        """Raise ``Conflict`` if there are objects of a release that Helm has no record of.
+
+        Helm would take them over without a word, and it may be in use: its record may be in a
+        ConfigMap or a database (``HELM_DRIVER``), which the portal does not read.
+        """
+        state = self._store.snapshot.app(key)
+        if state.release is not None:
+            return
+        there = [
+            *(f"{one.kind} {one.key.name}" for one in state.workloads if not one.deleting_since),
+            *(f"Service {each.key.name}" for each in state.services),
+            *(f"Ingress {each.key.name}" for each in state.ingresses),
+            *(f"HTTPRoute {each.key.name}" for each in state.routes),
+        ]
+        if there:
+            raise Conflict(
+                f"In {key.namespace} there is a {there[0]} of a release {key.name}, but no record "
+                "of that release in a Secret: Helm would take over what may be in use.",
+                "Choose another name. Or uninstall it with the helm that made it (perhaps with "
+                "HELM_DRIVER=configmap), or delete what is left of it.",
             )
 
     def unchanged(self, current: Current | None, key: Key, since: int | None) -> None:

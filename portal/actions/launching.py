@@ -123,6 +123,8 @@ class Launches:
         async def work(recorder: Recorder) -> Goal:
             with recorder.step(wish.look):
                 current = await self._changes.current(key)
+                if current is None:
+                    self._guards.unrecorded(key)
                 check_ours(current, key, wish.chart)
                 self._guards.unchanged(current, key, since)
                 if current is not None and only_new:

@@ -21,8 +21,9 @@ from portal.domain.launch import LaunchSpec
 from portal.domain.manifests import objects
 from portal.domain.objects import ReleaseStatus
 from portal.domain.permissions import Permission
+from portal.domain.release import ReleaseRevision
 from portal.domain.removals import staying
-from portal.domain.revisions import Proposal, Removal, Revision
+from portal.domain.revisions import Proposal, Removal
 from portal.domain.steering import without_replicas
 from portal.helm_service.helm import HelmClient
 from portal.state.ownership import owner_name
@@ -125,12 +126,12 @@ class Previews:
         manifest = await self._applied(key, back.manifest)
         return self._proposal(key, newest, runs, manifest, back.values)
 
-    async def history(self, identity: Identity, key: Key) -> tuple[Revision, ...]:
+    async def history(self, identity: Identity, key: Key) -> tuple[ReleaseRevision, ...]:
         """The revisions that Helm keeps, newest first: superseded and failed ones too."""
         await self._access.check(identity, Permission.READ_HISTORY, key)
         return await self._past.revisions(key)
 
-    async def newest(self, identity: Identity, key: Key) -> Revision:
+    async def newest(self, identity: Identity, key: Key) -> ReleaseRevision:
         """The newest revision as it is: with its secrets."""
         await self._access.check(identity, Permission.READ_MANIFEST, key)
         newest, _ = await self._present(key)
@@ -171,7 +172,7 @@ class Previews:
         numbered = (await self._changes.handover.applied(key, manifest)).numbered
         return await aside(without_replicas, manifest, numbered)
 
-    async def _present(self, key: Key) -> tuple[Revision, Revision]:
+    async def _present(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision]:
         found = await self._past.present(key)
         if found is None or found[0].status is ReleaseStatus.UNINSTALLED:
             raise NotFound(f"There is no release {key.name} in {key.namespace}.")
@@ -181,8 +182,8 @@ class Previews:
     def _proposal(
         self,
         key: Key,
-        newest: Revision,
-        runs: Revision,
+        newest: ReleaseRevision,
+        runs: ReleaseRevision,
         manifest: str,
         values: Mapping[str, object],
     ) -> Proposal:
@@ -198,13 +199,13 @@ class Previews:
         )
 
 
-def _current(newest: Revision) -> Current:
+def _current(newest: ReleaseRevision) -> Current:
     return Current(
         newest.revision, newest.status, newest.chart, newest.values, owners=newest.owners
     )
 
 
-def _read(revision: Revision) -> Revision:
+def _read(revision: ReleaseRevision) -> ReleaseRevision:
     """The revision, if it could be read."""
     if revision.damaged:
         raise PortalError(

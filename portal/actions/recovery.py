@@ -16,8 +16,9 @@ from portal.actions.seams import Records
 from portal.actions.waiting import Goal
 from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.keys import Key
-from portal.domain.objects import Recorded, ReleaseStatus
+from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, Verb
+from portal.domain.release import ReleaseRevision
 from portal.helm_service.helm import HelmClient
 
 Mend = Callable[[Operation], Awaitable[str]]
@@ -41,7 +42,7 @@ class Fate(Enum):
     OVERTAKEN = auto()
 
 
-def fate(operation: Operation, left: Recorded | None) -> Fate:
+def fate(operation: Operation, left: ReleaseRevision | None) -> Fate:
     """What became of ``operation``, by the newest revision that is left of its release."""
     match operation.verb:
         case Verb.UNINSTALL:
@@ -64,7 +65,7 @@ def fate(operation: Operation, left: Recorded | None) -> Fate:
     return Fate.FAILED if left.status is ReleaseStatus.FAILED else Fate.OVERTAKEN
 
 
-def _made_by(operation: Operation, left: Recorded) -> bool:
+def _made_by(operation: Operation, left: ReleaseRevision) -> bool:
     """Whether it is surely this operation that made a revision."""
     if operation.verb is not Verb.ROLLBACK or left.operation == operation.id:
         return left.operation == operation.id
@@ -102,7 +103,7 @@ class Recovery:
             "not removed. Try again, or roll back."
         )
 
-    async def _mended(self, operation: Operation) -> tuple[Fate, Recorded | None]:
+    async def _mended(self, operation: Operation) -> tuple[Fate, ReleaseRevision | None]:
         """The fate of an operation, after the end of what was pending."""
         for last in (False, False, True):
             left = await self._records.newest(operation.key)

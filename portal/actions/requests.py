@@ -73,6 +73,7 @@ class Requests:
 
         async def work(recorder: Recorder) -> Goal | None:
             await self._access.recheck(identity, needed, key)
+            await self._changes.check_stored_with_objects(key)
             return await request.work(recorder)
 
         return await self._desk.begin(

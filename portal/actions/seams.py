@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from portal.domain.keys import Key
-from portal.domain.objects import Kind, Recorded
+from portal.domain.objects import Kind
 from portal.domain.operations import Claim
 from portal.domain.owners import Owners
-from portal.domain.revisions import Revision, VolumeClaim
+from portal.domain.release import ReleaseRevision
+from portal.domain.revisions import VolumeClaim
 
 
 class ReplicaOwnership(Protocol):
@@ -51,15 +52,15 @@ class Claims(Protocol):
 class Past(Protocol):
     """What Helm keeps of a release, read past every cache."""
 
-    async def revisions(self, key: Key) -> tuple[Revision, ...]:
+    async def revisions(self, key: Key) -> tuple[ReleaseRevision, ...]:
         """The newest revisions, newest first."""
         ...
 
-    async def present(self, key: Key) -> tuple[Revision, Revision] | None:
+    async def present(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
         """The newest revision, and the one that runs; None without a release."""
         ...
 
-    async def revision(self, key: Key, revision: int) -> Revision:
+    async def revision(self, key: Key, revision: int) -> ReleaseRevision:
         """One revision; ``NotFound``."""
         ...
 
@@ -71,7 +72,7 @@ class Past(Protocol):
 class Records(Protocol):
     """What Helm has recorded of a release."""
 
-    async def newest(self, key: Key) -> Recorded | None:
+    async def newest(self, key: Key) -> ReleaseRevision | None:
         """The newest revision; None if there is none."""
         ...
 
@@ -86,6 +87,6 @@ class Records(Protocol):
         """Write whose a release is onto every revision that Helm keeps."""
         ...
 
-    async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
+    async def mark_failed(self, key: Key, recorded: ReleaseRevision, why: str) -> None:
         """Mark a pending revision as failed; ``Conflict`` if it has changed since."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from portal.actions.access import Access
-from portal.actions.changes import Changes, Current, check_ours
+from portal.actions.changes import Changes, Current, check_ours, check_stored_with_objects
 from portal.actions.charts import ChartOrder, apply_version, checked_order, version_words
 from portal.actions.drafts import Drafts
 from portal.actions.forms import Forms, ScaleRequest
@@ -23,10 +23,11 @@ from portal.catalog.chart import Chart
 from portal.domain.errors import Conflict, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.domain.objects import Release, ReleaseStatus
+from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, Verb
 from portal.domain.owners import Owners, read_entries
 from portal.domain.permissions import Permission
+from portal.domain.release import ReleaseRecord
 from portal.helm_service.errors import busy
 from portal.helm_service.helm import HelmClient
 from portal.state.store import Store
@@ -206,7 +207,7 @@ class Verbs:
             raise NotFound(f"There is no release {key.name} any more.")
         return current
 
-    def _abandoned(self, key: Key) -> Release:
+    def _abandoned(self, key: Key) -> ReleaseRecord:
         """The release that Helm has left pending, and must be dead; raises as ``unlock``."""
         release = self._store.snapshot.app(key).release
         if (
@@ -215,6 +216,7 @@ class Verbs:
             or release.status is ReleaseStatus.UNINSTALLING
         ):
             raise Conflict(f"Helm has left nothing of {key.name} half way any more.")
+        check_stored_with_objects(release)
         changed = release.updated_at
         if changed is None or (self._clock() - changed).total_seconds() <= DEAD_AFTER:
             raise busy(key, release.status)

@@ -21,7 +21,7 @@ from portal.catalog.icons import Icon, Icons
 from portal.catalog.reader import Reader
 from portal.catalog.sources import ChartPreset, Source, SourceKind, SourceState
 from portal.catalog.text import TextError
-from portal.domain.charts import ChartEntry, ChartVersion, Listing, Made, Origin, origin_of
+from portal.domain.charts import ChartEntry, ChartIdentity, ChartVersion, Listing, Origin, origin_of
 from portal.domain.errors import NotFound, PortalError
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Catalog:
         cache: Path,
         *,
         every: float = 300.0,
-        used: Callable[[], Iterable[Made]] = tuple,
+        used: Callable[[], Iterable[ChartIdentity]] = tuple,
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self._reader = Reader(fetch)
@@ -89,7 +89,7 @@ class Catalog:
         state = self._states.get(source)
         return state.source.presets_of(name) if state else ()
 
-    async def identify(self, made: Made) -> Origin | None:
+    async def identify(self, made: ChartIdentity) -> Origin | None:
         """Where the chart of a release came from; None where that is not known for sure.
 
         What a registry says of a version is read here, once; of all but the newest nobody else

@@ -20,6 +20,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct, field
 
+from portal.cluster.api_types import Change
 from portal.cluster.errors import Unauthenticated, from_status, message_of
 from portal.cluster.kubernetes_aio import (
     ApiClient,
@@ -29,7 +30,6 @@ from portal.cluster.kubernetes_aio import (
     config,
 )
 from portal.cluster.raw import Raw
-from portal.cluster.shapes import Change
 from portal.domain.errors import ClusterUnavailable, PortalError
 
 log = logging.getLogger(__name__)

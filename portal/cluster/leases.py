@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from portal.cluster.api_types import Name, Part, reading
 from portal.cluster.client import ClusterClient
 from portal.cluster.decode import key
 from portal.cluster.raw import Raw
-from portal.cluster.reflector import Resource
-from portal.cluster.shapes import Lease, reading
+from portal.cluster.resource import Resource
 from portal.domain.errors import NotFound
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
@@ -60,7 +60,18 @@ class Leases:
             return
 
 
-def claim(found: Lease) -> tuple[Key, Claim]:
+class _LeaseSpec(Part, frozen=True):
+    holder_identity: str | None = None
+
+
+class _Lease(Part, frozen=True):
+    """A Lease of coordination.k8s.io/v1."""
+
+    metadata: Name
+    spec: _LeaseSpec = _LeaseSpec()
+
+
+def claim(found: _Lease) -> tuple[Key, Claim]:
     """A Lease's own key, and what it says; raises (anything) on one that is no claim."""
     notes = found.metadata.annotations or {}
     operation = msgspec.json.decode(notes[RECORD], type=Operation)
@@ -76,10 +87,18 @@ def claim(found: Lease) -> tuple[Key, Claim]:
 
 
 def _claim(answer: Raw) -> Claim:
-    return claim(msgspec.convert(answer, Lease))[1]
+    return claim(msgspec.convert(answer, _Lease))[1]
 
 
-LEASES = Resource(Kind.LEASE, GROUP, "leases", reading(Lease)(claim), selector=LABEL)
+LEASES = Resource(
+    Kind.LEASE,
+    "Operations",
+    GROUP,
+    "leases",
+    reading(_Lease)(claim),
+    selector=LABEL,
+    verbs=("get", "list", "watch", "create", "update", "delete"),
+)
 """What to watch, to see the operations of every portal."""
 
 

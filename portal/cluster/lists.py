@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from portal.cluster.shapes import ListMeta, ObjectList
+from portal.cluster.api_types import ListMeta, ObjectList
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ TURN = 0.005
 """Seconds of work after which others get their turn."""
 
 
-class Turns:
+class TimeSlicer:
     """Shares one thread: who works in turns works alone, for ``TURN`` seconds at a time.
 
     However many lists arrive at once, the loop is held up by one turn and no more.

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
+from portal.cluster.api_types import Json, Name, Part, anything, reading
 from portal.cluster.backoff import Backoff
-from portal.cluster.decode_pods import pod_usage
+from portal.cluster.decode import key
 from portal.cluster.errors import Throttled
-from portal.cluster.lists import Turns, page
-from portal.cluster.shapes import Json, anything
+from portal.cluster.lists import TimeSlicer, page
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.objects import PodUsage
+from portal.domain.quantities import parse
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
 
 SOURCE = "metrics"
 """Name of this source in the snapshot."""
+TITLE = "CPU and memory use"
+"""What people call it."""
 GROUP = "/apis/metrics.k8s.io/v1beta1"
 ANSWER_WITHIN = 5.0
 """Seconds for all answers of a round; with the interval, what is silent shows within 15 s."""
@@ -50,20 +54,20 @@ class MetricsPoller:
         *,
         interval: float = 10.0,
         namespaces: Sequence[str] = (),
-        turns: Turns | None = None,
+        slicer: TimeSlicer | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._api = api
         self._store = store
         self._interval = interval
-        self._turns = turns or Turns()
+        self._slicer = slicer or TimeSlicer()
         self._pause = pause
         self._backoff = Backoff(first=interval, most=max(interval, SLOWEST))
         self._paths = [f"{GROUP}/namespaces/{each}/pods" for each in namespaces] or [
             f"{GROUP}/pods"
         ]
         self._alive_at: datetime | None = None
-        store.set_source(SOURCE, synced=False)
+        store.set_source(SOURCE, synced=False, title=TITLE)
 
     async def run(self) -> None:
         """Poll for ever: at even intervals, more slowly while it fails, never twice at once."""
@@ -89,7 +93,7 @@ class MetricsPoller:
         else:
             self._backoff.reset()
             self._alive_at = datetime.now(UTC)
-            self._store.set_source(SOURCE, synced=True, alive_at=self._alive_at)
+            self._store.set_source(SOURCE, synced=True, alive_at=self._alive_at, title=TITLE)
             self._store.put_usage(usage)
             return 0
         self._failed(error)
@@ -97,7 +101,7 @@ class MetricsPoller:
 
     async def _ask(self, path: str) -> list[PodUsage]:
         read = page(await self._api.read(path))
-        found = await self._turns.collect(map(_decoded, read.items))
+        found = await self._slicer.collect(map(_decoded, read.items))
         return [each for each in found if each is not None]
 
     def _failed(self, error: PortalError) -> None:
@@ -110,9 +114,52 @@ class MetricsPoller:
                 available, words = True, f"The metrics API does not answer: {error.message}"
         log.log(logging.INFO if not available else logging.WARNING, "metrics: %s", words)
         self._store.set_source(
-            SOURCE, synced=True, available=available, alive_at=self._alive_at, error=words
+            SOURCE,
+            synced=True,
+            available=available,
+            alive_at=self._alive_at,
+            error=words,
+            title=TITLE,
         )
         self._store.put_usage(())
+
+
+class _ContainerUsage(Part, frozen=True):
+    """``containers[]`` of PodMetrics."""
+
+    usage: dict[str, str]
+
+
+class _PodMetrics(Part, frozen=True):
+    """What a pod uses, of metrics.k8s.io/v1beta1."""
+
+    metadata: Name
+    timestamp: datetime
+    containers: tuple[_ContainerUsage, ...] = ()
+    window: str = "0s"
+
+
+@reading(_PodMetrics)
+def pod_usage(found: _PodMetrics) -> PodUsage:
+    """One item of the metrics API: the sum over the pod's containers."""
+    return PodUsage(
+        key=key(found.metadata),
+        cpu=float(sum(parse(each.usage["cpu"]) for each in found.containers)),
+        memory=float(sum(parse(each.usage["memory"]) for each in found.containers)),
+        at=found.timestamp,
+        window=seconds(found.window),
+    )
+
+
+_UNITS = {"ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "h": 3600.0, "m": 60.0, "s": 1.0}
+
+
+def seconds(duration: str) -> float:
+    """A Go duration in seconds: "1m30s" → 90."""
+    return sum(
+        float(number) * _UNITS[unit]
+        for number, unit in re.findall(r"([\d.]+)(ms|us|µs|ns|h|m|s)", duration)
+    )
 
 
 def _decoded(raw: Json) -> PodUsage | None:

@@ -131,7 +131,7 @@ class UrlProber:
         self.asked = 0
         """Tries since the start."""
 
-    def want(self, keys: Iterable[Key]) -> None:
+    def prioritize(self, keys: Iterable[Key]) -> None:
         """Somebody looks at these apps: for a minute they come first and are asked more often.
 
         To be called whenever they are shown.

@@ -18,18 +18,16 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from portal.cluster.api_types import Change, Json, anything
 from portal.cluster.backoff import Backoff, jittered
 from portal.cluster.errors import Gone, Throttled, from_status
-from portal.cluster.lists import Turns, page
-from portal.cluster.shapes import Change, Json, anything
+from portal.cluster.lists import TimeSlicer, page
+from portal.cluster.resource import Resource
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Watched
 
 log = logging.getLogger(__name__)
-
-Decode = Callable[[Json], tuple[Key, Watched]]
-"""Makes an object's key and what the portal keeps of it; raises (anything) on an odd one."""
 
 PAGE = 500
 """Objects a page of a list."""
@@ -80,30 +78,6 @@ class Sink(Protocol):
         ...
 
 
-class Resource(Struct, frozen=True):
-    """What to watch: a kind of the portal's, and where the API has it."""
-
-    kind: Kind
-    group: str
-    """Path of the API group and version, such as ``/apis/apps/v1``."""
-    plural: str
-    decode: Decode
-    namespaced: bool = True
-    optional: bool = False
-    """Whether a cluster may well not have this API: where its list is not found, there is none."""
-    selector: str = ""
-    """Label selector. An object that stops matching is reported as deleted."""
-    last: bool = False
-    """Whether all other kinds are listed before it."""
-    list_accept: str = "application/json"
-    watch_accept: str = "application/json"
-
-    def path(self, namespace: str | None) -> str:
-        """Path of the collection, in one namespace or (None) in all."""
-        inside = f"/namespaces/{namespace}" if namespace is not None else ""
-        return f"{self.group}{inside}/{self.plural}"
-
-
 class Health(Struct, frozen=True):
     """How a reflector is doing. ``unread`` are the objects that cannot be decoded now."""
 
@@ -126,7 +100,7 @@ class Reflector:
     """Copies one resource, of one namespace or all, into a sink until cancelled.
 
     ``report`` is called with the new health whenever it changed, and at most once a second for
-    mere signs of life. Reflectors that share ``turns`` decode one after the other.
+    mere signs of life. Reflectors that share ``slicer`` decode one after the other.
     """
 
     def __init__(
@@ -137,7 +111,7 @@ class Reflector:
         report: Callable[[Health], None],
         *,
         namespace: str | None = None,
-        turns: Turns | None = None,
+        slicer: TimeSlicer | None = None,
         now: Callable[[], datetime] = _utc_now,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -149,7 +123,7 @@ class Reflector:
         self._report = report
         self._namespace = namespace
         self._path = resource.path(namespace)
-        self._turns = turns or Turns()
+        self._slicer = slicer or TimeSlicer()
         self._now = now
         self._clock = clock
         self._pause = pause
@@ -249,7 +223,7 @@ class Reflector:
                 raise
             try:
                 read = page(body)
-                found = await self._turns.collect(map(news, read.items))
+                found = await self._slicer.collect(map(news, read.items))
             except ValueError as error:
                 raise ClusterUnavailable(
                     f"The Kubernetes API sent something odd: {error}"

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
-from portal.cluster.lists import Turns
-from portal.cluster.reflector import Api, Health, Reflector, Resource, Sink
-from portal.cluster.resources import RESOURCES
+from portal.cluster.kinds import RESOURCES
+from portal.cluster.lists import TimeSlicer
+from portal.cluster.reflector import Api, Health, Reflector, Sink
+from portal.cluster.resource import Resource
 from portal.domain.keys import Key
 from portal.state.store import Store
 
@@ -75,20 +76,26 @@ class Watches:
         self._first = {each.kind.value for each in resources if not each.last}
         self.reflectors: dict[str, list[Reflector]] = {}
         sink = store if sink is None else sink
-        turns = Turns()
+        slicer = TimeSlicer()
         for resource in resources:
             name = resource.kind.value
             spaces = list(namespaces) if namespaces and resource.namespaced else [None]
-            report = partial(self._report, name)
+            report = partial(self._report, resource)
             self.reflectors[name] = [
-                make(api, resource, sink, report, namespace=space, turns=turns) for space in spaces
+                make(api, resource, sink, report, namespace=space, slicer=slicer)
+                for space in spaces
             ]
-            self._store.set_source(name, synced=False)
+            self._store.set_source(
+                name, synced=False, title=resource.title, optional=resource.optional
+            )
 
-    def _report(self, name: str, _: Health) -> None:
+    def _report(self, resource: Resource, _: Health) -> None:
+        name = resource.kind.value
         health = self.health(name)
         self._store.set_source(
             name,
+            title=resource.title,
+            optional=resource.optional,
             synced=health.synced,
             available=health.available,
             alive_at=health.alive_at,

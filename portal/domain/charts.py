@@ -71,7 +71,7 @@ class Listing(Struct, frozen=True, eq=False):
     loading: bool = False
 
 
-class Made(Protocol):
+class ChartIdentity(Protocol):
     """What a revision of a release was made of."""
 
     @property
@@ -106,7 +106,7 @@ class Origin(Struct, frozen=True):
     entry: ChartEntry | None
 
 
-def origin_of(made: Made, listings: Sequence[Listing]) -> Origin | None:
+def origin_of(made: ChartIdentity, listings: Sequence[Listing]) -> Origin | None:
     """Where a chart came from; None where that is not known for sure.
 
     That is what the portal noted when it took the chart. Of a release that was made elsewhere it
@@ -126,7 +126,7 @@ def origin_of(made: Made, listings: Sequence[Listing]) -> Origin | None:
     return Origin(same[0].source, same[0], same[0].charts[made.chart])
 
 
-def _lists(listing: Listing, made: Made) -> bool:
+def _lists(listing: Listing, made: ChartIdentity) -> bool:
     entry = listing.charts.get(made.chart)
     version = entry.version(made.chart_version) if entry and made.chart_version else None
     return version is not None and version.fingerprint == made.fingerprint != ""

@@ -8,6 +8,7 @@ PortalError
 │   └── NoHost          the request does not say for whom it is
 ├── NotFound            a release, chart or object that is not there
 ├── Conflict            another operation, name or field manager is in the way
+├── DamagedRecord       Helm's record of a release cannot be read
 ├── ClusterUnavailable  the API server or a part of it does not answer
 └── HelmError           Helm said no; subclasses tell why
     ├── HelmTimeout
@@ -71,6 +72,10 @@ class NotFound(PortalError):
 
 class Conflict(PortalError):
     """Something else holds what this operation needs."""
+
+
+class DamagedRecord(PortalError):
+    """Helm's record of a release cannot be read."""
 
 
 class ClusterUnavailable(PortalError):

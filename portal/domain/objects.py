@@ -5,17 +5,26 @@ Times are timezone-aware UTC; CPU is in cores, memory in bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from portal.domain.keys import Key
-from portal.domain.operations import Claim
-from portal.domain.owners import NOBODY, Owners
-from portal.domain.packed import PackedText
+from portal.domain.relations import (
+    ABOUT,
+    ADDRESS,
+    GATEWAY,
+    OWNER,
+    TARGET,
+    Index,
+    Tag,
+    Watched,
+    own_release,
+    release_tag,
+)
+from portal.domain.release import ReleaseStatus as ReleaseStatus
 
 
 class Kind(StrEnum):
@@ -37,25 +46,6 @@ class Kind(StrEnum):
     LEASE = "Lease"
 
 
-class ReleaseStatus(StrEnum):
-    """Helm's own release states (label ``status`` of its Secrets)."""
-
-    UNKNOWN = "unknown"
-    DEPLOYED = "deployed"
-    UNINSTALLED = "uninstalled"
-    SUPERSEDED = "superseded"
-    FAILED = "failed"
-    UNINSTALLING = "uninstalling"
-    PENDING_INSTALL = "pending-install"
-    PENDING_UPGRADE = "pending-upgrade"
-    PENDING_ROLLBACK = "pending-rollback"
-
-    @property
-    def pending(self) -> bool:
-        """Whether Helm is, or was left, in the middle of something."""
-        return self.value.startswith("pending-") or self is ReleaseStatus.UNINSTALLING
-
-
 class Condition(Struct, frozen=True):
     """A status condition as Kubernetes writes it."""
 
@@ -64,65 +54,6 @@ class Condition(Struct, frozen=True):
     reason: str = ""
     message: str = ""
     changed_at: datetime | None = None
-
-
-class Release(Struct, frozen=True):
-    """The newest revision of a Helm release, from its Secret's metadata alone.
-
-    ``uid`` is the Secret's: a release that is installed again has records of the same names.
-    ``owners`` are those that its labels tell.
-    """
-
-    key: Key
-    revision: int
-    status: ReleaseStatus
-    updated_at: datetime | None
-    secret_name: str
-    uid: str = ""
-    owners: Owners = NOBODY
-
-
-class Recorded(Struct, frozen=True):
-    """What Helm has recorded last of a release.
-
-    ``operation`` is the portal's operation that made this revision, "" for anybody else's;
-    ``secret`` and ``version`` are where Helm keeps it, and ``owners`` those that its labels tell;
-    ``source`` is where its chart came from, "" if that is not known.
-    """
-
-    revision: int
-    status: ReleaseStatus
-    operation: str
-    description: str
-    secret: str = ""
-    version: str = ""
-    chart: str = ""
-    chart_version: str = ""
-    values: Mapping[str, object] = field(default_factory=dict[str, object])
-    source: str = ""
-    owners: Owners = NOBODY
-
-
-class ReleaseDetail(Struct, frozen=True):
-    """A decoded release body (one revision). ``damaged`` says why it could not be decoded;
-    ``uid`` is that of the ``Release`` it is the body of. ``fingerprint`` and ``source`` tell
-    where its chart came from: see ``charts.Made``. ``shown`` are the values as YAML for people."""
-
-    key: Key
-    revision: int
-    chart: str = ""
-    chart_version: str = ""
-    app_version: str = ""
-    description: str = ""
-    notes: str = ""
-    values: Mapping[str, object] = field(default_factory=dict[str, object])
-    shown: PackedText = field(default_factory=PackedText)
-    first_deployed: datetime | None = None
-    last_deployed: datetime | None = None
-    damaged: str = ""
-    uid: str = ""
-    fingerprint: str = ""
-    source: str = ""
 
 
 class Container(Struct, frozen=True):
@@ -148,7 +79,7 @@ class Container(Struct, frozen=True):
     init: bool = False
 
 
-class Pod(Struct, frozen=True):
+class Pod(Watched, frozen=True):
     """A pod. ``cpu_request`` and ``memory_request`` are sums over its containers.
 
     ``finalizers`` are those that somebody has to take away before it is deleted for good; only
@@ -174,8 +105,20 @@ class Pod(Struct, frozen=True):
     cpu_request: float | None = None
     memory_request: float | None = None
 
+    def tags(self) -> Iterator[Tag]:
+        """Its controller."""
+        if self.owner:
+            yield (OWNER, self.key.namespace, self.owner)
 
-class Workload(Struct, frozen=True):
+    def releases(self, index: Index) -> set[Key]:
+        """Those of its replica set or stateful set."""
+        owner = Key(self.key.namespace, self.owner)
+        return index.releases_through(Kind.REPLICA_SET, owner) | index.releases_through(
+            Kind.STATEFUL_SET, owner
+        )
+
+
+class Workload(Watched, frozen=True):
     """A Deployment or StatefulSet, the thing that owns an app's pods.
 
     ``deleting_since`` and ``finalizers`` as those of a pod.
@@ -199,8 +142,16 @@ class Workload(Struct, frozen=True):
     deleting_since: datetime | None = None
     finalizers: tuple[str, ...] = ()
 
+    def tags(self) -> Iterator[Tag]:
+        """The release that it is annotated with."""
+        return release_tag(self.key, self.release)
 
-class ReplicaSet(Struct, frozen=True):
+    def releases(self, index: Index) -> set[Key]:
+        """The release that it is annotated with."""
+        return own_release(self.key, self.release)
+
+
+class ReplicaSet(Watched, frozen=True):
     """A ReplicaSet, watched for the conditions that say why it cannot make pods (quota)."""
 
     key: Key
@@ -209,6 +160,15 @@ class ReplicaSet(Struct, frozen=True):
     current: int
     conditions: tuple[Condition, ...]
     uid: str = ""
+
+    def tags(self) -> Iterator[Tag]:
+        """Its controller."""
+        if self.owner:
+            yield (OWNER, self.key.namespace, self.owner)
+
+    def releases(self, index: Index) -> set[Key]:
+        """Those of its deployment."""
+        return index.releases_through(Kind.DEPLOYMENT, Key(self.key.namespace, self.owner))
 
 
 class HpaMetric(Struct, frozen=True):
@@ -224,7 +184,7 @@ class HpaMetric(Struct, frozen=True):
     current_average: str = ""
 
 
-class Hpa(Struct, frozen=True):
+class Hpa(Watched, frozen=True):
     """A HorizontalPodAutoscaler (autoscaling/v2)."""
 
     key: Key
@@ -241,6 +201,18 @@ class Hpa(Struct, frozen=True):
     scale_down_window: int = 300
     uid: str = ""
 
+    def tags(self) -> Iterator[Tag]:
+        """The release that it is annotated with, and what it scales."""
+        yield from release_tag(self.key, self.release)
+        yield (TARGET, self.key.namespace, self.target_kind, self.target_name)
+
+    def releases(self, index: Index) -> set[Key]:
+        """The release that it is annotated with, and those of what it scales."""
+        target = Key(self.key.namespace, self.target_name)
+        return own_release(self.key, self.release) | index.releases_through(
+            self.target_kind, target
+        )
+
 
 class ServicePort(Struct, frozen=True):
     """A port of a Service."""
@@ -250,7 +222,7 @@ class ServicePort(Struct, frozen=True):
     name: str = ""
 
 
-class Service(Struct, frozen=True):
+class Service(Watched, frozen=True):
     """A Service; ``addresses`` are what its load balancer published (IPs or host names)."""
 
     key: Key
@@ -260,8 +232,25 @@ class Service(Struct, frozen=True):
     ports: tuple[ServicePort, ...]
     addresses: tuple[str, ...] = ()
 
+    def tags(self) -> Iterator[Tag]:
+        """The release that it is annotated with, and the addresses it balances."""
+        yield from release_tag(self.key, self.release)
+        for address in self.addresses:
+            yield (ADDRESS, address)
 
-class Ingress(Struct, frozen=True):
+    def releases(self, index: Index) -> set[Key]:
+        """The release that it is annotated with, and those of gateways at its addresses."""
+        gateways = (
+            gateway
+            for address in self.addresses
+            for gateway in index.tagged(ADDRESS, address)
+            if isinstance(gateway, Gateway)
+        )
+        own = own_release(self.key, self.release)
+        return own.union(*(each.releases(index) for each in gateways))
+
+
+class Ingress(Watched, frozen=True):
     """An Ingress; ``hosts`` in rule order, ``tls_hosts`` those with TLS."""
 
     key: Key
@@ -271,8 +260,16 @@ class Ingress(Struct, frozen=True):
     tls_hosts: tuple[str, ...]
     addresses: tuple[str, ...] = ()
 
+    def tags(self) -> Iterator[Tag]:
+        """The release that it is annotated with."""
+        return release_tag(self.key, self.release)
 
-class HttpRoute(Struct, frozen=True):
+    def releases(self, index: Index) -> set[Key]:
+        """The release that it is annotated with."""
+        return own_release(self.key, self.release)
+
+
+class HttpRoute(Watched, frozen=True):
     """A Gateway API HTTPRoute; ``accepted`` None until a gateway has answered."""
 
     key: Key
@@ -282,16 +279,36 @@ class HttpRoute(Struct, frozen=True):
     accepted: bool | None
     message: str = ""
 
+    def tags(self) -> Iterator[Tag]:
+        """The release that it is annotated with, and its gateways."""
+        yield from release_tag(self.key, self.release)
+        for gateway in self.gateways:
+            yield (GATEWAY, *gateway)
 
-class Gateway(Struct, frozen=True):
+    def releases(self, index: Index) -> set[Key]:
+        """The release that it is annotated with."""
+        return own_release(self.key, self.release)
+
+
+class Gateway(Watched, frozen=True):
     """A Gateway API Gateway with the addresses and listener protocols it offers."""
 
     key: Key
     addresses: tuple[str, ...]
     protocols: tuple[tuple[str, int], ...]
 
+    def tags(self) -> Iterator[Tag]:
+        """Its addresses."""
+        for address in self.addresses:
+            yield (ADDRESS, address)
 
-class Event(Struct, frozen=True):
+    def releases(self, index: Index) -> set[Key]:
+        """Those of the routes through it."""
+        routes = index.tagged(GATEWAY, *self.key)
+        return set[Key]().union(*(each.releases(index) for each in routes))
+
+
+class Event(Watched, frozen=True):
     """A Kubernetes event, about ``about_kind``/``about_name`` in the key's namespace."""
 
     key: Key
@@ -304,8 +321,18 @@ class Event(Struct, frozen=True):
     count: int
     last_at: datetime
 
+    def tags(self) -> Iterator[Tag]:
+        """What it is about."""
+        yield (ABOUT, self.key.namespace, self.about_kind, self.about_name)
 
-class Node(Struct, frozen=True):
+    def releases(self, index: Index) -> set[Key]:
+        """Those of what it is about; an event about an event is about nothing here."""
+        if self.about_kind == Kind.EVENT:
+            return set()
+        return index.releases_through(self.about_kind, Key(self.key.namespace, self.about_name))
+
+
+class Node(Watched, frozen=True):
     """A node: can it take pods, and how are NodePorts reached."""
 
     name: str
@@ -316,7 +343,7 @@ class Node(Struct, frozen=True):
     memory: float
 
 
-class Quota(Struct, frozen=True):
+class Quota(Watched, frozen=True):
     """A ResourceQuota: resource name (``requests.cpu``, ``pods``) → quantity, as Kubernetes has it.
 
     ``hard`` and ``used`` are both of the status, so that they belong together.
@@ -356,21 +383,3 @@ class Probe(Struct, frozen=True):
         A proxy that has no pod for it says 502, 503 or 504, and 404 until it knows the host name.
         """
         return 0 < self.status < 500 and not (self.shared and self.status == 404)
-
-
-Watched: TypeAlias = (
-    Release
-    | Workload
-    | ReplicaSet
-    | Pod
-    | Hpa
-    | Service
-    | Ingress
-    | HttpRoute
-    | Gateway
-    | Event
-    | Node
-    | Quota
-    | Claim
-)
-"""Any object that a watch delivers."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from portal.domain.keys import Key
+from portal.domain.relations import Watched
 
 LEASE_SECONDS = 15.0
 """How long a portal that holds a release may be silent before it counts as dead."""
@@ -90,7 +91,7 @@ class Operation(Struct, frozen=True):
     description: str = ""
 
 
-class Claim(Struct, frozen=True):
+class Claim(Watched, frozen=True):
     """A release's operation as the cluster keeps it, and the portal that holds the release.
 
     ``holder`` is "" when nobody works on it (any more); ``cancel`` is who asked to end it; and

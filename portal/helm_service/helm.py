@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
-from portal.domain.revisions import with_hooks
+from portal.domain.release import with_hooks
 from portal.helm_service.errors import explain
 from portal.helm_service.review import PLUGIN, Review, listening
 from portal.helm_service.runner import CommandFailed, Runner

@@ -1,4 +1,4 @@
-"""The shapes that the state room hands out: everything known of one app, and freshness."""
+"""Everything known of one app, and how each watch is doing: what the state room hands out."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ from portal.domain.objects import (
     Pod,
     PodUsage,
     Probe,
-    Release,
-    ReleaseDetail,
     ReplicaSet,
     Service,
     Workload,
 )
 from portal.domain.operations import Operation
+from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.state.history import History, PodHistory, Sample
 
-__all__ = ["STALE_AFTER", "AppState", "History", "PodHistory", "Probe", "Sample", "Source"]
+__all__ = ["STALE_AFTER", "AppState", "History", "PodHistory", "Probe", "Sample", "WatchHealth"]
 
 STALE_AFTER = 12.0
-"""Seconds without a sign of life after which a source counts as stale. A healthy one is silent for
+"""Seconds without a sign of life after which a watch counts as stale. A healthy one is silent for
 ten at most; with the time until a page is rendered again, people are told within fifteen."""
 
 
-class Source(Struct, frozen=True):
-    """How one source (a watched kind, or ``metrics``) is doing.
+class WatchHealth(Struct, frozen=True):
+    """How the watch of one kind is doing, or the polling of the metrics API (``metrics``).
 
     ``alive_at`` is the last time it was known to be current: by a list, an event, a bookmark, a
     watch that lasted its time, or a poll. An open watch alone proves nothing. ``available`` is
     False where the cluster has no such API or forbids it.
-    ``unread`` says which of its objects cannot be read, while all else is current.
+    ``unread`` says which of its objects cannot be read, while all else is current. ``title`` is
+    what people call these objects, and ``optional`` is True of an API that a cluster may well not
+    have.
     """
 
     name: str
@@ -48,9 +49,11 @@ class Source(Struct, frozen=True):
     alive_at: datetime | None = None
     error: str = ""
     unread: str = ""
+    title: str = ""
+    optional: bool = False
 
     def stale(self, now: datetime) -> bool:
-        """Whether what this source said may no longer be true."""
+        """Whether what was heard last may no longer be true."""
         if not self.available:
             return False
         return self.alive_at is None or (now - self.alive_at).total_seconds() > STALE_AFTER
@@ -63,8 +66,8 @@ class AppState(Struct, frozen=True):
     """
 
     key: Key
-    release: Release | None
-    detail: ReleaseDetail | None
+    release: ReleaseRecord | None
+    detail: ReleaseRevision | None
     operation: Operation | None
     workloads: tuple[Workload, ...]
     replica_sets: tuple[ReplicaSet, ...]

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from portal.domain.keys import Key
 from portal.domain.objects import Node, Quota
 from portal.state.assemble import nothing
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 
 
 class Snapshot(Struct, frozen=True):
@@ -22,7 +22,7 @@ class Snapshot(Struct, frozen=True):
 
     version: int = 0
     apps: Mapping[Key, AppState] = field(default_factory=dict[Key, AppState])
-    sources: Mapping[str, Source] = field(default_factory=dict[str, Source])
+    sources: Mapping[str, WatchHealth] = field(default_factory=dict[str, WatchHealth])
     nodes: tuple[Node, ...] = ()
     quotas: Mapping[str, tuple[Quota, ...]] = field(default_factory=dict[str, tuple[Quota, ...]])
 

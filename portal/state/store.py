@@ -13,12 +13,13 @@ import immutables
 from msgspec.structs import replace
 
 from portal.domain.keys import Key
-from portal.domain.objects import Kind, Node, PodUsage, Probe, Quota, ReleaseDetail, Watched
+from portal.domain.objects import Kind, Node, PodUsage, Probe, Quota, Watched
 from portal.domain.operations import Operation
+from portal.domain.release import ReleaseRecord, ReleaseRevision, of_release
 from portal.state.assemble import NO_HISTORY, NO_PODS, assemble, known, sample, usage_of
 from portal.state.history import History, PodHistory
 from portal.state.index import Objects
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 from portal.state.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -58,15 +59,17 @@ class Store:
     ) -> None:
         self._clock = clock
         self._spent = spent
-        self._held = False
+        self._syncing = False
         self._objects = Objects()
-        self._details: dict[Key, ReleaseDetail] = {}
+        self._details: dict[Key, ReleaseRevision] = {}
+        self._own_keys: dict[Key, Key] = {}
+        """Releases that Helm keeps in another namespace than their own, by that."""
         self._operations: dict[Key, Operation] = {}
         self._probes: dict[Key, Probe] = {}
         self._usage: Mapping[Key, PodUsage] = {}
         self._history: dict[Key, History] = {}
         self._pod_history: dict[Key, PodHistory] = {}
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, WatchHealth] = {}
         self._apps = immutables.Map[Key, AppState]()
         self._quotas = immutables.Map[str, tuple[Quota, ...]]()
         self._snapshot = Snapshot(0, self._apps, MappingProxyType({}), (), self._quotas)
@@ -101,19 +104,24 @@ class Store:
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
 
+    def storage_namespace(self, release: Key) -> str:
+        """The namespace that Helm keeps a release's records in, as far as it is known."""
+        record = self.snapshot.app(release).release
+        return record.secret.namespace if record else release.namespace
+
     # Writing: watches.
 
-    def hold(self) -> None:
-        """Show no apps until ``let_go``: the first lists are on their way.
+    def begin_initial_sync(self) -> None:
+        """Show no apps until ``end_initial_sync``: the first lists are on their way.
 
         An app put together from half of what it is made of would be untrue, and be made again
         for each list to come.
         """
-        self._held = True
+        self._syncing = True
 
-    def let_go(self) -> None:
+    def end_initial_sync(self) -> None:
         """Show all that has been collected, and each change from now on."""
-        self._held = False
+        self._syncing = False
         if self._touched:
             self._schedule()
 
@@ -128,13 +136,21 @@ class Store:
     def apply(self, kind: Kind, key: Key, obj: Watched) -> None:
         """Add or replace one object. ``key`` names the Kubernetes object itself: for a
         release the Secret of the revision, so that its revisions stand beside each other."""
+        if isinstance(obj, ReleaseRecord):
+            obj = of_release(obj, self._own_keys.get(obj.stored))
         if self._objects.get(kind, key) != obj:
             self._touch(self._objects.put(kind, key, obj), kind, key)
 
     def delete(self, kind: Kind, key: Key) -> None:
         """Forget one object."""
-        if self._objects.get(kind, key) is not None:
-            self._touch(self._objects.remove(kind, key), kind, key)
+        old = self._objects.get(kind, key)
+        if old is None:
+            return
+        self._touch(self._objects.remove(kind, key), kind, key)
+        if isinstance(old, ReleaseRecord) and old.storage_namespace:
+            left = self._objects.revisions(old.key)
+            if not any(each.stored == old.stored for each in left):
+                self._own_keys.pop(old.stored, None)  # one that is made anew may be at home there
 
     def set_source(
         self,
@@ -145,9 +161,11 @@ class Store:
         alive_at: datetime | None = None,
         error: str = "",
         unread: str = "",
+        title: str = "",
+        optional: bool = False,
     ) -> None:
-        """Record how a source is doing."""
-        new = Source(name, synced, available, alive_at, error, unread)
+        """Record how a watch, or the polling of the metrics API, is doing."""
+        new = WatchHealth(name, synced, available, alive_at, error, unread, title, optional)
         old = self._sources.get(name)
         if new == old:
             return
@@ -160,15 +178,30 @@ class Store:
 
     # Writing: the portal's own findings.
 
-    def put_detail(self, detail: ReleaseDetail) -> None:
+    def put_detail(self, detail: ReleaseRevision) -> None:
         """Record a decoded body. It stays until a newer one comes: compare its revision.
 
         One of another record than the release's, as old as that or newer, is dropped: the release
-        has been uninstalled and installed again.
+        has been uninstalled and installed again. A release's own namespace is known only by its
+        body: from then on all its revisions are filed under that.
         """
+        self._file_under(detail.stored, detail.key)
         if self._details.get(detail.key) != detail:
             self._details[detail.key] = detail
             self._touch({detail.key})
+
+    def _file_under(self, stored: Key, own: Key) -> None:
+        """File all revisions that Helm keeps as ``stored`` under the release's own key."""
+        filed = self._own_keys.get(stored, stored)
+        if filed == own:
+            return
+        if own == stored:
+            del self._own_keys[stored]
+        else:
+            self._own_keys[stored] = own
+        for each in self._objects.revisions(filed):
+            if each.stored == stored:
+                self.apply(Kind.RELEASE, each.secret, each)
 
     def put_usage(self, usage: Iterable[PodUsage]) -> None:
         """Replace what all pods use (nothing, when the poll failed) and sample every app.
@@ -256,7 +289,7 @@ class Store:
     def _publish(self) -> None:
         """Swap in a new snapshot if anything changed."""
         if not (
-            (self._touched and not self._held)
+            (self._touched and not self._syncing)
             or self._polled
             or self._nodes_changed
             or self._quota_spaces
@@ -292,7 +325,7 @@ class Store:
         self._quota_spaces.clear()
 
     def _publish_apps(self) -> None:
-        if self._held or not (self._touched or self._polled):
+        if self._syncing or not (self._touched or self._polled):
             return
         now = self._clock()
         with self._apps.mutate() as apps:

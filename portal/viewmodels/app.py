@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import cast
 
 from portal.domain.charts import Listing
+from portal.domain.compressed import CompressedText
 from portal.domain.images import is_digest, split_reference
 from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
 from portal.domain.operations import Verb
 from portal.domain.owners import NOBODY, text_of
-from portal.domain.packed import PackedText
 from portal.domain.permissions import UNLIMITED, Permission, Scope
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import annotated, owner_name, owners_of
 from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.events import events_view
@@ -47,7 +47,7 @@ _STATUS_TONES = {
 
 def app_view(
     state: AppState,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, WatchHealth],
     now: datetime,
     *,
     nodes: Sequence[Node] = (),
@@ -99,7 +99,7 @@ def app_view(
         notices=notices(state, known, head, sources, now, quotas),
         events=events_view(state.events),
         notes=detail.notes if detail else "",
-        values=detail.shown if detail else PackedText(),
+        values=detail.shown if detail else CompressedText(),
         stale=stale_words(sources, now),
         since=head.since,
         more_pods=more,

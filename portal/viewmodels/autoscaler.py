@@ -9,7 +9,7 @@ from datetime import datetime
 
 from portal.autoscaling.algorithm import Decision, Reading, arithmetic, decide
 from portal.domain.objects import Condition, Hpa, HpaMetric
-from portal.state.model import Source
+from portal.state.model import WatchHealth
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.model import AutoscalerView, Badge, MetricView, Notice, Tone
 from portal.viewmodels.words import cores, count, number, percent, sentence, shortened, size, span
@@ -24,7 +24,7 @@ METRICS_ADVICE = (
 
 
 def autoscaler_view(
-    hpa: Hpa, ready: int, sources: Mapping[str, Source], now: datetime
+    hpa: Hpa, ready: int, sources: Mapping[str, WatchHealth], now: datetime
 ) -> AutoscalerView:
     """The card of one HPA; ``ready`` is how many of its pods are ready."""
     return AutoscalerView(
@@ -162,7 +162,7 @@ def _outcome(hpa: Hpa, decision: Decision) -> str:
     return ""
 
 
-def _notices(hpa: Hpa, sources: Mapping[str, Source], now: datetime) -> tuple[Notice, ...]:
+def _notices(hpa: Hpa, sources: Mapping[str, WatchHealth], now: datetime) -> tuple[Notice, ...]:
     found: list[Notice] = []
     able, active = condition(hpa, "AbleToScale"), condition(hpa, "ScalingActive")
     if able and able.status == "False":
@@ -197,7 +197,9 @@ def _unable(hpa: Hpa, able: Condition) -> Notice:
     return Notice(Tone.BAD, "The autoscaler cannot scale", sentence(shortened(able.message)))
 
 
-def _inactive(hpa: Hpa, active: Condition, sources: Mapping[str, Source], now: datetime) -> Notice:
+def _inactive(
+    hpa: Hpa, active: Condition, sources: Mapping[str, WatchHealth], now: datetime
+) -> Notice:
     if active.reason == "ScalingDisabled":
         return Notice(
             Tone.WARN,
@@ -216,7 +218,7 @@ def _inactive(hpa: Hpa, active: Condition, sources: Mapping[str, Source], now: d
 
 
 def _no_readings(
-    hpa: Hpa, active: Condition | None, sources: Mapping[str, Source], now: datetime
+    hpa: Hpa, active: Condition | None, sources: Mapping[str, WatchHealth], now: datetime
 ) -> Notice:
     """Why a metric shows ``<unknown>``."""
     message = active.message if active and active.status == "False" else ""

@@ -5,30 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from portal.domain.objects import Kind
-from portal.state.model import Source
+from portal.state.model import WatchHealth
 from portal.viewmodels.words import coarse, sentence, shortened
-
-_NAMES = {
-    Kind.RELEASE.value: "Releases",
-    Kind.DEPLOYMENT.value: "Deployments",
-    Kind.STATEFUL_SET.value: "StatefulSets",
-    Kind.REPLICA_SET.value: "ReplicaSets",
-    Kind.POD.value: "Pods",
-    Kind.HPA.value: "Autoscalers",
-    Kind.SERVICE.value: "Services",
-    Kind.INGRESS.value: "Ingresses",
-    Kind.HTTP_ROUTE.value: "HTTPRoutes",
-    Kind.GATEWAY.value: "Gateways",
-    Kind.EVENT.value: "Events",
-    Kind.NODE.value: "Nodes",
-    Kind.QUOTA.value: "Quotas",
-    Kind.LEASE.value: "Operations",
-    "metrics": "CPU and memory use",
-}
-
-_OPTIONAL = {Kind.INGRESS.value, Kind.HTTP_ROUTE.value, Kind.GATEWAY.value}
-"""APIs that a cluster may well not have: nothing to say about that."""
 
 METRICS = "metrics"
 """The name of the source that is the metrics API."""
@@ -37,7 +15,7 @@ _METRICS_STALE_AFTER = 60.0
 """Seconds; it is polled, and measured only every 15 s to begin with."""
 
 
-def source_of(sources: Mapping[str, Source], name: str) -> Source | None:
+def source_of(sources: Mapping[str, WatchHealth], name: str) -> WatchHealth | None:
     """The source of that kind, however its name is capitalised; None if there is none."""
     found = sources.get(str(name))
     if found is not None:
@@ -46,7 +24,7 @@ def source_of(sources: Mapping[str, Source], name: str) -> Source | None:
     return next((one for key, one in sources.items() if str(key).casefold() == wanted), None)
 
 
-def stale_words(sources: Mapping[str, Source], now: datetime) -> tuple[str, ...]:
+def stale_words(sources: Mapping[str, WatchHealth], now: datetime) -> tuple[str, ...]:
     """One sentence for each source whose part of the page may not be true.
 
     The metrics API being absent is not among them: that is a notice (see notices.py).
@@ -59,30 +37,29 @@ def stale_words(sources: Mapping[str, Source], now: datetime) -> tuple[str, ...]
     return tuple(found)
 
 
-def loading(sources: Mapping[str, Source], name: str) -> bool:
+def loading(sources: Mapping[str, WatchHealth], name: str) -> bool:
     """Whether the first list of a source is still to come."""
     source = source_of(sources, name)
     return source is None or (source.available and not source.synced)
 
 
-def _words(key: str, source: Source, now: datetime) -> str:
-    known = next((kind for kind in _NAMES if kind.casefold() == key.casefold()), key)
-    name = _NAMES.get(known, key)
+def _words(key: str, source: WatchHealth, now: datetime) -> str:
+    name = source.title or key
     why = f" ({shortened(source.error, 160)})" if source.error else ""
     if not source.available:
-        if known in _OPTIONAL or known == METRICS:
+        if source.optional or key == METRICS:
             return ""
         return sentence(f"{name}: the portal may not read them, or the cluster has none{why}")
     if not source.synced:
         return sentence(f"{name}: not read yet{why}")
-    if known == METRICS and source.error:
+    if key == METRICS and source.error:
         return sentence(f"{name}: {shortened(source.error, 160)}")
     if not source.stale(now):
         return sentence(f"{name}: {source.unread}") if source.unread else ""
     if source.alive_at is None:
         return sentence(f"{name}: what you see may be out of date{why}")
     age = (now - source.alive_at).total_seconds()
-    if known == METRICS and age <= _METRICS_STALE_AFTER:
+    if key == METRICS and age <= _METRICS_STALE_AFTER:
         return ""
     return sentence(
         f"{name}: last heard more than {coarse(age)} ago; what you see may be out of date{why}"

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from portal.domain.objects import ReleaseStatus
 from portal.domain.quoted import without_values
-from portal.domain.revisions import Revision
+from portal.domain.release import ReleaseRevision
 from portal.domain.secrets import scrubbed_text, secret_texts
 from portal.viewmodels.app import helm_badge
 from portal.viewmodels.model import Badge
@@ -49,7 +49,7 @@ class RevisionView(Struct, frozen=True):
     back: bool = True
 
 
-def history_view(revisions: Sequence[Revision]) -> tuple[RevisionView, ...]:
+def history_view(revisions: Sequence[ReleaseRevision]) -> tuple[RevisionView, ...]:
     """What Helm keeps, newest first; secrets are hidden in all of it."""
     older = [*revisions[1:], None]
     return tuple(
@@ -58,7 +58,9 @@ def history_view(revisions: Sequence[Revision]) -> tuple[RevisionView, ...]:
     )
 
 
-def _revision(each: Revision, before: Revision | None, *, newest: bool) -> RevisionView:
+def _revision(
+    each: ReleaseRevision, before: ReleaseRevision | None, *, newest: bool
+) -> RevisionView:
     secrets = secret_texts(each.values) + (secret_texts(before.values) if before else ())
     said = without_values(scrubbed_text(each.description, secrets))
     failed = each.status is ReleaseStatus.FAILED
@@ -68,7 +70,7 @@ def _revision(each: Revision, before: Revision | None, *, newest: bool) -> Revis
     return RevisionView(
         revision=each.revision,
         status=helm_badge(each.status),
-        at=each.updated_at,
+        at=each.last_deployed or each.updated_at,
         what=what,
         who=who,
         chart=f"{each.chart}-{each.chart_version}" if each.chart_version else each.chart,
@@ -79,7 +81,7 @@ def _revision(each: Revision, before: Revision | None, *, newest: bool) -> Revis
     )
 
 
-def _told(said: str, each: Revision) -> tuple[str, str]:
+def _told(said: str, each: ReleaseRevision) -> tuple[str, str]:
     """What was done and by whom, from what was written into Helm's record."""
     if each.damaged:
         return "Cannot be read", ""
@@ -95,7 +97,7 @@ def _told(said: str, each: Revision) -> tuple[str, str]:
     return _HELM.get(said, shortened(said, 200) or "Changed"), ""
 
 
-def _changed(each: Revision, before: Revision | None, diff: tuple[str, ...]) -> str:
+def _changed(each: ReleaseRevision, before: ReleaseRevision | None, diff: tuple[str, ...]) -> str:
     """What is not as in the revision before, in words."""
     if before is None:
         return "" if each.revision > 1 else "The first one."

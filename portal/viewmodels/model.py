@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from portal.domain.compressed import CompressedText
 from portal.domain.keys import Key
-from portal.domain.packed import PackedText
 from portal.domain.permissions import ALL, Permission
 from portal.state.history import History
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
@@ -242,7 +242,7 @@ class AppView(Struct, frozen=True):
     notices: tuple[Notice, ...]
     events: tuple[EventView, ...]
     notes: str
-    values: PackedText
+    values: CompressedText
     stale: tuple[str, ...]
     since: datetime | None = None
     more_pods: str = ""

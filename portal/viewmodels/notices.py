@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from portal.domain.objects import Quota, Release, ReleaseStatus
+from portal.domain.objects import Quota, ReleaseStatus
 from portal.domain.operations import OperationPhase
-from portal.state.model import AppState, Source
+from portal.domain.release import ReleaseRecord
+from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.autoscaler import METRICS_ADVICE
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import Headline
@@ -26,7 +27,7 @@ def notices(
     state: AppState,
     known: Facts,
     head: Headline,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, WatchHealth],
     now: datetime,
     quotas: Sequence[Quota] = (),
 ) -> tuple[Notice, ...]:
@@ -36,6 +37,7 @@ def notices(
         *([blocked] if blocked else []),
         *_operation(state),
         *_release(state, head),
+        *_stored_elsewhere(state.release),
         *([known.blocked] if known.blocked else _quota(known, quotas)),
         *_pods(known),
         *_late(state, known),
@@ -72,6 +74,20 @@ def _operation(state: AppState) -> list[Notice]:
             )
         ]
     return []
+
+
+def _stored_elsewhere(release: ReleaseRecord | None) -> list[Notice]:
+    if release is None or not release.storage_namespace:
+        return []
+    return [
+        Notice(
+            Tone.QUIET,
+            f"Helm keeps this release in the namespace {release.storage_namespace}",
+            "The portal shows it, but does not change it: Helm's command line would lose either "
+            "the record or the objects.",
+            "Change it where it is managed, such as in its Flux HelmRelease.",
+        )
+    ]
 
 
 def _release(state: AppState, head: Headline) -> list[Notice]:
@@ -130,7 +146,7 @@ def _left_failed(state: AppState) -> bool:
     )
 
 
-def unlockable(release: Release | None) -> bool:
+def unlockable(release: ReleaseRecord | None) -> bool:
     """Whether Helm left a change half way that can be marked as failed."""
     return (
         release is not None
@@ -218,7 +234,7 @@ def _drift(state: AppState) -> list[Notice]:
     ]
 
 
-def _metrics(state: AppState, sources: Mapping[str, Source]) -> list[Notice]:
+def _metrics(state: AppState, sources: Mapping[str, WatchHealth]) -> list[Notice]:
     source = source_of(sources, METRICS)
     if source is None or source.available or not state.workloads:
         return []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from portal.domain.objects import Release
 from portal.domain.operations import Operation, OperationPhase, Step, Verb
+from portal.domain.release import ReleaseRecord
 from portal.viewmodels.model import Badge, OperationView, StepView, Tone
 
 _RUNNING = {
@@ -50,7 +50,7 @@ def running(operation: Operation | None) -> bool:
     return operation is not None and not operation.phase.terminal
 
 
-def moved(operation: Operation, release: Release | None) -> bool:
+def moved(operation: Operation, release: ReleaseRecord | None) -> bool:
     """Whether the cluster shows anything of the operation yet.
 
     Helm's label is in whole seconds, so the comparison is too.
@@ -64,7 +64,7 @@ def moved(operation: Operation, release: Release | None) -> bool:
     return release.updated_at >= operation.created_at.replace(microsecond=0)
 
 
-def overtaken(operation: Operation, release: Release | None) -> bool:
+def overtaken(operation: Operation, release: ReleaseRecord | None) -> bool:
     """Whether the release changed after the operation ended: its outcome is history then."""
     return (
         operation.phase.terminal
@@ -74,7 +74,7 @@ def overtaken(operation: Operation, release: Release | None) -> bool:
     )
 
 
-def failed(operation: Operation | None, release: Release | None) -> bool:
+def failed(operation: Operation | None, release: ReleaseRecord | None) -> bool:
     """Whether the last change was an operation of ours, which failed."""
     return (
         operation is not None

@@ -14,7 +14,7 @@ from portal.domain.charts import Listing
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Node
 from portal.domain.operations import OperationPhase, Verb
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.app import app_version, chart_name, launched_by
 from portal.viewmodels.autoscaler import hpa_words
 from portal.viewmodels.freshness import loading, source_of, stale_words
@@ -34,7 +34,7 @@ UNREAD = "…"
 
 def release_row(
     state: AppState,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, WatchHealth],
     now: datetime,
     *,
     nodes: Sequence[Node] = (),
@@ -113,7 +113,7 @@ class Rows:
     def listed(
         self,
         apps: Mapping[Key, AppState],
-        sources: Mapping[str, Source],
+        sources: Mapping[str, WatchHealth],
         now: datetime,
         nodes: Sequence[Node] = (),
         catalog: Sequence[Listing] = (),
@@ -142,7 +142,7 @@ class Rows:
     def _entry(
         self,
         state: AppState,
-        sources: Mapping[str, Source],
+        sources: Mapping[str, WatchHealth],
         now: datetime,
         nodes: Sequence[Node],
     ) -> Entry:
@@ -196,7 +196,7 @@ class _Around(Struct, frozen=True):
     newer: Newer = field(default_factory=Newer)
 
     @staticmethod
-    def of(sources: Mapping[str, Source], nodes: Sequence[Node], newer: Newer) -> _Around:
+    def of(sources: Mapping[str, WatchHealth], nodes: Sequence[Node], newer: Newer) -> _Around:
         pods = source_of(sources, Kind.POD)
         able = (node.internal_ip for node in nodes if node.ready and node.internal_ip)
         lost = frozenset(node.name for node in nodes if not node.ready)
@@ -238,7 +238,7 @@ _SHOWN = attrgetter(
 
 def list_view(
     listed: Listed,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, WatchHealth],
     now: datetime,
     *,
     query: ListQuery = EVERYTHING,

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import cast
 
-from portal.domain.objects import Hpa, ReleaseDetail
+from portal.domain.objects import Hpa
+from portal.domain.release import ReleaseRevision
 from portal.state.model import AppState
 from portal.viewmodels.model import ScaleMode, ScaleView
 from portal.viewmodels.operation import running
@@ -45,7 +46,7 @@ def scale_view(state: AppState, chart: str, forbidden: str = "") -> ScaleView:
     )
 
 
-def current_detail(state: AppState) -> ReleaseDetail | None:
+def current_detail(state: AppState) -> ReleaseRevision | None:
     """The decoded body, if it is that of the newest revision and in order."""
     detail, release = state.detail, state.release
     if detail is None or detail.damaged:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from portal.domain.charts import (
     BUILT_IN,
     ChartEntry,
+    ChartIdentity,
     Listing,
-    Made,
     Origin,
     origin_of,
     version_order,
@@ -16,7 +16,7 @@ from portal.domain.charts import (
 from portal.viewmodels.model import Notice, Tone, VersionView
 
 
-def version_view(made: Made | None, catalog: Sequence[Listing]) -> VersionView | None:
+def version_view(made: ChartIdentity | None, catalog: Sequence[Listing]) -> VersionView | None:
     """What is to be said of a release's chart; None where nobody can tell where that is from."""
     if made is None or not made.chart_version:
         return None
@@ -60,7 +60,7 @@ class Newer:
         self.catalog = tuple(catalog)
         self._known: dict[tuple[str, str, str, str], str] = {}
 
-    def than(self, made: Made | None) -> str:
+    def than(self, made: ChartIdentity | None) -> str:
         """The newest version of a release's chart, if it is newer than the one it has."""
         if made is None or not made.chart_version:
             return ""

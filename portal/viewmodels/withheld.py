@@ -7,10 +7,10 @@ from typing import cast
 
 from msgspec.structs import replace
 
+from portal.domain.compressed import CompressedText
 from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Pod
 from portal.domain.operations import Operation, Step
-from portal.domain.packed import PackedText
 from portal.state.model import AppState
 from portal.state.ownership import annotated
 
@@ -27,7 +27,9 @@ def without_values(state: AppState) -> AppState:
     if detail is not None:
         said = "Who may change the app sees why." if detail.description else ""
         values = _public(detail.values)
-        detail = replace(detail, values=values, shown=PackedText(""), notes="", description=said)
+        detail = replace(
+            detail, values=values, shown=CompressedText(""), notes="", description=said
+        )
     return replace(
         state,
         detail=detail,

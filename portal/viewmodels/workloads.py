@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from portal.domain.objects import Condition, Kind, Node, Pod
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.freshness import source_of
 from portal.viewmodels.model import Notice, ReplicasView, Tone
@@ -58,7 +58,7 @@ _ORDER = (
 
 
 def facts(
-    state: AppState, sources: Mapping[str, Source], now: datetime, nodes: Sequence[Node] = ()
+    state: AppState, sources: Mapping[str, WatchHealth], now: datetime, nodes: Sequence[Node] = ()
 ) -> Facts:
     """Count and diagnose."""
     pods = tuple((pod, diagnose(pod, state.events, nodes, now)) for pod in state.pods)

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from portal.auth.hosts import KnownHosts
-from portal.cluster.resources import RESOURCES
+from portal.cluster.kinds import RESOURCES
+from portal.cluster.leases import LEASES
 from portal.guardrails.rules import Level, Rule
 from portal.settings import PREFIX, Settings
 from tests.charts.helm import Helm, Rendered
@@ -268,10 +269,10 @@ def test_no_rule_has_a_wildcard_or_a_way_up(helm: Helm, values: dict[str, Any]) 
 @pytest.mark.parametrize("namespaces", [[], ["apps"]])
 def test_everything_the_portal_watches_may_be_watched(helm: Helm, namespaces: list[str]) -> None:
     rendered = render(helm, namespaces=namespaces)
-    for resource in RESOURCES:
+    for resource in (*RESOURCES, LEASES):
         api, *rest = resource.group.strip("/").split("/")
         group = rest[0] if api == "apis" else ""
-        assert {"list", "watch"} <= allowed(rendered, group, resource.plural), resource.plural
+        assert set(resource.verbs) <= allowed(rendered, group, resource.plural), resource.plural
 
 
 def test_everything_the_app_chart_is_made_of_may_be_changed(helm: Helm) -> None:

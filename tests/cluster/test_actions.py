@@ -20,12 +20,11 @@ from portal.actions.actions import Actions
 from portal.actions.forms import Forms, ScaleRequest
 from portal.auth.policy import Policy
 from portal.cluster.admission import Admission
-from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
-from portal.cluster.past import Past
-from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
+from portal.cluster.storage.fetcher import ReleaseFetcher
+from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
 from portal.domain.errors import Conflict, ReleaseBusy
 from portal.domain.identity import Identity
@@ -133,8 +132,8 @@ async def portal(
             forms=Forms(NamespaceRules((namespace,)), namespace, max_replicas=6),
             chart_path=chart,
             claims=Leases(client),
-            records=HelmRecords(client),
-            past=Past(client),
+            records=HelmStorage(client),
+            past=HelmStorage(client),
             guardrails=Guardrails(Admission(client, {"restricted": demo.RESTRICTED}), exceptions),
             holder=uuid.uuid4().hex,
             limit=limit,
@@ -143,7 +142,7 @@ async def portal(
         tasks = [
             asyncio.create_task(Watches(client, store, (namespace,)).run()),
             asyncio.create_task(claims.run()),
-            asyncio.create_task(ReleaseBodies(client, store).run()),
+            asyncio.create_task(ReleaseFetcher(client, store).run()),
             asyncio.create_task(actions.run()),
         ]
         try:

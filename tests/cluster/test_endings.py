@@ -36,10 +36,10 @@ from portal.catalog.chart import Chart, read_chart
 from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
-from portal.cluster.past import Past
-from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
+from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
+from portal.cluster_sync import ClusterSync, running
 from portal.domain.errors import Conflict, InvalidInput, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -49,7 +49,6 @@ from portal.domain.operations import OperationPhase
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
-from portal.observation import Observation, running
 from portal.settings import Settings
 from portal.state.model import AppState
 from portal.viewmodels.app import app_view
@@ -82,10 +81,10 @@ class Told:
 class Portal:
     """The portal without its pages: what watches, what acts, and what pages are made from."""
 
-    def __init__(self, observation: Observation, actions: Actions, helm: Helm) -> None:
-        self.client = observation.client
-        self.observation = observation
-        self.store = observation.store
+    def __init__(self, sync: ClusterSync, actions: Actions, helm: Helm) -> None:
+        self.client = sync.client
+        self.sync = sync
+        self.store = sync.store
         self.actions = actions
         self.helm = helm
 
@@ -119,7 +118,7 @@ class Course:
 
     def page(self, later: float = 0.0) -> AppView:
         """The page as it is now, or as it will be if nothing changes for some seconds."""
-        self.portal.observation.want((self.key,))
+        self.portal.sync.prioritize((self.key,))
         snapshot = self.portal.store.snapshot
         return app_view(
             self.app,
@@ -441,25 +440,25 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
     environment = helm_environment(os.environ, home, kubeconfig)
     helm = Helm(Runner(environment, executable=program, deadline=HELM_DEADLINE))
     async with ClusterClient.connect(kubeconfig) as client:
-        observation = Observation(client, Settings())
+        sync = ClusterSync(client, Settings())
         actions = Actions(
             helm=helm,
-            store=observation.store,
+            store=sync.store,
             policy=Policy(NamespaceRules()),
             replicas=Replicas(client),
             forms=Forms(NamespaceRules(), "default", max_replicas=6),
             chart_path=ROOT / "charts" / "dash-app",
             claims=Leases(client),
-            records=HelmRecords(client),
-            past=Past(client),
+            records=HelmStorage(client),
+            past=HelmStorage(client),
             guardrails=Guardrails(Admission(client, {"restricted": demo.RESTRICTED})),
             holder=uuid.uuid4().hex,
         )
-        claims = Watches(client, observation.store, (), (LEASES,), sink=actions.board)
+        claims = Watches(client, sync.store, (), (LEASES,), sink=actions.board)
         ended: list[asyncio.Task[None]] = []
         work = {"claims": claims.run(), "operations": actions.run()}
-        portal = Portal(observation, actions, helm)
-        async with running(observation.tasks() | work, ended.append):
+        portal = Portal(sync, actions, helm)
+        async with running(sync.tasks() | work, ended.append):
             try:
                 yield portal
             finally:

@@ -23,7 +23,7 @@ import pytest
 
 from portal.actions.forms import ScaleRequest
 from portal.catalog.chart import read_chart
-from portal.cluster.unpack import MAX_BODY, unpack
+from portal.cluster.storage.unpack import MAX_BODY, unpack
 from portal.domain.charts import BUILT_IN
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, OperationPhase
 from portal.helm_service.orphans import STARTED_BY, end_orphans

@@ -23,7 +23,7 @@ from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
 from portal.domain.keys import Key
-from portal.domain.objects import ReleaseDetail
+from portal.domain.release import ReleaseRevision
 from portal.viewmodels.preview import preview_view
 from portal.viewmodels.versions import version_view
 from tests.cluster.test_actions import ANN, CHART, IMAGE, Portal, portal, sample
@@ -152,14 +152,14 @@ def namespace() -> Iterator[str]:
     kubectl("delete", "namespace", name, "--wait=false")
 
 
-def detail(here: Portal, key: Key) -> ReleaseDetail:
+def detail(here: Portal, key: Key) -> ReleaseRevision:
     found = here.app(key).detail
     assert found
     assert not found.damaged
     return found
 
 
-async def read(here: Portal, key: Key, revision: int) -> ReleaseDetail:
+async def read(here: Portal, key: Key, revision: int) -> ReleaseRevision:
     """The record of a revision, once it has been read."""
 
     def known() -> bool:

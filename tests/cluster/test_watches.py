@@ -21,11 +21,11 @@ import pytest
 import yaml
 
 from portal.cluster.access import namespace_exists
-from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
 from portal.cluster.metrics import MetricsPoller
 from portal.cluster.prober import UrlProber
 from portal.cluster.replicas import Replicas
+from portal.cluster.storage.fetcher import ReleaseFetcher
 from portal.cluster.watches import Watches
 from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden
 from portal.domain.keys import Key
@@ -78,7 +78,7 @@ async def watching(client: ClusterClient, *namespaces: str) -> AsyncGenerator[St
             group.create_task(work)
             for work in (
                 Watches(client, store, namespaces).run(),
-                ReleaseBodies(client, store).run(),
+                ReleaseFetcher(client, store).run(),
                 MetricsPoller(client, store, interval=5).run(),
                 UrlProber(store).run(),
             )

@@ -1,4 +1,4 @@
-"""A portal's observation of a namespace of its own, through a proxy that can be made to fail."""
+"""A portal's copy of a namespace of its own, through a proxy that can be made to fail."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ import pytest
 
 from portal.cluster.backoff import Backoff
 from portal.cluster.client import ClusterClient
+from portal.cluster.kinds import RESOURCES
 from portal.cluster.reflector import WATCH_SECONDS
-from portal.cluster.resources import RESOURCES
+from portal.cluster_sync import ClusterSync, running
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
-from portal.observation import Observation, running
 from portal.settings import Settings
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 from portal.state.store import Store
 from portal.viewmodels.freshness import stale_words
 from tests.cluster.faults.proxy import Ask, FaultProxy
@@ -80,14 +80,14 @@ class Lab:
     """Apps in a namespace, what the portal knows of them, and what lies in between."""
 
     def __init__(
-        self, server: ApiServer, namespace: str, proxy: FaultProxy, token: Path, app: Observation
+        self, server: ApiServer, namespace: str, proxy: FaultProxy, token: Path, app: ClusterSync
     ) -> None:
         self.server = server
         self.namespace = namespace
         self.proxy = proxy
         self.token = token
         """The file with the portal's bearer token, which the proxy may check."""
-        self.observation = app
+        self.sync = app
         self.store = app.store
         self.began = time.monotonic()
         self.ended: list[asyncio.Task[None]] = []
@@ -102,7 +102,7 @@ class Lab:
     def app(self, name: str) -> AppState:
         return self.store.snapshot.app(Key(self.namespace, name))
 
-    def source(self, name: str) -> Source:
+    def source(self, name: str) -> WatchHealth:
         return self.store.snapshot.sources[name]
 
     @property
@@ -144,7 +144,7 @@ class Lab:
 
         def unread() -> list[str]:
             """Releases whose newest body is not known, though somebody looks at them."""
-            self.observation.bodies.want(self.known())
+            self.sync.fetcher.prioritize(self.known())
             states = [self.app(key.name) for key in self.known()]
             return [
                 each.key.name
@@ -374,12 +374,12 @@ async def lab(server: ApiServer, folder: Path, *, everywhere: bool = False) -> A
         settings = Settings(
             namespaces=() if everywhere else (namespace,), metrics_interval=METRICS_INTERVAL
         )
-        found = Lab(server, namespace, proxy, token, Observation(client, settings))
+        found = Lab(server, namespace, proxy, token, ClusterSync(client, settings))
         for kind in _MANIFESTS:
             for app in APPS:
                 await found.put(kind, app)
         _current.set(found)
-        await stack.enter_async_context(running(found.observation.tasks(), found.ended.append))
+        await stack.enter_async_context(running(found.sync.tasks(), found.ended.append))
         await until(lambda: not found.store.snapshot.loading, "the first lists")
         await until(lambda: len(found.app("alpha").pods) == 2, "pods")
         await found.converged()

@@ -250,7 +250,7 @@ async def cut(lab: Lab, fault: Fault) -> None:
 @course()
 async def down_for_30_seconds(lab: Lab) -> None:
     """Nobody listens, for half a minute."""
-    calls = lab.observation.client.calls
+    calls = lab.sync.client.calls
     before = calls.made.total()
     began = time.monotonic()
     await lab.proxy.down()

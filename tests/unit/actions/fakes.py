@@ -16,18 +16,11 @@ from portal.catalog.values import get
 from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.keys import OPERATION_LABEL, Key
 from portal.domain.manifests import Tree, at, objects
-from portal.domain.objects import (
-    Hpa,
-    Kind,
-    Recorded,
-    Release,
-    ReleaseDetail,
-    ReleaseStatus,
-    Workload,
-)
+from portal.domain.objects import Hpa, Kind, ReleaseStatus, Workload
 from portal.domain.operations import Claim, Operation
 from portal.domain.owners import Owners, is_about_owners, owners_in
-from portal.domain.revisions import Revision, VolumeClaim
+from portal.domain.release import ReleaseRecord, ReleaseRevision
+from portal.domain.revisions import VolumeClaim
 from portal.domain.steering import named
 from portal.guardrails.checks import SHARED_LABEL
 from portal.helm_service.helm import HelmResult, Rendering
@@ -86,10 +79,10 @@ class FakeCluster:
             self.store.delete(Kind.RELEASE, _secret(key, old[0]))
         secret = _secret(key, revision)
         owners = owners_in(self.labels.get((key, revision), {}))
-        made = Release(key, revision, status, T0, secret.name, owners=owners)
+        made = ReleaseRecord(key, revision, status, T0, secret.name, owners=owners)
         self.store.apply(Kind.RELEASE, secret, made)
         if decoded:
-            self.store.put_detail(ReleaseDetail(key, revision, chart=chart, values=values))
+            self.store.put_detail(ReleaseRevision(key, revision, chart=chart, values=values))
         self.shown[key] = (revision, values)
 
     def objects(self, key: Key, values: Mapping[str, object]) -> None:
@@ -365,7 +358,7 @@ class FakeRecords:
     def __init__(self, cluster: FakeCluster, helm: FakeHelm) -> None:
         self.cluster = cluster
         self.helm = helm
-        self.left: dict[Key, Recorded] = {}
+        self.left: dict[Key, ReleaseRevision] = {}
         self.failed: list[tuple[Key, int]] = []
         self.written: list[tuple[Key, Owners]] = []
         self.looks = 0
@@ -373,7 +366,7 @@ class FakeRecords:
         self.asked: list[int | None] = []
         self.errors: list[PortalError] = []
 
-    async def newest(self, key: Key) -> Recorded | None:
+    async def newest(self, key: Key) -> ReleaseRevision | None:
         self.looks += 1
         if self.errors:
             raise self.errors.pop(0)
@@ -384,11 +377,11 @@ class FakeRecords:
         revision, values = self.cluster.shown[key]
         state = self.cluster.store.snapshot.app(key).release
         operation, _, at = self.helm.made_by.get(key, "").partition(".")
-        return Recorded(
+        return ReleaseRevision(
+            key,
             revision,
             state.status if state else ReleaseStatus.DEPLOYED,
-            operation if at == str(revision) else "",
-            "",
+            operation=operation if at == str(revision) else "",
             chart=self.helm.charts.get(key, dash_app.CHART_NAME),
             values=values,
             owners=owners_in(self.cluster.labels.get((key, revision), {})),
@@ -407,7 +400,7 @@ class FakeRecords:
         self.asked.append(revision)
         return self.files
 
-    async def mark_failed(self, key: Key, recorded: Recorded, why: str) -> None:
+    async def mark_failed(self, key: Key, recorded: ReleaseRevision, why: str) -> None:
         self.failed.append((key, recorded.revision))
         self.left[key] = replace(recorded, status=ReleaseStatus.FAILED)
 
@@ -418,28 +411,32 @@ class FakePast:
     def __init__(self, helm: FakeHelm | None = None) -> None:
         self.helm = helm
         self.manifest = ""
-        self.kept: dict[Key, tuple[Revision, ...]] = {}
+        self.kept: dict[Key, tuple[ReleaseRevision, ...]] = {}
         self.volume_claims: tuple[VolumeClaim, ...] | None = ()
 
-    async def revisions(self, key: Key) -> tuple[Revision, ...]:
+    async def revisions(self, key: Key) -> tuple[ReleaseRevision, ...]:
         return self.kept.get(key, ())
 
-    async def present(self, key: Key) -> tuple[Revision, Revision] | None:
+    async def present(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
         kept = self.kept.get(key, ())
         runs = [each for each in kept if each.status is ReleaseStatus.DEPLOYED]
         return (kept[0], [*runs, kept[0]][0]) if kept else None
 
-    async def revision(self, key: Key, revision: int) -> Revision:
+    async def revision(self, key: Key, revision: int) -> ReleaseRevision:
         for each in self.kept.get(key, ()):
             if each.revision == revision:
                 return each
         if self.helm and (key, revision) in self.helm.past:
             values = self.helm.past[key, revision]
-            return Revision(
-                revision, ReleaseStatus.SUPERSEDED, values=values, manifest=_built_in(key, values)
+            return ReleaseRevision(
+                key,
+                revision,
+                ReleaseStatus.SUPERSEDED,
+                values=values,
+                manifest=_built_in(key, values),
             )
         if self.manifest:
-            return Revision(revision, ReleaseStatus.SUPERSEDED, manifest=self.manifest)
+            return ReleaseRevision(key, revision, ReleaseStatus.SUPERSEDED, manifest=self.manifest)
         raise NotFound(f"no revision {revision}")
 
     async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:

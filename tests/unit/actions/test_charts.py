@@ -15,7 +15,7 @@ from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Hpa, Kind, ReleaseStatus
 from portal.domain.operations import OperationPhase
-from portal.domain.revisions import Revision
+from portal.domain.release import ReleaseRevision
 from tests.unit.actions.test_actions import ANN, KEY, RULES, World
 from tests.unit.catalog.make import CHARTS
 
@@ -183,7 +183,7 @@ async def test_what_stands_still_wakes_up_with_the_number_of_its_chart(world: Wo
 
 async def test_a_preview_leaves_out_what_the_upgrade_does(world: World) -> None:
     there(world, "web-server")
-    now = Revision(1, ReleaseStatus.DEPLOYED, chart="web-server", manifest=SCALED)
+    now = ReleaseRevision(KEY, 1, ReleaseStatus.DEPLOYED, chart="web-server", manifest=SCALED)
     world.past.kept[KEY] = (replace(now, revision=2), now)
     world.cluster.workload(KEY, 4, 4)
     world.helm.manifest = SCALED
@@ -194,7 +194,7 @@ async def test_a_preview_leaves_out_what_the_upgrade_does(world: World) -> None:
 
 async def test_no_way_back_to_a_number_that_an_autoscaler_decides_about(world: World) -> None:
     there(world, "web-server", 2)
-    kept = Revision(1, ReleaseStatus.SUPERSEDED, chart="web-server", manifest=SCALED)
+    kept = ReleaseRevision(KEY, 1, ReleaseStatus.SUPERSEDED, chart="web-server", manifest=SCALED)
     world.past.kept[KEY] = (kept,)
     world.helm.past[KEY, 1] = {"replicaCount": 2}
     world.records.files = {"Chart.yaml": b"{}", "templates/old.yaml": b"{}"}

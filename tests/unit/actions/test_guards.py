@@ -15,10 +15,12 @@ from portal.actions.pinned import own_chart
 from portal.catalog.chart import read_chart
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError, Conflict, Forbidden, HelmError, InvalidInput
-from portal.domain.keys import Key
+from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import Exposure
-from portal.domain.objects import Kind, ReleaseDetail
+from portal.domain.objects import Kind
 from portal.domain.operations import OperationPhase
+from portal.domain.owners import label_of
+from portal.domain.release import ReleaseRevision
 from tests.unit.actions.test_actions import ANN, BOB, KEY, SPEC, World
 
 OTHER = Key("apps", "database")
@@ -50,7 +52,7 @@ async def test_known_values_are_those_of_the_snapshot(world: World) -> None:
     assert known["image"] == {"repository": "r/a", "tag": "1"}
     assert world.helm.calls == []
 
-    world.store.put_detail(ReleaseDetail(KEY, 1, damaged="cut off"))
+    world.store.put_detail(ReleaseRevision(KEY, 1, damaged="cut off"))
     assert world.actions.known_values(ANN, KEY) is None
     elsewhere = Key("other", "sales")
     world.cluster.release(elsewhere, 1, SECRET)
@@ -206,7 +208,7 @@ async def test_a_release_keeps_its_chart_unless_asked(tmp_path: Path, asked: boo
     world = World(chart_path=tmp_path)
     world.records.files = {"Chart.yaml": b"{}", "templates/old.yaml": b"{}"}
     await world.launched()
-    detail = ReleaseDetail(
+    detail = ReleaseRevision(
         KEY, 1, chart="dash-app", chart_version="0.1.0", values=world.cluster.shown[KEY][1]
     )
     world.store.put_detail(detail)
@@ -273,3 +275,42 @@ async def test_a_name_is_not_free_while_a_finalizer_holds_what_had_it(world: Wor
         await world.actions.launch(BOB, SPEC)
     world.store.delete(Kind.DEPLOYMENT, KEY)
     await world.launched()
+
+
+@pytest.mark.parametrize("read", [True, False])
+async def test_a_release_kept_in_another_namespace_is_looked_at_and_not_changed(
+    world: World, read: bool
+) -> None:
+    # Shown by its own namespace once its body has been read, and by that of its record before.
+    stored, own = (Key("flux", "sales"), KEY) if read else (KEY, Key("shop", "sales"))
+    world.cluster.labels[stored, 1] = {LAUNCHED_BY: label_of("ann")}
+    world.cluster.release(stored, 1, {}, decoded=False)
+    revision = ReleaseRevision(own, 1, storage_namespace=stored.namespace, chart="dash-app")
+    world.records.left[stored] = revision
+    if read:
+        world.store.put_detail(revision)
+    told = f"in the namespace {stored.namespace}, and its objects in {own.namespace}"
+    for ask in (
+        lambda: world.actions.uninstall(ANN, KEY),
+        lambda: world.actions.scale(ANN, KEY, ScaleRequest(2, None)),
+        lambda: world.actions.launch(ANN, SPEC),
+    ):
+        if read:
+            with pytest.raises(Conflict, match=told):
+                await ask()
+        else:
+            ended = await world.ended(await ask())
+            assert ended.phase is OperationPhase.FAILED
+            assert told in ended.error
+    assert world.helm.calls == []
+
+
+async def test_objects_without_a_record_are_not_taken_over(world: World) -> None:
+    world.cluster.workload(KEY, 1, 1)
+    ended = await world.ended(await world.actions.launch(ANN, SPEC))
+    assert ended.phase is OperationPhase.FAILED
+    assert "there is a Deployment sales of a release sales" in ended.error
+    assert world.helm.calls == []
+    world.store.delete(Kind.DEPLOYMENT, KEY)
+    ended = await world.ended(await world.actions.launch(ANN, SPEC))
+    assert ended.phase is OperationPhase.SUCCEEDED

@@ -22,7 +22,7 @@ from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.domain.owners import SHARED_WITH, label_of
 from portal.domain.permissions import Permission
-from portal.domain.revisions import Revision
+from portal.domain.release import ReleaseRevision
 from portal.domain.secrets import HIDDEN
 from portal.viewmodels.preview import values_diff
 from tests.unit.actions.test_actions import ANN, BOB, KEY, SPEC, World
@@ -231,7 +231,9 @@ async def test_a_launch_that_came_to_nothing_is_its_senders(world: World) -> Non
 async def test_what_helm_keeps_of_a_removed_app_is_not_read_under_its_name(world: World) -> None:
     world.cluster.labels[KEY, 1] = {LAUNCHED_BY: label_of("ann")}
     world.cluster.release(KEY, 1, {}, status=ReleaseStatus.UNINSTALLED)
-    world.past.kept[KEY] = (Revision(1, ReleaseStatus.UNINSTALLED, values={"password": SECRET}),)
+    world.past.kept[KEY] = (
+        ReleaseRevision(KEY, 1, ReleaseStatus.UNINSTALLED, values={"password": SECRET}),
+    )
     for ask in (ASKED["launch over it"], READ["read the history"]):
         with pytest.raises(Forbidden, match="ann launched sales"):
             await ask(world, BOB, KEY)
@@ -265,7 +267,9 @@ async def test_secrets_stay_here_and_are_kept_by_an_edit(world: World) -> None:
     assert SECRET not in shown.values_yaml + shown.command
     assert HIDDEN in shown.command
     world.past.kept[KEY] = (
-        Revision(1, ReleaseStatus.DEPLOYED, chart="dash-app", values=world.cluster.shown[KEY][1]),
+        ReleaseRevision(
+            KEY, 1, ReleaseStatus.DEPLOYED, chart="dash-app", values=world.cluster.shown[KEY][1]
+        ),
     )
     other = replace(spec, env=(spec.env[0], EnvVar("DB_PASSWORD", "another-one")))
     for asked, words in ((spec, HIDDEN), (other, "(hidden, another one)")):

@@ -10,10 +10,12 @@ from portal.domain.errors import ChartError, Conflict, InvalidInput, NotFound, P
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import OperationPhase
-from portal.domain.revisions import Revision, VolumeClaim
+from portal.domain.release import ReleaseRevision
+from portal.domain.revisions import VolumeClaim
 from tests.unit.actions.test_actions import ANN, KEY, SPEC, World
 
-OLD = Revision(
+OLD = ReleaseRevision(
+    KEY,
     1,
     ReleaseStatus.SUPERSEDED,
     chart="dash-app",
@@ -122,7 +124,7 @@ async def test_what_an_uninstall_leaves_is_recorded_with_it(world: World) -> Non
         "kind: StatefulSet\nmetadata: {name: db}\n"
         "spec: {volumeClaimTemplates: [{metadata: {name: data}}]}\n"
     )
-    world.past.kept[KEY] = (Revision(1, ReleaseStatus.DEPLOYED, manifest=stateful),)
+    world.past.kept[KEY] = (ReleaseRevision(KEY, 1, ReleaseStatus.DEPLOYED, manifest=stateful),)
     claims = (VolumeClaim(Key("apps", "data-db-0"), ""), VolumeClaim(Key("apps", "other"), ""))
     world.past.volume_claims = claims
 

@@ -15,8 +15,9 @@ from portal.actions.recovery import Fate, fate
 from portal.catalog.dash_app import to_values
 from portal.domain.errors import ClusterUnavailable, Conflict, HelmTimeout, ReleaseBusy
 from portal.domain.keys import Key
-from portal.domain.objects import Kind, Recorded, ReleaseStatus
+from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, Claim, Operation, OperationPhase, Verb
+from portal.domain.release import ReleaseRevision
 from tests.unit.actions.fakes import T0, FakeClaims, unchanged, until
 from tests.unit.actions.test_actions import ANN, BOB, KEY, SPEC, World
 
@@ -38,8 +39,8 @@ def operation(
     return Operation("o1", KEY, verb, "ann", phase, T0, T0, base=base, description=description)
 
 
-def left(revision: int, status: ReleaseStatus, by: str = "o1", words: str = "") -> Recorded:
-    return Recorded(revision, status, by, words)
+def left(revision: int, status: ReleaseStatus, by: str = "o1", words: str = "") -> ReleaseRevision:
+    return ReleaseRevision(KEY, revision, status, operation=by, description=words)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def left(revision: int, status: ReleaseStatus, by: str = "o1", words: str = "") 
     ],
 )
 def test_what_became_of_an_operation(
-    asked: Operation, found: Recorded | None, expected: Fate
+    asked: Operation, found: ReleaseRevision | None, expected: Fate
 ) -> None:
     assert fate(asked, found) is expected
 

@@ -10,14 +10,15 @@ from portal.actions.rollout import Rollout, Wanted, gone, progress
 from portal.actions.waiting import until
 from portal.domain.errors import Conflict
 from portal.domain.keys import Key
-from portal.domain.objects import Container, Hpa, Kind, Pod, Release, ReleaseStatus, Workload
+from portal.domain.objects import Container, Hpa, Kind, Pod, ReleaseStatus, Workload
+from portal.domain.release import ReleaseRecord
 from portal.state.assemble import nothing
 from portal.state.model import AppState
 from portal.state.store import Store
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = Key("apps", "a")
-RELEASE = Release(KEY, 2, ReleaseStatus.DEPLOYED, T0, "s")
+RELEASE = ReleaseRecord(KEY, 2, ReleaseStatus.DEPLOYED, T0, "s")
 READY = Workload(
     kind=Kind.DEPLOYMENT,
     key=KEY,
@@ -40,7 +41,7 @@ WANTED = Wanted(2, "r/a:1", replicas=2)
 
 
 def state(
-    workload: Workload | None = READY, *hpas: Hpa, release: Release | None = RELEASE
+    workload: Workload | None = READY, *hpas: Hpa, release: ReleaseRecord | None = RELEASE
 ) -> AppState:
     workloads = (workload,) if workload else ()
     return replace(nothing(KEY), release=release, workloads=workloads, hpas=hpas)

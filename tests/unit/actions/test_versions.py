@@ -13,9 +13,9 @@ from portal.catalog.chart import Chart, read_chart
 from portal.domain.charts import BUILT_IN, fingerprint
 from portal.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from portal.domain.keys import ORIGIN_LABEL, Key
-from portal.domain.objects import ReleaseDetail, ReleaseStatus
+from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
-from portal.domain.revisions import Revision
+from portal.domain.release import ReleaseRevision
 from tests.unit.actions.fakes import until
 from tests.unit.actions.test_actions import ANN, KEY, SPEC, World
 from tests.unit.catalog.make import CHARTS
@@ -40,9 +40,13 @@ async def world() -> AsyncIterator[World]:
 def there(world: World, chart: str) -> None:
     """A release of a chart, at version 1.2.0."""
     world.cluster.release(KEY, 3, VALUES, chart=chart)
-    world.store.put_detail(ReleaseDetail(KEY, 3, chart, "1.2.0", values=VALUES))
+    world.store.put_detail(
+        ReleaseRevision(KEY, 3, chart=chart, chart_version="1.2.0", values=VALUES)
+    )
     world.past.kept[KEY] = (
-        Revision(3, ReleaseStatus.DEPLOYED, chart=chart, chart_version="1.2.0", values=VALUES),
+        ReleaseRevision(
+            KEY, 3, ReleaseStatus.DEPLOYED, chart=chart, chart_version="1.2.0", values=VALUES
+        ),
     )
 
 
@@ -130,7 +134,9 @@ async def test_where_a_chart_came_from_is_noted_when_it_is_taken_and_then_left(
     await world.ended(await world.actions.launch(ANN, SPEC))
     noted = fingerprint({"name": "dash-app", "version": "0.2.0"})
     assert origins(world) == [f"built-in.{noted}"]
-    world.store.put_detail(ReleaseDetail(KEY, 1, "dash-app", "0.1.0", values=VALUES))
+    world.store.put_detail(
+        ReleaseRevision(KEY, 1, chart="dash-app", chart_version="0.1.0", values=VALUES)
+    )
     await world.ended(await world.actions.launch(ANN, SPEC))  # with the chart it was made with
     assert origins(world) == [f"built-in.{noted}", None]
     await world.close()

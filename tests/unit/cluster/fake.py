@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from portal.cluster.shapes import Change
+from portal.cluster.api_types import Change
 
 Raw = dict[str, Any]
 T0 = "2026-01-01T00:00:00Z"

@@ -13,6 +13,7 @@ from aiohttp import web
 from msgspec import Raw
 
 from portal.cluster import client
+from portal.cluster.api_types import Change
 from portal.cluster.client import ClusterClient
 from portal.cluster.errors import (
     LONGEST_WAIT,
@@ -21,7 +22,6 @@ from portal.cluster.errors import (
     from_status,
     seconds_of,
 )
-from portal.cluster.shapes import Change
 from portal.domain.errors import ClusterUnavailable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -7,7 +7,22 @@ from typing import Any, TypeVar
 
 import pytest
 
-from portal.cluster import decode, decode_network, decode_pods
+from portal.cluster import decode, metrics
+from portal.cluster.kinds import (
+    deployment,
+    event,
+    gateway,
+    hpa,
+    http_route,
+    ingress,
+    node,
+    pod,
+    quota,
+    release,
+    replica_set,
+    service,
+    workloads,
+)
 from portal.domain.keys import Key
 from portal.domain.objects import Condition, HpaMetric, Kind, Quota, ReleaseStatus, ServicePort
 from tests.unit.cluster import fake
@@ -54,7 +69,7 @@ def owned(kind: str, name: str) -> Raw:
 
 def test_a_deployment() -> None:
     key, found = of(
-        decode.deployment,
+        deployment.decode,
         {
             "metadata": meta("dash", generation=8, **HELM),
             "spec": {
@@ -87,13 +102,13 @@ def test_a_deployment() -> None:
     assert found.images == ("sample:1.0",)
     assert found.selector == {"app.kubernetes.io/instance": "dash"}
     assert found.annotations["dash-portal.io/launched-by"] == "ann@example.com"
-    assert decode.LAST_APPLIED not in found.annotations
+    assert workloads.LAST_APPLIED not in found.annotations
     assert found.conditions[0].changed_at == AT
 
 
 def test_a_deployment_without_status_or_replicas_yet() -> None:
     _, found = of(
-        decode.deployment,
+        deployment.decode,
         {
             "metadata": meta("dash", annotations=None),
             "spec": {"selector": {}, "template": {"spec": {"containers": []}}},
@@ -104,7 +119,7 @@ def test_a_deployment_without_status_or_replicas_yet() -> None:
 
 def test_zero_replicas_are_zero() -> None:
     _, found = of(
-        decode.replica_set,
+        replica_set.decode,
         {"metadata": meta("dash-1", **owned("Deployment", "dash")), "spec": {"replicas": 0}},
     )
     assert (found.desired, found.current, found.owner) == (0, 0, "dash")
@@ -113,7 +128,7 @@ def test_zero_replicas_are_zero() -> None:
 def test_an_object_of_a_release_in_another_namespace_is_not_this_namespaces_release() -> None:
     raw = {"metadata": meta("dash", annotations={decode.HELM_RELEASE_NAMESPACE: "elsewhere"})}
     raw["metadata"]["annotations"]["meta.helm.sh/release-name"] = "dash"
-    _, found = of(decode.deployment, raw | {"spec": {}})
+    _, found = of(deployment.decode, raw | {"spec": {}})
     assert found.release == ""
 
 
@@ -158,7 +173,7 @@ def running_pod() -> Raw:
 
 
 def test_a_running_pod() -> None:
-    key, found = of(decode_pods.pod, running_pod())
+    key, found = of(pod.decode, running_pod())
     assert key == Key("apps", "dash-1-x")
     assert (found.ready, found.ready_at, found.node, found.owner) == (True, AT, "n1", "dash-1")
     assert found.cpu_request == pytest.approx(0.3)
@@ -173,9 +188,9 @@ def test_a_running_pod() -> None:
 def test_a_pod_that_goes() -> None:
     raw = running_pod()
     raw["metadata"] |= {"finalizers": ["example.com/backup", "foregroundDeletion"]}
-    assert of(decode_pods.pod, raw)[1].finalizers == ()
+    assert of(pod.decode, raw)[1].finalizers == ()
     raw["metadata"] |= {"deletionTimestamp": CREATED, "deletionGracePeriodSeconds": 30}
-    _, found = of(decode_pods.pod, raw)
+    _, found = of(pod.decode, raw)
     assert found.deleting
     assert found.deleting_since == AT - timedelta(seconds=30)
     assert found.finalizers == ("example.com/backup",)
@@ -186,7 +201,7 @@ def test_a_deployment_that_goes() -> None:
         "metadata": meta("dash", deletionTimestamp=CREATED, finalizers=["a/b"]),
         "spec": {"selector": {}, "template": {"spec": {"containers": []}}},
     }
-    _, found = of(decode.deployment, raw)
+    _, found = of(deployment.decode, raw)
     assert (found.deleting_since, found.finalizers) == (AT, ("a/b",))
 
 
@@ -204,7 +219,7 @@ def test_a_pod_whose_image_cannot_be_pulled() -> None:
             }
         ],
     }
-    _, found = of(decode_pods.pod, raw)
+    _, found = of(pod.decode, raw)
     assert (found.ready, found.ready_at) == (False, None)
     app, side = found.containers
     assert (app.state, app.reason, app.message) == ("waiting", "ErrImagePull", "not found")
@@ -225,7 +240,7 @@ def test_a_pod_that_no_node_takes() -> None:
             }
         ],
     }
-    _, found = of(decode_pods.pod, raw)
+    _, found = of(pod.decode, raw)
     assert found.node == ""
     assert found.conditions == (
         Condition(
@@ -260,7 +275,7 @@ def test_init_containers_are_kept_until_they_are_done_and_sidecars_count() -> No
             "state": {"waiting": {"reason": "CrashLoopBackOff"}},
         },
     ]
-    _, found = of(decode_pods.pod, raw)
+    _, found = of(pod.decode, raw)
     assert [(each.name, each.init) for each in found.containers] == [
         ("app", False),
         ("side", False),
@@ -274,12 +289,12 @@ def test_a_pod_without_requests_and_one_that_requests_as_a_whole() -> None:
     raw = running_pod()
     for container in raw["spec"]["containers"]:
         del container["resources"]
-    assert of(decode_pods.pod, raw)[1].cpu_request is None
+    assert of(pod.decode, raw)[1].cpu_request is None
     raw["spec"]["resources"] = {"requests": {"cpu": "2"}}
-    assert of(decode_pods.pod, raw)[1].cpu_request == 2
+    assert of(pod.decode, raw)[1].cpu_request == 2
 
 
-def hpa(metrics: list[Raw], current: list[Raw] | None, **spec: Any) -> Raw:
+def raw_hpa(metrics: list[Raw], current: list[Raw] | None, **spec: Any) -> Raw:
     return {
         "metadata": meta("dash", **HELM),
         "spec": {
@@ -306,7 +321,8 @@ def test_an_hpa_with_a_reading() -> None:
         "resource": {"name": "cpu", "current": {"averageUtilization": 143, "averageValue": "143m"}},
     }
     key, found = of(
-        decode.hpa, hpa([CPU], [current], behavior={"scaleDown": {"stabilizationWindowSeconds": 0}})
+        hpa.decode,
+        raw_hpa([CPU], [current], behavior={"scaleDown": {"stabilizationWindowSeconds": 0}}),
     )
     assert key == Key("apps", "dash")
     assert (found.release, found.target_kind, found.target_name) == ("dash", "Deployment", "dash")
@@ -318,7 +334,7 @@ def test_an_hpa_with_a_reading() -> None:
 
 @pytest.mark.parametrize("current", [None, [], [{"type": ""}]])
 def test_an_hpa_without_a_reading_says_unknown(current: list[Raw] | None) -> None:
-    _, found = of(decode.hpa, hpa([CPU], current))
+    _, found = of(hpa.decode, raw_hpa([CPU], current))
     assert found.metrics[0].current is None
     assert found.scale_down_window == 300
 
@@ -363,7 +379,7 @@ def test_an_hpas_other_metrics() -> None:
             "resource": {"name": "memory", "current": {"averageValue": "250Mi"}},
         },
     ]
-    _, found = of(decode.hpa, hpa(metrics, current))
+    _, found = of(hpa.decode, raw_hpa(metrics, current))
     memory, container, queue = found.metrics
     assert (memory.name, memory.target_type) == ("memory", "AverageValue")
     assert (memory.target, memory.current) == (500 * 2**20, 250 * 2**20)
@@ -372,14 +388,14 @@ def test_an_hpas_other_metrics() -> None:
 
 
 def test_min_replicas_default_to_one() -> None:
-    raw = hpa([], None)
+    raw = raw_hpa([], None)
     del raw["spec"]["minReplicas"]
-    assert of(decode.hpa, raw)[1].min_replicas == 1
+    assert of(hpa.decode, raw)[1].min_replicas == 1
 
 
 def test_a_node() -> None:
     _, found = of(
-        decode.node,
+        node.decode,
         {
             "metadata": {"name": "n1", "creationTimestamp": CREATED},
             "spec": {"unschedulable": True},
@@ -408,7 +424,7 @@ def test_a_node() -> None:
 )
 def test_an_event_in_each_style(times: Raw, count: int) -> None:
     _, found = of(
-        decode.event,
+        event.decode,
         {
             "metadata": meta("dash.1"),
             "involvedObject": {"kind": "Pod", "name": "dash-1-x", "uid": "u"},
@@ -428,39 +444,39 @@ def test_a_quota_as_counted_and_before() -> None:
         "spec": {"hard": {"pods": "20"}},
         "status": {"hard": {"pods": "10", "cpu": "4"}, "used": {"pods": "10", "cpu": "250m"}},
     }
-    key, found = of(decode.quota, raw)
+    key, found = of(quota.decode, raw)
     assert key == found.key == Key("apps", "team")
     assert found.hard == {"pods": "10", "cpu": "4"}, "what is in force, not what is asked for"
     assert found.used == {"pods": "10", "cpu": "250m"}
-    assert of(decode.quota, raw | {"status": {}})[1] == Quota(key, {}, {})
+    assert of(quota.decode, raw | {"status": {}})[1] == Quota(key, {}, {})
 
 
 def test_a_release_from_its_secrets_metadata() -> None:
     raw = fake.secret("dash", 12, "pending-upgrade")
     raw["metadata"]["managedFields"] = [{"manager": "helm", "time": CREATED}]
-    key, found = of(decode.release, raw)
+    key, found = of(release.decode, raw)
     assert key == Key("apps", "sh.helm.release.v1.dash.v12"), "revisions stand beside each other"
     assert found.key == Key("apps", "dash")
     assert (found.revision, found.status) == (12, ReleaseStatus.PENDING_UPGRADE)
     assert found.updated_at == AT, "the newest write, not Helm's label"
-    assert of(decode.release, raw | {"metadata": raw["metadata"] | {"uid": "u1"}})[1].uid == "u1"
+    assert of(release.decode, raw | {"metadata": raw["metadata"] | {"uid": "u1"}})[1].uid == "u1"
     whose = {**raw["metadata"]["labels"], "dash-portal.io/launched-by": "u.ann.u"}
     owned = raw | {"metadata": raw["metadata"] | {"labels": whose}}
-    assert of(decode.release, owned)[1].owners.owner == "u.ann.u"
+    assert of(release.decode, owned)[1].owners.owner == "u.ann.u"
 
 
 def test_a_release_in_a_state_of_a_later_helm_is_unknown() -> None:
-    assert of(decode.release, fake.secret("a", 1, "levitating"))[1].status is ReleaseStatus.UNKNOWN
+    assert of(release.decode, fake.secret("a", 1, "levitating"))[1].status is ReleaseStatus.UNKNOWN
 
 
 def test_a_secret_that_is_no_release_is_refused() -> None:
     with pytest.raises(KeyError):
-        of(decode.release, {"metadata": meta("x", labels={})})
+        of(release.decode, {"metadata": meta("x", labels={})})
 
 
 def test_a_service() -> None:
     _, found = of(
-        decode_network.service,
+        service.decode,
         {
             "metadata": meta("dash", **HELM),
             "spec": {
@@ -483,7 +499,7 @@ def test_a_service() -> None:
 
 def test_an_ingress() -> None:
     _, found = of(
-        decode_network.ingress,
+        ingress.decode,
         {
             "metadata": meta("dash", **HELM),
             "spec": {
@@ -516,17 +532,17 @@ def route(*conditions: Raw) -> Raw:
 def test_a_route() -> None:
     accepted = {"type": "Accepted", "status": "True"}
     unresolved = {"type": "ResolvedRefs", "status": "False", "message": "no such service"}
-    _, found = of(decode_network.http_route, route(accepted))
+    _, found = of(http_route.decode, route(accepted))
     assert found.gateways == (Key("kube-system", "traefik"), Key("apps", "own"))
     assert (found.hosts, found.accepted) == (("gw.test",), True)
-    assert of(decode_network.http_route, route())[1].accepted is None
-    _, found = of(decode_network.http_route, route(accepted, unresolved))
+    assert of(http_route.decode, route())[1].accepted is None
+    _, found = of(http_route.decode, route(accepted, unresolved))
     assert (found.accepted, found.message) == (False, "no such service")
 
 
 def test_a_gateway() -> None:
     _, found = of(
-        decode_network.gateway,
+        gateway.decode,
         {
             "metadata": meta("traefik"),
             "spec": {"listeners": [{"name": "web", "protocol": "HTTP", "port": 80}]},
@@ -539,12 +555,12 @@ def test_a_gateway() -> None:
 @pytest.mark.parametrize("wrong", [{}, {"spec": None}, {"spec": {"replicas": "three"}}])
 def test_what_is_of_another_shape_is_refused(wrong: Raw) -> None:
     with pytest.raises(ValueError, match=r"missing|Expected"):
-        of(decode.deployment, {"metadata": meta("dash")} | wrong)
+        of(deployment.decode, {"metadata": meta("dash")} | wrong)
 
 
 def test_pod_usage() -> None:
     found = of(
-        decode_pods.pod_usage,
+        metrics.pod_usage,
         {
             "metadata": {"name": "dash-1-x", "namespace": "apps"},
             "timestamp": CREATED,
@@ -564,4 +580,4 @@ def test_pod_usage() -> None:
     ("text", "seconds"), [("10s", 10), ("1m30s", 90), ("500ms", 0.5), ("1h", 3600), ("", 0)]
 )
 def test_go_durations(text: str, seconds: float) -> None:
-    assert decode_pods.seconds(text) == pytest.approx(seconds)
+    assert metrics.seconds(text) == pytest.approx(seconds)

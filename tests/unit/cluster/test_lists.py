@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from portal.cluster import lists
-from portal.cluster.lists import Turns, page
+from portal.cluster.lists import TimeSlicer, page
 
 PAGE = {
     "kind": "PodList",
@@ -58,7 +58,7 @@ async def test_work_is_done_in_turns_and_one_at_a_time() -> None:
             order.append(name)
             yield name
 
-    turns = Turns(lambda: now)
+    slicer = TimeSlicer(lambda: now)
     others = 0
 
     async def everybody_else() -> None:
@@ -68,7 +68,7 @@ async def test_work_is_done_in_turns_and_one_at_a_time() -> None:
             await asyncio.sleep(0)
 
     beside = asyncio.create_task(everybody_else())
-    found = await asyncio.gather(turns.collect(work("a")), turns.collect(work("b")))
+    found = await asyncio.gather(slicer.collect(work("a")), slicer.collect(work("b")))
     beside.cancel()
     assert found == [["a"] * 6, ["b"] * 6]
     assert "".join(order) != "a" * 6 + "b" * 6
@@ -80,7 +80,7 @@ async def test_an_error_ends_its_own_work_only() -> None:
         yield 1
         raise ValueError("cut off")
 
-    turns = Turns()
+    slicer = TimeSlicer()
     with pytest.raises(ValueError, match="cut off"):
-        await turns.collect(broken())
-    assert await asyncio.wait_for(turns.collect(iter([1, 2])), 5) == [1, 2]
+        await slicer.collect(broken())
+    assert await asyncio.wait_for(slicer.collect(iter([1, 2])), 5) == [1, 2]

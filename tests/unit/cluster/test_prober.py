@@ -43,7 +43,7 @@ class World:
     async def at(self, now: float, *wanted: Key) -> None:
         """Move the clock and wake the prober, or look at some apps."""
         self.now = now
-        self.prober.want(wanted)
+        self.prober.prioritize(wanted)
         self.prober._wake.set()
         await self.settle()
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from portal.cluster import decode, decode_pods
 from portal.cluster.backoff import Backoff
 from portal.cluster.errors import Gone, Throttled
-from portal.cluster.reflector import Health, Reflector, Resource
+from portal.cluster.kinds import pod, release
+from portal.cluster.reflector import Health, Reflector
+from portal.cluster.resource import Resource
 from portal.cluster.watches import combined
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
 from portal.domain.keys import Key
@@ -18,8 +19,8 @@ from portal.state.store import Store
 from tests.unit.cluster import fake
 from tests.unit.cluster.fake import FakeApi
 
-PODS = Resource(Kind.POD, "/api/v1", "pods", decode_pods.pod)
-RELEASES = Resource(Kind.RELEASE, "/api/v1", "secrets", decode.release, selector="owner=helm")
+PODS = pod.RESOURCE
+RELEASES = release.RESOURCE
 
 
 class Spy:
@@ -324,8 +325,8 @@ async def test_an_object_that_stops_matching_the_selector_is_deleted() -> None:
         RELEASES,
     ).to_the_end()
     assert run.sink.names == ["sh.helm.release.v1.app.v2"]
-    assert run.api.asked[0][1]["labelSelector"] == "owner=helm"
-    assert run.api.watched[0]["labelSelector"] == "owner=helm"
+    assert run.api.asked[0][1]["labelSelector"] == "owner=helm,status!=superseded"
+    assert run.api.watched[0]["labelSelector"] == "owner=helm,status!=superseded"
 
 
 async def test_an_object_that_cannot_be_read_is_skipped_and_named() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from portal.cluster.kinds import RESOURCES
 from portal.cluster.reflector import Health
-from portal.cluster.resources import RESOURCES
 from portal.cluster.watches import Watches
 from portal.domain.objects import Kind
 from portal.state.store import Store

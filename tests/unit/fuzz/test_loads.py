@@ -23,8 +23,9 @@ from starlette.websockets import WebSocketDisconnect
 
 from benchmarks.inputs.loads import ANSWERS, loads, messages
 from portal.catalog.sources import Source, SourceKind
-from portal.cluster.bodies import detail
+from portal.cluster.storage.codec import decode_for_pages
 from portal.domain.keys import Key
+from portal.domain.release import ReleaseRecord
 from portal.ui import ids
 from tests.unit.fuzz.portal import USUAL
 from tests.unit.fuzz.site import Site, running
@@ -156,7 +157,7 @@ def packed(body: object) -> str:
 )
 def test_no_release_holds_the_loop_up(site: Site, held: Held, body: dict[str, Any]) -> None:
     key = Key("apps", "there-1")
-    found = detail(key, 4, packed(body))
+    found = decode_for_pages(ReleaseRecord(key, 4), "", packed(body))
     assert site.client.portal is not None
     held.take()
     site.client.portal.call(site.portal.store.put_detail, found)

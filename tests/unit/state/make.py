@@ -13,13 +13,13 @@ from portal.domain.objects import (
     Node,
     Pod,
     PodUsage,
-    Release,
     ReleaseStatus,
     ReplicaSet,
     Service,
     ServicePort,
     Workload,
 )
+from portal.domain.release import ReleaseRecord
 from portal.state.store import Store
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,9 +49,9 @@ def release(
     status: ReleaseStatus = ReleaseStatus.DEPLOYED,
     space: str = SPACE,
     uid: str = "",
-) -> Release:
+) -> ReleaseRecord:
     secret = f"sh.helm.release.v1.{name}.v{revision}"
-    return Release(key(name, space), revision, status, T0, secret, uid)
+    return ReleaseRecord(key(name, space), revision, status, T0, secret, uid)
 
 
 def deployment(name: str, desired: int = 1, ready: int = 1, space: str = SPACE) -> Workload:
@@ -129,12 +129,12 @@ def clear(store: Store, kind: Kind, namespace: str | None = None) -> None:
 
 
 def put(
-    store: Store, *objects: Release | Workload | ReplicaSet | Pod | Hpa | Service | Event
+    store: Store, *objects: ReleaseRecord | Workload | ReplicaSet | Pod | Hpa | Service | Event
 ) -> None:
     """Apply objects under the kind and key that a watch would give them."""
     for each in objects:
         match each:
-            case Release():
+            case ReleaseRecord():
                 store.apply(Kind.RELEASE, Key(each.key.namespace, each.secret_name), each)
             case Workload():
                 store.apply(each.kind, each.key, each)

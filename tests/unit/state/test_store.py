@@ -15,12 +15,12 @@ from portal.domain.objects import (
     Kind,
     Probe,
     Quota,
-    ReleaseDetail,
     ReleaseStatus,
     Service,
     ServicePort,
 )
 from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.state.assemble import assemble, sample
 from portal.state.history import Sample
 from portal.state.index import Objects
@@ -244,7 +244,7 @@ def test_a_key_with_only_an_operation_is_listed(store: Store) -> None:
 
 def test_detail_and_probe_go_with_the_release(store: Store) -> None:
     make.app(store, "one")
-    store.put_detail(ReleaseDetail(key("one"), 1, chart="dash-app"))
+    store.put_detail(ReleaseRevision(key("one"), 1, chart="dash-app"))
     store.put_probe(key("one"), Probe("http://x", 200, "", T0))
     state = store.snapshot.app(key("one"))
     assert state.detail is not None
@@ -260,13 +260,66 @@ def test_detail_and_probe_go_with_the_release(store: Store) -> None:
 @pytest.mark.parametrize(("revision", "kept"), [(1, False), (2, False), (3, True)])
 def test_a_body_of_the_install_before_is_dropped(store: Store, revision: int, kept: bool) -> None:
     put(store, make.release("one", 2, uid="old"))
-    store.put_detail(ReleaseDetail(key("one"), 2, chart="old", uid="old"))
+    store.put_detail(ReleaseRevision(key("one"), 2, chart="old", uid="old"))
     assert store.snapshot.app(key("one")).detail is not None
     new = make.release("one", revision, uid="new")
     make.clear(store, Kind.RELEASE)
     put(store, new)
     # A higher revision is an upgrade as well as anything: what it was is shown meanwhile.
     assert (store.snapshot.app(key("one")).detail is not None) is kept
+
+
+def moved(record: ReleaseRecord, namespace: str) -> ReleaseRevision:
+    """A revision as its body tells it: the release is of another namespace than its Secret."""
+    own = Key(namespace, record.key.name)
+    return ReleaseRevision(
+        own, record.revision, record.status, storage_namespace=record.key.namespace, chart="web"
+    )
+
+
+def test_a_release_kept_in_another_namespace_is_shown_with_its_objects(store: Store) -> None:
+    there, here = make.release("one", space="flux"), key("one")
+    put(store, there, make.deployment("one"))
+    assert store.snapshot.app(here).release is None, "its labels do not tell"
+    assert store.snapshot.app(there.key).release is not None
+    assert store.storage_namespace(here) == "apps"
+
+    store.put_detail(moved(there, "apps"))
+    state = store.snapshot.app(here)
+    assert state.release is not None
+    assert (state.release.key, state.release.secret) == (here, there.secret)
+    assert state.detail is not None
+    assert state.detail.chart == "web"
+    assert len(state.workloads) == 1
+    assert set(store.snapshot.apps) == {here}, "once"
+    assert store.storage_namespace(here) == "flux"
+
+    # The next revision is filed there at once, and the list made anew changes nothing.
+    put(store, make.release("one", 2, space="flux"))
+    assert store.snapshot.app(here).release.revision == 2  # type: ignore[union-attr]
+    before = store.snapshot
+    put(store, there)
+    assert store.snapshot is before
+
+    make.clear(store, Kind.RELEASE)
+    assert store.snapshot.app(here).release is None
+    put(store, there)
+    assert store.snapshot.app(there.key).release is not None, "it may be another one"
+
+
+def test_a_release_that_is_at_home_after_all(store: Store) -> None:
+    there = make.release("one", space="flux")
+    put(store, there)
+    store.put_detail(moved(there, "apps"))
+    store.put_detail(ReleaseRevision(there.key, 1))
+    assert set(store.snapshot.apps) == {there.key}
+
+
+def test_the_record_beside_the_objects_is_the_release(store: Store) -> None:
+    there = make.release("one", 7, space="flux")
+    put(store, there, make.release("one", 2))
+    store.put_detail(moved(there, "apps"))
+    assert store.snapshot.app(key("one")).release == make.release("one", 2)
 
 
 def test_history_is_sampled_on_changes_and_at_each_metrics_poll(store: Store, clock: Clock) -> None:
@@ -520,14 +573,14 @@ def test_an_app_that_comes_back_soon_finds_its_history(store: Store, clock: Cloc
 async def test_no_app_is_shown_while_the_first_lists_are_on_their_way() -> None:
     store, told = Store(), list[frozenset[Key]]()
     store.on_change(told.append)
-    store.hold()
+    store.begin_initial_sync()
     put(store, make.deployment("web"))
     store.set_source("Pod", synced=False)
     await asyncio.sleep(0)
     assert not store.snapshot.apps
     assert "Pod" in store.snapshot.sources, "how the lists are doing is told all the same"
     assert told == [frozenset()]
-    store.let_go()
+    store.end_initial_sync()
     await asyncio.sleep(0)
     assert set(store.snapshot.apps) == {make.key("web")}
     assert told[1:] == [{make.key("web")}]

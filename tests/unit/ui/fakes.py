@@ -24,7 +24,8 @@ from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.domain.permissions import UNLIMITED, Permission, Scope
-from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
+from portal.domain.release import ReleaseRevision
+from portal.domain.revisions import Proposal, Removal, VolumeClaim
 from portal.live.topics import APPS
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection
@@ -56,7 +57,7 @@ PRESETS = (
 )
 
 
-def revisions() -> tuple[Revision, ...]:
+def revisions() -> tuple[ReleaseRevision, ...]:
     """What Helm keeps of an app: one that runs, one that failed, and two before."""
     image = {"repository": "localhost:5000/dash-sample", "tag": "1.0"}
     token = [{"name": "API_TOKEN", "value": "tok-in-the-values"}]
@@ -65,11 +66,18 @@ def revisions() -> tuple[Revision, ...]:
     new = {**more, "image": {**image, "tag": "1.1"}}
     chart = {"chart": "dash-app", "chart_version": "0.1.0"}
 
-    def made(number: int, status: str, values: dict[str, object], said: str) -> Revision:
+    def made(number: int, status: str, values: dict[str, object], said: str) -> ReleaseRevision:
         at = fixtures.ago(4000 - 800 * number)
         manifest = MANIFEST.format(tag=cast("dict[str, str]", values["image"])["tag"])
-        return Revision(
-            number, ReleaseStatus(status), at, said, values=values, manifest=manifest, **chart
+        return ReleaseRevision(
+            Key("apps", "iris"),
+            number,
+            ReleaseStatus(status),
+            at,
+            description=said,
+            values=values,
+            manifest=manifest,
+            **chart,
         )
 
     return (
@@ -109,7 +117,7 @@ class FakePreviews(Previews):
         if self.errors:
             raise self.errors.pop(0)
 
-    def _proposal(self, key: Key, to: Revision) -> Proposal:  # type: ignore[override]
+    def _proposal(self, key: Key, to: ReleaseRevision) -> Proposal:  # type: ignore[override]
         now = self.kept[0]
         live = {"iris": 2}
         return Proposal(
@@ -132,11 +140,11 @@ class FakePreviews(Previews):
         self._note("rollback", key, revision)
         return self._proposal(key, next(one for one in self.kept if one.revision == revision))
 
-    async def history(self, identity: Identity, key: Key) -> tuple[Revision, ...]:
+    async def history(self, identity: Identity, key: Key) -> tuple[ReleaseRevision, ...]:
         self._note("history", key)
         return self.kept
 
-    async def newest(self, identity: Identity, key: Key) -> Revision:
+    async def newest(self, identity: Identity, key: Key) -> ReleaseRevision:
         self._note("newest", key)
         return self.kept[0]
 

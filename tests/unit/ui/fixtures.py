@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
+from portal.domain.compressed import CompressedText
 from portal.domain.keys import Key
-from portal.domain.packed import PackedText
 from portal.domain.redaction import values_yaml
 from portal.state.history import History, Sample
 from portal.viewmodels.listing import Entry, in_order, look
@@ -237,7 +237,7 @@ def autoscaled(key: Key = SALES) -> AppView:
             ),
         ),
         notes=NOTES,
-        values=PackedText(values_yaml(VALUES)),
+        values=CompressedText(values_yaml(VALUES)),
         stale=(),
     )
 
@@ -340,7 +340,7 @@ def gone(key: Key = NOTHING) -> AppView:
         chart="",
         app_version="",
         updated_at=None,
-        values=PackedText(),
+        values=CompressedText(),
         settled=NO_SERIES,
         unsettled=NO_SERIES,
     )

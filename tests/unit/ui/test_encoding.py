@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 from plotly.io.json import to_json_plotly
 
+from portal.domain.compressed import CompressedText
 from portal.domain.identity import Identity
-from portal.domain.packed import PackedText
 from portal.domain.redaction import values_yaml
 from portal.ui import html, ids
 from portal.ui.encoding import LARGEST, Encoder, encode, plain
@@ -74,10 +74,10 @@ def test_only_what_read_something_that_changed_is_made_anew() -> None:
 
 def test_values_are_shown_as_they_were_written_down_beside_the_loop() -> None:
     encoder = Encoder(APP_PARTS)
-    view = replace(fixtures.autoscaled(), values=PackedText(values_yaml({"password": "x"})))
+    view = replace(fixtures.autoscaled(), values=CompressedText(values_yaml({"password": "x"})))
     first = encoder(view)[ids.APP_VALUES]
     assert "password: (hidden)" in first
-    same = replace(view, values=PackedText(values_yaml({"password": "x"})))
+    same = replace(view, values=CompressedText(values_yaml({"password": "x"})))
     assert encoder(same)[ids.APP_VALUES] is first
 
 

@@ -17,10 +17,11 @@ from portal.catalog.fetch import HttpFetch
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
-from portal.domain.objects import Kind, Release, ReleaseDetail, ReleaseStatus
+from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.domain.owners import Owners, label_of
 from portal.domain.permissions import Scope
+from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.live import topics
 from portal.live.hub import Hub
 from portal.live.topics import ADMIN, APPS, app_topic
@@ -75,11 +76,13 @@ class Site:
         self, key: Key, owners: Owners, status: ReleaseStatus = ReleaseStatus.DEPLOYED
     ) -> None:
         secret = Key(key.namespace, f"sh.helm.release.v1.{key.name}.v1")
-        made = Release(key, 1, status, None, secret.name, owners=owners)
+        made = ReleaseRecord(key, 1, status, None, secret.name, owners=owners)
         self.store.apply(Kind.RELEASE, secret, made)
         values = {"image": {"repository": "r", "tag": "1", "note": VALUE}, "greeting": VALUE}
         self.store.put_detail(
-            ReleaseDetail(key, 1, chart="dash-app", values=values, notes=NOTES, description=FAILURE)
+            ReleaseRevision(
+                key, 1, chart="dash-app", values=values, notes=NOTES, description=FAILURE
+            )
         )
 
     def rendered(self, topic: str, identity: Identity) -> str:
@@ -183,14 +186,14 @@ async def test_an_owner_who_is_known_only_when_the_body_is_read(site: Site) -> N
     old = Key("apps", "old")
     secret = Key("apps", "sh.helm.release.v1.old.v1")
     site.store.apply(
-        Kind.RELEASE, secret, Release(old, 1, ReleaseStatus.DEPLOYED, None, secret.name)
+        Kind.RELEASE, secret, ReleaseRecord(old, 1, ReleaseStatus.DEPLOYED, None, secret.name)
     )
     site.hub.start()
     subscription = site.hub.subscribe(ANN)
     subscription.watch(app_topic(old))
     assert "Who may change the app sees them." in str(await subscription.next())
     annotations = {"commonAnnotations": {"dash-portal.io/launched-by": "ann"}}
-    site.store.put_detail(ReleaseDetail(old, 1, chart="x", values=annotations, notes=NOTES))
+    site.store.put_detail(ReleaseRevision(old, 1, chart="x", values=annotations, notes=NOTES))
     assert NOTES in str(await subscription.next())
 
 

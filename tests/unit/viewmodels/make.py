@@ -8,6 +8,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from portal.cluster.kinds import RESOURCES
+from portal.cluster.leases import LEASES
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.objects import (
     Condition,
@@ -18,16 +20,15 @@ from portal.domain.objects import (
     Kind,
     Node,
     Pod,
-    Release,
-    ReleaseDetail,
     ReleaseStatus,
     Service,
     ServicePort,
     Workload,
 )
 from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.state.assemble import nothing
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 from portal.viewmodels import releases
 from portal.viewmodels.model import ListView
 from portal.viewmodels.query import EVERYTHING, ListQuery
@@ -41,9 +42,18 @@ def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
-def sources(**changes: Source) -> dict[str, Source]:
+TITLES = {each.kind.value: (each.title, each.optional) for each in (*RESOURCES, LEASES)}
+
+
+def watched(name: str, *how: Any, **more: Any) -> WatchHealth:
+    """How a watch is doing, with what is known of its kind."""
+    title, optional = TITLES.get(name, ("CPU and memory use", True))
+    return WatchHealth(name, *how, title=title, optional=optional, **more)
+
+
+def sources(**changes: WatchHealth) -> dict[str, WatchHealth]:
     fresh = {
-        name: Source(name, synced=True, alive_at=NOW)
+        name: watched(name, synced=True, alive_at=NOW)
         for name in [*(kind.value for kind in Kind), "metrics"]
     }
     return {**fresh, **changes}
@@ -51,7 +61,7 @@ def sources(**changes: Source) -> dict[str, Source]:
 
 def list_view(
     states: Iterable[AppState],
-    sources: Mapping[str, Source],
+    sources: Mapping[str, WatchHealth],
     now: datetime,
     *,
     query: ListQuery = EVERYTHING,
@@ -158,13 +168,13 @@ def hpa(reading: float | None = 143, **fields: Any) -> Hpa:
     return replace(base, **fields)
 
 
-def release(status: ReleaseStatus = ReleaseStatus.DEPLOYED, **fields: Any) -> Release:
-    base = Release(KEY, 1, status, ago(900), "sh.helm.release.v1.demo.v1")
+def release(status: ReleaseStatus = ReleaseStatus.DEPLOYED, **fields: Any) -> ReleaseRecord:
+    base = ReleaseRecord(KEY, 1, status, ago(900), "sh.helm.release.v1.demo.v1")
     return replace(base, **fields)
 
 
-def detail(**fields: Any) -> ReleaseDetail:
-    base = ReleaseDetail(
+def detail(**fields: Any) -> ReleaseRevision:
+    base = ReleaseRevision(
         KEY, 1, chart="dash-app", chart_version="1.2.0", app_version="1.0", values={}
     )
     return replace(base, **fields)

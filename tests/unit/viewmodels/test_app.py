@@ -8,10 +8,10 @@ from functools import reduce
 import pytest
 from msgspec.structs import replace
 
+from portal.domain.compressed import CompressedText
 from portal.domain.objects import PodUsage, ReleaseStatus
 from portal.domain.operations import OperationPhase, Step, Verb
-from portal.domain.packed import PackedText
-from portal.state.model import AppState, History, PodHistory, Sample, Source
+from portal.state.model import AppState, History, PodHistory, Sample, WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import AppView, ScaleMode, Tone
 from portal.viewmodels.series import series_view
@@ -32,10 +32,11 @@ from .make import (
     state,
     unready,
     waiting,
+    watched,
 )
 
 
-def view(one: AppState, **changes: Source) -> AppView:
+def view(one: AppState, **changes: WatchHealth) -> AppView:
     return app_view(one, sources(**changes), NOW)
 
 
@@ -142,7 +143,7 @@ def test_the_error_of_the_last_operation() -> None:
 
 
 def test_metrics_missing() -> None:
-    gone = Source("metrics", synced=True, available=False)
+    gone = watched("metrics", synced=True, available=False)
     quiet = view(state(), metrics=gone).notices[0]
     assert (quiet.tone, quiet.title) == (Tone.QUIET, "The cluster does not measure CPU and memory")
     assert "metrics-server" in quiet.advice
@@ -177,36 +178,36 @@ def test_two_autoscalers() -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (Source("Pod", True, True, ago(5)), ()),
+        (watched("Pod", True, True, ago(5)), ()),
         (
-            Source("Pod", True, True, ago(40)),
+            watched("Pod", True, True, ago(40)),
             ("Pods: last heard more than 30 s ago; what you see may be out of date.",),
         ),
         (
-            Source("Pod", True, True, ago(4000), "connection refused"),
+            watched("Pod", True, True, ago(4000), "connection refused"),
             (
                 "Pods: last heard more than 1 h ago; what you see may be out of date "
                 "(connection refused).",
             ),
         ),
-        (Source("Pod"), ("Pods: not read yet.",)),
+        (watched("Pod"), ("Pods: not read yet.",)),
         (
-            Source("Pod", True, False, None, "forbidden"),
+            watched("Pod", True, False, None, "forbidden"),
             ("Pods: the portal may not read them, or the cluster has none (forbidden).",),
         ),
     ],
 )
-def test_stale(source: Source, words: tuple[str, ...]) -> None:
+def test_stale(source: WatchHealth, words: tuple[str, ...]) -> None:
     assert view(state(), Pod=source).stale == words
 
 
 def test_apis_that_a_cluster_may_lack_are_not_worth_a_word() -> None:
-    gone = {name: Source(name, True, False) for name in ("HTTPRoute", "Gateway", "metrics")}
+    gone = {name: watched(name, True, False) for name in ("HTTPRoute", "Gateway", "metrics")}
     assert view(state(), **gone).stale == ()
 
 
 def test_staleness_is_told_in_coarse_steps() -> None:
-    heard = sources(Pod=Source("Pod", True, True, ago(40)))
+    heard = sources(Pod=watched("Pod", True, True, ago(40)))
     assert app_view(state(), heard, NOW) == app_view(state(), heard, NOW + timedelta(seconds=5))
 
 
@@ -286,7 +287,7 @@ def test_events_newest_first() -> None:
 
 
 def test_notes_values_and_usage() -> None:
-    one = state(detail=detail(notes="Open <b>it</b>", shown=PackedText("password: (hidden)\n")))
+    one = state(detail=detail(notes="Open <b>it</b>", shown=CompressedText("password: (hidden)\n")))
     used = PodUsage(pod().key, 0.05, 2**27, NOW, 15)
     found = view(replace(one, usage={pod().key: used}))
     assert found.notes == "Open <b>it</b>"

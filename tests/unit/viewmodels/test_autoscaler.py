@@ -6,14 +6,14 @@ from __future__ import annotations
 import pytest
 
 from portal.domain.objects import Condition, Hpa, HpaMetric
-from portal.state.model import Source
+from portal.state.model import WatchHealth
 from portal.viewmodels.autoscaler import autoscaler_view, hpa_words
 from portal.viewmodels.model import AutoscalerView, Tone
 
-from .make import NOW, ago, condition, hpa, sources
+from .make import NOW, ago, condition, hpa, sources, watched
 
 
-def view(one: Hpa, ready: int = 2, **changes: Source) -> AutoscalerView:
+def view(one: Hpa, ready: int = 2, **changes: WatchHealth) -> AutoscalerView:
     return autoscaler_view(one, ready, sources(**changes), NOW)
 
 
@@ -185,7 +185,7 @@ def test_no_conditions_yet() -> None:
 
 
 def test_the_metrics_api_is_known_to_be_missing() -> None:
-    gone = Source("metrics", synced=True, available=False, error="not installed")
+    gone = watched("metrics", synced=True, available=False, error="not installed")
     assert "does not measure" in view(hpa(None), metrics=gone).notices[0].title
 
 

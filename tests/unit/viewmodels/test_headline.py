@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from portal.domain.objects import Kind, Pod, ReleaseStatus, ReplicaSet
 from portal.domain.operations import OperationPhase, Verb
-from portal.state.model import AppState, Source
+from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import AppView, Tone
 
@@ -31,10 +31,11 @@ from .make import (
     state,
     unready,
     waiting,
+    watched,
 )
 
 
-def view(one: AppState, **changes: Source) -> AppView:
+def view(one: AppState, **changes: WatchHealth) -> AppView:
     return app_view(one, sources(**changes), NOW)
 
 
@@ -318,7 +319,7 @@ def test_a_launch_that_left_nothing() -> None:
 
 def test_unread_releases_are_not_missing_ones() -> None:
     one = state(release=None, detail=None, workloads=(), pods=())
-    assert view(one, Release=Source("Release")).headline.text == "Loading"
+    assert view(one, Release=watched("Release")).headline.text == "Loading"
 
 
 def test_zero_pods_with_an_autoscaler() -> None:
@@ -342,6 +343,6 @@ def test_a_deadline_passed_while_pulling_is_no_failure() -> None:
 
 def test_the_workload_is_believed_while_pods_are_unread() -> None:
     one = state(workloads=(deployment(2, 2),), pods=())
-    unread = app_view(one, sources(Pod=Source("Pod")), NOW)
+    unread = app_view(one, sources(Pod=watched("Pod")), NOW)
     assert unread.replicas.ready == 2
     assert view(one).replicas.ready == 0

@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 
+from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
-from portal.domain.revisions import Revision
+from portal.domain.release import ReleaseRevision
 from portal.viewmodels.history import history_view
 
+KEY = Key("apps", "demo")
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PAST = ReleaseStatus.SUPERSEDED
 
 
-def revision(number: int, values: dict[str, Any], **rest: Any) -> Revision:
+def revision(number: int, values: dict[str, Any], **rest: Any) -> ReleaseRevision:
     told = {"status": PAST, "chart": "dash-app", "chart_version": "0.1.0", "updated_at": AT}
-    return Revision(number, values=values, **(told | rest))
+    return ReleaseRevision(KEY, number, values=values, **(told | rest))
 
 
 def test_who_changed_what() -> None:
@@ -82,7 +84,11 @@ def test_another_chart_and_many_values() -> None:
 
 def test_the_same_again_and_a_damaged_one() -> None:
     again, damaged, first = history_view(
-        [revision(3, {"a": 1}), Revision(2, PAST, damaged="it is cut off"), revision(1, {"a": 1})]
+        [
+            revision(3, {"a": 1}),
+            ReleaseRevision(KEY, 2, PAST, damaged="it is cut off"),
+            revision(1, {"a": 1}),
+        ]
     )
     assert (damaged.problem, damaged.back, damaged.changed) == ("it is cut off", False, "")
     assert again.changed == ""

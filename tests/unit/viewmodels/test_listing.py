@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from portal.domain.keys import Key
 from portal.domain.objects import Node, ReleaseStatus, Service
-from portal.state.model import AppState, Source
+from portal.state.model import AppState
 from portal.viewmodels import releases
 from portal.viewmodels.listing import PAGE_SIZE, SORTS
 from portal.viewmodels.query import COLUMNS, Bucket, ListQuery
@@ -34,6 +34,7 @@ from .make import (
     state,
     unready,
     waiting,
+    watched,
 )
 
 
@@ -177,7 +178,7 @@ def test_a_row_is_made_again_when_its_app_is_another(made: list[Key]) -> None:
     view = list_view([*moved[:3], broken, *moved[4:]], sources(), NOW, rows=rows)
     assert made[20:] == [broken.key]
     assert view.rows[3].problem
-    list_view(moved, sources(Pod=Source("Pod")), NOW, rows=rows)
+    list_view(moved, sources(Pod=watched("Pod")), NOW, rows=rows)
     assert len(made) == 41, "without pods the counts are those of the workloads"
 
 
@@ -226,7 +227,7 @@ def test_what_does_not_differ_is_not_even_looked_through() -> None:
     rows = Rows()
     apps = {each.key: each for each in MANY[:20]}
     first = rows.listed(apps, sources(), NOW)
-    heard = sources(Pod=Source("Pod", synced=True, alive_at=NOW + timedelta(seconds=1)))
+    heard = sources(Pod=watched("Pod", synced=True, alive_at=NOW + timedelta(seconds=1)))
     assert rows.listed(apps, heard, NOW + timedelta(seconds=1)) is first
     assert first.by_owner is first.by_owner
     assert rows.listed(dict(apps), heard, NOW) is not first

@@ -9,7 +9,7 @@ from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import OperationPhase, Verb
 from portal.state.assemble import nothing
-from portal.state.model import AppState, Source
+from portal.state.model import AppState
 from portal.viewmodels.app import app_view
 from portal.viewmodels.releases import listed, release_row
 
@@ -28,6 +28,7 @@ from .make import (
     state,
     unready,
     waiting,
+    watched,
 )
 
 
@@ -153,7 +154,7 @@ def test_operations_without_a_release(verb: Verb, phase: OperationPhase, expecte
 
 
 def test_loading() -> None:
-    found = list_view([], sources(Release=Source("Release")), NOW)
+    found = list_view([], sources(Release=watched("Release")), NOW)
     assert found.loading
     assert found.summary == "Reading the releases…"
     assert list_view([], {}, NOW).loading

@@ -24,7 +24,6 @@ from portal.domain.objects import (
     Kind,
     Node,
     Pod,
-    ReleaseDetail,
     ReplicaSet,
     Service,
     ServicePort,
@@ -32,7 +31,8 @@ from portal.domain.objects import (
 )
 from portal.domain.operations import Operation, Step
 from portal.domain.redaction import values_yaml
-from portal.state.model import AppState, History, Sample, Source
+from portal.domain.release import ReleaseRevision
+from portal.state.model import AppState, History, Sample, WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import Badge, Notice
 from portal.viewmodels.series import series_view
@@ -133,7 +133,7 @@ PODS = build(Pod, conditions=CONDITIONS, containers=few(build(Container)))
 HPAS = build(Hpa, conditions=CONDITIONS, metrics=few(build(HpaMetric)))
 STATES = build(
     AppState,
-    detail=st.none() | build(ReleaseDetail, values=VALUES),
+    detail=st.none() | build(ReleaseRevision, values=VALUES),
     operation=st.none() | build(Operation, steps=few(build(Step))),
     workloads=few(build(Workload, conditions=CONDITIONS, images=st.just(()))),
     replica_sets=few(build(ReplicaSet, conditions=CONDITIONS)),
@@ -149,7 +149,7 @@ STATES = build(
     pod_history=st.just({}),
 )
 SOURCES = st.dictionaries(
-    st.sampled_from([*(kind.value for kind in Kind), "metrics", "odd"]), st.from_type(Source)
+    st.sampled_from([*(kind.value for kind in Kind), "metrics", "odd"]), st.from_type(WatchHealth)
 )
 SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[*HealthCheck])
 
@@ -166,7 +166,7 @@ def texts(view: Any) -> list[str]:
 @SLOW
 @given(STATES, SOURCES, few(build(Node)))
 def test_any_state_gives_a_page(
-    state: AppState, sources: dict[str, Source], nodes: tuple[Node, ...]
+    state: AppState, sources: dict[str, WatchHealth], nodes: tuple[Node, ...]
 ) -> None:
     view = app_view(state, sources, NOW, nodes=nodes)
     assert view.headline.text
@@ -184,7 +184,7 @@ def test_any_state_gives_a_page(
 @SLOW
 @given(st.lists(STATES, max_size=3), SOURCES, st.none() | WORDS)
 def test_any_states_give_a_list(
-    states: list[AppState], sources: dict[str, Source], owner: str | None
+    states: list[AppState], sources: dict[str, WatchHealth], owner: str | None
 ) -> None:
     assert list_view(states, sources, NOW, owner=owner).summary
 

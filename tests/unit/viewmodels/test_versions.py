@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from portal.domain.charts import ChartEntry, ChartVersion, Listing
-from portal.domain.objects import ReleaseDetail
+from portal.domain.release import ReleaseRevision
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import Tone
 from portal.viewmodels.releases import Rows, list_view
@@ -13,7 +13,7 @@ from portal.viewmodels.versions import choices, move_words, version_view
 from tests.unit.viewmodels import make
 from tests.unit.viewmodels.make import KEY, NOW, ago, sources
 
-DETAIL = ReleaseDetail(KEY, 1, chart="web", chart_version="1.2.0", source="team")
+DETAIL = ReleaseRevision(KEY, 1, chart="web", chart_version="1.2.0", source="team")
 ENTRY = ChartEntry(
     "charts/web",
     (
@@ -27,7 +27,7 @@ ENTRY = ChartEntry(
 TEAM = Listing("team", {"web": ENTRY})
 
 
-def said(detail: ReleaseDetail | None, *catalog: Listing) -> str:
+def said(detail: ReleaseRevision | None, *catalog: Listing) -> str:
     view = version_view(detail, catalog)
     return view.sentence if view else ""
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from portal.domain.keys import LAUNCHED_BY, Key
-from portal.domain.objects import ReleaseDetail
 from portal.domain.operations import Operation, OperationPhase, Step, Verb
+from portal.domain.release import ReleaseRevision
 from portal.state.assemble import nothing
 from portal.viewmodels.app import app_version, launched_by
 from portal.viewmodels.withheld import without_values
@@ -22,7 +22,7 @@ def test_what_everybody_sees_has_no_words_of_the_apps_own() -> None:
     }
     state = replace(
         nothing(KEY),
-        detail=ReleaseDetail(
+        detail=ReleaseRevision(
             KEY, 1, chart="dash-app", values=values, notes=SECRET, description=SECRET
         ),
         operation=Operation(

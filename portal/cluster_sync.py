@@ -7,17 +7,17 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mappi
 from contextlib import asynccontextmanager
 from typing import Any
 
-from portal.cluster.bodies import ReleaseBodies
 from portal.cluster.client import ClusterClient
 from portal.cluster.metrics import MetricsPoller
 from portal.cluster.prober import UrlProber
+from portal.cluster.storage.fetcher import ReleaseFetcher
 from portal.cluster.watches import Watches
 from portal.domain.keys import Key
 from portal.settings import Settings
 from portal.state.store import Store
 
 
-class Observation:
+class ClusterSync:
     """The store and its writers, not yet at work. Use ``running`` on its tasks.
 
     ``listed`` is called when the first lists are in, or cannot be had.
@@ -31,15 +31,15 @@ class Observation:
     ) -> None:
         self.client = client
         self.store = Store()
-        self.store.hold()
+        self.store.begin_initial_sync()
 
-        def let_go() -> None:
-            self.store.let_go()
-            self.bodies.ahead()
+        def initially_synced() -> None:
+            self.store.end_initial_sync()
+            self.fetcher.ahead()
             listed()
 
-        self.watches = Watches(client, self.store, settings.namespaces, listed=let_go)
-        self.bodies = ReleaseBodies(client, self.store)
+        self.watches = Watches(client, self.store, settings.namespaces, listed=initially_synced)
+        self.fetcher = ReleaseFetcher(client, self.store)
         self.poller = MetricsPoller(
             client,
             self.store,
@@ -52,17 +52,17 @@ class Observation:
             ingress_address=settings.ingress_address,
         )
 
-    def want(self, keys: Iterable[Key]) -> None:
-        """Say which releases somebody looks at now."""
+    def prioritize(self, keys: Iterable[Key]) -> None:
+        """Read first of these releases, which somebody looks at now."""
         keys = tuple(keys)
-        self.bodies.want(keys)
-        self.prober.want(keys)
+        self.fetcher.prioritize(keys)
+        self.prober.prioritize(keys)
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What has to run for as long as the portal does, by name."""
         return {
             "watches": self.watches.run(),
-            "bodies": self.bodies.run(),
+            "release fetcher": self.fetcher.run(),
             "metrics": self.poller.run(),
             "prober": self.prober.run(),
         }

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from portal.cluster.past import Past
-from portal.cluster.records import pack
+from portal.cluster.storage.codec import encode
+from portal.cluster.storage.storage import HelmStorage
 from portal.domain.errors import Forbidden, NotFound
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
@@ -30,8 +30,13 @@ BODY = {
 def secret(revision: int, status: str, *, data: str = "", **labels: str) -> dict[str, Any]:
     named = {"name": "sales", "owner": "helm", "version": str(revision), "status": status}
     return {
-        "metadata": {"name": f"sh.helm.release.v1.sales.v{revision}", "labels": named | labels},
-        "data": {"release": data or pack(BODY)},
+        "metadata": {
+            "name": f"sh.helm.release.v1.sales.v{revision}",
+            "namespace": "apps",
+            "creationTimestamp": "2026-11-23T10:58:37Z",
+            "labels": named | labels,
+        },
+        "data": {"release": data or encode(BODY)},
     }
 
 
@@ -59,8 +64,8 @@ class FakeClient:
         return self.secrets[name]
 
 
-def past(client: FakeClient) -> Past:
-    return Past(client)  # type: ignore[arg-type]
+def past(client: FakeClient) -> HelmStorage:
+    return HelmStorage(client)  # type: ignore[arg-type]
 
 
 async def test_all_revisions_newest_first() -> None:
@@ -68,7 +73,7 @@ async def test_all_revisions_newest_first() -> None:
     client = FakeClient(secret(9, "superseded"), secret(10, "deployed", **label))
     ten, nine = await past(client).revisions(KEY)
     assert (ten.revision, ten.status, ten.operation) == (10, ReleaseStatus.DEPLOYED, "op1")
-    assert ten.updated_at == datetime(2026, 11, 23, 10, 58, 37, 129639, UTC)
+    assert ten.last_deployed == datetime(2026, 11, 23, 10, 58, 37, 129639, UTC)
     assert (ten.description, ten.chart, ten.chart_version) == (
         "Changed by ann",
         "dash-app",
@@ -147,6 +152,23 @@ async def test_volume_claims() -> None:
 
 async def test_whose_a_revision_is() -> None:
     owners = Owners(label_of("ann"), (label_of("user:bob"),))
-    past = Past(FakeClient(secret(1, "deployed", **owners.labels)))  # type: ignore[arg-type]
-    (read,) = await past.revisions(KEY)
+    (read,) = await past(FakeClient(secret(1, "deployed", **owners.labels))).revisions(KEY)
     assert read.owners == owners
+
+
+async def test_a_release_has_the_namespace_that_its_body_tells() -> None:
+    """Flux's ``storageNamespace``: the record is not where the objects are."""
+    kept = secret(1, "deployed", data=encode(BODY | {"namespace": "shop"}))
+    client = FakeClient(kept)
+    stored = HelmStorage(client, {Key("shop", "sales"): "apps"}.__getitem__)  # type: ignore[arg-type]
+    (read,) = await stored.revisions(Key("shop", "sales"))
+    assert (read.key, read.storage_namespace) == (Key("shop", "sales"), "apps")
+    assert read.secret == Key("apps", "sh.helm.release.v1.sales.v1")
+    assert client.asked[-1] == f"{SECRETS}/sh.helm.release.v1.sales.v1"
+
+
+@pytest.mark.parametrize("namespace", ["apps", "", "a/../b", 7, None])
+async def test_what_is_no_other_namespace_counts_for_nothing(namespace: object) -> None:
+    client = FakeClient(secret(1, "deployed", data=encode(BODY | {"namespace": namespace})))
+    (read,) = await past(client).revisions(KEY)
+    assert (read.key, read.storage_namespace) == (KEY, "")

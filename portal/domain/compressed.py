@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import cast
 
 
-class Packed(Mapping[str, object]):
+class CompressedValues(Mapping[str, object]):
     """A mapping of JSON values that is kept compressed, a tenth of its size as dictionaries.
 
     The last few that were looked into stay unpacked.
@@ -38,7 +38,7 @@ class Packed(Mapping[str, object]):
         return len(_unpacked(self._packed))
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Packed):
+        if isinstance(other, CompressedValues):
             return self._packed == other._packed
         return super().__eq__(other)
 
@@ -46,7 +46,7 @@ class Packed(Mapping[str, object]):
         return hash(self._packed)
 
     def __repr__(self) -> str:
-        return f"Packed({dict(self)!r})"
+        return f"CompressedValues({dict(self)!r})"
 
 
 @lru_cache(maxsize=32)
@@ -54,7 +54,7 @@ def _unpacked(packed: bytes) -> dict[str, object]:
     return cast("dict[str, object]", json.loads(zlib.decompress(packed)))
 
 
-class PackedText:
+class CompressedText:
     """A text that is kept compressed."""
 
     __slots__ = ("_packed",)
@@ -66,10 +66,10 @@ class PackedText:
         return zlib.decompress(self._packed).decode() if self._packed else ""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PackedText) and self._packed == other._packed
+        return isinstance(other, CompressedText) and self._packed == other._packed
 
     def __hash__(self) -> int:
         return hash(self._packed)
 
     def __repr__(self) -> str:
-        return f"PackedText({str(self)!r})"
+        return f"CompressedText({str(self)!r})"

@@ -1,50 +1,26 @@
-"""Decodes the body of each release's newest revision: chart, values, notes, what Helm said."""
+"""Reads the newest revision of each release: chart, values, notes, what Helm said."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
-
-from msgspec.structs import replace
 
 from portal.cluster.backoff import Backoff
 from portal.cluster.errors import Throttled, Unauthenticated
 from portal.cluster.raw import Raw, text
-from portal.cluster.unpack import (
-    MAX_BODY,
-    Body,
-    Chart,
-    Damaged,
-    Info,
-    Large,
-    body,
-    hook_manifests,
-    in_turn,
-    parts,
-    string,
-    tree,
-)
-from portal.domain.charts import fingerprint, source_of
-from portal.domain.cut import cut
+from portal.cluster.storage.codec import decode_for_pages, odd
+from portal.cluster.storage.storage import secret_path
+from portal.cluster.storage.unpack import in_turn
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
 from portal.domain.keys import ORIGIN_LABEL, Key
-from portal.domain.notes import shown_notes
-from portal.domain.objects import Release, ReleaseDetail, ReleaseStatus
-from portal.domain.packed import Packed, PackedText
-from portal.domain.quoted import without_values
-from portal.domain.redaction import values_yaml
-from portal.domain.secrets import scrubbed_text, secret_texts
+from portal.domain.release import ReleaseRecord, ReleaseRevision, ReleaseStatus, damaged
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
 
-MAX_NOTES = 64 * 1024
-"""Characters of notes that a page shows."""
-MAX_WORDS = 300
-"""Characters of a chart's name, its versions, and the like. Helm's own limits are narrower."""
 CONCURRENCY = 16
 """Bodies fetched at once of releases that somebody looks at. Of all others: one."""
 PACE = 0.05
@@ -53,96 +29,10 @@ AHEAD = 50
 """How many are read at once at the start: the first page of a list, which opens by name."""
 RETRY = 20.0
 """Seconds until a body that the portal may not read is asked for again."""
-USUAL_DESCRIPTION = 200
-"""Characters of what Helm, or whoever asked it, says of a revision that went well."""
-AT_HAND = ("image", "commonAnnotations", "replicaCount", "autoscaling")
-"""Values that lists and the scale control show."""
 
 
 _Stamp = tuple[str, str, ReleaseStatus]
 """Which record, and in which state."""
-
-
-def detail(
-    key: Key, revision: int, encoded: str, note: str = "", most: int = MAX_BODY
-) -> ReleaseDetail:
-    """Decode one body; a damaged one is told, not raised.
-
-    ``note`` is the label beside it that tells where its chart came from.
-
-    Raises:
-        Large: the body unpacks to more than ``most`` bytes, which is less than may be.
-    """
-    try:
-        raw = body(encoded, most)
-        info = parts(raw.info, Info)
-        chart = tree(parts(raw.chart, Chart).metadata, "chart's words")
-        values = tree(raw.config, "values")
-        chart_print = fingerprint(chart)
-        return ReleaseDetail(
-            key=key,
-            revision=revision,
-            chart=_words(chart, "name"),
-            chart_version=_words(chart, "version"),
-            app_version=_words(chart, "appVersion"),
-            description=_said(string(info.description), values)[:MAX_NOTES],
-            notes=_notes(raw, values),
-            values=Packed(values, AT_HAND),
-            shown=PackedText(values_yaml(values)),
-            first_deployed=_time(string(info.first_deployed)),
-            last_deployed=_time(string(info.last_deployed)),
-            fingerprint=chart_print,
-            source=source_of(note, chart_print),
-        )
-    except Large as error:
-        if most < MAX_BODY:
-            raise
-        return ReleaseDetail(key, revision, damaged=str(error))
-    except Damaged as error:
-        return ReleaseDetail(key, revision, damaged=str(error))
-    except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
-        return _odd(key, revision, error)
-
-
-def _notes(raw: Body, values: Raw) -> str:
-    """The notes without secrets, and only then cut: half of a secret would not be found."""
-    notes = string(parts(raw.info, Info).notes)
-    if not notes.strip():
-        return ""
-    try:
-        manifests = (string(raw.manifest), *hook_manifests(raw))
-    except Damaged:
-        return "The notes are not shown: what is secret in them is not known."
-    return cut(shown_notes(notes, (values, _defaults(raw)), manifests), MAX_NOTES, "The notes")
-
-
-def _defaults(raw: Body) -> Raw:
-    try:
-        return tree(parts(raw.chart, Chart).values, "chart's values")
-    except Damaged:
-        return {}  # of a size that nobody reads
-
-
-def _said(description: str, values: Raw) -> str:
-    """What Helm says of the revision: an error in it may quote a value."""
-    if len(description) <= USUAL_DESCRIPTION and "failed" not in description:
-        return description
-    return without_values(scrubbed_text(description, secret_texts(values)))
-
-
-def _words(raw: Raw, name: str) -> str:
-    return text(raw, name)[:MAX_WORDS]
-
-
-def _odd(key: Key, revision: int, error: Exception) -> ReleaseDetail:
-    return ReleaseDetail(key, revision, damaged=f"The release record is odd: {error}")
-
-
-def _time(text: str) -> datetime | None:
-    """Helm writes Go's zero time for "never", and leaves times out in newer records."""
-    if not text or text.startswith("0001-"):
-        return None
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 class Secrets(Protocol):
@@ -179,7 +69,7 @@ class _Line:
         return key
 
 
-class ReleaseBodies:
+class ReleaseFetcher:
     """Fetches bodies: at once for releases that somebody looks at, and gently for all others.
 
     Only the newest revision is read, once for each status it takes, since Helm writes into the
@@ -211,7 +101,7 @@ class ReleaseBodies:
         self.decoded = 0
         """Bodies decoded since the start."""
 
-    def want(self, keys: Iterable[Key]) -> None:
+    def prioritize(self, keys: Iterable[Key]) -> None:
         """Somebody looks at these releases: read what is not known of them before all else.
 
         To be called whenever they are shown; it costs nothing for what is known.
@@ -224,7 +114,7 @@ class ReleaseBodies:
     def ahead(self) -> None:
         """Read those that most people see first, before anybody looks."""
         by_name = sorted(self._store.snapshot.apps, key=lambda key: (key.name, key.namespace))
-        self.want(by_name[:AHEAD])
+        self.prioritize(by_name[:AHEAD])
 
     async def run(self) -> None:
         """Fetch until cancelled."""
@@ -247,7 +137,7 @@ class ReleaseBodies:
             elif release is None and self._store.snapshot.app(key).release is None:
                 self._read.pop(key, None)
 
-    def _missing(self, key: Key) -> Release | None:
+    def _missing(self, key: Key) -> ReleaseRecord | None:
         """The release, if its newest body has not been read and nobody is about to."""
         if key in self._reading:
             return None
@@ -278,7 +168,7 @@ class ReleaseBodies:
             if delay:
                 await self._pause(delay)
 
-    async def _fetch(self, release: Release) -> None:
+    async def _fetch(self, release: ReleaseRecord) -> None:
         """Read one body.
 
         Raises:
@@ -288,17 +178,11 @@ class ReleaseBodies:
         key, retry = release.key, False
         self.fetched += 1
         try:
-            secret = await self._api.get(
-                f"/api/v1/namespaces/{key.namespace}/secrets/{release.secret_name}"
-            )
+            secret = await self._api.get(secret_path(release))
             self.decoded += 1
             encoded = text(secret, "data", "release")
             note = text(secret, "metadata", "labels", ORIGIN_LABEL)
-
-            def read(encoded: str, most: int) -> ReleaseDetail:
-                return detail(key, release.revision, encoded, note, most)
-
-            found = await in_turn(read, encoded)
+            found = await in_turn(partial(decode_for_pages, release, note), encoded)
         except (ClusterUnavailable, Unauthenticated):
             raise
         except NotFound:
@@ -307,27 +191,29 @@ class ReleaseBodies:
             found, retry = self._refused(release, error), True
         except Exception as error:
             log.exception("%s: cannot read its body", key)
-            found = _odd(key, release.revision, error)
+            found = odd(release, error)
         # First: whatever comes of it, this record is not read again and again.
         self._read[key] = _stamp(release)
         if retry:
             asyncio.get_running_loop().call_later(RETRY, self._again, release)
         if found is not None:
-            self._store.put_detail(replace(found, uid=release.uid))
+            if found.key != key:
+                self._read[found.key] = self._read.pop(key)  # it is known by that from now on
+            self._store.put_detail(found)
 
-    def _refused(self, release: Release, error: PortalError) -> ReleaseDetail | None:
+    def _refused(self, release: ReleaseRecord, error: PortalError) -> ReleaseRevision | None:
         """What to tell of a body that may not be read; None if it has been, some time before."""
         known = self._store.snapshot.app(release.key).detail
         if known is not None and known.revision == release.revision:
             return None
-        return ReleaseDetail(release.key, release.revision, damaged=error.message)
+        return damaged(release, error.message)
 
-    def _again(self, release: Release) -> None:
+    def _again(self, release: ReleaseRecord) -> None:
         """Try once more what was refused: the portal may be allowed to read it by now."""
         if self._read.get(release.key) == _stamp(release):
             del self._read[release.key]
             self._look(frozenset({release.key}))
 
 
-def _stamp(release: Release) -> _Stamp:
+def _stamp(release: ReleaseRecord) -> _Stamp:
     return release.secret_name, release.uid, release.status

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from portal.cluster.records import HelmRecords, chart_files, pack
-from portal.cluster.unpack import MAX_BODY, unpack
+from portal.cluster.storage.codec import chart_files, encode
+from portal.cluster.storage.storage import HelmStorage
+from portal.cluster.storage.unpack import MAX_BODY, unpack
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
 from portal.domain.keys import OPERATION_LABEL, Key, made_by
 from portal.domain.objects import ReleaseStatus
@@ -53,9 +54,15 @@ class FakeClient:
         if made_by:
             labels[OPERATION_LABEL] = made_by
         self.secrets[f"/api/v1/namespaces/apps/secrets/{name}"] = {
-            "metadata": {"name": name, "labels": labels, "resourceVersion": str(revision * 10)},
+            "metadata": {
+                "name": name,
+                "namespace": "apps",
+                "creationTimestamp": "2026-11-23T10:58:37Z",
+                "labels": labels,
+                "resourceVersion": str(revision * 10),
+            },
             "type": "helm.sh/release.v1",
-            "data": {"release": pack(body)},
+            "data": {"release": encode(body)},
         }
 
     async def get(
@@ -90,11 +97,11 @@ def client() -> FakeClient:
 
 
 @pytest.fixture
-def records(client: FakeClient) -> HelmRecords:
-    return HelmRecords(client)  # type: ignore[arg-type]
+def records(client: FakeClient) -> HelmStorage:
+    return HelmStorage(client)  # type: ignore[arg-type]
 
 
-async def test_the_newest_revision_is_found(client: FakeClient, records: HelmRecords) -> None:
+async def test_the_newest_revision_is_found(client: FakeClient, records: HelmStorage) -> None:
     assert await records.newest(KEY) is None
     client.add(10, "deployed", made_by=made_by("o1", 10))
     client.add(9, "superseded")
@@ -107,7 +114,7 @@ async def test_the_newest_revision_is_found(client: FakeClient, records: HelmRec
 
 
 async def test_a_label_that_was_passed_on_is_not_believed(
-    client: FakeClient, records: HelmRecords
+    client: FakeClient, records: HelmStorage
 ) -> None:
     client.add(4, "pending-upgrade", made_by=made_by("o1", 3))
     found = await records.newest(KEY)
@@ -116,7 +123,7 @@ async def test_a_label_that_was_passed_on_is_not_believed(
 
 
 async def test_marking_as_failed_changes_label_and_body_alike(
-    client: FakeClient, records: HelmRecords
+    client: FakeClient, records: HelmStorage
 ) -> None:
     client.add(2, PENDING)
     (before,) = client.secrets.values()
@@ -134,7 +141,7 @@ async def test_marking_as_failed_changes_label_and_body_alike(
     assert json.loads(unpack(after["data"]["release"], MAX_BODY)) == {**was, "info": info}
 
 
-async def test_what_moved_meanwhile_is_left_alone(client: FakeClient, records: HelmRecords) -> None:
+async def test_what_moved_meanwhile_is_left_alone(client: FakeClient, records: HelmStorage) -> None:
     client.add(2, PENDING)
     found = await records.newest(KEY)
     assert found is not None
@@ -145,7 +152,7 @@ async def test_what_moved_meanwhile_is_left_alone(client: FakeClient, records: H
     assert secret["metadata"]["labels"]["status"] == PENDING
 
 
-async def test_a_damaged_record_is_told(client: FakeClient, records: HelmRecords) -> None:
+async def test_a_damaged_record_is_told(client: FakeClient, records: HelmStorage) -> None:
     client.add(1, "deployed")
     (secret,) = client.secrets.values()
     secret["data"]["release"] = "?"
@@ -153,7 +160,7 @@ async def test_a_damaged_record_is_told(client: FakeClient, records: HelmRecords
         await records.newest(KEY)
 
 
-async def test_the_chart_comes_back_as_files(client: FakeClient, records: HelmRecords) -> None:
+async def test_the_chart_comes_back_as_files(client: FakeClient, records: HelmStorage) -> None:
     client.add(1, "deployed")
     files = await records.chart(KEY)
     assert set(files) == {
@@ -167,7 +174,7 @@ async def test_the_chart_comes_back_as_files(client: FakeClient, records: HelmRe
     assert files["README.md"] == "é".encode()
 
 
-async def test_each_revision_has_its_own_chart(client: FakeClient, records: HelmRecords) -> None:
+async def test_each_revision_has_its_own_chart(client: FakeClient, records: HelmStorage) -> None:
     client.add(1, "superseded")
     client.add(10, "deployed")
     del next(iter(client.secrets.values()))["data"]
@@ -187,7 +194,7 @@ def test_a_chart_of_charts_is_refused() -> None:
 async def test_owners_are_written_onto_every_revision(client: FakeClient) -> None:
     for revision in (1, 2, 3):
         client.add(revision, "superseded" if revision < 3 else "deployed")
-    records = HelmRecords(client)  # type: ignore[arg-type]
+    records = HelmStorage(client)  # type: ignore[arg-type]
     assert (await records.newest(KEY)).owners is NOBODY  # type: ignore[union-attr]
     owners = Owners(label_of("ann"), (label_of("user:bob"), label_of("group:team a")))
     await records.set_owners(KEY, owners)

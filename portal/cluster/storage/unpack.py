@@ -37,6 +37,7 @@ _STRUCTURE = (b",", b"[", b"{")
 """What stands in JSON at least once for each value. In texts it may as well: so much the safer."""
 
 T = TypeVar("T")
+Given = TypeVar("Given")
 
 
 class Damaged(ValueError):
@@ -50,6 +51,7 @@ class Large(Damaged):
 class Body(Struct):
     """A release, its parts still as JSON: what nobody asks for never becomes an object."""
 
+    namespace: msgspec.Raw = NOTHING
     info: msgspec.Raw = NOTHING
     chart: msgspec.Raw = NOTHING
     config: msgspec.Raw = NOTHING
@@ -77,12 +79,15 @@ class _Hook(Struct):
     manifest: msgspec.Raw = NOTHING
 
 
-async def in_turn(read: Callable[[str, int], T], encoded: str) -> T:
-    """``read(encoded, most)`` in a thread: with ``SMALL`` first, and then alone with all of it."""
+async def in_turn(read: Callable[[Given, int], T], given: Given) -> T:
+    """``read(given, most)`` in a thread: with ``SMALL`` first, and then alone with all of it.
+
+    ``given`` is a body, or the Secret that it is in.
+    """
     try:
-        return await aside(read, encoded, SMALL)
+        return await aside(read, given, SMALL)
     except Large:
-        return await alone(read, encoded, MAX_BODY)
+        return await alone(read, given, MAX_BODY)
 
 
 def unpack(encoded: str, most: int) -> bytes:

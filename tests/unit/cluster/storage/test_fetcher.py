@@ -15,14 +15,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from portal.cluster import bodies, unpack
-from portal.cluster.bodies import ReleaseBodies, detail
 from portal.cluster.errors import Throttled, Unauthenticated
-from portal.cluster.unpack import MAX_BODY
+from portal.cluster.storage import codec, fetcher, unpack
+from portal.cluster.storage.codec import decode_for_pages
+from portal.cluster.storage.fetcher import ReleaseFetcher
+from portal.cluster.storage.unpack import MAX_BODY
 from portal.domain.charts import fingerprint, note_of
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
-from portal.domain.objects import Kind, Release, ReleaseStatus
+from portal.domain.objects import Kind, ReleaseStatus
+from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.state.store import Store
 
 Raw = dict[str, Any]
@@ -53,6 +55,12 @@ def encoded(body: object = BODY, zipped: bool = True) -> str:
     return base64.b64encode(base64.b64encode(packed)).decode()
 
 
+def detail(
+    revision: int, encoded: str, note: str = "", most: int = MAX_BODY, key: Key = KEY
+) -> ReleaseRevision:
+    return decode_for_pages(ReleaseRecord(key, revision), note, encoded, most)
+
+
 def test_notes_are_kept_without_the_secrets_of_the_release() -> None:
     secret = "kind: Secret\nstringData: {a: {}}\n"
     body = {
@@ -63,7 +71,7 @@ def test_notes_are_kept_without_the_secrets_of_the_release() -> None:
         "manifest": secret.replace("{}", "of-manifest"),
         "hooks": [{"manifest": secret.replace("{}", "of-hook")}, 3],
     }
-    assert detail(KEY, 3, encoded(body)).notes == "(hidden) (hidden) (hidden) (hidden) plain"
+    assert detail(3, encoded(body)).notes == "(hidden) (hidden) (hidden) (hidden) plain"
 
 
 def test_what_helm_says_of_a_failure_quotes_no_value() -> None:
@@ -73,13 +81,13 @@ def test_what_helm_says_of_a_failure_quotes_no_value() -> None:
         "info": {**BODY["info"], "description": said},
         "config": {"password": "of-values"},
     }
-    found = detail(KEY, 3, encoded(body))
+    found = detail(3, encoded(body))
     assert found.description == 'Upgrade "dash" failed: x: Invalid value: must be y; (hidden)'
 
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_body(zipped: bool) -> None:
-    found = detail(KEY, 3, encoded(zipped=zipped))
+    found = detail(3, encoded(zipped=zipped))
     assert found.damaged == ""
     assert (found.chart, found.chart_version, found.app_version) == ("dash-app", "0.1.0", "1.0")
     assert (found.description, found.notes) == ("Upgrade complete", "It runs.")
@@ -91,16 +99,14 @@ def test_a_body(zipped: bool) -> None:
 
 def test_a_body_tells_where_its_chart_came_from() -> None:
     known = fingerprint(BODY["chart"]["metadata"])
-    found = detail(KEY, 3, encoded(), note_of("team", known))
+    found = detail(3, encoded(), note_of("team", known))
     assert (found.source, found.fingerprint) == ("team", known)
-    passed_on = detail(KEY, 3, encoded(), note_of("team", "of another chart"))
+    passed_on = detail(3, encoded(), note_of("team", "of another chart"))
     assert passed_on.source == ""
 
 
 def test_what_is_missing_is_empty() -> None:
-    found = detail(
-        KEY, 1, encoded({"info": {"last_deployed": "0001-01-01T00:00:00Z"}, "config": None})
-    )
+    found = detail(1, encoded({"info": {"last_deployed": "0001-01-01T00:00:00Z"}, "config": None}))
     assert (found.damaged, found.chart, found.last_deployed, found.values) == ("", "", None, {})
 
 
@@ -124,15 +130,15 @@ def test_what_is_missing_is_empty() -> None:
     ],
 )
 def test_a_damaged_body_is_told_apart(text: str, word: str) -> None:
-    found = detail(KEY, 3, text)
+    found = detail(3, text)
     assert word in found.damaged
     assert (found.key, found.revision) == (KEY, 3)
 
 
 def test_a_body_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "MAX_BODY", 10_000)
-    assert "more than" in detail(KEY, 1, encoded({"x": "a" * 100_000}), most=10_000).damaged
-    assert detail(KEY, 1, encoded({"x": "a" * 1000})).damaged == ""
+    monkeypatch.setattr(codec, "MAX_BODY", 10_000)
+    assert "more than" in detail(1, encoded({"x": "a" * 100_000}), most=10_000).damaged
+    assert detail(1, encoded({"x": "a" * 1000})).damaged == ""
 
 
 NOTES = "See http://example.org/page for more.\n" * 190_000
@@ -157,19 +163,19 @@ def test_a_small_secret_takes_no_large_memory(body: Raw, damaged: str) -> None:
     assert len(secret) < 100_000
     tracemalloc.start()
     try:
-        found = detail(KEY, 1, secret)
+        found = detail(1, secret)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert damaged in found.damaged
     assert bool(damaged) == bool(found.damaged)
     assert most < 4 * MAX_BODY
-    assert len(found.notes) <= bodies.MAX_NOTES + 200
+    assert len(found.notes) <= codec.MAX_NOTES + 200
 
 
 def test_what_was_cut_is_said() -> None:
-    found = detail(KEY, 1, encoded({"info": {"notes": NOTES}, "config": {"a": "b" * 200_000}}))
-    assert found.notes.startswith(NOTES[: bodies.MAX_NOTES])
+    found = detail(1, encoded({"info": {"notes": NOTES}, "config": {"a": "b" * 200_000}}))
+    assert found.notes.startswith(NOTES[: codec.MAX_NOTES])
     assert found.notes.endswith(
         "The notes go on: 7,051 KiB in all, of which the first 64 KiB are shown."
     )
@@ -181,7 +187,7 @@ def test_a_deep_body_is_damaged() -> None:
     deep = b"[" * 200_000 + b"]" * 200_000
     for text in (deep, b'{"config":{"a":' + deep + b"}}", b'{"x":' + deep + b"}"):
         packed = base64.b64encode(base64.b64encode(gzip.compress(text))).decode()
-        assert detail(KEY, 1, packed).damaged
+        assert detail(1, packed).damaged
 
 
 async def test_of_large_bodies_one_is_read_at_a_time() -> None:
@@ -222,7 +228,7 @@ class Secrets:
         self.asked.append(path.rpartition("/")[2])
         self.at_once += 1
         self.most = max(self.most, self.at_once)
-        if self.at_once >= bodies.CONCURRENCY:
+        if self.at_once >= fetcher.CONCURRENCY:
             self.full.set()
         try:
             if self.gate is not None:
@@ -237,9 +243,11 @@ class Secrets:
 
 def release(
     name: str, revision: int, status: ReleaseStatus = ReleaseStatus.DEPLOYED, uid: str = ""
-) -> tuple[Key, Release]:
+) -> tuple[Key, ReleaseRecord]:
     secret = f"{name}.v{revision}"
-    return Key("apps", secret), Release(Key("apps", name), revision, status, None, secret, uid)
+    return Key("apps", secret), ReleaseRecord(
+        Key("apps", name), revision, status, None, secret, uid
+    )
 
 
 async def until(store: Store, met: Any) -> None:
@@ -279,9 +287,9 @@ class Pauses:
 @asynccontextmanager
 async def running(
     api: Secrets, store: Store, pause: Pauses | None = None, wanted: Iterable[Key] = ()
-) -> AsyncGenerator[ReleaseBodies]:
-    found = ReleaseBodies(api, store, pause=pause or Pauses())
-    found.want(wanted)
+) -> AsyncGenerator[ReleaseFetcher]:
+    found = ReleaseFetcher(api, store, pause=pause or Pauses())
+    found.prioritize(wanted)
     task = asyncio.create_task(found.run())
     await asyncio.sleep(0)
     yield found
@@ -299,11 +307,11 @@ async def test_only_the_newest_revision_is_read_and_once_for_each_status() -> No
     api.answers = {f"dash.v{each}": {"data": {"release": encoded()}} for each in (1, 2)}
     for each in (release("dash", 1), release("dash", 2, ReleaseStatus.PENDING_UPGRADE)):
         store.apply(Kind.RELEASE, *each)
-    bodies = ReleaseBodies(api, store, pause=Pauses())
+    bodies = ReleaseFetcher(api, store, pause=Pauses())
     task = asyncio.create_task(bodies.run())
     await asyncio.sleep(0)
-    bodies.want([KEY])
-    bodies.want([KEY])
+    bodies.prioritize([KEY])
+    bodies.prioritize([KEY])
     await until(store, lambda: revision(store) == 2)
     assert api.asked == ["dash.v2"]
     # Helm writes into the same record how it ended.
@@ -330,32 +338,32 @@ def many(store: Store, api: Secrets, number: int) -> list[Key]:
 async def test_what_somebody_looks_at_is_read_first_a_few_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bodies, "CONCURRENCY", 4)
+    monkeypatch.setattr(fetcher, "CONCURRENCY", 4)
     store, api, pauses = Store(), Secrets(), Pauses()
     keys = many(store, api, 20)
     api.gate = asyncio.Event()
     async with running(api, store, pauses, keys[10:]):
         await asyncio.wait_for(api.full.wait(), 5)
         looked_at = {f"app{each}.v1" for each in range(10, 20)}
-        assert len(looked_at.intersection(api.asked)) == bodies.CONCURRENCY
+        assert len(looked_at.intersection(api.asked)) == fetcher.CONCURRENCY
         pauses.over.clear()
         api.gate.set()
         await until(store, lambda: all(revision(store, key) for key in keys[10:]))
-        assert api.most == bodies.CONCURRENCY + 1
+        assert api.most == fetcher.CONCURRENCY + 1
         assert len(api.asked) == 11, "the others wait"
         pauses.over.set()
         await until(store, lambda: all(revision(store, key) for key in keys))
     assert len(api.asked) == 20, "each once"
-    assert set(pauses.asked) == {bodies.PACE}
+    assert set(pauses.asked) == {fetcher.PACE}
 
 
 async def test_the_first_page_is_read_before_anybody_asks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bodies, "AHEAD", 3)
+    monkeypatch.setattr(fetcher, "AHEAD", 3)
     store, api, pauses = Store(), Secrets(), Pauses()
     many(store, api, 20)
-    read = ReleaseBodies(api, store, pause=pauses)
+    read = ReleaseFetcher(api, store, pause=pauses)
     read.ahead()
     pauses.over.clear()
     running = asyncio.create_task(read.run())
@@ -390,9 +398,9 @@ async def test_one_change_costs_one_body_however_many_releases_there_are() -> No
         api.answers["app7.v2"] = {"data": {"release": encoded()}}
         store.apply(Kind.RELEASE, *release("app7", 2))
         store.delete(Kind.RELEASE, Key("apps", "app7.v1"))
-        found.want(keys)
+        found.prioritize(keys)
         await until(store, lambda: revision(store, keys[7]) == 2)
-        found.want(keys)
+        found.prioritize(keys)
     assert (found.fetched, found.decoded) == (201, 201)
 
 
@@ -414,7 +422,7 @@ async def test_a_release_that_is_installed_again_unseen_is_read_again() -> None:
 async def test_what_may_not_be_read_is_told_and_asked_for_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bodies, "RETRY", 0.0)
+    monkeypatch.setattr(fetcher, "RETRY", 0.0)
     store, api = Store(), Secrets()
     many(store, api, 2)
     api.answers["app0.v1"] = Forbidden("no")
@@ -447,7 +455,7 @@ async def test_values_and_notes_of_a_thousand_releases_are_small() -> None:
     body = encoded(BODY | {"config": values | BODY["config"]})
     assert 9_000 < len(json.dumps(values)) < 20_000
     tracemalloc.start()
-    kept = [detail(Key("apps", f"app{each}"), 1, body) for each in range(50)]
+    kept = [detail(1, body, key=Key("apps", f"app{each}")) for each in range(50)]
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert size / len(kept) < 10_000
@@ -475,17 +483,17 @@ async def test_an_api_that_does_not_answer_is_tried_again_and_nothing_is_called_
 
 
 async def test_a_record_that_cannot_be_read_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(key: Key, revision: int, encoded: str, note: str, most: int) -> Any:
-        if key == KEY:
+    def broken(record: ReleaseRecord, note: str, encoded: str, most: int) -> Any:
+        if record.key == KEY:
             raise RuntimeError("surprise")
-        return detail(key, revision, encoded)
+        return decode_for_pages(record, note, encoded)
 
-    monkeypatch.setattr(bodies, "detail", broken)
+    monkeypatch.setattr(fetcher, "decode_for_pages", broken)
     store, api = Store(), Secrets()
     for name in ("dash", "other"):
         api.answers[f"{name}.v1"] = {"data": {"release": encoded()}}
     store.apply(Kind.RELEASE, *release("dash", 1))
-    task = asyncio.create_task(ReleaseBodies(api, store).run())
+    task = asyncio.create_task(ReleaseFetcher(api, store).run())
     await until(store, lambda: store.snapshot.app(KEY).detail)
     store.apply(Kind.RELEASE, *release("other", 1))
     await until(store, lambda: store.snapshot.app(Key("apps", "other")).detail)
@@ -498,3 +506,18 @@ async def test_a_record_that_cannot_be_read_is_read_once(monkeypatch: pytest.Mon
     await until(store, lambda: store.snapshot.app(KEY).detail.damaged == "")  # type: ignore[union-attr]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_release_of_another_namespace_than_its_record_is_read_once() -> None:
+    store, api = Store(), Secrets()
+    api.answers["dash.v1"] = {"data": {"release": encoded(BODY | {"namespace": "shop"})}}
+    store.apply(Kind.RELEASE, *release("dash", 1))
+    own = Key("shop", "dash")
+    async with running(api, store) as found:
+        await until(store, lambda: revision(store, own) == 1)
+        found.prioritize([own, KEY])
+        store.apply(Kind.RELEASE, *release("other", 1))
+        api.answers["other.v1"] = {"data": {"release": encoded()}}
+        await until(store, lambda: revision(store, Key("apps", "other")))
+    assert api.asked == ["dash.v1", "other.v1"]
+    assert store.snapshot.app(KEY).release is None

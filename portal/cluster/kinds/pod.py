@@ -1,21 +1,90 @@
-"""Objects of the API → domain objects: pods and what they use."""
+"""Pods, with the state of their containers."""
 
 from __future__ import annotations
 
-import re
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from portal.cluster import shapes
+from portal.cluster.api_types import Conditions, Meta, Part, reading
 from portal.cluster.decode import conditions, controller_of, deleting_since, holders, key
-from portal.cluster.shapes import reading
+from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
-from portal.domain.objects import Container, Pod, PodUsage
+from portal.domain.objects import Container, Kind, Pod
 from portal.domain.quantities import parse
 
 
-@reading(shapes.Pod)
-def pod(found: shapes.Pod) -> tuple[Key, Pod]:
+class _Resources(Part, frozen=True):
+    """``resources`` of a container, or of a pod as a whole."""
+
+    requests: dict[str, str] | None = None
+
+
+class _ContainerSpec(Part, frozen=True):
+    """``spec.containers[]``."""
+
+    name: str
+    image: str = ""
+    resources: _Resources | None = None
+    restart_policy: str = ""
+
+
+class _ContainerMoment(Part, frozen=True):
+    """What is said of a container that waits, runs or has ended."""
+
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    started_at: datetime | None = None
+
+
+class _ContainerState(Part, frozen=True):
+    """``state`` of a container: one of the three."""
+
+    waiting: _ContainerMoment | None = None
+    running: _ContainerMoment | None = None
+    terminated: _ContainerMoment | None = None
+
+
+class _ContainerStatus(Part, frozen=True):
+    """``status.containerStatuses[]``."""
+
+    name: str
+    ready: bool = False
+    restart_count: int = 0
+    state: _ContainerState = _ContainerState()
+    last_state: _ContainerState = _ContainerState()
+
+
+class _PodSpec(Part, frozen=True):
+    """``spec`` of a Pod."""
+
+    containers: tuple[_ContainerSpec, ...] = ()
+    init_containers: tuple[_ContainerSpec, ...] | None = None
+    node_name: str = ""
+    resources: _Resources | None = None
+
+
+class _PodStatus(Conditions, frozen=True):
+    """``status`` of a Pod."""
+
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    container_statuses: tuple[_ContainerStatus, ...] | None = None
+    init_container_statuses: tuple[_ContainerStatus, ...] | None = None
+
+
+class _Pod(Part, frozen=True):
+    """A Pod."""
+
+    metadata: Meta
+    spec: _PodSpec
+    status: _PodStatus = _PodStatus()
+
+
+@reading(_Pod)
+def decode(found: _Pod) -> tuple[Key, Pod]:
     """A Pod with the state of its containers, and of init containers that are not done."""
     meta, spec, status = found.metadata, found.spec, found.status
     facts = conditions(status.conditions)
@@ -44,7 +113,7 @@ def pod(found: shapes.Pod) -> tuple[Key, Pod]:
     )
 
 
-def _requested(spec: shapes.PodSpec, what: str) -> float | None:
+def _requested(spec: _PodSpec, what: str) -> float | None:
     """What the pod requests as a whole, else the sum of what its containers do."""
     whole = _request(spec.resources, what)
     if whole is not None:
@@ -55,7 +124,7 @@ def _requested(spec: shapes.PodSpec, what: str) -> float | None:
     return float(sum(found)) if found else None
 
 
-def _request(resources: shapes.Resources | None, what: str) -> str | None:
+def _request(resources: _Resources | None, what: str) -> str | None:
     return resources.requests.get(what) if resources and resources.requests else None
 
 
@@ -65,7 +134,7 @@ def _amount(text: str) -> Decimal:
     return parse(text)
 
 
-def _containers(spec: shapes.PodSpec, status: shapes.PodStatus) -> tuple[Container, ...]:
+def _containers(spec: _PodSpec, status: _PodStatus) -> tuple[Container, ...]:
     said = {each.name: each for each in status.container_statuses or ()}
     before = {each.name: each for each in status.init_container_statuses or ()}
     main = [_container(each, said.get(each.name)) for each in spec.containers]
@@ -75,11 +144,11 @@ def _containers(spec: shapes.PodSpec, status: shapes.PodStatus) -> tuple[Contain
     return (*main, *(each for each in initial if not (each.ready or each.exit_code == 0)))
 
 
-_UNSAID = shapes.ContainerMoment()
+_NO_STATE = _ContainerMoment()
 
 
 def _container(
-    spec: shapes.ContainerSpec, status: shapes.ContainerStatus | None, init: bool = False
+    spec: _ContainerSpec, status: _ContainerStatus | None, init: bool = False
 ) -> Container:
     if status is None:  # not yet mentioned by the kubelet
         return Container(spec.name, spec.image, False, 0, "waiting", init=init)
@@ -89,8 +158,8 @@ def _container(
     elif state.terminated is not None:
         word, now = "terminated", state.terminated
     else:
-        word, now = "waiting", state.waiting or _UNSAID
-    last = status.last_state.terminated or _UNSAID
+        word, now = "waiting", state.waiting or _NO_STATE
+    last = status.last_state.terminated or _NO_STATE
     return Container(
         name=spec.name,
         image=spec.image,
@@ -108,24 +177,4 @@ def _container(
     )
 
 
-@reading(shapes.PodMetrics)
-def pod_usage(found: shapes.PodMetrics) -> PodUsage:
-    """One item of the metrics API: the sum over the pod's containers."""
-    return PodUsage(
-        key=key(found.metadata),
-        cpu=float(sum(parse(each.usage["cpu"]) for each in found.containers)),
-        memory=float(sum(parse(each.usage["memory"]) for each in found.containers)),
-        at=found.timestamp,
-        window=seconds(found.window),
-    )
-
-
-_UNITS = {"ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "h": 3600.0, "m": 60.0, "s": 1.0}
-
-
-def seconds(duration: str) -> float:
-    """A Go duration in seconds: "1m30s" → 90."""
-    return sum(
-        float(number) * _UNITS[unit]
-        for number, unit in re.findall(r"([\d.]+)(ms|us|µs|ns|h|m|s)", duration)
-    )
+RESOURCE = Resource(Kind.POD, "Pods", CORE, "pods", decode)

@@ -1,0 +1,60 @@
+"""Events of the core group."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from portal.cluster.api_types import Meta, Part, reading
+from portal.cluster.decode import key
+from portal.cluster.resource import CORE, Resource
+from portal.domain.keys import Key
+from portal.domain.objects import Event, Kind
+
+
+class _About(Part, frozen=True):
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class _Series(Part, frozen=True):
+    count: int = 0
+    last_observed_time: datetime | None = None
+
+
+class _Event(Part, frozen=True):
+    """An Event of the core group, in its older or newer style."""
+
+    metadata: Meta
+    involved_object: _About
+    type: str = ""
+    reason: str = ""
+    message: str = ""
+    count: int = 0
+    series: _Series | None = None
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
+
+
+@reading(_Event)
+def decode(found: _Event) -> tuple[Key, Event]:
+    """An event of the core group, in its older or newer style."""
+    about, series = found.involved_object, found.series
+    own = key(found.metadata)
+    return own, Event(
+        key=own,
+        about_kind=about.kind,
+        about_name=about.name,
+        about_uid=about.uid,
+        type=found.type or "Normal",
+        reason=found.reason,
+        message=found.message,
+        count=(series.count if series else 0) or found.count or 1,
+        last_at=(series.last_observed_time if series else None)
+        or found.last_timestamp
+        or found.event_time
+        or found.metadata.creation_timestamp,
+    )
+
+
+RESOURCE = Resource(Kind.EVENT, "Events", CORE, "events", decode, last=True)

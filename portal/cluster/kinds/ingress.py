@@ -1,0 +1,52 @@
+"""Ingresses of networking.k8s.io/v1."""
+
+from __future__ import annotations
+
+from portal.cluster.api_types import Balanced, Meta, Part, reading
+from portal.cluster.decode import key, published, release_of
+from portal.cluster.resource import Resource
+from portal.domain.keys import Key
+from portal.domain.objects import Ingress, Kind
+
+
+class _Rule(Part, frozen=True):
+    host: str = ""
+
+
+class _Tls(Part, frozen=True):
+    hosts: tuple[str, ...] | None = None
+
+
+class _IngressSpec(Part, frozen=True):
+    ingress_class_name: str | None = None
+    rules: tuple[_Rule, ...] | None = None
+    tls: tuple[_Tls, ...] | None = None
+
+
+class _Ingress(Part, frozen=True):
+    """An Ingress of networking.k8s.io/v1."""
+
+    metadata: Meta
+    spec: _IngressSpec = _IngressSpec()
+    status: Balanced = Balanced()
+
+
+@reading(_Ingress)
+def decode(found: _Ingress) -> tuple[Key, Ingress]:
+    """An Ingress of networking.k8s.io/v1."""
+    spec = found.spec
+    notes = found.metadata.annotations or {}
+    own = key(found.metadata)
+    return own, Ingress(
+        key=own,
+        release=release_of(found.metadata),
+        class_name=spec.ingress_class_name or notes.get("kubernetes.io/ingress.class", ""),
+        hosts=tuple(each.host for each in spec.rules or () if each.host),
+        tls_hosts=tuple(host for each in spec.tls or () for host in each.hosts or ()),
+        addresses=published(found.status),
+    )
+
+
+RESOURCE = Resource(
+    Kind.INGRESS, "Ingresses", "/apis/networking.k8s.io/v1", "ingresses", decode, optional=True
+)

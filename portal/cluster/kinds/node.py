@@ -1,0 +1,55 @@
+"""Nodes, with what they can allocate."""
+
+from __future__ import annotations
+
+from portal.cluster.api_types import Conditions, Meta, Part, reading
+from portal.cluster.decode import key
+from portal.cluster.resource import CORE, Resource
+from portal.domain.keys import Key
+from portal.domain.objects import Kind, Node
+from portal.domain.quantities import parse
+
+
+class _NodeSpec(Part, frozen=True):
+    unschedulable: bool = False
+
+
+class _NodeAddress(Part, frozen=True):
+    type: str
+    address: str
+
+
+class _NodeStatus(Conditions, frozen=True):
+    allocatable: dict[str, str] | None = None
+    addresses: tuple[_NodeAddress, ...] | None = None
+
+
+class _Node(Part, frozen=True):
+    """A Node."""
+
+    metadata: Meta
+    spec: _NodeSpec = _NodeSpec()
+    status: _NodeStatus = _NodeStatus()
+
+
+@reading(_Node)
+def decode(found: _Node) -> tuple[Key, Node]:
+    """A Node; CPU and memory are what it can allocate."""
+    status = found.status
+    room = status.allocatable or {}
+    own = key(found.metadata)
+    return own, Node(
+        name=own.name,
+        ready=any(
+            each.type == "Ready" and each.status == "True" for each in status.conditions or ()
+        ),
+        unschedulable=found.spec.unschedulable,
+        internal_ip=next(
+            (each.address for each in status.addresses or () if each.type == "InternalIP"), ""
+        ),
+        cpu=float(parse(room.get("cpu", "0"))),
+        memory=float(parse(room.get("memory", "0"))),
+    )
+
+
+RESOURCE = Resource(Kind.NODE, "Nodes", CORE, "nodes", decode, namespaced=False)

@@ -1,0 +1,54 @@
+"""Services."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from portal.cluster.api_types import Balanced, Meta, Part, reading
+from portal.cluster.decode import key, published, release_of
+from portal.cluster.resource import CORE, Resource
+from portal.domain.keys import Key
+from portal.domain.objects import Kind, Service, ServicePort
+
+
+class _Port(Part, frozen=True):
+    port: int
+    name: str = ""
+    node_port: int | None = None
+    protocol: str = "TCP"
+
+
+class _ServiceSpec(Part, frozen=True):
+    type: str = "ClusterIP"
+    cluster_ip: str = field(default="", name="clusterIP")
+    ports: tuple[_Port, ...] | None = None
+
+
+class _Service(Part, frozen=True):
+    """A Service."""
+
+    metadata: Meta
+    spec: _ServiceSpec
+    status: Balanced = Balanced()
+
+
+@reading(_Service)
+def decode(found: _Service) -> tuple[Key, Service]:
+    """A Service; ``cluster_ip`` is "None" for a headless one."""
+    spec = found.spec
+    own = key(found.metadata)
+    return own, Service(
+        key=own,
+        release=release_of(found.metadata),
+        type=spec.type,
+        cluster_ip=spec.cluster_ip,
+        ports=tuple(
+            ServicePort(each.port, each.node_port, each.name)
+            for each in spec.ports or ()
+            if each.protocol == "TCP"
+        ),
+        addresses=published(found.status),
+    )
+
+
+RESOURCE = Resource(Kind.SERVICE, "Services", CORE, "services", decode)

@@ -1,0 +1,18 @@
+"""StatefulSets of apps/v1."""
+
+from __future__ import annotations
+
+from portal.cluster.api_types import reading
+from portal.cluster.kinds.workloads import ApiWorkload, workload
+from portal.cluster.resource import APPS, Resource
+from portal.domain.keys import Key
+from portal.domain.objects import Kind, Workload
+
+
+@reading(ApiWorkload)
+def decode(found: ApiWorkload) -> tuple[Key, Workload]:
+    """A StatefulSet."""
+    return workload(Kind.STATEFUL_SET, found)
+
+
+RESOURCE = Resource(Kind.STATEFUL_SET, "StatefulSets", APPS, "statefulsets", decode)
