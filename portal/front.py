@@ -17,8 +17,6 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 
 from portal import __version__
-from portal.actions.actions import Actions
-from portal.actions.forms import Forms
 from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
 from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
@@ -42,6 +40,8 @@ from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endp
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
 from portal.observation import Observation
+from portal.releases.actions import Actions
+from portal.releases.forms import Forms
 from portal.settings import Settings
 from portal.state.store import Store
 from portal.ui.build import build_ui
@@ -105,14 +105,14 @@ class Front:
         self.hub = Hub(opener(self._context), views.scope, spell=spelled)
         store.on_change(self.hub.changed)
         _publish(self._metrics, observation, self.hub)
-        self._claims = Watches(
-            observation.client, store, settings.namespaces, (LEASES,), sink=self._actions.board
+        self._leases = Watches(
+            observation.client, store, settings.namespaces, (LEASES,), sink=self._actions.registry
         )
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What has to run for as long as the portal does, by name."""
         return {
-            "claims": self._claims.run(),
+            "leases": self._leases.run(),
             "operations": self._actions.run(),
             "catalog": self._catalog.run(),
         }
@@ -198,7 +198,7 @@ def _actions(
         replicas=Replicas(observation.client),
         forms=forms,
         chart_path=settings.chart_path,
-        claims=Leases(observation.client),
+        leases=Leases(observation.client),
         records=HelmRecords(observation.client),
         past=Past(observation.client),
         guardrails=Guardrails(

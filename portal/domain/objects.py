@@ -13,7 +13,7 @@ from typing import TypeAlias
 from msgspec import Struct, field
 
 from portal.domain.keys import Key
-from portal.domain.operations import Claim
+from portal.domain.operations import OperationLease
 from portal.domain.owners import NOBODY, Owners
 from portal.domain.packed import PackedText
 
@@ -371,6 +371,6 @@ Watched: TypeAlias = (
     | Event
     | Node
     | Quota
-    | Claim
+    | OperationLease
 )
 """Any object that a watch delivers."""

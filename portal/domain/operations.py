@@ -90,7 +90,7 @@ class Operation(Struct, frozen=True):
     description: str = ""
 
 
-class Claim(Struct, frozen=True):
+class OperationLease(Struct, frozen=True):
     """A release's operation as the cluster keeps it, and the portal that holds the release.
 
     ``holder`` is "" when nobody works on it (any more); ``cancel`` is who asked to end it; and

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dash import Dash, Input, Output, ctx
 from dash.exceptions import PreventUpdate
 
-from portal.actions.forms import Raw
-from portal.actions.links import linked_form
 from portal.aside import aside
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
+from portal.releases.forms import Raw
+from portal.releases.links import linked_form
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.context import UiContext

@@ -16,8 +16,6 @@ import pytest
 from msgspec.structs import replace
 
 from dev import demo
-from portal.actions.actions import Actions
-from portal.actions.forms import Forms, ScaleRequest
 from portal.auth.policy import Policy
 from portal.cluster.admission import Admission
 from portal.cluster.bodies import ReleaseBodies
@@ -38,6 +36,8 @@ from portal.guardrails.review import Guardrails
 from portal.guardrails.rules import GuardrailException
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
+from portal.releases.actions import Actions
+from portal.releases.forms import Forms, ScaleRequest
 from portal.state.model import AppState
 from portal.state.store import Store
 
@@ -132,17 +132,17 @@ async def portal(
             replicas=Replicas(client),
             forms=Forms(NamespaceRules((namespace,)), namespace, max_replicas=6),
             chart_path=chart,
-            claims=Leases(client),
+            leases=Leases(client),
             records=HelmRecords(client),
             past=Past(client),
             guardrails=Guardrails(Admission(client, {"restricted": demo.RESTRICTED}), exceptions),
             holder=uuid.uuid4().hex,
             limit=limit,
         )
-        claims = Watches(client, store, (namespace,), (LEASES,), sink=actions.board)
+        leases = Watches(client, store, (namespace,), (LEASES,), sink=actions.registry)
         tasks = [
             asyncio.create_task(Watches(client, store, (namespace,)).run()),
-            asyncio.create_task(claims.run()),
+            asyncio.create_task(leases.run()),
             asyncio.create_task(ReleaseBodies(client, store).run()),
             asyncio.create_task(actions.run()),
         ]
@@ -191,7 +191,7 @@ async def test_launch_change_scale_autoscale_and_uninstall(namespace: str, tmp_p
         assert workload.annotations[LAUNCHED_BY] == "ann@example.com"
 
         with pytest.raises(Conflict, match="exists already"):
-            await actions.launch(ANN, sample(key), only_new=True)
+            await actions.launch(ANN, sample(key), create_only=True)
         spec = sample(key, replicas=3, cpu_request="60m")
         bob = Identity("bob")
         changed = await here.ended(await actions.launch(bob, spec))

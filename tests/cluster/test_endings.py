@@ -28,9 +28,6 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from dev import demo
-from portal.actions.actions import Actions
-from portal.actions.charts import ChartOrder
-from portal.actions.forms import Forms
 from portal.auth.policy import Policy
 from portal.catalog.chart import Chart, read_chart
 from portal.cluster.admission import Admission
@@ -50,6 +47,9 @@ from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.observation import Observation, running
+from portal.releases.actions import Actions
+from portal.releases.charts import ChartOrder
+from portal.releases.forms import Forms
 from portal.settings import Settings
 from portal.state.model import AppState
 from portal.viewmodels.app import app_view
@@ -57,7 +57,7 @@ from portal.viewmodels.leaving import HELD_AFTER
 from portal.viewmodels.model import AppView
 from portal.viewmodels.readiness import SLOW_START
 from portal.viewmodels.removal import removal_words
-from tests.unit.actions.fakes import unchanged
+from tests.unit.releases.fakes import unchanged
 
 ROOT = Path(__file__).resolve().parents[2]
 CHARTS = ROOT / "tests" / "fixtures" / "charts" / "endings"
@@ -427,7 +427,7 @@ async def blocked_finalizer(here: Course) -> None:
 async def leftover_volume(here: Course) -> None:
     await here.launch()
     await here.until(lambda: bool(here.app.pods), "a pod")  # its claim is made first
-    removal = await here.portal.actions.previews.removal(ANN, here.key)
+    removal = await here.portal.releases.previews.removal(ANN, here.key)
     (before,) = removal_words(removal)
     assert before.title == "1 volume will be left: data-leftover-volume-0 (1Gi)."
     await here.portal.actions.uninstall(ANN, here.key)
@@ -449,15 +449,15 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
             replicas=Replicas(client),
             forms=Forms(NamespaceRules(), "default", max_replicas=6),
             chart_path=ROOT / "charts" / "dash-app",
-            claims=Leases(client),
+            leases=Leases(client),
             records=HelmRecords(client),
             past=Past(client),
             guardrails=Guardrails(Admission(client, {"restricted": demo.RESTRICTED})),
             holder=uuid.uuid4().hex,
         )
-        claims = Watches(client, observation.store, (), (LEASES,), sink=actions.board)
+        leases = Watches(client, observation.store, (), (LEASES,), sink=actions.registry)
         ended: list[asyncio.Task[None]] = []
-        work = {"claims": claims.run(), "operations": actions.run()}
+        work = {"leases": leases.run(), "operations": actions.run()}
         portal = Portal(observation, actions, helm)
         async with running(observation.tasks() | work, ended.append):
             try:

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from dev import demo
-from portal.actions.charts import ChartOrder
 from portal.catalog.chart import Chart, read_chart
 from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
@@ -24,6 +23,7 @@ from portal.domain.errors import ChartError, ClusterUnavailable
 from portal.domain.identity import Identity
 from portal.domain.operations import Operation, OperationPhase
 from portal.guardrails.rules import GuardrailException, Level, Rule
+from portal.releases.charts import ChartOrder
 from tests.cluster.test_actions import CHART, IMAGE, Portal, portal
 
 pytestmark = pytest.mark.cluster

@@ -20,7 +20,6 @@ from typing import Any, Protocol
 
 import pytest
 
-from portal.actions.charts import ChartOrder
 from portal.catalog import dash_app
 from portal.catalog.chart import read_chart
 from portal.catalog.values import get
@@ -28,6 +27,7 @@ from portal.cluster.client import ClusterClient
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec
 from portal.domain.operations import Operation
+from portal.releases.charts import ChartOrder
 from portal.viewmodels.preview import preview_view
 from tests.cluster.test_actions import ANN, CHART, IMAGE, SLOW, Portal, portal, sample
 from tests.cluster.test_dash_app_chart import Load

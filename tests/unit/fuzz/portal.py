@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from portal.actions.actions import Actions
-from portal.actions.forms import Forms
 from portal.auth.policy import Policy
 from portal.catalog.dash_app import Site
 from portal.domain.identity import Identity
@@ -24,12 +22,14 @@ from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.runner import Runner
-from tests.unit.actions.fakes import (
+from portal.releases.actions import Actions
+from portal.releases.forms import Forms
+from tests.unit.releases.fakes import (
     Clock,
     FakeAdmission,
-    FakeClaims,
     FakeCluster,
     FakeHelm,
+    FakeLeases,
     FakePast,
     FakeRecords,
     FakeReplicas,
@@ -151,7 +151,7 @@ class Portal:
         for kind in (Kind.RELEASE, Kind.LEASE):
             self.store.set_source(str(kind), synced=True, alive_at=clock.now)
         cluster = FakeCluster(self.store)
-        claims = FakeClaims()
+        leases = FakeLeases()
         records = FakeRecords(cluster, FakeHelm(cluster))
         past = FakePast()
         past.manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: there}\n"
@@ -163,14 +163,14 @@ class Portal:
             replicas=FakeReplicas([]),
             forms=FORMS,
             chart_path=CHART,
-            claims=claims,
+            leases=leases,
             records=records,
             past=past,
             guardrails=Guardrails(FakeAdmission()),
             holder="portal-1",
             clock=clock,
         )
-        claims.boards.append(self.actions.board)
+        leases.registries.append(self.actions.registry)
         self.cluster = cluster
 
     async def command(self, asked: Coroutine[Any, Any, Operation]) -> Command:

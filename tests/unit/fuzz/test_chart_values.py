@@ -9,7 +9,6 @@ import pytest
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from portal.actions.charts import ChartOrder, signed
 from portal.catalog.chart import read_chart
 from portal.catalog.draft import MAX_LINK, Draft, Drafting, linked
 from portal.catalog.edits import alike
@@ -17,6 +16,7 @@ from portal.catalog.validate import Path
 from portal.catalog.values import Values, overlay, to_yaml
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
+from portal.releases.charts import ChartOrder, signed
 from tests import strategies as some
 from tests.tried import tried
 from tests.unit.catalog.make import CHARTS

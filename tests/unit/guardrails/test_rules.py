@@ -13,7 +13,7 @@ from portal.domain.manifests import Tree
 from portal.guardrails.manifest import pod_specs, read
 from portal.guardrails.review import Guardrails, GuardrailViolations, as_pod
 from portal.guardrails.rules import GuardrailException, Level, Rule, allowances
-from tests.unit.actions.fakes import FakeAdmission
+from tests.unit.releases.fakes import FakeAdmission
 
 KEY = Key("apps", "sales")
 

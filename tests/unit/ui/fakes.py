@@ -8,10 +8,6 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from portal.actions.actions import Actions, Existing, Filled
-from portal.actions.forms import Forms, Raw, ScaleRequest
-from portal.actions.previews import Previews
-from portal.actions.volumes import Volumes
 from portal.catalog.catalog import Catalog
 from portal.catalog.chart import Chart
 from portal.catalog.fetch import HttpFetch
@@ -26,6 +22,10 @@ from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
 from portal.live.topics import APPS
+from portal.releases.actions import Actions, Existing, PrefilledForm
+from portal.releases.forms import Forms, Raw, ScaleRequest
+from portal.releases.previews import Previews
+from portal.releases.volumes import Volumes
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.model import AppView, ListView, ScaleMode, ScaleView
@@ -117,15 +117,15 @@ class FakePreviews(Previews):
         )
 
     async def upgrade(
-        self, identity: Identity, spec: LaunchSpec, *, since: int | None = None
+        self, identity: Identity, spec: LaunchSpec, *, expected_revision: int | None = None
     ) -> Proposal:
-        self._note("upgrade", spec, since)
+        self._note("upgrade", spec, expected_revision)
         return self._proposal(spec.key, self.kept[-1])
 
     async def version(
-        self, identity: Identity, key: Key, chart: Chart, *, since: int | None = None
+        self, identity: Identity, key: Key, chart: Chart, *, expected_revision: int | None = None
     ) -> Proposal:
-        self._note("version", key, chart.version.version, since)
+        self._note("version", key, chart.version.version, expected_revision)
         return self._proposal(key, self.kept[0])
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
@@ -166,15 +166,17 @@ class FakeActions(Actions):
         return self.volume_claims
 
     async def change_version(
-        self, identity: Identity, key: Key, chart: Chart, *, since: int | None = None
+        self, identity: Identity, key: Key, chart: Chart, *, expected_revision: int | None = None
     ) -> Operation:
-        self.calls.append(("change version", key, chart.name, chart.version.version, since))
+        self.calls.append(
+            ("change version", key, chart.name, chart.version.version, expected_revision)
+        )
         return self._operation(key, Verb.UPGRADE)
 
     async def rollback(
-        self, identity: Identity, key: Key, revision: int, *, since: int | None = None
+        self, identity: Identity, key: Key, revision: int, *, expected_revision: int | None = None
     ) -> Operation:
-        self.calls.append(("rollback", identity, key, revision, since))
+        self.calls.append(("rollback", identity, key, revision, expected_revision))
         return self._operation(key, Verb.ROLLBACK)
 
     def _operation(self, key: Key, verb: Verb) -> Operation:
@@ -186,12 +188,12 @@ class FakeActions(Actions):
         identity: Identity,
         spec: LaunchSpec,
         *,
-        only_new: bool = False,
-        since: int | None = None,
+        create_only: bool = False,
+        expected_revision: int | None = None,
     ) -> Operation:
-        if since is not None and since != self.views[spec.key].revision:
+        if expected_revision is not None and expected_revision != self.views[spec.key].revision:
             raise Conflict("It was changed since you opened this form.")
-        if only_new and spec.key in self.views:
+        if create_only and spec.key in self.views:
             raise Conflict("There is already an app of this name.", "Launch again to upgrade it.")
         self.calls.append(("launch", identity, spec))
         self.views[spec.key] = replace(
@@ -265,12 +267,12 @@ class FakeActions(Actions):
     async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
         return self.asked.get(key)
 
-    async def edit_form(self, identity: Identity, key: Key) -> Filled:
+    async def edit_form(self, identity: Identity, key: Key) -> PrefilledForm:
         if key not in self.views:
             raise NotFound(f"There is no release {key}.", "Launch it first.")
         raw = Forms(presets=PRESETS, default_namespace=key.namespace).defaults()
         raw |= {"name": key.name, "autoscaling": True, "bounds": [1, 4]}
-        return Filled(raw, self.views[key].revision)
+        return PrefilledForm(raw, self.views[key].revision)
 
     def complaints(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
         return {}

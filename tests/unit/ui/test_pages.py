@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from plotly.io.json import to_json_plotly
 from starlette.testclient import TestClient
 
-from portal.actions.forms import FIELDS, ScaleRequest
 from portal.domain.keys import Key
 from portal.domain.permissions import UNLIMITED
 from portal.live.channel import frame
 from portal.live.topics import ADMIN, APPS, app_topic, valid
+from portal.releases.forms import FIELDS, ScaleRequest
 from portal.ui import ids
 from portal.ui.build import build_ui
 from portal.ui.components import releases

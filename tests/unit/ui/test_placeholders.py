@@ -26,8 +26,8 @@ from portal.ui.pages.chart import layout as chart_page
 from portal.ui.pages.launch import callbacks as launch_callbacks
 from portal.ui.router import page_for
 from portal.ui.routes import ChartPlace, Page, Route
-from tests.unit.actions.test_actions import ANN, BOB, KEY, World
 from tests.unit.catalog.make import CHARTS
+from tests.unit.releases.test_actions import ANN, BOB, KEY, World
 from tests.unit.ui.fakes import context
 from tests.unit.ui.test_pages import text
 
@@ -86,7 +86,7 @@ async def test_the_edit_form_and_its_summary(pages: Pages) -> None:
     assert answer.command.startswith("# First write the secrets in place of (hidden).")
     spec = ui.forms.check(filled.raw).spec
     assert spec is not None
-    await pages.world.ended(await pages.actions.launch(ANN, spec, since=1))
+    await pages.world.ended(await pages.actions.launch(ANN, spec, expected_revision=1))
     _, kept = pages.world.cluster.shown[KEY]
     assert get(kept, "extraEnvVars") == VALUES["extraEnvVars"]
 
@@ -143,6 +143,6 @@ async def test_the_form_of_a_chart(pages: Pages) -> None:
     }
     order = await chart_callbacks.order_of(ui, asked)
     assert SECRET not in str(order.values)
-    await pages.world.ended(await pages.actions.launch_chart(ANN, order, since=1))
+    await pages.world.ended(await pages.actions.launch_chart(ANN, order, expected_revision=1))
     _, kept = pages.world.cluster.shown[WEB]
     assert kept == {**CHART_VALUES, "replicaCount": 3}

@@ -8,7 +8,6 @@ from typing import Any, cast
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 
-from portal.actions.forms import Forms
 from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
@@ -19,6 +18,7 @@ from portal.domain.charts import ChartEntry, version_order
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.releases.forms import Forms
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, card, failure, icon, link, page, wildcards
 from portal.ui.components.chart_form import chart_form

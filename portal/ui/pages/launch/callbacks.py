@@ -8,15 +8,15 @@ from typing import Any, cast
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from msgspec import Struct
 
-from portal.actions.actions import Existing
-from portal.actions.forms import FIELDS, PRESET_FIELDS, Preview
-from portal.actions.links import link_of
 from portal.aside import aside
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.revisions import Proposal
+from portal.releases.actions import Existing
+from portal.releases.forms import FIELDS, PRESET_FIELDS, Preview
+from portal.releases.links import link_of
 from portal.ui import ids, unfinished
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
 from portal.ui.components.preview import ADDING_UP, waiting
@@ -186,7 +186,10 @@ def register(app: Dash, context: UiContext) -> None:
         since = edited if edited is not None else previewed
         try:
             operation = await context.actions.launch(
-                context.identity(), checked.spec, only_new=told != str(key), since=since
+                context.identity(),
+                checked.spec,
+                create_only=told != str(key),
+                expected_revision=since,
             )
         except InvalidInput as error:
             return [failure(text) for text in error.fields.values()], closed, no_update
@@ -232,7 +235,7 @@ async def _proposal(context: UiContext, raw: dict[str, object], edited: int | No
         if checked.spec is None:
             raise InvalidInput(checked.errors)
         return await context.actions.previews.upgrade(
-            context.identity(), checked.spec, since=edited
+            context.identity(), checked.spec, expected_revision=edited
         )
     except InvalidInput as error:
         raise InvalidInput(

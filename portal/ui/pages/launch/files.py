@@ -10,7 +10,6 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 from msgspec import Struct
 
-from portal.actions.forms import FIELDS, Raw
 from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.draft import Drafting
@@ -19,6 +18,7 @@ from portal.domain.charts import BUILT_IN
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.placeholders import NO_SECRET
+from portal.releases.forms import FIELDS, Raw
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, link, notice
 from portal.ui.components.files import MAX_FILE
