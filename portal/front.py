@@ -40,8 +40,10 @@ from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endp
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
 from portal.observation import Observation
-from portal.releases.actions import Actions
+from portal.operations.operations import Operations, Timing
+from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import Forms
+from portal.releases.ports import ReleasePorts
 from portal.settings import Settings
 from portal.state.store import Store
 from portal.ui.build import build_ui
@@ -106,14 +108,18 @@ class Front:
         store.on_change(self.hub.changed)
         _publish(self._metrics, observation, self.hub)
         self._leases = Watches(
-            observation.client, store, settings.namespaces, (LEASES,), sink=self._actions.registry
+            observation.client,
+            store,
+            settings.namespaces,
+            (LEASES,),
+            sink=self._actions.operations.registry,
         )
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What has to run for as long as the portal does, by name."""
         return {
             "leases": self._leases.run(),
-            "operations": self._actions.run(),
+            "operations": self._actions.operations.run(),
             "catalog": self._catalog.run(),
         }
 
@@ -144,7 +150,7 @@ class Front:
     async def drain(self) -> None:
         """Close the live connections at once, and end operations."""
         self.hub.close()
-        await self._actions.drain(STOP_GRACE, STOP_PATIENCE)
+        await self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
 
 
 def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog:
@@ -191,26 +197,26 @@ def _actions(
     helm: Helm,
     ended: Callable[[Operation], None],
 ) -> Actions:
-    return Actions(
-        helm=helm,
-        store=observation.store,
-        policy=policy,
-        replicas=Replicas(observation.client),
-        forms=forms,
-        chart_path=settings.chart_path,
-        leases=Leases(observation.client),
-        records=HelmRecords(observation.client),
-        past=Past(observation.client),
-        guardrails=Guardrails(
-            Admission(observation.client, settings.pod_security_namespaces()),
-            settings.guardrail_exceptions(),
-            settings.allowed_images,
-        ),
+    client, records = observation.client, HelmRecords(observation.client)
+    operations = Operations(
+        observation.store,
+        Leases(client),
+        records,
+        forms.rules,
         holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
-        namespaces=Namespaces(observation.client),
+        fields=form_fields,
         ended=ended,
-        limit=settings.helm_concurrency,
+        timing=Timing(limit=settings.helm_concurrency),
     )
+    guardrails = Guardrails(
+        Admission(client, settings.pod_security_namespaces()),
+        settings.guardrail_exceptions(),
+        settings.allowed_images,
+    )
+    ports = ReleasePorts(
+        helm, records, Past(client), Replicas(client), guardrails, Namespaces(client)
+    )
+    return Actions(observation.store, ports, operations, policy, forms, settings.chart_path)
 
 
 def _authenticator(settings: Settings) -> Authenticator:

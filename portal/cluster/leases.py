@@ -63,7 +63,7 @@ class Leases:
 def claim(found: Lease) -> tuple[Key, OperationLease]:
     """A Lease's own key, and what it says; raises (anything) on one that is no claim."""
     notes = found.metadata.annotations or {}
-    operation = msgspec.json.decode(notes[RECORD], type=Operation)
+    operation = _recorded(notes[RECORD])
     own = key(found.metadata)
     if Key(operation.key.namespace, _name(operation.key)) != own:
         raise ValueError("the record is of another release")
@@ -85,7 +85,7 @@ LEASES = Resource(Kind.LEASE, GROUP, "leases", reading(Lease)(claim), selector=L
 
 def _lease(new: OperationLease, now: datetime) -> Raw:
     operation = new.operation
-    notes = {RECORD: msgspec.json.encode(operation).decode()}
+    notes = {RECORD: _record(operation)}
     if new.cancel:
         notes[CANCEL] = new.cancel
     metadata: Raw = {
@@ -107,6 +107,20 @@ def _lease(new: OperationLease, now: datetime) -> Raw:
             "renewTime": _micro(now),
         },
     }
+
+
+def _record(operation: Operation) -> str:
+    """The operation as JSON; its verb by name, as older portals wrote and read it."""
+    raw: Raw = msgspec.to_builtins(operation)
+    return msgspec.json.encode({**raw, "verb": operation.verb.name, "words": raw["verb"]}).decode()
+
+
+def _recorded(text: str) -> Operation:
+    raw: Raw = msgspec.json.decode(text)
+    name = raw["verb"]
+    unsaid = {"name": name, "noun": name, "progressive": "at work on"}
+    unsaid |= {"creates": name == "launch", "removes": name == "uninstall"}
+    return msgspec.convert({**raw, "verb": raw.get("words", unsaid)}, Operation)
 
 
 def _micro(at: datetime) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -32,19 +32,9 @@ log = logging.getLogger(__name__)
 Work = Callable[[Progress], Awaitable[WaitCondition | None]]
 """What an operation does; returns what has to be seen before it is done, if anything."""
 
-FieldNames = Callable[[ChartError], dict[str, str]]
+FieldNames = Callable[[ChartError], Mapping[str, str]]
 
 ATTEMPTS = 5
-
-_DOING = {
-    Verb.LAUNCH: "launching",
-    Verb.UPGRADE: "changing",
-    Verb.SCALE: "scaling",
-    Verb.ROLLBACK: "rolling back",
-    Verb.UNINSTALL: "uninstalling",
-    Verb.UNLOCK: "unlocking",
-    Verb.SHARE: "sharing",
-}
 
 
 class OperationExecutor:
@@ -98,11 +88,13 @@ class OperationExecutor:
     def _check_over(self, lease: OperationLease) -> None:
         operation = self._newest(lease)
         # What is being deleted must be gone first: Helm would "upgrade" the dying objects.
-        waits = operation.phase is OperationPhase.WAITING and operation.verb is not Verb.UNINSTALL
+        waits = operation.phase is OperationPhase.WAITING and not operation.verb.removes
         if operation.phase.terminal or waits:
             return
         since = f"since {operation.created_at:%H:%M:%S} UTC"
-        doing = f"{operation.actor} has been {_DOING[operation.verb]} {operation.key.name} {since}"
+        doing = (
+            f"{operation.actor} has been {operation.verb.progressive} {operation.key.name} {since}"
+        )
         if self._registry.abandoned(lease):
             raise Conflict(
                 f"{doing}, and the portal that did it has stopped.",
@@ -151,7 +143,8 @@ class OperationExecutor:
         if before is not None:
             # Closed before the new one is written: the store keeps the newest of a key.
             before.progress.finish(
-                OperationPhase.CANCELLED, f"Superseded: {actor} began {_DOING[verb]} {key.name}."
+                OperationPhase.CANCELLED,
+                f"Superseded: {actor} began {verb.progressive} {key.name}.",
             )
             before.leave()
         self._registry.note(lease)
@@ -219,7 +212,7 @@ class OperationExecutor:
             operation = self._newest(lease) if lease else None
             if lease is None or operation is None or operation.phase.terminal:
                 raise Conflict(f"Nothing is under way on {key.name} any more.")
-            if operation.verb is Verb.UNINSTALL:
+            if operation.verb.removes:
                 raise Conflict(
                     "A removal cannot be cancelled: half of the app would be left.",
                     "Launch it again when it is gone.",
@@ -266,7 +259,7 @@ class OperationExecutor:
         await self._wait_for_tasks(patience)
         stopped = Ending(OperationPhase.INTERRUPTED, "The portal stopped while this was under way.")
         for running in list(self._running.values()):
-            if running.progress.operation.verb is Verb.UNINSTALL:
+            if running.progress.operation.verb.removes:
                 running.leave()  # half a removal is of no use: the next portal completes it
             else:
                 running.end(stopped)
@@ -319,7 +312,7 @@ class OperationExecutor:
             progress.finish(OperationPhase.INTERRUPTED, error.message, error.advice, cause=error)
         except PortalError as error:
             await self._marked(running)
-            fields = self._fields(error) if isinstance(error, ChartError) else {}
+            fields = self._fields(error) if isinstance(error, ChartError) else None
             progress.finish(OperationPhase.FAILED, error.message, error.advice, fields, error)
         except asyncio.CancelledError:
             if not running.left:

@@ -157,7 +157,7 @@ class Progress:
         operation = self.operation
         return {
             "operation": operation.id,
-            "verb": operation.verb.value,
+            "verb": operation.verb.name,
             "namespace": operation.key.namespace,
             "release": operation.key.name,
             "actor": operation.actor,

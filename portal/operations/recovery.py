@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from portal.domain.errors import Conflict, PortalError
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind
-from portal.domain.operations import OperationLease, OperationPhase, Verb
+from portal.domain.operations import OperationLease, OperationPhase
 from portal.operations.executor import OperationExecutor
-from portal.operations.interrupted import Recovery
+from portal.operations.interrupted import InterruptedOperations
 from portal.operations.ports import OperationLeases
 from portal.operations.registry import OperationRegistry
 from portal.operations.waiting import watched
@@ -37,7 +37,7 @@ class RecoveryLoop:
         leases: OperationLeases,
         registry: OperationRegistry,
         executor: OperationExecutor,
-        recovery: Recovery,
+        interrupted: InterruptedOperations,
         clock: Callable[[], datetime],
         rules: NamespaceRules,
         *,
@@ -48,7 +48,7 @@ class RecoveryLoop:
         self._leases = leases
         self._registry = registry
         self._executor = executor
-        self._recovery = recovery
+        self._interrupted = interrupted
         self._clock = clock
         self._rules = rules
         self._interval = interval
@@ -74,7 +74,9 @@ class RecoveryLoop:
         if self._executor.works_on(key) or self._rules.problem(key.namespace):
             return
         if self._registry.abandoned(lease):
-            await self._executor.adopt(lease, self._recovery.resume)
+            if not self._interrupted.knows(lease.operation.verb):
+                return
+            await self._executor.adopt(lease, self._interrupted.resume)
         elif self._outlived(lease):
             await self._leases.drop(lease)
             self._registry.forget(key)
@@ -86,6 +88,6 @@ class RecoveryLoop:
             return False
         if self._store.snapshot.app(operation.key).release is not None:
             return False
-        removed = operation.verb is Verb.UNINSTALL and operation.phase is OperationPhase.SUCCEEDED
+        removed = operation.verb.removes and operation.phase is OperationPhase.SUCCEEDED
         kept = self._uninstalled_for if removed else REMEMBERED
         return self._clock() - operation.updated_at > kept

@@ -1,55 +1,56 @@
-"""What a person can do to a release. How a change goes its way is in ``requests``."""
+"""What a person can do to a release: the one way that every change goes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
-from portal.domain.errors import ChartError
+from portal.domain.errors import ChartError, InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
-from portal.domain.operations import LEASE_SECONDS, Operation
+from portal.domain.operations import Operation
 from portal.domain.permissions import Permission
-from portal.guardrails.review import Guardrails
-from portal.helm_service.helm import HelmClient
-from portal.operations.executor import OperationExecutor
-from portal.operations.interrupted import Recovery
-from portal.operations.ports import OperationLeases
-from portal.operations.recovery import RecoveryLoop
-from portal.operations.registry import OperationRegistry
+from portal.operations.operations import Operations, utc_now
+from portal.operations.progress import Progress
+from portal.operations.waiting import WaitCondition
 from portal.releases.access import Access
 from portal.releases.changes import Changes
-from portal.releases.charts import ChartOrder
 from portal.releases.existing import Existing
 from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import Forms, ScaleRequest
-from portal.releases.launching import LaunchPlanner
+from portal.releases.install import Install
+from portal.releases.launch import LaunchPlanner
 from portal.releases.placeholders import Placeholders
-from portal.releases.ports import NamespaceLookup, Records, ReleaseHistory, ReplicaOwners
+from portal.releases.plan import Plan
+from portal.releases.ports import ReleasePorts
 from portal.releases.preconditions import Preconditions
 from portal.releases.previews import Previews
 from portal.releases.queries import PrefilledForm, Queries, ReleaseValues
-from portal.releases.requests import Requests
-from portal.releases.verbs import Verbs
+from portal.releases.request import ReleaseRequest
+from portal.releases.rollback import Rollback
+from portal.releases.scale import Scale
+from portal.releases.share import Share
+from portal.releases.uninstall import Uninstall
+from portal.releases.unlock import Unlock
+from portal.releases.upgrade import Upgrade
 from portal.releases.volumes import Volumes
 from portal.state.store import Store
 
 __all__ = ["Actions", "Existing", "PrefilledForm", "ReleaseValues"]
 
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+Asked = LaunchSpec | ReleaseRequest
+"""What is to be launched: by the built-in chart's form, or with a chart of the catalogue."""
 
 
 class Actions(Queries):
     """Every change goes through here.
 
-    ``launch``, ``scale``, ``rollback`` and ``uninstall`` answer at once with the operation that
+    ``launch``, ``scale``, ``rollback`` and their like answer at once with the operation that
     they began; how it goes on is in the snapshot. They raise ``Forbidden``, ``InvalidInput``
     (messages by field id), ``Conflict`` (another operation runs on this release) and
     ``ReleaseBusy`` (Helm is, or was left, in the middle of something) before anything began.
@@ -57,87 +58,83 @@ class Actions(Queries):
 
     def __init__(
         self,
-        *,
-        helm: HelmClient,
         store: Store,
+        ports: ReleasePorts,
+        operations: Operations,
         policy: Policy,
-        replicas: ReplicaOwners,
         forms: Forms,
         chart_path: Path,
-        leases: OperationLeases,
-        records: Records,
-        past: ReleaseHistory,
-        guardrails: Guardrails,
-        holder: str,
-        namespaces: NamespaceLookup | None = None,
-        clock: Callable[[], datetime] = _now,
-        ended: Callable[[Operation], None] = lambda operation: None,
-        limit: int = 20,
-        settle: float = 0.5,
+        *,
+        clock: Callable[[], datetime] = utc_now,
         remembered: int = 200,
-        uninstalled_for: float = 30.0,
-        interval: float = 1.0,
-        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
-        """``holder`` names this process among all portals, and no other ever. ``ended`` is told
-        of operations that end here; ``limit`` is how many run at once. ``settle``: seconds
-        that a rollout must stay complete to count as done; watches of different kinds are not
-        in step, by a few milliseconds. ``remembered``: how many forms of launches are kept.
-        ``uninstalled_for``: seconds that a finished uninstall stays to be seen. ``interval``:
-        seconds between two looks for operations that nobody works on any more, which is so
-        after ``lease_seconds`` of silence."""
-        self.volumes = Volumes(past.claims)
+        """``remembered``: how many forms of launches are kept."""
+        self.volumes = volumes = Volumes(ports.history.claims)
         """Which volumes an app can mount."""
-        self.registry = OperationRegistry(store, holder, patience=lease_seconds)
-        """Where the watch of all portals' claims goes."""
-        changes = Changes(helm, store, records, past, replicas, guardrails, chart_path, clock)
-        recovery = Recovery(helm, records, changes.rollout_of)
-        self._executor = OperationExecutor(
-            store,
-            leases,
-            self.registry,
-            recovery.mark_pending_failed,
-            clock,
-            _form_fields,
-            holder=holder,
-            limit=limit,
-            settle=settle,
-            ended=ended,
-        )
-        self._recovery_loop = RecoveryLoop(
-            store,
-            leases,
-            self.registry,
-            self._executor,
-            recovery,
-            clock,
-            forms.rules,
-            interval=interval,
-            uninstalled_for=uninstalled_for,
-        )
-        preconditions = Preconditions(store, self._executor.check_free, namespaces)
+        self.operations = operations
+        """What is under way, and for as long as the portal runs."""
+        changes = Changes(store, ports, chart_path, clock)
         access, failed_forms = Access(policy, store, changes.current), FailedForms(remembered)
-        placeholders = Placeholders(access, changes, forms, failed_forms)
+        preconditions = Preconditions(store, operations.executor.check_free, ports.namespaces)
+        placeholders = Placeholders(access, changes, failed_forms)
         super().__init__(store, access, forms, changes, preconditions, failed_forms, placeholders)
-        self._requests = Requests(access, store, changes, preconditions, self._executor)
-        self._launches = LaunchPlanner(
-            changes, forms, preconditions, self._failed_forms, self.volumes
-        )
         self.previews = Previews(
-            helm, store, access, forms, past, changes, preconditions.unchanged, placeholders
+            store, access, forms, ports.history, changes, preconditions.unchanged, placeholders
         )
         """What changes would make of a release, and its past."""
-        self._verbs = Verbs(
-            helm,
-            store,
-            access,
-            forms,
-            records,
-            changes,
-            preconditions,
-            self.previews,
-            self._failed_forms,
-            clock,
+        install, upgrade = (
+            Install(changes),
+            Upgrade(changes, access, preconditions, forms.images),
+        )
+        self._launches = LaunchPlanner(
+            install, upgrade, changes, forms, preconditions, failed_forms, volumes
+        )
+        self._upgrade = upgrade
+        self._scale = Scale(changes, forms, preconditions)
+        self._rollback = Rollback(changes, preconditions)
+        self._uninstall = Uninstall(changes, preconditions, self.previews, failed_forms)
+        self._unlock = Unlock(store, ports.records, preconditions, clock)
+        self._share = Share(changes, ports.records, preconditions)
+        operations.declare(
+            (
+                install,
+                upgrade,
+                self._scale,
+                self._rollback,
+                self._uninstall,
+                self._unlock,
+                self._share,
+            )
+        )
+
+    async def _begin(self, identity: Identity, plan: Plan) -> Operation:
+        """Authorise, validate, lock, run, record.
+
+        Answers as soon as the release is the operation's own; it goes on by itself.
+        """
+        key, needed = plan.key, plan.action.permission
+        await self._access.check(identity, needed, key)
+        problems = await plan.problems()
+        if problems:
+            raise InvalidInput(problems)
+        plan.check()
+        # The work looks again. Here already, so that the person still has the form when refused.
+        if plan.expected_revision is not None:
+            current = await self._changes.current(key)
+            self._preconditions.unchanged(current, key, plan.expected_revision)
+        release = self._store.snapshot.app(key).release
+
+        async def work(progress: Progress) -> WaitCondition | None:
+            await self._access.recheck(identity, needed, key)
+            return await plan.run(progress)
+
+        return await self.operations.executor.begin(
+            key,
+            plan.action.verb,
+            identity.user,
+            work,
+            base=release.revision if release else 0,
+            description=plan.description,
         )
 
     # What a person asks for.
@@ -145,46 +142,25 @@ class Actions(Queries):
     async def launch(
         self,
         identity: Identity,
-        spec: LaunchSpec,
+        asked: Asked,
         *,
         create_only: bool = False,
         expected_revision: int | None = None,
     ) -> Operation:
-        """Install ``spec``, or upgrade the release of that name to it.
+        """Install what is ``asked`` for, or upgrade the release of that name and chart to it.
 
-        A release keeps the version of the chart that it has, and values that the form does not
-        know. With ``create_only`` an existing release is a ``Conflict``, for a person who has not
-        been told yet that this would be an upgrade. ``expected_revision`` is the revision that the form
-        was filled in from: if it is not the newest any more, a ``Conflict`` says so, instead of
+        With ``create_only`` an existing release is a ``Conflict``, for a person who has not been
+        told yet that this would be an upgrade. ``expected_revision`` is the one that the form was
+        filled in from: if it is not the newest any more, a ``Conflict`` says so, instead of
         undoing what somebody else did in between.
         """
-        spec = await self._placeholders.spec(identity, spec)
-        wish = self._launches.of_form(identity, spec)
-        request = self._launches.request(
-            identity, wish, create_only=create_only, expected_revision=expected_revision
+        request = await self._placeholders.restored(identity, self._forms.requested(asked))
+        plan = self._launches.plan(
+            identity, request, create_only=create_only, expected_revision=expected_revision
         )
-        operation = await self._requests.begin(identity, request)
-        self._failed_forms.keep(spec.key, identity.user, self._forms.refill(spec))
+        operation = await self._begin(identity, plan)
+        self._failed_forms.keep(request.key, identity.user, request)
         return operation
-
-    async def launch_chart(
-        self,
-        identity: Identity,
-        order: ChartOrder,
-        *,
-        create_only: bool = False,
-        expected_revision: int | None = None,
-    ) -> Operation:
-        """Install a chart of the catalogue, or upgrade the release of that name and chart to it.
-
-        ``create_only`` and ``expected_revision`` as in ``launch``.
-        """
-        order = await self._placeholders.order(identity, order)
-        wish = self._launches.of_chart(identity, order)
-        request = self._launches.request(
-            identity, wish, create_only=create_only, expected_revision=expected_revision
-        )
-        return await self._requests.begin(identity, request)
 
     async def change_version(
         self, identity: Identity, key: Key, chart: Chart, *, expected_revision: int | None = None
@@ -193,12 +169,12 @@ class Actions(Queries):
 
         ``expected_revision`` as in ``launch``.
         """
-        request = await self._verbs.change_version(identity, key, chart, expected_revision)
-        return await self._requests.begin(identity, request)
+        plan = await self._upgrade.to_version(identity, key, chart, expected_revision)
+        return await self._begin(identity, plan)
 
     async def scale(self, identity: Identity, key: Key, request: ScaleRequest) -> Operation:
         """Change the number of replicas, or the autoscaler, of a release; nothing else."""
-        return await self._requests.begin(identity, self._verbs.scale(identity, key, request))
+        return await self._begin(identity, self._scale.plan(identity, key, request))
 
     async def rollback(
         self, identity: Identity, key: Key, revision: int, *, expected_revision: int | None = None
@@ -207,12 +183,12 @@ class Actions(Queries):
 
         ``expected_revision`` as in ``launch``.
         """
-        request = self._verbs.rollback(identity, key, revision, expected_revision)
-        return await self._requests.begin(identity, request)
+        plan = self._rollback.plan(identity, key, revision, expected_revision)
+        return await self._begin(identity, plan)
 
     async def uninstall(self, identity: Identity, key: Key) -> Operation:
         """Remove a release and all its objects."""
-        return await self._requests.begin(identity, self._verbs.uninstall(identity, key))
+        return await self._begin(identity, self._uninstall.plan(identity, key))
 
     async def unlock(self, identity: Identity, key: Key) -> Operation:
         """Mark as failed what a Helm that must be dead has left pending.
@@ -220,14 +196,14 @@ class Actions(Queries):
         Nothing that runs is changed. ``Conflict`` if nothing is pending, and ``ReleaseBusy``
         unless it has been so, without a change, for ``DEAD_AFTER`` seconds.
         """
-        return await self._requests.begin(identity, self._verbs.unlock(identity, key))
+        return await self._begin(identity, self._unlock.plan(identity, key))
 
     async def share(self, identity: Identity, key: Key, text: str) -> Operation:
         """Let other people and groups change it: just those in ``text``.
 
         That is ``user:ann, group:team-a``; ``InvalidInput`` if it says anything else.
         """
-        return await self._requests.begin(identity, self._verbs.share(key, text))
+        return await self._begin(identity, self._share.plan(key, text))
 
     async def cancel(self, identity: Identity, key: Key) -> None:
         """End the operation on this release, in whatever portal it runs.
@@ -236,30 +212,17 @@ class Actions(Queries):
         if it is a removal.
         """
         await self._access.check(identity, Permission.CANCEL, key)
-        await self._executor.cancel(key, identity.user)
+        await self.operations.executor.cancel(key, identity.user)
 
     async def dismiss(self, identity: Identity, key: Key) -> None:
         """Forget the finished operation on this release. One that still runs is a ``Conflict``."""
         await self._access.check(identity, Permission.DISMISS, key)
-        await self._executor.dismiss(key)
+        await self.operations.executor.dismiss(key)
         self._failed_forms.drop(key)
 
-    # For as long as the portal runs.
 
-    async def run(self) -> None:
-        """Finish what portals that stopped have left, until cancelled."""
-        await self._recovery_loop.run()
-
-    async def drain(self, grace: float, patience: float = 0.0) -> None:
-        """Hand over what only waits; give Helm ``patience`` seconds to finish, then SIGTERM.
-
-        Within ``grace`` seconds more everything has ended, and is written down.
-        """
-        await self._executor.drain(grace, patience)
-
-
-def _form_fields(error: ChartError) -> dict[str, str]:
-    """What the chart said about values, as messages of the form's fields."""
+def form_fields(error: ChartError) -> dict[str, str]:
+    """What the built-in chart said about values, as messages of the form's fields."""
     fields: dict[str, str] = {}
     for path, sentence in error.values.items():
         field = dash_app.field_of(path)

@@ -11,23 +11,24 @@ from pathlib import Path
 from msgspec import Struct
 
 from portal.catalog import dash_app
+from portal.catalog.chart import Chart
 from portal.catalog.values import get
 from portal.domain.charts import BUILT_IN, note_of
 from portal.domain.errors import Conflict, FieldConflict, NotFound
 from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
-from portal.domain.objects import Kind, ReleaseStatus, Workload
+from portal.domain.objects import Kind, Recorded, ReleaseStatus, Workload
 from portal.domain.operations import Operation
 from portal.domain.owners import NOBODY, Owners
 from portal.domain.steering import ReplicaOwnership, without_replicas
-from portal.guardrails.review import Guardrails
 from portal.helm_service.errors import busy
-from portal.helm_service.helm import HelmClient, HelmResult
+from portal.helm_service.helm import HelmResult
+from portal.operations.action import Action
 from portal.operations.progress import Progress
 from portal.operations.rollout import Wanted, rollout_progress
 from portal.operations.waiting import WaitCondition, watched
 from portal.releases.handover import Handover
 from portal.releases.pinned import own_chart, version_of
-from portal.releases.ports import Records, ReleaseHistory, ReplicaOwners
+from portal.releases.ports import ReleasePorts
 from portal.state.ownership import by_name, owners_of, with_annotation
 from portal.state.store import Store
 
@@ -67,28 +68,25 @@ class ChartRef(Struct, frozen=True):
     note: str = ""
     source: str = ""
 
+    @classmethod
+    def of(cls, chart: Chart) -> ChartRef:
+        """One of the catalogue."""
+        return cls(chart.path, chart.note, chart.source)
+
 
 class Changes:
     """The parts that operations are put together from. Each records its own steps."""
 
     def __init__(
-        self,
-        helm: HelmClient,
-        store: Store,
-        records: Records,
-        past: ReleaseHistory,
-        replicas: ReplicaOwners,
-        guardrails: Guardrails,
-        chart_path: Path,
-        clock: Callable[[], datetime],
+        self, store: Store, ports: ReleasePorts, chart_path: Path, clock: Callable[[], datetime]
     ) -> None:
-        self._helm = helm
-        self._store = store
-        self._records = records
-        self._past = past
-        self.guardrails = guardrails
+        self.helm = ports.helm
+        self.guardrails = ports.guardrails
         """What releases may consist of."""
-        self.handover = Handover(store, replicas)
+        self._store = store
+        self._records = ports.records
+        self._past = ports.history
+        self.handover = Handover(store, ports.replicas)
         """Who decides how many pods there are."""
         self._chart_path = chart_path
         self._clock = clock
@@ -132,6 +130,13 @@ class Changes:
             with_annotation(found.owners, found.values),
         )
 
+    async def existing(self, key: Key) -> CurrentRelease:
+        """The release as it is; ``NotFound`` if there is none any more."""
+        current = await self.current(key)
+        if current is None:
+            raise NotFound(f"There is no release {key.name} any more.")
+        return current
+
     async def of_chart(self, key: Key, chart: str) -> CurrentRelease:
         """The release as it is, to change it.
 
@@ -151,38 +156,42 @@ class Changes:
             self._made.pop(key, None)
 
     @asynccontextmanager
-    async def chart_for(self, key: Key, current: CurrentRelease | None) -> AsyncGenerator[ChartRef]:
-        """The chart that ``apply`` takes for a release, for as long as the block lasts.
+    async def chart_for(
+        self, key: Key, current: CurrentRelease | None, chart: Chart | None = None
+    ) -> AsyncGenerator[ChartRef]:
+        """The chart that Helm takes for a release, for as long as the block lasts.
 
-        A release keeps the version that it was made with.
+        For None it is the built-in one: a release keeps the version that it was made with.
         """
-        if current is None or not self.outdated(current):
+        if chart is not None:
+            yield ChartRef.of(chart)
+        elif current is None or not self.outdated(current):
             told = version_of(self._chart_path).fingerprint
             note = note_of(BUILT_IN, told) if told else ""
             yield ChartRef(self._chart_path, note, BUILT_IN)
-            return
-        async with own_chart(self._records, key) as chart:
-            yield ChartRef(chart, source=current.source)
+        else:
+            async with own_chart(self._records, key) as own:
+                yield ChartRef(own, source=current.source)
 
     async def apply(
         self,
         progress: Progress,
         current: CurrentRelease | None,
         values: Values,
+        chart: Chart | None = None,
         *,
-        chart: ChartRef | None = None,
+        built_in: bool = False,
     ) -> WaitCondition:
         """Run Helm with ``values``; returns what has to be seen before that is done.
 
-        ``chart`` is another version of the built-in one than ``chart_for`` takes.
+        ``chart`` as in ``chart_for``. Of the built-in one, which it is without one or where
+        ``built_in`` says so, the values tell what that is.
         """
-        key = progress.operation.key
-        if chart is not None:
-            made = await self.upgrade(progress, current, chart, values, _UPGRADE)
-        else:
-            async with self.chart_for(key, current) as own:
-                made = await self.upgrade(progress, current, own, values, _UPGRADE)
-        return rollout(_wanted(values, made))
+        built_in = built_in or chart is None
+        command = _UPGRADE if chart is None or built_in else f"{_UPGRADE} with {chart.name}"
+        async with self.chart_for(progress.operation.key, current, chart) as ref:
+            made = await self.upgrade(progress, current, ref, values, command)
+        return rollout(_wanted(values, made) if built_in else Wanted(made, workload=False))
 
     async def upgrade(
         self,
@@ -214,7 +223,7 @@ class Changes:
                 return await asyncio.to_thread(without_replicas, manifest, handed.who.numbered)
 
             with progress.step("Render the chart"):
-                return await self._helm.upgrade_install(
+                return await self.helm.upgrade_install(
                     operation.key,
                     chart.path,
                     values,
@@ -266,7 +275,7 @@ class Changes:
             if not force:
                 handed.taken = await self.handover.settle(progress, current.values, who)
             with progress.step(f"Run helm rollback{_AGAIN if force else ''}"):
-                return await self._helm.rollback(
+                return await self.helm.rollback(
                     key,
                     revision,
                     description=progress.operation.description,
@@ -324,6 +333,20 @@ def rollout(wanted: Wanted) -> WaitCondition:
     return WaitCondition(
         "Wait for the rollout", lambda state, seen: rollout_progress(state, wanted, seen)
     )
+
+
+class RevisionAction(Action):
+    """An action of which Helm makes a revision."""
+
+    def __init__(self, changes: Changes) -> None:
+        self.changes = changes
+
+    async def complete(self, progress: Progress, left: Recorded | None) -> WaitCondition | None:
+        """Go on waiting for the pods of the revision."""
+        if left is None:
+            return None
+        progress.put(revision=left.revision)
+        return await self.changes.rollout_of(progress.operation.key, left.revision)
 
 
 def check_ours(current: CurrentRelease | None, key: Key, chart: str = dash_app.CHART_NAME) -> None:

@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from portal.catalog import dash_app
 from portal.catalog.dash_app import Site
 from portal.catalog.presets import Preset
-from portal.catalog.values import as_list, as_mapping, to_yaml
-from portal.domain.errors import InvalidInput
+from portal.catalog.values import as_mapping, to_yaml
 from portal.domain.keys import Key
-from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec
+from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
 from portal.domain.namespaces import NamespaceRules
-from portal.domain.placeholders import NO_SECRET, restored
 from portal.domain.secrets import redacted
 from portal.releases.checks import Check
+from portal.releases.request import ReleaseRequest
 
 Raw = dict[str, object]
 
@@ -63,10 +61,6 @@ PRESET_FIELDS = (
     "session_affinity",
 )
 """Those that a preset may fill in."""
-
-
-VARIABLES = "extraEnvVars"
-"""The values that the form's environment variables become."""
 
 
 class ScaleRequest(Struct, frozen=True):
@@ -197,15 +191,17 @@ class Forms(Struct, frozen=True):
         )
         return Checked(spec, {}, check.warnings)
 
-    def recheck(self, spec: LaunchSpec) -> dict[str, str]:
-        """The errors of a request that claims to be checked: pages are not to be trusted."""
-        return dict(self.check(self.refill(spec)).errors)
+    def check_values(self, key: Key, values: Mapping[str, object]) -> Checked:
+        """Check values that a form claims to have made: pages are not to be trusted."""
+        return self.check(self.prefill(key, values))
 
-    def refill(self, spec: LaunchSpec) -> Raw:
-        """The form that asks for ``spec``."""
-        raw = dash_app.from_values(spec.key, dash_app.to_values(spec, ""))
-        raw["hostname"] = spec.hostname or raw["hostname"]
-        return raw
+    def request(self, spec: LaunchSpec) -> ReleaseRequest:
+        """What the form asks for, as values of the built-in chart."""
+        return ReleaseRequest(spec.key, None, dash_app.to_values(spec, "", self.site))
+
+    def requested(self, asked: LaunchSpec | ReleaseRequest) -> ReleaseRequest:
+        """What is ``asked`` for, whichever form it comes from."""
+        return self.request(asked) if isinstance(asked, LaunchSpec) else asked
 
     def check_scale(
         self, raw: Mapping[str, object], values: Mapping[str, object] | None = None
@@ -228,7 +224,7 @@ class Forms(Struct, frozen=True):
     def recheck_scale(
         self, request: ScaleRequest, values: Mapping[str, object] | None = None
     ) -> dict[str, str]:
-        """The errors of a scale request, as ``recheck``."""
+        """The errors of a scale request that claims to be checked."""
         wanted = request.autoscaling
         raw: Raw = {"autoscaling": wanted is not None, "replicas": request.replicas}
         if wanted is not None:
@@ -268,19 +264,3 @@ class Forms(Struct, frozen=True):
     def shown(self, key: Key, values: Mapping[str, object]) -> Raw:
         """As ``prefill``, with placeholders instead of secrets."""
         return dash_app.from_values(key, dash_app.shown_in_form(values))
-
-    def restored(self, spec: LaunchSpec, values: Mapping[str, object]) -> LaunchSpec:
-        """``spec`` with the secrets of ``values`` where it has their placeholders.
-
-        Raises:
-            InvalidInput: one stands for no secret.
-        """
-        variables = [{"name": each.name, "value": each.value} for each in spec.env]
-        found = restored({VARIABLES: variables}, {VARIABLES: as_list(values.get(VARIABLES))})
-        if found.unknown:
-            named = {spec.env[path[1]].name for path in found.unknown if isinstance(path[1], int)}
-            raise InvalidInput({"env": f"{', '.join(sorted(named))}: {NO_SECRET}"})
-        env = (as_mapping(each) for each in as_list(found.values[VARIABLES]))
-        return replace(
-            spec, env=tuple(EnvVar(str(each["name"]), str(each["value"])) for each in env)
-        )

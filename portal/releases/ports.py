@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from msgspec import Struct
+
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
 from portal.domain.owners import Owners
 from portal.domain.revisions import Revision, VolumeClaim
+from portal.guardrails.review import Guardrails
+from portal.helm_service.helm import HelmClient
 from portal.operations.ports import RevisionRecords
 
 
@@ -65,3 +69,17 @@ class Records(RevisionRecords, Protocol):
     async def set_owners(self, key: Key, owners: Owners) -> None:
         """Write whose a release is onto every revision that Helm keeps."""
         ...
+
+
+class ReleasePorts(Struct, frozen=True):
+    """Where releases are, and what changes them: Helm, its records, and the cluster.
+
+    Without ``namespaces`` any namespace is believed to be there.
+    """
+
+    helm: HelmClient
+    records: Records
+    history: ReleaseHistory
+    replicas: ReplicaOwners
+    guardrails: Guardrails
+    namespaces: NamespaceLookup | None = None

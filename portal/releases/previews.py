@@ -18,13 +18,13 @@ from portal.domain.permissions import Permission
 from portal.domain.removals import staying
 from portal.domain.revisions import Proposal, Removal, Revision
 from portal.domain.steering import without_replicas
-from portal.helm_service.helm import HelmClient
 from portal.releases.access import Access
 from portal.releases.changes import Changes, CurrentRelease, check_ours
-from portal.releases.charts import ChartOrder, checked_order, signed
 from portal.releases.forms import Forms
 from portal.releases.placeholders import Placeholders
 from portal.releases.ports import ReleaseHistory
+from portal.releases.request import ReleaseRequest
+from portal.releases.upgrade import version_request
 from portal.state.ownership import owner_name
 from portal.state.store import Store
 
@@ -39,7 +39,6 @@ class Previews:
 
     def __init__(
         self,
-        helm: HelmClient,
         store: Store,
         access: Access,
         forms: Forms,
@@ -48,7 +47,6 @@ class Previews:
         check_revision: CheckRevision,
         placeholders: Placeholders,
     ) -> None:
-        self._helm = helm
         self._store = store
         self._access = access
         self._forms = forms
@@ -58,49 +56,40 @@ class Previews:
         self._placeholders = placeholders
 
     async def upgrade(
-        self, identity: Identity, spec: LaunchSpec, *, expected_revision: int | None = None
+        self,
+        identity: Identity,
+        asked: LaunchSpec | ReleaseRequest,
+        *,
+        expected_revision: int | None = None,
     ) -> Proposal:
         """What ``Actions.launch`` would make of a release that exists.
 
         Raises what that would, as far as it can be told before: ``InvalidInput`` with the chart's
         own complaints by form field, ``ChartError``, ``Conflict``, ``ReleaseBusy``.
         """
-        key = spec.key
+        request = self._forms.requested(asked)
+        key, chart = request.key, request.chart
         await self._access.check(identity, Permission.PREVIEW, key)
-        spec = await self._placeholders.spec(identity, spec)
-        errors = self._forms.recheck(spec)
-        if errors:
-            raise InvalidInput(errors)
+        request = await self._placeholders.restored(identity, request)
+        # Of other charts Helm checks the schema.
+        if chart is None:
+            checked = self._forms.check_values(key, request.values)
+            if checked.errors:
+                raise InvalidInput(checked.errors)
         newest, runs = await self._present(key)
         current = _current(newest)
-        check_ours(current, key)
+        check_ours(current, key, request.chart_name)
         self._check_revision(current, key, expected_revision)
         owner = owner_name(newest.owners, newest.values)
-        values = await aside(self._forms.values, spec, owner, newest.values)
+        values = await aside(request.new_values, newest.values, owner)
         try:
-            async with self._changes.chart_for(key, current) as chart:
-                manifest = await self._rendered(key, chart.path, chart.source, values)
+            async with self._changes.chart_for(key, current, chart) as ref:
+                manifest = await self._rendered(key, ref.path, ref.source, values)
         except ChartError as error:
             fields = {dash_app.field_of(path): said for path, said in error.values.items()}
-            if not fields or "" in fields:
+            if chart or not fields or "" in fields:
                 raise
             raise InvalidInput(fields) from error
-        return self._proposal(key, newest, runs, manifest, values)
-
-    async def order(
-        self, identity: Identity, order: ChartOrder, *, expected_revision: int | None = None
-    ) -> Proposal:
-        """What ``Actions.launch_chart`` would make of a release that exists."""
-        key = order.key
-        await self._access.check(identity, Permission.PREVIEW, key)
-        order = await self._placeholders.order(identity, order)
-        newest, runs = await self._present(key)
-        current = _current(newest)
-        check_ours(current, key, order.chart.name)
-        self._check_revision(current, key, expected_revision)
-        values = await aside(signed, order, owner_name(newest.owners, newest.values))
-        chart = order.chart
-        manifest = await self._rendered(key, chart.path, chart.source, values)
         return self._proposal(key, newest, runs, await self._applied(key, manifest), values)
 
     async def version(
@@ -112,9 +101,9 @@ class Previews:
         current = _current(newest)
         check_ours(current, key, chart.name)
         self._check_revision(current, key, expected_revision)
-        order = await checked_order(key, chart, newest.values, self._forms.images)
-        manifest = await self._rendered(key, chart.path, chart.source, order.values)
-        return self._proposal(key, newest, runs, manifest, order.values)
+        request = await version_request(key, chart, newest.values, self._forms.images)
+        manifest = await self._rendered(key, chart.path, chart.source, request.values)
+        return self._proposal(key, newest, runs, manifest, request.values)
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
         """What ``Actions.rollback`` would: the manifest that Helm has kept is applied."""
@@ -161,7 +150,7 @@ class Previews:
         self, key: Key, chart: Path, source: str, values: Mapping[str, object]
     ) -> str:
         """What would be applied, if the guardrails allow it."""
-        rendering = await self._helm.rendered(key, chart, values)
+        rendering = await self._changes.helm.rendered(key, chart, values)
         await self._changes.guardrails.check(key, source, rendering.whole, values)
         return rendering.manifest
 

@@ -20,6 +20,7 @@ from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import Forms, Raw
 from portal.releases.placeholders import Placeholders
 from portal.releases.preconditions import Preconditions
+from portal.releases.request import ReleaseRequest
 from portal.state.store import Store
 
 Values = Mapping[str, object]
@@ -118,10 +119,10 @@ class Queries:
         existing = self.existing(identity, spec.key)
         if existing is not None and self.known_values(identity, spec.key) is None:
             return {}
+        known = self.known_values(identity, spec.key)
+        sent = self._placeholders.sent(identity, spec.key)
         try:
-            known = self.known_values(identity, spec.key)
-            sent = self._placeholders.sent(identity, spec.key)
-            self._forms.restored(spec, sent if known is None else known)
+            self._forms.request(spec).restored(sent if known is None else known)
         except InvalidInput as error:
             return error.fields
         return {}
@@ -161,16 +162,21 @@ class Queries:
         With placeholders for secrets. None if there is a release by now, or nothing was asked for
         lately.
         """
+        sent = await self.failed_request(identity, key)
+        if sent is None or sent.chart is not None:
+            return None
+        raw = self._forms.prefill(key, sent.values)
+        return raw | {"env": self._forms.shown(key, sent.values)["env"]}
+
+    async def failed_request(self, identity: Identity, key: Key) -> ReleaseRequest | None:
+        """What this person last asked for under a name, where no release has come of it.
+
+        With its secrets: it is not for a browser.
+        """
         await self._access.check(identity, Permission.LAUNCH, key)
-        raw = (
-            None
-            if self._preconditions.existing(key)
-            else self._failed_forms.get(key, identity.user)
-        )
-        sent = self._forms.check(raw).spec if raw else None
-        if raw is None or sent is None:
-            return raw
-        return raw | {"env": self._forms.shown(key, self._forms.values(sent, ""))["env"]}
+        if self._preconditions.existing(key):
+            return None
+        return self._failed_forms.get(key, identity.user)
 
     def complaints(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
         """What the chart said of fields when they were last sent, where they are as they were."""
@@ -179,9 +185,11 @@ class Queries:
             return {}
         if not self._may(identity, Permission.UPGRADE, spec.key):
             return {}
-        sent, now = self._failed_forms.get(spec.key, identity.user), self._forms.refill(spec)
+        sent = self._failed_forms.get(spec.key, identity.user)
+        before = self._forms.prefill(spec.key, sent.values) if sent else None
+        now = self._forms.prefill(spec.key, self._forms.request(spec).values)
         return {
             field: f"The last try failed here: {sentence}"
             for field, sentence in operation.fields.items()
-            if sent is None or sent.get(field) == now.get(field)
+            if before is None or before.get(field) == now.get(field)
         }

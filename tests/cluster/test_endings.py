@@ -47,9 +47,11 @@ from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.observation import Observation, running
-from portal.releases.actions import Actions
-from portal.releases.charts import ChartOrder
+from portal.operations.operations import Operations
+from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import Forms
+from portal.releases.ports import ReleasePorts
+from portal.releases.request import ReleaseRequest
 from portal.settings import Settings
 from portal.state.model import AppState
 from portal.viewmodels.app import app_view
@@ -130,8 +132,8 @@ class Course:
         )
 
     async def launch(self, chart: Chart | None = None, **values: object) -> None:
-        order = ChartOrder(self.key, chart or self.chart, {"image": f"{IMAGE}:1.0", **values})
-        await self.portal.actions.launch_chart(ANN, order)
+        order = ReleaseRequest(self.key, chart or self.chart, {"image": f"{IMAGE}:1.0", **values})
+        await self.portal.actions.launch(ANN, order)
 
     async def succeeds(self) -> None:
         await self.until(lambda: self.phase is OperationPhase.SUCCEEDED, "success")
@@ -442,28 +444,33 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
     helm = Helm(Runner(environment, executable=program, deadline=HELM_DEADLINE))
     async with ClusterClient.connect(kubeconfig) as client:
         observation = Observation(client, Settings())
-        actions = Actions(
-            helm=helm,
-            store=observation.store,
-            policy=Policy(NamespaceRules()),
-            replicas=Replicas(client),
-            forms=Forms(NamespaceRules(), "default", max_replicas=6),
-            chart_path=ROOT / "charts" / "dash-app",
-            leases=Leases(client),
-            records=HelmRecords(client),
-            past=Past(client),
-            guardrails=Guardrails(Admission(client, {"restricted": demo.RESTRICTED})),
+        rules, records = NamespaceRules(), HelmRecords(client)
+        guardrails = Guardrails(Admission(client, {"restricted": demo.RESTRICTED}))
+        operations = Operations(
+            observation.store,
+            Leases(client),
+            records,
+            rules,
             holder=uuid.uuid4().hex,
+            fields=form_fields,
         )
-        leases = Watches(client, observation.store, (), (LEASES,), sink=actions.registry)
+        actions = Actions(
+            observation.store,
+            ReleasePorts(helm, records, Past(client), Replicas(client), guardrails),
+            operations,
+            Policy(rules),
+            Forms(rules, "default", max_replicas=6),
+            ROOT / "charts" / "dash-app",
+        )
+        leases = Watches(client, observation.store, (), (LEASES,), sink=actions.operations.registry)
         ended: list[asyncio.Task[None]] = []
-        work = {"leases": leases.run(), "operations": actions.run()}
+        work = {"leases": leases.run(), "operations": actions.operations.run()}
         portal = Portal(observation, actions, helm)
         async with running(observation.tasks() | work, ended.append):
             try:
                 yield portal
             finally:
-                await actions.drain(20)
+                await actions.operations.drain(20)
         assert not ended
 
 

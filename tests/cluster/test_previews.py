@@ -21,8 +21,8 @@ from portal.domain.revisions import Proposal
 from portal.guardrails.checks import SHARED_LABEL
 from portal.operations import executor
 from portal.operations.waiting import until
-from portal.releases.charts import ChartOrder
 from portal.releases.forms import ScaleRequest
+from portal.releases.request import ReleaseRequest
 from portal.viewmodels.history import history_view
 from portal.viewmodels.manifest import manifest_yaml
 from portal.viewmodels.preview import PreviewView, preview_view
@@ -225,18 +225,20 @@ async def test_what_is_immutable_and_what_is_left(namespace: str, tmp_path: Path
     chart = read_chart(folder, "test")
     async with portal(namespace, tmp_path) as here:
         actions, key = here.actions, here.key("fixed")
-        launched = await actions.launch_chart(ANN, ChartOrder(key, chart, {}))
+        launched = await actions.launch(ANN, ReleaseRequest(key, chart, {}))
         # Its volume is never provided here, so its pods are never there.
         await here.until(lambda: _phase(here, key, launched.id) is WAITING, "the end of Helm")
 
-        view = shown(await actions.previews.order(ANN, ChartOrder(key, chart, {"label": "b"})))
+        view = shown(
+            await actions.previews.upgrade(ANN, ReleaseRequest(key, chart, {"label": "b"}))
+        )
         assert not view.possible
         assert said(view)[0] == "spec.selector of Deployment fixed cannot be changed."
-        refused = await actions.launch_chart(ANN, ChartOrder(key, chart, {"label": "b"}))
+        refused = await actions.launch(ANN, ReleaseRequest(key, chart, {"label": "b"}))
         await here.until(lambda: _phase(here, key, refused.id) is FAILED, "the refusal")
 
         # What failed was there in part at most: this compares with what was deployed.
-        view = shown(await actions.previews.order(ANN, ChartOrder(key, chart, {})))
+        view = shown(await actions.previews.upgrade(ANN, ReleaseRequest(key, chart, {})))
         assert said(view)[0] == "Revision 2 has failed, and may be there in part."
         failed = history_view(await actions.previews.history(ANN, key))[0]
         assert failed.status.text == "failed"

@@ -23,7 +23,7 @@ from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseDetail
-from portal.releases.charts import ChartOrder
+from portal.releases.request import ReleaseRequest
 from portal.viewmodels.preview import preview_view
 from portal.viewmodels.versions import version_view
 from tests.cluster.test_actions import ANN, CHART, IMAGE, Portal, portal, sample
@@ -189,7 +189,7 @@ async def test_a_release_moves_to_another_version_and_back(
     async with portal(namespace, tmp_path) as here:
         actions, key = here.actions, here.key("web")
         old = await catalog.chart("team", "web-server", "1.2.0")
-        await here.ended(await actions.launch_chart(ANN, ChartOrder(key, old, VALUES)))
+        await here.ended(await actions.launch(ANN, ReleaseRequest(key, old, VALUES)))
         made = await read(here, key, 1)
         assert made.source == "team"
         view = version_view(made, catalog.listings)
@@ -200,8 +200,8 @@ async def test_a_release_moves_to_another_version_and_back(
 
         # Editing values keeps the chart, and so does whoever upgrades from a terminal.
         more = {**VALUES, "commonLabels": {}}
-        again = ChartOrder(key, old, more)
-        await here.ended(await actions.launch_chart(ANN, again, expected_revision=1))
+        again = ReleaseRequest(key, old, more)
+        await here.ended(await actions.launch(ANN, again, expected_revision=1))
         assert (await read(here, key, 2)).chart_version == "1.2.0"
 
         new = await catalog.chart("team", "web-server", "1.4.0")

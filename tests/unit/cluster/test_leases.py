@@ -10,14 +10,15 @@ from msgspec.structs import replace
 from portal.cluster.leases import LEASES, Leases
 from portal.domain.errors import Conflict, NotFound
 from portal.domain.keys import Key
-from portal.domain.operations import Operation, OperationLease, OperationPhase, Step, Verb
+from portal.domain.operations import Operation, OperationLease, OperationPhase, Step
+from portal.releases.scale import SCALE
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = Key("apps", "sales")
 OPERATION = Operation(
     id="a" * 32,
     key=KEY,
-    verb=Verb.SCALE,
+    verb=SCALE,
     actor="Ann <ann@example.com>",
     phase=OperationPhase.RUNNING,
     created_at=T0,
@@ -138,6 +139,13 @@ async def test_the_record_stays_as_it_is_for_portals_of_other_versions(
         "id": "a" * 32,
         "key": ["apps", "sales"],
         "verb": "scale",
+        "words": {
+            "name": "scale",
+            "noun": "change of scale",
+            "progressive": "scaling",
+            "creates": False,
+            "removes": False,
+        },
         "actor": "Ann <ann@example.com>",
         "phase": "running",
         "created_at": at,
@@ -154,3 +162,20 @@ async def test_the_record_stays_as_it_is_for_portals_of_other_versions(
         "base": 3,
         "description": "Scaled to 2 by ann",
     }
+
+
+@pytest.mark.parametrize("verb", ["launch", "uninstall", "scale"])
+async def test_a_record_of_an_older_portal_lacks_the_words(
+    client: FakeClient, leases: Leases, verb: str
+) -> None:
+    await leases.put(OperationLease(OPERATION, "portal-1"))
+    (raw,) = client.objects.values()
+    notes = raw["metadata"]["annotations"]
+    record = json.loads(notes["dash-portal.io/operation"])
+    del record["words"]
+    notes["dash-portal.io/operation"] = json.dumps({**record, "verb": verb})
+    found = await leases.read(KEY)
+    assert found is not None
+    read = found.operation.verb
+    assert (read.name, read.noun) == (verb, verb)
+    assert (read.creates, read.removes) == (verb == "launch", verb == "uninstall")

@@ -16,7 +16,13 @@ from portal.domain.keys import Key
 from portal.domain.objects import Kind, Recorded, ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, Operation, OperationLease, OperationPhase, Verb
 from portal.operations import renewer
-from portal.operations.interrupted import InterruptedOutcome, fate
+from portal.operations.outcome import InterruptedOutcome
+from portal.releases.install import LAUNCH, Install
+from portal.releases.rollback import ROLLBACK, Rollback
+from portal.releases.scale import SCALE, Scale
+from portal.releases.uninstall import UNINSTALL, Uninstall
+from portal.releases.unlock import UNLOCK, Unlock
+from portal.releases.upgrade import Upgrade
 from tests.unit.releases.fakes import T0, FakeLeases, unchanged, until
 from tests.unit.releases.test_actions import ANN, BOB, KEY, SPEC, World
 
@@ -27,9 +33,11 @@ PENDING = (
 )
 DEPLOYED, FAILED = ReleaseStatus.DEPLOYED, ReleaseStatus.FAILED
 
+ACTIONS = {each.verb.name: each for each in (Install, Upgrade, Scale, Rollback, Uninstall, Unlock)}
+
 
 def operation(
-    verb: Verb = Verb.LAUNCH,
+    verb: Verb = LAUNCH,
     phase: OperationPhase = OperationPhase.RUNNING,
     *,
     base: int = 0,
@@ -56,50 +64,50 @@ def left(revision: int, status: ReleaseStatus, by: str = "o1", words: str = "") 
         (operation(), left(1, PENDING[0], "o0"), InterruptedOutcome.OVERTAKEN),
         (operation(), left(1, ReleaseStatus.SUPERSEDED), InterruptedOutcome.OVERTAKEN),
         # Helm gives what a rollback makes the labels of what it goes back to.
-        (operation(Verb.ROLLBACK, base=3), left(4, DEPLOYED, ""), InterruptedOutcome.FINISHED),
+        (operation(ROLLBACK, base=3), left(4, DEPLOYED, ""), InterruptedOutcome.FINISHED),
         (
-            operation(Verb.ROLLBACK, base=3),
+            operation(ROLLBACK, base=3),
             left(4, PENDING[2], "", "by ann"),
             InterruptedOutcome.PENDING,
         ),
         (
-            operation(Verb.ROLLBACK, base=3),
+            operation(ROLLBACK, base=3),
             left(4, PENDING[2], "", "by bob"),
             InterruptedOutcome.OVERTAKEN,
         ),
-        (operation(Verb.ROLLBACK, base=3), left(6, DEPLOYED, ""), InterruptedOutcome.OVERTAKEN),
+        (operation(ROLLBACK, base=3), left(6, DEPLOYED, ""), InterruptedOutcome.OVERTAKEN),
         # Some are made by an upgrade, whose labels are its own.
         (
-            operation(Verb.ROLLBACK, base=3),
+            operation(ROLLBACK, base=3),
             left(4, PENDING[1], "o1", "Preparing"),
             InterruptedOutcome.PENDING,
         ),
-        (operation(Verb.UNINSTALL, base=3), None, InterruptedOutcome.FINISHED),
+        (operation(UNINSTALL, base=3), None, InterruptedOutcome.FINISHED),
         (
-            operation(Verb.UNINSTALL, base=3),
+            operation(UNINSTALL, base=3),
             left(3, ReleaseStatus.UNINSTALLED),
             InterruptedOutcome.FINISHED,
         ),
         (
-            operation(Verb.UNINSTALL, base=3),
+            operation(UNINSTALL, base=3),
             left(3, ReleaseStatus.UNINSTALLING),
             InterruptedOutcome.PENDING,
         ),
-        (operation(Verb.UNINSTALL, base=3), left(3, DEPLOYED), InterruptedOutcome.NOT_BEGUN),
-        (operation(Verb.UNLOCK, base=3), left(3, PENDING[0]), InterruptedOutcome.NOT_BEGUN),
-        (operation(Verb.UNLOCK, base=3), left(3, FAILED), InterruptedOutcome.FINISHED),
+        (operation(UNINSTALL, base=3), left(3, DEPLOYED), InterruptedOutcome.NOT_BEGUN),
+        (operation(UNLOCK, base=3), left(3, PENDING[0]), InterruptedOutcome.NOT_BEGUN),
+        (operation(UNLOCK, base=3), left(3, FAILED), InterruptedOutcome.FINISHED),
     ],
 )
 def test_what_became_of_an_operation(
     asked: Operation, found: Recorded | None, expected: InterruptedOutcome
 ) -> None:
-    assert fate(asked, found) is expected
+    assert ACTIONS[asked.verb.name].outcome(asked, found) is expected
 
 
 def abandoned(world: World, asked: Operation, holder: str = "portal-0") -> None:
     """Leave the lease of a portal that is dead."""
     world.leases.now[KEY] = lease = OperationLease(asked, holder, "0")
-    world.actions.registry.apply(Kind.LEASE, KEY, lease)
+    world.actions.operations.registry.apply(Kind.LEASE, KEY, lease)
 
 
 @pytest.fixture
@@ -145,9 +153,9 @@ async def test_what_helm_had_finished_goes_on_to_its_pods(world: World) -> None:
     world.cluster.objects(KEY, {**values, "replicaCount": 2})
     world.cluster.release(KEY, 2, {**values, "replicaCount": 2})
     world.records.left[KEY] = left(2, DEPLOYED)
-    dead = replace(operation(Verb.SCALE, base=1), id="o1")
+    dead = replace(operation(SCALE, base=1), id="o1")
     world.leases.now[KEY] = lease = OperationLease(dead, "portal-0", "100")
-    world.actions.registry.apply(Kind.LEASE, KEY, lease)
+    world.actions.operations.registry.apply(Kind.LEASE, KEY, lease)
 
     await until(world.store, lambda: world.phase() is OperationPhase.WAITING)
     assert world.operation().revision == 2
@@ -160,7 +168,7 @@ async def test_what_helm_had_finished_goes_on_to_its_pods(world: World) -> None:
 
 async def test_a_half_removed_app_is_removed(world: World) -> None:
     world.cluster.release(KEY, 2, {}, status=ReleaseStatus.UNINSTALLING)
-    abandoned(world, operation(Verb.UNINSTALL, base=2))
+    abandoned(world, operation(UNINSTALL, base=2))
     over = await ended(world)
     assert over.phase is OperationPhase.SUCCEEDED
     assert world.asked == ["uninstall"]
@@ -211,7 +219,7 @@ async def test_what_only_waits_is_handed_over_to_the_next_portal(world: World) -
     after.cluster.rolls_out = False
     await after.helm.upgrade_install(KEY, Path("/chart"), to_values(SPEC, "ann"), review=unchanged)
     after.records.left[KEY] = left(1, DEPLOYED, lease.operation.id)
-    after.actions.registry.apply(Kind.LEASE, KEY, lease)
+    after.actions.operations.registry.apply(Kind.LEASE, KEY, lease)
     await until(after.store, lambda: after.phase() is OperationPhase.WAITING)
     after.cluster.workload(KEY, 1, 1)
     over = await ended(after)
@@ -227,7 +235,7 @@ async def test_helm_may_finish_while_the_portal_stops(world: World) -> None:
     world.helm.gate.clear()
     await world.actions.launch(ANN, SPEC)
     await until(world.store, lambda: "Run helm upgrade --install" in world.steps())
-    draining = asyncio.create_task(world.actions.drain(5, 5))
+    draining = asyncio.create_task(world.actions.operations.drain(5, 5))
     await asyncio.sleep(0)
     world.helm.gate.set()
     await draining
@@ -388,7 +396,7 @@ async def test_what_somebody_left_pending_is_unlocked_when_asked_and_surely_dead
         world.store.set_source(str(kind), synced=True, alive_at=world.clock.now)
     over = await world.ended(await world.actions.unlock(BOB, KEY))
 
-    assert (over.verb, over.phase) == (Verb.UNLOCK, OperationPhase.SUCCEEDED)
+    assert (over.verb, over.phase) == (UNLOCK, OperationPhase.SUCCEEDED)
     assert world.records.failed == [(KEY, 3)]
     assert world.helm.calls == []
 

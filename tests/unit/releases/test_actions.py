@@ -24,10 +24,14 @@ from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind, ReleaseStatus
-from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.operations import Operation, OperationPhase
 from portal.guardrails.review import Guardrails
-from portal.releases.actions import Actions
+from portal.operations.operations import Operations, Timing
+from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import Forms, ScaleRequest
+from portal.releases.install import LAUNCH
+from portal.releases.ports import ReleasePorts
+from portal.releases.upgrade import UPGRADE
 from tests.unit.releases.fakes import (
     Clock,
     FakeAdmission,
@@ -89,31 +93,40 @@ class World:
         self.past = FakePast(self.helm)
         self.admission = FakeAdmission()
         self.replicas = FakeReplicas(self.helm.calls)
-        self.actions = Actions(
-            helm=self.helm,
-            store=self.store,
-            policy=policy or Policy(rules),
-            replicas=self.replicas,
-            forms=Forms(rules, "apps", max_replicas=5),
-            chart_path=chart_path,
-            leases=self.leases,
-            records=self.records,
-            past=self.past,
-            guardrails=Guardrails(self.admission),
+        forms = Forms(rules, "apps", max_replicas=5)
+        self.operations = Operations(
+            self.store,
+            self.leases,
+            self.records,
+            rules,
             holder=holder,
-            namespaces=self,
+            fields=form_fields,
             clock=self.clock,
-            settle=0.01,
-            remembered=3,
-            uninstalled_for=uninstalled_for,
-            interval=0.005,
-            lease_seconds=lease_seconds,
+            timing=Timing(
+                settle=0.01,
+                uninstalled_for=uninstalled_for,
+                interval=0.005,
+                lease_seconds=lease_seconds,
+            ),
         )
-        self.leases.registries.append(self.actions.registry)
-        self.recovery_loop = asyncio.create_task(self.actions.run())
+        ports = ReleasePorts(
+            self.helm, self.records, self.past, self.replicas, Guardrails(self.admission), self
+        )
+        self.actions = Actions(
+            self.store,
+            ports,
+            self.operations,
+            policy or Policy(rules),
+            forms,
+            chart_path,
+            clock=self.clock,
+            remembered=3,
+        )
+        self.leases.registries.append(self.actions.operations.registry)
+        self.recovery_loop = asyncio.create_task(self.actions.operations.run())
 
     async def close(self) -> None:
-        await self.actions.drain(5)
+        await self.actions.operations.drain(5)
         await self.die()
 
     async def die(self) -> None:
@@ -168,7 +181,7 @@ async def world() -> AsyncIterator[World]:
 async def test_a_launch_goes_through_its_steps(world: World) -> None:
     world.helm.gate.clear()
     begun = await world.actions.launch(ANN, SPEC)
-    assert (begun.verb, begun.actor, begun.key) == (Verb.LAUNCH, "ann", KEY)
+    assert (begun.verb, begun.actor, begun.key) == (LAUNCH, "ann", KEY)
     assert begun.phase is OperationPhase.QUEUED
     await until(world.store, lambda: "Run helm upgrade --install" in world.steps())
     assert world.phase() is OperationPhase.RUNNING
@@ -204,7 +217,7 @@ async def test_launching_again_upgrades_and_keeps_what_the_form_does_not_know(
         await world.actions.launch(BOB, SPEC, create_only=True)
     ended = await world.ended(await world.actions.launch(BOB, replace(SPEC, replicas=2)))
 
-    assert (ended.verb, ended.revision) == (Verb.UPGRADE, 2)
+    assert (ended.verb, ended.revision) == (UPGRADE, 2)
     sent = world.helm.calls[0][2]["values"]
     assert sent["podLabels"] == {"a": "b"}  # type: ignore[index]
     assert sent["commonAnnotations"] == {LAUNCHED_BY: "ann"}  # type: ignore[index]
@@ -315,13 +328,13 @@ async def test_a_wrong_image_is_corrected_while_its_rollout_waits(world: World) 
     ended = await world.ended(second)
 
     assert ended.phase is OperationPhase.SUCCEEDED
-    assert ended.verb is Verb.UPGRADE
+    assert ended.verb == UPGRADE
     # Once the new one is there, nothing of the old one comes through any more.
     written = [each.id for each in world.store.operations]
     assert written == sorted(written, key=[first.id, second.id].index)
     last = next(each for each in reversed(world.store.operations) if each.id == first.id)
     assert last.phase is OperationPhase.CANCELLED
-    assert last.error == "Superseded: bob began changing sales."
+    assert last.error == "Superseded: bob began updating sales."
 
 
 async def test_fixed_to_autoscaled_and_back(world: World) -> None:
@@ -450,7 +463,7 @@ async def test_faults_of_the_portal_are_told_without_their_details(
 async def test_a_failed_first_install_can_be_corrected_or_removed(world: World) -> None:
     world.cluster.release(KEY, 1, {}, status=ReleaseStatus.FAILED)
     ended = await world.ended(await world.actions.launch(ANN, SPEC))
-    assert (ended.phase, ended.verb) == (OperationPhase.SUCCEEDED, Verb.UPGRADE)
+    assert (ended.phase, ended.verb) == (OperationPhase.SUCCEEDED, UPGRADE)
 
     world.cluster.release(KEY, 3, {}, status=ReleaseStatus.FAILED)
     ended = await world.ended(await world.actions.uninstall(ANN, KEY))
@@ -494,7 +507,7 @@ async def test_a_name_is_free_again_when_everything_is_gone(world: World) -> Non
     operation = await world.actions.uninstall(ANN, KEY)
     await until(world.store, lambda: world.phase() is OperationPhase.WAITING)
 
-    with pytest.raises(Conflict, match="ann has been uninstalling sales"):
+    with pytest.raises(Conflict, match="ann has been removing sales"):
         await world.actions.launch(BOB, SPEC)
 
     world.store.delete(Kind.DEPLOYMENT, KEY)
@@ -515,7 +528,7 @@ async def test_draining_ends_helm_and_says_so(world: World) -> None:
     await world.actions.launch(ANN, SPEC)
     await until(world.store, lambda: "Run helm upgrade --install" in world.steps())
 
-    await world.actions.drain(5)
+    await world.actions.operations.drain(5)
 
     assert world.helm.cancelled == 1
     assert world.phase() is OperationPhase.INTERRUPTED

@@ -15,12 +15,12 @@ from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Hpa, Kind, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.domain.revisions import Revision
-from portal.releases.charts import ChartOrder, order_problems, signed
+from portal.releases.request import ReleaseRequest, chart_problems
 from tests.unit.catalog.make import CHARTS
 from tests.unit.releases.test_actions import ANN, KEY, RULES, World
 
 WEB = read_chart(CHARTS / "web-server", "local")
-ORDER = ChartOrder(KEY, WEB, {"replicaCount": 2})
+ORDER = ReleaseRequest(KEY, WEB, {"replicaCount": 2})
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def there(world: World, chart: str, revision: int = 1) -> None:
 
 
 async def test_a_chart_is_installed_with_just_these_values(world: World) -> None:
-    ended = await world.ended(await world.actions.launch_chart(ANN, ORDER, create_only=True))
+    ended = await world.ended(await world.actions.launch(ANN, ORDER, create_only=True))
     assert ended.phase is OperationPhase.SUCCEEDED, ended
     (call,) = [how for verb, _, how in world.helm.calls if verb == "upgrade"]
     assert call["chart"] == str(WEB.path)
@@ -48,18 +48,18 @@ async def test_a_release_of_the_same_chart_is_changed(world: World) -> None:
     there(world, "web-server")
     given = await world.actions.chart_values(ANN, KEY, "web-server")
     assert (given.values, given.revision) == ({"replicaCount": 1}, 1)
-    ended = await world.ended(await world.actions.launch_chart(ANN, ORDER, expected_revision=1))
+    ended = await world.ended(await world.actions.launch(ANN, ORDER, expected_revision=1))
     assert (ended.phase, ended.revision) == (OperationPhase.SUCCEEDED, 2)
     there(world, "web-server", 2)
     with pytest.raises(Conflict, match="was changed"):
-        await world.actions.launch_chart(ANN, ORDER, expected_revision=1)
+        await world.actions.launch(ANN, ORDER, expected_revision=1)
 
 
 @pytest.mark.parametrize("create_only", [True, False])
 async def test_a_name_that_is_taken(world: World, create_only: bool) -> None:
     there(world, "web-server" if create_only else "postgresql")
     with pytest.raises(Conflict, match="exists already"):
-        await world.actions.launch_chart(ANN, ORDER, create_only=create_only)
+        await world.actions.launch(ANN, ORDER, create_only=create_only)
     if not create_only:
         with pytest.raises(Conflict, match="another chart"):
             await world.actions.chart_values(ANN, KEY, "web-server")
@@ -73,36 +73,36 @@ async def test_nothing_is_known_of_a_release_that_is_not_there(world: World) -> 
 
 async def test_the_policy_comes_first(world: World) -> None:
     with pytest.raises(Forbidden):
-        await world.actions.launch_chart(ANN, replace(ORDER, key=Key("kube-system", "x")))
+        await world.actions.launch(ANN, replace(ORDER, key=Key("kube-system", "x")))
 
 
 async def test_wrong_orders_are_refused_before_anything_began(world: World) -> None:
-    wrong = ChartOrder(Key("apps", "--post-renderer"), WEB, {"replicaCount": "hunter2"})
+    wrong = ReleaseRequest(Key("apps", "--post-renderer"), WEB, {"replicaCount": "hunter2"})
     with pytest.raises(InvalidInput) as caught:
-        await world.actions.launch_chart(ANN, wrong)
+        await world.actions.launch(ANN, wrong)
     assert set(caught.value.fields) == {"name", "values"}
     assert "hunter2" not in str(caught.value)
     assert world.helm.calls == []
-    assert set(order_problems(replace(ORDER, key=Key("other", "x")), RULES)) == {"namespace"}
-    assert order_problems(ORDER, NamespaceRules(), ("docker.io/library/*",)) == {}
+    assert set(chart_problems(replace(ORDER, key=Key("other", "x")), RULES)) == {"namespace"}
+    assert chart_problems(ORDER, NamespaceRules(), ("docker.io/library/*",)) == {}
     assert (
         "docker.io/library/web"
-        in order_problems(ORDER, NamespaceRules(), ("r.example/*",))["image"]
+        in chart_problems(ORDER, NamespaceRules(), ("r.example/*",))["image"]
     )
 
 
 def test_who_launched_it_is_written_where_the_chart_has_a_place() -> None:
-    assert signed(ORDER, "ann") == {"replicaCount": 2}
+    assert ORDER.new_values(None, "ann") == {"replicaCount": 2}
     chart = replace(WEB, defaults={**WEB.defaults, "commonAnnotations": {}})
     order = replace(ORDER, chart=chart)
-    assert signed(order, "ann")["commonAnnotations"] == {LAUNCHED_BY: "ann"}
-    assert "commonAnnotations" not in signed(order, "")
-    assert signed(replace(ORDER, values={"commonAnnotations": {LAUNCHED_BY: "bob"}}), "ann") == {
-        "commonAnnotations": {LAUNCHED_BY: "ann"}
-    }, "what is typed does not count"
+    assert order.new_values(None, "ann")["commonAnnotations"] == {LAUNCHED_BY: "ann"}
+    assert "commonAnnotations" not in order.new_values(None, "")
+    assert replace(ORDER, values={"commonAnnotations": {LAUNCHED_BY: "bob"}}).new_values(
+        None, "ann"
+    ) == {"commonAnnotations": {LAUNCHED_BY: "ann"}}, "what is typed does not count"
     first = replace(order, values={"commonAnnotations": {LAUNCHED_BY: "bob", "team": "a"}})
-    assert signed(first, "")["commonAnnotations"] == {"team": "a"}, "nobody is told apart"
-    copied = signed(first, "ann")
+    assert first.new_values(None, "")["commonAnnotations"] == {"team": "a"}, "nobody is told apart"
+    copied = first.new_values(None, "ann")
     assert copied["commonAnnotations"] == {LAUNCHED_BY: "ann", "team": "a"}
 
 
@@ -133,7 +133,7 @@ def autoscaler(world: World, release: str = "sales") -> None:
 async def changed(world: World) -> tuple[list[str], dict[str, object]]:
     """What was asked for a change to ``ORDER``, and how Helm was."""
     world.helm.calls.clear()
-    ended = await world.ended(await world.actions.launch_chart(ANN, ORDER))
+    ended = await world.ended(await world.actions.launch(ANN, ORDER))
     assert ended.phase is OperationPhase.SUCCEEDED, ended
     how = next(how for verb, _, how in world.helm.calls if verb == "upgrade")
     there(world, "web-server", ended.revision)
@@ -187,7 +187,7 @@ async def test_a_preview_leaves_out_what_the_upgrade_does(world: World) -> None:
     world.past.kept[KEY] = (replace(now, revision=2), now)
     world.cluster.workload(KEY, 4, 4)
     world.helm.manifest = SCALED
-    ahead = await world.actions.previews.order(ANN, ORDER)
+    ahead = await world.actions.previews.upgrade(ANN, ORDER)
     back = await world.actions.previews.rollback(ANN, KEY, 1)
     assert ahead.new_manifest == back.new_manifest == SCALED.replace("replicas: 2, ", "")
 

@@ -209,7 +209,7 @@ def test_everything_asked_for_arrives() -> None:
     assert spec.autoscaling == AutoscalingSpec(2, 5, 60, 70, 20)
     assert (spec.exposure, spec.session_affinity) == (Exposure.NODE_PORT, True)
     assert (spec.port, spec.replicas) == (8060, 3)
-    assert FORMS.recheck(spec) == {}
+    assert FORMS.check_values(spec.key, FORMS.request(spec).values).errors == {}
 
 
 def test_any_namespace_where_the_portal_works_in_all() -> None:
@@ -258,7 +258,8 @@ def test_no_form_makes_the_check_fail(raw: Raw) -> None:
     checked = FORMS.check({**form(), **raw})
     assert (checked.spec is None) == bool(checked.errors)
     if checked.spec is not None:
-        assert FORMS.recheck(checked.spec) == {}
+        asked = FORMS.request(checked.spec)
+        assert FORMS.check_values(asked.key, asked.values).errors == {}
         FORMS.preview(checked.spec)
 
 

@@ -22,8 +22,8 @@ from portal.domain.owners import SHARED_WITH, label_of
 from portal.domain.permissions import Permission
 from portal.domain.revisions import Revision
 from portal.domain.secrets import HIDDEN
-from portal.releases.charts import ChartOrder
 from portal.releases.forms import ScaleRequest
+from portal.releases.request import ReleaseRequest
 from portal.viewmodels.preview import values_diff
 from tests.unit.catalog.make import CHARTS
 from tests.unit.releases.test_actions import ANN, BOB, KEY, SPEC, World
@@ -37,13 +37,13 @@ WITH_SECRET = replace(SPEC, env=(EnvVar("GREETING", "hi"), EnvVar("DB_PASSWORD",
 Ask = Callable[[World, Identity, Key], Awaitable[object]]
 
 
-def order(key: Key) -> ChartOrder:
-    return ChartOrder(key, CHART, {"replicaCount": 2})
+def order(key: Key) -> ReleaseRequest:
+    return ReleaseRequest(key, CHART, {"replicaCount": 2})
 
 
 ASKED: dict[str, Ask] = {
     "launch over it": lambda w, who, key: w.actions.launch(who, replace(SPEC, key=key)),
-    "launch a chart over it": lambda w, who, key: w.actions.launch_chart(who, order(key)),
+    "launch a chart over it": lambda w, who, key: w.actions.launch(who, order(key)),
     "change its version": lambda w, who, key: w.actions.change_version(who, key, CHART),
     "scale": lambda w, who, key: w.actions.scale(who, key, ScaleRequest(replicas=3)),
     "roll back": lambda w, who, key: w.actions.rollback(who, key, 1),
@@ -55,7 +55,7 @@ ASKED: dict[str, Ask] = {
     "preview an upgrade": lambda w, who, key: w.actions.previews.upgrade(
         who, replace(SPEC, key=key)
     ),
-    "preview a chart": lambda w, who, key: w.actions.previews.order(who, order(key)),
+    "preview a chart": lambda w, who, key: w.actions.previews.upgrade(who, order(key)),
     "preview a version": lambda w, who, key: w.actions.previews.version(who, key, CHART),
     "preview a rollback": lambda w, who, key: w.actions.previews.rollback(who, key, 1),
     "preview a removal": lambda w, who, key: w.actions.previews.removal(who, key),
@@ -133,7 +133,7 @@ async def test_an_administrator_changes_it_and_it_stays_whose_it_was(world: Worl
 async def test_nobody_becomes_an_owner_by_what_they_type(world: World) -> None:
     forged = {"commonAnnotations": {LAUNCHED_BY: "ann"}, "replicaCount": 2}
     anything = replace(CHART, schema=None)
-    await world.ended(await world.actions.launch_chart(BOB, ChartOrder(KEY, anything, forged)))
+    await world.ended(await world.actions.launch(BOB, ReleaseRequest(KEY, anything, forged)))
     world.helm.charts[KEY] = CHART.name
     _, values = world.cluster.shown[KEY]
     assert get(values, "commonAnnotations") == {LAUNCHED_BY: "bob"}
@@ -143,7 +143,7 @@ async def test_nobody_becomes_an_owner_by_what_they_type(world: World) -> None:
 
 
 async def test_a_chart_without_a_place_for_its_owner_has_one_all_the_same(world: World) -> None:
-    await world.ended(await world.actions.launch_chart(ANN, order(KEY)))
+    await world.ended(await world.actions.launch(ANN, order(KEY)))
     _, values = world.cluster.shown[KEY]
     assert "commonAnnotations" not in values
     with pytest.raises(Forbidden, match="ann launched sales"):
@@ -245,8 +245,8 @@ async def test_who_may_not_read_values_is_not_helped_to_them(world: World) -> No
     for ask in (world.actions.launch, world.actions.previews.upgrade):
         with pytest.raises(Forbidden):
             await ask(BOB, stolen)
-    values = ChartOrder(KEY, CHART, {"password": HIDDEN})
-    for ask_chart in (world.actions.launch_chart, world.actions.previews.order):
+    values = ReleaseRequest(KEY, CHART, {"password": HIDDEN})
+    for ask_chart in (world.actions.launch, world.actions.previews.upgrade):
         with pytest.raises(Forbidden):
             await ask_chart(BOB, values)
 
@@ -315,7 +315,7 @@ async def test_a_charts_values_are_merged_as_well(world: World) -> None:
     world.cluster.labels[KEY, 1] = {LAUNCHED_BY: label_of("ann")}
     world.cluster.release(KEY, 1, given, chart=CHART.name)
     sent = {"replicaCount": 2, "auth": {"password": HIDDEN}}
-    changed = await world.actions._placeholders.order(ANN, ChartOrder(KEY, CHART, sent))
+    changed = await world.actions._placeholders.restored(ANN, ReleaseRequest(KEY, CHART, sent))
     assert changed.values == {"replicaCount": 2, "auth": {"password": SECRET}}
     with pytest.raises(InvalidInput, match="note"):
-        await world.actions.launch_chart(ANN, ChartOrder(KEY, CHART, {**sent, "note": HIDDEN}))
+        await world.actions.launch(ANN, ReleaseRequest(KEY, CHART, {**sent, "note": HIDDEN}))

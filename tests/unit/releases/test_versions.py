@@ -13,9 +13,10 @@ from portal.domain.charts import BUILT_IN, fingerprint
 from portal.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from portal.domain.keys import ORIGIN_LABEL, Key
 from portal.domain.objects import ReleaseDetail, ReleaseStatus
-from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.operations import Operation, OperationPhase
 from portal.domain.revisions import Revision
 from portal.releases.previews import Previews
+from portal.releases.upgrade import UPGRADE
 from tests.unit.catalog.make import CHARTS
 from tests.unit.releases.fakes import until
 from tests.unit.releases.test_actions import ANN, KEY, SPEC, World
@@ -64,7 +65,7 @@ async def test_the_values_stay_and_the_chart_changes(
 ) -> None:
     chart = web(version)
     operation = await moved(world, chart)
-    assert (operation.phase, operation.verb) == (OperationPhase.SUCCEEDED, Verb.UPGRADE)
+    assert (operation.phase, operation.verb) == (OperationPhase.SUCCEEDED, UPGRADE)
     (how,) = [how for verb, _, how in world.helm.calls if verb == "upgrade"]
     assert how["values"] == VALUES
     assert how["chart"] == str(chart.path)

@@ -24,7 +24,14 @@ from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
 from portal.live.topics import APPS
 from portal.releases.actions import Actions, Existing, PrefilledForm
 from portal.releases.forms import Forms, Raw, ScaleRequest
+from portal.releases.install import LAUNCH
 from portal.releases.previews import Previews
+from portal.releases.rollback import ROLLBACK
+from portal.releases.scale import SCALE
+from portal.releases.share import SHARE
+from portal.releases.uninstall import UNINSTALL
+from portal.releases.unlock import UNLOCK
+from portal.releases.upgrade import UPGRADE
 from portal.releases.volumes import Volumes
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection
@@ -171,13 +178,13 @@ class FakeActions(Actions):
         self.calls.append(
             ("change version", key, chart.name, chart.version.version, expected_revision)
         )
-        return self._operation(key, Verb.UPGRADE)
+        return self._operation(key, UPGRADE)
 
     async def rollback(
         self, identity: Identity, key: Key, revision: int, *, expected_revision: int | None = None
     ) -> Operation:
         self.calls.append(("rollback", identity, key, revision, expected_revision))
-        return self._operation(key, Verb.ROLLBACK)
+        return self._operation(key, ROLLBACK)
 
     def _operation(self, key: Key, verb: Verb) -> Operation:
         moment = fixtures.now()
@@ -200,7 +207,7 @@ class FakeActions(Actions):
             fixtures.autoscaled(spec.key), operation=fixtures.operation()
         )
         self.changed()
-        return self._operation(spec.key, Verb.LAUNCH)
+        return self._operation(spec.key, LAUNCH)
 
     async def scale(self, identity: Identity, key: Key, request: ScaleRequest) -> Operation:
         self.calls.append(("scale", identity, key, request))
@@ -219,13 +226,13 @@ class FakeActions(Actions):
         )
         self.views[key] = replace(self.views[key], scale=scale, operation=fixtures.operation())
         self.changed()
-        return self._operation(key, Verb.SCALE)
+        return self._operation(key, SCALE)
 
     async def uninstall(self, identity: Identity, key: Key) -> Operation:
         self.calls.append(("uninstall", identity, key))
         self.views.pop(key)
         self.changed()
-        return self._operation(key, Verb.UNINSTALL)
+        return self._operation(key, UNINSTALL)
 
     async def namespace_problem(self, namespace: str) -> str:
         return "There is no such namespace." if namespace in self.no_namespaces else ""
@@ -246,7 +253,7 @@ class FakeActions(Actions):
 
     async def share(self, identity: Identity, key: Key, text: str) -> Operation:
         self.calls.append(("share", identity, key, text))
-        return self._operation(key, Verb.SHARE)
+        return self._operation(key, SHARE)
 
     def known_values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
         return self.kept if key in self.views else None
@@ -262,7 +269,7 @@ class FakeActions(Actions):
 
     async def unlock(self, identity: Identity, key: Key) -> Operation:
         self.calls.append(("unlock", identity, key))
-        return self._operation(key, Verb.UNLOCK)
+        return self._operation(key, UNLOCK)
 
     async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
         return self.asked.get(key)

@@ -143,6 +143,6 @@ async def test_the_form_of_a_chart(pages: Pages) -> None:
     }
     order = await chart_callbacks.order_of(ui, asked)
     assert SECRET not in str(order.values)
-    await pages.world.ended(await pages.actions.launch_chart(ANN, order, expected_revision=1))
+    await pages.world.ended(await pages.actions.launch(ANN, order, expected_revision=1))
     _, kept = pages.world.cluster.shown[WEB]
     assert kept == {**CHART_VALUES, "replicaCount": 3}
