@@ -64,10 +64,10 @@ def rollout_progress(state: AppState, wanted: Wanted, seen: bool = False) -> Rol
     ):
         return UNDER_WAY
     autoscaled = bool(state.hpas)
-    return Rollout(all(_complete(each, autoscaled) for each in state.workloads))
+    return Rollout(all(complete(each, autoscaled) for each in state.workloads))
 
 
-def _complete(workload: Workload, autoscaled: bool) -> bool:
+def complete(workload: Workload, autoscaled: bool) -> bool:
     """Whether all pods are of the newest template, and ready.
 
     An autoscaler moves ``desired`` at any time; then the pods that exist are what counts.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
 from portal.auth.policy import Policy
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
-from portal.domain.errors import ChartError, InvalidInput
+from portal.domain.errors import ChartError, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
@@ -26,6 +26,7 @@ from portal.releases.forms import Forms, ScaleRequest
 from portal.releases.install import Install
 from portal.releases.launch import LaunchPlanner
 from portal.releases.placeholders import Placeholders
+from portal.releases.plain import PlainAction
 from portal.releases.plan import Plan
 from portal.releases.ports import ReleasePorts
 from portal.releases.preconditions import Preconditions
@@ -67,8 +68,11 @@ class Actions(Queries):
         *,
         clock: Callable[[], datetime] = utc_now,
         remembered: int = 200,
+        plain: Iterable[PlainAction] = (),
     ) -> None:
-        """``remembered``: how many forms of launches are kept."""
+        """``remembered``: how many forms of launches are kept. ``plain``: what app pages offer."""
+        self.plain = {each.verb.name: each for each in plain}
+        """What an app's page offers by itself, by name."""
         self.volumes = volumes = Volumes(ports.history.claims)
         """Which volumes an app can mount."""
         self.operations = operations
@@ -104,6 +108,7 @@ class Actions(Queries):
                 self._uninstall,
                 self._unlock,
                 self._share,
+                *self.plain.values(),
             )
         )
 
@@ -204,6 +209,22 @@ class Actions(Queries):
         That is ``user:ann, group:team-a``; ``InvalidInput`` if it says anything else.
         """
         return await self._begin(identity, self._share.plan(key, text))
+
+    async def preview_plain(self, identity: Identity, name: str, key: Key) -> tuple[str, ...]:
+        """What one of the ``plain`` actions would do, in sentences."""
+        action = self._plain(name)
+        await self._access.check(identity, action.permission, key)
+        return action.preview(key)
+
+    async def begin_plain(self, identity: Identity, name: str, key: Key) -> Operation:
+        """Do what one of the ``plain`` actions does."""
+        plan = self._plain(name).plan(identity, key, self._preconditions)
+        return await self._begin(identity, plan)
+
+    def _plain(self, name: str) -> PlainAction:
+        if name not in self.plain:
+            raise NotFound("There is no such action.", "Reload the page.")
+        return self.plain[name]
 
     async def cancel(self, identity: Identity, key: Key) -> None:
         """End the operation on this release, in whatever portal it runs.

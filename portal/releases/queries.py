@@ -128,13 +128,14 @@ class Queries:
         return {}
 
     async def own_values(self, identity: Identity, key: Key) -> Values:
-        """The values of a release of any chart, for what is made of them here; {} without one.
+        """The values of a release of any chart, for what is made of them here.
 
-        They hold secrets, as those of ``values``.
+        Without one they are those that this person sent last. They hold secrets, as those of
+        ``values``.
         """
         await self._access.check(identity, Permission.UPGRADE, key)
         current = await self._changes.current(key)
-        return current.values if current else {}
+        return current.values if current else self._placeholders.sent(identity, key)
 
     async def chart_values(self, identity: Identity, key: Key, chart: str) -> ReleaseValues:
         """What a release of a chart was given, to change it: with its secrets.

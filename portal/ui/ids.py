@@ -203,6 +203,21 @@ UPGRADE_SINCE = "upgrade-since"
 UPGRADE_CONFIRM = "upgrade-confirm"
 UPGRADE_CANCEL = "upgrade-cancel"
 
+PLAIN_ACTION = "plain-action"
+PLAIN_NAME = "plain-name"
+PLAIN_MODAL = "plain-modal"
+PLAIN_TITLE = "plain-title"
+PLAIN_PREVIEW = "plain-preview"
+PLAIN_FAILURE = "plain-failure"
+PLAIN_CONFIRM = "plain-confirm"
+PLAIN_CANCEL = "plain-cancel"
+
+
+def plain_action(name: str) -> dict[str, str]:
+    """The button of an action that needs no more than a yes."""
+    return {"type": PLAIN_ACTION, "name": name}
+
+
 UNINSTALL_MODAL = "uninstall-modal"
 UNINSTALL_CONFIRM = "uninstall-confirm"
 UNINSTALL_CANCEL = "uninstall-cancel"

@@ -56,6 +56,9 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
                 "Correct it, then launch again.",
             )
             return launch_page.layout(forms, asked, editing=None, problem=notice(again))
+        place = await chart_page.failed_place(context, identity, route.key)
+        if place is not None:
+            return await chart_page.page_of(context, identity, place, route.key)
         filled = await context.actions.edit_form(identity, route.key)
     except PortalError as error:
         place = await chart_page.place_of(context, identity, route.key)

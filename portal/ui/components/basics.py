@@ -203,7 +203,12 @@ def link(children: Node, href: str, class_name: str = "", **attributes: Any) -> 
 
 
 def button(
-    text: Node, id: str, *, color: str = "primary", icon_name: str = "", **attributes: Any
+    text: Node,
+    id: str | dict[str, str],
+    *,
+    color: str = "primary",
+    icon_name: str = "",
+    **attributes: Any,
 ) -> dbc.Button:
     """A button with an icon."""
     return dbc.Button(

@@ -26,6 +26,7 @@ from portal.releases.actions import Actions, Existing, PrefilledForm
 from portal.releases.forms import Forms, Raw, ScaleRequest
 from portal.releases.install import LAUNCH
 from portal.releases.previews import Previews
+from portal.releases.request import ReleaseRequest
 from portal.releases.rollback import ROLLBACK
 from portal.releases.scale import SCALE
 from portal.releases.share import SHARE
@@ -159,6 +160,7 @@ class FakeActions(Actions):
         self.no_namespaces: set[str] = set()
         self.forbidden: set[Permission] = set()
         self.views = views
+        self.plain = {}
         self.changed = changed
         self.calls: list[tuple[object, ...]] = []
         self.kept: Mapping[str, object] = {}
@@ -273,6 +275,9 @@ class FakeActions(Actions):
 
     async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
         return self.asked.get(key)
+
+    async def failed_request(self, identity: Identity, key: Key) -> ReleaseRequest | None:
+        return None
 
     async def edit_form(self, identity: Identity, key: Key) -> PrefilledForm:
         if key not in self.views:
