@@ -11,7 +11,7 @@ Element ids are stable and meant to be used by browser tests:
 ``theme-toggle``          switches between light, dark and the system's theme
 ``who``                   who is asking
 ``open-mode``             the banner of the open mode
-``launch-<field>``        an input of the launch form; ``<field>`` as in ``actions.forms.FIELDS``
+``launch-<field>``        an input of the launch form; ``<field>`` as in ``releases.forms.FIELDS``
                           (sliders: the wrapper; the number box in it is an ``input``)
 ``launch-note-<field>``   the message beside that field (``data-kind`` ``error`` or ``warning``)
 ``launch-target_cpu-on``  switch of the CPU target (``launch-target_memory-on`` likewise)
