@@ -340,8 +340,8 @@ class OperationExecutor:
         elif phase is OperationPhase.WAITING:
             advice = "Helm had finished: only the wait for the pods has ended."
         else:
-            mended = await self._marked(running)
-            advice = mended or "Look at the release's status, then try again."
+            marked = await self._marked(running)
+            advice = marked or "Look at the release's status, then try again."
         running.progress.finish(ending.phase, ending.error, advice)
 
     async def _marked(self, running: Running) -> str:

@@ -13,7 +13,7 @@ class OperationLeases(Protocol):
     """Each release's operation and who holds the release for it, as all portals see it."""
 
     async def read(self, key: Key) -> OperationLease | None:
-        """The claim as it is now; None if there is none."""
+        """The lease as it is now; None if there is none."""
         ...
 
     async def put(self, new: OperationLease) -> OperationLease:
@@ -21,7 +21,7 @@ class OperationLeases(Protocol):
         ...
 
     async def drop(self, old: OperationLease) -> None:
-        """Forget a claim; ``Conflict`` if it has changed."""
+        """Forget a lease; ``Conflict`` if it has changed."""
         ...
 
 

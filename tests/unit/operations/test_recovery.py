@@ -409,3 +409,13 @@ async def test_what_moved_meanwhile_is_not_unlocked(world: World) -> None:
     assert over.phase is OperationPhase.FAILED
     assert "gone on with sales" in over.error
     assert world.records.failed == []
+
+
+async def test_what_only_a_newer_portal_can_do_is_left_to_it(world: World) -> None:
+    newer = Verb("migrate", "migration", "migrating")
+    world.recovery_loop.cancel()
+    abandoned(world, operation(newer, base=1), holder="")
+    lease = world.leases.now[KEY]
+    await world.operations._recovery._look_after(lease)
+    assert world.leases.now[KEY] == lease
+    assert not world.operations.executor.works_on(KEY)
