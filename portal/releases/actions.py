@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from portal.auth.policy import Policy
-from portal.catalog import dash_app
 from portal.catalog.chart import Chart
+from portal.catalog.launch_fields import field_of
 from portal.domain.errors import ChartError, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -246,7 +246,7 @@ def form_fields(error: ChartError) -> dict[str, str]:
     """What the built-in chart said about values, as messages of the form's fields."""
     fields: dict[str, str] = {}
     for path, sentence in error.values.items():
-        field = dash_app.field_of(path)
+        field = field_of(path)
         if field:
             fields.setdefault(field, sentence)
     return fields

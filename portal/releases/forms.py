@@ -13,54 +13,17 @@ from msgspec import Struct, field
 
 from portal.catalog import dash_app
 from portal.catalog.dash_app import Site
+from portal.catalog.launch_fields import LAUNCH_FIELDS
 from portal.catalog.presets import Preset
 from portal.catalog.values import as_mapping, to_yaml
 from portal.domain.keys import Key
-from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
+from portal.domain.launch import AutoscalingSpec, LaunchSpec
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.secrets import redacted
 from portal.releases.checks import Check
 from portal.releases.request import ReleaseRequest
 
 Raw = dict[str, object]
-
-FIELDS = (
-    "name",
-    "namespace",
-    "repository",
-    "tag",
-    "port",
-    "env",
-    "replicas",
-    "autoscaling",
-    "bounds",
-    "target_cpu",
-    "target_memory",
-    "scale_down_window",
-    "cpu_request",
-    "cpu_limit",
-    "memory_request",
-    "memory_limit",
-    "exposure",
-    "hostname",
-    "session_affinity",
-    "claim",
-    "mount_path",
-    "read_only",
-)
-"""The field ids of the launch form."""
-
-PRESET_FIELDS = (
-    "repository",
-    "tag",
-    "port",
-    "cpu_request",
-    "cpu_limit",
-    "memory_request",
-    "memory_limit",
-    "session_affinity",
-)
-"""Those that a preset may fill in."""
 
 
 class ScaleRequest(Struct, frozen=True):
@@ -133,30 +96,8 @@ class Forms(Struct, frozen=True):
 
     def defaults(self) -> Raw:
         """A new form, filled in with the first preset and sensible values."""
-        raw: Raw = {
-            "name": "",
-            "namespace": self.default_namespace,
-            "repository": "",
-            "tag": "",
-            "port": dash_app.DEFAULT_PORT,
-            "env": "",
-            "replicas": 1,
-            "autoscaling": False,
-            "bounds": [1, min(4, self.max_replicas)],
-            "target_cpu": 70,
-            "target_memory": None,
-            "scale_down_window": None,
-            "cpu_request": "100m",
-            "cpu_limit": "",
-            "memory_request": "256Mi",
-            "memory_limit": "256Mi",
-            "exposure": str(Exposure.LOAD_BALANCER),
-            "hostname": "",
-            "session_affinity": False,
-            "claim": "",
-            "mount_path": dash_app.DEFAULT_MOUNT_PATH,
-            "read_only": False,
-        }
+        raw: Raw = {each.name: each.default for each in LAUNCH_FIELDS}
+        raw |= {"namespace": self.default_namespace, "bounds": [1, min(4, self.max_replicas)]}
         return raw | (preset_fields(self.presets[0]) if self.presets else {})
 
     def check(self, raw: Mapping[str, object]) -> Checked:

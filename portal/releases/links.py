@@ -5,25 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+from portal.catalog.launch_fields import Link, linked
 from portal.domain.images import is_digest, split_reference
 from portal.releases.forms import Forms, Raw
 
 MAX_TEXT = 300
 
-_TEXTS = (
-    "cpu_request",
-    "cpu_limit",
-    "memory_request",
-    "memory_limit",
-    "exposure",
-    "hostname",
-    "claim",
-    "mount_path",
-)
-_NUMBERS = ("port", "replicas")
-_TARGETS = ("target_cpu", "target_memory", "scale_down_window")
-"""Numbers that can be switched off: a link then names them without one."""
-_SWITCHES = ("session_affinity", "read_only")
+_TEXTS = linked(Link.TEXT)
+_NUMBERS = linked(Link.NUMBER)
+_TARGETS = linked(Link.TARGET)
+_SWITCHES = linked(Link.SWITCH)
 
 LINKABLE = ("image", "name", "namespace", "min", "max", *_TEXTS, *_NUMBERS, *_TARGETS, *_SWITCHES)
 """What a link may carry. Environment variables it may not: links end up in logs."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from portal.aside import aside
-from portal.catalog import dash_app
 from portal.catalog.chart import Chart
+from portal.catalog.launch_fields import field_of
 from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -86,7 +86,7 @@ class Previews:
             async with self._changes.chart_for(key, current, chart) as ref:
                 manifest = await self._rendered(key, ref.path, ref.source, values)
         except ChartError as error:
-            fields = {dash_app.field_of(path): said for path, said in error.values.items()}
+            fields = {field_of(path): said for path, said in error.values.items()}
             if chart or not fields or "" in fields:
                 raise
             raise InvalidInput(fields) from error

@@ -12,6 +12,7 @@ from portal.catalog import dash_app, edits
 from portal.catalog.chart import Chart
 from portal.catalog.draft import Drafting
 from portal.catalog.images import image_problem, images_in
+from portal.catalog.launch_fields import field_of
 from portal.catalog.validate import Checker
 from portal.catalog.values import as_list, as_mapping, overlay
 from portal.domain.errors import InvalidInput
@@ -94,7 +95,7 @@ def _form_problems(values: Values, unknown: Iterable[Path]) -> dict[str, str]:
     variables = as_list(values.get("extraEnvVars"))
     named: set[str] = set()
     for path in unknown:
-        field = dash_app.field_of(".".join(str(part) for part in path if isinstance(part, str)))
+        field = field_of(".".join(str(part) for part in path if isinstance(part, str)))
         if path[0] == "extraEnvVars" and len(path) > 1:
             named.add(str(as_mapping(variables[cast("int", path[1])]).get("name")))
             problems["env"] = f"{', '.join(sorted(named))}: {NO_SECRET}"

@@ -15,12 +15,13 @@ from portal.auth.identify import HeaderAuthenticator
 from portal.catalog import edits
 from portal.catalog.chart import read_chart
 from portal.catalog.dash_app import equivalent_command
+from portal.catalog.launch_fields import FIELDS
 from portal.catalog.validate import Checker
 from portal.catalog.values import to_yaml
 from portal.domain.errors import InvalidInput, PortalError, Unauthenticated
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import LaunchSpec
-from portal.releases.forms import FIELDS, Checked
+from portal.releases.forms import Checked
 from portal.releases.links import LINKABLE, linked_form
 from portal.ui.routes import Page, parse
 from tests import strategies as some

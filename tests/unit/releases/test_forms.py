@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.catalog.dash_app import Site
+from portal.catalog.launch_fields import FIELDS
 from portal.catalog.presets import Preset
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
 from portal.domain.namespaces import NamespaceRules
-from portal.releases.forms import FIELDS, Forms, Raw, ScaleRequest, preset_fields
+from portal.releases.forms import Forms, Raw, ScaleRequest, preset_fields
 
 PRESET = Preset(
     "Sample",
