@@ -28,6 +28,7 @@ from portal.cluster.leases import LEASES, Leases
 from portal.cluster.past import Past
 from portal.cluster.records import HelmRecords
 from portal.cluster.replicas import Replicas
+from portal.cluster.restarts import Restarts
 from portal.cluster.watches import Watches
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
@@ -44,6 +45,7 @@ from portal.operations.operations import Operations, Timing
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import Forms
 from portal.releases.ports import ReleasePorts
+from portal.releases.restart import Restart
 from portal.settings import Settings
 from portal.state.store import Store
 from portal.ui.build import build_ui
@@ -216,7 +218,15 @@ def _actions(
     ports = ReleasePorts(
         helm, records, Past(client), Replicas(client), guardrails, Namespaces(client)
     )
-    return Actions(observation.store, ports, operations, policy, forms, settings.chart_path)
+    return Actions(
+        observation.store,
+        ports,
+        operations,
+        policy,
+        forms,
+        settings.chart_path,
+        plain=(Restart(observation.store, Restarts(client)),),
+    )
 
 
 def _authenticator(settings: Settings) -> Authenticator:

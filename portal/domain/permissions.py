@@ -19,6 +19,7 @@ class Permission(StrEnum):
     LAUNCH = "launch"
     UPGRADE = "change"
     SCALE = "scale"
+    RESTART = "restart"
     ROLLBACK = "roll back"
     UNINSTALL = "uninstall"
     UNLOCK = "unlock"
