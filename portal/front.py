@@ -17,8 +17,6 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 
 from portal import __version__
-from portal.actions.actions import Actions
-from portal.actions.forms import Forms
 from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
 from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
@@ -28,6 +26,7 @@ from portal.cluster.access import Namespaces
 from portal.cluster.admission import Admission
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.replicas import Replicas
+from portal.cluster.restarts import Restarts
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
 from portal.cluster_sync import ClusterSync
@@ -42,6 +41,11 @@ from portal.helm_service.runner import Runner, helm_environment
 from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
+from portal.operations.operations import Operations, Timing
+from portal.releases.actions import Actions, form_fields
+from portal.releases.forms import Forms
+from portal.releases.ports import ReleasePorts
+from portal.releases.restart import Restart
 from portal.settings import Settings
 from portal.state.store import Store
 from portal.ui.build import build_ui
@@ -109,15 +113,19 @@ class Front:
         self.hub = Hub(opener(self._context), views.scope, spell=spelled)
         store.on_change(self.hub.changed)
         _publish(self._metrics, sync, self.hub)
-        self._claims = Watches(
-            sync.client, store, settings.namespaces, (LEASES,), sink=self._actions.board
+        self._leases = Watches(
+            sync.client,
+            store,
+            settings.namespaces,
+            (LEASES,),
+            sink=self._actions.operations.registry,
         )
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What has to run for as long as the portal does, by name."""
         return {
-            "claims": self._claims.run(),
-            "operations": self._actions.run(),
+            "leases": self._leases.run(),
+            "operations": self._actions.operations.run(),
             "catalog": self._catalog.run(),
         }
 
@@ -149,7 +157,7 @@ class Front:
     async def drain(self) -> None:
         """Close the live connections at once, and end operations."""
         self.hub.close()
-        await self._actions.drain(STOP_GRACE, STOP_PATIENCE)
+        await self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
 
 
 def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog:
@@ -196,26 +204,32 @@ def _actions(
     helm: Helm,
     ended: Callable[[Operation], None],
 ) -> Actions:
-    storage = HelmStorage(sync.client, sync.store.storage_namespace)
-    return Actions(
-        helm=helm,
-        store=sync.store,
-        policy=policy,
-        replicas=Replicas(sync.client),
-        forms=forms,
-        chart_path=settings.chart_path,
-        claims=Leases(sync.client),
-        records=storage,
-        past=storage,
-        guardrails=Guardrails(
-            Admission(sync.client, settings.pod_security_namespaces()),
-            settings.guardrail_exceptions(),
-            GuardrailSite(settings.allowed_images, frozenset(settings.allowed_hosts)),
-        ),
+    client = sync.client
+    storage = HelmStorage(client, sync.store.storage_namespace)
+    operations = Operations(
+        sync.store,
+        Leases(client),
+        storage,
+        forms.rules,
         holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
-        namespaces=Namespaces(sync.client),
+        fields=form_fields,
         ended=ended,
-        limit=settings.helm_concurrency,
+        timing=Timing(limit=settings.helm_concurrency),
+    )
+    guardrails = Guardrails(
+        Admission(client, settings.pod_security_namespaces()),
+        settings.guardrail_exceptions(),
+        GuardrailSite(settings.allowed_images, frozenset(settings.allowed_hosts)),
+    )
+    ports = ReleasePorts(helm, storage, storage, Replicas(client), guardrails, Namespaces(client))
+    return Actions(
+        sync.store,
+        ports,
+        operations,
+        policy,
+        forms,
+        settings.chart_path,
+        plain=(Restart(sync.store, Restarts(client)),),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from portal.catalog.launch_fields import DEFAULT_MOUNT_PATH, DEFAULT_PORT
 from portal.catalog.values import (
     Values,
     as_list,
@@ -26,9 +27,7 @@ from portal.domain.quantities import parse, plain_cpu, plain_memory
 from portal.domain.secrets import HIDDEN, redacted
 
 CHART_NAME = "dash-app"
-DEFAULT_PORT = 8050
 DEFAULT_TAG = "latest"
-DEFAULT_MOUNT_PATH = "/data"
 
 _WINDOW = "autoscaling.behavior.scaleDown.stabilizationWindowSeconds"
 
@@ -337,45 +336,6 @@ def from_values(key: Key, values: Mapping[str, object]) -> dict[str, object]:
 def _quantity(values: Mapping[str, object], path: str, default: str) -> str:
     """A quantity at ``path``; null is "not set", nothing is the chart's default."""
     return str(get(values, path, "" if has(values, path) else default))
-
-
-_FIELDS = {
-    "image.registry": "repository",
-    "image.repository": "repository",
-    "image.tag": "tag",
-    "image.digest": "tag",
-    "containerPort": "port",
-    "containerPorts.http": "port",
-    "extraEnvVars": "env",
-    "replicaCount": "replicas",
-    "autoscaling.minReplicas": "bounds",
-    "autoscaling.maxReplicas": "bounds",
-    "autoscaling.targetCPU": "target_cpu",
-    "autoscaling.targetMemory": "target_memory",
-    "autoscaling.behavior": "scale_down_window",
-    "autoscaling": "target_cpu",
-    "resources.requests.cpu": "cpu_request",
-    "resources.limits.cpu": "cpu_limit",
-    "resources.requests.memory": "memory_request",
-    "resources.limits.memory": "memory_limit",
-    "service": "exposure",
-    "ingress": "hostname",
-    "httpRoute": "hostname",
-    "httpRoute.parentRefs": "exposure",
-    "sessionAffinity": "session_affinity",
-    "persistence": "claim",
-    "persistence.mountPath": "mount_path",
-    "persistence.readOnly": "read_only",
-}
-
-
-def field_of(path: str) -> str:
-    """The form field that a path of values belongs to, "" if none does."""
-    while path:
-        if path in _FIELDS:
-            return _FIELDS[path]
-        path = path.rpartition(".")[0]
-    return ""
 
 
 def equivalent_command(key: Key, chart: str, values: Mapping[str, object]) -> str:

@@ -18,7 +18,7 @@ from portal.cluster.resource import Resource
 from portal.domain.errors import NotFound
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
-from portal.domain.operations import LEASE_SECONDS, Claim, Operation
+from portal.domain.operations import LEASE_SECONDS, Operation, OperationLease
 
 GROUP = "/apis/coordination.k8s.io/v1"
 LABEL = "dash-portal.io/operation-record"
@@ -32,14 +32,14 @@ class Leases:
     def __init__(self, client: ClusterClient) -> None:
         self._client = client
 
-    async def read(self, key: Key) -> Claim | None:
+    async def read(self, key: Key) -> OperationLease | None:
         """The claim on a release as it is now; None if it never had any."""
         try:
             return _claim(await self._client.get(_path(key)))
         except NotFound:
             return None
 
-    async def put(self, new: Claim) -> Claim:
+    async def put(self, new: OperationLease) -> OperationLease:
         """Write a claim over the version that it was made from; returns it with the new one.
 
         Raises:
@@ -51,7 +51,7 @@ class Leases:
             return _claim(await self._client.put(path, body))
         return _claim(await self._client.post(path.rpartition("/")[0], body))
 
-    async def drop(self, old: Claim) -> None:
+    async def drop(self, old: OperationLease) -> None:
         """Forget a claim, unless it has changed since (``Conflict``)."""
         options: Raw = {"preconditions": {"resourceVersion": old.version}}
         try:
@@ -71,14 +71,14 @@ class _Lease(Part, frozen=True):
     spec: _LeaseSpec = _LeaseSpec()
 
 
-def claim(found: _Lease) -> tuple[Key, Claim]:
+def claim(found: _Lease) -> tuple[Key, OperationLease]:
     """A Lease's own key, and what it says; raises (anything) on one that is no claim."""
     notes = found.metadata.annotations or {}
-    operation = msgspec.json.decode(notes[RECORD], type=Operation)
+    operation = _recorded(notes[RECORD])
     own = key(found.metadata)
     if Key(operation.key.namespace, _name(operation.key)) != own:
         raise ValueError("the record is of another release")
-    return own, Claim(
+    return own, OperationLease(
         operation=operation,
         holder=found.spec.holder_identity or "",
         version=found.metadata.resource_version,
@@ -86,7 +86,7 @@ def claim(found: _Lease) -> tuple[Key, Claim]:
     )
 
 
-def _claim(answer: Raw) -> Claim:
+def _claim(answer: Raw) -> OperationLease:
     return claim(msgspec.convert(answer, _Lease))[1]
 
 
@@ -102,9 +102,9 @@ LEASES = Resource(
 """What to watch, to see the operations of every portal."""
 
 
-def _lease(new: Claim, now: datetime) -> Raw:
+def _lease(new: OperationLease, now: datetime) -> Raw:
     operation = new.operation
-    notes = {RECORD: msgspec.json.encode(operation).decode()}
+    notes = {RECORD: _record(operation)}
     if new.cancel:
         notes[CANCEL] = new.cancel
     metadata: Raw = {
@@ -126,6 +126,20 @@ def _lease(new: Claim, now: datetime) -> Raw:
             "renewTime": _micro(now),
         },
     }
+
+
+def _record(operation: Operation) -> str:
+    """The operation as JSON; its verb by name, as older portals wrote and read it."""
+    raw: Raw = msgspec.to_builtins(operation)
+    return msgspec.json.encode({**raw, "verb": operation.verb.name, "words": raw["verb"]}).decode()
+
+
+def _recorded(text: str) -> Operation:
+    raw: Raw = msgspec.json.decode(text)
+    name = raw["verb"]
+    unsaid = {"name": name, "noun": name, "progressive": "at work on"}
+    unsaid |= {"creates": name == "launch", "removes": name == "uninstall"}
+    return msgspec.convert({**raw, "verb": raw.get("words", unsaid)}, Operation)
 
 
 def _micro(at: datetime) -> str:

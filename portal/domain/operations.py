@@ -25,16 +25,23 @@ DEAD_AFTER = 600.0
 at work on a release any more. Helm's own default time-out is 300 s."""
 
 
-class Verb(StrEnum):
-    """What an operation does."""
+class Verb(Struct, frozen=True):
+    """What an operation does, as its action declares it; recorded with the operation.
 
-    LAUNCH = "launch"
-    UPGRADE = "upgrade"
-    SCALE = "scale"
-    ROLLBACK = "rollback"
-    UNINSTALL = "uninstall"
-    UNLOCK = "unlock"
-    SHARE = "share"
+    ``name`` is what records, logs and metrics call it. ``noun`` ("rollback") and ``progressive``
+    ("rolling back") are for sentences. ``creates``: there may be no release before.
+    ``removes``: there is none afterwards, and half of it is of no use.
+    """
+
+    name: str
+    noun: str
+    progressive: str
+    creates: bool = False
+    removes: bool = False
+
+    def __str__(self) -> str:
+        """The name."""
+        return self.name
 
 
 class OperationPhase(StrEnum):
@@ -91,7 +98,7 @@ class Operation(Struct, frozen=True):
     description: str = ""
 
 
-class Claim(Watched, frozen=True):
+class OperationLease(Watched, frozen=True):
     """A release's operation as the cluster keeps it, and the portal that holds the release.
 
     ``holder`` is "" when nobody works on it (any more); ``cancel`` is who asked to end it; and

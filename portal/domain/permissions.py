@@ -6,8 +6,6 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from portal.domain.operations import Verb
-
 
 class Permission(StrEnum):
     """One for each thing that is asked for. The values complete "may not …"."""
@@ -21,6 +19,7 @@ class Permission(StrEnum):
     LAUNCH = "launch"
     UPGRADE = "change"
     SCALE = "scale"
+    RESTART = "restart"
     ROLLBACK = "roll back"
     UNINSTALL = "uninstall"
     UNLOCK = "unlock"
@@ -41,17 +40,6 @@ READING = frozenset(
     }
 )
 """Those that change nothing, and lead to no change."""
-
-NEEDED = {
-    Verb.LAUNCH: Permission.LAUNCH,
-    Verb.UPGRADE: Permission.UPGRADE,
-    Verb.SCALE: Permission.SCALE,
-    Verb.ROLLBACK: Permission.ROLLBACK,
-    Verb.UNINSTALL: Permission.UNINSTALL,
-    Verb.UNLOCK: Permission.UNLOCK,
-    Verb.SHARE: Permission.SHARE,
-}
-"""What each operation asks for."""
 
 
 class Scope(Struct, frozen=True):

@@ -17,7 +17,7 @@ from portal.domain.manifests import MAX_DEPTH, MAX_NODES, Ref, Tree, at, objects
 SCALABLE = frozenset({"Deployment", "StatefulSet"})
 
 
-class Steering(Struct, frozen=True):
+class ReplicaOwnership(Struct, frozen=True):
     """Who decides after a change.
 
     ``scaled`` are the workloads that an autoscaler decides about, and ``numbered`` those of
@@ -43,7 +43,7 @@ def autoscalers(found: Mapping[Ref, Tree]) -> dict[str, Tree]:
     }
 
 
-def steering(manifest: str, namespace: str, others: Iterable[str] = ()) -> Steering:
+def steering(manifest: str, namespace: str, others: Iterable[str] = ()) -> ReplicaOwnership:
     """Who decides once ``manifest`` is applied.
 
     ``others`` are workloads that have an autoscaler from elsewhere, such as one made by hand.
@@ -58,7 +58,7 @@ def steering(manifest: str, namespace: str, others: Iterable[str] = ()) -> Steer
         for ref, tree in found.items()
         if ref.kind in SCALABLE and "replicas" in at(tree, "spec")
     }
-    return Steering(scaled, scaled & numbered)
+    return ReplicaOwnership(scaled, scaled & numbered)
 
 
 def without_replicas(manifest: str, workloads: Collection[str]) -> str:

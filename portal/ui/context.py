@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from portal.actions.actions import Actions
-from portal.actions.forms import Forms
 from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Scope
 from portal.live.topics import app_topic
+from portal.releases.actions import Actions
+from portal.releases.forms import Forms
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.model import AppView, ListView
 from portal.viewmodels.query import ListQuery

@@ -11,7 +11,7 @@ Element ids are stable and meant to be used by browser tests:
 ``theme-toggle``          switches between light, dark and the system's theme
 ``who``                   who is asking
 ``open-mode``             the banner of the open mode
-``launch-<field>``        an input of the launch form; ``<field>`` as in ``actions.forms.FIELDS``
+``launch-<field>``        an input of the launch form; ``<field>`` as in ``releases.forms.FIELDS``
                           (sliders: the wrapper; the number box in it is an ``input``)
 ``launch-note-<field>``   the message beside that field (``data-kind`` ``error`` or ``warning``)
 ``launch-target_cpu-on``  switch of the CPU target (``launch-target_memory-on`` likewise)
@@ -202,6 +202,21 @@ UPGRADE_PREVIEW = "upgrade-preview"
 UPGRADE_SINCE = "upgrade-since"
 UPGRADE_CONFIRM = "upgrade-confirm"
 UPGRADE_CANCEL = "upgrade-cancel"
+
+PLAIN_ACTION = "plain-action"
+PLAIN_NAME = "plain-name"
+PLAIN_MODAL = "plain-modal"
+PLAIN_TITLE = "plain-title"
+PLAIN_PREVIEW = "plain-preview"
+PLAIN_FAILURE = "plain-failure"
+PLAIN_CONFIRM = "plain-confirm"
+PLAIN_CANCEL = "plain-cancel"
+
+
+def plain_action(name: str) -> dict[str, str]:
+    """The button of an action that needs no more than a yes."""
+    return {"type": PLAIN_ACTION, "name": name}
+
 
 UNINSTALL_MODAL = "uninstall-modal"
 UNINSTALL_CONFIRM = "uninstall-confirm"

@@ -124,7 +124,10 @@ _BY_ID: dict[tuple[str, str], Callable[[object], bool]] = {
     (ids.APP_KEY, "data"): _key,
     (ids.CHART_PLACE, "data"): _place,
     (ids.VERSION_PLAN, "data"): _plan,
-    **{(id, "data"): _text for id in (ids.CHART_BASIS, ids.CHART_TOLD, ids.LAUNCH_TOLD)},
+    **{
+        (id, "data"): _text
+        for id in (ids.CHART_BASIS, ids.CHART_TOLD, ids.LAUNCH_TOLD, ids.PLAIN_NAME)
+    },
     **{
         (id, "data"): _count
         for id in (

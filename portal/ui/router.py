@@ -5,11 +5,11 @@ from __future__ import annotations
 from dash import Dash, Input, Output, ctx
 from dash.exceptions import PreventUpdate
 
-from portal.actions.forms import Raw
-from portal.actions.links import linked_form
 from portal.aside import aside
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
+from portal.releases.forms import Raw
+from portal.releases.links import linked_form
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.context import UiContext
@@ -56,6 +56,9 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
                 "Correct it, then launch again.",
             )
             return launch_page.layout(forms, asked, editing=None, problem=notice(again))
+        place = await chart_page.failed_place(context, identity, route.key)
+        if place is not None:
+            return await chart_page.page_of(context, identity, place, route.key)
         filled = await context.actions.edit_form(identity, route.key)
     except PortalError as error:
         place = await chart_page.place_of(context, identity, route.key)

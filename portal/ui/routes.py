@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from msgspec import Struct
 
-from portal.actions.links import LINKABLE
 from portal.domain.keys import Key
 from portal.live.topics import app_key, app_topic, list_topic
+from portal.releases.links import LINKABLE
 from portal.viewmodels.query import EVERYTHING, ListQuery
 
 CONNECT = "connect"

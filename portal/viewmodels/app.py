@@ -11,7 +11,6 @@ from portal.domain.compressed import CompressedText
 from portal.domain.images import is_digest, split_reference
 from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
-from portal.domain.operations import Verb
 from portal.domain.owners import NOBODY, text_of
 from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.state.model import AppState, WatchHealth
@@ -163,6 +162,6 @@ def launched_by(state: AppState) -> str:
             return workload.annotations[LAUNCHED_BY]
     if named := annotated(values):
         return named
-    if state.operation and state.operation.verb is Verb.LAUNCH and not state.workloads:
+    if state.operation and state.operation.verb.creates and not state.workloads:
         return state.operation.actor
     return ""

@@ -8,12 +8,12 @@ from datetime import datetime
 from msgspec import Struct
 
 from portal.domain.objects import Condition, ReleaseStatus, Workload
-from portal.domain.operations import DEAD_AFTER, OperationPhase, Verb
+from portal.domain.operations import DEAD_AFTER, OperationPhase
 from portal.state.model import AppState
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.leaving import blocked_removal
 from portal.viewmodels.model import Badge, Tone
-from portal.viewmodels.operation import failed, moved, noun, progressive, running
+from portal.viewmodels.operation import failed, moved, progressive, running
 from portal.viewmodels.words import moment, sentence, shortened
 from portal.viewmodels.workloads import Facts, counts_in_words
 
@@ -53,7 +53,7 @@ def _loading(state: AppState) -> Headline | None:
 
 def _removing(state: AppState, known: Facts, now: datetime) -> Headline | None:
     operation, release = state.operation, state.release
-    ours = operation is not None and operation.verb is Verb.UNINSTALL and running(operation)
+    ours = operation is not None and operation.verb.removes and running(operation)
     blocked = blocked_removal(state, now)
     if blocked:
         words = f"It has been removed, but not all of it can go. {blocked.body}"
@@ -93,7 +93,7 @@ def _absent(state: AppState, known: Facts, now: datetime) -> Headline | None:
     operation = state.operation
     if state.release is not None or running(operation):
         return None
-    if operation and operation.verb is Verb.UNINSTALL:
+    if operation and operation.verb.removes:
         if operation.phase is OperationPhase.SUCCEEDED:
             left = operation.advice or "Neither a pod nor Helm's record of it is left."
             return _made("Removed", Tone.QUIET, f"It was removed. {left}", operation.updated_at)
@@ -103,7 +103,7 @@ def _absent(state: AppState, known: Facts, now: datetime) -> Headline | None:
         return _made(
             "Failed",
             Tone.BAD,
-            f"The {noun(operation.verb)} did not succeed. {why}",
+            f"The {operation.verb.noun} did not succeed. {why}",
             operation.updated_at,
             why,
         )
@@ -118,7 +118,7 @@ def _requested(state: AppState, known: Facts, now: datetime) -> Headline | None:
     operation = state.operation
     if operation is None or not running(operation) or moved(operation, state.release):
         return None
-    words = f"Requested: {noun(operation.verb)}. The cluster shows nothing of it yet."
+    words = f"Requested: {operation.verb.noun}. The cluster shows nothing of it yet."
     if state.release is not None and known.desired:
         words = f"{words} {counts_in_words(known)}"
     return _made(progressive(operation.verb), Tone.BUSY, words, operation.created_at)
@@ -275,7 +275,7 @@ def _under_way(state: AppState, known: Facts, words: str) -> Headline:
     since = min((one.since for one in known.progressing if one.since), default=None)
     if known.ready == 0:
         return _made("Starting", Tone.BUSY, words, since, late)
-    if operation and running(operation) and operation.verb is not Verb.LAUNCH:
+    if operation and running(operation) and not operation.verb.creates:
         return _made(progressive(operation.verb), Tone.BUSY, words, operation.created_at, late)
     if updating or not known.settled:
         return _made("Updating", Tone.BUSY, words, since, late)

@@ -14,7 +14,7 @@ from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import Headline
 from portal.viewmodels.leaving import blocked_removal
 from portal.viewmodels.model import Notice, Tone
-from portal.viewmodels.operation import failed, noun, overtaken, running
+from portal.viewmodels.operation import failed, overtaken, running
 from portal.viewmodels.quotas import quota_notice
 from portal.viewmodels.scale import drift
 from portal.viewmodels.words import count, moment, sentence, shortened
@@ -53,7 +53,7 @@ def _operation(state: AppState) -> list[Notice]:
     operation = state.operation
     if operation is None or running(operation) or overtaken(operation, state.release):
         return []
-    what = noun(operation.verb)
+    what = operation.verb.noun
     if operation.phase is OperationPhase.FAILED:
         return [
             Notice(

@@ -6,24 +6,6 @@ from portal.domain.operations import Operation, OperationPhase, Step, Verb
 from portal.domain.release import ReleaseRecord
 from portal.viewmodels.model import Badge, OperationView, StepView, Tone
 
-_RUNNING = {
-    Verb.LAUNCH: "Launching",
-    Verb.UPGRADE: "Updating",
-    Verb.SCALE: "Scaling",
-    Verb.ROLLBACK: "Rolling back",
-    Verb.UNINSTALL: "Removing",
-    Verb.UNLOCK: "Unlocking",
-    Verb.SHARE: "Sharing",
-}
-_NOUNS = {
-    Verb.LAUNCH: "launch",
-    Verb.UPGRADE: "update",
-    Verb.SCALE: "change of scale",
-    Verb.ROLLBACK: "rollback",
-    Verb.UNINSTALL: "removal",
-    Verb.UNLOCK: "unlocking",
-    Verb.SHARE: "sharing",
-}
 _STATES = {
     OperationPhase.QUEUED: ("Waiting for its turn", Tone.BUSY),
     OperationPhase.RUNNING: ("Running", Tone.BUSY),
@@ -37,12 +19,7 @@ _STATES = {
 
 def progressive(verb: Verb) -> str:
     """What is going on: "Launching"."""
-    return _RUNNING[verb]
-
-
-def noun(verb: Verb) -> str:
-    """What was asked for: "launch"."""
-    return _NOUNS[verb]
+    return verb.progressive.capitalize()
 
 
 def running(operation: Operation | None) -> bool:
@@ -58,7 +35,7 @@ def moved(operation: Operation, release: ReleaseRecord | None) -> bool:
     if operation.phase is OperationPhase.WAITING or operation.phase.terminal:
         return True
     if release is None:
-        return operation.verb is Verb.UNINSTALL
+        return operation.verb.removes
     if release.updated_at is None:
         return release.status.pending
     return release.updated_at >= operation.created_at.replace(microsecond=0)
@@ -87,7 +64,7 @@ def operation_view(operation: Operation, *, cancels: bool = True) -> OperationVi
     """The operation's card; ``cancels``: whether it may be cancelled by whom it is for."""
     text, tone = _STATES[operation.phase]
     by = "" if operation.actor in {"", "anonymous"} else f" by {operation.actor}"
-    title = f"{noun(operation.verb).capitalize()}{by}"
+    title = f"{operation.verb.noun.capitalize()}{by}"
     return OperationView(
         id=operation.id,
         title=title,
@@ -98,7 +75,7 @@ def operation_view(operation: Operation, *, cancels: bool = True) -> OperationVi
         steps=tuple(_step(step, operation.phase) for step in operation.steps),
         error=operation.error,
         advice=operation.advice,
-        cancellable=cancels and running(operation) and operation.verb is not Verb.UNINSTALL,
+        cancellable=cancels and running(operation) and not operation.verb.removes,
     )
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import fields
 from portal.domain.charts import Listing
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Node
-from portal.domain.operations import OperationPhase, Verb
+from portal.domain.operations import OperationPhase
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.app import app_version, chart_name, launched_by
 from portal.viewmodels.autoscaler import hpa_words
@@ -278,7 +278,7 @@ def listed(state: AppState) -> bool:
         return False
     if running(operation):
         return True
-    return operation.verb is Verb.LAUNCH and operation.phase is not OperationPhase.SUCCEEDED
+    return operation.verb.creates and operation.phase is not OperationPhase.SUCCEEDED
 
 
 def _unsorted(entries: Sequence[Entry], query: ListQuery) -> str:

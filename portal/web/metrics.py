@@ -85,9 +85,9 @@ class Metrics:
 
     def ended(self, operation: Operation) -> None:
         """Count an operation that has just ended."""
-        self.operations.labels(operation.verb.value, operation.phase.value).inc()
+        self.operations.labels(operation.verb.name, operation.phase.value).inc()
         if operation.helm_seconds is not None:
-            self.helm.labels(operation.verb.value).observe(operation.helm_seconds)
+            self.helm.labels(operation.verb.name).observe(operation.helm_seconds)
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -36,8 +36,8 @@ from tests import strategies as some
 from tests.charts.conftest import program
 from tests.charts.helm import Helm as HelmCommand
 from tests.tried import tried
-from tests.unit.actions.fakes import unchanged
 from tests.unit.fuzz.portal import CHART, FORMS, USUAL
+from tests.unit.releases.fakes import unchanged
 
 CHARTS = Path(__file__).parents[1] / "fixtures" / "charts"
 KEY = Key("apps", "sales")

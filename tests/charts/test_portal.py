@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from portal.auth.hosts import KnownHosts
+from portal.cluster import restarts
 from portal.cluster.kinds import RESOURCES
 from portal.cluster.leases import LEASES
 from portal.guardrails.rules import Level, Rule
@@ -288,6 +289,12 @@ def test_everything_the_app_chart_is_made_of_may_be_changed(helm: Helm) -> None:
         assert needed <= allowed(rendered, group, plural), kind
         found.add(kind)
     assert {"Deployment", "Service", "HorizontalPodAutoscaler", "Ingress", "HTTPRoute"} <= found
+
+
+def test_what_the_portal_restarts_may_be_patched(helm: Helm) -> None:
+    rendered = render(helm)
+    for plural in restarts._PLURALS.values():
+        assert {"get", "patch"} <= allowed(rendered, "apps", plural), plural
 
 
 def test_with_cluster_wide_the_portal_works_everywhere(helm: Helm) -> None:

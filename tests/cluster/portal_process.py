@@ -67,7 +67,7 @@ async def main(namespace: str, chart: Path, limit: int) -> None:
             for each in others:
                 each.cancel()
             if told_to_stop.is_set():
-                await here.actions.drain(STOP_GRACE, STOP_PATIENCE)
+                await here.actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
 
 
 if __name__ == "__main__":

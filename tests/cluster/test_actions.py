@@ -16,8 +16,6 @@ import pytest
 from msgspec.structs import replace
 
 from dev import demo
-from portal.actions.actions import Actions
-from portal.actions.forms import Forms, ScaleRequest
 from portal.auth.policy import Policy
 from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
@@ -32,11 +30,17 @@ from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind
-from portal.domain.operations import STOP_GRACE, Operation, OperationPhase, Verb
+from portal.domain.operations import STOP_GRACE, Operation, OperationPhase
 from portal.guardrails.review import Guardrails
 from portal.guardrails.rules import GuardrailException
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
+from portal.operations.operations import Operations, Timing
+from portal.releases.actions import Actions, form_fields
+from portal.releases.forms import Forms, ScaleRequest
+from portal.releases.install import LAUNCH
+from portal.releases.ports import ReleasePorts
+from portal.releases.upgrade import UPGRADE
 from portal.state.model import AppState
 from portal.state.store import Store
 
@@ -124,33 +128,38 @@ async def portal(
     helm = Helm(Runner(environment, executable=program, grace=STOP_GRACE - 1, limit=limit))
     store = Store()
     async with ClusterClient.connect(kubeconfig) as client:
-        actions = Actions(
-            helm=helm,
-            store=store,
-            policy=Policy(NamespaceRules((namespace,)), open_mode=not told_apart),
-            replicas=Replicas(client),
-            forms=Forms(NamespaceRules((namespace,)), namespace, max_replicas=6),
-            chart_path=chart,
-            claims=Leases(client),
-            records=HelmStorage(client),
-            past=HelmStorage(client),
-            guardrails=Guardrails(Admission(client, {"restricted": demo.RESTRICTED}), exceptions),
+        rules, storage = NamespaceRules((namespace,)), HelmStorage(client)
+        guardrails = Guardrails(Admission(client, {"restricted": demo.RESTRICTED}), exceptions)
+        operations = Operations(
+            store,
+            Leases(client),
+            storage,
+            rules,
             holder=uuid.uuid4().hex,
-            limit=limit,
+            fields=form_fields,
+            timing=Timing(limit=limit),
         )
-        claims = Watches(client, store, (namespace,), (LEASES,), sink=actions.board)
+        actions = Actions(
+            store,
+            ReleasePorts(helm, storage, storage, Replicas(client), guardrails),
+            operations,
+            Policy(rules, open_mode=not told_apart),
+            Forms(rules, namespace, max_replicas=6),
+            chart,
+        )
+        leases = Watches(client, store, (namespace,), (LEASES,), sink=actions.operations.registry)
         tasks = [
             asyncio.create_task(Watches(client, store, (namespace,)).run()),
-            asyncio.create_task(claims.run()),
+            asyncio.create_task(leases.run()),
             asyncio.create_task(ReleaseFetcher(client, store).run()),
-            asyncio.create_task(actions.run()),
+            asyncio.create_task(actions.operations.run()),
         ]
         try:
             here = Portal(actions, store, helm, namespace)
             await here.until(lambda: not store.snapshot.loading, "the first lists")
             yield here
         finally:
-            await actions.drain(20)
+            await actions.operations.drain(20)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -182,7 +191,7 @@ async def test_launch_change_scale_autoscale_and_uninstall(namespace: str, tmp_p
         actions, key = here.actions, here.key("sample")
 
         launched = await here.ended(await actions.launch(ANN, sample(key)))
-        assert launched.verb is Verb.LAUNCH
+        assert launched.verb == LAUNCH
         assert launched.revision == 1
         assert launched.helm_seconds is not None
         (workload,) = here.app(key).workloads
@@ -190,11 +199,11 @@ async def test_launch_change_scale_autoscale_and_uninstall(namespace: str, tmp_p
         assert workload.annotations[LAUNCHED_BY] == "ann@example.com"
 
         with pytest.raises(Conflict, match="exists already"):
-            await actions.launch(ANN, sample(key), only_new=True)
+            await actions.launch(ANN, sample(key), create_only=True)
         spec = sample(key, replicas=3, cpu_request="60m")
         bob = Identity("bob")
         changed = await here.ended(await actions.launch(bob, spec))
-        assert (changed.verb, changed.revision) == (Verb.UPGRADE, 2)
+        assert (changed.verb, changed.revision) == (UPGRADE, 2)
         (workload,) = here.app(key).workloads
         assert (workload.desired, workload.ready) == (3, 3)
         assert workload.annotations[LAUNCHED_BY] == "ann@example.com"

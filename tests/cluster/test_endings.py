@@ -28,9 +28,6 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from dev import demo
-from portal.actions.actions import Actions
-from portal.actions.charts import ChartOrder
-from portal.actions.forms import Forms
 from portal.auth.policy import Policy
 from portal.catalog.chart import Chart, read_chart
 from portal.cluster.admission import Admission
@@ -49,6 +46,11 @@ from portal.domain.operations import OperationPhase
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
+from portal.operations.operations import Operations
+from portal.releases.actions import Actions, form_fields
+from portal.releases.forms import Forms
+from portal.releases.ports import ReleasePorts
+from portal.releases.request import ReleaseRequest
 from portal.settings import Settings
 from portal.state.model import AppState
 from portal.viewmodels.app import app_view
@@ -56,7 +58,7 @@ from portal.viewmodels.leaving import HELD_AFTER
 from portal.viewmodels.model import AppView
 from portal.viewmodels.readiness import SLOW_START
 from portal.viewmodels.removal import removal_words
-from tests.unit.actions.fakes import unchanged
+from tests.unit.releases.fakes import unchanged
 
 ROOT = Path(__file__).resolve().parents[2]
 CHARTS = ROOT / "tests" / "fixtures" / "charts" / "endings"
@@ -129,8 +131,8 @@ class Course:
         )
 
     async def launch(self, chart: Chart | None = None, **values: object) -> None:
-        order = ChartOrder(self.key, chart or self.chart, {"image": f"{IMAGE}:1.0", **values})
-        await self.portal.actions.launch_chart(ANN, order)
+        order = ReleaseRequest(self.key, chart or self.chart, {"image": f"{IMAGE}:1.0", **values})
+        await self.portal.actions.launch(ANN, order)
 
     async def succeeds(self) -> None:
         await self.until(lambda: self.phase is OperationPhase.SUCCEEDED, "success")
@@ -426,7 +428,7 @@ async def blocked_finalizer(here: Course) -> None:
 async def leftover_volume(here: Course) -> None:
     await here.launch()
     await here.until(lambda: bool(here.app.pods), "a pod")  # its claim is made first
-    removal = await here.portal.actions.previews.removal(ANN, here.key)
+    removal = await here.portal.releases.previews.removal(ANN, here.key)
     (before,) = removal_words(removal)
     assert before.title == "1 volume will be left: data-leftover-volume-0 (1Gi)."
     await here.portal.actions.uninstall(ANN, here.key)
@@ -441,28 +443,33 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
     helm = Helm(Runner(environment, executable=program, deadline=HELM_DEADLINE))
     async with ClusterClient.connect(kubeconfig) as client:
         sync = ClusterSync(client, Settings())
-        actions = Actions(
-            helm=helm,
-            store=sync.store,
-            policy=Policy(NamespaceRules()),
-            replicas=Replicas(client),
-            forms=Forms(NamespaceRules(), "default", max_replicas=6),
-            chart_path=ROOT / "charts" / "dash-app",
-            claims=Leases(client),
-            records=HelmStorage(client),
-            past=HelmStorage(client),
-            guardrails=Guardrails(Admission(client, {"restricted": demo.RESTRICTED})),
+        rules, storage = NamespaceRules(), HelmStorage(client)
+        guardrails = Guardrails(Admission(client, {"restricted": demo.RESTRICTED}))
+        operations = Operations(
+            sync.store,
+            Leases(client),
+            storage,
+            rules,
             holder=uuid.uuid4().hex,
+            fields=form_fields,
         )
-        claims = Watches(client, sync.store, (), (LEASES,), sink=actions.board)
+        actions = Actions(
+            sync.store,
+            ReleasePorts(helm, storage, storage, Replicas(client), guardrails),
+            operations,
+            Policy(rules),
+            Forms(rules, "default", max_replicas=6),
+            ROOT / "charts" / "dash-app",
+        )
+        leases = Watches(client, sync.store, (), (LEASES,), sink=actions.operations.registry)
         ended: list[asyncio.Task[None]] = []
-        work = {"claims": claims.run(), "operations": actions.run()}
+        work = {"leases": leases.run(), "operations": actions.operations.run()}
         portal = Portal(sync, actions, helm)
         async with running(sync.tasks() | work, ended.append):
             try:
                 yield portal
             finally:
-                await actions.drain(20)
+                await actions.operations.drain(20)
         assert not ended
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from dev import demo
-from portal.actions.charts import ChartOrder
 from portal.catalog.chart import Chart, read_chart
 from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
@@ -24,6 +23,7 @@ from portal.domain.errors import ChartError, ClusterUnavailable
 from portal.domain.identity import Identity
 from portal.domain.operations import Operation, OperationPhase
 from portal.guardrails.rules import GuardrailException, Level, Rule
+from portal.releases.request import ReleaseRequest
 from tests.cluster.test_actions import CHART, IMAGE, Portal, portal
 
 pytestmark = pytest.mark.cluster
@@ -67,8 +67,8 @@ def chart(folder: Path, **files: str) -> Chart:
 
 async def launched(here: Portal, what: Chart, values: dict[str, Any]) -> Operation:
     """The operation, once it is over."""
-    order = ChartOrder(here.key("tried"), what, values)
-    begun = await here.actions.launch_chart(ANN, order)
+    order = ReleaseRequest(here.key("tried"), what, values)
+    begun = await here.actions.launch(ANN, order)
 
     def over() -> bool:
         now = here.app(begun.key).operation
@@ -269,9 +269,9 @@ async def test_what_is_shared_or_allowed_runs(namespace: str, tmp_path: Path) ->
     async with portal(namespace, tmp_path / "b") as here:
         await here.until(lambda: here.app(here.key("tried")).release is not None, "the release")
         previews = here.actions.previews
-        order = ChartOrder(here.key("tried"), built_in(), asked | values)
+        order = ReleaseRequest(here.key("tried"), built_in(), asked | values)
         with pytest.raises(ChartError, match=r"\[pod-security\]"):
-            await previews.order(ANN, order)
+            await previews.upgrade(ANN, order)
         assert (await launched(here, built_in(), asked)).phase is OperationPhase.SUCCEEDED
         with pytest.raises(ChartError, match=r"\[pod-security\]"):
             await previews.rollback(ANN, here.key("tried"), 1)

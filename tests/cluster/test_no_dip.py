@@ -20,7 +20,6 @@ from typing import Any, Protocol
 
 import pytest
 
-from portal.actions.charts import ChartOrder
 from portal.catalog import dash_app
 from portal.catalog.chart import read_chart
 from portal.catalog.values import get
@@ -28,6 +27,7 @@ from portal.cluster.client import ClusterClient
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec
 from portal.domain.operations import Operation
+from portal.releases.request import ReleaseRequest
 from portal.viewmodels.preview import preview_view
 from tests.cluster.test_actions import ANN, CHART, IMAGE, SLOW, Portal, portal, sample
 from tests.cluster.test_dash_app_chart import Load
@@ -104,10 +104,10 @@ class FixedNumber:
         }
 
     async def ask(self, here: Portal, key: Key, wish: Wish) -> Operation:
-        return await here.actions.launch_chart(ANN, self.order(key, wish))
+        return await here.actions.launch(ANN, self.order(key, wish))
 
-    def order(self, key: Key, wish: Wish) -> ChartOrder:
-        return ChartOrder(key, read_chart(self.path, "test"), self.values(key, wish))
+    def order(self, key: Key, wish: Wish) -> ReleaseRequest:
+        return ReleaseRequest(key, read_chart(self.path, "test"), self.values(key, wish))
 
 
 class Pods:
@@ -249,9 +249,9 @@ async def test_no_way_back_goes_through_fewer_pods(namespace: str, tmp_path: Pat
 
         async with steady_load(client, key), pods.never_below(3):
             order = subject.order(key, replace(first, word="two"))
-            ahead = preview_view(await here.actions.previews.order(ANN, order))
+            ahead = preview_view(await here.actions.previews.upgrade(ANN, order))
             assert ahead.words[-1].title == "3 pods live; stays 3."
-            await here.ended(await here.actions.launch_chart(ANN, order))
+            await here.ended(await here.actions.launch(ANN, order))
             await pods.until(3)
 
             back = preview_view(await here.actions.previews.rollback(ANN, key, 1))

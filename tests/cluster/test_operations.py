@@ -21,12 +21,12 @@ from typing import Any
 
 import pytest
 
-from portal.actions.forms import ScaleRequest
 from portal.catalog.chart import read_chart
 from portal.cluster.storage.unpack import MAX_BODY, unpack
 from portal.domain.charts import BUILT_IN
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, OperationPhase
 from portal.helm_service.orphans import STARTED_BY, end_orphans
+from portal.releases.forms import ScaleRequest
 from tests.cluster.test_actions import ANN, portal, sample
 from tests.cluster.test_dash_app_chart import eventually
 
@@ -399,7 +399,9 @@ async def test_a_release_keeps_its_chart_when_the_portal_has_a_newer_one(
         given = here.app(key).detail
         assert given
         again = read_chart(newer, BUILT_IN)
-        await here.ended(await here.actions.change_version(ANN, key, again, since=given.revision))
+        await here.ended(
+            await here.actions.change_version(ANN, key, again, expected_revision=given.revision)
+        )
         assert chart_of(namespace, "kept")["metadata"]["version"] == "99.0.0"
 
 

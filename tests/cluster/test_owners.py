@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from portal.actions.forms import ScaleRequest
 from portal.domain.errors import Forbidden
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.owners import Owners, label_of
+from portal.releases.forms import ScaleRequest
 from portal.state.ownership import owners_of
 from tests.cluster.test_actions import Portal, portal, sample
 

@@ -11,10 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from portal.actions import desk
-from portal.actions.charts import ChartOrder
-from portal.actions.forms import ScaleRequest
-from portal.actions.waiting import until
 from portal.catalog.chart import read_chart
 from portal.catalog.values import get, overlay
 from portal.domain.errors import NotFound
@@ -23,6 +19,10 @@ from portal.domain.launch import AutoscalingSpec, EnvVar
 from portal.domain.operations import OperationPhase
 from portal.domain.revisions import Proposal
 from portal.guardrails.checks import SHARED_LABEL
+from portal.operations import executor
+from portal.operations.waiting import until
+from portal.releases.forms import ScaleRequest
+from portal.releases.request import ReleaseRequest
 from portal.viewmodels.history import history_view
 from portal.viewmodels.manifest import manifest_yaml
 from portal.viewmodels.preview import PreviewView, preview_view
@@ -225,18 +225,20 @@ async def test_what_is_immutable_and_what_is_left(namespace: str, tmp_path: Path
     chart = read_chart(folder, "test")
     async with portal(namespace, tmp_path) as here:
         actions, key = here.actions, here.key("fixed")
-        launched = await actions.launch_chart(ANN, ChartOrder(key, chart, {}))
+        launched = await actions.launch(ANN, ReleaseRequest(key, chart, {}))
         # Its volume is never provided here, so its pods are never there.
         await here.until(lambda: _phase(here, key, launched.id) is WAITING, "the end of Helm")
 
-        view = shown(await actions.previews.order(ANN, ChartOrder(key, chart, {"label": "b"})))
+        view = shown(
+            await actions.previews.upgrade(ANN, ReleaseRequest(key, chart, {"label": "b"}))
+        )
         assert not view.possible
         assert said(view)[0] == "spec.selector of Deployment fixed cannot be changed."
-        refused = await actions.launch_chart(ANN, ChartOrder(key, chart, {"label": "b"}))
+        refused = await actions.launch(ANN, ReleaseRequest(key, chart, {"label": "b"}))
         await here.until(lambda: _phase(here, key, refused.id) is FAILED, "the refusal")
 
         # What failed was there in part at most: this compares with what was deployed.
-        view = shown(await actions.previews.order(ANN, ChartOrder(key, chart, {})))
+        view = shown(await actions.previews.upgrade(ANN, ReleaseRequest(key, chart, {})))
         assert said(view)[0] == "Revision 2 has failed, and may be there in part."
         failed = history_view(await actions.previews.history(ANN, key))[0]
         assert failed.status.text == "failed"
@@ -276,9 +278,11 @@ async def test_a_release_from_a_terminal_is_edited_without_losing_anything(
         checked = actions.forms.check({**filled.raw, "replicas": 2})
         assert checked.spec is not None, checked.errors
 
-        view = shown(await actions.previews.upgrade(ANN, checked.spec, since=filled.revision))
+        view = shown(
+            await actions.previews.upgrade(ANN, checked.spec, expected_revision=filled.revision)
+        )
         assert said(view) == ["No pod is restarted.", "1 pod live; becomes 2."]
-        await here.ended(await actions.launch(ANN, checked.spec, since=filled.revision))
+        await here.ended(await actions.launch(ANN, checked.spec, expected_revision=filled.revision))
 
         given = (await actions.previews.newest(ANN, key)).values
         assert get(given, "replicaCount") == 2
@@ -291,7 +295,7 @@ async def test_a_release_from_a_terminal_is_edited_without_losing_anything(
 async def test_a_finalizer_that_holds_a_removal_is_told(
     namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "until", partial(until, held_for=2))
+    monkeypatch.setattr(executor, "until", partial(until, held_for=2))
     async with portal(namespace, tmp_path) as here:
         actions, key = here.actions, here.key("held")
         await here.ended(await actions.launch(ANN, sample(key)))

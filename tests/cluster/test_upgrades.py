@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from portal.actions.charts import ChartOrder
 from portal.catalog.catalog import Catalog
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
 from portal.domain.keys import Key
 from portal.domain.release import ReleaseRevision
+from portal.releases.request import ReleaseRequest
 from portal.viewmodels.preview import preview_view
 from portal.viewmodels.versions import version_view
 from tests.cluster.test_actions import ANN, CHART, IMAGE, Portal, portal, sample
@@ -189,7 +189,7 @@ async def test_a_release_moves_to_another_version_and_back(
     async with portal(namespace, tmp_path) as here:
         actions, key = here.actions, here.key("web")
         old = await catalog.chart("team", "web-server", "1.2.0")
-        await here.ended(await actions.launch_chart(ANN, ChartOrder(key, old, VALUES)))
+        await here.ended(await actions.launch(ANN, ReleaseRequest(key, old, VALUES)))
         made = await read(here, key, 1)
         assert made.source == "team"
         view = version_view(made, catalog.listings)
@@ -200,8 +200,8 @@ async def test_a_release_moves_to_another_version_and_back(
 
         # Editing values keeps the chart, and so does whoever upgrades from a terminal.
         more = {**VALUES, "commonLabels": {}}
-        again = ChartOrder(key, old, more)
-        await here.ended(await actions.launch_chart(ANN, again, since=1))
+        again = ReleaseRequest(key, old, more)
+        await here.ended(await actions.launch(ANN, again, expected_revision=1))
         assert (await read(here, key, 2)).chart_version == "1.2.0"
 
         new = await catalog.chart("team", "web-server", "1.4.0")
@@ -210,7 +210,9 @@ async def test_a_release_moves_to_another_version_and_back(
         assert "No pod is restarted." in [each.title for each in shown.words]
         assert shown.values == ()
         assert [each.title for each in shown.objects] == [f"Service {key.name}"]
-        await here.ended(await actions.change_version(ANN, key, new, since=proposal.since))
+        await here.ended(
+            await actions.change_version(ANN, key, new, expected_revision=proposal.since)
+        )
         made = await read(here, key, 3)
         assert (made.chart_version, made.source) == ("1.4.0", "team")
         assert dict(made.values) == more
@@ -221,7 +223,7 @@ async def test_a_release_moves_to_another_version_and_back(
         assert newest
         assert newest.newer == ""
 
-        await here.ended(await actions.change_version(ANN, key, old, since=3))
+        await here.ended(await actions.change_version(ANN, key, old, expected_revision=3))
         made = await read(here, key, 4)
         assert (made.chart_version, made.source) == ("1.2.0", "team")
         assert made.description == f"Downgraded to chart 1.2.0 by {ANN.user}"
@@ -229,7 +231,7 @@ async def test_a_release_moves_to_another_version_and_back(
         assert annotation(namespace, "web") == "old"
 
         # Back to revision 3, with what was noted then.
-        await here.ended(await actions.rollback(ANN, key, 3, since=4))
+        await here.ended(await actions.rollback(ANN, key, 3, expected_revision=4))
         made = await read(here, key, 5)
         assert (made.chart_version, made.source) == ("1.4.0", "team")
     await fetch.close()
@@ -261,7 +263,7 @@ async def test_a_release_from_a_terminal_is_recognised_by_its_chart(
         assert view.newer == "1.4.0"
 
         new = await catalog.chart("team", "web-server", "1.4.0")
-        await here.ended(await here.actions.change_version(ANN, key, new, since=1))
+        await here.ended(await here.actions.change_version(ANN, key, new, expected_revision=1))
         made = await read(here, key, 2)
         assert (made.chart_version, made.source, dict(made.values)) == (
             "1.4.0",
@@ -301,7 +303,7 @@ async def test_the_built_in_chart_moves_to_what_the_portal_ships(
         newest = catalog.sources[0].charts[0].newest.version
         assert view.newer == newest
         chart = await catalog.chart(view.source, view.chart, newest)
-        await here.ended(await here.actions.change_version(ANN, key, chart, since=1))
+        await here.ended(await here.actions.change_version(ANN, key, chart, expected_revision=1))
         after = await read(here, key, 2)
         assert (after.chart_version, after.source) == (newest, BUILT_IN)
         assert dict(after.values) == dict(before.values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from portal.app import Portal
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE
 from portal.front import Front
@@ -23,7 +25,7 @@ async def test_a_stop_ends_live_connections_and_operations_without_the_lifespan(
     portal = Portal(Settings(), {})
     hub, actions = Closing(), Closing()
     front = object.__new__(Front)  # without a cluster
-    front.hub, front._actions = hub, actions  # type: ignore[assignment]
+    front.hub, front._actions = hub, SimpleNamespace(operations=actions)  # type: ignore[assignment]
     portal._front = front
     portal.drain()
     portal.drain()

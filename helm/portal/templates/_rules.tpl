@@ -14,6 +14,10 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [apps]
   resources: [replicasets, statefulsets]
   verbs: [get, list, watch]
+# A restart writes into their pod template.
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [patch]
 - apiGroups: [gateway.networking.k8s.io]
   resources: [gateways]
   verbs: [get, list, watch]

@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 import dash_bootstrap_components as dbc
 from dash import dcc
 
-from portal.domain.operations import Operation, Verb
+from portal.domain.operations import Operation
 from portal.ui import html
 from portal.viewmodels.model import Badge, Notice, Tone
 
@@ -102,7 +102,7 @@ def accepted(operation: Operation, path: str) -> html.Div:
 
     The browser opens that page, at ``path``, once it has shown this.
     """
-    launching = operation.verb is Verb.LAUNCH
+    launching = operation.verb.creates
     words = f"{operation.key.name} is being {'launched' if launching else 'changed'}."
     return html.Div(
         notice(Notice(Tone.BUSY, words, "Its page opens.")),
@@ -203,7 +203,12 @@ def link(children: Node, href: str, class_name: str = "", **attributes: Any) -> 
 
 
 def button(
-    text: Node, id: str, *, color: str = "primary", icon_name: str = "", **attributes: Any
+    text: Node,
+    id: str | dict[str, str],
+    *,
+    color: str = "primary",
+    icon_name: str = "",
+    **attributes: Any,
 ) -> dbc.Button:
     """A button with an icon."""
     return dbc.Button(

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from portal.catalog import dash_app
 from portal.catalog.dash_app import Site, from_values, merge, scaled, to_values
+from portal.catalog.launch_fields import field_of
 from portal.catalog.values import get, put, to_yaml, without
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec, VolumeMount
@@ -266,12 +267,12 @@ def test_the_image_that_pods_run(values: dict[str, object], image: str) -> None:
 
 
 def test_paths_of_values_belong_to_fields() -> None:
-    assert dash_app.field_of("resources.requests.memory") == "memory_request"
-    assert dash_app.field_of("extraEnvVars.0.name") == "env"
-    assert dash_app.field_of("autoscaling") == "target_cpu"
-    assert dash_app.field_of("persistence.mountPath") == "mount_path"
-    assert dash_app.field_of("podLabels.team") == ""
-    assert dash_app.field_of("") == ""
+    assert field_of("resources.requests.memory") == "memory_request"
+    assert field_of("extraEnvVars.0.name") == "env"
+    assert field_of("autoscaling") == "target_cpu"
+    assert field_of("persistence.mountPath") == "mount_path"
+    assert field_of("podLabels.team") == ""
+    assert field_of("") == ""
 
 
 def test_paths_of_values() -> None:

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from portal.actions.forms import Forms
 from portal.catalog.dash_app import Site, to_values
 from portal.catalog.values import Values, get, put
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec, VolumeMount
 from portal.domain.namespaces import NamespaceRules
+from portal.releases.forms import Forms
 from tests.strategies import json_values
 
 KEY = Key("apps", "sales")

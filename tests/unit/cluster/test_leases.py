@@ -10,14 +10,15 @@ from msgspec.structs import replace
 from portal.cluster.leases import LEASES, Leases
 from portal.domain.errors import Conflict, NotFound
 from portal.domain.keys import Key
-from portal.domain.operations import Claim, Operation, OperationPhase, Step, Verb
+from portal.domain.operations import Operation, OperationLease, OperationPhase, Step
+from portal.releases.scale import SCALE
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = Key("apps", "sales")
 OPERATION = Operation(
     id="a" * 32,
     key=KEY,
-    verb=Verb.SCALE,
+    verb=SCALE,
     actor="Ann <ann@example.com>",
     phase=OperationPhase.RUNNING,
     created_at=T0,
@@ -80,8 +81,8 @@ def leases(client: FakeClient) -> Leases:
 
 async def test_a_claim_is_read_as_it_was_written(client: FakeClient, leases: Leases) -> None:
     assert await leases.read(KEY) is None
-    written = await leases.put(Claim(OPERATION, "portal-1"))
-    assert written == Claim(OPERATION, "portal-1", "101") == await leases.read(KEY)
+    written = await leases.put(OperationLease(OPERATION, "portal-1"))
+    assert written == OperationLease(OPERATION, "portal-1", "101") == await leases.read(KEY)
     ((path, raw),) = client.objects.items()
     assert path == ("/apis/coordination.k8s.io/v1/namespaces/apps/leases/dash-portal.sales")
     assert raw["spec"]["holderIdentity"] == "portal-1"
@@ -91,9 +92,9 @@ async def test_a_claim_is_read_as_it_was_written(client: FakeClient, leases: Lea
 
 
 async def test_who_writes_must_have_seen_the_newest(leases: Leases) -> None:
-    first = await leases.put(Claim(OPERATION, "portal-1"))
+    first = await leases.put(OperationLease(OPERATION, "portal-1"))
     with pytest.raises(Conflict):
-        await leases.put(Claim(OPERATION, "portal-2"))
+        await leases.put(OperationLease(OPERATION, "portal-2"))
     free = await leases.put(replace(first, holder="", cancel="bob"))
     assert (free.holder, free.cancel) == ("", "bob")
     for late in (leases.put(replace(first, holder="portal-2")), leases.drop(first)):
@@ -110,7 +111,7 @@ async def test_who_writes_must_have_seen_the_newest(leases: Leases) -> None:
 async def test_a_record_of_another_release_is_refused(
     client: FakeClient, leases: Leases, namespace: str, name: str
 ) -> None:
-    await leases.put(Claim(OPERATION, "portal-1"))
+    await leases.put(OperationLease(OPERATION, "portal-1"))
     (raw,) = client.objects.values()
     raw["metadata"] |= {"namespace": namespace, "name": name}
     with pytest.raises(ValueError, match="another release"):
@@ -118,7 +119,7 @@ async def test_a_record_of_another_release_is_refused(
 
 
 async def test_fields_of_a_newer_portal_are_no_error(client: FakeClient, leases: Leases) -> None:
-    await leases.put(Claim(OPERATION, "portal-1"))
+    await leases.put(OperationLease(OPERATION, "portal-1"))
     (raw,) = client.objects.values()
     notes = raw["metadata"]["annotations"]
     record = json.loads(notes["dash-portal.io/operation"])
@@ -131,13 +132,20 @@ async def test_fields_of_a_newer_portal_are_no_error(client: FakeClient, leases:
 async def test_the_record_stays_as_it_is_for_portals_of_other_versions(
     client: FakeClient, leases: Leases
 ) -> None:
-    await leases.put(Claim(OPERATION, "portal-1"))
+    await leases.put(OperationLease(OPERATION, "portal-1"))
     (raw,) = client.objects.values()
     at = "2026-01-01T00:00:00Z"
     assert json.loads(raw["metadata"]["annotations"]["dash-portal.io/operation"]) == {
         "id": "a" * 32,
         "key": ["apps", "sales"],
         "verb": "scale",
+        "words": {
+            "name": "scale",
+            "noun": "change of scale",
+            "progressive": "scaling",
+            "creates": False,
+            "removes": False,
+        },
         "actor": "Ann <ann@example.com>",
         "phase": "running",
         "created_at": at,
@@ -154,3 +162,20 @@ async def test_the_record_stays_as_it_is_for_portals_of_other_versions(
         "base": 3,
         "description": "Scaled to 2 by ann",
     }
+
+
+@pytest.mark.parametrize("verb", ["launch", "uninstall", "scale"])
+async def test_a_record_of_an_older_portal_lacks_the_words(
+    client: FakeClient, leases: Leases, verb: str
+) -> None:
+    await leases.put(OperationLease(OPERATION, "portal-1"))
+    (raw,) = client.objects.values()
+    notes = raw["metadata"]["annotations"]
+    record = json.loads(notes["dash-portal.io/operation"])
+    del record["words"]
+    notes["dash-portal.io/operation"] = json.dumps({**record, "verb": verb})
+    found = await leases.read(KEY)
+    assert found is not None
+    read = found.operation.verb
+    assert (read.name, read.noun) == (verb, verb)
+    assert (read.creates, read.removes) == (verb == "launch", verb == "uninstall")

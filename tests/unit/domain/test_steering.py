@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from portal.domain import yamls
-from portal.domain.steering import Steering, steering, without_replicas
+from portal.domain.steering import ReplicaOwnership, steering, without_replicas
 
 HPA = """---
 kind: HorizontalPodAutoscaler
@@ -29,12 +29,12 @@ def deployment(spec: str, name: str = "web") -> str:
 
 
 def test_an_autoscaler_decides_about_what_it_targets() -> None:
-    assert steering(WEB, "apps") == Steering()
+    assert steering(WEB, "apps") == ReplicaOwnership()
     web = frozenset({"Deployment/web"})
-    assert steering(HPA + WEB, "apps") == Steering(web, web)
-    assert steering(HPA + deployment("{a: 1}"), "apps") == Steering(web)
-    assert steering(HPA + deployment("{replicas: 2}", "db"), "apps") == Steering(web)
-    assert steering(WEB, "apps", ["Deployment/web"]) == Steering(web, web)
+    assert steering(HPA + WEB, "apps") == ReplicaOwnership(web, web)
+    assert steering(HPA + deployment("{a: 1}"), "apps") == ReplicaOwnership(web)
+    assert steering(HPA + deployment("{replicas: 2}", "db"), "apps") == ReplicaOwnership(web)
+    assert steering(WEB, "apps", ["Deployment/web"]) == ReplicaOwnership(web, web)
 
 
 def test_only_that_number_goes_and_all_else_stays_to_the_letter() -> None:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from portal.actions.actions import Actions
-from portal.actions.forms import Forms
 from portal.auth.policy import Policy
 from portal.catalog.dash_app import Site
 from portal.domain.identity import Identity
@@ -24,12 +22,16 @@ from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.runner import Runner
-from tests.unit.actions.fakes import (
+from portal.operations.operations import Operations
+from portal.releases.actions import Actions, form_fields
+from portal.releases.forms import Forms
+from portal.releases.ports import ReleasePorts
+from tests.unit.releases.fakes import (
     Clock,
     FakeAdmission,
-    FakeClaims,
     FakeCluster,
     FakeHelm,
+    FakeLeases,
     FakePast,
     FakeRecords,
     FakeReplicas,
@@ -151,26 +153,27 @@ class Portal:
         for kind in (Kind.RELEASE, Kind.LEASE):
             self.store.set_source(str(kind), synced=True, alive_at=clock.now)
         cluster = FakeCluster(self.store)
-        claims = FakeClaims()
+        leases = FakeLeases()
         records = FakeRecords(cluster, FakeHelm(cluster))
         past = FakePast()
         past.manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: there}\n"
         past.volume_claims = None  # which may not be listed: any name is believed
-        self.actions = Actions(
-            helm=helm(self.commands),
-            store=self.store,
-            policy=Policy(FORMS.rules),
-            replicas=FakeReplicas([]),
-            forms=FORMS,
-            chart_path=CHART,
-            claims=claims,
-            records=records,
-            past=past,
-            guardrails=Guardrails(FakeAdmission()),
+        operations = Operations(
+            self.store,
+            leases,
+            records,
+            FORMS.rules,
             holder="portal-1",
+            fields=form_fields,
             clock=clock,
         )
-        claims.boards.append(self.actions.board)
+        ports = ReleasePorts(
+            helm(self.commands), records, past, FakeReplicas([]), Guardrails(FakeAdmission())
+        )
+        self.actions = Actions(
+            self.store, ports, operations, Policy(FORMS.rules), FORMS, CHART, clock=clock
+        )
+        leases.registries.append(self.actions.operations.registry)
         self.cluster = cluster
 
     async def command(self, asked: Coroutine[Any, Any, Operation]) -> Command:
@@ -188,7 +191,7 @@ class Portal:
             self.store, lambda: len(made) >= number or self._operation(operation).phase.terminal
         )
         assert len(made) == number, self._operation(operation)
-        await self.actions.drain(0)
+        await self.actions.operations.drain(0)
         return made
 
     def _operation(self, operation: Operation) -> Operation:

@@ -137,7 +137,7 @@ def running(cache: Path, *sources: Source) -> Iterator[Site]:
             client.portal.call(hub.start)
             yield Site(client, portal, faults)
             client.portal.call(hub.close)
-            client.portal.call(portal.actions.drain, 0)
+            client.portal.call(portal.actions.operations.drain, 0)
     finally:
         log.removeHandler(faults)
 

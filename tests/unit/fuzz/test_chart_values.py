@@ -9,7 +9,6 @@ import pytest
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from portal.actions.charts import ChartOrder, signed
 from portal.catalog.chart import read_chart
 from portal.catalog.draft import MAX_LINK, Draft, Drafting, linked
 from portal.catalog.edits import alike
@@ -17,6 +16,7 @@ from portal.catalog.validate import Path
 from portal.catalog.values import Values, overlay, to_yaml
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
+from portal.releases.request import ReleaseRequest
 from tests import strategies as some
 from tests.tried import tried
 from tests.unit.catalog.make import CHARTS
@@ -38,7 +38,7 @@ def launched(drafting: Drafting, draft: Draft) -> bool:
     chart, portal = drafting.chart, Portal()
     sent = drafting.sent(draft)
     assert alike(overlay(chart.defaults, sent), overlay(chart.defaults, draft.values))
-    asked = portal.command(portal.actions.launch_chart(ANN, ChartOrder(KEY, chart, sent)))
+    asked = portal.command(portal.actions.launch(ANN, ReleaseRequest(KEY, chart, sent)))
     if draft.problems:
         with pytest.raises(InvalidInput) as refused:
             finish(asked)
@@ -48,7 +48,7 @@ def launched(drafting: Drafting, draft: Draft) -> bool:
         return False
     made = finish(asked)
     is_upgrade(made, KEY, chart=chart.path, description="Launched by ann")
-    assert alike(made.values, signed(ChartOrder(KEY, chart, sent), ANN.user))
+    assert alike(made.values, ReleaseRequest(KEY, chart, sent).new_values(None, ANN.user))
     return True
 
 

@@ -11,21 +11,21 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import strategies as st
 
-from portal.actions.forms import FIELDS, Checked
-from portal.actions.links import LINKABLE, linked_form
 from portal.auth.identify import HeaderAuthenticator
 from portal.catalog import edits
 from portal.catalog.chart import read_chart
 from portal.catalog.dash_app import equivalent_command
+from portal.catalog.launch_fields import FIELDS
 from portal.catalog.validate import Checker
 from portal.catalog.values import to_yaml
 from portal.domain.errors import InvalidInput, PortalError, Unauthenticated
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import LaunchSpec
+from portal.releases.forms import Checked
+from portal.releases.links import LINKABLE, linked_form
 from portal.ui.routes import Page, parse
 from tests import strategies as some
 from tests.tried import tried
-from tests.unit.actions.fakes import unchanged
 from tests.unit.fuzz.portal import (
     ANN,
     CHART,
@@ -39,6 +39,7 @@ from tests.unit.fuzz.portal import (
     helm,
     is_upgrade,
 )
+from tests.unit.releases.fakes import unchanged
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 IMAGE = re.compile(

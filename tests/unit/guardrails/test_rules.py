@@ -15,7 +15,7 @@ from portal.guardrails.checks import Site
 from portal.guardrails.manifest import pod_specs, read, with_owned_hooks
 from portal.guardrails.review import Guardrails, GuardrailViolations, as_pod
 from portal.guardrails.rules import GuardrailException, Level, Rule, allowances
-from tests.unit.actions.fakes import FakeAdmission
+from tests.unit.releases.fakes import FakeAdmission
 
 KEY = Key("apps", "sales")
 

@@ -11,8 +11,8 @@ from portal.domain.errors import InvalidInput, NotFound
 from portal.domain.keys import Key
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner
-from tests.unit.actions.fakes import unchanged
 from tests.unit.helm_service.stub import Stub, make
+from tests.unit.releases.fakes import unchanged
 
 KEY = Key("apps", "sales")
 

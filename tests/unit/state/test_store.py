@@ -19,8 +19,9 @@ from portal.domain.objects import (
     Service,
     ServicePort,
 )
-from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.operations import Operation, OperationPhase
 from portal.domain.release import ReleaseRecord, ReleaseRevision
+from portal.releases.install import LAUNCH
 from portal.state.assemble import assemble, sample
 from portal.state.history import Sample
 from portal.state.index import Objects
@@ -41,7 +42,7 @@ def store(clock: Clock) -> Store:
 
 
 def operation(name: str) -> Operation:
-    return Operation("1", key(name), Verb.LAUNCH, "ann", OperationPhase.RUNNING, T0, T0)
+    return Operation("1", key(name), LAUNCH, "ann", OperationPhase.RUNNING, T0, T0)
 
 
 def test_an_app_is_put_together_from_its_release_and_owners(store: Store) -> None:
@@ -237,7 +238,7 @@ def test_a_key_with_only_an_operation_is_listed(store: Store) -> None:
     assert list(store.snapshot.apps) == [key("new")]
     found = store.snapshot.app(key("new")).operation
     assert found is not None
-    assert found.verb is Verb.LAUNCH
+    assert found.verb == LAUNCH
     store.drop_operation(key("new"))
     assert not store.snapshot.apps
 

@@ -8,10 +8,6 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from portal.actions.actions import Actions, Existing, Filled
-from portal.actions.forms import Forms, Raw, ScaleRequest
-from portal.actions.previews import Previews
-from portal.actions.volumes import Volumes
 from portal.catalog.catalog import Catalog
 from portal.catalog.chart import Chart
 from portal.catalog.fetch import HttpFetch
@@ -27,6 +23,18 @@ from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.domain.release import ReleaseRevision
 from portal.domain.revisions import Proposal, Removal, VolumeClaim
 from portal.live.topics import APPS
+from portal.releases.actions import Actions, Existing, PrefilledForm
+from portal.releases.forms import Forms, Raw, ScaleRequest
+from portal.releases.install import LAUNCH
+from portal.releases.previews import Previews
+from portal.releases.request import ReleaseRequest
+from portal.releases.rollback import ROLLBACK
+from portal.releases.scale import SCALE
+from portal.releases.share import SHARE
+from portal.releases.uninstall import UNINSTALL
+from portal.releases.unlock import UNLOCK
+from portal.releases.upgrade import UPGRADE
+from portal.releases.volumes import Volumes
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.model import AppView, ListView, ScaleMode, ScaleView
@@ -125,15 +133,15 @@ class FakePreviews(Previews):
         )
 
     async def upgrade(
-        self, identity: Identity, spec: LaunchSpec, *, since: int | None = None
+        self, identity: Identity, spec: LaunchSpec, *, expected_revision: int | None = None
     ) -> Proposal:
-        self._note("upgrade", spec, since)
+        self._note("upgrade", spec, expected_revision)
         return self._proposal(spec.key, self.kept[-1])
 
     async def version(
-        self, identity: Identity, key: Key, chart: Chart, *, since: int | None = None
+        self, identity: Identity, key: Key, chart: Chart, *, expected_revision: int | None = None
     ) -> Proposal:
-        self._note("version", key, chart.version.version, since)
+        self._note("version", key, chart.version.version, expected_revision)
         return self._proposal(key, self.kept[0])
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
@@ -160,6 +168,7 @@ class FakeActions(Actions):
         self.no_namespaces: set[str] = set()
         self.forbidden: set[Permission] = set()
         self.views = views
+        self.plain = {}
         self.changed = changed
         self.calls: list[tuple[object, ...]] = []
         self.kept: Mapping[str, object] = {}
@@ -174,16 +183,18 @@ class FakeActions(Actions):
         return self.volume_claims
 
     async def change_version(
-        self, identity: Identity, key: Key, chart: Chart, *, since: int | None = None
+        self, identity: Identity, key: Key, chart: Chart, *, expected_revision: int | None = None
     ) -> Operation:
-        self.calls.append(("change version", key, chart.name, chart.version.version, since))
-        return self._operation(key, Verb.UPGRADE)
+        self.calls.append(
+            ("change version", key, chart.name, chart.version.version, expected_revision)
+        )
+        return self._operation(key, UPGRADE)
 
     async def rollback(
-        self, identity: Identity, key: Key, revision: int, *, since: int | None = None
+        self, identity: Identity, key: Key, revision: int, *, expected_revision: int | None = None
     ) -> Operation:
-        self.calls.append(("rollback", identity, key, revision, since))
-        return self._operation(key, Verb.ROLLBACK)
+        self.calls.append(("rollback", identity, key, revision, expected_revision))
+        return self._operation(key, ROLLBACK)
 
     def _operation(self, key: Key, verb: Verb) -> Operation:
         moment = fixtures.now()
@@ -194,19 +205,19 @@ class FakeActions(Actions):
         identity: Identity,
         spec: LaunchSpec,
         *,
-        only_new: bool = False,
-        since: int | None = None,
+        create_only: bool = False,
+        expected_revision: int | None = None,
     ) -> Operation:
-        if since is not None and since != self.views[spec.key].revision:
+        if expected_revision is not None and expected_revision != self.views[spec.key].revision:
             raise Conflict("It was changed since you opened this form.")
-        if only_new and spec.key in self.views:
+        if create_only and spec.key in self.views:
             raise Conflict("There is already an app of this name.", "Launch again to upgrade it.")
         self.calls.append(("launch", identity, spec))
         self.views[spec.key] = replace(
             fixtures.autoscaled(spec.key), operation=fixtures.operation()
         )
         self.changed()
-        return self._operation(spec.key, Verb.LAUNCH)
+        return self._operation(spec.key, LAUNCH)
 
     async def scale(self, identity: Identity, key: Key, request: ScaleRequest) -> Operation:
         self.calls.append(("scale", identity, key, request))
@@ -225,13 +236,13 @@ class FakeActions(Actions):
         )
         self.views[key] = replace(self.views[key], scale=scale, operation=fixtures.operation())
         self.changed()
-        return self._operation(key, Verb.SCALE)
+        return self._operation(key, SCALE)
 
     async def uninstall(self, identity: Identity, key: Key) -> Operation:
         self.calls.append(("uninstall", identity, key))
         self.views.pop(key)
         self.changed()
-        return self._operation(key, Verb.UNINSTALL)
+        return self._operation(key, UNINSTALL)
 
     async def namespace_problem(self, namespace: str) -> str:
         return "There is no such namespace." if namespace in self.no_namespaces else ""
@@ -252,7 +263,7 @@ class FakeActions(Actions):
 
     async def share(self, identity: Identity, key: Key, text: str) -> Operation:
         self.calls.append(("share", identity, key, text))
-        return self._operation(key, Verb.SHARE)
+        return self._operation(key, SHARE)
 
     def known_values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
         return self.kept if key in self.views else None
@@ -268,17 +279,20 @@ class FakeActions(Actions):
 
     async def unlock(self, identity: Identity, key: Key) -> Operation:
         self.calls.append(("unlock", identity, key))
-        return self._operation(key, Verb.UNLOCK)
+        return self._operation(key, UNLOCK)
 
     async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
         return self.asked.get(key)
 
-    async def edit_form(self, identity: Identity, key: Key) -> Filled:
+    async def failed_request(self, identity: Identity, key: Key) -> ReleaseRequest | None:
+        return None
+
+    async def edit_form(self, identity: Identity, key: Key) -> PrefilledForm:
         if key not in self.views:
             raise NotFound(f"There is no release {key}.", "Launch it first.")
         raw = Forms(presets=PRESETS, default_namespace=key.namespace).defaults()
         raw |= {"name": key.name, "autoscaling": True, "bounds": [1, 4]}
-        return Filled(raw, self.views[key].revision)
+        return PrefilledForm(raw, self.views[key].revision)
 
     def complaints(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
         return {}

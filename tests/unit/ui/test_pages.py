@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from plotly.io.json import to_json_plotly
 from starlette.testclient import TestClient
 
-from portal.actions.forms import FIELDS, ScaleRequest
+from portal.catalog.launch_fields import FIELDS
 from portal.domain.keys import Key
 from portal.domain.permissions import UNLIMITED
 from portal.live.channel import frame
 from portal.live.topics import ADMIN, APPS, app_topic, valid
+from portal.releases.forms import ScaleRequest
 from portal.ui import ids
 from portal.ui.build import build_ui
 from portal.ui.components import releases

@@ -15,19 +15,21 @@ from portal.catalog.catalog import Catalog
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.catalog.values import get
+from portal.domain.errors import HelmError
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.owners import label_of
 from portal.domain.secrets import HIDDEN
+from portal.releases.request import ReleaseRequest
 from portal.ui.context import UiContext
 from portal.ui.pages.chart import callbacks as chart_callbacks
 from portal.ui.pages.chart import layout as chart_page
 from portal.ui.pages.launch import callbacks as launch_callbacks
 from portal.ui.router import page_for
 from portal.ui.routes import ChartPlace, Page, Route
-from tests.unit.actions.test_actions import ANN, BOB, KEY, World
 from tests.unit.catalog.make import CHARTS
+from tests.unit.releases.test_actions import ANN, BOB, KEY, World
 from tests.unit.ui.fakes import context
 from tests.unit.ui.test_pages import text
 
@@ -86,7 +88,7 @@ async def test_the_edit_form_and_its_summary(pages: Pages) -> None:
     assert answer.command.startswith("# First write the secrets in place of (hidden).")
     spec = ui.forms.check(filled.raw).spec
     assert spec is not None
-    await pages.world.ended(await pages.actions.launch(ANN, spec, since=1))
+    await pages.world.ended(await pages.actions.launch(ANN, spec, expected_revision=1))
     _, kept = pages.world.cluster.shown[KEY]
     assert get(kept, "extraEnvVars") == VALUES["extraEnvVars"]
 
@@ -143,6 +145,44 @@ async def test_the_form_of_a_chart(pages: Pages) -> None:
     }
     order = await chart_callbacks.order_of(ui, asked)
     assert SECRET not in str(order.values)
-    await pages.world.ended(await pages.actions.launch_chart(ANN, order, since=1))
+    await pages.world.ended(await pages.actions.launch(ANN, order, expected_revision=1))
     _, kept = pages.world.cluster.shown[WEB]
     assert kept == {**CHART_VALUES, "replicaCount": 3}
+
+
+async def test_a_chart_that_was_not_launched_is_corrected_as_it_was_sent(pages: Pages) -> None:
+    key = Key("apps", "again")
+    chart = await pages.catalog.chart(PLACE.source, PLACE.chart, PLACE.version)
+    pages.world.helm.errors = [HelmError("no")]
+    sent = ReleaseRequest(key, chart, CHART_VALUES)
+    await pages.world.ended(await pages.actions.launch(ANN, sent, create_only=True))
+
+    route = Route(Page.LAUNCH, key=key)
+    assert "was not launched" not in text(await page_for(pages.ui(BOB), route, BOB))
+    page = await page_for(pages.ui(ANN), route, ANN)
+    assert "again was not launched. This is the form as it was sent." in text(page)
+    assert SECRET not in str(page)
+
+    place = {
+        "source": PLACE.source,
+        "chart": PLACE.chart,
+        "version": PLACE.version,
+        "revision": None,
+        "release": list(key),
+    }
+    shown = (await chart_callbacks._drafting(pages.ui(ANN), place)).start()
+    assert "replicaCount: 2" in shown
+    assert SECRET not in shown
+    asked = {
+        "name": key.name,
+        "namespace": key.namespace,
+        "text": shown,
+        "basis": shown,
+        "contents": [],
+        "fields": [],
+        "place": place,
+    }
+    request = await chart_callbacks.order_of(pages.ui(ANN), asked)
+    await pages.world.ended(await pages.actions.launch(ANN, request, create_only=True))
+    _, kept = pages.world.cluster.shown[key]
+    assert kept == CHART_VALUES

@@ -18,13 +18,14 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind, ReleaseStatus
-from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.operations import Operation, OperationPhase
 from portal.domain.owners import Owners, label_of
 from portal.domain.permissions import Scope
 from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.live import topics
 from portal.live.hub import Hub
 from portal.live.topics import ADMIN, APPS, app_topic
+from portal.releases.upgrade import UPGRADE
 from portal.state.store import Store
 from portal.ui import ids
 from portal.ui.live_views import APP_PARTS, opener, spelled
@@ -55,9 +56,7 @@ class Site:
         self.release(BOBS, Owners(label_of("bob")))
         now = datetime(2026, 1, 1, tzinfo=UTC)
         self.store.put_operation(
-            Operation(
-                "op", KEY, Verb.UPGRADE, "ann", OperationPhase.FAILED, now, now, error=FAILURE
-            )
+            Operation("op", KEY, UPGRADE, "ann", OperationPhase.FAILED, now, now, error=FAILURE)
         )
         policy = Policy(NamespaceRules(), open_mode=False, admin_groups=("admins",))
         self.views = Views(self.store, policy, Outside(), lambda keys: None)

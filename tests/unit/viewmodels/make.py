@@ -27,6 +27,7 @@ from portal.domain.objects import (
 )
 from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.domain.release import ReleaseRecord, ReleaseRevision
+from portal.releases.install import LAUNCH
 from portal.state.assemble import nothing
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels import releases
@@ -181,7 +182,7 @@ def detail(**fields: Any) -> ReleaseRevision:
 
 
 def operation(
-    verb: Verb = Verb.LAUNCH, phase: OperationPhase = OperationPhase.RUNNING, **fields: Any
+    verb: Verb = LAUNCH, phase: OperationPhase = OperationPhase.RUNNING, **fields: Any
 ) -> Operation:
     base = Operation("op1", KEY, verb, "ada", phase, created_at=ago(20), updated_at=ago(5))
     return replace(base, **fields)

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from portal.domain.compressed import CompressedText
 from portal.domain.objects import PodUsage, ReleaseStatus
-from portal.domain.operations import OperationPhase, Step, Verb
+from portal.domain.operations import OperationPhase, Step
+from portal.releases.upgrade import UPGRADE
 from portal.state.model import AppState, History, PodHistory, Sample, WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import AppView, ScaleMode, Tone
@@ -129,9 +130,7 @@ def test_pods_with_the_same_trouble_share_a_notice() -> None:
 
 
 def test_the_error_of_the_last_operation() -> None:
-    failed = operation(
-        Verb.UPGRADE, OperationPhase.FAILED, error="min exceeds max", advice="Swap them."
-    )
+    failed = operation(UPGRADE, OperationPhase.FAILED, error="min exceeds max", advice="Swap them.")
     found = view(state(operation=failed))
     assert (found.notices[0].title, found.notices[0].body) == (
         "The update failed",

@@ -7,6 +7,11 @@ from msgspec.structs import replace
 
 from portal.domain.objects import Kind, Pod, ReleaseStatus, ReplicaSet
 from portal.domain.operations import OperationPhase, Verb
+from portal.releases.install import LAUNCH
+from portal.releases.rollback import ROLLBACK
+from portal.releases.scale import SCALE
+from portal.releases.uninstall import UNINSTALL
+from portal.releases.upgrade import UPGRADE
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import AppView, Tone
@@ -180,10 +185,10 @@ def test_a_stateful_sets_quota_is_told_by_its_events() -> None:
 @pytest.mark.parametrize(
     ("verb", "text"),
     [
-        (Verb.UPGRADE, "Updating"),
-        (Verb.SCALE, "Scaling"),
-        (Verb.ROLLBACK, "Rolling back"),
-        (Verb.LAUNCH, "Launching"),
+        (UPGRADE, "Updating"),
+        (SCALE, "Scaling"),
+        (ROLLBACK, "Rolling back"),
+        (LAUNCH, "Launching"),
     ],
 )
 def test_requested_before_the_cluster_moves(verb: Verb, text: str) -> None:
@@ -209,7 +214,7 @@ def test_once_it_moved_the_pods_tell() -> None:
     one = replace(
         scaled(3, pod(), STARTING, STARTING),
         release=release(updated_at=ago(10)),
-        operation=operation(Verb.SCALE, OperationPhase.WAITING),
+        operation=operation(SCALE, OperationPhase.WAITING),
     )
     assert said(one) == ("Scaling", Tone.BUSY, "1 of 3 pods is ready; 2 are starting.")
 
@@ -257,7 +262,7 @@ def test_failed() -> None:
 
 
 def test_removing_and_removed() -> None:
-    remove = operation(Verb.UNINSTALL)
+    remove = operation(UNINSTALL)
     leaving = pods(pod(deleting=True))
     assert said(state(operation=remove, pods=leaving))[0] == "Removing"
     gone = state(release=None, detail=None, workloads=(), pods=())
@@ -272,14 +277,14 @@ def test_removing_and_removed() -> None:
 
 def test_what_a_removal_leaves_is_said() -> None:
     gone = state(release=None, detail=None, workloads=(), pods=())
-    done = operation(Verb.UNINSTALL, phase=OperationPhase.SUCCEEDED, advice="Volumes stay: data-0.")
+    done = operation(UNINSTALL, phase=OperationPhase.SUCCEEDED, advice="Volumes stay: data-0.")
     assert said(replace(gone, operation=done))[2] == "It was removed. Volumes stay: data-0."
 
 
 @pytest.mark.parametrize("phase", [OperationPhase.WAITING, OperationPhase.FAILED])
 def test_a_finalizer_blocks_a_removal(phase: OperationPhase) -> None:
     held = deployment(0, 0, deleting_since=ago(60), finalizers=("example.com/backup",))
-    removal = operation(Verb.UNINSTALL, phase=phase)
+    removal = operation(UNINSTALL, phase=phase)
     blocked = state(release=None, detail=None, workloads=(held,), pods=(), operation=removal)
     found = view(blocked)
     assert (found.headline.text, found.headline.tone) == ("Removal blocked", Tone.BAD)
@@ -291,7 +296,7 @@ def test_a_finalizer_blocks_a_removal(phase: OperationPhase) -> None:
 
 def test_a_finalizer_may_take_a_moment() -> None:
     held = deployment(0, 0, deleting_since=ago(5), finalizers=("example.com/backup",))
-    removal = operation(Verb.UNINSTALL, phase=OperationPhase.WAITING)
+    removal = operation(UNINSTALL, phase=OperationPhase.WAITING)
     found = view(state(release=None, detail=None, workloads=(held,), pods=(), operation=removal))
     assert found.headline.text == "Removing"
     assert not found.notices

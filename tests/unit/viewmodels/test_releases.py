@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import OperationPhase, Verb
+from portal.releases.install import LAUNCH
+from portal.releases.uninstall import UNINSTALL
 from portal.state.assemble import nothing
 from portal.state.model import AppState
 from portal.viewmodels.app import app_view
@@ -140,11 +142,11 @@ def test_mine() -> None:
 @pytest.mark.parametrize(
     ("verb", "phase", "expected"),
     [
-        (Verb.LAUNCH, OperationPhase.RUNNING, True),
-        (Verb.LAUNCH, OperationPhase.FAILED, True),
-        (Verb.LAUNCH, OperationPhase.SUCCEEDED, False),
-        (Verb.UNINSTALL, OperationPhase.RUNNING, True),
-        (Verb.UNINSTALL, OperationPhase.SUCCEEDED, False),
+        (LAUNCH, OperationPhase.RUNNING, True),
+        (LAUNCH, OperationPhase.FAILED, True),
+        (LAUNCH, OperationPhase.SUCCEEDED, False),
+        (UNINSTALL, OperationPhase.RUNNING, True),
+        (UNINSTALL, OperationPhase.SUCCEEDED, False),
     ],
 )
 def test_operations_without_a_release(verb: Verb, phase: OperationPhase, expected: bool) -> None:

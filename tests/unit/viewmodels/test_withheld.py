@@ -3,8 +3,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from portal.domain.keys import LAUNCHED_BY, Key
-from portal.domain.operations import Operation, OperationPhase, Step, Verb
+from portal.domain.operations import Operation, OperationPhase, Step
 from portal.domain.release import ReleaseRevision
+from portal.releases.upgrade import UPGRADE
 from portal.state.assemble import nothing
 from portal.viewmodels.app import app_version, launched_by
 from portal.viewmodels.withheld import without_values
@@ -28,7 +29,7 @@ def test_what_everybody_sees_has_no_words_of_the_apps_own() -> None:
         operation=Operation(
             "op",
             KEY,
-            Verb.UPGRADE,
+            UPGRADE,
             "ann",
             OperationPhase.FAILED,
             NOW,

@@ -3,7 +3,8 @@ import logging
 from datetime import UTC, datetime
 
 from portal.domain.keys import Key
-from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.operations import Operation, OperationPhase
+from portal.releases.install import LAUNCH
 from portal.web.logs import JsonFormatter
 from portal.web.metrics import Metrics
 
@@ -27,7 +28,7 @@ def test_operations_and_gauges_are_published():
         Operation(
             id="1",
             key=Key("apps", "a"),
-            verb=Verb.LAUNCH,
+            verb=LAUNCH,
             actor="x",
             phase=OperationPhase.FAILED,
             created_at=at,

@@ -14,7 +14,7 @@ from portal.ui import ids
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
-from portal.ui.pages.app import history, version
+from portal.ui.pages.app import history, plain, version
 from portal.ui.refusals import refusal
 from portal.viewmodels.model import Notice, Tone
 
@@ -48,6 +48,7 @@ def register(app: Dash, context: UiContext) -> None:
     _register_share(app, context)
     history.register(app, context)
     version.register(app, context)
+    plain.register(app, context)
     _register_plain(app, context, ids.APP_CANCEL, context.actions.cancel)
     _register_plain(app, context, ids.APP_UNLOCK, context.actions.unlock)
     app.clientside_callback(

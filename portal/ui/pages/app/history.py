@@ -185,7 +185,9 @@ def _register_rollback(app: Dash, context: UiContext) -> None:
         if not clicks or revision is None:
             return no_update, no_update
         try:
-            await context.actions.rollback(context.identity(), Key(*key), revision, since=since)
+            await context.actions.rollback(
+                context.identity(), Key(*key), revision, expected_revision=since
+            )
         except Exception as error:
             return True, refusal(error)
         return False, None

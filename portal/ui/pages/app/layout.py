@@ -17,6 +17,7 @@ from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.live_views import Props, app_patches
 from portal.ui.pages.app.history import history_fold, manifest_fold, rollback_dialog
+from portal.ui.pages.app.plain import plain_buttons, plain_dialog
 from portal.ui.pages.app.version import version_dialog, version_line
 from portal.ui.routes import edit_path
 from portal.viewmodels.model import AppView
@@ -53,6 +54,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
                                 "btn btn-outline-secondary",
                                 id=ids.APP_EDIT,
                             ),
+                            *plain_buttons(context, view),
                             button(
                                 "Uninstall",
                                 ids.APP_UNINSTALL,
@@ -93,6 +95,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             _uninstall(key),
             rollback_dialog(key),
             version_dialog(key),
+            plain_dialog(),
         ],
         topic=app_topic(key),
         title=key.name,

@@ -144,7 +144,9 @@ def register(app: Dash, context: UiContext) -> None:
             identity, release = context.identity(), Key(*key)
             place = place_of(context, identity, release)
             chart = await context.catalog.chart(place.source, place.entry.name, plan["version"])
-            await context.actions.change_version(identity, release, chart, since=plan["since"])
+            await context.actions.change_version(
+                identity, release, chart, expected_revision=plan["since"]
+            )
         except Exception as error:
             return True, refusal(error)
         return False, None

@@ -9,9 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from msgspec import Struct, field
 
-from portal.actions.actions import Existing
-from portal.actions.charts import ChartOrder
-from portal.actions.checks import Check
 from portal.aside import aside
 from portal.catalog.draft import Draft, Drafting, field_titles, path_id, path_of
 from portal.catalog.validate import Path
@@ -19,6 +16,9 @@ from portal.catalog.values import Values
 from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
+from portal.releases.actions import Existing
+from portal.releases.checks import Check
+from portal.releases.request import ReleaseRequest
 from portal.ui import ids, unfinished
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
 from portal.ui.components.chart_form import field_note
@@ -190,11 +190,11 @@ def register(app: Dash, context: UiContext) -> None:
             if there and not confirming:
                 return None, True
             edited = asked["place"].get("revision")
-            operation = await context.actions.launch_chart(
+            operation = await context.actions.launch(
                 context.identity(),
                 order,
-                only_new=not there,
-                since=edited if edited is not None else previewed,
+                create_only=not there,
+                expected_revision=edited if edited is not None else previewed,
             )
         except InvalidInput as error:
             return [failure(text) for text in error.fields.values()], closed
@@ -217,7 +217,9 @@ def register(app: Dash, context: UiContext) -> None:
         async def proposal() -> Proposal:
             order = await order_of(context, asked)
             since = asked["place"].get("revision")
-            return await context.actions.previews.order(context.identity(), order, since=since)
+            return await context.actions.previews.upgrade(
+                context.identity(), order, expected_revision=since
+            )
 
         return await shown(proposal())
 
@@ -296,7 +298,7 @@ async def _drafting(context: UiContext, place: Mapping[str, Any]) -> Drafting:
     return await aside(Drafting, chart, existing)
 
 
-async def order_of(context: UiContext, asked: Mapping[str, Any]) -> ChartOrder:
+async def order_of(context: UiContext, asked: Mapping[str, Any]) -> ReleaseRequest:
     """What the page asks for, as it looks: the answer to the last edit may be on its way yet.
 
     Raises ``InvalidInput`` while its text or a field cannot be read.
@@ -310,7 +312,7 @@ async def order_of(context: UiContext, asked: Mapping[str, Any]) -> ChartOrder:
     if draft.unread:
         raise InvalidInput({path_id(path): words for path, words in draft.unread.items()})
     key = _key(asked["name"], asked["namespace"])
-    return ChartOrder(key, drafting.chart, await aside(drafting.sent, draft))
+    return ReleaseRequest(key, drafting.chart, await aside(drafting.sent, draft))
 
 
 def _by_path(parts: list[PartId], values: list[Any]) -> dict[Path, object]:

@@ -8,7 +8,6 @@ from typing import Any, cast
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 
-from portal.actions.forms import Forms
 from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
@@ -19,8 +18,19 @@ from portal.domain.charts import ChartEntry, version_order
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.releases.forms import Forms
 from portal.ui import ids
-from portal.ui.components.basics import Node, button, card, failure, icon, link, page, wildcards
+from portal.ui.components.basics import (
+    Node,
+    button,
+    card,
+    failure,
+    icon,
+    link,
+    notice,
+    page,
+    wildcards,
+)
 from portal.ui.components.chart_form import chart_form
 from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
@@ -28,6 +38,7 @@ from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.pages.catalog.layout import tile
 from portal.ui.routes import ChartPlace, app_path, chart_path
+from portal.viewmodels.model import Notice, Tone
 
 
 async def place_of(context: UiContext, identity: Identity, key: Key) -> ChartPlace | None:
@@ -47,28 +58,42 @@ async def place_of(context: UiContext, identity: Identity, key: Key) -> ChartPla
     return ChartPlace(origin.source, origin.entry.name, newest.chart_version)
 
 
+async def failed_place(context: UiContext, identity: Identity, key: Key) -> ChartPlace | None:
+    """The chart that somebody asked for under a name, if no release has come of it."""
+    sent = await context.actions.failed_request(identity, key)
+    if sent is None or sent.chart is None:
+        return None
+    return ChartPlace(sent.chart.source, sent.chart.name, sent.chart.version.version)
+
+
 async def page_of(
     context: UiContext, identity: Identity, place: ChartPlace, key: Key | None
 ) -> html.Div:
-    """The page of a chart; with ``key``, filled in with what that release was given."""
+    """The page of a chart.
+
+    With ``key``, filled in with what that release was given, or with what was sent for it in vain.
+    """
     entry = context.catalog.entry(place.source, place.chart)
     try:
         chart = await context.catalog.chart(place.source, place.chart, place.version)
-        given = None
+        given = sent = None
         if key is not None:
             try:
                 given = await context.actions.chart_values(identity, key, chart.name)
-            except NotFound:
-                given = None  # a new one of that name
+            except NotFound:  # a new one of that name
+                sent = await context.actions.failed_request(identity, key)
     except PortalError as error:
         return _unusable(place, entry, error)
+    again = sent is not None and sent.chart is not None and sent.chart.name == chart.name
     existing = dict(given.values) if given else None
+    if sent is not None and again:
+        existing = dict(sent.values)
     drafting = await aside(Drafting, chart, existing)
     draft = await aside(drafting.read, drafting.start(linked(place.values)))
     revision = given.revision if given else None
     presets = context.catalog.presets(place.source, place.chart) if given is None else ()
     return await aside(
-        _layout, context.forms, place, entry, drafting, draft, key, revision, presets
+        _layout, context.forms, place, entry, drafting, draft, key, revision, presets, again
     )
 
 
@@ -98,7 +123,9 @@ def _layout(
     key: Key | None,
     revision: int | None,
     presets: tuple[ChartPreset, ...],
+    again: bool = False,
 ) -> html.Div:
+    """``again``: the draft is what was sent for ``key`` in vain."""
     chart = drafting.chart
     editing = key if revision is not None else None
     title = f"Edit {editing.name}" if editing else f"Launch {chart.name}"
@@ -111,7 +138,7 @@ def _layout(
                     "chart": place.chart,
                     "version": chart.version.version,
                     "revision": revision,
-                    "release": list(editing) if editing else None,
+                    "release": list(key) if key and (editing or again) else None,
                 },
             ),
             dcc.Store(id=ids.CHART_BASIS, data=draft.text),
@@ -141,6 +168,7 @@ def _layout(
                 className="page-head",
             ),
             _deprecated(chart),
+            _sent(key) if key and again else None,
             html.Div(
                 [
                     html.Form(
@@ -166,6 +194,16 @@ def _layout(
         topic="",
         title=title,
         testid="chart-page",
+    )
+
+
+def _sent(key: Key) -> html.Div:
+    return notice(
+        Notice(
+            Tone.WARN,
+            f"{key.name} was not launched. This is the form as it was sent.",
+            "Correct it, then launch again.",
+        )
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, html
 
-from portal.actions.checks import Check
 from portal.domain.revisions import VolumeClaim
+from portal.releases.checks import Check
 from portal.ui import ids
 from portal.ui.components.basics import Node, card
 from portal.ui.components.sliders import field, note

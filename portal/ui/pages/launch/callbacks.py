@@ -8,22 +8,22 @@ from typing import Any, cast
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from msgspec import Struct
 
-from portal.actions.actions import Existing
-from portal.actions.forms import FIELDS, PRESET_FIELDS, Preview
-from portal.actions.links import link_of
 from portal.aside import aside
+from portal.catalog.launch_fields import FIELDS, LABELS, PRESET_FIELDS, SWITCHED
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.revisions import Proposal
+from portal.releases.actions import Existing
+from portal.releases.forms import Preview
+from portal.releases.links import link_of
 from portal.ui import ids, unfinished
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.pages.launch import beside, files
-from portal.ui.pages.launch.files import OPTIONAL
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path, launch_path
@@ -32,31 +32,6 @@ from portal.viewmodels.model import Notice, Tone
 NOTHING_YET = "Shown once the form has no errors."
 STAND_IN = "my-app"
 """The name in the preview while none has been given."""
-
-_LABELS = {
-    "name": "Name",
-    "namespace": "Namespace",
-    "repository": "Image",
-    "tag": "Tag",
-    "port": "Port",
-    "env": "Environment variables",
-    "replicas": "Replicas",
-    "autoscaling": "Autoscaling",
-    "bounds": "Fewest and most pods",
-    "target_cpu": "CPU target",
-    "target_memory": "Memory target",
-    "scale_down_window": "Calm before scaling down",
-    "cpu_request": "CPU request",
-    "cpu_limit": "CPU limit",
-    "memory_request": "Memory request",
-    "memory_limit": "Memory limit",
-    "exposure": "How it is reached",
-    "hostname": "Host name",
-    "session_affinity": "Same pod for each visitor",
-    "claim": "Volume",
-    "mount_path": "Folder in the app",
-    "read_only": "Only read from it",
-}
 
 
 def raw_form(values: Mapping[str, Any], on: Mapping[str, Any]) -> dict[str, object]:
@@ -81,7 +56,7 @@ class _Answer(Struct, frozen=True):
 def register(app: Dash, context: UiContext) -> None:
     """Add this page's callbacks."""
     fields = {field: (ids.launch(field), "value") for field in FIELDS}
-    switches = {field: (ids.launch_on(field), "value") for field in OPTIONAL}
+    switches = {field: (ids.launch_on(field), "value") for field in SWITCHED}
     beside.register(app, context)
     files.register(app, context)
 
@@ -186,7 +161,10 @@ def register(app: Dash, context: UiContext) -> None:
         since = edited if edited is not None else previewed
         try:
             operation = await context.actions.launch(
-                context.identity(), checked.spec, only_new=told != str(key), since=since
+                context.identity(),
+                checked.spec,
+                create_only=told != str(key),
+                expected_revision=since,
             )
         except InvalidInput as error:
             return [failure(text) for text in error.fields.values()], closed, no_update
@@ -232,11 +210,11 @@ async def _proposal(context: UiContext, raw: dict[str, object], edited: int | No
         if checked.spec is None:
             raise InvalidInput(checked.errors)
         return await context.actions.previews.upgrade(
-            context.identity(), checked.spec, since=edited
+            context.identity(), checked.spec, expected_revision=edited
         )
     except InvalidInput as error:
         raise InvalidInput(
-            {field: f"{_LABELS.get(field, field)}: {text}" for field, text in error.fields.items()}
+            {field: f"{LABELS.get(field, field)}: {text}" for field, text in error.fields.items()}
         ) from error
 
 
@@ -323,7 +301,7 @@ def _problems(errors: Mapping[str, str]) -> Node:
         html.Span("Still needed: " if len(fields) == 1 else f"{len(fields)} things to fix: "),
         *[
             html.A(
-                _LABELS[field],
+                LABELS[field],
                 href=f"#{ids.launch(field)}",
                 **wildcards({"data-focus": ids.launch(field)}),
             )

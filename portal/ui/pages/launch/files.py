@@ -10,24 +10,22 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 from msgspec import Struct
 
-from portal.actions.forms import FIELDS, Raw
 from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.draft import Drafting
+from portal.catalog.launch_fields import FIELDS, SWITCHED
 from portal.catalog.leftover import leftover
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.placeholders import NO_SECRET
+from portal.releases.forms import Raw
 from portal.ui import ids
 from portal.ui.components.basics import Node, failure, link, notice
 from portal.ui.components.files import MAX_FILE
 from portal.ui.context import UiContext
 from portal.ui.routes import chart_path
 from portal.viewmodels.model import Notice, Tone
-
-OPTIONAL = ("target_cpu", "target_memory")
-"""Fields with a switch beside them."""
 
 _LISTED = 8
 
@@ -49,7 +47,7 @@ def register(app: Dash, context: UiContext) -> None:
             },
             "on": {
                 field: Output(ids.launch_on(field), "value", allow_duplicate=True)
-                for field in OPTIONAL
+                for field in SWITCHED
             },
             "said": Output(ids.LAUNCH_OPENED, "children"),
         },
@@ -66,7 +64,7 @@ def register(app: Dash, context: UiContext) -> None:
     ) -> dict[str, Any]:
         kept = {
             "fields": dict.fromkeys(FIELDS, no_update),
-            "on": dict.fromkeys(OPTIONAL, no_update),
+            "on": dict.fromkeys(SWITCHED, no_update),
         }
         if not contents:
             return {**kept, "said": no_update}
@@ -77,10 +75,10 @@ def register(app: Dash, context: UiContext) -> None:
             return {**kept, "said": opened.said}
         # A slider that is switched off keeps its place.
         fields = {
-            field: no_update if field in OPTIONAL and raw[field] is None else raw[field]
+            field: no_update if field in SWITCHED and raw[field] is None else raw[field]
             for field in FIELDS
         }
-        on = {field: raw[field] is not None for field in OPTIONAL}
+        on = {field: raw[field] is not None for field in SWITCHED}
         return {"fields": fields, "on": on, "said": opened.said}
 
     app.clientside_callback(

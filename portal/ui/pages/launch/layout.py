@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 
-from portal.actions.forms import PRESET_FIELDS, Forms, preset_fields
+from portal.catalog.launch_fields import PRESET_FIELDS
 from portal.catalog.presets import Preset
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
+from portal.releases.forms import Forms, preset_fields
 from portal.ui import ids
 from portal.ui.components.basics import Node, button, card, code_block, icon, link, page, wildcards
 from portal.ui.components.files import file_buttons

@@ -1,1 +1,0 @@
-"""Authorise, validate, run, record: everything that changes a release."""

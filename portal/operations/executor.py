@@ -1,0 +1,377 @@
+"""Who works on which release: one operation at a time, in all portals that share the cluster.
+
+Each operation runs as a task here, and beside it a *renewer* that writes what the progress says
+into the operation's lease, often enough to show that this portal is alive. Whatever is lost with
+this portal can be picked up by the next one from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
+from portal.domain.keys import Key
+from portal.domain.operations import Operation, OperationLease, OperationPhase, Verb
+from portal.operations import renewer
+from portal.operations.interrupted import Interrupted, MarkPendingFailed
+from portal.operations.ports import OperationLeases
+from portal.operations.progress import Progress
+from portal.operations.registry import OperationRegistry
+from portal.operations.renewer import Ending, LeaseRenewer, Running
+from portal.operations.waiting import WaitCondition, until
+from portal.state.store import Store
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Progress], Awaitable[WaitCondition | None]]
+"""What an operation does; returns what has to be seen before it is done, if anything."""
+
+FieldNames = Callable[[ChartError], Mapping[str, str]]
+
+ATTEMPTS = 5
+
+
+class OperationExecutor:
+    """Runs operations as tasks of the loop, ``limit`` at once; those that wait do not count."""
+
+    def __init__(
+        self,
+        store: Store,
+        leases: OperationLeases,
+        registry: OperationRegistry,
+        mark_pending_failed: MarkPendingFailed,
+        clock: Callable[[], datetime],
+        fields: FieldNames,
+        *,
+        holder: str,
+        limit: int = 20,
+        settle: float = 0.5,
+        ended: Callable[[Operation], None] = lambda operation: None,
+    ) -> None:
+        """``settle``: seconds a condition must stay met; ``ended`` is told of every end."""
+        self._store = store
+        self._leases = leases
+        self._registry = registry
+        self._mark_pending_failed = mark_pending_failed
+        self._clock = clock
+        self._fields = fields
+        self._holder = holder
+        self._slots = asyncio.Semaphore(limit)
+        self._settle = settle
+        self._ended = ended
+        self._renewer = LeaseRenewer(leases, registry, holder, self._holds)
+        self._running: dict[Key, Running] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = False
+        registry.on_change(self._heard)
+
+    # Asking.
+
+    def check_free(self, key: Key) -> None:
+        """Raise ``Conflict`` if an operation is under way that must not be disturbed."""
+        if self._draining:
+            raise Conflict("The portal is restarting.", "Try again in a minute.")
+        lease = self._registry.lease(key)
+        if lease is not None:
+            self._check_over(lease)
+
+    def works_on(self, key: Key) -> bool:
+        """Whether this portal runs an operation on a release."""
+        return key in self._running
+
+    def _check_over(self, lease: OperationLease) -> None:
+        operation = self._newest(lease)
+        # What is being deleted must be gone first: Helm would "upgrade" the dying objects.
+        waits = operation.phase is OperationPhase.WAITING and not operation.verb.removes
+        if operation.phase.terminal or waits:
+            return
+        since = f"since {operation.created_at:%H:%M:%S} UTC"
+        doing = (
+            f"{operation.actor} has been {operation.verb.progressive} {operation.key.name} {since}"
+        )
+        if self._registry.abandoned(lease):
+            raise Conflict(
+                f"{doing}, and the portal that did it has stopped.",
+                "What came of it is being found out: try again in a few seconds.",
+            )
+        step = operation.steps[-1] if operation.steps else None
+        now_at = f" (now: {step.title})" if step and step.ended_at is None else ""
+        raise Conflict(
+            f"{doing}{now_at}.", "Wait until that has ended; the app's page shows how far it is."
+        )
+
+    def _newest(self, lease: OperationLease) -> Operation:
+        """The operation of a lease; this portal knows of its own before the cluster does."""
+        mine = self._running.get(lease.operation.key)
+        if mine is not None and mine.progress.operation.id == lease.operation.id:
+            return mine.progress.operation
+        return lease.operation
+
+    # Beginning.
+
+    async def begin(
+        self, key: Key, verb: Verb, actor: str, work: Work, *, base: int, description: str = ""
+    ) -> Operation:
+        """Take the release and start an operation on it. One that only waits gives way.
+
+        Raises ``Conflict`` if anybody else, in whatever portal, is at work on it or was first.
+        """
+        self.check_free(key)
+        now = self._clock()
+        operation = Operation(
+            id=uuid.uuid4().hex,
+            key=key,
+            verb=verb,
+            actor=actor,
+            phase=OperationPhase.QUEUED,
+            created_at=now,
+            updated_at=now,
+            base=base,
+            description=description,
+        )
+        lease = await self._take(operation)
+        if self._draining:
+            await self._leases.drop(lease)
+            raise Conflict("The portal is restarting.", "Try again in a minute.")
+        before = self._running.pop(key, None)
+        if before is not None:
+            # Closed before the new one is written: the store keeps the newest of a key.
+            before.progress.finish(
+                OperationPhase.CANCELLED,
+                f"Superseded: {actor} began {verb.progressive} {key.name}.",
+            )
+            before.leave()
+        self._registry.note(lease)
+        running = self._start(lease, work)
+        running.progress.begin()
+        return running.progress.operation
+
+    async def _take(self, operation: Operation) -> OperationLease:
+        key = operation.key
+        seen = self._registry.lease(key)
+        for _ in range(ATTEMPTS):
+            if seen is not None:
+                self._check_over(seen)
+            try:
+                lease = await self._leases.put(
+                    OperationLease(operation, self._holder, seen.version if seen else "")
+                )
+            except (Conflict, NotFound):
+                seen = await self._leases.read(key)
+                if seen is not None:
+                    self._registry.note(seen)
+                continue
+            return lease
+        raise Conflict(
+            f"Several people are changing {key.name} at this moment.",
+            "Look at the app's page, then try again.",
+        )
+
+    def _start(self, lease: OperationLease, work: Work) -> Running:
+        key, changed = lease.operation.key, asyncio.Event()
+        progress = Progress(self._store, self._clock, lease.operation, changed.set, self._ended)
+        running = self._running[key] = Running(progress, lease, changed)
+        running.task = self._task(self._run(running, work))
+        running.renewer = self._task(self._keep(running))
+        return running
+
+    def _task(self, work: Awaitable[None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def adopt(self, lease: OperationLease, work: Work) -> None:
+        """Go on with an operation whose portal is dead, unless another portal was faster."""
+        if self._draining:
+            return
+        try:
+            lease = await self._leases.put(replace(lease, holder=self._holder))
+        except (Conflict, NotFound):
+            return
+        self._registry.note(lease)
+        running = self._start(lease, work)
+        running.progress.take_over()
+        self._heard(lease)
+
+    # Ending from outside.
+
+    async def cancel(self, key: Key, by: str) -> None:
+        """End the operation on a release, in whatever portal it runs.
+
+        Raises ``Conflict`` if there is none, or if it is one that must not stop half way.
+        """
+        for _ in range(ATTEMPTS):
+            lease = self._registry.lease(key)
+            operation = self._newest(lease) if lease else None
+            if lease is None or operation is None or operation.phase.terminal:
+                raise Conflict(f"Nothing is under way on {key.name} any more.")
+            if operation.verb.removes:
+                raise Conflict(
+                    "A removal cannot be cancelled: half of the app would be left.",
+                    "Launch it again when it is gone.",
+                )
+            mine = self._running.get(key)
+            if mine is not None:
+                mine.end(_cancelled(by))
+                return
+            try:
+                self._registry.note(await self._leases.put(replace(lease, cancel=by)))
+            except (Conflict, NotFound):
+                seen = await self._leases.read(key)
+                if seen is not None:
+                    self._registry.note(seen)
+                continue
+            return
+        raise Conflict("The operation changes too quickly.", "Try again.")
+
+    async def dismiss(self, key: Key) -> None:
+        """Forget the finished operation of a key."""
+        lease = self._registry.lease(key)
+        operation = self._newest(lease) if lease else None
+        if operation is not None and not operation.phase.terminal:
+            raise Conflict(
+                f"The operation on {key.name} has not ended yet.", "Wait until it has ended."
+            )
+        mine = self._running.get(key)
+        if mine is not None and mine.renewer is not None:
+            await asyncio.wait([mine.renewer])  # its last word is on its way
+            lease = self._registry.lease(key)
+        if lease is not None:
+            await self._leases.drop(lease)
+        self._registry.forget(key)
+
+    async def drain(self, grace: float, patience: float) -> None:
+        """Stop: hand over what waits, let Helm finish for ``patience`` seconds, then end it.
+
+        Tasks get ``grace`` seconds to end what they run, and to write that down.
+        """
+        self._draining = True
+        for running in list(self._running.values()):
+            if running.progress.operation.phase is OperationPhase.WAITING:
+                running.leave()
+        await self._wait_for_tasks(patience)
+        stopped = Ending(OperationPhase.INTERRUPTED, "The portal stopped while this was under way.")
+        for running in list(self._running.values()):
+            if running.progress.operation.verb.removes:
+                running.leave()  # half a removal is of no use: the next portal completes it
+            else:
+                running.end(stopped)
+        await self._wait_for_tasks(grace)
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    async def _wait_for_tasks(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+
+    def _heard(self, lease: OperationLease) -> None:
+        """A lease has changed: is it news for an operation that runs here?"""
+        mine = self._running.get(lease.operation.key)
+        if mine is None or mine.left:
+            return
+        same = lease.operation.id == mine.progress.operation.id
+        if lease.holder != self._holder:
+            if not same or lease.holder:
+                self._lose(mine)
+        elif same and lease.cancel:
+            mine.end(_cancelled(lease.cancel))
+
+    def _lose(self, running: Running) -> None:
+        key = running.progress.operation.key
+        log.warning("%s: another portal has taken over", key)
+        running.leave()
+        if self._running.get(key) is running:
+            del self._running[key]
+        newest = self._registry.lease(key)
+        if newest is not None:
+            self._store.put_operation(newest.operation)
+
+    # Running.
+
+    async def _run(self, running: Running, work: Work) -> None:
+        progress = running.progress
+        try:
+            async with self._slots:
+                progress.put(phase=OperationPhase.RUNNING)
+                condition = await work(progress)
+            if condition is not None:
+                progress.put(phase=OperationPhase.WAITING)
+                if self._draining:
+                    running.leave()
+                with progress.step(condition.title):
+                    await until(self._store, progress.operation.key, condition.look, self._settle)
+            progress.finish(OperationPhase.SUCCEEDED, advice=progress.operation.advice)
+        except Interrupted as error:
+            progress.finish(OperationPhase.INTERRUPTED, error.message, error.advice, cause=error)
+        except PortalError as error:
+            await self._marked(running)
+            fields = self._fields(error) if isinstance(error, ChartError) else None
+            progress.finish(OperationPhase.FAILED, error.message, error.advice, fields, error)
+        except asyncio.CancelledError:
+            if not running.left:
+                await self._cancelled(running)
+            raise
+        except Exception as error:
+            operation = progress.operation
+            log.exception("operation %s on %s failed", operation.verb, operation.key)
+            await self._marked(running)
+            progress.finish(
+                OperationPhase.FAILED,
+                "Something went wrong in the portal itself.",
+                "The portal's log has the details; tell an administrator.",
+                cause=error,
+            )
+        finally:
+            running.over.set()
+            running.changed.set()
+
+    async def _cancelled(self, running: Running) -> None:
+        ending = running.ending or Ending(OperationPhase.CANCELLED, "Cancelled.")
+        phase = running.progress.operation.phase
+        if phase is OperationPhase.QUEUED:
+            advice = "It had not begun: nothing was changed."
+        elif phase is OperationPhase.WAITING:
+            advice = "Helm had finished: only the wait for the pods has ended."
+        else:
+            marked = await self._marked(running)
+            advice = marked or "Look at the release's status, then try again."
+        running.progress.finish(ending.phase, ending.error, advice)
+
+    async def _marked(self, running: Running) -> str:
+        """See to it that Helm has left nothing pending; what was done about it, in words.
+
+        Only while Helm may have been at work. An API that does not answer is asked again until
+        it does: as long as that takes, the operation is not over.
+        """
+        progress = running.progress
+        if progress.operation.phase is not OperationPhase.RUNNING:
+            return ""
+        while True:
+            try:
+                return await self._mark_pending_failed(progress.operation)
+            except PortalError as error:
+                log.warning("%s: %s", progress.operation.key, error)
+                if self._draining:
+                    running.leave()
+                    return ""
+            await asyncio.sleep(renewer.RETRY)
+
+    async def _keep(self, running: Running) -> None:
+        await self._renewer.keep(running)
+        if self._holds(running):
+            del self._running[running.progress.operation.key]
+
+    def _holds(self, running: Running) -> bool:
+        """Whether the release belongs to this operation still, and to this portal."""
+        return self._running.get(running.progress.operation.key) is running
+
+
+def _cancelled(by: str) -> Ending:
+    return Ending(OperationPhase.CANCELLED, f"Cancelled by {by}.")

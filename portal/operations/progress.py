@@ -1,0 +1,179 @@
+"""Writes one operation, step by step, into the store; its beginning and end into the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from portal.domain.errors import PortalError
+from portal.domain.operations import Operation, OperationPhase, Step
+from portal.state.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Progress:
+    """The only writer of one operation. After ``finish`` or ``leave`` it writes nothing more.
+
+    ``written`` is called after every change, ``ended`` after the last one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        operation: Operation,
+        written: Callable[[], None] = lambda: None,
+        ended: Callable[[Operation], None] = lambda operation: None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._written = written
+        self._ended = ended
+        self._left = False
+        self.operation = operation
+
+    def begin(self) -> None:
+        """Show and log that the operation has begun."""
+        log.info(
+            "%s of %s began, asked for by %s",
+            self.operation.verb,
+            self.operation.key,
+            self.operation.actor,
+            extra=self._fields(),
+        )
+        self._write(self.operation)
+
+    def take_over(self) -> None:
+        """Go on with what another portal began: a step of its that is open has ended."""
+        log.info(
+            "%s of %s taken over from a portal that stopped",
+            self.operation.verb,
+            self.operation.key,
+            extra=self._fields(),
+        )
+        self._end_step("The portal that did this stopped.")
+        self._write(self.operation)
+
+    def leave(self) -> None:
+        """Write nothing more: the operation goes on elsewhere."""
+        self._left = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether the operation is over."""
+        return self.operation.phase.terminal
+
+    @property
+    def step_title(self) -> str:
+        """The step under way, "" between steps."""
+        steps = self.operation.steps
+        return steps[-1].title if steps and steps[-1].ended_at is None else ""
+
+    def put(
+        self,
+        *,
+        phase: OperationPhase | None = None,
+        revision: int | None = None,
+        helm_seconds: float | None = None,
+        advice: str | None = None,
+    ) -> None:
+        """Record what has become known; ``advice`` is for whoever sees it done."""
+        changed = self.operation
+        if phase is not None:
+            changed = replace(changed, phase=phase)
+        if revision is not None:
+            changed = replace(changed, revision=revision)
+        if helm_seconds is not None:
+            changed = replace(changed, helm_seconds=helm_seconds)
+        if advice is not None:
+            changed = replace(changed, advice=advice)
+        self._write(changed)
+
+    def begin_step(self, title: str) -> None:
+        """Record the beginning of a step, which is the end of one that is open."""
+        self._end_step("")
+        self._write(
+            replace(self.operation, steps=(*self.operation.steps, Step(title, self._clock())))
+        )
+
+    @contextmanager
+    def step(self, title: str) -> Generator[None]:
+        """Record a step: its beginning, its end, and what it failed with.
+
+        The end is that of whichever step is open by then.
+        """
+        self.begin_step(title)
+        try:
+            yield
+        except PortalError as error:
+            self._end_step(error.message)
+            raise
+        except BaseException:
+            self._end_step("did not finish")
+            raise
+        self._end_step("")
+
+    def finish(
+        self,
+        phase: OperationPhase,
+        error: str = "",
+        advice: str = "",
+        fields: Mapping[str, str] | None = None,
+        cause: BaseException | None = None,
+    ) -> None:
+        """Record the end. A step still under way ends with it.
+
+        Of ``cause`` the log gets the kind only: messages may quote an app's values.
+        """
+        if self.finished or self._left:
+            return
+        self._end_step(error or "did not finish")
+        self._write(
+            replace(
+                self.operation, phase=phase, error=error, advice=advice, fields=dict(fields or {})
+            )
+        )
+        ended = self.operation
+        seconds = round((ended.updated_at - ended.created_at).total_seconds(), 3)
+        kind = type(cause).__name__ if cause else ""
+        log.info(
+            "%s of %s %s after %.1f s%s",
+            ended.verb,
+            ended.key,
+            phase,
+            seconds,
+            f" ({kind})" if kind else "",
+            extra={**self._fields(), "seconds": seconds, "error": kind},
+        )
+        self._ended(ended)
+
+    def _fields(self) -> dict[str, object]:
+        """What a line of the log says of the operation, as fields of its own."""
+        operation = self.operation
+        return {
+            "operation": operation.id,
+            "verb": operation.verb.name,
+            "namespace": operation.key.namespace,
+            "release": operation.key.name,
+            "actor": operation.actor,
+            "phase": operation.phase.value,
+        }
+
+    def _end_step(self, error: str) -> None:
+        if self.finished or not self.step_title:
+            return
+        *before, last = self.operation.steps
+        ended = replace(last, ended_at=self._clock(), error=error)
+        self._write(replace(self.operation, steps=(*before, ended)))
+
+    def _write(self, operation: Operation) -> None:
+        if self.finished or self._left:
+            return
+        self.operation = replace(operation, updated_at=self._clock())
+        self._store.put_operation(self.operation)
+        self._written()

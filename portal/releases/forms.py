@@ -1,0 +1,207 @@
+"""The launch and scale forms: raw values from the page in, checked requests out.
+
+Raw forms are dictionaries with the page's field ids as keys (``FIELDS``), and values as the
+page gives them; errors and warnings are keyed by the same ids. All of it is pure, so that the
+page may call it on every keystroke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from portal.catalog import dash_app
+from portal.catalog.dash_app import Site
+from portal.catalog.launch_fields import LAUNCH_FIELDS
+from portal.catalog.presets import Preset
+from portal.catalog.values import as_mapping, to_yaml
+from portal.domain.keys import Key
+from portal.domain.launch import AutoscalingSpec, LaunchSpec
+from portal.domain.namespaces import NamespaceRules
+from portal.domain.secrets import redacted
+from portal.releases.checks import Check
+from portal.releases.request import ReleaseRequest
+
+Raw = dict[str, object]
+
+
+class ScaleRequest(Struct, frozen=True):
+    """Either a fixed number of ``replicas``, or ``autoscaling``; exactly one is given."""
+
+    replicas: int | None = None
+    autoscaling: AutoscalingSpec | None = None
+
+
+class Checked(Struct, frozen=True):
+    """What a check of the launch form found. ``spec`` is None as long as there are errors."""
+
+    spec: LaunchSpec | None
+    errors: Mapping[str, str] = field(default_factory=dict[str, str])
+    warnings: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class CheckedScale(Struct, frozen=True):
+    """What a check of the scale control found. ``request`` is None if there are errors."""
+
+    request: ScaleRequest | None
+    errors: Mapping[str, str] = field(default_factory=dict[str, str])
+    warnings: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Preview(Struct, frozen=True):
+    """What will be sent: the values, and a command that does the same in a terminal.
+
+    Both with placeholders instead of secrets."""
+
+    values_yaml: str
+    command: str
+
+
+def preset_fields(preset: Preset) -> Raw:
+    """What a preset fills in, by ``PRESET_FIELDS``; fields that it leaves alone are missing."""
+    fields: Raw = {
+        "repository": preset.repository,
+        "tag": preset.tag,
+        "port": preset.port,
+        "session_affinity": preset.session_affinity,
+    }
+    for kind, request, limit in (
+        ("cpu", preset.cpu_request, preset.cpu_limit),
+        ("memory", preset.memory_request, preset.memory_limit),
+    ):
+        if request:
+            # Its limit goes with it: the one in the form may be below this request.
+            fields |= {f"{kind}_request": request, f"{kind}_limit": limit}
+        elif limit:
+            fields[f"{kind}_limit"] = limit
+    return fields
+
+
+class Forms(Struct, frozen=True):
+    """The forms' rules, with what the settings say.
+
+    ``rules`` say which namespaces may be used. ``max_replicas`` bounds both sliders. ``chart`` is
+    the reference shown in the command. ``images`` are patterns of those that may be run; empty
+    means any.
+    """
+
+    rules: NamespaceRules = field(default_factory=NamespaceRules)
+    default_namespace: str = "default"
+    max_replicas: int = 10
+    chart: str = "charts/dash-app"
+    presets: tuple[Preset, ...] = ()
+    site: Site = field(default_factory=Site)
+    images: tuple[str, ...] = ()
+
+    def defaults(self) -> Raw:
+        """A new form, filled in with the first preset and sensible values."""
+        raw: Raw = {each.name: each.default for each in LAUNCH_FIELDS}
+        raw |= {"namespace": self.default_namespace, "bounds": [1, min(4, self.max_replicas)]}
+        return raw | (preset_fields(self.presets[0]) if self.presets else {})
+
+    def check(self, raw: Mapping[str, object]) -> Checked:
+        """Check every field of the launch form; missing ones count as left empty."""
+        check = Check(raw)
+        name, namespace = check.name(), check.namespace(self.rules)
+        repository, tag = check.image(self.images)
+        port = check.port()
+        env = check.env()
+        resources = check.resources()
+        replicas, autoscaling = check.scaling(self.max_replicas, resources)
+        exposure, hostname = check.exposure(bool(self.site.gateway))
+        volume = check.volume()
+        if check.errors:
+            return Checked(None, check.errors, check.warnings)
+        spec = LaunchSpec(
+            key=Key(namespace, name),
+            repository=repository,
+            tag=tag,
+            port=port,
+            replicas=replicas,
+            autoscaling=autoscaling,
+            cpu_request=resources.cpu_request,
+            cpu_limit=resources.cpu_limit,
+            memory_request=resources.memory_request,
+            memory_limit=resources.memory_limit,
+            exposure=exposure,
+            hostname=hostname,
+            env=env,
+            session_affinity=bool(raw.get("session_affinity")),
+            volume=volume,
+        )
+        return Checked(spec, {}, check.warnings)
+
+    def check_values(self, key: Key, values: Mapping[str, object]) -> Checked:
+        """Check values that a form claims to have made: pages are not to be trusted."""
+        return self.check(self.prefill(key, values))
+
+    def request(self, spec: LaunchSpec) -> ReleaseRequest:
+        """What the form asks for, as values of the built-in chart."""
+        return ReleaseRequest(spec.key, None, dash_app.to_values(spec, "", self.site))
+
+    def requested(self, asked: LaunchSpec | ReleaseRequest) -> ReleaseRequest:
+        """What is ``asked`` for, whichever form it comes from."""
+        return self.request(asked) if isinstance(asked, LaunchSpec) else asked
+
+    def check_scale(
+        self, raw: Mapping[str, object], values: Mapping[str, object] | None = None
+    ) -> CheckedScale:
+        """Check the scale control.
+
+        Fields: autoscaling, replicas, bounds, target_cpu, target_memory, scale_down_window.
+        ``values`` are the release's, to see whether a target has the request that it needs.
+        """
+        check = Check(raw)
+        resources = None
+        if values is not None:
+            resources = Check(dash_app.from_values(Key("", ""), values)).resources()
+        replicas, autoscaling = check.scaling(self.max_replicas, resources)
+        if check.errors:
+            return CheckedScale(None, check.errors, check.warnings)
+        request = ScaleRequest(replicas if autoscaling is None else None, autoscaling)
+        return CheckedScale(request, {}, check.warnings)
+
+    def recheck_scale(
+        self, request: ScaleRequest, values: Mapping[str, object] | None = None
+    ) -> dict[str, str]:
+        """The errors of a scale request that claims to be checked."""
+        wanted = request.autoscaling
+        raw: Raw = {"autoscaling": wanted is not None, "replicas": request.replicas}
+        if wanted is not None:
+            raw |= {
+                "bounds": [wanted.min_replicas, wanted.max_replicas],
+                "target_cpu": wanted.target_cpu,
+                "target_memory": wanted.target_memory,
+                "scale_down_window": wanted.scale_down_window,
+            }
+        return dict(self.check_scale(raw, values).errors)
+
+    def values(
+        self,
+        spec: LaunchSpec,
+        launched_by: str,
+        existing: Mapping[str, object] | None = None,
+    ) -> dict[str, object]:
+        """The chart's values for ``spec``, over those of the release that it changes."""
+        values = dash_app.to_values(spec, launched_by, self.site)
+        return values if existing is None else dash_app.merge(existing, values)
+
+    def preview(
+        self,
+        spec: LaunchSpec,
+        existing: Mapping[str, object] | None = None,
+        launched_by: str = "",
+    ) -> Preview:
+        """The values and the command of ``spec``, over ``existing`` values when upgrading."""
+        shown = as_mapping(redacted(self.values(spec, launched_by, existing)))
+        command = dash_app.equivalent_command(spec.key, self.chart, shown)
+        return Preview(to_yaml(shown), command)
+
+    def prefill(self, key: Key, values: Mapping[str, object]) -> Raw:
+        """The form that would give the ``values`` of an existing release: with its secrets."""
+        return dash_app.from_values(key, values)
+
+    def shown(self, key: Key, values: Mapping[str, object]) -> Raw:
+        """As ``prefill``, with placeholders instead of secrets."""
+        return dash_app.from_values(key, dash_app.shown_in_form(values))

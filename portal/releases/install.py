@@ -1,0 +1,16 @@
+"""Install: a release where there is none."""
+
+from __future__ import annotations
+
+from portal.domain.operations import Verb
+from portal.domain.permissions import Permission
+from portal.releases.changes import RevisionAction
+
+LAUNCH = Verb("launch", "launch", "launching", creates=True)
+
+
+class Install(RevisionAction):
+    """``launch`` plans it."""
+
+    verb = LAUNCH
+    permission = Permission.LAUNCH

@@ -1,0 +1,113 @@
+"""Launching a release, or changing it to something else."""
+
+from __future__ import annotations
+
+from portal.aside import aside
+from portal.domain.errors import Conflict
+from portal.domain.identity import Identity
+from portal.operations.progress import Progress
+from portal.operations.waiting import WaitCondition
+from portal.releases.changes import Changes, CurrentRelease, check_ours
+from portal.releases.failed_forms import FailedForms
+from portal.releases.forms import Forms
+from portal.releases.install import Install
+from portal.releases.plan import Plan
+from portal.releases.preconditions import Preconditions
+from portal.releases.request import ReleaseRequest, chart_problems
+from portal.releases.upgrade import Upgrade
+from portal.releases.volumes import Volumes
+from portal.state.ownership import owner_name
+
+
+class LaunchPlanner:
+    """Plans to install or upgrade, by whether there is a release."""
+
+    def __init__(
+        self,
+        install: Install,
+        upgrade: Upgrade,
+        changes: Changes,
+        forms: Forms,
+        preconditions: Preconditions,
+        failed_forms: FailedForms,
+        volumes: Volumes,
+    ) -> None:
+        self._install = install
+        self._upgrade = upgrade
+        self._changes = changes
+        self._forms = forms
+        self._preconditions = preconditions
+        self._failed_forms = failed_forms
+        self._volumes = volumes
+
+    def plan(
+        self,
+        identity: Identity,
+        request: ReleaseRequest,
+        *,
+        create_only: bool,
+        expected_revision: int | None,
+    ) -> Plan:
+        """As requested. With ``create_only`` a release of that name is a ``Conflict``."""
+        key = request.key
+        new = self._preconditions.existing(key) is None
+
+        def check() -> None:
+            self._preconditions.free(key)
+            existing = self._preconditions.existing(key)
+            if existing is not None and (
+                create_only or existing.chart not in {request.chart_name, ""}
+            ):
+                words = f"{key.name} exists already in {key.namespace}."
+                raise Conflict(
+                    existing.sentence if request.chart is None else words,
+                    "Choose another name, or open that app to change it.",
+                )
+
+        async def run(progress: Progress) -> WaitCondition:
+            with progress.step("Check the values"):
+                current = await self._changes.current(key)
+                if current is None:
+                    self._preconditions.unrecorded(key)
+                check_ours(current, key, request.chart_name)
+                self._preconditions.unchanged(current, key, expected_revision)
+                if current is not None and create_only:
+                    raise Conflict(f"There is an app named {key.name} already.")
+            before = current.values if current else None
+            values = await aside(request.new_values, before, _owner(current, identity))
+            condition = await self._changes.apply(progress, current, values, request.chart)
+            self._failed_forms.drop(key)
+            return condition
+
+        async def problems() -> dict[str, str]:
+            return await self._problems(request)
+
+        return Plan(
+            self._install if new else self._upgrade,
+            key,
+            run,
+            check,
+            f"{'Launched' if new else 'Changed'} by {identity.user}",
+            problems,
+            expected_revision,
+        )
+
+    async def _problems(self, request: ReleaseRequest) -> dict[str, str]:
+        """What is wrong with a request alone, by field."""
+        if request.chart is None:
+            checked = self._forms.check_values(request.key, request.values)
+            found = dict(checked.errors)
+            if checked.spec:
+                found |= (await self._volumes.notes(checked.spec)).errors
+        else:
+            found = await aside(chart_problems, request, self._forms.rules, self._forms.images)
+        # A name that no namespace can have is not asked for.
+        if "namespace" not in found:
+            problem = await self._preconditions.namespace_problem(request.key.namespace)
+            found |= {"namespace": problem} if problem else {}
+        return found
+
+
+def _owner(current: CurrentRelease | None, identity: Identity) -> str:
+    """Who is named as the one who launched it: an app keeps the name of whoever did so first."""
+    return owner_name(current.owners, current.values) if current else identity.user

@@ -1,0 +1,82 @@
+"""Links that fill in the launch form: ``/launch?image=registry/team/app:1.0&replicas=3``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from portal.catalog.launch_fields import Link, linked
+from portal.domain.images import is_digest, split_reference
+from portal.releases.forms import Forms, Raw
+
+MAX_TEXT = 300
+
+_TEXTS = linked(Link.TEXT)
+_NUMBERS = linked(Link.NUMBER)
+_TARGETS = linked(Link.TARGET)
+_SWITCHES = linked(Link.SWITCH)
+
+LINKABLE = ("image", "name", "namespace", "min", "max", *_TEXTS, *_NUMBERS, *_TARGETS, *_SWITCHES)
+"""What a link may carry. Environment variables it may not: links end up in logs."""
+
+
+def linked_form(forms: Forms, given: Mapping[str, str]) -> Raw:
+    """A new form, filled in with what a link carries; the form's checks see it like any other.
+
+    ``image`` is a whole reference. ``min`` and ``max`` switch the autoscaler on.
+    """
+    raw = forms.defaults()
+    asked = {name: text[:MAX_TEXT] for name, text in given.items() if name in LINKABLE}
+    image = asked.pop("image", "")
+    if image:
+        repository, tag = split_reference(image)
+        raw |= {"repository": repository, "tag": tag or "latest"}
+    for name in _NUMBERS:
+        if (number := _number(asked.pop(name, ""))) is not None:
+            raw[name] = number
+    for name in _TARGETS:
+        text = asked.pop(name, None)
+        if text is not None and (not text or _number(text) is not None):
+            raw[name] = _number(text)
+    for name in _SWITCHES:
+        if asked.pop(name, "") == "true":
+            raw[name] = True
+    low, high = _number(asked.pop("min", "")), _number(asked.pop("max", ""))
+    if low is not None or high is not None:
+        low = low or 1
+        raw |= {"autoscaling": True, "bounds": [low, max(low, high or forms.max_replicas)]}
+    return raw | asked
+
+
+def link_of(raw: Mapping[str, object]) -> dict[str, str]:
+    """What a link to this form carries, its name and its environment variables left out.
+
+    Whole, so that it means the same when the form's defaults have changed.
+    """
+
+    def text(name: str) -> str:
+        value = raw.get(name)
+        return "" if value is None else str(value).strip()
+
+    given = {"namespace": text("namespace")}
+    if repository := text("repository"):
+        mark = "@" if is_digest(text("tag")) else ":"
+        given["image"] = f"{repository}{mark}{text('tag')}".rstrip(":")
+    names = [*_TEXTS, "port"]
+    if raw.get("autoscaling"):
+        bounds = raw.get("bounds")
+        pair = cast("list[object]", bounds) if isinstance(bounds, list) else []
+        low, high = pair if len(pair) == 2 else ("", "")
+        given |= {"min": str(low), "max": str(high)}
+        names += _TARGETS
+    else:
+        names.append("replicas")
+    if not text("claim"):
+        names = [name for name in names if name not in {"claim", "mount_path"}]
+    given |= {name: text(name) for name in names}
+    given |= {name: "true" for name in _SWITCHES if raw.get(name)}
+    return given
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

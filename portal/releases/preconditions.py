@@ -1,0 +1,118 @@
+"""What stands against a change, before it begins and again while it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from portal.domain.errors import Conflict, NotFound
+from portal.domain.keys import Key
+from portal.domain.objects import ReleaseStatus
+from portal.helm_service.errors import busy
+from portal.releases.changes import CurrentRelease, check_stored_with_objects
+from portal.releases.existing import Existing, existing
+from portal.releases.ports import NamespaceLookup
+from portal.state.held import held
+from portal.state.store import Store
+
+
+class Preconditions:
+    """Checks against the snapshot. ``idle`` raises while an operation is under way on a release."""
+
+    def __init__(
+        self, store: Store, idle: Callable[[Key], None], namespaces: NamespaceLookup | None
+    ) -> None:
+        self._store = store
+        self._idle = idle
+        self._namespaces = namespaces
+
+    def existing(self, key: Key) -> Existing | None:
+        """What already has this name: cheap enough for every keystroke."""
+        return existing(self._store.snapshot.app(key))
+
+    def there(self, key: Key) -> Existing:
+        """What has this name; ``NotFound`` if nothing does."""
+        found = self.existing(key)
+        if found is None:
+            raise NotFound(f"There is no release {key.name} in {key.namespace}.")
+        return found
+
+    def idle(self, key: Key) -> None:
+        """Raise ``Conflict`` if an operation is under way on a release."""
+        self._idle(key)
+
+    def free(self, key: Key, allow: ReleaseStatus | None = None) -> None:
+        """Raise unless nobody works on a release: no portal, no Helm, and no finalizer.
+
+        ``allow`` is a state that counts as free although Helm is in the middle of something.
+        """
+        self._idle(key)
+        state = self._store.snapshot.app(key)
+        release = state.release
+        if release is not None:
+            check_stored_with_objects(release)
+        if release is not None and release.status.pending and release.status is not allow:
+            raise busy(key, release.status)
+        for kind, each in held(state):
+            raise Conflict(  # Helm would "upgrade" what is about to go
+                f"An earlier {key.name} is not gone yet: {', '.join(each.finalizers)} holds its "
+                f"{kind} {each.key.name}.",
+                "The app's page says what to do about that. Or choose another name.",
+            )
+
+    def unrecorded(self, key: Key) -> None:
+        """Raise ``Conflict`` if there are objects of a release that Helm has no record of.
+
+        Helm would take them over without a word, and it may be in use: its record may be in a
+        ConfigMap or a database (``HELM_DRIVER``), which the portal does not read.
+        """
+        state = self._store.snapshot.app(key)
+        if state.release is not None:
+            return
+        there = [
+            *(f"{one.kind} {one.key.name}" for one in state.workloads if not one.deleting_since),
+            *(f"Service {each.key.name}" for each in state.services),
+            *(f"Ingress {each.key.name}" for each in state.ingresses),
+            *(f"HTTPRoute {each.key.name}" for each in state.routes),
+        ]
+        if there:
+            raise Conflict(
+                f"In {key.namespace} there is a {there[0]} of a release {key.name}, but no record "
+                "of that release in a Secret: Helm would take over what may be in use.",
+                "Choose another name. Or uninstall it with the helm that made it (perhaps with "
+                "HELM_DRIVER=configmap), or delete what is left of it.",
+            )
+
+    def unchanged(
+        self, current: CurrentRelease | None, key: Key, expected_revision: int | None
+    ) -> None:
+        """Raise ``Conflict`` if a release is not at revision ``expected_revision`` any more.
+
+        None: whoever asks has not seen a revision.
+        """
+        if expected_revision is None:
+            return
+        if current is None:
+            raise Conflict(
+                f"{key.name} was uninstalled since you opened this form.",
+                "To have it back, launch it as a new app.",
+            )
+        if current.revision == expected_revision:
+            return
+        last = self._store.snapshot.app(key).operation
+        by = ""
+        if last and last.revision == current.revision and last.actor not in {"", "anonymous"}:
+            by = f" by {last.actor}"
+        raise Conflict(
+            f"{key.name} was changed{by} since you opened this form: it is at revision "
+            f"{current.revision} now, and this shows revision {expected_revision}.",
+            "Reload the page to see it as it is, then make your change again.",
+        )
+
+    async def namespace_problem(self, namespace: str) -> str:
+        """Why nothing can be launched in a namespace; "" if nothing is known against it."""
+        if self._namespaces is None or not await self._namespaces.missing(namespace):
+            return ""
+        return (
+            f"There is no namespace {namespace} in the cluster. Check the spelling, or ask an "
+            "administrator to create it."
+        )

@@ -1,0 +1,204 @@
+"""What a change would make of a release, asked before it is made: nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from portal.aside import aside
+from portal.catalog.chart import Chart
+from portal.catalog.launch_fields import field_of
+from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.launch import LaunchSpec
+from portal.domain.manifests import objects
+from portal.domain.objects import ReleaseStatus
+from portal.domain.permissions import Permission
+from portal.domain.release import ReleaseRevision
+from portal.domain.removals import staying
+from portal.domain.revisions import Proposal, Removal
+from portal.domain.steering import without_replicas
+from portal.releases.access import Access
+from portal.releases.changes import Changes, CurrentRelease, check_ours
+from portal.releases.forms import Forms
+from portal.releases.placeholders import Placeholders
+from portal.releases.ports import ReleaseHistory
+from portal.releases.request import ReleaseRequest
+from portal.releases.upgrade import version_request
+from portal.state.ownership import owner_name
+from portal.state.store import Store
+
+CheckRevision = Callable[[CurrentRelease | None, Key, int | None], None]
+
+
+class Previews:
+    """Reads Helm's records, and lets Helm render without installing, when somebody asks.
+
+    All raise ``Forbidden``, and ``NotFound`` where there is no such release or revision.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        access: Access,
+        forms: Forms,
+        past: ReleaseHistory,
+        changes: Changes,
+        check_revision: CheckRevision,
+        placeholders: Placeholders,
+    ) -> None:
+        self._store = store
+        self._access = access
+        self._forms = forms
+        self._past = past
+        self._changes = changes
+        self._check_revision = check_revision
+        self._placeholders = placeholders
+
+    async def upgrade(
+        self,
+        identity: Identity,
+        asked: LaunchSpec | ReleaseRequest,
+        *,
+        expected_revision: int | None = None,
+    ) -> Proposal:
+        """What ``Actions.launch`` would make of a release that exists.
+
+        Raises what that would, as far as it can be told before: ``InvalidInput`` with the chart's
+        own complaints by form field, ``ChartError``, ``Conflict``, ``ReleaseBusy``.
+        """
+        request = self._forms.requested(asked)
+        key, chart = request.key, request.chart
+        await self._access.check(identity, Permission.PREVIEW, key)
+        request = await self._placeholders.restored(identity, request)
+        # Of other charts Helm checks the schema.
+        if chart is None:
+            checked = self._forms.check_values(key, request.values)
+            if checked.errors:
+                raise InvalidInput(checked.errors)
+        newest, runs = await self._present(key)
+        current = _current(newest)
+        check_ours(current, key, request.chart_name)
+        self._check_revision(current, key, expected_revision)
+        owner = owner_name(newest.owners, newest.values)
+        values = await aside(request.new_values, newest.values, owner)
+        try:
+            async with self._changes.chart_for(key, current, chart) as ref:
+                manifest = await self._rendered(key, ref.path, ref.source, values)
+        except ChartError as error:
+            fields = {field_of(path): said for path, said in error.values.items()}
+            if chart or not fields or "" in fields:
+                raise
+            raise InvalidInput(fields) from error
+        return self._proposal(key, newest, runs, await self._applied(key, manifest), values)
+
+    async def version(
+        self, identity: Identity, key: Key, chart: Chart, *, expected_revision: int | None = None
+    ) -> Proposal:
+        """What ``Actions.change_version`` would make of a release."""
+        await self._access.check(identity, Permission.PREVIEW, key)
+        newest, runs = await self._present(key)
+        current = _current(newest)
+        check_ours(current, key, chart.name)
+        self._check_revision(current, key, expected_revision)
+        request = await version_request(key, chart, newest.values, self._forms.images)
+        manifest = await self._rendered(key, chart.path, chart.source, request.values)
+        return self._proposal(key, newest, runs, manifest, request.values)
+
+    async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
+        """What ``Actions.rollback`` would: the manifest that Helm has kept is applied."""
+        await self._access.check(identity, Permission.PREVIEW, key)
+        newest, runs = await self._present(key)
+        back = _read(await self._past.revision(key, revision))
+        await self._changes.guardrails.check(key, back.source, back.whole, back.values)
+        manifest = await self._applied(key, back.manifest)
+        return self._proposal(key, newest, runs, manifest, back.values)
+
+    async def history(self, identity: Identity, key: Key) -> tuple[ReleaseRevision, ...]:
+        """The revisions that Helm keeps, newest first: superseded and failed ones too."""
+        await self._access.check(identity, Permission.READ_HISTORY, key)
+        return await self._past.revisions(key)
+
+    async def newest(self, identity: Identity, key: Key) -> ReleaseRevision:
+        """The newest revision as it is: with its secrets."""
+        await self._access.check(identity, Permission.READ_MANIFEST, key)
+        newest, _ = await self._present(key)
+        return newest
+
+    async def removal(self, identity: Identity, key: Key) -> Removal:
+        """What is needed to tell what an uninstall would leave."""
+        await self._access.check(identity, Permission.UNINSTALL, key)
+        newest, _ = await self._present(key)
+        return Removal(key, newest.manifest, await self._past.claims(key.namespace))
+
+    async def left(self, identity: Identity, key: Key) -> str:
+        """Which volumes an uninstall would leave, in words; "" if none, or if nobody can tell."""
+        try:
+            removal = await self.removal(identity, key)
+            found = await aside(objects, removal.manifest, key.namespace)
+        except PortalError:
+            return ""
+        names = ", ".join(each.key.name for each in staying(removal, found))
+        if not names:
+            return ""
+        return (
+            f"Volumes stay, with their data: {names}. An app launched again under this name finds "
+            f"them; to delete one: kubectl delete pvc -n {key.namespace} NAME"
+        )
+
+    async def _rendered(
+        self, key: Key, chart: Path, source: str, values: Mapping[str, object]
+    ) -> str:
+        """What would be applied, if the guardrails allow it."""
+        await self._changes.guardrails.check_values(key, source, chart, values)
+        rendering = await self._changes.helm.rendered(key, chart, values)
+        await self._changes.guardrails.check(key, source, rendering.whole, values)
+        return rendering.manifest
+
+    async def _applied(self, key: Key, manifest: str) -> str:
+        """What is applied of a manifest: not the numbers that an autoscaler decides about."""
+        numbered = (await self._changes.handover.applied(key, manifest)).numbered
+        return await aside(without_replicas, manifest, numbered)
+
+    async def _present(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision]:
+        found = await self._past.present(key)
+        if found is None or found[0].status is ReleaseStatus.UNINSTALLED:
+            raise NotFound(f"There is no release {key.name} in {key.namespace}.")
+        newest, runs = found
+        return _read(newest), _read(runs)
+
+    def _proposal(
+        self,
+        key: Key,
+        newest: ReleaseRevision,
+        runs: ReleaseRevision,
+        manifest: str,
+        values: Mapping[str, object],
+    ) -> Proposal:
+        return Proposal(
+            key=key,
+            since=newest.revision,
+            manifest=runs.manifest,
+            new_manifest=manifest,
+            values=runs.values,
+            new_values=values,
+            live={each.key.name: each.desired for each in self._store.snapshot.app(key).workloads},
+            compared=runs.revision,
+        )
+
+
+def _current(newest: ReleaseRevision) -> CurrentRelease:
+    return CurrentRelease(
+        newest.revision, newest.status, newest.chart, newest.values, owners=newest.owners
+    )
+
+
+def _read(revision: ReleaseRevision) -> ReleaseRevision:
+    """The revision, if it could be read."""
+    if revision.damaged:
+        raise PortalError(
+            f"Helm's record of revision {revision.revision} cannot be read: {revision.damaged}",
+            "An administrator has to mark_pending_failed it.",
+        )
+    return revision

@@ -1,0 +1,102 @@
+"""Restart: new pods for all workloads of a release; nothing else changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from portal.domain.errors import Conflict
+from portal.domain.keys import Key
+from portal.domain.objects import Kind
+from portal.domain.operations import Operation, Verb
+from portal.domain.permissions import Permission
+from portal.domain.release import ReleaseRevision
+from portal.operations.outcome import InterruptedOutcome
+from portal.operations.progress import Progress
+from portal.operations.rollout import Rollout, complete
+from portal.operations.waiting import WaitCondition
+from portal.releases.plain import PlainAction
+from portal.state.model import AppState
+from portal.state.store import Store
+
+RESTART = Verb("restart", "restart", "restarting")
+
+NAMED = 10
+"""How many pods the preview lists."""
+
+
+class WorkloadRestarts(Protocol):
+    """What restarts one workload."""
+
+    async def restart(self, key: Key, kind: Kind, at: datetime) -> int:
+        """Have its pods replaced, once for ``at``; returns the generation of its spec since."""
+        ...
+
+
+class Restart(PlainAction):
+    """As ``kubectl rollout restart``; the values and the revision stay as they are."""
+
+    verb = RESTART
+    permission = Permission.RESTART
+    label = "Restart"
+    icon = "transition"
+    completes = True
+
+    def __init__(self, store: Store, restarts: WorkloadRestarts) -> None:
+        self._store = store
+        self._restarts = restarts
+
+    def preview(self, key: Key) -> tuple[str, ...]:
+        """Which pods are replaced."""
+        state = self._store.snapshot.app(key)
+        if not state.workloads:
+            raise Conflict(f"{key.name} has no Deployment or StatefulSet, so nothing to restart.")
+        names = sorted(each.key.name for each in state.pods if each.deleting_since is None)
+        if not names:
+            return ("No pod runs now: there is nothing to replace.",)
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        count = "1 pod is" if len(names) == 1 else f"{len(names)} pods are"
+        return (
+            f"{count} replaced: {', '.join(names[:NAMED])}{more}.",
+            "Kubernetes does so as each workload's update strategy says: by default it is a "
+            "rolling update. Values, version and revision stay as they are.",
+        )
+
+    async def run(self, progress: Progress) -> WaitCondition:
+        """Restart each workload, for the moment at which that was asked for."""
+        operation = progress.operation
+        wanted: dict[tuple[Kind, Key], int] = {}
+        for each in self._store.snapshot.app(operation.key).workloads:
+            with progress.step(f"Restart {each.kind} {each.key.name}"):
+                wanted[each.kind, each.key] = await self._restarts.restart(
+                    each.key, each.kind, operation.created_at
+                )
+        return WaitCondition(
+            "Wait for the rollout", lambda state, seen: restarted(state, wanted, seen)
+        )
+
+    @staticmethod
+    def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
+        """Helm's record does not tell; restarted again for the same moment, nothing is lost."""
+        return InterruptedOutcome.PENDING if left else InterruptedOutcome.NOT_BEGUN
+
+    async def complete(self, progress: Progress, left: ReleaseRevision | None) -> WaitCondition:
+        """Restart those that were not yet, and wait."""
+        return await self.run(progress)
+
+
+def restarted(state: AppState, wanted: Mapping[tuple[Kind, Key], int], seen: bool) -> Rollout:
+    """How a restart stands; ``wanted`` are the generations that must have been rolled out."""
+    if seen and state.release is None:
+        return Rollout(False, "The release was removed by somebody else in the meantime.")
+    found = {(each.kind, each.key): each for each in state.workloads}
+    gone = next((f"{kind} {key.name}" for kind, key in wanted if (kind, key) not in found), "")
+    if gone:
+        return Rollout(False, f"{gone} was removed by somebody else in the meantime.")
+    return Rollout(
+        all(
+            found[each].generation >= generation and complete(found[each], bool(state.hpas))
+            for each, generation in wanted.items()
+        )
+    )

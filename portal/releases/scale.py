@@ -1,0 +1,69 @@
+"""Scale: another number of replicas, or an autoscaler; nothing else."""
+
+from __future__ import annotations
+
+from portal.aside import aside
+from portal.catalog import dash_app
+from portal.domain.errors import Conflict, InvalidInput
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.operations import Verb
+from portal.domain.permissions import Permission
+from portal.operations.progress import Progress
+from portal.operations.waiting import WaitCondition
+from portal.releases.changes import Changes, RevisionAction, check_ours
+from portal.releases.forms import Forms, ScaleRequest
+from portal.releases.plan import Plan
+from portal.releases.preconditions import Preconditions
+
+SCALE = Verb("scale", "change of scale", "scaling")
+
+
+class Scale(RevisionAction):
+    """Of releases of the built-in chart."""
+
+    verb = SCALE
+    permission = Permission.SCALE
+
+    def __init__(self, changes: Changes, forms: Forms, preconditions: Preconditions) -> None:
+        super().__init__(changes)
+        self._forms = forms
+        self._preconditions = preconditions
+
+    def plan(self, identity: Identity, key: Key, asked: ScaleRequest) -> Plan:
+        """As ``asked``."""
+
+        async def problems() -> dict[str, str]:
+            return self._forms.recheck_scale(asked)
+
+        def check() -> None:
+            self._preconditions.free(key)
+            existing = self._preconditions.there(key)
+            if not existing.ours:
+                raise Conflict(
+                    f"{key.name} comes from the chart {existing.chart}, which the portal cannot "
+                    "scale.",
+                    "Use that chart's own values, with helm.",
+                )
+
+        async def run(progress: Progress) -> WaitCondition:
+            with progress.step("Check the values"):
+                current = await self.changes.existing(key)
+                check_ours(current, key)
+                errors = self._forms.recheck_scale(asked, current.values)
+                if errors:
+                    raise InvalidInput(errors)
+                values = await aside(
+                    dash_app.scaled, current.values, asked.replicas, asked.autoscaling
+                )
+            return await self.changes.apply(progress, current, values)
+
+        words = f"{_words(asked)} by {identity.user}"
+        return Plan(self, key, run, check, words, problems=problems)
+
+
+def _words(asked: ScaleRequest) -> str:
+    wanted = asked.autoscaling
+    if wanted is None:
+        return f"Scaled to {asked.replicas}"
+    return f"Autoscaled {wanted.min_replicas} to {wanted.max_replicas}"

@@ -1,0 +1,53 @@
+"""Share: who else may change a release."""
+
+from __future__ import annotations
+
+from portal.domain.keys import Key
+from portal.domain.operations import Operation, Verb
+from portal.domain.owners import Owners, read_entries
+from portal.domain.permissions import Permission
+from portal.domain.release import ReleaseRevision
+from portal.operations.action import Action
+from portal.operations.outcome import InterruptedOutcome
+from portal.operations.progress import Progress
+from portal.releases.changes import Changes
+from portal.releases.plan import Plan
+from portal.releases.ports import Records
+from portal.releases.preconditions import Preconditions
+
+SHARE = Verb("share", "sharing", "sharing")
+
+
+class Share(Action):
+    """Writes labels of Helm's records; no revision is made."""
+
+    verb = SHARE
+    permission = Permission.SHARE
+
+    def __init__(self, changes: Changes, records: Records, preconditions: Preconditions) -> None:
+        self._changes = changes
+        self._records = records
+        self._preconditions = preconditions
+
+    def plan(self, key: Key, text: str) -> Plan:
+        """Just those in ``text``."""
+        shared, problem = read_entries(text)
+
+        async def problems() -> dict[str, str]:
+            return {"shared": problem} if problem else {}
+
+        def check() -> None:
+            self._preconditions.free(key)
+            self._preconditions.there(key)
+
+        async def run(progress: Progress) -> None:
+            with progress.step("Write down who may change it"):
+                current = await self._changes.existing(key)
+                await self._records.set_owners(key, Owners(current.owners.owner, shared))
+
+        return Plan(self, key, run, check, problems=problems)
+
+    @staticmethod
+    def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
+        """Helm has not begun anything; some labels may have been written."""
+        return InterruptedOutcome.NOT_BEGUN

@@ -1,0 +1,89 @@
+"""Uninstall: the end of a release, and of all its objects."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from portal.domain.errors import NotFound
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.objects import ReleaseStatus
+from portal.domain.operations import Operation, Verb
+from portal.domain.permissions import Permission
+from portal.domain.release import ReleaseRevision
+from portal.operations.action import Action
+from portal.operations.outcome import InterruptedOutcome
+from portal.operations.progress import Progress
+from portal.operations.rollout import gone
+from portal.operations.waiting import WaitCondition
+from portal.releases.changes import Changes
+from portal.releases.failed_forms import FailedForms
+from portal.releases.plan import Plan
+from portal.releases.preconditions import Preconditions
+from portal.releases.previews import Previews
+
+UNINSTALL = Verb("uninstall", "removal", "removing", removes=True)
+
+GONE = WaitCondition("Wait until everything is gone", lambda state, seen: gone(state))
+
+
+class Uninstall(Action):
+    """Half of one is of no use: one that was cut short is completed."""
+
+    verb = UNINSTALL
+    permission = Permission.UNINSTALL
+    completes = True
+
+    def __init__(
+        self,
+        changes: Changes,
+        preconditions: Preconditions,
+        previews: Previews,
+        failed_forms: FailedForms,
+    ) -> None:
+        self._changes = changes
+        self._preconditions = preconditions
+        self._previews = previews
+        self._failed_forms = failed_forms
+
+    def plan(self, identity: Identity, key: Key) -> Plan:
+        """The end of it."""
+
+        def check() -> None:
+            # One that was left half uninstalled may be uninstalled again.
+            self._preconditions.free(key, allow=ReleaseStatus.UNINSTALLING)
+            self._preconditions.there(key)
+
+        async def run(progress: Progress) -> WaitCondition:
+            # Helm forgets the manifest that tells.
+            advice = await self._previews.left(identity, key)
+            problem = await self._changes.hooks_problem(key)
+            if problem:
+                advice = f"Its hooks were not run. {problem} {advice}".strip()
+            progress.put(advice=advice)
+            with progress.step("Run helm uninstall"):
+                try:
+                    result = await self._changes.helm.uninstall(key, hooks=not problem)
+                    progress.put(helm_seconds=result.seconds)
+                except NotFound:
+                    pass  # what was asked for is so
+                self._changes.made(key, 0)
+                self._failed_forms.drop(key)
+            return GONE
+
+        return Plan(self, key, run, check)
+
+    @staticmethod
+    def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
+        """By whether a record is left."""
+        if left is None or left.status is ReleaseStatus.UNINSTALLED:
+            return InterruptedOutcome.FINISHED
+        begun = left.status is ReleaseStatus.UNINSTALLING
+        return InterruptedOutcome.PENDING if begun else InterruptedOutcome.NOT_BEGUN
+
+    async def complete(self, progress: Progress, left: ReleaseRevision | None) -> WaitCondition:
+        """Uninstall again what is left."""
+        if left is not None and left.status is ReleaseStatus.UNINSTALLING:
+            with progress.step("Run helm uninstall again"), suppress(NotFound):
+                await self._changes.helm.uninstall(progress.operation.key)
+        return GONE

@@ -1,0 +1,83 @@
+"""Unlock: mark as failed what a Helm that must be dead has left pending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from portal.domain.errors import Conflict
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.objects import ReleaseStatus
+from portal.domain.operations import DEAD_AFTER, Operation, Verb
+from portal.domain.permissions import Permission
+from portal.domain.release import ReleaseRecord, ReleaseRevision
+from portal.helm_service.errors import busy
+from portal.operations.action import Action
+from portal.operations.outcome import InterruptedOutcome
+from portal.operations.progress import Progress
+from portal.releases.changes import check_stored_with_objects
+from portal.releases.plan import Plan
+from portal.releases.ports import Records
+from portal.releases.preconditions import Preconditions
+from portal.state.store import Store
+
+UNLOCK = Verb("unlock", "unlocking", "unlocking")
+
+
+class Unlock(Action):
+    """Nothing that runs is changed."""
+
+    verb = UNLOCK
+    permission = Permission.UNLOCK
+
+    def __init__(
+        self,
+        store: Store,
+        records: Records,
+        preconditions: Preconditions,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._preconditions = preconditions
+        self._clock = clock
+
+    def plan(self, identity: Identity, key: Key) -> Plan:
+        """An end to what Helm has left pending."""
+        words = f"Unlocked by {identity.user}"
+
+        def check() -> None:
+            self._preconditions.idle(key)
+            self._abandoned(key)
+
+        async def run(progress: Progress) -> None:
+            revision = self._abandoned(key).revision
+            with progress.step(f"Mark revision {revision} as failed"):
+                left = await self._records.newest(key)
+                if left is None or left.revision != revision or not left.status.pending:
+                    raise Conflict(f"Helm has gone on with {key.name} in the meantime.")
+                await self._records.mark_failed(key, left, words)
+
+        return Plan(self, key, run, check, words)
+
+    def _abandoned(self, key: Key) -> ReleaseRecord:
+        """The release, if Helm has left it pending and must be dead; raises otherwise."""
+        release = self._store.snapshot.app(key).release
+        if (
+            release is None
+            or not release.status.pending
+            or release.status is ReleaseStatus.UNINSTALLING
+        ):
+            raise Conflict(f"Helm has left nothing of {key.name} half way any more.")
+        check_stored_with_objects(release)
+        changed = release.updated_at
+        if changed is None or (self._clock() - changed).total_seconds() <= DEAD_AFTER:
+            raise busy(key, release.status)
+        return release
+
+    @staticmethod
+    def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
+        """By whether it is pending still."""
+        pending = left is not None and left.status.pending
+        return InterruptedOutcome.NOT_BEGUN if pending else InterruptedOutcome.FINISHED

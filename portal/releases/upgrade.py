@@ -1,0 +1,92 @@
+"""Upgrade: other values, or another version of the chart."""
+
+from __future__ import annotations
+
+from portal.aside import aside
+from portal.catalog import dash_app
+from portal.catalog.chart import Chart
+from portal.domain.charts import version_order
+from portal.domain.errors import InvalidInput
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.namespaces import NamespaceRules
+from portal.domain.operations import Verb
+from portal.domain.permissions import Permission
+from portal.operations.progress import Progress
+from portal.operations.waiting import WaitCondition
+from portal.releases.access import Access
+from portal.releases.changes import Changes, CurrentRelease, RevisionAction
+from portal.releases.plan import Plan
+from portal.releases.preconditions import Preconditions
+from portal.releases.request import ReleaseRequest, Values, chart_problems
+from portal.state.ownership import owner_name
+
+UPGRADE = Verb("upgrade", "update", "updating")
+
+
+class Upgrade(RevisionAction):
+    """``launch`` plans a change of values; here it is another version with the same ones."""
+
+    verb = UPGRADE
+    permission = Permission.UPGRADE
+
+    def __init__(
+        self,
+        changes: Changes,
+        access: Access,
+        preconditions: Preconditions,
+        images: tuple[str, ...],
+    ) -> None:
+        super().__init__(changes)
+        self._access = access
+        self._preconditions = preconditions
+        self._images = images
+
+    async def to_version(
+        self, identity: Identity, key: Key, chart: Chart, expected_revision: int | None
+    ) -> Plan:
+        """Another version of the release's chart."""
+
+        def check() -> None:
+            self._preconditions.free(key)
+            self._preconditions.there(key)
+
+        async def request() -> tuple[CurrentRelease, ReleaseRequest]:
+            current = await self.changes.of_chart(key, chart.name)
+            self._preconditions.unchanged(current, key, expected_revision)
+            return current, await version_request(key, chart, current.values, self._images)
+
+        async def run(progress: Progress) -> WaitCondition:
+            with progress.step("Check the values"):
+                current, asked = await request()
+            if chart.name == dash_app.CHART_NAME:  # whose pods the portal knows how to wait for
+                values, built_in = asked.values, True
+            else:
+                owner = owner_name(current.owners, current.values)
+                values, built_in = await aside(asked.new_values, None, owner), False
+            return await self.changes.apply(progress, current, values, chart, built_in=built_in)
+
+        # Here already, so that a refusal is an answer to the click; and for what history will say.
+        await self._access.check(identity, self.permission, key)
+        check()
+        before, _ = await request()
+        words = f"{_words(before.chart_version, chart)} by {identity.user}"
+        return Plan(self, key, run, check, words)
+
+
+async def version_request(
+    key: Key, chart: Chart, values: Values, images: tuple[str, ...]
+) -> ReleaseRequest:
+    """Another version for a release; ``InvalidInput`` if the chart refuses its ``values``."""
+    request = ReleaseRequest(key, chart, dict(values))
+    problems = await aside(chart_problems, request, NamespaceRules(), images)
+    if problems:
+        raise InvalidInput(problems)
+    return request
+
+
+def _words(before: str, chart: Chart) -> str:
+    """What a change of the version is, for the release's history."""
+    after = chart.version.version
+    down = version_order(after) < version_order(before)
+    return f"{'Downgraded' if down else 'Upgraded'} to chart {after}"

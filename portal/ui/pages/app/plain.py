@@ -1,0 +1,101 @@
+"""Buttons for what can be done to an app with no more than a yes, and the dialog that asks."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+
+from portal.domain.keys import Key
+from portal.ui import ids
+from portal.ui.components.basics import Node, button
+from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
+from portal.ui.context import UiContext
+from portal.ui.refusals import refusal
+from portal.viewmodels.model import AppView
+
+
+def plain_buttons(context: UiContext, view: AppView) -> list[Node]:
+    """One for each action that whoever looks may do."""
+    return [
+        button(
+            each.label,
+            ids.plain_action(name),
+            color="secondary",
+            outline=True,
+            icon_name=each.icon,
+        )
+        for name, each in context.actions.plain.items()
+        if each.permission in view.permissions
+    ]
+
+
+def plain_dialog() -> html.Div:
+    """Asks before it is done, with what it would do."""
+    return html.Div(
+        [
+            dcc.Store(id=ids.PLAIN_NAME),
+            change_dialog(
+                ids.PLAIN_MODAL,
+                html.Span(id=ids.PLAIN_TITLE),
+                "plain-title-line",
+                [
+                    html.Div(waiting(ADDING_UP), id=ids.PLAIN_PREVIEW),
+                    html.Div(id=ids.PLAIN_FAILURE),
+                ],
+                ids.PLAIN_CANCEL,
+                button("Confirm", ids.PLAIN_CONFIRM, disabled=True),
+            ),
+        ]
+    )
+
+
+def register(app: Dash, context: UiContext) -> None:
+    """Add the dialog's callbacks."""
+
+    @app.callback(
+        Output(ids.PLAIN_MODAL, "is_open"),
+        Output(ids.PLAIN_NAME, "data"),
+        Output(ids.PLAIN_TITLE, "children"),
+        Output(ids.PLAIN_PREVIEW, "children"),
+        Output(ids.PLAIN_CONFIRM, "disabled"),
+        Output(ids.PLAIN_FAILURE, "children", allow_duplicate=True),
+        Input({"type": ids.PLAIN_ACTION, "name": ALL}, "n_clicks"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def ask(clicks: list[int | None], key: list[str]) -> tuple[Any, ...]:
+        pressed = cast("object", ctx.triggered_id)
+        if not any(clicks) or not isinstance(pressed, dict):
+            return (no_update,) * 6
+        name, release = str(cast("dict[str, object]", pressed)["name"]), Key(*key)
+        try:
+            words = await context.actions.preview_plain(context.identity(), name, release)
+        except Exception as error:
+            return True, None, release.name, refusal(error), True, None
+        title = f"{context.actions.plain[name].label} {release.name}?"
+        return True, name, title, [html.P(each) for each in words], False, None
+
+    @app.callback(
+        Output(ids.PLAIN_MODAL, "is_open", allow_duplicate=True),
+        Output(ids.PLAIN_FAILURE, "children"),
+        Input(ids.PLAIN_CONFIRM, "n_clicks"),
+        State(ids.PLAIN_NAME, "data"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def confirm(clicks: int | None, name: str | None, key: list[str]) -> tuple[Any, Any]:
+        if not clicks or not name:
+            return no_update, no_update
+        try:
+            await context.actions.begin_plain(context.identity(), name, Key(*key))
+        except Exception as error:
+            return True, refusal(error)
+        return False, None
+
+    app.clientside_callback(
+        ClientsideFunction("portal", "closed"),
+        Output(ids.PLAIN_MODAL, "is_open", allow_duplicate=True),
+        Input(ids.PLAIN_CANCEL, "n_clicks"),
+        prevent_initial_call=True,
+    )
