@@ -17,8 +17,9 @@ from portal.state.ownership import owners_of
 from portal.state.store import Store
 from portal.viewmodels.app import app_view
 from portal.viewmodels.connections import Connection, connections
-from portal.viewmodels.listing import ListQuery
-from portal.viewmodels.model import AppView, ListView
+from portal.viewmodels.listing import ListView
+from portal.viewmodels.model import AppView
+from portal.viewmodels.query import ListQuery
 from portal.viewmodels.releases import Rows, list_view
 from portal.viewmodels.urls import Outside
 from portal.viewmodels.withheld import without_values

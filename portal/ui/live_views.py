@@ -21,7 +21,8 @@ from portal.ui.components.basics import code_block, stale_notice, wildcards
 from portal.ui.context import UiContext
 from portal.ui.encoding import Encoder, Part, Props
 from portal.ui.routes import edit_path
-from portal.viewmodels.model import AppView, ListView, ScaleView, SeriesView
+from portal.viewmodels.listing import ListView
+from portal.viewmodels.model import AppView, ScaleView, SeriesView
 from portal.viewmodels.query import ListQuery
 from portal.viewmodels.series import series_view
 
@@ -145,7 +146,7 @@ def _list_parts(everyone: bool) -> Mapping[str, Part[ListView]]:
         ids.RELEASES_STATUSES: lambda view: {"content": releases.statuses(view, everyone=everyone)},
         ids.RELEASES: lambda view: {
             "columns": releases.head(view.query, everyone=everyone),
-            "rows": releases.rows(view.rows),
+            "rows": releases.rows(view.rows, view.measured, everyone=everyone),
         },
         ids.RELEASES_EMPTY: lambda view: {"content": releases.empty(view, everyone=everyone)},
         ids.RELEASES_PAGES: lambda view: {"content": releases.pages(view, everyone=everyone)},

@@ -187,13 +187,20 @@ def fold(
 
 
 def page(
-    children: Node, *, topic: str, title: str, class_name: str = "", testid: str = ""
+    children: Node,
+    *,
+    topic: str,
+    title: str,
+    class_name: str = "",
+    testid: str = "",
+    **attributes: Any,
 ) -> html.Div:
     """A page's root: tells the browser what to watch and what the tab is called."""
     return html.Div(
         children,
         className=f"page {class_name}".strip(),
         **wildcards({"data-live-view": topic, "data-title": title, "data-testid": testid}),
+        **attributes,
     )
 
 

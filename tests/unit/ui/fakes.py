@@ -28,7 +28,8 @@ from portal.domain.revisions import Proposal, Removal, Revision, VolumeClaim
 from portal.live.topics import APPS
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection
-from portal.viewmodels.model import AppView, ListView, ScaleMode, ScaleView
+from portal.viewmodels.listing import ListView
+from portal.viewmodels.model import AppView, ScaleMode, ScaleView
 from portal.viewmodels.query import ListQuery
 from tests.unit.ui import fixtures
 

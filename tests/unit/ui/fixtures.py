@@ -11,13 +11,12 @@ from portal.domain.keys import Key
 from portal.domain.packed import PackedText
 from portal.domain.redaction import values_yaml
 from portal.state.history import History, Sample
-from portal.viewmodels.listing import Entry, in_order, look
+from portal.viewmodels.listing import Entry, ListView, in_order, look
 from portal.viewmodels.model import (
     AppView,
     AutoscalerView,
     Badge,
     EventView,
-    ListView,
     MetricView,
     Notice,
     OperationView,

@@ -29,7 +29,7 @@ from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.state.assemble import nothing
 from portal.state.model import AppState, Source
 from portal.viewmodels import releases
-from portal.viewmodels.model import ListView
+from portal.viewmodels.listing import ListView
 from portal.viewmodels.query import EVERYTHING, ListQuery
 
 NOW = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)

@@ -15,6 +15,7 @@ from portal.ui.context import UiContext
 from portal.ui.encoding import Props
 from portal.ui.live_views import list_patches
 from portal.ui.routes import Page, Route
+from portal.viewmodels.columns import SORTABLE
 from portal.viewmodels.query import LONGEST
 
 
@@ -71,6 +72,7 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
         topic=route.topic,
         title=title,
         testid="admin-page" if everyone else "apps-page",
+        **wildcards({"data-sortable": " ".join(SORTABLE)}),
     )
 
 
