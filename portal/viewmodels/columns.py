@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from portal.domain.objects import PodUsage
 from portal.viewmodels.model import ReleaseRow, Tone
+from portal.viewmodels.words import cores, size
 
 MEDIUM, WIDE, WIDEST = 721, 1200, 1700
 """Pixels of a screen's width from which a column is shown; portal.css has a rule for each."""
@@ -141,6 +142,22 @@ COLUMNS: Mapping[str, Column] = {
             lambda row: row.pods,
             order=_ready_then_desired,
             width="4.6rem",
+        ),
+        Column(
+            "cpu",
+            "CPU",
+            measure=Measure(lambda pod: pod.cpu, cores),
+            largest_first=True,
+            from_width=WIDE,
+            width="6.4rem",
+        ),
+        Column(
+            "memory",
+            "Memory",
+            measure=Measure(lambda pod: pod.memory, size),
+            largest_first=True,
+            from_width=WIDE,
+            width="5.8rem",
         ),
         Column(
             "autoscaler",

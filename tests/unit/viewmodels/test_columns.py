@@ -9,13 +9,16 @@ from msgspec.structs import replace
 
 from portal.domain.keys import Key
 from portal.domain.objects import PodUsage
+from portal.state.model import AppState
+from portal.ui.components.releases import head
+from portal.ui.components.releases import rows as table_rows
 from portal.viewmodels import columns
 from portal.viewmodels.columns import COLUMNS, Cell, Column, Measure, shown
 from portal.viewmodels.listing import Entry, look, measurements
-from portal.viewmodels.query import ListQuery
-from portal.viewmodels.releases import release_row
+from portal.viewmodels.query import EVERYTHING, ListQuery
+from portal.viewmodels.releases import Rows, release_row
 
-from .make import NOW, hpa, service, sources, state
+from .make import NOW, hpa, list_view, service, sources, state
 
 USED = {"a": (0.2, 0.1), "b": (0.5,), "c": ()}
 
@@ -100,3 +103,48 @@ def test_measurements_are_read_for_the_page_alone_unless_they_give_the_order() -
         found = look([Entry.of(each) for each in rows], ListQuery.parse(text), asking)
         measurements(found.rows, asking)
         assert len(asked) == times
+
+
+def used(name: str, cpu: float, memory: float) -> AppState:
+    """An app with one pod that uses so much."""
+    key = Key("apps", f"{name}-0")
+    usage = {key: PodUsage(key, cpu, memory, NOW, 15)}
+    return replace(state(usage=usage), key=Key("apps", name))
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [("cpu", "idle busy big"), ("-cpu", "big busy idle"), ("-memory", "busy big idle")],
+)
+def test_lists_are_sorted_by_cpu_and_memory_that_pods_use(sort: str, order: str) -> None:
+    apps = [
+        used("busy", 1.25, 700 * 2**20),
+        used("big", 2.5, 512 * 2**20),
+        replace(state(), key=Key("apps", "idle")),
+    ]
+    view = list_view(apps, sources(), NOW, query=ListQuery.parse(f"sort={sort}"))
+    assert [row.key.name for row in view.rows] == order.split()
+    amounts = dict(zip(order.split(), view.measured, strict=True))
+    assert amounts["busy"] == {"cpu": "1.25 cores", "memory": "700 MiB"}
+    assert amounts["idle"] == {"cpu": "", "memory": ""}
+
+
+def test_the_first_sort_by_use_begins_with_the_largest() -> None:
+    assert [EVERYTHING.by(name).sort for name in ("cpu", "memory")] == ["-cpu", "-memory"]
+
+
+def test_a_poll_of_the_metrics_changes_the_numbers_and_no_row() -> None:
+    rows = Rows()
+    before, after = (
+        list_view([used("demo", cpu, 2**20)], sources(), NOW, rows=rows) for cpu in (0.25, 0.5)
+    )
+    assert before.rows[0] is after.rows[0]
+    assert [view.measured[0]["cpu"] for view in (before, after)] == ["0.25 cores", "0.5 cores"]
+
+
+def test_the_table_shows_the_numbers_in_their_columns() -> None:
+    view = list_view([used("demo", 0.25, 2**20)], sources(), NOW)
+    names = [column["name"] for column in head(view.query, everyone=False)]
+    (drawn,) = table_rows(view.rows, view.measured, everyone=False)
+    assert drawn["cells"][names.index("cpu")] == "0.25 cores"
+    assert drawn["cells"][names.index("memory")] == "1 MiB"
