@@ -168,7 +168,7 @@ def test_the_portals_own_release_is_looked_at_and_not_changed(site: Site) -> Non
 async def test_sharing_reaches_those_who_look_already(site: Site) -> None:
     site.hub.start()
     subscription = site.hub.subscribe(BOB)
-    subscription.watch(app_topic(KEY))
+    site.hub.watch(subscription, app_topic(KEY))
     assert NOTES not in str(await subscription.next())
     site.release(KEY, Owners(label_of("ann"), (label_of("group:team"),)))
     assert NOTES in str(await subscription.next())
@@ -187,7 +187,7 @@ async def test_an_owner_who_is_known_only_when_the_body_is_read(site: Site) -> N
     )
     site.hub.start()
     subscription = site.hub.subscribe(ANN)
-    subscription.watch(app_topic(old))
+    site.hub.watch(subscription, app_topic(old))
     assert "Who may change the app sees them." in str(await subscription.next())
     annotations = {"commonAnnotations": {"dash-portal.io/launched-by": "ann"}}
     site.store.put_detail(ReleaseDetail(old, 1, chart="x", values=annotations, notes=NOTES))
