@@ -20,20 +20,17 @@ MEDIUM, WIDE, WIDEST = 721, 1200, 1700
 class Cell(Struct, frozen=True, omit_defaults=True):
     """What a column shows of one release: one main text, and a second line where there is one.
 
-    ``href`` makes the text a link that leaves the portal, ``opens_app`` one to the app's page;
-    ``tone`` makes it a badge. ``at`` is a time, which the browser shows as an age.
-    ``below`` is the second line; it is left out where the column ``below_in`` is shown by itself.
-    ``newer`` is a version to be pointed out.
+    ``href`` makes the text a link that leaves the portal, ``tone`` a badge. ``at`` is a time, which
+    the browser shows as an age. ``title`` is a longer text. ``below`` is the second line, and
+    ``newer`` a version to be pointed out there.
     """
 
     text: str = ""
     title: str = ""
     href: str = ""
-    opens_app: bool = False
     tone: str = ""
     at: str = ""
     below: str = ""
-    below_in: str = ""
     newer: str = ""
 
 
@@ -60,8 +57,10 @@ class Column(Struct, frozen=True):
     of it: they are read for the rows of the page that is shown, and for all only to sort by them.
 
     ``order`` is what rows are compared by (None: not sortable). ``search`` is the text that a
-    search looks through. ``everyone`` columns are in Admin only. ``from_width`` is the least width
-    of a screen, in pixels, that has room for it; ``width`` is its own (CSS; "" takes what is left).
+    search looks through. The second line is left out where the column ``below_in`` is shown.
+    ``opens_app`` makes the text a link to the app's page. ``everyone`` columns are in Admin only.
+    ``from_width`` is the least width of a screen, in pixels, that has room for it; ``width`` is its
+    own (CSS; "" takes what is left).
     """
 
     name: str
@@ -71,6 +70,8 @@ class Column(Struct, frozen=True):
     search: Callable[[ReleaseRow], str] | None = None
     measure: Measure | None = None
     largest_first: bool = False
+    below_in: str = ""
+    opens_app: bool = False
     everyone: bool = False
     from_width: int = 0
     width: str = ""
@@ -103,18 +104,18 @@ def _status(row: ReleaseRow) -> Cell:
 
 def _chart(row: ReleaseRow) -> Cell:
     version = f"app {row.app_version}" if row.app_version else ""
-    return Cell(row.chart, below=version, below_in="version", newer=row.newer)
+    return Cell(row.chart, below=version, newer=row.newer)
 
 
 def _helm(row: ReleaseRow) -> Cell:
     revision = f"revision {row.revision}" if row.revision else ""
-    return Cell(row.helm_status, below=revision, below_in="revision")
+    return Cell(row.helm_status, below=revision)
 
 
 def _updated(row: ReleaseRow) -> Cell:
     at = row.updated_at.isoformat() if row.updated_at else ""
     by = f"by {row.launched_by}" if row.launched_by else ""
-    return Cell(at=at, below=by, below_in="owner")
+    return Cell(at=at, below=by)
 
 
 COLUMNS: Mapping[str, Column] = {
@@ -123,11 +124,11 @@ COLUMNS: Mapping[str, Column] = {
         Column(
             "name",
             "App",
-            lambda row: Cell(
-                row.key.name, opens_app=True, below=row.key.namespace, below_in="namespace"
-            ),
+            lambda row: Cell(row.key.name, below=row.key.namespace),
             order=lambda row: row.key.name,
             search=lambda row: row.key.name,
+            below_in="namespace",
+            opens_app=True,
         ),
         Column(
             "status",
@@ -172,7 +173,6 @@ COLUMNS: Mapping[str, Column] = {
             "Address",
             lambda row: Cell(
                 row.url.removeprefix("http://").removeprefix("https://").removesuffix("/"),
-                row.url,
                 href=row.url,
             ),
             search=lambda row: row.url,
@@ -193,6 +193,7 @@ COLUMNS: Mapping[str, Column] = {
             _chart,
             order=_empty_last(lambda row: row.chart),
             search=lambda row: row.chart,
+            below_in="version",
             from_width=MEDIUM,
         ),
         Column(
@@ -211,6 +212,7 @@ COLUMNS: Mapping[str, Column] = {
             _helm,
             order=lambda row: row.helm_status,
             search=lambda row: row.helm_status,
+            below_in="revision",
             from_width=MEDIUM,
             width="6.4rem",
         ),
@@ -229,6 +231,7 @@ COLUMNS: Mapping[str, Column] = {
             "Updated",
             _updated,
             order=lambda row: row.updated_at.timestamp() if row.updated_at else 0.0,
+            below_in="owner",
             largest_first=True,
             from_width=MEDIUM,
             width="6.8rem",

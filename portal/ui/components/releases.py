@@ -67,6 +67,8 @@ def head(query: ListQuery, *, everyone: bool) -> list[dict[str, object]]:
             "sort": _DIRECTION[query.downwards] if column.name == query.column else "",
             "from": column.from_width,
             "width": column.width,
+            "below_in": column.below_in,
+            "opens_app": column.opens_app,
         }
         for column in shown(everyone)
     ]

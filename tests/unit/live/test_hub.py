@@ -220,7 +220,7 @@ async def test_a_late_subscriber_needs_no_rendering(hub: Hub, world: World) -> N
     hub.changed()
     assert await patches(early) == {"a": 2}
     late = hub.subscribe(BOB)
-    late.watch(APP)
+    hub.watch(late, APP)
     assert await patches(late) == {"a": 2, "b": 1}
     assert len(world.rendered) == 2
 
@@ -297,7 +297,7 @@ async def test_close_wakes_every_reader(hub: Hub) -> None:
     async with asyncio.timeout(5):
         assert await asyncio.gather(*readers) == [None, None, None]
     late = hub.subscribe(ADA)
-    late.watch(APP)
+    hub.watch(late, APP)
     assert await late.next() is None
     assert hub.subscribers == 0
 

@@ -10,12 +10,12 @@
   const words = (text) => el("span", { className: "cell-main", title: text }, text);
 
   /* A column's cell (Cell in viewmodels/columns.py), or only its text. */
-  function main(cell, row) {
-    if (cell.opens_app)
+  function main(cell, row, column) {
+    if (column.opens_app)
       return el("a", { href: row.path, className: "cell-name", title: cell.text, "data-inside": "" }, cell.text);
     if (cell.href)
       return el("a", {
-          href: cell.href, title: cell.title, className: "cell-url",
+          href: cell.href, title: cell.href, className: "cell-url",
           target: "_blank", rel: "noopener noreferrer",
         },
         el("span", { className: "cell-main" }, cell.text), icon("open"));
@@ -31,16 +31,16 @@
       el("span", { className: "visually-hidden" }, "newer: "), el("span", null, `↑ ${version}`));
 
   /* The second line is not shown where the screen has room for a column of its own. */
-  function second(cell, columns) {
-    const apart = columns.find(({ name }) => name === cell.below_in)?.from;
+  function second(cell, column, columns) {
+    const apart = columns.find(({ name }) => name === column.below_in)?.from;
     const below = cell.below && el("span", { className: apart ? `cell-sub until-${apart}` : "cell-sub" }, cell.below);
     return cell.newer ? el("div", { className: "cell-more" }, below, newer(cell.newer)) : below;
   }
 
-  function draw(cell, row, columns) {
+  function draw(cell, row, column, columns) {
     if (typeof cell === "string") return cell ? words(cell) : none();
-    if (cell.href) return main(cell, row);
-    return el("div", { className: "cell-two", title: cell.title }, main(cell, row), second(cell, columns));
+    if (cell.href) return main(cell, row, column);
+    return el("div", { className: "cell-two", title: cell.title }, main(cell, row, column), second(cell, column, columns));
   }
 
   const place = ({ name, from }) => `col-${name}${from ? ` from-${from}` : ""}`;
@@ -55,7 +55,7 @@
   const line = (row, columns) =>
     el("tr", { key: row.key, "data-testid": "release", "data-name": row.key },
       columns.map((column, at) =>
-        el("td", { key: column.name, className: place(column) }, draw(row.cells[at], row, columns))));
+        el("td", { key: column.name, className: place(column) }, draw(row.cells[at], row, column, columns))));
 
   function Releases({ id, title, everyone, columns, rows }) {
     return el("table", { id, className: everyone ? "list everyone" : "list" },
