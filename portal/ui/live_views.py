@@ -88,7 +88,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_HEADER: lambda view: {"content": release.header(view)},
     ids.APP_URLS: lambda view: {"content": release.urls(view.urls, view.key)},
     ids.VERSION_WORDS: lambda view: {"content": release.version_words(view.version)},
-    ids.VERSION_OPEN: lambda view: {"children": release.version_way(view.version)},
+    ids.VERSION_OPEN: lambda view: {"children": release.version_button(view.version)},
     ids.VERSION_LINE: lambda view: {
         "className": release.version_class(
             view.version,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import html
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from portal.ui.components.basics import Node, icon, link, safe_href, wildcards
-from portal.ui.components.markup import element, way
+from portal.ui import html
+from portal.ui.components.basics import Node, icon, internal_link, safe_href, wildcards
 from portal.ui.routes import app_path, list_path
 from portal.viewmodels.columns import Cell, shown
 from portal.viewmodels.listing import ListView
@@ -100,11 +99,11 @@ def statuses(view: ListView, *, everyone: bool) -> list[Node]:
 
 def _choice(status: Bucket | None, amount: int, query: ListQuery, *, everyone: bool) -> Node:
     chosen = {"aria-current": "true"} if status is query.status else {}
-    return way(
-        [_STATUS[status], element("Span", f"{amount:,}", className="amount")],
+    return internal_link(
+        [_STATUS[status], html.Span(f"{amount:,}", className="amount")],
         list_path(everyone, replace(query, status=status, page=1)),
-        className=f"choice choice-{status}" if status and amount else "choice",
-        **{"data-status": status or "all", **chosen},
+        f"choice choice-{status}" if status and amount else "choice",
+        **wildcards({"data-status": status or "all", **chosen}),
     )
 
 
@@ -120,16 +119,17 @@ def pages(view: ListView, *, everyone: bool) -> list[Node]:
     query, last = view.query, view.first + len(view.rows) - 1
     of = f"{view.first:,}–{last:,} of {view.found:,}"
     where = f"{of} ({view.total:,} in all)" if view.found < view.total else of
-    said = element("Span", where, role="status", className="range")
+    shown = html.Span(where, role="status", className="range")
     if view.pages == 1:
-        return [said]
-    page = element("Span", f"Page {query.page:,} of {view.pages:,}")
+        return [shown]
+    page = html.Span(f"Page {query.page:,} of {view.pages:,}")
 
     def to(text: str, number: int, name: str) -> Node:
         if not 1 <= number <= view.pages or number == query.page:
-            return element("Span", text, className="page-way", **{"aria-hidden": "true"})
+            return html.Span(text, className="page-way", **wildcards({"aria-hidden": "true"}))
         href = list_path(everyone, query.at(number))
-        return way(text, href, className="page-way", **{"aria-label": name, "data-page": name})
+        labels = wildcards({"aria-label": name, "data-page": name})
+        return internal_link(text, href, "page-way", **labels)
 
     ways = [
         to("«", 1, "First page"),
@@ -138,7 +138,7 @@ def pages(view: ListView, *, everyone: bool) -> list[Node]:
         to("›", query.page + 1, "Next page"),
         to("»", view.pages, "Last page"),
     ]
-    return [said, element("Nav", ways, className="page-ways", **{"aria-label": "Pages"})]
+    return [shown, html.Nav(ways, className="page-ways", **wildcards({"aria-label": "Pages"}))]
 
 
 def panel_class(view: ListView) -> str:
@@ -158,7 +158,7 @@ def empty(view: ListView, *, everyone: bool) -> Node:
                 icon("search"),
                 html.H2("Nothing matches"),
                 html.P(f"None of {view.total:,} releases is what you are looking for."),
-                way("Show all of them", list_path(everyone, ListQuery()), className="btn btn-link"),
+                internal_link("Show all of them", list_path(everyone, ListQuery()), "btn btn-link"),
             ],
             className="empty",
             **wildcards({"data-testid": "unmatched"}),
@@ -187,7 +187,7 @@ def empty(view: ListView, *, everyone: bool) -> Node:
             icon("launch"),
             html.H2("Nothing launched yet"),
             html.P("Pick an image, say how many pods it may have, and watch it come up."),
-            link([icon("launch"), "Launch an app"], "/launch", "btn btn-primary"),
+            internal_link([icon("launch"), "Launch an app"], "/launch", "btn btn-primary"),
         ],
         className="empty",
         **wildcards({"data-testid": "empty-launch"}),

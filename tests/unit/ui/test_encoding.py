@@ -35,7 +35,7 @@ def long(node: Any) -> Any:
     return {name: long(value) for name, value in node.items()}
 
 
-@pytest.mark.parametrize("name", html.__all__)
+@pytest.mark.parametrize("name", dash.html.__all__)
 def test_an_element_is_the_one_that_dash_makes(name: str) -> None:
     ours, theirs = getattr(html, name), getattr(dash.html, name)
     for children in ([], ["text"], [["a", None]]):

@@ -170,7 +170,7 @@ def test_markup_draws_elements_as_dash_would(short: bool) -> None:
 
     content = [
         element("Tr", [element("Td", "a <b>", className="num"), None, element("Td", 3)]),
-        element("Link", [element("I", None), "Apps"], href="/"),
+        element("A", [element("I", None), "Apps"], **{"href": "/", "data-inside": ""}),
         "text",
     ]
     drawn = run(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, no_update
 
 from portal.aside import aside
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
-from portal.ui import ids
+from portal.ui import html, ids
 from portal.ui.components.basics import Node, button, code_block, fold, notice
 from portal.ui.components.history import history
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, no_update
 from msgspec import Struct
 
 from portal.domain.charts import BUILT_IN, ChartEntry
@@ -14,8 +14,8 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
 from portal.domain.revisions import Proposal
-from portal.ui import ids
-from portal.ui.components.basics import Node, button, icon, link
+from portal.ui import html, ids
+from portal.ui.components.basics import Node, button, icon, internal_link
 from portal.ui.components.markup import markup
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.context import UiContext
@@ -205,7 +205,7 @@ def _way_out(place: Place, version: str, key: Key) -> Node:
     return html.P(
         [
             refused,
-            link(
+            internal_link(
                 f"Open them in the form of {version}",
                 chart_path(place.source, place.entry.name, version, key=key),
             ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from msgspec import Struct, field
 
 from portal.actions.actions import Existing
@@ -19,7 +19,7 @@ from portal.catalog.values import Values
 from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
-from portal.ui import ids, unfinished
+from portal.ui import html, ids, unfinished
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
 from portal.ui.components.chart_form import field_note
 from portal.ui.components.preview import ADDING_UP, waiting

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ClientsideFunction, Dash, Input, Output, State, html
+from dash import ClientsideFunction, Dash, Input, Output, State
 
 from portal.actions.checks import Check
 from portal.domain.revisions import VolumeClaim
-from portal.ui import ids
+from portal.ui import html, ids
 from portal.ui.components.basics import Node, card
 from portal.ui.components.sliders import field, note
 from portal.ui.context import UiContext

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from msgspec import Struct
 
 from portal.actions.actions import Existing
@@ -17,7 +17,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.revisions import Proposal
-from portal.ui import ids, unfinished
+from portal.ui import html, ids, unfinished
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message

@@ -7,7 +7,7 @@ import binascii
 from pathlib import PurePosixPath
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 from msgspec import Struct
 
 from portal.actions.forms import FIELDS, Raw
@@ -19,8 +19,8 @@ from portal.domain.charts import BUILT_IN
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.placeholders import NO_SECRET
-from portal.ui import ids
-from portal.ui.components.basics import Node, failure, link, notice
+from portal.ui import html, ids
+from portal.ui.components.basics import Node, failure, internal_link, notice
 from portal.ui.components.files import MAX_FILE
 from portal.ui.context import UiContext
 from portal.ui.routes import chart_path
@@ -137,7 +137,7 @@ def _said(named: str, lost: tuple[str, ...]) -> Node:
             )
         ),
         html.P(
-            link(
+            internal_link(
                 "Open the file in the form of all values",
                 chart_path(BUILT_IN, dash_app.CHART_NAME),
             )

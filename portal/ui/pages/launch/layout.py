@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import dcc
 
 from portal.actions.forms import PRESET_FIELDS, Forms, preset_fields
 from portal.catalog.presets import Preset
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
-from portal.ui import ids
-from portal.ui.components.basics import Node, button, card, code_block, icon, link, page, wildcards
+from portal.ui import html, ids
+from portal.ui.components.basics import (
+    Node,
+    breadcrumb,
+    button,
+    card,
+    code_block,
+    icon,
+    internal_link,
+    page,
+    wildcards,
+)
 from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import bounds_slider, field, replica_slider, target
@@ -51,11 +61,7 @@ def layout(
             dcc.Download(id=ids.LAUNCH_SAVED),
             dcc.Store(id=ids.LAUNCH_LEFT, data=False),
             dcc.Store(id=ids.LAUNCH_PRESETS, data=_filled(forms.presets)),
-            html.Nav(
-                [link("Apps", "/"), html.Span("/"), link(editing.name, app_path(editing))],
-                className="crumbs",
-                **wildcards({"aria-label": "Breadcrumb"}),
-            )
+            breadcrumb(internal_link("Apps", "/"), internal_link(editing.name, app_path(editing)))
             if editing
             else None,
             html.Header(

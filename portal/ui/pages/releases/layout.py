@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dash_bootstrap_components as dbc
-from dash import html
 
 from portal.domain.identity import Identity
 from portal.live.topics import ADMIN, APPS
-from portal.ui import ids
+from portal.ui import html, ids
 from portal.ui.components import releases
-from portal.ui.components.basics import Node, icon, link, page, wildcards
+from portal.ui.components.basics import Node, icon, internal_link, page, wildcards
 from portal.ui.components.markup import markup
 from portal.ui.context import UiContext
 from portal.ui.encoding import Props
@@ -38,7 +37,7 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                             html.P([f"{lead} ", summary], className="lead-sentence"),
                         ]
                     ),
-                    link([icon("plus"), "Launch an app"], "/launch", "btn btn-primary"),
+                    internal_link([icon("plus"), "Launch an app"], "/launch", "btn btn-primary"),
                 ],
                 className="page-head",
             ),
