@@ -73,7 +73,7 @@ def _private(view: AppView, permission: Permission) -> str:
 
 
 def _values(view: AppView) -> dict[str, Any]:
-    title = "What Helm was given"
+    title = "User-supplied values"
     if Permission.READ_VALUES not in view.permissions:
         return {"content": html.P("Who may change the app sees them.", className="words")}
     shown = code_block("app-values-text", str(view.values), "the values", title=title)

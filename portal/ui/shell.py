@@ -83,7 +83,7 @@ def nav(current: Page | None) -> list[Node]:
 def who(identity: Identity) -> list[Node]:
     """Who is asking."""
     name = "anyone" if identity.anonymous else identity.user
-    title = "Nobody is told apart here" if identity.anonymous else ", ".join(identity.groups)
+    title = "All users share one account" if identity.anonymous else ", ".join(identity.groups)
     return [icon("person"), html.Span(name, title=title)]
 
 

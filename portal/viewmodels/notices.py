@@ -8,7 +8,7 @@ from datetime import datetime
 from portal.domain.objects import Quota, Release, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.state.model import AppState, Source
-from portal.viewmodels.autoscaler import METRICS_ADVICE
+from portal.viewmodels.autoscaler import METRICS_ADVICE, SEVERAL_HPAS
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import Headline
 from portal.viewmodels.leaving import blocked_removal
@@ -195,7 +195,7 @@ def _hpas(state: AppState) -> list[Notice]:
     return [
         Notice(
             Tone.BAD,
-            "Two autoscalers want the same pods",
+            SEVERAL_HPAS,
             f"They undo each other's decisions: {names}.",
             "Remove all but one.",
         )

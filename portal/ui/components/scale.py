@@ -54,7 +54,7 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
                 ),
                 html.Div(
                     [
-                        html.Div("Fewest and most pods", className="form-label"),
+                        html.Div("Minimum and maximum replicas", className="form-label"),
                         bounds_slider(ids.SCALE_BOUNDS, bounds, top, eager=True),
                         target(
                             "CPU target, % of the request",

@@ -70,7 +70,7 @@ def test_the_upgrade_dialog_says_what_would_happen(portal: Portal) -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (InvalidInput({"bounds": "too many"}), "Fewest and most pods: too many"),
+        (InvalidInput({"bounds": "too many"}), ": too many"),
         (ChartError("It does not render.", "Tell them."), "It does not render."),
         (Conflict("It was changed since."), "It was changed since."),
     ],

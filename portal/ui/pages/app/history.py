@@ -118,7 +118,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
             text = await aside(manifest_yaml, revision.manifest, release.namespace, revision.values)
         except Exception as error:
             return refusal(error)
-        return code_block(ids.MANIFEST_TEXT, text, "the manifest", title="What Helm made of it")
+        return code_block(ids.MANIFEST_TEXT, text, "the manifest", title="Rendered manifest")
 
     @app.callback(
         Output(ids.UNINSTALL_LEFT, "children"),

@@ -28,7 +28,7 @@ def storage(raw: Raw) -> html.Section:
                 [
                     field(
                         ids.launch("claim"),
-                        "Volume",
+                        "Volume claim",
                         dbc.Input(
                             id=ids.launch("claim"),
                             type="text",
@@ -38,12 +38,12 @@ def storage(raw: Raw) -> html.Section:
                             list=ids.LAUNCH_CLAIMS,
                         ),
                         note_id=ids.launch_note("claim"),
-                        hint="An existing volume claim here. Its files outlive the app.",
+                        hint="An existing claim (PVC) in this namespace. Its files outlive the app.",
                         class_name="half",
                     ),
                     field(
                         ids.launch("mount_path"),
-                        "Folder in the app",
+                        "Folder in the app (mount path)",
                         dbc.Input(
                             id=ids.launch("mount_path"),
                             type="text",
@@ -63,7 +63,7 @@ def storage(raw: Raw) -> html.Section:
                     dbc.Switch(
                         id=ids.launch("read_only"),
                         value=bool(raw.get("read_only")),
-                        label="Only read from it",
+                        label="Only read from it (read-only)",
                     ),
                     note(ids.launch_note("read_only")),
                 ],
@@ -88,7 +88,7 @@ def environment(raw: Raw) -> html.Section:
                         id=ids.LAUNCH_CONNECT,
                         options=[],
                         value="",
-                        placeholder="Choose an app or service beside it",
+                        placeholder="Choose an app or service in this namespace",
                     ),
                     note_id=f"{ids.LAUNCH_CONNECT}-note",
                     hint="Adds a variable with its address below. Rename it if your app looks "

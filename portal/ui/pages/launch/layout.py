@@ -69,7 +69,7 @@ def layout(
                     [
                         html.H1(title, tabIndex=-1),
                         html.P(
-                            "Change what you like; the pods are replaced without losing a request."
+                            "Change what you like. A rolling update replaces the pods."
                             if editing
                             else "Pick an image and say how large it may grow. Helm does the rest.",
                             className="lead-sentence",
@@ -210,7 +210,7 @@ def _size(forms: Forms, raw: Raw) -> html.Section:
     top = forms.max_replicas
     cpu, memory = raw.get("target_cpu"), raw.get("target_memory")
     return card(
-        "How many",
+        "How many (replicas)",
         [
             html.Div(
                 field(
@@ -228,10 +228,10 @@ def _size(forms: Forms, raw: Raw) -> html.Section:
                 [
                     field(
                         ids.launch("bounds"),
-                        "Fewest and most pods",
+                        "Minimum and maximum replicas",
                         bounds_slider(ids.launch("bounds"), raw.get("bounds"), top),
                         note_id=ids.launch_note("bounds"),
-                        hint="The autoscaler stays within these.",
+                        hint="The autoscaler (HorizontalPodAutoscaler) stays within these.",
                         group=True,
                     ),
                     target(
@@ -253,8 +253,9 @@ def _size(forms: Forms, raw: Raw) -> html.Section:
                     _text(
                         raw,
                         "scale_down_window",
-                        "Calm before scaling down, in seconds",
-                        "How long the load must stay low. Empty: Kubernetes' 300.",
+                        "Scale-down stabilization window, in seconds",
+                        "How long the load must stay low before pods are removed. Empty: Kubernetes' "
+                        "default, 300.",
                         placeholder="300",
                         inputmode="numeric",
                         class_name="half",
@@ -274,7 +275,7 @@ def _size(forms: Forms, raw: Raw) -> html.Section:
 
 def _resources(raw: Raw) -> html.Section:
     return card(
-        "What each pod may use",
+        "What each pod may use (requests and limits)",
         [
             html.P(
                 "A request is kept free for the pod, and is what autoscaling targets are percent "
@@ -327,7 +328,7 @@ def _address(raw: Raw) -> html.Section:
     exposure = str(raw.get("exposure") or Exposure.LOAD_BALANCER)
     needs_host = exposure in {Exposure.INGRESS, Exposure.HTTP_ROUTE}
     return card(
-        "How it is reached",
+        "How it is reached (exposure)",
         [
             _field(
                 "exposure",
@@ -365,7 +366,7 @@ def _address(raw: Raw) -> html.Section:
                     dbc.Switch(
                         id=ids.launch("session_affinity"),
                         value=bool(raw.get("session_affinity")),
-                        label="Keep each visitor on the same pod",
+                        label="Keep each visitor on the same pod (session affinity)",
                     ),
                     html.Div(
                         "For apps that hold a visitor's state in memory.", className="form-text"
