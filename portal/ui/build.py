@@ -15,10 +15,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.ui import dispatch, router, shell
+from portal.ui.app import changes as app_callbacks
+from portal.ui.chart import callbacks as chart_callbacks
 from portal.ui.context import UiContext
-from portal.ui.pages.app import callbacks as app_callbacks
-from portal.ui.pages.chart import callbacks as chart_callbacks
-from portal.ui.pages.launch import callbacks as launch_callbacks
+from portal.ui.launch import callbacks as launch_callbacks
 from portal.ui.requests import Declared, Requests
 from portal.ui.routes import Page, parse
 

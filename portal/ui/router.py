@@ -11,14 +11,14 @@ from portal.aside import aside
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.ui import ids
+from portal.ui.app import layout as app_page
+from portal.ui.apps import layout as releases_page
+from portal.ui.catalog import layout as catalog_page
+from portal.ui.chart import layout as chart_page
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.context import UiContext
 from portal.ui.encoding import plain
-from portal.ui.pages.app import layout as app_page
-from portal.ui.pages.catalog import layout as catalog_page
-from portal.ui.pages.chart import layout as chart_page
-from portal.ui.pages.launch import layout as launch_page
-from portal.ui.pages.releases import layout as releases_page
+from portal.ui.launch import layout as launch_page
 from portal.ui.refusals import refusal
 from portal.ui.routes import CONNECT, Page, Route, parse
 from portal.ui.shell import nav, not_found, who

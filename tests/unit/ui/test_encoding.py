@@ -15,9 +15,9 @@ from portal.domain.identity import Identity
 from portal.domain.packed import PackedText
 from portal.domain.redaction import values_yaml
 from portal.ui import html, ids
+from portal.ui.app import layout as app_page
+from portal.ui.app.live import APP_PARTS, app_patches
 from portal.ui.encoding import LARGEST, Encoder, encode, plain
-from portal.ui.live_views import APP_PARTS, app_patches
-from portal.ui.pages.app import layout as app_page
 from portal.viewmodels.model import AppView, Badge, Tone
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import context

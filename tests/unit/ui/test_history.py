@@ -12,8 +12,8 @@ from portal.domain.errors import ChartError, Conflict, InvalidInput
 from portal.domain.keys import Key
 from portal.domain.revisions import VolumeClaim
 from portal.ui import ids
+from portal.ui.app.revisions import history
 from portal.ui.build import build_ui
-from portal.ui.components.history import history
 from portal.ui.components.preview import diff, preview
 from portal.viewmodels.history import history_view
 from portal.viewmodels.model import Notice, Tone

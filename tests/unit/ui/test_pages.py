@@ -18,12 +18,13 @@ from portal.domain.permissions import UNLIMITED
 from portal.live.channel import frame
 from portal.live.topics import ADMIN, APPS, app_topic, valid
 from portal.ui import ids
+from portal.ui.app.changes import scale, scale_raw
+from portal.ui.app.live import app_patches
+from portal.ui.apps import table as releases
 from portal.ui.build import build_ui
-from portal.ui.components import releases
 from portal.ui.encoding import encode
-from portal.ui.live_views import app_patches, opener
-from portal.ui.pages.app.callbacks import scale, scale_raw
-from portal.ui.pages.launch.callbacks import raw_form
+from portal.ui.launch.callbacks import raw_form
+from portal.ui.live_views import opener
 from portal.ui.router import page_for
 from portal.ui.routes import Page, Route, app_path, edit_path, parse
 from portal.viewmodels.listing import PAGE_SIZE

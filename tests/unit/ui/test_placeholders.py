@@ -20,10 +20,10 @@ from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.owners import label_of
 from portal.domain.secrets import HIDDEN
+from portal.ui.chart import callbacks as chart_callbacks
+from portal.ui.chart import layout as chart_page
 from portal.ui.context import UiContext
-from portal.ui.pages.chart import callbacks as chart_callbacks
-from portal.ui.pages.chart import layout as chart_page
-from portal.ui.pages.launch import callbacks as launch_callbacks
+from portal.ui.launch import callbacks as launch_callbacks
 from portal.ui.router import page_for
 from portal.ui.routes import ChartPlace, Page, Route
 from tests.unit.actions.test_actions import ANN, BOB, KEY, World

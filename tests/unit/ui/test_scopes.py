@@ -26,8 +26,9 @@ from portal.live.hub import Hub
 from portal.live.topics import ADMIN, APPS, app_topic
 from portal.state.store import Store
 from portal.ui import ids
-from portal.ui.live_views import APP_PARTS, opener, spelled
-from portal.ui.pages.app import layout as app_page
+from portal.ui.app import layout as app_page
+from portal.ui.app.live import APP_PARTS
+from portal.ui.live_views import opener, spelled
 from portal.viewmodels.urls import Outside
 from portal.views import Views
 from tests.unit.ui.fakes import context

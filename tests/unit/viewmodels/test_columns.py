@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from portal.domain.keys import Key
 from portal.domain.objects import PodUsage
 from portal.state.model import AppState
-from portal.ui.components.releases import head
-from portal.ui.components.releases import rows as table_rows
+from portal.ui.apps.table import head
+from portal.ui.apps.table import rows as table_rows
 from portal.viewmodels import columns
 from portal.viewmodels.columns import COLUMNS, Column, Measure, shown
 from portal.viewmodels.listing import Entry, look, measurements

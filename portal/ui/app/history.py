@@ -10,8 +10,8 @@ from portal.aside import aside
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
 from portal.ui import html, ids
+from portal.ui.app.revisions import history
 from portal.ui.components.basics import Node, button, code_block, fold, notice
-from portal.ui.components.history import history
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.context import UiContext
 from portal.ui.encoding import plain

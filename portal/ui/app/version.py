@@ -19,7 +19,7 @@ from portal.ui.components.basics import Node, button, icon, internal_link
 from portal.ui.components.markup import markup
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.context import UiContext
-from portal.ui.live_views import Props
+from portal.ui.encoding import Props
 from portal.ui.proposals import shown
 from portal.ui.refusals import refusal
 from portal.ui.routes import chart_path

@@ -11,10 +11,10 @@ from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.ui import ids
+from portal.ui.app import history, version
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
-from portal.ui.pages.app import history, version
 from portal.ui.refusals import refusal
 from portal.viewmodels.model import Notice, Tone
 

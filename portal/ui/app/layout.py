@@ -9,6 +9,10 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.live.topics import app_topic
 from portal.ui import html, ids
+from portal.ui.app.history import history_fold, manifest_fold, rollback_dialog
+from portal.ui.app.live import app_patches
+from portal.ui.app.scale import scale_card
+from portal.ui.app.version import version_dialog, version_line
 from portal.ui.components.basics import (
     Node,
     breadcrumb,
@@ -21,12 +25,9 @@ from portal.ui.components.basics import (
 )
 from portal.ui.components.markup import markup
 from portal.ui.components.preview import waiting
-from portal.ui.components.scale import scale_card
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
-from portal.ui.live_views import Props, app_patches
-from portal.ui.pages.app.history import history_fold, manifest_fold, rollback_dialog
-from portal.ui.pages.app.version import version_dialog, version_line
+from portal.ui.encoding import Props
 from portal.ui.routes import edit_path
 from portal.viewmodels.model import AppView
 

@@ -38,7 +38,7 @@ def storage(raw: Raw) -> html.Section:
                             list=ids.LAUNCH_CLAIMS,
                         ),
                         note_id=ids.launch_note("claim"),
-                        hint="An existing claim (PVC) in this namespace. Its files outlive the app.",
+                        hint="An existing claim (PVC) here. Its files outlive the app.",
                         class_name="half",
                     ),
                     field(

@@ -27,7 +27,7 @@ from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import bounds_slider, field, replica_slider, target
 from portal.ui.components.sliders import note as note_place
-from portal.ui.pages.launch import beside
+from portal.ui.launch import integrations
 from portal.ui.routes import app_path
 
 Raw = Mapping[str, object]
@@ -88,8 +88,8 @@ def layout(
                             _size(forms, raw),
                             _resources(raw),
                             _address(raw),
-                            beside.storage(raw),
-                            beside.environment(raw),
+                            integrations.storage(raw),
+                            integrations.environment(raw),
                         ],
                         className="column wide-column launch-form",
                         **wildcards({"data-testid": "launch-form"}),
@@ -254,8 +254,7 @@ def _size(forms: Forms, raw: Raw) -> html.Section:
                         raw,
                         "scale_down_window",
                         "Scale-down stabilization window, in seconds",
-                        "How long the load must stay low before pods are removed. Empty: Kubernetes' "
-                        "default, 300.",
+                        "How long the load must stay low before pods are removed. Empty: 300.",
                         placeholder="300",
                         inputmode="numeric",
                         class_name="half",

@@ -20,13 +20,13 @@ from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
 from portal.ui import html, ids, unfinished
+from portal.ui.chart.form import field_note
+from portal.ui.chart.layout import form_of, version_path
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
-from portal.ui.components.chart_form import field_note
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.encoding import plain
-from portal.ui.pages.chart.layout import form_of, version_path
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path, chart_path

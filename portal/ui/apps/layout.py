@@ -7,12 +7,12 @@ import dash_bootstrap_components as dbc
 from portal.domain.identity import Identity
 from portal.live.topics import ADMIN, APPS
 from portal.ui import html, ids
-from portal.ui.components import releases
+from portal.ui.apps import table
+from portal.ui.apps.live import list_patches
 from portal.ui.components.basics import Node, icon, internal_link, page, wildcards
 from portal.ui.components.markup import markup
 from portal.ui.context import UiContext
 from portal.ui.encoding import Props
-from portal.ui.live_views import list_patches
 from portal.ui.routes import Page, Route
 from portal.viewmodels.columns import SORTABLE
 from portal.viewmodels.query import LONGEST
@@ -60,7 +60,7 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                         **live[ids.RELEASES_STATUSES],
                         **wildcards({"aria-label": "Status"}),
                     ),
-                    releases.table(ids.RELEASES, title, live[ids.RELEASES], everyone=everyone),
+                    table.table(ids.RELEASES, title, live[ids.RELEASES], everyone=everyone),
                     markup(ids.RELEASES_EMPTY, **live[ids.RELEASES_EMPTY]),
                     markup(ids.RELEASES_PAGES, className="list-foot", **live[ids.RELEASES_PAGES]),
                 ],

@@ -20,6 +20,8 @@ from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.ui import html, ids
+from portal.ui.catalog.layout import tile
+from portal.ui.chart.form import chart_form
 from portal.ui.components.basics import (
     Node,
     breadcrumb,
@@ -31,12 +33,10 @@ from portal.ui.components.basics import (
     page,
     wildcards,
 )
-from portal.ui.components.chart_form import chart_form
 from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
-from portal.ui.pages.catalog.layout import tile
 from portal.ui.routes import ChartPlace, app_path, chart_path
 
 

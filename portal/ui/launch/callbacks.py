@@ -22,8 +22,8 @@ from portal.ui.components.basics import Node, accepted, failure, icon, notice, w
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
-from portal.ui.pages.launch import beside, files
-from portal.ui.pages.launch.files import OPTIONAL
+from portal.ui.launch import files, integrations
+from portal.ui.launch.files import OPTIONAL
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path, launch_path
@@ -82,7 +82,7 @@ def register(app: Dash, context: UiContext) -> None:
     """Add this page's callbacks."""
     fields = {field: (ids.launch(field), "value") for field in FIELDS}
     switches = {field: (ids.launch_on(field), "value") for field in OPTIONAL}
-    beside.register(app, context)
+    integrations.register(app, context)
     files.register(app, context)
 
     app.clientside_callback(
