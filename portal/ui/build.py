@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.ui import dispatch, router, shell
 from portal.ui.app import changes as app_callbacks
+from portal.ui.callbacks import Callbacks
 from portal.ui.chart import callbacks as chart_callbacks
 from portal.ui.context import UiContext
 from portal.ui.launch import callbacks as launch_callbacks
@@ -67,12 +68,17 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
         on_error=_fail,
     )
     app.layout = shell.shell(open_mode=context.open_mode, version=context.version)
-    router.register(app, context)
-    launch_callbacks.register(app, context)
-    app_callbacks.register(app, context)
-    chart_callbacks.register(app, context)
+    callbacks = Callbacks(app)
+    for register in (
+        router.register,
+        launch_callbacks.register,
+        app_callbacks.register,
+        chart_callbacks.register,
+    ):
+        register(callbacks, context)
     server.add_exception_handler(DependencyException, _no_such_file)
-    server.add_middleware(Requests, declared=cast("Declared", app.callback_map))
+    declared = cast("Declared", app.callback_map)
+    server.add_middleware(Requests, declared=declared, accepted=callbacks.accepted)
     server.router.routes.insert(0, dispatch.route(app))
     server.router.routes.append(Route("/{path:path}", _DeepLinks(server), methods=["GET"]))
     return app

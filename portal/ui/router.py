@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dash import Dash, Input, Output, ctx
+from dash import Input, Output, ctx
 from dash.exceptions import PreventUpdate
 
 from portal.actions.forms import Raw
@@ -13,6 +13,7 @@ from portal.domain.identity import Identity
 from portal.ui import ids
 from portal.ui.app import layout as app_page
 from portal.ui.apps import layout as releases_page
+from portal.ui.callbacks import Callbacks
 from portal.ui.catalog import layout as catalog_page
 from portal.ui.chart import layout as chart_page
 from portal.ui.components.basics import Node, failure, notice
@@ -86,7 +87,7 @@ def _linked(context: UiContext, given: dict[str, str], identity: Identity) -> tu
     return {**raw, "env": chosen.line}, notice(said)
 
 
-def register(app: Dash, context: UiContext) -> None:
+def register(app: Callbacks, context: UiContext) -> None:
     """Add the routing callback."""
 
     @app.callback(

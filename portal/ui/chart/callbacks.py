@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 from urllib.parse import parse_qs, urlsplit
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 from msgspec import Struct, field
 
 from portal.actions.actions import Existing
@@ -20,6 +20,8 @@ from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
 from portal.ui import html, ids, unfinished
+from portal.ui.accepts import FieldValue, OwnText, PartId, Place
+from portal.ui.callbacks import Callbacks
 from portal.ui.chart.form import field_note
 from portal.ui.chart.layout import form_of, version_path
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
@@ -31,8 +33,6 @@ from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path, chart_path
 from portal.viewmodels.model import Notice, Tone
-
-PartId = dict[str, str]
 
 MAX_SHOWN = 12
 """Problems that are listed above the button."""
@@ -52,9 +52,30 @@ class Edit(Struct, frozen=True):
     clicked: bool = False
 
 
-def register(app: Dash, context: UiContext) -> None:
-    """Add this page's callbacks."""
+class Asked(TypedDict):
+    """What the page asks for, as it looks now."""
 
+    name: str | None
+    namespace: str | None
+    text: str | None
+    basis: str | None
+    contents: list[FieldValue]
+    fields: list[PartId]
+    place: Place
+
+
+def register(app: Callbacks, context: UiContext) -> None:
+    """Add this page's callbacks."""
+    unfinished.register(app, ids.CHART_NAME, ids.CHART_LEFT)
+    _register_edit(app, context)
+    _register_name(app, context)
+    _register_submit(app, context)
+    _register_preview(app, context)
+    _register_version(app)
+    _register_controls(app)
+
+
+def _register_edit(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         output={
             "form": Output(ids.CHART_FORM, "children"),
@@ -80,16 +101,16 @@ def register(app: Dash, context: UiContext) -> None:
         },
     )
     async def edit(
-        contents: list[Any],
+        contents: list[FieldValue],
         fields: list[PartId],
-        choices: list[Any],
+        choices: list[FieldValue],
         choosers: list[PartId],
         added: list[int | None],
         removed: list[int | None],
         notes: list[PartId],
         text: str | None,
         basis: str | None,
-        place: dict[str, Any],
+        place: Place,
     ) -> dict[str, Any]:
         triggered = list(cast("dict[str, Any]", ctx.triggered_prop_ids).values())
         made = Edit(
@@ -107,8 +128,8 @@ def register(app: Dash, context: UiContext) -> None:
             return _nothing_new(paths) | {"said": refusal(error)}
         return await aside(_answer, drafting, made, paths)
 
-    unfinished.register(app, ids.CHART_NAME, ids.CHART_LEFT)
 
+def _register_name(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(f"{ids.CHART_NAME}-note", "children"),
         Output(f"{ids.CHART_NAMESPACE}-note", "children"),
@@ -122,7 +143,7 @@ def register(app: Dash, context: UiContext) -> None:
         State(ids.CHART_PLACE, "data"),
     )
     async def name(
-        name: str | None, namespace: str | None, left: bool, place: dict[str, Any]
+        name: str | None, namespace: str | None, left: bool | None, place: Place
     ) -> tuple[Any, ...]:
         check = _checked(context, name, namespace)
         problem = (
@@ -152,22 +173,25 @@ def register(app: Dash, context: UiContext) -> None:
             [icon("launch"), html.Span("Upgrade" if existing else "Launch")],
         )
 
-    asked = {
-        "name": State(ids.CHART_NAME, "value"),
-        "namespace": State(ids.CHART_NAMESPACE, "value"),
-        "text": State(ids.CHART_YAML, "value"),
-        "basis": State(ids.CHART_BASIS, "data"),
-        "contents": State({"type": "chart-field", "path": ALL}, "value"),
-        "fields": State({"type": "chart-field", "path": ALL}, "id"),
-        "place": State(ids.CHART_PLACE, "data"),
-    }
 
+_ASKED = {
+    "name": State(ids.CHART_NAME, "value"),
+    "namespace": State(ids.CHART_NAMESPACE, "value"),
+    "text": State(ids.CHART_YAML, "value"),
+    "basis": State(ids.CHART_BASIS, "data"),
+    "contents": State({"type": "chart-field", "path": ALL}, "value"),
+    "fields": State({"type": "chart-field", "path": ALL}, "id"),
+    "place": State(ids.CHART_PLACE, "data"),
+}
+
+
+def _register_submit(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.CHART_FAILURE, "children"),
         Output(ids.CHART_MODAL, "is_open"),
         Input(ids.CHART_SUBMIT, "n_clicks"),
         Input(ids.CHART_CONFIRM, "n_clicks"),
-        asked,
+        _ASKED,
         State(ids.CHART_TOLD, "data"),
         State(ids.CHART_SINCE, "data"),
         running=[(Output(ids.CHART_SUBMIT, "className"), "w-100 sending", "w-100")],
@@ -176,8 +200,8 @@ def register(app: Dash, context: UiContext) -> None:
     async def submit(
         clicks: int | None,
         confirmed: int | None,
-        asked: dict[str, Any],
-        told: str,
+        asked: Asked,
+        told: str | None,
         previewed: int | None,
     ) -> tuple[Any, Any]:
         if not (clicks or confirmed):
@@ -202,15 +226,17 @@ def register(app: Dash, context: UiContext) -> None:
             return refusal(error), closed
         return accepted(operation, app_path(order.key)), closed
 
+
+def _register_preview(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.CHART_PREVIEW, "children"),
         Output(ids.CHART_CONFIRM, "disabled"),
         Output(ids.CHART_SINCE, "data"),
         Input(ids.CHART_MODAL, "is_open"),
-        asked,
+        _ASKED,
         prevent_initial_call=True,
     )
-    async def preview(opened: bool, asked: dict[str, Any]) -> Shown:
+    async def preview(opened: bool | None, asked: Asked) -> Shown:
         if not opened:
             return waiting(ADDING_UP), True, None
 
@@ -228,6 +254,8 @@ def register(app: Dash, context: UiContext) -> None:
         prevent_initial_call=True,
     )
 
+
+def _register_version(app: Callbacks) -> None:
     @app.callback(
         Output(ids.LOCATION, "href", allow_duplicate=True),
         Input(ids.CHART_VERSION, "value"),
@@ -239,8 +267,8 @@ def register(app: Dash, context: UiContext) -> None:
         prevent_initial_call=True,
     )
     def version(
-        wanted: str | None,
-        place: dict[str, Any],
+        wanted: OwnText,
+        place: Place,
         link: str | None,
         told: str | None,
         name: str | None,
@@ -252,6 +280,9 @@ def register(app: Dash, context: UiContext) -> None:
         new = None if told or not name else _key(name, namespace)
         return version_path(place, wanted, values=values, key=new)
 
+
+def _register_controls(app: Callbacks) -> None:
+    """What the browser does by itself."""
     app.clientside_callback(
         ClientsideFunction("portal", "fillIn"),
         [Output(ids.CHART_YAML, "value", allow_duplicate=True)],
@@ -296,7 +327,7 @@ async def _drafting(context: UiContext, place: Mapping[str, Any]) -> Drafting:
     return await aside(Drafting, chart, existing)
 
 
-async def order_of(context: UiContext, asked: Mapping[str, Any]) -> ChartOrder:
+async def order_of(context: UiContext, asked: Asked) -> ChartOrder:
     """What the page asks for, as it looks: the answer to the last edit may be on its way yet.
 
     Raises ``InvalidInput`` while its text or a field cannot be read.

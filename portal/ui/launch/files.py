@@ -7,7 +7,7 @@ import binascii
 from pathlib import PurePosixPath
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+from dash import ClientsideFunction, Input, Output, State, no_update
 from msgspec import Struct
 
 from portal.actions.forms import FIELDS, Raw
@@ -20,6 +20,7 @@ from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.placeholders import NO_SECRET
 from portal.ui import html, ids
+from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, failure, internal_link, notice
 from portal.ui.components.files import MAX_FILE
 from portal.ui.context import UiContext
@@ -39,7 +40,7 @@ class Opened(Struct, frozen=True):
     said: Node
 
 
-def register(app: Dash, context: UiContext) -> None:
+def register(app: Callbacks, context: UiContext) -> None:
     """Add the callbacks of Open and Save."""
 
     @app.callback(

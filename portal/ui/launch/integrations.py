@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ClientsideFunction, Dash, Input, Output, State
+from dash import ClientsideFunction, Input, Output, State
 
 from portal.actions.checks import Check
 from portal.domain.revisions import VolumeClaim
 from portal.ui import html, ids
+from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, card
 from portal.ui.components.sliders import field, note
 from portal.ui.context import UiContext
@@ -130,7 +131,7 @@ def connect_options(found: tuple[Connection, ...]) -> list[dict[str, str]]:
     return [{"label": f"{each.release.name}: {each.address}", "value": each.line} for each in found]
 
 
-def register(app: Dash, context: UiContext) -> None:
+def register(app: Callbacks, context: UiContext) -> None:
     """Add the callbacks of these parts."""
 
     @app.callback(
