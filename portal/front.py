@@ -47,7 +47,7 @@ from portal.state.store import Store
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
-from portal.viewmodels.urls import Outside
+from portal.viewmodels.urls import ExternalAddresses
 from portal.views import Views
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
@@ -88,7 +88,7 @@ class Front:
             self._metrics.ended,
         )
         self._catalog = catalog = _catalog(settings, stack, store)
-        outside = Outside(settings.node_address, settings.ingress_address)
+        outside = ExternalAddresses(settings.node_address, settings.ingress_address)
         views = Views(store, policy, outside, observation.want, lambda: catalog.listings)
         self._context = UiContext(
             actions=self._actions,

@@ -21,7 +21,7 @@ from portal.viewmodels.listing import ListView
 from portal.viewmodels.model import AppView
 from portal.viewmodels.query import ListQuery
 from portal.viewmodels.releases import Rows, list_view
-from portal.viewmodels.urls import Outside
+from portal.viewmodels.urls import ExternalAddresses
 from portal.viewmodels.withheld import without_values
 
 
@@ -37,7 +37,7 @@ class Views:
         self,
         store: Store,
         policy: Policy,
-        outside: Outside,
+        outside: ExternalAddresses,
         want: Callable[[Iterable[Key]], None],
         catalog: Callable[[], Sequence[Listing]] = tuple,
     ) -> None:

@@ -17,14 +17,14 @@ from portal.viewmodels.operation import failed, noun, overtaken, running
 from portal.viewmodels.quotas import quota_notice
 from portal.viewmodels.scale import drift
 from portal.viewmodels.words import count, moment, sentence, shortened
-from portal.viewmodels.workloads import Facts
+from portal.viewmodels.workloads import PodSummary
 
 _ORDER = (Tone.BAD, Tone.WARN, Tone.BUSY, Tone.QUIET, Tone.GOOD)
 
 
 def notices(
     state: AppState,
-    known: Facts,
+    known: PodSummary,
     head: Headline,
     sources: Mapping[str, Source],
     now: datetime,
@@ -144,13 +144,13 @@ def known_serving(head: Headline) -> bool:
     return head.badge.tone is Tone.WARN
 
 
-def _quota(known: Facts, quotas: Sequence[Quota]) -> list[Notice]:
+def _quota(known: PodSummary, quotas: Sequence[Quota]) -> list[Notice]:
     """Unless Kubernetes has said already why it makes no more pods."""
     found = quota_notice(quotas) if len(known.pods) < known.desired else None
     return [found] if found else []
 
 
-def _pods(known: Facts) -> list[Notice]:
+def _pods(known: PodSummary) -> list[Notice]:
     """One notice for each kind of trouble, however many pods have it."""
     grouped: dict[str, Notice] = {}
     amounts: dict[str, int] = {}
@@ -167,7 +167,7 @@ def _pods(known: Facts) -> list[Notice]:
     ]
 
 
-def _late(state: AppState, known: Facts) -> list[Notice]:
+def _late(state: AppState, known: PodSummary) -> list[Notice]:
     if known.troubled or known.blocked or known.ready >= known.desired:
         return []
     late = any(

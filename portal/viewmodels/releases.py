@@ -23,10 +23,10 @@ from portal.viewmodels.listing import Entry, ListView, in_order, look, measureme
 from portal.viewmodels.model import ReleaseRow, Tone
 from portal.viewmodels.operation import running
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
-from portal.viewmodels.urls import NOWHERE, Outside, links
+from portal.viewmodels.urls import NOWHERE, ExternalAddresses, links
 from portal.viewmodels.versions import Newer
 from portal.viewmodels.words import count
-from portal.viewmodels.workloads import facts
+from portal.viewmodels.workloads import pod_summary
 
 UNREAD = "…"
 """Stands where Helm's record of a release has not been read yet."""
@@ -38,11 +38,11 @@ def release_row(
     now: datetime,
     *,
     nodes: Sequence[Node] = (),
-    outside: Outside = NOWHERE,
+    outside: ExternalAddresses = NOWHERE,
     newer: str = "",
 ) -> ReleaseRow:
     """One release. ``problem`` is what somebody should see to, "" if nothing."""
-    known = facts(state, sources, now, nodes)
+    known = pod_summary(state, sources, now, nodes)
     head = headline(state, known, now)
     release = state.release
     return ReleaseRow(
@@ -106,7 +106,7 @@ class Rows:
 
     def __init__(
         self,
-        outside: Outside = NOWHERE,
+        outside: ExternalAddresses = NOWHERE,
         shown: Callable[[AppState], AppState] = lambda state: state,
     ) -> None:
         """``shown`` gives what a row is made of."""

@@ -14,7 +14,7 @@ from portal.actions.forms import FIELDS, Raw
 from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.draft import Drafting
-from portal.catalog.leftover import leftover
+from portal.catalog.unmapped import unmapped
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
@@ -122,10 +122,10 @@ async def read_file(context: UiContext, contents: str, named: str, key: Key) -> 
             ),
         )
     raw = context.forms.prefill(key, draft.values)
-    return Opened(raw, _said(named, leftover(draft.values, chart.defaults)))
+    return Opened(raw, _outcome(named, unmapped(draft.values, chart.defaults)))
 
 
-def _said(named: str, lost: tuple[str, ...]) -> Node:
+def _outcome(named: str, lost: tuple[str, ...]) -> Node:
     if not lost:
         return notice(Notice(Tone.GOOD, f"Filled in from {named}."))
     more = f" and {len(lost) - _LISTED} more" if len(lost) > _LISTED else ""

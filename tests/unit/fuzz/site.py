@@ -32,7 +32,7 @@ from portal.ui import ids
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
-from portal.viewmodels.urls import Outside
+from portal.viewmodels.urls import ExternalAddresses
 from portal.views import Views
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
@@ -98,7 +98,7 @@ def running(cache: Path, *sources: Source) -> Iterator[Site]:
     local = Source("local", SourceKind.FOLDER, path=CHARTS)
     catalog = Catalog((local, *sources), HttpFetch(), cache)
     asyncio.run(catalog.refresh())
-    views = Views(portal.store, Policy(FORMS.rules), Outside(), lambda key: None)
+    views = Views(portal.store, Policy(FORMS.rules), ExternalAddresses(), lambda key: None)
     ui = UiContext(
         actions=portal.actions,
         forms=FORMS,

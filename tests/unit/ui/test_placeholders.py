@@ -21,6 +21,7 @@ from portal.domain.namespaces import NamespaceRules
 from portal.domain.owners import label_of
 from portal.domain.secrets import HIDDEN
 from portal.ui.chart import callbacks as chart_callbacks
+from portal.ui.chart import edit as chart_edit
 from portal.ui.chart import layout as chart_page
 from portal.ui.context import UiContext
 from portal.ui.launch import callbacks as launch_callbacks
@@ -125,11 +126,11 @@ async def test_the_form_of_a_chart(pages: Pages) -> None:
         "revision": 1,
         "release": list(WEB),
     }
-    drafting = await chart_callbacks._drafting(ui, place)
+    drafting = await chart_edit.drafting_of(ui, place)
     shown = drafting.start()
     assert SECRET not in shown
-    edit = chart_callbacks.Edit(shown.replace("replicaCount: 2", "replicaCount: 3"), shown)
-    answer = await asyncio.to_thread(chart_callbacks._answer, drafting, edit, [])
+    edit = chart_edit.Edit(shown.replace("replicaCount: 2", "replicaCount: 3"), shown)
+    answer = await asyncio.to_thread(chart_edit.answer, drafting, edit, [])
     assert SECRET not in str(answer)
     assert answer["problems"] is None
     asked = {

@@ -29,7 +29,7 @@ from portal.ui import ids
 from portal.ui.app import layout as app_page
 from portal.ui.app.live import APP_PARTS
 from portal.ui.live_views import opener, spelled
-from portal.viewmodels.urls import Outside
+from portal.viewmodels.urls import ExternalAddresses
 from portal.views import Views
 from tests.unit.ui.fakes import context
 
@@ -60,7 +60,7 @@ class Site:
             )
         )
         policy = Policy(NamespaceRules(), open_mode=False, admin_groups=("admins",))
-        self.views = Views(self.store, policy, Outside(), lambda keys: None)
+        self.views = Views(self.store, policy, ExternalAddresses(), lambda keys: None)
         base, _ = context()
         self.ui = replace(
             base,
@@ -159,7 +159,7 @@ def test_what_the_owner_is_offered(site: Site) -> None:
 
 def test_the_portals_own_release_is_looked_at_and_not_changed(site: Site) -> None:
     policy = Policy(NamespaceRules(own="apps"))
-    views = Views(site.store, policy, Outside(), lambda keys: None)
+    views = Views(site.store, policy, ExternalAddresses(), lambda keys: None)
     view = views.app(views.scope(app_topic(KEY), Identity("anonymous", anonymous=True)), KEY)
     assert view.notes == NOTES
     assert APP_PARTS[ids.APP_BUTTONS](view) == {"className": "gone"}
