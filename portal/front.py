@@ -52,7 +52,7 @@ from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
 from portal.ui.static import PREFIX, collect
-from portal.viewmodels.urls import Outside
+from portal.viewmodels.urls import ExternalAddresses
 from portal.views import Views
 from portal.web.compression import Compression
 from portal.web.icons import PATH as ICON_PATH
@@ -96,7 +96,7 @@ class Front:
             self._metrics.ended,
         )
         self._catalog = catalog = _catalog(settings, stack, store)
-        outside = Outside(settings.node_address, settings.ingress_address)
+        outside = ExternalAddresses(settings.node_address, settings.ingress_address)
         views = Views(store, policy, outside, sync.prioritize, lambda: catalog.listings)
         self._context = UiContext(
             actions=self._actions,

@@ -17,10 +17,11 @@ from portal.state.ownership import owners_of
 from portal.state.store import Store
 from portal.viewmodels.app import app_view
 from portal.viewmodels.connections import Connection, connections
-from portal.viewmodels.listing import ListQuery
-from portal.viewmodels.model import AppView, ListView
+from portal.viewmodels.listing import ListView
+from portal.viewmodels.model import AppView
+from portal.viewmodels.query import ListQuery
 from portal.viewmodels.releases import Rows, list_view
-from portal.viewmodels.urls import Outside
+from portal.viewmodels.urls import ExternalAddresses
 from portal.viewmodels.withheld import without_values
 
 
@@ -36,7 +37,7 @@ class Views:
         self,
         store: Store,
         policy: Policy,
-        outside: Outside,
+        outside: ExternalAddresses,
         want: Callable[[Iterable[Key]], None],
         catalog: Callable[[], Sequence[Listing]] = tuple,
     ) -> None:

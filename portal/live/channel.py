@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from portal.domain.permissions import Scope
 from portal.live.topics import app_key
-
-if TYPE_CHECKING:
-    from portal.live.subscription import Subscription
 
 Patches: TypeAlias = Mapping[str, str]
 """Component id → its properties as JSON. A view gives the same ids every time."""
@@ -41,7 +38,6 @@ class Channel:
         self.scope = scope
         self.key = app_key(topic)
         """The release that it is about; None for a list, which is about all."""
-        self.subscriptions: set[Subscription] = set()
         self.version = 0
         """Counts the renderings that differed; 0 before the first."""
         self.due = math.inf

@@ -3,10 +3,10 @@
 The browser says ``{"view": topic}`` and may say it again with another topic, or with "" while it
 shows nothing live or nobody looks; it gets frames
 ``{"view": topic, "patches": {id: {property: value}}}``, the first with the whole view and the
-others with the components that differ, and ``{"beat": true}`` at the beginning and when nothing
-else was sent for a while. It is closed with 1001 when the portal stops, with 1013 when there are
-too many: try again. To who connects with ``?frames=deflate`` long frames are sent compressed, as
-binary messages.
+others with the components that differ, and ``{"heartbeat": true}`` at the beginning and when
+nothing else was sent for a while. It is closed with 1001 when the portal stops, with 1013 when
+there are too many: try again. To who connects with ``?frames=deflate`` long frames are sent
+compressed, as binary messages.
 
 Where something between the two lets no WebSocket through, ``GET /live/frame?view=topic`` answers
 with the first frame, and counts as a connection while it waits for it. Whose page may ask is the
@@ -36,8 +36,8 @@ from portal.live.topics import valid
 
 PATH = "/live"
 FRAME_PATH = "/live/frame"
-BEAT = 20.0
-"""Seconds without a frame after which a beat is sent: less than proxies' usual 30 or 60."""
+HEARTBEAT = 20.0
+"""Seconds without a frame after which a heartbeat is sent: less than proxies' usual 30 or 60."""
 
 PAUSE = 0.1
 """Seconds between two topics of one browser: whoever asks for more of them has to wait."""
@@ -53,7 +53,7 @@ IDLE = 3600.0
 """Seconds that a connection may stay without a topic, before its first message and after it. A page
 that is still there connects again."""
 
-BEAT_FRAME = '{"beat":true}'
+HEARTBEAT_FRAME = '{"heartbeat":true}'
 
 LONGEST_MESSAGE = 1024
 
@@ -68,7 +68,7 @@ Identify = Callable[[HTTPConnection], Identity | None]
 class Timing(Struct, frozen=True):
     """How long a connection waits for what; all in seconds."""
 
-    beat: float = BEAT
+    heartbeat: float = HEARTBEAT
     pause: float = PAUSE
     recheck: float = RECHECK
     speaks_within: float = SPEAKS_WITHIN
@@ -116,9 +116,9 @@ def live_endpoint(
             return
         subscription = hub.subscribe(identity)
         try:
-            await _serve(socket, subscription, again or (lambda _: identity), timing)
+            await _serve(socket, hub, subscription, again or (lambda _: identity), timing)
         finally:
-            subscription.close()
+            hub.leave(subscription)
 
     return live
 
@@ -148,7 +148,7 @@ def frame_endpoint(
 
 
 async def _serve(
-    socket: WebSocket, subscription: Subscription, again: Identify, timing: Timing
+    socket: WebSocket, hub: Hub, subscription: Subscription, again: Identify, timing: Timing
 ) -> None:
     """Read and write until either ends; both are gone when this returns."""
     ended = GOING_AWAY
@@ -159,8 +159,8 @@ async def _serve(
         group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
-        group.start_soon(until_over, _read(socket, subscription, timing))
-        group.start_soon(until_over, _write(socket, subscription, timing.beat))
+        group.start_soon(until_over, _read(socket, hub, subscription, timing))
+        group.start_soon(until_over, _write(socket, subscription, timing.heartbeat))
         group.start_soon(until_over, _ask(socket, subscription.identity, again, timing.recheck))
     if socket.client_state is WebSocketState.CONNECTED:
         with suppress(RuntimeError, WebSocketDisconnect):  # the browser was quicker
@@ -174,7 +174,7 @@ async def _ask(socket: WebSocket, identity: Identity, again: Identify, every: fl
     return POLICY_VIOLATION
 
 
-async def _read(socket: WebSocket, subscription: Subscription, timing: Timing) -> int:
+async def _read(socket: WebSocket, hub: Hub, subscription: Subscription, timing: Timing) -> int:
     patience = timing.speaks_within
     while True:
         try:
@@ -189,29 +189,29 @@ async def _read(socket: WebSocket, subscription: Subscription, timing: Timing) -
         if topic is None:
             return POLICY_VIOLATION
         if topic:
-            subscription.watch(topic)
+            hub.watch(subscription, topic)
         else:
-            subscription.rest()
+            hub.rest(subscription)
         await asyncio.sleep(timing.pause)
 
 
-async def _write(socket: WebSocket, subscription: Subscription, beat: float) -> int:
+async def _write(socket: WebSocket, subscription: Subscription, heartbeat: float) -> int:
     loop = asyncio.get_running_loop()
     sent = loop.time()
 
     def listen() -> None:
         """Look from time to time how long nothing was sent: cheaper than a timer for each frame."""
         nonlocal timer
-        left = sent + beat - loop.time()
+        left = sent + heartbeat - loop.time()
         if left <= 0:
             subscription.nudge()
-        timer = loop.call_later(left if left > 0 else beat, listen)
+        timer = loop.call_later(left if left > 0 else heartbeat, listen)
 
-    timer = loop.call_later(beat, listen)
+    timer = loop.call_later(heartbeat, listen)
     try:
-        await socket.send_text(BEAT_FRAME)  # what is sent arrives: the browser may say so
+        await socket.send_text(HEARTBEAT_FRAME)  # what is sent arrives: the browser may say so
         while (text := await subscription.next()) is not None:
-            await _send(socket, text or BEAT_FRAME)  # waits while the browser does not read
+            await _send(socket, text or HEARTBEAT_FRAME)  # waits while the browser does not read
             sent = loop.time()
     except (RuntimeError, WebSocketDisconnect):
         pass  # the browser left while something was being sent

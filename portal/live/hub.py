@@ -24,12 +24,12 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-from msgspec import Struct
-
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Scope
 from portal.live.channel import Channel, View
+from portal.live.counts import Counts
+from portal.live.schedule import USUAL, RenderSchedule
 from portal.live.subscription import Subscription
 
 log = logging.getLogger(__name__)
@@ -51,59 +51,6 @@ SLACK = 0.001
 """Seconds that a timer may fire early; also the resolution of the event loop's timers."""
 
 
-class Pace(Struct, frozen=True):
-    """How often views are rendered; all in seconds.
-
-    After a rendering a view rests for the longest of: ``floor`` (``list_floor`` for a list, which
-    every change is about), ``share`` times what the rendering took (for a list: and that times the
-    lists that are watched), and ``viewer`` for each who watches it. A change of many views is
-    spread over ``step`` for each and ``spread`` in all. A list that is due waits up to ``yields``
-    for the pages of apps that are due as well.
-    """
-
-    floor: float = 0.01
-    list_floor: float = 0.25
-    share: float = 4.0
-    viewer: float = 0.0001
-    step: float = 0.005
-    spread: float = 0.8
-    yields: float = 0.5
-    tick: float = 2.5
-    failed: float = 1.0
-
-    def rest(self, channel: Channel, took: float, together: int) -> float:
-        """How long ``channel`` rests after a rendering that took so long.
-
-        ``together`` is how many share what one view may take.
-        """
-        floor = self.list_floor if channel.key is None else self.floor
-        viewers = self.viewer * len(channel.subscriptions)
-        return max(floor, self.share * took * together, viewers)
-
-    def turn(self, channel: Channel) -> float:
-        """By what those that are due take turns."""
-        return channel.due + (self.yields if channel.key is None else 0)
-
-
-USUAL = Pace()
-
-
-class Counts(Struct):
-    """What was done since the start, for the metrics."""
-
-    renderings: int = 0
-    frames: int = 0
-    bytes: int = 0
-    skipped: int = 0
-    """States that a browser was not told of, because a newer one came before it was ready."""
-
-    def sent(self, text: str, versions: int) -> None:
-        """Count a frame that brings a browser forward by so many versions."""
-        self.frames += 1
-        self.bytes += len(text)  # JSON as we write it is ASCII
-        self.skipped += max(0, versions - 1)
-
-
 class Hub:
     """Fans views out to those who watch them."""
 
@@ -113,15 +60,16 @@ class Hub:
         scope_of: ScopeOf,
         *,
         spell: Spell = str,
-        pace: Pace = USUAL,
+        schedule: RenderSchedule = USUAL,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open = open_view
         self._scope_of = scope_of
         self._spell = spell
-        self._pace = pace
+        self._schedule = schedule
         self._clock = clock
         self._channels: dict[tuple[str, Scope], Channel] = {}
+        self._watching: dict[Channel, set[Subscription]] = {}
         self._subscriptions: set[Subscription] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.Handle | None = None
@@ -144,62 +92,67 @@ class Hub:
     def changed(self, touched: frozenset[Key] = frozenset()) -> None:
         """Say which releases have changed; none named means that anything may have."""
         about = list[Channel]()
-        for place, channel in tuple(self._channels.items()):
+        for channel in tuple(self._watching):
             if not touched or channel.key is None or channel.key in touched:
-                if channel.subscriptions:
+                if self._watching[channel]:
                     about.append(channel)
                 else:
-                    del self._channels[place]
+                    self._forget(channel)
         if not about:
             return
         about.sort(key=lambda channel: channel.key is None)  # lists take longest: last
-        step = min(self._pace.step, self._pace.spread / len(about))
+        step = min(self._schedule.step, self._schedule.spread / len(about))
         now = self._clock()
         for place, channel in enumerate(about):
             self._plan(channel, max(now + place * step, channel.rest_until))
 
     def subscribe(self, identity: Identity) -> Subscription:
         """Add a browser. It gets nothing until it says what it watches."""
-        subscription = Subscription(self, identity)
-        subscription.closed = self.closed
-        if not self.closed:
+        subscription = Subscription(identity, self.counts)
+        if self.closed:
+            subscription.close()
+        else:
             self._subscriptions.add(subscription)
         return subscription
 
     def watch(self, subscription: Subscription, topic: str) -> None:
-        """Move a subscription to ``topic``; it gets the whole view first."""
+        """Move a subscription to ``topic``; it gets the whole view first, then what changes."""
         if subscription.closed:
             return
-        self._leave_channel(subscription)
+        self.rest(subscription)
+        subscription.topic = topic
         topic = self._spell(topic)
         scope = self._scope_of(topic, subscription.identity)
         channel = self._channels.get((topic, scope))
         if channel is None:
             channel = Channel(topic, scope, self._open(topic, scope))
             self._channels[topic, scope] = channel
+            self._watching[channel] = set()
             self._plan(channel, self._clock())
-        channel.subscriptions.add(subscription)
+        self._watching[channel].add(subscription)
         subscription.move(channel)
 
     async def once(self, topic: str, identity: Identity) -> str | None:
         """The whole view as one frame, for who cannot stay connected; None once closed."""
         subscription = self.subscribe(identity)
         try:
-            subscription.watch(topic)
+            self.watch(subscription, topic)
             return await subscription.next()
         finally:
-            subscription.close()
+            self.leave(subscription)
 
     def rest(self, subscription: Subscription) -> None:
-        """Take a subscription off its topic."""
-        self._leave_channel(subscription)
+        """Take a subscription off its topic; the browser stays connected."""
+        channel = subscription.channel
+        if channel is not None:
+            subscription.move(None)
+            self._watching[channel].discard(subscription)
 
     def leave(self, subscription: Subscription) -> None:
         """Remove a browser."""
-        self._leave_channel(subscription)
+        self.rest(subscription)
         self._subscriptions.discard(subscription)
-        subscription.closed = True
-        subscription.wake()
+        subscription.close()
 
     def start(self) -> None:
         """Begin to render; call it on the event loop that everything runs on."""
@@ -249,20 +202,20 @@ class Hub:
         """
         now = self._clock() + SLACK
         due = list[Channel]()
-        for key, channel in tuple(self._channels.items()):
+        for channel, watching in tuple(self._watching.items()):
             if channel.due <= now:
-                if channel.subscriptions:
+                if watching:
                     due.append(channel)
                 else:
-                    del self._channels[key]
+                    self._forget(channel)
         if due:
-            self._refresh(min(due, key=self._pace.turn))
-        return min((channel.due for channel in self._channels.values()), default=None)
+            self._refresh(min(due, key=self._schedule.turn))
+        return min((channel.due for channel in self._watching), default=None)
 
     def _regroup(self, channel: Channel) -> None:
         """Move those who may see more, or less, by now; they get the whole view of that first."""
         scopes: dict[Identity, Scope] = {}
-        for subscription in tuple(channel.subscriptions):
+        for subscription in tuple(self._watching[channel]):
             identity = subscription.identity
             if identity not in scopes:
                 scopes[identity] = self._scope_of(channel.topic, identity)
@@ -273,30 +226,31 @@ class Hub:
         started = self._clock()
         try:
             self._regroup(channel)
-            if not channel.subscriptions:
-                self._channels.pop((channel.topic, channel.scope), None)
+            if not self._watching[channel]:
+                self._forget(channel)
                 return
             differs = channel.refresh()
         except Exception:
             # One view that cannot be rendered must not stop all the others.
             log.exception("cannot render the view %s", channel.topic)
             ended = self._clock()
-            channel.rest_until = ended + self._pace.failed
+            channel.rest_until = ended + self._schedule.failed
         else:
             ended = self._clock()
             together = 1
             if channel.key is None:
-                together = sum(each.key is None for each in self._channels.values())
-            channel.rest_until = ended + self._pace.rest(channel, ended - started, together)
+                together = sum(each.key is None for each in self._watching)
+            watching = self._watching[channel]
+            channel.rest_until = ended + self._schedule.rest(
+                channel, ended - started, viewers=len(watching), together=together
+            )
             if differs:
-                for subscription in channel.subscriptions:
+                for subscription in watching:
                     subscription.wake()
         self.counts.renderings += 1
-        channel.due = max(ended + self._pace.tick, channel.rest_until)
+        channel.due = max(ended + self._schedule.tick, channel.rest_until)
 
-    def _leave_channel(self, subscription: Subscription) -> None:
-        channel = subscription.channel
-        if channel is None:
-            return
-        subscription.move(None)
-        channel.subscriptions.discard(subscription)
+    def _forget(self, channel: Channel) -> None:
+        """Drop a channel that nobody watches."""
+        del self._watching[channel]
+        del self._channels[channel.topic, channel.scope]

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from portal.domain.identity import Identity
 from portal.live.channel import Channel
-
-if TYPE_CHECKING:
-    from portal.live.hub import Hub
+from portal.live.counts import Counts
 
 
 class Subscription:
-    """Watches one topic at a time, and may change it.
+    """Watches one topic at a time; the hub moves it to another.
 
-    Nothing waits here for a browser that does not keep up: it is told what differs from what it
+    Nothing waits here for a browser that does not keep up: it is sent what differs from what it
     has seen when it is ready for more, and so skips states instead of queueing them.
     """
 
-    def __init__(self, hub: Hub, identity: Identity) -> None:
-        self._hub = hub
+    def __init__(self, identity: Identity, counts: Counts) -> None:
+        self._counts = counts
         self._waiting: asyncio.Future[None] | None = None
         self._nudged = False
         self._seen = 0
@@ -30,26 +27,13 @@ class Subscription:
         self.channel: Channel | None = None
         self.closed = False
 
-    def watch(self, topic: str) -> None:
-        """Watch ``topic`` from now on; the whole view comes first, then what changes."""
-        self.topic = topic
-        self._hub.watch(self, topic)
-
-    def rest(self) -> None:
-        """Watch nothing until told again; the browser stays connected."""
-        self._hub.rest(self)
-
-    def close(self) -> None:
-        """Stop watching for good."""
-        self._hub.leave(self)
-
     async def next(self) -> str | None:
         """The next frame as soon as there is one, "" if nudged before that; None once closed."""
         while not self.closed:
             channel = self.channel
             if channel is not None and channel.version > self._seen:
                 text = channel.frame_after(self._seen, self.topic)
-                self._hub.counts.sent(text, channel.version - max(self._seen, 1))
+                self._counts.sent(text, channel.version - max(self._seen, 1))
                 self._seen = channel.version
                 return text
             if self._nudged:
@@ -63,9 +47,14 @@ class Subscription:
         return None
 
     def move(self, channel: Channel | None) -> None:
-        """Take part in ``channel`` instead of the present one (the hub's part of ``watch``)."""
+        """Take part in ``channel`` instead of the present one; its whole view comes first."""
         self.channel = channel
         self._seen = 0
+        self.wake()
+
+    def close(self) -> None:
+        """End it: ``next`` gives None from now on."""
+        self.closed = True
         self.wake()
 
     def nudge(self) -> None:

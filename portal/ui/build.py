@@ -14,10 +14,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.ui import dispatch, router, shell
+from portal.ui.app import changes as app_callbacks
+from portal.ui.callbacks import Callbacks
+from portal.ui.chart import callbacks as chart_callbacks
 from portal.ui.context import UiContext
-from portal.ui.pages.app import callbacks as app_callbacks
-from portal.ui.pages.chart import callbacks as chart_callbacks
-from portal.ui.pages.launch import callbacks as launch_callbacks
+from portal.ui.launch import callbacks as launch_callbacks
 from portal.ui.requests import Declared, Requests
 from portal.ui.routes import Page, parse
 from portal.ui.static import ASSETS, PORTAL, collect
@@ -80,12 +81,17 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
     # No callback of the portal uses Dash's WebSocket; browsers are not even to load its script.
     app.backend.websocket_capability = False
     app.layout = shell.shell(open_mode=context.open_mode, version=context.version)
-    router.register(app, context)
-    launch_callbacks.register(app, context)
-    app_callbacks.register(app, context)
-    chart_callbacks.register(app, context)
+    callbacks = Callbacks(app)
+    for register in (
+        router.register,
+        launch_callbacks.register,
+        app_callbacks.register,
+        chart_callbacks.register,
+    ):
+        register(callbacks, context)
     server.add_exception_handler(DependencyException, _no_such_file)
-    server.add_middleware(Requests, declared=cast("Declared", app.callback_map))
+    declared = cast("Declared", app.callback_map)
+    server.add_middleware(Requests, declared=declared, accepted=callbacks.accepted)
     server.router.routes.insert(0, dispatch.route(app))
     server.router.routes.append(Route("/{path:path}", _DeepLinks(server), methods=["GET"]))
     return app

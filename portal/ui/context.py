@@ -14,7 +14,8 @@ from portal.live.topics import app_topic
 from portal.releases.actions import Actions
 from portal.releases.forms import Forms
 from portal.viewmodels.connections import Connection
-from portal.viewmodels.model import AppView, ListView
+from portal.viewmodels.listing import ListView
+from portal.viewmodels.model import AppView
 from portal.viewmodels.query import ListQuery
 
 

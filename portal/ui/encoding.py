@@ -25,6 +25,10 @@ _INTERNAL = frozenset(vars(html.Div())) - {"children"}
 """What Dash keeps in a component beside its properties."""
 
 
+def _properties(component: Component) -> dict[str, Any]:
+    return {name: value for name, value in vars(component).items() if name not in _INTERNAL}
+
+
 def _plain(component: object) -> dict[str, Any]:
     """A component as ``markup.js`` draws it: type, children, and properties if there are any.
 
@@ -33,7 +37,7 @@ def _plain(component: object) -> dict[str, Any]:
     """
     if not isinstance(component, Component):
         raise TypeError(f"not JSON: {type(component)}")
-    props = {name: value for name, value in vars(component).items() if name not in _INTERNAL}
+    props = _properties(component)
     short = {
         "t": component._type,  # pyright: ignore[reportPrivateUsage]
         "c": props.pop("children", None),
@@ -75,8 +79,11 @@ def plain(node: object) -> Any:
     Dash asks every component by itself, and does so on the loop; of this it only writes the text.
     """
     if isinstance(node, Component):
-        told = cast("dict[str, Any]", node.to_plotly_json())
-        return {**told, "props": {name: plain(each) for name, each in told["props"].items()}}
+        return {
+            "type": node._type,  # pyright: ignore[reportPrivateUsage]
+            "namespace": node._namespace,  # pyright: ignore[reportPrivateUsage]
+            "props": {name: plain(each) for name, each in _properties(node).items()},
+        }
     if isinstance(node, list | tuple):
         return [plain(each) for each in cast("list[object]", node)]
     if isinstance(node, dict):

@@ -1,7 +1,8 @@
-"""Dash's HTML elements, without what their constructors cost.
+"""The HTML elements that all pages are made of: ``html.Div(children, className="…")``.
 
-Dash checks each property of each element by name, and gives each a list of all names there could
-be: 25 µs and 1 KiB, of which a live view has hundreds. Here Pyright checks the names instead.
+They are Dash's components, made without what Dash's constructors cost: those check each property
+by name and give each component a list of all names there could be, 25 µs and 1 KiB, of which a
+page has hundreds (benchmarks/RESULTS.md: a list in 20 ms). Here Pyright checks the names instead.
 """
 
 from __future__ import annotations
@@ -13,67 +14,16 @@ from dash import html
 from dash.development.base_component import Component
 
 if TYPE_CHECKING:
-    from dash.html import (
-        H1,
-        H2,
-        H3,
-        A,
-        Button,
-        Dd,
-        Details,
-        Div,
-        Dl,
-        Dt,
-        I,
-        Label,
-        Li,
-        Ol,
-        P,
-        Pre,
-        Section,
-        Span,
-        Strong,
-        Summary,
-        Table,
-        Tbody,
-        Td,
-        Th,
-        Thead,
-        Time,
-        Tr,
-        Ul,
-    )
+    from dash.html import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]
 
-__all__ = [
-    "H1",
-    "H2",
-    "H3",
-    "A",
-    "Button",
-    "Dd",
-    "Details",
-    "Div",
-    "Dl",
-    "Dt",
-    "I",
-    "Label",
-    "Li",
-    "Ol",
-    "P",
-    "Pre",
-    "Section",
-    "Span",
-    "Strong",
-    "Summary",
-    "Table",
-    "Tbody",
-    "Td",
-    "Th",
-    "Thead",
-    "Time",
-    "Tr",
-    "Ul",
-]
+
+def __getattr__(name: str) -> Callable[..., Component]:
+    """The function that makes elements of a kind, the first time that it is asked for."""
+    element: type[Component] | None = getattr(html, name, None)
+    if element is None or name.startswith("_"):
+        raise AttributeError(name)
+    made = globals()[name] = _light(element)
+    return made
 
 
 def _light(element: type[Component]) -> Callable[..., Component]:
@@ -90,7 +40,3 @@ def _light(element: type[Component]) -> Callable[..., Component]:
         return made
 
     return make
-
-
-for _name in __all__:
-    globals()[_name] = _light(getattr(html, _name))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from dash import html
-
 from portal.domain.errors import PortalError
+from portal.ui import html
 from portal.ui.components.basics import failure
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ takes (413), field by field, and one that is no JSON (415): ``page.js`` shows wh
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -18,11 +18,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.aside import aside
-from portal.catalog.values import as_list, as_mapping
-from portal.domain.keys import Key
-from portal.domain.names import survives_helm
-from portal.live.topics import app_key, app_topic
+from portal.catalog.values import as_mapping
 from portal.ui import ids
+from portal.ui.accepts import Check
+from portal.ui.callbacks import Accepted
 
 PATH = "/_dash-update-component"
 KIB = 1024
@@ -51,60 +50,10 @@ IS_LARGE = "portal.large"
 Part = Mapping[str, str]
 Declared = Mapping[str, Mapping[str, Any]]
 """Dash's ``callback_map``: what each output's callback takes."""
+Checks = Mapping[tuple[str, str], Check]
+"""What one callback accepts for each component id and property."""
 
 
-def _text(value: object) -> bool:
-    return value is None or isinstance(value, str)
-
-
-def _own_text(value: object) -> bool:
-    """A text that the page was given, not one that somebody has written."""
-    return isinstance(value, str) and survives_helm(value)
-
-
-def _count(value: object) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def _switch(value: object) -> bool:
-    return value is None or isinstance(value, bool)
-
-
-def _key(value: object) -> bool:
-    """Names as Kubernetes and Helm have them: they become part of paths and commands."""
-    match as_list(value):
-        case [str(namespace), str(name)]:
-            return app_key(app_topic(Key(namespace, name))) is not None
-        case _:
-            return False
-
-
-def _place(value: object) -> bool:
-    place = as_mapping(value)
-    return (
-        all(_own_text(place.get(name)) for name in ("source", "chart", "version"))
-        and _count(place.get("revision"))
-        and (place.get("release") is None or _key(place.get("release")))
-    )
-
-
-def _plan(value: object) -> bool:
-    """A version, and the revision that its preview has seen."""
-    plan = as_mapping(value)
-    seen = plan.get("since")
-    return value is None or (_own_text(plan.get("version")) and seen is not None and _count(seen))
-
-
-_BY_PROPERTY: dict[str, Callable[[object], bool]] = {
-    "n_clicks": _count,
-    "n_blur": _count,
-    "is_open": _switch,
-    "pathname": _text,
-    "search": _text,
-    "contents": _text,
-    "data-copy-link": _text,
-    "filename": _text,
-}
 _LONG: dict[tuple[str, str], int] = {
     (ids.LOCATION, "search"): 16 * KIB,
     (ids.CHART_LINK, "data-copy-link"): 16 * KIB,
@@ -120,42 +69,15 @@ _LONGER: dict[tuple[str, str], int] = {
 """Texts for which their callback may be sent as much more."""
 _IN_FORMS = frozenset({"chart-field"})
 """Parts of a chart's form, in which people write lines and YAML: as long as a request may be."""
-_BY_ID: dict[tuple[str, str], Callable[[object], bool]] = {
-    (ids.APP_KEY, "data"): _key,
-    (ids.CHART_PLACE, "data"): _place,
-    (ids.VERSION_PLAN, "data"): _plan,
-    **{
-        (id, "data"): _text
-        for id in (ids.CHART_BASIS, ids.CHART_TOLD, ids.LAUNCH_TOLD, ids.PLAIN_NAME)
-    },
-    **{
-        (id, "data"): _count
-        for id in (
-            ids.CHART_SINCE,
-            ids.LAUNCH_EDITED,
-            ids.UPGRADE_SINCE,
-            ids.ROLLBACK_TO,
-            ids.ROLLBACK_SINCE,
-        )
-    },
-    **{
-        (id, "value"): _text
-        for id in (ids.CHART_YAML, ids.CHART_NAME, ids.CHART_NAMESPACE, ids.SHARE_WITH)
-    },
-    **{
-        (id, "value"): lambda value: value is None or _own_text(value)
-        for id in (ids.CHART_VERSION, ids.VERSION_CHOICE)
-    },
-}
-"""What callbacks rely on. All other values are what people fill in: those the forms check."""
 
 
 class Requests:
     """ASGI middleware that lets only well-formed callback requests through."""
 
-    def __init__(self, app: ASGIApp, declared: Declared) -> None:
+    def __init__(self, app: ASGIApp, declared: Declared, accepted: Accepted) -> None:
         self._app = app
         self._declared = declared
+        self._accepted = accepted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -185,9 +107,9 @@ class Requests:
         try:
             body = await _body(receive)
             if len(body) > BESIDE:
-                fits = await aside(acceptable, body, self._declared)
+                fits = await aside(acceptable, body, self._declared, self._accepted)
             else:
-                fits = acceptable(body, self._declared)
+                fits = acceptable(body, self._declared, self._accepted)
         except TooLarge as error:
             return _refusal(413, str(error), "Shorten it, then try again."), b""
         return None if fits else _refusal(400, "No page of this portal asks for that."), body
@@ -232,7 +154,7 @@ def most_bytes(callback: Mapping[str, Any]) -> int:
     return USUAL + sum(_LONGER.get(each, 0) for each in taken)
 
 
-def acceptable(body: bytes, declared: Declared) -> bool:
+def acceptable(body: bytes, declared: Declared, accepted: Accepted) -> bool:
     """Whether this is a request that a page of the portal may make.
 
     Raises:
@@ -246,18 +168,18 @@ def acceptable(body: bytes, declared: Declared) -> bool:
     except (ValueError, RecursionError):
         return False
     output = asked.get("output")
-    if not isinstance(output, str) or output not in declared:
+    if not isinstance(output, str) or output not in accepted:
         return False
-    callback = declared[output]
+    callback, checks = declared[output], accepted[output]
     if len(body) > most_bytes(callback):
         raise _too_large(most_bytes(callback))
     inputs, state = callback["inputs"], callback["state"]
     outputs = asked.get("outputs") if output.startswith("..") else [asked.get("outputs")]
     here: dict[str, object] = {}
     return (
-        _all_fit(inputs, asked.get("inputs"), here)
-        and _all_fit(state, asked.get("state", []), here)
-        and _all_fit(_outputs(output), outputs, here)
+        _all_fit(inputs, asked.get("inputs"), here, checks)
+        and _all_fit(state, asked.get("state", []), here, checks)
+        and _all_fit(_outputs(output), outputs, here, None)
         and _all_known(inputs, asked.get("changedPropIds"))
     )
 
@@ -268,17 +190,25 @@ def _outputs(output: str) -> list[dict[str, str]]:
     return [dict(zip(("id", "property"), part.rsplit(".", 1), strict=True)) for part in parts]
 
 
-def _all_fit(wanted: Sequence[Part], given: object, here: dict[str, object]) -> bool:
+def _all_fit(
+    wanted: Sequence[Part], given: object, here: dict[str, object], checks: Checks | None
+) -> bool:
     """Whether these are the properties that are wanted, with values as they have to be.
 
-    ``here`` are the components that a pattern stands for: the same wherever it is named.
+    ``here`` are the components that a pattern stands for: the same wherever it is named. Outputs
+    have no values, and so no ``checks``.
     """
     listed = _list(given)
     if listed is None or len(listed) != len(wanted):
         return False
     for want, part in zip(wanted, listed, strict=True):
+        name, check = want["property"], None
+        if checks is not None:
+            check = checks.get((want["id"], name))
+            if check is None:  # what says nothing of what it accepts takes nothing
+                return False
         if not _is_pattern(want["id"]):
-            if not _fits(want["id"], want["property"], as_mapping(part)):
+            if not _fits(want["id"], name, as_mapping(part), check):
                 return False
             continue
         several = _list(part)
@@ -291,20 +221,21 @@ def _all_fit(wanted: Sequence[Part], given: object, here: dict[str, object]) -> 
         if here.setdefault(want["id"], found) != found:
             return False
         for each, id in zip(parts, found, strict=True):
-            if not (_stands_for(want["id"], id) and _fits(id, want["property"], each)):
+            if not (_stands_for(want["id"], id) and _fits(id, name, each, check)):
                 return False
     return True
 
 
-def _fits(id: object, name: str, given: Mapping[str, object]) -> bool:
+def _fits(id: object, name: str, given: Mapping[str, object], check: Check | None) -> bool:
     value = given.get("value")
     if given.get("id") != id or given.get("property") != name:
         return False
     if name == "id":
         return value == id
+    if check is None:
+        return True
     _check_size(id, name, value)
-    check = (isinstance(id, str) and _BY_ID.get((id, name))) or _BY_PROPERTY.get(name)
-    return check is None or check(value)
+    return check(value)
 
 
 def _check_size(id: object, name: str, value: object) -> None:

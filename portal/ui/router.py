@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dash import Dash, Input, Output, ctx
+from dash import Input, Output, ctx
 from dash.exceptions import PreventUpdate
 
 from portal.aside import aside
@@ -11,14 +11,15 @@ from portal.domain.identity import Identity
 from portal.releases.forms import Raw
 from portal.releases.links import linked_form
 from portal.ui import ids
+from portal.ui.app import layout as app_page
+from portal.ui.apps import layout as releases_page
+from portal.ui.callbacks import Callbacks
+from portal.ui.catalog import layout as catalog_page
+from portal.ui.chart import layout as chart_page
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.context import UiContext
 from portal.ui.encoding import plain
-from portal.ui.pages.app import layout as app_page
-from portal.ui.pages.catalog import layout as catalog_page
-from portal.ui.pages.chart import layout as chart_page
-from portal.ui.pages.launch import layout as launch_page
-from portal.ui.pages.releases import layout as releases_page
+from portal.ui.launch import layout as launch_page
 from portal.ui.refusals import refusal
 from portal.ui.routes import CONNECT, Page, Route, parse
 from portal.ui.shell import nav, not_found, who
@@ -89,7 +90,7 @@ def _linked(context: UiContext, given: dict[str, str], identity: Identity) -> tu
     return {**raw, "env": chosen.line}, notice(said)
 
 
-def register(app: Dash, context: UiContext) -> None:
+def register(app: Callbacks, context: UiContext) -> None:
     """Add the routing callback."""
 
     @app.callback(

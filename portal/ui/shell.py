@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dash import dcc, html
+from dash import dcc
 
 from portal.domain.identity import Identity
-from portal.ui import ids
-from portal.ui.components.basics import Node, icon, link, page, wildcards
+from portal.ui import html, ids
+from portal.ui.components.basics import Node, icon, internal_link, page, wildcards
 from portal.ui.routes import Page
 
 _NAV = (
@@ -28,7 +28,7 @@ def shell(*, open_mode: bool, version: str) -> html.Div:
             html.Header(
                 html.Div(
                     [
-                        link(
+                        internal_link(
                             [html.Span(className="brand-mark"), html.Span("Dash Portal")],
                             "/",
                             "brand",
@@ -71,7 +71,7 @@ def nav(current: Page | None) -> list[Node]:
     """The main links, with the current one marked."""
     active = _ACTIVE.get(current, current) if current else None
     return [
-        link(
+        internal_link(
             [icon(icon_name), html.Span(text)],
             href,
             "nav-item active" if name is active else "nav-item",
@@ -83,7 +83,7 @@ def nav(current: Page | None) -> list[Node]:
 def who(identity: Identity) -> list[Node]:
     """Who is asking."""
     name = "anyone" if identity.anonymous else identity.user
-    title = "Nobody is told apart here" if identity.anonymous else ", ".join(identity.groups)
+    title = "All users share one account" if identity.anonymous else ", ".join(identity.groups)
     return [icon("person"), html.Span(name, title=title)]
 
 
@@ -95,7 +95,7 @@ def not_found() -> html.Div:
                 icon("help"),
                 html.H1("There is no such page", tabIndex=-1),
                 html.P("The address may be mistyped, or what it led to is gone."),
-                link([icon("apps"), "See the apps"], "/", "btn btn-primary"),
+                internal_link([icon("apps"), "See the apps"], "/", "btn btn-primary"),
             ],
             className="empty",
         ),

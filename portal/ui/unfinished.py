@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dash import ClientsideFunction, Dash, Input, Output, State
+from dash import ClientsideFunction, Input, Output, State
+
+from portal.ui.callbacks import Callbacks
 
 
-def register(app: Dash, field: str, left: str) -> None:
+def register(app: Callbacks, field: str, left: str) -> None:
     """Note in the store ``left`` that the input ``field`` has been left empty.
 
     Not by the server: who leaves the name for the button would wait for its answer.

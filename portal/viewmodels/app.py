@@ -24,10 +24,10 @@ from portal.viewmodels.notices import notices, unlockable
 from portal.viewmodels.operation import operation_view
 from portal.viewmodels.pods import foremost, pod_view
 from portal.viewmodels.scale import scale_view
-from portal.viewmodels.urls import NOWHERE, Outside, url_views
+from portal.viewmodels.urls import NOWHERE, ExternalAddresses, url_views
 from portal.viewmodels.versions import version_view
 from portal.viewmodels.withheld import without_values
-from portal.viewmodels.workloads import facts, replicas_view
+from portal.viewmodels.workloads import pod_summary, replicas_view
 
 CHART = "dash-app"
 """The chart whose values the portal knows how to change."""
@@ -51,7 +51,7 @@ def app_view(
     *,
     nodes: Sequence[Node] = (),
     quotas: Sequence[Quota] = (),
-    outside: Outside = NOWHERE,
+    outside: ExternalAddresses = NOWHERE,
     chart: str = CHART,
     catalog: Sequence[Listing] = (),
     scope: Scope = UNLIMITED,
@@ -66,7 +66,7 @@ def app_view(
     by, owners = launched_by(state), owners_of(state) or NOBODY
     if not scope.may(Permission.READ_VALUES):
         state = without_values(state)
-    known = facts(state, sources, now, nodes)
+    known = pod_summary(state, sources, now, nodes)
     head = headline(state, known, now, loading=loading(sources, Kind.RELEASE))
     release, detail = state.release, state.detail
     shown, more = foremost(known.pods)

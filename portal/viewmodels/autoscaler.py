@@ -197,6 +197,9 @@ def _unable(hpa: Hpa, able: Condition) -> Notice:
     return Notice(Tone.BAD, "The autoscaler cannot scale", sentence(shortened(able.message)))
 
 
+SEVERAL_HPAS = "Several HPAs target one workload"
+
+
 def _inactive(
     hpa: Hpa, active: Condition, sources: Mapping[str, WatchHealth], now: datetime
 ) -> Notice:
@@ -210,7 +213,7 @@ def _inactive(
     if active.reason == "AmbiguousSelector" or "controlled by multiple HPAs" in active.message:
         return Notice(
             Tone.BAD,
-            "Two autoscalers want the same pods",
+            SEVERAL_HPAS,
             sentence(shortened(active.message)),
             "Remove one of them.",
         )

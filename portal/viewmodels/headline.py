@@ -15,7 +15,7 @@ from portal.viewmodels.leaving import blocked_removal
 from portal.viewmodels.model import Badge, Tone
 from portal.viewmodels.operation import failed, moved, progressive, running
 from portal.viewmodels.words import moment, sentence, shortened
-from portal.viewmodels.workloads import Facts, counts_in_words
+from portal.viewmodels.workloads import PodSummary, counts_in_words
 
 
 class Headline(Struct, frozen=True):
@@ -27,7 +27,9 @@ class Headline(Struct, frozen=True):
     problem: str = ""
 
 
-def headline(state: AppState, known: Facts, now: datetime, *, loading: bool = False) -> Headline:
+def headline(
+    state: AppState, known: PodSummary, now: datetime, *, loading: bool = False
+) -> Headline:
     """The first rule that applies says how the app is; ``loading`` while releases are unread."""
     for rule in (_removing, _absent, _requested, _damaged, _pending, _failed):
         found = rule(state, known, now) if rule is not _absent or not loading else _loading(state)
@@ -36,7 +38,7 @@ def headline(state: AppState, known: Facts, now: datetime, *, loading: bool = Fa
     return _by_pods(state, known)
 
 
-Rule = Callable[[AppState, Facts, datetime], Headline | None]
+Rule = Callable[[AppState, PodSummary, datetime], Headline | None]
 
 
 def _made(
@@ -51,7 +53,7 @@ def _loading(state: AppState) -> Headline | None:
     return _made("Loading", Tone.BUSY, "The portal is still reading the cluster's releases.")
 
 
-def _removing(state: AppState, known: Facts, now: datetime) -> Headline | None:
+def _removing(state: AppState, known: PodSummary, now: datetime) -> Headline | None:
     operation, release = state.operation, state.release
     ours = operation is not None and operation.verb.removes and running(operation)
     blocked = blocked_removal(state, now)
@@ -89,7 +91,7 @@ def counts_left(pods: int) -> str:
     return "1 pod is still there." if pods == 1 else f"{pods} pods are still there."
 
 
-def _absent(state: AppState, known: Facts, now: datetime) -> Headline | None:
+def _absent(state: AppState, known: PodSummary, now: datetime) -> Headline | None:
     operation = state.operation
     if state.release is not None or running(operation):
         return None
@@ -114,7 +116,7 @@ def _absent(state: AppState, known: Facts, now: datetime) -> Headline | None:
     )
 
 
-def _requested(state: AppState, known: Facts, now: datetime) -> Headline | None:
+def _requested(state: AppState, known: PodSummary, now: datetime) -> Headline | None:
     operation = state.operation
     if operation is None or not running(operation) or moved(operation, state.release):
         return None
@@ -124,7 +126,7 @@ def _requested(state: AppState, known: Facts, now: datetime) -> Headline | None:
     return _made(progressive(operation.verb), Tone.BUSY, words, operation.created_at)
 
 
-def _damaged(state: AppState, known: Facts, now: datetime) -> Headline | None:
+def _damaged(state: AppState, known: PodSummary, now: datetime) -> Headline | None:
     if not state.detail or not state.detail.damaged:
         return None
     why = shortened(state.detail.damaged)
@@ -137,7 +139,7 @@ def _damaged(state: AppState, known: Facts, now: datetime) -> Headline | None:
     )
 
 
-def _pending(state: AppState, known: Facts, now: datetime) -> Headline | None:
+def _pending(state: AppState, known: PodSummary, now: datetime) -> Headline | None:
     release = state.release
     if release is None or not release.status.pending or running(state.operation):
         return None
@@ -162,7 +164,7 @@ def _pending(state: AppState, known: Facts, now: datetime) -> Headline | None:
     )
 
 
-def _failed(state: AppState, known: Facts, now: datetime) -> Headline | None:
+def _failed(state: AppState, known: PodSummary, now: datetime) -> Headline | None:
     release = state.release
     if release is None or release.status is not ReleaseStatus.FAILED or running(state.operation):
         return None
@@ -182,7 +184,7 @@ def _failed(state: AppState, known: Facts, now: datetime) -> Headline | None:
     )
 
 
-def _by_pods(state: AppState, known: Facts) -> Headline:
+def _by_pods(state: AppState, known: PodSummary) -> Headline:
     """How an app is whose release is in order: its pods tell."""
     words = counts_in_words(known)
     if not state.workloads:
@@ -221,7 +223,7 @@ def _without_workloads(state: AppState) -> Headline:
     )
 
 
-def _in_trouble(known: Facts, troubled: list[Diagnosis], words: str) -> Headline:
+def _in_trouble(known: PodSummary, troubled: list[Diagnosis], words: str) -> Headline:
     worst = troubled[0]
     problem = sentence(worst.title)
     text = f"{words} {worst.reason}".strip()
@@ -244,7 +246,7 @@ def _in_trouble(known: Facts, troubled: list[Diagnosis], words: str) -> Headline
     return _made("Cannot start", Tone.BAD, text, worst.since, problem)
 
 
-def _steady(state: AppState, known: Facts, words: str) -> Headline:
+def _steady(state: AppState, known: PodSummary, words: str) -> Headline:
     """All pods are there and ready."""
     operation = state.operation
     if operation and running(operation) and operation.phase is not OperationPhase.WAITING:
@@ -259,13 +261,13 @@ def _counts_updates(state: AppState) -> bool:
     return all(workload.updated > 0 or workload.desired == 0 for workload in state.workloads)
 
 
-def _ready_since(known: Facts) -> datetime | None:
+def _ready_since(known: PodSummary) -> datetime | None:
     times = [pod.ready_at for pod, found in known.pods if found.stage is Stage.READY]
     dated = [time for time in times if time is not None]
     return max(dated) if dated and len(dated) == len(times) else None
 
 
-def _under_way(state: AppState, known: Facts, words: str) -> Headline:
+def _under_way(state: AppState, known: PodSummary, words: str) -> Headline:
     """Something is changing, and nothing is in its way."""
     operation = state.operation
     updating = any(_rolling(workload) for workload in state.workloads)

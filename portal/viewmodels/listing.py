@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
+from portal.domain.keys import Key
+from portal.domain.objects import PodUsage
+from portal.viewmodels.columns import COLUMNS, MEASURED, searched
 from portal.viewmodels.model import ReleaseRow, Tone
-from portal.viewmodels.query import DEFAULT_SORT, Bucket, ListQuery
+from portal.viewmodels.query import DEFAULT_SORT, EVERYTHING, Bucket, ListQuery
 
 PAGE_SIZE = 50
 """Rows on a page."""
+
+Usage: TypeAlias = Callable[[Key], Mapping[Key, PodUsage]]
+"""What the pods of a release use now."""
 
 _BUCKETS = {
     Tone.GOOD: Bucket.READY,
@@ -28,32 +34,8 @@ def bucket(row: ReleaseRow) -> Bucket:
     return Bucket.ATTENTION if row.problem else _BUCKETS[row.status.tone]
 
 
-def _pods(row: ReleaseRow) -> tuple[int, int]:
-    """ "2/2" before "10/10": by the pods that are ready, then by those asked for."""
-    ready, _, desired = row.pods.partition("/")
-    return (int(ready), int(desired)) if desired else (-1, -1)
-
-
-_SEVERITY = {Tone.BAD: 0, Tone.WARN: 1, Tone.BUSY: 2, Tone.GOOD: 3, Tone.QUIET: 4}
-
-SORTS: Mapping[str, Callable[[ReleaseRow], Any]] = {
-    "name": lambda row: row.key.name,
-    "namespace": lambda row: row.key.namespace,
-    "status": lambda row: (_SEVERITY[row.status.tone], row.status.text),
-    "pods": _pods,
-    "autoscaler": lambda row: (not row.hpa, row.hpa),
-    "chart": lambda row: (not row.chart, row.chart),
-    "version": lambda row: (not row.app_version, row.app_version),
-    "helm": lambda row: row.helm_status,
-    "revision": lambda row: row.revision,
-    "updated": lambda row: row.updated_at.timestamp() if row.updated_at else 0.0,
-    "owner": lambda row: (not row.launched_by, row.launched_by.casefold()),
-}
-"""What the rows are compared by. What is equal is in order of name and namespace."""
-
-
 class Entry(Struct, frozen=True):
-    """A row, and what it is found by."""
+    """A row, and what it is found by: its kind of state, and its text in lower case."""
 
     row: ReleaseRow
     bucket: Bucket
@@ -61,20 +43,8 @@ class Entry(Struct, frozen=True):
 
     @staticmethod
     def of(row: ReleaseRow) -> Entry:
-        """What a search looks through is what the row shows."""
-        words = (
-            row.key.name,
-            row.key.namespace,
-            row.status.text,
-            row.problem,
-            row.chart,
-            row.app_version,
-            row.helm_status,
-            row.launched_by,
-            row.url,
-            row.hpa,
-        )
-        return Entry(row, bucket(row), "\n".join(words).casefold())
+        """The entry of a row."""
+        return Entry(row, bucket(row), searched(row))
 
 
 class Found(Struct, frozen=True):
@@ -95,7 +65,12 @@ class Found(Struct, frozen=True):
         return (self.page - 1) * PAGE_SIZE + 1 if self.rows else 0
 
 
-def look(entries: Iterable[Entry], query: ListQuery) -> Found:
+def unmeasured(_: Key) -> Mapping[Key, PodUsage]:
+    """Nothing: the metrics of no pod are known."""
+    return {}
+
+
+def look(entries: Iterable[Entry], query: ListQuery, usage: Usage = unmeasured) -> Found:
     """Search, filter, sort, and cut out the page; one beyond the end is the last.
 
     ``entries`` come in the order that what is equal is to have: see ``in_order``.
@@ -113,13 +88,60 @@ def look(entries: Iterable[Entry], query: ListQuery) -> Found:
         asked = [entry for entry in asked if entry.bucket is query.status]
     rows = [entry.row for entry in asked]
     if query.sort != DEFAULT_SORT:
-        rows.sort(key=SORTS[query.column], reverse=query.downwards)
+        rows.sort(key=_order(query.column, usage), reverse=query.downwards)
     pages = max(1, -(-len(rows) // PAGE_SIZE))
     page = min(query.page, pages)
     shown = tuple(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
     return Found(shown, page, pages, len(rows), dict(buckets))
 
 
+def _order(name: str, usage: Usage) -> Callable[[ReleaseRow], Any]:
+    """What rows are compared by; what was not measured is less than all that was."""
+    column = COLUMNS[name]
+    measure = column.measure
+    if measure is None:
+        return column.order or (lambda row: row.key.name)
+
+    def measured(row: ReleaseRow) -> float:
+        total = measure.total(usage(row.key))
+        return -1.0 if total is None else total
+
+    return measured
+
+
+def measurements(rows: Sequence[ReleaseRow], usage: Usage) -> tuple[Mapping[str, str], ...]:
+    """The measured columns of rows, as text."""
+    columns = [(name, measure) for name in MEASURED if (measure := COLUMNS[name].measure)]
+    if not columns:
+        return ()
+    used = (usage(row.key) for row in rows)
+    return tuple({name: measure.text(each) for name, measure in columns} for each in used)
+
+
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
     """By name, then by namespace."""
     return sorted(entries, key=lambda entry: (entry.row.key.name, entry.row.key.namespace))
+
+
+class ListView(Struct, frozen=True):
+    """The Apps or Admin page: one page of rows, and what is to be said of all.
+
+    ``first`` is the number of the first row shown (from 1; 0 where there is none) among the
+    ``found``; ``total`` counts those that no query leaves out. ``counts`` is what each status
+    would show. ``namespaces`` and ``owners`` are what can be chosen from. ``measured`` are the
+    measured columns of each row, as text.
+    """
+
+    rows: tuple[ReleaseRow, ...]
+    summary: str
+    loading: bool
+    stale: tuple[str, ...]
+    query: ListQuery = EVERYTHING
+    total: int = 0
+    found: int = 0
+    first: int = 0
+    pages: int = 1
+    counts: tuple[tuple[Bucket, int], ...] = ()
+    namespaces: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    measured: tuple[Mapping[str, str], ...] = ()

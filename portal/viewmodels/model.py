@@ -15,7 +15,6 @@ from portal.domain.compressed import CompressedText
 from portal.domain.keys import Key
 from portal.domain.permissions import ALL, Permission
 from portal.state.history import History
-from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
 
 
 class Tone(StrEnum):
@@ -268,25 +267,3 @@ class ReleaseRow(Struct, frozen=True):
     launched_by: str
     problem: str = ""
     newer: str = ""
-
-
-class ListView(Struct, frozen=True):
-    """The Apps or Admin page: one page of rows, and what is to be said of all.
-
-    ``first`` is the number of the first row shown (from 1; 0 where there is none) among the
-    ``found``; ``total`` counts those that no query leaves out. ``counts`` is what each status
-    would show. ``namespaces`` and ``owners`` are what can be chosen from.
-    """
-
-    rows: tuple[ReleaseRow, ...]
-    summary: str
-    loading: bool
-    stale: tuple[str, ...]
-    query: ListQuery = EVERYTHING
-    total: int = 0
-    found: int = 0
-    first: int = 0
-    pages: int = 1
-    counts: tuple[tuple[Bucket, int], ...] = ()
-    namespaces: tuple[str, ...] = ()
-    owners: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from portal.domain.objects import Quota, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.domain.release import ReleaseRecord
 from portal.state.model import AppState, WatchHealth
-from portal.viewmodels.autoscaler import METRICS_ADVICE
+from portal.viewmodels.autoscaler import METRICS_ADVICE, SEVERAL_HPAS
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import Headline
 from portal.viewmodels.leaving import blocked_removal
@@ -18,14 +18,14 @@ from portal.viewmodels.operation import failed, overtaken, running
 from portal.viewmodels.quotas import quota_notice
 from portal.viewmodels.scale import drift
 from portal.viewmodels.words import count, moment, sentence, shortened
-from portal.viewmodels.workloads import Facts
+from portal.viewmodels.workloads import PodSummary
 
 _ORDER = (Tone.BAD, Tone.WARN, Tone.BUSY, Tone.QUIET, Tone.GOOD)
 
 
 def notices(
     state: AppState,
-    known: Facts,
+    known: PodSummary,
     head: Headline,
     sources: Mapping[str, WatchHealth],
     now: datetime,
@@ -160,13 +160,13 @@ def known_serving(head: Headline) -> bool:
     return head.badge.tone is Tone.WARN
 
 
-def _quota(known: Facts, quotas: Sequence[Quota]) -> list[Notice]:
+def _quota(known: PodSummary, quotas: Sequence[Quota]) -> list[Notice]:
     """Unless Kubernetes has said already why it makes no more pods."""
     found = quota_notice(quotas) if len(known.pods) < known.desired else None
     return [found] if found else []
 
 
-def _pods(known: Facts) -> list[Notice]:
+def _pods(known: PodSummary) -> list[Notice]:
     """One notice for each kind of trouble, however many pods have it."""
     grouped: dict[str, Notice] = {}
     amounts: dict[str, int] = {}
@@ -183,7 +183,7 @@ def _pods(known: Facts) -> list[Notice]:
     ]
 
 
-def _late(state: AppState, known: Facts) -> list[Notice]:
+def _late(state: AppState, known: PodSummary) -> list[Notice]:
     if known.troubled or known.blocked or known.ready >= known.desired:
         return []
     late = any(
@@ -211,7 +211,7 @@ def _hpas(state: AppState) -> list[Notice]:
     return [
         Notice(
             Tone.BAD,
-            "Two autoscalers want the same pods",
+            SEVERAL_HPAS,
             f"They undo each other's decisions: {names}.",
             "Remove all but one.",
         )

@@ -10,24 +10,9 @@ from urllib.parse import parse_qsl, quote
 from msgspec import Struct
 from msgspec.structs import replace
 
-COLUMNS = (
-    "name",
-    "namespace",
-    "status",
-    "pods",
-    "autoscaler",
-    "chart",
-    "version",
-    "helm",
-    "revision",
-    "updated",
-    "owner",
-)
-"""What a list can be sorted by."""
+from portal.viewmodels.columns import COLUMNS, SORTABLE
 
 DEFAULT_SORT = "name"
-NEWEST_FIRST = {"updated", "revision"}
-"""Columns that begin with the largest when they are sorted by for the first time."""
 
 LONGEST = {"q": 300, "namespace": 63, "owner": 160}
 """Characters of a text in a query, encoded. More is cut off."""
@@ -75,7 +60,7 @@ class ListQuery(Struct, frozen=True):
             namespace=_clean("namespace", given),
             status=_BUCKETS.get(status),
             owner=_clean("owner", given),
-            sort=sort if sort.removeprefix("-") in COLUMNS else DEFAULT_SORT,
+            sort=sort if sort.removeprefix("-") in SORTABLE else DEFAULT_SORT,
             page=int(page) if _PAGE.fullmatch(page) else 1,
         )
 
@@ -103,7 +88,8 @@ class ListQuery(Struct, frozen=True):
 
     def by(self, column: str) -> ListQuery:
         """The same sorted by ``column``, or the other way round if it already is."""
-        down = not self.downwards if column == self.column else column in NEWEST_FIRST
+        first_down = COLUMNS[column].largest_first
+        down = not self.downwards if column == self.column else first_down
         return replace(self, sort=f"-{column}" if down else column, page=1)
 
     def at(self, page: int) -> ListQuery:

@@ -12,21 +12,21 @@ from msgspec.structs import fields
 
 from portal.domain.charts import Listing
 from portal.domain.keys import Key
-from portal.domain.objects import Kind, Node
+from portal.domain.objects import Kind, Node, PodUsage
 from portal.domain.operations import OperationPhase
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.app import app_version, chart_name, launched_by
 from portal.viewmodels.autoscaler import hpa_words
 from portal.viewmodels.freshness import loading, source_of, stale_words
 from portal.viewmodels.headline import headline
-from portal.viewmodels.listing import Entry, in_order, look
-from portal.viewmodels.model import ListView, ReleaseRow, Tone
+from portal.viewmodels.listing import Entry, ListView, in_order, look, measurements
+from portal.viewmodels.model import ReleaseRow, Tone
 from portal.viewmodels.operation import running
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
-from portal.viewmodels.urls import NOWHERE, Outside, links
+from portal.viewmodels.urls import NOWHERE, ExternalAddresses, links
 from portal.viewmodels.versions import Newer
 from portal.viewmodels.words import count
-from portal.viewmodels.workloads import facts
+from portal.viewmodels.workloads import pod_summary
 
 UNREAD = "…"
 """Stands where Helm's record of a release has not been read yet."""
@@ -38,11 +38,11 @@ def release_row(
     now: datetime,
     *,
     nodes: Sequence[Node] = (),
-    outside: Outside = NOWHERE,
+    outside: ExternalAddresses = NOWHERE,
     newer: str = "",
 ) -> ReleaseRow:
     """One release. ``problem`` is what somebody should see to, "" if nothing."""
-    known = facts(state, sources, now, nodes)
+    known = pod_summary(state, sources, now, nodes)
     head = headline(state, known, now)
     release = state.release
     return ReleaseRow(
@@ -63,9 +63,18 @@ def release_row(
 
 
 class Listed(Struct, frozen=True, dict=True):
-    """Every release there is to list, in order, made once for all who look."""
+    """Every release there is to list, in order, made once for all who look.
+
+    ``apps`` is only asked what pods use now: whoever may see a release in a list may see that.
+    """
 
     entries: Sequence[Entry] = ()
+    apps: Mapping[Key, AppState] = field(default_factory=dict[Key, AppState])
+
+    def usage(self, key: Key) -> Mapping[Key, PodUsage]:
+        """What the pods of a release use now."""
+        state = self.apps.get(key)
+        return state.usage if state else {}
 
     @cached_property
     def by_owner(self) -> Mapping[str, Sequence[Entry]]:
@@ -85,7 +94,8 @@ class Listed(Struct, frozen=True, dict=True):
         seen = {namespace for namespace in self.namespaces if sees(namespace)}
         if len(seen) == len(self.namespaces):
             return self
-        return Listed([entry for entry in self.entries if entry.row.key.namespace in seen])
+        entries = [entry for entry in self.entries if entry.row.key.namespace in seen]
+        return Listed(entries, self.apps)
 
 
 class Rows:
@@ -96,7 +106,7 @@ class Rows:
 
     def __init__(
         self,
-        outside: Outside = NOWHERE,
+        outside: ExternalAddresses = NOWHERE,
         shown: Callable[[AppState], AppState] = lambda state: state,
     ) -> None:
         """``shown`` gives what a row is made of."""
@@ -135,7 +145,8 @@ class Rows:
         self._listed = Listed(
             in_order(
                 self._entry(state, sources, now, nodes) for state in apps.values() if listed(state)
-            )
+            ),
+            apps,
         )
         return self._listed
 
@@ -247,7 +258,7 @@ def list_view(
     """The releases that ``query`` asks for; with ``owner`` only those that person launched."""
     entries = listed.entries if owner is None else listed.by_owner.get(owner, ())
     unread = loading(sources, Kind.RELEASE)
-    found = look(entries, query)
+    found = look(entries, query, listed.usage)
     return ListView(
         rows=found.rows,
         summary=f"{_summary(entries, unread)}{_unsorted(entries, query)}",
@@ -261,6 +272,7 @@ def list_view(
         counts=tuple((each, found.buckets.get(each, 0)) for each in Bucket),
         namespaces=_choices({entry.row.key.namespace for entry in entries}, query.namespace),
         owners=_choices({entry.row.launched_by for entry in entries}, query.owner),
+        measured=measurements(found.rows, listed.usage),
     )
 
 

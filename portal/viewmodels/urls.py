@@ -17,20 +17,20 @@ from portal.viewmodels.model import Badge, Tone, UrlView
 from portal.viewmodels.words import joined, shortened
 
 
-class Outside(Struct, frozen=True):
-    """What people use where the cluster's own addresses are not theirs (see domain/urls.py)."""
+class ExternalAddresses(Struct, frozen=True):
+    """Addresses that people use where the cluster's own are not theirs (see domain/urls.py)."""
 
     node_address: str = ""
     ingress_address: str = ""
 
 
-NOWHERE = Outside()
+NOWHERE = ExternalAddresses()
 MOST_PORTS = 4
 """How many ports of a Service are shown."""
 
 
 def url_views(
-    state: AppState, outside: Outside = NOWHERE, nodes: Sequence[Node] = ()
+    state: AppState, outside: ExternalAddresses = NOWHERE, nodes: Sequence[Node] = ()
 ) -> tuple[UrlView, ...]:
     """All addresses, the best first; at least one entry if the app has a Service."""
     found = links(state, outside, nodes)
@@ -39,7 +39,7 @@ def url_views(
 
 
 def links(
-    state: AppState, outside: Outside = NOWHERE, nodes: Sequence[Node] = ()
+    state: AppState, outside: ExternalAddresses = NOWHERE, nodes: Sequence[Node] = ()
 ) -> tuple[Url, ...]:
     """The addresses that a browser may be given: http and https, from outside the cluster."""
     found = urls(

@@ -18,8 +18,8 @@ from portal.viewmodels.pods import diagnose
 from portal.viewmodels.words import count, joined, sentence, shortened
 
 
-class Facts(Struct, frozen=True):
-    """What the pods and workloads of an app add up to.
+class PodSummary(Struct, frozen=True):
+    """The sum of the pods and workloads of an app.
 
     ``desired`` is what is asked for, ``present`` the pods that count towards it, ``ready``
     those that answer, ``updated`` those of the newest template. ``blocked`` says why pods cannot
@@ -57,9 +57,9 @@ _ORDER = (
 )
 
 
-def facts(
+def pod_summary(
     state: AppState, sources: Mapping[str, WatchHealth], now: datetime, nodes: Sequence[Node] = ()
-) -> Facts:
+) -> PodSummary:
     """Count and diagnose."""
     pods = tuple((pod, diagnose(pod, state.events, nodes, now)) for pod in state.pods)
     stages = Counter(diagnosis.stage for _, diagnosis in pods)
@@ -69,7 +69,7 @@ def facts(
     if not pods and not (source and source.synced):
         present = sum(workload.current for workload in state.workloads)
         ready = sum(workload.ready for workload in state.workloads)
-    return Facts(
+    return PodSummary(
         desired=sum(workload.desired for workload in state.workloads),
         present=present,
         ready=ready,
@@ -81,7 +81,7 @@ def facts(
     )
 
 
-def replicas_view(known: Facts, has_workloads: bool) -> ReplicasView:
+def replicas_view(known: PodSummary, has_workloads: bool) -> ReplicasView:
     """The counts and their sentence."""
     missing = known.desired - known.ready
     if not has_workloads:
@@ -101,7 +101,7 @@ def replicas_view(known: Facts, has_workloads: bool) -> ReplicasView:
     )
 
 
-def counts_in_words(known: Facts) -> str:
+def counts_in_words(known: PodSummary) -> str:
     """How many pods are ready, and what the others do: "2 of 3 pods are ready; 1 is starting."."""
     stages = known.stages
     if known.desired == 0 and known.ready == 0:

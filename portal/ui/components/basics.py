@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlparse
 
 import dash_bootstrap_components as dbc
-from dash import dcc
 
 from portal.domain.operations import Operation
 from portal.ui import html
@@ -187,19 +186,33 @@ def fold(
 
 
 def page(
-    children: Node, *, topic: str, title: str, class_name: str = "", testid: str = ""
+    children: Node,
+    *,
+    topic: str,
+    title: str,
+    class_name: str = "",
+    testid: str = "",
+    **attributes: Any,
 ) -> html.Div:
     """A page's root: tells the browser what to watch and what the tab is called."""
     return html.Div(
         children,
         className=f"page {class_name}".strip(),
         **wildcards({"data-live-view": topic, "data-title": title, "data-testid": testid}),
+        **attributes,
     )
 
 
-def link(children: Node, href: str, class_name: str = "", **attributes: Any) -> dcc.Link:
-    """A link to another page of the portal, followed without loading anew."""
-    return dcc.Link(children, href=href, className=class_name, **attributes)
+def internal_link(children: Node, href: str, class_name: str = "", **attributes: Any) -> html.A:
+    """A link to another page of the portal, followed without loading anew (see page.js)."""
+    inside = wildcards({"data-inside": ""})
+    return html.A(children, href=href, className=class_name, **inside, **attributes)
+
+
+def breadcrumb(*places: Node) -> html.Nav:
+    """Where a page is: what lies above it, and its own name."""
+    parts = [part for place in places for part in (html.Span("/"), place)]
+    return html.Nav(parts[1:], className="crumbs", **wildcards({"aria-label": "Breadcrumb"}))
 
 
 def button(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dash import dcc, html
+from dash import dcc
 
+from portal.ui import html
 from portal.ui.components.basics import Node, icon, wildcards
 
 MAX_FILE = 256 * 1024

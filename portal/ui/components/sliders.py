@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import dcc
 
+from portal.ui import html
 from portal.ui.components.basics import Node, wildcards
 
 TARGET_MIN, TARGET_MAX, TARGET_STEP = 5, 100, 5

@@ -32,7 +32,7 @@ from portal.ui import ids
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
-from portal.viewmodels.urls import Outside
+from portal.viewmodels.urls import ExternalAddresses
 from portal.views import Views
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
@@ -98,7 +98,7 @@ def running(cache: Path, *sources: Source) -> Iterator[Site]:
     local = Source("local", SourceKind.FOLDER, path=CHARTS)
     catalog = Catalog((local, *sources), HttpFetch(), cache)
     asyncio.run(catalog.refresh())
-    views = Views(portal.store, Policy(FORMS.rules), Outside(), lambda key: None)
+    views = Views(portal.store, Policy(FORMS.rules), ExternalAddresses(), lambda key: None)
     ui = UiContext(
         actions=portal.actions,
         forms=FORMS,
@@ -196,6 +196,9 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
         for id in (ids.CHART_SINCE, ids.LAUNCH_EDITED, ids.UPGRADE_SINCE, ids.ROLLBACK_SINCE)
     },
     (ids.ROLLBACK_TO, "data"): _counts,
+    **{(id, "data"): st.booleans() for id in (ids.LAUNCH_LEFT, ids.CHART_LEFT)},
+    **{(id, "data"): _maybe_texts for id in (ids.HISTORY_WANTED, ids.MANIFEST_WANTED)},
+    **{(ids.launch_on(field), "value"): st.booleans() for field in ("target_cpu", "target_memory")},
 }
 _BY_PROPERTY: Mapping[str, st.SearchStrategy[Any]] = {
     "n_clicks": st.sampled_from([None, 1, 1, 2]),
@@ -232,6 +235,9 @@ def asked(draw: st.DrawFn, callbacks: list[Json]) -> Json:
         ids.SCALE_REPLICAS: filled_in["replicas"],
         ids.SCALE_BOUNDS: filled_in["bounds"],
     }
+    # What looks things up beside the form takes its name and namespace as texts only.
+    beside = ids.LAUNCH_CLAIMS in spec["output"] or ids.LAUNCH_OPENED in spec["output"]
+    kinds = str if beside else object
     parts: dict[str, list[Json]] = {}
 
     def components(pattern: str) -> list[Json]:
@@ -243,8 +249,10 @@ def asked(draw: st.DrawFn, callbacks: list[Json]) -> Json:
         return parts[pattern]
 
     def value(id: str, name: str) -> Any:
-        if name == "value" and id in form:
+        if name == "value" and id in form and (form[id] is None or isinstance(form[id], kinds)):
             return form[id]
+        if name == "value" and id in form:
+            return draw(_maybe_texts)
         return draw(_VALUES.get((id, name), _BY_PROPERTY.get(name, some.raw_contents)))
 
     def filled(each: Json) -> Any:

@@ -130,7 +130,7 @@ def test_no_live_message_or_frame_holds_the_loop_up(site: Site, held: Held) -> N
             socket.send_text(message)
             with suppress(WebSocketDisconnect):
                 while "view" not in socket.receive_text():
-                    continue  # a beat
+                    continue  # a heartbeat
         answer = site.client.get(f"/live/frame?view={quote(message)[:8000]}")
         assert answer.status_code in {200, 400}
         site.check()

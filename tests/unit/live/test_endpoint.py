@@ -24,7 +24,8 @@ from portal.live.endpoint import (
     live_endpoint,
     wanted_topic,
 )
-from portal.live.hub import Hub, Pace
+from portal.live.hub import Hub
+from portal.live.schedule import RenderSchedule
 from portal.live.topics import app_key, list_query, valid
 
 
@@ -32,7 +33,7 @@ class Server:
     def __init__(
         self,
         *,
-        beat: float = 20,
+        heartbeat: float = 20,
         pause: float = 0,
         recheck: float = 30,
         speaks_within: float = 60,
@@ -45,7 +46,7 @@ class Server:
                 lambda: {"id": json.dumps({"children": f"{topic} {self.value} {scope.own}"})}
             ),
             lambda topic, identity: Scope(own=identity.user),
-            pace=Pace(floor=0, list_floor=0, share=0, tick=0.01),
+            schedule=RenderSchedule(floor=0, list_floor=0, share=0, tick=0.01),
         )
 
         @asynccontextmanager
@@ -56,7 +57,7 @@ class Server:
 
         self.app = FastAPI(lifespan=lifespan)
         self.app.state.server = self
-        timing = Timing(beat, pause, recheck, speaks_within, idle)
+        timing = Timing(heartbeat, pause, recheck, speaks_within, idle)
         live = live_endpoint(self.hub, self.identify, again=self.identify, timing=timing)
         self.app.add_api_websocket_route(PATH, live)
         self.app.add_route(FRAME_PATH, frame_endpoint(self.hub, self.identify, patience=0.2))
@@ -80,7 +81,7 @@ def client(server: Server) -> Iterator[TestClient]:
 def connected(client: TestClient) -> Iterator[WebSocketTestSession]:
     """A browser that has heard that it is connected."""
     with client.websocket_connect(PATH) as socket:
-        assert socket.receive_json() == {"beat": True}
+        assert socket.receive_json() == {"heartbeat": True}
         yield socket
 
 
@@ -102,7 +103,7 @@ def test_long_frames_are_compressed_for_who_asks_for_that(
 ) -> None:
     server.value = "long " * 1000  # type: ignore[assignment]
     with client.websocket_connect(f"{PATH}?frames=deflate") as socket:
-        assert socket.receive_json() == {"beat": True}
+        assert socket.receive_json() == {"heartbeat": True}
         socket.send_json({"view": "apps"})
         frame = json.loads(zlib.decompress(socket.receive_bytes(), wbits=-zlib.MAX_WBITS))
         assert frame["patches"]["id"]["children"] == f"apps {server.value} ada"
@@ -134,8 +135,8 @@ class Restless:
         return str(next(self.numbers))
 
 
-def test_a_page_without_live_data_is_sent_nothing_but_beats() -> None:
-    server = Server(beat=0.2)
+def test_a_page_without_live_data_is_sent_nothing_but_heartbeats() -> None:
+    server = Server(heartbeat=0.2)
     server.value = Restless()  # type: ignore[assignment]
     with (
         TestClient(server.app) as client,
@@ -145,16 +146,16 @@ def test_a_page_without_live_data_is_sent_nothing_but_beats() -> None:
         assert socket.receive_json()["view"] == "apps"
         socket.send_json({"view": ""})
         # Frames may be on their way; if the old view is still rendered, they never end.
-        assert any(socket.receive_json() == {"beat": True} for _ in range(100))
+        assert any(socket.receive_json() == {"heartbeat": True} for _ in range(100))
         assert server.hub.subscribers == 1
 
 
-def test_beats_when_there_is_nothing_to_say() -> None:
+def test_heartbeats_when_there_is_nothing_to_say() -> None:
     with (
-        TestClient(Server(beat=0.01).app) as client,
+        TestClient(Server(heartbeat=0.01).app) as client,
         connected(client) as socket,
     ):
-        assert socket.receive_json() == {"beat": True}
+        assert socket.receive_json() == {"heartbeat": True}
 
 
 def test_refuses_the_unknown(server: Server, client: TestClient) -> None:

@@ -12,7 +12,8 @@ from portal.domain.keys import Key
 from portal.domain.permissions import UNLIMITED, Scope
 from portal.live import hub as hubs
 from portal.live.channel import Channel, Patches, View
-from portal.live.hub import Hub, Pace
+from portal.live.hub import Hub
+from portal.live.schedule import RenderSchedule
 from portal.live.subscription import Subscription
 from portal.state.model import STALE_AFTER
 from portal.ui.live_views import spelled
@@ -21,7 +22,9 @@ ADA, BOB = Identity("ada"), Identity("bob")
 IRIS, CHURN = Key("apps", "iris"), Key("apps", "churn")
 APP, OTHER = "app/apps/iris", "app/apps/churn"
 
-PROMPT = Pace(floor=0, list_floor=0, share=0, viewer=0, step=0, yields=0, tick=60, failed=0)
+PROMPT = RenderSchedule(
+    floor=0, list_floor=0, share=0, viewer=0, step=0, yields=0, tick=60, failed=0
+)
 
 
 class World:
@@ -57,7 +60,7 @@ def world() -> World:
 
 @pytest.fixture
 async def hub(world: World) -> AsyncIterator[Hub]:
-    hub = Hub(world.open, world.scope, pace=PROMPT)
+    hub = Hub(world.open, world.scope, schedule=PROMPT)
     hub.start()
     yield hub
     hub.close()
@@ -79,14 +82,14 @@ async def patches(subscription: Subscription) -> dict[str, object]:
 async def watching(hub: Hub, topic: str = APP, identity: Identity = ADA) -> Subscription:
     """A browser that has seen the whole view."""
     subscription = hub.subscribe(identity)
-    subscription.watch(topic)
+    hub.watch(subscription, topic)
     await patches(subscription)
     return subscription
 
 
 async def test_whole_view_first_then_only_what_changed(hub: Hub, world: World) -> None:
     subscription = hub.subscribe(ADA)
-    subscription.watch(APP)
+    hub.watch(subscription, APP)
     assert await patches(subscription) == {"a": 1, "b": 1}
     world.values["b"] = 2
     hub.changed()
@@ -135,13 +138,13 @@ async def test_own_apps_are_rendered_for_each_user(hub: Hub, world: World) -> No
 
 async def test_nobody_watching_costs_nothing(hub: Hub, world: World) -> None:
     gone, resting = await watching(hub), await watching(hub, OTHER)
-    gone.close()
-    resting.rest()
+    hub.leave(gone)
+    hub.rest(resting)
     assert hub.subscribers == 1
     world.rendered.clear()
     hub.changed()
     witness = hub.subscribe(ADA)
-    witness.watch("admin")
+    hub.watch(witness, "admin")
     await patches(witness)
     assert world.rendered == [("admin", "")]
 
@@ -161,14 +164,14 @@ async def test_a_view_is_kept_for_who_comes_next_until_it_changes(hub: Hub, worl
 
 
 async def test_spellings_of_one_topic_share_a_rendering(world: World) -> None:
-    hub = Hub(world.open, world.scope, pace=PROMPT, spell=spelled)
+    hub = Hub(world.open, world.scope, schedule=PROMPT, spell=spelled)
     hub.start()
     for topic in ("admin", "admin?x=1", "admin?page=1", "admin?sort=name&x=2"):
         subscription = hub.subscribe(ADA)
-        subscription.watch(topic)
+        hub.watch(subscription, topic)
         assert json.loads(await frame(subscription))["view"] == topic, "as the browser knows it"
     subscription = hub.subscribe(ADA)
-    subscription.watch("admin?x=1&page=2")
+    hub.watch(subscription, "admin?x=1&page=2")
     await patches(subscription)
     assert world.rendered == [("admin", ""), ("admin?page=2", "")]
     hub.close()
@@ -182,7 +185,7 @@ def test_there_is_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     last = hub.subscribe(ADA)
     assert not hub.admits(ADA)
     assert hub.admits(BOB)
-    last.close()
+    hub.leave(last)
     assert hub.admits(ADA)
     for _ in range(3):
         assert hub.admits(ANONYMOUS), "nobody is told apart"
@@ -207,7 +210,7 @@ async def test_slow_browser_gets_the_latest_in_one_frame(hub: Hub, world: World)
 async def test_changing_the_view_drops_what_waited_for_the_old_one(hub: Hub) -> None:
     subscription = await watching(hub)
     hub.changed()
-    subscription.watch("admin")
+    hub.watch(subscription, "admin")
     assert json.loads(await frame(subscription))["view"] == "admin"
 
 
@@ -217,7 +220,7 @@ async def test_a_late_subscriber_needs_no_rendering(hub: Hub, world: World) -> N
     hub.changed()
     assert await patches(early) == {"a": 2}
     late = hub.subscribe(BOB)
-    late.watch(APP)
+    hub.watch(late, APP)
     assert await patches(late) == {"a": 2, "b": 1}
     assert len(world.rendered) == 2
 
@@ -232,12 +235,12 @@ async def test_bursts_are_rendered_once(hub: Hub, world: World) -> None:
 
 
 def test_what_goes_quiet_is_told_within_15_seconds() -> None:
-    assert STALE_AFTER + Pace().tick < 15
+    assert STALE_AFTER + RenderSchedule().tick < 15
     assert STALE_AFTER > WATCH_SECONDS, "a healthy source is silent for as long"
 
 
 async def test_time_alone_renders_again(world: World) -> None:
-    hub = Hub(world.open, world.scope, pace=Pace(floor=0, share=0, tick=0.001))
+    hub = Hub(world.open, world.scope, schedule=RenderSchedule(floor=0, share=0, tick=0.001))
     hub.start()
     subscription = await watching(hub)
     for n in (2, 3):
@@ -266,7 +269,7 @@ async def test_one_broken_view_does_not_stop_the_others(
 async def test_a_view_broken_from_the_start_comes_once_it_can(hub: Hub, world: World) -> None:
     world.broken.add(APP)
     subscription = hub.subscribe(ADA)
-    subscription.watch(APP)
+    hub.watch(subscription, APP)
     await watching(hub, OTHER)
     world.broken.clear()
     hub.changed()
@@ -294,7 +297,7 @@ async def test_close_wakes_every_reader(hub: Hub) -> None:
     async with asyncio.timeout(5):
         assert await asyncio.gather(*readers) == [None, None, None]
     late = hub.subscribe(ADA)
-    late.watch(APP)
+    hub.watch(late, APP)
     assert await late.next() is None
     assert hub.subscribers == 0
 
@@ -312,12 +315,14 @@ class Clock:
 class Paced:
     """A hub that is not started, and whose turns are taken by hand."""
 
-    def __init__(self, pace: Pace, took: float = 0.0) -> None:
+    def __init__(self, schedule: RenderSchedule, took: float = 0.0) -> None:
         self.clock = Clock()
         self.took = took
         self.rendered: list[tuple[str, float]] = []
         self.count = 0
-        self.hub = Hub(self.open, lambda topic, identity: UNLIMITED, pace=pace, clock=self.clock)
+        self.hub = Hub(
+            self.open, lambda topic, identity: UNLIMITED, schedule=schedule, clock=self.clock
+        )
 
     def open(self, topic: str, _: Identity) -> View:
         def render() -> Patches:
@@ -330,7 +335,7 @@ class Paced:
 
     def watch(self, *topics: str) -> None:
         for topic in topics:
-            self.hub.subscribe(ADA).watch(topic)
+            self.hub.watch(self.hub.subscribe(ADA), topic)
 
     def run(self, until: float) -> list[tuple[str, float]]:
         """What is rendered until then, and when."""
@@ -342,7 +347,7 @@ class Paced:
 
 
 def test_first_at_once_then_no_more_than_its_share() -> None:
-    paced = Paced(Pace(floor=0.01, share=4, tick=60), took=0.02)
+    paced = Paced(RenderSchedule(floor=0.01, share=4, tick=60), took=0.02)
     paced.watch(APP)
     assert paced.run(1) == [(APP, 0)]
     for _ in range(3):
@@ -353,7 +358,7 @@ def test_first_at_once_then_no_more_than_its_share() -> None:
 
 
 def test_lists_rest_longer() -> None:
-    paced = Paced(Pace(floor=0.01, list_floor=0.25, step=0, tick=60))
+    paced = Paced(RenderSchedule(floor=0.01, list_floor=0.25, step=0, tick=60))
     paced.watch(APP, "admin")
     paced.run(1)
     paced.hub.changed(frozenset({IRIS}))
@@ -363,7 +368,7 @@ def test_lists_rest_longer() -> None:
 
 
 def test_lists_together_take_no_more_than_one_view_may() -> None:
-    paced = Paced(Pace(list_floor=0.01, share=4, step=0, yields=0, tick=60), took=0.02)
+    paced = Paced(RenderSchedule(list_floor=0.01, share=4, step=0, yields=0, tick=60), took=0.02)
     lists = [f"admin?q={number}" for number in range(10)]
     paced.watch(*lists)
     paced.run(10)
@@ -376,7 +381,7 @@ def test_lists_together_take_no_more_than_one_view_may() -> None:
 
 
 def test_pages_of_apps_go_before_lists_that_are_due() -> None:
-    paced = Paced(Pace(step=0, yields=0.5, tick=60), took=0.2)
+    paced = Paced(RenderSchedule(step=0, yields=0.5, tick=60), took=0.2)
     paced.watch("admin", "admin?q=x")
     paced.clock.now += 0.1
     paced.watch(APP, OTHER, "app/apps/third", "app/apps/fourth")
@@ -386,7 +391,7 @@ def test_pages_of_apps_go_before_lists_that_are_due() -> None:
 
 
 def test_a_change_of_one_overtakes_a_change_of_many() -> None:
-    paced = Paced(Pace(step=0.005, spread=1, tick=60))
+    paced = Paced(RenderSchedule(step=0.005, spread=1, tick=60))
     many = [f"app/apps/a{n}" for n in range(10)]
     paced.watch(*many, APP)
     paced.run(1)
@@ -397,7 +402,7 @@ def test_a_change_of_one_overtakes_a_change_of_many() -> None:
 
 
 def test_a_change_of_very_many_is_done_in_time() -> None:
-    paced = Paced(Pace(step=0.005, spread=0.8, tick=60))
+    paced = Paced(RenderSchedule(step=0.005, spread=0.8, tick=60))
     paced.watch(*[f"app/apps/a{n}" for n in range(400)])
     paced.run(5)
     paced.hub.changed()
@@ -434,7 +439,7 @@ async def test_rights_that_change_while_somebody_looks(hub: Hub, world: World) -
 
 
 async def test_rights_are_looked_at_without_any_change(world: World) -> None:
-    hub = Hub(world.open, world.scope, pace=Pace(floor=0, share=0, tick=0.001))
+    hub = Hub(world.open, world.scope, schedule=RenderSchedule(floor=0, share=0, tick=0.001))
     hub.start()
     bob = await watching(hub, identity=BOB)
     world.shut_out.add("bob")

@@ -33,7 +33,7 @@ globalThis.WebSocket = class {
   static OPEN = 1;
   readyState = 0; said = [];
   constructor() { sockets.push(this); }
-  open() { this.accept(); this.onmessage({ data: '{"beat":true}' }); }
+  open() { this.accept(); this.onmessage({ data: '{"heartbeat":true}' }); }
   accept() { this.readyState = 1; this.onopen(); }
   frame(view) {
     this.onmessage({ data: JSON.stringify({ view, patches: { id: { children: view } } }) });

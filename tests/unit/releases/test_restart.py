@@ -24,8 +24,8 @@ from portal.operations.progress import Progress
 from portal.releases.restart import RESTART, Restart, restarted
 from portal.state.assemble import nothing
 from portal.ui import ids
+from portal.ui.app.plain import plain_buttons
 from portal.ui.build import build_ui
-from portal.ui.pages.app.plain import plain_buttons
 from tests.unit.releases.fakes import T0, until
 from tests.unit.releases.test_actions import ANN, BOB, KEY, RULES, World
 from tests.unit.ui import fixtures

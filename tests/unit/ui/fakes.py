@@ -37,7 +37,8 @@ from portal.releases.upgrade import UPGRADE
 from portal.releases.volumes import Volumes
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection
-from portal.viewmodels.model import AppView, ListView, ScaleMode, ScaleView
+from portal.viewmodels.listing import ListView
+from portal.viewmodels.model import AppView, ScaleMode, ScaleView
 from portal.viewmodels.query import ListQuery
 from tests.unit.ui import fixtures
 

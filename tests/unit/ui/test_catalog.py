@@ -14,9 +14,10 @@ from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import ChartPreset, Source, SourceKind
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
+from portal.ui.chart.callbacks import order_of
+from portal.ui.chart.edit import Edit, edited
+from portal.ui.chart.layout import version_path
 from portal.ui.ids import CHART_PRESETS, chart_part, chart_preset
-from portal.ui.pages.chart.callbacks import Edit, edited, order_of
-from portal.ui.pages.chart.layout import version_path
 from portal.ui.router import page_for
 from portal.ui.routes import ChartPlace, Page, Route, chart_path, parse
 from tests.unit.catalog.make import CHARTS

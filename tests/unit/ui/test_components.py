@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from dash.development.base_component import Component
 
-from portal.ui.components import pods, release, replicas, sliders
+from portal.ui.app import header as release
+from portal.ui.app import pods, replicas
+from portal.ui.components import sliders
 from portal.ui.components.basics import badge, notice, outside_link, safe_href
 from portal.ui.encoding import encode
 from portal.viewmodels.model import Badge, Notice, Tone

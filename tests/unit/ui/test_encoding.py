@@ -15,9 +15,9 @@ from portal.domain.compressed import CompressedText
 from portal.domain.identity import Identity
 from portal.domain.redaction import values_yaml
 from portal.ui import html, ids
+from portal.ui.app import layout as app_page
+from portal.ui.app.live import APP_PARTS, app_patches
 from portal.ui.encoding import LARGEST, Encoder, encode, plain
-from portal.ui.live_views import APP_PARTS, app_patches
-from portal.ui.pages.app import layout as app_page
 from portal.viewmodels.model import AppView, Badge, Tone
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import context
@@ -35,7 +35,7 @@ def long(node: Any) -> Any:
     return {name: long(value) for name, value in node.items()}
 
 
-@pytest.mark.parametrize("name", html.__all__)
+@pytest.mark.parametrize("name", dash.html.__all__)
 def test_an_element_is_the_one_that_dash_makes(name: str) -> None:
     ours, theirs = getattr(html, name), getattr(dash.html, name)
     for children in ([], ["text"], [["a", None]]):

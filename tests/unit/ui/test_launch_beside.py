@@ -17,9 +17,9 @@ from portal.domain.charts import BUILT_IN
 from portal.domain.keys import Key
 from portal.domain.revisions import VolumeClaim
 from portal.ui import ids
+from portal.ui.app.header import urls
 from portal.ui.build import build_ui
-from portal.ui.components.release import urls
-from portal.ui.pages.launch.files import Opened, read_file
+from portal.ui.launch.files import Opened, read_file
 from portal.ui.router import page_for
 from portal.ui.routes import connect_path, parse
 from portal.viewmodels.connections import Connection

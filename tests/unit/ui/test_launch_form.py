@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from portal.domain.namespaces import NamespaceRules
 from portal.ui import ids
+from portal.ui.app.live import app_patches
 from portal.ui.build import build_ui
-from portal.ui.live_views import app_patches
 from portal.ui.router import page_for
 from portal.ui.routes import Page, Route, parse
 from portal.viewmodels.model import AppView

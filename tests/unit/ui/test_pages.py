@@ -19,12 +19,13 @@ from portal.live.channel import frame
 from portal.live.topics import ADMIN, APPS, app_topic, valid
 from portal.releases.forms import ScaleRequest
 from portal.ui import ids
+from portal.ui.app.changes import scale, scale_raw
+from portal.ui.app.live import app_patches
+from portal.ui.apps import table as releases
 from portal.ui.build import build_ui
-from portal.ui.components import releases
 from portal.ui.encoding import encode
-from portal.ui.live_views import app_patches, opener
-from portal.ui.pages.app.callbacks import scale, scale_raw
-from portal.ui.pages.launch.callbacks import raw_form
+from portal.ui.launch.callbacks import raw_form
+from portal.ui.live_views import opener
 from portal.ui.router import page_for
 from portal.ui.routes import Page, Route, app_path, edit_path, parse
 from portal.viewmodels.listing import PAGE_SIZE
@@ -137,7 +138,7 @@ def names(pushed: dict[str, str]) -> list[str]:
 
 def test_a_list_row_never_links_to_a_script() -> None:
     bad = replace(fixtures.row(fixtures.healthy()), url="javascript:alert(1)")
-    assert "javascript" not in json.dumps(releases.rows([bad]))
+    assert "javascript" not in json.dumps(releases.rows([bad], everyone=True))
 
 
 @pytest.mark.parametrize("everyone", [False, True])
@@ -169,7 +170,7 @@ def test_a_page_knows_where_it_is_and_leads_on() -> None:
     ui, _ = context(*MANY)
     view = ui.list_view(UNLIMITED, ListQuery.parse("page=99&sort=-name"))
     shown = releases.pages(view, everyone=True)
-    words = json.dumps(shown, ensure_ascii=False)
+    words = json.dumps(json.loads(encode(shown)), ensure_ascii=False)
     assert "951–1,000 of 1,000" in words
     assert "Page 20 of 20" in words
     assert "/admin?sort=-name&page=19" in words

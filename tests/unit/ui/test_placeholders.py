@@ -22,10 +22,11 @@ from portal.domain.namespaces import NamespaceRules
 from portal.domain.owners import label_of
 from portal.domain.secrets import HIDDEN
 from portal.releases.request import ReleaseRequest
+from portal.ui.chart import callbacks as chart_callbacks
+from portal.ui.chart import edit as chart_edit
+from portal.ui.chart import layout as chart_page
 from portal.ui.context import UiContext
-from portal.ui.pages.chart import callbacks as chart_callbacks
-from portal.ui.pages.chart import layout as chart_page
-from portal.ui.pages.launch import callbacks as launch_callbacks
+from portal.ui.launch import callbacks as launch_callbacks
 from portal.ui.router import page_for
 from portal.ui.routes import ChartPlace, Page, Route
 from tests.unit.catalog.make import CHARTS
@@ -127,11 +128,11 @@ async def test_the_form_of_a_chart(pages: Pages) -> None:
         "revision": 1,
         "release": list(WEB),
     }
-    drafting = await chart_callbacks._drafting(ui, place)
+    drafting = await chart_edit.drafting_of(ui, place)
     shown = drafting.start()
     assert SECRET not in shown
-    edit = chart_callbacks.Edit(shown.replace("replicaCount: 2", "replicaCount: 3"), shown)
-    answer = await asyncio.to_thread(chart_callbacks._answer, drafting, edit, [])
+    edit = chart_edit.Edit(shown.replace("replicaCount: 2", "replicaCount: 3"), shown)
+    answer = await asyncio.to_thread(chart_edit.answer, drafting, edit, [])
     assert SECRET not in str(answer)
     assert answer["problems"] is None
     asked = {
@@ -170,7 +171,7 @@ async def test_a_chart_that_was_not_launched_is_corrected_as_it_was_sent(pages: 
         "revision": None,
         "release": list(key),
     }
-    shown = (await chart_callbacks._drafting(pages.ui(ANN), place)).start()
+    shown = (await chart_edit.drafting_of(pages.ui(ANN), place)).start()
     assert "replicaCount: 2" in shown
     assert SECRET not in shown
     asked = {

@@ -28,9 +28,10 @@ from portal.live.topics import ADMIN, APPS, app_topic
 from portal.releases.upgrade import UPGRADE
 from portal.state.store import Store
 from portal.ui import ids
-from portal.ui.live_views import APP_PARTS, opener, spelled
-from portal.ui.pages.app import layout as app_page
-from portal.viewmodels.urls import Outside
+from portal.ui.app import layout as app_page
+from portal.ui.app.live import APP_PARTS
+from portal.ui.live_views import opener, spelled
+from portal.viewmodels.urls import ExternalAddresses
 from portal.views import Views
 from tests.unit.ui.fakes import context
 
@@ -59,7 +60,7 @@ class Site:
             Operation("op", KEY, UPGRADE, "ann", OperationPhase.FAILED, now, now, error=FAILURE)
         )
         policy = Policy(NamespaceRules(), open_mode=False, admin_groups=("admins",))
-        self.views = Views(self.store, policy, Outside(), lambda keys: None)
+        self.views = Views(self.store, policy, ExternalAddresses(), lambda keys: None)
         base, _ = context()
         self.ui = replace(
             base,
@@ -160,7 +161,7 @@ def test_what_the_owner_is_offered(site: Site) -> None:
 
 def test_the_portals_own_release_is_looked_at_and_not_changed(site: Site) -> None:
     policy = Policy(NamespaceRules(own="apps"))
-    views = Views(site.store, policy, Outside(), lambda keys: None)
+    views = Views(site.store, policy, ExternalAddresses(), lambda keys: None)
     view = views.app(views.scope(app_topic(KEY), Identity("anonymous", anonymous=True)), KEY)
     assert view.notes == NOTES
     assert APP_PARTS[ids.APP_BUTTONS](view) == {"className": "gone"}
@@ -170,7 +171,7 @@ def test_the_portals_own_release_is_looked_at_and_not_changed(site: Site) -> Non
 async def test_sharing_reaches_those_who_look_already(site: Site) -> None:
     site.hub.start()
     subscription = site.hub.subscribe(BOB)
-    subscription.watch(app_topic(KEY))
+    site.hub.watch(subscription, app_topic(KEY))
     assert NOTES not in str(await subscription.next())
     site.release(KEY, Owners(label_of("ann"), (label_of("group:team"),)))
     assert NOTES in str(await subscription.next())
@@ -189,7 +190,7 @@ async def test_an_owner_who_is_known_only_when_the_body_is_read(site: Site) -> N
     )
     site.hub.start()
     subscription = site.hub.subscribe(ANN)
-    subscription.watch(app_topic(old))
+    site.hub.watch(subscription, app_topic(old))
     assert "Who may change the app sees them." in str(await subscription.next())
     annotations = {"commonAnnotations": {"dash-portal.io/launched-by": "ann"}}
     site.store.put_detail(ReleaseRevision(old, 1, chart="x", values=annotations, notes=NOTES))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from portal.live.topics import list_topic
+from portal.viewmodels.columns import SORTABLE
 from portal.viewmodels.query import ListQuery
 
 NODE = shutil.which("node")
@@ -115,8 +116,9 @@ QUERIES = (
 
 
 def test_a_query_is_spelled_as_the_server_spells_it() -> None:
-    before = """
-    const page = { dataset: { liveView: "admin" } };
+    dataset = json.dumps({"liveView": "admin", "sortable": " ".join(SORTABLE)})
+    before = f"const page = {{ dataset: {dataset} }};"
+    before += """
     document.querySelector = () => page;
     document.addEventListener = () => {};
     document.getElementById = () => null;
@@ -250,7 +252,7 @@ def test_markup_draws_elements_as_dash_would(short: bool) -> None:
 
     content = [
         element("Tr", [element("Td", "a <b>", className="num"), None, element("Td", 3)]),
-        element("Link", [element("I", None), "Apps"], href="/"),
+        element("A", [element("I", None), "Apps"], **{"href": "/", "data-inside": ""}),
         "text",
     ]
     drawn = run(

@@ -17,9 +17,9 @@ from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.errors import ChartError, InvalidInput
 from portal.ui import ids
+from portal.ui.app.header import version_class, version_words
+from portal.ui.app.live import app_patches
 from portal.ui.build import build_ui
-from portal.ui.components.release import version_class, version_words
-from portal.ui.live_views import app_patches
 from portal.viewmodels.model import Tone
 from tests.unit.catalog.make import files, repository_of, serving
 from tests.unit.ui import fixtures

@@ -31,7 +31,7 @@ from portal.releases.install import LAUNCH
 from portal.state.assemble import nothing
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels import releases
-from portal.viewmodels.model import ListView
+from portal.viewmodels.listing import ListView
 from portal.viewmodels.query import EVERYTHING, ListQuery
 
 NOW = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)

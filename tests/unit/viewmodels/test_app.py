@@ -14,6 +14,7 @@ from portal.domain.operations import OperationPhase, Step
 from portal.releases.upgrade import UPGRADE
 from portal.state.model import AppState, History, PodHistory, Sample, WatchHealth
 from portal.viewmodels.app import app_view
+from portal.viewmodels.autoscaler import SEVERAL_HPAS
 from portal.viewmodels.model import AppView, ScaleMode, Tone
 from portal.viewmodels.series import series_view
 
@@ -167,8 +168,8 @@ def test_the_worst_comes_first() -> None:
     assert tones == [Tone.BAD, Tone.BAD, Tone.QUIET]
 
 
-def test_two_autoscalers() -> None:
-    assert "Two autoscalers want the same pods" in titles(view(state(hpas=(hpa(20), hpa(20)))))
+def test_several_autoscalers() -> None:
+    assert SEVERAL_HPAS in titles(view(state(hpas=(hpa(20), hpa(20)))))
 
 
 # Freshness.

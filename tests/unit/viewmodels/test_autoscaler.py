@@ -148,7 +148,7 @@ def test_metrics(metric: HpaMetric, words: str) -> None:
         (
             inactive("pods by selector app=demo are controlled by multiple HPAs: [a b]", "AmbiguousSelector"),
             Tone.BAD,
-            "Two autoscalers want the same pods",
+            "Several HPAs target one workload",
             "Remove one",
         ),
         (

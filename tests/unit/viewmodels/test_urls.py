@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from portal.domain.keys import Key
 from portal.domain.objects import Gateway, HttpRoute, Ingress, Probe, ServicePort
 from portal.viewmodels.model import Tone, UrlView
-from portal.viewmodels.urls import Outside, safe, url_views
+from portal.viewmodels.urls import ExternalAddresses, safe, url_views
 
 from .make import KEY, NOW, node, service, state
 
@@ -72,7 +72,7 @@ def test_node_port() -> None:
     one, nodes = state(services=(service("NodePort"),)), (node(),)
     (found,) = url_views(one, nodes=nodes)
     assert found.href == "http://198.18.0.1:30080"
-    (found,) = url_views(one, Outside(node_address="cluster.example.org"), nodes)
+    (found,) = url_views(one, ExternalAddresses(node_address="cluster.example.org"), nodes)
     assert found.href == "http://cluster.example.org:30080"
 
 

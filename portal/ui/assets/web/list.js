@@ -5,17 +5,19 @@
   const ANY = "*";
   const PAUSE = 200; // ms without a key after which a search begins
   const LISTS = { "/": "apps", "/admin": "admin" };
-  const COLUMNS = "name|namespace|status|pods|autoscaler|chart|version|helm|revision|updated|owner";
-  const SHAPES = {
-    status: /^(attention|changing|ready|idle)$/,
-    sort: new RegExp(`^(?!name$)-?(${COLUMNS})$`), // by name is how it is sorted anyway
-    page: /^(?!1$)[1-9][0-9]{0,4}$/,
+  const status = /^(attention|changing|ready|idle)$/;
+  const page = /^(?!1$)[1-9][0-9]{0,4}$/;
+  const VALID = {
+    status: (text) => status.test(text),
+    sort: (text) => text !== "name" && sortable().includes(text.replace(/^-/, "")), // by name it is anyway
+    page: (text) => page.test(text),
   };
   const LONGEST = { q: 300, namespace: 63, owner: 160 };
   const NAMES = ["q", "namespace", "status", "owner", "sort", "page"];
   const FILTERS = { "releases-namespace": "namespace", "releases-owner": "owner" };
 
   const marker = () => document.querySelector("#page > [data-live-view]");
+  const sortable = () => marker().dataset.sortable.split(" ");
   const which = () => LISTS[location.pathname.replace(/\/+$/, "") || "/"];
 
   /* As viewmodels/query.py reads and spells a query: what makes no sense is not there. */
@@ -40,7 +42,7 @@
     const parts = [];
     for (const name of NAMES) {
       const text = asked.getAll(name).find(Boolean) ?? "";
-      const spelled = name in LONGEST ? short(text, LONGEST[name]) : SHAPES[name].test(text) && text;
+      const spelled = name in LONGEST ? short(text, LONGEST[name]) : VALID[name](text) && text;
       if (spelled) parts.push(`${name}=${spelled}`);
     }
     return parts.join("&");

@@ -5,9 +5,6 @@
   "use strict";
   const el = window.React.createElement;
 
-  /* A link of the portal itself is followed without loading anew (see page.js). */
-  const SPECIAL = { Link: (props) => ["a", { ...props, "data-inside": "" }] };
-
   /* As Dash writes an element (the first time, with the page), or shorter (each time after). */
   function parts(node) {
     if (node.t) return [node.t, node.c, node.p];
@@ -18,10 +15,9 @@
   function draw(node) {
     if (Array.isArray(node)) return node.map(draw);
     if (node === null || typeof node !== "object") return node;
-    const [type, children, props] = parts(node);
-    const [tag, properties] = SPECIAL[type]?.(props) ?? [type.toLowerCase(), props];
+    const [type, children, properties] = parts(node);
     // Spread: React wants keys in lists, and these are elements in their places.
-    return el(tag, properties, ...(Array.isArray(children) ? children : [children]).map(draw));
+    return el(type.toLowerCase(), properties, ...(Array.isArray(children) ? children : [children]).map(draw));
   }
 
   function Markup({ id, content, setProps, ...properties }) {

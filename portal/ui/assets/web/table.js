@@ -7,57 +7,55 @@
   const none = () => el("span", { className: "quiet-text" }, "–");
 
   /* The whole text is the title: the column may be too narrow for it. */
-  const words = (text) => (text ? el("span", { className: "cell-main", title: text }, text) : none());
+  const words = (text) => el("span", { className: "cell-main", title: text }, text);
 
-  /* Two lines; the second is not shown where a column of its own is. */
-  const two = (main, sub, apart) =>
-    el("div", { className: "cell-two" }, main,
-      sub ? el("span", { className: apart ? `cell-sub un-${apart}` : "cell-sub" }, sub) : null);
+  /* A column's cell (Cell in viewmodels/columns.py), or only its text. */
+  function main(cell, row, column) {
+    if (column.opens_app)
+      return el("a", { href: row.path, className: "cell-name", title: cell.text, "data-inside": "" }, cell.text);
+    if (cell.href)
+      return el("a", {
+          href: cell.href, title: cell.href, className: "cell-url",
+          target: "_blank", rel: "noopener noreferrer",
+        },
+        el("span", { className: "cell-main" }, cell.text), icon("open"));
+    if (cell.tone)
+      return el("span", { className: `badge-tone tone-${cell.tone}` }, icon(cell.tone), el("span", null, cell.text));
+    if (cell.at)
+      return el("time", { key: cell.at, dateTime: cell.at, "data-time": cell.at, className: "age" });
+    return cell.text ? words(cell.text) : none();
+  }
 
-  const newer = (row) =>
-    el("span", { className: "badge-tone tone-busy", title: `Version ${row.newer} of its chart is available` },
-      el("span", { className: "visually-hidden" }, "newer: "), el("span", null, `↑ ${row.newer}`));
+  const newer = (version) =>
+    el("span", { className: "badge-tone tone-busy", title: `Version ${version} of its chart is available` },
+      el("span", { className: "visually-hidden" }, "newer: "), el("span", null, `↑ ${version}`));
 
-  const CELLS = {
-    name: (row) =>
-      two(el("a", { href: row.path, className: "cell-name", title: row.name, "data-inside": "" }, row.name),
-        row.namespace, "namespace"),
-    status: (row) =>
-      el("div", { className: "cell-two", title: row.problem || row.detail },
-        el("span", { className: `badge-tone tone-${row.tone}` }, icon(row.tone), el("span", null, row.status)),
-        row.problem ? el("span", { className: "cell-sub" }, row.problem) : null),
-    pods: (row) => row.pods || none(),
-    address: (row) =>
-      row.address
-        ? el("a", {
-              href: row.address, title: row.address, className: "cell-url",
-              target: "_blank", rel: "noopener noreferrer",
-            },
-            el("span", { className: "cell-main" }, row.address.replace(/^https?:\/\//, "").replace(/\/$/, "")),
-            icon("open"))
-        : none(),
-    chart: (row) =>
-      el("div", { className: "cell-two" }, words(row.chart),
-        el("div", { className: "cell-more" },
-          row.version ? el("span", { className: "cell-sub un-version" }, `app ${row.version}`) : null,
-          row.newer ? newer(row) : null)),
-    helm: (row) => two(words(row.helm), row.revision && `revision ${row.revision}`, "revision"),
-    revision: (row) => row.revision || none(),
-    updated: (row) =>
-      two(row.updated
-          ? el("time", { key: row.updated, dateTime: row.updated, "data-time": row.updated, className: "age" })
-          : none(),
-        row.owner && `by ${row.owner}`, "owner"),
-  };
+  /* The second line is not shown where the screen has room for a column of its own. */
+  function second(cell, column, columns) {
+    const apart = columns.find(({ name }) => name === column.below_in)?.from;
+    const below = cell.below && el("span", { className: apart ? `cell-sub until-${apart}` : "cell-sub" }, cell.below);
+    return cell.newer ? el("div", { className: "cell-more" }, below, newer(cell.newer)) : below;
+  }
 
-  const heading = ({ name, title, href, sort }) =>
-    el("th", { key: name, scope: "col", className: `col-${name}`, "aria-sort": sort || null },
-      href ? el("a", { href, "data-inside": "" }, title) : title);
+  function draw(cell, row, column, columns) {
+    if (typeof cell === "string") return cell ? words(cell) : none();
+    if (cell.href) return main(cell, row, column);
+    return el("div", { className: "cell-two", title: cell.title }, main(cell, row, column), second(cell, column, columns));
+  }
+
+  const place = ({ name, from }) => `col-${name}${from ? ` from-${from}` : ""}`;
+
+  const heading = (column) =>
+    el("th", {
+        key: column.name, scope: "col", className: place(column), "aria-sort": column.sort || null,
+        style: column.width ? { width: column.width } : null,
+      },
+      column.href ? el("a", { href: column.href, "data-inside": "" }, column.title) : column.title);
 
   const line = (row, columns) =>
     el("tr", { key: row.key, "data-testid": "release", "data-name": row.key },
-      columns.map(({ name }) =>
-        el("td", { key: name, className: `col-${name}` }, (CELLS[name] ?? ((each) => words(each[name])))(row))));
+      columns.map((column, at) =>
+        el("td", { key: column.name, className: place(column) }, draw(row.cells[at], row, column, columns))));
 
   function Releases({ id, title, everyone, columns, rows }) {
     return el("table", { id, className: everyone ? "list everyone" : "list" },

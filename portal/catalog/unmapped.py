@@ -10,7 +10,7 @@ from portal.catalog.values import Values, as_list, as_mapping, get, put, without
 from portal.domain.keys import LAUNCHED_BY
 
 
-def leftover(values: Mapping[str, object], defaults: Mapping[str, object]) -> tuple[str, ...]:
+def unmapped(values: Mapping[str, object], defaults: Mapping[str, object]) -> tuple[str, ...]:
     """The dotted paths that are lost when ``values`` become a form; chart defaults do not count."""
     rest = without(values, dash_app.FORM_PATHS)
     annotations = as_mapping(get(values, "commonAnnotations"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 from msgspec import Struct
 
 from portal.aside import aside
@@ -18,18 +18,23 @@ from portal.domain.revisions import Proposal
 from portal.releases.actions import Existing
 from portal.releases.forms import Preview
 from portal.releases.links import link_of
-from portal.ui import ids, unfinished
+from portal.ui import html, ids, unfinished
+from portal.ui.accepts import FieldValue
+from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
 from portal.ui.components.preview import ADDING_UP, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
-from portal.ui.pages.launch import beside, files
+from portal.ui.launch import files, integrations
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path, launch_path
 from portal.viewmodels.model import Notice, Tone
 
 NOTHING_YET = "Shown once the form has no errors."
+Fields = dict[str, FieldValue]
+Switches = dict[str, bool | None]
+
 STAND_IN = "my-app"
 """The name in the preview while none has been given."""
 
@@ -53,13 +58,28 @@ class _Answer(Struct, frozen=True):
     disabled: bool
 
 
-def register(app: Dash, context: UiContext) -> None:
+def register(app: Callbacks, context: UiContext) -> None:
     """Add this page's callbacks."""
-    fields = {field: (ids.launch(field), "value") for field in FIELDS}
-    switches = {field: (ids.launch_on(field), "value") for field in SWITCHED}
-    beside.register(app, context)
+    integrations.register(app, context)
     files.register(app, context)
+    unfinished.register(app, ids.launch("name"), ids.LAUNCH_LEFT)
+    _register_controls(app)
+    _register_check(app, context)
+    _register_submit(app, context)
+    _register_preview(app, context)
 
+
+_CONTROLS = {field: (ids.launch(field), "value") for field in FIELDS}
+_SWITCHES = {field: (ids.launch_on(field), "value") for field in SWITCHED}
+_FORM = (
+    {field: State(*where) for field, where in _CONTROLS.items()},
+    {field: State(*where) for field, where in _SWITCHES.items()},
+)
+"""The form as it looks, and which of its optional fields are on."""
+
+
+def _register_controls(app: Callbacks) -> None:
+    """What the browser does by itself."""
     app.clientside_callback(
         ClientsideFunction("portal", "launchShow"),
         Output(ids.LAUNCH_FIXED, "className"),
@@ -67,21 +87,30 @@ def register(app: Dash, context: UiContext) -> None:
         Output(ids.LAUNCH_HOST, "className"),
         Output(ids.launch("target_cpu"), "disabled"),
         Output(ids.launch("target_memory"), "disabled"),
-        Input(*fields["autoscaling"]),
-        Input(*fields["exposure"]),
-        Input(*switches["target_cpu"]),
-        Input(*switches["target_memory"]),
+        Input(*_CONTROLS["autoscaling"]),
+        Input(*_CONTROLS["exposure"]),
+        Input(*_SWITCHES["target_cpu"]),
+        Input(*_SWITCHES["target_memory"]),
     )
     app.clientside_callback(
         ClientsideFunction("portal", "presetMark"),
         Output({"type": ids.PRESET, "name": ALL}, "className"),
-        Input(*fields["repository"]),
-        Input(*fields["tag"]),
+        Input(*_CONTROLS["repository"]),
+        Input(*_CONTROLS["tag"]),
         State({"type": ids.PRESET, "name": ALL}, "id"),
     )
 
-    unfinished.register(app, ids.launch("name"), ids.LAUNCH_LEFT)
+    # Not by the server: what is typed while its answer is on its way would be lost.
+    app.clientside_callback(
+        ClientsideFunction("portal", "fillIn"),
+        [Output(*_CONTROLS[field]) for field in PRESET_FIELDS],
+        Input({"type": ids.PRESET, "name": ALL}, "n_clicks"),
+        State(ids.LAUNCH_PRESETS, "data"),
+        prevent_initial_call=True,
+    )
 
+
+def _register_check(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         output={
             "notes": {field: Output(ids.launch_note(field), "children") for field in FIELDS},
@@ -96,12 +125,12 @@ def register(app: Dash, context: UiContext) -> None:
             "disabled": Output(ids.LAUNCH_SUBMIT, "disabled"),
         },
         inputs={
-            "values": {field: Input(*where) for field, where in fields.items()},
-            "on": {field: Input(*where) for field, where in switches.items()},
+            "values": {field: Input(*where) for field, where in _CONTROLS.items()},
+            "on": {field: Input(*where) for field, where in _SWITCHES.items()},
             "left": Input(ids.LAUNCH_LEFT, "data"),
         },
     )
-    async def check(values: dict[str, Any], on: dict[str, Any], left: bool) -> dict[str, Any]:
+    async def check(values: Fields, on: Switches, left: bool | None) -> dict[str, Any]:
         answer = await _check(context, raw_form(values, on), name_left=left)
         return {
             "notes": answer.notes,
@@ -116,23 +145,15 @@ def register(app: Dash, context: UiContext) -> None:
             "disabled": answer.disabled,
         }
 
-    # Not by the server: what is typed while its answer is on its way would be lost.
-    app.clientside_callback(
-        ClientsideFunction("portal", "fillIn"),
-        [Output(*fields[field]) for field in PRESET_FIELDS],
-        Input({"type": ids.PRESET, "name": ALL}, "n_clicks"),
-        State(ids.LAUNCH_PRESETS, "data"),
-        prevent_initial_call=True,
-    )
 
+def _register_submit(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.LAUNCH_FAILURE, "children"),
         Output(ids.UPGRADE_MODAL, "is_open"),
         Output(ids.UPGRADE_WORDS, "children"),
         Input(ids.LAUNCH_SUBMIT, "n_clicks"),
         Input(ids.UPGRADE_CONFIRM, "n_clicks"),
-        {field: State(*where) for field, where in fields.items()},
-        {field: State(*where) for field, where in switches.items()},
+        *_FORM,
         State(ids.LAUNCH_TOLD, "data"),
         State(ids.LAUNCH_EDITED, "data"),
         State(ids.UPGRADE_SINCE, "data"),
@@ -142,9 +163,9 @@ def register(app: Dash, context: UiContext) -> None:
     async def submit(
         clicks: int | None,
         confirmed: int | None,
-        values: dict[str, Any],
-        on: dict[str, Any],
-        told: str,
+        values: Fields,
+        on: Switches,
+        told: str | None,
         edited: int | None,
         previewed: int | None,
     ) -> tuple[Any, Any, Any]:
@@ -172,18 +193,22 @@ def register(app: Dash, context: UiContext) -> None:
             return refusal(error), closed, no_update
         return accepted(operation, app_path(key)), closed, no_update
 
+
+def _register_preview(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.UPGRADE_PREVIEW, "children"),
         Output(ids.UPGRADE_CONFIRM, "disabled"),
         Output(ids.UPGRADE_SINCE, "data"),
         Input(ids.UPGRADE_MODAL, "is_open"),
-        {field: State(*where) for field, where in fields.items()},
-        {field: State(*where) for field, where in switches.items()},
+        *_FORM,
         State(ids.LAUNCH_EDITED, "data"),
         prevent_initial_call=True,
     )
     async def preview(
-        opened: bool, values: dict[str, Any], on: dict[str, Any], edited: int | None
+        opened: bool | None,
+        values: Fields,
+        on: Switches,
+        edited: int | None,
     ) -> Shown:
         if not opened:
             return waiting(ADDING_UP), True, None
@@ -218,7 +243,7 @@ async def _proposal(context: UiContext, raw: dict[str, object], edited: int | No
         ) from error
 
 
-async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool) -> _Answer:
+async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool | None) -> _Answer:
     checked = context.forms.check(raw)
     errors = dict(checked.errors)
     if "namespace" not in errors:

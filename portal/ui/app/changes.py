@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+from dash import ClientsideFunction, Input, Output, State, no_update
 
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.ui import ids
+from portal.ui.accepts import AppKey, FieldValue
+from portal.ui.app import history, plain, version
+from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
-from portal.ui.pages.app import history, plain, version
 from portal.ui.refusals import refusal
 from portal.viewmodels.model import Notice, Tone
 
@@ -29,7 +31,7 @@ _CONTROLS = {
 }
 
 
-def scale_raw(controls: dict[str, Any]) -> dict[str, object]:
+def scale_raw(controls: dict[str, FieldValue]) -> dict[str, object]:
     """The scale form as ``Forms.check_scale`` wants it."""
     return {
         "autoscaling": bool(controls["autoscaling"]),
@@ -40,7 +42,7 @@ def scale_raw(controls: dict[str, Any]) -> dict[str, object]:
     }
 
 
-def register(app: Dash, context: UiContext) -> None:
+def register(app: Callbacks, context: UiContext) -> None:
     """Add this page's callbacks."""
     _register_scale(app, context)
     _register_uninstall(app, context)
@@ -60,7 +62,7 @@ def register(app: Dash, context: UiContext) -> None:
     )
 
 
-def _register_scale(app: Dash, context: UiContext) -> None:
+def _register_scale(app: Callbacks, context: UiContext) -> None:
     app.clientside_callback(
         ClientsideFunction("portal", "scaleFollow"),
         Output(ids.SCALE_BASE, "data"),
@@ -95,7 +97,7 @@ def _register_scale(app: Dash, context: UiContext) -> None:
         {name: State(*control) for name, control in _CONTROLS.items()},
         prevent_initial_call=True,
     )
-    async def apply(clicks: int | None, key: list[str], controls: dict[str, Any]) -> Node:
+    async def apply(clicks: int | None, key: AppKey, controls: dict[str, FieldValue]) -> Node:
         if not clicks:
             return no_update
         try:
@@ -118,7 +120,7 @@ async def scale(context: UiContext, key: Key, raw: dict[str, object]) -> Node:
     return [*warned, notice(Notice(Tone.BUSY, "Asked for. Its steps are at the top of the page."))]
 
 
-def _register_uninstall(app: Dash, context: UiContext) -> None:
+def _register_uninstall(app: Callbacks, context: UiContext) -> None:
     app.clientside_callback(
         ClientsideFunction("portal", "modal"),
         Output(ids.UNINSTALL_MODAL, "is_open", allow_duplicate=True),
@@ -134,7 +136,7 @@ def _register_uninstall(app: Dash, context: UiContext) -> None:
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def uninstall(clicks: int | None, key: list[str]) -> tuple[Any, Any]:
+    async def uninstall(clicks: int | None, key: AppKey) -> tuple[Any, Any]:
         if not clicks:
             return no_update, no_update
         try:
@@ -146,7 +148,7 @@ def _register_uninstall(app: Dash, context: UiContext) -> None:
         return False, None
 
 
-def _register_dismiss(app: Dash, context: UiContext) -> None:
+def _register_dismiss(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.LOCATION, "href", allow_duplicate=True),
         Output(ids.APP_ACTION_FAILURE, "children"),
@@ -154,7 +156,7 @@ def _register_dismiss(app: Dash, context: UiContext) -> None:
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def dismiss(clicks: int | None, key: list[str]) -> tuple[Any, Any]:
+    async def dismiss(clicks: int | None, key: AppKey) -> tuple[Any, Any]:
         if not clicks:
             return no_update, no_update
         try:
@@ -164,7 +166,7 @@ def _register_dismiss(app: Dash, context: UiContext) -> None:
         return "/", None
 
 
-def _register_share(app: Dash, context: UiContext) -> None:
+def _register_share(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.SHARE_MESSAGE, "children"),
         Input(ids.SHARE_SAVE, "n_clicks"),
@@ -172,7 +174,7 @@ def _register_share(app: Dash, context: UiContext) -> None:
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def share(clicks: int | None, text: str | None, key: list[str]) -> Node:
+    async def share(clicks: int | None, text: str | None, key: AppKey) -> Node:
         if not clicks:
             return no_update
         try:
@@ -185,7 +187,10 @@ def _register_share(app: Dash, context: UiContext) -> None:
 
 
 def _register_plain(
-    app: Dash, context: UiContext, button: str, act: Callable[[Identity, Key], Awaitable[object]]
+    app: Callbacks,
+    context: UiContext,
+    button: str,
+    act: Callable[[Identity, Key], Awaitable[object]],
 ) -> None:
     """A button that needs no more than a click; what comes of it is pushed."""
 
@@ -195,7 +200,7 @@ def _register_plain(
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def press(clicks: int | None, key: list[str]) -> Node:
+    async def press(clicks: int | None, key: AppKey) -> Node:
         if not clicks:
             return no_update
         try:

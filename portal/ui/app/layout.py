@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import dcc
 
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.live.topics import app_topic
-from portal.ui import ids
-from portal.ui.components.basics import Node, button, card, fold, icon, link, page, wildcards
+from portal.ui import html, ids
+from portal.ui.app.history import history_fold, manifest_fold, rollback_dialog
+from portal.ui.app.live import app_patches
+from portal.ui.app.plain import plain_buttons, plain_dialog
+from portal.ui.app.scale import scale_card
+from portal.ui.app.version import version_dialog, version_line
+from portal.ui.components.basics import (
+    Node,
+    breadcrumb,
+    button,
+    card,
+    fold,
+    icon,
+    internal_link,
+    page,
+)
 from portal.ui.components.markup import live_chart, markup
 from portal.ui.components.preview import waiting
-from portal.ui.components.scale import scale_card
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
-from portal.ui.live_views import Props, app_patches
-from portal.ui.pages.app.history import history_fold, manifest_fold, rollback_dialog
-from portal.ui.pages.app.plain import plain_buttons, plain_dialog
-from portal.ui.pages.app.version import version_dialog, version_line
+from portal.ui.encoding import Props
 from portal.ui.routes import edit_path
 from portal.viewmodels.model import AppView
 
@@ -38,17 +48,13 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             dcc.Store(id=ids.APP_SERIES_TAIL, **live[ids.APP_SERIES_TAIL]),
             dcc.Store(id=ids.SCALE_LIVE, **live[ids.SCALE_LIVE]),
             dcc.Store(id=ids.SCALE_BASE, data=live[ids.SCALE_LIVE]["data"]),
-            html.Nav(
-                [link("Apps", "/"), html.Span("/"), html.Span(key.name)],
-                className="crumbs",
-                **wildcards({"aria-label": "Breadcrumb"}),
-            ),
+            breadcrumb(internal_link("Apps", "/"), html.Span(key.name)),
             html.Div(
                 [
                     html.Div([_part(ids.APP_HEADER, live), version_line(live)]),
                     html.Div(
                         [
-                            link(
+                            internal_link(
                                 [icon("edit"), "Edit"],
                                 edit_path(key),
                                 "btn btn-outline-secondary",
@@ -79,7 +85,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             ),
             html.Div(
                 [
-                    link(
+                    internal_link(
                         [icon("edit"), "Correct and try again"],
                         edit_path(key),
                         "btn btn-primary",

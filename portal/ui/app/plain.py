@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, no_update
 
 from portal.domain.keys import Key
-from portal.ui import ids
+from portal.ui import html, ids
+from portal.ui.accepts import AppKey
+from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, button
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.context import UiContext
@@ -50,7 +52,7 @@ def plain_dialog() -> html.Div:
     )
 
 
-def register(app: Dash, context: UiContext) -> None:
+def register(app: Callbacks, context: UiContext) -> None:
     """Add the dialog's callbacks."""
 
     @app.callback(
@@ -64,7 +66,7 @@ def register(app: Dash, context: UiContext) -> None:
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def ask(clicks: list[int | None], key: list[str]) -> tuple[Any, ...]:
+    async def ask(clicks: list[int | None], key: AppKey) -> tuple[Any, ...]:
         pressed = cast("object", ctx.triggered_id)
         if not any(clicks) or not isinstance(pressed, dict):
             return (no_update,) * 6
@@ -84,7 +86,7 @@ def register(app: Dash, context: UiContext) -> None:
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def confirm(clicks: int | None, name: str | None, key: list[str]) -> tuple[Any, Any]:
+    async def confirm(clicks: int | None, name: str | None, key: AppKey) -> tuple[Any, Any]:
         if not clicks or not name:
             return no_update, no_update
         try:

@@ -13,7 +13,7 @@ from portal.ui.components.basics import (
     age,
     badge,
     icon,
-    link,
+    internal_link,
     notice,
     outside_link,
     wildcards,
@@ -65,7 +65,7 @@ def version_words(view: VersionView | None) -> list[Node]:
     return [icon(named), html.Span([view.sentence, *since])]
 
 
-def version_way(view: VersionView | None) -> str:
+def version_button(view: VersionView | None) -> str:
     """What the button beside these words is called."""
     return "Upgrade …" if view and view.newer else "Other versions …"
 
@@ -108,8 +108,10 @@ def gone(key: Key) -> html.Div:
             ),
             html.Div(
                 [
-                    link([icon("apps"), "See the apps"], "/", "btn btn-primary"),
-                    link([icon("launch"), "Launch an app"], "/launch", "btn btn-outline-secondary"),
+                    internal_link([icon("apps"), "See the apps"], "/", "btn btn-primary"),
+                    internal_link(
+                        [icon("launch"), "Launch an app"], "/launch", "btn btn-outline-secondary"
+                    ),
                 ],
                 className="button-row",
             ),

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import html
 
-from portal.ui import ids
+from portal.ui import html, ids
 from portal.ui.components.basics import Node, button, icon, wildcards
 from portal.ui.components.sliders import bounds_slider, replica_slider, target
 from portal.viewmodels.model import ScaleMode
@@ -55,7 +54,7 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
                 ),
                 html.Div(
                     [
-                        html.Div("Fewest and most pods", className="form-label"),
+                        html.Div("Minimum and maximum replicas", className="form-label"),
                         bounds_slider(ids.SCALE_BOUNDS, bounds, top, eager=True),
                         target(
                             "CPU target, % of the request",

@@ -8,15 +8,15 @@ import pytest
 from msgspec.structs import replace
 
 from portal.catalog.dash_app import to_values
-from portal.catalog.leftover import leftover
+from portal.catalog.unmapped import unmapped
 from portal.domain.keys import LAUNCHED_BY
 from tests.unit.catalog.test_dash_app import AUTO, DEFAULTS, SITE, SPEC, SPECS
 
 
 @pytest.mark.parametrize("spec", [*SPECS, replace(SPEC, autoscaling=AUTO)])
 def test_nothing_of_what_the_form_made(spec: Any) -> None:
-    assert leftover(to_values(spec, "ann", SITE), DEFAULTS) == ()
-    assert leftover(DEFAULTS, DEFAULTS) == ()
+    assert unmapped(to_values(spec, "ann", SITE), DEFAULTS) == ()
+    assert unmapped(DEFAULTS, DEFAULTS) == ()
 
 
 def test_everything_else_is_named() -> None:
@@ -29,7 +29,7 @@ def test_everything_else_is_named() -> None:
         "httpRoute": {"hostnames": ["a", "b"]},
         "persistence": {"existingClaim": "d", "subPath": "x"},
     }
-    assert set(leftover(values, DEFAULTS)) == {
+    assert set(unmapped(values, DEFAULTS)) == {
         "podLabels.team",
         "tolerations",
         "service.annotations.a.b/c",

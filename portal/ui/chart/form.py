@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import dcc
 from msgspec.structs import replace
 
 from portal.catalog.draft import path_id
 from portal.catalog.edits import shown
 from portal.catalog.form import Control, Field, Form, Forms, Group, Item, Rows
 from portal.catalog.validate import Path
-from portal.ui import ids
+from portal.ui import html, ids
 from portal.ui.components.basics import Node, card, fold, icon, wildcards
 from portal.ui.components.sliders import marks, message
 

@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import dcc
 
 from portal.catalog.launch_fields import PRESET_FIELDS
 from portal.catalog.presets import Preset
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.releases.forms import Forms, preset_fields
-from portal.ui import ids
-from portal.ui.components.basics import Node, button, card, code_block, icon, link, page, wildcards
+from portal.ui import html, ids
+from portal.ui.components.basics import (
+    Node,
+    breadcrumb,
+    button,
+    card,
+    code_block,
+    icon,
+    internal_link,
+    page,
+    wildcards,
+)
 from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import bounds_slider, field, replica_slider, target
 from portal.ui.components.sliders import note as note_place
-from portal.ui.pages.launch import beside
+from portal.ui.launch import integrations
 from portal.ui.routes import app_path
 
 Raw = Mapping[str, object]
@@ -52,11 +62,7 @@ def layout(
             dcc.Download(id=ids.LAUNCH_SAVED),
             dcc.Store(id=ids.LAUNCH_LEFT, data=False),
             dcc.Store(id=ids.LAUNCH_PRESETS, data=_filled(forms.presets)),
-            html.Nav(
-                [link("Apps", "/"), html.Span("/"), link(editing.name, app_path(editing))],
-                className="crumbs",
-                **wildcards({"aria-label": "Breadcrumb"}),
-            )
+            breadcrumb(internal_link("Apps", "/"), internal_link(editing.name, app_path(editing)))
             if editing
             else None,
             html.Header(
@@ -64,7 +70,7 @@ def layout(
                     [
                         html.H1(title, tabIndex=-1),
                         html.P(
-                            "Change what you like; the pods are replaced without losing a request."
+                            "Change what you like. A rolling update replaces the pods."
                             if editing
                             else "Pick an image and say how large it may grow. Helm does the rest.",
                             className="lead-sentence",
@@ -83,8 +89,8 @@ def layout(
                             _size(forms, raw),
                             _resources(raw),
                             _address(raw),
-                            beside.storage(raw),
-                            beside.environment(raw),
+                            integrations.storage(raw),
+                            integrations.environment(raw),
                         ],
                         className="column wide-column launch-form",
                         **wildcards({"data-testid": "launch-form"}),
@@ -205,7 +211,7 @@ def _size(forms: Forms, raw: Raw) -> html.Section:
     top = forms.max_replicas
     cpu, memory = raw.get("target_cpu"), raw.get("target_memory")
     return card(
-        "How many",
+        "How many (replicas)",
         [
             html.Div(
                 field(
@@ -223,10 +229,10 @@ def _size(forms: Forms, raw: Raw) -> html.Section:
                 [
                     field(
                         ids.launch("bounds"),
-                        "Fewest and most pods",
+                        "Minimum and maximum replicas",
                         bounds_slider(ids.launch("bounds"), raw.get("bounds"), top),
                         note_id=ids.launch_note("bounds"),
-                        hint="The autoscaler stays within these.",
+                        hint="The autoscaler (HorizontalPodAutoscaler) stays within these.",
                         group=True,
                     ),
                     target(
@@ -248,8 +254,8 @@ def _size(forms: Forms, raw: Raw) -> html.Section:
                     _text(
                         raw,
                         "scale_down_window",
-                        "Calm before scaling down, in seconds",
-                        "How long the load must stay low. Empty: Kubernetes' 300.",
+                        "Scale-down stabilization window, in seconds",
+                        "How long the load must stay low before pods are removed. Empty: 300.",
                         placeholder="300",
                         inputmode="numeric",
                         class_name="half",
@@ -269,7 +275,7 @@ def _size(forms: Forms, raw: Raw) -> html.Section:
 
 def _resources(raw: Raw) -> html.Section:
     return card(
-        "What each pod may use",
+        "What each pod may use (requests and limits)",
         [
             html.P(
                 "A request is kept free for the pod, and is what autoscaling targets are percent "
@@ -322,7 +328,7 @@ def _address(raw: Raw) -> html.Section:
     exposure = str(raw.get("exposure") or Exposure.LOAD_BALANCER)
     needs_host = exposure in {Exposure.INGRESS, Exposure.HTTP_ROUTE}
     return card(
-        "How it is reached",
+        "How it is reached (exposure)",
         [
             _field(
                 "exposure",
@@ -360,7 +366,7 @@ def _address(raw: Raw) -> html.Section:
                     dbc.Switch(
                         id=ids.launch("session_affinity"),
                         value=bool(raw.get("session_affinity")),
-                        label="Keep each visitor on the same pod",
+                        label="Keep each visitor on the same pod (session affinity)",
                     ),
                     html.Div(
                         "For apps that hold a visitor's state in memory.", className="form-text"

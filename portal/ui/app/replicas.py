@@ -52,7 +52,7 @@ def autoscaler(view: AutoscalerView | None) -> Node:
     """The HorizontalPodAutoscaler; a sentence where there is none."""
     if view is None:
         return html.P(
-            "Off: the number of pods stays where you put it.", className="words quiet-text"
+            "Off: the number of pods (replicas) stays as set.", className="words quiet-text"
         )
     return [
         html.P(view.summary, className="words"),
@@ -63,7 +63,7 @@ def autoscaler(view: AutoscalerView | None) -> Node:
                 html.Span(
                     f"{view.min_replicas}–{view.max_replicas} pods",
                     className="chip",
-                    title="Lower and upper bound",
+                    title="Minimum and maximum replicas",
                 ),
                 html.Span(f"wants {view.desired}", className="chip"),
                 *[badge(each) for each in view.conditions],

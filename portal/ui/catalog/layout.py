@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dash import html
-
 from portal.catalog import dash_app
 from portal.catalog.icons import may_be_asked
 from portal.catalog.sources import SourceKind, SourceState
 from portal.domain.charts import ChartEntry
-from portal.ui.components.basics import Node, age, icon, link, notice, page, wildcards
+from portal.ui import html
+from portal.ui.components.basics import Node, age, icon, internal_link, notice, page, wildcards
 from portal.ui.context import UiContext
 from portal.ui.routes import chart_path, icon_path
 from portal.viewmodels.model import Notice, Tone
@@ -89,7 +88,7 @@ def _card(state: SourceState, entry: ChartEntry) -> Node:
     newest = entry.newest
     built_in = state.source.kind is SourceKind.BUILTIN and entry.name == dash_app.CHART_NAME
     href = "/launch" if built_in else chart_path(state.source.name, entry.name)
-    return link(
+    return internal_link(
         [
             tile(entry.name, _icon(state, entry)),
             html.Div(

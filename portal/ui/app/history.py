@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, no_update
 
 from portal.aside import aside
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
-from portal.ui import ids
+from portal.ui import html, ids
+from portal.ui.accepts import AppKey
+from portal.ui.app.revisions import history
+from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, button, code_block, fold, notice
-from portal.ui.components.history import history
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.context import UiContext
 from portal.ui.encoding import plain
@@ -67,7 +69,7 @@ def rollback_dialog(key: Key) -> html.Div:
     )
 
 
-def register(app: Dash, context: UiContext) -> None:
+def register(app: Callbacks, context: UiContext) -> None:
     """Add the callbacks of what is read on demand."""
     for opener, wanted in (
         (ids.HISTORY_FOLD, ids.HISTORY_WANTED),
@@ -85,14 +87,14 @@ def register(app: Dash, context: UiContext) -> None:
     _register_rollback(app, context)
 
 
-def _register_reading(app: Dash, context: UiContext) -> None:
+def _register_reading(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.HISTORY, "children"),
         Input(ids.HISTORY_WANTED, "data"),
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def read_history(wanted: Any, key: list[str]) -> Node:
+    async def read_history(wanted: str | None, key: AppKey) -> Node:
         if not wanted:
             return no_update
         try:
@@ -109,7 +111,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def read_manifest(wanted: Any, key: list[str]) -> Node:
+    async def read_manifest(wanted: str | None, key: AppKey) -> Node:
         if not wanted:
             return no_update
         release = Key(*key)
@@ -118,7 +120,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
             text = await aside(manifest_yaml, revision.manifest, release.namespace, revision.values)
         except Exception as error:
             return refusal(error)
-        return code_block(ids.MANIFEST_TEXT, text, "the manifest", title="What Helm made of it")
+        return code_block(ids.MANIFEST_TEXT, text, "the manifest", title="Rendered manifest")
 
     @app.callback(
         Output(ids.UNINSTALL_LEFT, "children"),
@@ -126,7 +128,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def read_removal(opened: bool, key: list[str]) -> Node:
+    async def read_removal(opened: bool | None, key: AppKey) -> Node:
         if not opened:
             return waiting("Looking at what would be left …")
         try:
@@ -139,7 +141,7 @@ def _register_reading(app: Dash, context: UiContext) -> None:
         return [notice(each) for each in words]
 
 
-def _register_rollback(app: Dash, context: UiContext) -> None:
+def _register_rollback(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.ROLLBACK_TO, "data"),
         Output(ids.ROLLBACK_NAME, "children"),
@@ -163,7 +165,7 @@ def _register_rollback(app: Dash, context: UiContext) -> None:
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def show(opened: bool, revision: int | None, key: list[str]) -> Shown:
+    async def show(opened: bool | None, revision: int | None, key: AppKey) -> Shown:
         if not opened or revision is None:
             return waiting(ADDING_UP), True, None
         previews = context.actions.previews
@@ -180,7 +182,7 @@ def _register_rollback(app: Dash, context: UiContext) -> None:
         prevent_initial_call=True,
     )
     async def roll_back(
-        clicks: int | None, revision: int | None, since: int | None, key: list[str]
+        clicks: int | None, revision: int | None, since: int | None, key: AppKey
     ) -> tuple[Any, Any]:
         if not clicks or revision is None:
             return no_update, no_update

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dash_bootstrap_components as dbc
-from dash import html
 
 from portal.domain.identity import Identity
 from portal.live.topics import ADMIN, APPS
-from portal.ui import ids
-from portal.ui.components import releases
-from portal.ui.components.basics import Node, icon, link, page, wildcards
+from portal.ui import html, ids
+from portal.ui.apps import table
+from portal.ui.apps.live import list_patches
+from portal.ui.components.basics import Node, icon, internal_link, page, wildcards
 from portal.ui.components.markup import markup
 from portal.ui.context import UiContext
 from portal.ui.encoding import Props
-from portal.ui.live_views import list_patches
 from portal.ui.routes import Page, Route
+from portal.viewmodels.columns import SORTABLE
 from portal.viewmodels.query import LONGEST
 
 
@@ -37,7 +37,7 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                             html.P([f"{lead} ", summary], className="lead-sentence"),
                         ]
                     ),
-                    link([icon("plus"), "Launch an app"], "/launch", "btn btn-primary"),
+                    internal_link([icon("plus"), "Launch an app"], "/launch", "btn btn-primary"),
                 ],
                 className="page-head",
             ),
@@ -60,7 +60,7 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                         **live[ids.RELEASES_STATUSES],
                         **wildcards({"aria-label": "Status"}),
                     ),
-                    releases.table(ids.RELEASES, title, live[ids.RELEASES], everyone=everyone),
+                    table.table(ids.RELEASES, title, live[ids.RELEASES], everyone=everyone),
                     markup(ids.RELEASES_EMPTY, **live[ids.RELEASES_EMPTY]),
                     markup(ids.RELEASES_PAGES, className="list-foot", **live[ids.RELEASES_PAGES]),
                 ],
@@ -71,6 +71,7 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
         topic=route.topic,
         title=title,
         testid="admin-page" if everyone else "apps-page",
+        **wildcards({"data-sortable": " ".join(SORTABLE)}),
     )
 
 

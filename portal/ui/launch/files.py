@@ -7,21 +7,22 @@ import binascii
 from pathlib import PurePosixPath
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from dash import ClientsideFunction, Input, Output, State, no_update
 from msgspec import Struct
 
 from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.draft import Drafting
 from portal.catalog.launch_fields import FIELDS, SWITCHED
-from portal.catalog.leftover import leftover
+from portal.catalog.unmapped import unmapped
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.placeholders import NO_SECRET
 from portal.releases.forms import Raw
-from portal.ui import ids
-from portal.ui.components.basics import Node, failure, link, notice
+from portal.ui import html, ids
+from portal.ui.callbacks import Callbacks
+from portal.ui.components.basics import Node, failure, internal_link, notice
 from portal.ui.components.files import MAX_FILE
 from portal.ui.context import UiContext
 from portal.ui.routes import chart_path
@@ -37,7 +38,7 @@ class Opened(Struct, frozen=True):
     said: Node
 
 
-def register(app: Dash, context: UiContext) -> None:
+def register(app: Callbacks, context: UiContext) -> None:
     """Add the callbacks of Open and Save."""
 
     @app.callback(
@@ -119,10 +120,10 @@ async def read_file(context: UiContext, contents: str, named: str, key: Key) -> 
             ),
         )
     raw = context.forms.prefill(key, draft.values)
-    return Opened(raw, _said(named, leftover(draft.values, chart.defaults)))
+    return Opened(raw, _outcome(named, unmapped(draft.values, chart.defaults)))
 
 
-def _said(named: str, lost: tuple[str, ...]) -> Node:
+def _outcome(named: str, lost: tuple[str, ...]) -> Node:
     if not lost:
         return notice(Notice(Tone.GOOD, f"Filled in from {named}."))
     more = f" and {len(lost) - _LISTED} more" if len(lost) > _LISTED else ""
@@ -135,7 +136,7 @@ def _said(named: str, lost: tuple[str, ...]) -> Node:
             )
         ),
         html.P(
-            link(
+            internal_link(
                 "Open the file in the form of all values",
                 chart_path(BUILT_IN, dash_app.CHART_NAME),
             )

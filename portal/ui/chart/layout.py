@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import dcc
 
 from portal.aside import aside
 from portal.catalog import dash_app
@@ -19,24 +19,25 @@ from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.releases.forms import Forms
-from portal.ui import ids
+from portal.ui import html, ids
+from portal.ui.catalog.layout import tile
+from portal.ui.chart.form import chart_form
 from portal.ui.components.basics import (
     Node,
+    breadcrumb,
     button,
     card,
     failure,
     icon,
-    link,
+    internal_link,
     notice,
     page,
     wildcards,
 )
-from portal.ui.components.chart_form import chart_form
 from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
-from portal.ui.pages.catalog.layout import tile
 from portal.ui.routes import ChartPlace, app_path, chart_path
 from portal.viewmodels.model import Notice, Tone
 
@@ -100,7 +101,7 @@ async def page_of(
 def _unusable(place: ChartPlace, entry: ChartEntry | None, error: PortalError) -> html.Div:
     return page(
         [
-            _crumbs(place),
+            _breadcrumb(place),
             html.Header(
                 html.Div(html.H1(place.chart[:80], tabIndex=-1), className="title-line"),
                 className="page-head",
@@ -148,7 +149,7 @@ def _layout(
                 id=ids.CHART_PRESETS, data={each.name: [to_yaml(each.values)] for each in presets}
             ),
             dcc.Download(id=ids.CHART_SAVED),
-            _crumbs(place, editing),
+            _breadcrumb(place, editing),
             html.Header(
                 [
                     html.Div(
@@ -261,13 +262,11 @@ def _presets(presets: tuple[ChartPreset, ...]) -> html.Div:
     )
 
 
-def _crumbs(place: ChartPlace, editing: Key | None = None) -> html.Nav:
-    way: list[Node] = [link("Catalog", "/catalog"), html.Span("/")]
+def _breadcrumb(place: ChartPlace, editing: Key | None = None) -> html.Nav:
     if editing:
-        way = [link("Apps", "/"), html.Span("/"), link(editing.name, app_path(editing))]
-    else:
-        way.append(html.Span(place.source[:63]))
-    return html.Nav(way, className="crumbs", **wildcards({"aria-label": "Breadcrumb"}))
+        app = internal_link(editing.name, app_path(editing))
+        return breadcrumb(internal_link("Apps", "/"), app)
+    return breadcrumb(internal_link("Catalog", "/catalog"), html.Span(place.source[:63]))
 
 
 def _versions(place: ChartPlace, entry: ChartEntry, current: str) -> html.Div:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import html
+from msgspec import to_builtins
 from msgspec.structs import replace
 
-from portal.ui.components.basics import Node, icon, link, safe_href, wildcards
-from portal.ui.components.markup import element, way
+from portal.ui import html
+from portal.ui.components.basics import Node, icon, internal_link, safe_href, wildcards
 from portal.ui.routes import app_path, list_path
-from portal.viewmodels.model import ListView, ReleaseRow
-from portal.viewmodels.query import COLUMNS, Bucket, ListQuery
+from portal.viewmodels.columns import Cell, shown
+from portal.viewmodels.listing import ListView
+from portal.viewmodels.model import ReleaseRow
+from portal.viewmodels.query import Bucket, ListQuery
 
 ANY = "*"
 """Stands for no choice in a filter: an empty value would be shown as none."""
@@ -26,63 +28,48 @@ _STATUS = {
 }
 
 
-def rows(views: Sequence[ReleaseRow]) -> list[dict[str, object]]:
-    """Rows as the table draws them (see table.js). What is empty is left out."""
-    return [{name: value for name, value in _row(view).items() if value} for view in views]
+def rows(
+    views: Sequence[ReleaseRow],
+    measured: Sequence[Mapping[str, str]] = (),
+    *,
+    everyone: bool,
+) -> list[dict[str, object]]:
+    """Rows as the table draws them (see table.js): a cell for each column, in its order."""
+    columns = shown(everyone)
+    return [
+        {
+            "key": str(view.key),
+            "path": app_path(view.key),
+            "cells": [
+                amounts.get(column.name, "") if column.measure else _drawn(column.cell(view))
+                for column in columns
+            ],
+        }
+        for view, amounts in zip(views, measured or [dict[str, str]()] * len(views), strict=True)
+    ]
 
 
-def _row(view: ReleaseRow) -> dict[str, object]:
-    return {
-        "key": str(view.key),
-        "name": view.key.name,
-        "namespace": view.key.namespace,
-        "path": app_path(view.key),
-        "status": view.status.text,
-        "tone": view.status.tone.value,
-        "problem": view.problem,
-        "detail": "" if view.problem else view.status.detail,
-        "pods": view.pods,
-        "autoscaler": view.hpa,
-        "address": safe_href(view.url),
-        "chart": view.chart,
-        "newer": view.newer,
-        "version": view.app_version,
-        "helm": view.helm_status,
-        "revision": view.revision,
-        "updated": view.updated_at.isoformat() if view.updated_at else "",
-        "owner": view.launched_by,
-    }
+def _drawn(cell: Cell | str) -> object:
+    """A cell as JSON. What is empty is left out; where a link would not be safe, all is."""
+    if isinstance(cell, str):
+        return cell
+    return "" if cell.href and not safe_href(cell.href) else to_builtins(cell)
 
 
-_COLUMNS = {
-    "name": "App",
-    "status": "Status",
-    "pods": "Pods",
-    "autoscaler": "Autoscaler",
-    "address": "Address",
-    "namespace": "Namespace",
-    "chart": "Chart",
-    "version": "Version",
-    "helm": "Helm",
-    "revision": "Revision",
-    "updated": "Updated",
-    "owner": "Launched by",
-}
-_UNFOLDED = {"namespace", "version", "revision", "owner"}
-"""Columns of Admin alone; on Apps, and where a screen is not wide, second lines of others."""
-
-
-def head(query: ListQuery, *, everyone: bool) -> list[dict[str, str]]:
+def head(query: ListQuery, *, everyone: bool) -> list[dict[str, object]]:
     """The columns. The heading of each leads to the list sorted by it."""
     return [
         {
-            "name": name,
-            "title": title,
-            "href": list_path(everyone, query.by(name)) if name in COLUMNS else "",
-            "sort": _DIRECTION[query.downwards] if name == query.column else "",
+            "name": column.name,
+            "title": column.title,
+            "href": list_path(everyone, query.by(column.name)) if column.sortable else "",
+            "sort": _DIRECTION[query.downwards] if column.name == query.column else "",
+            "from": column.from_width,
+            "width": column.width,
+            "below_in": column.below_in,
+            "opens_app": column.opens_app,
         }
-        for name, title in _COLUMNS.items()
-        if everyone or name not in _UNFOLDED
+        for column in shown(everyone)
     ]
 
 
@@ -112,11 +99,11 @@ def statuses(view: ListView, *, everyone: bool) -> list[Node]:
 
 def _choice(status: Bucket | None, amount: int, query: ListQuery, *, everyone: bool) -> Node:
     chosen = {"aria-current": "true"} if status is query.status else {}
-    return way(
-        [_STATUS[status], element("Span", f"{amount:,}", className="amount")],
+    return internal_link(
+        [_STATUS[status], html.Span(f"{amount:,}", className="amount")],
         list_path(everyone, replace(query, status=status, page=1)),
-        className=f"choice choice-{status}" if status and amount else "choice",
-        **{"data-status": status or "all", **chosen},
+        f"choice choice-{status}" if status and amount else "choice",
+        **wildcards({"data-status": status or "all", **chosen}),
     )
 
 
@@ -132,16 +119,17 @@ def pages(view: ListView, *, everyone: bool) -> list[Node]:
     query, last = view.query, view.first + len(view.rows) - 1
     of = f"{view.first:,}–{last:,} of {view.found:,}"
     where = f"{of} ({view.total:,} in all)" if view.found < view.total else of
-    said = element("Span", where, role="status", className="range")
+    shown = html.Span(where, role="status", className="range")
     if view.pages == 1:
-        return [said]
-    page = element("Span", f"Page {query.page:,} of {view.pages:,}")
+        return [shown]
+    page = html.Span(f"Page {query.page:,} of {view.pages:,}")
 
     def to(text: str, number: int, name: str) -> Node:
         if not 1 <= number <= view.pages or number == query.page:
-            return element("Span", text, className="page-way", **{"aria-hidden": "true"})
+            return html.Span(text, className="page-way", **wildcards({"aria-hidden": "true"}))
         href = list_path(everyone, query.at(number))
-        return way(text, href, className="page-way", **{"aria-label": name, "data-page": name})
+        labels = wildcards({"aria-label": name, "data-page": name})
+        return internal_link(text, href, "page-way", **labels)
 
     ways = [
         to("«", 1, "First page"),
@@ -150,7 +138,7 @@ def pages(view: ListView, *, everyone: bool) -> list[Node]:
         to("›", query.page + 1, "Next page"),
         to("»", view.pages, "Last page"),
     ]
-    return [said, element("Nav", ways, className="page-ways", **{"aria-label": "Pages"})]
+    return [shown, html.Nav(ways, className="page-ways", **wildcards({"aria-label": "Pages"}))]
 
 
 def panel_class(view: ListView) -> str:
@@ -170,7 +158,7 @@ def empty(view: ListView, *, everyone: bool) -> Node:
                 icon("search"),
                 html.H2("Nothing matches"),
                 html.P(f"None of {view.total:,} releases is what you are looking for."),
-                way("Show all of them", list_path(everyone, ListQuery()), className="btn btn-link"),
+                internal_link("Show all of them", list_path(everyone, ListQuery()), "btn btn-link"),
             ],
             className="empty",
             **wildcards({"data-testid": "unmatched"}),
@@ -199,7 +187,7 @@ def empty(view: ListView, *, everyone: bool) -> Node:
             icon("launch"),
             html.H2("Nothing launched yet"),
             html.P("Pick an image, say how many pods it may have, and watch it come up."),
-            link([icon("launch"), "Launch an app"], "/launch", "btn btn-primary"),
+            internal_link([icon("launch"), "Launch an app"], "/launch", "btn btn-primary"),
         ],
         className="empty",
         **wildcards({"data-testid": "empty-launch"}),

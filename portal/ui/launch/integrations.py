@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ClientsideFunction, Dash, Input, Output, State, html
+from dash import ClientsideFunction, Input, Output, State
 
 from portal.domain.revisions import VolumeClaim
 from portal.releases.checks import Check
-from portal.ui import ids
+from portal.ui import html, ids
+from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, card
 from portal.ui.components.sliders import field, note
 from portal.ui.context import UiContext
@@ -28,7 +29,7 @@ def storage(raw: Raw) -> html.Section:
                 [
                     field(
                         ids.launch("claim"),
-                        "Volume",
+                        "Volume claim",
                         dbc.Input(
                             id=ids.launch("claim"),
                             type="text",
@@ -38,12 +39,12 @@ def storage(raw: Raw) -> html.Section:
                             list=ids.LAUNCH_CLAIMS,
                         ),
                         note_id=ids.launch_note("claim"),
-                        hint="An existing volume claim here. Its files outlive the app.",
+                        hint="An existing claim (PVC) here. Its files outlive the app.",
                         class_name="half",
                     ),
                     field(
                         ids.launch("mount_path"),
-                        "Folder in the app",
+                        "Folder in the app (mount path)",
                         dbc.Input(
                             id=ids.launch("mount_path"),
                             type="text",
@@ -63,7 +64,7 @@ def storage(raw: Raw) -> html.Section:
                     dbc.Switch(
                         id=ids.launch("read_only"),
                         value=bool(raw.get("read_only")),
-                        label="Only read from it",
+                        label="Only read from it (read-only)",
                     ),
                     note(ids.launch_note("read_only")),
                 ],
@@ -88,7 +89,7 @@ def environment(raw: Raw) -> html.Section:
                         id=ids.LAUNCH_CONNECT,
                         options=[],
                         value="",
-                        placeholder="Choose an app or service beside it",
+                        placeholder="Choose an app or service in this namespace",
                     ),
                     note_id=f"{ids.LAUNCH_CONNECT}-note",
                     hint="Adds a variable with its address below. Rename it if your app looks "
@@ -130,7 +131,7 @@ def connect_options(found: tuple[Connection, ...]) -> list[dict[str, str]]:
     return [{"label": f"{each.release.name}: {each.address}", "value": each.line} for each in found]
 
 
-def register(app: Dash, context: UiContext) -> None:
+def register(app: Callbacks, context: UiContext) -> None:
     """Add the callbacks of these parts."""
 
     @app.callback(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import ClientsideFunction, Input, Output, State, dcc, no_update
 from msgspec import Struct
 
 from portal.domain.charts import BUILT_IN, ChartEntry
@@ -14,12 +14,14 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
 from portal.domain.revisions import Proposal
-from portal.ui import ids
-from portal.ui.components.basics import Node, button, icon, link
+from portal.ui import html, ids
+from portal.ui.accepts import AppKey, OwnText, Plan
+from portal.ui.callbacks import Callbacks
+from portal.ui.components.basics import Node, button, icon, internal_link
 from portal.ui.components.markup import markup
 from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.context import UiContext
-from portal.ui.live_views import Props
+from portal.ui.encoding import Props
 from portal.ui.proposals import shown
 from portal.ui.refusals import refusal
 from portal.ui.routes import chart_path
@@ -85,7 +87,7 @@ def version_dialog(key: Key) -> html.Div:
     )
 
 
-def register(app: Dash, context: UiContext) -> None:
+def register(app: Callbacks, context: UiContext) -> None:
     """Add the callbacks of the dialog."""
 
     @app.callback(
@@ -97,7 +99,7 @@ def register(app: Dash, context: UiContext) -> None:
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def choose(clicks: int | None, key: list[str]) -> tuple[Any, ...]:
+    async def choose(clicks: int | None, key: AppKey) -> tuple[Any, ...]:
         if not clicks:
             return (no_update,) * 4
         try:
@@ -121,7 +123,7 @@ def register(app: Dash, context: UiContext) -> None:
         running=[(Output(ids.VERSION_PREVIEW, "className"), "sending", "")],
         prevent_initial_call=True,
     )
-    async def preview(opened: bool, version: str | None, key: list[str]) -> tuple[Any, ...]:
+    async def preview(opened: bool | None, version: OwnText, key: AppKey) -> tuple[Any, ...]:
         if not opened or not version:
             return None if opened else waiting(ADDING_UP), True, no_update, None
         return await previewed(context, Key(*key), version)
@@ -135,9 +137,7 @@ def register(app: Dash, context: UiContext) -> None:
         running=[(Output(ids.VERSION_CONFIRM, "className"), "sending", "")],
         prevent_initial_call=True,
     )
-    async def change(
-        clicks: int | None, plan: dict[str, Any] | None, key: list[str]
-    ) -> tuple[Any, Any]:
+    async def change(clicks: int | None, plan: Plan, key: AppKey) -> tuple[Any, Any]:
         if not clicks or not plan:
             return no_update, no_update
         try:
@@ -207,7 +207,7 @@ def _way_out(place: Place, version: str, key: Key) -> Node:
     return html.P(
         [
             refused,
-            link(
+            internal_link(
                 f"Open them in the form of {version}",
                 chart_path(place.source, place.entry.name, version, key=key),
             ),

@@ -1,0 +1,111 @@
+"""What a callback accepts of a browser, by the types of its handler's parameters.
+
+Whoever adds an input to a callback says by its type what may come: ``int | None``, ``str | None``,
+lists of these, or one of the types below. A type that says nothing is an error at the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import UnionType
+from typing import Annotated, Any, TypeAlias, Union, cast, get_args, get_origin
+
+from msgspec import Struct
+
+from portal.catalog.values import as_list, as_mapping
+from portal.domain.keys import Key
+from portal.domain.names import survives_helm
+from portal.live.topics import app_key, app_topic
+
+Check: TypeAlias = Callable[[object], bool]
+"""Whether a value is one that the handler takes."""
+
+
+class Accepts(Struct, frozen=True):
+    """The check of a type, as metadata of ``Annotated``."""
+
+    check: Check
+
+
+def is_key(value: object) -> bool:
+    """Names as Kubernetes and Helm have them: they become part of paths and commands."""
+    match as_list(value):
+        case [str(namespace), str(name)]:
+            return app_key(app_topic(Key(namespace, name))) is not None
+        case _:
+            return False
+
+
+def _is_count(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _own_text(value: object) -> bool:
+    return isinstance(value, str) and survives_helm(value)
+
+
+def is_place(value: object) -> bool:
+    """A chart, its version, and the release that it is to change."""
+    place = as_mapping(value)
+    return (
+        all(_own_text(place.get(name)) for name in ("source", "chart", "version"))
+        and _is_count(place.get("revision"))
+        and (place.get("release") is None or is_key(place.get("release")))
+    )
+
+
+def is_plan(value: object) -> bool:
+    """A version, and the revision that its preview has seen."""
+    plan = as_mapping(value)
+    seen = plan.get("since")
+    return value is None or (
+        _own_text(plan.get("version")) and seen is not None and _is_count(seen)
+    )
+
+
+AppKey = Annotated[list[str], Accepts(is_key)]
+"""Namespace and name of a release."""
+
+Place = Annotated[dict[str, Any], Accepts(is_place)]
+"""What a chart's page is about."""
+
+Plan = Annotated[dict[str, Any] | None, Accepts(is_plan)]
+"""What a dialog has shown, and its button does."""
+
+OwnText = Annotated[str | None, Accepts(lambda value: value is None or _own_text(value))]
+"""A text that the page was given, not one that somebody has written."""
+
+FieldValue = Annotated[Any, Accepts(lambda _: True)]
+"""What somebody fills into a form: within the limits of its size it may be anything, and the
+form's own checks speak of it beside the field."""
+
+PartId: TypeAlias = dict[str, str]
+"""The id of one of the components that a pattern stands for. It is compared with the pattern."""
+
+_PLAIN: set[object] = {str, int, bool, float, type(None)}
+
+
+def check_of(hint: object) -> Check:
+    """The check of a parameter's type.
+
+    Raises:
+        TypeError: the type does not say what may come.
+    """
+    if get_origin(hint) is Annotated:
+        found = [each for each in get_args(hint)[1:] if isinstance(each, Accepts)]
+        if found:
+            return found[0].check
+    of = [check_of(each) for each in get_args(hint)]
+    if get_origin(hint) in {Union, UnionType}:
+        return lambda value: any(check(value) for check in of)
+    if get_origin(hint) is list and of:
+        (each_fits,) = of
+        return lambda value: (
+            isinstance(value, list) and all(map(each_fits, cast("list[object]", value)))
+        )
+    if hint is str or hint is bool or hint is type(None):
+        plain = cast("type[object]", hint)
+        return lambda value: isinstance(value, plain)
+    if hint is int:
+        return lambda value: isinstance(value, int) and not isinstance(value, bool)
+    raise TypeError(f"{hint} does not say what is accepted: see portal/ui/accepts.py")

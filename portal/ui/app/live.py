@@ -1,0 +1,109 @@
+"""The live parts of an app's page: the properties of components by id, each made of the view.
+
+A view gives the same ids each time, and the layout uses the same functions, so that the first
+paint and every later push agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import fields
+
+from portal.domain.permissions import Permission
+from portal.ui import html, ids
+from portal.ui.app import header, pods, replicas
+from portal.ui.components.basics import code_block, stale_notice, wildcards
+from portal.ui.encoding import Part, Props
+from portal.ui.routes import edit_path
+from portal.viewmodels.model import AppView, ScaleView, SeriesView
+from portal.viewmodels.series import series_view
+
+
+def _data(view: ScaleView | SeriesView) -> dict[str, Any]:
+    """A flat view as a dictionary; unlike ``asdict`` it copies no columns."""
+    return {field.name: getattr(view, field.name) for field in fields(view)}
+
+
+def _shown(view: AppView) -> bool:
+    running = view.operation is not None and view.operation.running
+    return view.exists or running or bool(view.pods)
+
+
+def _lost(view: AppView) -> bool:
+    return not _shown(view) and header.failed(view.operation)
+
+
+def _buttons(view: AppView) -> str:
+    offered = _shown(view) and Permission.UPGRADE in view.permissions
+    return "head-buttons" if offered else "gone"
+
+
+def _private(view: AppView, permission: Permission) -> str:
+    return "" if permission in view.permissions else "gone"
+
+
+def _values(view: AppView) -> dict[str, Any]:
+    title = "User-supplied values"
+    if Permission.READ_VALUES not in view.permissions:
+        return {"content": html.P("Who may change the app sees them.", className="words")}
+    shown = code_block("app-values-text", str(view.values), "the values", title=title)
+    if Permission.UPGRADE not in view.permissions:
+        return {"content": shown}
+    edit = html.A("Edit", href=edit_path(view.key), **wildcards({"data-inside": ""}))
+    hint = ["To launch another app from these values: ", edit, ", then save them as a file."]
+    return {"content": [shown, html.P(hint, className="form-text")]}
+
+
+APP_PARTS: Mapping[str, Part[AppView]] = {
+    ids.APP_HEADER: lambda view: {"content": header.header(view)},
+    ids.APP_URLS: lambda view: {"content": header.urls(view.urls, view.key)},
+    ids.VERSION_WORDS: lambda view: {"content": header.version_words(view.version)},
+    ids.VERSION_OPEN: lambda view: {"children": header.version_button(view.version)},
+    ids.VERSION_LINE: lambda view: {
+        "className": header.version_class(
+            view.version,
+            changes=Permission.READ_VERSIONS in view.permissions and _buttons(view) != "gone",
+        )
+    },
+    ids.APP_STALE: lambda view: {"content": stale_notice(view.stale)},
+    ids.APP_OPERATION: lambda view: {"content": header.operation(view.operation)},
+    ids.APP_NOTICES: lambda view: {"content": header.notices(view.notices)},
+    ids.APP_REPLICAS: lambda view: {"content": replicas.replicas(view.replicas)},
+    ids.APP_AUTOSCALER: lambda view: {"content": replicas.autoscaler(view.autoscaler)},
+    ids.APP_PODS: lambda view: {"content": pods.pods(view.pods, view.key, view.more_pods)},
+    ids.APP_EVENTS: lambda view: {"content": pods.events(view.events)},
+    ids.APP_NOTES: lambda view: {
+        "content": header.notes(view.notes, withheld=Permission.READ_VALUES not in view.permissions)
+    },
+    ids.APP_MANIFEST: lambda view: {"className": _private(view, Permission.READ_MANIFEST)},
+    ids.APP_HISTORY: lambda view: {"className": _private(view, Permission.READ_HISTORY)},
+    ids.APP_SHARING: lambda view: {"content": header.sharing(view)},
+    ids.APP_SHARED: lambda view: {"className": _private(view, Permission.SHARE)},
+    ids.APP_VALUES: _values,
+    ids.APP_REVISION: lambda view: {"data": f"{view.revision} {view.helm_status.text}"},
+    ids.APP_SERIES: lambda view: {"data": _data(series_view(view.settled))},
+    ids.APP_SERIES_TAIL: lambda view: {"data": _data(series_view(view.unsettled))},
+    ids.SCALE_LIVE: lambda view: {"data": _data(view.scale)},
+    ids.APP_BODY: lambda view: {"className": "" if _shown(view) else "gone"},
+    ids.APP_BUTTONS: lambda view: {"className": _buttons(view)},
+    ids.APP_GONE: lambda view: {
+        "content": None if _shown(view) or _lost(view) else header.gone(view.key)
+    },
+    ids.APP_RETRY: lambda view: {
+        "className": "button-row"
+        if _lost(view) and Permission.DISMISS in view.permissions
+        else "gone"
+    },
+    ids.APP_CANCELLING: lambda view: {
+        "className": "button-row" if view.operation and view.operation.cancellable else "gone"
+    },
+    ids.APP_UNLOCKING: lambda view: {"className": "button-row" if view.unlock else "gone"},
+}
+"""The live parts of an app's page."""
+
+
+def app_patches(view: AppView) -> Props:
+    """The live parts of an app's page, for its first paint."""
+    return {id: part(view) for id, part in APP_PARTS.items()}

@@ -1,1 +1,0 @@
-"""The pages: a layout each, and callbacks of a few lines."""
