@@ -50,9 +50,18 @@ def lint() -> bool:
     )
 
 
+IN_PARALLEL = ("-n", "logical", "--dist", "worksteal")
+FUZZ = "tests/unit/fuzz"
+
+
 def unit() -> bool:
-    """Tests without a cluster."""
-    return pytest("tests/unit")
+    """Tests without a cluster, on all cores."""
+    return pytest("tests/unit", "--ignore", FUZZ, *IN_PARALLEL)
+
+
+def fuzz() -> bool:
+    """Generated names, forms and requests, and loads; the summary says how many."""
+    return pytest(FUZZ, *IN_PARALLEL)
 
 
 def charts() -> bool:
@@ -61,7 +70,7 @@ def charts() -> bool:
     from dev.cluster.paths import Layout
 
     built = binaries.build(Layout.default(), _note)
-    return pytest("tests/charts", HELM_BIN=str(built / "helm"))
+    return pytest("tests/charts", *IN_PARALLEL, HELM_BIN=str(built / "helm"))
 
 
 def _note(note: str) -> None:
@@ -109,7 +118,7 @@ def lifecycle() -> bool:
 
 
 STAGES: dict[str, Callable[[], bool]] = {
-    stage.__name__: stage for stage in (lint, unit, charts, cluster, browser, lifecycle)
+    stage.__name__: stage for stage in (lint, unit, fuzz, charts, cluster, browser, lifecycle)
 }
 
 

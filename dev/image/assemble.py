@@ -59,7 +59,7 @@ IMPORTS = """
 import dash, dash_bootstrap_components, difflib, encodings.idna, fastapi, gunicorn.app.wsgiapp
 import gunicorn.workers.gasgi, immutables, jsonschema, kubernetes.aio.client
 import kubernetes.aio.config, msgspec, plotly.io.json, prometheus_client.core, pyhelm3, tarfile
-import uvloop, websockets, yaml
+import re2, ruamel.yaml, uvloop, websockets, yaml
 dash.Dash("portal", server=fastapi.FastAPI(), backend="fastapi")
 """
 

@@ -447,7 +447,7 @@ async def test_values_and_notes_of_a_thousand_releases_are_small() -> None:
     body = encoded(BODY | {"config": values | BODY["config"]})
     assert 9_000 < len(json.dumps(values)) < 20_000
     tracemalloc.start()
-    kept = [detail(Key("apps", f"app{each}"), 1, body) for each in range(50)]
+    kept = [detail(Key("apps", f"app{each}"), 1, body) for each in range(10)]
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert size / len(kept) < 10_000
