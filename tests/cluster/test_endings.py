@@ -488,7 +488,7 @@ async def courses(
 ) -> AsyncGenerator[Mapping[str, asyncio.Task[None]]]:
     """The courses that are wanted, all under way."""
     wanted = {
-        item.callspec.params.get("name")
+        item.callspec.params.get("name")  # pyright: ignore[reportAttributeAccessIssue]
         for item in request.session.items
         if hasattr(item, "callspec")
     }

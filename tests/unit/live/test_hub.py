@@ -319,7 +319,7 @@ class Paced:
         self.count = 0
         self.hub = Hub(self.open, lambda topic, identity: UNLIMITED, pace=pace, clock=self.clock)
 
-    def open(self, topic: str, _: Identity) -> View:
+    def open(self, topic: str, scope: Scope) -> View:
         def render() -> Patches:
             self.rendered.append((topic, round(self.clock.now - 100, 4)))
             self.clock.now += self.took

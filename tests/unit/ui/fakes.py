@@ -63,13 +63,19 @@ def revisions() -> tuple[Revision, ...]:
     first: dict[str, object] = {"image": image, "replicaCount": 1, "extraEnvVars": token}
     more = {**first, "replicaCount": 2}
     new = {**more, "image": {**image, "tag": "1.1"}}
-    chart = {"chart": "dash-app", "chart_version": "0.1.0"}
 
     def made(number: int, status: str, values: dict[str, object], said: str) -> Revision:
         at = fixtures.ago(4000 - 800 * number)
         manifest = MANIFEST.format(tag=cast("dict[str, str]", values["image"])["tag"])
         return Revision(
-            number, ReleaseStatus(status), at, said, values=values, manifest=manifest, **chart
+            number,
+            ReleaseStatus(status),
+            at,
+            said,
+            chart="dash-app",
+            chart_version="0.1.0",
+            values=values,
+            manifest=manifest,
         )
 
     return (
@@ -148,7 +154,7 @@ class FakePreviews(Previews):
 class FakeActions(Actions):
     """Remembers what it was asked; changes the views as a cluster would."""
 
-    def __init__(self, views: dict[Key, AppView], changed: Callable[[], None]) -> None:
+    def __init__(self, views: dict[Key, AppView], changed: Callable[[], object]) -> None:
         self.no_namespaces: set[str] = set()
         self.forbidden: set[Permission] = set()
         self.views = views
@@ -288,7 +294,7 @@ def context(
     *views: AppView,
     identity: Identity = ADA,
     open_mode: bool = False,
-    changed: Callable[[], None] = lambda: None,
+    changed: Callable[[], object] = lambda: None,
     catalog: Catalog | None = None,
     connections: tuple[Connection, ...] = (),
 ) -> tuple[UiContext, FakeActions]:

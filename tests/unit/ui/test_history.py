@@ -193,7 +193,7 @@ def test_each_revision_shows_who_what_and_a_way_back() -> None:
 
 def test_a_difference_is_marked_by_sign_and_colour() -> None:
     shown = diff(["  a:", "-  b: 1", "-  c: 1", "+  b: 2"])
-    assert [(each.className, each.children) for each in shown.children] == [
+    assert [(each.className, each.children) for each in shown.children or ()] == [
         ("diff-same", "   a:\n"),
         ("diff-removed", "-   b: 1\n-   c: 1\n"),
         ("diff-added", "+   b: 2\n"),
