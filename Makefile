@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # Expanded only by the recipes that use it, so `make help` installs nothing.
 PY = $(or $(shell dev/venv),$(error no Python environment; why is said above))/bin/python
 
-.PHONY: help demo down status test lint unit charts cluster browser lifecycle bench screenshots docs lock sbom audit
+.PHONY: help demo down status test lint unit fuzz charts cluster browser lifecycle bench screenshots docs lock sbom audit
 
 help:            ## list the commands
 	@grep -E '^[a-z]+: +.*##' $(MAKEFILE_LIST) | sed -E 's/: +.*## /\t/' | expand -t 14
@@ -18,14 +18,17 @@ down:            ## stop the local Kubernetes and leave nothing behind
 status:          ## what is running
 	@$(PY) -m dev.cluster status
 
-test:            ## all tests: lint, unit, charts, cluster, browser, lifecycle
+test:            ## all tests: lint, unit, fuzz, charts, cluster, browser, lifecycle
 	@$(PY) -m dev.check all
 
 lint:            ## style, types, import contracts, generated documents
 	@$(PY) -m dev.check lint
 
-unit:            ## the tests that need no cluster
+unit:            ## the tests that need no cluster, in seconds
 	@$(PY) -m dev.check unit
+
+fuzz:            ## generated and hostile input, in a minute or two
+	@$(PY) -m dev.check fuzz
 
 charts:          ## charts rendered and validated
 	@$(PY) -m dev.check charts

@@ -3,14 +3,9 @@
 ``GUNICORN_CMD_ARGS`` overrides single settings, for example ``--bind [::]:8080``.
 """
 
-import gc
 import os
 
 from portal.settings import Settings
-
-# What a start makes, stays: looking through it again and again for what could go costs a tenth
-# of the start. portal.app turns it on when the first lists are in.
-gc.disable()
 
 _settings = Settings.from_env(os.environ)
 

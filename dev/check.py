@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -23,9 +24,8 @@ console = Console(soft_wrap=True)
 
 def run(*command: str | Path, **environment: str) -> bool:
     """Run a program in the repository's root; True if it succeeded."""
-    console.rule(
-        f"[dim]{' '.join(Path(str(c)).name if i == 0 else str(c) for i, c in enumerate(command))}"
-    )
+    told = [Path(command[0]).name, *map(str, command[1:])]
+    console.rule(f"[dim]{' '.join(told)}")
     result = subprocess.run(
         [str(part) for part in command], cwd=ROOT, env={**os.environ, **environment}, check=False
     )
@@ -38,21 +38,32 @@ def pytest(*arguments: str, **environment: str) -> bool:
 
 
 def lint() -> bool:
-    """Style, types, import contracts, generated documents."""
-    return all(
-        [
-            run(BIN / "ruff", "check"),
-            run(BIN / "ruff", "format", "--check"),
-            run(BIN / "pyright", "--pythonpath", BIN / "python"),
-            run(BIN / "lint-imports"),
-            run(BIN / "python", "-m", "dev.docs", "--check"),
-        ]
-    )
+    """Style, types, import contracts, generated documents; the slow ones side by side."""
+    pyright = [BIN / "pyright", "--pythonpath", BIN / "python"]
+    commands = [
+        pyright,
+        [*pyright, "-p", "tests"],
+        [BIN / "ruff", "check"],
+        [BIN / "ruff", "format", "--check"],
+        [BIN / "lint-imports"],
+        [BIN / "python", "-m", "dev.docs", "--check"],
+    ]
+    with ThreadPoolExecutor(2) as threads:
+        return all([*threads.map(lambda command: run(*command), commands)])
+
+
+IN_PARALLEL = ("-n", "logical", "--dist", "worksteal")
+FUZZ = "tests/unit/fuzz"
 
 
 def unit() -> bool:
-    """Tests without a cluster."""
-    return pytest("tests/unit")
+    """Tests without a cluster, on all cores."""
+    return pytest("tests/unit", "--ignore", FUZZ, *IN_PARALLEL)
+
+
+def fuzz() -> bool:
+    """Generated names, forms and requests, and loads; the summary says how many."""
+    return pytest(FUZZ, *IN_PARALLEL)
 
 
 def charts() -> bool:
@@ -61,7 +72,7 @@ def charts() -> bool:
     from dev.cluster.paths import Layout
 
     built = binaries.build(Layout.default(), _note)
-    return pytest("tests/charts", HELM_BIN=str(built / "helm"))
+    return pytest("tests/charts", *IN_PARALLEL, HELM_BIN=str(built / "helm"))
 
 
 def _note(note: str) -> None:
@@ -109,7 +120,7 @@ def lifecycle() -> bool:
 
 
 STAGES: dict[str, Callable[[], bool]] = {
-    stage.__name__: stage for stage in (lint, unit, charts, cluster, browser, lifecycle)
+    stage.__name__: stage for stage in (lint, unit, fuzz, charts, cluster, browser, lifecycle)
 }
 
 

@@ -78,7 +78,7 @@ def _load_front() -> type[Front]:
 
 
 def _collect_garbage() -> None:
-    """End what gunicorn.conf.py began: what there is by now stays, and would make each full
+    """End what ``create_app`` began: what there is by now stays, and would make each full
     collection a pause."""
     gc.freeze()
     gc.enable()
@@ -96,6 +96,9 @@ def create_app() -> Portal:
     Raises:
         SettingsError: a setting is wrong; the message names it.
     """
+    # What a start makes, stays: looking through it for what could go takes a tenth of the start
+    # (bar: 3 s until a thousand releases are shown, benchmarks/RESULTS.md).
+    gc.disable()
     settings = Settings.from_env(os.environ)
     configure(settings.log_format, settings.log_level)
     return Portal(settings, os.environ)

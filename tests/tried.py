@@ -61,10 +61,14 @@ def tried(
     return decorate
 
 
-def summary() -> Iterator[str]:
-    """A line for each property that was tried in this run, and their sum."""
-    made = {name: each for name, each in TALLIES.items() if each.made}
-    for name, each in made.items():
-        yield f"{each.made:6,} {name} ({each.accepted:,} accepted)"
+def tallies() -> dict[str, tuple[int, int]]:
+    """How often each property was tried in this process, and with how much that was accepted."""
+    return {name: (each.made, each.accepted) for name, each in TALLIES.items() if each.made}
+
+
+def summary(made: dict[str, tuple[int, int]]) -> Iterator[str]:
+    """A line for each property that was tried in a run, and their sum."""
+    for name, (times, accepted) in sorted(made.items()):
+        yield f"{times:6,} {name} ({accepted:,} accepted)"
     if made:
-        yield f"{sum(each.made for each in made.values()):6,} generated in all"
+        yield f"{sum(times for times, _ in made.values()):6,} generated in all"

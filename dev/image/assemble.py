@@ -76,7 +76,7 @@ import dash, dash_bootstrap_components, difflib, encodings.idna, fastapi, gunico
 import gunicorn.workers.gasgi, immutables, jsonschema, kubernetes.aio.client
 import starlette.middleware.gzip
 import kubernetes.aio.config, msgspec, prometheus_client.core, pyhelm3, tarfile
-import uvloop, websockets, yaml
+import re2, ruamel.yaml, uvloop, websockets, yaml
 dash.Dash("portal", server=fastapi.FastAPI(), backend="fastapi")
 """
 

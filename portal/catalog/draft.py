@@ -17,6 +17,7 @@ from msgspec import Struct, field
 from portal.catalog import edits
 from portal.catalog.chart import Chart
 from portal.catalog.form import Form, Forms, Rows, build
+from portal.catalog.rewrite import rewritten
 from portal.catalog.text import TextError, comments, limited, load_values
 from portal.catalog.validate import Checker, Path, Problem
 from portal.catalog.values import Values, to_yaml
@@ -189,7 +190,7 @@ class Drafting:
     ) -> Draft:
         if values == draft.values:
             return draft if not unread else self.read(draft.text, unread)
-        return self.read(to_yaml(values) if values else "", unread)
+        return self.read(rewritten(draft.text, draft.values, values), unread)
 
 
 def linked(text: str) -> Values | None:

@@ -1,82 +1,55 @@
-"""Regular expressions of charts: tried only where they cannot take long.
+"""A chart's regular expressions, matched as Helm matches them and in linear time.
 
-Helm checks every pattern with Go's engine, whose time is linear. Python's may need exponential
-time, so here only patterns of a plain build are tried; about others the form says nothing, and
-Helm has the last word.
+Helm checks schemas with Go's ``regexp``, which has RE2's dialect: what RE2 cannot compile, such as
+look-aheads and back-references, Helm refuses as well.
 """
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
+from typing import Any, cast
 
-MAX_PATTERN = 200
-MAX_SUBJECT = 256
-MAX_REPEATS = 2
-"""Long repeats in one pattern that is anchored; one less otherwise. The time grows with this
-power of the text's length."""
+import re2
 
-_TOKEN = re.compile(
-    r"(?P<escape>\\.)|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<open>\((?:\?:)?)|(?P<close>\))"
-    r"|(?P<repeat>[*+]|\{\d+,?\d*\})\??|(?P<maybe>\?\??)|(?P<plain>.)",
-    re.DOTALL,
-)
-_STRANGE = re.compile(
-    r"\(\?[^:]|\\[pPzZAkgQECG1-9]|\[\^?\["
-    # Also after a "]" that is a member of its set: the first one, or an escaped one.
-    r"|\[(?:[^\]]*|\^?\]?(?:\\.|[^\]\\])*)(?:--|&&|~~|\|\||\[)",
-    re.DOTALL,
-)
+MAX_PATTERN = 2_000
+MAX_SUBJECT = 4_096
+"""Characters of a text that is tried. A match takes at most this times the pattern's size."""
+_MEMORY = 2**18
+"""Bytes that a compiled pattern may take; of these, so many are kept."""
+_KEPT = 64
 
 
 def matches(pattern: str, text: str) -> bool | None:
     """Whether ``pattern`` is found in ``text``; None where that is left to Helm."""
-    if len(text) > MAX_SUBJECT or text.endswith("\n"):
-        return None
     compiled = _compiled(pattern)
-    return None if compiled is None else compiled.search(text) is not None
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    if not _plain(pattern):
+    if compiled is None or len(text) > MAX_SUBJECT:
         return None
     try:
-        return re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
+        return compiled.search(text) is not None
+    except UnicodeEncodeError:  # half a character
         return None
 
 
-def _plain(pattern: str) -> bool:
-    """Whether a pattern has few repeats, none of them around another or a choice."""
-    if len(pattern) > MAX_PATTERN or _STRANGE.search(pattern):
-        return False
-    anchored = pattern.startswith("^") and "|" not in pattern
-    repeats = 0
-    inside = [False]  # whether the group at each level holds a repeat or a choice
-    closed = False  # whether the group that was just closed does
-    for token in _TOKEN.finditer(pattern):
-        kind = token.lastgroup
-        if kind == "open":
-            inside.append(False)
-        elif kind == "close":
-            if len(inside) == 1:
-                return False
-            closed = inside.pop()
-            inside[-1] = inside[-1] or closed
-            continue
-        elif kind == "repeat":
-            if closed:
-                return False
-            inside[-1] = True
-            repeats += _is_long(token["repeat"])
-        elif token["plain"] == "|":
-            inside[-1] = True  # (a|aa)+ is as bad as (a+)+
-        closed = False
-    return repeats < MAX_REPEATS + anchored
+def cost(pattern: str, text: str) -> int:
+    """Steps of some 10 µs that a match may take; none or a few for nearly all there are."""
+    compiled = _compiled(pattern)
+    return 0 if compiled is None else int(compiled.programsize) * len(text) // 1_000
 
 
-def _is_long(repeat: str) -> bool:
-    if repeat in {"*", "+"} or repeat.endswith(",}"):
-        return True
-    return int(repeat.strip("{}").rpartition(",")[2]) > 10
+@lru_cache(maxsize=_KEPT)
+def _compiled(pattern: str) -> Any:
+    """The compiled pattern; None if it is no pattern, or too large."""
+    if len(pattern) > MAX_PATTERN:
+        return None
+    try:
+        return cast("Any", re2).compile(pattern, _options())
+    except (re2.error, UnicodeEncodeError):
+        return None
+
+
+def _options() -> Any:
+    options = cast("Any", re2).Options()
+    options.max_mem = _MEMORY
+    options.never_capture = True
+    options.log_errors = False
+    return options

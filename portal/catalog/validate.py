@@ -15,7 +15,7 @@ from jsonschema.validators import (
 from msgspec import Struct
 from referencing.jsonschema import EMPTY_REGISTRY
 
-from portal.catalog.patterns import matches
+from portal.catalog import patterns
 from portal.catalog.values import as_list
 
 Path = tuple[str | int, ...]
@@ -24,7 +24,7 @@ Path = tuple[str | int, ...]
 Keyword = Callable[[Any, Any, Any, Any], Iterable[ValidationError] | None]
 
 MAX_STEPS = 100_000
-"""What one check may cost: keywords, and the lengths of what they look through."""
+"""What one check may cost: keywords, the lengths of what they look through, and patterns."""
 MAX_PROBLEMS = 50
 MAX_UNIQUE = 500
 
@@ -102,7 +102,7 @@ def _bare(schema: object) -> object:
 
 @cache
 def _bounded(dialect: Any) -> Any:
-    """A dialect whose every keyword is counted, and whose patterns cannot take long."""
+    """A dialect whose every keyword is counted, and whose patterns are matched as Helm does."""
     own: dict[str, Keyword] = {
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
@@ -136,6 +136,15 @@ def _length(value: object) -> int:
     return len(cast("Sized", value)) if isinstance(value, list | dict) else 0
 
 
+def _matches(pattern: str, text: str) -> bool | None:
+    """Whether a pattern is found in a text, counted as what it takes; None: left to Helm."""
+    left = _left.get()
+    left[0] -= 1 + patterns.cost(pattern, text)
+    if left[0] < 0:
+        raise _Enough
+    return patterns.matches(pattern, text)
+
+
 def _left_to_helm(validator: Any, value: Any, instance: Any, schema: Any) -> None:
     """Accept anything: Helm checks the same schema again."""
 
@@ -152,17 +161,17 @@ def _unique(keyword: Keyword) -> Keyword:
 
 
 def _pattern(validator: Any, pattern: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and matches(pattern, instance) is False:
+    if isinstance(instance, str) and _matches(pattern, instance) is False:
         yield ValidationError("")
 
 
 def _pattern_properties(
-    validator: Any, patterns: Any, instance: Any, schema: Any
+    validator: Any, properties: Any, instance: Any, schema: Any
 ) -> Iterator[ValidationError]:
     if isinstance(instance, dict):
-        for pattern, below in patterns.items():
+        for pattern, below in properties.items():
             for name, value in cast("dict[str, object]", instance).items():
-                if matches(pattern, name):
+                if _matches(pattern, name):
                     yield from validator.descend(value, below, path=name)
 
 
@@ -172,10 +181,10 @@ def _additional_properties(
     if not isinstance(instance, dict) or allowed is True:
         return
     known = schema.get("properties", {})
-    patterns = schema.get("patternProperties", {})
+    by_pattern = schema.get("patternProperties", {})
     for name, value in cast("dict[str, object]", instance).items():
         # A name that an unclear pattern might match is not refused.
-        if name in known or any(matches(each, name) is not False for each in patterns):
+        if name in known or any(_matches(each, name) is not False for each in by_pattern):
             continue
         if allowed is False:
             yield ValidationError("", path=(name,))
@@ -249,7 +258,7 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
 def _written(pattern: str, schema: Mapping[str, object]) -> str:
     """How a text has to be written: by an example of the chart's own, if it has one."""
     examples = [*as_list(schema.get("examples")), schema.get("default")]
-    fitting = (each for each in examples if isinstance(each, str) and matches(pattern, each))
+    fitting = (each for each in examples if isinstance(each, str) and _matches(pattern, each))
     example = next((each for each in fitting if each), "")
     like = f", for example {example[:80]}" if example else ""
     return f"Write it as the chart asks for it{like}. Its pattern is {pattern[:120]}"

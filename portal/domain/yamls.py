@@ -60,13 +60,17 @@ class _Exact(_Shown):
     """Means the same to every reader, also to Helm's: PyYAML leaves 1e3 or 0o7 without quotes."""
 
 
+def is_plain(text: str) -> bool:
+    """Whether a text needs no quotes for any reader to take it for the same text."""
+    return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS
+
+
 def _shown_text(dumper: Any, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(_TEXT, _whole(text))
 
 
 def _exact_text(dumper: Any, text: str) -> yaml.ScalarNode:
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
-    return dumper.represent_scalar(_TEXT, _whole(text), style=None if plain else '"')
+    return dumper.represent_scalar(_TEXT, _whole(text), style=None if is_plain(text) else '"')
 
 
 _Shown.add_representer(str, _shown_text)

@@ -2,7 +2,8 @@
 
 Not by asyncio: uvloop starts programs by a fork, for which the kernel copies the page tables of the
 whole portal, 10 ms and more in which nobody else is served. ``subprocess`` has the child borrow
-the memory until its program runs (``vfork``). A thread of its own then talks to the program.
+the memory until its program runs (``vfork``). A thread of its own then talks to the program. It
+serves the bar of 20 ms for what holds the loop up (``benchmarks/RESULTS.md``).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -71,7 +71,7 @@ class Actions(Queries):
         plain: Iterable[PlainAction] = (),
     ) -> None:
         """``remembered``: how many forms of launches are kept. ``plain``: what app pages offer."""
-        self.plain = {each.verb.name: each for each in plain}
+        self.plain: Mapping[str, PlainAction] = {each.verb.name: each for each in plain}
         """What an app's page offers by itself, by name."""
         self.volumes = volumes = Volumes(ports.history.claims)
         """Which volumes an app can mount."""

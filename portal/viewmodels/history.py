@@ -10,7 +10,6 @@ from typing import cast
 from msgspec import Struct
 
 from portal.domain.objects import ReleaseStatus
-from portal.domain.quoted import without_values
 from portal.domain.release import ReleaseRevision
 from portal.domain.secrets import scrubbed_text, secret_texts
 from portal.viewmodels.app import helm_badge
@@ -62,7 +61,7 @@ def _revision(
     each: ReleaseRevision, before: ReleaseRevision | None, *, newest: bool
 ) -> RevisionView:
     secrets = secret_texts(each.values) + (secret_texts(before.values) if before else ())
-    said = without_values(scrubbed_text(each.description, secrets))
+    said = scrubbed_text(each.description, secrets)
     failed = each.status is ReleaseStatus.FAILED
     what, who = _told(said, each)
     compared = before is not None and not (each.damaged or before.damaged)

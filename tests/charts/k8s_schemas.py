@@ -12,10 +12,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import yaml
+from jsonschema.exceptions import best_match
 
 from dev.cluster import binaries
 from dev.cluster.paths import Layout
@@ -39,18 +40,21 @@ def validate(manifest: Json) -> list[str]:
         return [f"{where}: no schema or no {error}"]
     errors = sorted(validator.iter_errors(manifest), key=lambda error: list(error.absolute_path))
     found = [f"{where} {error.json_path}: {error.message}" for error in map(_deepest, errors)]
-    found += [f"{where} {problem}" for problem in _duplicates(manifest, validator.schema, "$")]
+    found += [
+        f"{where} {problem}"
+        for problem in _duplicates(manifest, cast("Json", validator.schema), "$")
+    ]
     return found
 
 
 def schema_for(api_version: str, kind: str) -> Json:
     """Return the strict JSON schema of a kind. Raises KeyError when there is none."""
-    return _validator(api_version, kind).schema
+    return cast("Json", _validator(api_version, kind).schema)
 
 
 def _deepest(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
     """Return the cause of an error inside an ``anyOf`` or ``oneOf`` that is easiest to read."""
-    return jsonschema.exceptions.best_match([error]) or error
+    return best_match([error]) or error
 
 
 @functools.cache

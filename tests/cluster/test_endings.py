@@ -428,7 +428,7 @@ async def blocked_finalizer(here: Course) -> None:
 async def leftover_volume(here: Course) -> None:
     await here.launch()
     await here.until(lambda: bool(here.app.pods), "a pod")  # its claim is made first
-    removal = await here.portal.releases.previews.removal(ANN, here.key)
+    removal = await here.portal.actions.previews.removal(ANN, here.key)
     (before,) = removal_words(removal)
     assert before.title == "1 volume will be left: data-leftover-volume-0 (1Gi)."
     await here.portal.actions.uninstall(ANN, here.key)
@@ -494,7 +494,7 @@ async def courses(
 ) -> AsyncGenerator[Mapping[str, asyncio.Task[None]]]:
     """The courses that are wanted, all under way."""
     wanted = {
-        item.callspec.params.get("name")
+        item.callspec.params.get("name")  # pyright: ignore[reportAttributeAccessIssue]
         for item in request.session.items
         if hasattr(item, "callspec")
     }

@@ -137,7 +137,7 @@ async def test_a_release_from_install_to_uninstall(kubeconfig: Path, namespace: 
         assert store.snapshot.nodes
         await until(
             store,
-            lambda: (app().probe or None) is not None and app().probe.status == 200,
+            lambda: getattr(app().probe, "status", None) == 200,
             "the URL",
         )  # type: ignore[union-attr]
         await until(store, lambda: bool(app().usage), "what the pod uses")

@@ -82,7 +82,7 @@ async def running(
 ) -> AsyncGenerator[Mapping[str, asyncio.Task[Lab]]]:
     """The courses that are wanted, all under way."""
     wanted = {
-        item.callspec.params["name"]
+        item.callspec.params["name"]  # pyright: ignore[reportAttributeAccessIssue]
         for item in request.session.items
         if item.path == Path(__file__) and hasattr(item, "callspec")
     }

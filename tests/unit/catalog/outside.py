@@ -44,7 +44,7 @@ def fetched(site: str) -> dict[str, Schema]:
 
 def inside(site: str) -> dict[str, Schema]:
     """Helm asks nobody for these."""
-    dialects = {
+    dialects: dict[str, Schema] = {
         f"{scheme}://json-schema.org/{name}{end}": {
             "$schema": f"{scheme}://json-schema.org/{name}{end}"
         }

@@ -136,7 +136,8 @@ def test_what_the_form_does_not_know_is_kept() -> None:
     }
     assert merged["containerPort"] == 8050
     assert "containerPorts" not in merged
-    assert [each["name"] for each in merged["extraEnvVars"]] == ["NEW", "SECRET", "TWO", "a.b"]
+    variables: Any = merged["extraEnvVars"]
+    assert [each["name"] for each in variables] == ["NEW", "SECRET", "TWO", "a.b"]
     assert merged["resources"] == {
         "limits": {"nvidia.com/gpu": 1, "memory": "512Mi"},
         "requests": {"cpu": "100m", "memory": "256Mi"},

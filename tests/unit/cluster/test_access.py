@@ -47,5 +47,5 @@ async def test_what_cannot_be_told_is_not_held_against_anybody(clock: list[float
     client = FakeClient(apps=ClusterUnavailable("away"))
     found = namespaces(client, clock)
     assert not await found.missing("apps")
-    client.answers = {"apps": NotFound("none")}
+    client.answers["apps"] = NotFound("none")
     assert await found.missing("apps"), "a failure is not remembered"

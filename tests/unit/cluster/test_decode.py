@@ -33,7 +33,7 @@ CREATED = "2026-11-23T07:26:08Z"
 AT = datetime(2026, 11, 23, 7, 26, 8, tzinfo=UTC)
 
 
-def of(decoded: Callable[[str], tuple[Key, T]], raw: Raw) -> tuple[Key, T]:
+def of(decoded: Callable[[str], T], raw: Raw) -> T:
     return decoded(json.dumps(raw))
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -27,13 +28,13 @@ class Spy:
     """A sink that keeps what it is told."""
 
     def __init__(self) -> None:
-        self.objects: dict[Key, object] = {}
+        self.objects: dict[Key, Any] = {}
         self.told: list[tuple[Key, object]] = []
 
     def keys(self, kind: Kind, namespace: str | None) -> set[Key]:
         return {key for key in self.objects if namespace in {None, key.namespace}}
 
-    def known(self, kind: Kind, key: Key) -> object:
+    def known(self, kind: Kind, key: Key) -> Any:
         return self.objects.get(key)
 
     def apply(self, kind: Kind, key: Key, obj: object) -> None:

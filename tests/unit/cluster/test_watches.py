@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from portal.cluster.kinds import RESOURCES
 from portal.cluster.reflector import Health
+from portal.cluster.resource import Resource
 from portal.cluster.watches import Watches
 from portal.domain.objects import Kind
 from portal.state.store import Store
@@ -39,8 +41,12 @@ def watches(listed: Callable[[], None]) -> tuple[Watches, Reflectors]:
     made: Reflectors = {}
 
     def make(
-        _api: object, resource: object, _sink: object, report: object, **_: object
-    ) -> Scripted:
+        _api: object,
+        resource: Resource,
+        _sink: object,
+        report: Callable[[Health], None],
+        **_: object,
+    ) -> Any:
         reflector = Scripted(resource, report)
         made[resource.kind] = reflector
         return reflector

@@ -67,15 +67,15 @@ def test_the_kubelet_lives_with_cgroup_v1_and_admits_nobody_unknown():
 def test_pods_can_reach_themselves_and_have_addresses_of_the_pod_range():
     conf = json.loads(text_of("10-dash-portal.conflist"))
     bridge = conf["plugins"][0]
-    subnet = ipaddress.ip_network(bridge["ipam"]["ranges"][0][0]["subnet"])
+    subnet = ipaddress.IPv4Network(bridge["ipam"]["ranges"][0][0]["subnet"])
     assert bridge["hairpinMode"] is True
-    assert subnet.subnet_of(ipaddress.ip_network(settings.POD_CIDR))
+    assert subnet.subnet_of(ipaddress.IPv4Network(settings.POD_CIDR))
 
 
 def test_no_two_ranges_overlap_and_all_are_routed_nowhere():
-    reserved = ipaddress.ip_network("198.18.0.0/15")
+    reserved = ipaddress.IPv4Network("198.18.0.0/15")
     ranges = [
-        ipaddress.ip_network(text)
+        ipaddress.IPv4Network(text)
         for text in (
             settings.POD_CIDR,
             settings.SERVICE_CIDR,
@@ -85,8 +85,8 @@ def test_no_two_ranges_overlap_and_all_are_routed_nowhere():
     ]
     assert all(one.subnet_of(reserved) for one in ranges)
     assert not [(a, b) for a in ranges for b in ranges if a is not b and a.overlaps(b)]
-    on_lo = ipaddress.ip_network(settings.LO_RANGE)
-    assert ipaddress.ip_network(settings.LB_POOL).subnet_of(on_lo)
+    on_lo = ipaddress.IPv4Network(settings.LO_RANGE)
+    assert ipaddress.IPv4Network(settings.LB_POOL).subnet_of(on_lo)
     assert ipaddress.ip_address(settings.NODE_IP) in on_lo
 
 

@@ -83,7 +83,9 @@ def test_a_cluster_used_once_is_not_in_the_way(layout, calls, argv, done):
     record(layout, How.KUBECONFIG)
     assert cli.main(argv) == 0
     assert calls == done
-    assert choose.recorded(layout).value in done[-1]
+    how = choose.recorded(layout)
+    assert how is not None
+    assert how.value in done[-1]
 
 
 def test_a_local_cluster_is_gone_on_with(layout, calls):

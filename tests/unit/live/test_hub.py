@@ -324,7 +324,7 @@ class Paced:
             self.open, lambda topic, identity: UNLIMITED, schedule=schedule, clock=self.clock
         )
 
-    def open(self, topic: str, _: Identity) -> View:
+    def open(self, topic: str, scope: Scope) -> View:
         def render() -> Patches:
             self.rendered.append((topic, round(self.clock.now - 100, 4)))
             self.clock.now += self.took

@@ -136,6 +136,7 @@ async def changed(world: World) -> tuple[list[str], dict[str, object]]:
     ended = await world.ended(await world.actions.launch(ANN, ORDER))
     assert ended.phase is OperationPhase.SUCCEEDED, ended
     how = next(how for verb, _, how in world.helm.calls if verb == "upgrade")
+    assert ended.revision is not None
     there(world, "web-server", ended.revision)
     return world.asked, how
 

@@ -21,6 +21,7 @@ from portal.domain.release import ReleaseRevision
 from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import ScaleRequest
 from portal.releases.pinned import own_chart
+from portal.releases.request import ReleaseRequest
 from tests.unit.releases.test_actions import ANN, BOB, KEY, SPEC, World
 
 OTHER = Key("apps", "database")
@@ -153,9 +154,9 @@ def test_only_so_many_forms_are_kept() -> None:
     failed_forms = FailedForms(2)
     first, second, third = (Key("apps", name) for name in "abc")
     for key in (first, second, first, third):
-        failed_forms.keep(key, "ann", {"name": key.name})
+        failed_forms.keep(key, "ann", ReleaseRequest(key, None, {"name": key.name}))
     assert failed_forms.get(second, "ann") is None
-    assert failed_forms.get(first, "ann") == {"name": "a"}
+    assert failed_forms.get(first, "ann") == ReleaseRequest(first, None, {"name": "a"})
     assert failed_forms.get(third, "ann") == {"name": "c"}
 
 

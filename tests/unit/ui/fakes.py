@@ -73,7 +73,6 @@ def revisions() -> tuple[ReleaseRevision, ...]:
     first: dict[str, object] = {"image": image, "replicaCount": 1, "extraEnvVars": token}
     more = {**first, "replicaCount": 2}
     new = {**more, "image": {**image, "tag": "1.1"}}
-    chart = {"chart": "dash-app", "chart_version": "0.1.0"}
 
     def made(number: int, status: str, values: dict[str, object], said: str) -> ReleaseRevision:
         at = fixtures.ago(4000 - 800 * number)
@@ -84,9 +83,10 @@ def revisions() -> tuple[ReleaseRevision, ...]:
             ReleaseStatus(status),
             at,
             description=said,
+            chart="dash-app",
+            chart_version="0.1.0",
             values=values,
             manifest=manifest,
-            **chart,
         )
 
     return (
@@ -134,10 +134,14 @@ class FakePreviews(Previews):
         )
 
     async def upgrade(
-        self, identity: Identity, spec: LaunchSpec, *, expected_revision: int | None = None
+        self,
+        identity: Identity,
+        asked: LaunchSpec | ReleaseRequest,
+        *,
+        expected_revision: int | None = None,
     ) -> Proposal:
-        self._note("upgrade", spec, expected_revision)
-        return self._proposal(spec.key, self.kept[-1])
+        self._note("upgrade", asked, expected_revision)
+        return self._proposal(asked.key, self.kept[-1])
 
     async def version(
         self, identity: Identity, key: Key, chart: Chart, *, expected_revision: int | None = None
@@ -165,7 +169,7 @@ class FakePreviews(Previews):
 class FakeActions(Actions):
     """Remembers what it was asked; changes the views as a cluster would."""
 
-    def __init__(self, views: dict[Key, AppView], changed: Callable[[], None]) -> None:
+    def __init__(self, views: dict[Key, AppView], changed: Callable[[], object]) -> None:
         self.no_namespaces: set[str] = set()
         self.forbidden: set[Permission] = set()
         self.views = views
@@ -204,21 +208,21 @@ class FakeActions(Actions):
     async def launch(
         self,
         identity: Identity,
-        spec: LaunchSpec,
+        asked: LaunchSpec | ReleaseRequest,
         *,
         create_only: bool = False,
         expected_revision: int | None = None,
     ) -> Operation:
-        if expected_revision is not None and expected_revision != self.views[spec.key].revision:
+        if expected_revision is not None and expected_revision != self.views[asked.key].revision:
             raise Conflict("It was changed since you opened this form.")
-        if create_only and spec.key in self.views:
+        if create_only and asked.key in self.views:
             raise Conflict("There is already an app of this name.", "Launch again to upgrade it.")
-        self.calls.append(("launch", identity, spec))
-        self.views[spec.key] = replace(
-            fixtures.autoscaled(spec.key), operation=fixtures.operation()
+        self.calls.append(("launch", identity, asked))
+        self.views[asked.key] = replace(
+            fixtures.autoscaled(asked.key), operation=fixtures.operation()
         )
         self.changed()
-        return self._operation(spec.key, LAUNCH)
+        return self._operation(asked.key, LAUNCH)
 
     async def scale(self, identity: Identity, key: Key, request: ScaleRequest) -> Operation:
         self.calls.append(("scale", identity, key, request))
@@ -311,7 +315,7 @@ def context(
     *views: AppView,
     identity: Identity = ADA,
     open_mode: bool = False,
-    changed: Callable[[], None] = lambda: None,
+    changed: Callable[[], object] = lambda: None,
     catalog: Catalog | None = None,
     connections: tuple[Connection, ...] = (),
 ) -> tuple[UiContext, FakeActions]:

@@ -32,7 +32,9 @@ def make(mode: str = "") -> FastAPI:
             *(fixtures.healthy(Key("apps", f"team-app-{n:03}")) for n in range(300)),
         )
     ui, actions = context(
-        *views, open_mode=mode == "open", changed=lambda: [hub.changed() for hub in hubs]
+        *views,
+        open_mode=mode == "open",
+        changed=lambda: [hub.changed() for hub in hubs],
     )
 
     async def move() -> None:

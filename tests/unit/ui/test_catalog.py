@@ -14,7 +14,7 @@ from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import ChartPreset, Source, SourceKind
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
-from portal.ui.chart.callbacks import order_of
+from portal.ui.chart.callbacks import Asked, order_of
 from portal.ui.chart.edit import Edit, edited
 from portal.ui.chart.layout import version_path
 from portal.ui.ids import CHART_PRESETS, chart_part, chart_preset
@@ -142,7 +142,7 @@ def part(*path: str) -> dict[str, str]:
     return chart_part("chart-field", path_id(path))
 
 
-def asked(text: str, basis: str, **fields: object) -> dict[str, Any]:
+def asked(text: str, basis: str, **fields: object) -> Asked:
     names = list(fields)
     return {
         "name": "new",

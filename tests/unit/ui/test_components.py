@@ -39,10 +39,12 @@ def hrefs(node: Any) -> list[str]:
 
 @pytest.mark.parametrize("tone", list(Tone))
 def test_every_tone_has_a_badge_and_a_notice(tone: Tone) -> None:
-    shown = badge(Badge("word", tone, "a sentence"))
+    shown: Any = badge(Badge("word", tone, "a sentence"))
     assert f"tone-{tone.value}" in shown.className
     assert shown.title == "a sentence"
-    assert f"tone-{tone.value}" in notice(Notice(tone, "title", "body", "advice")).className
+    assert f"tone-{tone.value}" in str(
+        notice(Notice(tone, "title", "body", "advice")).to_plotly_json()
+    )
     assert json.loads(encode(shown))["t"] == "Span"
 
 

@@ -35,7 +35,7 @@ def long(node: Any) -> Any:
     return {name: long(value) for name, value in node.items()}
 
 
-@pytest.mark.parametrize("name", dash.html.__all__)
+@pytest.mark.parametrize("name", dash.html.__all__)  # pyright: ignore[reportPrivateImportUsage]
 def test_an_element_is_the_one_that_dash_makes(name: str) -> None:
     ours, theirs = getattr(html, name), getattr(dash.html, name)
     for children in ([], ["text"], [["a", None]]):
@@ -43,7 +43,7 @@ def test_an_element_is_the_one_that_dash_makes(name: str) -> None:
         assert isinstance(made, theirs)
         wanted = theirs(*children, id="x", className="y", **{"data-z": 1, "aria-label": "w"})
         assert made.to_plotly_json() == wanted.to_plotly_json()
-        assert long(json.loads(encode(made))) == long(json.loads(to_json_plotly(wanted)))
+        assert long(json.loads(encode(made))) == long(json.loads(str(to_json_plotly(wanted))))
 
 
 @pytest.mark.parametrize("make", fixtures.VIEWS)
@@ -51,7 +51,9 @@ def test_views_say_the_same_as_dash_writes_them(make: Callable[[], AppView]) -> 
     view = make()
     encoded = Encoder(APP_PARTS)(view)
     for id, properties in app_patches(view).items():
-        assert long(json.loads(encoded[id])) == long(json.loads(to_json_plotly(properties))), id
+        assert long(json.loads(encoded[id])) == long(json.loads(str(to_json_plotly(properties)))), (
+            id
+        )
 
 
 def test_numbers_that_json_does_not_have_become_null() -> None:
@@ -112,4 +114,4 @@ def test_a_view_that_is_too_large_leaves_out_the_largest_parts_and_says_so() -> 
 def test_components_made_plain_beside_the_loop_are_what_dash_makes_of_them() -> None:
     view = fixtures.autoscaled()
     page = app_page.layout(context(view)[0], Identity("ann"), view.key)
-    assert json.loads(to_json_plotly(plain(page))) == json.loads(to_json_plotly(page))
+    assert json.loads(str(to_json_plotly(plain(page)))) == json.loads(str(to_json_plotly(page)))

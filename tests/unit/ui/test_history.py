@@ -99,7 +99,7 @@ def test_an_immutable_field_disables_the_button(portal: Portal) -> None:
     browser, actions, sent = portal
     *newer, first = actions.previews.kept
     other = first.manifest.replace("matchLabels: {app: iris}", "matchLabels: {app: other}")
-    actions.previews.kept = (*newer, type(first)(1, first.status, manifest=other))
+    actions.previews.kept = (*newer, type(first)(first.key, 1, first.status, manifest=other))
     sent |= {f"{ids.UPGRADE_MODAL}.is_open": True}
     answer = browser.call(ids.UPGRADE_PREVIEW, sent, f"{ids.UPGRADE_MODAL}.is_open")
     assert "spec.selector of Deployment iris cannot be changed" in json.dumps(answer)
@@ -193,7 +193,7 @@ def test_each_revision_shows_who_what_and_a_way_back() -> None:
 
 def test_a_difference_is_marked_by_sign_and_colour() -> None:
     shown = diff(["  a:", "-  b: 1", "-  c: 1", "+  b: 2"])
-    assert [(each.className, each.children) for each in shown.children] == [
+    assert [(each.className, each.children) for each in shown.children or ()] == [
         ("diff-same", "   a:\n"),
         ("diff-removed", "-   b: 1\n-   c: 1\n"),
         ("diff-added", "+   b: 2\n"),

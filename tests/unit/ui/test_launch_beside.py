@@ -43,7 +43,9 @@ async def form(address: str, *connections: Connection) -> tuple[dict[str, object
     ui, _ = context(fixtures.healthy(), connections=connections)
     page = await page_for(ui, parse(*address.split("?")), ADA)
     fields = {str(each.id): each for each in walk(page) if hasattr(each, "id")}
-    shown = {field: getattr(each, "value", None) for field, each in fields.items()}
+    shown: dict[str, object] = {
+        field: getattr(each, "value", None) for field, each in fields.items()
+    }
     return shown, text(page)
 
 

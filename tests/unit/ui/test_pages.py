@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -48,7 +48,7 @@ def page_ids(page: Any) -> list[str]:
         return props
 
     json.loads(
-        to_json_plotly(page),
+        str(to_json_plotly(page)),
         object_hook=lambda each: look(each["props"]) if "props" in each else each,
     )
     return found
@@ -131,7 +131,7 @@ async def test_the_lists(count: int, everyone: bool) -> None:
     assert ("Nothing launched yet" in text(page)) is (count == 0 and not everyone)
 
 
-def names(pushed: dict[str, str]) -> list[str]:
+def names(pushed: Mapping[str, str]) -> list[str]:
     """The releases that an encoded list names, in its order."""
     return re.findall(r'"key":"([^"]+)"', "".join(pushed.values()))
 

@@ -135,7 +135,7 @@ async def test_the_form_of_a_chart(pages: Pages) -> None:
     answer = await asyncio.to_thread(chart_edit.answer, drafting, edit, [])
     assert SECRET not in str(answer)
     assert answer["problems"] is None
-    asked = {
+    asked: chart_callbacks.Asked = {
         "name": "web",
         "namespace": "apps",
         "text": edit.text,
@@ -174,7 +174,7 @@ async def test_a_chart_that_was_not_launched_is_corrected_as_it_was_sent(pages: 
     shown = (await chart_edit.drafting_of(pages.ui(ANN), place)).start()
     assert "replicaCount: 2" in shown
     assert SECRET not in shown
-    asked = {
+    asked: chart_callbacks.Asked = {
         "name": key.name,
         "namespace": key.namespace,
         "text": shown,

