@@ -157,7 +157,7 @@ def test_only_so_many_forms_are_kept() -> None:
         failed_forms.keep(key, "ann", ReleaseRequest(key, None, {"name": key.name}))
     assert failed_forms.get(second, "ann") is None
     assert failed_forms.get(first, "ann") == ReleaseRequest(first, None, {"name": "a"})
-    assert failed_forms.get(third, "ann") == {"name": "c"}
+    assert failed_forms.get(third, "ann") == ReleaseRequest(third, None, {"name": "c"})
 
 
 async def test_a_form_that_is_out_of_date_is_refused(world: World) -> None:
