@@ -63,7 +63,7 @@ def unit() -> bool:
 
 def fuzz() -> bool:
     """Generated names, forms and requests, and loads; the summary says how many."""
-    return pytest(FUZZ, *IN_PARALLEL)
+    return pytest(FUZZ)
 
 
 def charts() -> bool:
