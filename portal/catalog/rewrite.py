@@ -238,6 +238,6 @@ def _scalar(value: object, old: object) -> Any:
         return PlainScalarString(json.dumps(value))
     if isinstance(old, LiteralScalarString | FoldedScalarString):
         return LiteralScalarString(value)
-    if isinstance(old, ScalarString):
+    if isinstance(old, ScalarString) and old:  # quotes around nothing are nobody's style
         return type(old)(value)
     return PlainScalarString(value) if yamls.is_plain(value) else DoubleQuotedScalarString(value)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from portal.viewmodels.columns import WIDEST
 from tests.browser.conftest import NAMESPACE, SLOW, kubectl, objects_of, run
 from tests.browser.portal_page import (
     Load,
@@ -129,7 +130,7 @@ def test_admin_lists_every_release_whoever_made_it(page: Page, app_name: Name):
     order(page, theirs, ours)
     revision = page.locator("th.col-revision")
     expect(revision).to_be_hidden()
-    page.set_viewport_size({"width": 1600, "height": 900})
+    page.set_viewport_size({"width": WIDEST, "height": 900})
     expect(revision).to_be_visible()
     expect(row.locator(".col-version")).to_have_text("1.0")
     row.get_by_role("link", name=ours, exact=True).click()

@@ -135,6 +135,11 @@ def test_comments_stay_when_there_is_nothing_else() -> None:
     assert rewritten("x: 1\n", {"x": 1}, {}) == ""
 
 
+def test_quotes_around_nothing_are_not_kept() -> None:
+    assert rewritten('name: ""\n', {"name": ""}, {"name": "a"}) == "name: a\n"
+    assert rewritten('name: "x"\n', {"name": "x"}, {"name": "a"}) == 'name: "a"\n'
+
+
 def test_what_is_written_once_and_used_twice_is_written_anew() -> None:
     text = "a: &x {p: 1}\nb: *x  # same\n"
     assert rewritten(text, {"a": {"p": 1}, "b": {"p": 1}}, {"a": {"p": 1}, "b": {"p": 2}}) == (
