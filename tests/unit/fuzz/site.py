@@ -197,7 +197,10 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     },
     (ids.ROLLBACK_TO, "data"): _counts,
     **{(id, "data"): st.booleans() for id in (ids.LAUNCH_LEFT, ids.CHART_LEFT)},
-    **{(id, "data"): _maybe_texts for id in (ids.HISTORY_WANTED, ids.MANIFEST_WANTED)},
+    **{
+        (id, "data"): _maybe_texts
+        for id in (ids.HISTORY_WANTED, ids.MANIFEST_WANTED, ids.PLAIN_NAME)
+    },
     **{(ids.launch_on(field), "value"): st.booleans() for field in ("target_cpu", "target_memory")},
 }
 _BY_PROPERTY: Mapping[str, st.SearchStrategy[Any]] = {
