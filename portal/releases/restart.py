@@ -40,7 +40,7 @@ class Restart(PlainAction):
     verb = RESTART
     permission = Permission.RESTART
     label = "Restart"
-    icon = "transition"
+    icon = "busy"
     completes = True
 
     def __init__(self, store: Store, restarts: WorkloadRestarts) -> None:

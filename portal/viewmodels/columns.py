@@ -150,7 +150,7 @@ COLUMNS: Mapping[str, Column] = {
             measure=Measure(lambda pod: pod.cpu, cores),
             largest_first=True,
             from_width=WIDE,
-            width="6.4rem",
+            width="7.4rem",
         ),
         Column(
             "memory",

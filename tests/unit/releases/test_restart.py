@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -259,3 +260,8 @@ async def test_the_page_has_a_button_for_who_may() -> None:
     assert text(button) == "Restart"
     assert plain_buttons(ui, replace(view, permissions=frozenset())) == []
     assert json.dumps(button.id) == '{"type": "plain-action", "name": "restart"}'
+
+
+def test_its_button_has_an_icon_that_is_there() -> None:
+    icons = Path("portal/ui/assets/vendor/icons.css").read_text(encoding="utf-8")
+    assert f".icon-{Restart.icon}{{" in icons
