@@ -24,10 +24,10 @@ test:            ## all tests: lint, unit, fuzz, charts, cluster, browser, lifec
 lint:            ## style, types, import contracts, generated documents
 	@$(PY) -m dev.check lint
 
-unit:            ## the tests that need no cluster, in seconds
+unit:            ## the tests that need no cluster, in about a minute
 	@$(PY) -m dev.check unit
 
-fuzz:            ## generated and hostile input, in a minute or two
+fuzz:            ## generated and hostile input, in about three minutes
 	@$(PY) -m dev.check fuzz
 
 charts:          ## charts rendered and validated
