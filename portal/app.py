@@ -21,7 +21,7 @@ from portal.settings import Settings
 from portal.web.logs import configure
 
 if TYPE_CHECKING:
-    from portal.front import Front
+    from portal.web_app import WebApp
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Portal:
         self._settings = settings
         self._environ = environ
         self._outer = Starlette(lifespan=self._lifespan)
-        self._front: Front | None = None
+        self._web_app: WebApp | None = None
         self._draining: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,8 +46,8 @@ class Portal:
         gunicorn waits for idle kept-alive connections as well, and kills a worker that is not
         done by then: the lifespan's end may never come.
         """
-        if self._front is not None and self._draining is None:
-            self._draining = asyncio.create_task(self._front.drain())
+        if self._web_app is not None and self._draining is None:
+            self._draining = asyncio.create_task(self._web_app.drain())
 
     @asynccontextmanager
     async def _lifespan(self, outer: Starlette) -> AsyncGenerator[None]:
@@ -59,22 +59,22 @@ class Portal:
             sync = ClusterSync(client, settings, listed=_collect_garbage)
             await stack.enter_async_context(running(sync.tasks(), _stop))
             # In threads: meanwhile the first lists are on their way.
-            front_class = await asyncio.to_thread(_load_front)
+            front_class = await asyncio.to_thread(_load_web_app)
             front = front_class(settings, self._environ, sync, stack)
             await stack.enter_async_context(running(front.tasks(), _stop))
             outer.mount("/", await asyncio.to_thread(front.site))
             front.hub.start()
-            self._front = front
+            self._web_app = front
             gc.freeze()  # the pages, too: most of what a full collection would look through
             stack.push_async_callback(front.drain)
             yield
 
 
-def _load_front() -> type[Front]:
+def _load_web_app() -> type[WebApp]:
     """Import what people use: Dash, FastAPI and all pages are most of what there is to load."""
-    from portal.front import Front
+    from portal.web_app import WebApp
 
-    return Front
+    return WebApp
 
 
 def _collect_garbage() -> None:

@@ -18,7 +18,7 @@ from portal.catalog.archive import ArchiveError, unpack
 from portal.catalog.chart import Chart, ChartProblem, read_chart
 from portal.catalog.fetch import Fetch, FetchError
 from portal.catalog.icons import Icon, Icons
-from portal.catalog.reader import Reader
+from portal.catalog.reader import SourceReader
 from portal.catalog.sources import ChartPreset, Source, SourceKind, SourceState
 from portal.catalog.text import TextError
 from portal.domain.charts import ChartEntry, ChartIdentity, ChartVersion, Listing, Origin, origin_of
@@ -58,7 +58,7 @@ class Catalog:
         used: Callable[[], Iterable[ChartIdentity]] = tuple,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        self._reader = Reader(fetch)
+        self._reader = SourceReader(fetch)
         self._icons = Icons(self._reader.ask)
         self._cache = cache
         self._every = every

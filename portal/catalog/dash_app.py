@@ -81,7 +81,7 @@ FORM_PATHS = (
 """Everything that becomes of a form."""
 
 
-class Site(Struct, frozen=True):
+class ExposureSettings(Struct, frozen=True):
     """What the settings say about reaching apps in this cluster.
 
     ``gateway`` is ``namespace/name`` of the Gateway for HTTPRoutes, or with a listener
@@ -101,12 +101,12 @@ class Site(Struct, frozen=True):
         return [dict(zip(names, parts, strict=False))]
 
 
-def to_values(spec: LaunchSpec, launched_by: str, site: Site | None = None) -> Values:
+def to_values(spec: LaunchSpec, launched_by: str, site: ExposureSettings | None = None) -> Values:
     """The chart's values for ``spec``, complete: what is left out has the chart's default.
 
     ``launched_by`` "" leaves no trace of who launched the app.
     """
-    site = site or Site()
+    site = site or ExposureSettings()
     digest = is_digest(spec.tag)
     values: Values = {
         "image": {

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from portal.catalog import edits
 from portal.catalog.chart import Chart
-from portal.catalog.form import Form, Forms, Rows, build
+from portal.catalog.form import Alternatives, Form, Rows, build
 from portal.catalog.rewrite import rewritten
 from portal.catalog.text import TextError, comments, limited, load_values
 from portal.catalog.validate import Checker, Path, Problem
@@ -162,7 +162,11 @@ class Drafting:
         """The draft with another of several forms at ``path``."""
         draft = self.read(text)
         item = draft.form.find(path) if draft.form else None
-        if not isinstance(item, Forms) or form == item.chosen or not 0 <= form < len(item.starts):
+        if (
+            not isinstance(item, Alternatives)
+            or form == item.chosen
+            or not 0 <= form < len(item.starts)
+        ):
             return draft
         values = edits.changed(draft.values, self.chart.defaults, path, item.starts[form])
         return self._rewritten(draft, values)

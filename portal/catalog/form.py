@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from msgspec import Struct
 
-from portal.catalog.schema import Reader, Shape, TooMuch
+from portal.catalog.schema import SchemaReader, Shape, TooMuch
 from portal.catalog.validate import Checker, Path
 from portal.catalog.values import Values, as_list, as_mapping, overlay
 from portal.domain.secrets import is_secret
@@ -92,7 +92,7 @@ class Rows(Struct, frozen=True):
     blank: object
 
 
-class Forms(Struct, frozen=True):
+class Alternatives(Struct, frozen=True):
     """A value that takes one of several forms. ``starts`` is what each of them begins with."""
 
     path: Path
@@ -104,7 +104,7 @@ class Forms(Struct, frozen=True):
     items: tuple[Item, ...]
 
 
-Item = Field | Group | Rows | Forms
+Item = Field | Group | Rows | Alternatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _structure(item: Item) -> object:
             return item.path, item.control, item.required, item.minimum, item.maximum
         case Rows():
             return item.path, "rows", tuple(map(_structure, item.rows))
-        case Forms():
+        case Alternatives():
             return item.path, item.chosen, tuple(map(_structure, item.items))
         case Group():
             return item.path, item.title, tuple(map(_structure, item.items))
@@ -173,7 +173,7 @@ class _Builder:
         self, checker: Checker, defaults: Values, described: Mapping[tuple[str, ...], str]
     ) -> None:
         self._root = checker.root
-        self._reader = Reader(checker)
+        self._reader = SchemaReader(checker)
         self._defaults = defaults
         self._described = described
         self._left = MAX_FIELDS
@@ -182,7 +182,7 @@ class _Builder:
         top = self._item(self._root, (), "", value, self._defaults, required=False, level=0)
         if isinstance(top, Group):
             return Form(top.items)
-        return Form((top,) if isinstance(top, Forms) else ())
+        return Form((top,) if isinstance(top, Alternatives) else ())
 
     def _item(
         self,
@@ -284,7 +284,7 @@ class _Builder:
         value: object,
         default: object,
         level: int,
-    ) -> Forms:
+    ) -> Alternatives:
         common = {
             name: each
             for name, each in shape.words.items()
@@ -308,7 +308,7 @@ class _Builder:
             str(form.get("title") or form.get("description") or f"Form {number + 1}")[:80]
             for number, form in enumerate(shape.forms)
         )
-        return Forms(path, title, words, titles, starts, chosen, items)
+        return Alternatives(path, title, words, titles, starts, chosen, items)
 
     def _try_holds(self, schema: object, value: object) -> bool:
         try:

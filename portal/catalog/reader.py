@@ -17,7 +17,7 @@ from portal.catalog.sources import Source, SourceKind, SourceState
 from portal.domain.charts import ChartEntry, ChartVersion
 
 
-class Reader:
+class SourceReader:
     """Asks sources through ``fetch``, signed in where they want that.
 
     All raise ``FetchError``, with why in words.

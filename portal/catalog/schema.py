@@ -67,7 +67,7 @@ class Shape(Struct, frozen=True):
         return self.words.get("additionalProperties") is False
 
 
-class Reader:
+class SchemaReader:
     """Makes shapes, as long as its steps last (``TooMuch`` after that)."""
 
     def __init__(self, checker: Checker) -> None:

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from portal.cluster.client import METADATA, ClusterClient
 from portal.cluster.errors import Rejected
-from portal.cluster.raw import Raw, items, part, text
+from portal.cluster.json_object import JsonObject, items, part, text
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
 
@@ -29,7 +29,7 @@ PROVEN_FOR = 300.0
 _VIOLATES = re.compile(r"violates PodSecurity \"[^\"]*\": (?P<why>.+)", re.DOTALL)
 _INVALID = re.compile(r"Pod \"[^\"]*\" is invalid: (?P<why>.+)", re.DOTALL)
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_FORBIDDEN_POD: Raw = {
+_FORBIDDEN_POD: JsonObject = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"generateName": "guardrail-"},
@@ -139,7 +139,7 @@ class Admission:
                 "An administrator has to name one in the portal's settings.",
             )
         refused, problem = await asyncio.gather(
-            self._enforces(namespace, level), self._try(namespace, cast("Raw", pod))
+            self._enforces(namespace, level), self._try(namespace, cast("JsonObject", pod))
         )
         if not refused:
             raise ClusterUnavailable(
@@ -165,7 +165,7 @@ class Admission:
             self._proven[namespace] = self._clock() + PROVEN_FOR
             return True
 
-    async def _try(self, namespace: str, pod: Raw) -> str:
+    async def _try(self, namespace: str, pod: JsonObject) -> str:
         """What Kubernetes says against a pod, "" if nothing."""
         path = f"/api/v1/namespaces/{namespace}/pods"
         try:

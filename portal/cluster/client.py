@@ -22,6 +22,7 @@ from msgspec import Struct, field
 
 from portal.cluster.api_types import Change
 from portal.cluster.errors import Unauthenticated, from_status, message_of
+from portal.cluster.json_object import JsonObject
 from portal.cluster.kubernetes_aio import (
     ApiClient,
     ConfigException,
@@ -29,7 +30,6 @@ from portal.cluster.kubernetes_aio import (
     RESTClientObject,
     config,
 )
-from portal.cluster.raw import Raw
 from portal.domain.errors import ClusterUnavailable, PortalError
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class _Request(Struct, frozen=True):
     verb: str
     path: str
     params: Mapping[str, str] | None = None
-    body: Raw | list[Raw] | None = None
+    body: JsonObject | list[JsonObject] | None = None
     accept: str = JSON
     content_type: str = JSON
     limits: aiohttp.ClientTimeout = ANSWER_WITHIN
@@ -137,7 +137,7 @@ class ClusterClient:
     async def _ask_who(self) -> str:
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         answer = await self.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
-        user: Raw = answer.get("status", {}).get("userInfo", {})
+        user: JsonObject = answer.get("status", {}).get("userInfo", {})
         name = str(user.get("username", ""))
         if name in {"", "system:anonymous"}:
             raise Unauthenticated(
@@ -148,7 +148,7 @@ class ClusterClient:
 
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, accept: str = JSON
-    ) -> Raw:
+    ) -> JsonObject:
         """GET a path; the decoded body. Raises a ``PortalError`` for any other answer."""
         return _decoded(await self._call(_Request("get", path, params, accept=accept)))
 
@@ -158,11 +158,13 @@ class ClusterClient:
         """GET a page of a list as it is sent: it may be large, see ``portal.cluster.lists``."""
         return await self._call(_Request("list", path, params, accept=accept))
 
-    async def post(self, path: str, body: Raw, params: Mapping[str, str] | None = None) -> Raw:
+    async def post(
+        self, path: str, body: JsonObject, params: Mapping[str, str] | None = None
+    ) -> JsonObject:
         """POST a JSON body."""
         return _decoded(await self._call(_Request("post", path, params, body)))
 
-    async def put(self, path: str, body: Raw) -> Raw:
+    async def put(self, path: str, body: JsonObject) -> JsonObject:
         """PUT a JSON body: replace an object, if it still has the body's ``resourceVersion``.
 
         Raises:
@@ -170,16 +172,18 @@ class ClusterClient:
         """
         return _decoded(await self._call(_Request("put", path, body=body)))
 
-    async def delete(self, path: str, body: Raw) -> Raw:
+    async def delete(self, path: str, body: JsonObject) -> JsonObject:
         """DELETE an object; ``body`` are the ``DeleteOptions``, such as its preconditions."""
         return _decoded(await self._call(_Request("delete", path, body=body)))
 
-    async def patch(self, path: str, operations: list[Raw]) -> Raw:
+    async def patch(self, path: str, operations: list[JsonObject]) -> JsonObject:
         """JSON patch: all of ``operations``, or none."""
         request = _Request("patch", path, body=operations, content_type=JSON_PATCH)
         return _decoded(await self._call(request))
 
-    async def apply(self, path: str, body: Raw, field_manager: str, *, force: bool = False) -> Raw:
+    async def apply(
+        self, path: str, body: JsonObject, field_manager: str, *, force: bool = False
+    ) -> JsonObject:
         """Server-side apply: make ``body`` exactly what ``field_manager`` owns of an object.
 
         Raises:
@@ -307,9 +311,9 @@ def _credentials(configuration: Configuration) -> bytes:
     return hashlib.sha256(b"\0".join(parts)).digest()
 
 
-def _decoded(body: bytes) -> Raw:
+def _decoded(body: bytes) -> JsonObject:
     with _transport_errors():
-        return cast(Raw, msgspec.json.decode(body))
+        return cast(JsonObject, msgspec.json.decode(body))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import msgspec
 from portal.cluster.api_types import Name, Part, reading
 from portal.cluster.client import ClusterClient
 from portal.cluster.decode import key
-from portal.cluster.raw import Raw
+from portal.cluster.json_object import JsonObject
 from portal.cluster.resource import Resource
 from portal.domain.errors import NotFound
 from portal.domain.keys import Key
@@ -53,7 +53,7 @@ class Leases:
 
     async def drop(self, old: OperationLease) -> None:
         """Forget a claim, unless it has changed since (``Conflict``)."""
-        options: Raw = {"preconditions": {"resourceVersion": old.version}}
+        options: JsonObject = {"preconditions": {"resourceVersion": old.version}}
         try:
             await self._client.delete(_path(old.operation.key), options)
         except NotFound:
@@ -86,7 +86,7 @@ def claim(found: _Lease) -> tuple[Key, OperationLease]:
     )
 
 
-def _claim(answer: Raw) -> OperationLease:
+def _claim(answer: JsonObject) -> OperationLease:
     return claim(msgspec.convert(answer, _Lease))[1]
 
 
@@ -102,12 +102,12 @@ LEASES = Resource(
 """What to watch, to see the operations of every portal."""
 
 
-def _lease(new: OperationLease, now: datetime) -> Raw:
+def _lease(new: OperationLease, now: datetime) -> JsonObject:
     operation = new.operation
     notes = {RECORD: _record(operation)}
     if new.cancel:
         notes[CANCEL] = new.cancel
-    metadata: Raw = {
+    metadata: JsonObject = {
         "name": _name(operation.key),
         "namespace": operation.key.namespace,
         "labels": {LABEL: "true"},
@@ -130,12 +130,12 @@ def _lease(new: OperationLease, now: datetime) -> Raw:
 
 def _record(operation: Operation) -> str:
     """The operation as JSON; its verb by name, as older portals wrote and read it."""
-    raw: Raw = msgspec.to_builtins(operation)
+    raw: JsonObject = msgspec.to_builtins(operation)
     return msgspec.json.encode({**raw, "verb": operation.verb.name, "words": raw["verb"]}).decode()
 
 
 def _recorded(text: str) -> Operation:
-    raw: Raw = msgspec.json.decode(text)
+    raw: JsonObject = msgspec.json.decode(text)
     name = raw["verb"]
     unsaid = {"name": name, "noun": name, "progressive": "at work on"}
     unsaid |= {"creates": name == "launch", "removes": name == "uninstall"}

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from portal.cluster.client import ClusterClient
 from portal.cluster.errors import Rejected
-from portal.cluster.raw import Raw, items, text
+from portal.cluster.json_object import JsonObject, items, text
 from portal.domain.errors import Conflict, NotFound
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
 
 FIELD_MANAGER = "dash-portal"
-ONLY_REPLICAS: Raw = {"f:spec": {"f:replicas": {}}}
+ONLY_REPLICAS: JsonObject = {"f:spec": {"f:replicas": {}}}
 ATTEMPTS = 5
 
 _PLURALS = {Kind.DEPLOYMENT: "deployments", Kind.STATEFUL_SET: "statefulsets"}
@@ -45,7 +45,7 @@ class Replicas:
             except NotFound:
                 return None
             replicas = int(live["spec"].get("replicas", 1))
-            body: Raw = {
+            body: JsonObject = {
                 "apiVersion": "apps/v1",
                 "kind": kind.value,
                 # The uid keeps the apply from creating anything should it go meanwhile.

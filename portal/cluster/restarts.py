@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from portal.cluster.client import ClusterClient
-from portal.cluster.raw import Raw
+from portal.cluster.json_object import JsonObject
 from portal.domain.errors import Conflict
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
@@ -40,7 +40,7 @@ class Restarts:
                 "Resume it first, with kubectl rollout resume.",
             )
         annotations = {RESTARTED_AT: at.isoformat(timespec="seconds")}
-        body: Raw = {
+        body: JsonObject = {
             "apiVersion": "apps/v1",
             "kind": kind.value,
             # The uid keeps the apply from creating anything should it go meanwhile.

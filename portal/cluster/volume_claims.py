@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.cluster.client import ClusterClient
-from portal.cluster.raw import Raw, items, part, text
+from portal.cluster.json_object import JsonObject, items, part, text
 from portal.domain.errors import PortalError
 from portal.domain.keys import HELM_RELEASE_NAME, Key
 from portal.domain.revisions import VolumeClaim
@@ -19,7 +19,7 @@ async def volume_claims(client: ClusterClient, namespace: str) -> tuple[VolumeCl
     return tuple(_claim(each) for each in items(answer, "items"))
 
 
-def _claim(raw: Raw) -> VolumeClaim:
+def _claim(raw: JsonObject) -> VolumeClaim:
     meta = part(raw, "metadata")
     labels = part(meta, "labels")
     release = text(part(meta, "annotations"), HELM_RELEASE_NAME)

@@ -43,7 +43,7 @@ INSTANCE = "app.kubernetes.io/instance"
 _NAMESPACE_WIDE = frozenset({"ResourceQuota", "LimitRange", "Endpoints", "EndpointSlice"})
 
 
-class Live(Struct, frozen=True):
+class ExistingObject(Struct, frozen=True):
     """What is known of an object of the cluster: its labels and annotations."""
 
     labels: Tree = field(default_factory=dict[str, object])
@@ -56,7 +56,7 @@ class Live(Struct, frozen=True):
         return f"{self.annotations.get(HELM_RELEASE_NAMESPACE)}/{name}" if name else ""
 
 
-class Facts(Struct, frozen=True):
+class ClusterFacts(Struct, frozen=True):
     """What the cluster says that the rules need.
 
     ``namespaced`` tells of each kind (``apiVersion``, ``kind``) whether it lives in namespaces,
@@ -70,16 +70,18 @@ class Facts(Struct, frozen=True):
     namespaced: Mapping[tuple[str, str], bool | None] = field(
         default_factory=dict[tuple[str, str], "bool | None"]
     )
-    referred: Mapping[tuple[str, str], Live | None] = field(
-        default_factory=dict[tuple[str, str], "Live | None"]
+    referred: Mapping[tuple[str, str], ExistingObject | None] = field(
+        default_factory=dict[tuple[str, str], "ExistingObject | None"]
     )
     default_token: bool = True
     refused: tuple[str, ...] = ()
-    live: Mapping[Ref, Live | None] = field(default_factory=dict[Ref, "Live | None"])
+    live: Mapping[Ref, ExistingObject | None] = field(
+        default_factory=dict[Ref, "ExistingObject | None"]
+    )
     selectors: tuple[tuple[str, Tree], ...] = ()
 
 
-class Site(Struct, frozen=True):
+class GuardrailSettings(Struct, frozen=True):
     """What an administrator says that the rules need.
 
     ``images`` are patterns of those that may be run, all if empty; ``hosts`` are the portal's own
@@ -94,7 +96,7 @@ class Subject:
     """A manifest under review: its objects, the pods in them, and where it is to go."""
 
     def __init__(
-        self, objects: tuple[Rendered, ...], namespace: str, release: str, site: Site
+        self, objects: tuple[Rendered, ...], namespace: str, release: str, site: GuardrailSettings
     ) -> None:
         self.namespace = namespace
         self.release = release
@@ -140,16 +142,16 @@ class Subject:
                     yield each, reference
 
 
-Check = Callable[[Subject, Facts], Iterator[Violation]]
+Check = Callable[[Subject, ClusterFacts], Iterator[Violation]]
 
 
-def _pod_security(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _pod_security(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for pod, problem in zip(subject.pods, facts.refused, strict=False):
         if problem:
             yield Violation(pod.owner.ref, Rule.POD_SECURITY, problem, pod.path)
 
 
-def _images(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _images(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for pod in subject.pods:
         for image, path in images(pod):
             if not image_allowed(image, subject.site.images):
@@ -162,7 +164,7 @@ def _images(subject: Subject, facts: Facts) -> Iterator[Violation]:
                 )
 
 
-def _service_accounts(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _service_accounts(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for pod in subject.pods:
         name, where = service_account(pod), f"{pod.path}.serviceAccountName".lstrip(".")
         if subject.makes("ServiceAccount", name, pod.owner):
@@ -185,7 +187,7 @@ def _service_accounts(subject: Subject, facts: Facts) -> Iterator[Violation]:
             )
 
 
-def _references(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _references(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for each, found in subject.outside:
         live = facts.referred.get((found.kind, found.name))
         problem = _claim_problem(live, subject) if found.kind == CLAIM else _shared_problem(live)
@@ -194,7 +196,7 @@ def _references(subject: Subject, facts: Facts) -> Iterator[Violation]:
             yield Violation(each.ref, Rule.REFERENCES, words, found.path, found.name)
 
 
-def _shared_problem(live: Live | None) -> str:
+def _shared_problem(live: ExistingObject | None) -> str:
     if live is not None and live.labels.get(SHARED_LABEL) == "true":
         return ""
     return (
@@ -202,7 +204,7 @@ def _shared_problem(live: Live | None) -> str:
     ) + f"; whoever owns one can label it {SHARED_LABEL}=true"
 
 
-def _claim_problem(live: Live | None, subject: Subject) -> str:
+def _claim_problem(live: ExistingObject | None, subject: Subject) -> str:
     """A volume of another app is its own; one that was made by hand is there to be mounted."""
     if live is None or live.labels.get(SHARED_LABEL) == "true":
         return ""
@@ -213,7 +215,7 @@ def _claim_problem(live: Live | None, subject: Subject) -> str:
     return f"belongs to {owner[:60]}; its owner can label it {SHARED_LABEL}=true"
 
 
-def _cluster_wide(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _cluster_wide(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for each in subject.objects:
         namespaced = facts.namespaced.get((each.api_version, each.ref.kind))
         if namespaced is False:
@@ -225,7 +227,7 @@ def _cluster_wide(subject: Subject, facts: Facts) -> Iterator[Violation]:
             )
 
 
-def _other_namespaces(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _other_namespaces(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for each in subject.objects:
         if each.namespace not in {"", subject.namespace}:
             yield Violation(
@@ -239,7 +241,7 @@ def _other_namespaces(subject: Subject, facts: Facts) -> Iterator[Violation]:
 
 
 def _group(rule: Rule, groups: frozenset[str], words: str) -> Check:
-    def check(subject: Subject, facts: Facts) -> Iterator[Violation]:
+    def check(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
         for each in subject.objects:
             if each.ref.group in groups:
                 yield Violation(each.ref, rule, words, "kind")
@@ -247,7 +249,7 @@ def _group(rule: Rule, groups: frozenset[str], words: str) -> Check:
     return check
 
 
-def _special_secrets(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _special_secrets(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for each in subject.objects:
         kind, made = each.ref.kind, str(each.tree.get("type", ""))
         if kind == SECRET and made in _TOKEN_TYPES:
@@ -273,7 +275,7 @@ def _labels(rendered: Rendered) -> Tree:
     return at(rendered.tree, "metadata", "labels")
 
 
-def _autoscaler_targets(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _autoscaler_targets(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     own = {(each.ref.kind, each.ref.name) for each in subject.objects}
     for each in subject.objects:
         for path in (("spec", "scaleTargetRef"), ("spec", "targetRef")):
@@ -296,7 +298,7 @@ _AUTOSCALERS = frozenset(
 )
 
 
-def _ownership(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _ownership(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     """Helm asks whose an object is of neither hooks, which replace it, nor of what it has recorded
     of a revision that failed."""
     for each in subject.objects:
@@ -316,7 +318,7 @@ def _ownership(subject: Subject, facts: Facts) -> Iterator[Violation]:
         )
 
 
-def _scheduling(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _scheduling(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for pod in subject.pods:
         if str(pod.spec.get("priorityClassName", "")).startswith("system-"):
             where = f"{pod.path}.priorityClassName".lstrip(".")
@@ -327,7 +329,7 @@ def _scheduling(subject: Subject, facts: Facts) -> Iterator[Violation]:
             yield Violation(pod.owner.ref, Rule.SCHEDULING, "it would go past the scheduler", where)
 
 
-def _namespace_wide(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _namespace_wide(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for each in subject.objects:
         everywhere = each.ref.kind == "NetworkPolicy" and not at(each.tree, "spec", "podSelector")
         if everywhere or each.ref.kind in _NAMESPACE_WIDE:
@@ -335,7 +337,7 @@ def _namespace_wide(subject: Subject, facts: Facts) -> Iterator[Violation]:
             yield Violation(each.ref, Rule.NAMESPACE_WIDE, words, "kind")
 
 
-def _traffic(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _traffic(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     """No pod of this release is taken for another's, and no address leads to another's."""
     for pod in subject.pods:
         for owner, selector in facts.selectors:
@@ -387,14 +389,14 @@ def _field(value: object, name: str) -> object:
     return cast("Tree", value).get(name) if isinstance(value, Mapping) else None
 
 
-def _external_ips(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _external_ips(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for each in subject.objects:
         if each.ref.kind == "Service" and at(each.tree, "spec").get("externalIPs"):
             words = "a Service with externalIPs can take traffic that is meant for others"
             yield Violation(each.ref, Rule.EXTERNAL_IPS, words, "spec.externalIPs")
 
 
-def _ingress_snippets(subject: Subject, facts: Facts) -> Iterator[Violation]:
+def _ingress_snippets(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for each in subject.objects:
         if each.ref.kind != "Ingress":
             continue
@@ -437,7 +439,9 @@ CHECKS: Mapping[Rule, Check] = {
 """Every rule that is about the manifest."""
 
 
-def violations(subject: Subject, facts: Facts, allowed: frozenset[Rule]) -> tuple[Violation, ...]:
+def violations(
+    subject: Subject, facts: ClusterFacts, allowed: frozenset[Rule]
+) -> tuple[Violation, ...]:
     """Everything that the rules forbid, but for those that are allowed; said once an object."""
     found: dict[tuple[Ref, Rule, str], Violation] = {}
     for rule, check in CHECKS.items():

@@ -15,9 +15,9 @@ from portal.domain.errors import ChartError
 from portal.domain.keys import Key
 from portal.domain.manifests import Tree, at
 from portal.guardrails.checks import (
-    Facts,
-    Live,
-    Site,
+    ClusterFacts,
+    ExistingObject,
+    GuardrailSettings,
     Subject,
     renders_values,
     value_templates,
@@ -93,7 +93,7 @@ class Guardrails:
         self,
         cluster: Cluster,
         exceptions: Collection[GuardrailException] = (),
-        site: Site = Site(),  # noqa: B008 - frozen
+        site: GuardrailSettings = GuardrailSettings(),  # noqa: B008 - frozen
     ) -> None:
         self._cluster = cluster
         self._exceptions = tuple(exceptions)
@@ -186,7 +186,7 @@ class Guardrails:
         except RecursionError as error:  # aliases within aliases
             raise unreadable() from error
 
-    async def _facts(self, subject: Subject, allowed: Allowances) -> Facts:
+    async def _facts(self, subject: Subject, allowed: Allowances) -> ClusterFacts:
         """Ask the cluster all that the rules need, so many questions at once."""
         cluster, namespace = self._cluster, subject.namespace
         needs = await aside(_Needs.of, subject, allowed)
@@ -196,7 +196,7 @@ class Guardrails:
             async with slots:
                 return await question
 
-        async def look(api_version: str, kind: str, name: str) -> Live | None:
+        async def look(api_version: str, kind: str, name: str) -> ExistingObject | None:
             found = await ask(cluster.metadata(api_version, kind, Key(namespace, name)))
             return None if found is None else live(found)
 
@@ -223,7 +223,7 @@ class Guardrails:
                     services = group.create_task(cluster.services(namespace))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        return Facts(
+        return ClusterFacts(
             {named: each.result() for named, each in zip(needs.kinds, namespaced, strict=True)},
             {named: each.result() for named, each in zip(needs.references, referred, strict=True)},
             token is not None and token.result(),
@@ -235,9 +235,9 @@ class Guardrails:
         )
 
 
-def live(metadata: Tree) -> Live:
+def live(metadata: Tree) -> ExistingObject:
     """What is known of an object by its metadata."""
-    return Live(at(metadata, "labels"), at(metadata, "annotations"))
+    return ExistingObject(at(metadata, "labels"), at(metadata, "annotations"))
 
 
 def _value_problems(chart: Path, values: Mapping[str, object]) -> dict[str, str]:

@@ -68,7 +68,7 @@ def helm_environment(
     return kept | own
 
 
-class Running(Protocol):
+class RunningProgram(Protocol):
     """A program that was started; ``Process`` is one."""
 
     @property
@@ -85,7 +85,7 @@ class Running(Protocol):
         ...
 
 
-Start = Callable[[Sequence[str], Mapping[str, str], bytes | None], Running]
+Start = Callable[[Sequence[str], Mapping[str, str], bytes | None], RunningProgram]
 """Starts a program: its path and arguments, all of its environment, what it is fed."""
 
 
@@ -163,7 +163,7 @@ class Runner(pyhelm3.Command):
             )
         return stdout
 
-    def _start(self, arguments: list[str], given: bytes | None) -> Running:
+    def _start(self, arguments: list[str], given: bytes | None) -> RunningProgram:
         try:
             return self._start_process([self._program, *arguments], self._environment, given)
         except (FileNotFoundError, PermissionError) as error:

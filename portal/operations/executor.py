@@ -23,7 +23,7 @@ from portal.operations.interrupted import Interrupted, MarkPendingFailed
 from portal.operations.ports import OperationLeases
 from portal.operations.progress import Progress
 from portal.operations.registry import OperationRegistry
-from portal.operations.renewer import Ending, LeaseRenewer, Running
+from portal.operations.renewer import Ending, LeaseRenewer, RunningOperation
 from portal.operations.waiting import WaitCondition, until
 from portal.state.store import Store
 
@@ -66,7 +66,7 @@ class OperationExecutor:
         self._settle = settle
         self._ended = ended
         self._renewer = LeaseRenewer(leases, registry, holder, self._holds)
-        self._running: dict[Key, Running] = {}
+        self._running: dict[Key, RunningOperation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
         registry.on_change(self._heard)
@@ -173,10 +173,10 @@ class OperationExecutor:
             "Look at the app's page, then try again.",
         )
 
-    def _start(self, lease: OperationLease, work: Work) -> Running:
+    def _start(self, lease: OperationLease, work: Work) -> RunningOperation:
         key, changed = lease.operation.key, asyncio.Event()
         progress = Progress(self._store, self._clock, lease.operation, changed.set, self._ended)
-        running = self._running[key] = Running(progress, lease, changed)
+        running = self._running[key] = RunningOperation(progress, lease, changed)
         running.task = self._task(self._run(running, work))
         running.renewer = self._task(self._keep(running))
         return running
@@ -283,7 +283,7 @@ class OperationExecutor:
         elif same and lease.cancel:
             mine.end(_cancelled(lease.cancel))
 
-    def _lose(self, running: Running) -> None:
+    def _lose(self, running: RunningOperation) -> None:
         key = running.progress.operation.key
         log.warning("%s: another portal has taken over", key)
         running.leave()
@@ -295,7 +295,7 @@ class OperationExecutor:
 
     # Running.
 
-    async def _run(self, running: Running, work: Work) -> None:
+    async def _run(self, running: RunningOperation, work: Work) -> None:
         progress = running.progress
         try:
             async with self._slots:
@@ -332,7 +332,7 @@ class OperationExecutor:
             running.over.set()
             running.changed.set()
 
-    async def _cancelled(self, running: Running) -> None:
+    async def _cancelled(self, running: RunningOperation) -> None:
         ending = running.ending or Ending(OperationPhase.CANCELLED, "Cancelled.")
         phase = running.progress.operation.phase
         if phase is OperationPhase.QUEUED:
@@ -344,7 +344,7 @@ class OperationExecutor:
             advice = marked or "Look at the release's status, then try again."
         running.progress.finish(ending.phase, ending.error, advice)
 
-    async def _marked(self, running: Running) -> str:
+    async def _marked(self, running: RunningOperation) -> str:
         """See to it that Helm has left nothing pending; what was done about it, in words.
 
         Only while Helm may have been at work. An API that does not answer is asked again until
@@ -363,12 +363,12 @@ class OperationExecutor:
                     return ""
             await asyncio.sleep(renewer.RETRY)
 
-    async def _keep(self, running: Running) -> None:
+    async def _keep(self, running: RunningOperation) -> None:
         await self._renewer.keep(running)
         if self._holds(running):
             del self._running[running.progress.operation.key]
 
-    def _holds(self, running: Running) -> bool:
+    def _holds(self, running: RunningOperation) -> bool:
         """Whether the release belongs to this operation still, and to this portal."""
         return self._running.get(running.progress.operation.key) is running
 

@@ -35,7 +35,7 @@ class Ending(Struct, frozen=True):
     error: str
 
 
-class Running(Struct, eq=False):
+class RunningOperation(Struct, eq=False):
     """An operation under way in this portal. ``left``: it goes on elsewhere."""
 
     progress: Progress
@@ -72,14 +72,14 @@ class LeaseRenewer:
         leases: OperationLeases,
         registry: OperationRegistry,
         holder: str,
-        holds: Callable[[Running], bool],
+        holds: Callable[[RunningOperation], bool],
     ) -> None:
         self._leases = leases
         self._registry = registry
         self._holder = holder
         self._holds = holds
 
-    async def keep(self, running: Running) -> None:
+    async def keep(self, running: RunningOperation) -> None:
         """Write the operation into its lease, until it has ended or gone elsewhere."""
         progress, key = running.progress, running.progress.operation.key
         renewed = time.monotonic()
@@ -112,14 +112,14 @@ class LeaseRenewer:
                 await asyncio.sleep(RETRY)
                 running.changed.set()
 
-    async def _write(self, running: Running, holder: str) -> None:
+    async def _write(self, running: RunningOperation, holder: str) -> None:
         async with asyncio.timeout(RENEW):
             running.lease = await self._leases.put(
                 replace(running.lease, operation=running.progress.operation, holder=holder)
             )
         self._registry.note(running.lease)
 
-    async def _reread(self, running: Running) -> bool:
+    async def _reread(self, running: RunningOperation) -> bool:
         """Take in what somebody else wrote into the lease; whether it is still this one's."""
         progress = running.progress
         try:

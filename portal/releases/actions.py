@@ -22,7 +22,7 @@ from portal.releases.access import Access
 from portal.releases.changes import Changes
 from portal.releases.existing import Existing
 from portal.releases.failed_forms import FailedForms
-from portal.releases.forms import Forms, ScaleRequest
+from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.install import Install
 from portal.releases.launch import LaunchPlanner
 from portal.releases.placeholders import Placeholders
@@ -63,7 +63,7 @@ class Actions(Queries):
         ports: ReleasePorts,
         operations: Operations,
         policy: Policy,
-        forms: Forms,
+        forms: ReleaseForms,
         chart_path: Path,
         *,
         clock: Callable[[], datetime] = utc_now,

@@ -1,6 +1,6 @@
 """The launch and scale forms: raw values from the page in, checked requests out.
 
-Raw forms are dictionaries with the page's field ids as keys (``FIELDS``), and values as the
+FormFields forms are dictionaries with the page's field ids as keys (``FIELDS``), and values as the
 page gives them; errors and warnings are keyed by the same ids. All of it is pure, so that the
 page may call it on every keystroke.
 """
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from portal.catalog import dash_app
-from portal.catalog.dash_app import Site
+from portal.catalog.dash_app import ExposureSettings
 from portal.catalog.launch_fields import LAUNCH_FIELDS
 from portal.catalog.presets import Preset
 from portal.catalog.values import as_mapping, to_yaml
@@ -23,7 +23,8 @@ from portal.domain.secrets import redacted
 from portal.releases.checks import Check
 from portal.releases.request import ReleaseRequest
 
-Raw = dict[str, object]
+FormFields = dict[str, object]
+"""A form's fields by name, as a page sends them or is filled in with; see ``LAUNCH_FIELDS``."""
 
 
 class ScaleRequest(Struct, frozen=True):
@@ -58,9 +59,9 @@ class Preview(Struct, frozen=True):
     command: str
 
 
-def preset_fields(preset: Preset) -> Raw:
+def preset_fields(preset: Preset) -> FormFields:
     """What a preset fills in, by ``PRESET_FIELDS``; fields that it leaves alone are missing."""
-    fields: Raw = {
+    fields: FormFields = {
         "repository": preset.repository,
         "tag": preset.tag,
         "port": preset.port,
@@ -78,7 +79,7 @@ def preset_fields(preset: Preset) -> Raw:
     return fields
 
 
-class Forms(Struct, frozen=True):
+class ReleaseForms(Struct, frozen=True):
     """The forms' rules, with what the settings say.
 
     ``rules`` say which namespaces may be used. ``max_replicas`` bounds both sliders. ``chart`` is
@@ -91,12 +92,12 @@ class Forms(Struct, frozen=True):
     max_replicas: int = 10
     chart: str = "charts/dash-app"
     presets: tuple[Preset, ...] = ()
-    site: Site = field(default_factory=Site)
+    site: ExposureSettings = field(default_factory=ExposureSettings)
     images: tuple[str, ...] = ()
 
-    def defaults(self) -> Raw:
+    def defaults(self) -> FormFields:
         """A new form, filled in with the first preset and sensible values."""
-        raw: Raw = {each.name: each.default for each in LAUNCH_FIELDS}
+        raw: FormFields = {each.name: each.default for each in LAUNCH_FIELDS}
         raw |= {"namespace": self.default_namespace, "bounds": [1, min(4, self.max_replicas)]}
         return raw | (preset_fields(self.presets[0]) if self.presets else {})
 
@@ -167,7 +168,7 @@ class Forms(Struct, frozen=True):
     ) -> dict[str, str]:
         """The errors of a scale request that claims to be checked."""
         wanted = request.autoscaling
-        raw: Raw = {"autoscaling": wanted is not None, "replicas": request.replicas}
+        raw: FormFields = {"autoscaling": wanted is not None, "replicas": request.replicas}
         if wanted is not None:
             raw |= {
                 "bounds": [wanted.min_replicas, wanted.max_replicas],
@@ -198,10 +199,10 @@ class Forms(Struct, frozen=True):
         command = dash_app.equivalent_command(spec.key, self.chart, shown)
         return Preview(to_yaml(shown), command)
 
-    def prefill(self, key: Key, values: Mapping[str, object]) -> Raw:
+    def prefill(self, key: Key, values: Mapping[str, object]) -> FormFields:
         """The form that would give the ``values`` of an existing release: with its secrets."""
         return dash_app.from_values(key, values)
 
-    def shown(self, key: Key, values: Mapping[str, object]) -> Raw:
+    def shown(self, key: Key, values: Mapping[str, object]) -> FormFields:
         """As ``prefill``, with placeholders instead of secrets."""
         return dash_app.from_values(key, dash_app.shown_in_form(values))

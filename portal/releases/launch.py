@@ -9,7 +9,7 @@ from portal.operations.progress import Progress
 from portal.operations.waiting import WaitCondition
 from portal.releases.changes import Changes, CurrentRelease, check_ours
 from portal.releases.failed_forms import FailedForms
-from portal.releases.forms import Forms
+from portal.releases.forms import ReleaseForms
 from portal.releases.install import Install
 from portal.releases.plan import Plan
 from portal.releases.preconditions import Preconditions
@@ -27,7 +27,7 @@ class LaunchPlanner:
         install: Install,
         upgrade: Upgrade,
         changes: Changes,
-        forms: Forms,
+        forms: ReleaseForms,
         preconditions: Preconditions,
         failed_forms: FailedForms,
         volumes: Volumes,

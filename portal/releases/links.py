@@ -7,7 +7,7 @@ from typing import cast
 
 from portal.catalog.launch_fields import Link, linked
 from portal.domain.images import is_digest, split_reference
-from portal.releases.forms import Forms, Raw
+from portal.releases.forms import FormFields, ReleaseForms
 
 MAX_TEXT = 300
 
@@ -20,7 +20,7 @@ LINKABLE = ("image", "name", "namespace", "min", "max", *_TEXTS, *_NUMBERS, *_TA
 """What a link may carry. Environment variables it may not: links end up in logs."""
 
 
-def linked_form(forms: Forms, given: Mapping[str, str]) -> Raw:
+def linked_form(forms: ReleaseForms, given: Mapping[str, str]) -> FormFields:
     """A new form, filled in with what a link carries; the form's checks see it like any other.
 
     ``image`` is a whole reference. ``min`` and ``max`` switch the autoscaler on.

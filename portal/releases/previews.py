@@ -21,7 +21,7 @@ from portal.domain.revisions import Proposal, Removal
 from portal.domain.steering import without_replicas
 from portal.releases.access import Access
 from portal.releases.changes import Changes, CurrentRelease, check_ours
-from portal.releases.forms import Forms
+from portal.releases.forms import ReleaseForms
 from portal.releases.placeholders import Placeholders
 from portal.releases.ports import ReleaseHistory
 from portal.releases.request import ReleaseRequest
@@ -42,7 +42,7 @@ class Previews:
         self,
         store: Store,
         access: Access,
-        forms: Forms,
+        forms: ReleaseForms,
         past: ReleaseHistory,
         changes: Changes,
         check_revision: CheckRevision,

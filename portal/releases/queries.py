@@ -17,7 +17,7 @@ from portal.releases.access import Access
 from portal.releases.changes import Changes, CurrentRelease, check_ours
 from portal.releases.existing import Existing
 from portal.releases.failed_forms import FailedForms
-from portal.releases.forms import Forms, Raw
+from portal.releases.forms import FormFields, ReleaseForms
 from portal.releases.placeholders import Placeholders
 from portal.releases.preconditions import Preconditions
 from portal.releases.request import ReleaseRequest
@@ -29,7 +29,7 @@ Values = Mapping[str, object]
 class PrefilledForm(Struct, frozen=True):
     """The launch form filled in from a release, and which ``revision`` of it that was."""
 
-    raw: Raw
+    raw: FormFields
     revision: int
 
 
@@ -47,7 +47,7 @@ class Queries:
         self,
         store: Store,
         access: Access,
-        forms: Forms,
+        forms: ReleaseForms,
         changes: Changes,
         preconditions: Preconditions,
         failed_forms: FailedForms,
@@ -62,7 +62,7 @@ class Queries:
         self._placeholders = placeholders
 
     @property
-    def forms(self) -> Forms:
+    def forms(self) -> ReleaseForms:
         """The rules of the forms that this accepts."""
         return self._forms
 
@@ -157,7 +157,7 @@ class Queries:
         await self._access.check(identity, Permission.UPGRADE, key)
         return await self._changes.of_chart(key, chart)
 
-    async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
+    async def asked_form(self, identity: Identity, key: Key) -> FormFields | None:
         """The launch form as this person last sent it, where no release has come of it.
 
         With placeholders for secrets. None if there is a release by now, or nothing was asked for

@@ -12,7 +12,7 @@ from portal.domain.permissions import Permission
 from portal.operations.progress import Progress
 from portal.operations.waiting import WaitCondition
 from portal.releases.changes import Changes, RevisionAction, check_ours
-from portal.releases.forms import Forms, ScaleRequest
+from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.plan import Plan
 from portal.releases.preconditions import Preconditions
 
@@ -25,7 +25,7 @@ class Scale(RevisionAction):
     verb = SCALE
     permission = Permission.SCALE
 
-    def __init__(self, changes: Changes, forms: Forms, preconditions: Preconditions) -> None:
+    def __init__(self, changes: Changes, forms: ReleaseForms, preconditions: Preconditions) -> None:
         super().__init__(changes)
         self._forms = forms
         self._preconditions = preconditions

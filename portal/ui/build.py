@@ -45,7 +45,7 @@ _INDEX = """<!DOCTYPE html>
 """
 
 
-class _Site(Dash):
+class _DashApp(Dash):
     """Dash, with the static files' own addresses in the page that it begins with."""
 
     def interpolate_index(self, **parts: str) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -60,7 +60,7 @@ class _Site(Dash):
 
 def build_ui(server: FastAPI, context: UiContext) -> Dash:
     """Add the portal's pages to ``server``; everything is served from the package itself."""
-    app = _Site(
+    app = _DashApp(
         "portal",
         server=server,  # pyright: ignore[reportArgumentType]
         backend="fastapi",

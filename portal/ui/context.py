@@ -12,7 +12,7 @@ from portal.domain.keys import Key
 from portal.domain.permissions import Scope
 from portal.live.topics import app_topic
 from portal.releases.actions import Actions
-from portal.releases.forms import Forms
+from portal.releases.forms import ReleaseForms
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.model import AppView
@@ -29,7 +29,7 @@ class UiContext(Struct, frozen=True):
     """
 
     actions: Actions
-    forms: Forms
+    forms: ReleaseForms
     scope: Callable[[str, Identity], Scope]
     app_view: Callable[[Scope, Key], AppView]
     list_view: Callable[[Scope, ListQuery], ListView]

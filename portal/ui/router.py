@@ -8,7 +8,7 @@ from dash.exceptions import PreventUpdate
 from portal.aside import aside
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
-from portal.releases.forms import Raw
+from portal.releases.forms import FormFields
 from portal.releases.links import linked_form
 from portal.ui import ids
 from portal.ui.app import layout as app_page
@@ -23,7 +23,7 @@ from portal.ui.launch import layout as launch_page
 from portal.ui.refusals import refusal
 from portal.ui.routes import CONNECT, Page, Route, parse
 from portal.ui.shell import nav, not_found, who
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 
 
 async def page_for(context: UiContext, route: Route, identity: Identity) -> Node:
@@ -52,7 +52,7 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
         asked = await context.actions.asked_form(identity, route.key)
         if asked is not None:
             again = Notice(
-                Tone.WARN,
+                Severity.WARN,
                 f"{route.key.name} was not launched. This is the form as it was sent.",
                 "Correct it, then launch again.",
             )
@@ -70,7 +70,9 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
     return launch_page.layout(forms, filled.raw, editing=route.key, revision=filled.revision)
 
 
-def _linked(context: UiContext, given: dict[str, str], identity: Identity) -> tuple[Raw, Node]:
+def _linked(
+    context: UiContext, given: dict[str, str], identity: Identity
+) -> tuple[FormFields, Node]:
     """The form of a link, and what is to be said of it."""
     wanted = given.pop(CONNECT, "")
     raw = linked_form(context.forms, given)
@@ -81,9 +83,9 @@ def _linked(context: UiContext, given: dict[str, str], identity: Identity) -> tu
     chosen = next((each for each in found if each.id == wanted), None)
     if chosen is None:
         gone = f"Nothing in {namespace} answers at {wanted[:80]} any more."
-        return raw, notice(Notice(Tone.WARN, gone, "Choose another under “Connect to”."))
+        return raw, notice(Notice(Severity.WARN, gone, "Choose another under “Connect to”."))
     said = Notice(
-        Tone.GOOD,
+        Severity.GOOD,
         f"The app will be connected to {chosen.release.name}.",
         f"It finds it in the environment variable {chosen.variable}, at {chosen.address}.",
     )

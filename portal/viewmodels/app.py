@@ -19,7 +19,7 @@ from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.events import events_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import headline
-from portal.viewmodels.model import AppView, Badge, Tone
+from portal.viewmodels.model import AppView, Badge, Severity
 from portal.viewmodels.notices import notices, unlockable
 from portal.viewmodels.operation import operation_view
 from portal.viewmodels.pods import foremost, pod_view
@@ -36,11 +36,11 @@ SHORT_DIGEST = len("sha256:") + 12
 """As much of a digest as people compare."""
 
 _STATUS_TONES = {
-    ReleaseStatus.DEPLOYED: Tone.GOOD,
-    ReleaseStatus.FAILED: Tone.BAD,
-    ReleaseStatus.SUPERSEDED: Tone.QUIET,
-    ReleaseStatus.UNINSTALLED: Tone.QUIET,
-    ReleaseStatus.UNKNOWN: Tone.WARN,
+    ReleaseStatus.DEPLOYED: Severity.GOOD,
+    ReleaseStatus.FAILED: Severity.BAD,
+    ReleaseStatus.SUPERSEDED: Severity.QUIET,
+    ReleaseStatus.UNINSTALLED: Severity.QUIET,
+    ReleaseStatus.UNKNOWN: Severity.WARN,
 }
 
 
@@ -112,9 +112,9 @@ def app_view(
 def helm_badge(status: ReleaseStatus | None) -> Badge:
     """Helm's own word for the release; "" where there is no release."""
     if status is None:
-        return Badge("", Tone.QUIET)
-    tone = Tone.BUSY if status.pending else _STATUS_TONES.get(status, Tone.QUIET)
-    return Badge(status.value, tone)
+        return Badge("", Severity.QUIET)
+    severity = Severity.BUSY if status.pending else _STATUS_TONES.get(status, Severity.QUIET)
+    return Badge(status.value, severity)
 
 
 def chart_name(state: AppState) -> str:

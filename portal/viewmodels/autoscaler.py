@@ -11,7 +11,7 @@ from portal.autoscaling.algorithm import Decision, Reading, arithmetic, decide
 from portal.domain.objects import Condition, Hpa, HpaMetric
 from portal.state.model import WatchHealth
 from portal.viewmodels.freshness import METRICS, source_of
-from portal.viewmodels.model import AutoscalerView, Badge, MetricView, Notice, Tone
+from portal.viewmodels.model import AutoscalerView, Badge, MetricView, Notice, Severity
 from portal.viewmodels.words import cores, count, number, percent, sentence, shortened, size, span
 
 PATIENCE = 180.0
@@ -175,7 +175,7 @@ def _notices(hpa: Hpa, sources: Mapping[str, WatchHealth], now: datetime) -> tup
     if limited and limited.status == "True" and limited.reason == "TooManyReplicas":
         found.append(
             Notice(
-                Tone.WARN,
+                Severity.WARN,
                 f"Capped at the maximum of {hpa.max_replicas}",
                 "The load asks for more pods than the maximum allows.",
                 "Raise the maximum if the app has become slow.",
@@ -187,14 +187,16 @@ def _notices(hpa: Hpa, sources: Mapping[str, WatchHealth], now: datetime) -> tup
 def _unable(hpa: Hpa, able: Condition) -> Notice:
     if able.reason == "FailedGetScale":
         return Notice(
-            Tone.BAD,
+            Severity.BAD,
             "The autoscaler finds nothing to scale",
             f"It is meant for the {hpa.target_kind} {hpa.target_name}, which it cannot read.",
             "Launch the app again, or remove the autoscaler.",
         )
     if able.reason.startswith("Backoff"):
-        return Notice(Tone.BUSY, "The autoscaler pauses", "It has just changed the number of pods.")
-    return Notice(Tone.BAD, "The autoscaler cannot scale", sentence(shortened(able.message)))
+        return Notice(
+            Severity.BUSY, "The autoscaler pauses", "It has just changed the number of pods."
+        )
+    return Notice(Severity.BAD, "The autoscaler cannot scale", sentence(shortened(able.message)))
 
 
 SEVERAL_HPAS = "Several HPAs target one workload"
@@ -205,14 +207,14 @@ def _inactive(
 ) -> Notice:
     if active.reason == "ScalingDisabled":
         return Notice(
-            Tone.WARN,
+            Severity.WARN,
             "The autoscaler is off",
             "The number of pods was set to zero, and then the autoscaler leaves it there.",
             "Set at least one pod: the autoscaler takes over from there.",
         )
     if active.reason == "AmbiguousSelector" or "controlled by multiple HPAs" in active.message:
         return Notice(
-            Tone.BAD,
+            Severity.BAD,
             SEVERAL_HPAS,
             sentence(shortened(active.message)),
             "Remove one of them.",
@@ -232,7 +234,7 @@ def _no_readings(
         resource = _within(missing[1])
         where = f"the container {missing[2]}" if missing[2] else "a container"
         return Notice(
-            Tone.BAD,
+            Severity.BAD,
             f"No {resource} request, so no percentage",
             f"The target is a share of the {resource} request, and {where} has none.",
             f"Set a {resource} request for the app.",
@@ -246,7 +248,7 @@ def _no_readings(
         re.IGNORECASE,
     ):
         return Notice(
-            Tone.BAD,
+            Severity.BAD,
             "The cluster does not measure CPU and memory",
             f"The autoscaler cannot read {what}: the metrics API does not answer.",
             METRICS_ADVICE,
@@ -259,13 +261,13 @@ def _no_readings(
     )
     if ordinary and waiting:
         return Notice(
-            Tone.BUSY,
+            Severity.BUSY,
             f"No reading of {what} yet",
             "New pods need up to a minute before they are measured; until then the autoscaler "
             "shows <unknown> and changes nothing.",
         )
     return Notice(
-        Tone.WARN,
+        Severity.WARN,
         f"The autoscaler gets no reading of {what}",
         sentence(shortened(_core(message))) or "It does not say why.",
         "Pods that are not ready are not measured: see to those first. Otherwise look at "
@@ -278,13 +280,13 @@ def _core(message: str) -> str:
     return message.rpartition("the HPA was unable to compute the replica count: ")[2]
 
 
-_CONDITIONS: dict[tuple[str, str], tuple[str, Tone]] = {
-    ("AbleToScale", "True"): ("Can scale", Tone.GOOD),
-    ("AbleToScale", "False"): ("Cannot scale", Tone.BAD),
-    ("ScalingActive", "True"): ("Reads its metrics", Tone.GOOD),
-    ("ScalingActive", "False"): ("Does not read its metrics", Tone.WARN),
-    ("ScalingLimited", "True"): ("At a limit", Tone.WARN),
-    ("ScalingLimited", "False"): ("Within its bounds", Tone.QUIET),
+_CONDITIONS: dict[tuple[str, str], tuple[str, Severity]] = {
+    ("AbleToScale", "True"): ("Can scale", Severity.GOOD),
+    ("AbleToScale", "False"): ("Cannot scale", Severity.BAD),
+    ("ScalingActive", "True"): ("Reads its metrics", Severity.GOOD),
+    ("ScalingActive", "False"): ("Does not read its metrics", Severity.WARN),
+    ("ScalingLimited", "True"): ("At a limit", Severity.WARN),
+    ("ScalingLimited", "False"): ("Within its bounds", Severity.QUIET),
 }
 
 _QUIET_LIMITS = {"TooFewReplicas"}
@@ -292,9 +294,13 @@ _QUIET_LIMITS = {"TooFewReplicas"}
 
 
 def _badge(one: Condition) -> Badge:
-    text, tone = _CONDITIONS.get((one.type, one.status), (f"{one.type}: {one.status}", Tone.QUIET))
+    text, severity = _CONDITIONS.get(
+        (one.type, one.status), (f"{one.type}: {one.status}", Severity.QUIET)
+    )
     if one.type == "ScalingLimited" and one.reason in _QUIET_LIMITS and one.status == "True":
-        text, tone = "At the minimum", Tone.QUIET
+        text, severity = "At the minimum", Severity.QUIET
     elif one.type == "ScalingLimited" and one.reason == "TooManyReplicas":
         text = "At the maximum"
-    return Badge(text, tone, shortened(f"{one.type}={one.status} {one.reason}: {one.message}", 400))
+    return Badge(
+        text, severity, shortened(f"{one.type}={one.status} {one.reason}: {one.message}", 400)
+    )

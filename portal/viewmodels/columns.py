@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from portal.domain.objects import PodUsage
-from portal.viewmodels.model import ReleaseRow, Tone
+from portal.viewmodels.model import ReleaseRow, Severity
 from portal.viewmodels.words import cores, size
 
 MEDIUM, WIDE, WIDEST = 721, 1200, 1700
@@ -20,15 +20,15 @@ MEDIUM, WIDE, WIDEST = 721, 1200, 1700
 class Cell(Struct, frozen=True, omit_defaults=True):
     """What a column shows of one release: one main text, and a second line where there is one.
 
-    ``href`` makes the text a link that leaves the portal, ``tone`` a badge. ``at`` is a time, which
-    the browser shows as an age. ``title`` is a longer text. ``below`` is the second line, and
+    ``href`` makes the text a link that leaves the portal, ``severity`` a badge. ``at`` is a time,
+    which the browser shows as an age. ``title`` is a longer text. ``below`` is the second line, and
     ``newer`` a version to be pointed out there.
     """
 
     text: str = ""
     title: str = ""
     href: str = ""
-    tone: str = ""
+    severity: str = ""
     at: str = ""
     below: str = ""
     newer: str = ""
@@ -82,7 +82,13 @@ class Column(Struct, frozen=True):
         return self.order is not None or self.measure is not None
 
 
-_SEVERITY = {Tone.BAD: 0, Tone.WARN: 1, Tone.BUSY: 2, Tone.GOOD: 3, Tone.QUIET: 4}
+_SEVERITY = {
+    Severity.BAD: 0,
+    Severity.WARN: 1,
+    Severity.BUSY: 2,
+    Severity.GOOD: 3,
+    Severity.QUIET: 4,
+}
 
 
 def _ready_then_desired(row: ReleaseRow) -> tuple[int, int]:
@@ -98,7 +104,7 @@ def _empty_last(value: Callable[[ReleaseRow], str]) -> Callable[[ReleaseRow], tu
 def _status(row: ReleaseRow) -> Cell:
     status = row.status
     return Cell(
-        status.text, row.problem or status.detail, tone=status.tone.value, below=row.problem
+        status.text, row.problem or status.detail, severity=status.severity.value, below=row.problem
     )
 
 
@@ -134,7 +140,7 @@ COLUMNS: Mapping[str, Column] = {
             "status",
             "Status",
             _status,
-            order=lambda row: (_SEVERITY[row.status.tone], row.status.text),
+            order=lambda row: (_SEVERITY[row.status.severity], row.status.text),
             search=lambda row: f"{row.status.text}\n{row.problem}",
         ),
         Column(

@@ -9,7 +9,7 @@ from portal.domain.objects import Container, Event, Pod
 from portal.viewmodels.crashes import ending, last_words
 from portal.viewmodels.diagnosis import Diagnosis, Stage, log_command, newest
 from portal.viewmodels.images import PULL_REASONS, pull_problem
-from portal.viewmodels.model import Tone
+from portal.viewmodels.model import Severity
 from portal.viewmodels.words import sentence, shortened
 
 
@@ -20,7 +20,9 @@ def broken(pod: Pod, one: Container, own: Sequence[Event]) -> Diagnosis | None:
         failed = newest(own, "Failed", "InspectFailed", "ErrImageNeverPull")
         messages = f"{one.message}\n{failed.message if failed else ''}"
         why = pull_problem(one.reason, one.image, messages)
-        return Diagnosis(Stage.BLOCKED, why.title, Tone.BAD, why.words, why.advice, None, detail)
+        return Diagnosis(
+            Stage.BLOCKED, why.title, Severity.BAD, why.words, why.advice, None, detail
+        )
     if one.state == "waiting" and one.reason in {
         "CreateContainerConfigError",
         "CreateContainerError",
@@ -74,7 +76,7 @@ def _not_created(one: Container, detail: str) -> Diagnosis:
         title = "Read-only file system"
         words = "It needs to write where the file system is read-only"
         advice = "Write below /tmp, or mount a volume."
-    return Diagnosis(Stage.BLOCKED, title, Tone.BAD, sentence(words), advice, None, detail)
+    return Diagnosis(Stage.BLOCKED, title, Severity.BAD, sentence(words), advice, None, detail)
 
 
 def _crashed(pod: Pod, one: Container, looping: bool, detail: str) -> Diagnosis:
@@ -98,7 +100,7 @@ def _crashed(pod: Pod, one: Container, looping: bool, detail: str) -> Diagnosis:
     elif not looping:
         words.append("Kubernetes is starting it again.")
     advice = f"{end.advice} Its log says more: {log_command(pod)}".strip()
-    return Diagnosis(Stage.CRASHING, end.title, Tone.BAD, " ".join(words), advice, None, detail)
+    return Diagnosis(Stage.CRASHING, end.title, Severity.BAD, " ".join(words), advice, None, detail)
 
 
 _UNITS = {"m": "min", "s": "s"}

@@ -9,7 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from portal.domain.objects import Condition, Event, Pod
-from portal.viewmodels.model import Tone
+from portal.viewmodels.model import Severity
 
 
 class Stage(StrEnum):
@@ -56,7 +56,7 @@ class Diagnosis(Struct, frozen=True):
 
     stage: Stage
     title: str
-    tone: Tone
+    severity: Severity
     reason: str = ""
     advice: str = ""
     since: datetime | None = None

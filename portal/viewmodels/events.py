@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portal.domain.objects import Event
-from portal.viewmodels.model import EventView, Tone
+from portal.viewmodels.model import EventView, Severity
 from portal.viewmodels.words import shortened
 
 MAX_EVENTS = 50
@@ -18,7 +18,7 @@ def events_view(events: Sequence[Event]) -> tuple[EventView, ...]:
     return tuple(
         EventView(
             at=event.last_at,
-            tone=_tone(event),
+            severity=_severity(event),
             about=f"{event.about_kind} {event.about_name}".strip(),
             reason=event.reason,
             message=shortened(event.message, 600),
@@ -28,7 +28,7 @@ def events_view(events: Sequence[Event]) -> tuple[EventView, ...]:
     )
 
 
-def _tone(event: Event) -> Tone:
+def _severity(event: Event) -> Severity:
     if event.type != "Warning":
-        return Tone.QUIET
-    return Tone.BAD if event.reason in _BAD else Tone.WARN
+        return Severity.QUIET
+    return Severity.BAD if event.reason in _BAD else Severity.WARN

@@ -12,7 +12,7 @@ from portal.domain.operations import DEAD_AFTER, OperationPhase
 from portal.state.model import AppState
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.leaving import blocked_removal
-from portal.viewmodels.model import Badge, Tone
+from portal.viewmodels.model import Badge, Severity
 from portal.viewmodels.operation import failed, moved, progressive, running
 from portal.viewmodels.words import moment, sentence, shortened
 from portal.viewmodels.workloads import PodSummary, counts_in_words
@@ -42,15 +42,15 @@ Rule = Callable[[AppState, PodSummary, datetime], Headline | None]
 
 
 def _made(
-    text: str, tone: Tone, words: str, since: datetime | None = None, problem: str = ""
+    text: str, severity: Severity, words: str, since: datetime | None = None, problem: str = ""
 ) -> Headline:
-    return Headline(Badge(text, tone), words, since, problem)
+    return Headline(Badge(text, severity), words, since, problem)
 
 
 def _loading(state: AppState) -> Headline | None:
     if state.release is not None:
         return None
-    return _made("Loading", Tone.BUSY, "The portal is still reading the cluster's releases.")
+    return _made("Loading", Severity.BUSY, "The portal is still reading the cluster's releases.")
 
 
 def _removing(state: AppState, known: PodSummary, now: datetime) -> Headline | None:
@@ -60,7 +60,7 @@ def _removing(state: AppState, known: PodSummary, now: datetime) -> Headline | N
     if blocked:
         words = f"It has been removed, but not all of it can go. {blocked.body}"
         since = operation.created_at if ours and operation else None
-        return _made("Removal blocked", Tone.BAD, words, since, sentence(blocked.title))
+        return _made("Removal blocked", Severity.BAD, words, since, sentence(blocked.title))
     if ours or (release and release.status is ReleaseStatus.UNINSTALLING):
         since = operation.created_at if ours and operation else None
         if not ours and release:
@@ -68,7 +68,7 @@ def _removing(state: AppState, known: PodSummary, now: datetime) -> Headline | N
             if since and (now - since).total_seconds() > DEAD_AFTER:
                 return _made(
                     "Stuck",
-                    Tone.BAD,
+                    Severity.BAD,
                     f"Its removal began at {moment(since)} and has not ended. Nobody seems to be "
                     "at work on it any more.",
                     since,
@@ -76,11 +76,11 @@ def _removing(state: AppState, known: PodSummary, now: datetime) -> Headline | N
                 )
         left = len(known.pods)
         words = f"It is being removed. {counts_left(left)}" if left else "It is being removed."
-        return _made("Removing", Tone.BUSY, words, since)
+        return _made("Removing", Severity.BUSY, words, since)
     if release is None and known.pods and not running(operation):
         return _made(
             "Removing",
-            Tone.BUSY,
+            Severity.BUSY,
             f"Helm's record of it is gone. {counts_left(len(known.pods))}",
         )
     return None
@@ -98,20 +98,20 @@ def _absent(state: AppState, known: PodSummary, now: datetime) -> Headline | Non
     if operation and operation.verb.removes:
         if operation.phase is OperationPhase.SUCCEEDED:
             left = operation.advice or "Neither a pod nor Helm's record of it is left."
-            return _made("Removed", Tone.QUIET, f"It was removed. {left}", operation.updated_at)
-        return _made("Not there", Tone.QUIET, "There is no such release.")
+            return _made("Removed", Severity.QUIET, f"It was removed. {left}", operation.updated_at)
+        return _made("Not there", Severity.QUIET, "There is no such release.")
     if operation and operation.phase is not OperationPhase.SUCCEEDED:
         why = sentence(shortened(operation.error)) or "It left nothing behind."
         return _made(
             "Failed",
-            Tone.BAD,
+            Severity.BAD,
             f"The {operation.verb.noun} did not succeed. {why}",
             operation.updated_at,
             why,
         )
     return _made(
         "Not there",
-        Tone.QUIET,
+        Severity.QUIET,
         f"There is no release named {state.key.name} in the namespace {state.key.namespace}.",
     )
 
@@ -123,7 +123,7 @@ def _requested(state: AppState, known: PodSummary, now: datetime) -> Headline | 
     words = f"Requested: {operation.verb.noun}. The cluster shows nothing of it yet."
     if state.release is not None and known.desired:
         words = f"{words} {counts_in_words(known)}"
-    return _made(progressive(operation.verb), Tone.BUSY, words, operation.created_at)
+    return _made(progressive(operation.verb), Severity.BUSY, words, operation.created_at)
 
 
 def _damaged(state: AppState, known: PodSummary, now: datetime) -> Headline | None:
@@ -133,7 +133,7 @@ def _damaged(state: AppState, known: PodSummary, now: datetime) -> Headline | No
     words = f"Helm's record of revision {state.detail.revision} cannot be read: {why}"
     return _made(
         "Damaged",
-        Tone.BAD,
+        Severity.BAD,
         f"{sentence(words)} {counts_in_words(known) if known.desired else ''}".strip(),
         problem=sentence(words),
     )
@@ -148,7 +148,7 @@ def _pending(state: AppState, known: PodSummary, now: datetime) -> Headline | No
     if since and (now - since).total_seconds() <= DEAD_AFTER:
         return _made(
             "Updating" if release.status is not ReleaseStatus.PENDING_INSTALL else "Starting",
-            Tone.BUSY,
+            Severity.BUSY,
             f"Helm is at work on it ({status}), started outside this portal. "
             f"{counts_in_words(known) if known.desired else ''}".strip(),
             since,
@@ -157,7 +157,7 @@ def _pending(state: AppState, known: PodSummary, now: datetime) -> Headline | No
     pods = f" {counts_in_words(known)}" if known.desired else ""
     return _made(
         "Stuck",
-        Tone.BAD,
+        Severity.BAD,
         f"Helm's last operation on it never ended: {status}{when}.{pods}",
         since,
         f"Stuck: {status}{when}",
@@ -177,7 +177,7 @@ def _failed(state: AppState, known: PodSummary, now: datetime) -> Headline | Non
     pods = f" {counts_in_words(known)}" if state.workloads else " It runs no pods."
     return _made(
         "Update failed" if known.ready else "Failed",
-        Tone.WARN if serving else Tone.BAD,
+        Severity.WARN if serving else Severity.BAD,
         f"The last change failed. {why}{pods}",
         release.updated_at,
         f"The last change failed. {why}",
@@ -192,14 +192,14 @@ def _by_pods(state: AppState, known: PodSummary) -> Headline:
     if known.blocked:
         return _made(
             "Degraded" if known.ready else "Cannot start",
-            Tone.WARN if known.ready else Tone.BAD,
+            Severity.WARN if known.ready else Severity.BAD,
             f"{words} {known.blocked.title}.",
             problem=sentence(known.blocked.title),
         )
     if known.desired == 0:
         if known.present:
-            return _made("Scaling", Tone.BUSY, f"It is being scaled to zero. {words}")
-        return _made("Stopped", Tone.QUIET, "It is scaled to zero, so it runs no pods.")
+            return _made("Scaling", Severity.BUSY, f"It is being scaled to zero. {words}")
+        return _made("Stopped", Severity.QUIET, "It is scaled to zero, so it runs no pods.")
     troubled = known.troubled
     if troubled:
         return _in_trouble(known, troubled, words)
@@ -212,13 +212,13 @@ def _without_workloads(state: AppState) -> Headline:
     if running(state.operation) and state.operation:
         return _made(
             progressive(state.operation.verb),
-            Tone.BUSY,
+            Severity.BUSY,
             "Helm is at work; nothing of it runs yet.",
             state.operation.created_at,
         )
     return _made(
         "Installed",
-        Tone.QUIET,
+        Severity.QUIET,
         "This release runs no pods: it has no Deployment or StatefulSet.",
     )
 
@@ -230,30 +230,30 @@ def _in_trouble(known: PodSummary, troubled: list[Diagnosis], words: str) -> Hea
     if known.ready:
         # Enough old pods serve on, and the new ones do not come up.
         name = "Update stuck" if known.ready >= known.desired else "Degraded"
-        return _made(name, Tone.WARN, text, worst.since, problem)
+        return _made(name, Severity.WARN, text, worst.since, problem)
     if worst.stage in {Stage.SILENT, Stage.SLOW, Stage.LOST}:
         return _made(
             {Stage.SILENT: "Not answering", Stage.SLOW: "Slow to start"}.get(
                 worst.stage, "Node does not answer"
             ),
-            Tone.WARN if worst.stage is Stage.SLOW else Tone.BAD,
+            Severity.WARN if worst.stage is Stage.SLOW else Severity.BAD,
             text,
             worst.since,
             problem,
         )
     if worst.stage is Stage.CRASHING:
-        return _made("Crashing", Tone.BAD, text, worst.since, problem)
-    return _made("Cannot start", Tone.BAD, text, worst.since, problem)
+        return _made("Crashing", Severity.BAD, text, worst.since, problem)
+    return _made("Cannot start", Severity.BAD, text, worst.since, problem)
 
 
 def _steady(state: AppState, known: PodSummary, words: str) -> Headline:
     """All pods are there and ready."""
     operation = state.operation
     if operation and running(operation) and operation.phase is not OperationPhase.WAITING:
-        return _made(progressive(operation.verb), Tone.BUSY, words, operation.created_at)
+        return _made(progressive(operation.verb), Severity.BUSY, words, operation.created_at)
     if known.updated < known.desired and _counts_updates(state):
-        return _made("Updating", Tone.BUSY, f"{words} Pods of the new version follow.")
-    return _made("Ready", Tone.GOOD, words, _ready_since(known))
+        return _made("Updating", Severity.BUSY, f"{words} Pods of the new version follow.")
+    return _made("Ready", Severity.GOOD, words, _ready_since(known))
 
 
 def _counts_updates(state: AppState) -> bool:
@@ -276,12 +276,12 @@ def _under_way(state: AppState, known: PodSummary, words: str) -> Headline:
         words = f"{words} This takes longer than usual."
     since = min((one.since for one in known.progressing if one.since), default=None)
     if known.ready == 0:
-        return _made("Starting", Tone.BUSY, words, since, late)
+        return _made("Starting", Severity.BUSY, words, since, late)
     if operation and running(operation) and not operation.verb.creates:
-        return _made(progressive(operation.verb), Tone.BUSY, words, operation.created_at, late)
+        return _made(progressive(operation.verb), Severity.BUSY, words, operation.created_at, late)
     if updating or not known.settled:
-        return _made("Updating", Tone.BUSY, words, since, late)
-    return _made("Scaling", Tone.BUSY, words, since, late)
+        return _made("Updating", Severity.BUSY, words, since, late)
+    return _made("Scaling", Severity.BUSY, words, since, late)
 
 
 def _rolling(workload: Workload) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from portal.state.held import held
 from portal.state.model import AppState
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.words import joined
 
 HELD_AFTER = 10.0
@@ -26,7 +26,7 @@ def blocked_removal(state: AppState, now: datetime) -> Notice | None:
     ]
     kind, first = found[0]
     return Notice(
-        Tone.BAD,
+        Severity.BAD,
         "Its removal is blocked",
         " ".join(words),
         "What has set this finalizer takes it away when its work is done: ask whoever runs that. "

@@ -11,7 +11,7 @@ from msgspec import Struct
 from portal.domain.keys import Key
 from portal.domain.objects import PodUsage
 from portal.viewmodels.columns import COLUMNS, MEASURED, searched
-from portal.viewmodels.model import ReleaseRow, Tone
+from portal.viewmodels.model import ReleaseRow, Severity
 from portal.viewmodels.query import DEFAULT_SORT, EVERYTHING, Bucket, ListQuery
 
 PAGE_SIZE = 50
@@ -21,17 +21,17 @@ Usage: TypeAlias = Callable[[Key], Mapping[Key, PodUsage]]
 """What the pods of a release use now."""
 
 _BUCKETS = {
-    Tone.GOOD: Bucket.READY,
-    Tone.BUSY: Bucket.CHANGING,
-    Tone.QUIET: Bucket.IDLE,
-    Tone.WARN: Bucket.ATTENTION,
-    Tone.BAD: Bucket.ATTENTION,
+    Severity.GOOD: Bucket.READY,
+    Severity.BUSY: Bucket.CHANGING,
+    Severity.QUIET: Bucket.IDLE,
+    Severity.WARN: Bucket.ATTENTION,
+    Severity.BAD: Bucket.ATTENTION,
 }
 
 
 def bucket(row: ReleaseRow) -> Bucket:
     """Where a row belongs: whatever has a problem needs attention."""
-    return Bucket.ATTENTION if row.problem else _BUCKETS[row.status.tone]
+    return Bucket.ATTENTION if row.problem else _BUCKETS[row.status.severity]
 
 
 class Entry(Struct, frozen=True):

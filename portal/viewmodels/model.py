@@ -17,7 +17,7 @@ from portal.domain.permissions import ALL, Permission
 from portal.state.history import History
 
 
-class Tone(StrEnum):
+class Severity(StrEnum):
     """How good or bad a thing is; the UI gives it a colour and an icon."""
 
     GOOD = "good"
@@ -28,17 +28,17 @@ class Tone(StrEnum):
 
 
 class Badge(Struct, frozen=True):
-    """A short word with a tone, and a sentence for those who want more."""
+    """A short word with a severity, and a sentence for those who want more."""
 
     text: str
-    tone: Tone
+    severity: Severity
     detail: str = ""
 
 
 class Notice(Struct, frozen=True):
     """Something to read: what is wrong or noteworthy, and what to do about it."""
 
-    tone: Tone
+    severity: Severity
     title: str
     body: str = ""
     advice: str = ""
@@ -108,7 +108,7 @@ class ReplicasView(Struct, frozen=True):
     current: int
     ready: int
     words: str
-    tone: Tone
+    severity: Severity
 
 
 class StepView(Struct, frozen=True):
@@ -190,7 +190,7 @@ class VersionView(Struct, frozen=True):
     chart: str
     version: str
     sentence: str
-    tone: Tone
+    severity: Severity
     newer: str = ""
     choices: bool = False
     since: datetime | None = None
@@ -200,7 +200,7 @@ class EventView(Struct, frozen=True):
     """An event, newest first."""
 
     at: datetime
-    tone: Tone
+    severity: Severity
     about: str
     reason: str
     message: str

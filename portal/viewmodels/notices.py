@@ -13,14 +13,14 @@ from portal.viewmodels.autoscaler import METRICS_ADVICE, SEVERAL_HPAS
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import Headline
 from portal.viewmodels.leaving import blocked_removal
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.operation import failed, overtaken, running
 from portal.viewmodels.quotas import quota_notice
 from portal.viewmodels.scale import drift
 from portal.viewmodels.words import count, moment, sentence, shortened
 from portal.viewmodels.workloads import PodSummary
 
-_ORDER = (Tone.BAD, Tone.WARN, Tone.BUSY, Tone.QUIET, Tone.GOOD)
+_ORDER = (Severity.BAD, Severity.WARN, Severity.BUSY, Severity.QUIET, Severity.GOOD)
 
 
 def notices(
@@ -46,7 +46,7 @@ def notices(
         *_metrics(state, sources),
         *_routes(state),
     ]
-    return tuple(sorted(found, key=lambda one: _ORDER.index(one.tone)))
+    return tuple(sorted(found, key=lambda one: _ORDER.index(one.severity)))
 
 
 def _operation(state: AppState) -> list[Notice]:
@@ -57,7 +57,7 @@ def _operation(state: AppState) -> list[Notice]:
     if operation.phase is OperationPhase.FAILED:
         return [
             Notice(
-                Tone.BAD,
+                Severity.BAD,
                 f"The {what} failed",
                 sentence(shortened(operation.error, 1000)),
                 operation.advice or (_AGAIN if _left_failed(state) else ""),
@@ -66,7 +66,7 @@ def _operation(state: AppState) -> list[Notice]:
     if operation.phase is OperationPhase.INTERRUPTED:
         return [
             Notice(
-                Tone.WARN,
+                Severity.WARN,
                 f"The {what} was interrupted",
                 sentence(shortened(operation.error, 1000))
                 or "The portal stopped while it was at work, so its outcome is not known.",
@@ -81,7 +81,7 @@ def _stored_elsewhere(release: ReleaseRecord | None) -> list[Notice]:
         return []
     return [
         Notice(
-            Tone.QUIET,
+            Severity.QUIET,
             f"Helm keeps this release in the namespace {release.storage_namespace}",
             "The portal shows it, but does not change it: Helm's command line would lose either "
             "the record or the objects.",
@@ -97,7 +97,7 @@ def _release(state: AppState, head: Headline) -> list[Notice]:
     if detail and detail.damaged:
         return [
             Notice(
-                Tone.BAD,
+                Severity.BAD,
                 "Helm's record of this release is damaged",
                 sentence(shortened(detail.damaged)),
                 "The app itself is not affected. An administrator can roll back to an earlier "
@@ -114,7 +114,7 @@ def _release(state: AppState, head: Headline) -> list[Notice]:
         )
         return [
             Notice(
-                Tone.BAD,
+                Severity.BAD,
                 "Helm's last operation never ended",
                 f"The release is {release.status.value}{when}, and until that is undone Helm "
                 "refuses every change.",
@@ -124,7 +124,7 @@ def _release(state: AppState, head: Headline) -> list[Notice]:
     if _left_failed(state) and not failed(state.operation, release):
         return [
             Notice(
-                Tone.WARN if known_serving(head) else Tone.BAD,
+                Severity.WARN if known_serving(head) else Severity.BAD,
                 "The last change failed",
                 head.problem.removeprefix("The last change failed. "),
                 _AGAIN,
@@ -157,7 +157,7 @@ def unlockable(release: ReleaseRecord | None) -> bool:
 
 def known_serving(head: Headline) -> bool:
     """Whether the headline of a failed release says that its pods still serve."""
-    return head.badge.tone is Tone.WARN
+    return head.badge.severity is Severity.WARN
 
 
 def _quota(known: PodSummary, quotas: Sequence[Quota]) -> list[Notice]:
@@ -172,12 +172,12 @@ def _pods(known: PodSummary) -> list[Notice]:
     amounts: dict[str, int] = {}
     for one in known.troubled:
         amounts[one.title] = amounts.get(one.title, 0) + 1
-        grouped.setdefault(one.title, Notice(one.tone, one.title, one.reason, one.advice))
+        grouped.setdefault(one.title, Notice(one.severity, one.title, one.reason, one.advice))
     return [
         notice
         if amounts[title] == 1
         else Notice(
-            notice.tone, f"{title} ({count(amounts[title], 'pod')})", notice.body, notice.advice
+            notice.severity, f"{title} ({count(amounts[title], 'pod')})", notice.body, notice.advice
         )
         for title, notice in grouped.items()
     ]
@@ -195,7 +195,7 @@ def _late(state: AppState, known: PodSummary) -> list[Notice]:
         return []
     return [
         Notice(
-            Tone.WARN,
+            Severity.WARN,
             "This takes longer than usual",
             "Kubernetes has seen no progress for a while; it goes on trying all the same.",
             "A large image or a new node can be the reason. The pods below say more.",
@@ -210,7 +210,7 @@ def _hpas(state: AppState) -> list[Notice]:
     names = ", ".join(hpa.key.name for hpa in state.hpas)
     return [
         Notice(
-            Tone.BAD,
+            Severity.BAD,
             SEVERAL_HPAS,
             f"They undo each other's decisions: {names}.",
             "Remove all but one.",
@@ -225,7 +225,7 @@ def _drift(state: AppState) -> list[Notice]:
     configured, live = found
     return [
         Notice(
-            Tone.QUIET,
+            Severity.QUIET,
             "Scaled outside Helm",
             f"The release asks for {count(configured, 'pod')}, the cluster was told to run {live}.",
             f"The next change through Helm may bring it back to {configured}. Set the number here "
@@ -243,7 +243,7 @@ def _metrics(state: AppState, sources: Mapping[str, WatchHealth]) -> list[Notice
     body += ", and the autoscaler cannot work." if needed else ", and an autoscaler could not work."
     return [
         Notice(
-            Tone.WARN if needed else Tone.QUIET,
+            Severity.WARN if needed else Severity.QUIET,
             "The cluster does not measure CPU and memory",
             body,
             METRICS_ADVICE,
@@ -254,7 +254,7 @@ def _metrics(state: AppState, sources: Mapping[str, WatchHealth]) -> list[Notice
 def _routes(state: AppState) -> list[Notice]:
     return [
         Notice(
-            Tone.WARN,
+            Severity.WARN,
             f"No gateway takes the route {route.key.name}",
             sentence(shortened(route.message)) or "The gateway refuses it.",
             "Check the host name, and ask an administrator which gateway the app may use.",

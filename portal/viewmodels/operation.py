@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from portal.domain.operations import Operation, OperationPhase, Step, Verb
 from portal.domain.release import ReleaseRecord
-from portal.viewmodels.model import Badge, OperationView, StepView, Tone
+from portal.viewmodels.model import Badge, OperationView, Severity, StepView
 
 _STATES = {
-    OperationPhase.QUEUED: ("Waiting for its turn", Tone.BUSY),
-    OperationPhase.RUNNING: ("Running", Tone.BUSY),
-    OperationPhase.WAITING: ("Waiting for the pods", Tone.BUSY),
-    OperationPhase.SUCCEEDED: ("Done", Tone.GOOD),
-    OperationPhase.FAILED: ("Failed", Tone.BAD),
-    OperationPhase.CANCELLED: ("Cancelled", Tone.QUIET),
-    OperationPhase.INTERRUPTED: ("Interrupted", Tone.WARN),
+    OperationPhase.QUEUED: ("Waiting for its turn", Severity.BUSY),
+    OperationPhase.RUNNING: ("Running", Severity.BUSY),
+    OperationPhase.WAITING: ("Waiting for the pods", Severity.BUSY),
+    OperationPhase.SUCCEEDED: ("Done", Severity.GOOD),
+    OperationPhase.FAILED: ("Failed", Severity.BAD),
+    OperationPhase.CANCELLED: ("Cancelled", Severity.QUIET),
+    OperationPhase.INTERRUPTED: ("Interrupted", Severity.WARN),
 }
 
 
@@ -62,13 +62,13 @@ def failed(operation: Operation | None, release: ReleaseRecord | None) -> bool:
 
 def operation_view(operation: Operation, *, cancels: bool = True) -> OperationView:
     """The operation's card; ``cancels``: whether it may be cancelled by whom it is for."""
-    text, tone = _STATES[operation.phase]
+    text, severity = _STATES[operation.phase]
     by = "" if operation.actor in {"", "anonymous"} else f" by {operation.actor}"
     title = f"{operation.verb.noun.capitalize()}{by}"
     return OperationView(
         id=operation.id,
         title=title,
-        state=Badge(text, tone),
+        state=Badge(text, severity),
         running=running(operation),
         actor=operation.actor,
         started_at=operation.created_at,
@@ -84,11 +84,11 @@ def _step(step: Step, phase: OperationPhase) -> StepView:
     if step.ended_at is not None:
         seconds = round(max(0.0, (step.ended_at - step.started_at).total_seconds()), 1)
     if step.error:
-        state = Badge("Failed", Tone.BAD)
+        state = Badge("Failed", Severity.BAD)
     elif step.ended_at is not None:
-        state = Badge("Done", Tone.GOOD)
+        state = Badge("Done", Severity.GOOD)
     elif phase.terminal:
-        state = Badge("Not finished", Tone.WARN)
+        state = Badge("Not finished", Severity.WARN)
     else:
-        state = Badge("Running", Tone.BUSY)
+        state = Badge("Running", Severity.BUSY)
     return StepView(step.title, state, step.started_at, seconds, step.error)

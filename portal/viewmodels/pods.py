@@ -11,7 +11,7 @@ from portal.state.history import PodHistory
 from portal.viewmodels.containers import broken
 from portal.viewmodels.crashes import ending, restarted
 from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, events_about, newest
-from portal.viewmodels.model import Badge, PodView, Tone
+from portal.viewmodels.model import Badge, PodView, Severity
 from portal.viewmodels.preparation import being_set_up
 from portal.viewmodels.readiness import not_ready
 from portal.viewmodels.scheduling import no_room
@@ -26,7 +26,10 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
         return _leaving(pod, nodes)
     if pod.phase == "Succeeded":
         return Diagnosis(
-            Stage.ENDED, "Finished", Tone.QUIET, "Its program ended by itself, without an error."
+            Stage.ENDED,
+            "Finished",
+            Severity.QUIET,
+            "Its program ended by itself, without an error.",
         )
     if pod.phase == "Failed":
         return _failed(pod)
@@ -34,13 +37,15 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
         return Diagnosis(
             Stage.LOST,
             "Node does not answer",
-            Tone.BAD,
+            Severity.BAD,
             f"The node {pod.node or 'it runs on'} does not answer, so nobody knows how it is.",
             "Kubernetes replaces it after about five minutes. An administrator can look at the "
             "node.",
         )
     if pod.ready:
-        return Diagnosis(Stage.READY, "Ready", Tone.GOOD, since=pod.ready_at, detail=restarted(pod))
+        return Diagnosis(
+            Stage.READY, "Ready", Severity.GOOD, since=pod.ready_at, detail=restarted(pod)
+        )
     if not pod.node:
         return _unscheduled(pod, own, nodes)
     return _on_node(pod, own, now)
@@ -81,7 +86,7 @@ def pod_view(
     main = [one for one in pod.containers if not one.init]
     return PodView(
         name=pod.key.name,
-        status=Badge(diagnosis.title, diagnosis.tone, diagnosis.detail),
+        status=Badge(diagnosis.title, diagnosis.severity, diagnosis.detail),
         ready=f"{sum(one.ready for one in main)}/{len(main)}",
         restarts=sum(one.restarts for one in pod.containers),
         created_at=pod.created_at,
@@ -120,7 +125,7 @@ def _leaving(pod: Pod, nodes: Sequence[Node]) -> Diagnosis:
         return Diagnosis(
             Stage.LEAVING,
             "Held back",
-            Tone.WARN,
+            Severity.WARN,
             f"It has ended, but {joined(pod.finalizers)} keeps it from being deleted.",
             "Whoever set this finalizer takes it away when its work is done.",
             pod.deleting_since,
@@ -128,7 +133,7 @@ def _leaving(pod: Pod, nodes: Sequence[Node]) -> Diagnosis:
     return Diagnosis(
         Stage.LEAVING,
         "Shutting down",
-        Tone.QUIET,
+        Severity.QUIET,
         why or "It finishes the requests it has, and gets no new ones.",
     )
 
@@ -138,7 +143,7 @@ def _failed(pod: Pod) -> Diagnosis:
         return Diagnosis(
             Stage.ENDED,
             "Evicted",
-            Tone.WARN,
+            Severity.WARN,
             sentence(f"Its node needed the room: {shortened(pod.message) or 'no reason given'}"),
             "Kubernetes starts another in its place. Requests as large as the real use make "
             "this less likely.",
@@ -147,7 +152,7 @@ def _failed(pod: Pod) -> Diagnosis:
         return Diagnosis(
             Stage.ENDED,
             "Preempted",
-            Tone.WARN,
+            Severity.WARN,
             "It made room for a pod with a higher priority.",
             "Kubernetes starts another in its place as soon as there is room.",
         )
@@ -155,11 +160,20 @@ def _failed(pod: Pod) -> Diagnosis:
         if one.state == "terminated" and one.exit_code:
             end = ending(one.reason, one.exit_code, one.message)
             return Diagnosis(
-                Stage.ENDED, "Failed", Tone.BAD, sentence(end.clause), end.advice, None, one.message
+                Stage.ENDED,
+                "Failed",
+                Severity.BAD,
+                sentence(end.clause),
+                end.advice,
+                None,
+                one.message,
             )
     detail = shortened(pod.message) or pod.reason
     return Diagnosis(
-        Stage.ENDED, "Failed", Tone.BAD, sentence(f"It ended: {detail}" if detail else "It ended")
+        Stage.ENDED,
+        "Failed",
+        Severity.BAD,
+        sentence(f"It ended: {detail}" if detail else "It ended"),
     )
 
 
@@ -172,7 +186,7 @@ def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagn
         return Diagnosis(
             Stage.WAITING,
             "Held back",
-            Tone.BUSY,
+            Severity.BUSY,
             "It waits for permission to be scheduled (a scheduling gate).",
             "A queue or an administrator opens the gate.",
             since,
@@ -181,7 +195,7 @@ def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagn
         return Diagnosis(
             Stage.WAITING,
             "Waiting for a new node",
-            Tone.BUSY,
+            Severity.BUSY,
             "No node has room for it, and a new one has been ordered. That takes a few minutes.",
             "",
             since,
@@ -191,7 +205,7 @@ def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagn
         message = event.message
     if not message:
         return Diagnosis(
-            Stage.WAITING, "Waiting for a node", Tone.BUSY, "A node is being chosen.", "", since
+            Stage.WAITING, "Waiting for a node", Severity.BUSY, "A node is being chosen.", "", since
         )
     why = no_room(pod, message, nodes)
     advice = why.advice
@@ -200,7 +214,7 @@ def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagn
     return Diagnosis(
         Stage.NO_ROOM,
         why.title,
-        Tone.WARN,
+        Severity.WARN,
         sentence(why.words),
         advice,
         since,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from portal.domain.objects import Event, Pod
 from portal.viewmodels.diagnosis import Diagnosis, Stage, newest
-from portal.viewmodels.model import Tone
+from portal.viewmodels.model import Severity
 from portal.viewmodels.words import shortened
 
 SLOW_CREATION = 300.0
@@ -28,7 +28,7 @@ def being_set_up(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
         return Diagnosis(
             Stage.PULLING,
             "Downloading the image",
-            Tone.BUSY,
+            Severity.BUSY,
             "The node is downloading the image. A large one takes minutes.",
             "",
             pulling.last_at,
@@ -40,7 +40,7 @@ def being_set_up(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
         return Diagnosis(
             Stage.SLOW,
             "Slow to start",
-            Tone.WARN,
+            Severity.WARN,
             "Its node has not started its container, and does not say why.",
             f"kubectl describe pod -n {pod.key.namespace} {pod.key.name} may say more.",
             since,
@@ -49,7 +49,7 @@ def being_set_up(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
     words = "The node is setting it up."
     if waiting:
         words = "Its preparation (init containers) is running."
-    return Diagnosis(Stage.STARTING, "Starting", Tone.BUSY, words, "", since)
+    return Diagnosis(Stage.STARTING, "Starting", Severity.BUSY, words, "", since)
 
 
 def _not_set_up(event: Event, since: datetime) -> Diagnosis:
@@ -60,7 +60,7 @@ def _not_set_up(event: Event, since: datetime) -> Diagnosis:
         return Diagnosis(
             Stage.BLOCKED,
             f"{kind.capitalize()} missing",
-            Tone.BAD,
+            Severity.BAD,
             f"It mounts the {kind} {missing[2]}, which does not exist in this namespace.",
             f"Create the {kind}, or take the mount out of the app's values.",
             since,
@@ -70,7 +70,7 @@ def _not_set_up(event: Event, since: datetime) -> Diagnosis:
         return Diagnosis(
             Stage.SLOW,
             "Waiting for its network",
-            Tone.WARN,
+            Severity.WARN,
             "The node cannot set up its network yet. Kubernetes keeps trying.",
             "If this lasts, the node or its network plugin needs an administrator.",
             since,
@@ -80,7 +80,7 @@ def _not_set_up(event: Event, since: datetime) -> Diagnosis:
     return Diagnosis(
         Stage.SLOW,
         "Waiting for its volume",
-        Tone.WARN,
+        Severity.WARN,
         "Its volume is still attached to another node."
         if elsewhere
         else "Its volume cannot be mounted yet. Kubernetes keeps trying.",

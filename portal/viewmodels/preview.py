@@ -14,7 +14,7 @@ from portal.domain.revisions import Proposal
 from portal.domain.secrets import HIDDEN, redacted, scrubbed
 from portal.domain.upgrades import Effects, Replicas, effects
 from portal.viewmodels.manifest import opened, secrets_of
-from portal.viewmodels.model import Badge, Notice, Tone
+from portal.viewmodels.model import Badge, Notice, Severity
 from portal.viewmodels.words import count, joined
 
 ANOTHER = "(hidden, another one)"
@@ -33,9 +33,9 @@ _STEERING = {"HorizontalPodAutoscaler", "PodDisruptionBudget"}
 """What only steers pods: it comes and goes with their number."""
 
 _BADGES = {
-    Change.ADDED: Badge("added", Tone.GOOD),
-    Change.CHANGED: Badge("changed", Tone.BUSY),
-    Change.REMOVED: Badge("removed", Tone.WARN),
+    Change.ADDED: Badge("added", Severity.GOOD),
+    Change.CHANGED: Badge("changed", Severity.BUSY),
+    Change.REMOVED: Badge("removed", Severity.WARN),
 }
 
 
@@ -175,7 +175,7 @@ def _failed(proposal: Proposal) -> tuple[Notice, ...]:
         return ()
     return (
         Notice(
-            Tone.WARN,
+            Severity.WARN,
             f"Revision {proposal.since} has failed, and may be there in part.",
             f"This compares with revision {proposal.compared}, the last that was deployed.",
         ),
@@ -186,27 +186,27 @@ def _words(meant: Effects, live: Mapping[str, int], changed: bool) -> tuple[Noti
     words = [_refusal(ref, field) for ref, field in meant.refused]
     words += [_restart(ref, first, live.get(ref.name, 0)) for ref, first in meant.restarts.items()]
     if not meant.restarts:
-        words.append(Notice(Tone.GOOD, "No pod is restarted."))
+        words.append(Notice(Severity.GOOD, "No pod is restarted."))
     words += [_replicas(each, alone=len(meant.replicas) == 1) for each in meant.replicas]
     claims = [ref for ref in meant.deleted if ref.kind == "PersistentVolumeClaim"]
     if claims:
         words.append(
             Notice(
-                Tone.BAD,
+                Severity.BAD,
                 f"Deleted with its data: {_names(claims)}.",
                 advice="Copy what is still needed first.",
             )
         )
     others = [ref for ref in meant.deleted if ref not in claims]
     if others:
-        tone = Tone.QUIET if {ref.kind for ref in others} <= _STEERING else Tone.WARN
-        words.append(Notice(tone, f"Deleted: {_names(others)}."))
+        severity = Severity.QUIET if {ref.kind for ref in others} <= _STEERING else Severity.WARN
+        words.append(Notice(severity, f"Deleted: {_names(others)}."))
     if meant.left:
         words.append(
-            Notice(Tone.QUIET, f"Left in the cluster, as its chart asks: {_names(meant.left)}.")
+            Notice(Severity.QUIET, f"Left in the cluster, as its chart asks: {_names(meant.left)}.")
         )
     if not changed:
-        words.insert(0, Notice(Tone.QUIET, "Nothing in the cluster changes."))
+        words.insert(0, Notice(Severity.QUIET, "Nothing in the cluster changes."))
     return tuple(words)
 
 
@@ -216,7 +216,7 @@ def _names(refs: tuple[Ref, ...] | list[Ref]) -> str:
 
 def _refusal(ref: Ref, field: str) -> Notice:
     return Notice(
-        Tone.BAD,
+        Severity.BAD,
         f"{field} of {ref} cannot be changed.",
         "Kubernetes refuses it for an object that exists.",
         "Leave it as it was, launch under another name, or uninstall the app first.",
@@ -225,17 +225,17 @@ def _refusal(ref: Ref, field: str) -> Notice:
 
 def _restart(ref: Ref, stops_first: bool, pods: int) -> Notice:
     if not pods:
-        return Notice(Tone.QUIET, f"{ref}: no pod runs now, so none is restarted.")
+        return Notice(Severity.QUIET, f"{ref}: no pod runs now, so none is restarted.")
     many = "both pods" if pods == 2 else f"all {pods} pods"
     which = "the pod is replaced" if pods == 1 else f"{many} are replaced"
     if stops_first:
         return Notice(
-            Tone.WARN,
+            Severity.WARN,
             f"{ref}: {which}, the old before the new.",
             "The app does not answer until the new ones are ready.",
         )
     return Notice(
-        Tone.BUSY,
+        Severity.BUSY,
         f"{ref}: {which}, one after another.",
         "An old one goes only when a new one is ready.",
     )
@@ -252,10 +252,10 @@ def _replicas(each: Replicas, *, alone: bool) -> Notice:
         then = f"becomes {each.after}, the autoscaler's new minimum"
     else:
         then = f"becomes {each.after}"
-    tone = Tone.WARN if each.after < each.live else Tone.GOOD
+    severity = Severity.WARN if each.after < each.live else Severity.GOOD
     after = (
         f"From there the autoscaler decides, between {each.minimum} and {each.maximum}."
         if each.maximum is not None
         else ""
     )
-    return Notice(tone, f"{what}; {then}.", after)
+    return Notice(severity, f"{what}; {then}.", after)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from portal.domain.objects import Quota
 from portal.domain.quantities import in_words, parse
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.words import joined, sentence
 
 _PODS_NEED = {"pods": "pods", "count/pods": "pods"} | {
@@ -32,7 +32,7 @@ def quota_notice(quotas: Sequence[Quota]) -> Notice | None:
     if not full:
         return None
     return Notice(
-        Tone.BAD,
+        Severity.BAD,
         "The namespace's quota is used up",
         sentence(f"All that {quotas[0].key.namespace} may have is in use: {joined(full)}"),
         "Run fewer pods, stop another app of this namespace, or ask an administrator for a larger "

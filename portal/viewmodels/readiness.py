@@ -9,7 +9,7 @@ from datetime import datetime
 from portal.domain.objects import Event, Pod
 from portal.viewmodels.crashes import restarted
 from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, log_command, newest
-from portal.viewmodels.model import Tone
+from portal.viewmodels.model import Severity
 from portal.viewmodels.words import sentence, shortened
 
 SLOW_START = 180.0
@@ -29,7 +29,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
         return Diagnosis(
             Stage.SILENT,
             "Restarted: not answering",
-            Tone.BAD,
+            Severity.BAD,
             f"It runs, but was restarted because its liveness probe failed. {words}".strip(),
             advice or f"Its log says more: {log_command(pod)}",
             since,
@@ -39,7 +39,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
         return Diagnosis(
             Stage.SILENT,
             "Not answering",
-            Tone.WARN,
+            Severity.WARN,
             f"It was ready before, but does not answer its readiness probe any more. "
             f"{words}".strip(),
             advice
@@ -52,7 +52,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
         return Diagnosis(
             Stage.SLOW,
             "Slow to start",
-            Tone.WARN,
+            Severity.WARN,
             f"It runs but has not become ready. {words}".strip(),
             advice or f"Its log says more: {log_command(pod).removesuffix(' --previous')}",
             since,
@@ -61,7 +61,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
     return Diagnosis(
         Stage.STARTING,
         "Starting",
-        Tone.BUSY,
+        Severity.BUSY,
         f"It runs, and is not ready to answer yet. {restarted(pod)}".strip(),
         "",
         since,

@@ -20,7 +20,7 @@ from portal.viewmodels.autoscaler import hpa_words
 from portal.viewmodels.freshness import loading, source_of, stale_words
 from portal.viewmodels.headline import headline
 from portal.viewmodels.listing import Entry, ListView, in_order, look, measurements
-from portal.viewmodels.model import ReleaseRow, Tone
+from portal.viewmodels.model import ReleaseRow, Severity
 from portal.viewmodels.operation import running
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
 from portal.viewmodels.urls import NOWHERE, ExternalAddresses, links
@@ -112,7 +112,7 @@ class Rows:
         """``shown`` gives what a row is made of."""
         self._outside = outside
         self._shown = shown
-        self._made: dict[Key, _Made] = {}
+        self._made: dict[Key, _CachedRow] = {}
         self._aging: dict[Key, datetime] = {}
         """When each row was made that time alone may change, the oldest first."""
         self._newer = Newer()
@@ -174,9 +174,9 @@ class Rows:
                 newer=around.newer.than(state.detail),
             )
         )
-        self._made[state.key] = _Made(state, around, around.about(state), entry)
+        self._made[state.key] = _CachedRow(state, around, around.about(state), entry)
         self._aging.pop(state.key, None)
-        if entry.row.status.tone not in _LASTING or not all(pod.node for pod in state.pods):
+        if entry.row.status.severity not in _LASTING or not all(pod.node for pod in state.pods):
             self._aging[state.key] = now
         return entry
 
@@ -221,7 +221,7 @@ class _Around(Struct, frozen=True):
         return self.counted, lost, self.address if exposed else "", newer
 
 
-class _Made(Struct):
+class _CachedRow(Struct):
     state: AppState
     around: _Around
     about: tuple[object, ...]
@@ -234,7 +234,7 @@ PATIENCE = 5.0
 AT_ONCE = 50
 """How many of those are made in one go: a few milliseconds, whatever state the cluster is in."""
 
-_LASTING = {Tone.GOOD, Tone.QUIET}
+_LASTING = {Severity.GOOD, Severity.QUIET}
 """What is well or at rest stays so by itself, unless a pod of it still looks for a node."""
 
 _SHOWN = attrgetter(

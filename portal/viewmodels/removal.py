@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from portal.domain.manifests import Ref, Tree, kept, objects
 from portal.domain.removals import CLAIM, staying, templates
 from portal.domain.revisions import Removal, VolumeClaim
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.words import count, joined
 
 
@@ -24,7 +24,7 @@ def removal_words(removal: Removal) -> tuple[Notice, ...]:
     if going:
         words.append(
             Notice(
-                Tone.BAD,
+                Severity.BAD,
                 f"Deleted with its data: {joined(str(ref) for ref in going)}.",
                 advice="Copy what is still needed first.",
             )
@@ -34,7 +34,7 @@ def removal_words(removal: Removal) -> tuple[Notice, ...]:
     if others:
         words.append(
             Notice(
-                Tone.QUIET,
+                Severity.QUIET,
                 f"Stays in the cluster, as its chart asks: {joined(str(ref) for ref in others)}.",
             )
         )
@@ -55,7 +55,7 @@ def _volumes(removal: Removal, found: Mapping[Ref, Tree]) -> list[Notice]:
 
 def _stay(title: str, removal: Removal) -> Notice:
     return Notice(
-        Tone.WARN,
+        Severity.WARN,
         title,
         "They keep their data, and what it costs. An app launched again under this name finds it.",
         f"To delete one: kubectl delete pvc -n {removal.key.namespace} NAME",

@@ -13,7 +13,7 @@ from portal.domain.ports import is_web
 from portal.domain.urls import Url, urls
 from portal.state.model import AppState
 from portal.viewmodels.connections import address, connection_id, usable
-from portal.viewmodels.model import Badge, Tone, UrlView
+from portal.viewmodels.model import Badge, Severity, UrlView
 from portal.viewmodels.words import joined, shortened
 
 
@@ -71,7 +71,7 @@ def safe(href: str) -> bool:
 def _state(url: Url, state: AppState) -> Badge:
     """Whether that address answers, and if not, what is missing on the way to it."""
     answer = _answer(url.href, state.probe)
-    if answer.tone in {Tone.GOOD, Tone.WARN}:
+    if answer.severity in {Severity.GOOD, Severity.WARN}:
         return answer
     host = urlsplit(url.href).hostname or ""
     if url.kind is Exposure.INGRESS:
@@ -79,7 +79,7 @@ def _state(url: Url, state: AppState) -> Badge:
         if ingress and not ingress.addresses:
             return Badge(
                 "Waiting for an ingress controller",
-                Tone.BUSY,
+                Severity.BUSY,
                 f"None has taken it yet; its class is {ingress.class_name}."
                 if ingress.class_name
                 else "None has taken it yet; it names no class, so the cluster needs a default.",
@@ -88,7 +88,7 @@ def _state(url: Url, state: AppState) -> Badge:
     if url.kind is Exposure.HTTP_ROUTE:
         route = next((one for one in state.routes if host in one.hosts), None)
         if route and route.accepted is None:
-            return Badge("Waiting for a gateway", Tone.BUSY, "None has taken the route yet.")
+            return Badge("Waiting for a gateway", Severity.BUSY, "None has taken the route yet.")
         named = route.gateways if route else ()
         at = [at for one in state.gateways if one.key in named for at in one.addresses]
         return _with_hint(answer, host, at)
@@ -99,24 +99,28 @@ def _with_hint(answer: Badge, host: str, addresses: Sequence[str]) -> Badge:
     if not addresses or host in addresses:
         return answer
     hint = f"The name {host} has to point to {joined(addresses)} (DNS, or /etc/hosts)."
-    return Badge(answer.text, answer.tone, f"{answer.detail} {hint}".strip())
+    return Badge(answer.text, answer.severity, f"{answer.detail} {hint}".strip())
 
 
 def _answer(href: str, probe: Probe | None) -> Badge:
     if probe is None or probe.url.rstrip("/") != href.rstrip("/"):
-        return Badge("Not checked yet", Tone.QUIET, "The portal has not tried this address yet.")
+        return Badge(
+            "Not checked yet", Severity.QUIET, "The portal has not tried this address yet."
+        )
     if probe.answered and not probe.error:
         if probe.status in {401, 403}:
-            return Badge("Answers", Tone.GOOD, "It answers and asks for a login.")
+            return Badge("Answers", Severity.GOOD, "It answers and asks for a login.")
         if probe.status >= 400:
             return Badge(
-                "Answers", Tone.WARN, f"Something answers, with HTTP {probe.status} for this page."
+                "Answers",
+                Severity.WARN,
+                f"Something answers, with HTTP {probe.status} for this page.",
             )
-        return Badge("Answers", Tone.GOOD, f"The portal got an answer (HTTP {probe.status}).")
+        return Badge("Answers", Severity.GOOD, f"The portal got an answer (HTTP {probe.status}).")
     if probe.status == 404:
         return Badge(
             "Not answering yet",
-            Tone.BUSY,
+            Severity.BUSY,
             "The proxy in front does not know this host name yet (HTTP 404), "
             "or the app has no page there.",
         )
@@ -124,8 +128,8 @@ def _answer(href: str, probe: Probe | None) -> Badge:
         why = f"It answers with an error (HTTP {probe.status})"
         if probe.status in {502, 503, 504}:
             why = f"No pod is behind this address yet (HTTP {probe.status})"
-        return Badge("Not answering yet", Tone.BUSY, f"{why}.")
-    return Badge("Not answering yet", Tone.BUSY, _why(href, probe.error))
+        return Badge("Not answering yet", Severity.BUSY, f"{why}.")
+    return Badge("Not answering yet", Severity.BUSY, _why(href, probe.error))
 
 
 def _why(href: str, error: str) -> str:
@@ -158,7 +162,7 @@ def _waiting(state: AppState, linked: set[Exposure]) -> list[UrlView]:
     for route in state.routes:
         name = joined(route.hosts) or "The route"
         if route.accepted is False:
-            why = Badge("Refused", Tone.BAD, shortened(route.message))
+            why = Badge("Refused", Severity.BAD, shortened(route.message))
             found.append(UrlView("", f"{name}: no gateway takes it", why))
         elif Exposure.HTTP_ROUTE not in linked:
             found.append(
@@ -174,7 +178,7 @@ def _waiting(state: AppState, linked: set[Exposure]) -> list[UrlView]:
 
 
 def _pending(text: str, detail: str) -> UrlView:
-    return UrlView("", text, Badge("Waiting", Tone.BUSY, detail))
+    return UrlView("", text, Badge("Waiting", Severity.BUSY, detail))
 
 
 def _only_inside(state: AppState) -> list[UrlView]:
@@ -185,7 +189,7 @@ def _only_inside(state: AppState) -> list[UrlView]:
         UrlView(
             "",
             f"Only inside the cluster: {address(service, port)}",
-            Badge("Inside only", Tone.QUIET, _forward(service, port)),
+            Badge("Inside only", Severity.QUIET, _forward(service, port)),
             connect=connection_id(service, port),
         )
         for service in usable(state.services)

@@ -13,7 +13,7 @@ from portal.domain.charts import (
     origin_of,
     version_order,
 )
-from portal.viewmodels.model import Notice, Tone, VersionView
+from portal.viewmodels.model import Notice, Severity, VersionView
 
 
 def version_view(made: ChartIdentity | None, catalog: Sequence[Listing]) -> VersionView | None:
@@ -30,7 +30,7 @@ def version_view(made: ChartIdentity | None, catalog: Sequence[Listing]) -> Vers
             chart=made.chart,
             version=made.chart_version,
             sentence=f"Chart {made.chart_version}. {_lost(origin, made.chart)}",
-            tone=Tone.QUIET,
+            severity=Severity.QUIET,
             since=listing.since if listing else None,
         )
     newer = newer_version(entry, made.chart_version)
@@ -46,7 +46,11 @@ def version_view(made: ChartIdentity | None, catalog: Sequence[Listing]) -> Vers
         chart=entry.name,
         version=made.chart_version,
         sentence=" ".join(words),
-        tone=Tone.WARN if entry.newest.deprecated else Tone.BUSY if newer else Tone.QUIET,
+        severity=Severity.WARN
+        if entry.newest.deprecated
+        else Severity.BUSY
+        if newer
+        else Severity.QUIET,
         newer=newer,
         choices=any(each.version != made.chart_version for each in entry.versions),
         since=listing.since,
@@ -97,16 +101,16 @@ def move_words(entry: ChartEntry, version: str, wanted: str) -> tuple[Notice, ..
         title = f"A downgrade of the chart: {wanted} is older than {version}."
         words = [
             Notice(
-                Tone.WARN,
+                Severity.WARN,
                 title,
                 body,
                 "Make sure that the older one can read its data: nothing here checks that.",
             )
         ]
     else:
-        words = [Notice(Tone.BUSY, f"The chart goes from {version} to {wanted}.", body)]
+        words = [Notice(Severity.BUSY, f"The chart goes from {version} to {wanted}.", body)]
     if after is not None and after.deprecated:
-        words.append(Notice(Tone.WARN, f"Its authors call {wanted} deprecated."))
+        words.append(Notice(Severity.WARN, f"Its authors call {wanted} deprecated."))
     return tuple(words)
 
 

@@ -13,7 +13,7 @@ from portal.domain.objects import Condition, Kind, Node, Pod
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.freshness import source_of
-from portal.viewmodels.model import Notice, ReplicasView, Tone
+from portal.viewmodels.model import Notice, ReplicasView, Severity
 from portal.viewmodels.pods import diagnose
 from portal.viewmodels.words import count, joined, sentence, shortened
 
@@ -85,19 +85,19 @@ def replicas_view(known: PodSummary, has_workloads: bool) -> ReplicasView:
     """The counts and their sentence."""
     missing = known.desired - known.ready
     if not has_workloads:
-        tone = Tone.QUIET
+        severity = Severity.QUIET
     elif missing <= 0:
-        tone = Tone.GOOD if known.desired else Tone.QUIET
+        severity = Severity.GOOD if known.desired else Severity.QUIET
     elif known.blocked or known.troubled:
-        tone = Tone.WARN if known.ready else Tone.BAD
+        severity = Severity.WARN if known.ready else Severity.BAD
     else:
-        tone = Tone.BUSY
+        severity = Severity.BUSY
     return ReplicasView(
         desired=known.desired,
         current=known.present,
         ready=known.ready,
         words=counts_in_words(known) if has_workloads else "This release runs no pods.",
-        tone=tone,
+        severity=severity,
     )
 
 
@@ -178,7 +178,7 @@ def refusal(message: str, namespace: str) -> Notice:
     )
     if quota:
         return Notice(
-            Tone.BAD,
+            Severity.BAD,
             "The namespace's quota is used up",
             f"No more pods fit into the quota {quota[1]} of {namespace}: one more asks for "
             f"{_amounts(quota[2])}, {_amounts(quota[3])} of {_amounts(quota[4])} are in use.",
@@ -188,14 +188,14 @@ def refusal(message: str, namespace: str) -> Notice:
     if "must specify" in message and "quota" in message:
         what = joined(re.findall(r"((?:limits|requests)\.\w+)", message)) or "requests and limits"
         return Notice(
-            Tone.BAD,
+            Severity.BAD,
             "The namespace's quota asks for more settings",
             f"The quota of {namespace} refuses pods that do not say how much they need: {what}.",
             "Set the CPU and memory requests and limits.",
         )
     if "violates PodSecurity" in message:
         return Notice(
-            Tone.BAD,
+            Severity.BAD,
             "The namespace's security rules refuse the pods",
             sentence(shortened(message.partition("violates ")[2])),
             "Change the chart's security settings, or use another namespace.",
@@ -203,7 +203,7 @@ def refusal(message: str, namespace: str) -> Notice:
     if "usage per" in message and ("maximum" in message or "minimum" in message):
         found = re.search(r"(m(?:ax|in)imum \w+ usage per \w+ is [^,.]+)", message)
         return Notice(
-            Tone.BAD,
+            Severity.BAD,
             "The namespace's limits refuse the pods",
             sentence(f"In {namespace} the {found[1] if found else shortened(message)}"),
             "Change the CPU and memory requests and limits to fit.",
@@ -211,13 +211,13 @@ def refusal(message: str, namespace: str) -> Notice:
     account = re.search(r'serviceaccount "([^"]+)" not found', message)
     if account:
         return Notice(
-            Tone.BAD,
+            Severity.BAD,
             "The service account is missing",
             f"The pods are to run as the service account {account[1]}, which does not exist.",
             "Create it, or name another in the app's values.",
         )
     return Notice(
-        Tone.BAD,
+        Severity.BAD,
         "Pods cannot be created",
         sentence(shortened(message)),
         "Ask an administrator if this does not tell you what to change.",

@@ -40,7 +40,7 @@ def current_identity() -> Identity:
     return _identity.get()
 
 
-class Edge:
+class RequestMiddleware:
     """Refuses names that are not the portal's and cross-site writes, identifies the caller, adds
     security headers, measures.
     """

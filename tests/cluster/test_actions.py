@@ -37,7 +37,7 @@ from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.operations.operations import Operations, Timing
 from portal.releases.actions import Actions, form_fields
-from portal.releases.forms import Forms, ScaleRequest
+from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.install import LAUNCH
 from portal.releases.ports import ReleasePorts
 from portal.releases.upgrade import UPGRADE
@@ -144,7 +144,7 @@ async def portal(
             ReleasePorts(helm, storage, storage, Replicas(client), guardrails),
             operations,
             Policy(rules, open_mode=not told_apart),
-            Forms(rules, namespace, max_replicas=6),
+            ReleaseForms(rules, namespace, max_replicas=6),
             chart,
         )
         leases = Watches(client, store, (namespace,), (LEASES,), sink=actions.operations.registry)

@@ -48,7 +48,7 @@ from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.operations.operations import Operations
 from portal.releases.actions import Actions, form_fields
-from portal.releases.forms import Forms
+from portal.releases.forms import ReleaseForms
 from portal.releases.ports import ReleasePorts
 from portal.releases.request import ReleaseRequest
 from portal.settings import Settings
@@ -458,7 +458,7 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
             ReleasePorts(helm, storage, storage, Replicas(client), guardrails),
             operations,
             Policy(rules),
-            Forms(rules, "default", max_replicas=6),
+            ReleaseForms(rules, "default", max_replicas=6),
             ROOT / "charts" / "dash-app",
         )
         leases = Watches(client, sync.store, (), (LEASES,), sink=actions.operations.registry)

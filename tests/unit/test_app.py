@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 from portal.app import Portal
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE
-from portal.front import Front
 from portal.settings import Settings
+from portal.web_app import WebApp
 
 
 class Closing:
@@ -24,9 +24,9 @@ class Closing:
 async def test_a_stop_ends_live_connections_and_operations_without_the_lifespan() -> None:
     portal = Portal(Settings(), {})
     hub, actions = Closing(), Closing()
-    front = object.__new__(Front)  # without a cluster
+    front = object.__new__(WebApp)  # without a cluster
     front.hub, front._actions = hub, SimpleNamespace(operations=actions)  # type: ignore[assignment]
-    portal._front = front
+    portal._web_app = front
     portal.drain()
     portal.drain()
     assert portal._draining is not None

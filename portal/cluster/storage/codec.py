@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from portal.cluster.json_object import JsonObject, part, text
 from portal.cluster.kinds.release import ReleaseSecret, record_of
-from portal.cluster.raw import Raw, part, text
 from portal.cluster.storage.unpack import (
     MAX_BODY,
     NOTHING,
@@ -60,7 +60,7 @@ AT_HAND = ("image", "commonAnnotations", "replicaCount", "autoscaling")
 # A revision.
 
 
-def metadata(secret: Raw) -> ReleaseRecord | None:
+def metadata(secret: JsonObject) -> ReleaseRecord | None:
     """The record that the labels of a Secret tell; None if they are not Helm's."""
     try:
         return record_of(msgspec.convert(secret, ReleaseSecret))
@@ -68,7 +68,7 @@ def metadata(secret: Raw) -> ReleaseRecord | None:
         return None
 
 
-def decode(record: ReleaseRecord, secret: Raw, most: int = MAX_BODY) -> ReleaseRevision:
+def decode(record: ReleaseRecord, secret: JsonObject, most: int = MAX_BODY) -> ReleaseRevision:
     """A revision with its values and manifests; a damaged one is told, not raised.
 
     Raises:
@@ -134,7 +134,7 @@ def odd(record: ReleaseRecord, error: Exception) -> ReleaseRevision:
     return damaged(record, f"The release record is odd: {error}")
 
 
-def _decoded(record: ReleaseRecord, raw: Body, note: str) -> tuple[ReleaseRevision, Raw]:
+def _decoded(record: ReleaseRecord, raw: Body, note: str) -> tuple[ReleaseRevision, JsonObject]:
     """What both ways of reading have in common; and the values."""
     info = parts(raw.info, Info)
     chart = tree(parts(raw.chart, Chart).metadata, "chart's words")
@@ -172,7 +172,7 @@ def _home(record: ReleaseRecord, namespace: str) -> tuple[Key, str]:
     return Key(namespace, stored.name), stored.namespace
 
 
-def _notes(raw: Body, values: Raw) -> str:
+def _notes(raw: Body, values: JsonObject) -> str:
     """The notes without secrets, and only then cut: half of a secret would not be found."""
     notes = string(parts(raw.info, Info).notes)
     if not notes.strip():
@@ -184,21 +184,21 @@ def _notes(raw: Body, values: Raw) -> str:
     return cut(shown_notes(notes, (values, _defaults(raw)), manifests), MAX_NOTES, "The notes")
 
 
-def _defaults(raw: Body) -> Raw:
+def _defaults(raw: Body) -> JsonObject:
     try:
         return tree(parts(raw.chart, Chart).values, "chart's values")
     except Damaged:
         return {}  # of a size that nobody reads
 
 
-def _description(description: str, values: Raw) -> str:
+def _description(description: str, values: JsonObject) -> str:
     """What Helm says of the revision: an error in it may quote a value."""
     if len(description) <= USUAL_DESCRIPTION and "failed" not in description:
         return description
     return without_values(scrubbed_text(description, secret_texts(values)))
 
 
-def _words(raw: Raw, name: str) -> str:
+def _words(raw: JsonObject, name: str) -> str:
     """Words of a chart, which many releases share."""
     return intern(text(raw, name)[:MAX_WORDS])
 

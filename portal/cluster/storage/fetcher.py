@@ -10,7 +10,7 @@ from typing import Protocol
 
 from portal.cluster.backoff import Backoff
 from portal.cluster.errors import Throttled, Unauthenticated
-from portal.cluster.raw import Raw, text
+from portal.cluster.json_object import JsonObject, text
 from portal.cluster.storage.codec import decode_for_pages, odd
 from portal.cluster.storage.storage import secret_path
 from portal.cluster.storage.unpack import in_turn
@@ -38,7 +38,7 @@ _Stamp = tuple[str, str, ReleaseStatus]
 class Secrets(Protocol):
     """The one call that reads a body; ``ClusterClient`` has it."""
 
-    async def get(self, path: str) -> Raw:
+    async def get(self, path: str) -> JsonObject:
         """GET one Secret."""
         ...
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from portal.cluster.client import METADATA_LIST, ClusterClient
-from portal.cluster.raw import Raw, items, part, text
+from portal.cluster.json_object import JsonObject, items, part, text
 from portal.cluster.storage.codec import decode, marked_failed, metadata, recorded_chart
 from portal.cluster.storage.unpack import Damaged, in_turn
 from portal.cluster.volume_claims import volume_claims
@@ -155,7 +155,7 @@ class HelmStorage:
 
     # Secrets.
 
-    async def _list(self, key: Key) -> list[Raw]:
+    async def _list(self, key: Key) -> list[JsonObject]:
         """The metadata of all Secrets that Helm keeps of a release, in no order."""
         selector = {"labelSelector": f"owner=helm,name={key.name}"}
         path = f"/api/v1/namespaces/{self._locate(key)}/secrets"
@@ -166,7 +166,7 @@ class HelmStorage:
         found = [each for each in map(metadata, await self._list(key)) if each is not None]
         return sorted(found, key=lambda each: each.revision, reverse=True)
 
-    async def _secret(self, record: ReleaseRecord) -> Raw:
+    async def _secret(self, record: ReleaseRecord) -> JsonObject:
         return await self._client.get(secret_path(record))
 
     async def _revision(self, record: ReleaseRecord) -> ReleaseRevision:
@@ -180,7 +180,7 @@ def secret_path(record: ReleaseRecord) -> str:
     return f"/api/v1/namespaces/{secret.namespace}/secrets/{secret.name}"
 
 
-async def _read(read: Callable[[str, int], T], secret: Raw) -> T:
+async def _read(read: Callable[[str, int], T], secret: JsonObject) -> T:
     """What ``read`` makes of a Secret's body."""
     try:
         return await in_turn(read, text(secret, "data", "release"))
@@ -192,12 +192,12 @@ def _to_be_mended(why: str) -> DamagedRecord:
     return DamagedRecord(why, "An administrator has to mend Helm's record.")
 
 
-def _revision_number(secret: Raw) -> int:
+def _revision_number(secret: JsonObject) -> int:
     version = text(secret, "metadata", "labels", "version")
     return int(version) if version.isdecimal() else 0
 
 
-def _to_owners(labels: Mapping[str, object], owners: Owners) -> list[Raw]:
+def _to_owners(labels: Mapping[str, object], owners: Owners) -> list[JsonObject]:
     """The JSON patch after which the labels of a Secret say whose it is; [] if they do."""
     new = owners.labels
     gone = [name for name in labels if is_about_owners(name) and name not in new]

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from portal.aside import alone, aside
-from portal.cluster.raw import Raw
+from portal.cluster.json_object import JsonObject
 
 SMALL = 2**20
 """Bytes of JSON up to which bodies are read side by side. Most are a tenth of that."""
@@ -153,7 +153,7 @@ def check_size(text: bytes | msgspec.Raw, what: str, most: int, nodes: int) -> N
     )
 
 
-def tree(part: msgspec.Raw, what: str) -> Raw:
+def tree(part: msgspec.Raw, what: str) -> JsonObject:
     """A part as an object; an empty one for null.
 
     Raises:
@@ -163,7 +163,7 @@ def tree(part: msgspec.Raw, what: str) -> Raw:
     found = _decoded(part)
     if found is not None and not isinstance(found, dict):
         raise Damaged(f"The release record is odd: its {what} are not an object.")
-    return cast("Raw", found or {})
+    return cast("JsonObject", found or {})
 
 
 def string(part: msgspec.Raw) -> str:

@@ -18,7 +18,7 @@ from portal.ui.components.basics import Node, failure, notice
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.refusals import refusal
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 
 _CONTROLS = {
     "autoscaling": (ids.SCALE_AUTO, "value"),
@@ -32,7 +32,7 @@ _CONTROLS = {
 
 
 def scale_raw(controls: dict[str, FieldValue]) -> dict[str, object]:
-    """The scale form as ``Forms.check_scale`` wants it."""
+    """The scale form as ``ReleaseForms.check_scale`` wants it."""
     return {
         "autoscaling": bool(controls["autoscaling"]),
         "replicas": controls["replicas"],
@@ -116,8 +116,11 @@ async def scale(context: UiContext, key: Key, raw: dict[str, object]) -> Node:
     if checked.request is None:
         return [failure(text) for text in checked.errors.values()]
     await context.actions.scale(identity, key, checked.request)
-    warned = [notice(Notice(Tone.WARN, text)) for text in checked.warnings.values()]
-    return [*warned, notice(Notice(Tone.BUSY, "Asked for. Its steps are at the top of the page."))]
+    warned = [notice(Notice(Severity.WARN, text)) for text in checked.warnings.values()]
+    return [
+        *warned,
+        notice(Notice(Severity.BUSY, "Asked for. Its steps are at the top of the page.")),
+    ]
 
 
 def _register_uninstall(app: Callbacks, context: UiContext) -> None:
@@ -183,7 +186,7 @@ def _register_share(app: Callbacks, context: UiContext) -> None:
             return message(error.fields, {}, "shared")
         except Exception as error:
             return refusal(error)
-        return notice(Notice(Tone.BUSY, "Asked for. Its steps are at the top of the page."))
+        return notice(Notice(Severity.BUSY, "Asked for. Its steps are at the top of the page."))
 
 
 def _register_plain(

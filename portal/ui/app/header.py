@@ -23,8 +23,8 @@ from portal.viewmodels.model import (
     AppView,
     Notice,
     OperationView,
+    Severity,
     StepView,
-    Tone,
     UrlView,
     VersionView,
 )
@@ -61,7 +61,7 @@ def version_words(view: VersionView | None) -> list[Node]:
     if view is None:
         return []
     since = [" Unreadable for ", age(view.since, ago=False), "."] if view.since else []
-    named = "warn" if view.tone is Tone.WARN else "info"
+    named = "warn" if view.severity is Severity.WARN else "info"
     return [icon(named), html.Span([view.sentence, *since])]
 
 
@@ -75,10 +75,12 @@ def version_class(view: VersionView | None, *, changes: bool = True) -> str:
 
     ``changes``: whether who looks may choose another one.
     """
-    if view is None or (view.tone is Tone.QUIET and not view.choices and view.since is None):
+    if view is None or (
+        view.severity is Severity.QUIET and not view.choices and view.since is None
+    ):
         return "gone"
-    tone = f"version-line tone-{view.tone.value}"
-    return tone if view.choices and changes else f"{tone} fixed"
+    severity = f"version-line severity-{view.severity.value}"
+    return severity if view.choices and changes else f"{severity} fixed"
 
 
 def _facts(view: AppView) -> list[tuple[str, Node]]:
@@ -184,7 +186,7 @@ def operation(view: OperationView | None) -> Node:
                 className="spinner-border spinner-border-sm", **wildcards({"aria-hidden": "true"})
             )
             if view.running
-            else icon(view.state.tone.value),
+            else icon(view.state.severity.value),
             html.Strong(view.title),
             badge(view.state),
             html.Span(
@@ -202,9 +204,11 @@ def operation(view: OperationView | None) -> Node:
         return html.Details(
             [html.Summary(heading), steps], className="operation done", **attributes
         )
-    problem = notice(Notice(Tone.BAD, view.error, advice=view.advice)) if view.error else None
+    problem = notice(Notice(Severity.BAD, view.error, advice=view.advice)) if view.error else None
     return html.Div(
-        [heading, steps, problem], className=f"operation tone-{view.state.tone.value}", **attributes
+        [heading, steps, problem],
+        className=f"operation severity-{view.state.severity.value}",
+        **attributes,
     )
 
 
@@ -217,12 +221,12 @@ def _step(view: StepView) -> html.Li:
         took = html.Span(f"{view.seconds:.1f} s", className="step-time")
     return html.Li(
         [
-            icon(view.state.tone.value, view.state.text),
+            icon(view.state.severity.value, view.state.text),
             html.Span(view.title, className="step-title"),
             took,
             html.Pre(view.error, className="step-error") if view.error else None,
         ],
-        className=f"step tone-{view.state.tone.value}",
+        className=f"step severity-{view.state.severity.value}",
     )
 
 

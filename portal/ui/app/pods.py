@@ -70,7 +70,7 @@ def _rows(view: PodView) -> list[html.Tr]:
         html.Td(
             html.Div(
                 [
-                    icon(view.status.tone.value),
+                    icon(view.status.severity.value),
                     html.Div(
                         [
                             html.Span(view.reason, **wildcards({"data-testid": "pod-reason"})),
@@ -78,7 +78,7 @@ def _rows(view: PodView) -> list[html.Tr]:
                         ]
                     ),
                 ],
-                className=f"pod-why tone-{view.status.tone.value}",
+                className=f"pod-why severity-{view.status.severity.value}",
             ),
             colSpan=8,
         ),
@@ -117,7 +117,7 @@ def events(views: Sequence[EventView]) -> Node:
 def _event(view: EventView) -> html.Li:
     return html.Li(
         [
-            html.Span(className=f"event-dot tone-{view.tone.value}"),
+            html.Span(className=f"event-dot severity-{view.severity.value}"),
             html.Div(
                 [
                     html.Span(view.reason, className="event-reason"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from portal.ui import html
 from portal.ui.components.basics import Node, badge, notice, wildcards
-from portal.viewmodels.model import AutoscalerView, MetricView, ReplicasView, Tone
+from portal.viewmodels.model import AutoscalerView, MetricView, ReplicasView, Severity
 
 BAR_TOP = 2.0
 """The metric bar ends at twice the target, so that the target is its middle."""
@@ -17,7 +17,7 @@ def replicas(view: ReplicasView) -> list[Node]:
     return [
         html.Div(
             [
-                _count("ready", view.ready, f"tone-{view.tone.value}"),
+                _count("ready", view.ready, f"severity-{view.severity.value}"),
                 _count("current", view.current),
                 _count("desired", view.desired),
             ],
@@ -28,7 +28,7 @@ def replicas(view: ReplicasView) -> list[Node]:
     ]
 
 
-def _count(name: str, value: int, tone: str = "") -> html.Div:
+def _count(name: str, value: int, severity: str = "") -> html.Div:
     return html.Div(
         [
             html.Span(
@@ -36,7 +36,7 @@ def _count(name: str, value: int, tone: str = "") -> html.Div:
             ),
             html.Span(name, className="count-name"),
         ],
-        className=f"count-box {tone}".strip(),
+        className=f"count-box {severity}".strip(),
     )
 
 
@@ -76,7 +76,9 @@ def autoscaler(view: AutoscalerView | None) -> Node:
 def _metric(view: MetricView) -> html.Div:
     fraction = view.fraction
     filled = 0.0 if fraction is None else min(fraction, BAR_TOP) / BAR_TOP * 100
-    tone = Tone.QUIET if fraction is None else Tone.WARN if fraction > 1.1 else Tone.GOOD
+    severity = (
+        Severity.QUIET if fraction is None else Severity.WARN if fraction > 1.1 else Severity.GOOD
+    )
     now: dict[str, Any] = {} if fraction is None else {"aria-valuenow": round(fraction * 100)}
     return html.Div(
         [
@@ -109,6 +111,6 @@ def _metric(view: MetricView) -> html.Div:
             ),
             html.Div(view.words, className="metric-words") if view.words else None,
         ],
-        className=f"metric tone-{tone.value}",
+        className=f"metric severity-{severity.value}",
         **wildcards({"data-testid": f"metric-{view.name.lower()}"}),
     )

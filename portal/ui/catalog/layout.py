@@ -10,7 +10,7 @@ from portal.ui import html
 from portal.ui.components.basics import Node, age, icon, internal_link, notice, page, wildcards
 from portal.ui.context import UiContext
 from portal.ui.routes import chart_path, icon_path
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 
 TILES = 6
 """How many colours there are for the letter that stands for a chart."""
@@ -68,7 +68,7 @@ def _trouble(state: SourceState) -> Node:
             [
                 notice(
                     Notice(
-                        Tone.WARN,
+                        Severity.WARN,
                         "This source cannot be read.",
                         state.error,
                         "The portal keeps trying. What is shown is what it held before."
@@ -96,7 +96,7 @@ def _card(state: SourceState, entry: ChartEntry) -> Node:
                     html.Div(
                         [
                             html.Span(entry.name, className="chart-name"),
-                            html.Span("Deprecated", className="chip tone-warn deprecated")
+                            html.Span("Deprecated", className="chip severity-warn deprecated")
                             if newest.deprecated
                             else None,
                         ],

@@ -29,7 +29,7 @@ from portal.ui.context import UiContext
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 
 
 class Asked(TypedDict):
@@ -289,7 +289,7 @@ def _existing(existing: Existing | None, place: Mapping[str, Any]) -> Node:
     ours = existing.chart in {str(place.get("chart")).rpartition("/")[2], ""}  # "": not read yet
     return notice(
         Notice(
-            Tone.BUSY if ours else Tone.WARN,
+            Severity.BUSY if ours else Severity.WARN,
             "An app of this name is there: its values will be replaced by these."
             if ours
             else "This name is taken by something else.",

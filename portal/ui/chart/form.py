@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from portal.catalog.draft import path_id
 from portal.catalog.edits import shown
-from portal.catalog.form import Control, Field, Form, Forms, Group, Item, Rows
+from portal.catalog.form import Alternatives, Control, Field, Form, Group, Item, Rows
 from portal.catalog.validate import Path
 from portal.ui import html, ids
 from portal.ui.components.basics import Node, card, fold, icon, wildcards
@@ -75,7 +75,7 @@ def _item(item: Item, notes: Mapping[Path, str]) -> Node:
             return _part(item.title, [_about(item.description), _items(item.items, notes)])
         case Rows():
             return _rows(item, notes)
-        case Forms():
+        case Alternatives():
             return _forms(item, notes)
 
 
@@ -212,7 +212,7 @@ def _rows(rows: Rows, notes: Mapping[Path, str]) -> html.Div:
     return _part(rows.title, body)
 
 
-def _forms(forms: Forms, notes: Mapping[Path, str]) -> html.Div:
+def _forms(forms: Alternatives, notes: Mapping[Path, str]) -> html.Div:
     id: Any = ids.chart_part("chart-choose", path_id(forms.path))
     chosen = "" if forms.chosen is None else str(forms.chosen)
     options: list[Any] = [{"label": each, "value": str(n)} for n, each in enumerate(forms.titles)]

@@ -18,7 +18,7 @@ from portal.domain.charts import ChartEntry, version_order
 from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.releases.forms import Forms
+from portal.releases.forms import ReleaseForms
 from portal.ui import html, ids
 from portal.ui.catalog.layout import tile
 from portal.ui.chart.form import chart_form
@@ -39,7 +39,7 @@ from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.routes import ChartPlace, app_path, chart_path
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 
 
 async def place_of(context: UiContext, identity: Identity, key: Key) -> ChartPlace | None:
@@ -116,7 +116,7 @@ def _unusable(place: ChartPlace, entry: ChartEntry | None, error: PortalError) -
 
 
 def _layout(
-    forms: Forms,
+    forms: ReleaseForms,
     place: ChartPlace,
     entry: ChartEntry | None,
     drafting: Drafting,
@@ -201,7 +201,7 @@ def _layout(
 def _sent(key: Key) -> html.Div:
     return notice(
         Notice(
-            Tone.WARN,
+            Severity.WARN,
             f"{key.name} was not launched. This is the form as it was sent.",
             "Correct it, then launch again.",
         )
@@ -312,11 +312,11 @@ def _deprecated(chart: Chart) -> Node:
         return None
     return html.P(
         [icon("warn"), "Its authors call this chart deprecated: it may get no more corrections."],
-        className="aside-note tone-warn",
+        className="aside-note severity-warn",
     )
 
 
-def _name(forms: Forms, key: Key | None, *, locked: bool) -> html.Section:
+def _name(forms: ReleaseForms, key: Key | None, *, locked: bool) -> html.Section:
     known = forms.rules.open
     namespace = key.namespace if key else forms.default_namespace
     chosen: Node = (

@@ -11,7 +11,7 @@ import dash_bootstrap_components as dbc
 
 from portal.domain.operations import Operation
 from portal.ui import html
-from portal.viewmodels.model import Badge, Notice, Tone
+from portal.viewmodels.model import Badge, Notice, Severity
 
 Node = Any
 """A Dash component, a string, a number, None, or a list of these (Dash has no type for it)."""
@@ -31,10 +31,10 @@ def icon(name: str, label: str = "") -> html.I:
 
 
 def badge(view: Badge, **attributes: Any) -> html.Span:
-    """A word with its tone; the sentence behind it is the tooltip."""
+    """A word with its severity; the sentence behind it is the tooltip."""
     return html.Span(
-        [icon(view.tone.value), html.Span(view.text)],
-        className=f"badge-tone tone-{view.tone.value}",
+        [icon(view.severity.value), html.Span(view.text)],
+        className=f"badge-severity severity-{view.severity.value}",
         title=view.detail or None,
         **attributes,
     )
@@ -77,7 +77,7 @@ def notice(view: Notice) -> html.Div:
     """Something to read, with what to do about it."""
     return html.Div(
         [
-            icon(view.tone.value),
+            icon(view.severity.value),
             html.Div(
                 [
                     html.Div(view.title, className="notice-title"),
@@ -86,14 +86,14 @@ def notice(view: Notice) -> html.Div:
                 ]
             ),
         ],
-        className=f"notice tone-{view.tone.value}",
+        className=f"notice severity-{view.severity.value}",
         **wildcards({"data-testid": "notice"}),
     )
 
 
 def failure(message: str, advice: str = "") -> html.Div:
     """An action that was refused."""
-    return html.Div(notice(Notice(Tone.BAD, message, advice=advice)), role="alert")
+    return html.Div(notice(Notice(Severity.BAD, message, advice=advice)), role="alert")
 
 
 def accepted(operation: Operation, path: str) -> html.Div:
@@ -104,7 +104,7 @@ def accepted(operation: Operation, path: str) -> html.Div:
     launching = operation.verb.creates
     words = f"{operation.key.name} is being {'launched' if launching else 'changed'}."
     return html.Div(
-        notice(Notice(Tone.BUSY, words, "Its page opens.")),
+        notice(Notice(Severity.BUSY, words, "Its page opens.")),
         role="status",
         **wildcards({"data-testid": "accepted", "data-next": path}),
     )
@@ -116,7 +116,7 @@ def stale_notice(stale: tuple[str, ...]) -> Node:
         return None
     return notice(
         Notice(
-            Tone.WARN,
+            Severity.WARN,
             "Some of this may be out of date.",
             f"No news lately from: {', '.join(stale)}. The portal keeps trying.",
         )

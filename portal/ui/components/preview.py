@@ -65,7 +65,7 @@ def preview(view: PreviewView) -> Node:
 def _word(view: Notice) -> html.Li:
     return html.Li(
         [
-            icon(view.tone.value),
+            icon(view.severity.value),
             html.Div(
                 [
                     html.Div(view.title, className="preview-word"),
@@ -74,7 +74,7 @@ def _word(view: Notice) -> html.Li:
                 ]
             ),
         ],
-        className=f"tone-{view.tone.value}",
+        className=f"severity-{view.severity.value}",
     )
 
 

@@ -29,7 +29,7 @@ from portal.ui.launch import files, integrations
 from portal.ui.proposals import Shown, shown
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path, launch_path
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 
 NOTHING_YET = "Shown once the form has no errors."
 Fields = dict[str, FieldValue]
@@ -40,7 +40,7 @@ STAND_IN = "my-app"
 
 
 def raw_form(values: Mapping[str, Any], on: Mapping[str, Any]) -> dict[str, object]:
-    """The form as ``Forms.check`` wants it: targets that are switched off are None."""
+    """The form as ``ReleaseForms.check`` wants it: targets that are switched off are None."""
     return {field: None if field in on and not on[field] else values.get(field) for field in FIELDS}
 
 
@@ -309,7 +309,7 @@ def _existing(existing: Existing | None) -> Node:
         return None
     return notice(
         Notice(
-            Tone.BUSY if existing.ours else Tone.WARN,
+            Severity.BUSY if existing.ours else Severity.WARN,
             "An app of this name is there: this will upgrade it."
             if existing.ours
             else "This name is taken by something else.",

@@ -19,14 +19,14 @@ from portal.domain.charts import BUILT_IN
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.placeholders import NO_SECRET
-from portal.releases.forms import Raw
+from portal.releases.forms import FormFields
 from portal.ui import html, ids
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, failure, internal_link, notice
 from portal.ui.components.files import MAX_FILE
 from portal.ui.context import UiContext
 from portal.ui.routes import chart_path
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 
 _LISTED = 8
 
@@ -34,7 +34,7 @@ _LISTED = 8
 class Opened(Struct, frozen=True):
     """A file, read. ``raw`` is the form of it, None if it cannot be one."""
 
-    raw: Raw | None
+    raw: FormFields | None
     said: Node
 
 
@@ -125,12 +125,12 @@ async def read_file(context: UiContext, contents: str, named: str, key: Key) -> 
 
 def _outcome(named: str, lost: tuple[str, ...]) -> Node:
     if not lost:
-        return notice(Notice(Tone.GOOD, f"Filled in from {named}."))
+        return notice(Notice(Severity.GOOD, f"Filled in from {named}."))
     more = f" and {len(lost) - _LISTED} more" if len(lost) > _LISTED else ""
     return [
         notice(
             Notice(
-                Tone.WARN,
+                Severity.WARN,
                 f"Filled in from {named}, but not all of it.",
                 f"This form has no field for: {', '.join(lost[:_LISTED])}{more}.",
             )

@@ -17,10 +17,8 @@ from portal.ui.components.sliders import field, note
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection
 
-Raw = Mapping[str, object]
 
-
-def storage(raw: Raw) -> html.Section:
+def storage(raw: Mapping[str, object]) -> html.Section:
     """An existing volume, and where the app finds it."""
     return card(
         "Storage",
@@ -76,7 +74,7 @@ def storage(raw: Raw) -> html.Section:
     )
 
 
-def environment(raw: Raw) -> html.Section:
+def environment(raw: Mapping[str, object]) -> html.Section:
     """Environment variables; among them addresses of what the app is connected to."""
     return card(
         "Environment variables",

@@ -11,7 +11,7 @@ from portal.catalog.launch_fields import PRESET_FIELDS
 from portal.catalog.presets import Preset
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
-from portal.releases.forms import Forms, preset_fields
+from portal.releases.forms import ReleaseForms, preset_fields
 from portal.ui import html, ids
 from portal.ui.components.basics import (
     Node,
@@ -31,8 +31,6 @@ from portal.ui.components.sliders import note as note_place
 from portal.ui.launch import integrations
 from portal.ui.routes import app_path
 
-Raw = Mapping[str, object]
-
 _EXPOSURES: tuple[tuple[Exposure, str, str], ...] = (
     (Exposure.LOAD_BALANCER, "Load balancer", "An address of its own. The plainest way."),
     (Exposure.HTTP_ROUTE, "HTTP route", "A host name on the cluster's shared gateway."),
@@ -43,8 +41,8 @@ _EXPOSURES: tuple[tuple[Exposure, str, str], ...] = (
 
 
 def layout(
-    forms: Forms,
-    raw: Raw,
+    forms: ReleaseForms,
+    raw: Mapping[str, object],
     *,
     editing: Key | None,
     revision: int | None = None,
@@ -152,7 +150,7 @@ def _presets(presets: tuple[Preset, ...]) -> html.Div:
     )
 
 
-def _app(forms: Forms, raw: Raw, *, locked: bool) -> html.Section:
+def _app(forms: ReleaseForms, raw: Mapping[str, object], *, locked: bool) -> html.Section:
     namespace = str(raw.get("namespace") or "")
     offered = dict.fromkeys([*forms.rules.open, namespace] if forms.rules.listed else [])
     return card(
@@ -206,7 +204,7 @@ def _app(forms: Forms, raw: Raw, *, locked: bool) -> html.Section:
     )
 
 
-def _size(forms: Forms, raw: Raw) -> html.Section:
+def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
     auto = bool(raw.get("autoscaling"))
     top = forms.max_replicas
     cpu, memory = raw.get("target_cpu"), raw.get("target_memory")
@@ -273,7 +271,7 @@ def _size(forms: Forms, raw: Raw) -> html.Section:
     )
 
 
-def _resources(raw: Raw) -> html.Section:
+def _resources(raw: Mapping[str, object]) -> html.Section:
     return card(
         "What each pod may use (requests and limits)",
         [
@@ -324,7 +322,7 @@ def _resources(raw: Raw) -> html.Section:
     )
 
 
-def _address(raw: Raw) -> html.Section:
+def _address(raw: Mapping[str, object]) -> html.Section:
     exposure = str(raw.get("exposure") or Exposure.LOAD_BALANCER)
     needs_host = exposure in {Exposure.INGRESS, Exposure.HTTP_ROUTE}
     return card(
@@ -422,7 +420,7 @@ def _summary(editing: Key | None) -> list[Node]:
 
 
 def _text(
-    raw: Raw,
+    raw: Mapping[str, object],
     name: str,
     label: str,
     hint: str = "",

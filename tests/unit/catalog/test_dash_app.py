@@ -12,7 +12,7 @@ import yaml
 from msgspec.structs import replace
 
 from portal.catalog import dash_app
-from portal.catalog.dash_app import Site, from_values, merge, scaled, to_values
+from portal.catalog.dash_app import ExposureSettings, from_values, merge, scaled, to_values
 from portal.catalog.launch_fields import field_of
 from portal.catalog.values import get, put, to_yaml, without
 from portal.domain.keys import LAUNCHED_BY, Key
@@ -24,7 +24,9 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
 DIGEST = "sha256:" + "0a" * 32
 AUTO = AutoscalingSpec(2, 5, target_cpu=60, target_memory=None, scale_down_window=30)
-SITE = Site(ingress_class="traefik", ingress_tls=True, gateway="kube-system/traefik/web")
+SITE = ExposureSettings(
+    ingress_class="traefik", ingress_tls=True, gateway="kube-system/traefik/web"
+)
 
 SPEC = LaunchSpec(
     key=KEY,

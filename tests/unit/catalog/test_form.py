@@ -24,7 +24,7 @@ from portal.catalog.edits import (
     removed,
     shown,
 )
-from portal.catalog.form import Control, Field, Form, Forms, Group, Rows, build, humanised
+from portal.catalog.form import Alternatives, Control, Field, Form, Group, Rows, build, humanised
 from portal.catalog.text import TextError, comments, load_values
 from portal.catalog.validate import Checker
 from portal.catalog.values import Values, overlay, to_yaml
@@ -145,7 +145,7 @@ def test_one_of_several_forms_is_chosen() -> None:
     }
     form = form_of({"storage": schema}, storage={"kind": "none"})
     storage = form.find(("storage",))
-    assert isinstance(storage, Forms)
+    assert isinstance(storage, Alternatives)
     assert (storage.titles, storage.chosen) == (("None", "A claim"), 0)
     values = changed({}, {"storage": {"kind": "none"}}, ("storage",), storage.starts[1])
     assert values == {"storage": {"kind": "claim", "name": ""}}

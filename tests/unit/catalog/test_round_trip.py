@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from portal.catalog.dash_app import Site, to_values
+from portal.catalog.dash_app import ExposureSettings, to_values
 from portal.catalog.values import Values, get, put
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec, VolumeMount
 from portal.domain.namespaces import NamespaceRules
-from portal.releases.forms import Forms
+from portal.releases.forms import ReleaseForms
 from tests.strategies import json_values
 
 KEY = Key("apps", "sales")
-SITE = Site(ingress_class="traefik", gateway="kube-system/traefik")
-FORMS = Forms(NamespaceRules(("apps",)), "apps", max_replicas=9, site=SITE)
+SITE = ExposureSettings(ingress_class="traefik", gateway="kube-system/traefik")
+FORMS = ReleaseForms(NamespaceRules(("apps",)), "apps", max_replicas=9, site=SITE)
 
 quantities = st.sampled_from(["", "100m", "0.5", "1", "250m"])
 memory = st.sampled_from(["", "128Mi", "0.5Gi", "1e9", "256M"])

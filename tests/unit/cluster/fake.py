@@ -12,7 +12,7 @@ import msgspec
 
 from portal.cluster.api_types import Change
 
-Raw = dict[str, Any]
+JsonObject = dict[str, Any]
 T0 = "2026-01-01T00:00:00Z"
 
 
@@ -23,7 +23,9 @@ class FakeApi:
     """
 
     def __init__(
-        self, lists: list[Raw | str | Exception], watches: list[list[Raw] | Exception] | None = None
+        self,
+        lists: list[JsonObject | str | Exception],
+        watches: list[list[JsonObject] | Exception] | None = None,
     ) -> None:
         self._lists = list(lists)
         self._watches = list(watches or [])
@@ -65,38 +67,38 @@ class FakeApi:
         return step
 
 
-def listing(*items: Raw, version: str = "10", more: str = "") -> Raw:
+def listing(*items: JsonObject, version: str = "10", more: str = "") -> JsonObject:
     meta = {"resourceVersion": version} | ({"continue": more} if more else {})
     return {"metadata": meta, "items": list(items)}
 
 
-def added(obj: Raw, version: str = "") -> Raw:
+def added(obj: JsonObject, version: str = "") -> JsonObject:
     return _event("ADDED", obj, version)
 
 
-def modified(obj: Raw, version: str = "") -> Raw:
+def modified(obj: JsonObject, version: str = "") -> JsonObject:
     return _event("MODIFIED", obj, version)
 
 
-def deleted(obj: Raw, version: str = "") -> Raw:
+def deleted(obj: JsonObject, version: str = "") -> JsonObject:
     return _event("DELETED", obj, version)
 
 
-def bookmark(version: str) -> Raw:
+def bookmark(version: str) -> JsonObject:
     return {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}
 
 
-def error(code: int) -> Raw:
+def error(code: int) -> JsonObject:
     return {"type": "ERROR", "object": {"kind": "Status", "code": code, "message": "told so"}}
 
 
-def _event(kind: str, obj: Raw, version: str) -> Raw:
+def _event(kind: str, obj: JsonObject, version: str) -> JsonObject:
     if version:
         obj = obj | {"metadata": obj["metadata"] | {"resourceVersion": version}}
     return {"type": kind, "object": obj}
 
 
-def pod(name: str, space: str = "apps", ready: bool = True) -> Raw:
+def pod(name: str, space: str = "apps", ready: bool = True) -> JsonObject:
     return {
         "metadata": {"name": name, "namespace": space, "creationTimestamp": T0},
         "spec": {"containers": [{"name": "app", "image": "i:1"}]},
@@ -107,7 +109,9 @@ def pod(name: str, space: str = "apps", ready: bool = True) -> Raw:
     }
 
 
-def secret(release: str, revision: int, status: str = "deployed", space: str = "apps") -> Raw:
+def secret(
+    release: str, revision: int, status: str = "deployed", space: str = "apps"
+) -> JsonObject:
     return {
         "metadata": {
             "name": f"sh.helm.release.v1.{release}.v{revision}",

@@ -27,17 +27,17 @@ from portal.domain.keys import Key
 from portal.domain.objects import Condition, HpaMetric, Kind, Quota, ReleaseStatus, ServicePort
 from tests.unit.cluster import fake
 
-Raw = dict[str, Any]
+JsonObject = dict[str, Any]
 T = TypeVar("T")
 CREATED = "2026-11-23T07:26:08Z"
 AT = datetime(2026, 11, 23, 7, 26, 8, tzinfo=UTC)
 
 
-def of(decoded: Callable[[str], T], raw: Raw) -> T:
+def of(decoded: Callable[[str], T], raw: JsonObject) -> T:
     return decoded(json.dumps(raw))
 
 
-def meta(name: str, **more: Any) -> Raw:
+def meta(name: str, **more: Any) -> JsonObject:
     return {
         "name": name,
         "namespace": "apps",
@@ -48,7 +48,7 @@ def meta(name: str, **more: Any) -> Raw:
     }
 
 
-HELM: Raw = {
+HELM: JsonObject = {
     "annotations": {
         "meta.helm.sh/release-name": "dash",
         "meta.helm.sh/release-namespace": "apps",
@@ -58,7 +58,7 @@ HELM: Raw = {
 }
 
 
-def owned(kind: str, name: str) -> Raw:
+def owned(kind: str, name: str) -> JsonObject:
     return {
         "ownerReferences": [
             {"kind": "Other", "name": "not-me", "uid": "1"},
@@ -132,7 +132,7 @@ def test_an_object_of_a_release_in_another_namespace_is_not_this_namespaces_rele
     assert found.release == ""
 
 
-def running_pod() -> Raw:
+def running_pod() -> JsonObject:
     return {
         "metadata": meta("dash-1-x", labels={"app": "dash"}, **owned("ReplicaSet", "dash-1")),
         "spec": {
@@ -294,7 +294,7 @@ def test_a_pod_without_requests_and_one_that_requests_as_a_whole() -> None:
     assert of(pod.decode, raw)[1].cpu_request == 2
 
 
-def raw_hpa(metrics: list[Raw], current: list[Raw] | None, **spec: Any) -> Raw:
+def raw_hpa(metrics: list[JsonObject], current: list[JsonObject] | None, **spec: Any) -> JsonObject:
     return {
         "metadata": meta("dash", **HELM),
         "spec": {
@@ -309,7 +309,7 @@ def raw_hpa(metrics: list[Raw], current: list[Raw] | None, **spec: Any) -> Raw:
     }
 
 
-CPU: Raw = {
+CPU: JsonObject = {
     "type": "Resource",
     "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}},
 }
@@ -333,14 +333,14 @@ def test_an_hpa_with_a_reading() -> None:
 
 
 @pytest.mark.parametrize("current", [None, [], [{"type": ""}]])
-def test_an_hpa_without_a_reading_says_unknown(current: list[Raw] | None) -> None:
+def test_an_hpa_without_a_reading_says_unknown(current: list[JsonObject] | None) -> None:
     _, found = of(hpa.decode, raw_hpa([CPU], current))
     assert found.metrics[0].current is None
     assert found.scale_down_window == 300
 
 
 def test_an_hpas_other_metrics() -> None:
-    metrics: list[Raw] = [
+    metrics: list[JsonObject] = [
         {
             "type": "Resource",
             "resource": {
@@ -364,7 +364,7 @@ def test_an_hpas_other_metrics() -> None:
             },
         },
     ]
-    current: list[Raw] = [
+    current: list[JsonObject] = [
         {"type": ""},
         {
             "type": "ContainerResource",
@@ -422,7 +422,7 @@ def test_a_node() -> None:
         ({}, 1),
     ],
 )
-def test_an_event_in_each_style(times: Raw, count: int) -> None:
+def test_an_event_in_each_style(times: JsonObject, count: int) -> None:
     _, found = of(
         event.decode,
         {
@@ -514,7 +514,7 @@ def test_an_ingress() -> None:
     assert (found.class_name, found.addresses) == ("traefik", ())
 
 
-def route(*conditions: Raw) -> Raw:
+def route(*conditions: JsonObject) -> JsonObject:
     return {
         "metadata": meta("dash", **HELM),
         "spec": {
@@ -553,7 +553,7 @@ def test_a_gateway() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{}, {"spec": None}, {"spec": {"replicas": "three"}}])
-def test_what_is_of_another_shape_is_refused(wrong: Raw) -> None:
+def test_what_is_of_another_shape_is_refused(wrong: JsonObject) -> None:
     with pytest.raises(ValueError, match=r"missing|Expected"):
         of(deployment.decode, {"metadata": meta("dash")} | wrong)
 

@@ -9,7 +9,7 @@ from portal.cluster.replicas import Replicas
 from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound
 from portal.domain.keys import Key
 
-Raw = dict[str, Any]
+JsonObject = dict[str, Any]
 KEY = Key("apps", "dash")
 PATH = "/apis/apps/v1/namespaces/apps/deployments/dash"
 
@@ -20,11 +20,11 @@ class Deployment:
     def __init__(self, replicas: int | None = 3, conflicts: int = 0) -> None:
         self.replicas = replicas
         self.conflicts = conflicts
-        self.managed: list[Raw] = []
-        self.applied: list[tuple[Raw, str]] = []
-        self.patched: list[list[Raw]] = []
+        self.managed: list[JsonObject] = []
+        self.applied: list[tuple[JsonObject, str]] = []
+        self.patched: list[list[JsonObject]] = []
 
-    async def get(self, path: str) -> Raw:
+    async def get(self, path: str) -> JsonObject:
         assert path == PATH
         if self.replicas is None:
             raise NotFound("no such deployment")
@@ -33,13 +33,15 @@ class Deployment:
             "spec": {"replicas": self.replicas},
         }
 
-    async def apply(self, path: str, body: Raw, manager: str, *, force: bool = False) -> Raw:
+    async def apply(
+        self, path: str, body: JsonObject, manager: str, *, force: bool = False
+    ) -> JsonObject:
         assert not force
         self._change()
         self.applied.append((body, manager))
         return body
 
-    async def patch(self, path: str, operations: list[Raw]) -> Raw:
+    async def patch(self, path: str, operations: list[JsonObject]) -> JsonObject:
         self._change()
         self.patched.append(operations)
         return {}
@@ -52,7 +54,7 @@ class Deployment:
             raise Conflict("changed")
 
 
-def owner(manager: str, fields: Raw, **more: str) -> Raw:
+def owner(manager: str, fields: JsonObject, **more: str) -> JsonObject:
     return {"manager": manager, "fieldsV1": fields, **more}
 
 

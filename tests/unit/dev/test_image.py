@@ -106,7 +106,7 @@ def test_bytecode_is_kept_of_all_that_a_start_loads() -> None:
         return {name for name in printed.stdout.splitlines() if name.endswith(".py")}
 
     start = """
-import gunicorn.app.wsgiapp, portal.app, portal.front, portal.web.worker
+import gunicorn.app.wsgiapp, portal.app, portal.web_app, portal.web.worker
 import dash, fastapi
 dash.Dash("portal", server=fastapi.FastAPI(), backend="fastapi")
 """

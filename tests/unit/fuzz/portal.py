@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from portal.auth.policy import Policy
-from portal.catalog.dash_app import Site
+from portal.catalog.dash_app import ExposureSettings
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key
 from portal.domain.namespaces import NamespaceRules
@@ -24,7 +24,7 @@ from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.runner import Runner
 from portal.operations.operations import Operations
 from portal.releases.actions import Actions, form_fields
-from portal.releases.forms import Forms
+from portal.releases.forms import ReleaseForms
 from portal.releases.ports import ReleasePorts
 from tests.unit.releases.fakes import (
     Clock,
@@ -40,11 +40,11 @@ from tests.unit.releases.fakes import (
 )
 
 ANN = Identity("ann")
-FORMS = Forms(
+FORMS = ReleaseForms(
     NamespaceRules(("apps", "lab")),
     "apps",
     max_replicas=6,
-    site=Site("traefik", gateway="kube-system/traefik"),
+    site=ExposureSettings("traefik", gateway="kube-system/traefik"),
 )
 USUAL = FORMS.defaults() | {
     "name": "sales",

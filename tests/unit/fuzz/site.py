@@ -38,7 +38,7 @@ from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
 from portal.web.methods import Methods
 from portal.web.metrics import Metrics
-from portal.web.middleware import Edge, current_identity
+from portal.web.middleware import RequestMiddleware, current_identity
 from portal.web.routes import add_routes
 from tests import strategies as some
 from tests.unit.catalog.make import CHARTS
@@ -61,7 +61,7 @@ class Faults(logging.Handler):
         self.seen.append(self.format(record))
 
 
-class Site:
+class PortalClient:
     """Asks the portal, as a browser does or as none does."""
 
     def __init__(self, client: TestClient, portal: Portal, faults: Faults) -> None:
@@ -88,7 +88,7 @@ class Site:
 
 
 @contextmanager
-def running(cache: Path, *sources: Source) -> Iterator[Site]:
+def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
     """A site with releases of the built-in chart and of another, and a catalogue."""
     portal = Portal()
     for number in range(RELEASES):
@@ -131,11 +131,13 @@ def running(cache: Path, *sources: Source) -> Iterator[Site]:
     log.addHandler(faults)
     try:
         hosts = known_hosts(["testserver"])
-        edge = Edge(server, OpenAuthenticator(), lambda: "", Metrics(), known_hosts=hosts)
+        edge = RequestMiddleware(
+            server, OpenAuthenticator(), lambda: "", Metrics(), known_hosts=hosts
+        )
         with TestClient(Methods(edge)) as client:
             assert client.portal is not None
             client.portal.call(hub.start)
-            yield Site(client, portal, faults)
+            yield PortalClient(client, portal, faults)
             client.portal.call(hub.close)
             client.portal.call(portal.actions.operations.drain, 0)
     finally:

@@ -28,7 +28,7 @@ from portal.domain.keys import Key
 from portal.domain.release import ReleaseRecord
 from portal.ui import ids
 from tests.unit.fuzz.portal import USUAL
-from tests.unit.fuzz.site import Site, running
+from tests.unit.fuzz.site import PortalClient, running
 
 LONGEST = 0.1
 """Seconds of its thread that the loop may be held up by one thing."""
@@ -82,7 +82,7 @@ def wide_chart(folder: Path) -> Source:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, held: Held) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, held: Held) -> Iterator[PortalClient]:
     folder = tmp_path_factory.mktemp("charts")
     with running(tmp_path_factory.mktemp("cache"), wide_chart(folder)) as site:
         yield site
@@ -107,7 +107,7 @@ def usual(chart: str) -> Any:
 
 
 @pytest.mark.parametrize("chart", ["web-server", "wide"])
-def test_no_callback_holds_the_loop_up(site: Site, held: Held, chart: str) -> None:
+def test_no_callback_holds_the_loop_up(site: PortalClient, held: Held, chart: str) -> None:
     slow: dict[str, float] = {}
     tried: dict[int, int] = {}
     of_form = [each for each in site.callbacks if "chart-" in each["output"]]
@@ -123,7 +123,7 @@ def test_no_callback_holds_the_loop_up(site: Site, held: Held, chart: str) -> No
     assert all(tried.get(each, 0) > 20 for each in (200, 400, 413)), tried
 
 
-def test_no_live_message_or_frame_holds_the_loop_up(site: Site, held: Held) -> None:
+def test_no_live_message_or_frame_holds_the_loop_up(site: PortalClient, held: Held) -> None:
     held.take()
     for message in messages():
         with site.client.websocket_connect("/live", headers=ORIGIN) as socket:
@@ -155,7 +155,7 @@ def packed(body: object) -> str:
         {"config": {"image": {"tag": "t" * 500_000}, "autoscaling": {"maxReplicas": 10**300}}},
     ],
 )
-def test_no_release_holds_the_loop_up(site: Site, held: Held, body: dict[str, Any]) -> None:
+def test_no_release_holds_the_loop_up(site: PortalClient, held: Held, body: dict[str, Any]) -> None:
     key = Key("apps", "there-1")
     found = decode_for_pages(ReleaseRecord(key, 4), "", packed(body))
     assert site.client.portal is not None

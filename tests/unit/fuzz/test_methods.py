@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.fuzz.site import Site, running
+from tests.unit.fuzz.site import PortalClient, running
 
 PATHS = [
     *("/", "/admin", "/launch", "/catalog", "/apps/apps/there-0", "/nowhere", "/apps/x"),
@@ -18,13 +18,13 @@ PATHS = [
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalClient]:
     with running(tmp_path_factory.mktemp("cache")) as site:
         yield site
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_head_answers_as_get_does_without_a_body(site: Site, path: str) -> None:
+def test_head_answers_as_get_does_without_a_body(site: PortalClient, path: str) -> None:
     plain = site.client.get(path)
     head = site.client.head(path)
     assert (head.status_code, head.content) == (plain.status_code, b"")
@@ -36,14 +36,14 @@ def test_head_answers_as_get_does_without_a_body(site: Site, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "GIT"])
 @pytest.mark.parametrize("path", [*PATHS, "/_dash-update-component"])
-def test_other_methods_are_refused(site: Site, method: str, path: str) -> None:
+def test_other_methods_are_refused(site: PortalClient, method: str, path: str) -> None:
     answer = site.client.request(method, path)
     assert answer.status_code == 405
     assert "GET" in answer.headers["allow"]
 
 
 @pytest.mark.parametrize("path", [each for each in PATHS if "?" not in each])
-def test_nothing_is_posted_to_a_page(site: Site, path: str) -> None:
+def test_nothing_is_posted_to_a_page(site: PortalClient, path: str) -> None:
     answer = site.client.post(path, content=b"{", headers={"Sec-Fetch-Site": "same-origin"})
     assert answer.status_code in {404, 405}
     site.check()
@@ -58,7 +58,7 @@ def test_nothing_is_posted_to_a_page(site: Site, path: str) -> None:
         *("?" + "a=1&" * 1000, "?view=%00", "?view=" + "%ed%a0%80" * 10, "?" + "[" * 3000, "?%"),
     ],
 )
-def test_odd_addresses(site: Site, start: str, rest: str) -> None:
+def test_odd_addresses(site: PortalClient, start: str, rest: str) -> None:
     answer = site.client.get(f"http://testserver{start}{rest}")
     assert answer.status_code in {200, 204, 400, 404}
     site.check()
@@ -74,7 +74,7 @@ def test_odd_addresses(site: Site, start: str, rest: str) -> None:
         *((kind, 415) for kind in ("multipart/form-data; boundary=x", "application/jsonp", "json")),
     ],
 )
-def test_only_json_is_read(site: Site, kind: str, status: int) -> None:
+def test_only_json_is_read(site: PortalClient, kind: str, status: int) -> None:
     answer = site.client.post(
         "/_dash-update-component",
         content=b"{}",
@@ -93,7 +93,7 @@ def test_only_json_is_read(site: Site, kind: str, status: int) -> None:
         b'{"output":' * 5000,
     ],
 )
-def test_what_is_no_json_is_no_error(site: Site, content: bytes) -> None:
+def test_what_is_no_json_is_no_error(site: PortalClient, content: bytes) -> None:
     headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
     answer = site.client.post("/_dash-update-component", content=content, headers=headers)
     assert answer.status_code == 400

@@ -17,7 +17,7 @@ from tests import strategies as some
 from tests.tried import tried
 from tests.unit.catalog.make import CHARTS
 from tests.unit.fuzz.portal import CHART, is_upgrade
-from tests.unit.fuzz.site import Site, asked, running
+from tests.unit.fuzz.site import PortalClient, asked, running
 
 ANSWERED = {200, 204}
 DONE = re.compile(
@@ -27,12 +27,12 @@ DONE = re.compile(
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalClient]:
     with running(tmp_path_factory.mktemp("cache")) as site:
         yield site
 
 
-def only_usual(site: Site) -> bool:
+def only_usual(site: PortalClient) -> bool:
     """Whether Helm was started by now; and then, that its commands were as they always are."""
     commands, site.portal.commands.made = site.portal.commands.made, []
     for made in commands:
@@ -54,13 +54,13 @@ def only_usual(site: Site) -> bool:
 
 
 @tried(1500, accepting=0.01, data=st.data())
-def test_what_pages_send(site: Site, data: st.DataObject) -> bool:
+def test_what_pages_send(site: PortalClient, data: st.DataObject) -> bool:
     assert site.post(json.dumps(data.draw(asked(site.callbacks)))) in ANSWERED
     return only_usual(site)
 
 
 @tried(500, data=st.data(), value=st.one_of(some.raw_contents, some.json_values))
-def test_what_no_page_sends(site: Site, data: st.DataObject, value: Any) -> bool:
+def test_what_no_page_sends(site: PortalClient, data: st.DataObject, value: Any) -> bool:
     """Something anywhere in a request is something else."""
     body = data.draw(asked(site.callbacks))
     at: Any = body
@@ -77,7 +77,7 @@ def test_what_no_page_sends(site: Site, data: st.DataObject, value: Any) -> bool
 
 
 @tried(200, content=st.one_of(some.json_values.map(json.dumps), some.texts.map(repr), some.texts))
-def test_what_is_no_request_at_all(site: Site, content: str) -> bool:
+def test_what_is_no_request_at_all(site: PortalClient, content: str) -> bool:
     assert site.post(content.encode("utf-8", "replace").decode()) == 400
     return False
 
@@ -95,7 +95,7 @@ _queries = st.one_of(some.texts, _views.map("view={}".format))
 
 
 @tried(400, parts=st.just(["live", "frame"]) | _addresses, search=_queries)
-def test_addresses(site: Site, parts: list[str], search: str) -> bool:
+def test_addresses(site: PortalClient, parts: list[str], search: str) -> bool:
     path = "/" + "/".join(quote(part, errors="surrogatepass") for part in parts)
     query = quote(search, safe="=&%", errors="surrogatepass")
     answer = site.client.get(f"http://testserver{path}?{query}")

@@ -11,7 +11,7 @@ import pytest
 from portal.domain.errors import ChartError, ClusterUnavailable
 from portal.domain.keys import Key
 from portal.domain.manifests import Tree
-from portal.guardrails.checks import Site
+from portal.guardrails.checks import GuardrailSettings
 from portal.guardrails.manifest import pod_specs, read, with_owned_hooks
 from portal.guardrails.review import Guardrails, GuardrailViolations, as_pod
 from portal.guardrails.rules import GuardrailException, Level, Rule, allowances
@@ -45,7 +45,7 @@ async def found(
     manifest: str, *exceptions: GuardrailException, images: tuple[str, ...] = (), source: str = ""
 ) -> set[tuple[str, str]]:
     """The rules broken, with the fields that break them."""
-    guardrails = Guardrails(FakeAdmission(), exceptions, Site(images))
+    guardrails = Guardrails(FakeAdmission(), exceptions, GuardrailSettings(images))
     try:
         await guardrails.check(KEY, source, manifest, {})
     except GuardrailViolations as error:
@@ -515,7 +515,9 @@ async def test_a_refusal_names_the_value_that_caused_it() -> None:
     manifest = workload(SAFE + "serviceAccountName: builder\n")
     values = {"serviceAccount": {"name": "builder"}, "image": {"repository": "team/app"}}
     with pytest.raises(GuardrailViolations) as refused:
-        await Guardrails(FakeAdmission(), site=Site(("none",))).check(KEY, "", manifest, values)
+        await Guardrails(FakeAdmission(), site=GuardrailSettings(("none",))).check(
+            KEY, "", manifest, values
+        )
     assert set(refused.value.values) == {"serviceAccount.name", "image.repository"}
     message = refused.value.message
     assert "Deployment sales, spec.template.spec.serviceAccountName" in message
@@ -708,7 +710,9 @@ async def test_no_pod_passes_for_another_s() -> None:
 
 
 async def test_the_portals_own_names_are_not_taken() -> None:
-    guardrails = Guardrails(FakeAdmission(), site=Site(hosts=frozenset({"portal.example.com"})))
+    guardrails = Guardrails(
+        FakeAdmission(), site=GuardrailSettings(hosts=frozenset({"portal.example.com"}))
+    )
     for host, fine in (("Portal.example.com.", False), ("app.example.com", True)):
         ingress = plain("Ingress", "networking.k8s.io/v1", spec={"rules": [{"host": host}]})
         route = plain("HTTPRoute", "gateway.networking.k8s.io/v1", spec={"hostnames": [host]})

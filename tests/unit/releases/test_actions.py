@@ -28,7 +28,7 @@ from portal.domain.operations import Operation, OperationPhase
 from portal.guardrails.review import Guardrails
 from portal.operations.operations import Operations, Timing
 from portal.releases.actions import Actions, form_fields
-from portal.releases.forms import Forms, ScaleRequest
+from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.install import LAUNCH
 from portal.releases.ports import ReleasePorts
 from portal.releases.upgrade import UPGRADE
@@ -93,7 +93,7 @@ class World:
         self.past = FakePast(self.helm)
         self.admission = FakeAdmission()
         self.replicas = FakeReplicas(self.helm.calls)
-        forms = Forms(rules, "apps", max_replicas=5)
+        forms = ReleaseForms(rules, "apps", max_replicas=5)
         self.operations = Operations(
             self.store,
             self.leases,

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.catalog.dash_app import Site
+from portal.catalog.dash_app import ExposureSettings
 from portal.catalog.launch_fields import FIELDS
 from portal.catalog.presets import Preset
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
 from portal.domain.namespaces import NamespaceRules
-from portal.releases.forms import Forms, Raw, ScaleRequest, preset_fields
+from portal.releases.forms import FormFields, ReleaseForms, ScaleRequest, preset_fields
 
 PRESET = Preset(
     "Sample",
@@ -21,10 +21,12 @@ PRESET = Preset(
     memory_limit="200Mi",
 )
 OTHER = Preset("Streams", "r.io/streams", "2", session_affinity=True)
-FORMS = Forms(NamespaceRules(("apps", "lab")), "apps", max_replicas=6, presets=(PRESET, OTHER))
+FORMS = ReleaseForms(
+    NamespaceRules(("apps", "lab")), "apps", max_replicas=6, presets=(PRESET, OTHER)
+)
 
 
-def form(**changes: object) -> Raw:
+def form(**changes: object) -> FormFields:
     return {**FORMS.defaults(), "name": "sales", **changes}
 
 
@@ -62,7 +64,7 @@ def test_presets_fill_in_their_fields() -> None:
     assert raw["name"] == "sales"
 
     assert (raw | preset_fields(sample))["memory_request"] == "200Mi"
-    assert Forms().defaults()["repository"] == ""
+    assert ReleaseForms().defaults()["repository"] == ""
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def test_a_target_needs_a_request() -> None:
         ({"autoscaling": True, "cpu_limit": "100m", "target_cpu": 100}, "target_cpu", "never adds"),
     ],
 )
-def test_what_is_allowed_but_surprising(changes: Raw, field: str, words: str) -> None:
+def test_what_is_allowed_but_surprising(changes: FormFields, field: str, words: str) -> None:
     checked = FORMS.check(form(**changes))
 
     assert checked.spec is not None
@@ -174,11 +176,11 @@ def test_a_folder_is_needed_only_for_a_volume() -> None:
 
 
 def test_host_names_where_they_are_needed() -> None:
-    forms = Forms(
+    forms = ReleaseForms(
         NamespaceRules(("apps",)),
         "apps",
         presets=(PRESET,),
-        site=Site(gateway="kube-system/traefik"),
+        site=ExposureSettings(gateway="kube-system/traefik"),
     )
     for exposure in ("Ingress", "HTTPRoute"):
         assert set(forms.check(form(exposure=exposure)).errors) == {"hostname"}
@@ -214,7 +216,7 @@ def test_everything_asked_for_arrives() -> None:
 
 
 def test_any_namespace_where_the_portal_works_in_all() -> None:
-    assert Forms(presets=(PRESET,)).check(form(namespace="anything")).spec is not None
+    assert ReleaseForms(presets=(PRESET,)).check(form(namespace="anything")).spec is not None
 
 
 def test_the_scale_control() -> None:
@@ -255,7 +257,7 @@ anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), anything | st.lists(anything, max_size=3)))
-def test_no_form_makes_the_check_fail(raw: Raw) -> None:
+def test_no_form_makes_the_check_fail(raw: FormFields) -> None:
     checked = FORMS.check({**form(), **raw})
     assert (checked.spec is None) == bool(checked.errors)
     if checked.spec is not None:
@@ -280,7 +282,7 @@ def test_the_fixed_number_is_kept_while_an_autoscaler_decides(replicas: object, 
     ],
 )
 def test_where_nothing_is_launched_is_said_beside_the_field(namespace: str, words: str) -> None:
-    forms = Forms(NamespaceRules(own="portal", excluded=("infra-*",)), presets=(PRESET,))
+    forms = ReleaseForms(NamespaceRules(own="portal", excluded=("infra-*",)), presets=(PRESET,))
     checked = forms.check(form(namespace=namespace))
     assert checked.spec is None
     assert words in checked.errors["namespace"]

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from portal.catalog.presets import Preset
 from portal.domain.namespaces import NamespaceRules
-from portal.releases.forms import Forms
+from portal.releases.forms import ReleaseForms
 from portal.releases.links import LINKABLE, link_of, linked_form
 
-FORMS = Forms(NamespaceRules(("apps",)), "apps", max_replicas=5)
+FORMS = ReleaseForms(NamespaceRules(("apps",)), "apps", max_replicas=5)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_any_link_is_a_form_that_can_be_checked(link: dict[str, str]) -> None:
 )
 def test_a_link_gives_the_same_form_again(changed: dict[str, object]) -> None:
     raw = {**FORMS.defaults(), "repository": "a", "tag": "1", **changed}
-    other = Forms(
+    other = ReleaseForms(
         NamespaceRules(("apps",)), "apps", 5, presets=(Preset("P", "b", "2", memory_limit="9Gi"),)
     )
     assert linked_form(other, link_of(raw)) == raw

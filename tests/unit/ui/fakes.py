@@ -24,7 +24,7 @@ from portal.domain.release import ReleaseRevision
 from portal.domain.revisions import Proposal, Removal, VolumeClaim
 from portal.live.topics import APPS
 from portal.releases.actions import Actions, Existing, PrefilledForm
-from portal.releases.forms import Forms, Raw, ScaleRequest
+from portal.releases.forms import FormFields, ReleaseForms, ScaleRequest
 from portal.releases.install import LAUNCH
 from portal.releases.previews import Previews
 from portal.releases.request import ReleaseRequest
@@ -178,7 +178,7 @@ class FakeActions(Actions):
         self.calls: list[tuple[object, ...]] = []
         self.kept: Mapping[str, object] = {}
         self.ours = True
-        self.asked: dict[Key, Raw] = {}
+        self.asked: dict[Key, FormFields] = {}
         self.looked_up: list[Key] = []
         self.previews: FakePreviews = FakePreviews()
         self.volume_claims: tuple[VolumeClaim, ...] | None = ()
@@ -286,7 +286,7 @@ class FakeActions(Actions):
         self.calls.append(("unlock", identity, key))
         return self._operation(key, UNLOCK)
 
-    async def asked_form(self, identity: Identity, key: Key) -> Raw | None:
+    async def asked_form(self, identity: Identity, key: Key) -> FormFields | None:
         return self.asked.get(key)
 
     async def failed_request(self, identity: Identity, key: Key) -> ReleaseRequest | None:
@@ -295,7 +295,7 @@ class FakeActions(Actions):
     async def edit_form(self, identity: Identity, key: Key) -> PrefilledForm:
         if key not in self.views:
             raise NotFound(f"There is no release {key}.", "Launch it first.")
-        raw = Forms(presets=PRESETS, default_namespace=key.namespace).defaults()
+        raw = ReleaseForms(presets=PRESETS, default_namespace=key.namespace).defaults()
         raw |= {"name": key.name, "autoscaling": True, "bounds": [1, 4]}
         return PrefilledForm(raw, self.views[key].revision)
 
@@ -336,7 +336,7 @@ def context(
     ui = UiContext(
         catalog=catalog or Catalog((), HttpFetch(), Path("nowhere")),
         actions=actions,
-        forms=Forms(
+        forms=ReleaseForms(
             rules=NamespaceRules(("apps", "default")),
             default_namespace="apps",
             max_replicas=10,

@@ -26,8 +26,8 @@ from portal.viewmodels.model import (
     ReplicasView,
     ScaleMode,
     ScaleView,
+    Severity,
     StepView,
-    Tone,
     UrlView,
     VersionView,
 )
@@ -72,7 +72,7 @@ def ago(seconds: float) -> datetime:
 def pod(name: str, *, age: float = 320, cpu: str = "62m", **changes: object) -> PodView:
     view = PodView(
         name=name,
-        status=Badge("Ready", Tone.GOOD),
+        status=Badge("Ready", Severity.GOOD),
         ready="1/1",
         restarts=0,
         created_at=ago(age),
@@ -106,18 +106,18 @@ def series(count: int = 90, *, autoscaled: bool = True) -> History:
 
 
 def operation(*, running: bool = True, error: str = "") -> OperationView:
-    done = Badge("done", Tone.GOOD)
-    last = Badge("running", Tone.BUSY) if running else done
+    done = Badge("done", Severity.GOOD)
+    last = Badge("running", Severity.BUSY) if running else done
     if error:
-        last = Badge("failed", Tone.BAD)
+        last = Badge("failed", Severity.BAD)
     return OperationView(
         id="op1",
         title="Upgrading sales-dashboard",
-        state=Badge("waiting for the rollout", Tone.BUSY)
+        state=Badge("waiting for the rollout", Severity.BUSY)
         if running
-        else Badge("failed", Tone.BAD)
+        else Badge("failed", Severity.BAD)
         if error
-        else Badge("succeeded", Tone.GOOD),
+        else Badge("succeeded", Severity.GOOD),
         running=running,
         actor="ada",
         started_at=ago(9),
@@ -142,9 +142,9 @@ def autoscaled(key: Key = SALES) -> AppView:
     return AppView(
         key=key,
         exists=True,
-        headline=Badge("Scaling up", Tone.BUSY, "The autoscaler asked for more pods"),
+        headline=Badge("Scaling up", Severity.BUSY, "The autoscaler asked for more pods"),
         sentence="3 of 4 pods are ready; the last one is starting.",
-        helm_status=Badge("deployed", Tone.GOOD),
+        helm_status=Badge("deployed", Severity.GOOD),
         revision=3,
         chart="dash-app 0.1.0",
         since=ago(75),
@@ -155,15 +155,15 @@ def autoscaled(key: Key = SALES) -> AppView:
             UrlView(
                 "http://198.19.255.12:8050/",
                 "http://198.19.255.12:8050",
-                Badge("answers", Tone.GOOD, "200 in 12 ms"),
+                Badge("answers", Severity.GOOD, "200 in 12 ms"),
             ),
             UrlView(
                 "http://sales.example.org/",
                 "http://sales.example.org",
-                Badge("not checked", Tone.QUIET),
+                Badge("not checked", Severity.QUIET),
             ),
         ),
-        replicas=ReplicasView(4, 4, 3, "3 of 4 pods are ready.", Tone.BUSY),
+        replicas=ReplicasView(4, 4, 3, "3 of 4 pods are ready.", Severity.BUSY),
         pods=(
             pod("sales-dashboard-7c9d8f6b5d-2xkqp", age=4210, cpu="88m"),
             pod("sales-dashboard-7c9d8f6b5d-9wz4l", age=410, cpu="71m"),
@@ -174,7 +174,7 @@ def autoscaled(key: Key = SALES) -> AppView:
                 cpu="",
                 memory="",
                 ready="0/1",
-                status=Badge("Starting", Tone.BUSY),
+                status=Badge("Starting", Severity.BUSY),
                 reason="The container runs, but does not answer on port 8050 yet.",
                 advice="Dash apps that read data at start take a while; nothing to do so far.",
             ),
@@ -197,12 +197,14 @@ def autoscaled(key: Key = SALES) -> AppView:
             ),
             summary="It wants 9 pods and may have 4: the upper bound holds it back.",
             notices=(
-                Notice(Tone.WARN, "At the upper bound.", advice="Raise the most pods it may have."),
+                Notice(
+                    Severity.WARN, "At the upper bound.", advice="Raise the most pods it may have."
+                ),
             ),
             conditions=(
-                Badge("can scale", Tone.GOOD),
-                Badge("metrics arrive", Tone.GOOD),
-                Badge("limited", Tone.WARN),
+                Badge("can scale", Severity.GOOD),
+                Badge("metrics arrive", Severity.GOOD),
+                Badge("limited", Severity.WARN),
             ),
         ),
         settled=series().settled,
@@ -213,7 +215,7 @@ def autoscaled(key: Key = SALES) -> AppView:
         events=(
             EventView(
                 ago(7),
-                Tone.QUIET,
+                Severity.QUIET,
                 "Pod sales-dashboard-7c9d8f6b5d-qq2vn",
                 "Started",
                 "Started container app",
@@ -221,7 +223,7 @@ def autoscaled(key: Key = SALES) -> AppView:
             ),
             EventView(
                 ago(9),
-                Tone.QUIET,
+                Severity.QUIET,
                 "HorizontalPodAutoscaler sales-dashboard",
                 "SuccessfulRescale",
                 "New size: 4; reason: cpu utilization (percentage of request) above target",
@@ -229,7 +231,7 @@ def autoscaled(key: Key = SALES) -> AppView:
             ),
             EventView(
                 ago(190),
-                Tone.WARN,
+                Severity.WARN,
                 "Pod sales-dashboard-7c9d8f6b5d-hb8tr",
                 "Unhealthy",
                 "Startup probe failed: connection refused",
@@ -246,9 +248,9 @@ def healthy(key: Key = IRIS) -> AppView:
     """A fixed number of ready pods."""
     return replace(
         autoscaled(key),
-        headline=Badge("Running", Tone.GOOD),
+        headline=Badge("Running", Severity.GOOD),
         sentence="Both pods are ready and the address answers.",
-        replicas=ReplicasView(2, 2, 2, "Both pods are ready.", Tone.GOOD),
+        replicas=ReplicasView(2, 2, 2, "Both pods are ready.", Severity.GOOD),
         pods=(pod("iris-5f7c-aaaaa"), pod("iris-5f7c-bbbbb")),
         autoscaler=None,
         settled=series(autoscaled=False).settled,
@@ -256,7 +258,7 @@ def healthy(key: Key = IRIS) -> AppView:
         scale=ScaleView(ScaleMode.FIXED, 2, 0, 0, None, None),
         operation=operation(running=False),
         version=VersionView(
-            "team", "web", "1.2.0", "Chart 1.2.0; 1.4.0 is available.", Tone.BUSY, "1.4.0", True
+            "team", "web", "1.2.0", "Chart 1.2.0; 1.4.0 is available.", Severity.BUSY, "1.4.0", True
         ),
     )
 
@@ -265,16 +267,16 @@ def broken(key: Key = CHURN) -> AppView:
     """An image that cannot be pulled."""
     return replace(
         healthy(key),
-        headline=Badge("Cannot start", Tone.BAD),
+        headline=Badge("Cannot start", Severity.BAD),
         sentence="No pod can start: the image churn-model:9.9 is not in the registry.",
         urls=(
             UrlView(
                 "",
                 "No address yet: the load balancer has not given one.",
-                Badge("waiting", Tone.BUSY),
+                Badge("waiting", Severity.BUSY),
             ),
         ),
-        replicas=ReplicasView(1, 1, 0, "No pod is ready.", Tone.BAD),
+        replicas=ReplicasView(1, 1, 0, "No pod is ready.", Severity.BAD),
         pods=(
             pod(
                 "churn-model-66d-x2x4b",
@@ -283,7 +285,7 @@ def broken(key: Key = CHURN) -> AppView:
                 memory="",
                 ready="0/1",
                 restarts=4,
-                status=Badge("Cannot pull", Tone.BAD),
+                status=Badge("Cannot pull", Severity.BAD),
                 reason="The registry has no churn-model:9.9 (manifest unknown).",
                 advice="Check the repository and the tag, then use Edit to correct them.",
             ),
@@ -295,7 +297,7 @@ def broken(key: Key = CHURN) -> AppView:
         ),
         notices=(
             Notice(
-                Tone.BAD,
+                Severity.BAD,
                 "The image cannot be pulled.",
                 "localhost:5000/churn-model:9.9: manifest unknown.",
                 "Correct the tag with Edit; the release stays and is upgraded in place.",
@@ -333,9 +335,9 @@ def gone(key: Key = NOTHING) -> AppView:
     return replace(
         read_only(key),
         exists=False,
-        headline=Badge("Not there", Tone.QUIET),
+        headline=Badge("Not there", Severity.QUIET),
         sentence="There is no release of this name.",
-        helm_status=Badge("none", Tone.QUIET),
+        helm_status=Badge("none", Severity.QUIET),
         revision=0,
         chart="",
         app_version="",
@@ -363,7 +365,7 @@ def row(view: AppView) -> ReleaseRow:
         hpa=f"{hpa.min_replicas}–{hpa.max_replicas}, CPU 50 %" if hpa else "",
         url=view.urls[0].href if view.urls else "",
         launched_by=view.launched_by,
-        problem="The image cannot be pulled." if view.headline.tone is Tone.BAD else "",
+        problem="The image cannot be pulled." if view.headline.severity is Severity.BAD else "",
     )
 
 
@@ -383,7 +385,7 @@ def listing(*views: AppView, loading: bool = False, query: ListQuery = EVERYTHIN
         rows=found.rows,
         measured=measurements(found.rows, used.__getitem__),
         summary=f"{count} {'release' if count == 1 else 'releases'}, "
-        f"{sum(v.headline.tone is Tone.BAD for v in views)} in trouble.",
+        f"{sum(v.headline.severity is Severity.BAD for v in views)} in trouble.",
         loading=loading,
         stale=(),
         query=query.at(found.page),

@@ -12,7 +12,7 @@ from portal.ui.app import pods, replicas
 from portal.ui.components import sliders
 from portal.ui.components.basics import badge, notice, outside_link, safe_href
 from portal.ui.encoding import encode
-from portal.viewmodels.model import Badge, Notice, Tone
+from portal.viewmodels.model import Badge, Notice, Severity
 from tests.unit.ui import fixtures
 
 
@@ -37,23 +37,23 @@ def hrefs(node: Any) -> list[str]:
     return [each.href for each in walk(node) if getattr(each, "href", None)]
 
 
-@pytest.mark.parametrize("tone", list(Tone))
-def test_every_tone_has_a_badge_and_a_notice(tone: Tone) -> None:
-    shown: Any = badge(Badge("word", tone, "a sentence"))
-    assert f"tone-{tone.value}" in shown.className
+@pytest.mark.parametrize("severity", list(Severity))
+def test_every_severity_has_a_badge_and_a_notice(severity: Severity) -> None:
+    shown: Any = badge(Badge("word", severity, "a sentence"))
+    assert f"severity-{severity.value}" in shown.className
     assert shown.title == "a sentence"
-    assert f"tone-{tone.value}" in str(
-        notice(Notice(tone, "title", "body", "advice")).to_plotly_json()
+    assert f"severity-{severity.value}" in str(
+        notice(Notice(severity, "title", "body", "advice")).to_plotly_json()
     )
     assert json.loads(encode(shown))["t"] == "Span"
 
 
-def test_every_tone_has_an_icon() -> None:
+def test_every_severity_has_an_icon() -> None:
     from portal.ui.build import ASSETS
 
     icons = (ASSETS / "vendor" / "icons.css").read_text()
-    for tone in Tone:
-        assert f".icon-{tone.value}{{" in icons
+    for severity in Severity:
+        assert f".icon-{severity.value}{{" in icons
 
 
 @pytest.mark.parametrize(

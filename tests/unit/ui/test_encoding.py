@@ -18,7 +18,7 @@ from portal.ui import html, ids
 from portal.ui.app import layout as app_page
 from portal.ui.app.live import APP_PARTS, app_patches
 from portal.ui.encoding import LARGEST, Encoder, encode, plain
-from portal.viewmodels.model import AppView, Badge, Tone
+from portal.viewmodels.model import AppView, Badge, Severity
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import context
 
@@ -68,7 +68,7 @@ def test_only_what_read_something_that_changed_is_made_anew() -> None:
     view = fixtures.autoscaled()
     encoder = Encoder(APP_PARTS)
     before = encoder(view)
-    pods = (replace(view.pods[0], status=Badge("Other", Tone.BAD)), *view.pods[1:])
+    pods = (replace(view.pods[0], status=Badge("Other", Severity.BAD)), *view.pods[1:])
     after = encoder(replace(view, pods=pods, events=tuple(view.events)))
     assert {id for id in before if after[id] is not before[id]} == {ids.APP_PODS}
     assert "Other" in after[ids.APP_PODS]

@@ -16,7 +16,7 @@ from portal.ui.app.revisions import history
 from portal.ui.build import build_ui
 from portal.ui.components.preview import diff, preview
 from portal.viewmodels.history import history_view
-from portal.viewmodels.model import Notice, Tone
+from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.preview import PreviewView
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import ADA, FakeActions, context, revisions
@@ -198,5 +198,5 @@ def test_a_difference_is_marked_by_sign_and_colour() -> None:
         ("diff-removed", "-   b: 1\n-   c: 1\n"),
         ("diff-added", "+   b: 2\n"),
     ]
-    nothing = PreviewView((Notice(Tone.GOOD, "No pod is restarted."),), (), ())
+    nothing = PreviewView((Notice(Severity.GOOD, "No pod is restarted."),), (), ())
     assert "Its values stay as they are." in text(preview(nothing))

@@ -23,7 +23,7 @@ from portal.ui.launch.files import Opened, read_file
 from portal.ui.router import page_for
 from portal.ui.routes import connect_path, parse
 from portal.viewmodels.connections import Connection
-from portal.viewmodels.model import Badge, Tone, UrlView
+from portal.viewmodels.model import Badge, Severity, UrlView
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import ADA, context
 from tests.unit.ui.test_components import text, walk
@@ -63,7 +63,7 @@ async def test_a_link_to_what_is_gone_says_so() -> None:
 
 
 def test_the_page_of_a_release_leads_there() -> None:
-    inside = UrlView("", "tcp://x", Badge("Inside only", Tone.QUIET), connect=TASKS.id)
+    inside = UrlView("", "tcp://x", Badge("Inside only", Severity.QUIET), connect=TASKS.id)
     (way,) = [each for each in walk(urls((inside,), KEY)) if getattr(each, "href", "")]
     assert parse(*way.href.split("?")) == parse(*connect_path("apps", TASKS.id).split("?"))
 

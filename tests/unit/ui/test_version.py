@@ -20,7 +20,7 @@ from portal.ui import ids
 from portal.ui.app.header import version_class, version_words
 from portal.ui.app.live import app_patches
 from portal.ui.build import build_ui
-from portal.viewmodels.model import Tone
+from portal.viewmodels.model import Severity
 from tests.unit.catalog.make import files, repository_of, serving
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import FakeActions, context
@@ -157,9 +157,9 @@ async def test_a_source_that_went_says_so(portal: Portal) -> None:
 
 def test_the_line_is_there_only_when_it_says_something() -> None:
     assert NOW
-    assert app_patches(VIEW)[ids.VERSION_LINE]["className"] == "version-line tone-busy"
-    quiet = replace(NOW, tone=Tone.QUIET, choices=False)
+    assert app_patches(VIEW)[ids.VERSION_LINE]["className"] == "version-line severity-busy"
+    quiet = replace(NOW, severity=Severity.QUIET, choices=False)
     assert version_class(quiet) == version_class(None) == "gone"
     unread = replace(quiet, since=fixtures.ago(60))
-    assert version_class(unread) == "version-line tone-quiet fixed"
+    assert version_class(unread) == "version-line severity-quiet fixed"
     assert "Unreadable for" in text(version_words(unread))

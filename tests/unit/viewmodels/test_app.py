@@ -15,7 +15,7 @@ from portal.releases.upgrade import UPGRADE
 from portal.state.model import AppState, History, PodHistory, Sample, WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.autoscaler import SEVERAL_HPAS
-from portal.viewmodels.model import AppView, ScaleMode, Tone
+from portal.viewmodels.model import AppView, ScaleMode, Severity
 from portal.viewmodels.series import series_view
 
 from .make import (
@@ -145,9 +145,12 @@ def test_the_error_of_the_last_operation() -> None:
 def test_metrics_missing() -> None:
     gone = watched("metrics", synced=True, available=False)
     quiet = view(state(), metrics=gone).notices[0]
-    assert (quiet.tone, quiet.title) == (Tone.QUIET, "The cluster does not measure CPU and memory")
+    assert (quiet.severity, quiet.title) == (
+        Severity.QUIET,
+        "The cluster does not measure CPU and memory",
+    )
     assert "metrics-server" in quiet.advice
-    assert view(state(hpas=(hpa(None),)), metrics=gone).notices[0].tone is Tone.WARN
+    assert view(state(hpas=(hpa(None),)), metrics=gone).notices[0].severity is Severity.WARN
 
 
 def test_scaled_behind_helms_back() -> None:
@@ -164,8 +167,8 @@ def test_the_worst_comes_first() -> None:
         pods=pods(missing),
         release=release(ReleaseStatus.FAILED),
     )
-    tones = [notice.tone for notice in view(one).notices]
-    assert tones == [Tone.BAD, Tone.BAD, Tone.QUIET]
+    severities = [notice.severity for notice in view(one).notices]
+    assert severities == [Severity.BAD, Severity.BAD, Severity.QUIET]
 
 
 def test_several_autoscalers() -> None:
@@ -279,9 +282,9 @@ def test_events_newest_first() -> None:
             events=(event("Pulled", "old", last_at=ago(90), type="Normal"), event("BackOff", "x"))
         )
     ).events
-    assert [(one.reason, one.tone) for one in found] == [
-        ("BackOff", Tone.BAD),
-        ("Pulled", Tone.QUIET),
+    assert [(one.reason, one.severity) for one in found] == [
+        ("BackOff", Severity.BAD),
+        ("Pulled", Severity.QUIET),
     ]
     assert found[0].about == "Pod demo-7d9c-abcde"
 

@@ -8,7 +8,7 @@ import pytest
 from portal.domain.objects import Condition, Hpa, HpaMetric
 from portal.state.model import WatchHealth
 from portal.viewmodels.autoscaler import autoscaler_view, hpa_words
-from portal.viewmodels.model import AutoscalerView, Tone
+from portal.viewmodels.model import AutoscalerView, Severity
 
 from .make import NOW, ago, condition, hpa, sources, watched
 
@@ -93,22 +93,22 @@ def test_metrics(metric: HpaMetric, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "tone", "title", "advice"),
+    ("one", "severity", "title", "advice"),
     [
         (
             inactive(f"{UNABLE}missing request for cpu in container demo of Pod demo-7d9c-abcde"),
-            Tone.BAD,
+            Severity.BAD,
             "No CPU request, so no percentage",
             "Set a CPU request",
         ),
-        (inactive(f"{UNABLE}missing request for memory"), Tone.BAD, "No memory request, so no percentage", "Set a memory request"),
+        (inactive(f"{UNABLE}missing request for memory"), Severity.BAD, "No memory request, so no percentage", "Set a memory request"),
         (
             inactive(
                 f"{UNABLE}unable to get metrics for resource cpu: unable to fetch metrics from "
                 "resource metrics API: the server could not find the requested resource (get "
                 "pods.metrics.k8s.io)"
             ),
-            Tone.BAD,
+            Severity.BAD,
             "The cluster does not measure CPU and memory",
             "install metrics-server",
         ),
@@ -117,37 +117,37 @@ def test_metrics(metric: HpaMetric, words: str) -> None:
                 f"{UNABLE}unable to fetch metrics from resource metrics API: the server is "
                 "currently unable to handle the request (get pods.metrics.k8s.io)"
             ),
-            Tone.BAD,
+            Severity.BAD,
             "The cluster does not measure CPU and memory",
             "install metrics-server",
         ),
         (
             inactive(f"{UNABLE}unable to get metrics for resource cpu: no metrics returned from resource metrics API"),
-            Tone.BUSY,
+            Severity.BUSY,
             "No reading of CPU yet",
             "",
         ),
         (
             inactive(f"{UNABLE}did not receive metrics for targeted pods (pods might be unready)"),
-            Tone.BUSY,
+            Severity.BUSY,
             "No reading of CPU yet",
             "",
         ),
         (
             inactive(f"{UNABLE}did not receive metrics for targeted pods (pods might be unready)", age=900),
-            Tone.WARN,
+            Severity.WARN,
             "The autoscaler gets no reading of CPU",
             "not ready are not measured",
         ),
         (
             inactive("scaling is disabled since the replica count of the target is zero", "ScalingDisabled"),
-            Tone.WARN,
+            Severity.WARN,
             "The autoscaler is off",
             "at least one pod",
         ),
         (
             inactive("pods by selector app=demo are controlled by multiple HPAs: [a b]", "AmbiguousSelector"),
-            Tone.BAD,
+            Severity.BAD,
             "Several HPAs target one workload",
             "Remove one",
         ),
@@ -158,15 +158,15 @@ def test_metrics(metric: HpaMetric, words: str) -> None:
                 message='the HPA controller was unable to get the target\'s current scale: '
                 'deployments.apps "demo" not found',
             ),
-            Tone.BAD,
+            Severity.BAD,
             "The autoscaler finds nothing to scale",
             "Launch",
         ),
     ],
 )  # fmt: skip
-def test_why_it_does_nothing(one: Condition, tone: Tone, title: str, advice: str) -> None:
+def test_why_it_does_nothing(one: Condition, severity: Severity, title: str, advice: str) -> None:
     found = view(hpa(None, conditions=(one,))).notices[0]
-    assert (found.tone, found.title) == (tone, title)
+    assert (found.severity, found.title) == (severity, title)
     assert advice in found.advice
 
 
@@ -174,7 +174,7 @@ def test_both_conditions_are_read() -> None:
     able = condition("AbleToScale", "True", reason="SucceededGetScale")
     one = hpa(None, conditions=(able, inactive(f"{UNABLE}missing request for cpu")))
     found = view(one)
-    assert [each.tone for each in found.conditions] == [Tone.GOOD, Tone.WARN]
+    assert [each.severity for each in found.conditions] == [Severity.GOOD, Severity.WARN]
     assert found.notices
     assert "cannot decide" in found.summary
 

@@ -14,7 +14,7 @@ from portal.releases.uninstall import UNINSTALL
 from portal.releases.upgrade import UPGRADE
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.app import app_view
-from portal.viewmodels.model import AppView, Tone
+from portal.viewmodels.model import AppView, Severity
 
 from .make import (
     IMAGE,
@@ -44,9 +44,9 @@ def view(one: AppState, **changes: WatchHealth) -> AppView:
     return app_view(one, sources(**changes), NOW)
 
 
-def said(one: AppState) -> tuple[str, Tone, str]:
+def said(one: AppState) -> tuple[str, Severity, str]:
     found = view(one)
-    return found.headline.text, found.headline.tone, found.sentence
+    return found.headline.text, found.headline.severity, found.sentence
 
 
 STARTING = unready(container(ready=False, started_at=ago(10)))
@@ -63,76 +63,76 @@ def scaled(desired: int, *found: Pod, **fields: object) -> AppState:
 
 
 @pytest.mark.parametrize(
-    ("one", "text", "tone", "words"),
+    ("one", "text", "severity", "words"),
     [
-        (scaled(1, pod()), "Ready", Tone.GOOD, "Its one pod is ready."),
-        (scaled(3, pod(), pod(), pod()), "Ready", Tone.GOOD, "All 3 pods are ready."),
+        (scaled(1, pod()), "Ready", Severity.GOOD, "Its one pod is ready."),
+        (scaled(3, pod(), pod(), pod()), "Ready", Severity.GOOD, "All 3 pods are ready."),
         (
             scaled(3, pod(), pod(), STARTING),
             "Scaling",
-            Tone.BUSY,
+            Severity.BUSY,
             "2 of 3 pods are ready; 1 is starting.",
         ),
         (
             scaled(4, pod()),
             "Scaling",
-            Tone.BUSY,
+            Severity.BUSY,
             "1 of 4 pods is ready; 3 are yet to be created.",
         ),
         (
             scaled(1, pod(), pod(deleting=True)),
             "Ready",
-            Tone.GOOD,
+            Severity.GOOD,
             "Its one pod is ready; 1 is shutting down.",
         ),
-        (scaled(1, pod(), pod()), "Scaling", Tone.BUSY, "2 pods are ready, 1 wanted."),
+        (scaled(1, pod(), pod()), "Scaling", Severity.BUSY, "2 pods are ready, 1 wanted."),
         (
             scaled(2, pod(), pod(), STARTING, updated=1),
             "Updating",
-            Tone.BUSY,
+            Severity.BUSY,
             "All 2 pods are ready; 1 is starting.",
         ),
-        (scaled(1, STARTING), "Starting", Tone.BUSY, "Its pod is starting."),
-        (scaled(1), "Starting", Tone.BUSY, "Its pod is yet to be created."),
+        (scaled(1, STARTING), "Starting", Severity.BUSY, "Its pod is starting."),
+        (scaled(1), "Starting", Severity.BUSY, "Its pod is yet to be created."),
         (
             scaled(3, pod(), MISSING, MISSING),
             "Degraded",
-            Tone.WARN,
+            Severity.WARN,
             "1 of 3 pods is ready; 2 are unable to start. "
             f"The image {IMAGE} cannot be pulled: its registry has no such image.",
         ),
         (
             scaled(1, MISSING),
             "Cannot start",
-            Tone.BAD,
+            Severity.BAD,
             "Its pod is unable to start. "
             f"The image {IMAGE} cannot be pulled: its registry has no such image.",
         ),
         (
             scaled(1, pod(), MISSING, updated=1),
             "Update stuck",
-            Tone.WARN,
+            Severity.WARN,
             "Its one pod is ready; 1 is unable to start. The image",
         ),
-        (scaled(1, CRASHING), "Crashing", Tone.BAD, "Its pod is crashing. It crashed: "),
-        (scaled(1, NO_ROOM), "Cannot start", Tone.BAD, "Its pod is without room on any node. "),
+        (scaled(1, CRASHING), "Crashing", Severity.BAD, "Its pod is crashing. It crashed: "),
+        (scaled(1, NO_ROOM), "Cannot start", Severity.BAD, "Its pod is without room on any node. "),
         (
             scaled(0),
             "Stopped",
-            Tone.QUIET,
+            Severity.QUIET,
             "It is scaled to zero, so it runs no pods.",
         ),
         (
             state(workloads=(), pods=()),
             "Installed",
-            Tone.QUIET,
+            Severity.QUIET,
             "This release runs no pods: it has no Deployment or StatefulSet.",
         ),
     ],
 )
-def test_by_pods(one: AppState, text: str, tone: Tone, words: str) -> None:
+def test_by_pods(one: AppState, text: str, severity: Severity, words: str) -> None:
     got = said(one)
-    assert got[:2] == (text, tone)
+    assert got[:2] == (text, severity)
     assert got[2].startswith(words)
     if words.endswith(("ready.", "starting.", "created.", "wanted.", "image.")):
         assert got[2] == words
@@ -155,13 +155,15 @@ def test_quota_is_never_running_with_zero_pods(ready: int) -> None:
         pods=pods(*[pod()] * ready),
         replica_sets=(refused,),
     )
-    text, tone, words = said(one)
-    assert (text, tone) == (("Degraded", Tone.WARN) if ready else ("Cannot start", Tone.BAD))
+    text, severity, words = said(one)
+    assert (text, severity) == (
+        ("Degraded", Severity.WARN) if ready else ("Cannot start", Severity.BAD)
+    )
     assert "cannot be created" in words
     notice = view(one).notices[0]
     assert notice.title == "The namespace's quota is used up"
     assert "requests.cpu 900m of requests.cpu 1" in notice.body
-    assert view(one).replicas.tone is not Tone.GOOD
+    assert view(one).replicas.severity is not Severity.GOOD
 
 
 def test_a_stateful_sets_quota_is_told_by_its_events() -> None:
@@ -216,13 +218,13 @@ def test_once_it_moved_the_pods_tell() -> None:
         release=release(updated_at=ago(10)),
         operation=operation(SCALE, OperationPhase.WAITING),
     )
-    assert said(one) == ("Scaling", Tone.BUSY, "1 of 3 pods is ready; 2 are starting.")
+    assert said(one) == ("Scaling", Severity.BUSY, "1 of 3 pods is ready; 2 are starting.")
 
 
 def test_damaged() -> None:
     one = state(detail=detail(damaged="the record is not gzip"))
-    text, tone, words = said(one)
-    assert (text, tone) == ("Damaged", Tone.BAD)
+    text, severity, words = said(one)
+    assert (text, severity) == ("Damaged", Severity.BAD)
     assert "the record is not gzip" in words
     assert "Its one pod is ready." in words
 
@@ -254,11 +256,11 @@ def test_pending_after_our_operation_ended_may_be_somebody_elses() -> None:
 def test_failed() -> None:
     why = detail(description='Release "demo" failed: context deadline exceeded')
     down = replace(scaled(1, STARTING), release=release(ReleaseStatus.FAILED), detail=why)
-    text, tone, words = said(down)
-    assert (text, tone) == ("Failed", Tone.BAD)
+    text, severity, words = said(down)
+    assert (text, severity) == ("Failed", Severity.BAD)
     assert "context deadline exceeded. Its pod is starting." in words
     up = replace(scaled(1, pod()), release=release(ReleaseStatus.FAILED), detail=why)
-    assert said(up)[:2] == ("Update failed", Tone.WARN)
+    assert said(up)[:2] == ("Update failed", Severity.WARN)
 
 
 def test_removing_and_removed() -> None:
@@ -287,7 +289,7 @@ def test_a_finalizer_blocks_a_removal(phase: OperationPhase) -> None:
     removal = operation(UNINSTALL, phase=phase)
     blocked = state(release=None, detail=None, workloads=(held,), pods=(), operation=removal)
     found = view(blocked)
-    assert (found.headline.text, found.headline.tone) == ("Removal blocked", Tone.BAD)
+    assert (found.headline.text, found.headline.severity) == ("Removal blocked", Severity.BAD)
     assert "The Deployment demo is being deleted, but held by example.com/backup." in found.sentence
     assert "kubectl patch deployment demo -n apps" in found.notices[0].advice
     leaving = replace(blocked, pods=pods(pod(deleting=True)))
@@ -340,8 +342,8 @@ def test_a_deadline_passed_while_pulling_is_no_failure() -> None:
     late = condition("Progressing", reason="ProgressDeadlineExceeded")
     pulling = event("Pulling", "Pulling image", about="demo-0", last_at=ago(700))
     one = replace(scaled(1, PULLING, conditions=(late,)), events=(pulling,))
-    text, tone, words = said(one)
-    assert (text, tone) == ("Starting", Tone.BUSY)
+    text, severity, words = said(one)
+    assert (text, severity) == ("Starting", Severity.BUSY)
     assert words == "Its pod is downloading the image. This takes longer than usual."
     assert [notice.title for notice in view(one).notices] == ["This takes longer than usual"]
 

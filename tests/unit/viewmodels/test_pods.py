@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from portal.domain.objects import Event, Pod, PodUsage
 from portal.viewmodels.crashes import ending, last_words
 from portal.viewmodels.diagnosis import Diagnosis, Stage
-from portal.viewmodels.model import Tone
+from portal.viewmodels.model import Severity
 from portal.viewmodels.pods import diagnose, foremost, pod_view
 
 from .make import (
@@ -79,7 +79,7 @@ PULL = f'failed to pull and unpack image "{IMAGE}": failed to resolve reference 
 )  # fmt: skip
 def test_images(reason: str, message: str, title: str) -> None:
     found = told(unready(waiting(reason, message), phase="Pending"))
-    assert (found.stage, found.tone, found.title) == (Stage.BLOCKED, Tone.BAD, title)
+    assert (found.stage, found.severity, found.title) == (Stage.BLOCKED, Severity.BAD, title)
     assert IMAGE in found.reason
     assert found.advice
     assert found.detail.startswith(reason)
@@ -134,7 +134,7 @@ def crashed(code: int | None, reason: str = "Error", **fields: object) -> Pod:
 )
 def test_crashes(code: int | None, reason: str, title: str, words: str) -> None:
     found = told(crashed(code, reason))
-    assert (found.stage, found.tone, found.title) == (Stage.CRASHING, Tone.BAD, title)
+    assert (found.stage, found.severity, found.title) == (Stage.CRASHING, Severity.BAD, title)
     assert words in found.reason
     assert "5 times" in found.reason
     assert "waits up to 5 min" in found.reason
@@ -241,7 +241,7 @@ PREEMPTION = " preemption: 0/3 nodes are available: 3 No preemption victims foun
 def test_no_room(message: str, title: str, words: str) -> None:
     unschedulable = condition("PodScheduled", reason="Unschedulable", message=message)
     found = told(pending(unschedulable))
-    assert (found.stage, found.tone, found.title) == (Stage.NO_ROOM, Tone.WARN, title)
+    assert (found.stage, found.severity, found.title) == (Stage.NO_ROOM, Severity.WARN, title)
     assert words in found.reason
     assert found.advice
     assert found.since == unschedulable.changed_at
@@ -258,7 +258,7 @@ def test_a_new_node_is_progress() -> None:
     waits = pending(condition("PodScheduled", message=message))
     up = event("TriggeredScaleUp", "pod triggered scale-up: [{workers 1->2 (max: 4)}]")
     found = told(waits, up)
-    assert (found.stage, found.tone) == (Stage.WAITING, Tone.BUSY)
+    assert (found.stage, found.severity) == (Stage.WAITING, Severity.BUSY)
     assert "new one has been ordered" in found.reason
     limit = event("NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size reached")
     assert "cannot grow" in told(waits, limit).advice
@@ -275,7 +275,7 @@ def creating(**fields: object) -> Pod:
 def test_a_long_pull_is_progress() -> None:
     pulling = event("Pulling", f'Pulling image "{IMAGE}"', type="Normal", last_at=ago(1500))
     found = told(creating(created_at=ago(1510)), pulling)
-    assert (found.stage, found.tone) == (Stage.PULLING, Tone.BUSY)
+    assert (found.stage, found.severity) == (Stage.PULLING, Severity.BUSY)
     assert found.title == "Downloading the image"
     assert found.since == ago(1500)
 
@@ -331,7 +331,7 @@ REFUSED = (
 
 def test_starting_is_no_trouble() -> None:
     found = told(running(20), event("Unhealthy", REFUSED))
-    assert (found.stage, found.tone) == (Stage.STARTING, Tone.BUSY)
+    assert (found.stage, found.severity) == (Stage.STARTING, Severity.BUSY)
     assert found.since == ago(20)
 
 
@@ -458,8 +458,8 @@ def test_earlier_crashes_are_not_forgotten() -> None:
     ],
 )
 def test_of_many_pods_those_in_trouble_are_shown(ready: int, broken: int, more: str) -> None:
-    well = Diagnosis(Stage.READY, "Ready", Tone.GOOD)
-    ill = Diagnosis(Stage.CRASHING, "Crashing", Tone.BAD)
+    well = Diagnosis(Stage.READY, "Ready", Severity.GOOD)
+    ill = Diagnosis(Stage.CRASHING, "Crashing", Severity.BAD)
     known = [(pod(f"p-{n}", created_at=ago(n)), well) for n in range(ready)]
     known += [(pod(f"x-{n}", created_at=ago(9999)), ill) for n in range(broken)]
     shown, words = foremost(known)

@@ -7,7 +7,7 @@ import yaml
 
 from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
-from portal.viewmodels.model import Tone
+from portal.viewmodels.model import Severity
 from portal.viewmodels.preview import (
     ANOTHER,
     MAX_DIFF_LINES,
@@ -134,7 +134,7 @@ def test_stops_first() -> None:
     one = edited(DEPLOYMENT, strategy={"type": "Recreate"})
     view = preview([one], [edited(one, template={"spec": {}})], live=1)
     assert view.words[0].title == "Deployment demo: the pod is replaced, the old before the new."
-    assert view.words[0].tone is Tone.WARN
+    assert view.words[0].severity is Severity.WARN
 
 
 def test_a_claim_that_goes_and_one_that_is_kept() -> None:

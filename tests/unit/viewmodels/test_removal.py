@@ -6,7 +6,7 @@ import yaml
 
 from portal.domain.keys import Key
 from portal.domain.revisions import Removal, VolumeClaim
-from portal.viewmodels.model import Tone
+from portal.viewmodels.model import Severity
 from portal.viewmodels.removal import removal_words
 
 KEEP = {"annotations": {"helm.sh/resource-policy": "keep"}}
@@ -69,5 +69,5 @@ def test_what_the_chart_keeps() -> None:
 def test_how_to_delete_what_is_left_is_said() -> None:
     removal = Removal(Key("apps", "demo"), yaml.safe_dump(STATEFUL), (claim("data-db-0"),))
     (notice,) = removal_words(removal)
-    assert notice.tone is Tone.WARN
+    assert notice.severity is Severity.WARN
     assert "kubectl delete pvc -n apps" in notice.advice

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from portal.domain.keys import Key
 from portal.domain.objects import Gateway, HttpRoute, Ingress, Probe, ServicePort
-from portal.viewmodels.model import Tone, UrlView
+from portal.viewmodels.model import Severity, UrlView
 from portal.viewmodels.urls import ExternalAddresses, safe, url_views
 
 from .make import KEY, NOW, node, service, state
@@ -27,22 +27,22 @@ BALANCED = (service("LoadBalancer", "198.19.255.7"),)
 
 
 @pytest.mark.parametrize(
-    ("found", "text", "tone"),
+    ("found", "text", "severity"),
     [
-        (None, "Not checked yet", Tone.QUIET),
-        (probe(200), "Answers", Tone.GOOD),
-        (probe(302), "Answers", Tone.GOOD),
-        (probe(401), "Answers", Tone.GOOD),
-        (probe(404), "Answers", Tone.WARN),
-        (probe(503), "Not answering yet", Tone.BUSY),
-        (probe(0, "Connection refused"), "Not answering yet", Tone.BUSY),
-        (probe(200, url="http://elsewhere.example.org"), "Not checked yet", Tone.QUIET),
+        (None, "Not checked yet", Severity.QUIET),
+        (probe(200), "Answers", Severity.GOOD),
+        (probe(302), "Answers", Severity.GOOD),
+        (probe(401), "Answers", Severity.GOOD),
+        (probe(404), "Answers", Severity.WARN),
+        (probe(503), "Not answering yet", Severity.BUSY),
+        (probe(0, "Connection refused"), "Not answering yet", Severity.BUSY),
+        (probe(200, url="http://elsewhere.example.org"), "Not checked yet", Severity.QUIET),
     ],
 )
-def test_whether_it_answers(found: Probe | None, text: str, tone: Tone) -> None:
+def test_whether_it_answers(found: Probe | None, text: str, severity: Severity) -> None:
     view = only(services=BALANCED, probe=found)
     assert view.href == "http://198.19.255.7"
-    assert (view.state.text, view.state.tone) == (text, tone)
+    assert (view.state.text, view.state.severity) == (text, severity)
 
 
 def test_waiting_for_the_load_balancer() -> None:
@@ -94,7 +94,7 @@ def test_the_404_of_a_proxy_is_not_the_app() -> None:
     url = "http://demo.example.org"
     found = replace(probe(404, url=url), shared=True)
     view = only(ingresses=(ingress("198.19.255.1"),), probe=found)
-    assert (view.state.text, view.state.tone) == ("Not answering yet", Tone.BUSY)
+    assert (view.state.text, view.state.severity) == ("Not answering yet", Severity.BUSY)
     assert "does not know this host name yet" in view.state.detail
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from portal.domain.charts import ChartEntry, ChartVersion, Listing
 from portal.domain.release import ReleaseRevision
 from portal.viewmodels.app import app_view
-from portal.viewmodels.model import Tone
+from portal.viewmodels.model import Severity
 from portal.viewmodels.releases import Rows, list_view
 from portal.viewmodels.versions import choices, move_words, version_view
 from tests.unit.viewmodels import make
@@ -38,14 +38,14 @@ def test_a_newer_version_is_named() -> None:
     assert view.sentence == "Chart 1.2.0; 1.4.0 is available."
     assert (view.source, view.chart, view.newer) == ("team", "charts/web", "1.4.0")
     assert view.choices
-    assert view.tone is Tone.BUSY
+    assert view.severity is Severity.BUSY
 
 
 def test_the_newest_has_nothing_newer() -> None:
     view = version_view(replace(DETAIL, chart_version="1.4.0"), (TEAM,))
     assert view
     assert (view.sentence, view.newer) == ("Chart 1.4.0, the newest in team.", "")
-    assert view.tone is Tone.QUIET
+    assert view.severity is Severity.QUIET
     assert view.choices
     ahead = said(replace(DETAIL, chart_version="3.0.0"), TEAM)
     assert ahead.startswith("Chart 3.0.0; 1.4.0 is the newest in team.")
@@ -87,7 +87,7 @@ def test_a_deprecated_chart_is_marked() -> None:
     view = version_view(DETAIL, (Listing("team", {"web": old}),))
     assert view
     assert "deprecated" in view.sentence
-    assert view.tone is Tone.WARN
+    assert view.severity is Severity.WARN
 
 
 def test_what_can_be_chosen() -> None:
@@ -105,7 +105,7 @@ def test_a_move_says_what_it_is() -> None:
     assert "1.27 → 1.29" in up.body
     (down,) = move_words(ENTRY, "1.2.0", "1.1.0")
     assert down.title == "A downgrade of the chart: 1.1.0 is older than 1.2.0."
-    assert down.tone is Tone.WARN
+    assert down.severity is Severity.WARN
     _, deprecated = move_words(ENTRY, "1.2.0", "1.3.0")
     assert "deprecated" in deprecated.title
 

@@ -139,7 +139,7 @@
     if (!place) {
       place = document.createElement("div");
       place.id = "refused";
-      place.className = "notice tone-bad";
+      place.className = "notice severity-bad";
       place.setAttribute("role", "alert");
       document.body.append(place);
     }

@@ -19,15 +19,15 @@
           target: "_blank", rel: "noopener noreferrer",
         },
         el("span", { className: "cell-main" }, cell.text), icon("open"));
-    if (cell.tone)
-      return el("span", { className: `badge-tone tone-${cell.tone}` }, icon(cell.tone), el("span", null, cell.text));
+    if (cell.severity)
+      return el("span", { className: `badge-severity severity-${cell.severity}` }, icon(cell.severity), el("span", null, cell.text));
     if (cell.at)
       return el("time", { key: cell.at, dateTime: cell.at, "data-time": cell.at, className: "age" });
     return cell.text ? words(cell.text) : none();
   }
 
   const newer = (version) =>
-    el("span", { className: "badge-tone tone-busy", title: `Version ${version} of its chart is available` },
+    el("span", { className: "badge-severity severity-busy", title: `Version ${version} of its chart is available` },
       el("span", { className: "visually-hidden" }, "newer: "), el("span", null, `↑ ${version}`));
 
   /* The second line is not shown where the screen has room for a column of its own. */

@@ -27,9 +27,9 @@ from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.state.store import Store
 
-Raw = dict[str, Any]
+JsonObject = dict[str, Any]
 KEY = Key("apps", "dash")
-BODY: Raw = {
+BODY: JsonObject = {
     "name": "dash",
     "version": 3,
     "info": {
@@ -158,7 +158,7 @@ LISTS = [[{}, {}, {}]] * 500_000
         ({"config": {"a": "b" * 2_000_000}}, "too large"),
     ],
 )
-def test_a_small_secret_takes_no_large_memory(body: Raw, damaged: str) -> None:
+def test_a_small_secret_takes_no_large_memory(body: JsonObject, damaged: str) -> None:
     secret = encoded(body)
     assert len(secret) < 100_000
     tracemalloc.start()
@@ -217,14 +217,14 @@ class Secrets:
     """An API that has Secrets, or errors."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, Raw | Exception] = {}
+        self.answers: dict[str, JsonObject | Exception] = {}
         self.asked: list[str] = []
         self.at_once = 0
         self.most = 0
         self.full = asyncio.Event()
         self.gate: asyncio.Event | None = None
 
-    async def get(self, path: str) -> Raw:
+    async def get(self, path: str) -> JsonObject:
         self.asked.append(path.rpartition("/")[2])
         self.at_once += 1
         self.most = max(self.most, self.at_once)

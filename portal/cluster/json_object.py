@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-Raw = dict[str, Any]
+JsonObject = dict[str, Any]
 """A Kubernetes object as the API sent it."""
 
 
-def _value(raw: Raw, *path: str) -> Any:
+def _value(raw: JsonObject, *path: str) -> Any:
     """What is at ``path``, or None."""
     found: Any = raw
     for name in path:
@@ -18,17 +18,17 @@ def _value(raw: Raw, *path: str) -> Any:
     return found
 
 
-def part(raw: Raw, *path: str) -> Raw:
+def part(raw: JsonObject, *path: str) -> JsonObject:
     """The object at ``path``; an empty one where there is none."""
-    return cast(Raw, _value(raw, *path) or {})
+    return cast(JsonObject, _value(raw, *path) or {})
 
 
-def items(raw: Raw, *path: str) -> list[Raw]:
+def items(raw: JsonObject, *path: str) -> list[JsonObject]:
     """The list at ``path``; an empty one where there is none."""
-    return cast(list[Raw], _value(raw, *path) or [])
+    return cast(list[JsonObject], _value(raw, *path) or [])
 
 
-def text(raw: Raw, *path: str) -> str:
+def text(raw: JsonObject, *path: str) -> str:
     """The text at ``path``; "" where there is none."""
     found = _value(raw, *path)
     return "" if found is None else str(found)

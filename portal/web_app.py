@@ -20,7 +20,7 @@ from portal import __version__
 from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
 from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
-from portal.catalog.dash_app import Site
+from portal.catalog.dash_app import ExposureSettings
 from portal.catalog.fetch import HttpFetch
 from portal.cluster.access import Namespaces
 from portal.cluster.admission import Admission
@@ -34,7 +34,7 @@ from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.domain.release import ReleaseRevision
-from portal.guardrails.checks import Site as GuardrailSite
+from portal.guardrails.checks import GuardrailSettings
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
@@ -43,7 +43,7 @@ from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
 from portal.operations.operations import Operations, Timing
 from portal.releases.actions import Actions, form_fields
-from portal.releases.forms import Forms
+from portal.releases.forms import ReleaseForms
 from portal.releases.ports import ReleasePorts
 from portal.releases.restart import Restart
 from portal.settings import Settings
@@ -59,13 +59,13 @@ from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
 from portal.web.methods import Methods
 from portal.web.metrics import Metrics
-from portal.web.middleware import Edge, current_identity
+from portal.web.middleware import RequestMiddleware, current_identity
 from portal.web.revalidation import Revalidation
 from portal.web.routes import add_routes
 from portal.web.static import StaticServer
 
 
-class Front:
+class WebApp:
     """Everything between what is known of the cluster and a browser, not yet at work.
 
     Made on the event loop that it runs on; what it holds is given back by ``stack``.
@@ -144,7 +144,7 @@ class Front:
         dash = build_ui(inner, self._context)
         answers = Compression(Revalidation(inner))
         return Methods(
-            Edge(
+            RequestMiddleware(
                 StaticServer(answers, PREFIX, collect().files),
                 authenticator,
                 _content_security_policy(dash),
@@ -184,14 +184,14 @@ def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStac
     )
 
 
-def _forms(settings: Settings) -> Forms:
-    return Forms(
+def _forms(settings: Settings) -> ReleaseForms:
+    return ReleaseForms(
         rules=settings.rules(),
         default_namespace=settings.default_namespace,
         max_replicas=settings.max_replicas,
         chart=settings.chart_ref,
         presets=settings.presets(),
-        site=Site(settings.ingress_class, settings.ingress_tls, settings.gateway),
+        site=ExposureSettings(settings.ingress_class, settings.ingress_tls, settings.gateway),
         images=settings.allowed_images,
     )
 
@@ -200,7 +200,7 @@ def _actions(
     settings: Settings,
     sync: ClusterSync,
     policy: Policy,
-    forms: Forms,
+    forms: ReleaseForms,
     helm: Helm,
     ended: Callable[[Operation], None],
 ) -> Actions:
@@ -219,7 +219,7 @@ def _actions(
     guardrails = Guardrails(
         Admission(client, settings.pod_security_namespaces()),
         settings.guardrail_exceptions(),
-        GuardrailSite(settings.allowed_images, frozenset(settings.allowed_hosts)),
+        GuardrailSettings(settings.allowed_images, frozenset(settings.allowed_hosts)),
     )
     ports = ReleasePorts(helm, storage, storage, Replicas(client), guardrails, Namespaces(client))
     return Actions(

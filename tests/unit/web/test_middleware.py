@@ -21,12 +21,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from portal.auth.hosts import known_hosts
 from portal.auth.identify import HeaderAuthenticator
 from portal.domain.objects import Kind
-from portal.front import _content_security_policy, _waiting_for
 from portal.state.store import Store
 from portal.ui.build import build_ui
 from portal.web.metrics import Metrics
-from portal.web.middleware import OPEN_PATHS, Edge, current_identity
+from portal.web.middleware import OPEN_PATHS, RequestMiddleware, current_identity
 from portal.web.routes import add_routes
+from portal.web_app import _content_security_policy, _waiting_for
 from tests.unit.ui import fakes
 
 POLICY = "default-src 'self'"
@@ -52,7 +52,7 @@ class Site:
         app.add_route("/who", self._who, methods=["GET", "POST"])
         app.add_route("/broken", self._broken)
         app.router.routes.append(WebSocketRoute("/live", self._live))
-        self.edge = edge = Edge(
+        self.edge = edge = RequestMiddleware(
             app,
             HeaderAuthenticator("s"),
             lambda: POLICY,
@@ -118,7 +118,9 @@ async def test_the_identity_lasts_as_long_as_its_request() -> None:
     headers = [(n.lower().encode(), v.encode()) for n, v in {**ANN, "Host": "localhost"}.items()]
     scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
     # In this very context, where a server with one task for each connection would leave it.
-    await Edge(app, HeaderAuthenticator("s"), lambda: POLICY, Metrics())(scope, receive, send)
+    await RequestMiddleware(app, HeaderAuthenticator("s"), lambda: POLICY, Metrics())(
+        scope, receive, send
+    )
     assert seen == ["ann"]
     with pytest.raises(LookupError):
         current_identity()
