@@ -1,1 +1,1 @@
-"""What can be launched: the built-in chart and its presets, and any chart of the catalogue."""
+"""Charts that can be launched: the built-in one with its presets, and those of the catalogue."""

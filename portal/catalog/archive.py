@@ -1,4 +1,4 @@
-"""Unpacking chart archives of strangers: nothing leaves the folder, nothing grows without end."""
+"""Unpacking untrusted chart archives: paths stay inside the folder, sizes are limited."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 MAX_PACKED = 10 * 1024 * 1024
 MAX_UNPACKED = 25 * 1024 * 1024
 MAX_FILE = 5 * 1024 * 1024
-"""Bytes of one file: Helm reads no more either."""
+"""Bytes of one file; Helm has the same limit."""
 MAX_FILES = 3_000
 MAX_NESTED = 3
-_STRANGE = re.compile(r"[\x00-\x1f\x7f\\:]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:]")
 
 
 class ArchiveError(Exception):
@@ -24,7 +24,7 @@ class ArchiveError(Exception):
 
 @dataclass
 class _Budget:
-    """What may still be unpacked, archives within the archive included."""
+    """Bytes and files that may still be unpacked, nested archives included."""
 
     bytes: int = MAX_UNPACKED
     files: int = MAX_FILES
@@ -34,11 +34,11 @@ class _Budget:
 def unpack(packed: bytes, folder: Path) -> Path:
     """Unpack a chart (``.tgz``) into ``folder``, which must be empty, and return its own folder.
 
-    Packed subcharts (``charts/*.tgz``) are unpacked in place too, so that all of a chart can be
-    looked at; for Helm that makes no difference.
+    Packed subcharts (``charts/*.tgz``) are unpacked in place too, so that the whole chart can be
+    inspected; Helm reads them either way.
 
     Raises:
-        ArchiveError: it is too large, holds links or devices, or paths that lead outside.
+        ArchiveError: it is too large, or holds links, devices or paths that lead outside.
     """
     try:
         return _unpack(packed, folder, _Budget(), 0)
@@ -87,7 +87,7 @@ def _unpack(packed: bytes, folder: Path, budget: _Budget, level: int) -> Path:
 
 
 def _inflate(packed: bytes, budget: _Budget) -> bytes:
-    """The tar within the gzip, as long as that stays within the budget."""
+    """The uncompressed tar; raises ``ArchiveError`` if it exceeds the budget."""
     if len(packed) > MAX_PACKED:
         raise ArchiveError(f"The archive is larger than {MAX_PACKED >> 20} MiB.")
     inflate = zlib.decompressobj(wbits=31)
@@ -102,7 +102,7 @@ def _inflate(packed: bytes, budget: _Budget) -> bytes:
 
 def _path(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or _STRANGE.search(name) or len(name) > 500:
+    if path.is_absolute() or ".." in path.parts or _UNSAFE.search(name) or len(name) > 500:
         raise ArchiveError(f"The archive holds a path that leads outside: {_shown(name)}")
     return path
 

@@ -1,4 +1,4 @@
-"""The catalogue: every source, read again and again; charts, fetched when somebody wants one."""
+"""The catalogue: sources, read at intervals, and charts, fetched on demand."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from portal.domain.errors import NotFound, PortalError
 log = logging.getLogger(__name__)
 
 MAX_CACHE = 64 * 1024 * 1024
-"""Bytes of unpacked charts that are kept, the newest one aside: they share ``/tmp`` with Helm."""
+"""Bytes of unpacked charts in the cache, without the newest one: they share ``/tmp`` with Helm."""
 
-_TROUBLE = (FetchError, TextError, ArchiveError, ChartProblem)
+_EXPECTED = (FetchError, TextError, ArchiveError, ChartProblem)
 
 
 class ChartUnavailable(PortalError):
@@ -41,11 +41,16 @@ def _now() -> datetime:
 
 
 class Catalog:
-    """Reads its sources for as long as ``run`` runs, and keeps fetched charts below ``cache``.
+    """The sources and their charts, kept current by ``run``; fetched charts are cached on disk.
 
-    ``every``: seconds between two reads of all sources. Of a source that cannot be read the
-    last content stays. ``used`` is asked for what releases are made of, to find out where that
-    came from.
+    Args:
+        sources: the sources, in the order of the settings.
+        fetch: makes HTTP requests.
+        cache: the folder for unpacked charts.
+        every: seconds between two reads of all sources. A source that cannot be read keeps its
+            last content.
+        used: returns the charts of current releases, whose sources are then looked up.
+        clock: returns the time.
     """
 
     def __init__(
@@ -71,29 +76,29 @@ class Catalog:
 
     @property
     def sources(self) -> tuple[SourceState, ...]:
-        """What is known of each source, in the order of the settings."""
+        """The state of each source, in the order of the settings."""
         return tuple(self._states.values())
 
     def entry(self, source: str, name: str) -> ChartEntry | None:
-        """A chart as its source lists it, if it does."""
+        """The entry of a chart in its source; None if the source does not list it."""
         state = self._states.get(source)
         return state.chart(name) if state else None
 
     @property
     def listings(self) -> tuple[Listing, ...]:
-        """What each source offers, to be compared with what releases were made of."""
+        """The charts of each source, for comparison with those of releases."""
         return tuple(self._listings.values())
 
     def presets(self, source: str, name: str) -> tuple[ChartPreset, ...]:
-        """The named values to start from that a chart is offered with."""
+        """The presets of a chart."""
         state = self._states.get(source)
         return state.source.presets_of(name) if state else ()
 
     async def identify(self, made: ChartIdentity) -> Origin | None:
-        """Where the chart of a release came from; None where that is not known for sure.
+        """The source that a release's chart came from; None where that is uncertain.
 
-        What a registry says of a version is read here, once; of all but the newest nobody else
-        wants to know.
+        Reads a registry's metadata of the version if needed, once: refreshing reads it for the
+        newest version only.
         """
         found = origin_of(made, self.listings)
         if found is not None or not made.chart_version:
@@ -107,14 +112,14 @@ class Catalog:
             if entry and version and not version.fingerprint:
                 try:
                     registry = await self._reader.registry(source)
-                    told = await registry.version(entry.name, version.version)
+                    known = await registry.version(entry.name, version.version)
                 except FetchError:
-                    continue  # asked again with the next reading
-                self._put(_with_version(self._states[name], entry.name, told))
+                    continue  # tried again with the next refresh
+                self._put(_with_version(self._states[name], entry.name, known))
         return origin_of(made, self.listings)
 
     async def icon(self, source: str, name: str) -> Icon | None:
-        """A chart's icon; None where it has none, or none that may be shown."""
+        """The icon of a chart; None if it has none, or none that may be shown."""
         state = self._states.get(source)
         entry = state.chart(name) if state else None
         return await self._icons.get(state.source, entry.newest.icon) if state and entry else None
@@ -123,23 +128,23 @@ class Catalog:
         """Keep reading the sources; never returns."""
         while True:
             await self.refresh()
-            used = self._used()  # many releases are made of the same
-            alike = {(each.chart, each.chart_version, each.fingerprint): each for each in used}
-            for made in alike.values():
+            used = self._used()  # many releases share a chart
+            distinct = {(each.chart, each.chart_version, each.fingerprint): each for each in used}
+            for made in distinct.values():
                 await self.identify(made)
             await asyncio.sleep(self._every)
 
     async def refresh(self) -> None:
-        """Read every source once, all at the same time."""
-        self._icons.try_again()
+        """Read every source once, concurrently."""
+        self._icons.forget_failures()
         await asyncio.gather(*(self._refresh(name) for name in self._states))
 
     async def chart(self, source: str, name: str, version: str = "") -> Chart:
-        """A chart, fetched and unpacked; "" is the newest version.
+        """A chart, fetched and unpacked; version "" is the newest.
 
         Raises:
-            NotFound: no source lists it.
-            ChartUnavailable: it cannot be fetched, or is refused.
+            NotFound: the source does not list it.
+            ChartUnavailable: it cannot be fetched, or cannot be used.
         """
         state = self._states.get(source)
         entry = state.chart(name) if state else None
@@ -157,22 +162,22 @@ class Catalog:
                     return await asyncio.to_thread(read_chart, entry.path, source)
                 known = self._charts.get(key)
                 if known is None or (wanted.digest and known.digest != wanted.digest):
-                    packed = await self._reader.packed(state.source, entry, wanted)
-                    known = await asyncio.to_thread(self._keep, packed, source)
+                    packed = await self._reader.archive(state.source, entry, wanted)
+                    known = await asyncio.to_thread(self._unpack, packed, source)
                     if known.name != name.rpartition("/")[2]:
                         raise ChartProblem(f"The archive holds another chart, {known.name}.")
                     self._charts[key] = known
-                    await asyncio.to_thread(self._make_room)
-                self._charts[key] = self._charts.pop(key)  # the last in order is the last used
+                    await asyncio.to_thread(self._evict)
+                self._charts[key] = self._charts.pop(key)  # ordered by last use
                 return known
-            except _TROUBLE as error:
+            except _EXPECTED as error:
                 raise ChartUnavailable(
                     f"{name} {wanted.version} cannot be used. {error}",
                     "Choose another version, or tell an administrator.",
                 ) from None
 
-    def _keep(self, packed: bytes, source: str) -> Chart:
-        """Unpack an archive into the cache, unless it is there already."""
+    def _unpack(self, packed: bytes, source: str) -> Chart:
+        """Unpack an archive into the cache, unless it is there already, and read its chart."""
         digest = hashlib.sha256(packed).hexdigest()
         place = self._cache / digest
         if not place.exists():
@@ -180,14 +185,14 @@ class Catalog:
             scratch = Path(tempfile.mkdtemp(dir=self._cache, prefix="new-"))
             try:
                 unpack(packed, scratch)
-                scratch.replace(place)  # whole, or not at all
+                scratch.replace(place)  # atomic
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
         folder = next(each for each in place.iterdir() if each.is_dir())
         return read_chart(folder, source, digest=digest)
 
-    def _make_room(self) -> None:
-        """Remove the charts that were not asked for longest, beyond what may be kept."""
+    def _evict(self) -> None:
+        """Remove the least recently used charts beyond ``MAX_CACHE``."""
         used = 0
         for key, chart in reversed(list(self._charts.items())):
             if used > MAX_CACHE:
@@ -202,12 +207,12 @@ class Catalog:
         now = self._clock()
         try:
             index = await self._reader.index(state)
-        except Exception as error:  # what strangers write must not end the portal
-            known = isinstance(error, _TROUBLE)
+        except Exception as error:  # untrusted content must not end the portal
+            expected = isinstance(error, _EXPECTED)
             if not state.error:
                 words = "chart source %s cannot be read: %s"
-                log.warning(words, name, error, exc_info=None if known else error)
-            why = str(error) if known else "What it holds cannot be understood."
+                log.warning(words, name, error, exc_info=None if expected else error)
+            why = str(error) if expected else "Its content cannot be read."
             state = replace(state, error=why, since=state.since or now, loading=False)
         else:
             state = SourceState(
@@ -232,12 +237,12 @@ def _listing(state: SourceState) -> Listing:
     )
 
 
-def _with_version(state: SourceState, chart: str, told: ChartVersion) -> SourceState:
-    """``state`` with what is now known of one version of a chart."""
+def _with_version(state: SourceState, chart: str, new: ChartVersion) -> SourceState:
+    """``state`` with the new metadata of one version of a chart."""
 
-    def known(entry: ChartEntry) -> ChartEntry:
-        versions = (told if each.version == told.version else each for each in entry.versions)
+    def updated(entry: ChartEntry) -> ChartEntry:
+        versions = (new if each.version == new.version else each for each in entry.versions)
         return replace(entry, versions=tuple(versions))
 
-    charts = tuple(known(each) if each.name == chart else each for each in state.charts)
+    charts = tuple(updated(each) if each.name == chart else each for each in state.charts)
     return replace(state, charts=charts)

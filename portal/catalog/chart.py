@@ -1,4 +1,4 @@
-"""One chart, read from its folder: what it is called, its defaults, and its schema."""
+"""One chart, read from its folder: metadata, default values and schema."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from portal.catalog.index import described
+from portal.catalog.index import chart_version
 from portal.catalog.references import (
     SCHEMA_FILE,
     SchemaProblem,
@@ -20,14 +20,14 @@ from portal.domain.charts import ChartVersion, note_of
 
 
 class ChartProblem(Exception):
-    """A folder is not a chart that can be launched; the message says why."""
+    """A folder holds no chart that can be launched; the message says why."""
 
 
 class Chart(Struct, frozen=True):
-    """A chart, ready for Helm. ``source`` names where it came from.
+    """A chart in a folder, ready for Helm; ``source`` is the name of its source.
 
-    ``values_text`` is its ``values.yaml``, word for word, and ``defaults`` the same, read.
-    ``schema`` is None if it has none; ``digest`` is that of its archive, "" for a folder.
+    ``values_text`` is its ``values.yaml`` unchanged, ``defaults`` the same parsed. ``schema`` is
+    None if it has none. ``digest`` is the SHA-256 of its archive, "" for a folder.
     """
 
     source: str
@@ -41,7 +41,7 @@ class Chart(Struct, frozen=True):
 
     @property
     def note(self) -> str:
-        """What is noted of a release that is made of it: where it came from."""
+        """The note of its source that is recorded in releases made from it."""
         return note_of(self.source, self.version.fingerprint)
 
 
@@ -49,7 +49,8 @@ def read_chart(path: Path, source: str, *, digest: str = "") -> Chart:
     """Read the chart in a folder.
 
     Raises:
-        ChartProblem: it is no chart, a library, or its schema refers to something outside it.
+        ChartProblem: it is not a chart, it is a library chart, or its schema has references to
+            the outside.
     """
     metadata = read_metadata(path)
     own_schema = path / SCHEMA_FILE
@@ -66,7 +67,7 @@ def read_chart(path: Path, source: str, *, digest: str = "") -> Chart:
     return Chart(
         source=source,
         name=text_of(metadata, "name"),
-        version=described(metadata),
+        version=chart_version(metadata),
         path=path,
         values_text=text,
         defaults=defaults,
@@ -76,18 +77,18 @@ def read_chart(path: Path, source: str, *, digest: str = "") -> Chart:
 
 
 def read_metadata(path: Path) -> Values:
-    """The ``Chart.yaml`` of a folder, checked. Raises ``ChartProblem``."""
+    """The validated ``Chart.yaml`` of a folder. Raises ``ChartProblem``."""
     try:
         metadata = as_mapping(load(_text(path / "Chart.yaml", 64 * 1024), nodes=2_000))
     except TextError as error:
         raise ChartProblem(f"Its Chart.yaml cannot be read. {error}") from None
     if metadata.get("apiVersion") not in {"v1", "v2"}:
-        raise ChartProblem("Its Chart.yaml is of no version that Helm knows.")
+        raise ChartProblem("Its Chart.yaml has an apiVersion that Helm does not know.")
     problem = chart_name_problem(text_of(metadata, "name"))
     if problem or not text_of(metadata, "version"):
         raise ChartProblem(problem or "Its Chart.yaml names no version.")
     if metadata.get("type") == "library":
-        raise ChartProblem("It is a library for other charts, which cannot be launched.")
+        raise ChartProblem("It is a library chart for other charts, which cannot be launched.")
     return metadata
 
 

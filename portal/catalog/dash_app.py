@@ -1,4 +1,4 @@
-"""The built-in chart: its values from a launch request, and back."""
+"""The built-in chart: conversion between launch requests and values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _OWNED = (
     "httpRoute.hostnames",
     "sessionAffinity",
 )
-"""Values that the form decides alone: what it does not set is removed when it is applied."""
+"""Values that belong to the form: those that it does not set are removed when it is applied."""
 
 _CLAIM = "persistence.existingClaim"
 _VOLUME = {
@@ -58,13 +58,13 @@ _VOLUME = {
     "persistence.mountPath": DEFAULT_MOUNT_PATH,
     "persistence.readOnly": False,
 }
-"""What the form says of a volume, with the chart's defaults."""
+"""Values that the form sets for a volume, with the chart's defaults."""
 
 _QUANTITIES = tuple(
     f"resources.{which}.{what}" for which in ("requests", "limits") for what in ("cpu", "memory")
 )
 _KEPT_IF_SET = ("ingress.ingressClassName", "ingress.tls", "httpRoute.parentRefs")
-"""Values that the portal's settings give, unless the release has its own."""
+"""Values that come from the portal's settings unless the release has its own."""
 
 FORM_PATHS = (
     *_OWNED,
@@ -78,11 +78,11 @@ FORM_PATHS = (
     "autoscaling.targetMemory",
     _WINDOW,
 )
-"""Everything that becomes of a form."""
+"""Every values path that a form can set."""
 
 
 class ExposureSettings(Struct, frozen=True):
-    """What the settings say about reaching apps in this cluster.
+    """Settings for exposing apps in this cluster.
 
     ``gateway`` is ``namespace/name`` of the Gateway for HTTPRoutes, or with a listener
     ``namespace/name/listener``; "" if there is none. ``ingress_class`` "" is the default class.
@@ -102,9 +102,9 @@ class ExposureSettings(Struct, frozen=True):
 
 
 def to_values(spec: LaunchSpec, launched_by: str, site: ExposureSettings | None = None) -> Values:
-    """The chart's values for ``spec``, complete: what is left out has the chart's default.
+    """The chart's values for ``spec``; those left out have the chart's defaults.
 
-    ``launched_by`` "" leaves no trace of who launched the app.
+    With ``launched_by`` "" nothing records who launched the app.
     """
     site = site or ExposureSettings()
     digest = is_digest(spec.tag)
@@ -155,8 +155,7 @@ def _persistence(volume: VolumeMount) -> Values:
 
 
 def _resources(spec: LaunchSpec) -> Values:
-    # An explicit null takes the chart's default request away: what the form shows is what is
-    # sent, also where it shows nothing.
+    # An explicit null removes the chart's default request, so that an empty field means none.
     requests: Values = {
         "cpu": plain_cpu(spec.cpu_request) or None,
         "memory": plain_memory(spec.memory_request) or None,
@@ -170,7 +169,7 @@ def _resources(spec: LaunchSpec) -> Values:
 
 
 def put_autoscaling(values: Values, autoscaling: AutoscalingSpec | None) -> None:
-    """Set the autoscaler in ``values``; None turns it off and leaves its bounds for later."""
+    """Set the autoscaler in ``values``; None turns it off and keeps its bounds."""
     put(values, "autoscaling.enabled", autoscaling is not None)
     if autoscaling is None:
         return
@@ -183,9 +182,9 @@ def put_autoscaling(values: Values, autoscaling: AutoscalingSpec | None) -> None
 
 
 def merge(existing: Mapping[str, object], new: Mapping[str, object]) -> Values:
-    """``new`` values from the form over those of a release; what the form cannot say is kept.
+    """``new`` values from the form over those of a release; values without a field are kept.
 
-    That includes variables from Secrets and ConfigMaps, second host names, and who launched
+    These include variables from Secrets and ConfigMaps, further host names, and who launched
     the app first.
     """
     kept = without(existing, _OWNED)
@@ -200,13 +199,13 @@ def merge(existing: Mapping[str, object], new: Mapping[str, object]) -> Values:
         if has(kept, path) and get(kept, path):
             put(result, path, get(kept, path))
     for path in _QUANTITIES:
-        # Written in another way it is the same to Kubernetes, but not to who compares values.
+        # Keep the old notation of an equal quantity, so that comparing values shows no change.
         if _same_quantity(get(existing, path), get(new, path)):
             put(result, path, get(existing, path))
     if get(new, _CLAIM):
-        # A default that the release leaves out is still left out.
-        spared = [path for path, default in _VOLUME.items() if get(new, path) == default]
-        result = without(result, [path for path in spared if not has(existing, path)])
+        # A default that the release leaves out stays left out.
+        defaults = [path for path, default in _VOLUME.items() if get(new, path) == default]
+        result = without(result, [path for path in defaults if not has(existing, path)])
     if get(new, "image.digest") and get(new, "image.digest") == get(existing, "image.digest"):
         put(result, "image.tag", get(existing, "image.tag", ""))  # the form shows the digest alone
     hosts = as_list(get(existing, "httpRoute.hostnames"))
@@ -229,9 +228,9 @@ def _same_quantity(one: object, other: object) -> bool:
 
 
 def _variables(existing: list[object], new: list[object]) -> list[object]:
-    """The form's variables, in its order, and between them those that it cannot show.
+    """The form's variables in its order, with those it cannot show in their old places.
 
-    The order counts: a variable may refer to those before it.
+    The order matters: a variable may refer to earlier ones.
     """
     names = {as_mapping(each).get("name") for each in new}
     result: list[object] = []
@@ -245,14 +244,14 @@ def _variables(existing: list[object], new: list[object]) -> list[object]:
 
 
 def in_form(variable: object) -> bool:
-    """Whether the form's one-line text can hold this entry of ``extraEnvVars``."""
+    """Return True if a line of the form can hold this entry of ``extraEnvVars``."""
     entry = as_mapping(variable)
     name, value = str(entry.get("name", "")), str(entry.get("value", ""))
     return "valueFrom" not in entry and fits_env_line(name, value)
 
 
 def shown_in_form(values: Mapping[str, object]) -> Values:
-    """``values`` with placeholders instead of secrets, without variables that no form can show."""
+    """``values`` with secrets replaced, and without variables that the form cannot show."""
     hidden = as_mapping(redacted(values))
     real = as_list(values.get("extraEnvVars"))
     if real:
@@ -264,7 +263,7 @@ def shown_in_form(values: Mapping[str, object]) -> Values:
 def scaled(
     values: Mapping[str, object], replicas: int | None, autoscaling: AutoscalingSpec | None
 ) -> Values:
-    """``values`` with another number of replicas, or another autoscaler; nothing else changes."""
+    """``values`` with only the number of replicas or the autoscaler changed."""
     result = overlay(values, {})
     if autoscaling is not None and autoscaling.scale_down_window is None:
         result = without(result, [_WINDOW])
@@ -275,12 +274,12 @@ def scaled(
 
 
 def is_autoscaled(values: Mapping[str, object]) -> bool:
-    """Whether a release with these values leaves its replicas to an autoscaler."""
+    """Return True if these values enable the autoscaler."""
     return get(values, "autoscaling.enabled") is True
 
 
 def image(values: Mapping[str, object]) -> str:
-    """The image that pods of a release with these values run."""
+    """The image reference that these values name."""
     registry, repository = get(values, "image.registry"), get(values, "image.repository", "")
     tag, digest = get(values, "image.tag", DEFAULT_TAG), get(values, "image.digest")
     name = f"{registry}/{repository}" if registry else f"{repository}"
@@ -288,7 +287,7 @@ def image(values: Mapping[str, object]) -> str:
 
 
 def from_values(key: Key, values: Mapping[str, object]) -> dict[str, object]:
-    """The raw launch form that shows ``values`` of a release, with the chart's defaults."""
+    """The raw launch form for a release's ``values``, with the chart's defaults for the rest."""
     registry = str(get(values, "image.registry", ""))
     repository = str(get(values, "image.repository", ""))
     exposure = str(get(values, "service.type", Exposure.LOAD_BALANCER))
@@ -334,12 +333,12 @@ def from_values(key: Key, values: Mapping[str, object]) -> dict[str, object]:
 
 
 def _quantity(values: Mapping[str, object], path: str, default: str) -> str:
-    """A quantity at ``path``; null is "not set", nothing is the chart's default."""
+    """The quantity at ``path``; "" for an explicit null, ``default`` where it is absent."""
     return str(get(values, path, "" if has(values, path) else default))
 
 
 def equivalent_command(key: Key, chart: str, values: Mapping[str, object]) -> str:
-    """A command that does the same in a POSIX shell, ready to be pasted."""
+    """An equivalent ``helm upgrade --install`` command, to paste into a POSIX shell."""
     # No line of this YAML is a bare word, so none can end the here-document early.
     text = to_yaml(values)
     note = f"# First write the secrets in place of {HIDDEN}.\n" if HIDDEN in text else ""

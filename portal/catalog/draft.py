@@ -1,7 +1,7 @@
-"""What a person is about to launch: one text of values, and the form that goes with it.
+"""Drafts: values that somebody is editing, as YAML text with the form built from it.
 
-The text has the last word. An edit in the form becomes an edit of the text; an edit of the text
-makes the form anew.
+The text is authoritative. An edit in the form becomes an edit of the text, and the form is built
+from the text again.
 """
 
 from __future__ import annotations
@@ -25,12 +25,16 @@ from portal.domain.placeholders import NO_SECRET, Restored, restored
 from portal.domain.secrets import HIDDEN, redacted, without_secrets
 
 MAX_LINK = 8 * 1024
-"""Characters of values in a link: browsers and proxies take not many more."""
+"""Characters of values in a link; browsers and proxies limit the length of addresses."""
 
 
 class Draft(Struct, frozen=True):
-    """A text, read. ``form`` is None for a chart without a schema, and while ``error`` says why
-    the text cannot be read. ``unread`` are fields whose content means nothing, with why."""
+    """A parsed text of values.
+
+    ``form`` is None for a chart without a schema, and where ``error`` says why the text cannot be
+    parsed. ``field_errors`` says, by path, why a field's input cannot be used. ``complete`` is
+    False if the schema could not be checked in full.
+    """
 
     text: str
     values: Values = field(default_factory=dict[str, object])
@@ -38,21 +42,21 @@ class Draft(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     complete: bool = True
     error: TextError | None = None
-    unread: Mapping[Path, str] = field(default_factory=dict[Path, str])
+    field_errors: Mapping[Path, str] = field(default_factory=dict[Path, str])
 
     @property
     def launchable(self) -> bool:
-        """Whether nothing is known against launching it."""
-        return not (self.error or self.problems or self.unread)
+        """True if no problem is known."""
+        return not (self.error or self.problems or self.field_errors)
 
     @property
     def structure(self) -> object:
-        """Equal for drafts whose forms differ in their values only."""
+        """A key that is equal for drafts whose forms differ in values only."""
         return self.form.structure if self.form else self.error is None
 
     def notes(self) -> dict[Path, str]:
-        """What is to be said beside each field; ``()`` for what belongs beside none."""
-        told: dict[Path, str] = dict(self.unread)
+        """The message for each field, by path; ``()`` for a problem that has no field."""
+        messages: dict[Path, str] = dict(self.field_errors)
         fields = {each.path for each in self.form.fields()} if self.form else set[Path]()
         for problem in self.problems:
             here = next(
@@ -64,14 +68,15 @@ class Draft(Struct, frozen=True):
                 (),
             )
             inside = _place(problem.path[len(here) :])
-            told.setdefault(here, f"{inside}: {problem.message}" if inside else problem.message)
-        return told
+            messages.setdefault(here, f"{inside}: {problem.message}" if inside else problem.message)
+        return messages
 
 
-class Drafting:
-    """Drafts of one chart. ``existing``: values of the release that is being changed.
+class DraftEditor:
+    """Creates and edits the drafts of one chart.
 
-    No text has its secrets: they have placeholders, which stand for them in all checks.
+    ``existing`` are the values of the release that is being changed. Its secrets are never in a
+    text: placeholders stand for them, and are resolved for checks.
     """
 
     def __init__(self, chart: Chart, existing: Values | None = None) -> None:
@@ -81,7 +86,7 @@ class Drafting:
         self._described = comments(chart.values_text)
 
     def shown(self, values: Mapping[str, object]) -> Values:
-        """``values`` with placeholders for what is secret by its name, or by the schema."""
+        """``values`` with placeholders for secrets, told by name or by the schema."""
         hidden = cast("Values", redacted(values))
         if self._checker is None:
             return hidden
@@ -92,13 +97,13 @@ class Drafting:
         return hidden
 
     def restored(self, values: Values) -> Restored:
-        """``values`` with the secrets of the release where they have their placeholders."""
+        """``values`` with placeholders replaced by the release's secrets."""
         return restored(values, self._existing or {}, self.shown)
 
-    def start(self, values: Values | None = None) -> str:
-        """The text to begin with: given values, else the release's, else what the chart offers.
+    def initial_text(self, values: Values | None = None) -> str:
+        """The text to begin with: ``values``, else the release's values, else the chart's text.
 
-        A chart without a schema offers its whole commented values file, word for word.
+        The chart's text is its whole ``values.yaml`` where it has no schema, else "".
         """
         begin = values
         if values is None and self._existing:
@@ -107,8 +112,8 @@ class Drafting:
             return to_yaml(begin)
         return self.chart.values_text if self._checker is None else ""
 
-    def read(self, text: str, unread: Mapping[Path, str] | None = None) -> Draft:
-        """What a text says."""
+    def read(self, text: str, field_errors: Mapping[Path, str] | None = None) -> Draft:
+        """The draft for a text, with the errors of its fields."""
         try:
             values = load_values(text, strict=True)
         except TextError as error:
@@ -116,34 +121,36 @@ class Drafting:
         meant = self.restored(values)
         problems = tuple(Problem(path, NO_SECRET) for path in meant.unknown)
         if self._checker is None:
-            return Draft(text, values, problems=problems, unread=unread or {})
+            return Draft(text, values, problems=problems, field_errors=field_errors or {})
         verdict = edits.check(self._checker, meant.values, self.chart.defaults)
         form = build(self._checker, self.chart.defaults, values, self._described)
         problems += verdict.problems
-        return Draft(text, values, form, problems, verdict.complete, unread=unread or {})
+        return Draft(
+            text, values, form, problems, verdict.complete, field_errors=field_errors or {}
+        )
 
     def fill(self, text: str, contents: Iterable[tuple[Path, object]]) -> Draft:
-        """The draft after fields of the form were filled in: path and what the control holds."""
+        """The draft with the input of form controls applied, given as path and raw content."""
         draft = self.read(text)
         if draft.form is None:
             return draft
         fields = {each.path: each for each in draft.form.fields()}
-        unread: dict[Path, str] = {}
+        field_errors: dict[Path, str] = {}
         values = draft.values
         for path, raw in contents:
             known = fields.get(path)
-            if known is None or raw == edits.shown(known):
+            if known is None or raw == edits.control_content(known):
                 continue
             try:
-                value = edits.read(known, raw)
+                value = edits.parse_input(known, raw)
             except edits.FieldError as error:
-                unread[path] = str(error)
+                field_errors[path] = str(error)
                 continue
             values = edits.changed(values, self.chart.defaults, path, value)
-        return self._rewritten(draft, values, unread)
+        return self._rewritten(draft, values, field_errors)
 
     def add(self, text: str, path: Path) -> Draft:
-        """The draft with one more row in a list of the form."""
+        """The draft with a row added to the list at ``path``."""
         draft = self.read(text)
         rows = draft.form.find(path) if draft.form else None
         if not isinstance(rows, Rows):
@@ -152,14 +159,14 @@ class Drafting:
         return self._rewritten(draft, values)
 
     def remove(self, text: str, path: Path) -> Draft:
-        """The draft without one row."""
+        """The draft without the row at ``path``."""
         draft = self.read(text)
         if draft.form is None or not path or not isinstance(path[-1], int):
             return draft
         return self._rewritten(draft, edits.removed(draft.values, self.chart.defaults, path))
 
     def choose(self, text: str, path: Path, form: int) -> Draft:
-        """The draft with another of several forms at ``path``."""
+        """The draft with alternative number ``form`` chosen at ``path``."""
         draft = self.read(text)
         item = draft.form.find(path) if draft.form else None
         if (
@@ -171,16 +178,15 @@ class Drafting:
         values = edits.changed(draft.values, self.chart.defaults, path, item.starts[form])
         return self._rewritten(draft, values)
 
-    def sent(self, draft: Draft) -> Values:
-        """The values for Helm: what differs from the defaults; all that a release had, of an
-        existing one."""
+    def values_for_helm(self, draft: Draft) -> Values:
+        """The values for Helm: all of an existing release, else those that differ from defaults."""
         if self._existing is not None:
             return draft.values
         return edits.minimal(draft.values, self.chart.defaults)
 
     def link(self, draft: Draft) -> str:
-        """The values as a part of a link, without passwords; "" if they are too many."""
-        values = without_secrets(self.sent(draft))
+        """The values, without secrets, encoded for a link; "" if they exceed ``MAX_LINK``."""
+        values = without_secrets(self.values_for_helm(draft))
         for each in draft.form.fields() if draft.form else ():
             if each.secret and edits.at(values, each.path) is not None:
                 values = edits.changed(values, {}, each.path, edits.UNSET)
@@ -190,15 +196,15 @@ class Drafting:
         return text if len(text) <= MAX_LINK else ""
 
     def _rewritten(
-        self, draft: Draft, values: Values, unread: Mapping[Path, str] | None = None
+        self, draft: Draft, values: Values, field_errors: Mapping[Path, str] | None = None
     ) -> Draft:
         if values == draft.values:
-            return draft if not unread else self.read(draft.text, unread)
-        return self.read(rewritten(draft.text, draft.values, values), unread)
+            return draft if not field_errors else self.read(draft.text, field_errors)
+        return self.read(rewritten(draft.text, draft.values, values), field_errors)
 
 
-def linked(text: str) -> Values | None:
-    """The values that a link carries; None if it carries none that can be read."""
+def values_from_link(text: str) -> Values | None:
+    """The values encoded in a link; None if they cannot be decoded."""
     if not text or len(text) > MAX_LINK:
         return None
     try:
@@ -210,7 +216,7 @@ def linked(text: str) -> Values | None:
 
 
 def path_id(path: Path) -> str:
-    """A path as text, for the ids of components: ``/env/#0/name`` (``#`` marks a number).
+    """A path as text for component ids: ``/env/#0/name`` (``#`` marks an index).
 
     >>> path_of(path_id(("a/b", 0, "#c")))
     ('a/b', 0, '#c')
@@ -219,7 +225,7 @@ def path_id(path: Path) -> str:
 
 
 def path_of(text: str) -> Path:
-    """The path of an id."""
+    """The path in a component id; the inverse of ``path_id``."""
     return tuple(
         int(part[1:9]) if part[:1] == "#" and part[1:9].isdecimal() else _unescaped(part)
         for part in text.split("/")[1:]
@@ -235,7 +241,7 @@ def _unescaped(part: str) -> str:
 
 
 def _unhidden(value: object) -> object:
-    """``value`` without what is a placeholder, which means nothing to another app."""
+    """``value`` without placeholders, which mean nothing to another app."""
     if isinstance(value, dict):
         here = cast("Values", value)
         return {k: _unhidden(each) for k, each in here.items() if not _is_hidden(each)}
@@ -249,11 +255,11 @@ def _is_hidden(value: object) -> bool:
 
 
 def _place(path: Path) -> str:
-    """Where something is, as people write it: ``image.tags[2]``."""
+    """A path as people write it: ``image.tags[2]``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.lstrip(".")[:120]
 
 
 def field_titles(form: Form) -> dict[Path, str]:
-    """The title of every field."""
+    """The title of every field, by path."""
     return {each.path: each.title for each in form.fields()}

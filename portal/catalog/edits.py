@@ -1,4 +1,4 @@
-"""Between a chart's form and its values: what a field shows, and what a change of it means."""
+"""Conversion between the fields of a chart's form and its values."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MAX_LINES = 1_000
 
 
 class Unset:
-    """The value is taken back: what the chart has by default holds again."""
+    """Type of ``UNSET``: the value is removed, so that the chart's default applies again."""
 
 
 UNSET = Unset()
 
 
 class FieldError(Exception):
-    """What was filled in cannot be read; the message says what to do, and quotes nothing."""
+    """A field's input cannot be used; the message says what to do, and quotes no input."""
 
 
-def shown(field: Field) -> object:
-    """What the control of a field holds."""
+def control_content(field: Field) -> object:
+    """The content of a field's control for its value."""
     value = field.value
     match field.control:
         case Control.SWITCH:
@@ -46,11 +46,11 @@ def shown(field: Field) -> object:
             return "" if value is None else _fragment(value)
 
 
-def read(field: Field, raw: object) -> object:
-    """The value that a control's content means; ``UNSET`` for none.
+def parse_input(field: Field, raw: object) -> object:
+    """The value for a control's content; ``UNSET`` for none.
 
     Raises:
-        FieldError: it means nothing.
+        FieldError: the content is invalid.
     """
     text = raw if isinstance(raw, str) else ""
     if not survives_helm(text):
@@ -99,7 +99,7 @@ def _number(field: Field, raw: object) -> object:
 
 
 def _scalar(field: Field, text: str) -> object:
-    """A text, or a number where the schema takes numbers and it is written as one."""
+    """``text``, or a number where the schema accepts numbers and the text is one."""
     number = number_in(text) if field.types & {"integer", "number"} else None
     exact = isinstance(number, float) or (number is not None and is_exact(number))
     if number is not None and exact and ("number" in field.types or isinstance(number, int)):
@@ -110,7 +110,7 @@ def _scalar(field: Field, text: str) -> object:
 
 
 def _emptied(field: Field) -> object:
-    if field.default in (None, "") or field.filled:
+    if field.default in (None, "") or field.non_empty:
         return UNSET
     return None if field.nullable else ""
 
@@ -118,10 +118,10 @@ def _emptied(field: Field) -> object:
 def changed(
     values: Mapping[str, object], defaults: Mapping[str, object], path: Path, value: object
 ) -> Values:
-    """``values`` with another one at ``path``; nothing else changes.
+    """A copy of ``values`` with ``value`` at ``path``; ``UNSET`` removes it.
 
-    What equals the chart's default is not written. Helm replaces lists whole, so a change
-    within a list writes all of it.
+    A value equal to the chart's default is left out. Helm replaces lists as a whole, so a change
+    within a list writes the whole list.
     """
     names = path[: next((n for n, each in enumerate(path) if isinstance(each, int)), len(path))]
     if len(names) < len(path):
@@ -152,42 +152,42 @@ def at(values: object, path: Path, default: object = None) -> object:
 def added(
     values: Mapping[str, object], defaults: Mapping[str, object], path: Path, row: object
 ) -> Values:
-    """``values`` with one more row in the list at ``path``."""
+    """A copy of ``values`` with ``row`` appended to the list at ``path``."""
     rows = as_list(at(overlay(defaults, values), path))
     return changed(values, defaults, path, [*rows, row])
 
 
 def removed(values: Mapping[str, object], defaults: Mapping[str, object], path: Path) -> Values:
-    """``values`` without the row at ``path``, whose last part is its number."""
+    """A copy of ``values`` without the row at ``path``, whose last part is its index."""
     *names, number = path
     rows = as_list(at(overlay(defaults, values), tuple(names)))
     return changed(values, defaults, tuple(names), [r for n, r in enumerate(rows) if n != number])
 
 
 def minimal(values: Mapping[str, object], defaults: Mapping[str, object]) -> Values:
-    """Only what differs from the chart's defaults; null, which takes one away, is kept."""
+    """The values that differ from the chart's defaults; null, which removes one, differs."""
     result: Values = {}
     for name, value in values.items():
-        kept = _beyond(value, defaults[name]) if name in defaults else value
-        if not isinstance(kept, Unset):
-            result[name] = copy.deepcopy(kept)
+        different = _difference(value, defaults[name]) if name in defaults else value
+        if not isinstance(different, Unset):
+            result[name] = copy.deepcopy(different)
     return result
 
 
-def _beyond(value: object, standard: object) -> object:
-    """What of a value its default does not say; ``UNSET`` if it says all."""
-    if all(isinstance(each, dict) for each in (value, standard)):
-        return minimal(as_mapping(value), as_mapping(standard)) or UNSET
-    return UNSET if alike(value, standard) else value
+def _difference(value: object, default: object) -> object:
+    """The part of a value that differs from its default; ``UNSET`` if none does."""
+    if all(isinstance(each, dict) for each in (value, default)):
+        return minimal(as_mapping(value), as_mapping(default)) or UNSET
+    return UNSET if alike(value, default) else value
 
 
 def check(
     checker: Checker, values: Mapping[str, object], defaults: Mapping[str, object]
 ) -> Verdict:
-    """What the chart's schema will say of these values over its defaults."""
+    """The verdict of the chart's schema on ``values`` over the chart's defaults."""
     whole = overlay(defaults, values)
     verdict = checker.check(_without_nulls(whole))
-    # A default of null is the chart's own matter, whether its schema knows of it or not.
+    # A null default of the chart is not the user's mistake, even if the schema refuses it.
     kept = [
         each
         for each in verdict.problems
@@ -197,7 +197,7 @@ def check(
 
 
 def alike(one: object, other: object) -> bool:
-    """Whether two values are the same for Helm: 1 is 1.0, but neither is true."""
+    """Return True if two values are equal for Helm: 1 equals 1.0, but neither equals true."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, dict) and isinstance(other, dict):
@@ -220,7 +220,7 @@ def _without_nulls(values: Values) -> Values:
 
 
 def _within(whole: object, path: Path, value: object) -> object:
-    """A list, or what is in it, with another value at ``path``."""
+    """``whole``, a list or an element of it, with ``value`` at ``path``."""
     if not path:
         return value
     first, *rest = path

@@ -1,4 +1,4 @@
-"""Fetching what sources offer, over HTTP: only from allowed hosts, and only so much."""
+"""Fetching from sources over HTTP: from allowed hosts only, and with limited sizes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MAX_REDIRECTS = 5
 
 
 class FetchError(Exception):
-    """Something could not be fetched; the message says why, for an administrator to read."""
+    """Something could not be fetched; the message says why, in words for an administrator."""
 
 
 class Answer(Struct, frozen=True):
-    """What a server said, whatever the status. Header names are in lower case."""
+    """An HTTP response of any status. Header names are in lower case."""
 
     status: int
     body: bytes
@@ -28,7 +28,7 @@ class Answer(Struct, frozen=True):
 
 
 class Fetch(Protocol):
-    """The seam: one request, and what came back."""
+    """Makes one request; tests put a fake in its place."""
 
     async def __call__(
         self,
@@ -45,7 +45,7 @@ class Fetch(Protocol):
 class HttpFetch:
     """Fetches over HTTP and HTTPS. Close it after use.
 
-    ``timeout``: seconds for a whole answer, its redirects included.
+    ``timeout`` is in seconds, for a whole response with its redirects.
     """
 
     def __init__(self, timeout: float = 30.0) -> None:
@@ -65,11 +65,13 @@ class HttpFetch:
         limit: int,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Get ``url``, following redirects, as long as each is on one of ``hosts``.
+        """Get ``url``, following redirects while each is on one of ``hosts``.
 
-        ``limit`` is in bytes of the body. A header ``Authorization`` goes to the first host only,
-        and never without TLS where it began with. Raises ``FetchError``; any HTTP status is an
-        answer.
+        ``limit`` is in bytes of the body. An ``Authorization`` header goes to the first origin
+        only, so never from HTTPS to HTTP. Any HTTP status is an answer.
+
+        Raises:
+            FetchError: no answer, an address that is not allowed, or too large a body.
         """
         session = self._open()
         sent = dict(headers or {})
@@ -81,22 +83,22 @@ class HttpFetch:
                         target = response.headers.get("Location", "")
                         if response.status in {301, 302, 303, 307, 308} and target:
                             before, url = url, urljoin(url, target)
-                            sent = carried(sent, before, url)
+                            sent = redirect_headers(sent, before, url)
                             continue
                         body = await _read(response, limit)
-                        return Answer(response.status, body, _named(response))
+                        return Answer(response.status, body, _headers(response))
         except TimeoutError:
             raise FetchError(f"No answer within {self._timeout:.0f} seconds.") from None
         except aiohttp.ClientError as error:
             raise FetchError(_reason(error)) from None
         except ValueError:
-            raise FetchError("This is not an address that can be asked.") from None
+            raise FetchError("This is not a valid address.") from None
         raise FetchError("It redirects too often.")
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            # No cookies, no proxies of the environment: only what the settings name is asked.
-            # Nothing is decompressed on the way: a few bytes could become very many.
+            # No cookies and no proxies from the environment: only configured hosts are asked.
+            # No decompression: a few bytes could become very many.
             self._session = aiohttp.ClientSession(
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -106,13 +108,13 @@ class HttpFetch:
 
 
 def origin(url: str) -> tuple[str, str]:
-    """Scheme and host of an address."""
+    """Scheme and host (with port) of an address."""
     parts = urlsplit(url)
     return parts.scheme, parts.netloc.lower()
 
 
-def carried(headers: Mapping[str, str], before: str, after: str) -> dict[str, str]:
-    """The headers that go along with a redirect: ``Authorization`` to the same origin only."""
+def redirect_headers(headers: Mapping[str, str], before: str, after: str) -> dict[str, str]:
+    """The headers to send after a redirect: ``Authorization`` to the same origin only."""
     same = origin(before) == origin(after)
     return {name: text for name, text in headers.items() if same or name != "Authorization"}
 
@@ -128,8 +130,8 @@ def check_host(url: str, hosts: Collection[str]) -> None:
         )
 
 
-def _named(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """The headers; one that is there more than once as a list."""
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """The headers by lower-case name; repeated ones are joined by commas."""
     names = {name.lower() for name in response.headers}
     return {name: ", ".join(response.headers.getall(name)) for name in names}
 
@@ -144,7 +146,7 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 def _reason(error: aiohttp.ClientError) -> str:
-    """Why, in words; never the address, which may hold what is nobody's business."""
+    """The reason in words, without the address, which may hold a secret."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "Its TLS certificate is not trusted."
     if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):

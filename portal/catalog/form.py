@@ -1,7 +1,7 @@
-"""A form for a chart's values, made from its schema and its defaults. Pure, and bounded.
+"""A form for a chart's values, built from its schema and defaults. Pure, and bounded in size.
 
-A form is a function of the chart and the values: conditions are decided, and lists have as many
-rows as they have now. What is not understood becomes a small YAML field for that part.
+A form depends on the chart and the current values only: conditions are evaluated, and lists have a
+row for each element. A part that no control fits becomes a YAML field.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from msgspec import Struct
 
-from portal.catalog.schema import SchemaReader, Shape, TooMuch
+from portal.catalog.schema import SchemaReader, Shape, TooComplex
 from portal.catalog.validate import Checker, Path
 from portal.catalog.values import Values, as_list, as_mapping, overlay
 from portal.domain.secrets import is_secret
@@ -32,7 +32,7 @@ _BOOLEAN, _STRING = frozenset({"boolean"}), frozenset({"string"})
 
 
 class Control(StrEnum):
-    """How a field is filled in."""
+    """The kinds of controls for a field."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -44,16 +44,17 @@ class Control(StrEnum):
 
 
 class Choice(Struct, frozen=True):
-    """One of the values that a field may have."""
+    """One option of a field with fixed values."""
 
     label: str
     value: object
 
 
 class Field(Struct, frozen=True):
-    """One value. ``value`` is what it is now, None for nothing; ``default`` is the chart's.
+    """One value with its control. ``value`` is the current one, ``default`` the chart's.
 
-    ``types`` are JSON Schema's words for what may be written (for ``LINES``: on each line).
+    ``types`` are the JSON Schema types that are accepted (for ``LINES``, of each line);
+    ``non_empty`` means that an empty text is not.
     """
 
     path: Path
@@ -69,12 +70,12 @@ class Field(Struct, frozen=True):
     minimum: float | int | None = None
     maximum: float | int | None = None
     step: float | int | None = None
-    filled: bool = False
+    non_empty: bool = False
     secret: bool = False
 
 
 class Group(Struct, frozen=True):
-    """Values that belong together."""
+    """A mapping: fields and groups under a common path."""
 
     path: Path
     title: str
@@ -83,7 +84,7 @@ class Group(Struct, frozen=True):
 
 
 class Rows(Struct, frozen=True):
-    """A list that grows; ``blank`` is what a new row begins with."""
+    """A list of mappings, a row each; ``blank`` is the value of a new row."""
 
     path: Path
     title: str
@@ -93,7 +94,11 @@ class Rows(Struct, frozen=True):
 
 
 class Alternatives(Struct, frozen=True):
-    """A value that takes one of several forms. ``starts`` is what each of them begins with."""
+    """A value with several alternatives (``oneOf``, ``anyOf``).
+
+    ``starts`` holds the initial value of each; ``chosen`` is the index of the one that fits the
+    current value, None if none does.
+    """
 
     path: Path
     title: str
@@ -109,11 +114,11 @@ Item = Field | Group | Rows | Alternatives
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A whole form."""
+    """The form of a chart."""
 
     items: tuple[Item, ...]
     structure: tuple[object, ...] = field(init=False, compare=False)
-    """Equal for two forms that differ in their values only."""
+    """A key that is equal for forms that differ in values only."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "structure", tuple(map(_structure, self.items)))
@@ -130,7 +135,7 @@ class Form:
                 waiting.extend(reversed(inner))
 
     def find(self, path: Path) -> Item | None:
-        """What stands at a path."""
+        """The item at a path, groups aside; None if there is none."""
         waiting: list[Item] = list(self.items)
         while waiting:
             item = waiting.pop()
@@ -159,15 +164,16 @@ def build(
     values: Mapping[str, object],
     described: Mapping[tuple[str, ...], str] | None = None,
 ) -> Form:
-    """The form of a chart with ``values`` given over its ``defaults``.
+    """The form of a chart for ``values`` over its ``defaults``.
 
-    ``described`` are the comments of its values file, for what the schema does not describe.
+    ``described`` are the comments of its values file by path, for fields that the schema does not
+    describe.
     """
     return _Builder(checker, dict(defaults), described or {}).form(overlay(defaults, values))
 
 
 class _Builder:
-    """Walks through schema, defaults and values side by side, as long as its limits last."""
+    """Walks through schema, defaults and values together, within the limits of this module."""
 
     def __init__(
         self, checker: Checker, defaults: Values, described: Mapping[tuple[str, ...], str]
@@ -195,18 +201,18 @@ class _Builder:
         required: bool,
         level: int,
     ) -> Item | None:
-        """What stands for one value; None for nothing at all."""
+        """The item for one value; None if there is nothing to show."""
         if schema is False:
             return None
         try:
             shape = self._reader.shape(schema, value)
-        except TooMuch:
+        except TooComplex:
             shape = Shape({}, frozenset({"unclear"}), nullable=False)
         title = (shape.text("title", 120) or humanised(name)).strip()
         names = tuple(part for part in path if isinstance(part, str))
         words = shape.text("description", 600) or self._described.get(names, "")
-        if "const" in shape.words and "enum" not in shape.words:
-            return None  # there is nothing to choose
+        if "const" in shape.keywords and "enum" not in shape.keywords:
+            return None  # a constant: nothing to choose
         types = shape.types or _inferred(shape, default if default is not None else value)
         if level < MAX_DEPTH and self._left > 0:
             if shape.forms:
@@ -221,7 +227,7 @@ class _Builder:
                     return rows
         self._left -= 1
         if self._left < -MAX_FIELDS:
-            return None  # the YAML beside the form has it
+            return None  # it can still be edited in the YAML beside the form
         return _field(shape, types, path, title, words, value, default, required)
 
     def _below(
@@ -250,14 +256,14 @@ class _Builder:
     def _rows(
         self, shape: Shape, path: Path, title: str, words: str, value: object, level: int
     ) -> Item | None:
-        """A row for each element, if they are mappings with names that are known."""
-        schema = shape.words.get("items")
+        """A row for each element; None unless they are mappings with declared properties."""
+        schema = shape.keywords.get("items")
         present = as_list(value)
         if not isinstance(schema, dict) or len(present) > MAX_ROWS:
             return None
         try:
             inner = self._reader.shape(cast("object", schema), {})
-        except TooMuch:
+        except TooComplex:
             return None
         if not inner.properties or not all(isinstance(each, dict) for each in present):
             return None
@@ -273,7 +279,7 @@ class _Builder:
             )
             for number, each in enumerate(present)
         ]
-        return Rows(path, title, words, tuple(r for r in rows if r), _start(inner.words))
+        return Rows(path, title, words, tuple(r for r in rows if r), _start(inner.keywords))
 
     def _forms(
         self,
@@ -287,7 +293,7 @@ class _Builder:
     ) -> Alternatives:
         common = {
             name: each
-            for name, each in shape.words.items()
+            for name, each in shape.keywords.items()
             if name not in {"oneOf", "anyOf", "title", "description"}
         }
         chosen = next(
@@ -313,7 +319,7 @@ class _Builder:
     def _try_holds(self, schema: object, value: object) -> bool:
         try:
             return self._reader.holds(schema, value)
-        except TooMuch:
+        except TooComplex:
             return False
 
 
@@ -327,7 +333,7 @@ def _field(
     default: object,
     required: bool,
 ) -> Field:
-    """A single control. Anything that none of the others can show is YAML."""
+    """A field with the control that fits; YAML where no other does."""
     made: dict[str, Any] = {
         "path": path,
         "title": title,
@@ -337,10 +343,10 @@ def _field(
         "default": default,
         "types": types,
         "nullable": shape.nullable,
-        "filled": (shape.number("minLength") or 0) > 0,
+        "non_empty": (shape.number("minLength") or 0) > 0,
         "secret": _is_secret(shape, path),
     }
-    choices = as_list(shape.words.get("enum"))
+    choices = as_list(shape.keywords.get("enum"))
     if choices and len(choices) <= MAX_CHOICES:
         return Field(control=Control.CHOICE, choices=_choices(shape, choices), **made)
     if types == _BOOLEAN and _holds(value, bool) and not shape.nullable:
@@ -360,7 +366,7 @@ def _field(
     if types and types <= {"string", "integer", "number"} and one_line:
         return Field(control=Control.TEXT, **made)
     if types == _ARRAY and _holds(value, list):
-        inner = _line_types(shape.words.get("items"))
+        inner = _line_types(shape.keywords.get("items"))
         if inner and all(_fits_line(each, inner) for each in as_list(value)):
             made["types"] = inner
             return Field(control=Control.LINES, **made)
@@ -368,17 +374,17 @@ def _field(
 
 
 def _holds(value: object, *kinds: type) -> bool:
-    """Whether a control for these kinds can show ``value``; nothing at all it always can."""
+    """Return True if ``value`` is None or of one of these types; a bool is not an int."""
     if isinstance(value, bool):
         return bool in kinds
     return value is None or isinstance(value, kinds)
 
 
 def _inferred(shape: Shape, value: object) -> frozenset[str]:
-    """The type that a schema means without saying it, or that a default has."""
-    if "properties" in shape.words:
+    """The type that the schema's keywords imply, or else that of ``value``."""
+    if "properties" in shape.keywords:
         return frozenset({"object"})
-    if "items" in shape.words:
+    if "items" in shape.keywords:
         return frozenset({"array"})
     for kind, name in (
         (bool, "boolean"),
@@ -394,7 +400,7 @@ def _inferred(shape: Shape, value: object) -> frozenset[str]:
 
 
 def _choices(shape: Shape, values: list[object]) -> tuple[Choice, ...]:
-    names = as_list(shape.words.get("enumNames"))
+    names = as_list(shape.keywords.get("enumNames"))
     labels = [
         str(names[number]) if number < len(names) and names[number] else _shown(value)
         for number, value in enumerate(values)
@@ -428,7 +434,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
 
 
 def number_in(text: str) -> int | float | None:
-    """The number that a text is, written plainly; None if it is none."""
+    """The number in plain decimal notation that ``text`` is; None if it is not one."""
     match = _NUMBER.fullmatch(text)
     if not match:
         return None
@@ -436,7 +442,7 @@ def number_in(text: str) -> int | float | None:
 
 
 def _step(span: float) -> float:
-    """A step of a hundredth or so of a span, a power of ten."""
+    """A power of ten that divides a span into at least 50 steps, 1 at most."""
     step = 1.0
     while span / step < 50 and step > 1e-6:
         step /= 10
@@ -445,11 +451,15 @@ def _step(span: float) -> float:
 
 def _is_secret(shape: Shape, path: Path) -> bool:
     named = bool(path) and is_secret(str(path[-1]))
-    return named or shape.words.get("format") == "password" or shape.words.get("writeOnly") is True
+    return (
+        named
+        or shape.keywords.get("format") == "password"
+        or shape.keywords.get("writeOnly") is True
+    )
 
 
 def _start(words: Mapping[str, object], level: int = 0) -> object:
-    """The least that a value of this schema is: its constants, and what is required."""
+    """The smallest value for this schema: its default, its constants, its required properties."""
     for word in ("default", "const"):
         if word in words:
             return words[word]

@@ -1,4 +1,4 @@
-"""Charts' icons: fetched from a source's own hosts, small, and pictures; anything else is none."""
+"""Icons of charts: small PNG or SVG pictures, fetched from a source's allowed hosts only."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from portal.catalog.fetch import Answer, FetchError
 from portal.catalog.sources import Source
 
 MAX_ICON = 64 * 1024
-"""Bytes."""
+"""Bytes of an icon."""
 MAX_SIDE = 2048
-"""Pixels of a PNG: few bytes can be very many of them."""
+"""Pixels of a PNG's longer side: a few bytes can encode very many pixels."""
 MAX_KEPT = 200
 """Icons in memory."""
 
@@ -30,14 +30,14 @@ _SVG_START = re.compile(
 
 
 class Icon(Struct, frozen=True):
-    """A picture, as it came, and what it is: by its content, not by what its server says."""
+    """A picture, with its media type as told by its content, not by its server."""
 
     media: str
     content: bytes
 
 
 def icon_of(content: bytes) -> Icon | None:
-    """The icon that these bytes are; None if they are not one that is shown."""
+    """The icon in these bytes; None if they are not an acceptable picture."""
     if len(content) > MAX_ICON:
         return None
     if content.startswith(_PNG_START) and len(content) > 24:
@@ -49,8 +49,8 @@ def icon_of(content: bytes) -> Icon | None:
     return None
 
 
-def may_be_asked(source: Source, url: str) -> bool:
-    """Whether an icon lies where a source may be asked."""
+def is_allowed(source: Source, url: str) -> bool:
+    """Return True if an icon's address is on one of the source's allowed hosts."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -59,7 +59,7 @@ def may_be_asked(source: Source, url: str) -> bool:
 
 
 class Icons:
-    """Icons that somebody has looked at. ``ask`` gets one from a source, within so many bytes."""
+    """A cache of icons, fetched on demand by ``ask(source, url, limit)``, ``limit`` in bytes."""
 
     def __init__(self, ask: Callable[[Source, str, int], Awaitable[Answer]]) -> None:
         self._ask = ask
@@ -67,8 +67,8 @@ class Icons:
         self._asking: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def get(self, source: Source, url: str) -> Icon | None:
-        """The icon at an address; None if there is none that may be shown."""
-        if not may_be_asked(source, url):
+        """The icon at an address; None if it cannot be fetched or shown."""
+        if not is_allowed(source, url):
             return None
         key = (source.name, url)
         async with self._asking.setdefault(key, asyncio.Lock()):
@@ -82,6 +82,6 @@ class Icons:
                     del self._known[next(iter(self._known))]
             return self._known.get(key)
 
-    def try_again(self) -> None:
-        """Ask again for those that could not be had, when somebody looks."""
+    def forget_failures(self) -> None:
+        """Forget which icons could not be fetched, so that they are tried again on demand."""
         self._known = {key: icon for key, icon in self._known.items() if icon}

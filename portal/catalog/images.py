@@ -1,4 +1,4 @@
-"""Which images may be run, and which ones a chart's values name. Pure."""
+"""Allowed images, and the images that a chart's values name. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from portal.domain import images
 
 
 def image_allowed(reference: str, patterns: Iterable[str]) -> bool:
-    """Whether an image may be run. ``patterns`` such as ``registry.example.com/team/*``.
+    """Return True if an image matches ``patterns`` such as ``registry.example.com/team/*``.
 
     They are matched against the repository, without tag or digest; ``*`` matches anything,
-    also ``/``. No patterns at all allow every image. Names that Docker Hub leaves out are
-    written out first, so that ``nginx`` is ``docker.io/library/nginx`` here.
+    ``/`` included. No patterns allow every image. Short names are expanded first: ``nginx`` is
+    ``docker.io/library/nginx``.
     """
     wanted = tuple(patterns)
     repository = images.split_reference(reference)[0]
@@ -29,7 +29,7 @@ def image_allowed(reference: str, patterns: Iterable[str]) -> bool:
 
 
 def image_problem(reference: str, patterns: Iterable[str]) -> str:
-    """Why an image may not be run; "" if it may."""
+    """The reason why an image may not be run; "" if it may."""
     if image_allowed(reference, patterns):
         return ""
     return (
@@ -39,10 +39,10 @@ def image_problem(reference: str, patterns: Iterable[str]) -> str:
 
 
 def images_in(values: Mapping[str, object]) -> Iterator[str]:
-    """The images that values name as charts commonly do.
+    """The images that values name in the ways charts commonly use.
 
-    That is a mapping with a ``repository`` (and ``registry``), or a text called ``image``. A
-    template may name others: this helps people who mean well, it stops nobody else.
+    These are a mapping with a ``repository`` (and ``registry``), or a text called ``image``. A
+    template may name others, so this gives early feedback and enforces nothing.
     """
     waiting: list[object] = [dict(values)]
     while waiting:

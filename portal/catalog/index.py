@@ -16,21 +16,21 @@ MAX_INDEX = 10 * 1024 * 1024
 MAX_INDEX_NODES = 1_000_000
 MAX_CHARTS = 2_000
 MAX_VERSIONS = 200
-"""Versions of one chart that are kept, the newest."""
+"""Versions of one chart that are listed, the newest ones."""
 
 
 class Index(Struct, frozen=True):
-    """The charts of an index, by name, and how many of its entries could not be used."""
+    """The charts of an index, sorted by name, and the number of entries that were skipped."""
 
     charts: tuple[ChartEntry, ...]
     skipped: int
 
 
 def read_index(text: str, source: Source) -> Index:
-    """The charts that ``source`` offers and allows. Malformed entries are counted, and left out.
+    """The charts in an index that ``source`` allows; malformed entries are skipped and counted.
 
     Raises:
-        TextError: this is no index.
+        TextError: this is not an index.
     """
     loaded = as_mapping(load(text, limit=MAX_INDEX, nodes=MAX_INDEX_NODES))
     if not isinstance(loaded.get("entries"), dict):
@@ -59,7 +59,7 @@ def read_index(text: str, source: Source) -> Index:
 
 
 def newest_first(versions: Iterable[ChartVersion]) -> tuple[ChartVersion, ...]:
-    """The versions to keep, in the order that people look for them."""
+    """The newest ``MAX_VERSIONS`` versions, newest first."""
     known = sorted(versions, key=lambda each: version_order(each.version), reverse=True)
     return tuple(known[:MAX_VERSIONS])
 
@@ -72,12 +72,12 @@ def _version(entry: Values, name: str, base: str) -> ChartVersion | None:
         for each in as_list(entry.get("urls"))[:5]
         if isinstance(each, str) and (url := _address(base, each))
     )
-    version = described(entry, urls=urls, digest=text_of(entry, "digest", 80))
+    version = chart_version(entry, urls=urls, digest=text_of(entry, "digest", 80))
     return version if version.version and urls else None
 
 
 def _address(base: str, url: str) -> str:
-    """A whole address; "" if it is none that charts are fetched from."""
+    """The absolute address of ``url``; "" unless it is an http or https one."""
     try:
         whole = urljoin(base, url.strip())
         parts = urlsplit(whole)
@@ -86,10 +86,10 @@ def _address(base: str, url: str) -> str:
     return whole if parts.scheme in {"http", "https"} and parts.netloc else ""
 
 
-def described(
+def chart_version(
     metadata: Values, *, urls: tuple[str, ...] = (), digest: str = "", version: str = ""
 ) -> ChartVersion:
-    """A version from its ``Chart.yaml``, or from the same words in an index."""
+    """A chart version from its ``Chart.yaml``, or from the same fields in an index."""
     digest = digest.removeprefix("sha256:").lower()
     return ChartVersion(
         version=version or text_of(metadata, "version", 80),

@@ -1,4 +1,4 @@
-"""The fields of the built-in chart's form: what each is called, holds at first, and stands for."""
+"""The fields of the built-in chart's form: name, label, default, and the values they set."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ DEFAULT_MOUNT_PATH = "/data"
 
 
 class Link(Enum):
-    """How a link to the form carries a field."""
+    """The ways in which a link to the form carries a field."""
 
     TEXT = auto()
     NUMBER = auto()
     TARGET = auto()
-    """A number that can be switched off: a link then names it without one."""
+    """A number that can be switched off; the link then has the name without a number."""
     SWITCH = auto()
 
 
 class LaunchField(Struct, frozen=True):
     """One field.
 
-    ``paths`` are the values that it becomes: what Helm says of them, or of what is below them, is
-    said beside it. ``link`` None: links do not carry it, or in another way. A ``preset`` may fill
-    it in, and with ``switched`` a switch beside it turns it off.
+    ``paths`` are the values that it sets: Helm's errors about them, or about values below them,
+    are shown beside the field. With ``link`` None links do not carry it, or in a way of its own. A
+    ``preset`` may fill it in; with ``switched`` a switch beside it turns it off.
     """
 
     name: str
@@ -58,7 +58,7 @@ LAUNCH_FIELDS = (
     LaunchField("autoscaling", "Autoscaling", default=False),
     LaunchField(
         "bounds",
-        "Fewest and most pods",
+        "Minimum and maximum replicas",
         paths=("autoscaling.minReplicas", "autoscaling.maxReplicas"),
     ),
     LaunchField(
@@ -79,7 +79,7 @@ LAUNCH_FIELDS = (
     ),
     LaunchField(
         "scale_down_window",
-        "Calm before scaling down",
+        "Scale-down stabilization window",
         None,
         ("autoscaling.behavior",),
         Link.TARGET,
@@ -106,7 +106,7 @@ LAUNCH_FIELDS = (
     ),
     LaunchField(
         "exposure",
-        "How it is reached",
+        "Exposure",
         str(Exposure.LOAD_BALANCER),
         ("service", "httpRoute.parentRefs"),
         Link.TEXT,
@@ -114,21 +114,21 @@ LAUNCH_FIELDS = (
     LaunchField("hostname", "Host name", "", ("ingress", "httpRoute"), Link.TEXT),
     LaunchField(
         "session_affinity",
-        "Same pod for each visitor",
+        "Session affinity",
         False,
         ("sessionAffinity",),
         Link.SWITCH,
         preset=True,
     ),
-    LaunchField("claim", "Volume", "", ("persistence",), Link.TEXT),
+    LaunchField("claim", "Volume claim", "", ("persistence",), Link.TEXT),
     LaunchField(
         "mount_path",
-        "Folder in the app",
+        "Mount path",
         DEFAULT_MOUNT_PATH,
         ("persistence.mountPath",),
         Link.TEXT,
     ),
-    LaunchField("read_only", "Only read from it", False, ("persistence.readOnly",), Link.SWITCH),
+    LaunchField("read_only", "Mount read-only", False, ("persistence.readOnly",), Link.SWITCH),
 )
 
 LABELS = {each.name: each.label for each in LAUNCH_FIELDS}
@@ -137,21 +137,21 @@ FIELDS = tuple(LABELS)
 """The field ids of the launch form."""
 
 PRESET_FIELDS = tuple(each.name for each in LAUNCH_FIELDS if each.preset)
-"""Those that a preset may fill in."""
+"""The fields that a preset may fill in."""
 
 SWITCHED = tuple(each.name for each in LAUNCH_FIELDS if each.switched)
-"""Those with a switch beside them."""
+"""The fields with a switch beside them."""
 
 _BY_PATH = {path: each.name for each in LAUNCH_FIELDS for path in each.paths}
 
 
-def linked(*kinds: Link) -> tuple[str, ...]:
+def fields_linked_as(*kinds: Link) -> tuple[str, ...]:
     """The fields that links carry in one of these ways."""
     return tuple(each.name for each in LAUNCH_FIELDS if each.link in kinds)
 
 
 def field_of(path: str) -> str:
-    """The field that a path of values belongs to, "" if none does."""
+    """The name of the field that sets the values path, or a path above it; "" if none does."""
     while path:
         if path in _BY_PATH:
             return _BY_PATH[path]

@@ -1,6 +1,6 @@
-"""YAML's values as Helm understands them: how nodes become plain Python.
+"""A YAML loader that reads values as Helm does, into plain Python objects.
 
-Of text that others wrote, so what a few lines may grow to is bounded.
+The text is untrusted, so what its merge keys can expand to is bounded.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from portal.catalog.values import is_exact
 from portal.domain.names import survives_helm
 
 MAX_NAME = 1024
-"""Characters of a name, written as JSON. Helm can read no longer one."""
+"""Characters of a key as JSON; Helm cannot read longer ones."""
 MAX_MERGED = 20_000
-"""Names that merge keys (``<<``) may write out in one text: they multiply."""
+"""Keys that merge keys (``<<``) may expand to in one text."""
 
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's where there is one
 _TAG = "tag:yaml.org,2002:"
@@ -34,7 +34,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
 def kind_of(text: str) -> str:
-    """What Go's YAML, which Helm uses, takes a bare word for: dates and 1:30 are text.
+    """The type that Go's YAML, which Helm uses, gives a plain scalar: dates and 1:30 are text.
 
     >>> [kind_of(text) for text in ("y", "1_000", "0x1F", "08", "2026-01-01", "1:30")]
     ['bool', 'int', 'int', 'float', 'str', 'str']
@@ -55,7 +55,7 @@ def kind_of(text: str) -> str:
 
 
 class Loader(_BASE):
-    """Reads what Helm would read, as the same; refuses what is too much, or no JSON."""
+    """Reads YAML as Helm does; refuses what is too large or cannot be JSON."""
 
     strict = False
 
@@ -65,13 +65,13 @@ class Loader(_BASE):
         self._left = MAX_MERGED
 
     def resolve(self, kind: Any, value: str, implicit: Any) -> str:
-        """The tag of what has none: that of a bare word by what it looks like."""
+        """The tag of a node without one; that of a plain scalar is told by its text."""
         if kind is yaml.ScalarNode and implicit[0]:
             return f"{_TAG}{kind_of(value)}"
         return cast("str", super().resolve(kind, value, implicit))
 
     def construct_object(self, node: Any, deep: bool = False) -> object:
-        """Say where a value is that does not fit its tag, as in ``!!bool maybe``, or JSON."""
+        """The value of a node; an error for a misfit of its tag, or of JSON, has its place."""
         try:
             value = cast("object", super().construct_object(node, deep))
         except (ValueError, TypeError, LookupError, AttributeError):
@@ -83,7 +83,7 @@ class Loader(_BASE):
         return value
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, object]:
-        """Names are text, as in JSON: for Python 1 and true are the same name."""
+        """The mapping of a node, with text as keys as in JSON: in Python 1 and True are equal."""
         if not isinstance(node, yaml.MappingNode):
             raise _problem("cannot be read", node)
         self.flatten_mapping(node)
@@ -93,7 +93,7 @@ class Loader(_BASE):
         }
 
     def flatten_mapping(self, node: Any) -> None:
-        """Write out what a mapping merges, once, where it stands: of a name the last wins."""
+        """Expand the merge keys of a mapping in place, once; the last of equal keys wins."""
         if id(node) in self._done:
             if not self._done[id(node)]:
                 raise _problem("merged into itself", node)
@@ -135,9 +135,9 @@ class Loader(_BASE):
 
 
 class StrictLoader(Loader):
-    """Refuses what would not arrive as it is written, unseen.
+    """Refuses, too, what Helm would silently change.
 
-    That is a key that is there twice or is no plain name, a number of more digits than Helm
+    That is a duplicate key or one that is not a plain name, a number with more digits than Helm
     keeps, and a character that it drops.
     """
 
@@ -145,7 +145,7 @@ class StrictLoader(Loader):
 
 
 def _sources(value: Any) -> list[Any]:
-    """The mappings that a merge key names; of two the first wins, so it comes last."""
+    """The mappings that a merge key names, reversed: the first has precedence, so it comes last."""
     listed = value.value if isinstance(value, yaml.SequenceNode) else [value]
     for each in listed:
         if not isinstance(each, yaml.MappingNode):
@@ -169,7 +169,7 @@ def _integer(loader: Any, node: Any) -> int | str:
     text = str(loader.construct_scalar(node)).replace("_", "")
     sign = -1 if text.startswith("-") else 1
     digits = text.lstrip("+-").lower()
-    value: int | str = str(node.value)  # of so many digits it is none that anybody counts with
+    value: int | str = str(node.value)  # too many digits to be meant as a number
     if len(digits) <= 100:
         base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2])
         if base:

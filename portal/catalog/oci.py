@@ -1,4 +1,4 @@
-"""Charts in an OCI registry: tags, manifests and blobs, by the distribution protocol."""
+"""Charts in an OCI registry, read by the OCI distribution protocol."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from portal.catalog.archive import MAX_PACKED
 from portal.catalog.fetch import Answer, Fetch, FetchError, check_host, origin
-from portal.catalog.index import described, newest_first
-from portal.catalog.sign_in import Login, may_have_password, own_origin
+from portal.catalog.index import chart_version, newest_first
+from portal.catalog.sign_in import Login, may_send_password, own_origin
 from portal.catalog.sources import Source
 from portal.catalog.text import TextError, limited
 from portal.catalog.values import Values, as_list, as_mapping
@@ -31,22 +31,19 @@ _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
 class Registry(Struct, frozen=True):
-    """One source of kind ``oci``, asked through ``fetch``. Nothing is kept here.
-
-    ``login`` is None where it is asked as everybody may.
-    """
+    """A stateless client for one source of kind ``oci``; anonymous where ``login`` is None."""
 
     source: Source
     fetch: Fetch
     login: Login | None = None
 
     async def chart(self, name: str, before: ChartEntry | None = None) -> ChartEntry:
-        """The versions of a chart, with what the newest says of itself.
+        """A chart with its versions, and the metadata of the newest one.
 
-        What was known ``before`` of others is kept: tags do not move, as a rule.
+        Metadata of other versions is taken from ``before``, since tags rarely move.
 
         Raises:
-            FetchError: the registry cannot be asked, or does not have the chart.
+            FetchError: the registry does not answer, or does not have the chart.
         """
         tags = await self._tags(name)
         # Helm writes the "+" of a version as "_", which a tag may hold.
@@ -54,8 +51,8 @@ class Registry(Struct, frozen=True):
         known = [each for each in versions if version_order(each)[0]]
         if not known:
             raise FetchError(f"There is no version of {name}.")
-        told = {each.version: each for each in before.versions} if before else {}
-        versions = newest_first(told.get(each) or ChartVersion(each) for each in known)
+        earlier = {each.version: each for each in before.versions} if before else {}
+        versions = newest_first(earlier.get(each) or ChartVersion(each) for each in known)
         newest = await self.version(name, ChartEntry(name, versions).newest.version)
         return ChartEntry(
             name,
@@ -63,12 +60,12 @@ class Registry(Struct, frozen=True):
         )
 
     async def version(self, name: str, version: str) -> ChartVersion:
-        """What one version says of itself. Raises ``FetchError``."""
+        """One version with its metadata. Raises ``FetchError``."""
         manifest = await self._manifest(name, version)
         config = as_mapping(manifest.get("config"))
         if config.get("mediaType") != CONFIG:
             raise FetchError(f"{name} {version} is not a Helm chart.")
-        return described(_json(await self._blob(name, config, MAX_JSON)), version=version)
+        return chart_version(_json(await self._blob(name, config, MAX_JSON)), version=version)
 
     async def pull(self, name: str, version: str) -> bytes:
         """The archive of one version, checked against its digest. Raises ``FetchError``."""
@@ -129,11 +126,11 @@ class Registry(Struct, frozen=True):
     @property
     def _refused(self) -> str:
         if self.login is None:
-            return "The registry wants a sign-in, and the source names no credentials."
+            return "The registry requires a sign-in, and the source names no credentials."
         return "The registry does not accept the source's user name and password for this."
 
     async def _sign_in(self, refused: Answer) -> str:
-        """What to say to a registry that has asked who is there: a token, or the password."""
+        """The ``Authorization`` header for a registry's challenge: a token or the password."""
         challenge = refused.headers.get("www-authenticate", "")
         bearer = _BEARER.search(challenge)
         if bearer is not None:
@@ -142,25 +139,28 @@ class Registry(Struct, frozen=True):
             raise FetchError(self._refused)
         return self.login.basic
 
-    async def _token(self, told: dict[str, str]) -> str:
-        """A token from where the registry says that there are some, with the password if it may
-        go there; without one, a token for everybody."""
-        realm = told.get("realm", "")
-        asked = {name: told[name] for name in ("service", "scope") if name in told}
-        url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(asked)}"
+    async def _token(self, challenge: dict[str, str]) -> str:
+        """A token from the challenge's realm; an anonymous one where there is no login.
+
+        Raises:
+            FetchError: no token, or the password may not be sent to the realm.
+        """
+        realm = challenge.get("realm", "")
+        query = {name: challenge[name] for name in ("service", "scope") if name in challenge}
+        url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
         hosts = self.source.allowed_hosts
         check_host(url, hosts)
         headers: dict[str, str] = {}
         if self.login is not None:
-            if not may_have_password(self.source, url):
+            if not may_send_password(self.source, url):
                 raise FetchError(
                     f"It gives out tokens at {'://'.join(origin(url))[:100]}. If the password may "
                     "go there, name that host as the source's token_host."
                 )
             headers["Authorization"] = self.login.basic
         answer = await self.fetch(url, hosts=hosts, limit=MAX_JSON, headers=headers)
-        given = _json(answer.body) if answer.status == 200 else {}
-        token = given.get("token") or given.get("access_token")
+        body = _json(answer.body) if answer.status == 200 else {}
+        token = body.get("token") or body.get("access_token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise FetchError(self._refused)
         return token

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """An image to start from. Empty quantities leave the form's defaults."""
+    """An image with settings to start from. Empty quantities leave the form's defaults."""
 
     name: str
     repository: str

@@ -1,4 +1,4 @@
-"""Reading one source: what it lists, and its archives; nothing is kept here."""
+"""Reading sources: their indexes and archives. Stateless."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from pathlib import Path
 from portal.catalog.archive import MAX_PACKED
 from portal.catalog.chart import ChartProblem, read_metadata
 from portal.catalog.fetch import Answer, Fetch, FetchError
-from portal.catalog.index import MAX_INDEX, Index, described, read_index
+from portal.catalog.index import MAX_INDEX, Index, chart_version, read_index
 from portal.catalog.oci import Registry
-from portal.catalog.sign_in import may_have_password, read_login
+from portal.catalog.sign_in import may_send_password, read_login
 from portal.catalog.sources import Source, SourceKind, SourceState
 from portal.domain.charts import ChartEntry, ChartVersion
 
 
 class SourceReader:
-    """Asks sources through ``fetch``, signed in where they want that.
+    """Reads sources through ``fetch``, with their credentials.
 
-    All raise ``FetchError``, with why in words.
+    All methods raise ``FetchError`` with the reason in words.
     """
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
 
     async def index(self, state: SourceState) -> Index:
-        """What a source lists. ``TextError``, too, where that cannot be understood.
+        """The charts of a source; of a registry with metadata from ``state``.
 
-        Of a registry what was known before is kept, see ``Registry.chart``.
+        Raises:
+            FetchError: it cannot be read.
+            TextError: its index is invalid.
         """
         source = state.source
         match source.kind:
@@ -37,7 +39,7 @@ class SourceReader:
                 url = source.url.rstrip("/") + "/index.yaml"
                 answer = await self.ask(source, url, MAX_INDEX)
                 if answer.status in {401, 403}:
-                    raise FetchError(f"The repository wants {_sign_in_words(source)}")
+                    raise FetchError(f"The repository requires {_sign_in_words(source)}")
                 if answer.status != 200:
                     raise FetchError(f"The repository answers with status {answer.status}.")
                 text = answer.body.decode(errors="replace")
@@ -47,8 +49,8 @@ class SourceReader:
             case SourceKind.FOLDER | SourceKind.BUILTIN:
                 return await asyncio.to_thread(_read_folder, source)
 
-    async def packed(self, source: Source, entry: ChartEntry, wanted: ChartVersion) -> bytes:
-        """The archive of a version, and no other."""
+    async def archive(self, source: Source, entry: ChartEntry, wanted: ChartVersion) -> bytes:
+        """The archive of a version, checked against its digest where one is known."""
         if source.kind is SourceKind.OCI:
             return await (await self.registry(source)).pull(entry.name, wanted.version)
         problem = FetchError("The index names no archive.")
@@ -59,7 +61,7 @@ class SourceReader:
                 problem = error
                 continue
             if answer.status in {401, 403}:
-                problem = FetchError(f"The archive's server wants {_sign_in_words(source)}")
+                problem = FetchError(f"The archive's server requires {_sign_in_words(source)}")
             elif answer.status != 200:
                 problem = FetchError(f"The archive's server answers with status {answer.status}.")
             elif wanted.digest and hashlib.sha256(answer.body).hexdigest() != wanted.digest:
@@ -69,18 +71,18 @@ class SourceReader:
         raise problem
 
     async def ask(self, source: Source, url: str, limit: int) -> Answer:
-        """Ask a classic repository, or where its archives are, with its password if that may be."""
+        """Get an address of a classic repository, with its password if that may be sent there."""
         login = await asyncio.to_thread(read_login, source)
-        told = login is not None and may_have_password(source, url)
-        headers = {"Authorization": login.basic} if login and told else {}
+        allowed = login is not None and may_send_password(source, url)
+        headers = {"Authorization": login.basic} if login and allowed else {}
         return await self._fetch(url, hosts=source.allowed_hosts, limit=limit, headers=headers)
 
     async def registry(self, source: Source) -> Registry:
-        """A source that is one."""
+        """The client for a source of kind ``oci``."""
         return Registry(source, self._fetch, await asyncio.to_thread(read_login, source))
 
     async def _read_registry(self, state: SourceState) -> Index:
-        """Every chart that the settings list; one that cannot be read keeps what it had."""
+        """The charts that the settings list; one that cannot be read keeps its last entry."""
         registry = await self.registry(state.source)
         names = state.source.charts
         read: list[ChartEntry | FetchError] = await asyncio.gather(
@@ -125,7 +127,7 @@ def _read_folder(source: Source) -> Index:
     skipped = 0
     for folder in folders:
         try:
-            version = described(metadata := read_metadata(folder))
+            version = chart_version(metadata := read_metadata(folder))
         except ChartProblem:
             skipped += 1
             continue

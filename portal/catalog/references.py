@@ -1,9 +1,9 @@
-"""What a chart's schemas refer to: Helm fetches every address in them, from its own network.
+"""References in a chart's schemas: Helm would fetch every external one from its own network.
 
-Tried with Helm 4.3 and its JSON Schema library: ``$schema`` is fetched in every subschema, ``$ref``
-and its like wherever they stand, relative ones from the nearest ``$id``. An ``$id`` alone fetches
-nothing, unless it holds a "?": the library then fails to find it again, and asks for it. Only the
-metaschemas of json-schema.org are part of Helm.
+Observed with Helm 4.3 and its JSON Schema library: ``$schema`` is fetched in every subschema,
+``$ref`` and its variants wherever they stand, relative ones from the nearest ``$id``. An ``$id``
+alone is not fetched, unless it holds a "?": the library then fails to find it again, and fetches
+it. Only the metaschemas of json-schema.org are part of Helm.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _BUNDLED = frozenset(
 
 
 class SchemaProblem(Exception):
-    """A schema cannot be given to Helm; the message says why."""
+    """A schema that cannot be passed to Helm; the message says why."""
 
 
 def outside_references(schema: object) -> Iterator[str]:
-    """What Helm would fetch to read a schema: addresses and files that are not in itself."""
+    """The addresses and files outside a schema that Helm would fetch to read it."""
     found = list(_texts(schema))
     fourth = any(name == "$schema" and _DRAFT_4 in text for name, text in found)
     names = {"$id", "id"} if fourth else {"$id"}
@@ -58,10 +58,10 @@ def outside_references(schema: object) -> Iterator[str]:
 
 
 def check_references(chart: Path) -> None:
-    """Look through every schema below a chart's folder, those of packed subcharts too.
+    """Check every schema below a chart's folder, those of packed subcharts included.
 
     Raises:
-        SchemaProblem: one refers to something outside, or cannot be read.
+        SchemaProblem: one has a reference to the outside, or cannot be read.
     """
     for file in _files(chart):
         if file.name == SCHEMA_FILE:
@@ -80,7 +80,7 @@ def read_schema(file: Path) -> object:
     """Read a schema, within limits.
 
     Raises:
-        SchemaProblem: it is too large, or not JSON.
+        SchemaProblem: it is too large or not JSON.
     """
     try:
         if file.stat().st_size > MAX_SCHEMA:
@@ -91,7 +91,7 @@ def read_schema(file: Path) -> object:
 
 
 def _texts(schema: object) -> Iterator[tuple[str, str]]:
-    """Every text in a schema that has a name. A reference may lead into any part, data included."""
+    """Every named text in a schema, with its name: references may point anywhere, into data too."""
     waiting = [schema]
     while waiting:
         at = waiting.pop()
@@ -113,7 +113,7 @@ def _is_bundled(address: str) -> bool:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All files, through links as Helm goes."""
+    """All files below a folder, following links as Helm does."""
     left = MAX_FILES
     for at, _, names in os.walk(folder, followlinks=True):
         left -= len(names) + 1

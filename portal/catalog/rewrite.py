@@ -1,8 +1,8 @@
-"""An edit of values in the text that holds them: its comments, order, quotes and layout stay.
+"""Editing values within their YAML text, so that comments, order, quotes and layout stay.
 
-ruamel.yaml keeps these; what differs is put into its nodes. The text has been read before, by
-``text.load`` and within its limits, and what comes out is read again: where it would not mean just
-what it should, as with aliases, the whole text is written anew.
+ruamel.yaml keeps these; changed values are put into its nodes. The text has passed ``text.load``
+and its limits before, and the result is loaded again: where its values differ from the wanted
+ones, as can happen with aliases, the whole text is generated instead.
 """
 
 from __future__ import annotations
@@ -33,36 +33,36 @@ from portal.catalog.values import Values, to_yaml
 from portal.domain import yamls
 
 _ENTRY = re.compile(r"^[^\s#}\]%-]", re.MULTILINE)
-"""Where an entry begins that is not within another, with what belongs to it below."""
+"""The start of a top-level entry."""
 _REMOVED = "removed-3f9c1e"
 _KEPT_DASH = re.compile(
     rf"^( *(?:- +)+)(?:-|[^\s#-][^\n]*:) {_REMOVED}(?: [^\n]*)?\n +", re.MULTILINE
 )
-"""A removed entry that stands beside the dash of its row: what is below moves up to it."""
+"""A removed entry on the line of its row's dash: the next line moves up to the dash."""
 _REMOVED_LINE = re.compile(rf"^ *(?:-|[^\s#-][^\n]*:) +{_REMOVED}(?: [^\n]*)?\n", re.MULTILINE)
 _MAPPING = re.compile(r"^( *)[^\s#-][^\n]*:[ ]*\n\1( +)[^\s#-]", re.MULTILINE)
 _SEQUENCE = re.compile(r"^( *)[^\s#-][^\n]*:[ ]*\n\1( *)- ", re.MULTILINE)
 
 
 def rewritten(text: str, before: Values, after: Values) -> str:
-    """The text, which means ``before``, changed so that it means ``after``."""
+    """``text``, whose values are ``before``, edited so that its values are ``after``."""
     try:
         changed = _changed(text, before, after)
         if alike(load_values(changed, strict=True), after):
             return changed
-    except Exception:  # noqa: S110 - it raises anything on what it does not expect
+    except Exception:  # noqa: S110 - ruamel.yaml raises anything on input it does not expect
         pass
     return to_yaml(after) if after else ""
 
 
 def _changed(text: str, before: Values, after: Values) -> str:
     starts = [each.start() for each in _ENTRY.finditer(text)]
-    if not starts:  # comments, or nothing
+    if not starts:  # comments only, or empty
         return f"{text.rstrip()}\n{to_yaml(after)}".lstrip()
     pieces = [text[start:end] for start, end in pairwise([*starts, len(text)])]
     if len(pieces) != len(before):
         return text[: starts[0]] + _round_trip(text, text[starts[0] :], before, after)
-    # An entry at a time, since ruamel.yaml takes some seconds for the largest texts.
+    # One entry at a time, since ruamel.yaml takes seconds for the largest texts.
     added = {name: value for name, value in after.items() if name not in before}
     for number, (name, value) in enumerate(before.items()):
         wanted = {name: after[name]} if name in after else {}
@@ -74,7 +74,7 @@ def _changed(text: str, before: Values, after: Values) -> str:
 
 
 def _round_trip(text: str, piece: str, before: Values, after: Values) -> str:
-    """A piece of the text, with what differs changed in it."""
+    """A piece of the text with the differences applied."""
     yaml = _yaml(text)
     root: object = yaml.load(piece)
     _merge(root, before, after)
@@ -84,7 +84,7 @@ def _round_trip(text: str, piece: str, before: Values, after: Values) -> str:
 
 
 class _Resolver(VersionedResolver):
-    """Takes every bare word for text, so that it is written as it was: 0o17, 1_000, yes."""
+    """Reads every plain scalar as text, so that it is written back unchanged: 0o17, 1_000, yes."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         if kind is ScalarNode and implicit[0] and value != "":
@@ -104,7 +104,7 @@ def _yaml(text: str) -> Any:
 
 
 def _merge(node: Any, before: Any, after: Any) -> None:
-    """Put into a mapping or list what differs."""
+    """Apply the differences to a mapping or list."""
     if isinstance(node, CommentedMap):
         for name in before.keys() - after.keys():
             _remove(node, name)
@@ -125,7 +125,7 @@ def _merge(node: Any, before: Any, after: Any) -> None:
 
 
 def _differing(before: list[Any], after: list[Any]) -> tuple[int, int]:
-    """Where the rows of ``before`` that are not in ``after`` begin and end."""
+    """Start and end index of the rows of ``before`` that differ in ``after``."""
     least = min(len(before), len(after))
     first = next((n for n in range(least) if not alike(before[n], after[n])), least)
     behind = next(
@@ -135,7 +135,7 @@ def _differing(before: list[Any], after: list[Any]) -> tuple[int, int]:
 
 
 def _put(node: Any, at: Any, before: object, after: object) -> None:
-    """Another value at ``at``, or within what is there."""
+    """Set the value at ``at``, or merge into the mapping or list there."""
     if at not in node if isinstance(node, CommentedMap) else at >= len(node):
         raise LookupError(at)
     old = cast("Any", node[at])
@@ -150,7 +150,7 @@ def _put(node: Any, at: Any, before: object, after: object) -> None:
 
 
 def _append(node: Any, at: Any, value: object) -> None:
-    """One more at the end: what is said below the last one stays below."""
+    """Append an entry; a comment below the last one stays below."""
     last = _last_of(node)
     tail = _take_tail(node, last) if node else None
     if isinstance(node, CommentedMap):
@@ -164,7 +164,7 @@ def _append(node: Any, at: Any, value: object) -> None:
 
 
 def _remove(node: Any, at: Any) -> None:
-    """Mark for removal with its line, since comments hang on what stands above them."""
+    """Mark an entry for removal by line, since ruamel.yaml ties comments to the entry above."""
     if isinstance(node, CommentedMap) and at not in node:
         raise LookupError(at)
     if node.fa.flow_style():
@@ -175,11 +175,11 @@ def _remove(node: Any, at: Any) -> None:
     _give_tail(node, at, tail)
 
 
-# What stands behind and below a value is kept by ruamel.yaml at the last scalar in it.
+# ruamel.yaml keeps the comments behind and below a value ("tail") at the last scalar in it.
 
 
 def _last(node: Any, at: Any) -> tuple[Any, Any, int]:
-    """The node and key of the last scalar at or in ``node[at]``, and its place for a comment."""
+    """Node and key of the last scalar at or in ``node[at]``, and the index of its comment slot."""
     value: Any = node[at]
     while _is_block(value):
         node, at = value, _last_of(value)
@@ -219,7 +219,7 @@ def _comment(words: str, like: Any) -> Any:
 
 
 def _made(value: object, old: object) -> Any:
-    """A value as ruamel.yaml's nodes, in the style of the one that was there."""
+    """A value as ruamel.yaml's nodes, in the style of the old one."""
     if isinstance(value, dict):
         made: Any = CommentedMap()
         for name, each in cast("Values", value).items():
@@ -238,6 +238,6 @@ def _scalar(value: object, old: object) -> Any:
         return PlainScalarString(json.dumps(value))
     if isinstance(old, LiteralScalarString | FoldedScalarString):
         return LiteralScalarString(value)
-    if isinstance(old, ScalarString) and old:  # quotes around nothing are nobody's style
+    if isinstance(old, ScalarString) and old:  # quotes around an empty text are not kept
         return type(old)(value)
     return PlainScalarString(value) if yamls.is_plain(value) else DoubleQuotedScalarString(value)

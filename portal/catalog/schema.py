@@ -1,4 +1,4 @@
-"""What a part of a JSON Schema asks for here and now: references, conditions and ``allOf`` done."""
+"""Parts of a JSON Schema resolved for a value: references, conditions and ``allOf`` applied."""
 
 from __future__ import annotations
 
@@ -14,68 +14,68 @@ MAX_NESTED = 30
 
 _SCALARS = frozenset({"string", "integer", "number", "boolean", "null"})
 _HIDDEN = "$hidden"
-"""Our own keyword: names of the branch of a condition that is not taken."""
+"""Internal keyword: properties of the branch of a condition that does not apply."""
 _STRUCTURE = ("properties", "items", "allOf", "if", "oneOf", "anyOf", "$ref", "prefixItems")
 
 
-class TooMuch(Exception):
-    """The schema has taken as many steps as it may."""
+class TooComplex(Exception):
+    """The schema needs more steps, or deeper nesting, than allowed."""
 
 
 class Shape(Struct, frozen=True):
-    """One part of a schema for one value, flat.
+    """One part of a schema, resolved for one value.
 
-    ``words`` are its keywords, merged; ``types`` what the value may be (empty: not said),
+    ``keywords`` are merged from all that apply. ``types`` are the allowed types (empty: any),
     without ``null``, which is ``nullable``. ``forms`` are the alternatives to choose from.
     """
 
-    words: Mapping[str, object]
+    keywords: Mapping[str, object]
     types: frozenset[str]
     nullable: bool
     forms: tuple[Mapping[str, object], ...] = ()
 
     def text(self, word: str, limit: int) -> str:
-        """A keyword's text, cut to its limit."""
-        value = self.words.get(word)
+        """The text of a keyword, cut to ``limit`` characters; "" if it has none."""
+        value = self.keywords.get(word)
         return value[:limit] if isinstance(value, str) else ""
 
     def number(self, word: str) -> float | int | None:
-        """A keyword's number."""
-        value = self.words.get(word)
+        """The number of a keyword; None if it has none."""
+        value = self.keywords.get(word)
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
     @property
     def properties(self) -> Mapping[str, object]:
-        """The names that are known, in the schema's order, with their schemas."""
-        return as_mapping(self.words.get("properties"))
+        """The schemas of declared properties by name, in the schema's order."""
+        return as_mapping(self.keywords.get("properties"))
 
     @property
     def required(self) -> frozenset[str]:
-        """The names that must be there."""
+        """The names of required properties."""
         return frozenset(
-            each for each in as_list(self.words.get("required")) if isinstance(each, str)
+            each for each in as_list(self.keywords.get("required")) if isinstance(each, str)
         )
 
     @property
     def hidden(self) -> frozenset[str]:
-        """The names that matter only under a condition that does not hold."""
-        return frozenset(str(each) for each in as_list(self.words.get(_HIDDEN)))
+        """The names of properties under a condition that does not hold."""
+        return frozenset(str(each) for each in as_list(self.keywords.get(_HIDDEN)))
 
     @property
     def closed(self) -> bool:
-        """Whether other names are refused."""
-        return self.words.get("additionalProperties") is False
+        """True if additional properties are refused."""
+        return self.keywords.get("additionalProperties") is False
 
 
 class SchemaReader:
-    """Makes shapes, as long as its steps last (``TooMuch`` after that)."""
+    """Resolves parts of one schema; raises ``TooComplex`` beyond ``MAX_STEPS`` in all."""
 
     def __init__(self, checker: Checker) -> None:
         self._checker = checker
         self._left = MAX_STEPS
 
     def shape(self, schema: object, value: object) -> Shape:
-        """What ``schema`` asks for where ``value`` is."""
+        """The part ``schema``, resolved for ``value``."""
         words = self._flat(schema, value, 0)
         types = set(_types(words))
         nullable = "null" in types
@@ -104,15 +104,15 @@ class SchemaReader:
         return Shape(words, frozenset(types - {"null"}), nullable or "null" in types, forms)
 
     def holds(self, schema: object, value: object) -> bool:
-        """Whether ``value`` fits ``schema``."""
+        """Return True if ``value`` is valid for ``schema``."""
         self._step()
         return self._checker.holds(schema, value)
 
     def _flat(self, schema: object, value: object, level: int) -> dict[str, object]:
-        """The keywords of a schema, with those of all that it refers to."""
+        """The keywords of a schema, with those of its references and applicable subschemas."""
         self._step()
         if level > MAX_NESTED:
-            raise TooMuch
+            raise TooComplex
         words = dict(as_mapping(schema))
         reference = words.pop("$ref", None)
         if isinstance(reference, str):
@@ -129,7 +129,7 @@ class SchemaReader:
         return words
 
     def _target(self, reference: str) -> object:
-        """What a local reference (``#/definitions/x``) points to; {} if to nothing."""
+        """The target of a local reference (``#/definitions/x``); {} if there is none."""
         if not reference.startswith("#"):
             return {}
         at: object = self._checker.root
@@ -147,7 +147,7 @@ class SchemaReader:
     def _step(self) -> None:
         self._left -= 1
         if self._left < 0:
-            raise TooMuch
+            raise TooComplex
 
 
 def _types(words: Mapping[str, object]) -> list[str]:
@@ -156,7 +156,7 @@ def _types(words: Mapping[str, object]) -> list[str]:
 
 
 def _only(words: Mapping[str, object]) -> list[object] | None:
-    """The one value that a schema allows, in a list; None if it allows others."""
+    """The only value that a schema allows, in a list; None if it allows several."""
     if "const" in words:
         return [words["const"]]
     choices = as_list(words.get("enum"))
@@ -169,7 +169,7 @@ def _is_scalar(words: Mapping[str, object]) -> bool:
 
 
 def _merged(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
-    """Both schemas at once, as far as a form shows it; ``other`` has the last word."""
+    """Both schemas combined, as far as a form needs; ``other`` takes precedence."""
     result = dict(one) | dict(other)
     if "properties" in one and "properties" in other:
         first, second = as_mapping(one["properties"]), as_mapping(other["properties"])

@@ -1,8 +1,8 @@
-"""Signing in to a source: its user name and password, and where they may go.
+"""Credentials of a source, and the addresses they may be sent to.
 
-They are in a Secret that an administrator made and Kubernetes keeps up to date, so they are read
-anew each time. They go to the source's own address, as it is in the settings, and to the
-``token_host`` that is named there; what a server answers never changes that.
+They are in a mounted Secret that Kubernetes keeps up to date, so they are read each time. They are
+sent to the source's own origin and to its ``token_host``, both from the settings; nothing that a
+server answers changes that.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _AGAIN = "Look at the Secret that its credentials name."
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A user name and a password. Neither is ever written down."""
+    """A user name and a password; neither appears in its ``repr``."""
 
     username: str = field(repr=False)
     password: str = field(repr=False)
 
     @property
     def basic(self) -> str:
-        """What an ``Authorization`` header says."""
+        """The ``Authorization`` header for HTTP basic authentication."""
         pair = f"{self.username}:{self.password}".encode()
         return f"Basic {base64.b64encode(pair).decode()}"
 
@@ -42,7 +42,7 @@ def read_login(source: Source) -> Login | None:
     """The login of a source; None if its settings name none.
 
     Raises:
-        FetchError: they do, and it cannot be read; the message quotes nothing of it.
+        FetchError: it cannot be read; the message quotes nothing of it.
     """
     folder = source.credentials
     if folder is None:
@@ -59,15 +59,15 @@ def read_login(source: Source) -> Login | None:
 
 
 def own_origin(source: Source) -> tuple[str, str]:
-    """Scheme and host of the address that the settings name."""
+    """Scheme and host of the source's address in the settings."""
     parts = urlsplit(source.url)
     if parts.scheme == "oci":
         return "http" if source.plain_http else "https", parts.netloc.lower()
     return parts.scheme, parts.netloc.lower()
 
 
-def may_have_password(source: Source, url: str) -> bool:
-    """Whether the password may be sent to this address."""
+def may_send_password(source: Source, url: str) -> bool:
+    """Return True if the source's password may be sent to ``url``."""
     own = own_origin(source)
     return origin(url) in {own, (own[0], source.token_host.lower())}
 
@@ -85,7 +85,7 @@ def _checked(login: Login) -> Login:
 
 
 def _of_docker(text: str, host: str) -> Login:
-    """The login for a host from what ``docker login`` writes."""
+    """The login for a host from a Docker configuration, as written by ``docker login``."""
     try:
         logins = as_mapping(as_mapping(json.loads(text)).get("auths"))
     except (ValueError, RecursionError):
@@ -93,12 +93,12 @@ def _of_docker(text: str, host: str) -> Login:
     for name, content in logins.items():
         if urlsplit(name if "://" in name else f"//{name}").netloc.lower() != host:
             continue
-        told = as_mapping(content)
-        username, password = told.get("username"), told.get("password")
+        login = as_mapping(content)
+        username, password = login.get("username"), login.get("password")
         if isinstance(username, str) and isinstance(password, str):
             return Login(username, password)
         try:
-            pair = base64.b64decode(str(told.get("auth", "")), validate=True).decode()
+            pair = base64.b64decode(str(login.get("auth", "")), validate=True).decode()
         except (binascii.Error, UnicodeError):
             pair = ""
         username, colon, password = pair.partition(":")

@@ -1,4 +1,4 @@
-"""Where charts come from, as an administrator set it; and what is known of each source."""
+"""Sources of charts as configured by an administrator, and their current state."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pydantic import ConfigDict
 
 from portal.domain.charts import ChartEntry
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # part of a label, with more
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # it becomes part of a label's value
 _CHART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 _OCI_CHART = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
 
 
 class SourceKind(StrEnum):
-    """How the charts of a source are found and fetched."""
+    """The kinds of sources."""
 
     BUILTIN = "builtin"
     FOLDER = "folder"
@@ -32,7 +32,7 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChartPreset:
-    """Named values to start from, for the chart of a source that is called ``chart``."""
+    """Named values to start from, for the source's chart named ``chart``."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -49,9 +49,9 @@ class Source:
     ``url`` is the repository's address (``https://…``) or the registry's path (``oci://…``),
     ``path`` the folder. ``charts`` are patterns of chart names, all if empty; for a registry,
     which has no index, the names themselves. ``hosts`` are further ``host[:port]`` that its
-    archives and redirects may lead to. ``plain_http`` speaks to a registry without TLS.
+    archives and redirects may lead to. ``plain_http`` uses a registry without TLS.
     ``credentials`` is a folder with its user name and password (see ``sign_in``), and
-    ``token_host`` where else a registry may be asked for tokens with them.
+    ``token_host`` another host to which a registry may send them for tokens.
     ``presets`` are offered above the forms of its charts.
     """
 
@@ -74,16 +74,16 @@ class Source:
             raise ValueError(f"{self.name}: {problem}")
 
     def allows(self, chart: str) -> bool:
-        """Whether a chart of this name may be offered."""
+        """Return True if a chart of this name may be offered."""
         return not self.charts or any(fnmatchcase(chart, each) for each in self.charts)
 
     def presets_of(self, chart: str) -> tuple[ChartPreset, ...]:
-        """The values to start from that a chart is offered with."""
+        """The presets of a chart."""
         return tuple(each for each in self.presets if each.chart == chart)
 
     @property
     def allowed_hosts(self) -> frozenset[str]:
-        """Every ``host[:port]`` that may be asked for this source, its own among them."""
+        """Every ``host[:port]`` that may be asked for this source, its own included."""
         named = (urlsplit(self.url).netloc, *self.hosts, self.token_host)
         return frozenset(map(str.lower, named)) - {""}
 
@@ -117,17 +117,17 @@ def _problem(source: Source) -> str:
 
 
 def chart_name_problem(name: str) -> str:
-    """Check the name that a chart gives itself, before it becomes part of a path."""
+    """The problem with a chart's name, before it becomes part of a path; "" if there is none."""
     if _CHART.fullmatch(name) and ".." not in name:
         return ""
     return "A chart's name is made of letters, digits, “.”, “_” and “-”."
 
 
 class SourceState(Struct, frozen=True):
-    """What is known of a source. An unreachable one keeps its last content.
+    """The state of a source; an unreachable one keeps its last charts.
 
-    ``read_at`` is when it was last read; ``error`` says why that fails, ``since`` since when.
-    ``skipped`` counts entries that were left out because they are malformed.
+    ``read_at`` is the time of the last successful read; ``error`` is why reading fails, ``since``
+    the time since when. ``skipped`` counts malformed entries that were left out.
     """
 
     source: Source
@@ -139,5 +139,5 @@ class SourceState(Struct, frozen=True):
     loading: bool = True
 
     def chart(self, name: str) -> ChartEntry | None:
-        """A chart by its name."""
+        """The chart of this name; None if it is not listed."""
         return next((each for each in self.charts if each.name == name), None)

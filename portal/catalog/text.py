@@ -1,4 +1,4 @@
-"""Reading YAML that others wrote: as Helm reads it, with limits, and errors that say where."""
+"""Reading untrusted YAML as Helm does, with limits, and errors with line and column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from portal.domain import yamls
 from portal.domain.names import UNFIT
 
 MAX_TEXT = 256 * 1024
-"""Characters of a values file, or of what a person writes in its place."""
+"""Characters of a values file, or of a person's values."""
 MAX_NODES = 20_000
 MAX_DEPTH = 50
 
@@ -25,11 +25,11 @@ _TOO_DEEP = f"This is nested too deeply: at most {MAX_DEPTH} levels are read."
 _TOO_MANY = "This is too large: it holds too many values."
 _NO_NUMBER = "Infinity and “not a number” cannot be sent."
 _FORBIDDEN = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What no YAML may hold as it is: control characters, and halves of characters."""
+"""Characters that YAML does not allow: control characters and lone surrogates."""
 
 
 class TextError(Exception):
-    """The text cannot be read. ``line`` and ``column`` count from 1; 0 where not known."""
+    """The text cannot be read. ``line`` and ``column`` count from 1; 0 where unknown."""
 
     def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
         super().__init__(message)
@@ -44,24 +44,23 @@ class TextError(Exception):
 
 
 def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bool = False) -> Any:
-    """What one YAML document says, made of plain dictionaries, lists and scalars only.
+    """One YAML document as plain dictionaries, lists and scalars.
 
-    Tags are refused. Aliases are written out, and counted: a text that means more than
-    ``nodes`` values is refused. ``strict`` refuses what would arrive at Helm as something
-    else, or not at all: keys that are there twice or too long, numbers that it rounds, and
-    characters that it drops.
+    Tags are refused. Aliases are expanded and counted: more than ``nodes`` values, or more than
+    ``limit`` characters, are refused. ``strict`` also refuses what Helm would silently change:
+    duplicate or overlong keys, numbers that it rounds, and characters that it drops.
 
     Raises:
-        TextError: it is too large, or not YAML; the message quotes nothing of the text.
+        TextError: it is too large or not YAML; the message quotes nothing of the text.
     """
     if len(text) > limit:
         raise TextError(f"This is too long: at most {limit // 1024} KiB are read.")
     try:
         if text.startswith("{") and not strict:
-            with suppress(ValueError):  # YAML knows fewer escapes
+            with suppress(ValueError):  # JSON has escapes that YAML has not
                 return _plain(json.loads(text), [nodes], 0)
         _check_characters(text)
-        whole = f"{text}\n"  # as Helm does: a block at the end has its last newline
+        whole = f"{text}\n"  # as Helm does, so that a final block keeps its last newline
         yamls.measure(whole, nodes=nodes, depth=MAX_DEPTH)
         loaded: object = yaml.load(whole, Loader=StrictLoader if strict else Loader)  # noqa: S506
         return _plain(loaded, [nodes], 0)
@@ -77,7 +76,7 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
 
 
 def _place(text: str, error: yaml.MarkedYAMLError) -> tuple[int, int]:
-    """Line and column of an error, the end of the text at most."""
+    """Line and column of an error, counted from 1 and within the text."""
     mark = error.problem_mark or error.context_mark
     if not mark:
         return 0, 0
@@ -96,10 +95,10 @@ def _check_characters(text: str) -> None:
 
 
 def load_values(text: str, *, strict: bool = False) -> Values:
-    """The values of a text; nothing at all is no values.
+    """The values in a text; {} for an empty one.
 
     Raises:
-        TextError: as ``load``, or it is something else than names with their values.
+        TextError: as ``load``, or it is not a mapping.
     """
     loaded: object = load(text, strict=strict)
     if loaded is None:
@@ -110,7 +109,7 @@ def load_values(text: str, *, strict: bool = False) -> Values:
 
 
 def _plain(value: object, left: list[int], depth: int) -> object:
-    """A copy without shared parts, of JSON's types only."""
+    """A copy of JSON types without shared parts; raises ``TextError`` beyond the limits."""
     left[0] -= 1
     if left[0] < 0:
         raise TextError(_TOO_MANY)
@@ -131,7 +130,7 @@ def _plain(value: object, left: list[int], depth: int) -> object:
 
 
 def _whole(text: str) -> str:
-    text.encode()  # half a character, as "\\ud800", is a ValueError
+    text.encode()  # a lone surrogate, as "\\ud800", is a ValueError
     return text
 
 
@@ -162,9 +161,9 @@ _KNOWN = (
 
 
 def _words(error: yaml.MarkedYAMLError) -> str:
-    told = f"{error.context or ''} {error.problem or ''}"
-    for sign, words in _KNOWN:
-        if sign in told:
+    original = f"{error.context or ''} {error.problem or ''}"
+    for part, words in _KNOWN:
+        if part in original:
             return words or f"{error.problem}."
     return "This is not YAML that can be read."
 
@@ -174,10 +173,10 @@ _PARAM = re.compile(r"@param\s+(?P<path>[^\s\[]+)\s*(\[[^\]]*\])?\s*(?P<words>.*
 
 
 def comments(text: str) -> dict[tuple[str, ...], str]:
-    """What the comments of a values file say about each name, by path.
+    """The comments of a values file, by the path of the value that they describe.
 
-    A comment belongs to the name in the line below it. ``# --`` (helm-docs) and
-    ``@param path words`` (as in Bitnami's charts) are understood; other marks are left out.
+    A comment describes the value in the line below it. ``# --`` (helm-docs) and
+    ``@param path words`` (as in Bitnami's charts) are recognised; other markers are skipped.
     """
     found: dict[tuple[str, ...], str] = {}
     above: list[str] = []
@@ -208,11 +207,11 @@ def comments(text: str) -> dict[tuple[str, ...], str]:
 
 
 def limited(value: object, *, nodes: int = MAX_NODES) -> Any:
-    """A plain copy of something already loaded, as from JSON. Raises ``TextError``."""
+    """A copy of something already parsed, as from JSON. Raises ``TextError`` beyond the limits."""
     return _plain(value, [nodes], 0)
 
 
 def text_of(mapping: Mapping[str, object], name: str, limit: int = 1000) -> str:
-    """A text in a mapping that may hold anything; "" if there is none."""
+    """The text ``name`` in an untrusted mapping, cut to ``limit``; "" if it is not a text."""
     value = as_mapping(dict(mapping)).get(name)
     return value[:limit] if isinstance(value, str) else ""

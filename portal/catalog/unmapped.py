@@ -1,4 +1,4 @@
-"""What values of the built-in chart say that its launch form has no field for."""
+"""Values of the built-in chart that its launch form has no field for."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from portal.domain.keys import LAUNCHED_BY
 
 
 def unmapped(values: Mapping[str, object], defaults: Mapping[str, object]) -> tuple[str, ...]:
-    """The dotted paths that are lost when ``values`` become a form; chart defaults do not count."""
+    """The dotted paths that the launch form cannot show, without those equal to a default."""
     rest = without(values, dash_app.FORM_PATHS)
     annotations = as_mapping(get(values, "commonAnnotations"))
-    if LAUNCHED_BY in annotations:  # whoever launches it is named anew
+    if LAUNCHED_BY in annotations:  # each launch sets it itself
         rest = without(rest, ["commonAnnotations"])
         others = {name: text for name, text in annotations.items() if name != LAUNCHED_BY}
         if others:

@@ -1,4 +1,4 @@
-"""Checking values against a chart's schema, within limits, in sentences that quote no value."""
+"""Checking values against a chart's schema, within limits; messages quote no value."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from portal.catalog import patterns
 from portal.catalog.values import as_list
 
 Path = tuple[str | int, ...]
-"""Where a value is: names in mappings, numbers in lists."""
+"""The place of a value: names in mappings, indexes in lists."""
 
 Keyword = Callable[[Any, Any, Any, Any], Iterable[ValidationError] | None]
 
 MAX_STEPS = 100_000
-"""What one check may cost: keywords, the lengths of what they look through, and patterns."""
+"""Limit of a check's cost: a step a keyword, plus sizes of collections and costs of patterns."""
 MAX_PROBLEMS = 50
 MAX_UNIQUE = 500
 
@@ -32,34 +32,37 @@ _left: ContextVar[list[int]] = ContextVar("left")
 
 
 class Problem(Struct, frozen=True):
-    """What is wrong with the value at ``path``, and what to do."""
+    """A problem of the value at ``path``; the message says what to do."""
 
     path: Path
     message: str
 
 
 class Verdict(Struct, frozen=True):
-    """``complete`` is False if the schema was too odd, or too large, to check everything."""
+    """The result of a check.
+
+    ``complete`` is False if the schema was too large or unusual to check everything.
+    """
 
     problems: tuple[Problem, ...] = ()
     complete: bool = True
 
 
-class _Enough(Exception):
-    """The check has cost what it may."""
+class _BudgetSpent(Exception):
+    """The check has reached ``MAX_STEPS``."""
 
 
 class Checker:
-    """Checks against one schema and its parts. References lead nowhere outside it."""
+    """Checks values against one schema and its parts; external references are not followed."""
 
     def __init__(self, schema: Mapping[str, object]) -> None:
         dialect = validator_for(_dialect(schema), default=Draft202012Validator)
         self.root = cast("dict[str, object]", _bare(schema))
-        # Without a registry of its own, references would be fetched from anywhere.
+        # Without an empty registry, external references would be fetched.
         self._validator: Any = _bounded(dialect)(self.root, registry=EMPTY_REGISTRY)
 
     def check(self, value: object) -> Verdict:
-        """Everything that is wrong with ``value``, the first ``MAX_PROBLEMS`` of it."""
+        """The problems of ``value``, at most ``MAX_PROBLEMS``."""
         found: dict[Problem, None] = {}
         complete = True
         _left.set([MAX_STEPS])
@@ -68,13 +71,13 @@ class Checker:
                 found |= dict.fromkeys(_problems(error))
                 if len(found) >= MAX_PROBLEMS:
                     break
-        except Exception:  # a strange schema can raise anything; Helm has the last word
+        except Exception:  # an odd schema can raise anything; Helm checks it again
             complete = False
         ordered = sorted(found, key=lambda each: [str(part) for part in each.path])
         return Verdict(tuple(ordered[:MAX_PROBLEMS]), complete)
 
     def holds(self, schema: object, value: object) -> bool:
-        """Whether ``value`` fits a part of the schema; False where that cannot be told."""
+        """Return True if ``value`` is valid for a part of the schema; False where undecided."""
         _left.set([MAX_STEPS // 10])
         try:
             return bool(self._validator.evolve(schema=schema).is_valid(value))
@@ -88,7 +91,7 @@ def _dialect(schema: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _bare(schema: object) -> object:
-    """A schema without the words that would choose another dialect, or base, for a part of it."""
+    """A schema without the keywords that would change the dialect or base URI of a part."""
     if isinstance(schema, dict):
         return {
             name: _bare(value)
@@ -102,7 +105,7 @@ def _bare(schema: object) -> object:
 
 @cache
 def _bounded(dialect: Any) -> Any:
-    """A dialect whose every keyword is counted, and whose patterns are matched as Helm does."""
+    """A dialect with every keyword counted, and patterns matched as Helm does."""
     own: dict[str, Keyword] = {
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
@@ -126,7 +129,7 @@ def _counted(keyword: Keyword) -> Keyword:
         left = _left.get()
         left[0] -= 1 + _length(value) + _length(instance)
         if left[0] < 0:
-            raise _Enough
+            raise _BudgetSpent
         return keyword(validator, value, instance, schema)
 
     return counted
@@ -137,11 +140,11 @@ def _length(value: object) -> int:
 
 
 def _matches(pattern: str, text: str) -> bool | None:
-    """Whether a pattern is found in a text, counted as what it takes; None: left to Helm."""
+    """As ``patterns.matches``, with its cost counted."""
     left = _left.get()
     left[0] -= 1 + patterns.cost(pattern, text)
     if left[0] < 0:
-        raise _Enough
+        raise _BudgetSpent
     return patterns.matches(pattern, text)
 
 
@@ -183,7 +186,7 @@ def _additional_properties(
     known = schema.get("properties", {})
     by_pattern = schema.get("patternProperties", {})
     for name, value in cast("dict[str, object]", instance).items():
-        # A name that an unclear pattern might match is not refused.
+        # A name that an undecided pattern might match is not refused.
         if name in known or any(_matches(each, name) is not False for each in by_pattern):
             continue
         if allowed is False:
@@ -256,7 +259,7 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
 
 
 def _written(pattern: str, schema: Mapping[str, object]) -> str:
-    """How a text has to be written: by an example of the chart's own, if it has one."""
+    """The message for a pattern that does not match, with an example from the chart if any."""
     examples = [*as_list(schema.get("examples")), schema.get("default")]
     fitting = (each for each in examples if isinstance(each, str) and _matches(pattern, each))
     example = next((each for each in fitting if each), "")
@@ -265,7 +268,7 @@ def _written(pattern: str, schema: Mapping[str, object]) -> str:
 
 
 def _nearest(error: ValidationError) -> list[Problem]:
-    """What is wrong in the only alternative that is of the right kind, if there is only one."""
+    """The problems in the only alternative of the right type; [] if there is not just one."""
     if not error.context or len(error.context) > 50:
         return []
     wrong_kind = {
@@ -291,7 +294,7 @@ _KINDS = {
 
 
 def _list(choices: object) -> str:
-    """What the schema allows, cut short."""
+    """The allowed values as text, shortened."""
     listed = cast("list[object]", choices) if isinstance(choices, list) else [choices]
     words = [
         str(each).lower() if isinstance(each, bool) else "nothing" if each is None else str(each)

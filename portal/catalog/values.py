@@ -1,4 +1,4 @@
-"""Small operations on Helm values: nested dictionaries as they come from YAML or JSON."""
+"""Operations on Helm values: nested dictionaries as parsed from YAML or JSON."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def as_list(value: object) -> list[object]:
 
 
 def is_exact(number: int) -> bool:
-    """Whether Helm, which counts in floating point, will show this very number."""
+    """Return True if Helm, which uses floating point, keeps this number exactly."""
     return abs(number) <= 2**53 or (
         abs(number) < 2**1000 and Decimal(repr(float(number))) == number
     )
 
 
 def get(values: Mapping[str, object], path: str, default: object = None) -> object:
-    """The value at a dotted path; ``default`` where there is none, or null."""
+    """The value at a dotted path; ``default`` where it is absent or null."""
     at: object = dict(values)
     for part in path.split("."):
         at = as_mapping(at).get(part)
@@ -38,14 +38,14 @@ def get(values: Mapping[str, object], path: str, default: object = None) -> obje
 
 
 def has(values: Mapping[str, object], path: str) -> bool:
-    """Whether there is something at a dotted path, be it null."""
+    """Return True if a dotted path is present, even if null."""
     head, _, last = path.rpartition(".")
     parent: object = get(values, head) if head else dict(values)
     return isinstance(parent, dict) and last in parent
 
 
 def put(values: Values, path: str, value: object) -> None:
-    """Set the value at a dotted path, making the mappings on the way."""
+    """Set the value at a dotted path, creating the mappings on the way."""
     *parents, last = path.split(".")
     at = values
     for part in parents:
@@ -56,7 +56,7 @@ def put(values: Values, path: str, value: object) -> None:
 
 
 def without(values: Mapping[str, object], paths: Iterable[str]) -> Values:
-    """A copy without what is at ``paths``, nor the mappings that this leaves empty."""
+    """A copy without the dotted ``paths``, and without mappings that become empty by that."""
     result = copy.deepcopy(dict(values))
     for path in paths:
         _remove(result, path.split("."))
@@ -76,7 +76,7 @@ def _remove(values: Values, path: list[str]) -> None:
 
 
 def overlay(base: Mapping[str, object], top: Mapping[str, object]) -> Values:
-    """``top`` over ``base``: mappings are merged, everything else is replaced, as Helm does."""
+    """``top`` over ``base`` as Helm does: mappings are merged, everything else is replaced."""
     result = copy.deepcopy(dict(base))
     for name, value in top.items():
         old = result.get(name)
@@ -88,5 +88,5 @@ def overlay(base: Mapping[str, object], top: Mapping[str, object]) -> Values:
 
 
 def to_yaml(values: Mapping[str, object]) -> str:
-    """``values`` as YAML, in their own order."""
+    """``values`` as YAML, in their order."""
     return yamls.exact(dict(values))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from portal.catalog.launch_fields import Link, linked
+from portal.catalog.launch_fields import Link, fields_linked_as
 from portal.domain.images import is_digest, split_reference
 from portal.releases.forms import FormFields, ReleaseForms
 
 MAX_TEXT = 300
 
-_TEXTS = linked(Link.TEXT)
-_NUMBERS = linked(Link.NUMBER)
-_TARGETS = linked(Link.TARGET)
-_SWITCHES = linked(Link.SWITCH)
+_TEXTS = fields_linked_as(Link.TEXT)
+_NUMBERS = fields_linked_as(Link.NUMBER)
+_TARGETS = fields_linked_as(Link.TARGET)
+_SWITCHES = fields_linked_as(Link.SWITCH)
 
 LINKABLE = ("image", "name", "namespace", "min", "max", *_TEXTS, *_NUMBERS, *_TARGETS, *_SWITCHES)
 """What a link may carry. Environment variables it may not: links end up in logs."""

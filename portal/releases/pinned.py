@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from portal.catalog.chart import ChartProblem, read_metadata
-from portal.catalog.index import described
+from portal.catalog.index import chart_version
 from portal.catalog.references import SchemaProblem, check_references
 from portal.domain.charts import ChartVersion
 from portal.domain.errors import ChartError
@@ -26,7 +26,7 @@ from portal.releases.ports import Records
 def version_of(chart: Path) -> ChartVersion:
     """What an unpacked chart says of itself; an empty version if that cannot be read."""
     try:
-        return described(read_metadata(chart))
+        return chart_version(read_metadata(chart))
     except ChartProblem:
         return ChartVersion("")
 

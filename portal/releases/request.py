@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from portal.catalog import dash_app, edits
 from portal.catalog.chart import Chart
-from portal.catalog.draft import Drafting
+from portal.catalog.draft import DraftEditor
 from portal.catalog.images import image_problem, images_in
 from portal.catalog.launch_fields import field_of
 from portal.catalog.validate import Checker
@@ -79,7 +79,7 @@ class ReleaseRequest(Struct, frozen=True):
             found = restored(self.values, real)
             problems = _form_problems(self.values, found.unknown)
         else:
-            found = Drafting(self.chart, dict(real)).restored(dict(self.values))
+            found = DraftEditor(self.chart, dict(real)).restored(dict(self.values))
             problems = dict[str, str]()
             if found.unknown:
                 path = ".".join(map(str, found.unknown[0]))

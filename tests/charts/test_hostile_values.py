@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 import portal.helm_service.runner
 from portal.catalog.chart import read_chart
-from portal.catalog.draft import Drafting
+from portal.catalog.draft import DraftEditor
 from portal.catalog.edits import alike
 from portal.catalog.text import TextError, load_values
 from portal.catalog.values import Values, to_yaml
@@ -240,13 +240,13 @@ def test_charts(
     dry: DryHelm, usual_objects: Callable[[str], list[Any]], given: tuple[str, Values]
 ) -> bool:
     name, values = given
-    drafting = Drafting(read_chart(SLOTS[name].chart, "local"))
-    draft = drafting.read(to_yaml(values))
+    editor = DraftEditor(read_chart(SLOTS[name].chart, "local"))
+    draft = editor.read(to_yaml(values))
     if not draft.launchable:
         assert draft.notes() or draft.error
         return False
     assert alike(draft.values, values)
-    made = dry.objects(SLOTS[name].chart, drafting.sent(draft))
+    made = dry.objects(SLOTS[name].chart, editor.values_for_helm(draft))
     usual = usual_objects(name)
     assert identities(made) == identities(usual)
     assert shape(made) == shape(usual)

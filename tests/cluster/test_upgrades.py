@@ -1,4 +1,4 @@
-"""Another version of a release's chart, from a real registry that wants a sign-in."""
+"""Another version of a release's chart, from a real registry that requires a sign-in."""
 
 from __future__ import annotations
 

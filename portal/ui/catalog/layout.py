@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.catalog import dash_app
-from portal.catalog.icons import may_be_asked
+from portal.catalog.icons import is_allowed
 from portal.catalog.sources import SourceKind, SourceState
 from portal.domain.charts import ChartEntry
 from portal.ui import html
@@ -124,7 +124,7 @@ def _card(state: SourceState, entry: ChartEntry) -> Node:
 def _icon(state: SourceState, entry: ChartEntry) -> str:
     """Where the portal serves the chart's icon; "" if there is none that it may fetch."""
     source = state.source
-    return icon_path(source.name, entry.name) if may_be_asked(source, entry.newest.icon) else ""
+    return icon_path(source.name, entry.name) if is_allowed(source, entry.newest.icon) else ""
 
 
 def tile(name: str, icon_path: str = "") -> html.Span:

@@ -20,7 +20,7 @@ from portal.ui import html, ids, unfinished
 from portal.ui.accepts import FieldValue, OwnText, PartId, Place
 from portal.ui.callbacks import Callbacks
 from portal.ui.chart import edit
-from portal.ui.chart.edit import Edit, by_path, drafting_of, edited
+from portal.ui.chart.edit import Edit, by_path, draft_editor_of, edited
 from portal.ui.chart.layout import version_path
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
 from portal.ui.components.preview import ADDING_UP, waiting
@@ -247,16 +247,16 @@ async def order_of(context: UiContext, asked: Asked) -> ReleaseRequest:
 
     Raises ``InvalidInput`` while its text or a field cannot be read.
     """
-    drafting = await drafting_of(context, asked["place"])
+    editor = await draft_editor_of(context, asked["place"])
     contents = by_path(asked["fields"], asked["contents"])
     made = Edit(asked["text"] or "", asked["basis"] or "", contents)
-    draft = await aside(edited, drafting, made)
+    draft = await aside(edited, editor, made)
     if draft.error is not None:
         raise InvalidInput({"values": str(draft.error)})
-    if draft.unread:
-        raise InvalidInput({path_id(path): words for path, words in draft.unread.items()})
+    if draft.field_errors:
+        raise InvalidInput({path_id(path): words for path, words in draft.field_errors.items()})
     key = _key(asked["name"], asked["namespace"])
-    return ReleaseRequest(key, drafting.chart, await aside(drafting.sent, draft))
+    return ReleaseRequest(key, editor.chart, await aside(editor.values_for_helm, draft))
 
 
 def _needed(errors: Mapping[str, str]) -> Node:

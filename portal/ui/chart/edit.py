@@ -9,7 +9,7 @@ from dash import ALL, Input, Output, State, ctx, no_update
 from msgspec import Struct, field
 
 from portal.aside import aside
-from portal.catalog.draft import Draft, Drafting, field_titles, path_id, path_of
+from portal.catalog.draft import Draft, DraftEditor, field_titles, path_id, path_of
 from portal.catalog.validate import Path
 from portal.catalog.values import Values
 from portal.domain.errors import PortalError
@@ -94,13 +94,13 @@ def register(app: Callbacks, context: UiContext) -> None:
         )
         paths = [path_of(each["path"]) for each in notes]
         try:
-            drafting = await drafting_of(context, place)
+            editor = await draft_editor_of(context, place)
         except PortalError as error:  # its source has changed since the page was made
             return _nothing_new(paths) | {"said": refusal(error)}
-        return await aside(answer, drafting, made, paths)
+        return await aside(answer, editor, made, paths)
 
 
-async def drafting_of(context: UiContext, place: Mapping[str, Any]) -> Drafting:
+async def draft_editor_of(context: UiContext, place: Mapping[str, Any]) -> DraftEditor:
     """The chart that the page was made for. What the browser says of it is looked up again."""
     chart = await context.catalog.chart(
         str(place.get("source")), str(place.get("chart")), str(place.get("version"))
@@ -110,7 +110,7 @@ async def drafting_of(context: UiContext, place: Mapping[str, Any]) -> Drafting:
     if release:
         # Placeholders stand for its secrets.
         existing = dict(await context.actions.own_values(context.identity(), Key(*release)))
-    return await aside(Drafting, chart, existing)
+    return await aside(DraftEditor, chart, existing)
 
 
 def by_path(parts: list[PartId], values: list[Any]) -> dict[Path, object]:
@@ -118,37 +118,37 @@ def by_path(parts: list[PartId], values: list[Any]) -> dict[Path, object]:
     return {path_of(id["path"]): value for id, value in zip(parts, values, strict=True)}
 
 
-def edited(drafting: Drafting, made: Edit) -> Draft:
+def edited(editor: DraftEditor, made: Edit) -> Draft:
     """The draft after an edit, wherever it was made."""
     if made.text == made.basis:
-        draft = drafting.fill(made.text, made.contents.items())
+        draft = editor.fill(made.text, made.contents.items())
     elif "chart-field" in made.touched:
         # Somebody wrote in the text as well: of the form only what was just touched counts.
         path = made.touched["chart-field"]
-        draft = drafting.fill(made.text, [(path, made.contents.get(path))])
+        draft = editor.fill(made.text, [(path, made.contents.get(path))])
     else:
-        draft = drafting.read(made.text)
+        draft = editor.read(made.text)
     match made.touched:
         case {"chart-add": path} if made.clicked:
-            return drafting.add(draft.text, path)
+            return editor.add(draft.text, path)
         case {"chart-remove": path} if made.clicked:
-            return drafting.remove(draft.text, path)
+            return editor.remove(draft.text, path)
         case {"chart-choose": path}:
             wanted = str(made.choices.get(path, ""))
             chosen = int(wanted[:4]) if wanted.isdecimal() else -1
-            return drafting.choose(draft.text, path, chosen)
+            return editor.choose(draft.text, path, chosen)
         case _:
             return draft
 
 
-def answer(drafting: Drafting, made: Edit, noted: list[Path]) -> dict[str, Any]:
+def answer(editor: DraftEditor, made: Edit, noted: list[Path]) -> dict[str, Any]:
     """What the page shows after an edit. The form is made anew only if it looks different."""
-    draft = edited(drafting, made)
-    before = drafting.read(made.basis)
+    draft = edited(editor, made)
+    before = editor.read(made.basis)
     notes = draft.notes()
     same = made.text == made.basis and before.structure == draft.structure
-    chart = drafting.chart
-    values = drafting.link(draft)
+    chart = editor.chart
+    values = editor.link(draft)
     return {
         "form": no_update if same else plain(form_of(draft, notes)),
         "disabled": draft.error is not None,

@@ -10,7 +10,7 @@ from dash import dcc
 from msgspec.structs import replace
 
 from portal.catalog.draft import path_id
-from portal.catalog.edits import shown
+from portal.catalog.edits import control_content
 from portal.catalog.form import Alternatives, Control, Field, Form, Group, Item, Rows
 from portal.catalog.validate import Path
 from portal.ui import html, ids
@@ -124,7 +124,7 @@ def _field(field: Field, notes: Mapping[Path, str]) -> html.Div:
 def _control(field: Field, path: str, title: str) -> Node:
     # Dash's type stubs know text ids only.
     id: Any = ids.chart_part("chart-field", path)
-    value: Any = shown(field)
+    value: Any = control_content(field)
     default = "" if field.default is None else str(field.default)[:80]
     match field.control:
         case Control.SWITCH:

@@ -11,7 +11,7 @@ from dash import dcc
 from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
-from portal.catalog.draft import Draft, Drafting, linked
+from portal.catalog.draft import Draft, DraftEditor, values_from_link
 from portal.catalog.sources import ChartPreset
 from portal.catalog.values import to_yaml
 from portal.domain.charts import ChartEntry, version_order
@@ -89,12 +89,12 @@ async def page_of(
     existing = dict(given.values) if given else None
     if sent is not None and again:
         existing = dict(sent.values)
-    drafting = await aside(Drafting, chart, existing)
-    draft = await aside(drafting.read, drafting.start(linked(place.values)))
+    editor = await aside(DraftEditor, chart, existing)
+    draft = await aside(editor.read, editor.initial_text(values_from_link(place.values)))
     revision = given.revision if given else None
     presets = context.catalog.presets(place.source, place.chart) if given is None else ()
     return await aside(
-        _layout, context.forms, place, entry, drafting, draft, key, revision, presets, again
+        _layout, context.forms, place, entry, editor, draft, key, revision, presets, again
     )
 
 
@@ -119,7 +119,7 @@ def _layout(
     forms: ReleaseForms,
     place: ChartPlace,
     entry: ChartEntry | None,
-    drafting: Drafting,
+    editor: DraftEditor,
     draft: Draft,
     key: Key | None,
     revision: int | None,
@@ -127,7 +127,7 @@ def _layout(
     again: bool = False,
 ) -> html.Div:
     """``again``: the draft is what was sent for ``key`` in vain."""
-    chart = drafting.chart
+    chart = editor.chart
     editing = key if revision is not None else None
     title = f"Edit {editing.name}" if editing else f"Launch {chart.name}"
     return page(

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from portal.aside import aside
 from portal.catalog import dash_app
-from portal.catalog.draft import Drafting
+from portal.catalog.draft import DraftEditor
 from portal.catalog.launch_fields import FIELDS, SWITCHED
 from portal.catalog.unmapped import unmapped
 from portal.domain.charts import BUILT_IN
@@ -104,7 +104,7 @@ async def read_file(context: UiContext, contents: str, named: str, key: Key) -> 
         return Opened(None, failure(f"{named} is not a text file."))
     except PortalError as error:
         return Opened(None, failure(error.message, error.advice))
-    draft = await aside(lambda: Drafting(chart).read(text))
+    draft = await aside(lambda: DraftEditor(chart).read(text))
     if draft.error is not None:
         return Opened(None, failure(f"{named} cannot be read.", str(draft.error)))
     # A placeholder is the form's to complain of, beside its field.

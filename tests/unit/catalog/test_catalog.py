@@ -190,7 +190,7 @@ async def test_a_registry(tmp_path: Path, fetch: HttpFetch, token: str) -> None:
     [
         ("apiVersion: v2\nname: ../x\nversion: 1.0.0", "name is made of"),
         ("apiVersion: v2\nname: x", "no version"),
-        ("apiVersion: v9\nname: x\nversion: 1.0.0", "Helm knows"),
+        ("apiVersion: v9\nname: x\nversion: 1.0.0", "Helm does not know"),
         ("apiVersion: v2\nname: x\nversion: 1.0.0\ntype: library", "library"),
         ("a: [", "cannot be read"),
     ],
@@ -229,7 +229,7 @@ async def test_a_source_that_nobody_expected_does_not_end_the_portal(
     async with serving(files({"/index.yaml": b""})) as host:
         catalog = Catalog([repository(host)], fetch, tmp_path)
         await catalog.refresh()
-    assert catalog.sources[0].error == "What it holds cannot be understood."
+    assert catalog.sources[0].error == "Its content cannot be read."
 
 
 @dataclass(frozen=True)

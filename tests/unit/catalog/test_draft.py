@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from portal.catalog.chart import read_chart
-from portal.catalog.draft import MAX_LINK, Drafting, linked, path_id, path_of
-from portal.catalog.edits import shown
+from portal.catalog.draft import MAX_LINK, DraftEditor, path_id, path_of, values_from_link
+from portal.catalog.edits import control_content
 from portal.catalog.validate import Path
 from portal.catalog.values import Values
 from tests.unit.catalog.make import CHARTS
 
-WEB = Drafting(read_chart(CHARTS / "web-server", "local"))
-BARE = Drafting(read_chart(CHARTS / "bare", "local"))
+WEB = DraftEditor(read_chart(CHARTS / "web-server", "local"))
+BARE = DraftEditor(read_chart(CHARTS / "bare", "local"))
 
 
 def test_the_form_edits_the_text() -> None:
-    assert WEB.start() == ""
+    assert WEB.initial_text() == ""
     draft = WEB.fill("", [(("replicaCount",), 3), (("image", "tag"), "2.0")])
     assert draft.text == 'replicaCount: 3\nimage:\n  tag: "2.0"\n'
     assert draft.launchable
@@ -54,7 +54,7 @@ def test_nothing_known_changes_no_text() -> None:
     text = "# my words\nreplicaCount: 3 # three\n"
     form = WEB.read(text).form
     assert form
-    same: list[tuple[Path, object]] = [(each.path, shown(each)) for each in form.fields()]
+    same: list[tuple[Path, object]] = [(each.path, control_content(each)) for each in form.fields()]
     assert WEB.fill(text, [*same, (("nowhere",), "x"), ((), 1)]).text == text
 
 
@@ -82,50 +82,50 @@ def test_what_is_wrong_stands_beside_its_field() -> None:
 
 
 def test_a_chart_without_a_schema_begins_with_its_own_words() -> None:
-    text = BARE.start()
+    text = BARE.initial_text()
     assert text == BARE.chart.values_text
     draft = BARE.read(text.replace("Hello", "Good morning"))
     assert draft.form is None
     assert draft.launchable
-    assert BARE.sent(draft) == {"words": {"greeting": "Good morning"}}
+    assert BARE.values_for_helm(draft) == {"words": {"greeting": "Good morning"}}
 
 
 def test_a_release_keeps_what_it_was_given() -> None:
     given: Values = {"replicaCount": 1, "unknown": {"x": None}}
-    editing = Drafting(WEB.chart, given)
-    draft = editing.fill(editing.start(), [(("containerPort",), 81)])
-    assert editing.sent(draft) == {**given, "containerPort": 81}
-    assert WEB.sent(draft) == {"unknown": {"x": None}, "containerPort": 81}
+    editing = DraftEditor(WEB.chart, given)
+    draft = editing.fill(editing.initial_text(), [(("containerPort",), 81)])
+    assert editing.values_for_helm(draft) == {**given, "containerPort": 81}
+    assert WEB.values_for_helm(draft) == {"unknown": {"x": None}, "containerPort": 81}
 
 
 def test_a_link_carries_values_but_no_passwords() -> None:
     schema = {"properties": {"password": {"type": "string"}, "user": {"type": "string"}}}
-    drafting = Drafting(replace(WEB.chart, schema=schema, defaults={}))
-    link = drafting.link(drafting.read("password: hunter2\nuser: ada\n"))
-    assert linked(link) == {"user": "ada"}
+    editor = DraftEditor(replace(WEB.chart, schema=schema, defaults={}))
+    link = editor.link(editor.read("password: hunter2\nuser: ada\n"))
+    assert values_from_link(link) == {"user": "ada"}
     env = (
         "env: [{name: DB_PASSWORD, value: hunter2}, {name: A, value: b}]\nauth: {apiKey: hunter2}\n"
     )
-    assert linked(BARE.link(BARE.read(env))) == {
+    assert values_from_link(BARE.link(BARE.read(env))) == {
         "env": [{"name": "DB_PASSWORD"}, {"name": "A", "value": "b"}],
         "auth": {},
     }
-    assert drafting.link(drafting.read("")) == ""
-    assert drafting.link(drafting.read(f"user: {'x' * MAX_LINK}")) == ""
+    assert editor.link(editor.read("")) == ""
+    assert editor.link(editor.read(f"user: {'x' * MAX_LINK}")) == ""
 
 
 @pytest.mark.parametrize(
     "text", ["", "!", "a" * (MAX_LINK + 1), "W10", "bnVsbA", "e30=x", "_", "eyJcdWQ4MDAiOjF9"]
 )
 def test_a_link_that_carries_nothing(text: str) -> None:
-    assert linked(text) is None
+    assert values_from_link(text) is None
 
 
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.booleans())))
 def test_what_a_link_carries_is_read_again(values: Values) -> None:
     text = base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
     if text and len(text) <= MAX_LINK:
-        assert linked(text) == values
+        assert values_from_link(text) == values
 
 
 @given(st.lists(st.text(max_size=5) | st.integers(0, 10**6), max_size=4).map(tuple))
@@ -152,20 +152,20 @@ KEPT: Values = {"password": "correct-horse-battery", "mark": "zebra-stripes", "n
 
 
 def test_secrets_of_a_release_are_no_part_of_the_text() -> None:
-    drafting = Drafting(SAFE, KEPT)
-    text = drafting.start()
+    editor = DraftEditor(SAFE, KEPT)
+    text = editor.initial_text()
     assert text == 'password: "(hidden)"\nmark: "(hidden)"\nnote: hello\n'
-    draft = drafting.read(text)
+    draft = editor.read(text)
     assert draft.launchable, "the schema is asked about the secrets themselves"
-    assert drafting.restored(drafting.sent(draft)).values == KEPT
-    assert "hidden" not in str(linked(drafting.link(draft)))
+    assert editor.restored(editor.values_for_helm(draft)).values == KEPT
+    assert "hidden" not in str(values_from_link(editor.link(draft)))
 
 
 def test_a_placeholder_for_nothing_is_refused_at_its_field() -> None:
-    moved = Drafting(SAFE, KEPT).read('note: "(hidden)"\n')
+    moved = DraftEditor(SAFE, KEPT).read('note: "(hidden)"\n')
     assert "stands for a secret that is not there" in moved.notes()["note",]
     assert not moved.launchable
-    new = Drafting(SAFE).read('password: "(hidden)"\n')
+    new = DraftEditor(SAFE).read('password: "(hidden)"\n')
     assert set(new.notes()) == {("password",)}
-    bare = Drafting(replace(SAFE, schema=None)).read('password: "(hidden)"\n')
+    bare = DraftEditor(replace(SAFE, schema=None)).read('password: "(hidden)"\n')
     assert not bare.launchable

@@ -19,10 +19,10 @@ from portal.catalog.edits import (
     at,
     changed,
     check,
+    control_content,
     minimal,
-    read,
+    parse_input,
     removed,
-    shown,
 )
 from portal.catalog.form import Alternatives, Control, Field, Form, Group, Rows, build, humanised
 from portal.catalog.text import TextError, comments, load_values
@@ -174,7 +174,7 @@ def test_no_schema_crashes_the_form(schema: object, defaults: object, values: ob
     form = build(checker, {"a": defaults}, {"a": values})
     for field in form.fields():
         try:
-            read(field, shown(field))
+            parse_input(field, control_content(field))
         except FieldError:
             continue
     check(checker, {"a": values}, {"a": defaults})
@@ -194,7 +194,10 @@ def test_what_a_form_shows_changes_nothing(chart: Chart, checker: Checker) -> No
     form = build(checker, chart.defaults, OWN)
     assert len(list(form.fields())) > 5
     for field in form.fields():
-        assert changed(OWN, chart.defaults, field.path, read(field, shown(field))) == OWN, field
+        assert (
+            changed(OWN, chart.defaults, field.path, parse_input(field, control_content(field)))
+            == OWN
+        ), field
 
 
 @pytest.mark.parametrize(("chart", "checker"), CHARTS_WITH_SCHEMA)
@@ -207,7 +210,7 @@ def test_any_submission_becomes_values_or_a_message(
     form = build(checker, chart.defaults, values)
     for field, raw in data.draw(submissions(form)):
         try:
-            value = read(field, raw)
+            value = parse_input(field, raw)
         except FieldError:
             continue
         values = changed(values, chart.defaults, field.path, value)
@@ -272,7 +275,7 @@ def test_leaving_out_defaults_changes_nothing(values: Values, defaults: Values) 
     ],
 )
 def test_controls_are_read(schema: object, default: object, raw: object, value: object) -> None:
-    assert read(only(schema, default=default), raw) == value
+    assert parse_input(only(schema, default=default), raw) == value
 
 
 @pytest.mark.parametrize(
@@ -298,7 +301,7 @@ def test_what_cannot_be_read_is_refused_without_quoting_it(
     schema: object, default: object, raw: object
 ) -> None:
     with pytest.raises(FieldError) as caught:
-        read(only(schema, default=default), raw)
+        parse_input(only(schema, default=default), raw)
     assert "hunter2" not in str(caught.value)
 
 

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from portal.catalog.catalog import Catalog
 from portal.catalog.fetch import HttpFetch
-from portal.catalog.icons import MAX_ICON, PNG, SVG, Icon, icon_of, may_be_asked
+from portal.catalog.icons import MAX_ICON, PNG, SVG, Icon, icon_of, is_allowed
 from portal.catalog.sources import Source, SourceKind
 from portal.web.icons import PATH, icon_endpoint
 from tests.unit.catalog.make import files, serving
@@ -62,9 +62,9 @@ def test_only_the_sources_own_hosts_are_asked() -> None:
     url = "https://charts.example.com/team"
     source = Source("team", SourceKind.REPOSITORY, url, hosts=("files.example.com",))
     for allowed in ("https://charts.example.com/x.png", "https://FILES.example.com/x.svg"):
-        assert may_be_asked(source, allowed)
+        assert is_allowed(source, allowed)
     for other in ("", "https://tracker.example/x.png", "data:image/png;base64,AA", "//[", "x.png"):
-        assert not may_be_asked(source, other)
+        assert not is_allowed(source, other)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.catalog.chart import read_chart
-from portal.catalog.draft import Drafting
+from portal.catalog.draft import DraftEditor
 from portal.catalog.edits import alike
 from portal.catalog.rewrite import rewritten
 from portal.catalog.text import TextError, load_values
@@ -162,6 +162,6 @@ def test_whatever_the_text_it_means_what_it_should(
 
 
 def test_a_field_of_the_form_changes_its_line_in_the_text() -> None:
-    drafting = Drafting(read_chart(CHARTS / "web-server", "local"))
+    editor = DraftEditor(read_chart(CHARTS / "web-server", "local"))
     text = "# how many\nreplicaCount: 2\n# more\nextra: |\n  one\n  two\n"
-    assert drafting.fill(text, [(("replicaCount",), 3)]).text == text.replace("2", "3")
+    assert editor.fill(text, [(("replicaCount",), 3)]).text == text.replace("2", "3")

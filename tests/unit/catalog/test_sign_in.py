@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from portal.catalog.catalog import Catalog, ChartUnavailable
-from portal.catalog.fetch import FetchError, HttpFetch, carried
-from portal.catalog.sign_in import Login, may_have_password, read_login
+from portal.catalog.fetch import FetchError, HttpFetch, redirect_headers
+from portal.catalog.sign_in import Login, may_send_password, read_login
 from portal.catalog.sources import Source, SourceKind
 from tests.unit.catalog.make import Handler, chart_archive, registry, repository_of, serving
 
@@ -113,7 +113,7 @@ async def test_without_credentials_it_says_what_is_missing(
         source = Source("team", SourceKind.REPOSITORY, f"http://{host}")
         catalog = await read(source, fetch, tmp_path)
         assert catalog.sources[0].error == (
-            "The repository wants a sign-in, and the source names no credentials."
+            "The repository requires a sign-in, and the source names no credentials."
         )
 
 
@@ -147,9 +147,9 @@ async def test_archives_elsewhere_and_redirects_do_not_get_it(
 
 def test_a_redirect_takes_the_password_along_to_the_same_origin_only() -> None:
     headers = {"Authorization": BASIC, "Accept": "x"}
-    assert carried(headers, "https://a.example/x", "https://A.example/y") == headers
+    assert redirect_headers(headers, "https://a.example/x", "https://A.example/y") == headers
     for after in ("http://a.example/x", "https://a.example:444/x", "https://b.example/x"):
-        assert carried(headers, "https://a.example/x", after) == {"Accept": "x"}
+        assert redirect_headers(headers, "https://a.example/x", after) == {"Accept": "x"}
 
 
 async def test_a_registry_with_basic_authentication(
@@ -313,9 +313,9 @@ def test_where_the_password_may_go() -> None:
         "hub", HUB.kind, "oci://r.example/x", charts=("a",), hosts=("b.example",), token_host="T.x"
     )
     for url in ("https://r.example/v2/", "https://R.example/token", "https://t.x/token?a=b"):
-        assert may_have_password(source, url)
+        assert may_send_password(source, url)
     for url in ("http://r.example/", "https://r.example:444/", "https://b.example/", "http://t.x/"):
-        assert not may_have_password(source, url)
+        assert not may_send_password(source, url)
 
 
 @pytest.mark.parametrize(

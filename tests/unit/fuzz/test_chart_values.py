@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from portal.catalog.chart import read_chart
-from portal.catalog.draft import MAX_LINK, Draft, Drafting, linked
+from portal.catalog.draft import MAX_LINK, Draft, DraftEditor, values_from_link
 from portal.catalog.edits import alike
 from portal.catalog.validate import Path
 from portal.catalog.values import Values, overlay, to_yaml
@@ -24,19 +24,20 @@ from tests.unit.fuzz.portal import ANN, CHART, Portal, finish, is_upgrade
 
 KEY = Key("apps", "sales")
 BARE, WEB, TASKS = (
-    Drafting(read_chart(CHARTS / name, "local")) for name in ("bare", "web-server", "task-cluster")
+    DraftEditor(read_chart(CHARTS / name, "local"))
+    for name in ("bare", "web-server", "task-cluster")
 )
-OURS = Drafting(read_chart(CHART, "local"))
+OURS = DraftEditor(read_chart(CHART, "local"))
 """Our own chart in the catalogue, with all that its schema allows."""
 
 
-def launched(drafting: Drafting, draft: Draft) -> bool:
+def launched(editor: DraftEditor, draft: Draft) -> bool:
     """Launch what a draft says; whether that was accepted, and then that it was all of it.
 
     A client may send a text that its page would not: it is checked again.
     """
-    chart, portal = drafting.chart, Portal()
-    sent = drafting.sent(draft)
+    chart, portal = editor.chart, Portal()
+    sent = editor.values_for_helm(draft)
     assert alike(overlay(chart.defaults, sent), overlay(chart.defaults, draft.values))
     asked = portal.command(portal.actions.launch(ANN, ReleaseRequest(KEY, chart, sent)))
     if draft.problems:
@@ -66,19 +67,19 @@ def told(draft: Draft) -> bool:
     return True
 
 
-def submissions(drafting: Drafting) -> st.SearchStrategy[list[tuple[Path, object]]]:
-    form = drafting.read("").form
+def submissions(editor: DraftEditor) -> st.SearchStrategy[list[tuple[Path, object]]]:
+    form = editor.read("").form
     assert form is not None
     return some.submissions(form).map(lambda filled: [(each.path, raw) for each, raw in filled])
 
 
-def launched_by_form(drafting: Drafting, contents: list[tuple[Path, object]]) -> bool:
-    draft = drafting.fill("", contents)
+def launched_by_form(editor: DraftEditor, contents: list[tuple[Path, object]]) -> bool:
+    draft = editor.fill("", contents)
     told(draft)
-    again = drafting.read(draft.text)
+    again = editor.read(draft.text)
     assert again.error is None
     assert alike(again.values, draft.values)
-    return launched(drafting, again) and not draft.unread
+    return launched(editor, again) and not draft.field_errors
 
 
 @tried(800, accepting=0.2, contents=submissions(WEB))
@@ -96,12 +97,12 @@ def test_our_own_chart_s_form(contents: list[tuple[Path, object]]) -> bool:
     return launched_by_form(OURS, contents)
 
 
-@tried(2000, accepting=0.3, drafting=st.sampled_from([BARE, WEB, TASKS]), text=some.yaml_texts)
-def test_values_as_text(drafting: Drafting, text: str) -> bool:
-    draft = drafting.read(text)
+@tried(2000, accepting=0.3, editor=st.sampled_from([BARE, WEB, TASKS]), text=some.yaml_texts)
+def test_values_as_text(editor: DraftEditor, text: str) -> bool:
+    draft = editor.read(text)
     if told(draft) and draft.error is not None:
         return False
-    return launched(drafting, draft)
+    return launched(editor, draft)
 
 
 @tried(800, accepting=0.8, values=st.dictionaries(some.words, some.nasty_values, max_size=4))
@@ -125,10 +126,10 @@ _packed = st.one_of(
 @tried(800, accepting=0.15, packed=_packed, torn=st.sampled_from([0, 0, 0, 0, 1, 2, 3]))
 def test_values_in_a_link(packed: str, torn: int) -> bool:
     link = base64.urlsafe_b64encode(packed.encode(errors="surrogatepass")).decode().rstrip("=")
-    values = linked(link[: len(link) - torn])
+    values = values_from_link(link[: len(link) - torn])
     if values is None:
         return False
-    draft = BARE.read(BARE.start(values))
+    draft = BARE.read(BARE.initial_text(values))
     if told(draft):
         return False
     if values:
@@ -137,7 +138,7 @@ def test_values_in_a_link(packed: str, torn: int) -> bool:
     return launched(BARE, draft)
 
 
-LOOSE = Drafting(
+LOOSE = DraftEditor(
     replace(
         BARE.chart,
         values_text="",
@@ -153,4 +154,4 @@ def test_text_within_a_form(text: str) -> bool:
     """A part that a form cannot show is a small text of its own."""
     draft = LOOSE.fill("", [(("a",), text), (("image",), text)])
     told(draft)
-    return launched(LOOSE, LOOSE.read(draft.text)) and not draft.unread
+    return launched(LOOSE, LOOSE.read(draft.text)) and not draft.field_errors

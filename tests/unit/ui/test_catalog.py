@@ -9,7 +9,7 @@ import pytest
 
 from portal.catalog.catalog import Catalog
 from portal.catalog.chart import read_chart
-from portal.catalog.draft import Drafting, path_id
+from portal.catalog.draft import DraftEditor, path_id
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import ChartPreset, Source, SourceKind
 from portal.domain.errors import InvalidInput
@@ -24,7 +24,7 @@ from tests.unit.catalog.make import CHARTS
 from tests.unit.ui.fakes import ADA, context
 from tests.unit.ui.test_components import text, walk
 
-WEB = Drafting(read_chart(CHARTS / "web-server", "local"))
+WEB = DraftEditor(read_chart(CHARTS / "web-server", "local"))
 
 
 @pytest.mark.parametrize(

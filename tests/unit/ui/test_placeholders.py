@@ -128,11 +128,11 @@ async def test_the_form_of_a_chart(pages: Pages) -> None:
         "revision": 1,
         "release": list(WEB),
     }
-    drafting = await chart_edit.drafting_of(ui, place)
-    shown = drafting.start()
+    editor = await chart_edit.draft_editor_of(ui, place)
+    shown = editor.initial_text()
     assert SECRET not in shown
     edit = chart_edit.Edit(shown.replace("replicaCount: 2", "replicaCount: 3"), shown)
-    answer = await asyncio.to_thread(chart_edit.answer, drafting, edit, [])
+    answer = await asyncio.to_thread(chart_edit.answer, editor, edit, [])
     assert SECRET not in str(answer)
     assert answer["problems"] is None
     asked: chart_callbacks.Asked = {
@@ -171,7 +171,7 @@ async def test_a_chart_that_was_not_launched_is_corrected_as_it_was_sent(pages: 
         "revision": None,
         "release": list(key),
     }
-    shown = (await chart_edit.drafting_of(pages.ui(ANN), place)).start()
+    shown = (await chart_edit.draft_editor_of(pages.ui(ANN), place)).initial_text()
     assert "replicaCount: 2" in shown
     assert SECRET not in shown
     asked: chart_callbacks.Asked = {
