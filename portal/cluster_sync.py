@@ -35,7 +35,7 @@ class ClusterSync:
 
         def initially_synced() -> None:
             self.store.end_initial_sync()
-            self.fetcher.ahead()
+            self.fetcher.prefetch()
             listed()
 
         self.watches = Watches(client, self.store, settings.namespaces, listed=initially_synced)

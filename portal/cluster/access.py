@@ -1,4 +1,4 @@
-"""Asks Kubernetes which namespaces there are."""
+"""Looks up whether namespaces exist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.domain.errors import NotFound, PortalError
 
 
 async def namespace_exists(client: ClusterClient, name: str) -> bool:
-    """Whether there is such a namespace. Raises ``Forbidden`` where that may not be asked."""
+    """Return True if the namespace exists. Raises ``Forbidden`` if it may not be read."""
     try:
         await client.get(f"/api/v1/namespaces/{name}")
     except NotFound:
@@ -19,9 +19,9 @@ async def namespace_exists(client: ClusterClient, name: str) -> bool:
 
 
 class Namespaces:
-    """Which namespaces there are: asked one by one, and remembered for ``memory`` seconds.
+    """Looks up namespaces one by one, and caches the answers for ``memory`` seconds.
 
-    A form asks while somebody types, and a portal limited to some namespaces may not list.
+    A form asks while somebody types, and a portal limited to some namespaces may not list all.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Namespaces:
         self._known: dict[str, tuple[float, bool]] = {}
 
     async def missing(self, name: str) -> bool:
-        """Whether there surely is no such namespace; False where that cannot be told."""
+        """Return True if the namespace certainly does not exist; False where that is unknown."""
         now = self._clock()
         self._known = {key: each for key, each in self._known.items() if each[0] > now}
         if name not in self._known:

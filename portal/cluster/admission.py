@@ -1,8 +1,8 @@
-"""What the guardrails ask of Kubernetes: kinds, labels, tokens, and whether a pod is admitted.
+"""Answers the guardrails' questions about the cluster: kinds, metadata, tokens, pod admission.
 
-Pod Security is the API server's own answer. A pod is created by dry run in a namespace that
-enforces the level, in which nothing ever runs. That the namespace does enforce it is not taken from
-its labels: a pod that must be refused is tried as well.
+Pod Security is judged by the API server itself: a pod is created by dry run in a namespace that
+enforces the level, in which nothing ever runs. Its labels are not proof that the namespace enforces
+the level, so a pod that must be refused is tried as well.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, Portal
 from portal.domain.keys import Key
 
 KINDS_FOR = 60.0
-"""Seconds that a kind which the cluster knows is remembered."""
+"""Seconds that a discovered kind is cached."""
 PROVEN_FOR = 300.0
-"""Seconds that a namespace counts as enforcing its level after it was seen to refuse a pod."""
+"""Seconds that a namespace counts as enforcing its level after it has refused a pod."""
 
 _VIOLATES = re.compile(r"violates PodSecurity \"[^\"]*\": (?P<why>.+)", re.DOTALL)
 _INVALID = re.compile(r"Pod \"[^\"]*\" is invalid: (?P<why>.+)", re.DOTALL)
@@ -35,11 +35,11 @@ _FORBIDDEN_POD: JsonObject = {
     "metadata": {"generateName": "guardrail-"},
     "spec": {"containers": [{"name": "app", "image": "none"}]},
 }
-"""A pod that says nothing of its security, which ``restricted`` never admits."""
+"""A pod without a security context, which ``restricted`` never admits."""
 
 
 class _Kind(Struct, frozen=True):
-    """A kind that the cluster knows, remembered ``until`` a moment of the clock."""
+    """A kind that the cluster serves, cached ``until`` a time of the clock."""
 
     until: float
     plural: str
@@ -49,7 +49,7 @@ class _Kind(Struct, frozen=True):
 class Admission:
     """Answers the guardrails' questions.
 
-    ``namespaces`` are those that enforce a level of the Pod Security Standards, by the level.
+    ``namespaces`` maps levels of the Pod Security Standards to a namespace that enforces them.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Admission:
         self._proving = asyncio.Lock()
 
     async def namespaced(self, api_version: str, kind: str) -> bool | None:
-        """Whether objects of a kind live in namespaces; None if the cluster has no such kind."""
+        """Return True if a kind is namespaced; None if the cluster does not serve it."""
         known = await self._kind(api_version, kind)
         return known.namespaced if known else None
 
@@ -92,9 +92,9 @@ class Admission:
                 self._kinds[api_version, text(each, "kind")] = known
 
     async def metadata(self, api_version: str, kind: str, key: Key) -> Mapping[str, object] | None:
-        """An object's metadata; None if there is none of that name, or no such kind.
+        """An object's metadata; None if there is no such object or kind.
 
-        What the portal may not look up, it cannot replace either.
+        None as well where the portal may not read it: then it cannot replace it either.
         """
         known = await self._kind(api_version, kind)
         if known is None or not known.namespaced or not _NAME.fullmatch(key.name):
@@ -110,15 +110,15 @@ class Admission:
     async def services(
         self, namespace: str
     ) -> list[tuple[Mapping[str, object], Mapping[str, object]]]:
-        """The metadata and the selector of each Service of a namespace."""
+        """The metadata and selector of each Service of a namespace."""
         answer = await self._client.get(f"/api/v1/namespaces/{namespace}/services")
         return [
             (part(each, "metadata"), part(each, "spec", "selector"))
             for each in items(answer, "items")
         ]
 
-    async def gives_token(self, key: Key) -> bool:
-        """Whether a ServiceAccount gives pods a token unless they say that they want none."""
+    async def automounts_token(self, key: Key) -> bool:
+        """Return True unless a ServiceAccount sets ``automountServiceAccountToken: false``."""
         path = f"/api/v1/namespaces/{key.namespace}/serviceaccounts/{key.name}"
         try:
             found = await self._client.get(path)
@@ -127,10 +127,10 @@ class Admission:
         return found.get("automountServiceAccountToken") is not False
 
     async def pod_problem(self, pod: Mapping[str, object], level: str) -> str:
-        """Why Kubernetes does not admit a pod at a level; "" if it does.
+        """The reason why Kubernetes does not admit a pod at a level; "" if it does.
 
         Raises:
-            PortalError: it cannot be asked, or the namespace does not enforce the level.
+            PortalError: Kubernetes cannot be asked, or the namespace does not enforce the level.
         """
         namespace = self._namespaces.get(level, "")
         if not namespace:
@@ -151,7 +151,7 @@ class Admission:
         return problem
 
     async def _enforces(self, namespace: str, level: str) -> bool:
-        """Whether a namespace was seen, not long ago, to refuse what its level forbids."""
+        """Return True if a namespace has recently refused a pod that its level forbids."""
         if self._proven.get(namespace, 0.0) > self._clock():
             return True
         async with self._proving:
@@ -166,7 +166,7 @@ class Admission:
             return True
 
     async def _try(self, namespace: str, pod: JsonObject) -> str:
-        """What Kubernetes says against a pod, "" if nothing."""
+        """The objection of Kubernetes to a pod; "" if it has none."""
         path = f"/api/v1/namespaces/{namespace}/pods"
         try:
             await self._client.post(path, pod, {"dryRun": "All"})

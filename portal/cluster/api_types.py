@@ -1,7 +1,7 @@
 """API types that objects of several kinds share; those of a single kind are in ``kinds``.
 
-Straight from JSON: what is not named here is passed over without being made. What the API leaves
-out has its default here; lists and parts may also be null.
+They are decoded straight from JSON: fields that are not declared are skipped. Fields that the API
+leaves out have a default; lists and parts may also be null.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ Shape = TypeVar("Shape")
 Found = TypeVar("Found")
 
 
-def reading(shape: type[Shape]) -> Callable[[Callable[[Shape], Found]], Callable[[Json], Found]]:
-    """Have a function of ``shape`` take an object as JSON.
+def from_json(shape: type[Shape]) -> Callable[[Callable[[Shape], Found]], Callable[[Json], Found]]:
+    """Decorate a function of a ``shape`` so that it takes the object as JSON.
 
-    It then raises ``ValueError`` for what is not of that shape, saying where.
+    The function then raises ``ValueError``, with the path, for JSON that does not have the shape.
     """
     read = msgspec.json.Decoder(shape).decode
 
     def decorate(decode: Callable[[Shape], Found]) -> Callable[[Json], Found]:
         @wraps(decode)
-        def of_json(raw: Json) -> Found:
+        def decode_json(raw: Json) -> Found:
             return decode(read(raw))
 
-        return of_json
+        return decode_json
 
     return decorate
 
 
 class Part(Struct, frozen=True, rename="camel", gc=False):
-    """A part of an object of the API; its fields are named as there, in ``camelCase``."""
+    """Base of the types for parts of API objects, with their ``camelCase`` field names."""
 
 
 class Owner(Part, frozen=True):
@@ -49,8 +49,8 @@ class Owner(Part, frozen=True):
     controller: bool | None = None
 
 
-class Name(Part, frozen=True):
-    """As much of ``metadata`` as tells an object and its versions apart; and its annotations."""
+class BasicMeta(Part, frozen=True):
+    """The part of ``metadata`` that identifies an object and its version, and annotations."""
 
     name: str
     namespace: str = ""
@@ -58,7 +58,7 @@ class Name(Part, frozen=True):
     annotations: dict[str, str] | None = None
 
 
-class Meta(Name, frozen=True, kw_only=True):
+class Meta(BasicMeta, frozen=True, kw_only=True):
     """``metadata``."""
 
     creation_timestamp: datetime
@@ -82,21 +82,21 @@ class Condition(Part, frozen=True):
 
 
 class Conditions(Part, frozen=True):
-    """``status``, as far as it has conditions."""
+    """The conditions of ``status``."""
 
     conditions: tuple[Condition, ...] | None = None
 
 
-class _Published(Part, frozen=True):
+class _LoadBalancerIngress(Part, frozen=True):
     hostname: str = ""
     ip: str = ""
 
 
 class _LoadBalancer(Part, frozen=True):
-    ingress: tuple[_Published, ...] | None = None
+    ingress: tuple[_LoadBalancerIngress, ...] | None = None
 
 
-class Balanced(Part, frozen=True):
+class LoadBalancerStatus(Part, frozen=True):
     """``status`` of a Service or an Ingress."""
 
     load_balancer: _LoadBalancer = _LoadBalancer()
@@ -106,21 +106,21 @@ class Balanced(Part, frozen=True):
 
 
 class ListMeta(Part, frozen=True):
-    """``metadata`` of a list; ``rest`` is what its next page is asked for with."""
+    """``metadata`` of a list; ``rest`` is the continue token of its next page."""
 
     resource_version: str = ""
     rest: str = field(default="", name="continue")
 
 
 class ObjectList(Part, frozen=True):
-    """A page of a list, its items unread."""
+    """A page of a list, with its items still as JSON."""
 
     metadata: ListMeta | None = None
     items: tuple[Raw, ...] | None = None
 
 
 class Change(Part, frozen=True):
-    """One line of a watch, its object unread."""
+    """One event of a watch, with its object still as JSON."""
 
     object: Raw
     type: str = ""
@@ -133,7 +133,7 @@ class _AnyMeta(Part, frozen=True):
 
 
 class AnyObject(Part, frozen=True):
-    """What every object has; and of a ``Status``, what went wrong."""
+    """The fields common to all objects, and the error of a ``Status``."""
 
     metadata: _AnyMeta = _AnyMeta()
     code: int | None = None
@@ -145,8 +145,8 @@ class AnyObject(Part, frozen=True):
         return Key(self.metadata.namespace, self.metadata.name)
 
 
-def anything(raw: Json) -> AnyObject:
-    """What an object has in common with all others, however odd it is."""
+def any_object(raw: Json) -> AnyObject:
+    """The common fields of any object; an empty one where they cannot be decoded."""
     try:
         return _any(raw)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How long to wait before trying again."""
+"""Delays between retries."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Backoff:
         self._step = first
 
     def next(self, at_least: float = 0.0) -> float:
-        """Seconds to wait now; never less than what the server asked for."""
+        """Seconds to wait now, ``at_least`` included: the time that the server asked for."""
         delay = self._step * (0.5 + self._rand() / 2)
         self._step = min(self._step * 2, self._most)
         return at_least + delay if at_least > delay else delay
 
     def reset(self) -> None:
-        """Begin anew with the shortest delay."""
+        """Start over with the shortest delay."""
         self._step = self._first
 
 
 def jittered(seconds: float, by: float = 0.2, rand: Callable[[], float] = random.random) -> float:
-    """``seconds``, up to ``by`` (a fraction) less."""
+    """``seconds`` reduced by a random fraction of up to ``by``."""
     return seconds * (1 - by * rand())

@@ -1,7 +1,7 @@
 """One authenticated connection pool to the Kubernetes API, speaking raw JSON.
 
 The ``kubernetes`` package finds the server, the certificates and the credentials, and refreshes
-them; its generated models are left out, since building them costs more than all else here.
+them. Its generated models are not used, since building them costs more than everything else here.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ ANSWER_WITHIN = aiohttp.ClientTimeout(total=60, sock_connect=5, sock_read=15)
 
 
 class Calls(Struct):
-    """What was asked of the API since the start, for the portal's own metrics."""
+    """Counts of API requests since the start, for the portal's own metrics."""
 
     made: Counter[str] = field(default_factory=Counter[str])
-    """Requests by what they are: list, watch, get, post, put, patch or delete."""
+    """Requests by verb: list, watch, get, post, put, patch or delete."""
     failed: Counter[str] = field(default_factory=Counter[str])
-    """Those that failed, by HTTP status; "none" where there was no answer."""
+    """Failed requests by HTTP status; "none" where there was no answer."""
     watching: int = 0
-    """Watches open now."""
+    """Currently open watches."""
 
 
 class _Request(Struct, frozen=True):
-    """One thing to ask of the API. ``verb`` is the one it is counted by, as in ``Calls``."""
+    """One request to the API. ``verb`` is the one that it is counted by in ``Calls``."""
 
     verb: str
     path: str
@@ -74,7 +74,7 @@ class _Request(Struct, frozen=True):
 
 
 class ClusterClient:
-    """The API server, as seen by one account. Use ``connect``."""
+    """A client of the API server with the portal's credentials; made by ``connect``."""
 
     def __init__(
         self,
@@ -91,23 +91,23 @@ class ClusterClient:
         self._credentials = _credentials(configuration)
         self.calls = Calls()
         self.whoami = ""
-        """The user name the API server knows this client by; "" if it did not say."""
+        """The user name that the API server knows this client by; "" if unknown."""
 
     @classmethod
     @asynccontextmanager
     async def connect(cls, kubeconfig: Path | None = None) -> AsyncGenerator[ClusterClient]:
         """Connect by ``kubeconfig``, or (None) with the pod's service account.
 
-        A server that does not answer now is no failure: every call is a try of its own.
+        A server that does not answer is not an error here: every call tries for itself.
 
         Raises:
-            ClusterUnavailable: no configuration.
-            Unauthenticated: the server answers, and takes the portal for nobody.
+            ClusterUnavailable: there is no configuration.
+            Unauthenticated: the server does not accept the credentials.
         """
         configuration = Configuration()
         # Every watch holds a connection; a limit would queue requests behind them.
         configuration.connection_pool_maxsize = 0
-        # With it aiohttp looks for a netrc file as well, in a thread, at every request.
+        # Only with a proxy: trust_env makes aiohttp look for a netrc file at every request.
         configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
         await _load(configuration, kubeconfig)
         async with AsyncExitStack() as stack:
@@ -118,7 +118,7 @@ class ClusterClient:
             yield client
 
     async def _introduce(self) -> None:
-        """Ask the server once who it takes the portal for, for the log."""
+        """Ask the server once for the portal's user name, for the log."""
         host = self._configuration.host
         try:
             async with asyncio.timeout(FIRST_ANSWER_WITHIN):
@@ -141,7 +141,7 @@ class ClusterClient:
         name = str(user.get("username", ""))
         if name in {"", "system:anonymous"}:
             raise Unauthenticated(
-                "The Kubernetes API takes the portal for nobody.",
+                "The Kubernetes API does not know the portal's credentials.",
                 "Check the service account token or the kubeconfig.",
             )
         return name
@@ -149,13 +149,13 @@ class ClusterClient:
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, accept: str = JSON
     ) -> JsonObject:
-        """GET a path; the decoded body. Raises a ``PortalError`` for any other answer."""
+        """GET a path; returns the decoded body. Raises a ``PortalError`` on failure."""
         return _decoded(await self._call(_Request("get", path, params, accept=accept)))
 
     async def read(
         self, path: str, params: Mapping[str, str] | None = None, accept: str = JSON
     ) -> bytes:
-        """GET a page of a list as it is sent: it may be large, see ``portal.cluster.lists``."""
+        """GET a page of a list as raw bytes; it may be large, see ``portal.cluster.lists``."""
         return await self._call(_Request("list", path, params, accept=accept))
 
     async def post(
@@ -173,18 +173,18 @@ class ClusterClient:
         return _decoded(await self._call(_Request("put", path, body=body)))
 
     async def delete(self, path: str, body: JsonObject) -> JsonObject:
-        """DELETE an object; ``body`` are the ``DeleteOptions``, such as its preconditions."""
+        """DELETE an object; ``body`` are the ``DeleteOptions``, such as preconditions."""
         return _decoded(await self._call(_Request("delete", path, body=body)))
 
     async def patch(self, path: str, operations: list[JsonObject]) -> JsonObject:
-        """JSON patch: all of ``operations``, or none."""
+        """PATCH an object with a JSON patch, which is applied as a whole or not at all."""
         request = _Request("patch", path, body=operations, content_type=JSON_PATCH)
         return _decoded(await self._call(request))
 
     async def apply(
         self, path: str, body: JsonObject, field_manager: str, *, force: bool = False
     ) -> JsonObject:
-        """Server-side apply: make ``body`` exactly what ``field_manager`` owns of an object.
+        """Server-side apply: ``field_manager`` then owns exactly the fields in ``body``.
 
         Raises:
             Conflict: another manager owns one of the fields, and ``force`` is off.
@@ -197,10 +197,10 @@ class ClusterClient:
     async def stream(
         self, path: str, params: Mapping[str, str], accept: str = JSON, read_timeout: float = 30
     ) -> AsyncGenerator[AsyncIterator[Change]]:
-        """GET a path whose answer is one JSON object a line (a watch).
+        """GET a watch, whose answer is one JSON object a line.
 
-        ``read_timeout`` is how many seconds may pass without a byte before the connection
-        counts as broken: a half-open one would be silent for ever.
+        ``read_timeout`` is the time in seconds without a byte after which the connection counts
+        as broken: a half-open one would be silent for ever.
         """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=read_timeout)
         request = _Request("watch", path, params, accept=accept, limits=limits)
@@ -225,7 +225,7 @@ class ClusterClient:
                 return await response.read()
 
     async def _send(self, request: _Request) -> aiohttp.ClientResponse:
-        """Send once, and once more if that was nobody's and there are new credentials by now."""
+        """Send, and once more after a 401 if the credentials have been renewed since."""
         used = self._credentials
         try:
             return await self._attempt(request)
@@ -247,7 +247,7 @@ class ClusterClient:
                     query_params=list((request.params or {}).items()),
                     header_params={
                         "Accept": request.accept,
-                        # The network is near: to pack and unpack takes longer than to send.
+                        # The network is near: compression would take longer than sending.
                         "Accept-Encoding": "identity",
                         "Content-Type": request.content_type,
                     },
@@ -272,15 +272,17 @@ class ClusterClient:
         raise from_status(response.status, text, response.headers.get("Retry-After"))
 
     async def _renewed(self, used: bytes) -> bool:
-        """Read the credentials anew, since tokens and certificates rotate; whether ``used`` are
-        not the ones that count now."""
+        """Read the credentials again, since tokens and certificates rotate.
+
+        Returns True if they differ from those of the digest ``used``.
+        """
         async with self._reloading:
             if self._credentials == used:
                 await _load(self._configuration, self._kubeconfig)
                 self._credentials = _credentials(self._configuration)
                 if self._credentials != used:
                     log.info("credentials have changed: connecting anew")
-                    # The old connections belong to calls that are under way.
+                    # The old connections still serve running calls.
                     self._stack.push_async_callback(self._api.rest_client.close)
                     self._api.rest_client = RESTClientObject(self._configuration)
             return self._credentials != used
@@ -303,7 +305,7 @@ async def _load(configuration: Configuration, kubeconfig: Path | None) -> None:
 
 
 def _credentials(configuration: Configuration) -> bytes:
-    """A digest of all that identifies the two ends to each other."""
+    """A digest of the server's address, its CA and the client's credentials."""
     found: Any = configuration
     files = (found.cert_file, found.key_file, found.ssl_ca_cert)
     parts = [str(found.api_key.get("BearerToken", "")).encode()]
@@ -326,7 +328,9 @@ def _transport_errors() -> Generator[None]:
             f"The Kubernetes API does not answer: {words}", "It is tried again by itself."
         ) from error
     except ValueError as error:
-        raise ClusterUnavailable(f"The Kubernetes API sent something odd: {error}") from error
+        raise ClusterUnavailable(
+            f"The Kubernetes API sent an answer that cannot be read: {error}"
+        ) from error
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[Change, None]:

@@ -1,4 +1,4 @@
-"""Decoding that several kinds share, API types → domain objects; the rest of it is in ``kinds``."""
+"""Decoding of API types into domain objects that several kinds share; the rest is in ``kinds``."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from portal.domain.objects import Condition
 HELM_RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 
 
-def key(meta: api_types.Name) -> Key:
+def key(meta: api_types.BasicMeta) -> Key:
     """Namespace ("" for cluster-wide kinds) and name."""
     return Key(meta.namespace, meta.name)
 
 
 def deleting_since(meta: api_types.Meta) -> datetime | None:
-    """When its deletion was asked for; the API tells when its grace period ends."""
+    """The time at which deletion was requested; the API has the end of the grace period."""
     if meta.deletion_timestamp is None:
         return None
     return meta.deletion_timestamp - timedelta(seconds=meta.deletion_grace_period_seconds or 0)
 
 
-def holders(meta: api_types.Meta) -> tuple[str, ...]:
-    """The finalizers that hold an object which is being deleted, without Kubernetes' own."""
+def blocking_finalizers(meta: api_types.Meta) -> tuple[str, ...]:
+    """The finalizers that delay an object's deletion, without Kubernetes' own."""
     if meta.deletion_timestamp is None:
         return ()
     own = {"foregroundDeletion", "orphan"}
@@ -32,14 +32,15 @@ def holders(meta: api_types.Meta) -> tuple[str, ...]:
 
 
 def release_of(meta: api_types.Meta) -> str:
-    """The Helm release of the object's own namespace that it belongs to, or ""."""
-    notes = meta.annotations or {}
-    where = notes.get(HELM_RELEASE_NAMESPACE)
-    return "" if where and where != meta.namespace else notes.get(HELM_RELEASE_NAME, "")
+    """The name of the Helm release in the object's namespace that owns it, or ""."""
+    annotations = meta.annotations or {}
+    namespace = annotations.get(HELM_RELEASE_NAMESPACE)
+    foreign = namespace and namespace != meta.namespace
+    return "" if foreign else annotations.get(HELM_RELEASE_NAME, "")
 
 
 def controller_of(meta: api_types.Meta) -> str:
-    """Name of the object that controls this one, or ""."""
+    """The name of the controlling owner, or ""."""
     return next((each.name for each in meta.owner_references or () if each.controller), "")
 
 
@@ -53,7 +54,7 @@ def conditions(found: tuple[api_types.Condition, ...] | None) -> tuple[Condition
     )
 
 
-def published(status: api_types.Balanced) -> tuple[str, ...]:
-    """Addresses that a load balancer or ingress controller has written into the status."""
+def load_balancer_addresses(status: api_types.LoadBalancerStatus) -> tuple[str, ...]:
+    """The addresses that a load balancer or ingress controller has written into the status."""
     found = (each.hostname or each.ip for each in status.load_balancer.ingress or ())
     return tuple(each for each in found if each)

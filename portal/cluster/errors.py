@@ -1,4 +1,4 @@
-"""Answers of the Kubernetes API, told apart. All are domain errors."""
+"""Domain errors for the answers of the Kubernetes API."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFou
 _LEAVING = re.compile(r"in namespace (\S+) because it is being terminated")
 
 LONGEST_WAIT = 60.0
-"""Seconds; a server that asks for more is asked again after these all the same."""
+"""Longest wait in seconds, even if a server asks for more."""
 
 
 class Gone(PortalError):
-    """The resource version, or the page of a list, is too old (410): list anew."""
+    """The resource version or the continue token is too old (410): a new list is needed."""
 
 
 class Throttled(ClusterUnavailable):
-    """The API asks to wait ``seconds`` before the next try (429 or 503 with Retry-After)."""
+    """The API asks to wait ``seconds`` before the next request (429 or 5xx with Retry-After)."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message, "It is tried again by itself.")
@@ -30,56 +30,59 @@ class Throttled(ClusterUnavailable):
 
 
 class Unauthenticated(Forbidden):
-    """The API does not know who is asking (401): a token that is missing, wrong or expired."""
+    """The API does not accept the credentials (401): missing, wrong or expired."""
 
 
 class Rejected(PortalError):
-    """Any other refusal: the request itself is wrong (400, 422 …)."""
+    """Any other refusal: the request itself is invalid (400, 422 …)."""
 
 
 def from_status(code: int, message: str, retry_after: str | None = None) -> PortalError:
     """The domain error for an HTTP status of the API server."""
-    said = f"Kubernetes: {message or f'HTTP {code}'}"
+    words = f"Kubernetes: {message or f'HTTP {code}'}"
     match code:
         case 401:
             return Unauthenticated(
-                said, "Check the portal's service account token or its kubeconfig."
+                words, "Check the portal's service account token or its kubeconfig."
             )
         case 403 if found := _LEAVING.search(message):
             return Rejected(
                 f"The namespace {found[1]} is being deleted: nothing new can be made in it.",
-                "Choose another namespace, or wait until it is gone and has been made anew.",
+                "Choose another namespace, or wait until it is gone and has been created again.",
             )
         case 403:
-            return Forbidden(said, "Its role has to allow this.")
+            return Forbidden(words, "Its role has to allow this.")
         case 404:
-            return NotFound(said)
+            return NotFound(words)
         case 409:
-            return Conflict(said)
+            return Conflict(words)
         case 410:
-            return Gone(said)
+            return Gone(words)
         case _ if code == 429 or code >= 500:
-            seconds = seconds_of(retry_after)
+            seconds = retry_after_seconds(retry_after)
             if seconds is not None:
-                return Throttled(said, seconds)
-            return ClusterUnavailable(said, "It is tried again by itself.")
+                return Throttled(words, seconds)
+            return ClusterUnavailable(words, "It is tried again by itself.")
         case _:
-            return Rejected(said)
+            return Rejected(words)
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def seconds_of(retry_after: str | None, now: Callable[[], datetime] = _utc_now) -> float | None:
-    """How long to wait: a number of seconds, or a date; at most ``LONGEST_WAIT``."""
-    if not retry_after:
+def retry_after_seconds(header: str | None, now: Callable[[], datetime] = _utc_now) -> float | None:
+    """Seconds to wait by a ``Retry-After`` header, a number or a date; at most ``LONGEST_WAIT``.
+
+    None if there is no valid header.
+    """
+    if not header:
         return None
     try:
-        wait = float(int(retry_after))
+        wait = float(int(header))
     except ValueError:
         try:
-            until = parsedate_to_datetime(retry_after)
+            until = parsedate_to_datetime(header)
         except ValueError:
             return None
         wait = (until.replace(tzinfo=until.tzinfo or UTC) - now()).total_seconds()
@@ -87,7 +90,7 @@ def seconds_of(retry_after: str | None, now: Callable[[], datetime] = _utc_now) 
 
 
 def message_of(body: bytes) -> str:
-    """The sentence in an error's body: of a Status object, or the start of plain text."""
+    """The message in an error's body: of a Status object, or the start of plain text."""
     text = body[:4096].decode(errors="replace").strip()
     try:
         status: Any = json.loads(body)

@@ -1,4 +1,4 @@
-"""Reaching into the API's JSON, where anything optional may be missing or null."""
+"""Access to the API's JSON, where anything optional may be missing or null."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ JsonObject = dict[str, Any]
 
 
 def _value(raw: JsonObject, *path: str) -> Any:
-    """What is at ``path``, or None."""
+    """The value at ``path``, or None."""
     found: Any = raw
     for name in path:
         if not found:
@@ -19,12 +19,12 @@ def _value(raw: JsonObject, *path: str) -> Any:
 
 
 def part(raw: JsonObject, *path: str) -> JsonObject:
-    """The object at ``path``; an empty one where there is none."""
+    """The object at ``path``; {} where there is none."""
     return cast(JsonObject, _value(raw, *path) or {})
 
 
 def items(raw: JsonObject, *path: str) -> list[JsonObject]:
-    """The list at ``path``; an empty one where there is none."""
+    """The list at ``path``; [] where there is none."""
     return cast(list[JsonObject], _value(raw, *path) or [])
 
 

@@ -1,8 +1,8 @@
 """The asynchronous half of the ``kubernetes`` package, without its synchronous one.
 
 The package imports all of itself at once, which takes more than a tenth of the portal's start and
-12 MiB for what the portal never calls. So it and its asynchronous half are entered here without
-running their ``__init__``; whatever else somebody asks of them is imported when they do.
+12 MiB for code that the portal never calls. So it and its asynchronous half are registered here
+without running their ``__init__``; other attributes of them are imported on first use.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import sys
 from types import ModuleType
 
 
-def _enter(name: str) -> None:
+def _register(name: str) -> None:
     spec = importlib.util.find_spec(name)
     if spec is None:
-        return  # the import below says so
+        return  # the imports below raise the error
     package = importlib.util.module_from_spec(spec)
 
     def part(wanted: str) -> ModuleType:
@@ -30,8 +30,8 @@ def _enter(name: str) -> None:
 
 
 if "kubernetes" not in sys.modules:
-    _enter("kubernetes")
-    _enter("kubernetes.aio")
+    _register("kubernetes")
+    _register("kubernetes.aio")
 
 from kubernetes.aio import config  # noqa: E402
 from kubernetes.aio.client import ApiClient, Configuration  # noqa: E402

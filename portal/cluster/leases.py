@@ -1,7 +1,7 @@
-"""Who works on which release: one Lease for each, which carries the operation's record as well.
+"""Leases of releases: each is the lock of a release, and carries the operation's record.
 
-Lock and record in one object change together, by compare-and-swap: whoever writes must have
-seen the newest version. A holder that writes no more for ``LEASE_SECONDS`` is dead.
+Lock and record are in one object, so that they change together by compare-and-swap: a write needs
+the newest resource version. A holder that has not written for ``LEASE_SECONDS`` counts as dead.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from portal.cluster.api_types import Name, Part, reading
+from portal.cluster.api_types import BasicMeta, Part, from_json
 from portal.cluster.client import ClusterClient
 from portal.cluster.decode import key
 from portal.cluster.json_object import JsonObject
@@ -33,26 +33,30 @@ class Leases:
         self._client = client
 
     async def read(self, key: Key) -> OperationLease | None:
-        """The claim on a release as it is now; None if it never had any."""
+        """The current lease of a release; None if there is none."""
         try:
-            return _claim(await self._client.get(_path(key)))
+            return _lease_of(await self._client.get(_path(key)))
         except NotFound:
             return None
 
     async def put(self, new: OperationLease) -> OperationLease:
-        """Write a claim over the version that it was made from; returns it with the new one.
+        """Update a lease, or create it if it has no version; returns it with its new version.
 
         Raises:
             Conflict: it has changed since, or (without a version) there is one already.
         """
-        body = _lease(new, datetime.now(UTC))
+        body = _to_json(new, datetime.now(UTC))
         path = _path(new.operation.key)
         if new.version:
-            return _claim(await self._client.put(path, body))
-        return _claim(await self._client.post(path.rpartition("/")[0], body))
+            return _lease_of(await self._client.put(path, body))
+        return _lease_of(await self._client.post(path.rpartition("/")[0], body))
 
-    async def drop(self, old: OperationLease) -> None:
-        """Forget a claim, unless it has changed since (``Conflict``)."""
+    async def delete(self, old: OperationLease) -> None:
+        """Delete a lease that has not changed since; one that is gone is no error.
+
+        Raises:
+            Conflict: it has changed since.
+        """
         options: JsonObject = {"preconditions": {"resourceVersion": old.version}}
         try:
             await self._client.delete(_path(old.operation.key), options)
@@ -67,14 +71,14 @@ class _LeaseSpec(Part, frozen=True):
 class _Lease(Part, frozen=True):
     """A Lease of coordination.k8s.io/v1."""
 
-    metadata: Name
+    metadata: BasicMeta
     spec: _LeaseSpec = _LeaseSpec()
 
 
-def claim(found: _Lease) -> tuple[Key, OperationLease]:
-    """A Lease's own key, and what it says; raises (anything) on one that is no claim."""
-    notes = found.metadata.annotations or {}
-    operation = _recorded(notes[RECORD])
+def decode(found: _Lease) -> tuple[Key, OperationLease]:
+    """A Lease's own key, and its content; raises any exception if it holds no operation."""
+    annotations = found.metadata.annotations or {}
+    operation = _decode_record(annotations[RECORD])
     own = key(found.metadata)
     if Key(operation.key.namespace, _name(operation.key)) != own:
         raise ValueError("the record is of another release")
@@ -82,12 +86,12 @@ def claim(found: _Lease) -> tuple[Key, OperationLease]:
         operation=operation,
         holder=found.spec.holder_identity or "",
         version=found.metadata.resource_version,
-        cancel=notes.get(CANCEL, ""),
+        cancel=annotations.get(CANCEL, ""),
     )
 
 
-def _claim(answer: JsonObject) -> OperationLease:
-    return claim(msgspec.convert(answer, _Lease))[1]
+def _lease_of(answer: JsonObject) -> OperationLease:
+    return decode(msgspec.convert(answer, _Lease))[1]
 
 
 LEASES = Resource(
@@ -95,23 +99,23 @@ LEASES = Resource(
     "Operations",
     GROUP,
     "leases",
-    reading(_Lease)(claim),
+    from_json(_Lease)(decode),
     selector=LABEL,
     verbs=("get", "list", "watch", "create", "update", "delete"),
 )
-"""What to watch, to see the operations of every portal."""
+"""The Leases to watch for the operations of every portal."""
 
 
-def _lease(new: OperationLease, now: datetime) -> JsonObject:
+def _to_json(new: OperationLease, now: datetime) -> JsonObject:
     operation = new.operation
-    notes = {RECORD: _record(operation)}
+    annotations = {RECORD: _encode_record(operation)}
     if new.cancel:
-        notes[CANCEL] = new.cancel
+        annotations[CANCEL] = new.cancel
     metadata: JsonObject = {
         "name": _name(operation.key),
         "namespace": operation.key.namespace,
         "labels": {LABEL: "true"},
-        "annotations": notes,
+        "annotations": annotations,
     }
     if new.version:
         metadata["resourceVersion"] = new.version
@@ -128,18 +132,19 @@ def _lease(new: OperationLease, now: datetime) -> JsonObject:
     }
 
 
-def _record(operation: Operation) -> str:
-    """The operation as JSON; its verb by name, as older portals wrote and read it."""
+def _encode_record(operation: Operation) -> str:
+    """The operation as JSON; ``verb`` is its name, as older portals write and read it."""
     raw: JsonObject = msgspec.to_builtins(operation)
     return msgspec.json.encode({**raw, "verb": operation.verb.name, "words": raw["verb"]}).decode()
 
 
-def _recorded(text: str) -> Operation:
+def _decode_record(text: str) -> Operation:
     raw: JsonObject = msgspec.json.decode(text)
     name = raw["verb"]
-    unsaid = {"name": name, "noun": name, "progressive": "at work on"}
-    unsaid |= {"creates": name == "launch", "removes": name == "uninstall"}
-    return msgspec.convert({**raw, "verb": raw.get("words", unsaid)}, Operation)
+    # Older portals wrote the name alone.
+    default = {"name": name, "noun": name, "progressive": "at work on"}
+    default |= {"creates": name == "launch", "removes": name == "uninstall"}
+    return msgspec.convert({**raw, "verb": raw.get("words", default)}, Operation)
 
 
 def _micro(at: datetime) -> str:
@@ -147,7 +152,7 @@ def _micro(at: datetime) -> str:
 
 
 def _name(key: Key) -> str:
-    """A release has 53 characters at most, so that this fits a name of any kind."""
+    """The Lease's name; release names have 53 characters at most, so it is short enough."""
     return f"dash-portal.{key.name}"
 
 

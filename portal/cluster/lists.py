@@ -1,8 +1,7 @@
-"""Reads a list of the API an item at a time, in turns short enough for a shared event loop.
+"""Decodes lists of the API item by item, in time slices that do not block the event loop.
 
-A page of 500 pods is some 6 MB of JSON: decoded in one go it would hold up everything else for
-100 ms, and be 40 MB of dictionaries meanwhile. A thread would not help, since parsing
-keeps the interpreter's lock.
+A page of 500 pods is some 6 MB of JSON: decoded in one go it would block the loop for 100 ms, and
+take 40 MB as dictionaries. A thread would not help, since parsing holds the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from portal.cluster.api_types import ListMeta, ObjectList
 T = TypeVar("T")
 
 TURN = 0.005
-"""Seconds of work after which others get their turn."""
+"""Seconds of work after which the event loop serves others."""
 
 
 class TimeSlicer:
-    """Shares one thread: who works in turns works alone, for ``TURN`` seconds at a time.
+    """Does work in slices of ``TURN`` seconds, one slice at a time across all callers.
 
-    However many lists arrive at once, the loop is held up by one turn and no more.
+    However many lists arrive at once, they block the event loop for one slice at a time.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -34,7 +33,7 @@ class TimeSlicer:
         self._mine = asyncio.Lock()
 
     async def collect(self, work: Iterable[T]) -> list[T]:
-        """All that ``work`` yields; making each is what takes the time."""
+        """The items of ``work``, an iterator that computes each when asked for it."""
         found: list[T] = []
         todo = iter(work)
         while True:
@@ -53,18 +52,18 @@ class Page(Struct, frozen=True):
     """One page of a list."""
 
     items: Sequence[Raw]
-    """Each as JSON; to be decoded in turns."""
+    """The items as JSON, to be decoded in slices."""
     version: str
     """The list's resource version, "" if it has none."""
     rest: str
-    """What the next page is asked for with, "" if there is none."""
+    """The continue token of the next page, "" if there is none."""
 
 
 def page(body: bytes) -> Page:
-    """Read a page as the API sends it; finding where its items begin and end costs little.
+    """A page of a list from the API's bytes; splitting it into items is cheap.
 
     Raises:
-        ValueError: it is no such object, perhaps cut off.
+        ValueError: it is not a list, or cut off.
     """
     found = _read(body)
     meta = found.metadata or ListMeta()

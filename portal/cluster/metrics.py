@@ -1,4 +1,4 @@
-"""Reads the metrics API: one request an interval (and namespace) for the usage of all pods."""
+"""Reads the metrics API: one request per interval (and namespace) for the usage of all pods."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from portal.cluster.api_types import Json, Name, Part, anything, reading
+from portal.cluster.api_types import BasicMeta, Json, Part, any_object, from_json
 from portal.cluster.backoff import Backoff
 from portal.cluster.decode import key
 from portal.cluster.errors import Throttled
@@ -24,27 +24,27 @@ log = logging.getLogger(__name__)
 SOURCE = "metrics"
 """Name of this source in the snapshot."""
 TITLE = "CPU and memory use"
-"""What people call it."""
+"""Name of this source for people."""
 GROUP = "/apis/metrics.k8s.io/v1beta1"
 ANSWER_WITHIN = 5.0
-"""Seconds for all answers of a round; with the interval, what is silent shows within 15 s."""
+"""Timeout of a round in seconds; with the interval, an outage shows within 15 s."""
 SLOWEST = 20.0
-"""The longest interval while it fails, so that a recovery shows within 30 s."""
+"""Longest interval in seconds while it fails, so that a recovery shows within 30 s."""
 
 
 class Lists(Protocol):
-    """The one call of the poller; ``ClusterClient`` has it."""
+    """The call that the poller makes; ``ClusterClient`` implements it."""
 
     async def read(self, path: str) -> bytes:
-        """GET a list, as JSON."""
+        """GET a list as JSON."""
         ...
 
 
 class MetricsPoller:
     """Polls until cancelled; each round replaces the usage of all pods and samples history.
 
-    The source ``metrics`` is unavailable where the API is not installed or is forbidden, and
-    carries an error while it fails; usage is emptied meanwhile rather than left to look current.
+    The source ``metrics`` is unavailable where the API is not installed or forbidden, and has an
+    error while it fails. Usage is cleared meanwhile, so that old values do not look current.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class MetricsPoller:
         store.set_source(SOURCE, synced=False, title=TITLE)
 
     async def run(self) -> None:
-        """Poll for ever: at even intervals, more slowly while it fails, never twice at once."""
+        """Poll for ever: at even intervals, more slowly while it fails, never concurrently."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
@@ -79,15 +79,15 @@ class MetricsPoller:
             await self._pause(due - loop.time())
 
     async def poll(self) -> float:
-        """Ask once and record the answer; returns how many seconds to leave it alone at least."""
+        """Poll once and record the answer; returns the least seconds until the next poll."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 usage = [each for path in self._paths for each in await self._ask(path)]
         except TimeoutError:
             error = ClusterUnavailable(f"no answer within {ANSWER_WITHIN:g} s")
-        except PortalError as told:
-            error = told
-        except Exception as unexpected:  # a fault of the portal must not end the polling
+        except PortalError as failure:
+            error = failure
+        except Exception as unexpected:  # a bug must not end the polling
             log.exception("metrics: unexpected")
             error = PortalError(f"the portal failed to read it: {unexpected!r}")
         else:
@@ -131,17 +131,17 @@ class _ContainerUsage(Part, frozen=True):
 
 
 class _PodMetrics(Part, frozen=True):
-    """What a pod uses, of metrics.k8s.io/v1beta1."""
+    """PodMetrics of metrics.k8s.io/v1beta1."""
 
-    metadata: Name
+    metadata: BasicMeta
     timestamp: datetime
     containers: tuple[_ContainerUsage, ...] = ()
     window: str = "0s"
 
 
-@reading(_PodMetrics)
+@from_json(_PodMetrics)
 def pod_usage(found: _PodMetrics) -> PodUsage:
-    """One item of the metrics API: the sum over the pod's containers."""
+    """The usage of a pod from its PodMetrics: the sum over its containers."""
     return PodUsage(
         key=key(found.metadata),
         cpu=float(sum(parse(each.usage["cpu"]) for each in found.containers)),
@@ -166,5 +166,5 @@ def _decoded(raw: Json) -> PodUsage | None:
     try:
         return pod_usage(raw)
     except Exception as error:
-        log.warning("metrics: skipping %s: %r", anything(raw).key, error)
+        log.warning("metrics: skipping %s: %r", any_object(raw).key, error)
         return None

@@ -1,4 +1,4 @@
-"""Asks each app's URL whether it answers, as seen from the portal."""
+"""Probes the URL of each app from the portal."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ from portal.state.store import Store
 log = logging.getLogger(__name__)
 
 WAITING = 3.0
-"""Seconds between two tries while there is no answer; they lengthen."""
+"""Initial seconds between two probes of an app that does not answer."""
 LENGTHEN = 1.3
+"""Factor by which the wait grows with each probe without an answer."""
 SETTLED = 20.0
-"""Seconds between two tries, at most, of an app that somebody looks at."""
+"""Longest seconds between two probes of an app that somebody looks at."""
 RARELY = 300.0
-"""And of one that nobody looks at: a thousand of these are three tries a second."""
+"""Longest seconds between two probes of any other app: a thousand make three probes a second."""
 LOOKED_AT = 60.0
-"""Seconds that ``want`` lasts."""
+"""Seconds for which ``prioritize`` has effect."""
 GAP = 0.1
-"""Seconds between two tries of whatever apps."""
+"""Seconds between two probes of any apps."""
 FAIR = 4
-"""One try in so many is for whoever has waited longest: enough for a thousand apps that nobody
-looks at, however many others somebody does."""
+"""One probe in this many goes to the app that has waited longest, whoever looks at others: enough
+for a thousand apps."""
 CONCURRENCY = 16
 TIMEOUT = aiohttp.ClientTimeout(total=3.0)
 MAX_READ = 1024
@@ -50,7 +51,7 @@ def targets(
     node_address: str = "",
     ingress_address: str = "",
 ) -> tuple[Url, ...]:
-    """The addresses of an app, the one to probe first."""
+    """The URLs of an app, best first."""
     return urls(
         state.services,
         state.ingresses,
@@ -63,16 +64,16 @@ def targets(
 
 
 def to_probe(found: Sequence[Url]) -> Url | None:
-    """The best address for people that can be asked; if none can, the best of all."""
+    """The best external URL that can be probed; if none can, the best one."""
     outside = [each for each in found if each.kind is not Exposure.CLUSTER_IP] or found
     return next((each for each in outside if each.connect_host), next(iter(outside), None))
 
 
 class Fetch(Protocol):
-    """Ask a URL once: its HTTP status, or 0 and why there was none."""
+    """Makes one request; tests put a fake in its place."""
 
     def __call__(self, url: Url) -> Awaitable[tuple[int, str]]:
-        """Fetch ``url``."""
+        """The HTTP status of ``url`` and "", or 0 and the reason why there is none."""
         ...
 
 
@@ -86,23 +87,25 @@ class _Watched(Struct):
     asking: bool = False
 
     def due(self, now: float) -> float:
-        """When it is to be asked next."""
+        """The time of the next probe."""
         wait = RARELY if self.answers else self.wait
         return self.asked_at + (min(wait, SETTLED) if now < self.wanted_until else wait)
 
 
 class UrlProber:
-    """Probes one URL of every release until cancelled; none that has no address yet.
+    """Probes one URL of every release that has an address, until cancelled.
 
-    About every 3 s until it answers, at once when another pod becomes ready; after that every
-    20 s while somebody looks at it, and every 5 minutes else. Never more than ten a second in
-    all, and mostly those that somebody looks at first.
+    About every 3 s, then less often, until it answers; at once when the number of ready pods
+    changes; after that every 20 s while somebody looks at the app, and else every 5 minutes. At
+    most ten a second in all, and mostly apps that somebody looks at.
 
     Args:
-        store: releases come from it and results go to it.
+        store: releases are read from it and results are written to it.
         node_address: as in ``portal.domain.urls.urls``.
-        ingress_address: likewise.
-        fetch: how to ask, for tests; None asks over HTTP.
+        ingress_address: as in ``portal.domain.urls.urls``.
+        fetch: makes requests, for tests; None uses HTTP.
+        clock: returns seconds, for tests.
+        gap: seconds between two probes of any apps.
     """
 
     def __init__(
@@ -129,13 +132,10 @@ class UrlProber:
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self.asked = 0
-        """Tries since the start."""
+        """Probes since the start."""
 
     def prioritize(self, keys: Iterable[Key]) -> None:
-        """Somebody looks at these apps: for a minute they come first and are asked more often.
-
-        To be called whenever they are shown.
-        """
+        """Probe these apps first, and more often, for a minute; called whenever they are shown."""
         now = self._clock()
         for key in keys:
             watched = self._watched.get(key)
@@ -170,14 +170,14 @@ class UrlProber:
         if not touched:
             if snapshot.nodes is self._nodes:
                 return
-            # Their addresses are part of NodePort URLs.
+            # Addresses of nodes are part of NodePort URLs.
             touched = frozenset(snapshot.apps)
             self._nodes = snapshot.nodes
         self._changed |= touched
         self._wake.set()
 
     async def _sleep(self) -> None:
-        """Until the next one is due, or something has changed; at least a moment."""
+        """Wait until the next probe is due, or something has changed; at least 0.05 s."""
         seconds = min(max(self._soonest, self._free_at) - self._clock(), SETTLED)
         try:
             async with asyncio.timeout(max(0.05, seconds)):
@@ -187,7 +187,7 @@ class UrlProber:
         self._wake.clear()
 
     def _next(self) -> Key | None:
-        """Take in what has changed, and say who is to be asked now."""
+        """Process changes; returns the app to probe now, if one is due."""
         self._take_in()
         now = self._clock()
         if now < max(self._soonest, self._free_at):
@@ -228,14 +228,14 @@ class UrlProber:
                     url, ready, wanted_until=known.wanted_until if known else -math.inf
                 )
             elif known.ready != ready:
-                # One more, or one fewer, is a reason to look again at once.
+                # A change of ready pods is a reason to probe at once.
                 known.ready, known.asked_at, known.wait = ready, -math.inf, 0.0
             else:
                 continue
             self._soonest = -math.inf
 
     def _tell_no_address(self, key: Key, url: Url, known: Probe | None) -> None:
-        # Once: it is itself a change.
+        # Only if it is new: the write is a change itself.
         if known is None or (known.url, known.status, known.error) != (url.href, 0, NO_ADDRESS):
             self._store.put_probe(key, Probe(url.href, 0, NO_ADDRESS, datetime.now(UTC)))
 
@@ -244,7 +244,7 @@ class UrlProber:
         try:
             async with self._slots:
                 status, error = await fetch(url)
-        except Exception as unexpected:  # one odd URL must not end the probing of all
+        except Exception as unexpected:  # one odd URL must not end all probing
             log.exception("%s: %s", key, url.href)
             status, error = 0, repr(unexpected)
         finally:
@@ -261,12 +261,12 @@ class UrlProber:
 
 
 def _same(new: Probe, old: Probe | None) -> bool:
-    """Whether a probe says nothing new: that it is newer is no change to anybody's page."""
+    """Return True if two probes differ in their time only, which no page shows."""
     return old is not None and replace(new, checked_at=old.checked_at) == old
 
 
 def _session() -> aiohttp.ClientSession:
-    # Whether it answers is asked, not whom it is: certificates may be self-signed.
+    # Only an answer matters, not an identity: certificates may be self-signed.
     loose = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     loose.check_hostname = False
     loose.verify_mode = ssl.CERT_NONE
@@ -301,7 +301,7 @@ class _Http:
         except TimeoutError:
             return 0, "No answer within 3 seconds."
         except aiohttp.ClientConnectorError as error:
-            # Its own text names the address and its TLS settings; the reason is inside.
+            # Its own text has the address and TLS settings; the reason is in os_error.
             return 0, error.os_error.strerror or str(error.os_error)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return 0, str(error) or type(error).__name__

@@ -1,8 +1,8 @@
-"""Keeps a copy of one kind of object current: list in pages, watch, list anew when told to.
+"""Keeps a copy of one kind of object current: list in pages, watch, list again when necessary.
 
-A watch here is short (``WATCH_SECONDS``): the server ends it, or sends a bookmark just before,
-so that every few seconds something arrives or the connection is known to be broken. What is
-alive is thus proven by the server's own words, at about one cheap request a kind in ten seconds.
+Watches are short (``WATCH_SECONDS``): the server ends them, or sends a bookmark just before, so
+that within seconds something arrives or the connection is known to be broken. So liveness is proven
+by the server, for one cheap request a kind in ten seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from portal.cluster.api_types import Change, Json, anything
+from portal.cluster.api_types import Change, Json, any_object
 from portal.cluster.backoff import Backoff, jittered
 from portal.cluster.errors import Gone, Throttled, from_status
 from portal.cluster.lists import TimeSlicer, page
@@ -30,20 +30,20 @@ from portal.domain.objects import Kind, Watched
 log = logging.getLogger(__name__)
 
 PAGE = 500
-"""Objects a page of a list."""
+"""Objects per page of a list."""
 WATCH_SECONDS = 10.0
-"""The longest a watch is left open, less some jitter."""
+"""Seconds that a watch is open, before jitter is subtracted."""
 SILENCE = 3.0
-"""Seconds past the watch's end after which its connection counts as broken."""
+"""Seconds after a watch's end at which its connection counts as broken."""
 FAILURES_BEFORE_LIST = 3
-"""Failed watches in a row after which the resource version is no longer trusted. Where watches
-fail on, lists in their place keep the copy some seconds old."""
+"""Failed watches in a row after which the resource version is discarded. If watches keep failing,
+the lists in their place keep the copy at most seconds old."""
 NOT_INSTALLED_RETRY = 30.0
-"""Seconds until an API that the cluster does not have is looked for again."""
+"""Seconds until an API that the cluster does not serve is tried again."""
 
 
 class Api(Protocol):
-    """The two calls a reflector makes; ``ClusterClient`` has them."""
+    """The calls that a reflector makes; ``ClusterClient`` implements them."""
 
     async def read(
         self, path: str, params: Mapping[str, str] | None = None, accept: str = ...
@@ -59,14 +59,14 @@ class Api(Protocol):
 
 
 class Sink(Protocol):
-    """Where objects go; ``Store`` is one."""
+    """The receiver of objects; ``Store`` is one."""
 
     def keys(self, kind: Kind, namespace: str | None) -> set[Key]:
-        """What there is in a namespace, or (None) everywhere."""
+        """The keys of a kind in a namespace, or (None) in all."""
         ...
 
     def known(self, kind: Kind, key: Key) -> Watched | None:
-        """An object as it was last told."""
+        """The stored object, if any."""
         ...
 
     def apply(self, kind: Kind, key: Key, obj: Watched) -> None:
@@ -74,12 +74,12 @@ class Sink(Protocol):
         ...
 
     def delete(self, kind: Kind, key: Key) -> None:
-        """Forget one object."""
+        """Remove one object."""
         ...
 
 
 class Health(Struct, frozen=True):
-    """How a reflector is doing. ``unread`` are the objects that cannot be decoded now."""
+    """The health of a reflector; ``unread`` are the objects that cannot be decoded."""
 
     synced: bool = False
     available: bool = True
@@ -89,7 +89,7 @@ class Health(Struct, frozen=True):
 
 
 class _NotInstalled(PortalError):
-    """The cluster does not have this API."""
+    """The cluster does not serve this API."""
 
 
 def _utc_now() -> datetime:
@@ -99,8 +99,8 @@ def _utc_now() -> datetime:
 class Reflector:
     """Copies one resource, of one namespace or all, into a sink until cancelled.
 
-    ``report`` is called with the new health whenever it changed, and at most once a second for
-    mere signs of life. Reflectors that share ``slicer`` decode one after the other.
+    ``report`` is called with the new health whenever it changes, and at most once a second if only
+    ``alive_at`` does. Reflectors that share ``slicer`` decode one after the other.
     """
 
     def __init__(
@@ -130,10 +130,10 @@ class Reflector:
         self._backoff = backoff or Backoff()
         self._version = ""
         self.health: Health = Health()
-        self._told = self.health
+        self._reported = self.health
 
     async def run(self) -> None:
-        """List and watch for ever; errors are reported, waited out and retried."""
+        """List and watch for ever; after an error, report it, wait and retry."""
         failures = 0
         paged = True
         while True:
@@ -144,7 +144,7 @@ class Reflector:
                 await self._watch()
                 failures = 0
             except Gone as error:
-                # A list whose pages expire is asked for whole the next time.
+                # After a page of a list has expired, the next list is unpaged.
                 paged = bool(self._version)
                 self._version = ""
                 await self._wait(error)
@@ -153,33 +153,33 @@ class Reflector:
                 if failures >= FAILURES_BEFORE_LIST or isinstance(error, Forbidden | NotFound):
                     self._version = ""
                 await self._wait(error)
-            except Exception as error:  # a fault of the portal must not end a watch unseen
+            except Exception as error:  # a bug must not end the watch unnoticed
                 log.exception("%s: unexpected", self._path)
                 self._version = ""
                 await self._wait(PortalError(f"The portal failed while watching: {error!r}"))
 
     async def _wait(self, error: PortalError) -> None:
-        """Report ``error`` and wait as long as suits it."""
+        """Report ``error`` and wait accordingly."""
         match error:
             case Gone():
-                log.info("%s: listing anew: %s", self._path, error.message)
+                log.info("%s: listing again: %s", self._path, error.message)
                 await self._pause(self._backoff.next())
                 return
             case _NotInstalled():
                 for key in self._keys():
                     self._sink.delete(self._resource.kind, key)
                 self.health = replace(self.health, unread=frozenset())
-                self._say(available=False, error=str(error))
+                self._update(available=False, error=str(error))
                 delay = jittered(NOT_INSTALLED_RETRY)
             case Forbidden():
-                # What was listed stays: an API server that restarts refuses for a moment.
-                self._say(available=False, error=self._not_allowed(error))
+                # The copy stays: an API server that restarts refuses for a moment.
+                self._update(available=False, error=self._not_allowed(error))
                 delay = self._backoff.next()
             case Throttled():
-                self._say(error=str(error))
+                self._update(error=str(error))
                 delay = self._backoff.next(at_least=error.seconds)
             case _:
-                self._say(error=str(error))
+                self._update(error=str(error))
                 delay = self._backoff.next()
         log.warning("%s: %s; next try in %.1f s", self._path, error, delay)
         await self._pause(delay)
@@ -189,20 +189,20 @@ class Reflector:
         return f"Not allowed{where}. {error}"
 
     async def _list(self, paged: bool) -> str:
-        """Make a fresh list all there is, at once; returns its resource version.
+        """Replace the copy by a fresh list; returns the list's resource version.
 
-        What it finds unchanged is let go again object by object: a list that is made anew every
-        few minutes must never be a second copy of everything.
+        Unchanged objects are dropped as they are decoded, so that a repeated list never is a
+        second copy of everything.
 
         Raises:
-            _NotInstalled: there is nothing to list, and never has to be. Of any other API the same
-                answer is a fault on the way to it, and what was listed stays.
+            _NotInstalled: an optional API is not found. For any other API the same answer is a
+                failure, and the copy stays.
         """
         resource = self._resource
         gone = self._keys()
         changed: dict[Key, Watched] = {}
 
-        def news(raw: Json) -> tuple[Key, Watched] | None:
+        def if_changed(raw: Json) -> tuple[Key, Watched] | None:
             decoded = self._decode(raw)
             if decoded is None:
                 return None
@@ -223,10 +223,10 @@ class Reflector:
                 raise
             try:
                 read = page(body)
-                found = await self._slicer.collect(map(news, read.items))
+                found = await self._slicer.collect(map(if_changed, read.items))
             except ValueError as error:
                 raise ClusterUnavailable(
-                    f"The Kubernetes API sent something odd: {error}"
+                    f"The Kubernetes API sent a list that cannot be read: {error}"
                 ) from error
             changed |= filter(None, found)
             if not read.rest:
@@ -236,16 +236,16 @@ class Reflector:
             self._sink.delete(resource.kind, key)
         for key, obj in changed.items():
             self._sink.apply(resource.kind, key, obj)
-        # What was wrong before is over when the watch opens as well: it may be what is not allowed.
-        self._say(synced=True, alive=True)
+        # An earlier error is cleared when the watch opens, which may be what is not allowed.
+        self._update(synced=True, alive=True)
         return read.version or "0"
 
     async def _watch(self) -> None:
-        """Follow changes from the newest version seen, until the server ends the watch.
+        """Apply changes since the newest version seen, until the server ends the watch.
 
         Raises:
-            ClusterUnavailable: among others, where it ends long before its time without a word:
-                whatever does that, nothing says that there was nothing to tell.
+            ClusterUnavailable: among others, if the watch ends early without any event: then
+                nothing shows that there were no changes.
         """
         resource = self._resource
         seconds = jittered(WATCH_SECONDS)
@@ -263,32 +263,32 @@ class Reflector:
         async with self._api.stream(
             self._path, params, resource.watch_accept, seconds + SILENCE
         ) as events:
-            # It is allowed, then. That anything comes of it is seen when something does.
-            self._say(available=True)
+            # An open watch proves permission; liveness is proven by the first event.
+            self._update(available=True)
             async for event in events:
                 self._take(event)
                 seen = True
-                self._say(alive=True, error="")
+                self._update(alive=True, error="")
         if not seen and self._clock() - began < asked - 1:
-            raise ClusterUnavailable("The watch ended without a word.")
-        self._say(alive=True, error="")
+            raise ClusterUnavailable("The watch ended early, without any event.")
+        self._update(alive=True, error="")
         self._backoff.reset()
 
     def _take(self, change: Change) -> None:
-        about = anything(change.object)
+        common = any_object(change.object)
         if change.type == "ERROR":
-            raise from_status(about.code or 500, about.message)
+            raise from_status(common.code or 500, common.message)
         if change.type != "BOOKMARK":
             decoded = None if change.type == "DELETED" else self._decode(change.object)
             if decoded is not None:
                 self._readable(decoded[0])
                 self._sink.apply(self._resource.kind, *decoded)
             else:
-                # The old state of something that can no longer be read would be a lie.
-                self._sink.delete(self._resource.kind, about.key)
+                # Do not show the old state of an object that can no longer be decoded.
+                self._sink.delete(self._resource.kind, common.key)
             if change.type == "DELETED":
-                self._readable(about.key)
-        self._version = about.metadata.resource_version or self._version
+                self._readable(common.key)
+        self._version = common.metadata.resource_version or self._version
 
     def _keys(self) -> set[Key]:
         return self._sink.keys(self._resource.kind, self._namespace)
@@ -297,7 +297,7 @@ class Reflector:
         try:
             return self._resource.decode(raw)
         except Exception as error:
-            key = anything(raw).key
+            key = any_object(raw).key
             self.health = replace(self.health, unread=self.health.unread | {key})
             log.warning("%s: skipping %s: %r", self._path, key, error)
             return None
@@ -306,7 +306,7 @@ class Reflector:
         if key in self.health.unread:
             self.health = replace(self.health, unread=self.health.unread - {key})
 
-    def _say(
+    def _update(
         self,
         *,
         synced: bool | None = None,
@@ -314,8 +314,8 @@ class Reflector:
         alive: bool = False,
         error: str | None = None,
     ) -> None:
-        """Report what changes; None leaves it as it was."""
-        old, told = self.health, self._told
+        """Update the health, and report it if it has changed; None keeps a field."""
+        old, reported = self.health, self._reported
         new = self.health = replace(
             old,
             synced=old.synced if synced is None else synced,
@@ -323,10 +323,12 @@ class Reflector:
             alive_at=self._now() if alive else old.alive_at,
             error=old.error if error is None else error,
         )
-        young = (
-            new.alive_at and told.alive_at and (new.alive_at - told.alive_at).total_seconds() < 1
+        recent = (
+            new.alive_at
+            and reported.alive_at
+            and (new.alive_at - reported.alive_at).total_seconds() < 1
         )
-        if young and replace(new, alive_at=told.alive_at) == told:
-            return  # nothing new
-        self._told = new
+        if recent and replace(new, alive_at=reported.alive_at) == reported:
+            return
+        self._reported = new
         self._report(new)

@@ -1,9 +1,9 @@
-"""Who owns ``spec.replicas``: handing it over before Helm lets go of it, and back.
+"""Ownership of ``spec.replicas``: handed over before Helm gives it up, and back.
 
-When a release goes from a fixed number to an HPA, its chart stops rendering ``replicas``. Helm's
-server-side apply then gives the field up, and with no other owner Kubernetes resets it to 1.
-Another owner of the same live value keeps the pods. On the way back, owners that hold nothing
-but ``replicas`` (this one, and the HPA that has scaled) would make Helm's apply a conflict.
+When a release changes from fixed replicas to an HPA, its chart stops rendering ``replicas``. Helm's
+server-side apply then gives the field up, and without another owner Kubernetes resets it to 1. A
+second owner of the same live value keeps the pods. On the way back, owners of ``replicas`` alone
+(this one, and the HPA that has scaled) would make Helm's apply a conflict.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Replicas:
     async def hand_over(
         self, key: Key, *, kind: Kind = Kind.DEPLOYMENT, field_manager: str = FIELD_MANAGER
     ) -> int | None:
-        """Make ``field_manager`` own the live number of replicas; returns it.
+        """Make ``field_manager`` own the live number of replicas; returns that number.
 
-        None if there is no such workload, which is no error: a first install.
+        None if there is no such workload, as at a first install.
 
         Raises:
             Conflict: the number kept changing.
@@ -48,7 +48,7 @@ class Replicas:
             body: JsonObject = {
                 "apiVersion": "apps/v1",
                 "kind": kind.value,
-                # The uid keeps the apply from creating anything should it go meanwhile.
+                # The uid keeps the apply from creating the object if it has been deleted.
                 "metadata": {"name": key.name, "uid": live["metadata"]["uid"]},
                 "spec": {"replicas": replicas},
             }
@@ -62,10 +62,10 @@ class Replicas:
         raise AssertionError("unreachable")
 
     async def release(self, key: Key, *, kind: Kind = Kind.DEPLOYMENT) -> tuple[str, ...]:
-        """Drop every owner that holds only ``spec.replicas``, so that Helm can own it again.
+        """Remove every owner of ``spec.replicas`` alone, so that Helm can own it again.
 
-        The number itself stays as it is: giving the field up by an empty apply would have reset
-        it. Returns the names of the managers dropped.
+        The number stays: giving the field up by an empty apply would reset it. Returns the names
+        of the removed field managers.
 
         Raises:
             Conflict: the object kept changing.

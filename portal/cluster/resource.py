@@ -1,4 +1,4 @@
-"""The description of a watched kind: where the API has it, and how its objects are read."""
+"""The description of a watched kind: its API path, and the decoding of its objects."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ APPS = "/apis/apps/v1"
 GATEWAY_API = "/apis/gateway.networking.k8s.io/v1"
 
 Decode = Callable[[Json], tuple[Key, Watched]]
-"""Makes an object's key and what the portal keeps of it; raises (anything) on an odd one."""
+"""Returns an object's key and its domain object; raises any exception for an invalid one."""
 
 
 class Resource(Struct, frozen=True):
-    """A kind of object that is watched: where the API has it, and how it is read.
+    """A watched kind: its API path, and the decoding of its objects.
 
-    What it belongs to is told by its domain type: see ``domain.relations``.
+    The domain type determines what objects belong to: see ``domain.relations``.
     """
 
     kind: Kind
     title: str
-    """What people call these objects, in the plural."""
+    """Name of these objects for people, in the plural."""
     group: str
     """Path of the API group and version, such as ``/apis/apps/v1``."""
     plural: str
     decode: Decode
     namespaced: bool = True
     optional: bool = False
-    """Whether a cluster may well not have this API: where its list is not found, there is none."""
+    """True if a cluster need not serve this API: a 404 for its list is no failure."""
     selector: str = ""
     """Label selector. An object that stops matching is reported as deleted."""
     last: bool = False
-    """Whether all other kinds are listed before it."""
+    """True if all other kinds are listed before it."""
     verbs: tuple[str, ...] = ("list", "watch")
-    """What the portal's account must be allowed to do with them."""
+    """RBAC verbs that the portal's account needs."""
     list_accept: str = "application/json"
     watch_accept: str = "application/json"
 
     def path(self, namespace: str | None) -> str:
-        """Path of the collection, in one namespace or (None) in all."""
+        """The path of the collection, in one namespace or (None) in all."""
         inside = f"/namespaces/{namespace}" if namespace is not None else ""
         return f"{self.group}{inside}/{self.plural}"

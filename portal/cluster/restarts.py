@@ -1,4 +1,4 @@
-"""Has the pods of a workload replaced, as ``kubectl rollout restart`` does."""
+"""Restarts workloads, as ``kubectl rollout restart`` does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.domain.keys import Key
 from portal.domain.objects import Kind
 
 FIELD_MANAGER = "dash-portal-restart"
-"""Its own, so that neither Helm nor the hand-over of replicas takes the annotation away again."""
+"""Separate, so that neither Helm nor the hand-over of replicas removes the annotation."""
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
 _PLURALS = {Kind.DEPLOYMENT: "deployments", Kind.STATEFUL_SET: "statefulsets"}
@@ -24,13 +24,13 @@ class Restarts:
         self._client = client
 
     async def restart(self, key: Key, kind: Kind, at: datetime) -> int:
-        """Write ``at`` into the pod template; returns the generation of the spec with it.
+        """Write ``at`` into the pod template; returns the generation of the changed workload.
 
-        Asked again for the same moment, it changes nothing.
+        Idempotent for the same ``at``.
 
         Raises:
             Conflict: the workload is paused.
-            NotFound: there is none.
+            NotFound: there is no such workload.
         """
         path = f"/apis/apps/v1/namespaces/{key.namespace}/{_PLURALS[kind]}/{key.name}"
         live = await self._client.get(path)
@@ -43,10 +43,10 @@ class Restarts:
         body: JsonObject = {
             "apiVersion": "apps/v1",
             "kind": kind.value,
-            # The uid keeps the apply from creating anything should it go meanwhile.
+            # The uid keeps the apply from creating the object if it has been deleted.
             "metadata": {"name": key.name, "uid": live["metadata"]["uid"]},
             "spec": {"template": {"metadata": {"annotations": annotations}}},
         }
-        # By force: whoever restarted it before, with kubectl, owns the annotation.
+        # Forced: after a restart with kubectl, kubectl owns the annotation.
         answer = await self._client.apply(path, body, FIELD_MANAGER, force=True)
         return int(answer["metadata"]["generation"])

@@ -1,4 +1,4 @@
-"""Lists the volume claims of a namespace, when somebody asks for them."""
+"""Lists the volume claims of a namespace on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All watches together, and how each kind is doing as one source."""
+"""All watches, and the health of each kind as one source."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ log = logging.getLogger(__name__)
 
 
 LAST_AFTER = 0.5
-"""Seconds that the last kinds wait for: they may be the most, and who waits for the first page of
-the portal waits for what is read meanwhile as well."""
+"""Seconds by which kinds marked ``last`` are delayed: they may have the most objects, and the
+portal's first page would wait for them as well."""
 NAMED = 3
-"""Unreadable objects that are named; the rest is counted."""
+"""Unreadable objects that are named; the others are only counted."""
 
 
 def combined(parts: Sequence[Health]) -> Health:
-    """One health for reflectors of one kind in several namespaces: the worst of each."""
+    """The health of one kind, from its reflectors in several namespaces: the worst of each."""
     times = [each.alive_at for each in parts if each.alive_at is not None]
     errors = {each.error: None for each in parts if each.error}
     return Health(
@@ -39,7 +39,7 @@ def combined(parts: Sequence[Health]) -> Health:
 
 
 def unread_words(unread: Collection[Key]) -> str:
-    """Which objects cannot be read, in words; "" if there is none."""
+    """A sentence that names unreadable objects; "" if there are none."""
     if not unread:
         return ""
     names = ", ".join(str(each) for each in sorted(unread)[:NAMED])
@@ -49,15 +49,16 @@ def unread_words(unread: Collection[Key]) -> str:
 
 
 class Watches:
-    """One reflector a kind, or one a kind and namespace, all on the caller's loop.
+    """One reflector per kind, or per kind and namespace, all on the caller's event loop.
 
     Args:
         api: the client.
-        store: where the health of each kind goes; sources are named by kind.
-        sink: where objects go, if not into the store as well.
-        namespaces: where to watch; empty means everywhere.
-        resources: what to watch.
-        listed: called once all kinds but the last ones have been listed, or have said why not.
+        store: receives the health of each kind, as a source named by kind.
+        namespaces: the namespaces to watch; empty means all.
+        resources: the kinds to watch.
+        make: makes a reflector, for tests.
+        sink: receives the objects; the store if None.
+        listed: called once all kinds but the last ones have been listed or have failed.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Watches:
     ) -> None:
         self._store = store
         self._listed = listed
-        self._all_told = asyncio.Event()
+        self._all_listed = asyncio.Event()
         self._first = {each.kind.value for each in resources if not each.last}
         self.reflectors: dict[str, list[Reflector]] = {}
         sink = store if sink is None else sink
@@ -102,17 +103,17 @@ class Watches:
             error=health.error,
             unread=unread_words(health.unread),
         )
-        if not self._all_told.is_set() and all(map(self._told, self._first)):
-            self._all_told.set()
+        if not self._all_listed.is_set() and all(map(self._is_settled, self._first)):
+            self._all_listed.set()
             self._listed()
 
-    def _told(self, name: str) -> bool:
-        """Whether a kind has been listed, or why it has not been is known."""
+    def _is_settled(self, name: str) -> bool:
+        """Return True if a kind has been listed, or has failed."""
         health = self.health(name)
         return health.synced or not health.available or bool(health.error)
 
     def health(self, name: str) -> Health:
-        """How a source is doing."""
+        """The health of a source."""
         return combined([each.health for each in self.reflectors[name]])
 
     async def run(self) -> None:
@@ -127,7 +128,7 @@ class Watches:
                 if name in self._first:
                     start(name)
             if self._first:
-                await self._all_told.wait()
+                await self._all_listed.wait()
                 await asyncio.sleep(LAST_AFTER)
             for name in self.reflectors:
                 if name not in self._first:

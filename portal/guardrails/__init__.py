@@ -1,1 +1,1 @@
-"""What a release may consist of: a rendered manifest is held against rules before it is applied."""
+"""Guardrails: rules that a rendered manifest has to meet before it is applied."""

@@ -1,4 +1,4 @@
-"""The rules, one function each: what in a rendered manifest they forbid. Pure."""
+"""The rules as functions that yield the violations in a rendered manifest. Pure."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from portal.guardrails.references import (
     SECRET,
     Reference,
     images,
+    mounts_token,
     references,
     service_account,
-    wants_token,
 )
 from portal.guardrails.rules import Rule, Violation
 
 SHARED_LABEL = "dash-portal.io/shared"
-"""Label of a Secret or ConfigMap that apps of its namespace may use: ``true``."""
+"""Label, with the value ``true``, of Secrets and ConfigMaps that apps of the namespace may use."""
 
 PUBLIC = frozenset({("ConfigMap", "kube-root-ca.crt")})
-"""What Kubernetes itself puts into every namespace, for every pod to read."""
+"""Objects that Kubernetes puts into every namespace for every pod to read."""
 
 _WEBHOOKS = frozenset({"admissionregistration.k8s.io", "apiregistration.k8s.io"})
 _TOKEN_TYPES = frozenset(
@@ -44,7 +44,7 @@ _NAMESPACE_WIDE = frozenset({"ResourceQuota", "LimitRange", "Endpoints", "Endpoi
 
 
 class ExistingObject(Struct, frozen=True):
-    """What is known of an object of the cluster: its labels and annotations."""
+    """Labels and annotations of an object in the cluster."""
 
     labels: Tree = field(default_factory=dict[str, object])
     annotations: Tree = field(default_factory=dict[str, object])
@@ -57,24 +57,27 @@ class ExistingObject(Struct, frozen=True):
 
 
 class ClusterFacts(Struct, frozen=True):
-    """What the cluster says that the rules need.
+    """The facts about the cluster that the rules need.
 
-    ``namespaced`` tells of each kind (``apiVersion``, ``kind``) whether it lives in namespaces,
-    None for one that the cluster does not know. ``referred`` are Secrets, ConfigMaps and volume
-    claims by kind and name, and ``live`` what is there already of the manifest's objects; None
-    where there is nothing. ``default_token``: whether the namespace's ``default`` ServiceAccount
-    gives pods a token. ``refused`` is what Kubernetes says against each pod, "" for nothing; empty
-    where it was not asked. ``selectors`` are those of the namespace's Services, by who owns them.
+    Args:
+        namespaced: by ``apiVersion`` and ``kind``, True for a namespaced kind, None for one that
+            the cluster does not serve.
+        referenced: Secrets, ConfigMaps and volume claims by kind and name; None if absent.
+        default_token: True if the ``default`` ServiceAccount mounts its token into pods.
+        pod_problems: the objection of Kubernetes to each pod, "" for none; () if not asked.
+        live: the manifest's objects as they are in the cluster; None if absent.
+        selectors: owner (``namespace/name`` of a release, or "") and selector of each Service of
+            the namespace.
     """
 
     namespaced: Mapping[tuple[str, str], bool | None] = field(
         default_factory=dict[tuple[str, str], "bool | None"]
     )
-    referred: Mapping[tuple[str, str], ExistingObject | None] = field(
+    referenced: Mapping[tuple[str, str], ExistingObject | None] = field(
         default_factory=dict[tuple[str, str], "ExistingObject | None"]
     )
     default_token: bool = True
-    refused: tuple[str, ...] = ()
+    pod_problems: tuple[str, ...] = ()
     live: Mapping[Ref, ExistingObject | None] = field(
         default_factory=dict[Ref, "ExistingObject | None"]
     )
@@ -82,10 +85,10 @@ class ClusterFacts(Struct, frozen=True):
 
 
 class GuardrailSettings(Struct, frozen=True):
-    """What an administrator says that the rules need.
+    """An administrator's settings for the rules.
 
-    ``images`` are patterns of those that may be run, all if empty; ``hosts`` are the portal's own
-    names.
+    ``images`` are patterns of allowed images, all if empty; ``hosts`` are the portal's own host
+    names, which no app may claim.
     """
 
     images: tuple[str, ...] = ()
@@ -93,7 +96,7 @@ class GuardrailSettings(Struct, frozen=True):
 
 
 class Subject:
-    """A manifest under review: its objects, the pods in them, and where it is to go."""
+    """A manifest under review: its objects, their pods, and the release and its namespace."""
 
     def __init__(
         self, objects: tuple[Rendered, ...], namespace: str, release: str, site: GuardrailSettings
@@ -111,7 +114,8 @@ class Subject:
                 names = self._made.setdefault(each.ref.kind, {})
                 names.setdefault(each.ref.name, []).append(each.hook)
         self.outside = tuple(self._outside())
-        """References to what the release does not make itself, with the object that has them."""
+        """Objects of the manifest with their references to objects that the release does not
+        make."""
         if len({(found.kind, found.name) for _, found in self.outside}) > MAX_OBJECTS:
             raise ChartError(f"The chart refers to more than {MAX_OBJECTS} objects.")
 
@@ -121,9 +125,10 @@ class Subject:
         return f"{self.namespace}/{self.release}"
 
     def makes(self, kind: str, name: str, user: Rendered) -> bool:
-        """Whether the release surely makes a core object before ``user``'s pods need it.
+        """Return True if the release surely creates a core object before ``user``'s pods need it.
 
-        A hook makes its objects at moments of its own, so they count for hooks of the same ones.
+        An object of a hook exists at that hook's events only, so it counts only for hooks of these
+        events.
         """
         return any(
             hook is None or (user.hook is not None and user.hook <= hook)
@@ -146,7 +151,7 @@ Check = Callable[[Subject, ClusterFacts], Iterator[Violation]]
 
 
 def _pod_security(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
-    for pod, problem in zip(subject.pods, facts.refused, strict=False):
+    for pod, problem in zip(subject.pods, facts.pod_problems, strict=False):
         if problem:
             yield Violation(pod.owner.ref, Rule.POD_SECURITY, problem, pod.path)
 
@@ -177,7 +182,7 @@ def _service_accounts(subject: Subject, facts: ClusterFacts) -> Iterator[Violati
                 where,
                 name,
             )
-        elif wants_token(pod, facts.default_token):
+        elif mounts_token(pod, facts.default_token):
             yield Violation(
                 pod.owner.ref,
                 Rule.SERVICE_ACCOUNTS,
@@ -189,7 +194,7 @@ def _service_accounts(subject: Subject, facts: ClusterFacts) -> Iterator[Violati
 
 def _references(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for each, found in subject.outside:
-        live = facts.referred.get((found.kind, found.name))
+        live = facts.referenced.get((found.kind, found.name))
         problem = _claim_problem(live, subject) if found.kind == CLAIM else _shared_problem(live)
         if problem:
             words = f"it refers to the {found.kind} {found.name[:100]}, which {problem}"
@@ -205,7 +210,10 @@ def _shared_problem(live: ExistingObject | None) -> str:
 
 
 def _claim_problem(live: ExistingObject | None, subject: Subject) -> str:
-    """A volume of another app is its own; one that was made by hand is there to be mounted."""
+    """The problem with a volume claim: another release owns it, and it is not shared.
+
+    One without a release was created by hand, in order to be mounted.
+    """
     if live is None or live.labels.get(SHARED_LABEL) == "true":
         return ""
     instance = live.labels.get(INSTANCE)
@@ -299,14 +307,16 @@ _AUTOSCALERS = frozenset(
 
 
 def _ownership(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
-    """Helm asks whose an object is of neither hooks, which replace it, nor of what it has recorded
-    of a revision that failed."""
+    """Objects that would replace those of others.
+
+    Helm itself checks ownership neither for hooks nor for objects of a failed revision's record.
+    """
     for each in subject.objects:
         live = facts.live.get(each.ref)
         if live is None or live.release == subject.key:
             continue
         if not live.release and each.hook is None:
-            continue  # which Helm itself refuses
+            continue  # Helm itself refuses it
         whose = f"of the release {live.release[:120]}" if live.release else "not of this release"
         help = "" if live.release else "; if an earlier run of the hook has left it, delete it"
         yield Violation(
@@ -338,7 +348,7 @@ def _namespace_wide(subject: Subject, facts: ClusterFacts) -> Iterator[Violation
 
 
 def _traffic(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
-    """No pod of this release is taken for another's, and no address leads to another's."""
+    """Pods that Services of others would select, and routes to Services or hosts of others."""
     for pod in subject.pods:
         for owner, selector in facts.selectors:
             if owner != subject.key and selector and selector.items() <= pod.labels.items():
@@ -361,7 +371,7 @@ def _traffic(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
 
 
 def _backends(rendered: Rendered) -> Iterator[tuple[str, str]]:
-    """The Services that an Ingress or a route leads to."""
+    """The path of each backend field of an Ingress or route, and the Service's name."""
     if rendered.ref.kind == "Ingress":
         for name, path, found in texts(
             rendered.tree.get("spec"), "spec", frozenset({"service", "serviceName"})
@@ -436,13 +446,13 @@ CHECKS: Mapping[Rule, Check] = {
     Rule.EXTERNAL_IPS: _external_ips,
     Rule.INGRESS_SNIPPETS: _ingress_snippets,
 }
-"""Every rule that is about the manifest."""
+"""Every rule about a manifest."""
 
 
 def violations(
     subject: Subject, facts: ClusterFacts, allowed: frozenset[Rule]
 ) -> tuple[Violation, ...]:
-    """Everything that the rules forbid, but for those that are allowed; said once an object."""
+    """The violations of all rules but the ``allowed`` ones, without duplicates."""
     found: dict[tuple[Ref, Rule, str], Violation] = {}
     for rule, check in CHECKS.items():
         if rule not in allowed:
@@ -460,10 +470,10 @@ _RENDERS = re.compile(rb"\btpl\b")
 
 
 def value_templates(values: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Values with more of a template than a plain path, such as ``{{ .Release.Name }}``, by path.
+    """Path and problem of each value with a template beyond a plain ``{{ .Release.Name }}``.
 
-    Charts render some values (``tpl``), and templates read whatever the portal may read. One that
-    is in pieces becomes whole when a chart puts the values together, so braces alone count too.
+    Charts render some values (``tpl``), and templates can read whatever the portal may read. A
+    chart may join values to one template, so braces alone count too.
     """
     waiting: list[tuple[tuple[str, ...], object]] = [((), dict(values))]
     while waiting:
@@ -484,7 +494,7 @@ def value_templates(values: Mapping[str, object]) -> Iterator[tuple[tuple[str, .
 
 
 def renders_values(chart: Path) -> bool:
-    """Whether an unpacked chart, or one in it, renders values as templates."""
+    """Return True if an unpacked chart, or a subchart, renders values as templates."""
     files = (file for file in chart.rglob("*") if file.is_file() and "templates" in file.parts)
     packed = any(True for _ in chart.rglob("charts/*.tgz"))
     return packed or any(_RENDERS.search(file.read_bytes()) for file in files)

@@ -1,4 +1,4 @@
-"""The custom resource definitions in a chart's ``crds/`` folders, which Helm makes unrendered."""
+"""Custom resource definitions in a chart's ``crds/`` folders, which Helm creates unrendered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.domain.manifests import Ref, Tree, at, objects
 
 
 class Definition(Struct, frozen=True):
-    """A kind that a chart brings."""
+    """A kind that a chart defines."""
 
     ref: Ref
     kind: str
@@ -21,9 +21,9 @@ class Definition(Struct, frozen=True):
 
 
 def definitions(chart: Path) -> tuple[Definition, ...]:
-    """What is defined in the ``crds/`` of an unpacked chart and of the charts in it.
+    """The kinds defined in the ``crds/`` of an unpacked chart and of its subcharts.
 
-    What cannot be read there is left to Helm, which is told to leave ``crds/`` out.
+    Files that cannot be read are skipped: Helm is told to skip ``crds/`` anyway.
     """
     return tuple(
         each

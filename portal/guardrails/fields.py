@@ -1,4 +1,4 @@
-"""From a violation in an object back to the value that caused it. Pure."""
+"""Mapping of violations to the values that cause them. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from portal.guardrails.rules import Rule, Violation
 
 
 def value_paths(found: tuple[Violation, ...], values: Mapping[str, object]) -> dict[str, str]:
-    """The violations that a single value explains, by that value's dotted path.
+    """The messages of violations that a single value explains, by its dotted path.
 
-    A value is found by its text: an image's by its repository, however the chart puts it together.
+    The value is found by its text, an image by its repository, since charts compose the rest.
     """
     by_text: dict[str, list[tuple[str, ...]]] = {}
     named: list[tuple[tuple[str, ...], str]] = []

@@ -1,7 +1,7 @@
-"""A rendered manifest as the guardrails look at it: every object, and every pod in it. Pure.
+"""A rendered manifest as the guardrails see it: all its objects, and all pods in them. Pure.
 
-Objects are read by the rules of the YAML library that Helm uses, and kept one by one, so that none
-hides behind another of the same name.
+Objects are read by the rules of Helm's YAML library, and duplicates are kept, so that no object can
+hide behind another of the same name.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from portal.domain.manifests import (
 )
 
 HOOK = "helm.sh/hook"
-"""Annotation of hooks."""
+"""Annotation that makes an object a hook; its value names the events."""
 MAX_OBJECTS = 500
-"""Objects in a manifest, and pods in all of them: each is asked about."""
+"""Objects in a manifest, and pods in all of them; Kubernetes is asked about each."""
 _KNOWN = ("apiVersion", "kind", "metadata", "spec", "items", "data", "stringData", "type")
 _KNOWN_META = ("name", "namespace", "generateName", "annotations", "labels", "ownerReferences")
 
 
 class Rendered(Struct, frozen=True):
-    """One object of a manifest, and the namespace that it names, "" if it names none."""
+    """One object of a manifest; ``namespace`` is the one that it names, "" if none."""
 
     ref: Ref
     api_version: str
@@ -44,9 +44,9 @@ class Rendered(Struct, frozen=True):
 
     @property
     def hook(self) -> frozenset[str] | None:
-        """The moments at which Helm makes it; None for an object of the release itself.
+        """The events at which Helm creates it as a hook; None for an object of the release.
 
-        Helm passes over what is for none that it knows.
+        Helm ignores a hook without any event that it knows.
         """
         annotations = at(self.tree, "metadata", "annotations")
         if HOOK not in annotations:
@@ -55,10 +55,10 @@ class Rendered(Struct, frozen=True):
 
 
 class PodSpec(Struct, frozen=True):
-    """A pod, or what pods are made from, at ``path`` in an object.
+    """A pod or pod template at ``path`` in an object.
 
-    ``labels`` and ``annotations`` are those that its pods get, ``volumes`` the names of volumes
-    that a StatefulSet adds to it.
+    ``labels`` and ``annotations`` are those of its pods, ``volumes`` the names of volumes that a
+    StatefulSet adds.
     """
 
     owner: Rendered
@@ -70,10 +70,10 @@ class PodSpec(Struct, frozen=True):
 
 
 def read(manifest: str, namespace: str) -> tuple[Rendered, ...]:
-    """The objects of a manifest, in its order, hooks among them.
+    """The objects of a manifest in its order, hooks included.
 
     Raises:
-        ChartError: it is not YAML that Kubernetes could read, or too long.
+        ChartError: it is too long, or not YAML that Kubernetes could read.
     """
     if len(manifest) > MAX_MANIFEST:
         raise ChartError(f"The manifest is longer than {MAX_MANIFEST // 2**20} MiB.")
@@ -93,7 +93,7 @@ def read(manifest: str, namespace: str) -> tuple[Rendered, ...]:
 
 
 def unreadable(line: int = 0) -> ChartError:
-    """The error for a manifest that cannot be read; ``line`` is where, 0 if not known."""
+    """The error for a manifest that cannot be read, at ``line``, 0 if unknown."""
     where = f" (line {line} of what it renders)" if line else ""
     return ChartError(
         f"What the chart renders cannot be read{where}.",
@@ -105,7 +105,7 @@ def unreadable(line: int = 0) -> ChartError:
 def _rendered(tree: Tree, namespace: str) -> Rendered:
     meta = at(tree, "metadata")
     for known, keys in ((_KNOWN, tree), (_KNOWN_META, meta)):
-        # Helm reads these names whatever their case, Kubernetes does not.
+        # Helm reads these names in any case, Kubernetes does not.
         odd = {each.lower(): each for each in known}
         if any(key not in known and str(key).lower() in odd for key in keys):
             raise ValueError("a name in another case")
@@ -120,10 +120,7 @@ def _rendered(tree: Tree, namespace: str) -> Rendered:
 
 
 def _flat(document: object) -> Iterator[Tree]:
-    """Objects one by one.
-
-    What has ``items`` is a list to Helm's reader, whatever it calls itself, and nothing else.
-    """
+    """The objects in a document; Helm treats any document with ``items`` as a list of objects."""
     if not isinstance(document, Mapping):
         if document is not None:
             raise ValueError("no object")
@@ -140,9 +137,10 @@ def _flat(document: object) -> Iterator[Tree]:
 
 
 def with_owned_hooks(manifest: str, key: Key) -> str:
-    """``manifest`` with the release's name on each hook, as Helm writes it on all other objects.
+    """``manifest`` with the release's name and namespace in the annotations of each hook.
 
-    So it can be told later whose a hook is. Without hooks it stays as it is, to the letter.
+    Helm writes these to all other objects; they show who owns a hook. A manifest without hooks is
+    returned unchanged.
     """
     if HOOK not in manifest:
         return manifest
@@ -158,7 +156,7 @@ def with_owned_hooks(manifest: str, key: Key) -> str:
 
 
 def pod_specs(rendered: Rendered) -> Iterator[PodSpec]:
-    """Every pod and pod template in an object, of whatever kind and however deep."""
+    """Every pod and pod template in an object of any kind, at any depth."""
     templates = at(rendered.tree, "spec").get("volumeClaimTemplates")
     volumes = tuple(
         str(at(cast("Tree", each), "metadata").get("name"))
@@ -177,7 +175,7 @@ def pod_specs(rendered: Rendered) -> Iterator[PodSpec]:
 
 
 def _walk(value: object, path: str, parent: Tree) -> Iterator[tuple[str, Tree, Tree]]:
-    """What has containers, with its path and what it stands in."""
+    """Every mapping with containers: its path, itself and its parent."""
     if isinstance(value, list):
         for index, each in enumerate(cast("list[object]", value)):
             yield from _walk(each, f"{path}[{index}]", {})
@@ -198,11 +196,11 @@ def _has_containers(tree: Tree) -> bool:
 
 
 CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
-"""Where a pod lists its containers."""
+"""The fields of a pod that list containers."""
 
 
 def texts(value: object, path: str, names: frozenset[str]) -> Iterator[tuple[str, str, object]]:
-    """Every field below ``value`` that has one of these names: its name, path and value."""
+    """Name, path and value of every field below ``value`` with one of these names."""
     if isinstance(value, list):
         for index, each in enumerate(cast("list[object]", value)):
             yield from texts(each, f"{path}[{index}]", names)

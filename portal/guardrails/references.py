@@ -1,4 +1,4 @@
-"""Which Secrets, ConfigMaps and ServiceAccounts an object refers to. Pure."""
+"""References of objects to Secrets, ConfigMaps, volume claims and ServiceAccounts. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ANYWHERE = {
     "configMapKeyRef": CONFIG_MAP,
     "configMapRef": CONFIG_MAP,
 }
-"""Fields of containers; kinds of other makers use the same names for the same thing."""
+"""Fields of containers by the kind they refer to; custom kinds use the same names."""
 _IN_PODS = {
     **_ANYWHERE,
     "secret": SECRET,
@@ -26,11 +26,11 @@ _IN_PODS = {
     "nodePublishSecretRef": SECRET,
     "persistentVolumeClaim": CLAIM,
 }
-"""Fields of pods: volumes as well."""
+"""Fields of pods by the kind they refer to; volumes included."""
 
 
 class Reference(Struct, frozen=True):
-    """A Secret or ConfigMap by name, and the field that names it."""
+    """A reference to a Secret, ConfigMap or volume claim, with the path of the field."""
 
     kind: str
     name: str
@@ -38,10 +38,7 @@ class Reference(Struct, frozen=True):
 
 
 def references(rendered: Rendered, pods: tuple[PodSpec, ...]) -> Iterator[Reference]:
-    """Every Secret and ConfigMap that an object has its pods read, or pull images with.
-
-    ``pods`` are those in it.
-    """
+    """The references in an object, image pull secrets included; ``pods`` are those in it."""
     yield from _named(rendered.tree, "", _ANYWHERE)
     for pod in pods:
         yield from _named(pod.spec, pod.path, {**_IN_PODS, "azureFile": SECRET})
@@ -75,7 +72,7 @@ def _mappings(value: object) -> Iterator[Tree]:
 
 
 def service_account(pod: PodSpec) -> str:
-    """The ServiceAccount that a pod runs as; the deprecated field counts as well."""
+    """The ServiceAccount of a pod; the deprecated field counts as well."""
     for name in ("serviceAccountName", "serviceAccount"):
         named = pod.spec.get(name)
         if named:
@@ -84,13 +81,13 @@ def service_account(pod: PodSpec) -> str:
 
 
 _TOKENS = frozenset({"serviceAccountToken", "podCertificate"})
-"""Sources of projected volumes that prove who a pod is."""
+"""Sources of projected volumes that hold credentials of the pod."""
 
 
-def wants_token(pod: PodSpec, by_default: bool) -> bool:
-    """Whether a pod gets a token of its ServiceAccount.
+def mounts_token(pod: PodSpec, by_default: bool) -> bool:
+    """Return True if a pod mounts a token of its ServiceAccount.
 
-    ``by_default``: whether that account gives one to pods that do not say.
+    ``by_default`` applies to pods without ``automountServiceAccountToken``.
     """
     mounted = pod.spec.get("automountServiceAccountToken")
     projected = any(True for _ in texts(pod.spec, "", _TOKENS))
@@ -98,7 +95,7 @@ def wants_token(pod: PodSpec, by_default: bool) -> bool:
 
 
 def images(pod: PodSpec) -> Iterator[tuple[str, str]]:
-    """Every image that a pod runs or mounts, with the path of its field."""
+    """Every image that a pod runs or mounts, with the path of the field."""
     for listed in CONTAINERS:
         for index, each in enumerate(_mappings(pod.spec.get(listed))):
             if each.get("image") is not None:

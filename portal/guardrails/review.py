@@ -26,7 +26,7 @@ from portal.guardrails.checks import (
 from portal.guardrails.crds import Definition, definitions
 from portal.guardrails.fields import value_paths
 from portal.guardrails.manifest import PodSpec, Rendered, read, unreadable
-from portal.guardrails.references import service_account, wants_token
+from portal.guardrails.references import mounts_token, service_account
 from portal.guardrails.rules import (
     Allowances,
     GuardrailException,
@@ -40,37 +40,37 @@ from portal.helm_service.errors import unknown_kind
 Answer = TypeVar("Answer")
 
 AT_ONCE = 16
-"""How many questions to Kubernetes are under way at once for one manifest."""
+"""Concurrent requests to Kubernetes for one manifest."""
 NAMED = 5
-"""How many violations a message names."""
+"""Violations that a message names; the others are counted."""
 
 
 class Cluster(Protocol):
-    """What the guardrails ask of Kubernetes. All raise ``PortalError`` if it does not answer."""
+    """The questions to Kubernetes. All methods raise ``PortalError`` if it does not answer."""
 
     async def namespaced(self, api_version: str, kind: str) -> bool | None:
-        """Whether objects of a kind live in namespaces; None for an unknown kind."""
+        """Return True if a kind is namespaced; None if the cluster does not serve it."""
         ...
 
     async def metadata(self, api_version: str, kind: str, key: Key) -> Tree | None:
-        """An object's metadata; None if there is none of that name."""
+        """An object's metadata; None if there is no such object."""
         ...
 
-    async def gives_token(self, key: Key) -> bool:
-        """Whether a ServiceAccount gives pods a token unless they say that they want none."""
+    async def automounts_token(self, key: Key) -> bool:
+        """Return True unless a ServiceAccount sets ``automountServiceAccountToken: false``."""
         ...
 
     async def services(self, namespace: str) -> Sequence[tuple[Tree, Tree]]:
-        """The metadata and the selector of each Service of a namespace."""
+        """The metadata and selector of each Service of a namespace."""
         ...
 
     async def pod_problem(self, pod: Tree, level: Level) -> str:
-        """Why Kubernetes does not admit a pod at a level of the Pod Security Standards, or ""."""
+        """The reason why Kubernetes does not admit a pod at a Pod Security level; "" if it does."""
         ...
 
 
 class GuardrailViolations(ChartError):
-    """The guardrails forbid what a chart renders; ``violations`` name object, field and rule."""
+    """A rendered manifest breaks rules; ``violations`` name object, field and rule."""
 
     def __init__(
         self, found: tuple[Violation, ...], values: Mapping[str, str] | None = None
@@ -87,7 +87,7 @@ class GuardrailViolations(ChartError):
 
 
 class Guardrails:
-    """The rules with an administrator's exceptions and settings, and the cluster to ask."""
+    """The rules, with an administrator's exceptions and settings, applied to a cluster."""
 
     def __init__(
         self,
@@ -100,15 +100,15 @@ class Guardrails:
         self._site = site
 
     def allowances(self, namespace: str, source: str) -> Allowances:
-        """What is allowed beyond the rules for a release of a source's chart."""
+        """The allowances for a release of a source's chart."""
         return allowances(self._exceptions, namespace, source)
 
     async def check_values(
         self, key: Key, source: str, chart: Path, values: Mapping[str, object]
     ) -> None:
-        """Raise ``ChartError`` for values that would read the cluster as soon as they are rendered.
+        """Raise ``ChartError`` for values with templates, which could read the cluster.
 
-        The built-in chart renders none of them.
+        The built-in chart renders no values as templates, so its values are not checked.
         """
         if (
             source == BUILT_IN
@@ -128,18 +128,18 @@ class Guardrails:
     async def check(
         self, key: Key, source: str, manifest: str, values: Mapping[str, object]
     ) -> None:
-        """Hold a manifest, hooks included, against the rules.
+        """Check a manifest against the rules.
 
         Args:
             key: the release.
-            source: the source that its chart came from, "" if not known.
-            manifest: what the chart renders.
-            values: those that it was rendered with, to name the field that is at fault.
+            source: the source of its chart, "" if unknown.
+            manifest: the rendered manifest, hooks included.
+            values: the values it was rendered with, to name the field that caused a violation.
 
         Raises:
-            GuardrailViolations: a rule forbids something in it.
+            GuardrailViolations: it breaks a rule.
             ChartError: it cannot be read.
-            PortalError: Kubernetes could not be asked, so nothing is allowed.
+            PortalError: Kubernetes could not be asked, so the manifest is not accepted.
         """
         allowed = self.allowances(key.namespace, source)
         subject = await aside(self._subject, manifest, key)
@@ -153,10 +153,10 @@ class Guardrails:
             raise GuardrailViolations(found, await aside(value_paths, found, values))
 
     async def skip_crds(self, key: Key, source: str, chart: Path) -> bool:
-        """Whether Helm must leave a chart's ``crds/`` out when it installs it.
+        """Return True if Helm must skip a chart's ``crds/`` when it installs the chart.
 
         Raises:
-            GuardrailViolations: it must, and the cluster has not got all of these kinds yet.
+            GuardrailViolations: it must, and the cluster does not serve all of these kinds yet.
         """
         if Rule.CRDS in self.allowances(key.namespace, source).rules:
             return False
@@ -183,11 +183,11 @@ class Guardrails:
         objects = read(manifest, key.namespace)
         try:
             return Subject(objects, key.namespace, key.name, self._site)
-        except RecursionError as error:  # aliases within aliases
+        except RecursionError as error:  # recursive aliases
             raise unreadable() from error
 
     async def _facts(self, subject: Subject, allowed: Allowances) -> ClusterFacts:
-        """Ask the cluster all that the rules need, so many questions at once."""
+        """The facts that the rules need, asked with at most ``AT_ONCE`` concurrent requests."""
         cluster, namespace = self._cluster, subject.namespace
         needs = await aside(_Needs.of, subject, allowed)
         slots = asyncio.Semaphore(AT_ONCE)
@@ -205,30 +205,33 @@ class Guardrails:
                 namespaced = [
                     group.create_task(ask(cluster.namespaced(*each))) for each in needs.kinds
                 ]
-                referred = [
+                referenced = [
                     group.create_task(look("v1", kind, name)) for kind, name in needs.references
                 ]
-                there = [
+                existing = [
                     group.create_task(look(each.api_version, each.ref.kind, each.ref.name))
                     for each in needs.objects
                 ]
-                refused = [
+                pod_problems = [
                     group.create_task(ask(cluster.pod_problem(pod, allowed.pod_security)))
                     for pod in needs.pods
                 ]
                 token = services = None
                 if needs.token:
-                    token = group.create_task(cluster.gives_token(Key(namespace, "default")))
+                    token = group.create_task(cluster.automounts_token(Key(namespace, "default")))
                 if needs.services:
                     services = group.create_task(cluster.services(namespace))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         return ClusterFacts(
             {named: each.result() for named, each in zip(needs.kinds, namespaced, strict=True)},
-            {named: each.result() for named, each in zip(needs.references, referred, strict=True)},
+            {
+                named: each.result()
+                for named, each in zip(needs.references, referenced, strict=True)
+            },
             token is not None and token.result(),
-            tuple(each.result() for each in refused),
-            {one.ref: each.result() for one, each in zip(needs.objects, there, strict=True)},
+            tuple(each.result() for each in pod_problems),
+            {one.ref: each.result() for one, each in zip(needs.objects, existing, strict=True)},
             tuple((live(meta).release, selector) for meta, selector in services.result())
             if services
             else (),
@@ -236,7 +239,7 @@ class Guardrails:
 
 
 def live(metadata: Tree) -> ExistingObject:
-    """What is known of an object by its metadata."""
+    """An existing object from its metadata."""
     return ExistingObject(at(metadata, "labels"), at(metadata, "annotations"))
 
 
@@ -246,7 +249,7 @@ def _value_problems(chart: Path, values: Mapping[str, object]) -> dict[str, str]
 
 
 class _Needs(Struct, frozen=True):
-    """What has to be asked of the cluster."""
+    """The questions to ask the cluster about one manifest."""
 
     kinds: tuple[tuple[str, str], ...]
     references: tuple[tuple[str, str], ...]
@@ -257,7 +260,7 @@ class _Needs(Struct, frozen=True):
 
     @classmethod
     def of(cls, subject: Subject, allowed: Allowances) -> _Needs:
-        """What the rules need to know of a manifest."""
+        """The questions that the rules need answered about a manifest."""
         references: set[tuple[str, str]] = set()
         if Rule.REFERENCES not in allowed.rules:
             references = {(found.kind, found.name) for _, found in subject.outside}
@@ -267,7 +270,7 @@ class _Needs(Struct, frozen=True):
             tuple(sorted({(each.api_version, each.ref.kind) for each in subject.objects})),
             tuple(sorted(references)),
             any(
-                service_account(pod) == "default" and wants_token(pod, by_default=True)
+                service_account(pod) == "default" and mounts_token(pod, by_default=True)
                 for pod in subject.pods
             ),
             () if privileged else tuple(as_pod(pod) for pod in subject.pods),
@@ -277,26 +280,26 @@ class _Needs(Struct, frozen=True):
 
 
 _ELSEWHERE = ("serviceAccount", "serviceAccountName", "priorityClassName", "runtimeClassName")
-"""Fields that name objects of other places, which a pod that is only tried need not have."""
+"""Fields that name other objects, which need not exist in the namespace of the dry run."""
 
 
 def as_pod(pod: PodSpec) -> Tree:
-    """The pod that Kubernetes would make from a template, to be tried elsewhere by dry run.
+    """The pod that Kubernetes would create from a template, for a dry run in another namespace.
 
-    What names other objects is left out, since these need not exist where it is tried, and has
-    no part in Pod Security.
+    Names of other objects are left out: these need not exist in that namespace, and do not matter
+    to Pod Security.
     """
     spec = {name: each for name, each in pod.spec.items() if name not in _ELSEWHERE}
-    # On a node that is named a pod is not scheduled; here it is not to be bound either.
+    # nodeName binds a pod without scheduling, which a dry run must not need.
     spec.pop("nodeName", None)
     spec["automountServiceAccountToken"] = False
     if pod.volumes:
         listed = spec.get("volumes")
-        kept = [*listed] if isinstance(listed, list) else []  # pyright: ignore[reportUnknownVariableType]
+        own = [*listed] if isinstance(listed, list) else []  # pyright: ignore[reportUnknownVariableType]
         claims = [
             {"name": name, "persistentVolumeClaim": {"claimName": name}} for name in pod.volumes
         ]
-        spec["volumes"] = [*kept, *claims]
+        spec["volumes"] = [*own, *claims]
     return {
         "apiVersion": "v1",
         "kind": "Pod",

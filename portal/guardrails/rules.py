@@ -1,4 +1,4 @@
-"""The guardrails' vocabulary: rules, exceptions that an administrator sets, and violations."""
+"""Rules of the guardrails, exceptions that an administrator sets, and violations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.domain.manifests import Ref
 
 
 class Rule(StrEnum):
-    """What a manifest is held against. All hold unless an exception names them."""
+    """The rules for manifests. All apply unless an exception allows them."""
 
     READABLE = "readable"
     POD_SECURITY = "pod-security"
@@ -47,9 +47,9 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GuardrailException:
-    """What is allowed beyond the guardrails, in some namespaces or to charts of some sources.
+    """An exception from the guardrails for some namespaces, or for charts of some sources.
 
-    Both if both are named: the charts of these sources, in these namespaces.
+    If both are named, it applies to the charts of these sources in these namespaces only.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -66,7 +66,7 @@ class GuardrailException:
             raise ValueError(f"{self.name or 'an exception'}: {problem}")
 
     def covers(self, namespace: str, source: str) -> bool:
-        """Whether it is about a release of a source's chart in a namespace."""
+        """Return True if it applies to a release of a source's chart in a namespace."""
         return (not self.namespaces or namespace in self.namespaces) and (
             not self.sources or source in self.sources
         )
@@ -86,7 +86,7 @@ def _problem(exception: GuardrailException) -> str:
 
 
 class Allowances(Struct, frozen=True):
-    """What holds for one release: the rules that do not count, and the Pod Security level."""
+    """The exceptions for one release: rules that do not apply, and the Pod Security level."""
 
     rules: frozenset[Rule] = frozenset()
     pod_security: Level = Level.RESTRICTED
@@ -95,7 +95,7 @@ class Allowances(Struct, frozen=True):
 def allowances(
     exceptions: Collection[GuardrailException], namespace: str, source: str
 ) -> Allowances:
-    """What the exceptions allow a release of a source's chart ("" if not known) in a namespace."""
+    """The combined exceptions for a release of a source's chart ("" if unknown) in a namespace."""
     found = [each for each in exceptions if each.covers(namespace, source)]
     order = list(Level)
     level = max((each.pod_security for each in found), key=order.index, default=Level.RESTRICTED)
@@ -103,10 +103,10 @@ def allowances(
 
 
 class Violation(Struct, frozen=True):
-    """One object that a rule forbids.
+    """A violation of a rule by one object.
 
-    ``field`` is the path in the object, "" for all of it. ``value`` is the text that the violation
-    is about, such as an image's name, by which the form's field is found.
+    ``field`` is the path in the object, "" for the whole object. ``value`` is the offending text,
+    such as an image's name, by which the form's field is found.
     """
 
     ref: Ref

@@ -137,7 +137,7 @@ class OperationExecutor:
         )
         lease = await self._take(operation)
         if self._draining:
-            await self._leases.drop(lease)
+            await self._leases.delete(lease)
             raise Conflict("The portal is restarting.", "Try again in a minute.")
         before = self._running.pop(key, None)
         if before is not None:
@@ -244,7 +244,7 @@ class OperationExecutor:
             await asyncio.wait([mine.renewer])  # its last word is on its way
             lease = self._registry.lease(key)
         if lease is not None:
-            await self._leases.drop(lease)
+            await self._leases.delete(lease)
         self._registry.forget(key)
 
     async def drain(self, grace: float, patience: float) -> None:

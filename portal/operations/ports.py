@@ -20,7 +20,7 @@ class OperationLeases(Protocol):
         """Write over the version that ``new`` was made from; ``Conflict`` if it has changed."""
         ...
 
-    async def drop(self, old: OperationLease) -> None:
+    async def delete(self, old: OperationLease) -> None:
         """Forget a lease; ``Conflict`` if it has changed."""
         ...
 

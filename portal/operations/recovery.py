@@ -78,7 +78,7 @@ class RecoveryLoop:
                 return
             await self._executor.adopt(lease, self._interrupted.resume)
         elif self._outlived(lease):
-            await self._leases.drop(lease)
+            await self._leases.delete(lease)
             self._registry.forget(key)
 
     def _outlived(self, lease: OperationLease) -> bool:

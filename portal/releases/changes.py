@@ -260,7 +260,7 @@ class Changes:
 
     async def hooks_problem(self, key: Key) -> str:
         """Why the hooks of a release must not run when it is removed; "" if they may."""
-        present = await self._past.present(key)
+        present = await self._past.newest_and_deployed(key)
         newest = present[0] if present else None
         if newest is None or not newest.hooks:
             return ""

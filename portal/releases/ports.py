@@ -44,7 +44,7 @@ class ReleaseHistory(Protocol):
         """The newest revisions, newest first."""
         ...
 
-    async def present(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
+    async def newest_and_deployed(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
         """The newest revision, and the one that runs; None without a release."""
         ...
 

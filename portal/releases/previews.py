@@ -162,7 +162,7 @@ class Previews:
         return await aside(without_replicas, manifest, numbered)
 
     async def _present(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision]:
-        found = await self._past.present(key)
+        found = await self._past.newest_and_deployed(key)
         if found is None or found[0].status is ReleaseStatus.UNINSTALLED:
             raise NotFound(f"There is no release {key.name} in {key.namespace}.")
         newest, runs = found

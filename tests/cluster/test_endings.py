@@ -288,7 +288,7 @@ async def too_large(here: Course) -> None:
 @ending(
     "Not there",
     "is being deleted: nothing new can be made in it.",
-    "Choose another namespace, or wait until it is gone and has been made anew.",
+    "Choose another namespace, or wait until it is gone and has been created again.",
 )
 async def terminating_namespace(here: Course) -> None:
     held = {"kind": "ConfigMap", "metadata": {"name": "held", "finalizers": [FINALIZER]}}

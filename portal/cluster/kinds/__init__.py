@@ -1,7 +1,7 @@
 """The kinds that the portal watches, a module each: API type, decoding, title, RBAC.
 
-A module of this package that has a ``RESOURCE`` is a watched kind: nothing else in this room has to
-be told of it. What an object belongs to is known by its domain type.
+Every module of this package with a ``RESOURCE`` is a watched kind; it is registered nowhere else in
+``portal.cluster``. The domain type of its objects determines what they belong to.
 """
 
 from __future__ import annotations
@@ -18,4 +18,4 @@ def _found() -> tuple[Resource, ...]:
 
 
 RESOURCES = _found()
-"""All that is watched for the store, by the name of the module."""
+"""The watched kinds, ordered by module name."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from portal.cluster.api_types import Meta, Part, reading
+from portal.cluster.api_types import Meta, Part, from_json
 from portal.cluster.decode import key
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Event, Kind
 
 
-class _About(Part, frozen=True):
+class _InvolvedObject(Part, frozen=True):
     kind: str = ""
     name: str = ""
     uid: str = ""
@@ -26,7 +26,7 @@ class _Event(Part, frozen=True):
     """An Event of the core group, in its older or newer style."""
 
     metadata: Meta
-    involved_object: _About
+    involved_object: _InvolvedObject
     type: str = ""
     reason: str = ""
     message: str = ""
@@ -36,7 +36,7 @@ class _Event(Part, frozen=True):
     event_time: datetime | None = None
 
 
-@reading(_Event)
+@from_json(_Event)
 def decode(found: _Event) -> tuple[Key, Event]:
     """An event of the core group, in its older or newer style."""
     about, series = found.involved_object, found.series

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.cluster.api_types import Meta, Part, reading
+from portal.cluster.api_types import Meta, Part, from_json
 from portal.cluster.decode import key
 from portal.cluster.resource import GATEWAY_API, Resource
 from portal.domain.keys import Key
@@ -34,9 +34,9 @@ class _Gateway(Part, frozen=True):
     status: _GatewayStatus = _GatewayStatus()
 
 
-@reading(_Gateway)
+@from_json(_Gateway)
 def decode(found: _Gateway) -> tuple[Key, Gateway]:
-    """A Gateway: addresses from its status, protocols and ports of its listeners."""
+    """A Gateway with the addresses in its status, and protocols and ports of its listeners."""
     own = key(found.metadata)
     return own, Gateway(
         key=own,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from portal.cluster.api_types import Conditions, Meta, Part, reading
+from portal.cluster.api_types import Conditions, Meta, Part, from_json
 from portal.cluster.decode import conditions, key, release_of
 from portal.cluster.resource import Resource
 from portal.domain.keys import Key
@@ -82,7 +82,7 @@ class _Hpa(Part, frozen=True):
     status: _HpaStatus = _HpaStatus()
 
 
-@reading(_Hpa)
+@from_json(_Hpa)
 def decode(found: _Hpa) -> tuple[Key, Hpa]:
     """A HorizontalPodAutoscaler of autoscaling/v2."""
     spec, status = found.spec, found.status

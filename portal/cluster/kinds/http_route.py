@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.cluster.api_types import Conditions, Meta, Part, reading
+from portal.cluster.api_types import Conditions, Meta, Part, from_json
 from portal.cluster.decode import key, release_of
 from portal.cluster.resource import GATEWAY_API, Resource
 from portal.domain.keys import Key
@@ -32,9 +32,9 @@ class _HttpRoute(Part, frozen=True):
     status: _RouteStatus = _RouteStatus()
 
 
-@reading(_HttpRoute)
+@from_json(_HttpRoute)
 def decode(found: _HttpRoute) -> tuple[Key, HttpRoute]:
-    """An HTTPRoute: accepted when a gateway takes it and no gateway objects."""
+    """An HTTPRoute; it is accepted if a gateway accepts it and none rejects it."""
     spec = found.spec
     own = key(found.metadata)
     said = [

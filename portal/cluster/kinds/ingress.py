@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from portal.cluster.api_types import Balanced, Meta, Part, reading
-from portal.cluster.decode import key, published, release_of
+from portal.cluster.api_types import LoadBalancerStatus, Meta, Part, from_json
+from portal.cluster.decode import key, load_balancer_addresses, release_of
 from portal.cluster.resource import Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Ingress, Kind
@@ -28,10 +28,10 @@ class _Ingress(Part, frozen=True):
 
     metadata: Meta
     spec: _IngressSpec = _IngressSpec()
-    status: Balanced = Balanced()
+    status: LoadBalancerStatus = LoadBalancerStatus()
 
 
-@reading(_Ingress)
+@from_json(_Ingress)
 def decode(found: _Ingress) -> tuple[Key, Ingress]:
     """An Ingress of networking.k8s.io/v1."""
     spec = found.spec
@@ -43,7 +43,7 @@ def decode(found: _Ingress) -> tuple[Key, Ingress]:
         class_name=spec.ingress_class_name or notes.get("kubernetes.io/ingress.class", ""),
         hosts=tuple(each.host for each in spec.rules or () if each.host),
         tls_hosts=tuple(host for each in spec.tls or () for host in each.hosts or ()),
-        addresses=published(found.status),
+        addresses=load_balancer_addresses(found.status),
     )
 
 

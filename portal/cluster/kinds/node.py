@@ -1,8 +1,8 @@
-"""Nodes, with what they can allocate."""
+"""Nodes, with their allocatable resources."""
 
 from __future__ import annotations
 
-from portal.cluster.api_types import Conditions, Meta, Part, reading
+from portal.cluster.api_types import Conditions, Meta, Part, from_json
 from portal.cluster.decode import key
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
@@ -32,9 +32,9 @@ class _Node(Part, frozen=True):
     status: _NodeStatus = _NodeStatus()
 
 
-@reading(_Node)
+@from_json(_Node)
 def decode(found: _Node) -> tuple[Key, Node]:
-    """A Node; CPU and memory are what it can allocate."""
+    """A Node; CPU and memory are allocatable."""
     status = found.status
     room = status.allocatable or {}
     own = key(found.metadata)

@@ -6,8 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from portal.cluster.api_types import Conditions, Meta, Part, reading
-from portal.cluster.decode import conditions, controller_of, deleting_since, holders, key
+from portal.cluster.api_types import Conditions, Meta, Part, from_json
+from portal.cluster.decode import (
+    blocking_finalizers,
+    conditions,
+    controller_of,
+    deleting_since,
+    key,
+)
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Container, Kind, Pod
@@ -30,7 +36,7 @@ class _ContainerSpec(Part, frozen=True):
 
 
 class _ContainerMoment(Part, frozen=True):
-    """What is said of a container that waits, runs or has ended."""
+    """Details of a container that is waiting, running or terminated."""
 
     reason: str = ""
     message: str = ""
@@ -83,9 +89,9 @@ class _Pod(Part, frozen=True):
     status: _PodStatus = _PodStatus()
 
 
-@reading(_Pod)
+@from_json(_Pod)
 def decode(found: _Pod) -> tuple[Key, Pod]:
-    """A Pod with the state of its containers, and of init containers that are not done."""
+    """A Pod with the state of its containers, and of init containers that have not finished."""
     meta, spec, status = found.metadata, found.spec, found.status
     facts = conditions(status.conditions)
     ready = next((each for each in facts if each.type == "Ready"), None)
@@ -103,7 +109,7 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         ready_at=ready.changed_at if ready is not None and is_ready else None,
         deleting=meta.deletion_timestamp is not None,
         deleting_since=deleting_since(meta),
-        finalizers=holders(meta),
+        finalizers=blocking_finalizers(meta),
         node=spec.node_name,
         reason=status.reason,
         message=status.message,
@@ -114,7 +120,7 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
 
 
 def _requested(spec: _PodSpec, what: str) -> float | None:
-    """What the pod requests as a whole, else the sum of what its containers do."""
+    """The pod-level request of a resource, else the sum of its containers' requests."""
     whole = _request(spec.resources, what)
     if whole is not None:
         return float(_amount(whole))
@@ -130,7 +136,7 @@ def _request(resources: _Resources | None, what: str) -> str | None:
 
 @lru_cache(256)
 def _amount(text: str) -> Decimal:
-    """A quantity, as most pods ask for the same ones."""
+    """A parsed quantity; cached, since most pods request the same ones."""
     return parse(text)
 
 
@@ -150,7 +156,7 @@ _NO_STATE = _ContainerMoment()
 def _container(
     spec: _ContainerSpec, status: _ContainerStatus | None, init: bool = False
 ) -> Container:
-    if status is None:  # not yet mentioned by the kubelet
+    if status is None:  # not yet reported by the kubelet
         return Container(spec.name, spec.image, False, 0, "waiting", init=init)
     state = status.state
     if state.running is not None:

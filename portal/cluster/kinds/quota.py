@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.cluster.api_types import Meta, Part, reading
+from portal.cluster.api_types import Meta, Part, from_json
 from portal.cluster.decode import key
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
@@ -21,9 +21,9 @@ class _Quota(Part, frozen=True):
     status: _QuotaStatus = _QuotaStatus()
 
 
-@reading(_Quota)
+@from_json(_Quota)
 def decode(found: _Quota) -> tuple[Key, Quota]:
-    """A ResourceQuota. One that Kubernetes has not counted yet limits nothing so far."""
+    """A ResourceQuota; without a status, which Kubernetes has yet to write, it limits nothing."""
     own = key(found.metadata)
     return own, Quota(key=own, hard=found.status.hard or {}, used=found.status.used or {})
 

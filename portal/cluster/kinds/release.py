@@ -1,10 +1,10 @@
-"""Helm's releases: the Secrets that it keeps revisions in, watched by their metadata alone."""
+"""Helm releases: the Secrets of their revisions, of which only metadata is watched."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from portal.cluster.api_types import Meta, Part, reading
+from portal.cluster.api_types import Meta, Part, from_json
 from portal.cluster.client import METADATA, METADATA_LIST
 from portal.cluster.decode import key
 from portal.cluster.resource import CORE, Resource
@@ -14,35 +14,35 @@ from portal.domain.owners import owners_in
 from portal.domain.release import ReleaseRecord, ReleaseStatus
 
 
-class _Written(Part, frozen=True):
+class _ManagedFields(Part, frozen=True):
     """``metadata.managedFields[]``, without the fields."""
 
     time: datetime | None = None
 
 
 class _SecretMeta(Meta, frozen=True):
-    """``metadata`` of a release's Secret, with when it was written."""
+    """``metadata`` of a release's Secret, with the times of writes."""
 
-    managed_fields: tuple[_Written, ...] | None = None
+    managed_fields: tuple[_ManagedFields, ...] | None = None
 
 
 class ReleaseSecret(Part, frozen=True):
-    """The Secret that Helm keeps a revision in; its metadata alone."""
+    """The metadata of the Secret that holds a revision."""
 
     metadata: _SecretMeta
 
 
-@reading(ReleaseSecret)
+@from_json(ReleaseSecret)
 def decode(found: ReleaseSecret) -> tuple[Key, ReleaseRecord]:
     """One revision of a Helm release, from the metadata of its Secret.
 
-    The key is the Secret's: revisions that are not superseded stand beside each other.
+    The key is the Secret's, since several revisions may not be superseded.
     """
     return key(found.metadata), record_of(found)
 
 
 def record_of(found: ReleaseSecret) -> ReleaseRecord:
-    """One revision of a Helm release; raises (anything) for a Secret without Helm's labels."""
+    """One revision of a Helm release; raises any exception for a Secret without Helm's labels."""
     meta = found.metadata
     labels = meta.labels or {}
     own = key(meta)
@@ -62,8 +62,10 @@ def record_of(found: ReleaseSecret) -> ReleaseRecord:
 
 
 def _last_written(meta: _SecretMeta) -> datetime:
-    """When the object was last written. Helm's own label ``modifiedAt`` may be carried over
-    from the revision before, so that it lies."""
+    """The time of the last write.
+
+    Helm's label ``modifiedAt`` is no substitute: it may be copied from the previous revision.
+    """
     written = (each.time for each in meta.managed_fields or ())
     return max((at for at in written if at is not None), default=meta.creation_timestamp)
 
@@ -75,7 +77,7 @@ RESOURCE = Resource(
     "secrets",
     decode,
     selector="owner=helm,status!=superseded",
-    # Bodies are fetched apart; owners and what was left pending are written into the same Secret.
+    # The portal also reads bodies, sets owners, and marks abandoned pending revisions as failed.
     verbs=("get", "list", "watch", "patch", "update"),
     list_accept=METADATA_LIST,
     watch_accept=METADATA,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.cluster.api_types import reading
+from portal.cluster.api_types import from_json
 from portal.cluster.decode import conditions, controller_of, key
 from portal.cluster.kinds.workloads import ApiWorkload, desired
 from portal.cluster.resource import APPS, Resource
@@ -10,7 +10,7 @@ from portal.domain.keys import Key
 from portal.domain.objects import Kind, ReplicaSet
 
 
-@reading(ApiWorkload)
+@from_json(ApiWorkload)
 def decode(found: ApiWorkload) -> tuple[Key, ReplicaSet]:
     """A ReplicaSet."""
     own = key(found.metadata)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import field
 
-from portal.cluster.api_types import Balanced, Meta, Part, reading
-from portal.cluster.decode import key, published, release_of
+from portal.cluster.api_types import LoadBalancerStatus, Meta, Part, from_json
+from portal.cluster.decode import key, load_balancer_addresses, release_of
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Service, ServicePort
@@ -29,10 +29,10 @@ class _Service(Part, frozen=True):
 
     metadata: Meta
     spec: _ServiceSpec
-    status: Balanced = Balanced()
+    status: LoadBalancerStatus = LoadBalancerStatus()
 
 
-@reading(_Service)
+@from_json(_Service)
 def decode(found: _Service) -> tuple[Key, Service]:
     """A Service; ``cluster_ip`` is "None" for a headless one."""
     spec = found.spec
@@ -47,7 +47,7 @@ def decode(found: _Service) -> tuple[Key, Service]:
             for each in spec.ports or ()
             if each.protocol == "TCP"
         ),
-        addresses=published(found.status),
+        addresses=load_balancer_addresses(found.status),
     )
 
 

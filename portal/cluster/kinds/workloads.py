@@ -1,9 +1,9 @@
-"""API type and decoding that Deployments, StatefulSets and ReplicaSets share."""
+"""API type and decoding shared by Deployments, StatefulSets and ReplicaSets."""
 
 from __future__ import annotations
 
 from portal.cluster.api_types import Conditions, Meta, Part
-from portal.cluster.decode import conditions, deleting_since, holders, key, release_of
+from portal.cluster.decode import blocking_finalizers, conditions, deleting_since, key, release_of
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Workload
 
@@ -70,10 +70,10 @@ def workload(kind: Kind, found: ApiWorkload) -> tuple[Key, Workload]:
         generation=meta.generation,
         observed_generation=status.observed_generation,
         deleting_since=deleting_since(meta),
-        finalizers=holders(meta),
+        finalizers=blocking_finalizers(meta),
     )
 
 
 def desired(replicas: int | None) -> int:
-    """The replicas asked for; the API's default is one."""
+    """The desired replicas; the API's default is one."""
     return 1 if replicas is None else replicas

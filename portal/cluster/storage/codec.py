@@ -1,4 +1,4 @@
-"""Helm's Secret of a revision, decoded and encoded. Nothing else in the portal knows its form."""
+"""Decoding and encoding of the Secrets of Helm's revisions; no other module knows their format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from portal.cluster.storage.unpack import (
     Chart,
     Damaged,
     Info,
-    Large,
+    TooLarge,
     body,
     check_size,
     hook_manifests,
@@ -46,13 +46,13 @@ from portal.domain.release import ReleaseRecord, ReleaseRevision, ReleaseStatus,
 from portal.domain.secrets import scrubbed_text, secret_texts
 
 MAX_NOTES = 64 * 1024
-"""Characters of notes that a page shows, and of what Helm says of a revision."""
+"""Characters of the notes that a page shows, and of a revision's description."""
 MAX_WORDS = 300
-"""Characters of a chart's name, its versions, and the like. Helm's own limits are narrower."""
+"""Characters of a chart's name and versions. Helm's own limits are lower."""
 MAX_CHART = 500_000
-"""Values in a chart: its files are few, but their texts count as well."""
+"""JSON values in a chart, counted by delimiters, so that texts in its files count as well."""
 USUAL_DESCRIPTION = 200
-"""Characters of what Helm, or whoever asked it, says of a revision that went well."""
+"""Characters of the description of a revision that succeeded."""
 AT_HAND = ("image", "commonAnnotations", "replicaCount", "autoscaling")
 """Values that lists and the scale control show."""
 
@@ -61,7 +61,7 @@ AT_HAND = ("image", "commonAnnotations", "replicaCount", "autoscaling")
 
 
 def metadata(secret: JsonObject) -> ReleaseRecord | None:
-    """The record that the labels of a Secret tell; None if they are not Helm's."""
+    """The record in the labels of a Secret; None if they are not Helm's."""
     try:
         return record_of(msgspec.convert(secret, ReleaseSecret))
     except (KeyError, ValueError):
@@ -69,10 +69,10 @@ def metadata(secret: JsonObject) -> ReleaseRecord | None:
 
 
 def decode(record: ReleaseRecord, secret: JsonObject, most: int = MAX_BODY) -> ReleaseRevision:
-    """A revision with its values and manifests; a damaged one is told, not raised.
+    """A revision with its values and manifests; a damaged one has ``damaged`` set.
 
     Raises:
-        Large: the body unpacks to more than ``most`` bytes, which is less than may be.
+        TooLarge: the body unpacks to more than ``most`` bytes, and ``most`` is below ``MAX_BODY``.
     """
     labels = part(secret, "metadata", "labels")
 
@@ -95,13 +95,13 @@ def decode(record: ReleaseRecord, secret: JsonObject, most: int = MAX_BODY) -> R
 def decode_for_pages(
     record: ReleaseRecord, note: str, encoded: str, most: int = MAX_BODY
 ) -> ReleaseRevision:
-    """A revision as it is kept for each release: values compressed, notes, and no manifests.
+    """A revision as the store keeps it: with compressed values and notes, without manifests.
 
-    ``note`` is the label beside the body that tells where its chart came from. A damaged one is
-    told, not raised.
+    ``note`` is the Secret's label that records the source of the chart. A damaged revision has
+    ``damaged`` set.
 
     Raises:
-        Large: the body unpacks to more than ``most`` bytes, which is less than may be.
+        TooLarge: the body unpacks to more than ``most`` bytes, and ``most`` is below ``MAX_BODY``.
     """
 
     def read(raw: Body) -> ReleaseRevision:
@@ -122,7 +122,7 @@ def _read(
     try:
         return read(body(encoded, most))
     except Damaged as error:
-        if isinstance(error, Large) and most < MAX_BODY:
+        if isinstance(error, TooLarge) and most < MAX_BODY:
             raise
         return damaged(record, str(error))
     except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
@@ -130,17 +130,17 @@ def _read(
 
 
 def odd(record: ReleaseRecord, error: Exception) -> ReleaseRevision:
-    """A revision that is not as Helm writes them."""
+    """A damaged revision, whose record is not as Helm writes it."""
     return damaged(record, f"The release record is odd: {error}")
 
 
 def _decoded(record: ReleaseRecord, raw: Body, note: str) -> tuple[ReleaseRevision, JsonObject]:
-    """What both ways of reading have in common; and the values."""
+    """A revision with the fields common to both decoders, and its values."""
     info = parts(raw.info, Info)
     chart = tree(parts(raw.chart, Chart).metadata, "chart's words")
     values = tree(raw.config, "values")
     chart_print = intern(fingerprint(chart))
-    key, storage_namespace = _home(record, string(raw.namespace))
+    key, storage_namespace = _namespaces(record, string(raw.namespace))
     return ReleaseRevision(
         key=key,
         revision=record.revision,
@@ -161,10 +161,10 @@ def _decoded(record: ReleaseRecord, raw: Body, note: str) -> tuple[ReleaseRevisi
     ), values
 
 
-def _home(record: ReleaseRecord, namespace: str) -> tuple[Key, str]:
-    """The release by its own namespace, and the Secret's where that is another one.
+def _namespaces(record: ReleaseRecord, namespace: str) -> tuple[Key, str]:
+    """The release's key by its own namespace, and the Secret's namespace if it differs, else "".
 
-    Helm's own client has them agree; Flux can keep records elsewhere (``storageNamespace``).
+    With Helm's own client they agree; Flux can keep records elsewhere (``storageNamespace``).
     """
     stored = record.stored
     if namespace in {"", stored.namespace} or namespace_problem(namespace):
@@ -173,14 +173,14 @@ def _home(record: ReleaseRecord, namespace: str) -> tuple[Key, str]:
 
 
 def _notes(raw: Body, values: JsonObject) -> str:
-    """The notes without secrets, and only then cut: half of a secret would not be found."""
+    """The notes without secrets; cut after that, since half of a secret would not be found."""
     notes = string(parts(raw.info, Info).notes)
     if not notes.strip():
         return ""
     try:
         manifests = (string(raw.manifest), *hook_manifests(raw))
     except Damaged:
-        return "The notes are not shown: what is secret in them is not known."
+        return "The notes are not shown: secrets in them cannot be recognised."
     return cut(shown_notes(notes, (values, _defaults(raw)), manifests), MAX_NOTES, "The notes")
 
 
@@ -188,47 +188,47 @@ def _defaults(raw: Body) -> JsonObject:
     try:
         return tree(parts(raw.chart, Chart).values, "chart's values")
     except Damaged:
-        return {}  # of a size that nobody reads
+        return {}  # too large
 
 
 def _description(description: str, values: JsonObject) -> str:
-    """What Helm says of the revision: an error in it may quote a value."""
+    """The description without secrets: an error in it may quote a value."""
     if len(description) <= USUAL_DESCRIPTION and "failed" not in description:
         return description
     return without_values(scrubbed_text(description, secret_texts(values)))
 
 
 def _words(raw: JsonObject, name: str) -> str:
-    """Words of a chart, which many releases share."""
+    """A text of a chart's metadata, interned since many releases share it."""
     return intern(text(raw, name)[:MAX_WORDS])
 
 
 def _time(text: str) -> datetime | None:
-    """Helm writes Go's zero time for "never", and leaves times out in newer records."""
+    """A time in a record; None for "never", which Helm writes as Go's zero time or leaves out."""
     if not text or text.startswith("0001-"):
         return None
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-# A revision that Helm was killed over.
+# Pending revisions that a killed Helm has left.
 
 
 def marked_failed(encoded: str, most: int, why: str) -> str:
-    """The body with its status as failed; every other part stays as it is, byte for byte."""
+    """The encoded body with its status set to failed; all other parts stay byte for byte."""
     whole = members(unpack(encoded, most), "parts")
     info = members(whole.get("info", b"null"), "facts")
-    told = {"status": ReleaseStatus.FAILED.value, "description": why}
-    whole["info"] = msgspec.Raw(msgspec.json.encode({**info, **told}))
+    failed = {"status": ReleaseStatus.FAILED.value, "description": why}
+    whole["info"] = msgspec.Raw(msgspec.json.encode({**info, **failed}))
     return encode(whole)
 
 
 def encode(body: Mapping[str, object]) -> str:
-    """The opposite of ``unpack``, as Helm writes it."""
+    """The inverse of ``unpack``: JSON, gzip, and base64 twice."""
     packed = gzip.compress(msgspec.json.encode(body))
     return base64.b64encode(base64.b64encode(packed)).decode()
 
 
-# The chart in it.
+# The chart in a record.
 
 
 class _File(Struct):
@@ -236,8 +236,8 @@ class _File(Struct):
     data: str = ""
 
 
-class _Kept(Struct):
-    """A chart as Helm keeps it."""
+class _RecordedChart(Struct):
+    """A chart as Helm records it."""
 
     metadata: msgspec.Raw = NOTHING
     values: msgspec.Raw = NOTHING
@@ -247,14 +247,14 @@ class _Kept(Struct):
 
 
 def chart_files(chart: bytes | msgspec.Raw) -> dict[str, bytes]:
-    """The chart in a release's record as the files that it was made of, by path.
+    """The files of the chart in a release's record, by path.
 
     Raises:
-        ChartError: it depends on other charts, which Helm does not record.
-        Damaged: it is none, or holds too much.
+        ChartError: it has dependencies, which Helm does not record.
+        Damaged: it is not a chart, or too large.
     """
     check_size(chart, "chart", MAX_BODY, MAX_CHART)
-    kept = parts(chart, _Kept)
+    kept = parts(chart, _RecordedChart)
     metadata = tree(kept.metadata, "chart's words")
     if metadata.get("dependencies"):
         raise ChartError(
@@ -274,7 +274,7 @@ def chart_files(chart: bytes | msgspec.Raw) -> dict[str, bytes]:
 
 
 def recorded_chart(encoded: str, most: int) -> dict[str, bytes]:
-    """The files of the chart in a body, as ``chart_files``."""
+    """The files of the chart in an encoded body; see ``chart_files``."""
     try:
         return chart_files(body(encoded, most).chart)
     except binascii.Error as error:

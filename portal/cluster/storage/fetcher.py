@@ -1,4 +1,4 @@
-"""Reads the newest revision of each release: chart, values, notes, what Helm said."""
+"""Fetches the newest revision of each release: chart, values, notes, description."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.cluster.errors import Throttled, Unauthenticated
 from portal.cluster.json_object import JsonObject, text
 from portal.cluster.storage.codec import decode_for_pages, odd
 from portal.cluster.storage.storage import secret_path
-from portal.cluster.storage.unpack import in_turn
+from portal.cluster.storage.unpack import read_bounded
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
 from portal.domain.keys import ORIGIN_LABEL, Key
 from portal.domain.release import ReleaseRecord, ReleaseRevision, ReleaseStatus, damaged
@@ -22,29 +22,29 @@ from portal.state.store import Store
 log = logging.getLogger(__name__)
 
 CONCURRENCY = 16
-"""Bodies fetched at once of releases that somebody looks at. Of all others: one."""
+"""Concurrent fetches for releases that somebody looks at; for all others it is one."""
 PACE = 0.05
-"""Seconds between two of the others: a thousand take about a minute."""
+"""Seconds between two fetches of the others: a thousand take about a minute."""
 AHEAD = 50
-"""How many are read at once at the start: the first page of a list, which opens by name."""
+"""Releases prefetched at the start: the first page of a list, which is sorted by name."""
 RETRY = 20.0
-"""Seconds until a body that the portal may not read is asked for again."""
+"""Seconds until a body that the portal may not read is tried again."""
 
 
 _Stamp = tuple[str, str, ReleaseStatus]
-"""Which record, and in which state."""
+"""Identity and status of a record: name and uid of its Secret, and its status."""
 
 
 class Secrets(Protocol):
-    """The one call that reads a body; ``ClusterClient`` has it."""
+    """The call that reads a body; ``ClusterClient`` implements it."""
 
     async def get(self, path: str) -> JsonObject:
         """GET one Secret."""
         ...
 
 
-class _Line:
-    """Releases waiting for their body to be read, each once, first come first served."""
+class _Queue:
+    """A first-in, first-out queue of releases, each at most once."""
 
     def __init__(self) -> None:
         self._keys: dict[Key, None] = {}
@@ -70,16 +70,15 @@ class _Line:
 
 
 class ReleaseFetcher:
-    """Fetches bodies: at once for releases that somebody looks at, and gently for all others.
+    """Fetches bodies: at once for releases that somebody looks at, and slowly for all others.
 
-    Only the newest revision is read, once for each status it takes, since Helm writes into the
-    same record how it ended. While Helm is at work that end is near: what is pending is read only
-    when somebody looks.
+    Only the newest revision is fetched, once for each status, since Helm updates the record when
+    an operation ends. A pending revision will change soon, so it is fetched only if somebody looks.
 
     Args:
         api: the client.
-        store: releases come from it and bodies go to it.
-        pause: waits so many seconds, for tests.
+        store: releases are read from it and bodies are written to it.
+        pause: sleeps for a number of seconds; replaced in tests.
     """
 
     def __init__(
@@ -94,25 +93,22 @@ class ReleaseFetcher:
         self._pause = pause
         self._read: dict[Key, _Stamp] = {}
         self._reading: set[Key] = set()
-        self._wanted = _Line()
-        self._others = _Line()
+        self._wanted = _Queue()
+        self._others = _Queue()
         self.fetched = 0
-        """Secrets asked for since the start."""
+        """Secrets fetched since the start, failures included."""
         self.decoded = 0
         """Bodies decoded since the start."""
 
     def prioritize(self, keys: Iterable[Key]) -> None:
-        """Somebody looks at these releases: read what is not known of them before all else.
-
-        To be called whenever they are shown; it costs nothing for what is known.
-        """
+        """Fetch these releases first; called whenever they are shown, cheap if already fetched."""
         for key in keys:
             if self._missing(key) is not None:
                 self._others.discard(key)
                 self._wanted.put(key)
 
-    def ahead(self) -> None:
-        """Read those that most people see first, before anybody looks."""
+    def prefetch(self) -> None:
+        """Fetch the releases of a list's first page before anybody looks."""
         by_name = sorted(self._store.snapshot.apps, key=lambda key: (key.name, key.namespace))
         self.prioritize(by_name[:AHEAD])
 
@@ -129,7 +125,7 @@ class ReleaseFetcher:
             undo()
 
     def _look(self, touched: frozenset[Key]) -> None:
-        """Queue those of the releases that have a new revision or status."""
+        """Queue the releases that have a new revision or status."""
         for key in touched:
             release = self._missing(key)
             if release is not None and not release.status.pending and key not in self._wanted:
@@ -138,17 +134,17 @@ class ReleaseFetcher:
                 self._read.pop(key, None)
 
     def _missing(self, key: Key) -> ReleaseRecord | None:
-        """The release, if its newest body has not been read and nobody is about to."""
+        """The newest record of a release, if its body is neither fetched nor being fetched."""
         if key in self._reading:
             return None
         release = self._store.snapshot.app(key).release
         return None if release is None or self._read.get(key) == _stamp(release) else release
 
-    async def _work(self, line: _Line, pace: float) -> None:
-        """Read one after the other, waiting out an API that does not answer."""
+    async def _work(self, queue: _Queue, pace: float) -> None:
+        """Fetch the releases of a queue one by one, backing off while the API does not answer."""
         backoff = Backoff()
         while True:
-            key = await line.get()
+            key = await queue.get()
             release = self._missing(key)
             if release is None:
                 continue
@@ -158,22 +154,22 @@ class ReleaseFetcher:
             except (ClusterUnavailable, Unauthenticated) as error:
                 delay = backoff.next(error.seconds if isinstance(error, Throttled) else 0)
                 log.warning("%s: %s; next try in %.1f s", key, error, delay)
-                line.put(key)
+                queue.put(key)
             else:
                 backoff.reset()
                 delay = pace
             finally:
                 self._reading.discard(key)
-            self._look(frozenset({key}))  # it may have moved on meanwhile
+            self._look(frozenset({key}))  # it may have changed meanwhile
             if delay:
                 await self._pause(delay)
 
     async def _fetch(self, release: ReleaseRecord) -> None:
-        """Read one body.
+        """Fetch one body into the store; one that cannot be decoded is stored as damaged.
 
         Raises:
-            ClusterUnavailable: not now; anything else is the body's own fault, and told.
-            Unauthenticated: not now either: it says nothing of the body.
+            ClusterUnavailable: the API does not answer.
+            Unauthenticated: the API does not accept the credentials.
         """
         key, retry = release.key, False
         self.fetched += 1
@@ -182,34 +178,34 @@ class ReleaseFetcher:
             self.decoded += 1
             encoded = text(secret, "data", "release")
             note = text(secret, "metadata", "labels", ORIGIN_LABEL)
-            found = await in_turn(partial(decode_for_pages, release, note), encoded)
+            found = await read_bounded(partial(decode_for_pages, release, note), encoded)
         except (ClusterUnavailable, Unauthenticated):
             raise
         except NotFound:
-            found = None  # its deletion is on its way through the watch
+            found = None  # the watch will report its deletion
         except PortalError as error:
             found, retry = self._refused(release, error), True
         except Exception as error:
             log.exception("%s: cannot read its body", key)
             found = odd(release, error)
-        # First: whatever comes of it, this record is not read again and again.
+        # Before anything can fail, so that this record is not fetched again and again.
         self._read[key] = _stamp(release)
         if retry:
             asyncio.get_running_loop().call_later(RETRY, self._again, release)
         if found is not None:
             if found.key != key:
-                self._read[found.key] = self._read.pop(key)  # it is known by that from now on
+                self._read[found.key] = self._read.pop(key)  # the store has it by this key
             self._store.put_detail(found)
 
     def _refused(self, release: ReleaseRecord, error: PortalError) -> ReleaseRevision | None:
-        """What to tell of a body that may not be read; None if it has been, some time before."""
+        """A damaged revision for a body that may not be read; None if it was read before."""
         known = self._store.snapshot.app(release.key).detail
         if known is not None and known.revision == release.revision:
             return None
         return damaged(release, error.message)
 
     def _again(self, release: ReleaseRecord) -> None:
-        """Try once more what was refused: the portal may be allowed to read it by now."""
+        """Retry a refused body: the portal may be allowed to read it by now."""
         if self._read.get(release.key) == _stamp(release):
             del self._read[release.key]
             self._look(frozenset({release.key}))

@@ -1,8 +1,8 @@
-"""Reads and writes the Secrets that Helm keeps releases in, past every cache.
+"""Reads and writes the Secrets in which Helm keeps releases, without any cache.
 
-Helm refuses every change of a release that a killed Helm left pending. Marking that revision as
-failed, in its label and its body, is what Helm itself would have done had it lived: nothing that
-runs is touched, and the next change starts from the last revision that was deployed.
+Helm refuses to change a release that a killed Helm left pending. Marking that revision as failed,
+in its label and its body, is what that Helm would have done: nothing that runs is touched, and the
+next change starts from the last deployed revision.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from portal.cluster.client import METADATA_LIST, ClusterClient
 from portal.cluster.json_object import JsonObject, items, part, text
 from portal.cluster.storage.codec import decode, marked_failed, metadata, recorded_chart
-from portal.cluster.storage.unpack import Damaged, in_turn
+from portal.cluster.storage.unpack import Damaged, read_bounded
 from portal.cluster.volume_claims import volume_claims
 from portal.domain.errors import Conflict, DamagedRecord, NotFound
 from portal.domain.keys import Key
@@ -28,8 +28,8 @@ from portal.domain.revisions import VolumeClaim
 
 T = TypeVar("T")
 
-MOST = 20
-"""Revisions read: the portal keeps 10, others may keep all."""
+MAX_REVISIONS = 20
+"""Revisions that are read: the portal keeps 10, others may keep all."""
 
 
 def _same(key: Key) -> str:
@@ -37,11 +37,11 @@ def _same(key: Key) -> str:
 
 
 class HelmStorage:
-    """Reads one Secret after the other: some milliseconds each, and no helm process.
+    """Reads and writes Secrets one by one, some milliseconds each, without a helm process.
 
     Args:
         client: the client.
-        locate: the namespace that Helm keeps a release's records in, as far as it is known.
+        locate: returns the namespace in which Helm keeps a release's records.
     """
 
     def __init__(self, client: ClusterClient, locate: Callable[[Key], str] = _same) -> None:
@@ -51,33 +51,33 @@ class HelmStorage:
     # Reading.
 
     async def newest(self, key: Key) -> ReleaseRevision | None:
-        """The newest revision that Helm keeps of a release; None if there is none.
+        """The newest revision of a release; None if there is none.
 
         Raises:
-            DamagedRecord: it cannot be read.
+            DamagedRecord: it cannot be decoded.
         """
         records = await self._records(key)
         if not records:
             return None
         found = await self._revision(records[0])
         if found.damaged:
-            raise _to_be_mended(found.damaged)
+            raise _damaged_record(found.damaged)
         return found
 
     async def revisions(self, key: Key) -> tuple[ReleaseRevision, ...]:
-        """The newest ``MOST`` revisions that Helm keeps, newest first; () without a release.
+        """The newest ``MAX_REVISIONS`` revisions, newest first, without manifests.
 
-        What they rendered is left out.
+        () without a release.
         """
         found: list[ReleaseRevision] = []
-        for record in (await self._records(key))[:MOST]:
-            with suppress(NotFound):  # Helm keeps so many, and has just made another
-                # Without their manifests: nobody looks at those of so many at once.
+        for record in (await self._records(key))[:MAX_REVISIONS]:
+            with suppress(NotFound):  # Helm has just pruned it
+                # Manifests of many revisions would take much memory, and no page shows them.
                 found.append(replace(await self._revision(record), manifest="", hooks=""))
         return tuple(found)
 
-    async def present(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
-        """The newest revision, and what runs: the newest deployed one, else the newest.
+    async def newest_and_deployed(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
+        """The newest revision, and the newest deployed one (the newest if none is deployed).
 
         None without a release.
         """
@@ -85,15 +85,15 @@ class HelmStorage:
         if not records:
             return None
         newest = records[0]
-        runs = next((each for each in records if each.status is ReleaseStatus.DEPLOYED), newest)
+        deployed = next((each for each in records if each.status is ReleaseStatus.DEPLOYED), newest)
         read = await self._revision(newest)
-        return read, read if runs is newest else await self._revision(runs)
+        return read, read if deployed is newest else await self._revision(deployed)
 
     async def revision(self, key: Key, revision: int) -> ReleaseRevision:
         """One revision.
 
         Raises:
-            NotFound: Helm does not keep it (any more).
+            NotFound: Helm does not keep it.
         """
         for record in await self._records(key):
             if record.revision == revision:
@@ -101,11 +101,12 @@ class HelmStorage:
         raise NotFound(f"Helm does not keep revision {revision} of {key.name} any more.")
 
     async def chart(self, key: Key, revision: int | None = None) -> Mapping[str, bytes]:
-        """The files of a revision's chart, by path; of the newest one's for None.
+        """The files of a revision's chart, by path; None is the newest revision.
 
         Raises:
-            ChartError: the chart has others in it: those are not in the record.
-            NotFound: there is no such release or revision (any more).
+            ChartError: the chart has dependencies, which are not in the record.
+            DamagedRecord: it cannot be decoded.
+            NotFound: there is no such release or revision.
         """
         for record in await self._records(key):
             if revision in {None, record.revision}:
@@ -120,24 +121,24 @@ class HelmStorage:
     # Writing.
 
     async def set_owners(self, key: Key, owners: Owners) -> None:
-        """Write whose a release is onto every revision that Helm keeps, the newest first.
+        """Write the owners into the labels of every revision, newest first.
 
-        Helm labels the next revision like the newest, and what a rollback makes like the revision
-        that it goes back to.
+        On all of them, since Helm copies the labels of the newest revision to the next one, and at
+        a rollback those of the target revision.
         """
         for secret in sorted(await self._list(key), key=_revision_number, reverse=True):
-            operations = _to_owners(part(secret, "metadata", "labels"), owners)
+            operations = _owners_patch(part(secret, "metadata", "labels"), owners)
             if operations:
                 name = text(secret, "metadata", "name")
                 path = f"/api/v1/namespaces/{self._locate(key)}/secrets/{name}"
-                with suppress(NotFound):  # Helm keeps so many, and has just made another
+                with suppress(NotFound):  # Helm has just pruned it
                     await self._client.patch(path, operations)
 
     async def mark_failed(self, key: Key, recorded: ReleaseRevision, why: str) -> None:
-        """Mark a pending revision as failed, exactly as it was seen.
+        """Mark a pending revision as failed, unless it has changed since it was read.
 
         Raises:
-            Conflict: it has changed since: whoever did that is alive.
+            Conflict: it has changed, so some Helm is still at work.
         """
         secret = await self._secret(recorded)
         if text(secret, "metadata", "resourceVersion") != recorded.version:
@@ -156,13 +157,13 @@ class HelmStorage:
     # Secrets.
 
     async def _list(self, key: Key) -> list[JsonObject]:
-        """The metadata of all Secrets that Helm keeps of a release, in no order."""
+        """The metadata of all Secrets of a release, unordered."""
         selector = {"labelSelector": f"owner=helm,name={key.name}"}
         path = f"/api/v1/namespaces/{self._locate(key)}/secrets"
         return items(await self._client.get(path, selector, METADATA_LIST), "items")
 
     async def _records(self, key: Key) -> list[ReleaseRecord]:
-        """All that Helm keeps of a release, newest first; what is not labelled as such is none."""
+        """The records of a release, newest first; Secrets without Helm's labels are skipped."""
         found = [each for each in map(metadata, await self._list(key)) if each is not None]
         return sorted(found, key=lambda each: each.revision, reverse=True)
 
@@ -171,25 +172,25 @@ class HelmStorage:
 
     async def _revision(self, record: ReleaseRecord) -> ReleaseRevision:
         secret = await self._secret(record)
-        return await in_turn(partial(decode, metadata(secret) or record), secret)
+        return await read_bounded(partial(decode, metadata(secret) or record), secret)
 
 
 def secret_path(record: ReleaseRecord) -> str:
-    """Where the API has the Secret of a revision."""
+    """The API path of a revision's Secret."""
     secret = record.secret
     return f"/api/v1/namespaces/{secret.namespace}/secrets/{secret.name}"
 
 
 async def _read(read: Callable[[str, int], T], secret: JsonObject) -> T:
-    """What ``read`` makes of a Secret's body."""
+    """The result of ``read`` for a Secret's body; raises ``DamagedRecord``."""
     try:
-        return await in_turn(read, text(secret, "data", "release"))
+        return await read_bounded(read, text(secret, "data", "release"))
     except Damaged as error:
-        raise _to_be_mended(str(error)) from error
+        raise _damaged_record(str(error)) from error
 
 
-def _to_be_mended(why: str) -> DamagedRecord:
-    return DamagedRecord(why, "An administrator has to mend Helm's record.")
+def _damaged_record(why: str) -> DamagedRecord:
+    return DamagedRecord(why, "An administrator has to repair Helm's record.")
 
 
 def _revision_number(secret: JsonObject) -> int:
@@ -197,8 +198,8 @@ def _revision_number(secret: JsonObject) -> int:
     return int(version) if version.isdecimal() else 0
 
 
-def _to_owners(labels: Mapping[str, object], owners: Owners) -> list[JsonObject]:
-    """The JSON patch after which the labels of a Secret say whose it is; [] if they do."""
+def _owners_patch(labels: Mapping[str, object], owners: Owners) -> list[JsonObject]:
+    """The JSON patch that makes the labels of a Secret name the owners; [] if they already do."""
     new = owners.labels
     gone = [name for name in labels if is_about_owners(name) and name not in new]
     return [

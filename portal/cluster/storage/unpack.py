@@ -1,8 +1,8 @@
-"""The body of a Helm release, unpacked within a budget of bytes and of values.
+"""Unpacking of Helm's release bodies, with limits on bytes and on JSON values.
 
-A Secret of 1 MiB may hold a thousand times as much: of text, or of lists that take far more as
-objects. So a body is counted before anything is made of it, only the parts that are wanted are,
-and of large ones one at a time.
+A Secret of 1 MiB may unpack to a thousand times as much text, and its JSON takes far more memory as
+objects. So the values of a body are counted before it is decoded, only the needed parts are
+decoded, and large bodies are decoded one at a time.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from portal.aside import alone, aside
 from portal.cluster.json_object import JsonObject
 
 SMALL = 2**20
-"""Bytes of JSON up to which bodies are read side by side. Most are a tenth of that."""
+"""Bytes of JSON up to which bodies are decoded concurrently. Most are a tenth of that."""
 MAX_BODY = 16 * 2**20
-"""Bytes of JSON a body may unpack to: some twenty times what a Secret holds."""
+"""Bytes of JSON that a body may unpack to: some twenty times the size of a Secret."""
 MAX_PART = 2**20
-"""Bytes of JSON of one part that becomes objects, such as the values."""
+"""Bytes of JSON of one decoded part, such as the values."""
 MAX_NODES = 50_000
-"""Values in such a part."""
+"""JSON values in a decoded part."""
 MAX_MEMBERS = 1_000_000
-"""Values in a whole body, of which nothing but its parts becomes objects."""
+"""JSON values in a whole body, which is split into parts that stay JSON."""
 
 _NULL = b"null"
 NOTHING = msgspec.Raw(_NULL)
 _GZIP = b"\x1f\x8b\x08"
 _STRUCTURE = (b",", b"[", b"{")
-"""What stands in JSON at least once for each value. In texts it may as well: so much the safer."""
+"""Delimiters: JSON has at least one for each value. Those in texts count too, which is safe."""
 
 T = TypeVar("T")
-Given = TypeVar("Given")
+Input = TypeVar("Input")
 
 
 class Damaged(ValueError):
     """A release body that cannot be read; the message says why."""
 
 
-class Large(Damaged):
-    """A body that unpacks to more than was allowed for."""
+class TooLarge(Damaged):
+    """A body that unpacks to more bytes than allowed."""
 
 
 class Body(Struct):
-    """A release, its parts still as JSON: what nobody asks for never becomes an object."""
+    """A release with its parts still as JSON, so that unused ones are never decoded."""
 
     namespace: msgspec.Raw = NOTHING
     info: msgspec.Raw = NOTHING
@@ -60,7 +60,7 @@ class Body(Struct):
 
 
 class Info(Struct):
-    """What a release says of itself, likewise."""
+    """The ``info`` of a release, with its fields still as JSON."""
 
     description: msgspec.Raw = NOTHING
     notes: msgspec.Raw = NOTHING
@@ -69,7 +69,7 @@ class Info(Struct):
 
 
 class Chart(Struct):
-    """The chart in a release, likewise."""
+    """The chart of a release, with its fields still as JSON."""
 
     metadata: msgspec.Raw = NOTHING
     values: msgspec.Raw = NOTHING
@@ -79,23 +79,24 @@ class _Hook(Struct):
     manifest: msgspec.Raw = NOTHING
 
 
-async def in_turn(read: Callable[[Given, int], T], given: Given) -> T:
-    """``read(given, most)`` in a thread: with ``SMALL`` first, and then alone with all of it.
+async def read_bounded(read: Callable[[Input, int], T], source: Input) -> T:
+    """The result of ``read(source, most)``, computed in a thread.
 
-    ``given`` is a body, or the Secret that it is in.
+    ``most`` is the limit in bytes: first ``SMALL``, and if that raises ``TooLarge``, ``MAX_BODY``
+    while no other large body is read. ``source`` is an encoded body, or the Secret with it.
     """
     try:
-        return await aside(read, given, SMALL)
-    except Large:
-        return await alone(read, given, MAX_BODY)
+        return await aside(read, source, SMALL)
+    except TooLarge:
+        return await alone(read, source, MAX_BODY)
 
 
 def unpack(encoded: str, most: int) -> bytes:
-    """``data.release`` of a Helm Secret → its JSON: base64 twice, gzip or not.
+    """The JSON in ``data.release`` of a Helm Secret, which is base64 twice, gzip or not.
 
     Raises:
-        Large: it is more than ``most`` bytes.
-        Damaged: any step fails.
+        TooLarge: it is more than ``most`` bytes.
+        Damaged: it cannot be unpacked.
     """
     try:
         packed = base64.b64decode(base64.b64decode(encoded, validate=True), validate=True)
@@ -109,16 +110,20 @@ def unpack(encoded: str, most: int) -> bytes:
 
 
 def body(encoded: str, most: int) -> Body:
-    """The body, taken apart as far as its parts.
+    """The body of a release, split into its parts.
 
     Raises:
-        Damaged: as ``unpack``, or it is no release.
+        Damaged: as ``unpack``, or it is not a release.
     """
     return parts(unpack(encoded, most), Body)
 
 
 def parts(text: bytes | msgspec.Raw, kind: type[T]) -> T:
-    """An object of JSON as ``kind``, a Struct whose fields are still JSON. Null is an empty one."""
+    """A JSON object as ``kind``, whose fields are still JSON; an empty one for null.
+
+    Raises:
+        Damaged: it is not an object.
+    """
     if len(memoryview(text)) == len(_NULL) and bytes(text) == _NULL:
         return kind()
     try:
@@ -130,20 +135,21 @@ def parts(text: bytes | msgspec.Raw, kind: type[T]) -> T:
 
 
 def members(text: bytes | msgspec.Raw, what: str) -> dict[str, msgspec.Raw]:
-    """An object's members, still as JSON.
+    """The members of a JSON object, still as JSON.
 
     Raises:
-        Damaged: there are too many, or it is no object.
+        Damaged: there are too many, or it is not an object.
     """
     check_size(text, what, MAX_BODY, MAX_MEMBERS)
     return parts(text, dict[str, msgspec.Raw])
 
 
 def check_size(text: bytes | msgspec.Raw, what: str, most: int, nodes: int) -> None:
-    """Raise ``Damaged`` if JSON is more than so many bytes, or may be more than so many values."""
+    """Raise ``Damaged`` if JSON has more than ``most`` bytes, or may have more values than
+    ``nodes``."""
     whole = bytes(text)
     if len(whole) <= most:
-        # By the MiB: others get the interpreter in between.
+        # In pieces, so that other threads get the interpreter's lock in between.
         pieces = (whole[at : at + SMALL] for at in range(0, len(whole), SMALL))
         if sum(piece.count(each) for piece in pieces for each in _STRUCTURE) <= nodes:
             return
@@ -154,10 +160,10 @@ def check_size(text: bytes | msgspec.Raw, what: str, most: int, nodes: int) -> N
 
 
 def tree(part: msgspec.Raw, what: str) -> JsonObject:
-    """A part as an object; an empty one for null.
+    """The object in a part; {} for null.
 
     Raises:
-        Damaged: it is too large, or something else.
+        Damaged: it is too large, or not an object.
     """
     check_size(part, what, MAX_PART, MAX_NODES)
     found = _decoded(part)
@@ -167,7 +173,7 @@ def tree(part: msgspec.Raw, what: str) -> JsonObject:
 
 
 def string(part: msgspec.Raw) -> str:
-    """A part that is text; "" for anything else."""
+    """The text in a part; "" for anything else."""
     found = _decoded(part) if bytes(memoryview(part)[:1]) == b'"' else None
     return found if isinstance(found, str) else ""
 
@@ -176,7 +182,7 @@ def hook_manifests(release: Body) -> list[str]:
     """The manifests of a release's hooks.
 
     Raises:
-        Damaged: there are too many, or they are something else.
+        Damaged: they are too large, or not a list.
     """
     check_size(release.hooks, "hooks", MAX_BODY, MAX_MEMBERS)
     try:
@@ -209,5 +215,5 @@ def _gunzip(packed: bytes, most: int) -> bytes:
     return found
 
 
-def _too_large(most: int) -> Large:
-    return Large(f"The release record unpacks to more than {most // 2**20} MiB.")
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"The release record unpacks to more than {most // 2**20} MiB.")

@@ -112,11 +112,11 @@ async def test_the_selectors_of_services_are_listed(api: Api, admission: Admissi
 async def test_an_account_gives_tokens_unless_it_says_not(api: Api, admission: Admission) -> None:
     key = Key("apps", "default")
     path = "/api/v1/namespaces/apps/serviceaccounts/default"
-    assert await admission.gives_token(key)
+    assert await admission.automounts_token(key)
     api.answers[path] = {}
-    assert await admission.gives_token(key)
+    assert await admission.automounts_token(key)
     api.answers[path] = {"automountServiceAccountToken": False}
-    assert not await admission.gives_token(key)
+    assert not await admission.automounts_token(key)
 
 
 async def test_kubernetes_judges_pods(api: Api, admission: Admission) -> None:

@@ -20,7 +20,7 @@ from portal.cluster.errors import (
     Throttled,
     Unauthenticated,
     from_status,
-    seconds_of,
+    retry_after_seconds,
 )
 from portal.domain.errors import ClusterUnavailable
 
@@ -241,7 +241,7 @@ NOW = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
     ],
 )
 def test_retry_after(said: str | None, seconds: float | None) -> None:
-    assert seconds_of(said, lambda: NOW) == seconds
+    assert retry_after_seconds(said, lambda: NOW) == seconds
 
 
 def test_who_asks_for_patience_is_told_apart() -> None:

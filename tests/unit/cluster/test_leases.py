@@ -97,11 +97,11 @@ async def test_who_writes_must_have_seen_the_newest(leases: Leases) -> None:
         await leases.put(OperationLease(OPERATION, "portal-2"))
     free = await leases.put(replace(first, holder="", cancel="bob"))
     assert (free.holder, free.cancel) == ("", "bob")
-    for late in (leases.put(replace(first, holder="portal-2")), leases.drop(first)):
+    for late in (leases.put(replace(first, holder="portal-2")), leases.delete(first)):
         with pytest.raises(Conflict):
             await late
-    await leases.drop(free)
-    await leases.drop(free)
+    await leases.delete(free)
+    await leases.delete(free)
     assert await leases.read(KEY) is None
 
 

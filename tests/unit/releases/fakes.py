@@ -274,7 +274,7 @@ class FakeAdmission:
     async def services(self, namespace: str) -> Sequence[tuple[Tree, Tree]]:
         return self.selectors
 
-    async def gives_token(self, key: Key) -> bool:
+    async def automounts_token(self, key: Key) -> bool:
         return True
 
     async def pod_problem(self, pod: Tree, level: str) -> str:
@@ -336,7 +336,7 @@ class FakeLeases:
             self.written.notify_all()
         return written
 
-    async def drop(self, old: OperationLease) -> None:
+    async def delete(self, old: OperationLease) -> None:
         key = old.operation.key
         if self.now.get(key) != old:
             raise Conflict("changed")
@@ -417,7 +417,7 @@ class FakePast:
     async def revisions(self, key: Key) -> tuple[ReleaseRevision, ...]:
         return self.kept.get(key, ())
 
-    async def present(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
+    async def newest_and_deployed(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
         kept = self.kept.get(key, ())
         runs = [each for each in kept if each.status is ReleaseStatus.DEPLOYED]
         return (kept[0], [*runs, kept[0]][0]) if kept else None

@@ -197,7 +197,7 @@ async def test_of_large_bodies_one_is_read_at_a_time() -> None:
     def read(text: str, limit: int) -> int:
         nonlocal at_once, most
         if limit == unpack.SMALL and text == "large":
-            raise unpack.Large
+            raise unpack.TooLarge
         with lock:
             at_once += 1
             most = max(most, at_once)
@@ -208,9 +208,9 @@ async def test_of_large_bodies_one_is_read_at_a_time() -> None:
             at_once -= 1
         return limit
 
-    await asyncio.gather(*(unpack.in_turn(read, "large") for _ in range(16)))
+    await asyncio.gather(*(unpack.read_bounded(read, "large") for _ in range(16)))
     assert (most, set(sizes)) == (1, {MAX_BODY})
-    assert await unpack.in_turn(read, "small") == unpack.SMALL
+    assert await unpack.read_bounded(read, "small") == unpack.SMALL
 
 
 class Secrets:
@@ -364,7 +364,7 @@ async def test_the_first_page_is_read_before_anybody_asks(
     store, api, pauses = Store(), Secrets(), Pauses()
     many(store, api, 20)
     read = ReleaseFetcher(api, store, pause=pauses)
-    read.ahead()
+    read.prefetch()
     pauses.over.clear()
     running = asyncio.create_task(read.run())
     first = [Key("apps", name) for name in ("app0", "app1", "app10")]

@@ -102,14 +102,14 @@ async def test_what_cannot_be_read_is_told_and_what_goes_meanwhile_is_not() -> N
 
 async def test_what_runs_is_the_last_deployed_one() -> None:
     client = FakeClient(secret(3, "failed"), secret(2, "deployed"), secret(1, "superseded"))
-    found = await past(client).present(KEY)
+    found = await past(client).newest_and_deployed(KEY)
     assert found is not None
     assert [each.revision for each in found] == [3, 2]
     assert len(client.asked) == 3, "the list, and two bodies"
-    alone = await past(FakeClient(secret(1, "failed"))).present(KEY)
+    alone = await past(FakeClient(secret(1, "failed"))).newest_and_deployed(KEY)
     assert alone is not None
     assert alone[0] is alone[1]
-    assert await past(FakeClient()).present(KEY) is None
+    assert await past(FakeClient()).newest_and_deployed(KEY) is None
 
 
 async def test_one_revision() -> None:
