@@ -1,1 +1,1 @@
-"""The only importer of pyhelm3: runs Helm, and tells its errors apart."""
+"""The only importer of pyhelm3: runs Helm, and converts its errors."""

@@ -1,4 +1,4 @@
-"""From what Helm printed to the portal's error tree: one place, pure, with words to act on."""
+"""Conversion of Helm's error output to the portal's errors, with advice. Pure."""
 
 from __future__ import annotations
 
@@ -81,13 +81,13 @@ def explain(output: str, verb: str, key: Key) -> PortalError:
 
 
 def _error_part(output: str) -> str:
-    """Without the warnings that Helm and the API server write before the error."""
+    """The output without the warnings that Helm and the API server write before the error."""
     found = re.search(r"^Error: ", output, re.MULTILINE)
     return (output[found.start() :] if found else output).strip()
 
 
 def _hook(text: str, key: Key) -> PortalError | None:
-    # First, because "context deadline exceeded" is what ends the wait for a hook, too.
+    # First, because a wait for a hook, too, ends with "context deadline exceeded".
     found = _HOOK.search(text)
     if not found:
         return None
@@ -109,7 +109,7 @@ def _hook(text: str, key: Key) -> PortalError | None:
 
 
 def _source(text: str, key: Key) -> PortalError | None:
-    # Before the cluster: "connection refused" is said of both.
+    # Before the cluster: "connection refused" can be about either.
     found = _REPOSITORY.search(text) or _REGISTRY.search(text)
     if not found:
         return None
@@ -149,7 +149,7 @@ def _cluster(text: str, key: Key) -> PortalError | None:
     if found:
         return Conflict(
             f"The namespace {found['name']} is being deleted: nothing new can be made in it.",
-            "Choose another namespace, or wait until it is gone and has been made anew.",
+            "Choose another namespace, or wait until it is gone and has been created again.",
         )
     return None
 
@@ -198,7 +198,7 @@ def _chart(text: str, key: Key) -> PortalError | None:
         )
     templates = list(_TEMPLATE.finditer(text))
     if templates:
-        inner = templates[-1]  # the ones before it called it
+        inner = templates[-1]  # the innermost call
         return ChartError(
             f"The chart could not be rendered: {inner['why']}, at {inner['expression']} "
             f"({inner['file']}, line {inner['line']}).",
@@ -228,7 +228,7 @@ def _chart(text: str, key: Key) -> PortalError | None:
 
 
 def unknown_kind(kind: str, version: str, output: str = "") -> ChartError:
-    """The error for a kind that the cluster does not know."""
+    """The error for a kind that the cluster does not serve."""
     return ChartError(
         f"This cluster does not know the kind {kind}.",
         "It has no Gateway API: choose another way to reach the app."
@@ -311,7 +311,7 @@ def _permission(text: str, key: Key) -> PortalError | None:
 
 
 def busy(key: Key, status: str = "") -> ReleaseBusy:
-    """The error for a release that Helm is, or was left, in the middle of changing."""
+    """The error for a release with a pending operation, running or abandoned."""
     state = f" (its status is {status})" if status else ""
     return ReleaseBusy(
         f"Another Helm operation on {key.name} is under way{state}.",
@@ -322,7 +322,7 @@ def busy(key: Key, status: str = "") -> ReleaseBusy:
 
 
 def conflicting_fields(text: str) -> dict[str, str]:
-    """Field → manager, of every server-side apply conflict that ``text`` tells of."""
+    """The field manager by field, of every server-side apply conflict in ``text``."""
     owners: dict[str, str] = {}
     for found in _OWNER.finditer(text):
         for line in found["fields"].splitlines():

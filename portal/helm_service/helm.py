@@ -1,4 +1,4 @@
-"""What the portal does with Helm."""
+"""The Helm operations that the portal uses."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from portal.helm_service.runner import CommandFailed, Runner
 _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _MAX_DESCRIPTION = 250
-# Left to itself Helm goes on as a release was begun: one of Helm 3's it patches on the client, and
-# whoever else owns a field that its chart gives up, such as the replicas, is not asked.
+# By default Helm keeps the apply method of a release: releases of Helm 3 are patched client-side,
+# which ignores other owners of a field that the chart gives up, such as replicas.
 _SERVER_SIDE = "true"
 
 Answer = TypeVar("Answer")
 
 
 class HelmResult(Struct, frozen=True):
-    """What a change led to. ``seconds`` is how long Helm took; ``revision`` 0 if not told."""
+    """The result of a change: its revision, 0 if unknown, and the seconds that Helm took."""
 
     revision: int
     seconds: float
 
 
 class Rendering(Struct, frozen=True):
-    """What a chart renders: the release's objects, and the objects of its hooks."""
+    """A rendered manifest: the release's objects, and those of its hooks."""
 
     manifest: str
     hooks: str = ""
 
     @property
     def whole(self) -> str:
-        """Both in one."""
+        """Both in one manifest."""
         return with_hooks(self.manifest, self.hooks)
 
 
 class HelmClient(Protocol):
-    """The seam at which tests put a fake."""
+    """The operations of ``Helm``; tests put a fake in its place."""
 
     async def upgrade_install(
         self,
@@ -61,33 +61,33 @@ class HelmClient(Protocol):
         skip_crds: bool = True,
         review: Review,
     ) -> HelmResult:
-        """Install or upgrade."""
+        """Install or upgrade a release."""
         ...
 
-    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
-        """Render without installing."""
+    async def render(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
+        """Render a chart without installing it."""
         ...
 
     async def uninstall(self, key: Key, *, hooks: bool = True) -> HelmResult:
-        """Remove."""
+        """Remove a release."""
         ...
 
     async def rollback(
         self, key: Key, revision: int, *, description: str = "", force_conflicts: bool = False
     ) -> HelmResult:
-        """Go back."""
+        """Roll back to a revision."""
         ...
 
     async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
-        """Look up the values given to a revision."""
+        """The user-supplied values of a revision."""
         ...
 
 
 class Helm:
-    """Helm, on releases named by ``Key``. Every failure is an error of the portal's tree.
+    """Runs Helm on releases named by ``Key``; all failures are ``PortalError``.
 
-    Nothing waits for pods: Helm is done when the API server has taken the objects. Namespaces
-    are never created, and a release in a pending state is never unlocked.
+    Nothing waits for pods: Helm is done when the API server has accepted the objects. Namespaces
+    are never created, and a pending release is never unlocked.
     """
 
     def __init__(self, runner: Runner, *, history_max: int = 10) -> None:
@@ -106,14 +106,19 @@ class Helm:
         skip_crds: bool = True,
         review: Review,
     ) -> HelmResult:
-        """Install the release, or upgrade it, with exactly these values.
+        """Install or upgrade a release with exactly these values.
 
-        ``values`` replace those of the revision before, whole. ``labels`` are written into its
-        record, beside those it has. ``force_conflicts`` takes over fields that another manager
-        owns, such as replicas that an autoscaler has set. ``skip_crds`` leaves out a chart's
-        ``crds/``, which Helm would make before it renders. ``review`` gets the rendered manifest,
-        hooks included, and gives what is applied; what it raises is raised here, and nothing is
-        applied then.
+        Args:
+            key: the release.
+            chart: the chart's folder.
+            values: replace all values of the previous revision.
+            description: the description of the new revision.
+            labels: added to the labels of its record.
+            force_conflicts: take over fields of other managers, such as replicas that an
+                autoscaler has set.
+            skip_crds: leave out the chart's ``crds/``, which Helm creates before it renders.
+            review: gets the rendered manifest, hooks included, and returns the one to apply. If it
+                raises, nothing is applied, and its exception is raised here.
         """
         began = time.monotonic()
         written = ",".join(f"{name}={value}" for name, value in (labels or {}).items())
@@ -122,7 +127,7 @@ class Helm:
             added.append("--skip-crds")
         async with listening(review) as (socket, outcome):
             added += ["--post-renderer", PLUGIN, f"--post-renderer-args={socket}"]
-            runner = self._runner.adding(*added)
+            runner = self._runner.with_arguments(*added)
             try:
                 answer = await self._call(
                     "install or upgrade",
@@ -143,16 +148,16 @@ class Helm:
                 if outcome.error is not None:
                     raise outcome.error from None
                 raise
-        # pyhelm3 calls it an iterable of dictionaries; it is one dictionary.
+        # pyhelm3 types it as an iterable of dictionaries; it is one dictionary.
         told = cast("dict[str, object]", answer)
         return HelmResult(_int(told.get("version")), time.monotonic() - began)
 
-    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
-        """What ``upgrade_install`` with the same arguments would apply.
+    async def render(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
+        """The manifest that ``upgrade_install`` with the same arguments would apply.
 
-        Templates may look at the cluster, as they do then. Nothing is changed.
+        Templates can read the cluster, as they do there. Nothing is changed.
         """
-        runner = self._runner.adding("--dry-run=server", "--skip-crds")
+        runner = self._runner.with_arguments("--dry-run=server", "--skip-crds")
         answer = await self._call(
             "render",
             key,
@@ -174,14 +179,15 @@ class Helm:
         )
 
     async def uninstall(self, key: Key, *, hooks: bool = True) -> HelmResult:
-        """Remove the release and its history. A release that is not there is ``NotFound``.
+        """Remove a release and its history; without ``hooks`` its delete hooks do not run.
 
-        Without ``hooks`` those for its end are not run.
+        Raises:
+            NotFound: there is no such release.
         """
         began = time.monotonic()
-        # Foreground: a Deployment goes last, after its pods, so that it can be watched going.
+        # Foreground: a Deployment is deleted after its pods, so that progress can be watched.
         command = ["uninstall", key.name, "--namespace", key.namespace, "--cascade", "foreground"]
-        command += ["--timeout", self._runner.patience]
+        command += ["--timeout", self._runner.hook_timeout]
         if not hooks:
             command.append("--no-hooks")
         await self._call("uninstall", key, lambda: self._runner.run(command))
@@ -190,10 +196,10 @@ class Helm:
     async def rollback(
         self, key: Key, revision: int, *, description: str = "", force_conflicts: bool = False
     ) -> HelmResult:
-        """Make a new revision that is what ``revision`` was."""
+        """Make a new revision with the content of ``revision``."""
         began = time.monotonic()
         command: list[object] = ["rollback", key.name, revision, "--namespace", key.namespace]
-        command += ["--history-max", self._history_max, "--timeout", self._runner.patience]
+        command += ["--history-max", self._history_max, "--timeout", self._runner.hook_timeout]
         command.append(f"--server-side={_SERVER_SIDE}")
         if description:
             command += ["--description", _line(description)]
@@ -203,7 +209,7 @@ class Helm:
         return HelmResult(0, time.monotonic() - began)
 
     async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
-        """The values given to ``revision`` (None: the newest), without the chart's defaults."""
+        """The user-supplied values of ``revision`` (None: the newest), without chart defaults."""
         answer = await self._call(
             "look up",
             key,
@@ -217,7 +223,7 @@ class Helm:
 
     async def _call(self, verb: str, key: Key, command: Callable[[], Awaitable[Answer]]) -> Answer:
         if not (_RELEASE.fullmatch(key.name) and _NAMESPACE.fullmatch(key.namespace)):
-            # Never let a name reach the command line that could be read as an option.
+            # A name that could be read as an option must not reach the command line.
             raise InvalidInput({"name": "This is not a name that a release can have."})
         return await _explained(verb, key, command)
 
@@ -230,7 +236,7 @@ async def _explained(verb: str, key: Key, command: Callable[[], Awaitable[Answer
 
 
 def _line(text: str) -> str:
-    """``text`` on one line, as long as Helm takes it."""
+    """``text`` on one line, cut to the length that Helm accepts."""
     return " ".join(text.split())[:_MAX_DESCRIPTION]
 
 

@@ -1,8 +1,7 @@
-"""Helm processes that outlived the portal that started them.
+"""Ending of Helm processes that outlived the portal that started them.
 
-When a worker is killed but not its pod, its Helm runs on, and nobody waits for it. It is asked
-to end at the next start, so that it marks its release as failed, long before anybody may take
-that release for abandoned.
+When a worker is killed but not its pod, its Helm keeps running unattended. At the next start it is
+told to end, so that it marks its release as failed long before its lease expires.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 STARTED_BY = "DASH_PORTAL_PROCESS"
-"""Variable in the environment of each Helm: the process that started it."""
+"""Environment variable of each Helm with the pid of the portal's process."""
 
 
 def end_orphans(proc: Path = Path("/proc")) -> list[int]:
-    """Send SIGTERM to every Helm whose portal is gone; which ones. Nothing where there is no /proc.
+    """Send SIGTERM to every Helm whose portal is gone; returns their pids ([] without /proc).
 
-    A Helm of a portal that lives still has that portal as its parent. Processes of other
-    containers may be seen here, but count otherwise: they are left alone.
+    A Helm whose portal is alive still has it as its parent. Visible processes of other containers,
+    which have another pid namespace, are left alone.
     """
     ended: list[int] = []
     here = _container(proc / "self")
@@ -33,7 +32,7 @@ def end_orphans(proc: Path = Path("/proc")) -> list[int]:
             portal = _started_by((folder / "environ").read_bytes())
             parent, group = _parent_and_group((folder / "stat").read_text())
         except (OSError, ValueError):
-            continue  # gone, or somebody else's
+            continue  # it has ended, or belongs to another user
         pid = int(folder.name)
         if portal is None or parent == portal or group != pid:
             continue
@@ -47,7 +46,7 @@ def end_orphans(proc: Path = Path("/proc")) -> list[int]:
 
 
 def _container(folder: Path) -> str:
-    """The namespace that a process has its number in."""
+    """The pid namespace of a process."""
     link = folder / "ns" / "pid"
     return str(link.readlink()) if link.is_symlink() else ""
 

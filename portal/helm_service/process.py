@@ -1,9 +1,9 @@
-"""A program in a process group of its own, started without holding up the loop.
+"""A program in a process group of its own, started without blocking the event loop.
 
-Not by asyncio: uvloop starts programs by a fork, for which the kernel copies the page tables of the
-whole portal, 10 ms and more in which nobody else is served. ``subprocess`` has the child borrow
-the memory until its program runs (``vfork``). A thread of its own then talks to the program. It
-serves the bar of 20 ms for what holds the loop up (``benchmarks/RESULTS.md``).
+asyncio is not used: uvloop starts programs by a fork, for which the kernel copies the page tables
+of the whole portal, 10 ms and more in which the loop is blocked. ``subprocess`` uses ``vfork``,
+which does not copy them, and a thread then communicates with the program. The limit for blocking
+the loop is 20 ms (``benchmarks/RESULTS.md``).
 """
 
 from __future__ import annotations
@@ -16,59 +16,60 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-Printed = tuple[bytes, bytes]
+Output = tuple[bytes, bytes]
+"""Standard output and standard error."""
 
 
 class Process:
-    """A running program. It is over when all of its group are: when nobody holds its pipes."""
+    """A running program; it counts as ended when no process of its group holds its pipes."""
 
-    def __init__(self, process: subprocess.Popen[bytes], given: bytes | None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes | None) -> None:
         self._process = process
         self._loop = asyncio.get_running_loop()
-        self._over: asyncio.Future[Printed] = self._loop.create_future()
-        # No pool's: at the end of Python those are waited for, whatever they wait for.
-        threading.Thread(target=self._talk, args=(given,), daemon=True).start()
+        self._over: asyncio.Future[Output] = self._loop.create_future()
+        # Not from a pool: at exit, Python would wait for a pool's threads.
+        threading.Thread(target=self._communicate, args=(stdin,), daemon=True).start()
 
     @classmethod
     def start(
-        cls, argv: Sequence[str], environment: Mapping[str, str], given: bytes | None
+        cls, argv: Sequence[str], environment: Mapping[str, str], stdin: bytes | None
     ) -> Process:
-        """Start a program with ``given`` on its standard input. Raises ``OSError``."""
+        """Start a program with ``stdin`` as its standard input. Raises ``OSError``."""
         pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
         return cls(
             subprocess.Popen(
                 argv,
-                stdin=nothing if given is None else pipe,
+                stdin=nothing if stdin is None else pipe,
                 stdout=pipe,
                 stderr=pipe,
                 env=environment,
                 start_new_session=True,
             ),
-            given,
+            stdin,
         )
 
     @property
     def status(self) -> int:
-        """The exit status of a program that is over."""
+        """The exit status of an ended program."""
         return self._process.returncode
 
-    async def printed(self) -> Printed:
-        """Wait until it is over; what it printed on standard output and standard error."""
+    async def output(self) -> Output:
+        """Wait until the program has ended; returns its output."""
         return await asyncio.shield(self._over)
 
     async def end(self, grace: float) -> None:
-        """SIGTERM to the group, and SIGKILL after ``grace`` seconds. Cancelling waits for it."""
+        """Send SIGTERM to the group, and SIGKILL after ``grace`` seconds; not cancellable."""
         ending = asyncio.ensure_future(self._end(grace))
         while not ending.done():
             try:
                 await asyncio.shield(ending)
             except asyncio.CancelledError:
-                continue  # bounded by the grace
+                continue  # the wait is bounded by ``grace``
 
     async def _end(self, grace: float) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
-            # As long as nobody closed the pipes, the program has not been waited for, and its
-            # group's number is not anybody else's.
+            # While the pipes are open, the program has not been waited for, so that its group's
+            # id cannot have been reused.
             if self._over.done():
                 break
             try:
@@ -77,7 +78,7 @@ class Process:
                 break
             await asyncio.wait([self._over], timeout=grace)
 
-    def _talk(self, given: bytes | None) -> None:
-        printed = self._process.communicate(given)
+    def _communicate(self, stdin: bytes | None) -> None:
+        output = self._process.communicate(stdin)
         with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._over.set_result, printed)
+            self._loop.call_soon_threadsafe(self._over.set_result, output)

@@ -1,4 +1,4 @@
-"""Keeping secrets, and the values that were given, out of what Helm says when it fails."""
+"""Removal of secrets and of user-supplied values from Helm's error output."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from typing import cast
 from portal.domain.quoted import texts_in, without_values
 from portal.domain.secrets import SHORTEST, scrubbed_text, secret_texts
 
-MOST = 256 * 1024
-"""Characters of Helm's output that are kept: its last, where it says what went wrong."""
+MAX_OUTPUT = 256 * 1024
+"""Characters of Helm's output that are kept: the last ones, which hold the error."""
 
 
 def secrets_in(values: bytes | None) -> tuple[str, ...]:
-    """What looks like a secret in a release's values (JSON), and all that environment variables
-    are set to; longest first."""
+    """The likely secrets in a release's values (JSON), with all values of environment variables.
+
+    Longest first, so that a secret is replaced before another one that is a part of it.
+    """
     decoded = _decoded(values)
     found = {*secret_texts(decoded), *_variables(decoded)}
     return tuple(sorted((each for each in found if len(each) >= SHORTEST), key=len, reverse=True))
 
 
-def given_in(values: bytes | None, harmless: Collection[str] = ()) -> frozenset[str]:
-    """Every text among a release's values (JSON) but ``harmless``, such as its own name."""
+def value_texts(values: bytes | None, harmless: Collection[str] = ()) -> frozenset[str]:
+    """The texts in a release's values (JSON), without ``harmless`` ones such as its name."""
     return frozenset(texts_in(_decoded(values))) - frozenset(harmless)
 
 
-def redact(text: str, secrets: Iterable[str] = (), given: Collection[str] = ()) -> str:
-    """``text`` without ``secrets``, whatever looks like one, and quoted values."""
-    if len(text) > MOST:
-        text = text[-MOST:].partition("\n")[2]  # a line that is cut could hide half a secret
-    return without_values(scrubbed_text(text, secrets), given)
+def redact(text: str, secrets: Iterable[str] = (), values: Collection[str] = ()) -> str:
+    """``text`` without ``secrets``, anything else that looks like one, and quoted ``values``."""
+    if len(text) > MAX_OUTPUT:
+        # Drop the cut line, since half of a secret would not be recognised.
+        text = text[-MAX_OUTPUT:].partition("\n")[2]
+    return without_values(scrubbed_text(text, secrets), values)
 
 
 def _decoded(values: bytes | None) -> object:

@@ -1,8 +1,8 @@
-"""Looking at what Helm has rendered before Helm applies it.
+"""Review of a rendered manifest before Helm applies it.
 
-Helm's post-renderer is a plug-in of ours that hands the manifest, hooks included, to the portal
-through a Unix socket, and gets back what is to be applied. So what is looked at is what is applied:
-a second rendering could differ, since templates read the cluster, the time and chance.
+Helm's post-renderer is a plug-in of the portal, which passes the manifest, hooks included, through
+a Unix socket, and receives the manifest to apply. So exactly what is applied has been reviewed: a
+separate rendering could differ, since templates can read the cluster, the time and random numbers.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from portal.domain.errors import ChartError
 from portal.domain.manifests import MAX_MANIFEST, independent
 
 PLUGIN = "review"
-"""The plug-in of that name, in ``plugins/``."""
+"""Name of the plug-in in ``plugins/``."""
 
 Review = Callable[[str], Awaitable[str]]
-"""Looks at a rendered manifest; returns what is to be applied. If it raises, nothing is."""
+"""Takes a rendered manifest; returns the one to apply. If it raises, nothing is applied."""
 
 _NOTHING = "# This chart renders no objects.\n"
-"""Helm takes an empty answer for a failure."""
+"""The answer for an empty manifest: Helm treats an empty answer as a failure."""
 
 
 class Outcome(Struct):
-    """How a review went: ``error`` is what it raised."""
+    """The outcome of a review: True in ``reviewed`` if it ran, and the ``error`` it raised."""
 
     error: BaseException | None = None
     reviewed: bool = False
@@ -37,9 +37,9 @@ class Outcome(Struct):
 
 @asynccontextmanager
 async def listening(review: Review) -> AsyncGenerator[tuple[Path, Outcome]]:
-    """Wait for one manifest, at the socket that is given, for as long as the block lasts.
+    """Listen on a Unix socket for one manifest, for as long as the block lasts.
 
-    Only the portal's own user may connect.
+    Yields the socket's path, to which only the portal's own user may connect, and the outcome.
     """
     outcome = Outcome()
     tasks: set[asyncio.Task[None]] = set()
@@ -59,7 +59,7 @@ async def listening(review: Review) -> AsyncGenerator[tuple[Path, Outcome]]:
             writer.write((answered if answered.strip() else _NOTHING).encode())
             await writer.drain()
         except ConnectionError:
-            return  # Helm was ended meanwhile, which its own error tells
+            return  # Helm has ended; its own error says why
         finally:
             writer.close()
 
@@ -81,7 +81,7 @@ async def listening(review: Review) -> AsyncGenerator[tuple[Path, Outcome]]:
 
 
 async def _manifest(reader: asyncio.StreamReader) -> str:
-    """All of it. Raises ``ChartError`` if it is too long, or no text."""
+    """The whole manifest. Raises ``ChartError`` if it is too long or not text."""
     parts: list[bytes] = []
     size = 0
     while part := await reader.read(1 << 16):
@@ -92,4 +92,4 @@ async def _manifest(reader: asyncio.StreamReader) -> str:
     try:
         return await asyncio.to_thread(independent, b"".join(parts).decode())
     except UnicodeDecodeError as error:
-        raise ChartError("What the chart renders is not text.") from error
+        raise ChartError("The rendered manifest is not text.") from error

@@ -1,7 +1,7 @@
-"""Running the helm program: no shell, a process group of its own, a deadline, and redaction.
+"""Running the helm program: without a shell, in its own process group, with a deadline, redacted.
 
-``pyhelm3.Command`` builds the command lines; only how they are run is ours. Its own ``run`` goes
-through a shell, logs every argument, and leaves Helm running when cancelled.
+``pyhelm3.Command`` builds the command lines; only ``run`` is replaced, which uses a shell, logs
+every argument, and leaves Helm running when cancelled.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 from portal.aside import aside
 from portal.domain.errors import HelmError, HelmTimeout
 from portal.helm_service.orphans import STARTED_BY
-from portal.helm_service.process import Printed, Process
-from portal.helm_service.redaction import given_in, redact, secrets_in
+from portal.helm_service.process import Output, Process
+from portal.helm_service.redaction import redact, secrets_in, value_texts
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _PAIR = re.compile(rb"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|\\.")
 
 
 class CommandFailed(Exception):
-    """Helm ended with an exit status other than 0. Both outputs are redacted."""
+    """Helm ended with an exit status other than 0; both outputs are redacted."""
 
     def __init__(self, status: int, stdout: str, stderr: str) -> None:
         super().__init__(f"helm ended with {status}")
@@ -45,10 +45,10 @@ class CommandFailed(Exception):
 def helm_environment(
     inherited: Mapping[str, str], home: Path, kubeconfig: Path | None = None
 ) -> dict[str, str]:
-    """The whole environment of Helm: no plug-ins but ours, its own folders below ``home``.
+    """The complete environment of Helm: the portal's plug-in only, and folders below ``home``.
 
-    Of ``inherited`` only what finds programs and the API server of the pod is passed on
-    (``KUBERNETES_*``, with which Helm uses the pod's service account).
+    Of ``inherited`` only ``PATH``, ``HOME`` and ``KUBERNETES_*`` are passed on; with the latter
+    Helm uses the pod's service account.
     """
     kept = {
         name: value
@@ -56,7 +56,7 @@ def helm_environment(
         if name in _INHERITED or name.startswith("KUBERNETES_")
     }
     own = {
-        "HELM_NO_PLUGINS": "1",  # as commands; ours is none
+        "HELM_NO_PLUGINS": "1",  # disables plug-ins that add commands; the portal's adds none
         "HELM_PLUGINS": str(_PLUGINS),
         "DASH_PORTAL_PYTHON": sys.executable,
         "HELM_CACHE_HOME": str(home / "cache"),
@@ -69,34 +69,34 @@ def helm_environment(
 
 
 class RunningProgram(Protocol):
-    """A program that was started; ``Process`` is one."""
+    """A started program; ``Process`` is one."""
 
     @property
     def status(self) -> int:
-        """Its exit status, once it is over."""
+        """The exit status of an ended program."""
         ...
 
-    async def printed(self) -> Printed:
-        """Wait until it is over; what it printed on standard output and standard error."""
+    async def output(self) -> Output:
+        """Wait until the program has ended; returns its output."""
         ...
 
     async def end(self, grace: float) -> None:
-        """Have it end, by force after ``grace`` seconds."""
+        """End the program, by force after ``grace`` seconds."""
         ...
 
 
 Start = Callable[[Sequence[str], Mapping[str, str], bytes | None], RunningProgram]
-"""Starts a program: its path and arguments, all of its environment, what it is fed."""
+"""Starts a program, by path and arguments, complete environment, and standard input."""
 
 
 class Runner(pyhelm3.Command):
     """Runs helm commands, at most ``limit`` at once.
 
-    ``deadline`` is in seconds and counts from the start of the process, not from its place in
-    the queue. A process that must end gets SIGTERM, so that Helm can mark the release as
-    failed, and after ``grace`` seconds SIGKILL. Cancelling the task that waits for a command
-    ends the command in the same way, before the cancellation goes on. Helm itself gives up
-    waiting, for hooks, a little earlier (``patience``): so it can say what it has waited for.
+    ``deadline`` is in seconds from the start of the process, without time in the queue. A process
+    that must end gets SIGTERM, so that Helm can mark the release as failed, and after ``grace``
+    seconds SIGKILL. Cancelling the task that waits for a command ends the command in the same way
+    before the cancellation continues. Helm's own timeout for hooks (``hook_timeout``) is a little
+    shorter, so that Helm can report the hook.
     """
 
     def __init__(
@@ -110,9 +110,9 @@ class Runner(pyhelm3.Command):
         history_max: int = 10,
         start: Start = Process.start,
     ) -> None:
-        self.patience = f"{max(1, int(deadline * 0.9))}s"
+        self.hook_timeout = f"{max(1, int(deadline * 0.9))}s"
         super().__init__(
-            default_timeout=self.patience,
+            default_timeout=self.hook_timeout,
             executable=executable,
             history_max_revisions=history_max,
         )
@@ -124,16 +124,19 @@ class Runner(pyhelm3.Command):
         self._added: tuple[str, ...] = ()
         self._start_process = start
 
-    def adding(self, *arguments: str) -> Runner:
-        """This runner, adding ``arguments`` to each command; its limit counts for both."""
-        twin = copy.copy(self)
-        twin._added = arguments
-        return twin
+    def with_arguments(self, *arguments: str) -> Runner:
+        """A copy that adds ``arguments`` to each command, with a common limit for both."""
+        result = copy.copy(self)
+        result._added = arguments
+        return result
 
     async def run(self, command: Sequence[object], input: bytes | None = None) -> bytes:
-        """Run ``helm`` with these arguments, and return what it printed.
+        """Run ``helm`` with these arguments; returns its standard output.
 
-        Raises ``CommandFailed``, ``HelmTimeout``, or ``HelmError`` if there is no such program.
+        Raises:
+            CommandFailed: it ended with an error.
+            HelmTimeout: it did not end within the deadline.
+            HelmError: the program cannot be started.
         """
         arguments = [*(str(part) for part in command), *self._added]
         input = None if input is None else await aside(_as_yaml, input)
@@ -143,7 +146,7 @@ class Runner(pyhelm3.Command):
             process = self._start(arguments, input)
             try:
                 async with asyncio.timeout(self._deadline):
-                    stdout, stderr = await process.printed()
+                    stdout, stderr = await process.output()
             except TimeoutError:
                 await process.end(self._grace)
                 log.warning("%s ended after its %.0f s", title, self._deadline)
@@ -163,9 +166,9 @@ class Runner(pyhelm3.Command):
             )
         return stdout
 
-    def _start(self, arguments: list[str], given: bytes | None) -> RunningProgram:
+    def _start(self, arguments: list[str], stdin: bytes | None) -> RunningProgram:
         try:
-            return self._start_process([self._program, *arguments], self._environment, given)
+            return self._start_process([self._program, *arguments], self._environment, stdin)
         except (FileNotFoundError, PermissionError) as error:
             raise HelmError(
                 f"The helm program could not be started ({error.strerror}).",
@@ -174,21 +177,21 @@ class Runner(pyhelm3.Command):
 
 
 def _as_yaml(values: bytes) -> bytes:
-    """The JSON that ``pyhelm3`` writes, so that it is YAML as well: Helm reads that.
+    """The JSON of ``pyhelm3`` as valid YAML, which Helm reads.
 
-    JSON may write an emoji as a pair of escapes, YAML must not.
+    JSON may escape a character as a surrogate pair, YAML must not.
     """
 
-    def whole(found: re.Match[bytes]) -> bytes:
+    def unescaped(found: re.Match[bytes]) -> bytes:
         if not found[1]:
             return found[0]
         return bytes.fromhex((found[1] + found[2]).decode()).decode("utf-16-be").encode()
 
-    return _PAIR.sub(whole, values)
+    return _PAIR.sub(unescaped, values)
 
 
 def _title(arguments: Sequence[str]) -> str:
-    """What may be logged of a command: its verb, release and namespace, never a value."""
+    """The part of a command that may be logged: verb, release and namespace, never a value."""
     shown: list[str] = []
     for argument in arguments:
         if argument.startswith("-") or len(shown) == 2:
@@ -199,10 +202,10 @@ def _title(arguments: Sequence[str]) -> str:
     return "helm " + " ".join(shown)
 
 
-def _redacted(printed: Sequence[bytes], given: bytes | None, arguments: Sequence[str]) -> list[str]:
-    """What Helm printed, without what was given to it; its arguments name the release."""
-    secrets, values = secrets_in(given), given_in(given, arguments)
-    return [redact(_text(each), secrets, values) for each in printed]
+def _redacted(outputs: Sequence[bytes], stdin: bytes | None, arguments: Sequence[str]) -> list[str]:
+    """Helm's outputs without the values on its standard input; names in arguments stay."""
+    secrets, values = secrets_in(stdin), value_texts(stdin, arguments)
+    return [redact(_text(each), secrets, values) for each in outputs]
 
 
 def _text(output: bytes) -> str:

@@ -152,7 +152,7 @@ class Previews:
     ) -> str:
         """What would be applied, if the guardrails allow it."""
         await self._changes.guardrails.check_values(key, source, chart, values)
-        rendering = await self._changes.helm.rendered(key, chart, values)
+        rendering = await self._changes.helm.render(key, chart, values)
         await self._changes.guardrails.check(key, source, rendering.whole, values)
         return rendering.manifest
 

@@ -105,7 +105,7 @@ class _Process:
     def __init__(self, output: bytes) -> None:
         self._output = output
 
-    async def printed(self) -> tuple[bytes, bytes]:
+    async def output(self) -> tuple[bytes, bytes]:
         return self._output, b""
 
     async def end(self, grace: float) -> None:

@@ -132,7 +132,7 @@ def at_helm(key: Key) -> None:
         (client.uninstall(key), ["uninstall", key.name, "--namespace", key.namespace]),
         (client.rollback(key, 3), ["rollback", key.name, "3", "--namespace", key.namespace]),
         (client.values(key), ["get", "values", key.name, "--output", "json"]),
-        (client.rendered(key, CHART, {}), ["upgrade", key.name, str(CHART), "--history-max"]),
+        (client.render(key, CHART, {}), ["upgrade", key.name, str(CHART), "--history-max"]),
         (
             client.upgrade_install(key, CHART, {}, review=unchanged),
             ["upgrade", key.name, str(CHART)],

@@ -89,7 +89,7 @@ async def test_a_dry_run_gives_the_manifest_and_changes_nothing(helm: Helm, stub
     hooks = [{"name": "prepare", "manifest": "kind: Job\n"}, {"manifest": "kind: Pod\n"}]
     stub.tell(stdout=json.dumps({"manifest": "kind: Service\n", "hooks": hooks, "version": 3}))
 
-    rendering = await helm.rendered(KEY, Path("/charts/dash-app"), {"a": 1})
+    rendering = await helm.render(KEY, Path("/charts/dash-app"), {"a": 1})
 
     assert rendering.manifest == "kind: Service\n"
     assert rendering.whole == "kind: Service\n\n---\nkind: Job\n\n---\nkind: Pod\n"

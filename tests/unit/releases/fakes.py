@@ -241,7 +241,7 @@ class FakeHelm:
         except KeyError:
             raise NotFound(f"no revision {revision}") from None
 
-    async def rendered(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
+    async def render(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
         await self._call("render", key, chart=chart, values=values)
         return Rendering(self.manifest or _built_in(key, values))
 

@@ -1,7 +1,7 @@
-"""Pass a manifest from Helm to the portal, and the portal's answer back to Helm.
+"""Passes a manifest from Helm to the portal, and the portal's answer back to Helm.
 
-The argument is the Unix socket that the portal listens on. No answer means that the portal refuses.
-Only what Python brings itself is imported, and little of it: every launch waits for this.
+The argument is the path of the portal's Unix socket. No answer means that the portal refuses. Only
+a few standard modules are imported, since every launch waits for this program to start.
 """
 
 import sys
@@ -9,7 +9,7 @@ from _socket import AF_UNIX, SHUT_WR, SOCK_STREAM, socket
 
 
 def main() -> int:
-    """Relay standard input; the exit status is 1 if there is no answer."""
+    """Relay standard input; returns the exit status, 1 if there is no answer."""
     portal = socket(AF_UNIX, SOCK_STREAM)
     portal.connect(sys.argv[1])
     waiting = memoryview(sys.stdin.buffer.read())
