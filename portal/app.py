@@ -1,4 +1,4 @@
-"""The ASGI application: begins to watch the cluster, and meanwhile loads what people use."""
+"""The ASGI application: starts to watch the cluster, and loads the web application meanwhile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Portal:
-    """The ASGI application. Everything that needs the cluster is made when it starts."""
+    """The ASGI application. Everything that needs the cluster is created in its lifespan."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings = settings
@@ -41,51 +41,51 @@ class Portal:
         await self._outer(scope, receive, send)
 
     def drain(self) -> None:
-        """Close the live connections and end operations; called as soon as a stop is asked for.
+        """Close the live connections and end operations; called as soon as SIGTERM arrives.
 
-        gunicorn waits for idle kept-alive connections as well, and kills a worker that is not
-        done by then: the lifespan's end may never come.
+        gunicorn also waits for idle kept-alive connections and then kills the worker, so the end
+        of the lifespan may never be reached.
         """
         if self._web_app is not None and self._draining is None:
             self._draining = asyncio.create_task(self._web_app.drain())
 
     @asynccontextmanager
     async def _lifespan(self, outer: Starlette) -> AsyncGenerator[None]:
-        """Made from the cluster to the browser, ended the other way round."""
+        """Start from the cluster to the browser; stop in reverse order."""
         settings = self._settings
         end_orphans()
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(ClusterClient.connect(settings.kubeconfig))
             sync = ClusterSync(client, settings, listed=_collect_garbage)
             await stack.enter_async_context(running(sync.tasks(), _stop))
-            # In threads: meanwhile the first lists are on their way.
-            front_class = await asyncio.to_thread(_load_web_app)
-            front = front_class(settings, self._environ, sync, stack)
-            await stack.enter_async_context(running(front.tasks(), _stop))
-            outer.mount("/", await asyncio.to_thread(front.site))
-            front.hub.start()
-            self._web_app = front
-            gc.freeze()  # the pages, too: most of what a full collection would look through
-            stack.push_async_callback(front.drain)
+            # In threads, so that the first lists are read meanwhile.
+            web_app_class = await asyncio.to_thread(_load_web_app)
+            web_app = web_app_class(settings, self._environ, sync, stack)
+            await stack.enter_async_context(running(web_app.tasks(), _stop))
+            outer.mount("/", await asyncio.to_thread(web_app.site))
+            web_app.hub.start()
+            self._web_app = web_app
+            gc.freeze()  # the pages are most of what a full collection would scan
+            stack.push_async_callback(web_app.drain)
             yield
 
 
 def _load_web_app() -> type[WebApp]:
-    """Import what people use: Dash, FastAPI and all pages are most of what there is to load."""
+    """Import the web application: Dash, FastAPI and the pages take most of the start."""
     from portal.web_app import WebApp
 
     return WebApp
 
 
 def _collect_garbage() -> None:
-    """End what ``create_app`` began: what there is by now stays, and would make each full
-    collection a pause."""
+    """Turn garbage collection on again. Objects made so far stay alive; frozen, they do not
+    lengthen full collections."""
     gc.freeze()
     gc.enable()
 
 
 def _stop(task: asyncio.Task[None]) -> None:
-    """Stop the process: a portal that no longer watches must not look alive."""
+    """Stop the process: a portal whose watches have ended must not look healthy."""
     log.critical("%s ended: stopping", task.get_name(), exc_info=task.exception())
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -96,7 +96,7 @@ def create_app() -> Portal:
     Raises:
         SettingsError: a setting is wrong; the message names it.
     """
-    # What a start makes, stays: looking through it for what could go takes a tenth of the start
+    # Objects made during the start stay alive; scanning them takes a tenth of the start
     # (bar: 3 s until a thousand releases are shown, benchmarks/RESULTS.md).
     gc.disable()
     settings = Settings.from_env(os.environ)

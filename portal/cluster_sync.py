@@ -1,4 +1,4 @@
-"""What is known of the cluster, kept current: the store, and everything that writes into it."""
+"""The store of the cluster's state, and the tasks that keep it current."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from portal.state.store import Store
 
 
 class ClusterSync:
-    """The store and its writers, not yet at work. Use ``running`` on its tasks.
+    """The store and its writers, not started. Run its ``tasks`` with ``running``.
 
-    ``listed`` is called when the first lists are in, or cannot be had.
+    ``listed`` is called once the first lists have been read or have failed.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class ClusterSync:
         )
 
     def prioritize(self, keys: Iterable[Key]) -> None:
-        """Read first of these releases, which somebody looks at now."""
+        """Read these releases first: somebody is viewing them."""
         keys = tuple(keys)
         self.fetcher.prioritize(keys)
         self.prober.prioritize(keys)
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
-        """What has to run for as long as the portal does, by name."""
+        """The coroutines that run for as long as the portal does, by name."""
         return {
             "watches": self.watches.run(),
             "release fetcher": self.fetcher.run(),
@@ -72,9 +72,9 @@ class ClusterSync:
 async def running(
     tasks: Mapping[str, Coroutine[Any, Any, None]], ended: Callable[[asyncio.Task[None]], None]
 ) -> AsyncGenerator[None]:
-    """Run ``tasks`` beside the block, until it ends.
+    """Run ``tasks`` until the block ends.
 
-    ``ended`` is told of a task that ends by itself, which none ever should.
+    ``ended`` is called with a task that ends by itself, which is an error.
     """
 
     def done(task: asyncio.Task[None]) -> None:

@@ -23,11 +23,11 @@ PREFIX = "DASH_PORTAL_"
 
 
 class SettingsError(Exception):
-    """The environment is wrong; the message names the variable and what is expected."""
+    """A setting is wrong; the message names the variable and the expected value."""
 
 
 class Settings(BaseModel):
-    """Everything an administrator can set."""
+    """The settings of the portal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,14 +38,12 @@ class Settings(BaseModel):
             "`DASH_PORTAL_CLUSTER_WIDE` must be set."
         ),
     ] = ()
-    cluster_wide: Annotated[
-        bool, Field(description="Whether the portal works in all namespaces.")
-    ] = False
+    cluster_wide: Annotated[bool, Field(description="Work in all namespaces.")] = False
     excluded_namespaces: Annotated[
         tuple[str, ...],
         Field(
             description="Comma-separated names and patterns, such as `infra-*`, of namespaces in "
-            "which the portal changes nothing. It never does in its own one and in `kube-*`."
+            "which the portal changes nothing. Its own namespace and `kube-*` are always excluded."
         ),
     ] = ()
     own_namespace: Annotated[
@@ -59,8 +57,8 @@ class Settings(BaseModel):
         Field(
             description="`none`: anyone who reaches the portal may change and remove every app, "
             "and read its values; a banner says so. `header`: a trusted proxy names the user, and "
-            "proves itself with a shared secret; who launched an app changes it, whom that person "
-            "names, and administrators."
+            "proves itself with a shared secret; an app is changed by its owner, by whom the owner "
+            "shares it with, and by administrators."
         ),
     ] = "none"
     auth_user_header: Annotated[str, Field(description="Header with the user's name.")] = (
@@ -104,12 +102,12 @@ class Settings(BaseModel):
         str,
         Field(
             description="A namespace that enforces Pod Security `restricted`, in which nothing "
-            "runs: the guardrails try pods there, by dry run. Needed."
+            "runs: the guardrails create pods there by server-side dry run. Required."
         ),
     ] = ""
     pod_security_baseline_namespace: Annotated[
         str,
-        Field(description="The same for `baseline`. Needed when an exception sets that level."),
+        Field(description="The same for `baseline`. Required if an exception sets that level."),
     ] = ""
     guardrails_file: Annotated[
         Path | None, Field(description="YAML list of exceptions to the guardrails.")
@@ -119,14 +117,15 @@ class Settings(BaseModel):
     ] = 10
     chart_path: Annotated[Path, Field(description="The built-in chart.")] = Path("charts/dash-app")
     chart_ref: Annotated[
-        str, Field(description="How the copyable helm command names the chart.")
+        str, Field(description="Name of the chart in the helm command to copy.")
     ] = "charts/dash-app"
     helm: Annotated[str, Field(description="The helm binary.")] = "helm"
     helm_timeout: Annotated[
         float, Field(gt=0, description="Seconds after which a helm command is ended.")
     ] = 120.0
     helm_concurrency: Annotated[
-        int, Field(ge=1, description="How many helm commands run at once; each takes some 30 MiB.")
+        int,
+        Field(ge=1, description="Most helm commands that run at once; each takes about 30 MiB."),
     ] = 20
     kubeconfig: Annotated[
         Path | None,
@@ -139,15 +138,15 @@ class Settings(BaseModel):
     ingress_address: Annotated[
         str,
         Field(
-            description="Where the portal reaches Ingress and Gateway host names that its own DNS "
-            "does not know. Empty: the address that the object's status publishes."
+            description="Address of Ingress and Gateway host names that the portal's DNS does not "
+            "resolve. Empty: the address in the object's status."
         ),
     ] = ""
     ingress_class: Annotated[
         str, Field(description="Ingress class of launched apps. Empty: the cluster's default.")
     ] = ""
     ingress_tls: Annotated[
-        bool, Field(description="Whether launched apps' Ingresses ask for TLS (cert-manager).")
+        bool, Field(description="Request TLS for launched apps' Ingresses (cert-manager).")
     ] = False
     gateway: Annotated[
         str,
@@ -180,7 +179,8 @@ class Settings(BaseModel):
         "json"
     )
     log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least severe line logged.")
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        Field(description="Lowest level that is logged."),
     ] = "INFO"
 
     @field_validator(
@@ -230,8 +230,8 @@ class Settings(BaseModel):
             ) from None
         if settings.auth_mode == "header" and settings.auth_secret_file is None:
             raise SettingsError(
-                f"{PREFIX}AUTH_SECRET_FILE: needed when {PREFIX}AUTH_MODE is header; without a "
-                "shared secret anybody could send the user header."
+                f"{PREFIX}AUTH_SECRET_FILE: required when {PREFIX}AUTH_MODE is header; without "
+                "a shared secret anybody could send the user header."
             )
         problem = settings.where_problem()
         if problem:
@@ -241,11 +241,11 @@ class Settings(BaseModel):
         return settings
 
     def known_hosts(self) -> KnownHosts:
-        """The names that the portal answers to."""
+        """The host names that the portal answers to."""
         return known_hosts((*self.allowed_hosts, self.node_address), self.trusted_origins)
 
     def where_problem(self) -> str:
-        """What is wrong with where the portal is to work; "" if nothing."""
+        """The error in the choice of namespaces; "" if there is none."""
         if self.namespaces and self.cluster_wide:
             return (
                 f"{PREFIX}NAMESPACES and {PREFIX}CLUSTER_WIDE: set one of them. With a list the "
@@ -264,7 +264,7 @@ class Settings(BaseModel):
         return ""
 
     def rules(self) -> NamespaceRules:
-        """Where the portal works, and where it changes nothing."""
+        """The namespaces that the portal works in, and those in which it changes nothing."""
         return NamespaceRules(self.namespaces, self.own_namespace, self.excluded_namespaces)
 
     def presets(self) -> tuple[Preset, ...]:

@@ -1,4 +1,4 @@
-"""What people use of the portal, wired together: actions, catalogue, live views and pages."""
+"""The web application: actions, catalogue, live views and pages, wired together."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
 from portal.releases.ports import ReleasePorts
 from portal.releases.restart import Restart
+from portal.scoped_views import ScopedViews
 from portal.settings import Settings
 from portal.state.store import Store
 from portal.ui.build import build_ui
@@ -53,7 +54,6 @@ from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
 from portal.ui.static import PREFIX, collect
 from portal.viewmodels.urls import ExternalAddresses
-from portal.views import Views
 from portal.web.compression import Compression
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
@@ -66,9 +66,9 @@ from portal.web.static import StaticServer
 
 
 class WebApp:
-    """Everything between what is known of the cluster and a browser, not yet at work.
+    """The parts between the store and the browser, wired together but not started.
 
-    Made on the event loop that it runs on; what it holds is given back by ``stack``.
+    Create it on the event loop that it runs on; ``stack`` releases its resources.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class WebApp:
         )
         self._catalog = catalog = _catalog(settings, stack, store)
         outside = ExternalAddresses(settings.node_address, settings.ingress_address)
-        views = Views(store, policy, outside, sync.prioritize, lambda: catalog.listings)
+        views = ScopedViews(store, policy, outside, sync.prioritize, lambda: catalog.listings)
         self._context = UiContext(
             actions=self._actions,
             catalog=catalog,
@@ -122,7 +122,7 @@ class WebApp:
         )
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
-        """What has to run for as long as the portal does, by name."""
+        """The coroutines that run for as long as the portal does, by name."""
         return {
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
@@ -130,11 +130,13 @@ class WebApp:
         }
 
     def site(self) -> Methods:
-        """Pages, live connection and health, behind the edge that says who is asking."""
+        """The ASGI site: pages, live connection and health, behind authentication."""
         inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         add_routes(inner, self._metrics, lambda: _waiting_for(self._store))
         authenticator = _authenticator(self._settings)
-        live = live_endpoint(self.hub, lambda _: current_identity(), again=_asked(authenticator))
+        live = live_endpoint(
+            self.hub, lambda _: current_identity(), reidentify=_reidentify(authenticator)
+        )
         frame = frame_endpoint(self.hub, lambda _: current_identity())
         inner.router.routes += [
             WebSocketRoute(LIVE_PATH, live),
@@ -155,13 +157,13 @@ class WebApp:
         )
 
     async def drain(self) -> None:
-        """Close the live connections at once, and end operations."""
+        """Close the live connections at once, and stop or hand over operations."""
         self.hub.close()
         await self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
 
 
 def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog:
-    """The charts to launch; what is fetched of them goes with the portal."""
+    """The catalogue; fetched charts are kept in a temporary directory."""
     fetch = HttpFetch()
     stack.push_async_callback(fetch.close)
     cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="charts-")))
@@ -173,7 +175,7 @@ def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog
 
 
 def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack) -> Runner:
-    """Runs Helm with a home of its own, which goes with the portal."""
+    """The runner of Helm, with a temporary home directory."""
     home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="helm-")))
     return Runner(
         helm_environment(environ, home, settings.kubeconfig),
@@ -244,10 +246,10 @@ def _authenticator(settings: Settings) -> Authenticator:
     )
 
 
-def _asked(authenticator: Authenticator) -> Identify:
-    """Who has connected, from the headers of that; None where those are good for nobody (any more).
+def _reidentify(authenticator: Authenticator) -> Identify:
+    """Identify a connection again, from its headers; None once they are not valid any more.
 
-    A session that somebody can end is to be looked up here.
+    A session that can be revoked has to be looked up here.
     """
 
     def who(connection: HTTPConnection) -> Identity | None:
@@ -260,7 +262,7 @@ def _asked(authenticator: Authenticator) -> Identify:
 
 
 def _content_security_policy(dash: Dash) -> Callable[[], str]:
-    """Only what the portal serves itself may run; Dash's own inline scripts by their hash."""
+    """The Content-Security-Policy: the portal's own files, and Dash's inline scripts by hash."""
 
     @cache
     def policy() -> str:
@@ -275,7 +277,7 @@ def _content_security_policy(dash: Dash) -> Callable[[], str]:
 
 
 def _waiting_for(store: Store) -> list[str]:
-    """Sources whose first list is missing; none at all means that the watches did not start."""
+    """The sources whose first list is missing, or ["watches"] before the watches have started."""
     snapshot = store.snapshot
     return list(snapshot.loading) if snapshot.sources else ["watches"]
 

@@ -9,7 +9,6 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from portal.aside import aside
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError
 from portal.domain.keys import Key
@@ -36,6 +35,7 @@ from portal.guardrails.rules import (
     allowances,
 )
 from portal.helm_service.errors import unknown_kind
+from portal.threads import in_thread
 
 Answer = TypeVar("Answer")
 
@@ -115,7 +115,7 @@ class Guardrails:
             or Rule.VALUE_TEMPLATES in self.allowances(key.namespace, source).rules
         ):
             return
-        problems = await aside(_value_problems, chart, values)
+        problems = await in_thread(_value_problems, chart, values)
         if problems:
             path, words = next(iter(problems.items()))
             raise ChartError(
@@ -142,15 +142,15 @@ class Guardrails:
             PortalError: Kubernetes could not be asked, so the manifest is not accepted.
         """
         allowed = self.allowances(key.namespace, source)
-        subject = await aside(self._subject, manifest, key)
+        subject = await in_thread(self._subject, manifest, key)
         facts = await self._facts(subject, allowed)
         unknown = [named for named, answer in facts.namespaced.items() if answer is None]
         if unknown:
             version, kind = unknown[0]
             raise unknown_kind(kind, version)
-        found = await aside(violations, subject, facts, allowed.rules)
+        found = await in_thread(violations, subject, facts, allowed.rules)
         if found:
-            raise GuardrailViolations(found, await aside(value_paths, found, values))
+            raise GuardrailViolations(found, await in_thread(value_paths, found, values))
 
     async def skip_crds(self, key: Key, source: str, chart: Path) -> bool:
         """Return True if Helm must skip a chart's ``crds/`` when it installs the chart.
@@ -166,7 +166,7 @@ class Guardrails:
                 Rule.CRDS,
                 f"the chart brings the kind {each.kind}, which an administrator has to install",
             )
-            for each in await aside(definitions, chart)
+            for each in await in_thread(definitions, chart)
             if not await self._serves(each)
         ]
         if missing:
@@ -189,7 +189,7 @@ class Guardrails:
     async def _facts(self, subject: Subject, allowed: Allowances) -> ClusterFacts:
         """The facts that the rules need, asked with at most ``AT_ONCE`` concurrent requests."""
         cluster, namespace = self._cluster, subject.namespace
-        needs = await aside(_Needs.of, subject, allowed)
+        needs = await in_thread(_Needs.of, subject, allowed)
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def ask(question: Awaitable[Answer]) -> Answer:

@@ -19,11 +19,11 @@ from typing import Protocol
 
 import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
-from portal.aside import aside
 from portal.domain.errors import HelmError, HelmTimeout
 from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.process import Output, Process
 from portal.helm_service.redaction import redact, secrets_in, value_texts
+from portal.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class Runner(pyhelm3.Command):
             HelmError: the program cannot be started.
         """
         arguments = [*(str(part) for part in command), *self._added]
-        input = None if input is None else await aside(_as_yaml, input)
+        input = None if input is None else await in_thread(_as_yaml, input)
         title = _title(arguments)
         async with self._slots:
             began = time.monotonic()

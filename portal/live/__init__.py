@@ -1,1 +1,1 @@
-"""One hub: each view is serialised once and pushed to everyone who looks at it."""
+"""Live views: each view is rendered once for all who see the same, and pushed to them."""

@@ -1,4 +1,4 @@
-"""A topic as those of one scope see it: rendered once, its frames shared by all who watch it."""
+"""A channel: one topic for one scope, rendered once, with frames shared by all its viewers."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from portal.domain.permissions import Scope
 from portal.live.topics import app_key
 
 Patches: TypeAlias = Mapping[str, str]
-"""Component id → its properties as JSON. A view gives the same ids every time."""
+"""The properties of components as JSON, by id. A view returns the same ids every time."""
 
 View: TypeAlias = Callable[[], Patches]
-"""Renders one view as it is now. What it remembers between two renderings goes with it."""
+"""Renders the present state of one view. It may cache data between renderings."""
 
 MOST_FRAMES = 8
-"""How many frames of one version are kept for sharing; most who watch have seen the same."""
+"""The most frames of one version that are kept for sharing; most viewers have seen the same."""
 
 
 def frame(topic: str, patches: Mapping[str, str]) -> str:
-    """What goes over the wire: ``{"view": topic, "patches": {id: {property: value}}}``."""
+    """A frame as it is sent: ``{"view": topic, "patches": {id: {property: value}}}``."""
     body = ",".join(f"{json.dumps(id)}:{properties}" for id, properties in patches.items())
     return f'{{"view":{json.dumps(topic)},"patches":{{{body}}}}}'
 
 
 class Channel:
-    """The newest rendering of a view, and since when each of its components is as it is.
+    """The newest rendering of a view, with the version at which each component last changed.
 
-    ``due`` and ``rest_until`` (seconds of the hub's clock) are the hub's: when it is rendered
-    next, and before when it is not.
+    The hub sets ``due``, the time of the next rendering, and ``rest_until``, before which there is
+    none (seconds of the hub's clock).
     """
 
     def __init__(self, topic: str, scope: Scope, view: View) -> None:
         self.topic = topic
         self.scope = scope
         self.key = app_key(topic)
-        """The release that it is about; None for a list, which is about all."""
+        """The release that it shows; None for a list."""
         self.version = 0
-        """Counts the renderings that differed; 0 before the first."""
+        """The number of renderings that changed something; 0 before the first."""
         self.due = math.inf
         self.rest_until = -math.inf
         self._view = view
@@ -48,7 +48,7 @@ class Channel:
         self._frames: dict[int, str] = {}
 
     def refresh(self) -> bool:
-        """Render; whether anything differs from before."""
+        """Render. Return True if anything has changed."""
         bodies = self._view()
         differing = [id for id, body in bodies.items() if self._bodies.get(id) != body]
         self._bodies = bodies
@@ -60,9 +60,9 @@ class Channel:
         return True
 
     def frame_after(self, version: int, topic: str) -> str:
-        """What has changed since ``version``, in its newest state (0: the whole view).
+        """A frame with all changes since ``version``, in their newest state (0: the whole view).
 
-        ``topic`` is how the browser spells it; one that has a spelling of its own shares nothing.
+        ``topic`` is the browser's spelling; frames are shared only for the canonical one.
         """
         if topic != self.topic:
             return frame(topic, self._patches(version))

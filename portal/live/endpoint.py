@@ -1,17 +1,16 @@
-"""The WebSocket that carries live views, one for each browser tab; and how to read one without.
+"""The endpoints of live views: a WebSocket for each browser tab, and a GET for single frames.
 
-The browser says ``{"view": topic}`` and may say it again with another topic, or with "" while it
-shows nothing live or nobody looks; it gets frames
+The browser sends ``{"view": topic}``, again with each new topic, and with "" while it shows
+nothing live or is hidden; it gets frames
 ``{"view": topic, "patches": {id: {property: value}}}``, the first with the whole view and the
 others with the components that differ, and ``{"heartbeat": true}`` at the beginning and when
-nothing else was sent for a while. It is closed with 1001 when the portal stops, with 1013 when
-there are too many: try again. To who connects with ``?frames=deflate`` long frames are sent
+nothing else was sent for a while. It is closed with 1001 when the portal stops, and with 1013 (try
+again) when there are too many connections. With ``?frames=deflate`` long frames are sent
 compressed, as binary messages.
 
-Where something between the two lets no WebSocket through, ``GET /live/frame?view=topic`` answers
-with the first frame, and counts as a connection while it waits for it. Whose page may ask is the
-edge's to decide (``portal.web.middleware``), before this is asked; who has connected is asked again
-from time to time, since a sign-in may end.
+Where a proxy does not let WebSockets through, ``GET /live/frame?view=topic`` answers with the first
+frame, and counts as a connection while it waits for it. ``portal.web.middleware`` has checked
+origin and identity before; the identity is checked again regularly, since a sign-in may end.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from portal.domain.identity import Identity
+from portal.live.compression import compressed
 from portal.live.hub import Hub
-from portal.live.packing import packed
 from portal.live.subscription import Subscription
 from portal.live.topics import valid
 
@@ -40,18 +39,18 @@ HEARTBEAT = 20.0
 """Seconds without a frame after which a heartbeat is sent: less than proxies' usual 30 or 60."""
 
 PAUSE = 0.1
-"""Seconds between two topics of one browser: whoever asks for more of them has to wait."""
+"""Seconds between two topics of one browser: a rate limit."""
 
 PATIENCE = 10.0
-"""Seconds that somebody who asks for one frame waits for it."""
+"""Seconds that a request for a single frame waits for it."""
 
 RECHECK = 30.0
-"""Seconds after which it is asked again who has connected."""
+"""Seconds after which the identity of a connection is checked again."""
 
 SPEAKS_WITHIN = 60.0
 IDLE = 3600.0
-"""Seconds that a connection may stay without a topic, before its first message and after it. A page
-that is still there connects again."""
+"""Seconds that a connection may stay without a topic, before its first message and after it. Pages
+that are still open reconnect."""
 
 HEARTBEAT_FRAME = '{"heartbeat":true}'
 
@@ -66,7 +65,7 @@ Identify = Callable[[HTTPConnection], Identity | None]
 
 
 class Timing(Struct, frozen=True):
-    """How long a connection waits for what; all in seconds."""
+    """Time limits of a connection, all in seconds."""
 
     heartbeat: float = HEARTBEAT
     pause: float = PAUSE
@@ -79,7 +78,7 @@ USUAL = Timing()
 
 
 def wanted_topic(text: str) -> str | None:
-    """The topic in a browser's message; None if the message makes no sense."""
+    """The topic in a browser's message; None if the message is invalid."""
     if len(text) > LONGEST_MESSAGE:
         return None
     try:
@@ -96,13 +95,13 @@ def live_endpoint(
     hub: Hub,
     identify: Identify,
     *,
-    again: Identify | None = None,
+    reidentify: Identify | None = None,
     timing: Timing = USUAL,
 ) -> Callable[[WebSocket], Awaitable[None]]:
-    """The handler for ``PATH``. ``identify`` gives None for somebody who may not look.
+    """The handler for ``PATH``. ``identify`` returns None for a connection to refuse.
 
-    ``again`` says who that is by now, from the headers it connected with: anybody else than before,
-    or None, ends the connection.
+    ``reidentify`` returns the present identity of a connection, by its headers: any other than at
+    first, or None, ends it.
     """
 
     async def live(socket: WebSocket) -> None:
@@ -116,9 +115,9 @@ def live_endpoint(
             return
         subscription = hub.subscribe(identity)
         try:
-            await _serve(socket, hub, subscription, again or (lambda _: identity), timing)
+            await _serve(socket, hub, subscription, reidentify or (lambda _: identity), timing)
         finally:
-            hub.leave(subscription)
+            hub.unsubscribe(subscription)
 
     return live
 
@@ -139,7 +138,7 @@ def frame_endpoint(
         text = None
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                text = await hub.once(topic, identity)
+                text = await hub.first_frame(topic, identity)
         if text is None:
             return Response(status_code=503)
         return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
@@ -148,9 +147,9 @@ def frame_endpoint(
 
 
 async def _serve(
-    socket: WebSocket, hub: Hub, subscription: Subscription, again: Identify, timing: Timing
+    socket: WebSocket, hub: Hub, subscription: Subscription, reidentify: Identify, timing: Timing
 ) -> None:
-    """Read and write until either ends; both are gone when this returns."""
+    """Read and write until either ends; both have ended when this returns."""
     ended = GOING_AWAY
 
     async def until_over(side: Awaitable[int]) -> None:
@@ -161,15 +160,19 @@ async def _serve(
     async with anyio.create_task_group() as group:
         group.start_soon(until_over, _read(socket, hub, subscription, timing))
         group.start_soon(until_over, _write(socket, subscription, timing.heartbeat))
-        group.start_soon(until_over, _ask(socket, subscription.identity, again, timing.recheck))
+        group.start_soon(
+            until_over, _recheck(socket, subscription.identity, reidentify, timing.recheck)
+        )
     if socket.client_state is WebSocketState.CONNECTED:
-        with suppress(RuntimeError, WebSocketDisconnect):  # the browser was quicker
+        with suppress(RuntimeError, WebSocketDisconnect):  # the browser has closed it first
             await socket.close(ended)
 
 
-async def _ask(socket: WebSocket, identity: Identity, again: Identify, every: float) -> int:
-    """Wait until whoever has connected is not that any more."""
-    while again(socket) == identity:  # noqa: ASYNC110 (nothing tells that a sign-in has ended)
+async def _recheck(
+    socket: WebSocket, identity: Identity, reidentify: Identify, every: float
+) -> int:
+    """Wait until the connection's identity is another, or not valid any more."""
+    while reidentify(socket) == identity:  # noqa: ASYNC110 (nothing tells that a sign-in has ended)
         await asyncio.sleep(every)
     return POLICY_VIOLATION
 
@@ -191,7 +194,7 @@ async def _read(socket: WebSocket, hub: Hub, subscription: Subscription, timing:
         if topic:
             hub.watch(subscription, topic)
         else:
-            hub.rest(subscription)
+            hub.unwatch(subscription)
         await asyncio.sleep(timing.pause)
 
 
@@ -200,7 +203,7 @@ async def _write(socket: WebSocket, subscription: Subscription, heartbeat: float
     sent = loop.time()
 
     def listen() -> None:
-        """Look from time to time how long nothing was sent: cheaper than a timer for each frame."""
+        """Check for how long nothing was sent; cheaper than a timer for each frame."""
         nonlocal timer
         left = sent + heartbeat - loop.time()
         if left <= 0:
@@ -209,7 +212,7 @@ async def _write(socket: WebSocket, subscription: Subscription, heartbeat: float
 
     timer = loop.call_later(heartbeat, listen)
     try:
-        await socket.send_text(HEARTBEAT_FRAME)  # what is sent arrives: the browser may say so
+        await socket.send_text(HEARTBEAT_FRAME)  # the browser counts the connection as live now
         while (text := await subscription.next()) is not None:
             await _send(socket, text or HEARTBEAT_FRAME)  # waits while the browser does not read
             sent = loop.time()
@@ -221,7 +224,7 @@ async def _write(socket: WebSocket, subscription: Subscription, heartbeat: float
 
 
 async def _send(socket: WebSocket, frame: str) -> None:
-    small = packed(frame) if socket.query_params.get("frames") == "deflate" else None
+    small = compressed(frame) if socket.query_params.get("frames") == "deflate" else None
     if small is None:
         await socket.send_text(frame)
     else:

@@ -1,16 +1,15 @@
-"""The hub: each view is rendered and encoded once, whoever many look at it.
+"""The hub: each view is rendered and encoded once for all its viewers.
 
-A *channel* is one topic, however browsers spell it, as those of one scope see it: a view is made
-of topic and scope alone, so nothing of one person reaches another. When the store
-changes, the channels that the change is about are rendered, and only the components that differ go
-to their subscribers. A channel that nobody watches any more is kept for who comes next until it
-would be rendered again: it costs nothing.
+A *channel* is one topic, however browsers spell it, for one scope: a view is made of topic and
+scope alone, so no data of one user reaches another. When the store changes, the affected channels
+are rendered, and only the components that differ are sent to their subscribers. A channel without
+viewers is kept for the next one until it would be rendered again.
 
-When a channel is rendered is one rule: at once after a quiet time, then not again before it has
-rested in proportion to what it costs, so that no view takes more than its share of the loop, and
-all lists together no more than one view may. A change of many channels is spread out, a change of
-one overtakes it, and lists let the pages of apps go first. Each is rendered every few seconds
-anyway, for what changes by time alone (data going stale).
+A channel is rendered at once after a quiet time, and then not again before it has rested in
+proportion to the cost, so that no view takes more than its share of the loop, and all lists
+together no more than one view. A change of many channels is spread out, a change of one overtakes
+it, and lists let the pages of apps go first. Each channel is also rendered every few seconds, for
+changes by time alone (stale data).
 
 Everything runs on the event loop that called ``start``; nothing here is thread-safe.
 """
@@ -34,29 +33,29 @@ from portal.live.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
-Open: TypeAlias = Callable[[str, Scope], View]
-"""Makes the view of a topic for those of a scope."""
+OpenView: TypeAlias = Callable[[str, Scope], View]
+"""Creates the view of a topic for a scope."""
 
 ScopeOf: TypeAlias = Callable[[str, Identity], Scope]
-"""What a topic shows somebody, as it is now. It is asked again before every rendering."""
+"""Returns the present scope of an identity on a topic. It is called before every rendering."""
 
 Spell: TypeAlias = Callable[[str], str]
-"""The one spelling of topics that show the same."""
+"""Returns the canonical spelling of a topic."""
 
 MOST = 2_000
 MOST_OF_ONE = 50
-"""Browser tabs connected at once: of everybody, and of one person where people are told apart."""
+"""The most connected browser tabs: of everybody, and of one user (not in the open mode)."""
 
 SLACK = 0.001
-"""Seconds that a timer may fire early; also the resolution of the event loop's timers."""
+"""Seconds by which a timer may fire early: the resolution of the event loop's timers."""
 
 
 class Hub:
-    """Fans views out to those who watch them."""
+    """Renders views and sends them to their subscribers."""
 
     def __init__(
         self,
-        open_view: Open,
+        open_view: OpenView,
         scope_of: ScopeOf,
         *,
         spell: Spell = str,
@@ -79,18 +78,18 @@ class Hub:
 
     @property
     def subscribers(self) -> int:
-        """Browsers connected now."""
+        """The number of connected browser tabs."""
         return len(self._subscriptions)
 
     def admits(self, identity: Identity) -> bool:
-        """Whether there is room for one more browser of this person."""
+        """Return True if this person may connect one more browser tab."""
         if identity.anonymous:
             return len(self._subscriptions) < MOST
         mine = sum(each.identity.user == identity.user for each in self._subscriptions)
         return mine < MOST_OF_ONE and len(self._subscriptions) < MOST
 
     def changed(self, touched: frozenset[Key] = frozenset()) -> None:
-        """Say which releases have changed; none named means that anything may have."""
+        """Plan renderings after a change of the releases ``touched``; without any, of all views."""
         about = list[Channel]()
         for channel in tuple(self._watching):
             if not touched or channel.key is None or channel.key in touched:
@@ -107,7 +106,7 @@ class Hub:
             self._plan(channel, max(now + place * step, channel.rest_until))
 
     def subscribe(self, identity: Identity) -> Subscription:
-        """Add a browser. It gets nothing until it says what it watches."""
+        """Add a browser tab. It gets nothing before ``watch``."""
         subscription = Subscription(identity, self.counts)
         if self.closed:
             subscription.close()
@@ -116,10 +115,10 @@ class Hub:
         return subscription
 
     def watch(self, subscription: Subscription, topic: str) -> None:
-        """Move a subscription to ``topic``; it gets the whole view first, then what changes."""
+        """Move a subscription to ``topic``; it gets the whole view first, then changes."""
         if subscription.closed:
             return
-        self.rest(subscription)
+        self.unwatch(subscription)
         subscription.topic = topic
         topic = self._spell(topic)
         scope = self._scope_of(topic, subscription.identity)
@@ -132,30 +131,30 @@ class Hub:
         self._watching[channel].add(subscription)
         subscription.move(channel)
 
-    async def once(self, topic: str, identity: Identity) -> str | None:
-        """The whole view as one frame, for who cannot stay connected; None once closed."""
+    async def first_frame(self, topic: str, identity: Identity) -> str | None:
+        """Return the whole view as one frame, for browsers without WebSocket; None once closed."""
         subscription = self.subscribe(identity)
         try:
             self.watch(subscription, topic)
             return await subscription.next()
         finally:
-            self.leave(subscription)
+            self.unsubscribe(subscription)
 
-    def rest(self, subscription: Subscription) -> None:
+    def unwatch(self, subscription: Subscription) -> None:
         """Take a subscription off its topic; the browser stays connected."""
         channel = subscription.channel
         if channel is not None:
             subscription.move(None)
             self._watching[channel].discard(subscription)
 
-    def leave(self, subscription: Subscription) -> None:
-        """Remove a browser."""
-        self.rest(subscription)
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Remove a browser tab."""
+        self.unwatch(subscription)
         self._subscriptions.discard(subscription)
         subscription.close()
 
     def start(self) -> None:
-        """Begin to render; call it on the event loop that everything runs on."""
+        """Begin to render, on the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._wake()
 
@@ -163,19 +162,19 @@ class Hub:
         """End every subscription at once, so that a shutdown need not wait for browsers."""
         self.closed = True
         for subscription in tuple(self._subscriptions):
-            self.leave(subscription)
+            self.unsubscribe(subscription)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop = None
 
     def _plan(self, channel: Channel, due: float) -> None:
-        """Render ``channel`` at ``due``, unless it is to be rendered before that anyway."""
+        """Render ``channel`` at ``due`` at the latest."""
         if due < channel.due:
             channel.due = due
             self._arm(due)
 
     def _arm(self, due: float) -> None:
-        """Have ``turn`` called at ``due`` or before."""
+        """Set the timer to ``due``, if it is not set to an earlier time."""
         if self._loop is None:
             return
         if self._timer is not None:
@@ -196,9 +195,9 @@ class Hub:
             self._arm(due)
 
     def turn(self) -> float | None:
-        """Render the one view whose turn it is, if any is due; when the next one is.
+        """Render one view that is due, if any. Return the time when the next one is due.
 
-        The loop gets to do other things between two turns.
+        One at a time, so that the loop can do other work in between.
         """
         now = self._clock() + SLACK
         due = list[Channel]()
@@ -213,7 +212,7 @@ class Hub:
         return min((channel.due for channel in self._watching), default=None)
 
     def _regroup(self, channel: Channel) -> None:
-        """Move those who may see more, or less, by now; they get the whole view of that first."""
+        """Move subscriptions whose scope has changed; they get the whole new view first."""
         scopes: dict[Identity, Scope] = {}
         for subscription in tuple(self._watching[channel]):
             identity = subscription.identity

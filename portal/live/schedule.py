@@ -1,4 +1,4 @@
-"""How often views are rendered."""
+"""The render schedule: how often views are rendered."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from portal.live.channel import Channel
 
 
 class RenderSchedule(Struct, frozen=True):
-    """How often views are rendered; all in seconds.
+    """Intervals between renderings, all in seconds.
 
     After a rendering a view rests for the longest of: ``floor`` (``list_floor`` for a list, which
-    every change is about), ``share`` times what the rendering took (for a list: and that times the
-    lists that are watched), and ``viewer`` for each who watches it. A change of many views is
-    spread over ``step`` for each and ``spread`` in all. A list that is due waits up to ``yields``
-    for the pages of apps that are due as well.
+    every change affects), ``share`` times the duration of the rendering (for a list, times the
+    number of watched lists), and ``viewer`` times its viewers. A change of many views is spread
+    over ``step`` for each, and ``spread`` at most. A list that is due waits up to ``yields`` for
+    pages of apps that are due as well. ``tick`` is the longest time between renderings,
+    ``failed`` the rest after an error.
     """
 
     floor: float = 0.01
@@ -28,15 +29,15 @@ class RenderSchedule(Struct, frozen=True):
     failed: float = 1.0
 
     def rest(self, channel: Channel, took: float, *, viewers: int, together: int) -> float:
-        """How long ``channel`` rests after a rendering that took so long.
+        """The seconds that ``channel`` rests after a rendering that took ``took`` seconds.
 
-        ``together`` is how many share what one view may take.
+        ``together`` is the number of views that share the time of one.
         """
         floor = self.list_floor if channel.key is None else self.floor
         return max(floor, self.share * took * together, self.viewer * viewers)
 
     def turn(self, channel: Channel) -> float:
-        """By what those that are due take turns."""
+        """The sort key of views that are due: the smallest is rendered first."""
         return channel.due + (self.yields if channel.key is None else 0)
 
 

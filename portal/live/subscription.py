@@ -1,4 +1,4 @@
-"""One browser tab: what it watches, and up to which version it has seen it."""
+"""A subscription: the topic of one browser tab, and the version that it has seen."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from portal.live.counts import Counts
 class Subscription:
     """Watches one topic at a time; the hub moves it to another.
 
-    Nothing waits here for a browser that does not keep up: it is sent what differs from what it
-    has seen when it is ready for more, and so skips states instead of queueing them.
+    Frames are not queued: a browser that is ready for more gets the changes since the version that
+    it has seen, so a slow one skips states.
     """
 
     def __init__(self, identity: Identity, counts: Counts) -> None:
@@ -23,12 +23,12 @@ class Subscription:
         self._seen = 0
         self.identity = identity
         self.topic = ""
-        """What it watches, as the browser spells it."""
+        """The topic that it watches, as the browser spells it."""
         self.channel: Channel | None = None
         self.closed = False
 
     async def next(self) -> str | None:
-        """The next frame as soon as there is one, "" if nudged before that; None once closed."""
+        """Wait for the next frame. Return "" if nudged before, and None once closed."""
         while not self.closed:
             channel = self.channel
             if channel is not None and channel.version > self._seen:
@@ -47,22 +47,22 @@ class Subscription:
         return None
 
     def move(self, channel: Channel | None) -> None:
-        """Take part in ``channel`` instead of the present one; its whole view comes first."""
+        """Switch to ``channel``, with its whole view first."""
         self.channel = channel
         self._seen = 0
         self.wake()
 
     def close(self) -> None:
-        """End it: ``next`` gives None from now on."""
+        """Close it: ``next`` returns None from now on."""
         self.closed = True
         self.wake()
 
     def nudge(self) -> None:
-        """Have ``next`` return, be there something to say or not."""
+        """Make ``next`` return, even without a frame."""
         self._nudged = True
         self.wake()
 
     def wake(self) -> None:
-        """Look again whether there is something to say."""
+        """Make ``next`` check again for a frame."""
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)

@@ -1,7 +1,7 @@
-"""Topics: what a page can watch, as short strings that a browser may send.
+"""Topics: names of the views that a page can watch, as a browser sends them.
 
-``apps`` and ``admin`` are the two lists, with a query of their own behind a ``?`` that says which
-part of it the page shows; ``app/<namespace>/<name>`` is one release.
+``apps`` and ``admin`` are the two lists, with the query of the page behind a ``?``;
+``app/<namespace>/<name>`` is one release.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ def app_topic(key: Key) -> str:
 
 
 def app_key(topic: str) -> Key | None:
-    """The release that a topic is about; None if it is not about one, or is malformed."""
+    """The release of a topic; None for other and malformed topics."""
     match = _APP.fullmatch(topic)
     return Key(match[1], match[2]) if match else None
 
 
 def list_topic(which: str, query: str = "") -> str:
-    """The topic of a list (``APPS`` or ``ADMIN``) as an encoded query narrows it."""
+    """The topic of a list (``APPS`` or ``ADMIN``) with an encoded query."""
     return f"{which}?{query}" if query else which
 
 
 def list_query(topic: str) -> tuple[str, str] | None:
-    """Which list a topic is about, and its query as it was sent; None if it is not about one."""
+    """The list and the encoded query of a topic; None for other topics."""
     match = _LIST.fullmatch(topic)
     return (match[1], match[2] or "") if match else None
 
 
 def valid(topic: str) -> bool:
-    """Whether a topic, as it came from a browser, can be watched."""
+    """Return True if a topic, as it came from a browser, can be watched."""
     return len(topic) <= LONGEST and (list_query(topic) or app_key(topic)) is not None

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.values import get
@@ -33,6 +32,7 @@ from portal.releases.pinned import own_chart, version_of
 from portal.releases.ports import ReleasePorts
 from portal.state.ownership import by_name, owners_of, with_annotation
 from portal.state.store import Store
+from portal.threads import in_thread
 
 Values = Mapping[str, object]
 
@@ -237,8 +237,8 @@ class Changes:
                 if not force:
                     handed.taken = await self.handover.settle(progress, before, handed.who)
                 progress.begin_step(f"Run {command}{_AGAIN if force else ''}")
-                owned = await aside(with_owned_hooks, manifest, operation.key)
-                return await aside(without_replicas, owned, handed.who.numbered)
+                owned = await in_thread(with_owned_hooks, manifest, operation.key)
+                return await in_thread(without_replicas, owned, handed.who.numbered)
 
             with progress.step("Render the chart"):
                 return await self.helm.upgrade_install(

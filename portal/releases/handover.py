@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from portal.aside import aside
 from portal.catalog import dash_app
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, Workload
@@ -12,6 +11,7 @@ from portal.domain.steering import ReplicaOwnership, named, steering
 from portal.operations.progress import Progress
 from portal.releases.ports import ReplicaOwners
 from portal.state.store import Store
+from portal.threads import in_thread
 
 Values = Mapping[str, object]
 
@@ -28,7 +28,7 @@ class Handover:
         state = self._store.snapshot.app(key)
         live = {_name(each) for each in state.workloads if each.desired > 0}
         others = [_target(hpa) for hpa in state.hpas if hpa.release != key.name]
-        who = await aside(steering, manifest, key.namespace, others)
+        who = await in_thread(steering, manifest, key.namespace, others)
         return ReplicaOwnership(who.scaled, who.numbered & live)
 
     async def settle(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from portal.aside import aside
 from portal.domain.errors import Conflict
 from portal.domain.identity import Identity
 from portal.operations.progress import Progress
@@ -17,6 +16,7 @@ from portal.releases.request import ReleaseRequest, chart_problems
 from portal.releases.upgrade import Upgrade
 from portal.releases.volumes import Volumes
 from portal.state.ownership import owner_name
+from portal.threads import in_thread
 
 
 class LaunchPlanner:
@@ -74,7 +74,7 @@ class LaunchPlanner:
                 if current is not None and create_only:
                     raise Conflict(f"There is an app named {key.name} already.")
             before = current.values if current else None
-            values = await aside(request.new_values, before, _owner(current, identity))
+            values = await in_thread(request.new_values, before, _owner(current, identity))
             condition = await self._changes.apply(progress, current, values, request.chart)
             self._failed_forms.drop(key)
             return condition
@@ -100,7 +100,7 @@ class LaunchPlanner:
             if checked.spec:
                 found |= (await self._volumes.notes(checked.spec)).errors
         else:
-            found = await aside(chart_problems, request, self._forms.rules, self._forms.images)
+            found = await in_thread(chart_problems, request, self._forms.rules, self._forms.images)
         # A name that no namespace can have is not asked for.
         if "namespace" not in found:
             problem = await self._preconditions.namespace_problem(request.key.namespace)

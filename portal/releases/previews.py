@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from portal.aside import aside
 from portal.catalog.chart import Chart
 from portal.catalog.launch_fields import field_of
 from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
@@ -28,6 +27,7 @@ from portal.releases.request import ReleaseRequest
 from portal.releases.upgrade import version_request
 from portal.state.ownership import owner_name
 from portal.state.store import Store
+from portal.threads import in_thread
 
 CheckRevision = Callable[[CurrentRelease | None, Key, int | None], None]
 
@@ -82,7 +82,7 @@ class Previews:
         check_ours(current, key, request.chart_name)
         self._check_revision(current, key, expected_revision)
         owner = owner_name(newest.owners, newest.values)
-        values = await aside(request.new_values, newest.values, owner)
+        values = await in_thread(request.new_values, newest.values, owner)
         try:
             async with self._changes.chart_for(key, current, chart) as ref:
                 manifest = await self._rendered(key, ref.path, ref.source, values)
@@ -136,7 +136,7 @@ class Previews:
         """Which volumes an uninstall would leave, in words; "" if none, or if nobody can tell."""
         try:
             removal = await self.removal(identity, key)
-            found = await aside(objects, removal.manifest, key.namespace)
+            found = await in_thread(objects, removal.manifest, key.namespace)
         except PortalError:
             return ""
         names = ", ".join(each.key.name for each in staying(removal, found))
@@ -159,7 +159,7 @@ class Previews:
     async def _applied(self, key: Key, manifest: str) -> str:
         """What is applied of a manifest: not the numbers that an autoscaler decides about."""
         numbered = (await self._changes.handover.applied(key, manifest)).numbered
-        return await aside(without_replicas, manifest, numbered)
+        return await in_thread(without_replicas, manifest, numbered)
 
     async def _present(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision]:
         found = await self._past.newest_and_deployed(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from portal.aside import aside
 from portal.catalog import dash_app
 from portal.domain.errors import Conflict, InvalidInput
 from portal.domain.identity import Identity
@@ -15,6 +14,7 @@ from portal.releases.changes import Changes, RevisionAction, check_ours
 from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.plan import Plan
 from portal.releases.preconditions import Preconditions
+from portal.threads import in_thread
 
 SCALE = Verb("scale", "change of scale", "scaling")
 
@@ -53,7 +53,7 @@ class Scale(RevisionAction):
                 errors = self._forms.recheck_scale(asked, current.values)
                 if errors:
                     raise InvalidInput(errors)
-                values = await aside(
+                values = await in_thread(
                     dash_app.scaled, current.values, asked.replicas, asked.autoscaling
                 )
             return await self.changes.apply(progress, current, values)

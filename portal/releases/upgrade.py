@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.domain.charts import version_order
@@ -20,6 +19,7 @@ from portal.releases.plan import Plan
 from portal.releases.preconditions import Preconditions
 from portal.releases.request import ReleaseRequest, Values, chart_problems
 from portal.state.ownership import owner_name
+from portal.threads import in_thread
 
 UPGRADE = Verb("upgrade", "update", "updating")
 
@@ -63,7 +63,7 @@ class Upgrade(RevisionAction):
                 values, built_in = asked.values, True
             else:
                 owner = owner_name(current.owners, current.values)
-                values, built_in = await aside(asked.new_values, None, owner), False
+                values, built_in = await in_thread(asked.new_values, None, owner), False
             return await self.changes.apply(progress, current, values, chart, built_in=built_in)
 
         # Here already, so that a refusal is an answer to the click; and for what history will say.
@@ -79,7 +79,7 @@ async def version_request(
 ) -> ReleaseRequest:
     """Another version for a release; ``InvalidInput`` if the chart refuses its ``values``."""
     request = ReleaseRequest(key, chart, dict(values))
-    problems = await aside(chart_problems, request, NamespaceRules(), images)
+    problems = await in_thread(chart_problems, request, NamespaceRules(), images)
     if problems:
         raise InvalidInput(problems)
     return request

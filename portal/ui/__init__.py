@@ -1,1 +1,1 @@
-"""The Dash pages: layout, thin callbacks, stateless components."""
+"""The Dash user interface: pages, callbacks, components."""

@@ -1,7 +1,7 @@
-"""What a callback accepts of a browser, by the types of its handler's parameters.
+"""The values that a callback accepts from a browser, by the types of its parameters.
 
-Whoever adds an input to a callback says by its type what may come: ``int | None``, ``str | None``,
-lists of these, or one of the types below. A type that says nothing is an error at the start.
+The type of a callback's parameter declares what is accepted: ``int | None``, ``str | None``, lists
+of these, or one of the types below. A type without a check is an error when the portal starts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from portal.domain.names import survives_helm
 from portal.live.topics import app_key, app_topic
 
 Check: TypeAlias = Callable[[object], bool]
-"""Whether a value is one that the handler takes."""
+"""Returns True for a value that the handler accepts."""
 
 
 class Accepts(Struct, frozen=True):
@@ -28,7 +28,7 @@ class Accepts(Struct, frozen=True):
 
 
 def is_key(value: object) -> bool:
-    """Names as Kubernetes and Helm have them: they become part of paths and commands."""
+    """Return True for a namespace and a name that Kubernetes and Helm accept."""
     match as_list(value):
         case [str(namespace), str(name)]:
             return app_key(app_topic(Key(namespace, name))) is not None
@@ -45,7 +45,7 @@ def _own_text(value: object) -> bool:
 
 
 def is_place(value: object) -> bool:
-    """A chart, its version, and the release that it is to change."""
+    """Return True for a chart, its version, and the release to change, if any."""
     place = as_mapping(value)
     return (
         all(_own_text(place.get(name)) for name in ("source", "chart", "version"))
@@ -55,7 +55,7 @@ def is_place(value: object) -> bool:
 
 
 def is_plan(value: object) -> bool:
-    """A version, and the revision that its preview has seen."""
+    """Return True for a version and the revision that was previewed with it."""
     plan = as_mapping(value)
     seen = plan.get("since")
     return value is None or (
@@ -67,20 +67,20 @@ AppKey = Annotated[list[str], Accepts(is_key)]
 """Namespace and name of a release."""
 
 Place = Annotated[dict[str, Any], Accepts(is_place)]
-"""What a chart's page is about."""
+"""The chart, version and release of a chart's page."""
 
 Plan = Annotated[dict[str, Any] | None, Accepts(is_plan)]
-"""What a dialog has shown, and its button does."""
+"""The change that a dialog has previewed, for its button to make."""
 
 OwnText = Annotated[str | None, Accepts(lambda value: value is None or _own_text(value))]
-"""A text that the page was given, not one that somebody has written."""
+"""A text that the portal put into the page, as opposed to one that a user has typed."""
 
 FieldValue = Annotated[Any, Accepts(lambda _: True)]
-"""What somebody fills into a form: within the limits of its size it may be anything, and the
-form's own checks speak of it beside the field."""
+"""The value of a form field: anything within the limits of size; the form's own checks report
+errors beside the field."""
 
 PartId: TypeAlias = dict[str, str]
-"""The id of one of the components that a pattern stands for. It is compared with the pattern."""
+"""The id of a component that matches a pattern; it is checked against the pattern."""
 
 _PLAIN: set[object] = {str, int, bool, float, type(None)}
 
@@ -89,7 +89,7 @@ def check_of(hint: object) -> Check:
     """The check of a parameter's type.
 
     Raises:
-        TypeError: the type does not say what may come.
+        TypeError: the type does not declare what is accepted.
     """
     if get_origin(hint) is Annotated:
         found = [each for each in get_args(hint)[1:] if isinstance(each, Accepts)]

@@ -1,4 +1,4 @@
-"""Builds the Dash app on a FastAPI server. Nothing happens at import."""
+"""Builds the Dash app on a FastAPI server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from portal.ui.static import ASSETS, PORTAL, collect
 
 log = logging.getLogger(__name__)
 
-# The theme is set before the first paint, so that no light page flashes in a dark room.
+# The theme is set before the first paint, so that the page does not flash in the other one.
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
   <head>
@@ -46,10 +46,10 @@ _INDEX = """<!DOCTYPE html>
 
 
 class _DashApp(Dash):
-    """Dash, with the static files' own addresses in the page that it begins with."""
+    """Dash, with the addresses of the static files in its HTML page."""
 
     def interpolate_index(self, **parts: str) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The page that everything begins with."""
+        """Return the HTML page that loads the app."""
         static = collect()
         parts["scripts"] = static.scripts(parts["scripts"])
         parts["css"] = static.styles()
@@ -65,7 +65,7 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
         server=server,  # pyright: ignore[reportArgumentType]
         backend="fastapi",
         assets_folder=str(ASSETS),
-        assets_ignore=".*",  # they have addresses of their own
+        assets_ignore=".*",  # they are served under addresses of their own
         serve_locally=True,
         suppress_callback_exceptions=True,
         title="Dash Portal",
@@ -78,7 +78,7 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
         add_log_handler=False,
         on_error=_fail,
     )
-    # No callback of the portal uses Dash's WebSocket; browsers are not even to load its script.
+    # No callback uses Dash's WebSocket, so browsers need not load its script.
     app.backend.websocket_capability = False
     app.layout = shell.shell(open_mode=context.open_mode, version=context.version)
     callbacks = Callbacks(app)
@@ -98,18 +98,18 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
 
 
 async def _no_such_file(_request: Request, _error: Exception) -> Response:
-    """A file of a component library that there is none of."""
+    """Answer 404 for a missing file of a component library."""
     return PlainTextResponse("There is no such file.", status_code=404)
 
 
 def _fail(error: Exception) -> None:
-    """Let nothing go wrong unseen: Dash itself answers with status 500, and says nothing more."""
+    """Log the error of a callback: Dash only answers with status 500."""
     log.error("a callback failed", exc_info=error)
     raise error
 
 
 class _DeepLinks:
-    """Answers every other address with the page at ``/``; the browser asks for what it shows.
+    """Answers every other path with the HTML page, with status 404 if it is no page's address.
 
     Dash would do so itself when the server's lifespan starts, but with status 200 for all.
     """

@@ -1,4 +1,4 @@
-"""Registers callbacks with Dash, and keeps what each of their inputs accepts."""
+"""Registration of callbacks with Dash, and the checks of their inputs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from portal.ui.accepts import Check, check_of
 
 Handler: TypeAlias = Callable[..., Any]
 Accepted: TypeAlias = dict[str, dict[tuple[str, str], Check]]
-"""By a callback's output: the check of each component id and property that it takes."""
+"""The checks of a callback's inputs, by its output, then by component id and property."""
 
 
 class Callbacks:
     """Dash's ``callback`` and ``clientside_callback``, for the pages.
 
-    ``accepted`` is derived from the handlers' types. A callback that is not in it takes no request.
+    ``accepted`` is derived from the handlers' types. Requests to other callbacks are refused.
     """
 
     def __init__(self, app: Dash) -> None:
@@ -30,7 +30,7 @@ class Callbacks:
         """Register a handler; see ``Dash.callback``.
 
         Raises:
-            TypeError: the type of one of its parameters does not say what it accepts.
+            TypeError: the type of a parameter does not declare what it accepts.
         """
 
         def register(handler: Handler) -> Handler:
@@ -47,7 +47,7 @@ class Callbacks:
         return register
 
     def clientside_callback(self, *arguments: Any, **named: Any) -> None:
-        """Register one that the browser handles by itself; see ``Dash.clientside_callback``."""
+        """Register a callback that runs in the browser; see ``Dash.clientside_callback``."""
         self._app.clientside_callback(*arguments, **named)  # pyright: ignore
 
 
@@ -70,7 +70,7 @@ def _check(handler: Handler, given: DashDependency, hint: object) -> Check:
 def _inputs(
     handler: Handler, arguments: tuple[Any, ...], inputs: Mapping[str, Any] | None
 ) -> Iterator[tuple[DashDependency, object]]:
-    """Each input and state of a callback, and the type that its handler gives it."""
+    """Each input and state of a callback, with the type of its handler's parameter."""
     hints = get_type_hints(handler, include_extras=True)
     named = inputs
     if named is None:

@@ -1,4 +1,4 @@
-"""What the UI is given by the composition root."""
+"""The services that the composition root passes to the UI."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from portal.viewmodels.query import ListQuery
 
 
 class UiContext(Struct, frozen=True):
-    """Everything that pages and callbacks need, and nothing else.
+    """The services that pages and callbacks use.
 
-    ``identity`` is who is asking in the current request, and ``scope`` what the page of a topic
-    depends on of somebody. ``app_view`` and ``list_view`` read the snapshot, as much of it as a
-    scope leaves, and are cheap. ``connections`` is what an app of a namespace can be
-    connected to. ``open_mode`` shows the banner that anyone may do anything.
+    ``identity`` returns the user of the current request, and ``scope`` a user's scope on a topic.
+    ``app_view`` and ``list_view`` return view models of the snapshot for a scope, and are cheap.
+    ``connections`` returns the connections that a namespace offers. ``open_mode`` shows the banner
+    of the open mode.
     """
 
     actions: Actions
@@ -40,5 +40,5 @@ class UiContext(Struct, frozen=True):
     version: str = ""
 
     def app(self, identity: Identity, key: Key) -> AppView:
-        """The page of a release, as somebody sees it."""
+        """The view of a release's page for ``identity``."""
         return self.app_view(self.scope(app_topic(key), identity), key)

@@ -1,7 +1,7 @@
-"""Dash's way from a request to a callback, in which nothing large is done on the loop.
+"""Dispatch of requests to callbacks, with large requests prepared off the event loop.
 
-Dash goes through all components of a request several times before it calls anything: a form of
-some hundred fields held everybody up for each key that somebody pressed.
+Dash goes through all components of a request several times before it calls the callback: for a
+form of some hundred fields that would block the loop at every key press.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from portal.aside import aside
+from portal.threads import in_thread
 from portal.ui.requests import IS_LARGE, PATH
 
 
 def route(app: Dash) -> Route:
-    """What answers callbacks, in place of the route that Dash has made for it."""
+    """The route that answers callbacks, in place of the one that Dash adds."""
 
     def prepared(body: Any) -> tuple[Callable[[], Any], Any]:
         context: Any = app._initialize_context(body)  # pyright: ignore
@@ -33,7 +33,7 @@ def route(app: Dash) -> Route:
     async def dispatch(request: Request) -> Response:
         body = request.state.json_body  # as Dash's middleware has read it
         large = bool(request.scope.get(IS_LARGE))
-        call, context = await aside(prepared, body) if large else prepared(body)
+        call, context = await in_thread(prepared, body) if large else prepared(body)
         answer: Awaitable[Any] | Any = copy_context().run(call)
         text = await answer if isawaitable(answer) else answer
         return context.dash_response.set_response(data=text)

@@ -1,4 +1,4 @@
-"""Views as JSON for the browser: fast, and only what differs from the last time."""
+"""Encoding of views as JSON; parts whose inputs have not changed are reused."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Part: TypeAlias = Callable[[V], dict[str, Any]]
 """The properties of one component, from a view."""
 
 LARGEST = 2 * 2**20
-"""Characters of all parts of a view together, as JSON: what a browser is sent at once."""
+"""The most characters of a view as JSON, in all parts together."""
 
 _INTERNAL = frozenset(vars(html.Div())) - {"children"}
-"""What Dash keeps in a component beside its properties."""
+"""The attributes of a Dash component that are not properties."""
 
 
 def _properties(component: Component) -> dict[str, Any]:
@@ -32,8 +32,8 @@ def _properties(component: Component) -> dict[str, Any]:
 def _plain(component: object) -> dict[str, Any]:
     """A component as ``markup.js`` draws it: type, children, and properties if there are any.
 
-    It is a third of the bytes of Dash's own form, which goes out once with each page; this goes
-    out at each change to each viewer. Dash's own way also tries each property that there could be.
+    It has a third of the bytes of Dash's form, which is sent once with each page; this is sent at
+    each change to each viewer. Dash also looks for every property that there could be.
     """
     if not isinstance(component, Component):
         raise TypeError(f"not JSON: {type(component)}")
@@ -45,7 +45,7 @@ def _plain(component: object) -> dict[str, Any]:
     return {**short, "p": props} if props else short
 
 
-# ASCII, because a string from the cluster may hold half a character, which UTF-8 refuses.
+# ASCII, since a string from the cluster may hold a lone surrogate, which UTF-8 refuses.
 _JSON = json.JSONEncoder(
     default=_plain, separators=(",", ":"), allow_nan=False, check_circular=False
 )
@@ -74,9 +74,9 @@ def _finite(value: object) -> object:
 
 
 def plain(node: object) -> Any:
-    """Components as the JSON that Dash makes of them: what is large is made so beside the loop.
+    """Components as the JSON data that Dash makes of them, for use off the event loop.
 
-    Dash asks every component by itself, and does so on the loop; of this it only writes the text.
+    Dash would convert every component on the loop; of plain data it only writes the text.
     """
     if isinstance(node, Component):
         return {
@@ -94,7 +94,7 @@ def plain(node: object) -> Any:
 _CUT = encode(
     {
         "content": html.P(
-            "This is too large to be shown, and left out: helm and kubectl show it.",
+            "This is too large to show here: use helm or kubectl.",
             className="quiet-text",
         )
     }
@@ -102,7 +102,7 @@ _CUT = encode(
 
 
 class _Reading:
-    """Stands in for a view, and notes what is read of it."""
+    """A proxy of a view that records the attributes that are read."""
 
     def __init__(self, view: object) -> None:
         self._view = view
@@ -118,10 +118,10 @@ class _Reading:
 
 
 class Encoder(Generic[V]):
-    """Encodes the parts of one view again and again.
+    """Encodes the parts of a view, and caches them.
 
-    A part is made anew only when something that it read of the view the last time is no longer
-    equal; views are plain frozen data, so that nothing else can change it.
+    A part is encoded again only when an attribute of the view that it read the last time has
+    changed; views are frozen data, so nothing else can change it.
     """
 
     def __init__(self, parts: Mapping[str, Part[V]]) -> None:
@@ -131,14 +131,14 @@ class Encoder(Generic[V]):
     def __call__(self, view: V) -> dict[str, str]:
         """Component id → its properties as JSON.
 
-        Those that make the view larger than ``LARGEST`` are left out, and it is said where.
+        The largest parts are replaced by a message while the view is larger than ``LARGEST``.
         """
         bodies = {id: self._encoded(id, part, view) for id, part in self._parts.items()}
         over = sum(map(len, bodies.values())) - LARGEST
         while over > 0:
             id = max(bodies, key=lambda each: len(bodies[each]))
             over -= len(bodies[id])
-            # Only markup can say so itself.
+            # Only markup can show the message.
             bodies[id] = _CUT if bodies[id].startswith('{"content":') else "{}"
         return bodies
 

@@ -1,8 +1,8 @@
 """The HTML elements that all pages are made of: ``html.Div(children, className="…")``.
 
-They are Dash's components, made without what Dash's constructors cost: those check each property
-by name and give each component a list of all names there could be, 25 µs and 1 KiB, of which a
-page has hundreds (benchmarks/RESULTS.md: a list in 20 ms). Here Pyright checks the names instead.
+They are Dash's components without the cost of Dash's constructors, 25 µs and 1 KiB for each of the
+hundreds on a page: those check each property by name and store a list of all possible names
+(benchmarks/RESULTS.md: a list in 20 ms). Here Pyright checks the names instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Callable[..., Component]:
-    """The function that makes elements of a kind, the first time that it is asked for."""
+    """Create the constructor of an element at its first use."""
     element: type[Component] | None = getattr(html, name, None)
     if element is None or name.startswith("_"):
         raise AttributeError(name)
@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Callable[..., Component]:
 
 
 def _light(element: type[Component]) -> Callable[..., Component]:
-    """A function that makes what ``element`` would."""
+    """A fast constructor of ``element``."""
     common = vars(element())  # the lists of names: one for all
 
     def make(*children: Any, **properties: Any) -> Component:

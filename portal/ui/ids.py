@@ -1,4 +1,4 @@
-"""Ids of components, in one place: the pages, the live views and browser tests use them.
+"""Ids of components, for pages, live views and browser tests.
 
 Element ids are stable and meant to be used by browser tests:
 
@@ -9,17 +9,17 @@ Element ids are stable and meant to be used by browser tests:
 ``live-state``            the dot in the header; ``data-state`` is ``live``, ``connecting`` or
                           ``lost``
 ``theme-toggle``          switches between light, dark and the system's theme
-``who``                   who is asking
+``who``                   the signed-in user
 ``open-mode``             the banner of the open mode
 ``launch-<field>``        an input of the launch form; ``<field>`` as in ``releases.forms.FIELDS``
                           (sliders: the wrapper; the number box in it is an ``input``)
 ``launch-note-<field>``   the message beside that field (``data-kind`` ``error`` or ``warning``)
 ``launch-target_cpu-on``  switch of the CPU target (``launch-target_memory-on`` likewise)
 ``launch-values``         the values YAML; ``launch-command`` the helm command
-``launch-existing``       what an existing name means; ``launch-submit`` the button
-``launch-failure``        why a launch was refused
-``launch-connect``        what the app can be connected to; choosing adds to ``launch-env``
-``launch-open``           fills the form in from a file (``launch-opened`` says how that went),
+``launch-existing``       notice of an existing release; ``launch-submit`` the button
+``launch-failure``        error of a launch that was refused
+``launch-connect``        services to connect to; choosing one adds to ``launch-env``
+``launch-open``           fills the form in from a file (``launch-opened`` shows the result),
                           ``launch-save`` saves one, ``launch-link`` copies a link
 ``upgrade-confirm``       confirms the upgrade of an existing app; ``upgrade-cancel``
 ``preset-<name>``         ``data-testid`` of a preset's tile
@@ -40,26 +40,26 @@ Element ids are stable and meant to be used by browser tests:
 ``scale-auto``            the scale card's switch; ``scale-replicas``, ``scale-bounds``,
                           ``scale-target_cpu``, ``scale-target_memory`` its sliders,
                           ``scale-apply`` its button, ``scale-message`` its answer
-``app-edit``              leads to the launch form, filled in
-``version-line``          says that a newer version of the chart is there (hidden otherwise);
+``app-edit``              opens the launch form, filled in
+``version-line``          the chart version and newer ones (hidden otherwise);
                           ``version-open`` lets one be chosen: ``version-choice``, with
                           ``version-preview``, ``version-confirm`` and ``version-cancel``
-``app-gone``              says so when there is no such release (empty otherwise)
+``app-gone``              message that there is no such release (empty otherwise)
 ``app-retry``             after a launch that left no release (hidden otherwise): ``app-correct``
-                          leads to the form as it was sent, ``app-dismiss`` forgets it
-``app-cancel``            ends the operation (``app-cancelling`` around it is hidden otherwise)
-``app-unlock``            unlocks what Helm left pending (``app-unlocking`` likewise)
-``history-fold``          opens the past; a revision is ``data-testid="revision"`` with
+                          opens the form as it was sent, ``app-dismiss`` discards it
+``app-cancel``            cancels the operation (``app-cancelling`` around it is hidden otherwise)
+``app-unlock``            unlocks a release that Helm left pending (``app-unlocking`` likewise)
+``history-fold``          opens the history; a revision is ``data-testid="revision"`` with
                           ``data-revision`` and ``data-status``
 ``manifest-fold``         opens the manifest, ``manifest-text``
-``rollback-preview``      what a rollback would do (``data-testid="preview"``, ``data-possible``);
+``rollback-preview``      preview of a rollback (``data-testid="preview"``, ``data-possible``);
                           ``rollback-confirm``, ``rollback-cancel``. ``upgrade-preview`` likewise
 ``app-uninstall``         opens the confirmation; ``uninstall-confirm``, ``uninstall-cancel``
 ``releases``              the table of Apps and Admin; a row is ``data-testid="release"`` with
                           ``data-name``, its cells are ``.col-<column>``
 ``releases-search``       its search; ``releases-namespace`` and ``releases-owner`` its filters
-``releases-statuses``     links that narrow it to a kind of state (``data-status``)
-``releases-pages``        where in the list this is; links with ``data-page``
+``releases-statuses``     links that filter it by status (``data-status``)
+``releases-pages``        range of rows shown; links with ``data-page``
 ========================  =====================================================================
 """
 
@@ -67,7 +67,7 @@ from __future__ import annotations
 
 import json
 
-# The frame around every page.
+# The shell around every page.
 LOCATION = "location"
 PAGE = "page"
 WHO = "who"
@@ -84,9 +84,9 @@ LAUNCH_COMMAND = "launch-command"
 LAUNCH_EXISTING = "launch-existing"
 LAUNCH_FAILURE = "launch-failure"
 LAUNCH_PROBLEMS = "launch-problems"
-LAUNCH_TOLD = "launch-told"
-LAUNCH_EDITED = "launch-edited"
-LAUNCH_LEFT = "launch-left"
+LAUNCH_EXISTING_KEY = "launch-existing-key"
+LAUNCH_EDITED_REVISION = "launch-edited-revision"
+LAUNCH_NAME_LEFT = "launch-name-left"
 LAUNCH_FIXED = "launch-fixed"
 LAUNCH_SCALED = "launch-scaled"
 LAUNCH_HOST = "launch-host"
@@ -199,7 +199,7 @@ def scale_target_on(metric: str) -> str:
 UPGRADE_MODAL = "upgrade-modal"
 UPGRADE_WORDS = "upgrade-words"
 UPGRADE_PREVIEW = "upgrade-preview"
-UPGRADE_SINCE = "upgrade-since"
+UPGRADE_PREVIEWED = "upgrade-previewed"
 UPGRADE_CONFIRM = "upgrade-confirm"
 UPGRADE_CANCEL = "upgrade-cancel"
 
@@ -214,7 +214,7 @@ PLAIN_CANCEL = "plain-cancel"
 
 
 def plain_action(name: str) -> dict[str, str]:
-    """The button of an action that needs no more than a yes."""
+    """The button of an action that needs only a confirmation."""
     return {"type": PLAIN_ACTION, "name": name}
 
 
@@ -235,7 +235,7 @@ ROLL_BACK = "roll-back"
 ROLLBACK_MODAL = "rollback-modal"
 ROLLBACK_NAME = "rollback-name"
 ROLLBACK_TO = "rollback-to"
-ROLLBACK_SINCE = "rollback-since"
+ROLLBACK_PREVIEWED = "rollback-previewed"
 ROLLBACK_PREVIEW = "rollback-preview"
 ROLLBACK_FAILURE = "rollback-failure"
 ROLLBACK_CONFIRM = "rollback-confirm"
@@ -243,15 +243,15 @@ ROLLBACK_CANCEL = "rollback-cancel"
 
 
 def roll_back(revision: int) -> dict[str, object]:
-    """The button that goes back to a revision."""
+    """The button that rolls back to a revision."""
     return {"type": ROLL_BACK, "revision": revision}
 
 
 # Catalog: a chart's form.
 CHART_PLACE = "chart-place"
 CHART_BASIS = "chart-basis"
-CHART_TOLD = "chart-told"
-CHART_LEFT = "chart-left"
+CHART_EXISTING_KEY = "chart-existing-key"
+CHART_NAME_LEFT = "chart-name-left"
 CHART_NAME = "chart-name"
 CHART_NAMESPACE = "chart-namespace"
 CHART_VERSION = "chart-version"
@@ -269,7 +269,7 @@ CHART_SAVED = "chart-saved"
 CHART_OPEN = "chart-open"
 CHART_MODAL = "chart-modal"
 CHART_PREVIEW = "chart-preview"
-CHART_SINCE = "chart-since"
+CHART_PREVIEWED = "chart-previewed"
 CHART_CONFIRM = "chart-confirm"
 CHART_CANCEL = "chart-cancel"
 CHART_PRESETS = "chart-presets"
@@ -277,7 +277,7 @@ CHART_PRESET = "chart-preset"
 
 
 def chart_preset(name: str) -> dict[str, str]:
-    """The tile of a chart's named values."""
+    """The tile of a chart's preset."""
     return {"type": CHART_PRESET, "name": name}
 
 
@@ -290,7 +290,7 @@ def chart_part(kind: str, path: str) -> dict[str, str]:
 
 
 def text_of(id: dict[str, str]) -> str:
-    """How the browser writes an id that is a dictionary."""
+    """The text that Dash's renderer makes of an id that is a dictionary."""
     return json.dumps(id, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -1,10 +1,10 @@
-"""What is pushed to browsers: for each topic, the live parts of its page, encoded."""
+"""The live views: for each topic, the live parts of its page, encoded."""
 
 from __future__ import annotations
 
 from portal.domain.permissions import Scope
 from portal.live.channel import View
-from portal.live.hub import Open
+from portal.live.hub import OpenView
 from portal.live.topics import ADMIN, APPS, app_key, list_query, list_topic
 from portal.ui.app.live import APP_PARTS
 from portal.ui.apps.live import LIST_PARTS
@@ -13,8 +13,8 @@ from portal.ui.encoding import Encoder
 from portal.viewmodels.query import ListQuery
 
 
-def opener(context: UiContext) -> Open:
-    """Makes the views that the hub shows."""
+def opener(context: UiContext) -> OpenView:
+    """The function with which the hub opens views."""
 
     def open_view(topic: str, scope: Scope) -> View:
         key = app_key(topic)
@@ -30,6 +30,6 @@ def opener(context: UiContext) -> Open:
 
 
 def spelled(topic: str) -> str:
-    """The one spelling of a topic: what is unknown in a list's query, or not needed, left out."""
+    """The canonical spelling of a topic: a list's query without unknown and default parts."""
     found = list_query(topic)
     return topic if found is None else list_topic(found[0], ListQuery.parse(found[1]).encode())

@@ -1,4 +1,4 @@
-"""How a dialog comes by what it says of a change that nobody has made yet."""
+"""The content of dialogs that preview a change."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Awaitable
 
 from msgspec.structs import replace
 
-from portal.aside import aside
 from portal.domain.errors import PortalError
 from portal.domain.revisions import Proposal
+from portal.threads import in_thread
 from portal.ui.components.basics import Node
 from portal.ui.components.preview import preview
 from portal.ui.encoding import plain
@@ -16,14 +16,14 @@ from portal.ui.refusals import refusal
 from portal.viewmodels.model import Notice
 from portal.viewmodels.preview import preview_view
 
-Shown = tuple[Node, bool, int | None]
-"""What to show, whether the dialog's button is disabled, and what revision this starts from."""
+PreviewContent = tuple[Node, bool, int | None]
+"""The content, whether the dialog's button is disabled, and the revision that was previewed."""
 
 
-async def shown(asked: Awaitable[Proposal], *ahead: Notice) -> Shown:
-    """The proposal in words and differences, or why there is none; with ``ahead`` before it.
+async def preview_content(asked: Awaitable[Proposal], *ahead: Notice) -> PreviewContent:
+    """Render the preview of a proposal, with the notices ``ahead`` first; else the error.
 
-    What cannot be proposed cannot be done either, unless the portal itself is at fault.
+    An error disables the button, unless it is one in the portal itself.
     """
     try:
         proposal = await asked
@@ -33,6 +33,6 @@ async def shown(asked: Awaitable[Proposal], *ahead: Notice) -> Shown:
             words = (*ahead, *view.words)
             return plain(preview(replace(view, words=words))), not view.possible
 
-        return *await aside(made), proposal.since
+        return *await in_thread(made), proposal.since
     except Exception as error:
         return refusal(error), isinstance(error, PortalError), None

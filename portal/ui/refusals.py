@@ -1,4 +1,4 @@
-"""What a page says when an action was refused, or went wrong in the portal itself."""
+"""The notice for an action that was refused or failed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ log = logging.getLogger(__name__)
 
 
 def refusal(error: Exception) -> html.Div:
-    """The message of an expected error; an unexpected one is logged and owned up to."""
+    """The notice of an error; unexpected ones are logged and reported as internal errors."""
     if isinstance(error, PortalError):
         return failure(error.message, error.advice)
     log.error("a callback failed", exc_info=error)
     return failure(
-        "Something went wrong in the portal itself.", "Try again; its log says what happened."
+        "An internal error occurred in the portal.", "Try again. The portal's log has the details."
     )

@@ -1,9 +1,9 @@
-"""What a browser sends to a callback, looked at before any callback sees it.
+"""Checks of the requests that browsers send to callbacks, before any callback sees them.
 
-Dash looks up what it is told to, and callbacks take for granted what their own page put there.
-A request that no page of this portal makes, be it from a page older than the portal, is
-answered with 400 here, instead of failing anywhere. So is one that is larger than what its callback
-takes (413), field by field, and one that is no JSON (415): ``page.js`` shows what is said.
+Dash and its callbacks trust that a request comes from a page of the portal. A request that no page
+makes, such as one from an older version's page, is answered with 400 here instead of failing later.
+One that is larger than its callback takes, in all or in a field, gets 413, and one that is not JSON
+415; ``page.js`` shows the message.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from portal.aside import aside
 from portal.catalog.values import as_mapping
+from portal.threads import in_thread
 from portal.ui import ids
 from portal.ui.accepts import Check
 from portal.ui.callbacks import Accepted
@@ -26,32 +26,32 @@ from portal.ui.callbacks import Accepted
 PATH = "/_dash-update-component"
 KIB = 1024
 USUAL = 256 * KIB
-"""Bytes of a whole request, of a callback that says nothing else."""
+"""Bytes of a whole request, for most callbacks."""
 TEXT = 512 * KIB
 """Characters of a long text, and how many bytes more its callback may be sent: 256 KiB, as the
 forms read, with every character escaped."""
 LARGEST = USUAL + 2 * TEXT
 """Bytes of the largest request: a chart's values, twice, and its form."""
 MOST_PARTS = 2_000
-"""Components that one pattern stands for: a form has some hundred fields."""
+"""The most components that match one pattern: a form has some hundred fields."""
 MOST_LISTS = 60_000
 MOST_COMMAS = 200_000
-"""Brackets and commas in a request, those in texts included: what its JSON may come to."""
+"""The most brackets and commas in a request, those in texts included."""
 SHORT = 4 * KIB
-"""Characters of a field's text. The form's own checks, which speak beside it, allow far fewer."""
+"""Characters of a field's text. The form's own checks, beside the field, allow far fewer."""
 MOST_INSIDE = 200
-"""Values in a field's value that is no text."""
+"""The most values in a field's value that is not text."""
 BESIDE = 32 * KIB
-"""Bytes from which a request is read beside the loop."""
+"""Bytes above which a request is read off the event loop."""
 
 IS_LARGE = "portal.large"
-"""Where the scope of a request says that it is."""
+"""The key in an ASGI scope that says whether the request is large."""
 
 Part = Mapping[str, str]
 Declared = Mapping[str, Mapping[str, Any]]
 """Dash's ``callback_map``: what each output's callback takes."""
 Checks = Mapping[tuple[str, str], Check]
-"""What one callback accepts for each component id and property."""
+"""The checks of one callback, by component id and property."""
 
 
 _LONG: dict[tuple[str, str], int] = {
@@ -66,9 +66,9 @@ _LONGER: dict[tuple[str, str], int] = {
     (ids.CHART_BASIS, "data"): TEXT,
     (ids.LAUNCH_OPEN, "contents"): TEXT,
 }
-"""Texts for which their callback may be sent as much more."""
+"""Long texts, by which the limit of their callback's request is raised."""
 _IN_FORMS = frozenset({"chart-field"})
-"""Parts of a chart's form, in which people write lines and YAML: as long as a request may be."""
+"""Parts of a chart's form for lines and YAML, limited only by the request's size."""
 
 
 class Requests:
@@ -100,23 +100,25 @@ class Requests:
         await self._app({**scope, IS_LARGE: len(body) > BESIDE}, again, send)
 
     async def _looked_at(self, scope: Scope, receive: Receive) -> tuple[ASGIApp | None, bytes]:
-        """Why a request is refused (None: it is not), and its body."""
+        """Check a request. Return the answer that refuses it, or None, and its body."""
         kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
-            return _refusal(415, "A page of this portal sends JSON."), b""
+            return _refusal(415, "The request is not JSON."), b""
         try:
             body = await _body(receive)
             if len(body) > BESIDE:
-                fits = await aside(acceptable, body, self._declared, self._accepted)
+                fits = await in_thread(acceptable, body, self._declared, self._accepted)
             else:
                 fits = acceptable(body, self._declared, self._accepted)
         except TooLarge as error:
             return _refusal(413, str(error), "Shorten it, then try again."), b""
-        return None if fits else _refusal(400, "No page of this portal asks for that."), body
+        return None if fits else _refusal(
+            400, "This request does not match this version of the portal."
+        ), body
 
 
 class TooLarge(Exception):
-    """A request, or a field in it, is larger than it may be; the message says which."""
+    """A request, or a field in it, is too large; the message says which."""
 
 
 def _refusal(status: int, error: str, advice: str = "Reload the page.") -> ASGIApp:
@@ -145,24 +147,24 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _too_large(most: int) -> TooLarge:
-    return TooLarge(f"This is too much to be sent at once: at most {most // KIB:,} KiB.")
+    return TooLarge(f"The request is too large: at most {most // KIB:,} KiB.")
 
 
 def most_bytes(callback: Mapping[str, Any]) -> int:
-    """How large a request to a callback may be, from what it takes."""
+    """The most bytes that a request to a callback may have, given the inputs that it takes."""
     taken = [(each["id"], each["property"]) for each in (*callback["inputs"], *callback["state"])]
     return USUAL + sum(_LONGER.get(each, 0) for each in taken)
 
 
 def acceptable(body: bytes, declared: Declared, accepted: Accepted) -> bool:
-    """Whether this is a request that a page of the portal may make.
+    """Return True if this is a request that a page of the portal may make.
 
     Raises:
         TooLarge: it is, but there is too much in it.
     """
-    # Counted first: what is small as text may be large as lists.
+    # Counted before parsing, since a short text may hold very many values.
     if body.count(b"[") + body.count(b"{") > MOST_LISTS or body.count(b",") > MOST_COMMAS:
-        raise TooLarge("There are too many values in this.")
+        raise TooLarge("The request holds too many values.")
     try:
         asked = as_mapping(json.loads(body))
     except (ValueError, RecursionError):
@@ -185,7 +187,7 @@ def acceptable(body: bytes, declared: Declared, accepted: Accepted) -> bool:
 
 
 def _outputs(output: str) -> list[dict[str, str]]:
-    """What a callback writes, from the name that Dash gives it: ``..a.children...b.value..``."""
+    """The outputs in Dash's name of a callback: ``..a.children...b.value..``."""
     parts = output[2:-2].split("...") if output.startswith("..") else [output]
     return [dict(zip(("id", "property"), part.rsplit(".", 1), strict=True)) for part in parts]
 
@@ -193,10 +195,10 @@ def _outputs(output: str) -> list[dict[str, str]]:
 def _all_fit(
     wanted: Sequence[Part], given: object, here: dict[str, object], checks: Checks | None
 ) -> bool:
-    """Whether these are the properties that are wanted, with values as they have to be.
+    """Return True if these are the wanted properties, with values that their checks accept.
 
-    ``here`` are the components that a pattern stands for: the same wherever it is named. Outputs
-    have no values, and so no ``checks``.
+    ``here`` holds the components that match each pattern, which must be the same everywhere.
+    Outputs have no values, and so no ``checks``.
     """
     listed = _list(given)
     if listed is None or len(listed) != len(wanted):
@@ -205,7 +207,7 @@ def _all_fit(
         name, check = want["property"], None
         if checks is not None:
             check = checks.get((want["id"], name))
-            if check is None:  # what says nothing of what it accepts takes nothing
+            if check is None:  # an input without a check takes nothing
                 return False
         if not _is_pattern(want["id"]):
             if not _fits(want["id"], name, as_mapping(part), check):
@@ -239,15 +241,15 @@ def _fits(id: object, name: str, given: Mapping[str, object], check: Check | Non
 
 
 def _check_size(id: object, name: str, value: object) -> None:
-    """Raise ``TooLarge`` if a property holds more than it may."""
+    """Raise ``TooLarge`` if a property's value is too large."""
     if isinstance(id, str):
         most = _LONG.get((id, name)) or _LONGER.get((id, name)) or SHORT
     else:
         most = USUAL if as_mapping(id).get("type") in _IN_FORMS else SHORT
     if isinstance(value, str) and len(value) > most:
         raise TooLarge(
-            f"A field holds too long a text: at most {most // KIB:,} KiB, this has "
-            f"{-(-len(value) // KIB):,}."
+            f"The text in a field is too long: {-(-len(value) // KIB):,} KiB, at most "
+            f"{most // KIB:,}."
         )
     waiting, inside = [value], 0
     while waiting:
@@ -258,7 +260,7 @@ def _check_size(id: object, name: str, value: object) -> None:
         elif isinstance(each, list):
             waiting += cast("list[object]", each)
         elif isinstance(each, str) and len(each) > most:
-            raise TooLarge("A field holds too long a text.")
+            raise TooLarge("The text in a field is too long.")
         inside += 1
         if inside + len(waiting) > MOST_INSIDE:
             raise TooLarge("A field holds too many values.")
@@ -269,7 +271,7 @@ def _is_pattern(id: str) -> bool:
 
 
 def _stands_for(pattern: str, id: object) -> bool:
-    """Whether an id is one of those that a pattern, as Dash writes it, stands for."""
+    """Return True if an id matches a pattern as Dash writes it."""
     declared = _pattern(pattern)
     found = as_mapping(id)
     return declared.keys() == found.keys() and all(
@@ -282,15 +284,15 @@ def _stands_for(pattern: str, id: object) -> bool:
 
 @cache
 def _pattern(text: str) -> Mapping[str, object]:
-    """A pattern that a callback declares."""
+    """The parsed pattern of a callback."""
     return as_mapping(json.loads(text))
 
 
 def _all_known(inputs: Sequence[Part], changed: object) -> bool:
-    """Whether all that is said to have changed is among the inputs."""
+    """Return True if every property that is said to have changed is among the inputs."""
     listed = _list(changed)
     if listed is not None and len(listed) > MOST_PARTS:
-        raise TooLarge("Too much has changed at once.")
+        raise TooLarge("The request names too many changes.")
     for each in listed or ():
         if not isinstance(each, str) or len(each) > 2 * SHORT:
             return False

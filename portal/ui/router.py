@@ -1,22 +1,22 @@
-"""From an address to a page."""
+"""Routing: renders the page of an address."""
 
 from __future__ import annotations
 
 from dash import Input, Output, ctx
 from dash.exceptions import PreventUpdate
 
-from portal.aside import aside
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.releases.forms import FormFields
 from portal.releases.links import linked_form
+from portal.threads import in_thread
 from portal.ui import ids
 from portal.ui.app import layout as app_page
 from portal.ui.apps import layout as releases_page
 from portal.ui.callbacks import Callbacks
 from portal.ui.catalog import layout as catalog_page
 from portal.ui.chart import layout as chart_page
-from portal.ui.components.basics import Node, failure, notice
+from portal.ui.components.basics import Node, failure, launch_failed, notice
 from portal.ui.context import UiContext
 from portal.ui.encoding import plain
 from portal.ui.launch import layout as launch_page
@@ -51,12 +51,8 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
     try:
         asked = await context.actions.asked_form(identity, route.key)
         if asked is not None:
-            again = Notice(
-                Severity.WARN,
-                f"{route.key.name} was not launched. This is the form as it was sent.",
-                "Correct it, then launch again.",
-            )
-            return launch_page.layout(forms, asked, editing=None, problem=notice(again))
+            failed = notice(launch_failed(route.key))
+            return launch_page.layout(forms, asked, editing=None, problem=failed)
         place = await chart_page.failed_place(context, identity, route.key)
         if place is not None:
             return await chart_page.page_of(context, identity, place, route.key)
@@ -73,7 +69,7 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
 def _linked(
     context: UiContext, given: dict[str, str], identity: Identity
 ) -> tuple[FormFields, Node]:
-    """The form of a link, and what is to be said of it."""
+    """The form that a link fills in, and a notice of its connection."""
     wanted = given.pop(CONNECT, "")
     raw = linked_form(context.forms, given)
     if not wanted:
@@ -82,12 +78,12 @@ def _linked(
     found = context.connections(identity, namespace)
     chosen = next((each for each in found if each.id == wanted), None)
     if chosen is None:
-        gone = f"Nothing in {namespace} answers at {wanted[:80]} any more."
-        return raw, notice(Notice(Severity.WARN, gone, "Choose another under “Connect to”."))
+        gone = f"The service {wanted[:80]} no longer exists in {namespace}."
+        return raw, notice(Notice(Severity.WARN, gone, "Choose another one under “Connect to”."))
     said = Notice(
         Severity.GOOD,
         f"The app will be connected to {chosen.release.name}.",
-        f"It finds it in the environment variable {chosen.variable}, at {chosen.address}.",
+        f"The environment variable {chosen.variable} holds its address, {chosen.address}.",
     )
     return {**raw, "env": chosen.line}, notice(said)
 
@@ -106,9 +102,9 @@ def register(app: Callbacks, context: UiContext) -> None:
         identity = context.identity()
         where = parse(pathname, search)
         if where.lists and set(ctx.triggered_prop_ids) == {f"{ids.LOCATION}.search"}:
-            raise PreventUpdate  # another part of the same list comes over the live connection
+            raise PreventUpdate  # the live connection delivers another part of the same list
         try:
-            shown = await aside(plain, await page_for(context, where, identity))
+            shown = await in_thread(plain, await page_for(context, where, identity))
         except Exception as error:
             shown = refusal(error)
         return shown, nav(where.page), who(identity)

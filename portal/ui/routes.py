@@ -1,4 +1,4 @@
-"""Which page an address means. Every page can be linked to."""
+"""Routes: from addresses to pages and back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.releases.links import LINKABLE
 from portal.viewmodels.query import EVERYTHING, ListQuery
 
 CONNECT = "connect"
-"""What a link to the launch form calls the thing that the app is to be connected to."""
+"""The query parameter of a launch link that names the service to connect to."""
 
 
 class Page(StrEnum):
@@ -39,9 +39,9 @@ class ChartPlace(Struct, frozen=True):
 
 
 class Route(Struct, frozen=True):
-    """A page, the release or chart it is about where there is one, and what it asks of a list.
+    """A page with its parameters: a release, a chart, or the query of a list.
 
-    ``given`` is what a link fills into the launch form.
+    ``given`` are the fields that a link fills into the launch form.
     """
 
     page: Page
@@ -52,12 +52,12 @@ class Route(Struct, frozen=True):
 
     @property
     def lists(self) -> bool:
-        """Whether it is a list."""
+        """True for Apps and Admin."""
         return self.page in {Page.APPS, Page.ADMIN}
 
     @property
     def topic(self) -> str:
-        """What the page watches ("" for a page without live data)."""
+        """The topic that the page watches; "" for a page without live data."""
         match self.page:
             case Page.APPS | Page.ADMIN:
                 return list_topic(self.page, self.query.encode())
@@ -77,7 +77,7 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
             return Route(Page.ADMIN, query=ListQuery.parse(search))
         case "/launch":
             asked = _asked(search)
-            if "image" in asked or _key(asked) is None:  # a new app, as a link describes it
+            if "image" in asked or _key(asked) is None:  # a link to a filled-in form
                 names = (*LINKABLE, CONNECT)
                 given = tuple((name, asked[name]) for name in names if name in asked)
                 return Route(Page.LAUNCH, given=given)
@@ -115,7 +115,7 @@ def _chart(path: str, asked: dict[str, str]) -> Route:
 
 
 def _query(given: Mapping[str, str]) -> str:
-    """``given`` as an address has it; what is no character becomes a question mark."""
+    """``given`` as a query string; invalid characters become question marks."""
     return urlencode(given, errors="replace")
 
 
@@ -152,7 +152,7 @@ def launch_path(given: Mapping[str, str]) -> str:
 
 
 def connect_path(namespace: str, connection: str) -> str:
-    """The address of the launch form of an app that is connected to something beside it."""
+    """The address of the launch form with a connection filled in."""
     return launch_path({"namespace": namespace, CONNECT: connection})
 
 

@@ -1,4 +1,4 @@
-"""The frame around every page: header, banner, page, and what works behind the scenes."""
+"""The shell around every page: header, banner, page, footer."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from portal.ui.routes import Page
 _NAV = (
     (Page.APPS, "Apps", "/", "apps"),
     (Page.LAUNCH, "Launch", "/launch", "launch"),
-    (Page.CATALOG, "Catalog", "/catalog", "boxes"),
+    (Page.CATALOG, "Catalogue", "/catalog", "boxes"),
     (Page.ADMIN, "Admin", "/admin", "admin"),
 )
 _ACTIVE = {Page.APP: Page.APPS, Page.CHART: Page.CATALOG}
 
 
 def shell(*, open_mode: bool, version: str) -> html.Div:
-    """The frame. The same for everybody; the router fills in the page and who is asking."""
+    """The shell, the same for everybody; the router fills in the page and the user."""
     return html.Div(
         [
             dcc.Location(id=ids.LOCATION, refresh="callback-nav"),
             dcc.Store(id=ids.THEME, data="light"),
-            html.A("Skip to the page", href="#page", className="skip-link"),
+            html.A("Skip to content", href="#page", className="skip-link"),
             html.Header(
                 html.Div(
                     [
@@ -81,21 +81,21 @@ def nav(current: Page | None) -> list[Node]:
 
 
 def who(identity: Identity) -> list[Node]:
-    """Who is asking."""
+    """The signed-in user."""
     name = "anyone" if identity.anonymous else identity.user
     title = "All users share one account" if identity.anonymous else ", ".join(identity.groups)
     return [icon("person"), html.Span(name, title=title)]
 
 
 def not_found() -> html.Div:
-    """An address that means nothing."""
+    """The page for an unknown address."""
     return page(
         html.Div(
             [
                 icon("help"),
-                html.H1("There is no such page", tabIndex=-1),
-                html.P("The address may be mistyped, or what it led to is gone."),
-                internal_link([icon("apps"), "See the apps"], "/", "btn btn-primary"),
+                html.H1("Page not found", tabIndex=-1),
+                html.P("The address may be wrong, or the page no longer exists."),
+                internal_link([icon("apps"), "All apps"], "/", "btn btn-primary"),
             ],
             className="empty",
         ),

@@ -1,8 +1,7 @@
-"""The files that pages load, the portal's own and its libraries', each under an immutable address.
+"""The static files of the portal and its libraries, each under an immutable address.
 
-An address is ``/static/<digest>/<group>/<path>``. The digest is of all files of the group, so that
-what a file names relatively, a picture in a style sheet or a part that a script loads later, is
-found beside it under an address that is just as immutable.
+An address is ``/static/<digest>/<group>/<path>``. The digest is that of all files of the group, so
+that relative references, such as those of style sheets, lead to immutable addresses as well.
 """
 
 from __future__ import annotations
@@ -30,21 +29,21 @@ STYLES = ("vendor/bootstrap.min.css", "vendor/icons.css", "web/portal.css")
 """Style sheets of every page, in their order. (``chart.js`` loads uPlot's with uPlot itself.)"""
 
 UNUSED = (
-    "polyfill@",  # for browsers that do without JavaScript modules, and so cannot show the portal
+    "polyfill@",  # for browsers without JavaScript modules, which the portal does not support
     "dash_table/",
 )
 """Beginnings of names of Dash's own scripts that no page of the portal uses."""
 
 _DASH_FILES = ("deps/*.min.js", "dash-renderer/build/dash_renderer.min.js", "html/*.min.js")
 _LOADED_LATER = ("dcc/async-slider.js", "dcc/async-upload.js")
-"""Parts of Dash's components that it loads when a page has such a component."""
+"""Parts of Dash's components that Dash loads when a page needs them."""
 
 _SUITE = "/_dash-component-suites/"
 _SCRIPT = re.compile(r'<script src="([^"]+)"></script>')
 
 
 class StaticFile(Struct, frozen=True):
-    """A file, and where browsers find it."""
+    """A file and its address."""
 
     path: Path
     name: str
@@ -83,9 +82,8 @@ class StaticFiles:
     def scripts(self, dashs: str) -> str:
         """The HTML that loads the scripts of every page; ``dashs`` is Dash's own.
 
-        Dash says which scripts it needs and in which order; the portal's own come before Dash's
-        renderer, as Dash would place them. What Dash adds in a later version is loaded from where
-        Dash has it.
+        They keep Dash's order; the portal's own come before Dash's renderer, as Dash would place
+        them. Scripts that a later version of Dash adds are loaded from Dash's own address.
         """
         needed = [
             self._moved(source)
@@ -104,7 +102,7 @@ class StaticFiles:
         return "\n    ".join(f'<script src="{address}"></script>' for address in needed)
 
     def _moved(self, source: str) -> str:
-        """The static address of what Dash serves at ``source``."""
+        """The static address of the script that Dash serves at ``source``."""
         package, _, path = source.removeprefix(_SUITE).partition("/")
         plain = cast(str, check_fingerprint(path)[0])
         known = self.files.get(f"{package}/{plain}")
@@ -132,7 +130,7 @@ def collect() -> StaticFiles:
 
 
 def _below(root: Path, paths: Iterable[Path]) -> dict[str, Path]:
-    """What is served of ``paths``: not what was made of them ahead of time."""
+    """The files that are served, of ``paths``: without those compressed ahead of time."""
     return {
         path.relative_to(root).as_posix(): path
         for path in paths

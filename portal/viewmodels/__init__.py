@@ -1,1 +1,1 @@
-"""Pure functions from what is known to what is shown."""
+"""View models: pure functions from the snapshot to what pages show."""

@@ -18,7 +18,7 @@ from portal.state.ownership import annotated, owner_name, owners_of
 from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.events import events_view
 from portal.viewmodels.freshness import loading, stale_words
-from portal.viewmodels.headline import headline
+from portal.viewmodels.headline import STUCK, headline
 from portal.viewmodels.model import AppView, Badge, Severity
 from portal.viewmodels.notices import notices, unlockable
 from portal.viewmodels.operation import operation_view
@@ -30,10 +30,10 @@ from portal.viewmodels.withheld import without_values
 from portal.viewmodels.workloads import pod_summary, replicas_view
 
 CHART = "dash-app"
-"""The chart whose values the portal knows how to change."""
+"""The built-in chart, whose values the scale card can change."""
 
 SHORT_DIGEST = len("sha256:") + 12
-"""As much of a digest as people compare."""
+"""The characters of a digest that are shown."""
 
 _STATUS_TONES = {
     ReleaseStatus.DEPLOYED: Severity.GOOD,
@@ -56,7 +56,7 @@ def app_view(
     catalog: Sequence[Listing] = (),
     scope: Scope = UNLIMITED,
 ) -> AppView:
-    """Everything that the page shows to those of a ``scope``.
+    """The page of a release for viewers with ``scope``.
 
     Never raises: odd data gives an odd page, not none.
 
@@ -102,7 +102,7 @@ def app_view(
         stale=stale_words(sources, now),
         since=head.since,
         more_pods=more,
-        unlock=head.badge.text == "Stuck" and unlockable(release) and scope.may(Permission.UNLOCK),
+        unlock=head.badge.text == STUCK and unlockable(release) and scope.may(Permission.UNLOCK),
         version=version_view(detail, catalog),
         permissions=scope.permissions,
         shared_with=tuple(text_of(each) for each in owners.shared),
@@ -110,7 +110,7 @@ def app_view(
 
 
 def helm_badge(status: ReleaseStatus | None) -> Badge:
-    """Helm's own word for the release; "" where there is no release."""
+    """Helm's status of the release; "" where there is no release."""
     if status is None:
         return Badge("", Severity.QUIET)
     severity = Severity.BUSY if status.pending else _STATUS_TONES.get(status, Severity.QUIET)
@@ -126,7 +126,7 @@ def chart_name(state: AppState) -> str:
 
 
 def app_version(state: AppState, chart: str = CHART) -> str:
-    """The version of what runs: the chart's appVersion; for ``chart``, which has none, the image's.
+    """The app's version: the chart's appVersion; for ``chart``, which has none, the image's.
 
     That is its tag, or the beginning of its digest where it has one; "" while not known.
     """
@@ -152,8 +152,8 @@ def _tag(image: object) -> str:
 
 
 def launched_by(state: AppState) -> str:
-    """Who launched it: from Helm's record; else from its Deployment, its values, or the operation
-    at work."""
+    """The user who launched it, from Helm's record, else its Deployment, its values, or a running
+    operation."""
     values: Mapping[str, object] = state.detail.values if state.detail else {}
     if state.release is not None and state.release.owners.owner:
         return owner_name(state.release.owners, values)

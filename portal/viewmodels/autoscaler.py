@@ -1,4 +1,4 @@
-"""The HorizontalPodAutoscaler in words: what it reads, what it decided, why it cannot."""
+"""The HorizontalPodAutoscaler in words: its metrics, its decision, its problems."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from portal.viewmodels.model import AutoscalerView, Badge, MetricView, Notice, S
 from portal.viewmodels.words import cores, count, number, percent, sentence, shortened, size, span
 
 PATIENCE = 180.0
-"""Seconds for which missing readings are normal: new pods need up to a minute, at times more."""
+"""Seconds for which missing metrics are normal: new pods take up to a minute, at times more."""
 
 METRICS_ADVICE = (
     "Ask an administrator to install metrics-server (kubectl get apiservice "
     "v1beta1.metrics.k8s.io shows whether it is there)."
 )
+
+NO_METRICS = "The metrics API is not available"
 
 
 def autoscaler_view(
@@ -39,14 +41,14 @@ def autoscaler_view(
         conditions=tuple(
             _badge(one)
             for one in hpa.conditions
-            # What newer Kubernetes adds says something only where it holds.
+            # A condition of a type added by a newer Kubernetes is shown only where it is true.
             if (one.type, one.status) in _CONDITIONS or one.status != "False"
         ),
     )
 
 
 def metric_name(name: str) -> str:
-    """A metric as people write it: "cpu" → "CPU", "app/cpu" → "CPU of app"."""
+    """The display name of a metric: "cpu" → "CPU", "app/cpu" → "CPU of app"."""
     container, _, metric = name.rpartition("/")
     shown = {"cpu": "CPU", "memory": "Memory"}.get(metric.lower(), metric)
     return f"{shown} of {container}" if container else shown
@@ -67,7 +69,7 @@ def metric_view(metric: HpaMetric) -> MetricView:
     if known and metric.current is not None and metric.target > 0:
         fraction = metric.current / metric.target
     if not known:
-        words = f"{name}: no reading yet, target {target}"
+        words = f"{name}: no metrics yet, target {target}"
     elif metric.target_type == "Utilization":
         words = f"{name} {current} of the request, target {target}"
     elif metric.target_type == "AverageValue":
@@ -78,7 +80,7 @@ def metric_view(metric: HpaMetric) -> MetricView:
 
 
 def bounds(hpa: Hpa) -> str:
-    """The bounds, short: "1–4"."""
+    """The minimum and maximum replicas: "1–4"."""
     return f"{hpa.min_replicas}–{hpa.max_replicas}"
 
 
@@ -105,7 +107,7 @@ def condition(hpa: Hpa, kind: str) -> Condition | None:
 
 
 def decision_of(hpa: Hpa, ready: int) -> Decision | None:
-    """What the metrics ask for by the documented arithmetic; percentages only."""
+    """The decision of the documented algorithm for these metrics; utilization targets only."""
     readings = [
         Reading(metric_name(metric.name), metric.current, metric.target)
         for metric in hpa.metrics
@@ -120,17 +122,17 @@ def decision_of(hpa: Hpa, ready: int) -> Decision | None:
 def _summary(hpa: Hpa, ready: int) -> str:
     words = [f"Keeps between {hpa.min_replicas} and {count(hpa.max_replicas, 'pod')}."]
     if hpa.min_replicas == hpa.max_replicas:
-        words = [f"Keeps {count(hpa.max_replicas, 'pod')}: both bounds are the same."]
+        words = [f"Keeps {count(hpa.max_replicas, 'pod')}: minimum and maximum are the same."]
     active = condition(hpa, "ScalingActive")
     if active and active.status == "False":
         words.append(
-            "It is off, because the number of pods is zero."
+            "It is disabled because the workload is scaled to zero."
             if active.reason == "ScalingDisabled"
-            else "It cannot decide at the moment."
+            else "It cannot compute the replicas at the moment."
         )
         return " ".join(words)
     if hpa.desired != hpa.current:
-        words.append(f"It has asked for {hpa.desired}; there are {hpa.current}.")
+        words.append(f"Desired replicas: {hpa.desired}; current: {hpa.current}.")
     decision = decision_of(hpa, ready)
     if decision is None:
         return " ".join(words)
@@ -142,23 +144,23 @@ def _summary(hpa: Hpa, ready: int) -> str:
 
 
 def _outcome(hpa: Hpa, decision: Decision) -> str:
-    """Why what it asked for is not what the arithmetic says, and what limits it."""
+    """The reason why the desired replicas differ from the algorithm's result, and any limit."""
     able, limited = condition(hpa, "AbleToScale"), condition(hpa, "ScalingLimited")
     if decision.replicas < hpa.desired and not decision.steady:
         return (
-            f"It drops to {decision.replicas} only when the load has stayed this low for "
-            f"{span(hpa.scale_down_window)} (the stabilisation window)."
+            f"It scales down to {decision.replicas} when the load has stayed this low for "
+            f"{span(hpa.scale_down_window)} (scale-down stabilization window)."
             if hpa.scale_down_window > 0
-            else f"It drops to {decision.replicas} at its next look, within 15 s."
+            else f"It scales down to {decision.replicas} at its next sync, every 15 s by default."
         )
     if able and able.reason == "ScaleUpStabilized":
-        return "It waits to see whether the load stays before it adds pods."
+        return "It adds pods if the load stays this high (scale-up stabilization window)."
     if limited and limited.status == "True" and limited.reason == "ScaleUpLimit":
-        return "It grows in steps: at most twice as many, or four more, every 15 s."
+        return "Its scale-up policy limits each step: by default to double or four more in 15 s."
     if decision.replicas > hpa.desired and not decision.steady:
-        return f"It asks for {decision.replicas} at its next look, within 15 s."
+        return f"It scales up to {decision.replicas} at its next sync, every 15 s by default."
     if decision.asked > hpa.max_replicas:
-        return f"It is capped at the maximum of {hpa.max_replicas}."
+        return f"It is limited by its maximum of {hpa.max_replicas}."
     return ""
 
 
@@ -176,7 +178,7 @@ def _notices(hpa: Hpa, sources: Mapping[str, WatchHealth], now: datetime) -> tup
         found.append(
             Notice(
                 Severity.WARN,
-                f"Capped at the maximum of {hpa.max_replicas}",
+                f"Limited by the maximum of {count(hpa.max_replicas, 'replica')}",
                 "The load asks for more pods than the maximum allows.",
                 "Raise the maximum if the app has become slow.",
             )
@@ -188,14 +190,12 @@ def _unable(hpa: Hpa, able: Condition) -> Notice:
     if able.reason == "FailedGetScale":
         return Notice(
             Severity.BAD,
-            "The autoscaler finds nothing to scale",
-            f"It is meant for the {hpa.target_kind} {hpa.target_name}, which it cannot read.",
+            "The autoscaler's target cannot be read",
+            f"It is to scale the {hpa.target_kind} {hpa.target_name}, whose scale it cannot read.",
             "Launch the app again, or remove the autoscaler.",
         )
     if able.reason.startswith("Backoff"):
-        return Notice(
-            Severity.BUSY, "The autoscaler pauses", "It has just changed the number of pods."
-        )
+        return Notice(Severity.BUSY, "The autoscaler waits", "It has just changed the replicas.")
     return Notice(Severity.BAD, "The autoscaler cannot scale", sentence(shortened(able.message)))
 
 
@@ -208,9 +208,9 @@ def _inactive(
     if active.reason == "ScalingDisabled":
         return Notice(
             Severity.WARN,
-            "The autoscaler is off",
-            "The number of pods was set to zero, and then the autoscaler leaves it there.",
-            "Set at least one pod: the autoscaler takes over from there.",
+            "The autoscaler is disabled",
+            "The workload is scaled to zero, which disables its autoscaler.",
+            "Set at least one replica to enable the autoscaler again.",
         )
     if active.reason == "AmbiguousSelector" or "controlled by multiple HPAs" in active.message:
         return Notice(
@@ -225,18 +225,18 @@ def _inactive(
 def _no_readings(
     hpa: Hpa, active: Condition | None, sources: Mapping[str, WatchHealth], now: datetime
 ) -> Notice:
-    """Why a metric shows ``<unknown>``."""
+    """Explain why a metric shows ``<unknown>``."""
     message = active.message if active and active.status == "False" else ""
     unknown = [_within(one.name) for one in hpa.metrics if one.current is None]
-    what = " and ".join(unknown) or "its metrics"
+    what = " and ".join(unknown) or "resource"
     missing = re.search(r"missing request for (\w+)(?: in container (\S+) of)?", message)
     if missing:
         resource = _within(missing[1])
         where = f"the container {missing[2]}" if missing[2] else "a container"
         return Notice(
             Severity.BAD,
-            f"No {resource} request, so no percentage",
-            f"The target is a share of the {resource} request, and {where} has none.",
+            f"No {resource} request",
+            f"The target is a percentage of the {resource} request; {where} has none.",
             f"Set a {resource} request for the app.",
         )
     source = source_of(sources, METRICS)
@@ -249,8 +249,8 @@ def _no_readings(
     ):
         return Notice(
             Severity.BAD,
-            "The cluster does not measure CPU and memory",
-            f"The autoscaler cannot read {what}: the metrics API does not answer.",
+            NO_METRICS,
+            f"The autoscaler cannot read {what} metrics: the metrics API does not answer.",
             METRICS_ADVICE,
         )
     since = active.changed_at if active and message else None
@@ -262,35 +262,34 @@ def _no_readings(
     if ordinary and waiting:
         return Notice(
             Severity.BUSY,
-            f"No reading of {what} yet",
-            "New pods need up to a minute before they are measured; until then the autoscaler "
-            "shows <unknown> and changes nothing.",
+            f"No {what} metrics yet",
+            "It takes about a minute until new pods are measured; until then the autoscaler shows "
+            "<unknown> and changes nothing.",
         )
     return Notice(
         Severity.WARN,
-        f"The autoscaler gets no reading of {what}",
-        sentence(shortened(_core(message))) or "It does not say why.",
-        "Pods that are not ready are not measured: see to those first. Otherwise look at "
-        "metrics-server.",
+        f"The autoscaler gets no {what} metrics",
+        sentence(shortened(_core(message))) or "It gives no reason.",
+        "Pods that are not ready are not measured: check those first, then metrics-server.",
     )
 
 
 def _core(message: str) -> str:
-    """The end of a chain of "failed to …: unable to …:", which is what went wrong."""
+    """The cause, at the end of a chain of "failed to …: unable to …:"."""
     return message.rpartition("the HPA was unable to compute the replica count: ")[2]
 
 
 _CONDITIONS: dict[tuple[str, str], tuple[str, Severity]] = {
     ("AbleToScale", "True"): ("Can scale", Severity.GOOD),
     ("AbleToScale", "False"): ("Cannot scale", Severity.BAD),
-    ("ScalingActive", "True"): ("Reads its metrics", Severity.GOOD),
-    ("ScalingActive", "False"): ("Does not read its metrics", Severity.WARN),
+    ("ScalingActive", "True"): ("Has metrics", Severity.GOOD),
+    ("ScalingActive", "False"): ("No metrics", Severity.WARN),
     ("ScalingLimited", "True"): ("At a limit", Severity.WARN),
-    ("ScalingLimited", "False"): ("Within its bounds", Severity.QUIET),
+    ("ScalingLimited", "False"): ("Within its limits", Severity.QUIET),
 }
 
 _QUIET_LIMITS = {"TooFewReplicas"}
-"""Sitting at the minimum is where an idle app belongs."""
+"""Limits that are normal for an idle app."""
 
 
 def _badge(one: Condition) -> Badge:

@@ -1,5 +1,5 @@
-"""The columns of Apps and Admin. Each is declared here and nowhere else: what it is called, what it
-shows, and what it is sorted and searched by; ``table.js`` draws the cells.
+"""The columns of Apps and Admin. Each is declared here alone, with its title, cell, order and
+search text; ``table.js`` draws the cells.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MEDIUM, WIDE, WIDEST = 721, 1200, 1700
 
 
 class Cell(Struct, frozen=True, omit_defaults=True):
-    """What a column shows of one release: one main text, and a second line where there is one.
+    """The content of one cell: a main text, and a second line where there is one.
 
     ``href`` makes the text a link that leaves the portal, ``severity`` a badge. ``at`` is a time,
     which the browser shows as an age. ``title`` is a longer text. ``below`` is the second line, and
@@ -35,30 +35,30 @@ class Cell(Struct, frozen=True, omit_defaults=True):
 
 
 class Measure(Struct, frozen=True):
-    """An amount that is measured of each pod, and how the sum is written."""
+    """A measurement of each pod, and the format of the sum."""
 
     of_pod: Callable[[PodUsage], float]
     written: Callable[[float], str]
 
     def total(self, usage: Mapping[Any, PodUsage]) -> float | None:
-        """What all pods use together; None if none was measured."""
+        """The sum over all pods; None if none was measured."""
         return sum(map(self.of_pod, usage.values())) if usage else None
 
     def text(self, usage: Mapping[Any, PodUsage]) -> str:
-        """The same in words, "" if none was measured."""
+        """The sum as text, "" if none was measured."""
         total = self.total(usage)
         return "" if total is None else self.written(total)
 
 
 class Column(Struct, frozen=True):
-    """A column. Either ``cell`` makes it of the row, or ``measure`` of what the pods use now.
+    """A column, filled by ``cell`` from the row or by ``measure`` from what the pods use now.
 
-    A row is kept while nothing that it shows changes. Measurements always do, so they are no part
-    of it: they are read for the rows of the page that is shown, and for all only to sort by them.
+    Rows are cached while nothing in them changes. Measurements always change, so they are not part
+    of a row: they are read for the rows on the page, and for all rows only to sort by them.
 
-    ``order`` is what rows are compared by (None: not sortable). ``search`` is the text that a
-    search looks through. The second line is left out where the column ``below_in`` is shown.
-    ``opens_app`` makes the text a link to the app's page. ``everyone`` columns are in Admin only.
+    ``order`` is the sort key (None: not sortable). ``search`` is the text that searches match.
+    The second line is left out where the column ``below_in`` is shown.
+    ``opens_app`` makes the text a link to the app's page. An ``everyone`` column is in Admin only.
     ``from_width`` is the least width of a screen, in pixels, that has room for it; ``width`` is its
     own (CSS; "" takes what is left).
     """
@@ -78,7 +78,7 @@ class Column(Struct, frozen=True):
 
     @property
     def sortable(self) -> bool:
-        """Whether lists can be sorted by it."""
+        """True if lists can be sorted by it."""
         return self.order is not None or self.measure is not None
 
 
@@ -253,20 +253,20 @@ COLUMNS: Mapping[str, Column] = {
         ),
     )
 }
-"""All of them, by name, from left to right."""
+"""All columns by name, from left to right."""
 
 SORTABLE = tuple(column.name for column in COLUMNS.values() if column.sortable)
-"""What a list can be sorted by."""
+"""The names of the columns that a list can be sorted by."""
 
 MEASURED = tuple(column.name for column in COLUMNS.values() if column.measure)
 
 
 def shown(everyone: bool) -> tuple[Column, ...]:
-    """The columns of Admin (``everyone``), or of Apps, where some are second lines of others."""
+    """The columns of Admin (``everyone``), or of Apps, where some become second lines."""
     return tuple(column for column in COLUMNS.values() if everyone or not column.everyone)
 
 
-def searched(row: ReleaseRow) -> str:
-    """All text of a row that a search looks through, in lower case."""
+def search_text(row: ReleaseRow) -> str:
+    """The text of a row that searches match, in lower case."""
     words = (column.search(row) for column in COLUMNS.values() if column.search)
     return "\n".join(words).casefold()

@@ -1,5 +1,5 @@
-"""What an app can be connected to: the Services of releases beside it, each with the environment
-variable that the app looks into."""
+"""The Services in an app's namespace that it can be connected to, each with the environment
+variable for its address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.domain.ports import is_web, scheme
 from portal.state.model import AppState
 
 _VARIABLES = {6379: "REDIS_URL", 8786: "DASK_SCHEDULER_ADDRESS", 10001: "RAY_ADDRESS"}
-"""Where programs look by themselves for what usually listens there."""
+"""The variables that client libraries read by default, by the port of the service."""
 
 
 class Connection(Struct, frozen=True):
@@ -32,7 +32,7 @@ class Connection(Struct, frozen=True):
 
 
 def connections(apps: Mapping[Key, AppState], namespace: str) -> tuple[Connection, ...]:
-    """What there is to connect to in a namespace, by release."""
+    """The connections that a namespace offers, sorted by release."""
     found = [
         each
         for key, state in apps.items()
@@ -44,7 +44,7 @@ def connections(apps: Mapping[Key, AppState], namespace: str) -> tuple[Connectio
 
 
 def usable(services: Iterable[Service]) -> tuple[Service, ...]:
-    """Those that other apps use: a headless Service often stands beside the one that is meant."""
+    """The Services for other apps to use: without headless ones, if there are others."""
     own = [each for each in services if each.ports]
     return tuple(each for each in own if each.cluster_ip != "None") or tuple(own)
 
@@ -55,7 +55,7 @@ def connection_id(service: Service, port: ServicePort) -> str:
 
 
 def address(service: Service, port: ServicePort) -> str:
-    """Where other pods reach a port of a Service."""
+    """The address of a Service's port inside the cluster."""
     host = f"{service.key.name}.{service.key.namespace}.svc"
     speaks = scheme(port)
     usual = (speaks, port.port) in {("http", 80), ("https", 443)}

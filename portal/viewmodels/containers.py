@@ -1,4 +1,4 @@
-"""Why a container does not run: its image, its settings, or because it crashes."""
+"""Diagnoses of containers that do not run: image, configuration, crash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.viewmodels.words import sentence, shortened
 
 
 def broken(pod: Pod, one: Container, own: Sequence[Event]) -> Diagnosis | None:
-    """What keeps a container from running, if anything does."""
+    """The diagnosis of a container that cannot run; None if nothing is wrong with it."""
     detail = shortened(": ".join(part for part in (one.reason, one.message) if part), 500)
     if one.state == "waiting" and one.reason in PULL_REASONS:
         failed = newest(own, "Failed", "InspectFailed", "ErrImageNeverPull")
@@ -44,34 +44,34 @@ def _not_created(one: Container, detail: str) -> Diagnosis:
     words = f"Its container cannot be started: {shortened(one.message) or one.reason}"
     missing = re.search(r'(secret|configmap) "([^"]+)" not found', one.message, re.IGNORECASE)
     if "runasnonroot" in message:
-        title = "Image wants to be root"
-        words = "Its image runs as root, and this app's settings do not allow that"
+        title = "Image runs as root"
+        words = "Its image runs as root, which its security context forbids (runAsNonRoot)"
         if "non-numeric user" in message:
             words = (
-                "Its image names its user by a word, and Kubernetes cannot tell that this is "
-                "not root"
+                "Its image sets its user by name, so Kubernetes cannot verify that it is not "
+                "root (runAsNonRoot)"
             )
         advice = (
             "Give the image a numeric user that is not root, such as USER 1000 at the end of its "
             "Dockerfile."
         )
     elif missing:
-        kind = "secret" if missing[1].lower() == "secret" else "config map"
-        title = f"{kind.capitalize()} missing"
+        kind = "Secret" if missing[1].lower() == "secret" else "ConfigMap"
+        title = f"{kind} missing"
         words = f"It uses the {kind} {missing[2]}, which does not exist in this namespace"
-        advice = f"Create the {kind}, or take the reference out of the app's values."
+        advice = f"Create the {kind}, or remove the reference from the app's values."
     elif "couldn't find key" in message:
-        title = "Setting missing"
-        words = f"It uses an entry that is not there: {shortened(one.message)}"
-        advice = "Correct the entry's name, or add it to the secret or config map."
+        title = "Key missing"
+        words = f"It uses a key that does not exist: {shortened(one.message)}"
+        advice = "Correct the key's name, or add the key to the Secret or ConfigMap."
     elif "executable file not found" in message or "no such file or directory" in message:
         title = "Command not found"
         words = f"Its command is not in the image: {shortened(one.message, 160)}"
         advice = "Check the image's command, and that the program is installed in the image."
     elif "exec format error" in message:
-        title = "Image for other processors"
-        words = "Its image was built for another kind of processor than the node has"
-        advice = "Build it for the nodes' processors, for example with --platform linux/amd64."
+        title = "Wrong CPU architecture"
+        words = "Its image was built for another CPU architecture than the node has"
+        advice = "Build it for the nodes' architecture, for example with --platform linux/amd64."
     elif "read-only file system" in message:
         title = "Read-only file system"
         words = "It needs to write where the file system is read-only"
@@ -86,11 +86,11 @@ def _crashed(pod: Pod, one: Container, looping: bool, detail: str) -> Diagnosis:
         reason, code, message = one.reason, one.exit_code, one.message
     end = ending(reason, code, message)
     times = f" {one.restarts + 1} times so far" if one.restarts else ""
-    what = f"Its preparation (init container {one.name})" if one.init else "It"
+    what = f"Its init container {one.name}" if one.init else "It"
     words = [sentence(f"{what} crashed{times}: {end.clause}")]
     said = last_words(message)
     if said and said not in words[0]:
-        words.append(f"It last said: “{said}”")
+        words.append(f"Its last message: “{said}”")
     pause = re.search(r"back-off (\d+m)?(\d+s)? ?restarting", one.message) if looping else None
     if pause and (pause[1] or pause[2]):
         length = pause[1] if pause[1] else pause[2]
@@ -99,7 +99,7 @@ def _crashed(pod: Pod, one: Container, looping: bool, detail: str) -> Diagnosis:
         )
     elif not looping:
         words.append("Kubernetes is starting it again.")
-    advice = f"{end.advice} Its log says more: {log_command(pod)}".strip()
+    advice = f"{end.advice} See its log: {log_command(pod)}".strip()
     return Diagnosis(Stage.CRASHING, end.title, Severity.BAD, " ".join(words), advice, None, detail)
 
 

@@ -1,4 +1,4 @@
-"""Why a container ended, told from its exit code, its reason and its last words."""
+"""Explanations of terminated containers, from exit code, reason and termination message."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _CODES: dict[int, tuple[str, str]] = {
         "Check the image's command.",
     ),
     3: (
-        "its program ended with exit code 3: from gunicorn, that a worker could not start",
+        "its program ended with exit code 3; with gunicorn, a worker did not start",
         "Most often the app fails while it is imported.",
     ),
     4: (
-        "its program ended with exit code 4: from gunicorn, that it could not load the app",
+        "its program ended with exit code 4; with gunicorn, it could not load the app",
         "Check the module and variable that gunicorn is given, such as app:server.",
     ),
     126: (
         "its command was found but cannot be run (exit code 126)",
-        "Check that the file is executable and built for the nodes' processors.",
+        "Check that the file is executable and built for the nodes' CPU architecture.",
     ),
     127: (
         "its command was not found in the image (exit code 127)",
@@ -57,14 +57,14 @@ _CODES: dict[int, tuple[str, str]] = {
     ),
     139: (
         "its program crashed on a memory access (SIGSEGV, exit code 139)",
-        "Usually a compiled library is at fault, or an image built for other processors.",
+        "Usually a compiled library is at fault, or an image built for another CPU architecture.",
     ),
     143: (
         "it was told to stop (SIGTERM, exit code 143)",
         "Most often its liveness probe failed: it may be too busy, or start too slowly.",
     ),
     255: (
-        "its program ended with exit code 255, or its node lost sight of it",
+        "its program ended with exit code 255, or its node lost contact with it",
         "",
     ),
 }
@@ -84,7 +84,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"exec format error",
-        "The image was built for other processors: build it with --platform for the nodes' kind.",
+        "The image was built for another CPU architecture: build it with --platform for the nodes.",
     ),
     (
         r"executable file not found|no such file or directory",
@@ -92,18 +92,18 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"permission ?(error|denied)",
-        "It has no right to a file or port that it uses. The container does not run as root: "
-        "listen above port 1024, and make its files readable to everybody.",
+        "It lacks permission for a file or port. The container does not run as root: "
+        "listen above port 1024, and make its files readable to all users.",
     ),
     (
         r"failed to find attribute|failed to parse .* as an attribute",
-        "gunicorn does not find the app object: with Dash it is app.server, such as app:server.",
+        "gunicorn does not find the WSGI app: for Dash that is app.server, given as app:server.",
     ),
 )
 
 
 class Ending(Struct, frozen=True):
-    """Why a container ended: a title, a clause ("it used more memory…"), what to do."""
+    """A container's termination explained: a title, a clause ("it used more memory…"), advice."""
 
     title: str
     clause: str
@@ -142,7 +142,7 @@ def ending(reason: str, exit_code: int | None, message: str = "") -> Ending:
 
 
 def restarted(pod: Pod) -> str:
-    """What happened to the containers of a running pod before: "" if nothing did."""
+    """The earlier restarts of a running pod's containers, in words; "" if there were none."""
     for one in pod.containers:
         if one.restarts:
             times = "once" if one.restarts == 1 else f"{one.restarts} times"

@@ -1,4 +1,4 @@
-"""What can be said of one pod, and where to look it up."""
+"""The diagnosis of one pod, and lookups that diagnoses share."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from portal.viewmodels.model import Severity
 
 
 class Stage(StrEnum):
-    """Where a pod is; the value is how its part of a sentence goes on ("1 is starting")."""
+    """The state of a pod; the value completes a sentence ("1 is starting")."""
 
     READY = "ready"
     STARTING = "starting"
     PULLING = "downloading the image"
     WAITING = "waiting for a node"
     SLOW = "slow to start"
-    NO_ROOM = "without room on any node"
+    NO_ROOM = "unschedulable"
     BLOCKED = "unable to start"
     CRASHING = "crashing"
     SILENT = "not answering"
@@ -30,12 +30,12 @@ class Stage(StrEnum):
 
     @property
     def progressing(self) -> bool:
-        """Whether time alone should make such a pod ready."""
+        """True if such a pod is expected to become ready without intervention."""
         return self in {Stage.STARTING, Stage.PULLING, Stage.WAITING}
 
     @property
     def troubled(self) -> bool:
-        """Whether such a pod needs somebody to do something."""
+        """True if such a pod needs intervention."""
         return self in {
             Stage.SLOW,
             Stage.NO_ROOM,
@@ -47,12 +47,12 @@ class Stage(StrEnum):
 
     @property
     def present(self) -> bool:
-        """Whether such a pod counts towards the number that is wanted."""
+        """True if such a pod counts towards the desired replicas."""
         return self not in {Stage.LEAVING, Stage.ENDED}
 
 
 class Diagnosis(Struct, frozen=True):
-    """What a pod is doing: a short title, a sentence, what to do, since when."""
+    """The state of a pod: a title, a sentence, advice, and since when."""
 
     stage: Stage
     title: str
@@ -82,7 +82,7 @@ def log_command(pod: Pod) -> str:
 
 
 def condition(pod: Pod, kind: str) -> Condition | None:
-    """The pod's condition of that type, if it is there."""
+    """The pod's condition of a type, or None."""
     return next((one for one in pod.conditions if one.type == kind), None)
 
 

@@ -1,4 +1,4 @@
-"""What of the page may be out of date or missing, in words."""
+"""Warnings about data on a page that may be out of date or missing."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from portal.state.model import WatchHealth
 from portal.viewmodels.words import coarse, sentence, shortened
 
 METRICS = "metrics"
-"""The name of the source that is the metrics API."""
+"""The name of the metrics API among the sources."""
 
 _METRICS_STALE_AFTER = 60.0
-"""Seconds; it is polled, and measured only every 15 s to begin with."""
+"""Seconds. It is polled, and metrics-server itself measures only every 15 s."""
 
 
 def source_of(sources: Mapping[str, WatchHealth], name: str) -> WatchHealth | None:
-    """The source of that kind, however its name is capitalised; None if there is none."""
+    """The source of a name, in any case; None if there is none."""
     found = sources.get(str(name))
     if found is not None:
         return found
@@ -25,7 +25,7 @@ def source_of(sources: Mapping[str, WatchHealth], name: str) -> WatchHealth | No
 
 
 def stale_words(sources: Mapping[str, WatchHealth], now: datetime) -> tuple[str, ...]:
-    """One sentence for each source whose part of the page may not be true.
+    """One sentence for each source whose data on the page may be out of date.
 
     The metrics API being absent is not among them: that is a notice (see notices.py).
     """
@@ -38,7 +38,7 @@ def stale_words(sources: Mapping[str, WatchHealth], now: datetime) -> tuple[str,
 
 
 def loading(sources: Mapping[str, WatchHealth], name: str) -> bool:
-    """Whether the first list of a source is still to come."""
+    """Return True if the first list of a source has not arrived yet."""
     source = source_of(sources, name)
     return source is None or (source.available and not source.synced)
 
@@ -49,7 +49,9 @@ def _words(key: str, source: WatchHealth, now: datetime) -> str:
     if not source.available:
         if source.optional or key == METRICS:
             return ""
-        return sentence(f"{name}: the portal may not read them, or the cluster has none{why}")
+        return sentence(
+            f"{name}: the portal has no permission to read them, or the cluster has none{why}"
+        )
     if not source.synced:
         return sentence(f"{name}: not read yet{why}")
     if key == METRICS and source.error:
@@ -57,10 +59,8 @@ def _words(key: str, source: WatchHealth, now: datetime) -> str:
     if not source.stale(now):
         return sentence(f"{name}: {source.unread}") if source.unread else ""
     if source.alive_at is None:
-        return sentence(f"{name}: what you see may be out of date{why}")
+        return sentence(f"{name}: may be out of date{why}")
     age = (now - source.alive_at).total_seconds()
     if key == METRICS and age <= _METRICS_STALE_AFTER:
         return ""
-    return sentence(
-        f"{name}: last heard more than {coarse(age)} ago; what you see may be out of date{why}"
-    )
+    return sentence(f"{name}: may be out of date, last update more than {coarse(age)} ago{why}")

@@ -1,4 +1,4 @@
-"""The one word and the one sentence that say how an app is."""
+"""The headline of an app: its state as one word and one sentence."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from portal.domain.objects import Condition, ReleaseStatus, Workload
 from portal.domain.operations import DEAD_AFTER, OperationPhase
 from portal.state.model import AppState
 from portal.viewmodels.diagnosis import Diagnosis, Stage
-from portal.viewmodels.leaving import blocked_removal
+from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.model import Badge, Severity
 from portal.viewmodels.operation import failed, moved, progressive, running
 from portal.viewmodels.words import moment, sentence, shortened
 from portal.viewmodels.workloads import PodSummary, counts_in_words
 
+STUCK = "Stuck"
+"""The badge of a release that Helm left pending, with nobody working on it any more."""
+
+NOT_FOUND = "Not found"
+
 
 class Headline(Struct, frozen=True):
-    """How an app is. ``problem`` is what the list shows; "" when nobody has to do anything."""
+    """The state of an app. ``problem`` is what the list shows; "" when nothing needs attention."""
 
     badge: Badge
     sentence: str
@@ -30,7 +35,7 @@ class Headline(Struct, frozen=True):
 def headline(
     state: AppState, known: PodSummary, now: datetime, *, loading: bool = False
 ) -> Headline:
-    """The first rule that applies says how the app is; ``loading`` while releases are unread."""
+    """The headline by the first rule that applies; ``loading`` while releases are unread."""
     for rule in (_removing, _absent, _requested, _damaged, _pending, _failed):
         found = rule(state, known, now) if rule is not _absent or not loading else _loading(state)
         if found:
@@ -58,7 +63,7 @@ def _removing(state: AppState, known: PodSummary, now: datetime) -> Headline | N
     ours = operation is not None and operation.verb.removes and running(operation)
     blocked = blocked_removal(state, now)
     if blocked:
-        words = f"It has been removed, but not all of it can go. {blocked.body}"
+        words = f"It was uninstalled, but some of its objects remain. {blocked.body}"
         since = operation.created_at if ours and operation else None
         return _made("Removal blocked", Severity.BAD, words, since, sentence(blocked.title))
     if ours or (release and release.status is ReleaseStatus.UNINSTALLING):
@@ -67,10 +72,10 @@ def _removing(state: AppState, known: PodSummary, now: datetime) -> Headline | N
             since = release.updated_at
             if since and (now - since).total_seconds() > DEAD_AFTER:
                 return _made(
-                    "Stuck",
+                    STUCK,
                     Severity.BAD,
-                    f"Its removal began at {moment(since)} and has not ended. Nobody seems to be "
-                    "at work on it any more.",
+                    f"Its removal began at {moment(since)} and has not finished. Nothing seems to "
+                    "be working on it any more.",
                     since,
                     f"Removal unfinished since {moment(since)}",
                 )
@@ -81,13 +86,13 @@ def _removing(state: AppState, known: PodSummary, now: datetime) -> Headline | N
         return _made(
             "Removing",
             Severity.BUSY,
-            f"Helm's record of it is gone. {counts_left(len(known.pods))}",
+            f"Helm's record of it is deleted. {counts_left(len(known.pods))}",
         )
     return None
 
 
 def counts_left(pods: int) -> str:
-    """How many pods are still there."""
+    """A sentence that says how many pods are still there."""
     return "1 pod is still there." if pods == 1 else f"{pods} pods are still there."
 
 
@@ -97,11 +102,11 @@ def _absent(state: AppState, known: PodSummary, now: datetime) -> Headline | Non
         return None
     if operation and operation.verb.removes:
         if operation.phase is OperationPhase.SUCCEEDED:
-            left = operation.advice or "Neither a pod nor Helm's record of it is left."
+            left = operation.advice or "No pod and no Helm record of it remain."
             return _made("Removed", Severity.QUIET, f"It was removed. {left}", operation.updated_at)
-        return _made("Not there", Severity.QUIET, "There is no such release.")
+        return _made(NOT_FOUND, Severity.QUIET, "There is no such release.")
     if operation and operation.phase is not OperationPhase.SUCCEEDED:
-        why = sentence(shortened(operation.error)) or "It left nothing behind."
+        why = sentence(shortened(operation.error)) or "It left no release."
         return _made(
             "Failed",
             Severity.BAD,
@@ -110,7 +115,7 @@ def _absent(state: AppState, known: PodSummary, now: datetime) -> Headline | Non
             why,
         )
     return _made(
-        "Not there",
+        NOT_FOUND,
         Severity.QUIET,
         f"There is no release named {state.key.name} in the namespace {state.key.namespace}.",
     )
@@ -120,7 +125,7 @@ def _requested(state: AppState, known: PodSummary, now: datetime) -> Headline | 
     operation = state.operation
     if operation is None or not running(operation) or moved(operation, state.release):
         return None
-    words = f"Requested: {operation.verb.noun}. The cluster shows nothing of it yet."
+    words = f"Requested: {operation.verb.noun}. It has not reached the cluster yet."
     if state.release is not None and known.desired:
         words = f"{words} {counts_in_words(known)}"
     return _made(progressive(operation.verb), Severity.BUSY, words, operation.created_at)
@@ -149,16 +154,16 @@ def _pending(state: AppState, known: PodSummary, now: datetime) -> Headline | No
         return _made(
             "Updating" if release.status is not ReleaseStatus.PENDING_INSTALL else "Starting",
             Severity.BUSY,
-            f"Helm is at work on it ({status}), started outside this portal. "
+            f"Helm is working on it ({status}), started outside this portal. "
             f"{counts_in_words(known) if known.desired else ''}".strip(),
             since,
         )
     when = f" since {moment(since)}" if since else ""
     pods = f" {counts_in_words(known)}" if known.desired else ""
     return _made(
-        "Stuck",
+        STUCK,
         Severity.BAD,
-        f"Helm's last operation on it never ended: {status}{when}.{pods}",
+        f"Helm's last operation on it did not finish: {status}{when}.{pods}",
         since,
         f"Stuck: {status}{when}",
     )
@@ -171,8 +176,8 @@ def _failed(state: AppState, known: PodSummary, now: datetime) -> Headline | Non
     current = state.detail is not None and state.detail.revision == release.revision
     why = shortened(state.detail.description) if state.detail and current else ""
     if state.operation and failed(state.operation, release):
-        why = shortened(state.operation.error)  # tells it apart, where Helm's words are its own
-    why = sentence(why) or "Helm does not say why."
+        why = shortened(state.operation.error)  # more specific than Helm's description
+    why = sentence(why) or "Helm gives no reason."
     serving = known.ready > 0 and known.ready >= known.desired
     pods = f" {counts_in_words(known)}" if state.workloads else " It runs no pods."
     return _made(
@@ -185,7 +190,7 @@ def _failed(state: AppState, known: PodSummary, now: datetime) -> Headline | Non
 
 
 def _by_pods(state: AppState, known: PodSummary) -> Headline:
-    """How an app is whose release is in order: its pods tell."""
+    """The headline of a release that is in order, from its pods."""
     words = counts_in_words(known)
     if not state.workloads:
         return _without_workloads(state)
@@ -213,7 +218,7 @@ def _without_workloads(state: AppState) -> Headline:
         return _made(
             progressive(state.operation.verb),
             Severity.BUSY,
-            "Helm is at work; nothing of it runs yet.",
+            "Helm is working; there are no pods yet.",
             state.operation.created_at,
         )
     return _made(
@@ -228,7 +233,7 @@ def _in_trouble(known: PodSummary, troubled: list[Diagnosis], words: str) -> Hea
     problem = sentence(worst.title)
     text = f"{words} {worst.reason}".strip()
     if known.ready:
-        # Enough old pods serve on, and the new ones do not come up.
+        # Enough old pods are ready, but the new ones do not become ready.
         name = "Update stuck" if known.ready >= known.desired else "Degraded"
         return _made(name, Severity.WARN, text, worst.since, problem)
     if worst.stage in {Stage.SILENT, Stage.SLOW, Stage.LOST}:
@@ -247,17 +252,19 @@ def _in_trouble(known: PodSummary, troubled: list[Diagnosis], words: str) -> Hea
 
 
 def _steady(state: AppState, known: PodSummary, words: str) -> Headline:
-    """All pods are there and ready."""
+    """The headline of an app whose pods are all there and ready."""
     operation = state.operation
     if operation and running(operation) and operation.phase is not OperationPhase.WAITING:
         return _made(progressive(operation.verb), Severity.BUSY, words, operation.created_at)
     if known.updated < known.desired and _counts_updates(state):
-        return _made("Updating", Severity.BUSY, f"{words} Pods of the new version follow.")
+        return _made(
+            "Updating", Severity.BUSY, f"{words} Pods of the new version are still to come."
+        )
     return _made("Ready", Severity.GOOD, words, _ready_since(known))
 
 
 def _counts_updates(state: AppState) -> bool:
-    """Whether every workload reports updated pods; a StatefulSet may leave them out."""
+    """Return True if every workload reports updated pods; a StatefulSet may leave them out."""
     return all(workload.updated > 0 or workload.desired == 0 for workload in state.workloads)
 
 
@@ -268,7 +275,7 @@ def _ready_since(known: PodSummary) -> datetime | None:
 
 
 def _under_way(state: AppState, known: PodSummary, words: str) -> Headline:
-    """Something is changing, and nothing is in its way."""
+    """The headline of an app that is changing without a problem."""
     operation = state.operation
     updating = any(_rolling(workload) for workload in state.workloads)
     late = _late(state)
@@ -285,7 +292,7 @@ def _under_way(state: AppState, known: PodSummary, words: str) -> Headline:
 
 
 def _rolling(workload: Workload) -> bool:
-    """Whether pods of an older template are still there."""
+    """Return True if pods of an older template are still there."""
     return 0 <= workload.updated < min(workload.current, workload.desired) or (
         workload.current > workload.desired and workload.updated < workload.current
     )

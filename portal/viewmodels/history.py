@@ -1,4 +1,4 @@
-"""A release's past: who changed what, when, and where one can go back to."""
+"""A release's revisions: what changed, by whom, when, and which can be rolled back to."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_NAMED = 4
 class RevisionView(Struct, frozen=True):
     """One revision. ``diff`` are the lines in which its values differ from the one before.
 
-    ``back`` is False where a rollback would lead nowhere; ``problem`` is why it failed.
+    ``back`` is True if it can be rolled back to; ``problem`` is why it failed.
     """
 
     revision: int
@@ -49,7 +49,7 @@ class RevisionView(Struct, frozen=True):
 
 
 def history_view(revisions: Sequence[ReleaseRevision]) -> tuple[RevisionView, ...]:
-    """What Helm keeps, newest first; secrets are hidden in all of it."""
+    """The revisions that Helm keeps, newest first, with all secrets hidden."""
     older = [*revisions[1:], None]
     return tuple(
         _revision(each, before, newest=index == 0)
@@ -81,7 +81,7 @@ def _revision(
 
 
 def _told(said: str, each: ReleaseRevision) -> tuple[str, str]:
-    """What was done and by whom, from what was written into Helm's record."""
+    """The change and its author, from the description in Helm's record."""
     if each.damaged:
         return "Cannot be read", ""
     if each.status is ReleaseStatus.FAILED:
@@ -97,9 +97,9 @@ def _told(said: str, each: ReleaseRevision) -> tuple[str, str]:
 
 
 def _changed(each: ReleaseRevision, before: ReleaseRevision | None, diff: tuple[str, ...]) -> str:
-    """What is not as in the revision before, in words."""
+    """The difference from the revision before, in words."""
     if before is None:
-        return "" if each.revision > 1 else "The first one."
+        return "" if each.revision > 1 else "First revision."
     if each.damaged or before.damaged:
         return ""
     parts: list[str] = []
@@ -110,7 +110,7 @@ def _changed(each: ReleaseRevision, before: ReleaseRevision | None, diff: tuple[
         more = len(names) - MAX_NAMED
         shown = names[:MAX_NAMED] + ([count(more, "other")] if more > 0 else [])
         parts.append(joined(shown))
-    return joined(parts) or "The same values as before."
+    return joined(parts) or "No changes to the values."
 
 
 def _names(before: object, after: object, path: str = "") -> list[str]:

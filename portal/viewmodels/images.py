@@ -1,4 +1,4 @@
-"""Why an image cannot be pulled, told from what the container runtime says."""
+"""Explanations of image pull errors, from the container runtime's messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PULL_REASONS = frozenset(
 
 
 class PullProblem(Struct, frozen=True):
-    """Why an image cannot be pulled: a title, what is happening, what to do."""
+    """An image pull error explained: a title, a sentence, advice."""
 
     title: str
     words: str
@@ -30,8 +30,8 @@ class PullProblem(Struct, frozen=True):
 _RULES: tuple[tuple[str, str, str, str], ...] = (
     (
         r"toomanyrequests|too many requests|rate limit",
-        "Registry refuses: too many pulls",
-        "the registry refuses it for now, because too many images were pulled",
+        "Registry rate limit reached",
+        "the registry refuses more pulls for now",
         "Wait: Kubernetes keeps trying. Signing in to the registry usually raises its limit.",
     ),
     (
@@ -67,9 +67,9 @@ _RULES: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         r"no match for platform|exec format",
-        "Image for other processors",
-        "it was built for another kind of processor than the nodes have",
-        "Build the image for the nodes' processors, for example with --platform linux/amd64.",
+        "Wrong CPU architecture",
+        "it was built for another CPU architecture than the nodes have",
+        "Build the image for the nodes' architecture, for example with --platform linux/amd64.",
     ),
     (
         r"no space left",
@@ -102,7 +102,7 @@ def pull_problem(reason: str, image: str, messages: str) -> PullProblem:
             f"{name} is not on the node, and its pull policy is Never.",
             "Set the pull policy to IfNotPresent, or load the image onto the nodes.",
         )
-    # The image's own name may hold words or numbers that mean something in an error.
+    # The image's own name may contain words that a rule would match.
     lowered = messages.lower().replace(image.lower(), " ") if image else messages.lower()
     for pattern, title, words, advice in _RULES:
         if re.search(pattern, lowered):

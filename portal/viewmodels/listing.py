@@ -1,4 +1,4 @@
-"""A list as a query asks for it: searched, filtered, sorted and cut into pages."""
+"""Queries on a list: search, filter, sort, and cut into pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from portal.domain.keys import Key
 from portal.domain.objects import PodUsage
-from portal.viewmodels.columns import COLUMNS, MEASURED, searched
+from portal.viewmodels.columns import COLUMNS, MEASURED, search_text
 from portal.viewmodels.model import ReleaseRow, Severity
 from portal.viewmodels.query import DEFAULT_SORT, EVERYTHING, Bucket, ListQuery
 
@@ -18,7 +18,7 @@ PAGE_SIZE = 50
 """Rows on a page."""
 
 Usage: TypeAlias = Callable[[Key], Mapping[Key, PodUsage]]
-"""What the pods of a release use now."""
+"""Returns the present use of a release's pods."""
 
 _BUCKETS = {
     Severity.GOOD: Bucket.READY,
@@ -30,12 +30,12 @@ _BUCKETS = {
 
 
 def bucket(row: ReleaseRow) -> Bucket:
-    """Where a row belongs: whatever has a problem needs attention."""
+    """The status filter that a row belongs to: a row with a problem needs attention."""
     return Bucket.ATTENTION if row.problem else _BUCKETS[row.status.severity]
 
 
 class Entry(Struct, frozen=True):
-    """A row, and what it is found by: its kind of state, and its text in lower case."""
+    """A row with what queries match: its status filter, and its text in lower case."""
 
     row: ReleaseRow
     bucket: Bucket
@@ -44,13 +44,13 @@ class Entry(Struct, frozen=True):
     @staticmethod
     def of(row: ReleaseRow) -> Entry:
         """The entry of a row."""
-        return Entry(row, bucket(row), searched(row))
+        return Entry(row, bucket(row), search_text(row))
 
 
-class Found(Struct, frozen=True):
-    """What a query finds: the rows of its page alone, and counts of all.
+class QueryResult(Struct, frozen=True):
+    """The result of a query: the rows of its page, and counts of all.
 
-    ``buckets`` counts what each status would show with everything else as asked.
+    ``buckets`` counts the matches of each status, with all other filters applied.
     """
 
     rows: tuple[ReleaseRow, ...]
@@ -61,19 +61,19 @@ class Found(Struct, frozen=True):
 
     @property
     def first(self) -> int:
-        """Which of all rows comes first on the page; 0 where there is none."""
+        """The number of the first row on the page, from 1; 0 where there is none."""
         return (self.page - 1) * PAGE_SIZE + 1 if self.rows else 0
 
 
 def unmeasured(_: Key) -> Mapping[Key, PodUsage]:
-    """Nothing: the metrics of no pod are known."""
+    """No measurements."""
     return {}
 
 
-def look(entries: Iterable[Entry], query: ListQuery, usage: Usage = unmeasured) -> Found:
-    """Search, filter, sort, and cut out the page; one beyond the end is the last.
+def run_query(entries: Iterable[Entry], query: ListQuery, usage: Usage = unmeasured) -> QueryResult:
+    """Search, filter, sort, and cut out the page; a page beyond the end gives the last.
 
-    ``entries`` come in the order that what is equal is to have: see ``in_order``.
+    The sort is stable, so equal rows keep the order of ``entries``: see ``sorted_by_name``.
     """
     asked = [
         entry
@@ -92,11 +92,11 @@ def look(entries: Iterable[Entry], query: ListQuery, usage: Usage = unmeasured) 
     pages = max(1, -(-len(rows) // PAGE_SIZE))
     page = min(query.page, pages)
     shown = tuple(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
-    return Found(shown, page, pages, len(rows), dict(buckets))
+    return QueryResult(shown, page, pages, len(rows), dict(buckets))
 
 
 def _order(name: str, usage: Usage) -> Callable[[ReleaseRow], Any]:
-    """What rows are compared by; what was not measured is less than all that was."""
+    """The sort key of a column; rows without a measurement come below all others."""
     column = COLUMNS[name]
     measure = column.measure
     if measure is None:
@@ -110,7 +110,7 @@ def _order(name: str, usage: Usage) -> Callable[[ReleaseRow], Any]:
 
 
 def measurements(rows: Sequence[ReleaseRow], usage: Usage) -> tuple[Mapping[str, str], ...]:
-    """The measured columns of rows, as text."""
+    """The texts of the measured columns, by name, for each row."""
     columns = [(name, measure) for name in MEASURED if (measure := COLUMNS[name].measure)]
     if not columns:
         return ()
@@ -118,17 +118,17 @@ def measurements(rows: Sequence[ReleaseRow], usage: Usage) -> tuple[Mapping[str,
     return tuple({name: measure.text(each) for name, measure in columns} for each in used)
 
 
-def in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """By name, then by namespace."""
+def sorted_by_name(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries sorted by name, then by namespace."""
     return sorted(entries, key=lambda entry: (entry.row.key.name, entry.row.key.namespace))
 
 
 class ListView(Struct, frozen=True):
-    """The Apps or Admin page: one page of rows, and what is to be said of all.
+    """The Apps or Admin page: one page of rows, and totals.
 
     ``first`` is the number of the first row shown (from 1; 0 where there is none) among the
-    ``found``; ``total`` counts those that no query leaves out. ``counts`` is what each status
-    would show. ``namespaces`` and ``owners`` are what can be chosen from. ``measured`` are the
+    ``found``; ``total`` counts all without the query. ``counts`` are the matches of each
+    status. ``namespaces`` and ``owners`` are the options of the filters. ``measured`` are the
     measured columns of each row, as text.
     """
 

@@ -1,4 +1,4 @@
-"""What a chart has rendered, to be read by people: secrets hidden in all of it."""
+"""Rendered manifests as text for people, with all secrets hidden."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.domain.secrets import SHORTEST, redacted, scrubbed, secret_texts, te
 
 _SECRET_DATA = ("data", "stringData")
 MOST_SECRETS = 1_000
-"""Texts that are looked for in everything that is shown."""
+"""The most secret texts that are searched for and hidden."""
 MOST = 512 * 1024
 """Characters of a manifest that are shown."""
 
@@ -20,8 +20,8 @@ MOST = 512 * 1024
 def manifest_yaml(manifest: str, namespace: str, values: Mapping[str, object]) -> str:
     """The objects of a manifest as YAML, redacted; "" if there are none.
 
-    What is secret in ``values`` is hidden wherever the chart has put it. It takes as long as the
-    manifest is long: not on a loop that others share.
+    Secrets in ``values`` are hidden wherever the chart uses them. The time grows with the manifest,
+    so do not call this on the event loop.
 
     Raises:
         PortalError: the manifest cannot be read.
@@ -34,21 +34,21 @@ def manifest_yaml(manifest: str, namespace: str, values: Mapping[str, object]) -
         shown.append(yamls.shown(scrubbed(redacted(opened(tree)), secrets)))
         left -= len(shown[-1])
         if left < 0:
-            break  # what comes then is not shown anyway
+            break  # the rest is cut off anyway
     text = cut("---\n".join(shown), MOST, "The manifest")
     more = len(found) - len(shown)
     return text if not more else f"{text} {more:,} more objects are not shown."
 
 
 def opened(tree: Tree) -> Tree:
-    """The object, in such a form that redaction knows all of a Secret's data as secret."""
+    """The object in a form in which redaction hides all of a Secret's data."""
     if tree.get("kind") != "Secret":
         return tree
     return {key: {"secret": value} if key in _SECRET_DATA else value for key, value in tree.items()}
 
 
 def secrets_of(values: Iterable[object], trees: Iterable[Tree]) -> tuple[str, ...]:
-    """Every text that is known to be secret: by the name of a value, or from a Secret's data.
+    """All secret texts, by the names of values and from the data of Secrets.
 
     Raises:
         PortalError: there are too many.

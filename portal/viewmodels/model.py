@@ -1,4 +1,4 @@
-"""What the pages show. Every sentence a person reads is made here or below, never in the UI.
+"""The view models: plain frozen data that pages are drawn from.
 
 All are plain frozen data: equal views mean that nothing on the page changes.
 Times are UTC; the browser turns them into ages.
@@ -18,7 +18,7 @@ from portal.state.history import History
 
 
 class Severity(StrEnum):
-    """How good or bad a thing is; the UI gives it a colour and an icon."""
+    """The severity of a state or notice; the UI gives it a colour and an icon."""
 
     GOOD = "good"
     BUSY = "busy"
@@ -28,7 +28,7 @@ class Severity(StrEnum):
 
 
 class Badge(Struct, frozen=True):
-    """A short word with a severity, and a sentence for those who want more."""
+    """A short word with a severity; ``detail`` is its tooltip."""
 
     text: str
     severity: Severity
@@ -36,7 +36,7 @@ class Badge(Struct, frozen=True):
 
 
 class Notice(Struct, frozen=True):
-    """Something to read: what is wrong or noteworthy, and what to do about it."""
+    """A message: a problem or something noteworthy, and advice."""
 
     severity: Severity
     title: str
@@ -47,7 +47,7 @@ class Notice(Struct, frozen=True):
 class UrlView(Struct, frozen=True):
     """An address of the app. ``href`` is "" until there is one; then ``text`` says why.
 
-    ``connect`` is the ``Connection.id`` of what other apps can be connected to there.
+    ``connect`` is the ``Connection.id`` of the port, "" if other apps cannot connect to it.
     """
 
     href: str
@@ -88,7 +88,7 @@ class MetricView(Struct, frozen=True):
 
 
 class AutoscalerView(Struct, frozen=True):
-    """The HPA in words: bounds, metrics, what it decided and why it cannot."""
+    """The HPA: minimum and maximum replicas, metrics, decision and problems."""
 
     name: str
     min_replicas: int
@@ -102,7 +102,7 @@ class AutoscalerView(Struct, frozen=True):
 
 
 class ReplicasView(Struct, frozen=True):
-    """Counts, and the sentence that goes with them."""
+    """The counts of replicas, and a sentence about them."""
 
     desired: int
     current: int
@@ -155,7 +155,7 @@ class SeriesView(Struct, frozen=True):
 
 
 class ScaleMode(StrEnum):
-    """Who owns the number of replicas, and so which control the page shows."""
+    """The owner of the number of replicas, which decides the control that the page shows."""
 
     FIXED = "fixed"
     AUTOSCALED = "autoscaled"
@@ -163,9 +163,9 @@ class ScaleMode(StrEnum):
 
 
 class ScaleView(Struct, frozen=True):
-    """What the scale control starts from. ``why`` explains a read-only one.
+    """The initial values of the scale control. ``why`` explains a read-only one.
 
-    ``drifted``: the cluster was told to run another number than ``replicas``, past Helm.
+    ``drifted``: the workload was scaled outside Helm, to another number than ``replicas``.
     """
 
     mode: ScaleMode
@@ -179,11 +179,11 @@ class ScaleView(Struct, frozen=True):
 
 
 class VersionView(Struct, frozen=True):
-    """The version of its chart that a release has, beside what its source offers.
+    """The version of a release's chart, and whether its source offers others.
 
-    ``source`` and ``chart`` are what the catalogue calls them. ``newer`` is the newest version, if
-    that is newer than ``version``; ``choices``: whether there is another one at all. ``since`` is
-    since when the source cannot be read.
+    ``source`` and ``chart`` are their names in the catalogue. ``newer`` is the newest version, if
+    it is newer than ``version``; ``choices`` is True if there are other versions. ``since`` is
+    the time since when the source cannot be read.
     """
 
     source: str
@@ -210,13 +210,13 @@ class EventView(Struct, frozen=True):
 class AppView(Struct, frozen=True):
     """The page of one release. ``since`` is when the headline's state began, if known.
 
-    The chart shows ``settled``, which is long and seldom changes, and then ``unsettled``; packed
-    as they are they are equal at a glance, and only who draws them makes columns of them.
+    The chart shows ``settled``, which is long and seldom changes, followed by ``unsettled``; both
+    stay packed, so that comparing views is fast.
 
-    ``permissions`` are those of whom the page is made for, and ``shared_with`` are whom the owner
-    has named.
+    ``permissions`` are those of the viewer, and ``shared_with`` are the users and groups that the
+    owner has named.
 
-    ``more_pods`` tells of the pods that are left out of ``pods`` ("" where none is). ``values`` are
+    ``more_pods`` describes the pods that are left out of ``pods``, "" if none. ``values`` are
     YAML as it is shown, without secrets.
     """
 

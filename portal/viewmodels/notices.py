@@ -1,4 +1,4 @@
-"""What somebody should read about an app, and what to do about it: the worst first."""
+"""The notices on an app's page: problems and what to do about them, worst first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from portal.domain.objects import Quota, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.domain.release import ReleaseRecord
 from portal.state.model import AppState, WatchHealth
-from portal.viewmodels.autoscaler import METRICS_ADVICE, SEVERAL_HPAS
+from portal.viewmodels.autoscaler import METRICS_ADVICE, NO_METRICS, SEVERAL_HPAS
+from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.freshness import METRICS, source_of
-from portal.viewmodels.headline import Headline
-from portal.viewmodels.leaving import blocked_removal
+from portal.viewmodels.headline import STUCK, Headline
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.operation import failed, overtaken, running
 from portal.viewmodels.quotas import quota_notice
@@ -31,7 +31,7 @@ def notices(
     now: datetime,
     quotas: Sequence[Quota] = (),
 ) -> tuple[Notice, ...]:
-    """All that applies, worst first. ``quotas`` are those of the app's namespace."""
+    """All notices that apply, worst first. ``quotas`` are those of the app's namespace."""
     blocked = blocked_removal(state, now)
     found = [
         *([blocked] if blocked else []),
@@ -69,8 +69,8 @@ def _operation(state: AppState) -> list[Notice]:
                 Severity.WARN,
                 f"The {what} was interrupted",
                 sentence(shortened(operation.error, 1000))
-                or "The portal stopped while it was at work, so its outcome is not known.",
-                operation.advice or "What you see here is what the cluster has. Try again.",
+                or "The portal stopped while it ran, so its outcome is unknown.",
+                operation.advice or "This page shows the present state of the cluster. Try again.",
             )
         ]
     return []
@@ -82,9 +82,9 @@ def _stored_elsewhere(release: ReleaseRecord | None) -> list[Notice]:
     return [
         Notice(
             Severity.QUIET,
-            f"Helm keeps this release in the namespace {release.storage_namespace}",
-            "The portal shows it, but does not change it: Helm's command line would lose either "
-            "the record or the objects.",
+            f"Helm stores this release in the namespace {release.storage_namespace}",
+            "The portal does not change it: the helm command uses one namespace for both the "
+            "record and the objects.",
             "Change it where it is managed, such as in its Flux HelmRelease.",
         )
     ]
@@ -104,21 +104,21 @@ def _release(state: AppState, head: Headline) -> list[Notice]:
                 f"revision, or restore the Secret {release.secret_name}.",
             )
         ]
-    if head.badge.text == "Stuck":
+    if head.badge.text == STUCK:
         when = f" since {moment(release.updated_at)}" if release.updated_at else ""
         undo = (
-            f"Then unlock it: that marks revision {release.revision} as failed, and changes "
-            "nothing that runs. After that it can be launched again, rolled back or uninstalled."
+            f"Then unlock it: that marks revision {release.revision} as failed and leaves running "
+            "pods alone. After that it can be launched again, rolled back or uninstalled."
             if unlockable(release)
             else "Then uninstall it again."
         )
         return [
             Notice(
                 Severity.BAD,
-                "Helm's last operation never ended",
-                f"The release is {release.status.value}{when}, and until that is undone Helm "
-                "refuses every change.",
-                f"First make sure that nobody is at work on it in a terminal. {undo}",
+                "Helm's last operation did not finish",
+                f"The release has the status {release.status.value}{when}. Until that is resolved, "
+                "Helm refuses every change.",
+                f"First make sure that nobody is running Helm on it elsewhere. {undo}",
             )
         ]
     if _left_failed(state) and not failed(state.operation, release):
@@ -133,11 +133,11 @@ def _release(state: AppState, head: Headline) -> list[Notice]:
     return []
 
 
-_AGAIN = "Correct what is wrong and launch again: nothing has to be removed first."
+_AGAIN = "Correct the cause and launch again; nothing has to be removed first."
 
 
 def _left_failed(state: AppState) -> bool:
-    """Whether Helm has marked the newest revision as failed, and nobody has moved on from it."""
+    """Return True if the newest revision is marked as failed, and no operation is running."""
     release = state.release
     return (
         release is not None
@@ -147,7 +147,7 @@ def _left_failed(state: AppState) -> bool:
 
 
 def unlockable(release: ReleaseRecord | None) -> bool:
-    """Whether Helm left a change half way that can be marked as failed."""
+    """Return True if Helm left the release pending, so that it can be marked as failed."""
     return (
         release is not None
         and release.status.pending
@@ -156,18 +156,18 @@ def unlockable(release: ReleaseRecord | None) -> bool:
 
 
 def known_serving(head: Headline) -> bool:
-    """Whether the headline of a failed release says that its pods still serve."""
+    """Return True if the headline of a failed release says that its pods still serve."""
     return head.badge.severity is Severity.WARN
 
 
 def _quota(known: PodSummary, quotas: Sequence[Quota]) -> list[Notice]:
-    """Unless Kubernetes has said already why it makes no more pods."""
+    """A notice of a used-up quota, where pods are missing."""
     found = quota_notice(quotas) if len(known.pods) < known.desired else None
     return [found] if found else []
 
 
 def _pods(known: PodSummary) -> list[Notice]:
-    """One notice for each kind of trouble, however many pods have it."""
+    """One notice for each kind of problem, however many pods have it."""
     grouped: dict[str, Notice] = {}
     amounts: dict[str, int] = {}
     for one in known.troubled:
@@ -197,8 +197,8 @@ def _late(state: AppState, known: PodSummary) -> list[Notice]:
         Notice(
             Severity.WARN,
             "This takes longer than usual",
-            "Kubernetes has seen no progress for a while; it goes on trying all the same.",
-            "A large image or a new node can be the reason. The pods below say more.",
+            "The rollout has exceeded its progress deadline; Kubernetes keeps trying.",
+            "A large image or a new node can be the cause. The list of pods has details.",
         )
     ]
 
@@ -212,7 +212,7 @@ def _hpas(state: AppState) -> list[Notice]:
         Notice(
             Severity.BAD,
             SEVERAL_HPAS,
-            f"They undo each other's decisions: {names}.",
+            f"They override each other's decisions: {names}.",
             "Remove all but one.",
         )
     ]
@@ -227,9 +227,9 @@ def _drift(state: AppState) -> list[Notice]:
         Notice(
             Severity.QUIET,
             "Scaled outside Helm",
-            f"The release asks for {count(configured, 'pod')}, the cluster was told to run {live}.",
-            f"The next change through Helm may bring it back to {configured}. Set the number here "
-            "to keep it, or apply what is set to bring it back.",
+            f"The release sets {count(configured, 'replica')}; the workload was scaled to {live}.",
+            f"The next Helm upgrade may reset it to {configured}. To keep {live} or to reset it "
+            "now, apply that number under Scale.",
         )
     ]
 
@@ -244,7 +244,7 @@ def _metrics(state: AppState, sources: Mapping[str, WatchHealth]) -> list[Notice
     return [
         Notice(
             Severity.WARN if needed else Severity.QUIET,
-            "The cluster does not measure CPU and memory",
+            NO_METRICS,
             body,
             METRICS_ADVICE,
         )
@@ -255,9 +255,9 @@ def _routes(state: AppState) -> list[Notice]:
     return [
         Notice(
             Severity.WARN,
-            f"No gateway takes the route {route.key.name}",
+            f"No gateway accepts the route {route.key.name}",
             sentence(shortened(route.message)) or "The gateway refuses it.",
-            "Check the host name, and ask an administrator which gateway the app may use.",
+            "Check the host name, or ask an administrator which gateway the app may use.",
         )
         for route in state.routes
         if route.accepted is False

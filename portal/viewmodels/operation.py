@@ -7,9 +7,9 @@ from portal.domain.release import ReleaseRecord
 from portal.viewmodels.model import Badge, OperationView, Severity, StepView
 
 _STATES = {
-    OperationPhase.QUEUED: ("Waiting for its turn", Severity.BUSY),
+    OperationPhase.QUEUED: ("Queued", Severity.BUSY),
     OperationPhase.RUNNING: ("Running", Severity.BUSY),
-    OperationPhase.WAITING: ("Waiting for the pods", Severity.BUSY),
+    OperationPhase.WAITING: ("Waiting for the rollout", Severity.BUSY),
     OperationPhase.SUCCEEDED: ("Done", Severity.GOOD),
     OperationPhase.FAILED: ("Failed", Severity.BAD),
     OperationPhase.CANCELLED: ("Cancelled", Severity.QUIET),
@@ -18,17 +18,17 @@ _STATES = {
 
 
 def progressive(verb: Verb) -> str:
-    """What is going on: "Launching"."""
+    """The badge of a running operation: "Launching"."""
     return verb.progressive.capitalize()
 
 
 def running(operation: Operation | None) -> bool:
-    """Whether there is an operation that has not ended."""
+    """Return True if there is an operation that has not ended."""
     return operation is not None and not operation.phase.terminal
 
 
 def moved(operation: Operation, release: ReleaseRecord | None) -> bool:
-    """Whether the cluster shows anything of the operation yet.
+    """Return True if the cluster shows any effect of the operation yet.
 
     Helm's label is in whole seconds, so the comparison is too.
     """
@@ -42,7 +42,7 @@ def moved(operation: Operation, release: ReleaseRecord | None) -> bool:
 
 
 def overtaken(operation: Operation, release: ReleaseRecord | None) -> bool:
-    """Whether the release changed after the operation ended: its outcome is history then."""
+    """Return True if the release has changed since the operation ended: its outcome is history."""
     return (
         operation.phase.terminal
         and release is not None
@@ -52,7 +52,7 @@ def overtaken(operation: Operation, release: ReleaseRecord | None) -> bool:
 
 
 def failed(operation: Operation | None, release: ReleaseRecord | None) -> bool:
-    """Whether the last change was an operation of ours, which failed."""
+    """Return True if the last change was an operation of the portal that failed."""
     return (
         operation is not None
         and operation.phase is OperationPhase.FAILED
@@ -61,7 +61,7 @@ def failed(operation: Operation | None, release: ReleaseRecord | None) -> bool:
 
 
 def operation_view(operation: Operation, *, cancels: bool = True) -> OperationView:
-    """The operation's card; ``cancels``: whether it may be cancelled by whom it is for."""
+    """The operation's card; ``cancels`` is True if the viewer may cancel it."""
     text, severity = _STATES[operation.phase]
     by = "" if operation.actor in {"", "anonymous"} else f" by {operation.actor}"
     title = f"{operation.verb.noun.capitalize()}{by}"

@@ -1,4 +1,4 @@
-"""What one pod is doing, in words for somebody who does not know Kubernetes."""
+"""The state of one pod in words, for readers who do not know Kubernetes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
             Stage.ENDED,
             "Finished",
             Severity.QUIET,
-            "Its program ended by itself, without an error.",
+            "Its program ended without an error (exit code 0).",
         )
     if pod.phase == "Failed":
         return _failed(pod)
@@ -38,9 +38,9 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
             Stage.LOST,
             "Node does not answer",
             Severity.BAD,
-            f"The node {pod.node or 'it runs on'} does not answer, so nobody knows how it is.",
-            "Kubernetes replaces it after about five minutes. An administrator can look at the "
-            "node.",
+            f"The node {pod.node or 'it runs on'} does not answer, so the pod's state is unknown.",
+            "Kubernetes replaces it after about five minutes by default. Ask an administrator to "
+            "check the node.",
         )
     if pod.ready:
         return Diagnosis(
@@ -52,16 +52,16 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
 
 
 MOST = 50
-"""Pods on an app's page: more cannot be read, and each change would send them all."""
+"""The most pods on an app's page: each change sends all of them."""
 
 Diagnosed = tuple[Pod, Diagnosis]
 
 
 def foremost(pods: Sequence[Diagnosed]) -> tuple[Sequence[Diagnosed], str]:
-    """The pods to show, and what the others are: "450 more pods: 448 ready and 2 starting".
+    """The pods to show, and a summary of the others: "450 more pods: 448 ready and 2 starting".
 
-    All of them in their order where there are few, else those in trouble, then those that are
-    not ready, then the newest.
+    Up to ``MOST`` these are all, in their order; else those with problems, then those that are not
+    ready, then the newest.
     """
     if len(pods) <= MOST:
         return pods, ""
@@ -124,17 +124,17 @@ def _leaving(pod: Pod, nodes: Sequence[Node]) -> Diagnosis:
     elif pod.finalizers and not any(one.state == "running" for one in pod.containers):
         return Diagnosis(
             Stage.LEAVING,
-            "Held back",
+            "Kept by a finalizer",
             Severity.WARN,
             f"It has ended, but {joined(pod.finalizers)} keeps it from being deleted.",
-            "Whoever set this finalizer takes it away when its work is done.",
+            "The controller that set the finalizer removes it when its clean-up is done.",
             pod.deleting_since,
         )
     return Diagnosis(
         Stage.LEAVING,
         "Shutting down",
         Severity.QUIET,
-        why or "It finishes the requests it has, and gets no new ones.",
+        why or "It is terminating and gets no new requests.",
     )
 
 
@@ -144,17 +144,18 @@ def _failed(pod: Pod) -> Diagnosis:
             Stage.ENDED,
             "Evicted",
             Severity.WARN,
-            sentence(f"Its node needed the room: {shortened(pod.message) or 'no reason given'}"),
-            "Kubernetes starts another in its place. Requests as large as the real use make "
-            "this less likely.",
+            sentence(
+                f"Its node ran short of resources: {shortened(pod.message) or 'no reason given'}"
+            ),
+            "Kubernetes replaces it. Requests as high as the use make evictions less likely.",
         )
     if pod.reason == "Preempting" or "preempt" in pod.message.lower():
         return Diagnosis(
             Stage.ENDED,
             "Preempted",
             Severity.WARN,
-            "It made room for a pod with a higher priority.",
-            "Kubernetes starts another in its place as soon as there is room.",
+            "It was removed for a pod with a higher priority.",
+            "Kubernetes replaces it when a node has room.",
         )
     for one in pod.containers:
         if one.state == "terminated" and one.exit_code:
@@ -185,10 +186,10 @@ def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagn
     if scheduled and scheduled.reason == "SchedulingGated":
         return Diagnosis(
             Stage.WAITING,
-            "Held back",
+            "Scheduling gated",
             Severity.BUSY,
-            "It waits for permission to be scheduled (a scheduling gate).",
-            "A queue or an administrator opens the gate.",
+            "It has a scheduling gate, so it is not scheduled yet.",
+            "The controller or administrator that set the gate removes it.",
             since,
         )
     if any(one.reason in {"TriggeredScaleUp", "Nominated"} for one in own):
@@ -196,7 +197,8 @@ def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagn
             Stage.WAITING,
             "Waiting for a new node",
             Severity.BUSY,
-            "No node has room for it, and a new one has been ordered. That takes a few minutes.",
+            "No node has room for it. The cluster autoscaler is adding one, which usually takes a "
+            "few minutes.",
             "",
             since,
             shortened(message, 500),
@@ -205,12 +207,17 @@ def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagn
         message = event.message
     if not message:
         return Diagnosis(
-            Stage.WAITING, "Waiting for a node", Severity.BUSY, "A node is being chosen.", "", since
+            Stage.WAITING,
+            "Waiting for a node",
+            Severity.BUSY,
+            "The scheduler is choosing a node.",
+            "",
+            since,
         )
     why = no_room(pod, message, nodes)
     advice = why.advice
     if any(one.reason == "NotTriggerScaleUp" for one in own):
-        advice = f"{advice} The cluster cannot grow by itself for this pod.".strip()
+        advice = f"{advice} The cluster autoscaler cannot add a node for it.".strip()
     return Diagnosis(
         Stage.NO_ROOM,
         why.title,

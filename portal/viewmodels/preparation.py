@@ -1,4 +1,4 @@
-"""What keeps a node busy before a pod's containers run: image, volumes, network."""
+"""Diagnoses of pods whose node prepares them: image, volumes, network."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from portal.viewmodels.model import Severity
 from portal.viewmodels.words import shortened
 
 SLOW_CREATION = 300.0
-"""Seconds without any news after which a pod that is being set up gets a word of warning."""
+"""Seconds without an event after which a pod that is being set up counts as slow."""
 
 
 def being_set_up(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
-    """A pod on a node whose containers do not all run yet."""
+    """Diagnose a pod that has a node, but whose containers do not all run yet."""
     stuck = newest(own, "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
     pulling = newest(own, "Pulling", "Pulled", "Failed")
     since = pod.created_at
@@ -29,7 +29,7 @@ def being_set_up(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             Stage.PULLING,
             "Downloading the image",
             Severity.BUSY,
-            "The node is downloading the image. A large one takes minutes.",
+            "The node is downloading the image. A large image takes minutes.",
             "",
             pulling.last_at,
             shortened(pulling.message),
@@ -41,14 +41,14 @@ def being_set_up(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             Stage.SLOW,
             "Slow to start",
             Severity.WARN,
-            "Its node has not started its container, and does not say why.",
-            f"kubectl describe pod -n {pod.key.namespace} {pod.key.name} may say more.",
+            "Its node has not started its containers and gives no reason.",
+            f"kubectl describe pod -n {pod.key.namespace} {pod.key.name} may give details.",
             since,
         )
     waiting = next((one for one in pod.containers if one.reason == "PodInitializing"), None)
-    words = "The node is setting it up."
+    words = "The node is preparing it."
     if waiting:
-        words = "Its preparation (init containers) is running."
+        words = "Its init containers are running."
     return Diagnosis(Stage.STARTING, "Starting", Severity.BUSY, words, "", since)
 
 
@@ -56,13 +56,13 @@ def _not_set_up(event: Event, since: datetime) -> Diagnosis:
     detail = shortened(event.message, 500)
     missing = re.search(r'(secret|configmap) "([^"]+)" not found', event.message, re.IGNORECASE)
     if missing:
-        kind = "secret" if missing[1].lower() == "secret" else "config map"
+        kind = "Secret" if missing[1].lower() == "secret" else "ConfigMap"
         return Diagnosis(
             Stage.BLOCKED,
-            f"{kind.capitalize()} missing",
+            f"{kind} missing",
             Severity.BAD,
             f"It mounts the {kind} {missing[2]}, which does not exist in this namespace.",
-            f"Create the {kind}, or take the mount out of the app's values.",
+            f"Create the {kind}, or remove the mount from the app's values.",
             since,
             detail,
         )
@@ -72,7 +72,7 @@ def _not_set_up(event: Event, since: datetime) -> Diagnosis:
             "Waiting for its network",
             Severity.WARN,
             "The node cannot set up its network yet. Kubernetes keeps trying.",
-            "If this lasts, the node or its network plugin needs an administrator.",
+            "If this lasts, ask an administrator to check the node and its network plug-in.",
             since,
             detail,
         )

@@ -1,4 +1,4 @@
-"""What an upgrade or a rollback would do, before it is done: in words, and as differences."""
+"""Previews of an upgrade or a rollback: effects in words, and differences."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from portal.viewmodels.manifest import opened, secrets_of
 from portal.viewmodels.model import Badge, Notice, Severity
 from portal.viewmodels.words import count, joined
 
-ANOTHER = "(hidden, another one)"
-"""What stands for a secret that the upgrade changes."""
+CHANGED = "(hidden, changed)"
+"""The placeholder of a secret that the upgrade changes."""
 
 MAX_DIFF_LINES = 400
-"""Of one object, or of the values; the rest is counted."""
+"""Lines that are shown of an object or of the values; the rest is counted."""
 MAX_LINE = 1000
 """Characters of a line."""
 MAX_OBJECTS = 200
 """Objects whose differences are shown; the rest are counted."""
 MAX_COMPARED = 5000
-"""Lines of an object that are compared with each other: the time that takes grows faster."""
+"""The most lines of an object that are compared: the time grows faster than their number."""
 
-_STEERING = {"HorizontalPodAutoscaler", "PodDisruptionBudget"}
-"""What only steers pods: it comes and goes with their number."""
+_SCALING_KINDS = {"HorizontalPodAutoscaler", "PodDisruptionBudget"}
+"""Kinds that only control pods: they come and go with the scale settings."""
 
 _BADGES = {
     Change.ADDED: Badge("added", Severity.GOOD),
@@ -48,7 +48,7 @@ class ObjectDiff(Struct, frozen=True):
 
 
 class PreviewView(Struct, frozen=True):
-    """What would happen. ``possible`` is False where Kubernetes would refuse it."""
+    """The effects of a change. ``possible`` is False where Kubernetes would refuse it."""
 
     words: tuple[Notice, ...]
     values: tuple[str, ...]
@@ -57,14 +57,14 @@ class PreviewView(Struct, frozen=True):
 
     @property
     def nothing(self) -> bool:
-        """Whether neither values nor objects change."""
+        """True if neither values nor objects change."""
         return not self.values and not self.objects
 
 
 def preview_view(proposal: Proposal) -> PreviewView:
     """Compare what a release is with what it would become. Secrets are hidden in all of it.
 
-    It takes as long as the manifests are long: not on a loop that others share.
+    The time grows with the manifests, so do not call this on the event loop.
 
     Raises:
         PortalError: one of the manifests cannot be read.
@@ -105,9 +105,9 @@ def values_diff(before: Mapping[str, object], after: Mapping[str, object]) -> tu
 def hidden_pair(
     before: object, after: object, secrets: Sequence[str] = ()
 ) -> tuple[object, object]:
-    """Both, redacted, with ``ANOTHER`` where a secret is not the same in the second.
+    """Both, redacted, with ``CHANGED`` where the second has another secret.
 
-    ``secrets`` are texts to hide wherever they are found.
+    ``secrets`` are texts to hide wherever they occur.
     """
     old, new = scrubbed(redacted(before), secrets), scrubbed(redacted(after), secrets)
     return old, _marked(before, after, old, new)
@@ -129,7 +129,7 @@ def _marked(before: object, after: object, old: object, new: object) -> object:
             for i, item in enumerate(listed)
         ]
     same = isinstance(new, str) and HIDDEN in new and old == new
-    return cast("str", new).replace(HIDDEN, ANOTHER) if same else new
+    return cast("str", new).replace(HIDDEN, CHANGED) if same else new
 
 
 def _item(tree: object, key: str) -> object:
@@ -146,7 +146,7 @@ def _object_diff(change: ObjectChange, secrets: Sequence[str]) -> tuple[str, ...
 
 
 def _diff(before: object, after: object) -> tuple[str, ...]:
-    """The lines that differ; those that are too many are counted, and what is too long is cut."""
+    """The lines that differ, up to the limits; the rest is counted."""
     lines = _all_lines(_lines(before), _lines(after))
     shown = tuple(
         line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]} … {len(line) - MAX_LINE:,} more"
@@ -166,7 +166,7 @@ def _all_lines(old: list[str], new: list[str]) -> tuple[str, ...]:
 def _lines(tree: object) -> list[str]:
     if not tree:
         return []
-    # Sorted: Helm's record does not keep the order of values, and it means nothing.
+    # Sorted, since Helm's record does not keep the order of values.
     return yamls.shown(tree, sort_keys=True, width=1000).splitlines()
 
 
@@ -176,8 +176,8 @@ def _failed(proposal: Proposal) -> tuple[Notice, ...]:
     return (
         Notice(
             Severity.WARN,
-            f"Revision {proposal.since} has failed, and may be there in part.",
-            f"This compares with revision {proposal.compared}, the last that was deployed.",
+            f"Revision {proposal.since} failed and may be applied in part.",
+            f"This compares with revision {proposal.compared}, the last deployed one.",
         ),
     )
 
@@ -199,11 +199,15 @@ def _words(meant: Effects, live: Mapping[str, int], changed: bool) -> tuple[Noti
         )
     others = [ref for ref in meant.deleted if ref not in claims]
     if others:
-        severity = Severity.QUIET if {ref.kind for ref in others} <= _STEERING else Severity.WARN
+        severity = (
+            Severity.QUIET if {ref.kind for ref in others} <= _SCALING_KINDS else Severity.WARN
+        )
         words.append(Notice(severity, f"Deleted: {_names(others)}."))
     if meant.left:
         words.append(
-            Notice(Severity.QUIET, f"Left in the cluster, as its chart asks: {_names(meant.left)}.")
+            Notice(
+                Severity.QUIET, f"Kept in the cluster (resource policy keep): {_names(meant.left)}."
+            )
         )
     if not changed:
         words.insert(0, Notice(Severity.QUIET, "Nothing in the cluster changes."))
@@ -225,24 +229,24 @@ def _refusal(ref: Ref, field: str) -> Notice:
 
 def _restart(ref: Ref, stops_first: bool, pods: int) -> Notice:
     if not pods:
-        return Notice(Severity.QUIET, f"{ref}: no pod runs now, so none is restarted.")
+        return Notice(Severity.QUIET, f"{ref}: no pod is running, so none is restarted.")
     many = "both pods" if pods == 2 else f"all {pods} pods"
     which = "the pod is replaced" if pods == 1 else f"{many} are replaced"
     if stops_first:
         return Notice(
             Severity.WARN,
-            f"{ref}: {which}, the old before the new.",
+            f"{ref}: {which}; old pods stop before new ones start.",
             "The app does not answer until the new ones are ready.",
         )
     return Notice(
         Severity.BUSY,
-        f"{ref}: {which}, one after another.",
-        "An old one goes only when a new one is ready.",
+        f"{ref}: {which} in a rolling update.",
+        "Old pods stop as new ones become ready, as far as the update strategy allows.",
     )
 
 
 def _replicas(each: Replicas, *, alone: bool) -> Notice:
-    what = f"{count(each.live, 'pod')} live"
+    what = f"{count(each.live, 'replica')} now"
     what = what if alone else f"{each.ref.name}: {what}"
     if each.after == each.live:
         then = f"stays {each.live}"
@@ -254,7 +258,7 @@ def _replicas(each: Replicas, *, alone: bool) -> Notice:
         then = f"becomes {each.after}"
     severity = Severity.WARN if each.after < each.live else Severity.GOOD
     after = (
-        f"From there the autoscaler decides, between {each.minimum} and {each.maximum}."
+        f"The autoscaler then decides, between {each.minimum} and {each.maximum}."
         if each.maximum is not None
         else ""
     )

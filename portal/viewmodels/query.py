@@ -1,4 +1,4 @@
-"""What is asked of a list: the text behind the ``?`` of its address, and of its live topic."""
+"""The query of a list: the part behind the ``?`` of its address and of its live topic."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class Bucket(StrEnum):
-    """The kinds of state that a list can be narrowed to. Each row is in one of them."""
+    """The status filters of a list. Each row is in one of them."""
 
     ATTENTION = "attention"
     CHANGING = "changing"
@@ -34,9 +34,9 @@ _BUCKETS = {bucket.value: bucket for bucket in Bucket}
 
 
 class ListQuery(Struct, frozen=True):
-    """What is asked of a list. ``sort`` has a "-" in front when it is downwards.
+    """A list's filters, order and page. ``sort`` has a "-" in front when it is descending.
 
-    Make it with ``parse``, which lets nothing through that is not in its place.
+    Create it with ``parse``, which drops anything invalid.
     """
 
     q: str = ""
@@ -48,7 +48,7 @@ class ListQuery(Struct, frozen=True):
 
     @staticmethod
     def parse(text: str | None) -> ListQuery:
-        """The query of an address. What is unknown, malformed or too long is as if not there."""
+        """The query of an address. Unknown, malformed and overlong parts are ignored."""
         try:
             pairs = parse_qsl((text or "").lstrip("?")[:4096], max_num_fields=32)
         except ValueError:
@@ -65,7 +65,7 @@ class ListQuery(Struct, frozen=True):
         )
 
     def encode(self) -> str:
-        """The one spelling of the query: printable ASCII; "" if it asks for nothing special."""
+        """The canonical text of the query: printable ASCII; "" for the defaults."""
         given = {
             "q": self.q,
             "namespace": self.namespace,
@@ -83,7 +83,7 @@ class ListQuery(Struct, frozen=True):
 
     @property
     def downwards(self) -> bool:
-        """Whether the largest comes first."""
+        """True if the largest comes first."""
         return self.sort.startswith("-")
 
     def by(self, column: str) -> ListQuery:
@@ -98,12 +98,12 @@ class ListQuery(Struct, frozen=True):
 
 
 def _quoted(text: str) -> str:
-    """As JavaScript's encodeURIComponent has it, so that both spell a query alike."""
+    """``text`` encoded as JavaScript's encodeURIComponent does, so that both agree."""
     return quote(text, safe="!'()*")
 
 
 def _clean(name: str, given: Mapping[str, str]) -> str:
-    """One line of whole characters, no longer than may be."""
+    """A parameter as one line, cut to its longest length."""
     text = given.get(name, "").encode(errors="replace").decode()
     text = _UNPRINTABLE.sub(" ", text).strip()[: LONGEST[name]]
     while len(_quoted(text)) > LONGEST[name]:
@@ -112,4 +112,4 @@ def _clean(name: str, given: Mapping[str, str]) -> str:
 
 
 EVERYTHING = ListQuery()
-"""Asks for nothing special."""
+"""The query without filters."""

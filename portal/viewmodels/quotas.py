@@ -1,4 +1,4 @@
-"""What a namespace's quotas leave room for, in words."""
+"""The room that a namespace's quotas leave, in words."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _PODS_NEED = {"pods": "pods", "count/pods": "pods"} | {
         (f"limits.{resource}", f"{plain} limits"),
     )
 }
-"""What one more pod may run out of: the name in a quota → in words."""
+"""The quota resources that one more pod needs, by their name in a quota, in words."""
 
 
 def quota_notice(quotas: Sequence[Quota]) -> Notice | None:
-    """A notice for an app that lacks pods, where a quota has no room for another at all."""
+    """A notice for an app that lacks pods, if a quota has no room for another one."""
     full = [
-        f"{_amount(name, hard)} of {_PODS_NEED[name]} (quota {quota.key.name})"
+        f"{_PODS_NEED[name]} {_amount(name, hard)} (quota {quota.key.name})"
         for quota, name, hard, used in _limits(quotas)
         if name in _PODS_NEED and used >= hard
     ]
@@ -34,17 +34,17 @@ def quota_notice(quotas: Sequence[Quota]) -> Notice | None:
     return Notice(
         Severity.BAD,
         "The namespace's quota is used up",
-        sentence(f"All that {quotas[0].key.namespace} may have is in use: {joined(full)}"),
+        sentence(f"The namespace {quotas[0].key.namespace} uses all of its quota: {joined(full)}"),
         "Run fewer pods, stop another app of this namespace, or ask an administrator for a larger "
         "quota.",
     )
 
 
 def quota_words(quotas: Iterable[Quota], needs: Mapping[str, Decimal | float]) -> tuple[str, ...]:
-    """One sentence for each limit that ``needs`` on top of what is used would break.
+    """One sentence for each quota that ``needs``, on top of the present use, would exceed.
 
     ``needs`` has a quota's names (``pods``, ``requests.cpu``, ``limits.memory``); CPU is in
-    cores, memory in bytes. What replaces something must be given as the difference.
+    cores, memory in bytes. For a replacement pass the difference.
     """
     found: list[str] = []
     for quota, name, hard, used in _limits(quotas):
@@ -60,7 +60,7 @@ def quota_words(quotas: Iterable[Quota], needs: Mapping[str, Decimal | float]) -
 
 
 def _limits(quotas: Iterable[Quota]) -> Iterator[tuple[Quota, str, Decimal, Decimal]]:
-    """Each limit with what is used of it; odd quantities limit nothing that can be told."""
+    """Each hard limit with its use; quantities that cannot be parsed are left out."""
     for quota in quotas:
         for name, amount in quota.hard.items():
             try:

@@ -1,4 +1,4 @@
-"""Why a pod that runs is not ready: still starting, slow, or no longer answering."""
+"""Diagnoses of running pods that are not ready: starting, slow, or no longer answering."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SLOW_START = 180.0
 
 
 def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
-    """A pod whose containers all run, but that is not ready."""
+    """Diagnose a pod whose containers all run, but that is not ready."""
     since = _waiting_since(pod, own)
     event = newest(own, "Unhealthy")
     waited = (now - since).total_seconds()
@@ -28,10 +28,10 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
     if restarts and killing and "liveness" in killing.message.lower():
         return Diagnosis(
             Stage.SILENT,
-            "Restarted: not answering",
+            "Restarted: liveness probe failed",
             Severity.BAD,
             f"It runs, but was restarted because its liveness probe failed. {words}".strip(),
-            advice or f"Its log says more: {log_command(pod)}",
+            advice or f"See its log: {log_command(pod)}",
             since,
             detail,
         )
@@ -43,8 +43,8 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             f"It was ready before, but does not answer its readiness probe any more. "
             f"{words}".strip(),
             advice
-            or "It gets no requests until it answers. It may be too busy: more pods or "
-            "more CPU help then.",
+            or "It gets no requests until it answers. It may be overloaded: run more pods or "
+            "give it more CPU.",
             since,
             detail,
         )
@@ -54,7 +54,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             "Slow to start",
             Severity.WARN,
             f"It runs but has not become ready. {words}".strip(),
-            advice or f"Its log says more: {log_command(pod).removesuffix(' --previous')}",
+            advice or f"See its log: {log_command(pod).removesuffix(' --previous')}",
             since,
             detail,
         )
@@ -70,7 +70,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
 
 
 def _was_ready(pod: Pod) -> bool:
-    """Whether a pod that is not ready was so before in its present run.
+    """Return True if a pod that is not ready was ready before in its present run.
 
     Both conditions are first written at the same moment; ``Ready`` changes later only if it
     has been true in between.
@@ -90,7 +90,7 @@ _SAME_MOMENT = 2.0
 
 
 def _waiting_since(pod: Pod, own: Sequence[Event]) -> datetime:
-    """When a pod that runs without being ready began to."""
+    """The time since when a running pod is not ready."""
     times = [one.started_at for one in pod.containers if one.started_at]
     started = newest(own, "Started")
     if not times and started:
@@ -102,7 +102,7 @@ def _waiting_since(pod: Pod, own: Sequence[Event]) -> datetime:
 
 
 def _probe_words(message: str) -> tuple[str, str]:
-    """What a failed probe tells, and what to do: "Readiness probe failed: …"."""
+    """A sentence about a failed probe, and advice, from "Readiness probe failed: …"."""
     lowered = message.lower()
     port = re.search(r"https?://[^/\s\"]*?:(\d+)|tcp [\d.]+:(\d+)", message)
     on = f" on port {port[1] or port[2]}" if port else ""
@@ -115,7 +115,7 @@ def _probe_words(message: str) -> tuple[str, str]:
     status = re.search(r"statuscode: (\d+)", lowered)
     if status:
         return (
-            f"Its health address answers with HTTP {status[1]}.",
+            f"Its probe gets HTTP {status[1]}.",
             "Check the probe's path, and the app's log."
             if status[1].startswith("4")
             else "Check the app's log.",
@@ -123,8 +123,8 @@ def _probe_words(message: str) -> tuple[str, str]:
     if "deadline exceeded" in lowered or "timeout" in lowered or "timed out" in lowered:
         return (
             f"It accepts connections{on} but answers too slowly.",
-            "It may be too busy: give it more CPU, more worker processes, or run more pods.",
+            "It may be overloaded: give it more CPU, more worker processes, or run more pods.",
         )
     if "no route to host" in lowered or "connection reset" in lowered:
-        return "Connections to it break off.", ""
-    return (sentence(f"The probe says: {shortened(message, 160)}"), "") if message else ("", "")
+        return "Connections to it are reset.", ""
+    return (sentence(f"The probe failed: {shortened(message, 160)}"), "") if message else ("", "")

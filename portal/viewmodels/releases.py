@@ -19,17 +19,17 @@ from portal.viewmodels.app import app_version, chart_name, launched_by
 from portal.viewmodels.autoscaler import hpa_words
 from portal.viewmodels.freshness import loading, source_of, stale_words
 from portal.viewmodels.headline import headline
-from portal.viewmodels.listing import Entry, ListView, in_order, look, measurements
+from portal.viewmodels.listing import Entry, ListView, measurements, run_query, sorted_by_name
 from portal.viewmodels.model import ReleaseRow, Severity
 from portal.viewmodels.operation import running
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
 from portal.viewmodels.urls import NOWHERE, ExternalAddresses, links
-from portal.viewmodels.versions import Newer
+from portal.viewmodels.versions import NewerVersions
 from portal.viewmodels.words import count
 from portal.viewmodels.workloads import pod_summary
 
 UNREAD = "…"
-"""Stands where Helm's record of a release has not been read yet."""
+"""Shown where Helm's record of a release has not been read yet."""
 
 
 def release_row(
@@ -41,7 +41,7 @@ def release_row(
     outside: ExternalAddresses = NOWHERE,
     newer: str = "",
 ) -> ReleaseRow:
-    """One release. ``problem`` is what somebody should see to, "" if nothing."""
+    """The row of one release."""
     known = pod_summary(state, sources, now, nodes)
     head = headline(state, known, now)
     release = state.release
@@ -62,23 +62,23 @@ def release_row(
     )
 
 
-class Listed(Struct, frozen=True, dict=True):
-    """Every release there is to list, in order, made once for all who look.
+class ReleaseList(Struct, frozen=True, dict=True):
+    """All releases in order, made once for all viewers.
 
-    ``apps`` is only asked what pods use now: whoever may see a release in a list may see that.
+    ``apps`` is read for the pods' use only, which everybody who sees a release may see.
     """
 
     entries: Sequence[Entry] = ()
     apps: Mapping[Key, AppState] = field(default_factory=dict[Key, AppState])
 
     def usage(self, key: Key) -> Mapping[Key, PodUsage]:
-        """What the pods of a release use now."""
+        """The present use of a release's pods."""
         state = self.apps.get(key)
         return state.usage if state else {}
 
     @cached_property
     def by_owner(self) -> Mapping[str, Sequence[Entry]]:
-        """Those that each person launched."""
+        """The entries by the user who launched them."""
         found: dict[str, list[Entry]] = {}
         for entry in self.entries:
             found.setdefault(entry.row.launched_by, []).append(entry)
@@ -86,22 +86,22 @@ class Listed(Struct, frozen=True, dict=True):
 
     @cached_property
     def namespaces(self) -> frozenset[str]:
-        """Where they are."""
+        """The namespaces of all entries."""
         return frozenset(entry.row.key.namespace for entry in self.entries)
 
-    def within(self, sees: Callable[[str], bool]) -> Listed:
-        """What is left for somebody who sees only some of the namespaces."""
+    def within(self, sees: Callable[[str], bool]) -> ReleaseList:
+        """The entries in the namespaces for which ``sees`` returns True."""
         seen = {namespace for namespace in self.namespaces if sees(namespace)}
         if len(seen) == len(self.namespaces):
             return self
         entries = [entry for entry in self.entries if entry.row.key.namespace in seen]
-        return Listed(entries, self.apps)
+        return ReleaseList(entries, self.apps)
 
 
-class Rows:
-    """Makes rows, and keeps each for as long as nothing that it shows is different.
+class RowCache:
+    """Makes rows, and caches each until something in it changes.
 
-    A list of a thousand then costs what has changed.
+    The cost of a long list is then that of its changes.
     """
 
     def __init__(
@@ -109,42 +109,44 @@ class Rows:
         outside: ExternalAddresses = NOWHERE,
         shown: Callable[[AppState], AppState] = lambda state: state,
     ) -> None:
-        """``shown`` gives what a row is made of."""
+        """``shown`` returns the part of a state that rows are made from."""
         self._outside = outside
         self._shown = shown
         self._made: dict[Key, _CachedRow] = {}
         self._aging: dict[Key, datetime] = {}
-        """When each row was made that time alone may change, the oldest first."""
-        self._newer = Newer()
-        self._around = _Around()
+        """When each row was made that time alone can change, the oldest first."""
+        self._newer = NewerVersions()
+        self._inputs = _RowInputs()
         self._apps: Mapping[Key, AppState] | None = None
-        self._listed = Listed()
+        self._listed = ReleaseList()
 
-    def listed(
+    def release_list(
         self,
         apps: Mapping[Key, AppState],
         sources: Mapping[str, WatchHealth],
         now: datetime,
         nodes: Sequence[Node] = (),
         catalog: Sequence[Listing] = (),
-    ) -> Listed:
-        """All of ``apps`` that belong in a list; the same object while nothing differs."""
+    ) -> ReleaseList:
+        """The list of ``apps``; the same object while nothing changes."""
         if self._newer.catalog != tuple(catalog):
-            self._newer = Newer(catalog)
-        around = _Around.of(sources, nodes, self._newer)
+            self._newer = NewerVersions(catalog)
+        inputs = _RowInputs.of(sources, nodes, self._newer)
         aged = self._aged(now)
-        if apps is self._apps and around == self._around and not aged:
+        if apps is self._apps and inputs == self._inputs and not aged:
             return self._listed
-        if around != self._around:
-            self._around = around
+        if inputs != self._inputs:
+            self._inputs = inputs
         for key in aged:
             self._made.pop(key, None)
         if len(self._made) > len(apps):
             self._made = {key: made for key, made in self._made.items() if key in apps}
         self._apps = apps
-        self._listed = Listed(
-            in_order(
-                self._entry(state, sources, now, nodes) for state in apps.values() if listed(state)
+        self._listed = ReleaseList(
+            sorted_by_name(
+                self._entry(state, sources, now, nodes)
+                for state in apps.values()
+                if is_listed(state)
             ),
             apps,
         )
@@ -157,12 +159,12 @@ class Rows:
         now: datetime,
         nodes: Sequence[Node],
     ) -> Entry:
-        made, around = self._made.get(state.key), self._around
+        made, inputs = self._made.get(state.key), self._inputs
         if made is not None:
-            if made.state is state and made.around is around:
+            if made.state is state and made.inputs is inputs:
                 return made.entry
-            if made.about == around.about(state) and _SHOWN(made.state) == _SHOWN(state):
-                made.state, made.around = state, around
+            if made.about == inputs.about(state) and _SHOWN(made.state) == _SHOWN(state):
+                made.state, made.inputs = state, inputs
                 return made.entry
         entry = Entry.of(
             release_row(
@@ -171,17 +173,17 @@ class Rows:
                 now,
                 nodes=nodes,
                 outside=self._outside,
-                newer=around.newer.than(state.detail),
+                newer=inputs.newer.of(state.detail),
             )
         )
-        self._made[state.key] = _CachedRow(state, around, around.about(state), entry)
+        self._made[state.key] = _CachedRow(state, inputs, inputs.about(state), entry)
         self._aging.pop(state.key, None)
         if entry.row.status.severity not in _LASTING or not all(pod.node for pod in state.pods):
             self._aging[state.key] = now
         return entry
 
     def _aged(self, now: datetime) -> list[Key]:
-        """The few oldest rows that are to be made again, taken from those that age."""
+        """Take the oldest rows that are due to be made again."""
         aged: list[Key] = []
         for key, made_at in self._aging.items():
             if abs((now - made_at).total_seconds()) < PATIENCE or len(aged) == AT_ONCE:
@@ -195,47 +197,49 @@ class Rows:
         return len(self._made)
 
 
-class _Around(Struct, frozen=True):
-    """What rows depend on beside their own releases."""
+class _RowInputs(Struct, frozen=True):
+    """The inputs of rows that are not part of their own release's state."""
 
     counted: bool = False
-    """Whether the pods have been read."""
+    """True once the pods have been listed."""
     lost: frozenset[str] = frozenset()
-    """Nodes that do not answer."""
+    """Nodes that are not ready."""
     address: str = ""
-    """Where NodePorts are reached."""
-    newer: Newer = field(default_factory=Newer)
+    """The address at which NodePorts are reached."""
+    newer: NewerVersions = field(default_factory=NewerVersions)
 
     @staticmethod
-    def of(sources: Mapping[str, WatchHealth], nodes: Sequence[Node], newer: Newer) -> _Around:
+    def of(
+        sources: Mapping[str, WatchHealth], nodes: Sequence[Node], newer: NewerVersions
+    ) -> _RowInputs:
         pods = source_of(sources, Kind.POD)
         able = (node.internal_ip for node in nodes if node.ready and node.internal_ip)
         lost = frozenset(node.name for node in nodes if not node.ready)
-        return _Around(bool(pods and pods.synced), lost, next(able, ""), newer)
+        return _RowInputs(bool(pods and pods.synced), lost, next(able, ""), newer)
 
     def about(self, state: AppState) -> tuple[object, ...]:
-        """As much of it as the row of ``state`` may show."""
+        """The part of it that the row of ``state`` depends on."""
         exposed = any(service.type == "NodePort" for service in state.services)
         lost = self.lost and self.lost.intersection(pod.node for pod in state.pods)
-        newer = self.newer.than(state.detail)
+        newer = self.newer.of(state.detail)
         return self.counted, lost, self.address if exposed else "", newer
 
 
 class _CachedRow(Struct):
     state: AppState
-    around: _Around
+    inputs: _RowInputs
     about: tuple[object, ...]
     entry: Entry
 
 
 PATIENCE = 5.0
-"""Seconds after which a row is made again that time alone may change."""
+"""Seconds after which a row is made again that time alone can change."""
 
 AT_ONCE = 50
-"""How many of those are made in one go: a few milliseconds, whatever state the cluster is in."""
+"""The most rows that are refreshed at once, which takes a few milliseconds."""
 
 _LASTING = {Severity.GOOD, Severity.QUIET}
-"""What is well or at rest stays so by itself, unless a pod of it still looks for a node."""
+"""Severities that do not change with time alone, unless a pod has no node yet."""
 
 _SHOWN = attrgetter(
     *(
@@ -244,21 +248,21 @@ _SHOWN = attrgetter(
         if field.name not in {"usage", "history", "pod_history"}
     )
 )
-"""All that a row may be made from: readings and history, which always move, are not shown."""
+"""The fields that a row may be made from: all but measurements and history, which always change."""
 
 
 def list_view(
-    listed: Listed,
+    listed: ReleaseList,
     sources: Mapping[str, WatchHealth],
     now: datetime,
     *,
     query: ListQuery = EVERYTHING,
     owner: str | None = None,
 ) -> ListView:
-    """The releases that ``query`` asks for; with ``owner`` only those that person launched."""
+    """The view of a query; with ``owner``, of the releases that user launched."""
     entries = listed.entries if owner is None else listed.by_owner.get(owner, ())
     unread = loading(sources, Kind.RELEASE)
-    found = look(entries, query, listed.usage)
+    found = run_query(entries, query, listed.usage)
     return ListView(
         rows=found.rows,
         summary=f"{_summary(entries, unread)}{_unsorted(entries, query)}",
@@ -277,12 +281,12 @@ def list_view(
 
 
 def _choices(given: set[str], chosen: str) -> tuple[str, ...]:
-    """What there is to choose from, what is chosen included."""
+    """The options of a filter, with the chosen one among them."""
     return tuple(sorted(each for each in given | {chosen} if each))
 
 
-def listed(state: AppState) -> bool:
-    """Whether a key belongs in a list: a release, or an operation that has yet to make one."""
+def is_listed(state: AppState) -> bool:
+    """Return True for a release, and for an operation that has yet to create one."""
     if state.release is not None:
         return True
     operation = state.operation
@@ -294,7 +298,7 @@ def listed(state: AppState) -> bool:
 
 
 def _unsorted(entries: Sequence[Entry], query: ListQuery) -> str:
-    """What the order, or what was found, does not go by yet."""
+    """A sentence about releases that the search or sort order does not cover yet; else ""."""
     if not query.q and query.column not in {"chart", "version"}:
         return ""
     unread = sum(1 for entry in entries if entry.row.chart == UNREAD)

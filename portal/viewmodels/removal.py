@@ -1,4 +1,4 @@
-"""What an uninstall leaves in the cluster, said before it is asked for."""
+"""The objects and volumes that an uninstall leaves in the cluster, in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.viewmodels.words import count, joined
 
 
 def removal_words(removal: Removal) -> tuple[Notice, ...]:
-    """What goes with its data, and what stays.
+    """Notices about what an uninstall deletes with its data, and what it leaves.
 
     Raises:
         PortalError: the manifest cannot be read.
@@ -35,29 +35,31 @@ def removal_words(removal: Removal) -> tuple[Notice, ...]:
         words.append(
             Notice(
                 Severity.QUIET,
-                f"Stays in the cluster, as its chart asks: {joined(str(ref) for ref in others)}.",
+                "Kept in the cluster (resource policy keep): "
+                f"{joined(str(ref) for ref in others)}.",
             )
         )
     return tuple(words)
 
 
 def _volumes(removal: Removal, found: Mapping[Ref, Tree]) -> list[Notice]:
-    """The volumes that stay: those that StatefulSets made, and those that the chart keeps."""
+    """The volume claims that remain: those of StatefulSets, and those that the chart keeps."""
     if removal.claims is None:
         named = [ref.name for ref, tree in found.items() if ref.kind == CLAIM and kept(tree)]
         what = joined([*named, *(f"{name} of each pod" for name in templates(found.values()))])
-        return [_stay(f"Volumes stay, with their data: {what}.", removal)] if what else []
+        return [_stay(f"Volume claims are kept, with their data: {what}.", removal)] if what else []
     left = staying(removal, found)
     if not left:
         return []
-    return [_stay(f"{count(len(left), 'volume')} will be left: {_sizes(left)}.", removal)]
+    return [_stay(f"{count(len(left), 'volume claim')} will be kept: {_sizes(left)}.", removal)]
 
 
 def _stay(title: str, removal: Removal) -> Notice:
     return Notice(
         Severity.WARN,
         title,
-        "They keep their data, and what it costs. An app launched again under this name finds it.",
+        "They keep their data and go on using storage. An app launched again under this name may "
+        "use them.",
         f"To delete one: kubectl delete pvc -n {removal.key.namespace} NAME",
     )
 

@@ -1,4 +1,4 @@
-"""Who owns the number of replicas, and what the scale control starts from."""
+"""The owner of the number of replicas, and the initial values of the scale control."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from portal.viewmodels.model import ScaleMode, ScaleView
 from portal.viewmodels.operation import running
 
 DEFAULT_MAXIMUM = 4
-"""Where the range slider's end stands while nothing says otherwise."""
+"""The maximum that the range slider starts with where neither values nor an HPA set one."""
 
 
 def scale_view(state: AppState, chart: str, forbidden: str = "") -> ScaleView:
-    """The control; ``chart`` is the name of the chart whose values the portal knows.
+    """The initial values of the control; ``chart`` is the chart whose values the portal knows.
 
-    ``forbidden`` is why who looks may not scale it, "" if they may.
+    ``forbidden`` is the reason why the viewer may not scale it, "" if they may.
     """
     detail = current_detail(state)
     values: Mapping[str, object] = detail.values if detail else {}
@@ -55,7 +55,7 @@ def current_detail(state: AppState) -> ReleaseRevision | None:
 
 
 def drift(state: AppState) -> tuple[int, int] | None:
-    """(configured, live) replicas where somebody scaled past Helm; None where they agree."""
+    """(configured, live) replicas of a workload that was scaled outside Helm; else None."""
     detail = current_detail(state)
     if detail is None or state.hpas or running(state.operation) or len(state.workloads) != 1:
         return None
@@ -75,10 +75,10 @@ def _read_only(state: AppState, hpa: Hpa | None, chart: str) -> str:
     if release.status.pending and not running(state.operation):
         return f"Helm's last operation has not ended ({release.status.value})."
     if state.detail is None:
-        return "The portal is reading this release's values."
+        return "The portal is still reading this release's values."
     if state.detail.chart != chart:
         return (
-            "How many pods run is one of the values of its chart, "
+            "The number of replicas is set by the values of its chart, "
             f"{state.detail.chart or '(unknown)'}: change it under Edit, if the catalogue has that "
             "chart, or with helm."
         )
@@ -86,8 +86,8 @@ def _read_only(state: AppState, hpa: Hpa | None, chart: str) -> str:
         return f"The autoscaler {hpa.key.name} belongs to another release, {hpa.release}."
     if hpa and not hpa.release:
         return (
-            f"The autoscaler {hpa.key.name} was made outside Helm and owns the number of pods. "
-            "Change it the way it was made, or remove it."
+            f"The autoscaler {hpa.key.name} was created outside Helm and controls the replicas. "
+            "Change it with the tool that created it, or remove it."
         )
     return ""
 

@@ -1,4 +1,4 @@
-"""Why no node takes a pod, told from what the scheduler says."""
+"""Explanations of unschedulable pods, from the scheduler's message."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from portal.viewmodels.words import cores, count, joined, sentence, shortened, s
 
 
 class NoRoom(Struct, frozen=True):
-    """Why a pod waits without a node: what is happening, what to do."""
+    """The reason why a pod cannot be scheduled: a title, a sentence, advice."""
 
     title: str
     words: str
     advice: str
 
 
-_ROOM = "Ask for less CPU or memory, run fewer pods, or ask an administrator for more nodes."
+_ROOM = "Request less CPU or memory, run fewer pods, or ask an administrator for more nodes."
 _RULES: tuple[tuple[str, str, str, str], ...] = (
     (r"insufficient cpu", "has too little CPU left", "have too little CPU left", _ROOM),
     (r"insufficient memory", "has too little memory left", "have too little memory left", _ROOM),
@@ -38,15 +38,15 @@ _RULES: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         r"taint\S* \{([^:}]*)",
-        "is set aside (taint {0})",
-        "are set aside (taint {0})",
-        "Those nodes are kept for other uses, or are not well. Ask an administrator.",
+        "has a taint that the app does not tolerate ({0})",
+        "have a taint that the app does not tolerate ({0})",
+        "Those nodes are reserved for other uses, or unhealthy. Ask an administrator.",
     ),
     (
         r"taint",
-        "is set aside (taint)",
-        "are set aside (taints)",
-        "Those nodes are kept for other uses, or are not well. Ask an administrator.",
+        "has a taint that the app does not tolerate",
+        "have taints that the app does not tolerate",
+        "Those nodes are reserved for other uses, or unhealthy. Ask an administrator.",
     ),
     (
         r"volume node affinity|no available volume zone",
@@ -56,32 +56,32 @@ _RULES: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         r"anti-affinity",
-        "already runs a pod that this one must stay apart from",
-        "already run a pod that this one must stay apart from",
-        "Run fewer pods, or loosen the chart's anti-affinity.",
+        "already runs a pod that this one may not share a node with (anti-affinity)",
+        "already run a pod that this one may not share a node with (anti-affinity)",
+        "Run fewer pods, or relax the chart's pod anti-affinity.",
     ),
     (
         r"node affinity|node selector|affinity/selector",
-        "is not of the kind that the app asks for",
-        "are not of the kind that the app asks for",
+        "does not match the app's node selector or affinity",
+        "do not match the app's node selector or affinity",
         "Check the app's node selector and affinity.",
     ),
     (
         r"topology spread",
-        "would make the spread of pods uneven",
-        "would make the spread of pods uneven",
+        "would violate the app's topology spread constraints",
+        "would violate the app's topology spread constraints",
         "Run fewer pods, or ask an administrator for more nodes.",
     ),
     (
         r"unschedulable",
         "takes no new pods (cordoned)",
         "take no new pods (cordoned)",
-        "An administrator has closed those nodes, perhaps for maintenance. Wait, or ask.",
+        "An administrator has cordoned those nodes, perhaps for maintenance. Wait, or ask.",
     ),
     (
         r"free ports",
-        "has the port that it asks for in use",
-        "have the port that it asks for in use",
+        "already uses the host port that it requests",
+        "already use the host port that it requests",
         "Only one such pod fits on a node: run fewer pods, or do without a host port.",
     ),
 )
@@ -116,7 +116,7 @@ def no_room(pod: Pod, message: str, nodes: Sequence[Node]) -> NoRoom:
     too_large = _too_large(pod, nodes)
     if too_large:
         advice = [too_large]
-    return NoRoom("No room", _asks(pod) + joined(causes) + ".", " ".join(advice[:2]))
+    return NoRoom("Unschedulable", _asks(pod) + joined(causes) + ".", " ".join(advice[:2]))
 
 
 def _cause(part: str, total: int, again: bool) -> tuple[str, str]:
@@ -143,7 +143,7 @@ def _asks(pod: Pod) -> str:
             f"{size(pod.memory_request)} of memory" if pod.memory_request else "",
         ]
     )
-    return f"It asks for {wanted}, but " if wanted else "No room: "
+    return f"It requests {wanted}, but " if wanted else "No node has room: "
 
 
 def _too_large(pod: Pod, nodes: Sequence[Node]) -> str:
@@ -153,9 +153,9 @@ def _too_large(pod: Pod, nodes: Sequence[Node]) -> str:
     most_cpu = max(node.cpu for node in nodes)
     most_memory = max(node.memory for node in nodes)
     if pod.cpu_request and 0 < most_cpu < pod.cpu_request:
-        return f"No node is that large: ask for less than {cores(most_cpu)} of CPU."
+        return f"No node is that large: request less than {cores(most_cpu)} of CPU."
     if pod.memory_request and 0 < most_memory < pod.memory_request:
-        return f"No node is that large: ask for less than {size(most_memory)} of memory."
+        return f"No node is that large: request less than {size(most_memory)} of memory."
     return ""
 
 
@@ -171,6 +171,6 @@ def _volume(message: str) -> NoRoom:
         )
     return NoRoom(
         "Waiting for its volume",
-        "The volume that it mounts has not been made yet.",
+        "The volume that it mounts has not been provisioned yet.",
         "If this lasts, the cluster may have no default storage class: ask an administrator.",
     )

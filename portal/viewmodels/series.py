@@ -1,4 +1,4 @@
-"""The columns of the live chart, and the small one beside each pod."""
+"""The columns of the live chart, and the sparkline of each pod."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MIB = 2**20
 
 
 def series_view(history: History) -> SeriesView:
-    """One entry a sample in each column, oldest first; empty without a history.
+    """A history as columns with one entry for each sample, oldest first.
 
-    The parts of one history have the same metrics, so that one can follow the other.
+    The parts of one history have the same metrics, so that they can be joined.
     """
     samples = tuple(history)
     return SeriesView(

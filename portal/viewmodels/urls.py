@@ -1,4 +1,4 @@
-"""Addresses of an app: links where there are any, else why there are none yet."""
+"""The addresses of an app: links, or the reason why there are none yet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from portal.viewmodels.words import joined, shortened
 
 
 class ExternalAddresses(Struct, frozen=True):
-    """Addresses that people use where the cluster's own are not theirs (see domain/urls.py)."""
+    """Addresses for users where the cluster's own are not reachable (see domain/urls.py)."""
 
     node_address: str = ""
     ingress_address: str = ""
@@ -26,13 +26,13 @@ class ExternalAddresses(Struct, frozen=True):
 
 NOWHERE = ExternalAddresses()
 MOST_PORTS = 4
-"""How many ports of a Service are shown."""
+"""The most ports of a Service that are shown."""
 
 
 def url_views(
     state: AppState, outside: ExternalAddresses = NOWHERE, nodes: Sequence[Node] = ()
 ) -> tuple[UrlView, ...]:
-    """All addresses, the best first; at least one entry if the app has a Service."""
+    """All addresses, the most useful first; at least one if the app has a Service."""
     found = links(state, outside, nodes)
     views = [UrlView(one.href, one.href, _state(one, state)) for one in found]
     return (*views, *_waiting(state, {one.kind for one in found}), *_only_inside(state))
@@ -41,7 +41,7 @@ def url_views(
 def links(
     state: AppState, outside: ExternalAddresses = NOWHERE, nodes: Sequence[Node] = ()
 ) -> tuple[Url, ...]:
-    """The addresses that a browser may be given: http and https, from outside the cluster."""
+    """The http and https addresses that are reachable from outside the cluster."""
     found = urls(
         state.services,
         state.ingresses,
@@ -55,7 +55,7 @@ def links(
 
 
 def safe(href: str) -> bool:
-    """Whether ``href`` is an absolute http or https address without a user name in it."""
+    """Return True if ``href`` is an absolute http or https address without a user name in it."""
     try:
         parts = urlsplit(href)
         return (
@@ -69,7 +69,7 @@ def safe(href: str) -> bool:
 
 
 def _state(url: Url, state: AppState) -> Badge:
-    """Whether that address answers, and if not, what is missing on the way to it."""
+    """A badge that says whether an address answers, and if not, what is missing."""
     answer = _answer(url.href, state.probe)
     if answer.severity in {Severity.GOOD, Severity.WARN}:
         return answer
@@ -80,15 +80,15 @@ def _state(url: Url, state: AppState) -> Badge:
             return Badge(
                 "Waiting for an ingress controller",
                 Severity.BUSY,
-                f"None has taken it yet; its class is {ingress.class_name}."
+                f"None has accepted it yet; its class is {ingress.class_name}."
                 if ingress.class_name
-                else "None has taken it yet; it names no class, so the cluster needs a default.",
+                else "None has accepted it yet. It names no class, so the cluster needs a default.",
             )
         return _with_hint(answer, host, ingress.addresses if ingress else ())
     if url.kind is Exposure.HTTP_ROUTE:
         route = next((one for one in state.routes if host in one.hosts), None)
         if route and route.accepted is None:
-            return Badge("Waiting for a gateway", Severity.BUSY, "None has taken the route yet.")
+            return Badge("Waiting for a gateway", Severity.BUSY, "None has accepted the route yet.")
         named = route.gateways if route else ()
         at = [at for one in state.gateways if one.key in named for at in one.addresses]
         return _with_hint(answer, host, at)
@@ -105,7 +105,7 @@ def _with_hint(answer: Badge, host: str, addresses: Sequence[str]) -> Badge:
 def _answer(href: str, probe: Probe | None) -> Badge:
     if probe is None or probe.url.rstrip("/") != href.rstrip("/"):
         return Badge(
-            "Not checked yet", Severity.QUIET, "The portal has not tried this address yet."
+            "Not checked yet", Severity.QUIET, "The portal has not probed this address yet."
         )
     if probe.answered and not probe.error:
         if probe.status in {401, 403}:
@@ -114,20 +114,20 @@ def _answer(href: str, probe: Probe | None) -> Badge:
             return Badge(
                 "Answers",
                 Severity.WARN,
-                f"Something answers, with HTTP {probe.status} for this page.",
+                f"It answers with HTTP {probe.status}.",
             )
         return Badge("Answers", Severity.GOOD, f"The portal got an answer (HTTP {probe.status}).")
     if probe.status == 404:
         return Badge(
             "Not answering yet",
             Severity.BUSY,
-            "The proxy in front does not know this host name yet (HTTP 404), "
-            "or the app has no page there.",
+            "The ingress or gateway does not serve this host name yet, or the app has no page "
+            "there (HTTP 404).",
         )
     if probe.status >= 500:
         why = f"It answers with an error (HTTP {probe.status})"
         if probe.status in {502, 503, 504}:
-            why = f"No pod is behind this address yet (HTTP {probe.status})"
+            why = f"No ready pod is behind this address yet (HTTP {probe.status})"
         return Badge("Not answering yet", Severity.BUSY, f"{why}.")
     return Badge("Not answering yet", Severity.BUSY, _why(href, probe.error))
 
@@ -139,7 +139,7 @@ def _why(href: str, error: str) -> str:
         part in lowered
         for part in ("name or service", "name resolution", "no such host", "getaddrinfo", "dns")
     ):
-        return f"The name {host} is not known to the portal's DNS: it has to point to the cluster."
+        return f"The portal's DNS does not resolve {host}: the name has to point to the cluster."
     return (
         f"The portal gets no answer: {shortened(error, 160)}"
         if error
@@ -148,7 +148,7 @@ def _why(href: str, error: str) -> str:
 
 
 def _waiting(state: AppState, linked: set[Exposure]) -> list[UrlView]:
-    """What is still to come, where there is no link for it yet."""
+    """The addresses that are pending: not assigned or not accepted yet."""
     found: list[UrlView] = []
     for service in state.services:
         if service.type == "LoadBalancer" and not service.addresses:
@@ -156,23 +156,23 @@ def _waiting(state: AppState, linked: set[Exposure]) -> list[UrlView]:
                 _pending(
                     "Waiting for an address from the load balancer",
                     "A cloud's load balancer takes a few minutes. If this lasts, the cluster "
-                    "may have none: choose another way to reach the app.",
+                    "may have none: choose another exposure.",
                 )
             )
     for route in state.routes:
         name = joined(route.hosts) or "The route"
         if route.accepted is False:
             why = Badge("Refused", Severity.BAD, shortened(route.message))
-            found.append(UrlView("", f"{name}: no gateway takes it", why))
+            found.append(UrlView("", f"{name}: no gateway accepts it", why))
         elif Exposure.HTTP_ROUTE not in linked:
             found.append(
-                _pending(f"{name}: waiting for a gateway", "No gateway has taken the route yet.")
+                _pending(f"{name}: waiting for a gateway", "No gateway has accepted the route yet.")
             )
     for ingress in state.ingresses:
         if Exposure.INGRESS not in linked:
             name = joined(ingress.hosts) or "The Ingress"
             found.append(
-                _pending(f"{name}: waiting for an ingress controller", "None has taken it yet.")
+                _pending(f"{name}: waiting for an ingress controller", "None has accepted it yet.")
             )
     return found
 
@@ -189,7 +189,7 @@ def _only_inside(state: AppState) -> list[UrlView]:
         UrlView(
             "",
             f"Only inside the cluster: {address(service, port)}",
-            Badge("Inside only", Severity.QUIET, _forward(service, port)),
+            Badge("ClusterIP", Severity.QUIET, _forward(service, port)),
             connect=connection_id(service, port),
         )
         for service in usable(state.services)
@@ -198,7 +198,7 @@ def _only_inside(state: AppState) -> list[UrlView]:
 
 
 def _forward(service: Service, port: ServicePort) -> str:
-    """How somebody reaches it from outside all the same."""
+    """The command that makes a port reachable from a user's own machine."""
     local = 8050 if is_web(port) else port.port
     then = "open http://localhost:8050" if is_web(port) else f"it is at localhost:{local}"
     return (

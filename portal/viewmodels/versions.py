@@ -1,4 +1,4 @@
-"""Which version of its chart a release has, and what else its source offers, in words."""
+"""The version of a release's chart, and the others that its source offers, in words."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from portal.domain.charts import (
 )
 from portal.viewmodels.model import Notice, Severity, VersionView
 
+DEPRECATED = "This chart is deprecated: it may receive no more fixes."
+
 
 def version_view(made: ChartIdentity | None, catalog: Sequence[Listing]) -> VersionView | None:
-    """What is to be said of a release's chart; None where nobody can tell where that is from."""
+    """The view of a release's chart version; None where its source is not known for sure."""
     if made is None or not made.chart_version:
         return None
     origin = origin_of(made, catalog)
@@ -38,9 +40,9 @@ def version_view(made: ChartIdentity | None, catalog: Sequence[Listing]) -> Vers
     if entry.version(made.chart_version) is None and origin.source != BUILT_IN:
         words.append(f"{origin.source} does not offer {made.chart_version} any more.")
     if entry.newest.deprecated:
-        words.append("Its authors call this chart deprecated: it may get no more corrections.")
+        words.append(DEPRECATED)
     if listing.error:
-        words.append(f"There may be newer ones: {origin.source} cannot be read.")
+        words.append(f"There may be newer versions: {origin.source} cannot be read.")
     return VersionView(
         source=origin.source,
         chart=entry.name,
@@ -57,14 +59,14 @@ def version_view(made: ChartIdentity | None, catalog: Sequence[Listing]) -> Vers
     )
 
 
-class Newer:
-    """Says of many releases what is newer than their charts; of equal ones it is found out once."""
+class NewerVersions:
+    """Looks up newer versions of the charts of releases, and caches the answers."""
 
     def __init__(self, catalog: Sequence[Listing] = ()) -> None:
         self.catalog = tuple(catalog)
         self._known: dict[tuple[str, str, str, str], str] = {}
 
-    def than(self, made: ChartIdentity | None) -> str:
+    def of(self, made: ChartIdentity | None) -> str:
         """The newest version of a release's chart, if it is newer than the one it has."""
         if made is None or not made.chart_version:
             return ""
@@ -83,7 +85,7 @@ def newer_version(entry: ChartEntry, version: str) -> str:
 
 
 def choices(entry: ChartEntry, version: str) -> tuple[tuple[str, str], ...]:
-    """What a release of ``version`` could be moved to, newest first, each with its words."""
+    """The versions that a release of ``version`` can change to, newest first, with their labels."""
     return tuple(
         (each.version, _choice(each.version, version, deprecated=each.deprecated))
         for each in entry.versions
@@ -92,30 +94,30 @@ def choices(entry: ChartEntry, version: str) -> tuple[tuple[str, str], ...]:
 
 
 def move_words(entry: ChartEntry, version: str, wanted: str) -> tuple[Notice, ...]:
-    """What it means to go from ``version`` to the one that is ``wanted``."""
+    """Notices about a change from ``version`` to the one that is ``wanted``."""
     before, after = entry.version(version), entry.version(wanted)
     apps = (before.app_version if before else "", after.app_version if after else "")
-    app = f"What it runs: {apps[0]} → {apps[1]}. " if all(apps) and apps[0] != apps[1] else ""
-    body = f"{app}Where its own values say nothing, the defaults of {wanted} count."
+    app = f"App version: {apps[0]} → {apps[1]}. " if all(apps) and apps[0] != apps[1] else ""
+    body = f"{app}Values that the release does not set take the defaults of {wanted}."
     if is_older(wanted, version):
-        title = f"A downgrade of the chart: {wanted} is older than {version}."
+        title = f"Downgrade: chart {wanted} is older than {version}."
         words = [
             Notice(
                 Severity.WARN,
                 title,
                 body,
-                "Make sure that the older one can read its data: nothing here checks that.",
+                "Make sure that the older version can read the app's data: the portal cannot.",
             )
         ]
     else:
-        words = [Notice(Severity.BUSY, f"The chart goes from {version} to {wanted}.", body)]
+        words = [Notice(Severity.BUSY, f"The chart changes from {version} to {wanted}.", body)]
     if after is not None and after.deprecated:
-        words.append(Notice(Severity.WARN, f"Its authors call {wanted} deprecated."))
+        words.append(Notice(Severity.WARN, f"Chart version {wanted} is deprecated."))
     return tuple(words)
 
 
 def is_older(wanted: str, version: str) -> bool:
-    """Whether going from ``version`` to the one that is ``wanted`` is a downgrade."""
+    """Return True if going from ``version`` to the one that is ``wanted`` is a downgrade."""
     return version_order(wanted) < version_order(version)
 
 
@@ -130,7 +132,7 @@ def _lost(origin: Origin, chart: str) -> str:
 def _standing(source: str, entry: ChartEntry, version: str, newer: str) -> str:
     if newer:
         return f"Chart {version}; {newer} is available."
-    where = "that the portal has" if source == BUILT_IN else f"in {source}"
+    where = "in the portal" if source == BUILT_IN else f"in {source}"
     newest = entry.newest.version
     if version_order(version) > version_order(newest):
         return f"Chart {version}; {newest} is the newest {where}."

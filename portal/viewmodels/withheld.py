@@ -1,4 +1,4 @@
-"""What is left of an app's state for who may see that it runs, and not what it was given."""
+"""An app's state without what only those who may read its values see."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from portal.domain.operations import Operation, Step
 from portal.state.model import AppState
 from portal.state.ownership import annotated
 
-WITHHELD = "It did not succeed. Who may change the app sees why."
-"""What stands for the words of a failure: they may quote values."""
+ONLY_OWNERS_SEE = "Only users who may change the app see"
+
+WITHHELD = f"It did not succeed. {ONLY_OWNERS_SEE} the reason."
+"""Replaces error messages, which may quote values."""
 
 _IMAGE = ("registry", "repository", "tag", "digest")
-"""Of the values everybody sees these: the pods tell them too."""
+"""The values that everybody sees, since the pods show them too."""
 
 
 def without_values(state: AppState) -> AppState:
     """``state`` without values, notes, and the words in which Helm, charts and apps fail."""
     detail, operation = state.detail, state.operation
     if detail is not None:
-        said = "Who may change the app sees why." if detail.description else ""
+        said = f"{ONLY_OWNERS_SEE} the reason." if detail.description else ""
         values = _public(detail.values)
         detail = replace(
             detail, values=values, shown=CompressedText(""), notes="", description=said
@@ -39,7 +41,7 @@ def without_values(state: AppState) -> AppState:
 
 
 def _public(values: Mapping[str, object]) -> dict[str, object]:
-    """The image, and who launched it."""
+    """The values that everybody sees: the image, and who launched it."""
     image, by = values.get("image"), annotated(values)
     told: Mapping[str, object] = {}
     if isinstance(image, Mapping):
@@ -51,7 +53,7 @@ def _public(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def _without_log(pod: Pod) -> Pod:
-    """The end of a log is what an app says last, and that may be anything."""
+    """A pod without termination messages: they are the end of a log and may hold anything."""
     if not any(each.last_message for each in pod.containers):
         return pod
     return replace(pod, containers=tuple(replace(each, last_message="") for each in pod.containers))

@@ -1,4 +1,4 @@
-"""How numbers, amounts and lists are written. The only place where any of them is formatted."""
+"""Formatting of numbers, amounts, times and lists; nothing else formats them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def span(seconds: float) -> str:
 
 
 def coarse(seconds: float) -> str:
-    """A length of time that seldom changes, for words that must not change every second."""
+    """A length of time in coarse steps, for texts that must not change every second."""
     reached = [step for step in _STEPS if seconds >= step]
     if not reached:
         return "a few seconds"

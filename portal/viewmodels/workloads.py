@@ -1,4 +1,4 @@
-"""Counts of an app's pods, and why its workloads cannot make any."""
+"""Counts of an app's pods, and explanations of why its workloads cannot create any."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from portal.viewmodels.words import count, joined, sentence, shortened
 
 
 class PodSummary(Struct, frozen=True):
-    """The sum of the pods and workloads of an app.
+    """Totals over the pods and workloads of an app.
 
-    ``desired`` is what is asked for, ``present`` the pods that count towards it, ``ready``
-    those that answer, ``updated`` those of the newest template. ``blocked`` says why pods cannot
-    be made at all.
+    ``desired`` are the desired replicas, ``present`` the pods that count towards them, ``ready``
+    those that are ready, ``updated`` those of the newest template. ``blocked`` explains why pods
+    cannot be created.
     """
 
     desired: int
@@ -37,13 +37,13 @@ class PodSummary(Struct, frozen=True):
 
     @property
     def troubled(self) -> list[Diagnosis]:
-        """The diagnoses of the pods that need somebody, worst first."""
+        """The diagnoses of the pods that need intervention, worst first."""
         found = [diagnosis for _, diagnosis in self.pods if diagnosis.stage.troubled]
         return sorted(found, key=lambda one: (_ORDER.index(one.stage), one.title))
 
     @property
     def progressing(self) -> list[Diagnosis]:
-        """The diagnoses of the pods that should become ready by themselves."""
+        """The diagnoses of the pods that are expected to become ready."""
         return [diagnosis for _, diagnosis in self.pods if diagnosis.stage.progressing]
 
 
@@ -60,7 +60,7 @@ _ORDER = (
 def pod_summary(
     state: AppState, sources: Mapping[str, WatchHealth], now: datetime, nodes: Sequence[Node] = ()
 ) -> PodSummary:
-    """Count and diagnose."""
+    """Count and diagnose the pods of an app."""
     pods = tuple((pod, diagnose(pod, state.events, nodes, now)) for pod in state.pods)
     stages = Counter(diagnosis.stage for _, diagnosis in pods)
     present = sum(number for stage, number in stages.items() if stage.present)
@@ -102,16 +102,16 @@ def replicas_view(known: PodSummary, has_workloads: bool) -> ReplicasView:
 
 
 def counts_in_words(known: PodSummary) -> str:
-    """How many pods are ready, and what the others do: "2 of 3 pods are ready; 1 is starting."."""
+    """The counts as a sentence, such as "All 2 pods are ready"."""
     stages = known.stages
     if known.desired == 0 and known.ready == 0:
-        begin = "It is scaled to zero: no pod is wanted"
+        begin = "It is scaled to zero"
     elif known.ready == known.desired:
         begin = (
             "Its one pod is ready" if known.desired == 1 else f"All {known.desired} pods are ready"
         )
     elif known.ready > known.desired:
-        begin = f"{count(known.ready, 'pod')} {_are(known.ready)} ready, {known.desired} wanted"
+        begin = f"{count(known.ready, 'pod')} {_are(known.ready)} ready, {known.desired} desired"
     elif known.desired == 1:
         begin = "Its pod is not ready"
     else:
@@ -137,7 +137,7 @@ def _are(amount: int) -> str:
 
 
 def creation_problem(state: AppState, present: int) -> Notice | None:
-    """Why the cluster refuses to make pods, from conditions or the newest event; else None."""
+    """A notice of why the cluster refuses to create pods, from conditions or events; else None."""
     wanted = sum(workload.desired for workload in state.workloads)
     if present >= wanted:
         return None
@@ -157,7 +157,7 @@ def _refusals(state: AppState, present: int) -> list[str]:
     ]
     if found or present:
         return found
-    # A StatefulSet has no such condition: its events are all there is.
+    # A StatefulSet has no such condition, only events.
     events = sorted(state.events, key=lambda one: one.last_at, reverse=True)
     newest = next(
         (
@@ -180,31 +180,31 @@ def refusal(message: str, namespace: str) -> Notice:
         return Notice(
             Severity.BAD,
             "The namespace's quota is used up",
-            f"No more pods fit into the quota {quota[1]} of {namespace}: one more asks for "
+            f"No more pods fit into the quota {quota[1]} of {namespace}: one more requests "
             f"{_amounts(quota[2])}, {_amounts(quota[3])} of {_amounts(quota[4])} are in use.",
-            "Ask for less, run fewer pods, stop another app of this namespace, or ask an "
+            "Request less, run fewer pods, stop another app of this namespace, or ask an "
             "administrator for a larger quota.",
         )
     if "must specify" in message and "quota" in message:
         what = joined(re.findall(r"((?:limits|requests)\.\w+)", message)) or "requests and limits"
         return Notice(
             Severity.BAD,
-            "The namespace's quota asks for more settings",
-            f"The quota of {namespace} refuses pods that do not say how much they need: {what}.",
+            "The namespace's quota requires requests and limits",
+            f"The quota of {namespace} refuses pods that do not set {what}.",
             "Set the CPU and memory requests and limits.",
         )
     if "violates PodSecurity" in message:
         return Notice(
             Severity.BAD,
-            "The namespace's security rules refuse the pods",
+            "Pod Security refuses the pods",
             sentence(shortened(message.partition("violates ")[2])),
-            "Change the chart's security settings, or use another namespace.",
+            "Change the security context in the chart's values, or use another namespace.",
         )
     if "usage per" in message and ("maximum" in message or "minimum" in message):
         found = re.search(r"(m(?:ax|in)imum \w+ usage per \w+ is [^,.]+)", message)
         return Notice(
             Severity.BAD,
-            "The namespace's limits refuse the pods",
+            "The namespace's LimitRange refuses the pods",
             sentence(f"In {namespace} the {found[1] if found else shortened(message)}"),
             "Change the CPU and memory requests and limits to fit.",
         )
@@ -220,7 +220,7 @@ def refusal(message: str, namespace: str) -> Notice:
         Severity.BAD,
         "Pods cannot be created",
         sentence(shortened(message)),
-        "Ask an administrator if this does not tell you what to change.",
+        "If this does not tell you what to change, ask an administrator.",
     )
 
 

@@ -1,1 +1,1 @@
-"""The edge towards HTTP: identity, headers, health, metrics and logs."""
+"""HTTP: identity, security headers, static files, health, metrics and logs."""

@@ -1,4 +1,4 @@
-"""Compression of what is sent: which encoding a browser takes, and answers that are made anew.
+"""Compression of dynamic responses, and the choice of an encoding.
 
 Static files are compressed ahead of time (``portal.web.static``).
 """
@@ -12,16 +12,16 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 SMALLEST = 860
-"""Bytes below which compression does not pay: the answer is one packet either way."""
+"""Bytes of the shortest response that is compressed: shorter ones fit into one packet."""
 
 LEVEL = 5
-"""Of gzip: a page's 60 kB take 1 ms of the loop. Level 9 takes twice that for 2 % less."""
+"""The gzip level: a page's 60 kB take 1 ms of the loop. Level 9 takes twice that for 2 % less."""
 
 _OURS = frozenset({None, "same-origin", "none"})
 
 
 def accepted(header: str | None, offered: Sequence[str]) -> str | None:
-    """The encoding to send, of those ``offered`` (the best first); None: as it is.
+    """The encoding to use, of those ``offered`` (the best first); None for no encoding.
 
     ``header`` is the request's ``Accept-Encoding``.
     """
@@ -32,8 +32,7 @@ def accepted(header: str | None, offered: Sequence[str]) -> str | None:
             (_weight(each[2:]) for each in parameters if each.startswith("q=")), 1.0
         )
     other = weights.get("*", 0.0)
-    # What nobody names may be sent as it is, unless "*" says otherwise; only what is liked better
-    # than that replaces it.
+    # No encoding is always acceptable unless "*" says otherwise; use one that is preferred to it.
     plain = weights.get("identity", 0.0)
     best = max(offered, key=lambda name: weights.get(name, other), default=None)
     if best is None:
@@ -50,13 +49,12 @@ def _weight(text: str) -> float:
 
 
 class Compression:
-    """ASGI middleware that compresses answers.
+    """ASGI middleware that compresses responses.
 
-    How long a compressed answer is tells something about what is in it to somebody who may put
-    text of their own beside it and sees the length on the wire (BREACH). Who is no page of the
-    portal could make a browser ask with text of their choice, so those requests, which browsers
-    mark, are answered as they are. Nothing secret is in answers anyway: secrets are hidden on the
-    server, and the token against cross-site requests is in a cookie only.
+    The length of a compressed response reveals something of its content to an attacker who can
+    insert chosen text and sees the length on the wire (BREACH). Other sites could make a browser
+    send such requests, so cross-site requests, which browsers mark, get uncompressed responses.
+    Responses hold no secrets anyway: those are hidden on the server.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""Charts' icons, served by the portal itself: a browser is never sent to a stranger's host."""
+"""Charts' icons, served by the portal, so that browsers do not load them from other hosts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 PATH = "/icons/{source}/{chart:path}"
 
 _HEADERS = {
-    # Opened by itself, a picture may hold a script: it is not to do anything here.
+    # An SVG that is opened by itself may hold a script, which must not run.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "Content-Disposition": "attachment",
     "Cache-Control": "private, max-age=3600",
@@ -35,7 +35,7 @@ class Picture(Protocol):
 def icon_endpoint(
     find: Callable[[str, str], Awaitable[Picture | None]],
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Answers with the icon that ``find`` gives for a source and a chart of it."""
+    """The handler for ``PATH``; ``find`` returns the icon of a source's chart, or None."""
 
     async def icon(request: Request) -> Response:
         found = await find(request.path_params["source"], request.path_params["chart"])

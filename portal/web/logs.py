@@ -36,5 +36,5 @@ def configure(log_format: Literal["json", "text"], level: str) -> None:
         else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # pyhelm3 logs whole command lines, tokens included; our own runner logs them redacted.
+    # pyhelm3 logs whole command lines, tokens included; the portal's runner logs them redacted.
     logging.getLogger("pyhelm3").setLevel(logging.WARNING)

@@ -1,6 +1,6 @@
-"""The methods that the portal knows, for every path alike: HEAD is GET without a body.
+"""The allowed HTTP methods, the same for every path; HEAD is GET without a body.
 
-Load balancers ask with HEAD, and Dash's own paths would answer that in ways of their own.
+Load balancers send HEAD, which Dash's own paths would answer in different ways.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ ALLOWED = ("GET", "HEAD", "POST")
 
 
 class Methods:
-    """ASGI middleware around everything."""
+    """ASGI middleware that answers HEAD and refuses other methods."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -29,7 +29,7 @@ class Methods:
 
 
 _REFUSAL = JSONResponse(
-    {"error": "This method is not allowed.", "advice": "Open the portal itself."},
+    {"error": "This method is not allowed.", "advice": "Use GET, HEAD or POST."},
     status_code=405,
     headers={"Allow": ", ".join(ALLOWED)},
 )

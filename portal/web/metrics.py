@@ -26,13 +26,13 @@ def _registry() -> CollectorRegistry:
 
 
 class _Counters(Collector):
-    """Counters read when they are scraped."""
+    """Counters that are read at each scrape."""
 
     def __init__(self, name: str, text: str, label: str, counts: Mapping[str, int]) -> None:
         self._name, self._text, self._label, self._counts = name, text, label, counts
 
     def collect(self) -> Iterator[Metric]:
-        """Give the family of counters."""
+        """Return the counters as one metric family."""
         family = CounterMetricFamily(self._name, self._text, labels=[self._label])
         for key, value in sorted(self._counts.items()):
             family.add_metric([key], value)
@@ -41,7 +41,7 @@ class _Counters(Collector):
 
 @dataclass
 class Metrics:
-    """The registry and what is counted in it. One for each application object."""
+    """The registry and the metrics in it; one for each application object."""
 
     registry: CollectorRegistry = field(default_factory=_registry)
 
@@ -66,7 +66,7 @@ class Metrics:
         )
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
-        """Publish a number that is read when it is scraped."""
+        """Publish a number that is read at each scrape."""
         Gauge(f"dash_portal_{name}", text, registry=self.registry).set_function(read)
 
     def by_label(self, name: str, text: str, label: str, counts: Mapping[str, int]) -> None:
@@ -74,10 +74,10 @@ class Metrics:
         self.registry.register(_Counters(f"dash_portal_{name}", text, label, counts))
 
     def freshness(self, read: Callable[[], list[tuple[str, datetime | None]]]) -> None:
-        """Publish the Unix time of each source's last sign of life, 0 before the first."""
+        """Publish the Unix time of each source's last update, 0 before the first."""
         gauge = Gauge(
             "dash_portal_source_last_alive_seconds",
-            "Unix time of each source's last sign of life",
+            "Unix time of each source's last update",
             ["source"],
             registry=self.registry,
         )

@@ -1,6 +1,6 @@
-"""One ASGI middleware around everything: who asks, from where, how long, which headers.
+"""The ASGI middleware around all requests: hosts, identity, cross-site rules, headers, metrics.
 
-Dash's own request hooks see only Dash's paths, so this sits outside of it.
+Dash's own request hooks see only Dash's paths, so this is outside of Dash.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _identity: ContextVar[Identity] = ContextVar("identity")
 
 
 def current_identity() -> Identity:
-    """Return who sent the request that is being answered.
+    """Return the identity of the current request.
 
     Raises:
         LookupError: called outside of a request.
@@ -41,8 +41,8 @@ def current_identity() -> Identity:
 
 
 class RequestMiddleware:
-    """Refuses names that are not the portal's and cross-site writes, identifies the caller, adds
-    security headers, measures.
+    """Refuses unknown host names and cross-site writes, identifies the caller, adds security
+    headers, and measures.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class RequestMiddleware:
             _identity.reset(token)
 
     async def _http(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with ``app``, with the headers, and measured."""
+        """Answer with ``app``, add the headers, and measure the time."""
         started = time.perf_counter()
         status = 500
 
@@ -117,7 +117,7 @@ class RequestMiddleware:
             raise
         finally:
             elapsed = time.perf_counter() - started
-            # Anybody may make up a method, and each label is kept for good.
+            # A client may send any method, and labels are kept for ever.
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.requests.labels(method, str(status)).observe(elapsed)
 

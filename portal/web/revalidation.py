@@ -1,4 +1,4 @@
-"""Answers that a browser keeps, and asks about: sent again only when they have changed."""
+"""Revalidation of responses by ETag: they are sent again only when they have changed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _KEPT = ("text/html", "application/json")
 
 
 def unchanged(header: str | None, etag: str) -> bool:
-    """Whether a request's ``If-None-Match`` names ``etag``."""
+    """Return True if a request's ``If-None-Match`` names ``etag``."""
     named = [each.strip() for each in (header or "").split(",")]
     return "*" in named or etag.removeprefix("W/") in [each.removeprefix("W/") for each in named]
 
 
 class Revalidation:
-    """ASGI middleware that gives pages and data an ETag, and answers 304 to who has them.
+    """ASGI middleware that adds ETags to pages and data, and answers 304 if they are unchanged.
 
-    Only what a GET is answered with at once and in whole, and that says nothing about caches.
+    It applies to responses to GET in one piece and without a ``Cache-Control`` of their own.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -14,7 +14,7 @@ from portal.web.metrics import Metrics
 def add_routes(server: FastAPI, metrics: Metrics, waiting_for: Callable[[], list[str]]) -> None:
     """Add ``/healthz``, ``/readyz`` and ``/metrics``.
 
-    ``waiting_for`` names what is missing before the portal can be of use; empty means ready.
+    ``waiting_for`` returns the sources that are not ready yet; none means ready.
     """
 
     async def healthz(_: Request) -> Response:

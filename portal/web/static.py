@@ -16,12 +16,12 @@ from portal.web.compression import accepted
 from portal.web.revalidation import unchanged
 
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
-"""What is offered, the smallest first, and how files end that are so compressed."""
+"""The encodings on offer, the smallest first, and the suffixes of files in them."""
 
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 _QUALITY = 9
-"""Of Brotli, at first use: the image's files are made with 11, which takes ten times as long."""
+"""The Brotli quality at first use. The image's files have 11, which takes ten times as long."""
 
 
 class File(Protocol):
@@ -29,7 +29,7 @@ class File(Protocol):
 
     @property
     def path(self) -> Path:
-        """Where it is. Beside it may be what ``ENCODINGS`` names, made ahead of time."""
+        """The path of the file. The same path with a suffix of ``ENCODINGS`` may exist."""
         ...
 
     @property
@@ -46,8 +46,8 @@ class File(Protocol):
 class StaticServer:
     """ASGI middleware that answers for ``<prefix><digest>/<name>``.
 
-    Files are known by name, so that no address leads to any other. They are read at first use and
-    kept: all of them together are some 2 MB.
+    Only files in the table are served. They are read at first use and kept: all of them together
+    are some 2 MB.
     """
 
     def __init__(self, app: ASGIApp, prefix: str, files: Mapping[str, File]) -> None:
@@ -70,16 +70,16 @@ class StaticServer:
             return PlainTextResponse("There is no such file.", status_code=404)
         if method not in {"GET", "HEAD"}:
             return PlainTextResponse(
-                "Only to be read.", status_code=405, headers={"Allow": "GET, HEAD"}
+                "Only GET and HEAD are allowed.", status_code=405, headers={"Allow": "GET, HEAD"}
             )
         encoding = accepted(asked.get("accept-encoding"), list(ENCODINGS))
         etag = f'"{file.digest}-{encoding}"' if encoding else f'"{file.digest}"'
         headers = {
-            # A tab that was opened before an update gets what there is, and does not keep it.
+            # A tab that was opened before an update gets the new file, uncached.
             "Cache-Control": FOR_A_YEAR if digest == file.digest else "no-store",
             "ETag": etag,
             "Vary": "Accept-Encoding",
-            # Parts would have to be parts of one encoding; whole files are small enough.
+            # Ranges would be of one encoding only; whole files are small enough.
             "Accept-Ranges": "none",
         }
         if unchanged(asked.get("if-none-match"), etag):
@@ -93,19 +93,19 @@ class StaticServer:
         )
 
     async def _content(self, name: str, path: Path, encoding: str | None) -> bytes:
-        """The file as it is sent; read, or compressed, once for all who ask."""
+        """The encoded file, read or compressed once for all requests."""
         if (name, encoding) not in self._read:
             made = asyncio.ensure_future(asyncio.to_thread(read, path, encoding))
             self._read[name, encoding] = made
         try:
             return await asyncio.shield(self._read[name, encoding])
         except OSError:
-            self._read.pop((name, encoding), None)  # for who asks next to try again
+            self._read.pop((name, encoding), None)  # the next request tries again
             raise
 
 
 def read(path: Path, encoding: str | None) -> bytes:
-    """A file in an encoding: made ahead of time, or now."""
+    """Read a file in an encoding, compressed ahead of time or now."""
     if encoding is None:
         return path.read_bytes()
     ready = path.with_name(path.name + ENCODINGS[encoding])
@@ -115,9 +115,9 @@ def read(path: Path, encoding: str | None) -> bytes:
 
 
 def compress(content: bytes, encoding: str, quality: int) -> bytes:
-    """``content`` in an encoding."""
+    """Return ``content`` compressed."""
     if encoding == "gzip":
         return gzip.compress(content, 9, mtime=0)
-    import brotli  # not loaded where everything was made ahead of time
+    import brotli  # not loaded if all files were compressed ahead of time
 
     return cast(bytes, brotli.compress(content, quality=quality))

@@ -1,7 +1,7 @@
-"""gunicorn's ASGI worker, made to leave within a few seconds of being told to.
+"""gunicorn's ASGI worker, changed to stop within a few seconds.
 
-gunicorn waits for every open connection, and browsers keep some open that carry nothing: kept-alive
-ones, and live ones, which never end by themselves.
+gunicorn waits for every open connection. Browsers keep idle ones alive, and live connections never
+end by themselves.
 """
 
 from __future__ import annotations
@@ -13,27 +13,26 @@ from gunicorn.asgi.protocol import ASGIProtocol  # pyright: ignore[reportMissing
 from gunicorn.workers import gasgi  # pyright: ignore[reportMissingTypeStubs]
 
 LONGEST_REQUEST = 2.0
-"""Seconds that requests have to end, and browsers to answer that a live connection is closed."""
+"""Seconds for requests to end, and for browsers to confirm that a live connection is closed."""
 
 LOOK_EVERY = 0.1
 
 STUCK_AFTER = 30.0
-"""Seconds without a byte taken after which the kernel drops a connection that has some to send."""
+"""Seconds after which the kernel drops a connection whose client acknowledges no data."""
 
 
 HEAD_WITHIN = 10.0
-"""Seconds that a new connection has for the head of its first request. Between two requests it has
-what ``keepalive`` gives it."""
+"""Seconds for the head of a connection's first request. Between requests ``keepalive`` applies."""
 
 BODY_WITHIN = 20.0
-"""Seconds that the body of a request has to arrive."""
+"""Seconds for the body of a request to arrive."""
 
 MOST_CONNECTIONS = 4_000
-"""Connections at once: twice as many as live ones. One more is closed again."""
+"""The most connections at once, twice as many as live ones. Further ones are closed."""
 
 
 class Connection(ASGIProtocol):
-    """A connection that its worker can find, and that has to say something in time."""
+    """A connection that its worker keeps track of, with time limits for requests."""
 
     def __init__(self, worker: Worker) -> None:
         super().__init__(worker)
@@ -46,12 +45,12 @@ class Connection(ASGIProtocol):
         found.add(self)
         super().connection_made(transport)
         if len(found) > MOST_CONNECTIONS:
-            self.leave(at_once=True)
+            self.end(at_once=True)
             return
         self._head = self._later(HEAD_WITHIN)
 
     def data_received(self, data: bytes) -> None:
-        """Handle what has arrived, and see whether a request has."""
+        """Handle data, and cancel the timers once a request's head or body is complete."""
         super().data_received(data)
         if self._head is not None and self._current_request is not None:  # pyright: ignore
             self._head.cancel()
@@ -66,7 +65,7 @@ class Connection(ASGIProtocol):
             self._body = self._later(BODY_WITHIN)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Handle its end."""
+        """Handle the end of the connection."""
         _connections(self).discard(self)
         for timer in (self._head, self._body):
             if timer is not None:
@@ -75,10 +74,10 @@ class Connection(ASGIProtocol):
 
     def _later(self, seconds: float) -> asyncio.TimerHandle:
         loop: asyncio.AbstractEventLoop = self.worker.loop  # pyright: ignore
-        return loop.call_later(seconds, lambda: self.leave(at_once=True))
+        return loop.call_later(seconds, lambda: self.end(at_once=True))
 
-    def leave(self, *, at_once: bool) -> None:
-        """Close if there is no request, or anyway and without sending what waits."""
+    def end(self, *, at_once: bool) -> None:
+        """Close the connection if it has no request; with ``at_once`` abort it in any case."""
         transport: asyncio.Transport = self.transport  # pyright: ignore
         if at_once:
             transport.abort()
@@ -90,7 +89,7 @@ def _connections(connection: Connection) -> set[Connection]:
     return connection.worker.connections  # pyright: ignore
 
 
-# gunicorn has no setting for it, and looks the name up whenever it begins to listen.
+# gunicorn has no setting for the protocol class, and looks the name up when it begins to listen.
 gasgi.ASGIProtocol = Connection  # pyright: ignore
 
 
@@ -102,7 +101,7 @@ class Worker(gasgi.ASGIWorker):
         self.connections: set[Connection] = set()
 
     def init_process(self) -> None:
-        """Start: connections inherit the listener's rule for browsers that do not read."""
+        """Start; connections inherit the listeners' timeout for browsers that do not read."""
         for listener in self.sockets:  # pyright: ignore
             if listener.sock.family != socket.AF_UNIX:  # pyright: ignore
                 listener.sock.setsockopt(  # pyright: ignore
@@ -115,11 +114,11 @@ class Worker(gasgi.ASGIWorker):
         super().handle_exit_signal()
         self.asgi.drain()  # pyright: ignore
         loop: asyncio.AbstractEventLoop = self.loop  # pyright: ignore
-        self._part(loop, loop.time() + LONGEST_REQUEST)
+        self._close_connections(loop, loop.time() + LONGEST_REQUEST)
 
-    def _part(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
-        """Close what is idle, again and again: requests end, and others connect until the end."""
+    def _close_connections(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
+        """Close idle connections repeatedly, since requests end and new ones connect meanwhile."""
         at_once = loop.time() >= deadline
         for connection in tuple(self.connections):
-            connection.leave(at_once=at_once)
-        loop.call_later(LOOK_EVERY, self._part, loop, deadline)
+            connection.end(at_once=at_once)
+        loop.call_later(LOOK_EVERY, self._close_connections, loop, deadline)

@@ -43,8 +43,8 @@ def test_preview_change_history_and_rollback(page: Page, app_name: Callable[[str
     fill(page, name=name, env=f"API_TOKEN={TOKEN}")
     submit(page)
     preview = page.locator("#upgrade-preview")
-    expect(preview).to_contain_text("the pod is replaced, one after another", timeout=SLOW)
-    expect(preview).to_contain_text("1 pod live; stays 1.")
+    expect(preview).to_contain_text("the pod is replaced in a rolling update", timeout=SLOW)
+    expect(preview).to_contain_text("1 replica now; stays 1.")
     expect(preview.locator(".diff-added").first).to_contain_text("API_TOKEN")
     expect(preview).not_to_contain_text(TOKEN)
     preview.get_by_text(re.compile("What changes in the cluster")).click()
@@ -81,5 +81,5 @@ def test_preview_change_history_and_rollback(page: Page, app_name: Callable[[str
     expect(revision(page, 3)).to_have_attribute("data-status", "deployed", timeout=SLOW)
 
     page.locator("#app-uninstall").click()
-    expect(page.locator("#uninstall-left")).to_contain_text("Nothing that it made", timeout=SLOW)
+    expect(page.locator("#uninstall-left")).to_contain_text("None of its objects", timeout=SLOW)
     page.locator("#uninstall-cancel").click()

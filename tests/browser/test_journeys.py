@@ -92,7 +92,7 @@ def test_autoscaling_under_load_moves_on_the_page(page: Page, app_name: Name):
     # The chart has both: the rise and the fall.
     chart = page.locator("#app-chart")
     expect(chart.locator("canvas")).to_have_count(3)
-    chart.get_by_text("The same as a table").click()
+    chart.get_by_text("Show as a table").click()
     at = chart.locator("th").all_inner_texts().index("ready") + 1
     ready = [int(text) for text in chart.locator(f"td:nth-child({at})").all_inner_texts()]
     assert max(ready) >= 2 > ready[0]
@@ -285,9 +285,9 @@ def test_launching_an_existing_name_offers_to_upgrade(page: Page, app_name: Name
 @pytest.mark.parametrize(
     ("way", "host"),
     [
-        ("HTTP route", "j-route.example.com"),
+        ("HTTPRoute", "j-route.example.com"),
         ("Ingress", "j-ingress.example.com"),
-        ("Node port", ""),
+        ("NodePort", ""),
     ],
 )
 def test_an_app_behind_a_host_name_answers(page: Page, app_name: Name, way: str, host: str):

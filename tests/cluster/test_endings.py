@@ -54,7 +54,7 @@ from portal.releases.request import ReleaseRequest
 from portal.settings import Settings
 from portal.state.model import AppState
 from portal.viewmodels.app import app_view
-from portal.viewmodels.leaving import HELD_AFTER
+from portal.viewmodels.finalizers import HELD_AFTER
 from portal.viewmodels.model import AppView
 from portal.viewmodels.readiness import SLOW_START
 from portal.viewmodels.removal import removal_words
@@ -286,7 +286,7 @@ async def too_large(here: Course) -> None:
 
 
 @ending(
-    "Not there",
+    "Not found",
     "is being deleted: nothing new can be made in it.",
     "Choose another namespace, or wait until it is gone and has been created again.",
 )
@@ -370,8 +370,8 @@ async def image_not_pulled(here: Course) -> None:
 
 @ending(
     "Crashing",
-    "It last said: “no file called table.parquet”",
-    "Its log says more: kubectl logs -n",
+    "Its last message: “no file called table.parquet”",
+    "See its log: kubectl logs -n",
 )
 async def pod_crashes(here: Course) -> None:
     await here.launch()
@@ -391,8 +391,8 @@ async def never_ready(here: Course) -> None:
 
 @ending(
     "Cannot start",
-    "It asks for 9000 cores, but ",
-    "No node is that large: ask for less than ",
+    "It requests 9000 cores, but ",
+    "No node is that large: request less than ",
 )
 async def no_room(here: Course) -> None:
     await here.launch()
@@ -404,7 +404,7 @@ async def no_room(here: Course) -> None:
 
 @ending(
     "Removal blocked",
-    f"The Deployment blocked-finalizer is being deleted, but held by {FINALIZER}.",
+    f"The Deployment blocked-finalizer is being deleted, but kept by the finalizer {FINALIZER}.",
     "an administrator can let go in its place: kubectl patch deployment blocked-finalizer",
 )
 async def blocked_finalizer(here: Course) -> None:
@@ -417,7 +417,7 @@ async def blocked_finalizer(here: Course) -> None:
     finally:
         remove = [{"op": "remove", "path": "/metadata/finalizers"}]
         await here.portal.client.patch(path, remove)
-    await here.says(Told("Removed", "Neither a pod nor Helm's record of it is left.", ""))
+    await here.says(Told("Removed", "No pod and no Helm record of it remain.", ""))
 
 
 @ending(
@@ -430,7 +430,7 @@ async def leftover_volume(here: Course) -> None:
     await here.until(lambda: bool(here.app.pods), "a pod")  # its claim is made first
     removal = await here.portal.actions.previews.removal(ANN, here.key)
     (before,) = removal_words(removal)
-    assert before.title == "1 volume will be left: data-leftover-volume-0 (1Gi)."
+    assert before.title == "1 volume claim will be kept: data-leftover-volume-0 (1Gi)."
     await here.portal.actions.uninstall(ANN, here.key)
     await here.says()
 

@@ -250,12 +250,12 @@ async def test_no_way_back_goes_through_fewer_pods(namespace: str, tmp_path: Pat
         async with steady_load(client, key), pods.never_below(3):
             order = subject.order(key, replace(first, word="two"))
             ahead = preview_view(await here.actions.previews.upgrade(ANN, order))
-            assert ahead.words[-1].title == "3 pods live; stays 3."
+            assert ahead.words[-1].title == "3 replicas now; stays 3."
             await here.ended(await here.actions.launch(ANN, order))
             await pods.until(3)
 
             back = preview_view(await here.actions.previews.rollback(ANN, key, 1))
-            assert back.words[-1].title == "3 pods live; stays 3."
+            assert back.words[-1].title == "3 replicas now; stays 3."
             await here.ended(await here.actions.rollback(ANN, key, 1))
             await pods.until(3)
         (now, *_) = await here.actions.previews.history(ANN, key)

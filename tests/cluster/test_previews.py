@@ -119,7 +119,7 @@ async def test_a_preview_is_what_then_happens(namespace: str, tmp_path: Path) ->
 
         more = sample(key, env=SECRET_ENV, replicas=2)
         view = shown(await actions.previews.upgrade(ANN, more))
-        assert said(view) == ["No pod is restarted.", "1 pod live; becomes 2."]
+        assert said(view) == ["No pod is restarted.", "1 replica now; becomes 2."]
         assert view.values == (
             *(f"   repository: {IMAGE}", "   tag: '1.0'"),
             *("-replicaCount: 1", "+replicaCount: 2"),
@@ -138,10 +138,10 @@ async def test_a_preview_is_what_then_happens(namespace: str, tmp_path: Path) ->
         other = sample(key, replicas=2, env=(EnvVar("API_TOKEN", TOKEN + "-new"),))
         view = shown(await actions.previews.upgrade(ANN, other))
         assert said(view) == [
-            "Deployment seen: both pods are replaced, one after another.",
-            "2 pods live; stays 2.",
+            "Deployment seen: both pods are replaced in a rolling update.",
+            "2 replicas now; stays 2.",
         ]
-        assert any("(hidden, another one)" in line for line in view.values)
+        assert any("(hidden, changed)" in line for line in view.values)
         await here.ended(await actions.launch(ANN, other))
         assert not before & pods(here, key)
         assert here.app(key).workloads[0].desired == 2
@@ -170,8 +170,8 @@ async def test_what_the_autoscaler_made_of_it_stays(namespace: str, tmp_path: Pa
         other = sample(key, autoscaling=auto, env=SECRET_ENV)
         view = shown(await actions.previews.upgrade(ANN, other))
         assert said(view) == [
-            "Deployment scaled: all 3 pods are replaced, one after another.",
-            "3 pods live; stays 3.",
+            "Deployment scaled: all 3 pods are replaced in a rolling update.",
+            "3 replicas now; stays 3.",
         ]
         await here.ended(await actions.launch(ANN, other))
         assert here.app(key).workloads[0].desired == 3
@@ -180,7 +180,7 @@ async def test_what_the_autoscaler_made_of_it_stays(namespace: str, tmp_path: Pa
         view = shown(await actions.previews.upgrade(ANN, fixed))
         assert said(view) == [
             "No pod is restarted.",
-            "3 pods live; becomes 2.",
+            "3 replicas now; becomes 2.",
             "Deleted: HorizontalPodAutoscaler scaled.",
         ]
         await here.ended(await actions.launch(ANN, fixed))
@@ -198,8 +198,8 @@ async def test_a_rollback_is_previewed_and_goes_back(namespace: str, tmp_path: P
 
         view = shown(await actions.previews.rollback(ANN, key, 1))
         assert said(view) == [
-            "Deployment back: all 3 pods are replaced, one after another.",
-            "3 pods live; becomes 1.",
+            "Deployment back: all 3 pods are replaced in a rolling update.",
+            "3 replicas now; becomes 1.",
             "Deleted: PodDisruptionBudget back.",
         ]
         with pytest.raises(NotFound):
@@ -239,7 +239,7 @@ async def test_what_is_immutable_and_what_is_left(namespace: str, tmp_path: Path
 
         # What failed was there in part at most: this compares with what was deployed.
         view = shown(await actions.previews.upgrade(ANN, ReleaseRequest(key, chart, {})))
-        assert said(view)[0] == "Revision 2 has failed, and may be there in part."
+        assert said(view)[0] == "Revision 2 failed and may be applied in part."
         failed = history_view(await actions.previews.history(ANN, key))[0]
         assert failed.status.text == "failed"
         assert "immutable" in failed.problem
@@ -248,8 +248,8 @@ async def test_what_is_immutable_and_what_is_left(namespace: str, tmp_path: Path
         kubectl("wait", "--for=create", f"pvc/{claim}", "-n", namespace, "--timeout=60s")
         words = removal_words(await actions.previews.removal(ANN, key))
         assert [each.title for each in words] == [
-            f"1 volume will be left: {claim} (1Mi).",
-            "Stays in the cluster, as its chart asks: ConfigMap fixed-kept.",
+            f"1 volume claim will be kept: {claim} (1Mi).",
+            "Kept in the cluster (resource policy keep): ConfigMap fixed-kept.",
         ]
         await here.ended(await actions.uninstall(ANN, key))
         kubectl("get", f"pvc/{claim}", "configmap/fixed-kept", "-n", namespace)
@@ -281,7 +281,7 @@ async def test_a_release_from_a_terminal_is_edited_without_losing_anything(
         view = shown(
             await actions.previews.upgrade(ANN, checked.spec, expected_revision=filled.revision)
         )
-        assert said(view) == ["No pod is restarted.", "1 pod live; becomes 2."]
+        assert said(view) == ["No pod is restarted.", "1 replica now; becomes 2."]
         await here.ended(await actions.launch(ANN, checked.spec, expected_revision=filled.revision))
 
         given = (await actions.previews.newest(ANN, key)).values

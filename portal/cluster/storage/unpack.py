@@ -16,8 +16,8 @@ from typing import TypeVar, cast
 import msgspec
 from msgspec import Struct
 
-from portal.aside import alone, aside
 from portal.cluster.json_object import JsonObject
+from portal.threads import in_single_thread, in_thread
 
 SMALL = 2**20
 """Bytes of JSON up to which bodies are decoded concurrently. Most are a tenth of that."""
@@ -86,9 +86,9 @@ async def read_bounded(read: Callable[[Input, int], T], source: Input) -> T:
     while no other large body is read. ``source`` is an encoded body, or the Secret with it.
     """
     try:
-        return await aside(read, source, SMALL)
+        return await in_thread(read, source, SMALL)
     except TooLarge:
-        return await alone(read, source, MAX_BODY)
+        return await in_single_thread(read, source, MAX_BODY)
 
 
 def unpack(encoded: str, most: int) -> bytes:

@@ -1,1 +1,1 @@
-"""One release, live."""
+"""The page of one release."""

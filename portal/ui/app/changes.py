@@ -1,4 +1,4 @@
-"""Scale, uninstall, dismiss. What happens next comes by push, not as an answer to the click."""
+"""Callbacks that change a release. They only start the change; its progress is pushed."""
 
 from __future__ import annotations
 
@@ -31,8 +31,11 @@ _CONTROLS = {
 }
 
 
+REQUESTED = Notice(Severity.BUSY, "Requested. Progress is shown at the top of the page.")
+
+
 def scale_raw(controls: dict[str, FieldValue]) -> dict[str, object]:
-    """The scale form as ``ReleaseForms.check_scale`` wants it."""
+    """The scale form in the form that ``ReleaseForms.check_scale`` takes."""
     return {
         "autoscaling": bool(controls["autoscaling"]),
         "replicas": controls["replicas"],
@@ -107,10 +110,10 @@ def _register_scale(app: Callbacks, context: UiContext) -> None:
 
 
 async def scale(context: UiContext, key: Key, raw: dict[str, object]) -> Node:
-    """Check and ask for a scaling; gives what to say about it."""
+    """Check the scale form and start the change. Return the message to show."""
     identity = context.identity()
     values = await context.actions.values(identity, key)
-    # The card has no control for the window; without this it would be put back to the default.
+    # The card has no control for the stabilization window: keep the present one.
     window = context.forms.prefill(key, values or {}).get("scale_down_window")
     checked = context.forms.check_scale({**raw, "scale_down_window": window}, values)
     if checked.request is None:
@@ -119,7 +122,7 @@ async def scale(context: UiContext, key: Key, raw: dict[str, object]) -> Node:
     warned = [notice(Notice(Severity.WARN, text)) for text in checked.warnings.values()]
     return [
         *warned,
-        notice(Notice(Severity.BUSY, "Asked for. Its steps are at the top of the page.")),
+        notice(REQUESTED),
     ]
 
 
@@ -186,7 +189,7 @@ def _register_share(app: Callbacks, context: UiContext) -> None:
             return message(error.fields, {}, "shared")
         except Exception as error:
             return refusal(error)
-        return notice(Notice(Severity.BUSY, "Asked for. Its steps are at the top of the page."))
+        return notice(REQUESTED)
 
 
 def _register_plain(
@@ -195,7 +198,7 @@ def _register_plain(
     button: str,
     act: Callable[[Identity, Key], Awaitable[object]],
 ) -> None:
-    """A button that needs no more than a click; what comes of it is pushed."""
+    """Add the callback of a button that starts ``act`` without a dialog."""
 
     @app.callback(
         Output(ids.APP_ACTION_FAILURE, "children", allow_duplicate=True),

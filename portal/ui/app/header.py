@@ -1,4 +1,4 @@
-"""The head of an app's page: what it is, where it is, and what is being done to it."""
+"""The head of an app's page: name, state, addresses, operation, notices."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ from portal.viewmodels.model import (
     UrlView,
     VersionView,
 )
+from portal.viewmodels.withheld import ONLY_OWNERS_SEE
 
 MOST_LINKS = 200
-"""Addresses in notes that can be followed."""
+"""The most addresses in notes that become links."""
 
 _URL = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]")
 
 
 def header(view: AppView) -> list[Node]:
-    """Name, how it is in a word and in a sentence, and whose it is."""
+    """Name, headline and facts of the release."""
     return [
         html.Div(
             [
@@ -57,7 +58,7 @@ def header(view: AppView) -> list[Node]:
 
 
 def version_words(view: VersionView | None) -> list[Node]:
-    """What is to be said of the version of its chart."""
+    """The sentence about the version of the release's chart."""
     if view is None:
         return []
     since = [" Unreadable for ", age(view.since, ago=False), "."] if view.since else []
@@ -66,14 +67,14 @@ def version_words(view: VersionView | None) -> list[Node]:
 
 
 def version_button(view: VersionView | None) -> str:
-    """What the button beside these words is called."""
+    """The label of the button that opens the version dialog."""
     return "Upgrade …" if view and view.newer else "Other versions …"
 
 
 def version_class(view: VersionView | None, *, changes: bool = True) -> str:
-    """How the line with these words is shown: not where there is nothing to say or to choose.
+    """The CSS class of the version line; "gone" where there is nothing to say or to choose.
 
-    ``changes``: whether who looks may choose another one.
+    ``changes`` is True if the viewer may change the version.
     """
     if view is None or (
         view.severity is Severity.QUIET and not view.choices and view.since is None
@@ -100,17 +101,17 @@ def _fact(name: str, value: Node) -> html.Div:
 
 
 def gone(key: Key) -> html.Div:
-    """Where to go from the page of an app that is not there (any more)."""
+    """The page of an app that does not exist, with links to other pages."""
     return html.Div(
         [
             icon("boxes"),
             html.P(
-                f"Nothing called {key.name} runs in {key.namespace}: it was uninstalled, or never "
-                "launched. If it comes back, this page shows it by itself."
+                f"There is no release named {key.name} in {key.namespace}: it was uninstalled or "
+                "never launched. This page is updated if it is launched again."
             ),
             html.Div(
                 [
-                    internal_link([icon("apps"), "See the apps"], "/", "btn btn-primary"),
+                    internal_link([icon("apps"), "All apps"], "/", "btn btn-primary"),
                     internal_link(
                         [icon("launch"), "Launch an app"], "/launch", "btn btn-outline-secondary"
                     ),
@@ -124,7 +125,7 @@ def gone(key: Key) -> html.Div:
 
 
 def urls(views: Sequence[UrlView], key: Key) -> Node:
-    """Where the app answers: the first address large, the others below it."""
+    """The app's addresses: the first one large, the others below it."""
     if not views:
         return None
     first, *others = views
@@ -158,7 +159,7 @@ def _url(view: UrlView, key: Key, class_name: str) -> html.Div:
     )
     connect = (
         html.A(
-            [icon("plus"), "Use it in an app"],
+            [icon("plus"), "Connect an app"],
             href=connect_path(key.namespace, view.connect),
             className="btn btn-sm btn-outline-secondary",
             **wildcards({"data-testid": "app-connect", "data-inside": ""}),
@@ -171,7 +172,7 @@ def _url(view: UrlView, key: Key, class_name: str) -> html.Div:
 
 
 def failed(view: OperationView | None) -> bool:
-    """Whether the newest operation ended without doing what was asked for."""
+    """Return True if the newest operation has ended with an error."""
     return view is not None and not view.running and bool(view.error)
 
 
@@ -231,22 +232,22 @@ def _step(view: StepView) -> html.Li:
 
 
 def notices(views: Sequence[Notice]) -> list[Node]:
-    """What is wrong or noteworthy."""
+    """The app's notices."""
     return [notice(view) for view in views]
 
 
 def sharing(view: AppView) -> list[Node]:
-    """Who may change the app."""
-    owner = view.launched_by or "Nobody is known who"
+    """The owner of the app, and whom it is shared with."""
+    owner = view.launched_by or "unknown"
     others = ", ".join(view.shared_with)
     shared = f" Shared with {others}." if others else ""
-    return [html.P(f"{owner} launched it.{shared}", className="words quiet-text")]
+    return [html.P(f"Owner: {owner}.{shared}", className="words quiet-text")]
 
 
 def notes(text: str, *, withheld: bool = False) -> Node:
     """The release's notes: plain text, its http and https addresses as links."""
     if withheld:
-        return html.P("Who may change the app sees them.", className="words quiet-text")
+        return html.P(f"{ONLY_OWNERS_SEE} them.", className="words quiet-text")
     if not text.strip():
         return html.P("This release has no notes.", className="words quiet-text")
     parts: list[Node] = []
@@ -257,5 +258,5 @@ def notes(text: str, *, withheld: bool = False) -> Node:
         end = match.end()
     parts.append(text[end:])
     if _URL.search(text, end):
-        parts.append(f"\n… Only the first {MOST_LINKS} addresses can be followed.")
+        parts.append(f"\n… Only the first {MOST_LINKS} addresses are links.")
     return html.Pre(parts, className="code wrap notes", tabIndex=0)

@@ -1,4 +1,4 @@
-"""What an app's page reads only when asked: its past, its manifest, what a removal leaves."""
+"""Parts of an app's page that are read on demand: history, manifest, what an uninstall leaves."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from typing import Any, cast
 
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, no_update
 
-from portal.aside import aside
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
+from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey
 from portal.ui.app.revisions import history
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, button, code_block, fold, notice
-from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
+from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.context import UiContext
 from portal.ui.encoding import plain
-from portal.ui.proposals import Shown, shown
+from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
 from portal.viewmodels.history import history_view
 from portal.viewmodels.manifest import manifest_yaml
 from portal.viewmodels.removal import removal_words
 
 READING = "Reading Helm's record …"
+CHECKING_REMAINS = "Checking what would be kept …"
 
 
 def history_fold() -> html.Details:
@@ -38,7 +39,7 @@ def history_fold() -> html.Details:
 
 
 def manifest_fold() -> html.Details:
-    """The objects that Helm made; read when it is opened."""
+    """The rendered manifest; read when it is opened."""
     return fold(
         "Manifest",
         [dcc.Store(id=ids.MANIFEST_WANTED), html.Div(waiting(READING), id=ids.MANIFEST)],
@@ -49,17 +50,17 @@ def manifest_fold() -> html.Details:
 
 
 def rollback_dialog(key: Key) -> html.Div:
-    """Asks before a rollback, with what it would do."""
+    """The dialog that previews a rollback and asks for confirmation."""
     return html.Div(
         [
             dcc.Store(id=ids.ROLLBACK_TO),
-            dcc.Store(id=ids.ROLLBACK_SINCE),
+            dcc.Store(id=ids.ROLLBACK_PREVIEWED),
             change_dialog(
                 ids.ROLLBACK_MODAL,
                 [f"Roll {key.name} back to revision ", html.Span(id=ids.ROLLBACK_NAME)],
                 "rollback-title",
                 [
-                    html.Div(waiting(ADDING_UP), id=ids.ROLLBACK_PREVIEW),
+                    html.Div(waiting(CHECKING), id=ids.ROLLBACK_PREVIEW),
                     html.Div(id=ids.ROLLBACK_FAILURE),
                 ],
                 ids.ROLLBACK_CANCEL,
@@ -75,7 +76,7 @@ def register(app: Callbacks, context: UiContext) -> None:
         (ids.HISTORY_FOLD, ids.HISTORY_WANTED),
         (ids.MANIFEST_FOLD, ids.MANIFEST_WANTED),
     ):
-        # While it is open it is read anew for each revision; closed, it costs nothing.
+        # Read again for each revision while it is open, and never while it is closed.
         app.clientside_callback(
             ClientsideFunction("portal", "wantedWhileOpen"),
             Output(wanted, "data"),
@@ -101,7 +102,7 @@ def _register_reading(app: Callbacks, context: UiContext) -> None:
             identity, release = context.identity(), Key(*key)
             revisions = await context.actions.previews.history(identity, release)
             back = Permission.ROLLBACK in context.app(identity, release).permissions
-            return await aside(lambda: plain(history(history_view(revisions), back=back)))
+            return await in_thread(lambda: plain(history(history_view(revisions), back=back)))
         except Exception as error:
             return refusal(error)
 
@@ -117,7 +118,9 @@ def _register_reading(app: Callbacks, context: UiContext) -> None:
         release = Key(*key)
         try:
             revision = await context.actions.previews.newest(context.identity(), release)
-            text = await aside(manifest_yaml, revision.manifest, release.namespace, revision.values)
+            text = await in_thread(
+                manifest_yaml, revision.manifest, release.namespace, revision.values
+            )
         except Exception as error:
             return refusal(error)
         return code_block(ids.MANIFEST_TEXT, text, "the manifest", title="Rendered manifest")
@@ -130,14 +133,14 @@ def _register_reading(app: Callbacks, context: UiContext) -> None:
     )
     async def read_removal(opened: bool | None, key: AppKey) -> Node:
         if not opened:
-            return waiting("Looking at what would be left …")
+            return waiting(CHECKING_REMAINS)
         try:
             removal = await context.actions.previews.removal(context.identity(), Key(*key))
-            words = await aside(removal_words, removal)
+            words = await in_thread(removal_words, removal)
         except Exception as error:
             return refusal(error)
         if not words:
-            return html.P("Nothing that it made will be left.")
+            return html.P("None of its objects will be kept.")
         return [notice(each) for each in words]
 
 
@@ -159,24 +162,24 @@ def _register_rollback(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.ROLLBACK_PREVIEW, "children"),
         Output(ids.ROLLBACK_CONFIRM, "disabled"),
-        Output(ids.ROLLBACK_SINCE, "data"),
+        Output(ids.ROLLBACK_PREVIEWED, "data"),
         Input(ids.ROLLBACK_MODAL, "is_open"),
         State(ids.ROLLBACK_TO, "data"),
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def show(opened: bool | None, revision: int | None, key: AppKey) -> Shown:
+    async def show(opened: bool | None, revision: int | None, key: AppKey) -> PreviewContent:
         if not opened or revision is None:
-            return waiting(ADDING_UP), True, None
+            return waiting(CHECKING), True, None
         previews = context.actions.previews
-        return await shown(previews.rollback(context.identity(), Key(*key), revision))
+        return await preview_content(previews.rollback(context.identity(), Key(*key), revision))
 
     @app.callback(
         Output(ids.ROLLBACK_MODAL, "is_open"),
         Output(ids.ROLLBACK_FAILURE, "children"),
         Input(ids.ROLLBACK_CONFIRM, "n_clicks"),
         State(ids.ROLLBACK_TO, "data"),
-        State(ids.ROLLBACK_SINCE, "data"),
+        State(ids.ROLLBACK_PREVIEWED, "data"),
         State(ids.APP_KEY, "data"),
         running=[(Output(ids.ROLLBACK_CONFIRM, "className"), "sending", "")],
         prevent_initial_call=True,

@@ -1,4 +1,4 @@
-"""One release: everything that moves has an id, and is pushed."""
+"""The layout of a release's page; live parts have ids and are pushed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.live.topics import app_topic
 from portal.ui import html, ids
-from portal.ui.app.history import history_fold, manifest_fold, rollback_dialog
+from portal.ui.app.history import CHECKING_REMAINS, history_fold, manifest_fold, rollback_dialog
 from portal.ui.app.live import app_patches
 from portal.ui.app.plain import plain_buttons, plain_dialog
 from portal.ui.app.scale import scale_card
@@ -33,7 +33,7 @@ from portal.ui.routes import edit_path
 from portal.viewmodels.model import AppView
 
 LONGEST = 2000
-"""Characters of a list of people and groups."""
+"""The most characters of the list of users and groups."""
 
 
 def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
@@ -127,7 +127,7 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                 html.Div(
                     [
                         card(
-                            "Over time",
+                            "Replicas and usage",
                             live_chart(ids.APP_CHART),
                             icon_name="chart",
                             class_name="second",
@@ -171,9 +171,9 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                             scale_card(live[ids.SCALE_LIVE]["data"], context.forms.max_replicas),
                             icon_name="sliders",
                         ),
-                        # Where nobody is told apart there is nobody to share with.
+                        # In the open mode all users share one account.
                         html.Div(
-                            card("Who may change it", _sharing(view, live), icon_name="person"),
+                            card("Owner and sharing", _sharing(view, live), icon_name="person"),
                             className="gone" if context.open_mode else "",
                         ),
                     ],
@@ -186,7 +186,7 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
 
 
 def _sharing(view: AppView, live: Props) -> list[Node]:
-    """Whose it is, and whom else the owner lets change it."""
+    """The owner, and the form for sharing the app."""
     return [
         _part(ids.APP_SHARING, live),
         html.Div(
@@ -203,7 +203,7 @@ def _sharing(view: AppView, live: Props) -> list[Node]:
                         maxlength=LONGEST,
                     ),
                     note_id=ids.SHARE_MESSAGE,
-                    hint="People and groups who may change it and read its values.",
+                    hint="Users and groups who may change the app and read its values.",
                 ),
                 button("Save", ids.SHARE_SAVE, color="secondary", outline=True),
             ],
@@ -223,22 +223,22 @@ def _uninstall(key: Key) -> dbc.Modal:
                 [
                     html.P(
                         [
-                            "Helm removes the release ",
+                            "Helm deletes the release ",
                             html.Strong(str(key)),
-                            " with everything it made: its pods, autoscaler, service and address.",
+                            " and its objects, such as its pods, autoscaler and Service.",
                         ]
                     ),
                     html.P(
-                        "Its history goes too, so this cannot be undone; you can launch it again. "
-                        "Volumes that it only mounts stay."
+                        "Its revision history is deleted too, so this cannot be undone; you can "
+                        "launch it again. Existing volume claims that it mounts are not deleted."
                     ),
-                    html.Div(waiting("Looking at what would be left …"), id=ids.UNINSTALL_LEFT),
+                    html.Div(waiting(CHECKING_REMAINS), id=ids.UNINSTALL_LEFT),
                     html.Div(id=ids.UNINSTALL_FAILURE),
                 ]
             ),
             dbc.ModalFooter(
                 [
-                    button("Keep it", ids.UNINSTALL_CANCEL, color="secondary", outline=True),
+                    button("Cancel", ids.UNINSTALL_CANCEL, color="secondary", outline=True),
                     button("Uninstall", ids.UNINSTALL_CONFIRM, color="danger", icon_name="trash"),
                 ]
             ),

@@ -1,7 +1,7 @@
-"""The live parts of an app's page: the properties of components by id, each made of the view.
+"""The live parts of an app's page: properties of components, made from the view, by id.
 
 A view gives the same ids each time, and the layout uses the same functions, so that the first
-paint and every later push agree.
+rendering and later pushes agree.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from portal.ui.encoding import Part, Props
 from portal.ui.routes import edit_path
 from portal.viewmodels.model import AppView, ScaleView, SeriesView
 from portal.viewmodels.series import series_view
+from portal.viewmodels.withheld import ONLY_OWNERS_SEE
 
 
 def _data(view: ScaleView | SeriesView) -> dict[str, Any]:
@@ -47,12 +48,12 @@ def _private(view: AppView, permission: Permission) -> str:
 def _values(view: AppView) -> dict[str, Any]:
     title = "User-supplied values"
     if Permission.READ_VALUES not in view.permissions:
-        return {"content": html.P("Who may change the app sees them.", className="words")}
+        return {"content": html.P(f"{ONLY_OWNERS_SEE} them.", className="words")}
     shown = code_block("app-values-text", str(view.values), "the values", title=title)
     if Permission.UPGRADE not in view.permissions:
         return {"content": shown}
     edit = html.A("Edit", href=edit_path(view.key), **wildcards({"data-inside": ""}))
-    hint = ["To launch another app from these values: ", edit, ", then save them as a file."]
+    hint = ["To launch another app with these values, open ", edit, " and save them as a file."]
     return {"content": [shown, html.P(hint, className="form-text")]}
 
 
@@ -105,5 +106,5 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
 
 
 def app_patches(view: AppView) -> Props:
-    """The live parts of an app's page, for its first paint."""
+    """The properties of the live parts, for the first rendering."""
     return {id: part(view) for id, part in APP_PARTS.items()}

@@ -1,4 +1,4 @@
-"""Buttons for what can be done to an app with no more than a yes, and the dialog that asks."""
+"""Buttons for actions that need only a confirmation, and their dialog."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from portal.ui import html, ids
 from portal.ui.accepts import AppKey
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, button
-from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
+from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.context import UiContext
 from portal.ui.refusals import refusal
 from portal.viewmodels.model import AppView
 
 
 def plain_buttons(context: UiContext, view: AppView) -> list[Node]:
-    """One for each action that whoever looks may do."""
+    """A button for each action that the viewer may perform."""
     return [
         button(
             each.label,
@@ -33,7 +33,7 @@ def plain_buttons(context: UiContext, view: AppView) -> list[Node]:
 
 
 def plain_dialog() -> html.Div:
-    """Asks before it is done, with what it would do."""
+    """The dialog that previews an action and asks for confirmation."""
     return html.Div(
         [
             dcc.Store(id=ids.PLAIN_NAME),
@@ -42,7 +42,7 @@ def plain_dialog() -> html.Div:
                 html.Span(id=ids.PLAIN_TITLE),
                 "plain-title-line",
                 [
-                    html.Div(waiting(ADDING_UP), id=ids.PLAIN_PREVIEW),
+                    html.Div(waiting(CHECKING), id=ids.PLAIN_PREVIEW),
                     html.Div(id=ids.PLAIN_FAILURE),
                 ],
                 ids.PLAIN_CANCEL,

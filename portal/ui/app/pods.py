@@ -11,9 +11,9 @@ from portal.viewmodels.model import EventView, PodView
 
 
 def pods(views: Sequence[PodView], key: Key, more: str = "") -> Node:
-    """A table; why a pod is not ready stands in a row of its own below it.
+    """The table of pods; the reason why a pod is not ready is in a row below it.
 
-    ``more`` tells of those that are not in it; the command for all of them is beside it.
+    ``more`` summarizes the pods that are left out; the command that lists all is shown with it.
     """
     if not views:
         return html.P("No pods.", className="words quiet-text")
@@ -40,7 +40,7 @@ def pods(views: Sequence[PodView], key: Key, more: str = "") -> Node:
 def _more(more: str, key: Key) -> Node:
     command = f"kubectl get pods -n {key.namespace} -l app.kubernetes.io/instance={key.name}"
     return html.P(
-        [f"And {more}. All of them: ", html.Span(command, className="mono")],
+        [f"And {more}. To list all: ", html.Span(command, className="mono")],
         className="words quiet-text more-pods",
         **wildcards({"data-testid": "more-pods"}),
     )
@@ -89,11 +89,11 @@ def _rows(view: PodView) -> list[html.Tr]:
 
 
 def _spark(heights: Sequence[int | None]) -> Node:
-    """An area, cut out of a coloured box; where there was no reading it has a gap."""
+    """A sparkline: an area cut out of a coloured box, with gaps where there are no metrics."""
     if not heights:
         return None
     corners = [(round(100 * at / (len(heights) - 1)), height) for at, height in enumerate(heights)]
-    # What is idle is a thin line, so that it differs from what is not known.
+    # An idle pod is a thin line, so that it differs from one without metrics.
     edge = ", ".join(
         f"{x}% {100 if height is None else min(94, 100 - height)}%" for x, height in corners
     )
@@ -105,10 +105,10 @@ def _spark(heights: Sequence[int | None]) -> Node:
 
 
 def events(views: Sequence[EventView]) -> Node:
-    """What Kubernetes said about this app, newest first."""
+    """The Kubernetes events about this app, newest first."""
     if not views:
         return html.P(
-            "Nothing lately. Kubernetes forgets events after an hour.",
+            "No recent events. By default Kubernetes keeps them for an hour.",
             className="words quiet-text",
         )
     return html.Ul([_event(view) for view in views], className="events")

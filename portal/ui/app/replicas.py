@@ -9,7 +9,7 @@ from portal.ui.components.basics import Node, badge, notice, wildcards
 from portal.viewmodels.model import AutoscalerView, MetricView, ReplicasView, Severity
 
 BAR_TOP = 2.0
-"""The metric bar ends at twice the target, so that the target is its middle."""
+"""The end of the metric bar, as a multiple of the target, which is in its middle."""
 
 
 def replicas(view: ReplicasView) -> list[Node]:
@@ -52,7 +52,7 @@ def autoscaler(view: AutoscalerView | None) -> Node:
     """The HorizontalPodAutoscaler; a sentence where there is none."""
     if view is None:
         return html.P(
-            "Off: the number of pods (replicas) stays as set.", className="words quiet-text"
+            "No autoscaler: the number of replicas is fixed.", className="words quiet-text"
         )
     return [
         html.P(view.summary, className="words"),
@@ -61,11 +61,11 @@ def autoscaler(view: AutoscalerView | None) -> Node:
         html.Div(
             [
                 html.Span(
-                    f"{view.min_replicas}–{view.max_replicas} pods",
+                    f"{view.min_replicas}–{view.max_replicas} replicas",
                     className="chip",
                     title="Minimum and maximum replicas",
                 ),
-                html.Span(f"wants {view.desired}", className="chip"),
+                html.Span(f"desired {view.desired}", className="chip"),
                 *[badge(each) for each in view.conditions],
             ],
             className="chips",

@@ -1,4 +1,4 @@
-"""A release's past on its page."""
+"""The revisions on a release's page."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from portal.viewmodels.words import count
 
 
 def history(views: Sequence[RevisionView], *, back: bool = True) -> Node:
-    """The revisions, newest first; ``back``: whether one may go back to them."""
+    """The revisions, newest first; ``back`` is True if the viewer may roll back."""
     if not views:
-        return html.P("Helm keeps nothing of it.", className="quiet-text")
+        return html.P("Helm has no revisions of this release.", className="quiet-text")
     return html.Ol([_revision(each, back) for each in views], className="revisions")
 
 

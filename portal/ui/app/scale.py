@@ -1,7 +1,7 @@
-"""The scale card. All its controls are always there; the browser shows those that apply.
+"""The scale card. It holds all controls; the browser shows those that apply.
 
-The controls are not pushed: the live view goes to a store, and the browser moves the controls
-only while nobody has changed them, so that an edit in progress is never overwritten.
+The controls are not pushed: the live view goes to a store, and the browser updates the controls
+only while the user has not changed them, so that an edit in progress is not overwritten.
 """
 
 from __future__ import annotations

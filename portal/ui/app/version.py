@@ -1,4 +1,4 @@
-"""Another version of a release's chart: which there are, what one would change, and the change."""
+"""The dialog that changes the chart version of a release: choice, preview, confirmation."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from portal.ui.accepts import AppKey, OwnText, Plan
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, button, icon, internal_link
 from portal.ui.components.markup import markup
-from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
+from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.context import UiContext
 from portal.ui.encoding import Props
-from portal.ui.proposals import shown
+from portal.ui.proposals import preview_content
 from portal.ui.refusals import refusal
 from portal.ui.routes import chart_path
 from portal.viewmodels.versions import choices, is_older, move_words
 
 
-class Place(Struct, frozen=True):
-    """The chart of a release, as the catalogue lists it, and the version that the release has.
+class ChartOfRelease(Struct, frozen=True):
+    """The chart of a release in the catalogue, and the version that the release has.
 
-    ``newer`` is the newest one, if that is newer.
+    ``newer`` is the newest version, if it is newer than ``version``; else "".
     """
 
     source: str
@@ -41,7 +41,7 @@ class Place(Struct, frozen=True):
 
 
 def version_line(live: Props) -> html.Div:
-    """Which version of its chart the app has, and the way to another."""
+    """The chart version of the app, with the button that opens the dialog."""
     return html.Div(
         [
             markup(ids.VERSION_WORDS, **live[ids.VERSION_WORDS]),
@@ -59,13 +59,13 @@ def version_line(live: Props) -> html.Div:
 
 
 def version_dialog(key: Key) -> html.Div:
-    """Asks which version, and shows what it would change."""
+    """The dialog: a choice of versions, and a preview of the chosen one."""
     return html.Div(
         [
             dcc.Store(id=ids.VERSION_PLAN),
             change_dialog(
                 ids.VERSION_MODAL,
-                f"Another version of the chart of {key.name}",
+                f"Change the chart version of {key.name}",
                 "version-title",
                 [
                     html.Div(
@@ -77,7 +77,7 @@ def version_dialog(key: Key) -> html.Div:
                         ],
                         className="field version-field",
                     ),
-                    html.Div(waiting(ADDING_UP), id=ids.VERSION_PREVIEW),
+                    html.Div(waiting(CHECKING), id=ids.VERSION_PREVIEW),
                     html.Div(id=ids.VERSION_FAILURE),
                 ],
                 ids.VERSION_CANCEL,
@@ -125,7 +125,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     )
     async def preview(opened: bool | None, version: OwnText, key: AppKey) -> tuple[Any, ...]:
         if not opened or not version:
-            return None if opened else waiting(ADDING_UP), True, no_update, None
+            return None if opened else waiting(CHECKING), True, no_update, None
         return await previewed(context, Key(*key), version)
 
     @app.callback(
@@ -159,20 +159,24 @@ def register(app: Callbacks, context: UiContext) -> None:
     )
 
 
-def place_of(context: UiContext, identity: Identity, key: Key) -> Place:
-    """Where the chart of a release is found; ``Conflict`` if that is not known (any more)."""
+def place_of(context: UiContext, identity: Identity, key: Key) -> ChartOfRelease:
+    """Find the chart of a release in the catalogue.
+
+    Raises:
+        Conflict: the catalogue does not have it (any more), or no other version of it.
+    """
     view = context.app(identity, key).version
     entry = context.catalog.entry(view.source, view.chart) if view else None
     if view is None or entry is None or not view.choices:
         raise Conflict(
-            f"The catalogue has no other version of the chart of {key.name} now.",
-            "Look whether its source can be read, in the catalogue.",
+            f"The catalogue has no other version of the chart of {key.name}.",
+            "Check in the catalogue that its source can be read.",
         )
-    return Place(view.source, entry, view.version, view.newer)
+    return ChartOfRelease(view.source, entry, view.version, view.newer)
 
 
 async def previewed(context: UiContext, key: Key, version: str) -> tuple[Any, ...]:
-    """What a version would change, whether the button is disabled, its words, and the plan."""
+    """The preview, whether the button is disabled, its content, and the plan to confirm."""
     identity = context.identity()
     try:
         await context.actions.check(identity, Permission.PREVIEW, key)
@@ -190,7 +194,7 @@ async def previewed(context: UiContext, key: Key, version: str) -> tuple[Any, ..
             raise
 
     words = move_words(place.entry, place.version, version)
-    content, disabled, since = await shown(proposal(), *words)
+    content, disabled, since = await preview_content(proposal(), *words)
     older = is_older(version, place.version)
     if refused:
         content = html.Div([content, _way_out(place, version, key)])
@@ -199,11 +203,11 @@ async def previewed(context: UiContext, key: Key, version: str) -> tuple[Any, ..
     return content, disabled or plan is None, [icon("back" if older else "launch"), label], plan
 
 
-def _way_out(place: Place, version: str, key: Key) -> Node:
-    """What to do where the version does not take the values that the release has."""
-    refused = f"{version} does not take the values of {key.name} as they are. "
+def _way_out(place: ChartOfRelease, version: str, key: Key) -> Node:
+    """Advice for a version whose chart refuses the values of the release."""
+    refused = f"Chart version {version} does not accept the present values of {key.name}. "
     if place.source == BUILT_IN:
-        return html.P(f"{refused}Change them with Edit, then come back.")
+        return html.P(f"{refused}Change them under Edit, then try again.")
     return html.P(
         [
             refused,
@@ -211,6 +215,6 @@ def _way_out(place: Place, version: str, key: Key) -> Node:
                 f"Open them in the form of {version}",
                 chart_path(place.source, place.entry.name, version, key=key),
             ),
-            " to correct them and upgrade from there.",
+            " to correct them and upgrade there.",
         ]
     )

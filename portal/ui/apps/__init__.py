@@ -1,1 +1,1 @@
-"""Apps (mine) and Admin (everybody's): the same grid."""
+"""The pages Apps (one's own releases) and Admin (all releases)."""

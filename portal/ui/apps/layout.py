@@ -19,13 +19,13 @@ from portal.viewmodels.query import LONGEST
 
 
 def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
-    """The page with its current rows. What is live in it is made by the same functions."""
+    """The page with its current rows."""
     everyone = route.page is Page.ADMIN
     scope = context.scope(ADMIN if everyone else APPS, identity)
     view = context.list_view(scope, route.query)
     live = list_patches(view, everyone=everyone)
     title = "Admin" if everyone else "Apps"
-    lead = "Every Helm release, whoever made it." if everyone else "What you have launched."
+    lead = "All Helm releases." if everyone else "Releases that you launched."
     summary = html.Span(id=ids.RELEASES_SUMMARY, **live[ids.RELEASES_SUMMARY])
     return page(
         [

@@ -1,4 +1,4 @@
-"""The live parts of Apps and Admin: the properties of components by id, each made of the view."""
+"""The live parts of Apps and Admin: properties of components, made from the view, by id."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def _list_parts(everyone: bool) -> Mapping[str, Part[ListView]]:
 
 
 LIST_PARTS = {everyone: _list_parts(everyone) for everyone in (False, True)}
-"""The live parts of Apps, and (True) of Admin."""
+"""The live parts of Apps (False) and Admin (True)."""
 
 
 def list_patches(view: ListView, *, everyone: bool) -> Props:
-    """The live parts of Apps and Admin, for their first paint."""
+    """The properties of the live parts, for the first rendering."""
     return {id: part(view) for id, part in LIST_PARTS[everyone].items()}

@@ -1,4 +1,4 @@
-"""The table of releases that Apps and Admin share: a page of rows, and what leads to others."""
+"""The table of releases in Apps and Admin: rows, headings, filters, paging."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from portal.viewmodels.columns import Cell, shown
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.model import ReleaseRow
 from portal.viewmodels.query import Bucket, ListQuery
+from portal.viewmodels.words import count
 
 ANY = "*"
-"""Stands for no choice in a filter: an empty value would be shown as none."""
+"""The value of a filter's "all" option: an empty value would be shown as no choice."""
 
 _STATUS = {
     None: "All",
@@ -34,7 +35,7 @@ def rows(
     *,
     everyone: bool,
 ) -> list[dict[str, object]]:
-    """Rows as the table draws them (see table.js): a cell for each column, in its order."""
+    """The rows as table.js takes them: a cell for each column, in order."""
     columns = shown(everyone)
     return [
         {
@@ -50,14 +51,14 @@ def rows(
 
 
 def _drawn(cell: Cell | str) -> object:
-    """A cell as JSON. What is empty is left out; where a link would not be safe, all is."""
+    """A cell as JSON, without empty parts; "" if its link is not safe."""
     if isinstance(cell, str):
         return cell
     return "" if cell.href and not safe_href(cell.href) else to_builtins(cell)
 
 
 def head(query: ListQuery, *, everyone: bool) -> list[dict[str, object]]:
-    """The columns. The heading of each leads to the list sorted by it."""
+    """The headings. Each links to the list sorted by its column."""
     return [
         {
             "name": column.name,
@@ -77,8 +78,8 @@ _DIRECTION = {False: "ascending", True: "descending"}
 
 
 def table(id: str, title: str, props: dict[str, Any], *, everyone: bool) -> Node:
-    """The table itself, a component of our own: fifty rows as data are a tenth of the bytes and
-    of the work that they are as components of Dash."""
+    """The table, a component of the portal: rows as data take a tenth of the bytes and the time of
+    Dash components."""
     return {
         "type": "Releases",
         "namespace": "portal_components",
@@ -87,7 +88,7 @@ def table(id: str, title: str, props: dict[str, Any], *, everyone: bool) -> Node
 
 
 def statuses(view: ListView, *, everyone: bool) -> list[Node]:
-    """Links that narrow the list to one kind of state, with how many there are of each."""
+    """Links that filter the list by status, with the number of matches of each."""
     counts = dict(view.counts)
     amounts = [(None, sum(counts.values())), *counts.items()]
     return [
@@ -108,12 +109,12 @@ def _choice(status: Bucket | None, amount: int, query: ListQuery, *, everyone: b
 
 
 def options(names: Sequence[str], every: str) -> list[dict[str, str]]:
-    """What a filter offers: all (ANY), or one of ``names``."""
+    """The options of a filter: all (``ANY``), or one of ``names``."""
     return [{"label": every, "value": ANY}, *({"label": name, "value": name} for name in names)]
 
 
 def pages(view: ListView, *, everyone: bool) -> list[Node]:
-    """Where in the list this is, and the ways to the pages around it."""
+    """The range of rows shown, and links to other pages of the list."""
     if not view.rows:
         return []
     query, last = view.query, view.first + len(view.rows) - 1
@@ -142,23 +143,23 @@ def pages(view: ListView, *, everyone: bool) -> list[Node]:
 
 
 def panel_class(view: ListView) -> str:
-    """What of the panel is to be seen."""
+    """The CSS class of the panel: with rows, without any match, or without any release."""
     if not view.total:
         return "releases none"
     return "releases" if view.rows else "releases unmatched"
 
 
 def empty(view: ListView, *, everyone: bool) -> Node:
-    """What to say while there is nothing to list."""
+    """The empty state of the list; None if it has rows."""
     if view.rows:
         return None
     if view.total:
         return html.Div(
             [
                 icon("search"),
-                html.H2("Nothing matches"),
-                html.P(f"None of {view.total:,} releases is what you are looking for."),
-                internal_link("Show all of them", list_path(everyone, ListQuery()), "btn btn-link"),
+                html.H2("No matches"),
+                html.P(f"None of {count(view.total, 'release')} matches the search and filters."),
+                internal_link("Show all", list_path(everyone, ListQuery()), "btn btn-link"),
             ],
             className="empty",
             **wildcards({"data-testid": "unmatched"}),
@@ -167,8 +168,8 @@ def empty(view: ListView, *, everyone: bool) -> Node:
         return html.Div(
             [
                 html.Span(className="spinner-border", **wildcards({"aria-hidden": "true"})),
-                html.H2("Reading the cluster"),
-                html.P("The first list of releases is on its way."),
+                html.H2("Loading"),
+                html.P("The portal is reading the cluster's releases."),
             ],
             className="empty",
             role="status",
@@ -177,8 +178,8 @@ def empty(view: ListView, *, everyone: bool) -> Node:
         return html.Div(
             [
                 icon("boxes"),
-                html.H2("No releases anywhere"),
-                html.P("Whatever Helm installs in this cluster shows up here by itself."),
+                html.H2("No releases"),
+                html.P("Releases that Helm installs where the portal works are listed here."),
             ],
             className="empty",
         )
@@ -186,7 +187,7 @@ def empty(view: ListView, *, everyone: bool) -> Node:
         [
             icon("launch"),
             html.H2("Nothing launched yet"),
-            html.P("Pick an image, say how many pods it may have, and watch it come up."),
+            html.P("Choose an image and the number of replicas, then launch it."),
             internal_link([icon("launch"), "Launch an app"], "/launch", "btn btn-primary"),
         ],
         className="empty",

@@ -1,4 +1,4 @@
-/* Light, dark, or as the system has it. Loaded before the first paint. */
+/* The theme: light, dark, or the system's. Loaded before the first paint. */
 (function () {
   "use strict";
   const KEY = "dash-portal-theme";
@@ -41,8 +41,7 @@
       apply();
     },
   };
-  /* A script lost on the way (the network changed) leaves an empty page: load it again, but not
-     for ever. */
+  /* A script that fails to load leaves an empty page: reload it, up to three times. */
   const RELOADS = "dash-portal-reloads";
   let lost = false;
   function again() {
@@ -55,7 +54,7 @@
         location.reload();
       }
     } catch {
-      /* storage is blocked: what cannot be counted might not end */
+      /* storage is blocked: reloads could not be counted */
     }
   }
   window.addEventListener("error", (event) => (lost ||= event.target.tagName === "SCRIPT"), true);

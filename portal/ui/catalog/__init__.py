@@ -1,1 +1,1 @@
-"""The catalogue: every chart that can be launched."""
+"""The page of the catalogue."""

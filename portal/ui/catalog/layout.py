@@ -13,19 +13,19 @@ from portal.ui.routes import chart_path, icon_path
 from portal.viewmodels.model import Notice, Severity
 
 TILES = 6
-"""How many colours there are for the letter that stands for a chart."""
+"""The number of colours of the tiles that stand for charts without an icon."""
 
 
 def layout(context: UiContext) -> html.Div:
-    """The page, as the sources were last read."""
+    """The page, with the sources as they were last read."""
     return page(
         [
             html.Header(
                 html.Div(
                     [
-                        html.H1("Catalog", tabIndex=-1),
+                        html.H1("Catalogue", tabIndex=-1),
                         html.P(
-                            "Charts that can be launched, each with a form made for it.",
+                            "Charts that can be launched, each with a form for its values.",
                             className="lead-sentence",
                         ),
                     ]
@@ -35,7 +35,7 @@ def layout(context: UiContext) -> html.Div:
             *(_source(state) for state in context.catalog.sources),
         ],
         topic="",
-        title="Catalog",
+        title="Catalogue",
         testid="catalog-page",
     )
 
@@ -60,9 +60,9 @@ def _source(state: SourceState) -> html.Section:
 
 
 def _trouble(state: SourceState) -> Node:
-    """What is wrong with a source, or why it shows nothing."""
+    """A notice of a source that is loading, unreadable or empty; else None."""
     if state.loading:
-        return html.P("Being read for the first time …", className="quiet-text")
+        return html.P("Loading …", className="quiet-text")
     if state.error:
         return html.Div(
             [
@@ -71,7 +71,7 @@ def _trouble(state: SourceState) -> Node:
                         Severity.WARN,
                         "This source cannot be read.",
                         state.error,
-                        "The portal keeps trying. What is shown is what it held before."
+                        "The portal keeps trying. The charts are from the last successful read."
                         if state.charts
                         else "The portal keeps trying.",
                     )
@@ -80,7 +80,7 @@ def _trouble(state: SourceState) -> Node:
             ]
         )
     if not state.charts:
-        return html.P("There is no chart in it.", className="quiet-text")
+        return html.P("This source has no charts.", className="quiet-text")
     return None
 
 
@@ -122,14 +122,13 @@ def _card(state: SourceState, entry: ChartEntry) -> Node:
 
 
 def _icon(state: SourceState, entry: ChartEntry) -> str:
-    """Where the portal serves the chart's icon; "" if there is none that it may fetch."""
+    """The portal's path of a chart's icon; "" if it has none that the portal may fetch."""
     source = state.source
     return icon_path(source.name, entry.name) if is_allowed(source, entry.newest.icon) else ""
 
 
 def tile(name: str, icon_path: str = "") -> html.Span:
-    """The icon at a path of the portal; the first letter of a name in a colour of its own, where
-    there is none, or none that can be shown."""
+    """A chart's icon, or the first letter of its name where there is no icon that can be shown."""
     number = sum(name.encode()) % TILES
     return html.Span(
         [

@@ -1,1 +1,1 @@
-"""One chart of the catalogue: its form, and its values as text beside it."""
+"""The page of a chart: a form, with its values as YAML beside it."""

@@ -1,4 +1,4 @@
-"""The page of a chart: its name, its preview, another version, and the launch."""
+"""Callbacks of a chart's page: name, preview, version and launch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 
-from portal.aside import aside
 from portal.catalog.draft import path_id
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
@@ -16,24 +15,26 @@ from portal.domain.revisions import Proposal
 from portal.releases.actions import Existing
 from portal.releases.checks import Check
 from portal.releases.request import ReleaseRequest
-from portal.ui import html, ids, unfinished
+from portal.threads import in_thread
+from portal.ui import html, ids, name_left
 from portal.ui.accepts import FieldValue, OwnText, PartId, Place
 from portal.ui.callbacks import Callbacks
 from portal.ui.chart import edit
 from portal.ui.chart.edit import Edit, by_path, draft_editor_of, edited
 from portal.ui.chart.layout import version_path
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
-from portal.ui.components.preview import ADDING_UP, waiting
+from portal.ui.components.preview import CHECKING, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
-from portal.ui.proposals import Shown, shown
+from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path
 from portal.viewmodels.model import Notice, Severity
+from portal.viewmodels.words import count
 
 
-class Asked(TypedDict):
-    """What the page asks for, as it looks now."""
+class ChartInputs(TypedDict):
+    """The inputs of a chart's page."""
 
     name: str | None
     namespace: str | None
@@ -46,7 +47,7 @@ class Asked(TypedDict):
 
 def register(app: Callbacks, context: UiContext) -> None:
     """Add this page's callbacks."""
-    unfinished.register(app, ids.CHART_NAME, ids.CHART_LEFT)
+    name_left.register(app, ids.CHART_NAME, ids.CHART_NAME_LEFT)
     edit.register(app, context)
     _register_name(app, context)
     _register_submit(app, context)
@@ -60,12 +61,12 @@ def _register_name(app: Callbacks, context: UiContext) -> None:
         Output(f"{ids.CHART_NAME}-note", "children"),
         Output(f"{ids.CHART_NAMESPACE}-note", "children"),
         Output(ids.CHART_EXISTING, "children"),
-        Output(ids.CHART_TOLD, "data"),
+        Output(ids.CHART_EXISTING_KEY, "data"),
         Output(ids.CHART_NEEDED, "children"),
         Output(ids.CHART_SUBMIT, "children"),
         Input(ids.CHART_NAME, "value"),
         Input(ids.CHART_NAMESPACE, "value"),
-        Input(ids.CHART_LEFT, "data"),
+        Input(ids.CHART_NAME_LEFT, "data"),
         State(ids.CHART_PLACE, "data"),
     )
     async def name(
@@ -84,7 +85,7 @@ def _register_name(app: Callbacks, context: UiContext) -> None:
             errors["name"] = taken
         needed = _needed(errors)
         if not name and not left:
-            errors.pop("name", None)  # not yet filled in is not wrong yet
+            errors.pop("name", None)  # an empty name is no error before the field was left
         existing = (
             None
             if errors or not name
@@ -100,7 +101,7 @@ def _register_name(app: Callbacks, context: UiContext) -> None:
         )
 
 
-_ASKED = {
+_INPUTS = {
     "name": State(ids.CHART_NAME, "value"),
     "namespace": State(ids.CHART_NAMESPACE, "value"),
     "text": State(ids.CHART_YAML, "value"),
@@ -117,16 +118,16 @@ def _register_submit(app: Callbacks, context: UiContext) -> None:
         Output(ids.CHART_MODAL, "is_open"),
         Input(ids.CHART_SUBMIT, "n_clicks"),
         Input(ids.CHART_CONFIRM, "n_clicks"),
-        _ASKED,
-        State(ids.CHART_TOLD, "data"),
-        State(ids.CHART_SINCE, "data"),
+        _INPUTS,
+        State(ids.CHART_EXISTING_KEY, "data"),
+        State(ids.CHART_PREVIEWED, "data"),
         running=[(Output(ids.CHART_SUBMIT, "className"), "w-100 sending", "w-100")],
         prevent_initial_call=True,
     )
     async def submit(
         clicks: int | None,
         confirmed: int | None,
-        asked: Asked,
+        inputs: ChartInputs,
         told: str | None,
         previewed: int | None,
     ) -> tuple[Any, Any]:
@@ -135,14 +136,14 @@ def _register_submit(app: Callbacks, context: UiContext) -> None:
         confirming = cast("object", ctx.triggered_id) == ids.CHART_CONFIRM
         closed = False if confirming else no_update
         try:
-            order = await order_of(context, asked)
-            there = told == str(order.key)
+            request = await request_of(context, inputs)
+            there = told == str(request.key)
             if there and not confirming:
                 return None, True
-            edited = asked["place"].get("revision")
+            edited = inputs["place"].get("revision")
             operation = await context.actions.launch(
                 context.identity(),
-                order,
+                request,
                 create_only=not there,
                 expected_revision=edited if edited is not None else previewed,
             )
@@ -150,30 +151,30 @@ def _register_submit(app: Callbacks, context: UiContext) -> None:
             return [failure(text) for text in error.fields.values()], closed
         except Exception as error:
             return refusal(error), closed
-        return accepted(operation, app_path(order.key)), closed
+        return accepted(operation, app_path(request.key)), closed
 
 
 def _register_preview(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.CHART_PREVIEW, "children"),
         Output(ids.CHART_CONFIRM, "disabled"),
-        Output(ids.CHART_SINCE, "data"),
+        Output(ids.CHART_PREVIEWED, "data"),
         Input(ids.CHART_MODAL, "is_open"),
-        _ASKED,
+        _INPUTS,
         prevent_initial_call=True,
     )
-    async def preview(opened: bool | None, asked: Asked) -> Shown:
+    async def preview(opened: bool | None, inputs: ChartInputs) -> PreviewContent:
         if not opened:
-            return waiting(ADDING_UP), True, None
+            return waiting(CHECKING), True, None
 
         async def proposal() -> Proposal:
-            order = await order_of(context, asked)
-            since = asked["place"].get("revision")
+            request = await request_of(context, inputs)
+            since = inputs["place"].get("revision")
             return await context.actions.previews.upgrade(
-                context.identity(), order, expected_revision=since
+                context.identity(), request, expected_revision=since
             )
 
-        return await shown(proposal())
+        return await preview_content(proposal())
 
     app.clientside_callback(
         ClientsideFunction("portal", "closed"),
@@ -189,7 +190,7 @@ def _register_version(app: Callbacks) -> None:
         Input(ids.CHART_VERSION, "value"),
         State(ids.CHART_PLACE, "data"),
         State(ids.CHART_LINK, "data-copy-link"),
-        State(ids.CHART_TOLD, "data"),
+        State(ids.CHART_EXISTING_KEY, "data"),
         State(ids.CHART_NAME, "value"),
         State(ids.CHART_NAMESPACE, "value"),
         prevent_initial_call=True,
@@ -210,7 +211,7 @@ def _register_version(app: Callbacks) -> None:
 
 
 def _register_controls(app: Callbacks) -> None:
-    """What the browser does by itself."""
+    """Add the callbacks that run in the browser."""
     app.clientside_callback(
         ClientsideFunction("portal", "fillIn"),
         [Output(ids.CHART_YAML, "value", allow_duplicate=True)],
@@ -242,25 +243,26 @@ def _register_controls(app: Callbacks) -> None:
     )
 
 
-async def order_of(context: UiContext, asked: Asked) -> ReleaseRequest:
-    """What the page asks for, as it looks: the answer to the last edit may be on its way yet.
+async def request_of(context: UiContext, inputs: ChartInputs) -> ReleaseRequest:
+    """The release request of the page's inputs, which may be newer than the last edit's answer.
 
-    Raises ``InvalidInput`` while its text or a field cannot be read.
+    Raises:
+        InvalidInput: the text or a field cannot be read.
     """
-    editor = await draft_editor_of(context, asked["place"])
-    contents = by_path(asked["fields"], asked["contents"])
-    made = Edit(asked["text"] or "", asked["basis"] or "", contents)
-    draft = await aside(edited, editor, made)
+    editor = await draft_editor_of(context, inputs["place"])
+    contents = by_path(inputs["fields"], inputs["contents"])
+    made = Edit(inputs["text"] or "", inputs["basis"] or "", contents)
+    draft = await in_thread(edited, editor, made)
     if draft.error is not None:
         raise InvalidInput({"values": str(draft.error)})
     if draft.field_errors:
         raise InvalidInput({path_id(path): words for path, words in draft.field_errors.items()})
-    key = _key(asked["name"], asked["namespace"])
-    return ReleaseRequest(key, editor.chart, await aside(editor.values_for_helm, draft))
+    key = _key(inputs["name"], inputs["namespace"])
+    return ReleaseRequest(key, editor.chart, await in_thread(editor.values_for_helm, draft))
 
 
 def _needed(errors: Mapping[str, str]) -> Node:
-    """What is missing beside the values."""
+    """Links to the fields beside the values that are missing or wrong."""
     links = [
         html.A(title, href="#", **wildcards({"data-focus": id}))
         for field, title, id in (
@@ -269,7 +271,7 @@ def _needed(errors: Mapping[str, str]) -> Node:
         )
         if field in errors
     ]
-    return [html.Span("Still needed: "), *links] if links else None
+    return [html.Span(f"{count(len(links), 'problem')}: "), *links] if links else None
 
 
 def _checked(context: UiContext, name: str | None, namespace: str | None) -> Check:
@@ -290,9 +292,9 @@ def _existing(existing: Existing | None, place: Mapping[str, Any]) -> Node:
     return notice(
         Notice(
             Severity.BUSY if ours else Severity.WARN,
-            "An app of this name is there: its values will be replaced by these."
+            "A release of this name exists: its values will be replaced."
             if ours
-            else "This name is taken by something else.",
+            else "This name is used by a release of another chart.",
             f"{existing.key.name} is at revision {existing.revision} in {existing.key.namespace}.",
         )
     )

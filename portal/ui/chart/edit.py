@@ -1,4 +1,4 @@
-"""A chart's form and its values as text, kept in step: what an edit of either makes of both."""
+"""Keeps a chart's form and its values as text in step: an edit of either updates both."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, cast
 from dash import ALL, Input, Output, State, ctx, no_update
 from msgspec import Struct, field
 
-from portal.aside import aside
 from portal.catalog.draft import Draft, DraftEditor, field_titles, path_id, path_of
 from portal.catalog.validate import Path
 from portal.catalog.values import Values
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
+from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.accepts import FieldValue, PartId, Place
 from portal.ui.callbacks import Callbacks
@@ -25,14 +25,16 @@ from portal.ui.context import UiContext
 from portal.ui.encoding import plain
 from portal.ui.refusals import refusal
 from portal.ui.routes import chart_path
+from portal.viewmodels.words import count
 
 MAX_SHOWN = 12
-"""Problems that are listed above the button."""
+"""The most problems that are listed above the button."""
 
 
 class Edit(Struct, frozen=True):
-    """What the browser says of the page. ``touched``: which part of the form it was, by kind.
+    """The page's form and text as the browser sends them.
 
+    ``touched`` holds the path of the part that was edited, by its kind.
     ``basis`` is the text that the form on the page was made of.
     """
 
@@ -97,7 +99,7 @@ def register(app: Callbacks, context: UiContext) -> None:
             editor = await draft_editor_of(context, place)
         except PortalError as error:  # its source has changed since the page was made
             return _nothing_new(paths) | {"said": refusal(error)}
-        return await aside(answer, editor, made, paths)
+        return await in_thread(answer, editor, made, paths)
 
 
 async def draft_editor_of(context: UiContext, place: Mapping[str, Any]) -> DraftEditor:
@@ -110,11 +112,11 @@ async def draft_editor_of(context: UiContext, place: Mapping[str, Any]) -> Draft
     if release:
         # Placeholders stand for its secrets.
         existing = dict(await context.actions.own_values(context.identity(), Key(*release)))
-    return await aside(DraftEditor, chart, existing)
+    return await in_thread(DraftEditor, chart, existing)
 
 
 def by_path(parts: list[PartId], values: list[Any]) -> dict[Path, object]:
-    """What the parts of a form hold, by their places in the values."""
+    """The values of the parts of a form, by path."""
     return {path_of(id["path"]): value for id, value in zip(parts, values, strict=True)}
 
 
@@ -123,7 +125,7 @@ def edited(editor: DraftEditor, made: Edit) -> Draft:
     if made.text == made.basis:
         draft = editor.fill(made.text, made.contents.items())
     elif "chart-field" in made.touched:
-        # Somebody wrote in the text as well: of the form only what was just touched counts.
+        # The text was edited as well: of the form take only the field that was just edited.
         path = made.touched["chart-field"]
         draft = editor.fill(made.text, [(path, made.contents.get(path))])
     else:
@@ -174,9 +176,8 @@ def _problems(draft: Draft, notes: Mapping[Path, str]) -> Node:
     for path in [each for each in notes if each][:MAX_SHOWN]:
         id = ids.text_of(ids.chart_part("chart-field", path_id(path)))
         links.append(html.A(titles.get(path, "value"), href="#", **wildcards({"data-focus": id})))
-    count = len(notes)
     return [
-        html.Span("One thing to fix: " if count == 1 else f"{count} things to fix: "),
+        html.Span(f"{count(len(notes), 'problem')}: "),
         *links,
         html.Div(notes[()]) if () in notes else None,
     ]

@@ -1,4 +1,4 @@
-"""The form of a chart: one control for each field, as ``catalog.form`` has decided."""
+"""The form of a chart: one control for each field of ``catalog.form``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from portal.ui.components.basics import Node, card, fold, icon, wildcards
 from portal.ui.components.sliders import marks, message
 
 FEW = 40
-"""Up to this many fields all groups stand open."""
+"""The most fields of a form whose groups are all open."""
 
 _WIDE = {Control.LINES, Control.YAML}
 
 
 def chart_form(form: Form, notes: Mapping[Path, str]) -> list[Node]:
-    """The whole form, with what is to be said beside each field."""
+    """The whole form, with the messages beside its fields."""
     fields = list(form.fields())
     loose = [each for each in form.items if not isinstance(each, Group)]
     groups = [each for each in form.items if isinstance(each, Group)]
@@ -54,12 +54,12 @@ def chart_form(form: Form, notes: Mapping[Path, str]) -> list[Node]:
 
 
 def _is_long(item: Item) -> bool:
-    """Whether it takes the room of many others: those come last."""
+    """Return True for an item that takes much room; those come last."""
     return not isinstance(item, Field) or item.control in _WIDE
 
 
 def field_note(notes: Mapping[Path, str], path: Path) -> Node:
-    """What stands beside a field."""
+    """The message beside a field."""
     return message({"": notes.get(path, "")}, {}, "")
 
 
@@ -220,7 +220,7 @@ def _forms(forms: Alternatives, notes: Mapping[Path, str]) -> html.Div:
         options = [{"label": "Choose one", "value": ""}, *options]
     choice = html.Div(
         [
-            html.Label("Which form it takes", htmlFor=ids.text_of(id), className="visually-hidden"),
+            html.Label("Alternative", htmlFor=ids.text_of(id), className="visually-hidden"),
             dbc.Select(id=id, value=chosen, options=options),
         ],
         className="field half",

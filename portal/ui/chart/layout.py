@@ -8,7 +8,6 @@ from typing import Any, cast
 import dash_bootstrap_components as dbc
 from dash import dcc
 
-from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.draft import Draft, DraftEditor, values_from_link
@@ -19,10 +18,12 @@ from portal.domain.errors import NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.releases.forms import ReleaseForms
+from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.catalog.layout import tile
 from portal.ui.chart.form import chart_form
 from portal.ui.components.basics import (
+    ORDINARY_RELEASE,
     Node,
     breadcrumb,
     button,
@@ -30,16 +31,17 @@ from portal.ui.components.basics import (
     failure,
     icon,
     internal_link,
+    launch_failed,
     notice,
     page,
     wildcards,
 )
 from portal.ui.components.files import file_buttons
-from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
+from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.routes import ChartPlace, app_path, chart_path
-from portal.viewmodels.model import Notice, Severity
+from portal.viewmodels.versions import DEPRECATED
 
 
 async def place_of(context: UiContext, identity: Identity, key: Key) -> ChartPlace | None:
@@ -60,7 +62,7 @@ async def place_of(context: UiContext, identity: Identity, key: Key) -> ChartPla
 
 
 async def failed_place(context: UiContext, identity: Identity, key: Key) -> ChartPlace | None:
-    """The chart that somebody asked for under a name, if no release has come of it."""
+    """The chart of a failed launch under this name, if it left no release."""
     sent = await context.actions.failed_request(identity, key)
     if sent is None or sent.chart is None:
         return None
@@ -72,7 +74,7 @@ async def page_of(
 ) -> html.Div:
     """The page of a chart.
 
-    With ``key``, filled in with what that release was given, or with what was sent for it in vain.
+    With ``key`` it is filled in with that release's values, or with those of its failed launch.
     """
     entry = context.catalog.entry(place.source, place.chart)
     try:
@@ -81,7 +83,7 @@ async def page_of(
         if key is not None:
             try:
                 given = await context.actions.chart_values(identity, key, chart.name)
-            except NotFound:  # a new one of that name
+            except NotFound:  # there is no release of that name
                 sent = await context.actions.failed_request(identity, key)
     except PortalError as error:
         return _unusable(place, entry, error)
@@ -89,11 +91,11 @@ async def page_of(
     existing = dict(given.values) if given else None
     if sent is not None and again:
         existing = dict(sent.values)
-    editor = await aside(DraftEditor, chart, existing)
-    draft = await aside(editor.read, editor.initial_text(values_from_link(place.values)))
+    editor = await in_thread(DraftEditor, chart, existing)
+    draft = await in_thread(editor.read, editor.initial_text(values_from_link(place.values)))
     revision = given.revision if given else None
     presets = context.catalog.presets(place.source, place.chart) if given is None else ()
-    return await aside(
+    return await in_thread(
         _layout, context.forms, place, entry, editor, draft, key, revision, presets, again
     )
 
@@ -143,8 +145,8 @@ def _layout(
                 },
             ),
             dcc.Store(id=ids.CHART_BASIS, data=draft.text),
-            dcc.Store(id=ids.CHART_TOLD, data=str(editing) if editing else ""),
-            dcc.Store(id=ids.CHART_LEFT, data=False),
+            dcc.Store(id=ids.CHART_EXISTING_KEY, data=str(editing) if editing else ""),
+            dcc.Store(id=ids.CHART_NAME_LEFT, data=False),
             dcc.Store(
                 id=ids.CHART_PRESETS, data={each.name: [to_yaml(each.values)] for each in presets}
             ),
@@ -199,24 +201,18 @@ def _layout(
 
 
 def _sent(key: Key) -> html.Div:
-    return notice(
-        Notice(
-            Severity.WARN,
-            f"{key.name} was not launched. This is the form as it was sent.",
-            "Correct it, then launch again.",
-        )
-    )
+    return notice(launch_failed(key))
 
 
 def _upgrade() -> dbc.Modal:
-    """Shows what an upgrade would do, and asks."""
+    """The dialog that previews an upgrade and asks for confirmation."""
     return change_dialog(
         ids.CHART_MODAL,
         "Upgrade this app?",
         "upgrade-title",
         [
-            html.Div(waiting(ADDING_UP), id=ids.CHART_PREVIEW),
-            dcc.Store(id=ids.CHART_SINCE),
+            html.Div(waiting(CHECKING), id=ids.CHART_PREVIEW),
+            dcc.Store(id=ids.CHART_PREVIEWED),
         ],
         ids.CHART_CANCEL,
         button("Upgrade", ids.CHART_CONFIRM, icon_name="launch", disabled=True),
@@ -224,17 +220,17 @@ def _upgrade() -> dbc.Modal:
 
 
 def form_of(draft: Draft, notes: Mapping[tuple[str | int, ...], str]) -> list[Node]:
-    """The form, or why there is none."""
+    """The form, or the reason why there is none."""
     if draft.form is not None:
         return chart_form(draft.form, notes or draft.notes())
     if draft.error is not None:
-        return [html.P("The form comes back when the values can be read.", className="aside-note")]
+        return [html.P("The form is shown again when the YAML is valid.", className="aside-note")]
     return [
         html.P(
             [
                 icon("info"),
-                "This chart describes no form. Change its values on the right: what you leave as "
-                "it is stays the chart's default.",
+                "The portal cannot make a form for this chart. Edit its values as YAML on the "
+                "right; values that you do not set keep the chart's defaults.",
             ],
             className="aside-note",
         )
@@ -258,7 +254,7 @@ def _presets(presets: tuple[ChartPreset, ...]) -> html.Div:
         ],
         className="presets",
         role="group",
-        **wildcards({"aria-label": "Values to start from"}),
+        **wildcards({"aria-label": "Presets"}),
     )
 
 
@@ -266,7 +262,7 @@ def _breadcrumb(place: ChartPlace, editing: Key | None = None) -> html.Nav:
     if editing:
         app = internal_link(editing.name, app_path(editing))
         return breadcrumb(internal_link("Apps", "/"), app)
-    return breadcrumb(internal_link("Catalog", "/catalog"), html.Span(place.source[:63]))
+    return breadcrumb(internal_link("Catalogue", "/catalog"), html.Span(place.source[:63]))
 
 
 def _versions(place: ChartPlace, entry: ChartEntry, current: str) -> html.Div:
@@ -277,7 +273,10 @@ def _versions(place: ChartPlace, entry: ChartEntry, current: str) -> html.Div:
     return html.Div(
         [
             html.Label(
-                ["Version ", html.Span(f"({entry.newest.version} is out)", className="quiet-text")]
+                [
+                    "Version ",
+                    html.Span(f"({entry.newest.version} is available)", className="quiet-text"),
+                ]
                 if newer
                 else "Version",
                 htmlFor=ids.CHART_VERSION,
@@ -298,8 +297,7 @@ def version_path(
 ) -> str:
     """The page of another version of the same chart, for the same release.
 
-    A new one, ``key``, takes ``values`` along, as a link carries them; those of an existing one
-    are its own.
+    For a new release, ``key``, the link carries ``values``; an existing one keeps its own.
     """
     release = place.get("release")
     if release:
@@ -311,7 +309,7 @@ def _deprecated(chart: Chart) -> Node:
     if not chart.version.deprecated:
         return None
     return html.P(
-        [icon("warn"), "Its authors call this chart deprecated: it may get no more corrections."],
+        [icon("warn"), DEPRECATED],
         className="aside-note severity-warn",
     )
 
@@ -372,7 +370,7 @@ def _values(draft: Draft, editing: Key | None) -> list[Node]:
                     id=ids.CHART_YAML,
                     value=draft.text,
                     className="mono yaml-editor",
-                    placeholder="# Nothing: the chart's own defaults.",
+                    placeholder="# Empty: the chart's defaults.",
                     rows=18,
                     debounce=400,
                     spellCheck=False,
@@ -407,7 +405,7 @@ def _values(draft: Draft, editing: Key | None) -> list[Node]:
         html.P(
             [
                 icon("info"),
-                "An ordinary Helm release: helm list shows it, helm upgrade can take it over.",
+                ORDINARY_RELEASE,
             ],
             className="aside-note",
         ),

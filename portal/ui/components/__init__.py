@@ -1,1 +1,1 @@
-"""Stateless pieces of pages: view models in, Dash components out."""
+"""Components that pages share: functions from view models to Dash components."""

@@ -1,4 +1,4 @@
-"""Icons, badges, times, links, cards: what everything else is made of."""
+"""Basic components: icons, badges, times, links, notices, cards, buttons."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from urllib.parse import urlparse
 
 import dash_bootstrap_components as dbc
 
+from portal.domain.keys import Key
 from portal.domain.operations import Operation
 from portal.ui import html
 from portal.viewmodels.model import Badge, Notice, Severity
 
 Node = Any
 """A Dash component, a string, a number, None, or a list of these (Dash has no type for it)."""
+
+
+ORDINARY_RELEASE = "The result is an ordinary Helm release: helm list and helm upgrade work on it."
 
 
 def wildcards(attributes: Mapping[str, object]) -> dict[str, Any]:
@@ -31,7 +35,7 @@ def icon(name: str, label: str = "") -> html.I:
 
 
 def badge(view: Badge, **attributes: Any) -> html.Span:
-    """A word with its severity; the sentence behind it is the tooltip."""
+    """A badge; its detail is the tooltip."""
     return html.Span(
         [icon(view.severity.value), html.Span(view.text)],
         className=f"badge-severity severity-{view.severity.value}",
@@ -41,7 +45,7 @@ def badge(view: Badge, **attributes: Any) -> html.Span:
 
 
 def age(at: datetime | None, empty: str = "–", *, ago: bool = True) -> Node:
-    """How long ago, or (without ``ago``) for how long; the browser keeps counting."""
+    """The time since ``at``: "3 min ago", or "3 min" without ``ago``; the browser updates it."""
     if at is None:
         return empty
     stamp = at.isoformat()
@@ -50,7 +54,7 @@ def age(at: datetime | None, empty: str = "–", *, ago: bool = True) -> Node:
 
 
 def safe_href(href: str) -> str:
-    """The address if a person may safely follow it (http or https), else ""."""
+    """``href`` if it is safe to follow (http or https), else ""."""
     try:
         parts = urlparse(href)
     except ValueError:
@@ -74,7 +78,7 @@ def outside_link(href: str, text: Node = None, **attributes: Any) -> Node:
 
 
 def notice(view: Notice) -> html.Div:
-    """Something to read, with what to do about it."""
+    """A notice with its advice."""
     return html.Div(
         [
             icon(view.severity.value),
@@ -92,33 +96,42 @@ def notice(view: Notice) -> html.Div:
 
 
 def failure(message: str, advice: str = "") -> html.Div:
-    """An action that was refused."""
+    """The notice of an action that was refused."""
     return html.Div(notice(Notice(Severity.BAD, message, advice=advice)), role="alert")
 
 
-def accepted(operation: Operation, path: str) -> html.Div:
-    """An action that has begun; shown until the app's page stands, which tells how it goes on.
+def launch_failed(key: Key) -> Notice:
+    """The notice on a form that holds the values of a failed launch."""
+    return Notice(
+        Severity.WARN,
+        f"{key.name} was not launched. The form holds the values that were sent.",
+        "Correct them, then launch again.",
+    )
 
-    The browser opens that page, at ``path``, once it has shown this.
+
+def accepted(operation: Operation, path: str) -> html.Div:
+    """The notice of an operation that has begun.
+
+    The browser shows it, then opens the app's page at ``path``.
     """
     launching = operation.verb.creates
     words = f"{operation.key.name} is being {'launched' if launching else 'changed'}."
     return html.Div(
-        notice(Notice(Severity.BUSY, words, "Its page opens.")),
+        notice(Notice(Severity.BUSY, words, "Opening its page …")),
         role="status",
         **wildcards({"data-testid": "accepted", "data-next": path}),
     )
 
 
 def stale_notice(stale: tuple[str, ...]) -> Node:
-    """Says which sources have gone quiet; nothing if none has."""
+    """A notice of data that may be out of date; None if there is none."""
     if not stale:
         return None
     return notice(
         Notice(
             Severity.WARN,
-            "Some of this may be out of date.",
-            f"No news lately from: {', '.join(stale)}. The portal keeps trying.",
+            "Some data may be missing or out of date.",
+            f"{' '.join(stale)} The portal keeps trying.",
         )
     )
 
@@ -143,7 +156,7 @@ def card(
 
 
 def copy_button(target: str, what: str) -> html.Button:
-    """Copies the text of the element with id ``target``."""
+    """A button that copies the text of the element with id ``target``."""
     return html.Button(
         [icon("copy"), html.Span("Copy", className="copy-word")],
         type="button",
@@ -154,7 +167,7 @@ def copy_button(target: str, what: str) -> html.Button:
 
 
 def code_block(id: str, text: str, what: str, *, title: str = "", wrap: bool = False) -> html.Div:
-    """Text to read and copy, as it is."""
+    """Preformatted text with a copy button."""
     return html.Div(
         [
             html.Div([html.H3(title), copy_button(id, what)], className="code-head"),
@@ -173,7 +186,7 @@ def fold(
     class_name: str = "",
     id: str = "",
 ) -> html.Details:
-    """A panel that opens and closes; ``id`` is of the line that does so when it is clicked."""
+    """A panel that opens and closes; ``id`` is that of its summary line."""
     named: dict[str, Any] = {"id": id} if id else {}
     return html.Details(
         [
@@ -194,7 +207,7 @@ def page(
     testid: str = "",
     **attributes: Any,
 ) -> html.Div:
-    """A page's root: tells the browser what to watch and what the tab is called."""
+    """The root of a page, with its live topic and its title."""
     return html.Div(
         children,
         className=f"page {class_name}".strip(),
@@ -204,13 +217,13 @@ def page(
 
 
 def internal_link(children: Node, href: str, class_name: str = "", **attributes: Any) -> html.A:
-    """A link to another page of the portal, followed without loading anew (see page.js)."""
+    """A link to another page of the portal, followed without a reload (see page.js)."""
     inside = wildcards({"data-inside": ""})
     return html.A(children, href=href, className=class_name, **inside, **attributes)
 
 
 def breadcrumb(*places: Node) -> html.Nav:
-    """Where a page is: what lies above it, and its own name."""
+    """The path to a page: the pages above it, then its own name."""
     parts = [part for place in places for part in (html.Span("/"), place)]
     return html.Nav(parts[1:], className="crumbs", **wildcards({"aria-label": "Breadcrumb"}))
 

@@ -1,4 +1,4 @@
-"""The buttons that fill in a form from a file, save its values as one, and copy a link to it."""
+"""Buttons that open values from a file, save them as a file, and copy a link to the form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_FILE = 256 * 1024
 
 
 def file_buttons(open_id: str, save_id: str, link_id: str, *, left_out: str) -> list[Node]:
-    """Open, Save, Link. ``left_out``: what the link does not carry."""
+    """The buttons Open, Save and Link. ``left_out`` names what the link does not carry."""
     return [
         dcc.Upload(
             html.Button(
@@ -36,7 +36,7 @@ def file_buttons(open_id: str, save_id: str, link_id: str, *, left_out: str) -> 
             id=link_id,
             type="button",
             className="btn btn-sm btn-quiet",
-            title=f"Copy a link to this form with its values, {left_out} left out",
+            title=f"Copy a link to this form with its values, without {left_out}",
             **wildcards({"data-copy-link": ""}),
         ),
     ]

@@ -1,4 +1,4 @@
-"""What only shows, drawn by the browser without a component of Dash for each element."""
+"""Components that the browser draws without a Dash component for each element."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from portal.ui.components.basics import Node
 
 
 def markup(id: str, content: Node, **properties: Any) -> Node:
-    """A box of ``content`` that only shows (see markup.js): nothing in it is a callback's input."""
+    """A box of static ``content`` (see markup.js): nothing in it is a callback's input."""
     return {
         "type": "Markup",
         "namespace": "portal_components",

@@ -1,4 +1,4 @@
-"""What a change would do, as dialogs show it before it is asked for."""
+"""Previews of changes, and the dialogs that show them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from portal.viewmodels.model import Notice
 from portal.viewmodels.preview import ObjectDiff, PreviewView
 from portal.viewmodels.words import count
 
-ADDING_UP = "Looking at what would change …"
+CHECKING = "Checking what would change …"
 
 SHORT = 16
-"""Lines of a difference that are shown without being asked for."""
+"""The most lines of a diff that is open at first."""
 
 _MARKS = {"+": "diff-added", "-": "diff-removed"}
 
 
 def waiting(text: str) -> html.Div:
-    """While something is being read."""
+    """A spinner with a text."""
     return html.Div(
         [html.Span(className="spinner-border spinner-border-sm"), html.Span(text)],
         className="waiting",
@@ -33,12 +33,12 @@ def waiting(text: str) -> html.Div:
 def change_dialog(
     id: str, title: Node, title_id: str, body: list[Node], cancel: str, confirm: dbc.Button
 ) -> dbc.Modal:
-    """Asks before a change is made, with what it would do."""
+    """A dialog that previews a change and asks for confirmation."""
     return dbc.Modal(
         [
             dbc.ModalHeader(dbc.ModalTitle(title, id=title_id, tag="h2")),
             dbc.ModalBody(body),
-            dbc.ModalFooter([button("Not now", cancel, color="secondary", outline=True), confirm]),
+            dbc.ModalFooter([button("Cancel", cancel, color="secondary", outline=True), confirm]),
         ],
         id=id,
         is_open=False,
@@ -50,7 +50,7 @@ def change_dialog(
 
 
 def preview(view: PreviewView) -> Node:
-    """First what it means, then what differs."""
+    """A preview: first the effects, then the differences."""
     return html.Div(
         [
             html.Ul([_word(each) for each in view.words], className="preview-words"),
@@ -80,21 +80,21 @@ def _word(view: Notice) -> html.Li:
 
 def _values(lines: Sequence[str]) -> Node:
     if not lines:
-        return html.P("Its values stay as they are.", className="quiet-text")
-    return disclosure("What changes in its values", diff(lines), open=len(lines) <= SHORT)
+        return html.P("Its values do not change.", className="quiet-text")
+    return disclosure("Changes to its values", diff(lines), open=len(lines) <= SHORT)
 
 
 def _objects(views: Sequence[ObjectDiff]) -> Node:
     if not views:
         return None
     return disclosure(
-        f"What changes in the cluster: {count(len(views), 'object')}",
+        f"Changes in the cluster: {count(len(views), 'object')}",
         [disclosure([each.title, badge(each.change)], diff(each.diff)) for each in views],
     )
 
 
 def disclosure(title: Node, body: Node, *, open: bool = False) -> html.Details:
-    """A line that opens."""
+    """A summary line that opens its body."""
     return html.Details(
         [html.Summary([icon("chevron"), html.Span(title)]), html.Div(body)],
         className="disclosure",
@@ -103,7 +103,7 @@ def disclosure(title: Node, body: Node, *, open: bool = False) -> html.Details:
 
 
 def diff(lines: Sequence[str]) -> html.Pre:
-    """Lines that begin with "+", "-" or a blank, coloured; screen readers get the signs."""
+    """A coloured diff of lines that begin with "+", "-" or a blank."""
     return html.Pre(
         [
             html.Span(

@@ -1,4 +1,4 @@
-"""Sliders with marks, a switch for those that can be off, and fields with their messages."""
+"""Sliders, and form fields with their messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TARGET_MIN, TARGET_MAX, TARGET_STEP = 5, 100, 5
 
 
 def marks(low: int, high: int) -> dict[int, str]:
-    """A handful of round marks, both ends among them."""
+    """A few round marks, with both ends."""
     steps = (1, 2, 5, 10, 20, 50, 100, 200, 500)
     step = next((each for each in steps if (high - low) / each <= 6), high - low)
     inner = range((low // step + 1) * step, high, step)
@@ -27,7 +27,7 @@ def marks(low: int, high: int) -> dict[int, str]:
 
 
 def replica_slider(id: str, value: object, top: int, *, eager: bool = False) -> dcc.Slider:
-    """A number of replicas, from 1. ``eager``: its value follows while it is being dragged."""
+    """A slider for replicas, from 1. ``eager``: its value is sent while it is dragged."""
     return dcc.Slider(
         id=id,
         min=1,
@@ -41,7 +41,7 @@ def replica_slider(id: str, value: object, top: int, *, eager: bool = False) -> 
 
 
 def bounds_slider(id: str, value: object, top: int, *, eager: bool = False) -> dcc.RangeSlider:
-    """A lower and an upper bound."""
+    """A range slider for minimum and maximum replicas."""
     low: object = 1
     high: object = min(4, top)
     if isinstance(value, (list, tuple)):
@@ -60,7 +60,7 @@ def bounds_slider(id: str, value: object, top: int, *, eager: bool = False) -> d
 
 
 def target_slider(id: str, value: object, fallback: int, *, eager: bool = False) -> dcc.Slider:
-    """A target in percent of the request."""
+    """A slider for a target in percent of the request."""
     number = _int(value, fallback)
     return dcc.Slider(
         id=id,
@@ -86,7 +86,7 @@ def target(
     *,
     eager: bool = False,
 ) -> html.Div:
-    """A target that can be switched off."""
+    """A target slider with a switch."""
     return html.Div(
         [
             dbc.Switch(id=switch_id, value=value is not None, label=label),
@@ -102,12 +102,12 @@ def _mode(eager: bool) -> Literal["drag", "mouseup"]:
 
 
 def note(id: str) -> html.Div:
-    """The place of a field's message; it is read out when it changes."""
+    """The place of a field's message; screen readers announce its changes."""
     return html.Div(id=id, className="field-note", **wildcards({"aria-live": "polite"}))
 
 
 def message(errors: Mapping[str, str], warnings: Mapping[str, str], field: str) -> Node:
-    """What stands beside a field: an error, else a warning, else nothing."""
+    """The message of a field: its error, else its warning, else None."""
     for kind, found in (("error", errors), ("warning", warnings)):
         if found.get(field):
             icon_name = "bad" if kind == "error" else "warn"
@@ -137,8 +137,8 @@ def field(
 ) -> html.Div:
     """A labelled control with a hint and the place of its message.
 
-    ``group``: the control is several, so the label names the group instead of one of them.
-    ``label_hidden``: the card's title says the same, so only screen readers need it.
+    ``group``: there are several controls, and the label is that of the group.
+    ``label_hidden``: only screen readers get the label, since the card's title is the same.
     """
     label_id = f"{id}-label"
     class_of_label = "visually-hidden" if label_hidden else "form-label"

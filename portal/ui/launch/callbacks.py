@@ -1,4 +1,4 @@
-"""The launch form, checked while typing."""
+"""Callbacks of the launch form: checks while typing, preview, launch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any, cast
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 from msgspec import Struct
 
-from portal.aside import aside
 from portal.catalog.launch_fields import FIELDS, LABELS, PRESET_FIELDS, SWITCHED
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
@@ -18,34 +17,36 @@ from portal.domain.revisions import Proposal
 from portal.releases.actions import Existing
 from portal.releases.forms import Preview
 from portal.releases.links import link_of
-from portal.ui import html, ids, unfinished
+from portal.threads import in_thread
+from portal.ui import html, ids, name_left
 from portal.ui.accepts import FieldValue
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
-from portal.ui.components.preview import ADDING_UP, waiting
+from portal.ui.components.preview import CHECKING, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.launch import files, integrations
-from portal.ui.proposals import Shown, shown
+from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path, launch_path
 from portal.viewmodels.model import Notice, Severity
+from portal.viewmodels.words import count
 
-NOTHING_YET = "Shown once the form has no errors."
+NOTHING_YET = "Shown when the form has no errors."
 Fields = dict[str, FieldValue]
 Switches = dict[str, bool | None]
 
 STAND_IN = "my-app"
-"""The name in the preview while none has been given."""
+"""The name in the preview while the field is empty."""
 
 
 def raw_form(values: Mapping[str, Any], on: Mapping[str, Any]) -> dict[str, object]:
-    """The form as ``ReleaseForms.check`` wants it: targets that are switched off are None."""
+    """The form as ``ReleaseForms.check`` takes it: targets that are switched off are None."""
     return {field: None if field in on and not on[field] else values.get(field) for field in FIELDS}
 
 
-class _Answer(Struct, frozen=True):
-    """What the page shows after a check."""
+class _CheckResult(Struct, frozen=True):
+    """The outputs of a check of the form."""
 
     notes: dict[str, Node]
     values: str
@@ -62,7 +63,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     """Add this page's callbacks."""
     integrations.register(app, context)
     files.register(app, context)
-    unfinished.register(app, ids.launch("name"), ids.LAUNCH_LEFT)
+    name_left.register(app, ids.launch("name"), ids.LAUNCH_NAME_LEFT)
     _register_controls(app)
     _register_check(app, context)
     _register_submit(app, context)
@@ -75,11 +76,11 @@ _FORM = (
     {field: State(*where) for field, where in _CONTROLS.items()},
     {field: State(*where) for field, where in _SWITCHES.items()},
 )
-"""The form as it looks, and which of its optional fields are on."""
+"""The states of the form's fields, and of their switches."""
 
 
 def _register_controls(app: Callbacks) -> None:
-    """What the browser does by itself."""
+    """Add the callbacks that run in the browser."""
     app.clientside_callback(
         ClientsideFunction("portal", "launchShow"),
         Output(ids.LAUNCH_FIXED, "className"),
@@ -100,7 +101,7 @@ def _register_controls(app: Callbacks) -> None:
         State({"type": ids.PRESET, "name": ALL}, "id"),
     )
 
-    # Not by the server: what is typed while its answer is on its way would be lost.
+    # In the browser, so that nothing typed while waiting for the server is lost.
     app.clientside_callback(
         ClientsideFunction("portal", "fillIn"),
         [Output(*_CONTROLS[field]) for field in PRESET_FIELDS],
@@ -117,7 +118,7 @@ def _register_check(app: Callbacks, context: UiContext) -> None:
             "values": Output(ids.LAUNCH_VALUES, "children"),
             "command": Output(ids.LAUNCH_COMMAND, "children"),
             "existing": Output(ids.LAUNCH_EXISTING, "children"),
-            "told": Output(ids.LAUNCH_TOLD, "data"),
+            "told": Output(ids.LAUNCH_EXISTING_KEY, "data"),
             "link": Output(ids.LAUNCH_LINK, "data-copy-link"),
             "unsaved": Output(ids.LAUNCH_SAVE, "disabled"),
             "problems": Output(ids.LAUNCH_PROBLEMS, "children"),
@@ -127,7 +128,7 @@ def _register_check(app: Callbacks, context: UiContext) -> None:
         inputs={
             "values": {field: Input(*where) for field, where in _CONTROLS.items()},
             "on": {field: Input(*where) for field, where in _SWITCHES.items()},
-            "left": Input(ids.LAUNCH_LEFT, "data"),
+            "left": Input(ids.LAUNCH_NAME_LEFT, "data"),
         },
     )
     async def check(values: Fields, on: Switches, left: bool | None) -> dict[str, Any]:
@@ -154,9 +155,9 @@ def _register_submit(app: Callbacks, context: UiContext) -> None:
         Input(ids.LAUNCH_SUBMIT, "n_clicks"),
         Input(ids.UPGRADE_CONFIRM, "n_clicks"),
         *_FORM,
-        State(ids.LAUNCH_TOLD, "data"),
-        State(ids.LAUNCH_EDITED, "data"),
-        State(ids.UPGRADE_SINCE, "data"),
+        State(ids.LAUNCH_EXISTING_KEY, "data"),
+        State(ids.LAUNCH_EDITED_REVISION, "data"),
+        State(ids.UPGRADE_PREVIEWED, "data"),
         running=[(Output(ids.LAUNCH_SUBMIT, "className"), "w-100 sending", "w-100")],
         prevent_initial_call=True,
     )
@@ -198,10 +199,10 @@ def _register_preview(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.UPGRADE_PREVIEW, "children"),
         Output(ids.UPGRADE_CONFIRM, "disabled"),
-        Output(ids.UPGRADE_SINCE, "data"),
+        Output(ids.UPGRADE_PREVIEWED, "data"),
         Input(ids.UPGRADE_MODAL, "is_open"),
         *_FORM,
-        State(ids.LAUNCH_EDITED, "data"),
+        State(ids.LAUNCH_EDITED_REVISION, "data"),
         prevent_initial_call=True,
     )
     async def preview(
@@ -209,10 +210,10 @@ def _register_preview(app: Callbacks, context: UiContext) -> None:
         values: Fields,
         on: Switches,
         edited: int | None,
-    ) -> Shown:
+    ) -> PreviewContent:
         if not opened:
-            return waiting(ADDING_UP), True, None
-        return await shown(_proposal(context, raw_form(values, on), edited))
+            return waiting(CHECKING), True, None
+        return await preview_content(_proposal(context, raw_form(values, on), edited))
 
     app.clientside_callback(
         ClientsideFunction("portal", "closed"),
@@ -223,13 +224,13 @@ def _register_preview(app: Callbacks, context: UiContext) -> None:
 
 
 def _upgrade_words(context: UiContext, key: Key) -> Node:
-    """What is there now."""
+    """The present state of the app that will be upgraded."""
     now = context.app(context.identity(), key)
     return html.P([html.Strong(str(key)), f", revision {now.revision}. {now.sentence}"])
 
 
 async def _proposal(context: UiContext, raw: dict[str, object], edited: int | None) -> Proposal:
-    """What the form would make of the release; complaints about its fields say which."""
+    """The proposal for the form's release. Errors name the fields they are about."""
     checked = context.forms.check(raw)
     try:
         if checked.spec is None:
@@ -243,7 +244,9 @@ async def _proposal(context: UiContext, raw: dict[str, object], edited: int | No
         ) from error
 
 
-async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool | None) -> _Answer:
+async def _check(
+    context: UiContext, raw: dict[str, object], *, name_left: bool | None
+) -> _CheckResult:
     checked = context.forms.check(raw)
     errors = dict(checked.errors)
     if "namespace" not in errors:
@@ -256,7 +259,7 @@ async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool 
         warnings |= volume.warnings
     shown = dict(errors)
     if not raw.get("name") and not name_left:
-        shown.pop("name", None)  # not yet filled in is not wrong yet
+        shown.pop("name", None)  # an empty name is no error before the field was left
     identity, existing = context.identity(), None
     if checked.spec:
         existing = context.actions.existing(identity, checked.spec.key)
@@ -271,7 +274,7 @@ async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool 
         preview = await _preview(context, identity, spec, existing)
     if checked.spec:
         warnings |= context.actions.complaints(identity, checked.spec)
-    return _Answer(
+    return _CheckResult(
         notes={field: message(shown, warnings, field) for field in FIELDS},
         values=preview.values_yaml,
         command=preview.command,
@@ -287,7 +290,7 @@ async def _check(context: UiContext, raw: dict[str, object], *, name_left: bool 
 def _without_name(
     context: UiContext, raw: dict[str, object], errors: Mapping[str, str]
 ) -> LaunchSpec | None:
-    """A form that lacks nothing but its name can be shown already, with a stand-in."""
+    """The spec of a form that lacks only its name, with ``STAND_IN`` for it; else None."""
     if set(errors) != {"name"} or raw.get("name"):
         return None
     return context.forms.check({**raw, "name": STAND_IN}).spec
@@ -299,9 +302,9 @@ async def _preview(
     values = None  # the preview then shows the form's own values
     if existing and existing.ours:
         values = context.actions.known_values(identity, spec.key)
-    # An app keeps the name of whoever launched it first.
+    # An app keeps its owner.
     by = "" if existing else identity.user
-    return await aside(context.forms.preview, spec, values, by)
+    return await in_thread(context.forms.preview, spec, values, by)
 
 
 def _existing(existing: Existing | None) -> Node:
@@ -310,9 +313,9 @@ def _existing(existing: Existing | None) -> Node:
     return notice(
         Notice(
             Severity.BUSY if existing.ours else Severity.WARN,
-            "An app of this name is there: this will upgrade it."
+            "A release of this name exists: this will upgrade it."
             if existing.ours
-            else "This name is taken by something else.",
+            else "This name is used by a release of another chart.",
             existing.sentence,
         )
     )
@@ -323,7 +326,7 @@ def _problems(errors: Mapping[str, str]) -> Node:
         return None
     fields = [field for field in FIELDS if field in errors]
     return [
-        html.Span("Still needed: " if len(fields) == 1 else f"{len(fields)} things to fix: "),
+        html.Span(f"{count(len(fields), 'problem')}: "),
         *[
             html.A(
                 LABELS[field],

@@ -1,4 +1,4 @@
-"""The launch form from a file of values, and its values as a file."""
+"""Fills in the launch form from a file of values, and saves its values as a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 from dash import ClientsideFunction, Input, Output, State, no_update
 from msgspec import Struct
 
-from portal.aside import aside
 from portal.catalog import dash_app
 from portal.catalog.draft import DraftEditor
 from portal.catalog.launch_fields import FIELDS, SWITCHED
@@ -20,6 +19,7 @@ from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.placeholders import NO_SECRET
 from portal.releases.forms import FormFields
+from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, failure, internal_link, notice
@@ -32,7 +32,7 @@ _LISTED = 8
 
 
 class Opened(Struct, frozen=True):
-    """A file, read. ``raw`` is the form of it, None if it cannot be one."""
+    """A file that was opened. ``raw`` are the form's fields, None if it is not valid."""
 
     raw: FormFields | None
     said: Node
@@ -74,7 +74,7 @@ def register(app: Callbacks, context: UiContext) -> None:
         raw = opened.raw
         if raw is None:
             return {**kept, "said": opened.said}
-        # A slider that is switched off keeps its place.
+        # A slider that is switched off keeps its value.
         fields = {
             field: no_update if field in SWITCHED and raw[field] is None else raw[field]
             for field in FIELDS
@@ -93,9 +93,9 @@ def register(app: Callbacks, context: UiContext) -> None:
 
 
 async def read_file(context: UiContext, contents: str, named: str, key: Key) -> Opened:
-    """The form that a file of values gives, for the app ``key``.
+    """Read a file of values into the fields of the form for the app ``key``.
 
-    ``contents`` as the browser encodes an upload.
+    ``contents`` is a data URL, as the browser encodes an upload.
     """
     try:
         text = base64.b64decode(contents.partition(",")[2][: 2 * MAX_FILE]).decode()
@@ -104,10 +104,10 @@ async def read_file(context: UiContext, contents: str, named: str, key: Key) -> 
         return Opened(None, failure(f"{named} is not a text file."))
     except PortalError as error:
         return Opened(None, failure(error.message, error.advice))
-    draft = await aside(lambda: DraftEditor(chart).read(text))
+    draft = await in_thread(lambda: DraftEditor(chart).read(text))
     if draft.error is not None:
         return Opened(None, failure(f"{named} cannot be read.", str(draft.error)))
-    # A placeholder is the form's to complain of, beside its field.
+    # The form itself reports placeholders, beside their fields.
     problems = [each for each in draft.problems if each.message != NO_SECRET]
     if problems:
         first = problems[0]
@@ -115,7 +115,7 @@ async def read_file(context: UiContext, contents: str, named: str, key: Key) -> 
         return Opened(
             None,
             failure(
-                f"{named} does not hold values of an app.",
+                f"{named} does not hold valid values of an app.",
                 f"{where}: {first.message}" if where else first.message,
             ),
         )
@@ -131,13 +131,13 @@ def _outcome(named: str, lost: tuple[str, ...]) -> Node:
         notice(
             Notice(
                 Severity.WARN,
-                f"Filled in from {named}, but not all of it.",
+                f"Filled in from {named}, in part.",
                 f"This form has no field for: {', '.join(lost[:_LISTED])}{more}.",
             )
         ),
         html.P(
             internal_link(
-                "Open the file in the form of all values",
+                "Open the form with all values of the chart",
                 chart_path(BUILT_IN, dash_app.CHART_NAME),
             )
         ),

@@ -1,4 +1,4 @@
-"""What stands beside an app in its namespace: volumes to mount, and releases to connect to."""
+"""The launch form's fields for volumes, connections and environment variables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from portal.viewmodels.connections import Connection
 
 
 def storage(raw: Mapping[str, object]) -> html.Section:
-    """An existing volume, and where the app finds it."""
+    """The fields for an existing volume claim and its mount path."""
     return card(
         "Storage",
         [
@@ -37,12 +37,12 @@ def storage(raw: Mapping[str, object]) -> html.Section:
                             list=ids.LAUNCH_CLAIMS,
                         ),
                         note_id=ids.launch_note("claim"),
-                        hint="An existing claim (PVC) here. Its files outlive the app.",
+                        hint="An existing claim (PVC) in this namespace. Uninstalling keeps it.",
                         class_name="half",
                     ),
                     field(
                         ids.launch("mount_path"),
-                        "Folder in the app (mount path)",
+                        "Mount path",
                         dbc.Input(
                             id=ids.launch("mount_path"),
                             type="text",
@@ -51,7 +51,7 @@ def storage(raw: Mapping[str, object]) -> html.Section:
                             autocomplete="off",
                         ),
                         note_id=ids.launch_note("mount_path"),
-                        hint="Where the app finds the volume's files.",
+                        hint="The directory where the app finds the volume's files.",
                         class_name="half",
                     ),
                 ],
@@ -62,7 +62,7 @@ def storage(raw: Mapping[str, object]) -> html.Section:
                     dbc.Switch(
                         id=ids.launch("read_only"),
                         value=bool(raw.get("read_only")),
-                        label="Only read from it (read-only)",
+                        label="Mount read-only",
                     ),
                     note(ids.launch_note("read_only")),
                 ],
@@ -75,7 +75,7 @@ def storage(raw: Mapping[str, object]) -> html.Section:
 
 
 def environment(raw: Mapping[str, object]) -> html.Section:
-    """Environment variables; among them addresses of what the app is connected to."""
+    """The fields for environment variables and connections."""
     return card(
         "Environment variables",
         [
@@ -90,8 +90,8 @@ def environment(raw: Mapping[str, object]) -> html.Section:
                         placeholder="Choose an app or service in this namespace",
                     ),
                     note_id=f"{ids.LAUNCH_CONNECT}-note",
-                    hint="Adds a variable with its address below. Rename it if your app looks "
-                    "for another.",
+                    hint="Adds a variable with its address below. Rename it if your app expects "
+                    "another.",
                 ),
                 id=ids.LAUNCH_CONNECTING,
                 className="d-none",
@@ -108,7 +108,7 @@ def environment(raw: Mapping[str, object]) -> html.Section:
                     spellcheck=False,
                 ),
                 note_id=ids.launch_note("env"),
-                hint="One NAME=value a line. Not for passwords: these are readable in the release.",
+                hint="One NAME=value a line. Not for passwords: the release stores plain text.",
                 label_hidden=True,
             ),
         ],
@@ -117,7 +117,7 @@ def environment(raw: Mapping[str, object]) -> html.Section:
 
 
 def claim_options(claims: tuple[VolumeClaim, ...] | None) -> list[html.Option]:
-    """What the browser suggests for the volume claim."""
+    """The suggestions for the volume claim."""
     return [
         html.Option(value=each.key.name, label=" · ".join([each.size, *each.modes]).strip(" ·"))
         for each in claims or ()
@@ -125,7 +125,7 @@ def claim_options(claims: tuple[VolumeClaim, ...] | None) -> list[html.Option]:
 
 
 def connect_options(found: tuple[Connection, ...]) -> list[dict[str, str]]:
-    """What an app can be connected to, by the line that this adds to its variables."""
+    """The options of “Connect to”; their values are lines of environment variables."""
     return [{"label": f"{each.release.name}: {each.address}", "value": each.line} for each in found]
 
 
@@ -139,7 +139,7 @@ def register(app: Callbacks, context: UiContext) -> None:
         Input(ids.launch("namespace"), "value"),
         State(ids.launch("name"), "value"),
     )
-    async def beside(namespace: str | None, name: str | None) -> tuple[Node, Any, str]:
+    async def offer_choices(namespace: str | None, name: str | None) -> tuple[Node, Any, str]:
         check = Check({"namespace": namespace})
         place = check.namespace(context.forms.rules)
         if check.errors or await context.actions.namespace_problem(place):

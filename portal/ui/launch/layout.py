@@ -1,4 +1,4 @@
-"""The launch form: what to run on the left, what will be sent on the right."""
+"""The layout of the launch form: fields on the left, values and command on the right."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from portal.domain.launch import Exposure
 from portal.releases.forms import ReleaseForms, preset_fields
 from portal.ui import html, ids
 from portal.ui.components.basics import (
+    ORDINARY_RELEASE,
     Node,
     breadcrumb,
     button,
@@ -25,18 +26,18 @@ from portal.ui.components.basics import (
     wildcards,
 )
 from portal.ui.components.files import file_buttons
-from portal.ui.components.preview import ADDING_UP, change_dialog, waiting
+from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.components.sliders import bounds_slider, field, replica_slider, target
 from portal.ui.components.sliders import note as note_place
 from portal.ui.launch import integrations
 from portal.ui.routes import app_path
 
 _EXPOSURES: tuple[tuple[Exposure, str, str], ...] = (
-    (Exposure.LOAD_BALANCER, "Load balancer", "An address of its own. The plainest way."),
-    (Exposure.HTTP_ROUTE, "HTTP route", "A host name on the cluster's shared gateway."),
+    (Exposure.LOAD_BALANCER, "LoadBalancer", "An external address of its own."),
+    (Exposure.HTTP_ROUTE, "HTTPRoute", "A host name on the cluster's shared gateway."),
     (Exposure.INGRESS, "Ingress", "A host name on the cluster's ingress controller."),
-    (Exposure.NODE_PORT, "Node port", "A high port on every node. For trying things."),
-    (Exposure.CLUSTER_IP, "Inside only", "Other apps in the cluster reach it; browsers do not."),
+    (Exposure.NODE_PORT, "NodePort", "A high port on every node. For testing."),
+    (Exposure.CLUSTER_IP, "ClusterIP", "Reachable from inside the cluster only."),
 )
 
 
@@ -50,15 +51,15 @@ def layout(
 ) -> html.Div:
     """The form, filled in from ``raw``.
 
-    ``editing`` is the release that is being changed, and ``revision`` the one in ``raw``.
+    ``editing`` is the release that is being changed, and ``revision`` that of ``raw``.
     """
     title = f"Edit {editing.name}" if editing else "Launch an app"
     return page(
         [
-            dcc.Store(id=ids.LAUNCH_TOLD, data=str(editing) if editing else ""),
-            dcc.Store(id=ids.LAUNCH_EDITED, data=revision),
+            dcc.Store(id=ids.LAUNCH_EXISTING_KEY, data=str(editing) if editing else ""),
+            dcc.Store(id=ids.LAUNCH_EDITED_REVISION, data=revision),
             dcc.Download(id=ids.LAUNCH_SAVED),
-            dcc.Store(id=ids.LAUNCH_LEFT, data=False),
+            dcc.Store(id=ids.LAUNCH_NAME_LEFT, data=False),
             dcc.Store(id=ids.LAUNCH_PRESETS, data=_filled(forms.presets)),
             breadcrumb(internal_link("Apps", "/"), internal_link(editing.name, app_path(editing)))
             if editing
@@ -68,9 +69,9 @@ def layout(
                     [
                         html.H1(title, tabIndex=-1),
                         html.P(
-                            "Change what you like. A rolling update replaces the pods."
+                            "Helm upgrades the release and replaces pods where needed."
                             if editing
-                            else "Pick an image and say how large it may grow. Helm does the rest.",
+                            else "Choose an image and its size; Helm installs it.",
                             className="lead-sentence",
                         ),
                     ]
@@ -106,15 +107,15 @@ def layout(
 
 
 def _upgrade() -> dbc.Modal:
-    """Asks before an existing app is changed."""
+    """The dialog that previews an upgrade and asks for confirmation."""
     return change_dialog(
         ids.UPGRADE_MODAL,
         "Upgrade this app?",
         "upgrade-title",
         [
             html.Div(id=ids.UPGRADE_WORDS),
-            html.Div(waiting(ADDING_UP), id=ids.UPGRADE_PREVIEW),
-            dcc.Store(id=ids.UPGRADE_SINCE),
+            html.Div(waiting(CHECKING), id=ids.UPGRADE_PREVIEW),
+            dcc.Store(id=ids.UPGRADE_PREVIEWED),
         ],
         ids.UPGRADE_CANCEL,
         button("Upgrade", ids.UPGRADE_CONFIRM, icon_name="launch", disabled=True),
@@ -122,7 +123,7 @@ def _upgrade() -> dbc.Modal:
 
 
 def _filled(presets: tuple[Preset, ...]) -> dict[str, list[object]]:
-    """What each preset fills in: a value for each of ``PRESET_FIELDS``, None to leave it."""
+    """The values of each preset, in the order of ``PRESET_FIELDS``; None leaves a field alone."""
     return {
         each.name: [preset_fields(each).get(name) for name in PRESET_FIELDS] for each in presets
     }
@@ -146,7 +147,7 @@ def _presets(presets: tuple[Preset, ...]) -> html.Div:
         ],
         className="presets",
         role="group",
-        **wildcards({"aria-label": "Images to start from"}),
+        **wildcards({"aria-label": "Presets"}),
     )
 
 
@@ -154,7 +155,7 @@ def _app(forms: ReleaseForms, raw: Mapping[str, object], *, locked: bool) -> htm
     namespace = str(raw.get("namespace") or "")
     offered = dict.fromkeys([*forms.rules.open, namespace] if forms.rules.listed else [])
     return card(
-        "What to run",
+        "App",
         html.Div(
             [
                 _text(
@@ -177,7 +178,7 @@ def _app(forms: ReleaseForms, raw: Mapping[str, object], *, locked: bool) -> htm
                     )
                     if offered
                     else dbc.Input(id=ids.launch("namespace"), value=namespace, readonly=locked),
-                    "Where in the cluster it lives.",
+                    "The namespace of the release.",
                     class_name="half",
                 ),
                 _text(
@@ -188,12 +189,12 @@ def _app(forms: ReleaseForms, raw: Mapping[str, object], *, locked: bool) -> htm
                     placeholder="registry.example.org/team/app",
                     class_name="large",
                 ),
-                _text(raw, "tag", "Tag", "Which build.", placeholder="1.0", class_name="small"),
+                _text(raw, "tag", "Tag", "The image's tag.", placeholder="1.0", class_name="small"),
                 _text(
                     raw,
                     "port",
                     "Port",
-                    "Where the app listens.",
+                    "The port the app listens on.",
                     inputmode="numeric",
                     class_name="small",
                 ),
@@ -209,7 +210,7 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
     top = forms.max_replicas
     cpu, memory = raw.get("target_cpu"), raw.get("target_memory")
     return card(
-        "How many (replicas)",
+        "Replicas and autoscaling",
         [
             html.Div(
                 field(
@@ -217,7 +218,7 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
                     "Replicas",
                     replica_slider(ids.launch("replicas"), raw.get("replicas"), top),
                     note_id=ids.launch_note("replicas"),
-                    hint="Pods behind one address.",
+                    hint="The number of pods.",
                     group=True,
                 ),
                 id=ids.LAUNCH_FIXED,
@@ -234,7 +235,7 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
                         group=True,
                     ),
                     target(
-                        "CPU target, % of what is requested",
+                        "CPU target, % of the request",
                         ids.launch_on("target_cpu"),
                         ids.launch("target_cpu"),
                         cpu,
@@ -242,7 +243,7 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
                         note_place(ids.launch_note("target_cpu")),
                     ),
                     target(
-                        "Memory target, % of what is requested",
+                        "Memory target, % of the request",
                         ids.launch_on("target_memory"),
                         ids.launch("target_memory"),
                         memory,
@@ -252,8 +253,8 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
                     _text(
                         raw,
                         "scale_down_window",
-                        "Scale-down stabilization window, in seconds",
-                        "How long the load must stay low before pods are removed. Empty: 300.",
+                        "Scale-down delay (stabilization window), in seconds",
+                        "Seconds that the load must stay low before pods are removed. Empty: 300.",
                         placeholder="300",
                         inputmode="numeric",
                         class_name="half",
@@ -273,11 +274,11 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
 
 def _resources(raw: Mapping[str, object]) -> html.Section:
     return card(
-        "What each pod may use (requests and limits)",
+        "Resources of each pod (requests and limits)",
         [
             html.P(
-                "A request is kept free for the pod, and is what autoscaling targets are percent "
-                "of. A limit is the most it can have.",
+                "A request is reserved for the pod, and autoscaling targets are percentages of it. "
+                "A limit is the most that the pod can use.",
                 className="words quiet-text",
             ),
             html.Div(
@@ -294,7 +295,7 @@ def _resources(raw: Mapping[str, object]) -> html.Section:
                         raw,
                         "cpu_limit",
                         "CPU limit",
-                        "Empty: as much as the node has free.",
+                        "Empty: no limit.",
                         placeholder="none",
                         class_name="half",
                     ),
@@ -310,7 +311,7 @@ def _resources(raw: Mapping[str, object]) -> html.Section:
                         raw,
                         "memory_limit",
                         "Memory limit",
-                        "A pod that goes above it is restarted.",
+                        "A container that exceeds it is killed and restarted.",
                         placeholder="none",
                         class_name="half",
                     ),
@@ -326,11 +327,11 @@ def _address(raw: Mapping[str, object]) -> html.Section:
     exposure = str(raw.get("exposure") or Exposure.LOAD_BALANCER)
     needs_host = exposure in {Exposure.INGRESS, Exposure.HTTP_ROUTE}
     return card(
-        "How it is reached (exposure)",
+        "Exposure (how the app is reached)",
         [
             _field(
                 "exposure",
-                "How it is reached",
+                "Exposure",
                 dbc.RadioItems(
                     id=ids.launch("exposure"),
                     options=[
@@ -353,7 +354,7 @@ def _address(raw: Mapping[str, object]) -> html.Section:
                     raw,
                     "hostname",
                     "Host name",
-                    "It must lead to the cluster: ask whoever runs it.",
+                    "Its DNS record must point to the cluster: ask an administrator.",
                     placeholder="sales.example.org",
                 ),
                 id=ids.LAUNCH_HOST,
@@ -364,10 +365,10 @@ def _address(raw: Mapping[str, object]) -> html.Section:
                     dbc.Switch(
                         id=ids.launch("session_affinity"),
                         value=bool(raw.get("session_affinity")),
-                        label="Keep each visitor on the same pod (session affinity)",
+                        label="Keep each client on the same pod (session affinity)",
                     ),
                     html.Div(
-                        "For apps that hold a visitor's state in memory.", className="form-text"
+                        "For apps that keep a client's state in memory.", className="form-text"
                     ),
                     note_place(ids.launch_note("session_affinity")),
                 ],
@@ -386,7 +387,7 @@ def _summary(editing: Key | None) -> list[Node]:
                 html.Div(id=ids.LAUNCH_OPENED, role="status"),
                 html.Div(id=ids.LAUNCH_EXISTING, role="status"),
                 code_block(ids.LAUNCH_VALUES, "", "the values", title="Values"),
-                code_block(ids.LAUNCH_COMMAND, "", "the command", title="The same in a terminal"),
+                code_block(ids.LAUNCH_COMMAND, "", "the command", title="Equivalent helm command"),
                 html.Div(id=ids.LAUNCH_FAILURE),
                 html.Div(
                     id=ids.LAUNCH_PROBLEMS,
@@ -412,7 +413,7 @@ def _summary(editing: Key | None) -> list[Node]:
         html.P(
             [
                 icon("info"),
-                "An ordinary Helm release: helm list shows it, helm upgrade can take it over.",
+                ORDINARY_RELEASE,
             ],
             className="aside-note",
         ),

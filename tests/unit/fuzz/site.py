@@ -28,12 +28,12 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.live.endpoint import FRAME_PATH, PATH, Timing, frame_endpoint, live_endpoint
 from portal.live.hub import Hub
+from portal.scoped_views import ScopedViews
 from portal.ui import ids
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
 from portal.viewmodels.urls import ExternalAddresses
-from portal.views import Views
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
 from portal.web.methods import Methods
@@ -51,7 +51,7 @@ RELEASES = 100
 
 
 class Faults(logging.Handler):
-    """What was logged as an error: a page that says "in the portal itself" does that."""
+    """What was logged as an error: a page that reports an internal error does that."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -82,7 +82,7 @@ class PortalClient:
         return answer.status_code
 
     def check(self) -> None:
-        """Fail if something went wrong in the portal itself."""
+        """Fail if an internal error was logged."""
         seen, self.faults.seen = self.faults.seen, []
         assert not seen, seen[0]
 
@@ -98,7 +98,7 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
     local = Source("local", SourceKind.FOLDER, path=CHARTS)
     catalog = Catalog((local, *sources), HttpFetch(), cache)
     asyncio.run(catalog.refresh())
-    views = Views(portal.store, Policy(FORMS.rules), ExternalAddresses(), lambda key: None)
+    views = ScopedViews(portal.store, Policy(FORMS.rules), ExternalAddresses(), lambda key: None)
     ui = UiContext(
         actions=portal.actions,
         forms=FORMS,
@@ -191,14 +191,19 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.VERSION_CHOICE, "value"): st.sampled_from([None, "1.2.0"]) | some.fit_texts,
     (ids.VERSION_PLAN, "data"): st.none()
     | st.fixed_dictionaries({"version": some.fit_texts, "since": st.integers()}),
-    (ids.CHART_TOLD, "data"): _told,
-    (ids.LAUNCH_TOLD, "data"): _told,
+    (ids.CHART_EXISTING_KEY, "data"): _told,
+    (ids.LAUNCH_EXISTING_KEY, "data"): _told,
     **{
         (id, "data"): _counts
-        for id in (ids.CHART_SINCE, ids.LAUNCH_EDITED, ids.UPGRADE_SINCE, ids.ROLLBACK_SINCE)
+        for id in (
+            ids.CHART_PREVIEWED,
+            ids.LAUNCH_EDITED_REVISION,
+            ids.UPGRADE_PREVIEWED,
+            ids.ROLLBACK_PREVIEWED,
+        )
     },
     (ids.ROLLBACK_TO, "data"): _counts,
-    **{(id, "data"): st.booleans() for id in (ids.LAUNCH_LEFT, ids.CHART_LEFT)},
+    **{(id, "data"): st.booleans() for id in (ids.LAUNCH_NAME_LEFT, ids.CHART_NAME_LEFT)},
     **{
         (id, "data"): _maybe_texts
         for id in (ids.HISTORY_WANTED, ids.MANIFEST_WANTED, ids.PLAIN_NAME)

@@ -58,7 +58,7 @@ class Server:
         self.app = FastAPI(lifespan=lifespan)
         self.app.state.server = self
         timing = Timing(heartbeat, pause, recheck, speaks_within, idle)
-        live = live_endpoint(self.hub, self.identify, again=self.identify, timing=timing)
+        live = live_endpoint(self.hub, self.identify, reidentify=self.identify, timing=timing)
         self.app.add_api_websocket_route(PATH, live)
         self.app.add_route(FRAME_PATH, frame_endpoint(self.hub, self.identify, patience=0.2))
 

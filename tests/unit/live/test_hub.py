@@ -138,8 +138,8 @@ async def test_own_apps_are_rendered_for_each_user(hub: Hub, world: World) -> No
 
 async def test_nobody_watching_costs_nothing(hub: Hub, world: World) -> None:
     gone, resting = await watching(hub), await watching(hub, OTHER)
-    hub.leave(gone)
-    hub.rest(resting)
+    hub.unsubscribe(gone)
+    hub.unwatch(resting)
     assert hub.subscribers == 1
     world.rendered.clear()
     hub.changed()
@@ -150,15 +150,15 @@ async def test_nobody_watching_costs_nothing(hub: Hub, world: World) -> None:
 
 
 async def test_a_view_is_kept_for_who_comes_next_until_it_changes(hub: Hub, world: World) -> None:
-    text = await hub.once("admin", ADA)
+    text = await hub.first_frame("admin", ADA)
     assert text is not None
     assert json.loads(text)["patches"]["a"] == {"children": 1}
-    assert await hub.once("admin", BOB) == text
+    assert await hub.first_frame("admin", BOB) == text
     assert world.rendered == [("admin", "")]
     assert hub.subscribers == 0
     world.values["a"] = 2
     hub.changed()
-    text = await hub.once("admin", BOB)
+    text = await hub.first_frame("admin", BOB)
     assert text is not None
     assert json.loads(text)["patches"]["a"] == {"children": 2}
 
@@ -185,7 +185,7 @@ def test_there_is_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     last = hub.subscribe(ADA)
     assert not hub.admits(ADA)
     assert hub.admits(BOB)
-    hub.leave(last)
+    hub.unsubscribe(last)
     assert hub.admits(ADA)
     for _ in range(3):
         assert hub.admits(ANONYMOUS), "nobody is told apart"

@@ -272,7 +272,7 @@ async def test_secrets_stay_here_and_are_kept_by_an_edit(world: World) -> None:
         ),
     )
     other = replace(spec, env=(spec.env[0], EnvVar("DB_PASSWORD", "another-one")))
-    for asked, words in ((spec, HIDDEN), (other, "(hidden, another one)")):
+    for asked, words in ((spec, HIDDEN), (other, "(hidden, changed)")):
         proposal = await world.actions.previews.upgrade(ANN, asked)
         said = "".join(values_diff(proposal.values, proposal.new_values))
         assert (words in said) is (asked is other), (

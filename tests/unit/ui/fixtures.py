@@ -12,7 +12,7 @@ from portal.domain.keys import Key
 from portal.domain.objects import PodUsage
 from portal.domain.redaction import values_yaml
 from portal.state.history import History, Sample
-from portal.viewmodels.listing import Entry, ListView, in_order, look, measurements
+from portal.viewmodels.listing import Entry, ListView, measurements, run_query, sorted_by_name
 from portal.viewmodels.model import (
     AppView,
     AutoscalerView,
@@ -335,7 +335,7 @@ def gone(key: Key = NOTHING) -> AppView:
     return replace(
         read_only(key),
         exists=False,
-        headline=Badge("Not there", Severity.QUIET),
+        headline=Badge("Not found", Severity.QUIET),
         sentence="There is no release of this name.",
         helm_status=Badge("none", Severity.QUIET),
         revision=0,
@@ -378,9 +378,9 @@ def usage(view: AppView) -> dict[Key, PodUsage]:
 
 def listing(*views: AppView, loading: bool = False, query: ListQuery = EVERYTHING) -> ListView:
     count = len(views)
-    entries = in_order(Entry.of(row(view)) for view in views)
+    entries = sorted_by_name(Entry.of(row(view)) for view in views)
     used = {view.key: usage(view) for view in views}
-    found = look(entries, query, used.__getitem__)
+    found = run_query(entries, query, used.__getitem__)
     return ListView(
         rows=found.rows,
         measured=measurements(found.rows, used.__getitem__),

@@ -14,7 +14,7 @@ from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import ChartPreset, Source, SourceKind
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
-from portal.ui.chart.callbacks import Asked, order_of
+from portal.ui.chart.callbacks import ChartInputs, request_of
 from portal.ui.chart.edit import Edit, edited
 from portal.ui.chart.layout import version_path
 from portal.ui.ids import CHART_PRESETS, chart_part, chart_preset
@@ -88,7 +88,7 @@ async def test_a_chart_has_a_field_for_each_value(tmp_path: Path) -> None:
 async def test_a_chart_without_a_schema_has_its_values(tmp_path: Path) -> None:
     ui, _ = context(catalog=await catalog(tmp_path))
     page: Any = await page_for(ui, parse("/catalog/local/bare"), ADA)
-    assert "describes no form" in text(page)
+    assert "cannot make a form" in text(page)
     assert "deprecated" in text(page)
 
 
@@ -142,7 +142,7 @@ def part(*path: str) -> dict[str, str]:
     return chart_part("chart-field", path_id(path))
 
 
-def asked(text: str, basis: str, **fields: object) -> Asked:
+def asked(text: str, basis: str, **fields: object) -> ChartInputs:
     names = list(fields)
     return {
         "name": "new",
@@ -158,14 +158,16 @@ def asked(text: str, basis: str, **fields: object) -> Asked:
 async def test_what_is_launched_is_what_is_seen(tmp_path: Path) -> None:
     """A field was filled in, and the button pressed before its answer was there."""
     ui, _ = context(catalog=await catalog(tmp_path))
-    order = await order_of(ui, asked("replicaCount: 2\n", "replicaCount: 2\n", containerPort=81))
+    order = await request_of(ui, asked("replicaCount: 2\n", "replicaCount: 2\n", containerPort=81))
     assert order.values == {"replicaCount": 2, "containerPort": 81}
-    order = await order_of(ui, asked("replicaCount: 4\n", "replicaCount: 2\n", containerPort=8080))
+    order = await request_of(
+        ui, asked("replicaCount: 4\n", "replicaCount: 2\n", containerPort=8080)
+    )
     assert order.values == {"replicaCount": 4}
     with pytest.raises(InvalidInput, match="Write a number"):
-        await order_of(ui, asked("", "", containerPort="8 1"))
+        await request_of(ui, asked("", "", containerPort="8 1"))
     with pytest.raises(InvalidInput):
-        await order_of(ui, asked("a: [", ""))
+        await request_of(ui, asked("a: [", ""))
 
 
 def test_another_version_takes_along_what_a_new_one_has() -> None:

@@ -111,7 +111,7 @@ def test_the_metric_bar_ends_at_twice_the_target() -> None:
 
 
 def test_without_an_autoscaler_it_says_so() -> None:
-    assert "Off" in text(replicas.autoscaler(None))
+    assert "fixed" in text(replicas.autoscaler(None))
 
 
 @pytest.mark.parametrize("state", ["running", "failed", "succeeded"])

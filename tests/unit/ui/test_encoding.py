@@ -103,7 +103,7 @@ def test_a_view_that_is_too_large_leaves_out_the_largest_parts_and_says_so() -> 
     view = replace(fixtures.autoscaled(), notes="n" * (LARGEST - 200))
     found = Encoder(parts)(view)
     assert sum(map(len, found.values())) < LARGEST
-    assert "too large to be shown" in found["text"]
+    assert "too large to show" in found["text"]
     assert "as it is" in found["small"]
     assert (
         json.loads(Encoder({"data": parts["data"]})(replace(view, notes="n" * LARGEST))["data"])

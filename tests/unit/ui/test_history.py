@@ -47,14 +47,14 @@ Portal = tuple[Browser, FakeActions, dict[str, Any]]
 
 def test_the_upgrade_dialog_says_what_would_happen(portal: Portal) -> None:
     browser, actions, sent = portal
-    sent |= {f"{ids.UPGRADE_MODAL}.is_open": True, "launch-edited.data": 3}
+    sent |= {f"{ids.UPGRADE_MODAL}.is_open": True, "launch-edited-revision.data": 3}
     answer = browser.call(ids.UPGRADE_PREVIEW, sent, f"{ids.UPGRADE_MODAL}.is_open")
     said = json.dumps(answer[ids.UPGRADE_PREVIEW])
-    assert "both pods are replaced, one after another" in said
+    assert "both pods are replaced in a rolling update" in said
     assert "dash-sample:1.1" in said
     assert "tok-in-the-values" not in said
     assert answer[ids.UPGRADE_CONFIRM]["disabled"] is False
-    assert answer[ids.UPGRADE_SINCE]["data"] == 4
+    assert answer[ids.UPGRADE_PREVIEWED]["data"] == 4
     assert actions.previews.asked[0][2] == 3
     assert actions.calls == []
 
@@ -91,7 +91,7 @@ def test_a_fault_of_the_portal_itself_stops_no_upgrade(portal: Portal) -> None:
     actions.previews.errors.append(RuntimeError("bug"))
     sent |= {f"{ids.UPGRADE_MODAL}.is_open": True}
     answer = browser.call(ids.UPGRADE_PREVIEW, sent, f"{ids.UPGRADE_MODAL}.is_open")
-    assert "in the portal itself" in json.dumps(answer[ids.UPGRADE_PREVIEW])
+    assert "internal error" in json.dumps(answer[ids.UPGRADE_PREVIEW])
     assert answer[ids.UPGRADE_CONFIRM]["disabled"] is False
 
 
@@ -108,8 +108,8 @@ def test_an_immutable_field_disables_the_button(portal: Portal) -> None:
 
 def test_an_upgrade_starts_from_what_its_preview_saw(portal: Portal) -> None:
     browser, actions, sent = portal
-    sent |= {"launch-told.data": "apps/iris", "launch-edited.data": None}
-    sent |= {"upgrade-confirm.n_clicks": 1, f"{ids.UPGRADE_SINCE}.data": 1}
+    sent |= {"launch-existing-key.data": "apps/iris", "launch-edited-revision.data": None}
+    sent |= {"upgrade-confirm.n_clicks": 1, f"{ids.UPGRADE_PREVIEWED}.data": 1}
     answer = browser.call(ids.LAUNCH_FAILURE, sent, "upgrade-confirm.n_clicks")
     assert "changed since" in json.dumps(answer)
     assert actions.calls == []
@@ -132,10 +132,10 @@ def test_a_rollback_is_previewed_and_confirmed(portal: Portal) -> None:
     answer = browser.call(ids.ROLLBACK_PREVIEW, sent, f"{ids.ROLLBACK_MODAL}.is_open")
     assert "both pods are replaced" in json.dumps(answer)
     assert answer[ids.ROLLBACK_CONFIRM]["disabled"] is False
-    assert answer[ids.ROLLBACK_SINCE]["data"] == 4
+    assert answer[ids.ROLLBACK_PREVIEWED]["data"] == 4
     assert actions.calls == []
 
-    sent |= {f"{ids.ROLLBACK_CONFIRM}.n_clicks": 1, f"{ids.ROLLBACK_SINCE}.data": 4}
+    sent |= {f"{ids.ROLLBACK_CONFIRM}.n_clicks": 1, f"{ids.ROLLBACK_PREVIEWED}.data": 4}
     done = browser.call(CONFIRMED, sent, f"{ids.ROLLBACK_CONFIRM}.n_clicks")
     assert done[ids.ROLLBACK_MODAL]["is_open"] is False
     assert actions.calls == [("rollback", ADA, IRIS, 2, 4)]
@@ -154,10 +154,10 @@ def test_an_uninstall_says_what_it_leaves(portal: Portal) -> None:
     browser, actions, _ = portal
     opened = {**KEY, f"{ids.UNINSTALL_MODAL}.is_open": True}
     trigger = f"{ids.UNINSTALL_MODAL}.is_open"
-    assert "Nothing that it made" in json.dumps(browser.call(ids.UNINSTALL_LEFT, opened, trigger))
+    assert "None of its objects" in json.dumps(browser.call(ids.UNINSTALL_LEFT, opened, trigger))
     actions.previews.claims = (VolumeClaim(Key("apps", "data"), "iris", "1Gi"),)
     said = json.dumps(browser.call(ids.UNINSTALL_LEFT, opened, trigger))
-    assert "1 volume will be left: data (1Gi)." in said
+    assert "1 volume claim will be kept: data (1Gi)." in said
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_each_revision_shows_who_what_and_a_way_back() -> None:
     assert "Scaled to 2" in text(shown)
     assert "by ada" in text(shown)
     assert "replicaCount" in text(shown)
-    assert "Helm keeps nothing" in text(history(()))
+    assert "Helm has no revisions" in text(history(()))
 
 
 def test_a_difference_is_marked_by_sign_and_colour() -> None:
@@ -199,4 +199,4 @@ def test_a_difference_is_marked_by_sign_and_colour() -> None:
         ("diff-added", "+   b: 2\n"),
     ]
     nothing = PreviewView((Notice(Severity.GOOD, "No pod is restarted."),), (), ())
-    assert "Its values stay as they are." in text(preview(nothing))
+    assert "Its values do not change." in text(preview(nothing))

@@ -59,11 +59,11 @@ async def test_a_link_connects_an_app_to_what_runs_beside_it() -> None:
 async def test_a_link_to_what_is_gone_says_so() -> None:
     shown, words = await form(connect_path("apps", "gone:1"), TASKS)
     assert shown[ids.launch("env")] == ""
-    assert "Nothing in apps answers at gone:1 any more." in words
+    assert "The service gone:1 no longer exists in apps." in words
 
 
 def test_the_page_of_a_release_leads_there() -> None:
-    inside = UrlView("", "tcp://x", Badge("Inside only", Severity.QUIET), connect=TASKS.id)
+    inside = UrlView("", "tcp://x", Badge("ClusterIP", Severity.QUIET), connect=TASKS.id)
     (way,) = [each for each in walk(urls((inside,), KEY)) if getattr(each, "href", "")]
     assert parse(*way.href.split("?")) == parse(*connect_path("apps", TASKS.id).split("?"))
 
@@ -132,8 +132,8 @@ async def test_values_without_a_field_are_named(tmp_path: Path) -> None:
         (uploaded("- a\n"), "cannot be read"),
         (uploaded(b"\xff\x00"), "not a text file"),
         ("data:;base64,???x", "not a text file"),
-        (uploaded("replicaCount: {a: 1}\n"), "does not hold values of an app"),
-        (uploaded("worker: {replicas: 2}\n"), "does not hold values of an app"),
+        (uploaded("replicaCount: {a: 1}\n"), "does not hold valid values of an app"),
+        (uploaded("worker: {replicas: 2}\n"), "does not hold valid values of an app"),
     ],
 )
 async def test_a_file_that_is_none(contents: str, words: str, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ async def test_correcting_a_launch_starts_from_what_was_asked() -> None:
     assert not found[ids.launch("name")].readonly
     assert not found[ids.launch("namespace")].disabled
     assert found[ids.launch("tag")].value == "1.7"
-    assert found[ids.LAUNCH_TOLD].data == ""
+    assert found[ids.LAUNCH_EXISTING_KEY].data == ""
 
 
 def test_dismissing_a_lost_launch_leads_to_the_apps() -> None:
@@ -104,25 +104,25 @@ async def test_the_form_sends_the_revision_that_it_shows() -> None:
     ui, actions = context(fixtures.healthy())
     page = await page_for(ui, Route(Page.LAUNCH, IRIS), ADA)
     found = {str(getattr(each, "id", "")): each for each in walk(page)}
-    revision = found[ids.LAUNCH_EDITED].data
+    revision = found[ids.LAUNCH_EDITED_REVISION].data
     assert revision == fixtures.healthy().revision
     new = await page_for(ui, Route(Page.LAUNCH), ADA)
     found = {str(getattr(each, "id", "")): each for each in walk(new)}
-    assert found[ids.LAUNCH_EDITED].data is None
+    assert found[ids.LAUNCH_EDITED_REVISION].data is None
 
     server = FastAPI()
     build_ui(server, ui)
     form = {**ui.forms.defaults(), "name": "iris"}
     sent = {f"{ids.launch(field)}.value": value for field, value in form.items()}
     sent |= {"launch-target_cpu-on.value": True, "launch-target_memory-on.value": False}
-    sent |= {"launch-submit.n_clicks": 1, "launch-told.data": "apps/iris"}
+    sent |= {"launch-submit.n_clicks": 1, "launch-existing-key.data": "apps/iris"}
     with TestClient(server) as client:
         browser = Browser(client)
-        sent["launch-edited.data"] = revision - 1
+        sent["launch-edited-revision.data"] = revision - 1
         sent["upgrade-confirm.n_clicks"] = 1
         refused = browser.call(ids.LAUNCH_FAILURE, sent, "upgrade-confirm.n_clicks")
         assert "since you opened this form" in json.dumps(refused)
         assert actions.calls == []
-        sent["launch-edited.data"] = revision
+        sent["launch-edited-revision.data"] = revision
         accepted = browser.call(ids.LAUNCH_FAILURE, sent, "upgrade-confirm.n_clicks")
         assert '"data-next": "/apps/apps/iris"' in json.dumps(accepted[ids.LAUNCH_FAILURE])

@@ -232,7 +232,7 @@ async def test_editing_what_is_not_there_says_so() -> None:
 
 async def test_unknown_addresses() -> None:
     ui, _ = context()
-    assert "no such page" in text(await page_for(ui, Route(Page.NOT_FOUND), ADA))
+    assert "not found" in text(await page_for(ui, Route(Page.NOT_FOUND), ADA))
 
 
 def test_switched_off_targets_are_none() -> None:
@@ -351,8 +351,8 @@ def test_served_locally_with_deep_links_and_working_callbacks() -> None:
         assert checked[ids.LAUNCH_SUBMIT]["disabled"] is True
         assert checked[ids.launch_note("name")]["children"] is None  # not touched yet
         assert "my-app" in checked[ids.LAUNCH_COMMAND]["children"]
-        left = {**values, "launch-left.data": True}
-        checked = browser.call(ids.LAUNCH_VALUES, left, "launch-left.data")
+        left = {**values, "launch-name-left.data": True}
+        checked = browser.call(ids.LAUNCH_VALUES, left, "launch-name-left.data")
         assert "note-error" in json.dumps(checked[ids.launch_note("name")])
         named = {**values, "launch-name.value": "Bad_Name"}
         checked = browser.call(ids.LAUNCH_VALUES, named, "launch-name.value")
@@ -367,11 +367,11 @@ def test_served_locally_with_deep_links_and_working_callbacks() -> None:
         checked = browser.call(ids.LAUNCH_VALUES, named, "launch-name.value")
         assert "Upgrade" in json.dumps(checked[ids.LAUNCH_SUBMIT])
 
-        sent = {**named, "launch-submit.n_clicks": 1, "launch-told.data": ""}
+        sent = {**named, "launch-submit.n_clicks": 1, "launch-existing-key.data": ""}
         refused = browser.call(ids.LAUNCH_FAILURE, sent, "launch-submit.n_clicks")
         assert "already an app" in json.dumps(refused)
         assert actions.calls == []
-        sent["launch-told.data"] = "apps/iris"
+        sent["launch-existing-key.data"] = "apps/iris"
         asked = browser.call(ids.LAUNCH_FAILURE, sent, "launch-submit.n_clicks")
         assert asked[ids.UPGRADE_MODAL]["is_open"] is True
         assert "Both pods are ready" in json.dumps(asked[ids.UPGRADE_WORDS])

@@ -135,7 +135,7 @@ async def test_the_form_of_a_chart(pages: Pages) -> None:
     answer = await asyncio.to_thread(chart_edit.answer, editor, edit, [])
     assert SECRET not in str(answer)
     assert answer["problems"] is None
-    asked: chart_callbacks.Asked = {
+    asked: chart_callbacks.ChartInputs = {
         "name": "web",
         "namespace": "apps",
         "text": edit.text,
@@ -144,7 +144,7 @@ async def test_the_form_of_a_chart(pages: Pages) -> None:
         "fields": [],
         "place": place,
     }
-    order = await chart_callbacks.order_of(ui, asked)
+    order = await chart_callbacks.request_of(ui, asked)
     assert SECRET not in str(order.values)
     await pages.world.ended(await pages.actions.launch(ANN, order, expected_revision=1))
     _, kept = pages.world.cluster.shown[WEB]
@@ -161,7 +161,7 @@ async def test_a_chart_that_was_not_launched_is_corrected_as_it_was_sent(pages: 
     route = Route(Page.LAUNCH, key=key)
     assert "was not launched" not in text(await page_for(pages.ui(BOB), route, BOB))
     page = await page_for(pages.ui(ANN), route, ANN)
-    assert "again was not launched. This is the form as it was sent." in text(page)
+    assert "again was not launched. The form holds the values that were sent." in text(page)
     assert SECRET not in str(page)
 
     place = {
@@ -174,7 +174,7 @@ async def test_a_chart_that_was_not_launched_is_corrected_as_it_was_sent(pages: 
     shown = (await chart_edit.draft_editor_of(pages.ui(ANN), place)).initial_text()
     assert "replicaCount: 2" in shown
     assert SECRET not in shown
-    asked: chart_callbacks.Asked = {
+    asked: chart_callbacks.ChartInputs = {
         "name": key.name,
         "namespace": key.namespace,
         "text": shown,
@@ -183,7 +183,7 @@ async def test_a_chart_that_was_not_launched_is_corrected_as_it_was_sent(pages: 
         "fields": [],
         "place": place,
     }
-    request = await chart_callbacks.order_of(pages.ui(ANN), asked)
+    request = await chart_callbacks.request_of(pages.ui(ANN), asked)
     await pages.world.ended(await pages.actions.launch(ANN, request, create_only=True))
     _, kept = pages.world.cluster.shown[key]
     assert kept == CHART_VALUES

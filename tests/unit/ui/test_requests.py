@@ -244,10 +244,10 @@ def test_what_is_too_long_is_said_beside_its_field(
     ("values", "words"),
     [
         ({"env": "x" * 270_000}, "at most 256 KiB"),
-        ({"name": "x" * 5_000}, "too long a text: at most 4 KiB, this has 5"),
+        ({"name": "x" * 5_000}, "text in a field is too long: 5 KiB, at most 4"),
         ({"bounds": [1] * 500}, "too many values"),
         ({"bounds": {str(n): {"x": []} for n in range(200)}}, "too many values"),
-        ({"bounds": ["x" * 5_000]}, "too long a text"),
+        ({"bounds": ["x" * 5_000]}, "is too long"),
     ],
 )
 def test_what_no_field_takes_is_refused(site: Site, values: dict[str, Any], words: str) -> None:

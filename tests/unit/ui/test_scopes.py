@@ -26,13 +26,13 @@ from portal.live import topics
 from portal.live.hub import Hub
 from portal.live.topics import ADMIN, APPS, app_topic
 from portal.releases.upgrade import UPGRADE
+from portal.scoped_views import ScopedViews
 from portal.state.store import Store
 from portal.ui import ids
 from portal.ui.app import layout as app_page
 from portal.ui.app.live import APP_PARTS
 from portal.ui.live_views import opener, spelled
 from portal.viewmodels.urls import ExternalAddresses
-from portal.views import Views
 from tests.unit.ui.fakes import context
 
 ANN, BOB = Identity("ann"), Identity("bob", ("team",))
@@ -60,7 +60,7 @@ class Site:
             Operation("op", KEY, UPGRADE, "ann", OperationPhase.FAILED, now, now, error=FAILURE)
         )
         policy = Policy(NamespaceRules(), open_mode=False, admin_groups=("admins",))
-        self.views = Views(self.store, policy, ExternalAddresses(), lambda keys: None)
+        self.views = ScopedViews(self.store, policy, ExternalAddresses(), lambda keys: None)
         base, _ = context()
         self.ui = replace(
             base,
@@ -112,7 +112,7 @@ async def test_two_people_with_different_rights_get_different_views(site: Site, 
     assert site.views.scope(topic, more) != site.views.scope(topic, less)
     site.hub.start()
     # The frames without a connection come from the same channels.
-    frames = [await site.hub.once(topic, who) for who in (more, less, less, more)]
+    frames = [await site.hub.first_frame(topic, who) for who in (more, less, less, more)]
     assert frames[0] == frames[3]
     assert frames[1] == frames[2]
     assert frames[0] != frames[1]
@@ -124,9 +124,9 @@ async def test_two_people_with_different_rights_get_different_views(site: Site, 
 @pytest.mark.parametrize("topic", [app_topic(KEY), ADMIN])
 async def test_those_with_the_same_rights_share_one_rendering(site: Site, topic: str) -> None:
     site.hub.start()
-    await site.hub.once(topic, BOB)
+    await site.hub.first_frame(topic, BOB)
     before = site.hub.counts.renderings
-    await site.hub.once(topic, CARL)
+    await site.hub.first_frame(topic, CARL)
     assert site.hub.counts.renderings == before
 
 
@@ -161,7 +161,7 @@ def test_what_the_owner_is_offered(site: Site) -> None:
 
 def test_the_portals_own_release_is_looked_at_and_not_changed(site: Site) -> None:
     policy = Policy(NamespaceRules(own="apps"))
-    views = Views(site.store, policy, ExternalAddresses(), lambda keys: None)
+    views = ScopedViews(site.store, policy, ExternalAddresses(), lambda keys: None)
     view = views.app(views.scope(app_topic(KEY), Identity("anonymous", anonymous=True)), KEY)
     assert view.notes == NOTES
     assert APP_PARTS[ids.APP_BUTTONS](view) == {"className": "gone"}
@@ -177,7 +177,7 @@ async def test_sharing_reaches_those_who_look_already(site: Site) -> None:
     assert NOTES in str(await subscription.next())
     site.release(KEY, ANNS)
     seen = str(await subscription.next())
-    assert "Who may change the app sees them." in seen
+    assert "Only users who may change the app see them." in seen
     assert NOTES not in seen
 
 
@@ -191,7 +191,7 @@ async def test_an_owner_who_is_known_only_when_the_body_is_read(site: Site) -> N
     site.hub.start()
     subscription = site.hub.subscribe(ANN)
     site.hub.watch(subscription, app_topic(old))
-    assert "Who may change the app sees them." in str(await subscription.next())
+    assert "Only users who may change the app see them." in str(await subscription.next())
     annotations = {"commonAnnotations": {"dash-portal.io/launched-by": "ann"}}
     site.store.put_detail(ReleaseRevision(old, 1, chart="x", values=annotations, notes=NOTES))
     assert NOTES in str(await subscription.next())

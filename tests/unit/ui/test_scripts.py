@@ -197,7 +197,7 @@ def test_the_table_says_what_the_chart_draws() -> None:
     rows = "moments(3).map((at) => columns(series, 'light').slice(1).map(([, say]) => say(at)))"
     titles = "columns(series, 'light').map(([title]) => title)"
     assert chart(SERIES, titles) == [
-        *("time", "CPU", "CPU target", "current", "desired", "ready", "allowed"),
+        *("time", "CPU", "CPU target", "current", "desired", "ready", "min–max"),
         *("CPU used", "memory used"),
     ]
     assert chart(SERIES, rows) == [

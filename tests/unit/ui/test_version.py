@@ -82,8 +82,8 @@ async def test_the_dialog_offers_what_the_source_has(portal: Portal) -> None:
 @pytest.mark.parametrize(
     ("version", "label", "words"),
     [
-        ("1.4.0", "Upgrade to 1.4.0", "The chart goes from 1.2.0 to 1.4.0."),
-        ("1.1.0", "Downgrade to 1.1.0", "A downgrade of the chart"),
+        ("1.4.0", "Upgrade to 1.4.0", "The chart changes from 1.2.0 to 1.4.0."),
+        ("1.1.0", "Downgrade to 1.1.0", "Downgrade: chart"),
     ],
 )
 async def test_a_choice_is_previewed_and_what_was_previewed_is_done(
@@ -93,7 +93,7 @@ async def test_a_choice_is_previewed_and_what_was_previewed_is_done(
     answer = chosen(browser, version)
     said = json.dumps(answer[ids.VERSION_PREVIEW])
     assert words in said
-    assert "Its values stay as they are." in said
+    assert "Its values do not change." in said
     assert answer[ids.VERSION_CONFIRM]["disabled"] is False
     assert label in json.dumps(answer[ids.VERSION_CONFIRM]["children"])
     plan = answer[ids.VERSION_PLAN]["data"]

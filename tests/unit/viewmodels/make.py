@@ -68,11 +68,11 @@ def list_view(
     query: ListQuery = EVERYTHING,
     owner: str | None = None,
     nodes: Sequence[Node] = (),
-    rows: releases.Rows | None = None,
+    rows: releases.RowCache | None = None,
 ) -> ListView:
     """The list of ``states``, of rows that are made anew unless ``rows`` has them."""
-    rows = releases.Rows() if rows is None else rows
-    listed = rows.listed({one.key: one for one in states}, sources, now, nodes)
+    rows = releases.RowCache() if rows is None else rows
+    listed = rows.release_list({one.key: one for one in states}, sources, now, nodes)
     return releases.list_view(listed, sources, now, query=query, owner=owner)
 
 

@@ -90,9 +90,9 @@ def test_values_of_an_older_revision_are_not_believed() -> None:
             state(release=release(ReleaseStatus.PENDING_UPGRADE)),
             "has not ended (pending-upgrade)",
         ),
-        (state(detail=None), "is reading"),
+        (state(detail=None), "is still reading"),
         (state(release=None, detail=None), "no release"),
-        (state(hpas=(hpa(20, release=""),)), "made outside Helm"),
+        (state(hpas=(hpa(20, release=""),)), "created outside Helm"),
         (state(hpas=(hpa(20, release="other"),)), "another release"),
     ],
 )
@@ -147,7 +147,7 @@ def test_metrics_missing() -> None:
     quiet = view(state(), metrics=gone).notices[0]
     assert (quiet.severity, quiet.title) == (
         Severity.QUIET,
-        "The cluster does not measure CPU and memory",
+        "The metrics API is not available",
     )
     assert "metrics-server" in quiet.advice
     assert view(state(hpas=(hpa(None),)), metrics=gone).notices[0].severity is Severity.WARN
@@ -184,19 +184,19 @@ def test_several_autoscalers() -> None:
         (watched("Pod", True, True, ago(5)), ()),
         (
             watched("Pod", True, True, ago(40)),
-            ("Pods: last heard more than 30 s ago; what you see may be out of date.",),
+            ("Pods: may be out of date, last update more than 30 s ago.",),
         ),
         (
             watched("Pod", True, True, ago(4000), "connection refused"),
-            (
-                "Pods: last heard more than 1 h ago; what you see may be out of date "
-                "(connection refused).",
-            ),
+            ("Pods: may be out of date, last update more than 1 h ago (connection refused).",),
         ),
         (watched("Pod"), ("Pods: not read yet.",)),
         (
             watched("Pod", True, False, None, "forbidden"),
-            ("Pods: the portal may not read them, or the cluster has none (forbidden).",),
+            (
+                "Pods: the portal has no permission to read them, or the cluster has none "
+                "(forbidden).",
+            ),
         ),
     ],
 )

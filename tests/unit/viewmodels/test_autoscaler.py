@@ -30,10 +30,10 @@ def test_the_arithmetic_in_words() -> None:
     assert found.metrics[0].words == "CPU 143 % of the request, target 70 %"
     assert found.metrics[0].fraction == pytest.approx(143 / 70)
     assert found.summary == (
-        "Keeps between 1 and 4 pods. It has asked for 4; there are 2. CPU: 2 pods at 143 % of a "
-        "70 % target → ceil(2 × 2.04) = 5, capped at 4. It is capped at the maximum of 4."
+        "Keeps between 1 and 4 pods. Desired replicas: 4; current: 2. CPU: 2 pods at 143 % of a "
+        "70 % target → ceil(2 × 2.04) = 5, capped at 4. It is limited by its maximum of 4."
     )
-    assert found.notices[0].title == "Capped at the maximum of 4"
+    assert found.notices[0].title == "Limited by the maximum of 4 replicas"
     assert found.conditions[0].text == "At the maximum"
 
 
@@ -45,11 +45,11 @@ def test_within_tolerance() -> None:
     )
 
 
-def test_waiting_for_the_stabilisation_window() -> None:
+def test_waiting_for_the_stabilization_window() -> None:
     one = hpa(5, current=4, desired=4, scale_down_window=300)
     assert view(one, ready=4).summary.endswith(
-        "ceil(4 × 0.07) = 1. It drops to 1 only when the load has stayed this low for 5 min (the "
-        "stabilisation window)."
+        "ceil(4 × 0.07) = 1. It scales down to 1 when the load has stayed this low for 5 min "
+        "(scale-down stabilization window)."
     )
     short = hpa(5, current=4, desired=4, scale_down_window=15)
     assert "for 15 s" in view(short, ready=4).summary
@@ -63,7 +63,7 @@ def test_starting_pods_are_counted_as_idle() -> None:
 def test_growing_in_steps() -> None:
     limited = condition("ScalingLimited", "True", reason="ScaleUpLimit")
     one = hpa(900, current=1, desired=5, max_replicas=10, conditions=(limited,))
-    assert "grows in steps" in view(one, ready=1).summary
+    assert "scale-up policy limits each step" in view(one, ready=1).summary
 
 
 def test_two_metrics() -> None:
@@ -78,7 +78,7 @@ def test_two_metrics() -> None:
 @pytest.mark.parametrize(
     ("metric", "words"),
     [
-        (HpaMetric("cpu", "Utilization", 70, None), "CPU: no reading yet, target 70 %"),
+        (HpaMetric("cpu", "Utilization", 70, None), "CPU: no metrics yet, target 70 %"),
         (HpaMetric("cpu", "AverageValue", 0.5, 0.25), "CPU 0.25 cores a pod, target 0.5 cores"),
         (
             HpaMetric("memory", "AverageValue", 256 * 2**20, 64 * 2**20),
@@ -98,10 +98,10 @@ def test_metrics(metric: HpaMetric, words: str) -> None:
         (
             inactive(f"{UNABLE}missing request for cpu in container demo of Pod demo-7d9c-abcde"),
             Severity.BAD,
-            "No CPU request, so no percentage",
+            "No CPU request",
             "Set a CPU request",
         ),
-        (inactive(f"{UNABLE}missing request for memory"), Severity.BAD, "No memory request, so no percentage", "Set a memory request"),
+        (inactive(f"{UNABLE}missing request for memory"), Severity.BAD, "No memory request", "Set a memory request"),
         (
             inactive(
                 f"{UNABLE}unable to get metrics for resource cpu: unable to fetch metrics from "
@@ -109,7 +109,7 @@ def test_metrics(metric: HpaMetric, words: str) -> None:
                 "pods.metrics.k8s.io)"
             ),
             Severity.BAD,
-            "The cluster does not measure CPU and memory",
+            "The metrics API is not available",
             "install metrics-server",
         ),
         (
@@ -118,32 +118,32 @@ def test_metrics(metric: HpaMetric, words: str) -> None:
                 "currently unable to handle the request (get pods.metrics.k8s.io)"
             ),
             Severity.BAD,
-            "The cluster does not measure CPU and memory",
+            "The metrics API is not available",
             "install metrics-server",
         ),
         (
             inactive(f"{UNABLE}unable to get metrics for resource cpu: no metrics returned from resource metrics API"),
             Severity.BUSY,
-            "No reading of CPU yet",
+            "No CPU metrics yet",
             "",
         ),
         (
             inactive(f"{UNABLE}did not receive metrics for targeted pods (pods might be unready)"),
             Severity.BUSY,
-            "No reading of CPU yet",
+            "No CPU metrics yet",
             "",
         ),
         (
             inactive(f"{UNABLE}did not receive metrics for targeted pods (pods might be unready)", age=900),
             Severity.WARN,
-            "The autoscaler gets no reading of CPU",
+            "The autoscaler gets no CPU metrics",
             "not ready are not measured",
         ),
         (
             inactive("scaling is disabled since the replica count of the target is zero", "ScalingDisabled"),
             Severity.WARN,
-            "The autoscaler is off",
-            "at least one pod",
+            "The autoscaler is disabled",
+            "at least one replica",
         ),
         (
             inactive("pods by selector app=demo are controlled by multiple HPAs: [a b]", "AmbiguousSelector"),
@@ -159,7 +159,7 @@ def test_metrics(metric: HpaMetric, words: str) -> None:
                 'deployments.apps "demo" not found',
             ),
             Severity.BAD,
-            "The autoscaler finds nothing to scale",
+            "The autoscaler's target cannot be read",
             "Launch",
         ),
     ],
@@ -176,17 +176,17 @@ def test_both_conditions_are_read() -> None:
     found = view(one)
     assert [each.severity for each in found.conditions] == [Severity.GOOD, Severity.WARN]
     assert found.notices
-    assert "cannot decide" in found.summary
+    assert "cannot compute the replicas" in found.summary
 
 
 def test_no_conditions_yet() -> None:
     found = view(hpa(None, conditions=()))
-    assert found.notices[0].title == "No reading of CPU yet"
+    assert found.notices[0].title == "No CPU metrics yet"
 
 
 def test_the_metrics_api_is_known_to_be_missing() -> None:
     gone = watched("metrics", synced=True, available=False, error="not installed")
-    assert "does not measure" in view(hpa(None), metrics=gone).notices[0].title
+    assert "is not available" in view(hpa(None), metrics=gone).notices[0].title
 
 
 def test_table_cell() -> None:

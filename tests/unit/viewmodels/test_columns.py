@@ -15,9 +15,9 @@ from portal.ui.apps.table import head
 from portal.ui.apps.table import rows as table_rows
 from portal.viewmodels import columns
 from portal.viewmodels.columns import COLUMNS, Column, Measure, shown
-from portal.viewmodels.listing import Entry, look, measurements
+from portal.viewmodels.listing import Entry, measurements, run_query
 from portal.viewmodels.query import EVERYTHING, ListQuery
-from portal.viewmodels.releases import Rows, release_row
+from portal.viewmodels.releases import RowCache, release_row
 
 from .make import NOW, hpa, list_view, service, sources, state
 
@@ -49,7 +49,7 @@ def test_what_a_cell_folds_into_itself_is_a_column() -> None:
 
 
 def test_everything_a_search_looks_through_is_in_lower_case() -> None:
-    found = columns.searched(release_row(state(), sources(), NOW))
+    found = columns.search_text(release_row(state(), sources(), NOW))
     assert {"demo", "apps", "ready", "deployed", "ada"} <= set(found.split("\n"))
 
 
@@ -81,7 +81,7 @@ def test_a_list_is_sorted_by_what_was_measured_and_the_unmeasured_is_least(
 ) -> None:
     row = release_row(state(), sources(), NOW)
     rows = [replace(row, key=Key("apps", name)) for name in USED]
-    found = look([Entry.of(each) for each in rows], ListQuery.parse(f"sort={sort}"), usage)
+    found = run_query([Entry.of(each) for each in rows], ListQuery.parse(f"sort={sort}"), usage)
     assert "".join(each.key.name for each in found.rows) == order
     texts = {"a": "0.3", "b": "0.5", "c": ""}
     assert [each["load"] for each in measurements(found.rows, usage)] == [texts[n] for n in order]
@@ -99,7 +99,7 @@ def test_measurements_are_read_for_the_page_alone_unless_they_give_the_order() -
 
     for text, times in (("", 50), ("sort=-load", 250)):
         asked.clear()
-        found = look([Entry.of(each) for each in rows], ListQuery.parse(text), asking)
+        found = run_query([Entry.of(each) for each in rows], ListQuery.parse(text), asking)
         measurements(found.rows, asking)
         assert len(asked) == times
 
@@ -133,7 +133,7 @@ def test_the_first_sort_by_use_begins_with_the_largest() -> None:
 
 
 def test_a_poll_of_the_metrics_changes_the_numbers_and_no_row() -> None:
-    rows = Rows()
+    rows = RowCache()
     before, after = (
         list_view([used("demo", cpu, 2**20)], sources(), NOW, rows=rows) for cpu in (0.25, 0.5)
     )

@@ -85,7 +85,7 @@ def scaled(desired: int, *found: Pod, **fields: object) -> AppState:
             Severity.GOOD,
             "Its one pod is ready; 1 is shutting down.",
         ),
-        (scaled(1, pod(), pod()), "Scaling", Severity.BUSY, "2 pods are ready, 1 wanted."),
+        (scaled(1, pod(), pod()), "Scaling", Severity.BUSY, "2 pods are ready, 1 desired."),
         (
             scaled(2, pod(), pod(), STARTING, updated=1),
             "Updating",
@@ -115,7 +115,7 @@ def scaled(desired: int, *found: Pod, **fields: object) -> AppState:
             "Its one pod is ready; 1 is unable to start. The image",
         ),
         (scaled(1, CRASHING), "Crashing", Severity.BAD, "Its pod is crashing. It crashed: "),
-        (scaled(1, NO_ROOM), "Cannot start", Severity.BAD, "Its pod is without room on any node. "),
+        (scaled(1, NO_ROOM), "Cannot start", Severity.BAD, "Its pod is unschedulable. "),
         (
             scaled(0),
             "Stopped",
@@ -181,7 +181,7 @@ def test_a_stateful_sets_quota_is_told_by_its_events() -> None:
         ),
     )
     assert said(one)[0] == "Cannot start"
-    assert "security rules" in view(one).notices[0].title
+    assert "Pod Security" in view(one).notices[0].title
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_a_first_launch_invents_nothing() -> None:
     one = state(release=None, detail=None, workloads=(), pods=(), operation=operation())
     found = view(one)
     assert found.headline.text == "Launching"
-    assert found.sentence == "Requested: launch. The cluster shows nothing of it yet."
+    assert found.sentence == "Requested: launch. It has not reached the cluster yet."
     assert not found.exists
     assert found.launched_by == "ada"
 
@@ -271,7 +271,7 @@ def test_removing_and_removed() -> None:
     done = replace(remove, phase=OperationPhase.SUCCEEDED)
     assert said(replace(gone, operation=done, pods=leaving))[0] == "Removing"
     assert said(replace(gone, operation=done))[0] == "Removed"
-    assert said(replace(gone, operation=None))[0] == "Not there"
+    assert said(replace(gone, operation=None))[0] == "Not found"
     old = release(ReleaseStatus.UNINSTALLING, updated_at=ago(3600))
     assert said(state(release=old))[0] == "Stuck"
     assert not view(state(release=old)).unlock
@@ -290,7 +290,7 @@ def test_a_finalizer_blocks_a_removal(phase: OperationPhase) -> None:
     blocked = state(release=None, detail=None, workloads=(held,), pods=(), operation=removal)
     found = view(blocked)
     assert (found.headline.text, found.headline.severity) == ("Removal blocked", Severity.BAD)
-    assert "The Deployment demo is being deleted, but held by example.com/backup." in found.sentence
+    assert "but kept by the finalizer example.com/backup." in found.sentence
     assert "kubectl patch deployment demo -n apps" in found.notices[0].advice
     leaving = replace(blocked, pods=pods(pod(deleting=True)))
     assert said(leaving)[0] == "Removing"
@@ -335,7 +335,7 @@ def test_zero_pods_with_an_autoscaler() -> None:
     found = view(one)
     assert found.headline.text == "Stopped"
     assert found.autoscaler is not None
-    assert found.autoscaler.notices[0].title == "The autoscaler is off"
+    assert found.autoscaler.notices[0].title == "The autoscaler is disabled"
 
 
 def test_a_deadline_passed_while_pulling_is_no_failure() -> None:

@@ -36,7 +36,7 @@ def test_who_changed_what() -> None:
     assert (now.what, now.who, now.changed) == ("Changed", "ann@example.com", "image.tag")
     assert [line.strip() for line in now.diff if line[0] in "+-"] == ["-  tag: '1'", "+  tag: '2'"]
     assert (before.what, before.who, before.changed) == ("Scaled to 3", "B", "replicaCount")
-    assert (first.what, first.who, first.changed) == ("Launched", "", "The first one.")
+    assert (first.what, first.who, first.changed) == ("Launched", "", "First revision.")
     assert [each.back for each in (now, before, first)] == [False, True, True]
     assert now.at == AT
     assert now.chart == "dash-app-0.1.0"
@@ -94,5 +94,5 @@ def test_the_same_again_and_a_damaged_one() -> None:
     assert again.changed == ""
     assert first.back
     same, _ = history_view([revision(2, {"a": 1}), revision(1, {"a": 1})])
-    assert same.changed == "The same values as before."
+    assert same.changed == "No changes to the values."
     assert history_view([]) == ()

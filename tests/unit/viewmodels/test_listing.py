@@ -18,7 +18,7 @@ from portal.viewmodels import releases
 from portal.viewmodels.columns import SORTABLE
 from portal.viewmodels.listing import PAGE_SIZE
 from portal.viewmodels.query import Bucket, ListQuery
-from portal.viewmodels.releases import AT_ONCE, Rows
+from portal.viewmodels.releases import AT_ONCE, RowCache
 
 from .make import (
     NOW,
@@ -166,7 +166,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Key]:
 
 
 def test_a_row_is_made_again_when_its_app_is_another(made: list[Key]) -> None:
-    rows = Rows()
+    rows = RowCache()
     states = MANY[:20]
     list_view(states, sources(), NOW, rows=rows)
     assert len(made) == 20
@@ -183,7 +183,7 @@ def test_a_row_is_made_again_when_its_app_is_another(made: list[Key]) -> None:
 
 
 def test_time_alone_can_make_a_row_a_problem() -> None:
-    rows = Rows()
+    rows = RowCache()
     pending = [state(release=release(ReleaseStatus.PENDING_UPGRADE, updated_at=ago(590)))]
     assert not list_view(pending, sources(), NOW, rows=rows).rows[0].problem
     later = NOW + timedelta(seconds=20)
@@ -196,7 +196,7 @@ def test_a_row_depends_on_the_nodes_of_its_own_pods_alone(made: list[Key]) -> No
         return named(f"on-{name}-{len(services)}", one)
 
     states = [on("a"), on("b"), on("b", service("NodePort"))]
-    rows = Rows()
+    rows = RowCache()
 
     def after(*nodes: Node) -> list[str]:
         made.clear()
@@ -211,7 +211,7 @@ def test_a_row_depends_on_the_nodes_of_its_own_pods_alone(made: list[Key]) -> No
 
 
 def test_what_time_may_change_is_made_again_bit_by_bit(made: list[Key]) -> None:
-    rows = Rows()
+    rows = RowCache()
     states = [named(f"broken-{number:03}", BROKEN) for number in range(120)]
     rounds = list[set[Key]]()
     for seconds in (0, 4, 6, 6.1, 6.2, 6.3, 12):
@@ -224,23 +224,23 @@ def test_what_time_may_change_is_made_again_bit_by_bit(made: list[Key]) -> None:
 
 
 def test_what_does_not_differ_is_not_even_looked_through() -> None:
-    rows = Rows()
+    rows = RowCache()
     apps = {each.key: each for each in MANY[:20]}
-    first = rows.listed(apps, sources(), NOW)
+    first = rows.release_list(apps, sources(), NOW)
     heard = sources(Pod=watched("Pod", synced=True, alive_at=NOW + timedelta(seconds=1)))
-    assert rows.listed(apps, heard, NOW + timedelta(seconds=1)) is first
+    assert rows.release_list(apps, heard, NOW + timedelta(seconds=1)) is first
     assert first.by_owner is first.by_owner
-    assert rows.listed(dict(apps), heard, NOW) is not first
+    assert rows.release_list(dict(apps), heard, NOW) is not first
 
 
 def test_who_sees_only_some_namespaces() -> None:
-    listed = Rows().listed({each.key: each for each in MANY[:3]}, sources(), NOW)
+    listed = RowCache().release_list({each.key: each for each in MANY[:3]}, sources(), NOW)
     assert listed.within(lambda _: True) is listed
     assert listed.within(lambda namespace: namespace != "apps").entries == []
 
 
 def test_what_is_gone_is_forgotten() -> None:
-    rows = Rows()
+    rows = RowCache()
     list_view(MANY[:20], sources(), NOW, rows=rows)
     list_view(MANY[:5], sources(), NOW, rows=rows)
     assert len(rows) == 5

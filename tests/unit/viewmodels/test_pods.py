@@ -69,8 +69,8 @@ PULL = f'failed to pull and unpack image "{IMAGE}": failed to resolve reference 
             "Registry not trusted",
         ),
         ("ErrImagePull", f"{PULL}http: server gave HTTP response to HTTPS client", "Registry not trusted"),
-        ("ErrImagePull", f"{PULL}unexpected status code 429 Too Many Requests", "Registry refuses: too many pulls"),
-        ("ErrImagePull", "no match for platform in manifest: not found", "Image for other processors"),
+        ("ErrImagePull", f"{PULL}unexpected status code 429 Too Many Requests", "Registry rate limit reached"),
+        ("ErrImagePull", "no match for platform in manifest: not found", "Wrong CPU architecture"),
         ("ErrImagePull", "write /var/lib/x: no space left on device", "Node's disk is full"),
         ("ErrImagePull", "", "Image cannot be pulled"),
         ("InvalidImageName", 'Failed to apply default image tag "Demo:": invalid reference format', "Image name is invalid"),
@@ -123,7 +123,7 @@ def crashed(code: int | None, reason: str = "Error", **fields: object) -> Pod:
         (0, "Completed", "Crashing", "ended by itself, without an error"),
         (1, "Error", "Crashing", "exit code 1"),
         (2, "Error", "Crashing", "exit code 2"),
-        (3, "Error", "Crashing", "a worker could not start"),
+        (3, "Error", "Crashing", "a worker did not start"),
         (126, "Error", "Crashing", "cannot be run (exit code 126)"),
         (127, "Error", "Crashing", "not found in the image (exit code 127)"),
         (128, "StartError", "Cannot be started", "could not be started"),
@@ -153,7 +153,7 @@ def test_no_secret_is_in_the_last_words() -> None:
         ("Traceback…\nModuleNotFoundError: No module named 'pandas'", "Python package pandas"),
         ("OSError: [Errno 30] Read-only file system: '/app/cache'", "below /tmp"),
         ("PermissionError: [Errno 13] Permission denied: '/data'", "does not run as root"),
-        ("exec /usr/bin/gunicorn: exec format error", "other processors"),
+        ("exec /usr/bin/gunicorn: exec format error", "another CPU architecture"),
         ("Failed to find attribute 'server' in 'app'.", "app.server"),
     ],
 )
@@ -178,20 +178,20 @@ def test_between_crash_and_back_off() -> None:
             "CreateContainerConfigError",
             "container has runAsNonRoot and image will run as root (pod: "
             '"demo_apps(uid)", container: demo)',
-            "Image wants to be root",
+            "Image runs as root",
         ),
         (
             "CreateContainerConfigError",
             "container has runAsNonRoot and image has non-numeric user (app), cannot verify user "
             "is non-root",
-            "Image wants to be root",
+            "Image runs as root",
         ),
         ("CreateContainerConfigError", 'secret "database" not found', "Secret missing"),
-        ("CreateContainerConfigError", 'configmap "settings" not found', "Config map missing"),
+        ("CreateContainerConfigError", 'configmap "settings" not found', "ConfigMap missing"),
         (
             "CreateContainerConfigError",
             "couldn't find key url in Secret apps/db",
-            "Setting missing",
+            "Key missing",
         ),
         (
             "RunContainerError",
@@ -216,25 +216,25 @@ PREEMPTION = " preemption: 0/3 nodes are available: 3 No preemption victims foun
     [
         (
             f"0/3 nodes are available: 3 Insufficient cpu.{PREEMPTION}",
-            "No room",
-            "It asks for 0.1 cores and 128 MiB of memory, but all 3 nodes have too little CPU left.",
+            "Unschedulable",
+            "It requests 0.1 cores and 128 MiB of memory, but all 3 nodes have too little CPU left.",
         ),
         (
             "0/3 nodes are available: 1 node(s) had untolerated taint {gpu: only}, 2 Insufficient "
             f"memory.{PREEMPTION}",
-            "No room",
-            "1 of 3 nodes is set aside (taint gpu) and 2 of 3 nodes have too little memory left.",
+            "Unschedulable",
+            "1 of 3 nodes has a taint that the app does not tolerate (gpu) and 2 of 3 nodes have too little memory left.",
         ),
-        ("0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory.", "No room", "the only node has too little CPU left and it has too little memory left."),
-        ("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.", "No room", "all 2 nodes are not of the kind"),
-        ("0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.", "No room", "stay apart from"),
-        ("0/2 nodes are available: 2 node(s) were unschedulable.", "No room", "cordoned"),
-        ("0/1 nodes are available: 1 Too many pods.", "No room", "already runs as many pods"),
-        ("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.", "No room", "has no nvidia.com/gpu free"),
-        ("0/1 nodes are available: 1 node(s) were very odd.", "No room", "the only node: node(s) were very odd"),
+        ("0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory.", "Unschedulable", "the only node has too little CPU left and it has too little memory left."),
+        ("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.", "Unschedulable", "all 2 nodes do not match the app's node selector"),
+        ("0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.", "Unschedulable", "anti-affinity"),
+        ("0/2 nodes are available: 2 node(s) were unschedulable.", "Unschedulable", "cordoned"),
+        ("0/1 nodes are available: 1 Too many pods.", "Unschedulable", "already runs as many pods"),
+        ("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.", "Unschedulable", "has no nvidia.com/gpu free"),
+        ("0/1 nodes are available: 1 node(s) were very odd.", "Unschedulable", "the only node: node(s) were very odd"),
         ("no nodes available to schedule pods", "No nodes", "has no node"),
         ('0/1 nodes are available: persistentvolumeclaim "data" not found. preemption: …', "Volume missing", "The volume claim data"),
-        ("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. …", "Waiting for its volume", "has not been made"),
+        ("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. …", "Waiting for its volume", "has not been provisioned"),
         ("something new", "Waiting for a node", "something new"),
     ],
 )  # fmt: skip
@@ -250,7 +250,7 @@ def test_no_room(message: str, title: str, words: str) -> None:
 def test_larger_than_any_node() -> None:
     message = "0/1 nodes are available: 1 Insufficient cpu."
     found = told(pending(condition("PodScheduled", message=message), cpu_request=6.0))
-    assert found.advice == "No node is that large: ask for less than 4 cores of CPU."
+    assert found.advice == "No node is that large: request less than 4 cores of CPU."
 
 
 def test_a_new_node_is_progress() -> None:
@@ -259,9 +259,9 @@ def test_a_new_node_is_progress() -> None:
     up = event("TriggeredScaleUp", "pod triggered scale-up: [{workers 1->2 (max: 4)}]")
     found = told(waits, up)
     assert (found.stage, found.severity) == (Stage.WAITING, Severity.BUSY)
-    assert "new one has been ordered" in found.reason
+    assert "cluster autoscaler is adding one" in found.reason
     limit = event("NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size reached")
-    assert "cannot grow" in told(waits, limit).advice
+    assert "cannot add a node" in told(waits, limit).advice
 
 
 def test_not_looked_at_by_the_scheduler_yet() -> None:
@@ -410,7 +410,7 @@ def test_a_finalizer_that_holds_a_pod_is_named() -> None:
     held = pod(deleting=True, deleting_since=ago(50), finalizers=("a/b", "c/d"))
     assert told(held).title == "Shutting down"
     found = told(replace(held, containers=(container(state="terminated"),)))
-    assert (found.title, found.since) == ("Held back", ago(50))
+    assert (found.title, found.since) == ("Kept by a finalizer", ago(50))
     assert "a/b and c/d" in found.reason
 
 

@@ -9,7 +9,7 @@ from portal.domain.keys import Key
 from portal.domain.revisions import Proposal
 from portal.viewmodels.model import Severity
 from portal.viewmodels.preview import (
-    ANOTHER,
+    CHANGED,
     MAX_DIFF_LINES,
     MAX_OBJECTS,
     PreviewView,
@@ -75,7 +75,7 @@ def test_nothing_changes() -> None:
     assert said(view) == [
         "Nothing in the cluster changes.",
         "No pod is restarted.",
-        "3 pods live; stays 3.",
+        "3 replicas now; stays 3.",
     ]
 
 
@@ -84,8 +84,8 @@ def test_an_upgrade_while_scaled_up_keeps_its_pods() -> None:
     image = {"spec": {"containers": [{"name": "app", "image": "a:2"}]}}
     view = preview([scaled, HPA], [edited(scaled, template=image), HPA], live=7)
     assert said(view) == [
-        "Deployment demo: all 7 pods are replaced, one after another.",
-        "7 pods live; stays 7.",
+        "Deployment demo: all 7 pods are replaced in a rolling update.",
+        "7 replicas now; stays 7.",
     ]
     assert [each.title for each in view.objects] == ["Deployment demo"]
     assert any(line.startswith("-") and "a:1" in line for line in view.objects[0].diff)
@@ -95,10 +95,10 @@ def test_an_upgrade_while_scaled_up_keeps_its_pods() -> None:
 @pytest.mark.parametrize(
     ("bounds", "words"),
     [
-        ({"maxReplicas": 4}, "7 pods live; becomes 4, the autoscaler's new maximum."),
+        ({"maxReplicas": 4}, "7 replicas now; becomes 4, the autoscaler's new maximum."),
         (
             {"minReplicas": 9, "maxReplicas": 12},
-            "7 pods live; becomes 9, the autoscaler's new minimum.",
+            "7 replicas now; becomes 9, the autoscaler's new minimum.",
         ),
     ],
 )
@@ -111,7 +111,7 @@ def test_other_bounds_move_the_pods(bounds: dict[str, int], words: str) -> None:
 def test_from_the_autoscaler_back_to_a_number() -> None:
     view = preview([edited(DEPLOYMENT, replicas=None), HPA], [DEPLOYMENT], live=7)
     assert said(view)[1:] == [
-        "7 pods live; becomes 3.",
+        "7 replicas now; becomes 3.",
         "Deleted: HorizontalPodAutoscaler demo.",
     ]
 
@@ -133,7 +133,10 @@ def test_a_stateful_set_may_change_little() -> None:
 def test_stops_first() -> None:
     one = edited(DEPLOYMENT, strategy={"type": "Recreate"})
     view = preview([one], [edited(one, template={"spec": {}})], live=1)
-    assert view.words[0].title == "Deployment demo: the pod is replaced, the old before the new."
+    assert (
+        view.words[0].title
+        == "Deployment demo: the pod is replaced; old pods stop before new ones start."
+    )
     assert view.words[0].severity is Severity.WARN
 
 
@@ -142,7 +145,9 @@ def test_a_claim_that_goes_and_one_that_is_kept() -> None:
     assert "Deleted with its data: PersistentVolumeClaim data." in said(view)
     keep = {"name": "data", "annotations": {"helm.sh/resource-policy": "keep"}}
     view = preview([DEPLOYMENT, {**CLAIM, "metadata": keep}], [DEPLOYMENT], live=3)
-    assert said(view)[-1] == ("Left in the cluster, as its chart asks: PersistentVolumeClaim data.")
+    assert said(view)[-1] == (
+        "Kept in the cluster (resource policy keep): PersistentVolumeClaim data."
+    )
 
 
 def test_secrets_are_hidden_and_still_seen_to_change() -> None:
@@ -150,7 +155,7 @@ def test_secrets_are_hidden_and_still_seen_to_change() -> None:
     after = {**before, "data": {"anything": "b3RoZXI=", "more": "eA=="}}
     view = preview([before], [after], live=1)
     text = "\n".join(view.objects[0].diff)
-    assert ANOTHER in text
+    assert CHANGED in text
     assert "more" in text
     assert not any(secret in text for secret in ("aHVudGVyMg", "b3RoZXI", "eA=="))
 
@@ -161,7 +166,7 @@ def test_values_differ_by_line() -> None:
     lines = values_diff(before, after)
     assert "-  tag: '1'" in lines
     assert "+  tag: '2'" in lines
-    assert any(ANOTHER in line for line in lines)
+    assert any(CHANGED in line for line in lines)
     assert not any("hunter" in line for line in lines)
     assert values_diff(before, before) == ()
 
@@ -189,8 +194,8 @@ def test_a_secret_is_hidden_wherever_the_chart_puts_it() -> None:
         )
     )
     assert "hunter2" not in str(view)
-    assert any(ANOTHER in line for line in view.values)
-    assert any(f"pw={ANOTHER} and more" in line for line in view.objects[0].diff)
+    assert any(CHANGED in line for line in view.values)
+    assert any(f"pw={CHANGED} and more" in line for line in view.objects[0].diff)
 
 
 def test_what_a_secret_holds_is_hidden_everywhere_too() -> None:
@@ -203,14 +208,14 @@ def test_what_a_secret_holds_is_hidden_everywhere_too() -> None:
 
 def test_after_a_failure_it_says_what_it_compares_with() -> None:
     view = preview_view(proposal(since=4, compared=2))
-    assert view.words[0].title == "Revision 4 has failed, and may be there in part."
+    assert view.words[0].title == "Revision 4 failed and may be applied in part."
     assert "revision 2" in view.words[0].body
 
 
 def test_a_number_that_nobody_renders_stays() -> None:
     bare = edited(DEPLOYMENT, replicas=None)
-    assert said(preview([bare], [bare], live=5))[-1] == "5 pods live; stays 5."
-    assert said(preview([DEPLOYMENT], [bare], live=5))[-1] == "5 pods live; becomes 1."
+    assert said(preview([bare], [bare], live=5))[-1] == "5 replicas now; stays 5."
+    assert said(preview([DEPLOYMENT], [bare], live=5))[-1] == "5 replicas now; becomes 1."
 
 
 def test_an_endless_object_is_cut() -> None:

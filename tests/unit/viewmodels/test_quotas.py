@@ -22,9 +22,9 @@ def quota(**limits: tuple[str, str]) -> Quota:
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        ({"pods": ("10", "10")}, "10 of pods"),
-        ({"requests_cpu": ("4000m", "4")}, "4 of CPU requests"),
-        ({"limits_memory": ("1Gi", "1Gi"), "pods": ("1", "9")}, "1 GiB of memory limits"),
+        ({"pods": ("10", "10")}, "pods 10"),
+        ({"requests_cpu": ("4000m", "4")}, "CPU requests 4"),
+        ({"limits_memory": ("1Gi", "1Gi"), "pods": ("1", "9")}, "memory limits 1 GiB"),
     ],
 )
 def test_a_limit_that_is_reached(limits: dict[str, tuple[str, str]], words: str) -> None:

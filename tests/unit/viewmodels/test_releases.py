@@ -13,7 +13,7 @@ from portal.releases.uninstall import UNINSTALL
 from portal.state.assemble import nothing
 from portal.state.model import AppState
 from portal.viewmodels.app import app_view
-from portal.viewmodels.releases import listed, release_row
+from portal.viewmodels.releases import is_listed, release_row
 
 from .make import (
     NOW,
@@ -151,7 +151,7 @@ def test_mine() -> None:
 )
 def test_operations_without_a_release(verb: Verb, phase: OperationPhase, expected: bool) -> None:
     one = replace(nothing(Key("apps", "demo")), operation=operation(verb, phase))
-    assert listed(one) is expected
+    assert is_listed(one) is expected
     assert len(list_view([one], sources(), NOW).rows) == expected
 
 

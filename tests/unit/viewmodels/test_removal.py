@@ -38,9 +38,11 @@ def test_nothing_is_left_of_most_apps() -> None:
 def test_volumes_of_stateful_sets_outlive_them() -> None:
     there = (claim("data-db-0"), claim("data-db-1"), claim("data-db-x"), claim("other"))
     assert words([STATEFUL], there) == [
-        "2 volumes will be left: data-db-0 (8Gi) and data-db-1 (8Gi)."
+        "2 volume claims will be kept: data-db-0 (8Gi) and data-db-1 (8Gi)."
     ]
-    assert words([STATEFUL], None) == ["Volumes stay, with their data: data-db of each pod."]
+    assert words([STATEFUL], None) == [
+        "Volume claims are kept, with their data: data-db of each pod."
+    ]
     assert words([STATEFUL], ()) == []
 
 
@@ -54,15 +56,15 @@ def test_a_volume_with_the_release_name_on_it_is_left_unless_the_chart_deletes_i
     there = (claim("a", "demo", ""), claim("b", "demo"), claim("c", "else"))
     assert words([pvc("b")], there) == [
         "Deleted with its data: PersistentVolumeClaim b.",
-        "1 volume will be left: a.",
+        "1 volume claim will be kept: a.",
     ]
 
 
 def test_what_the_chart_keeps() -> None:
     config = {"kind": "ConfigMap", "metadata": {"name": "c", **KEEP}}
     assert words([config, pvc("p", **KEEP)], (claim("p"),)) == [
-        "1 volume will be left: p (8Gi).",
-        "Stays in the cluster, as its chart asks: ConfigMap c.",
+        "1 volume claim will be kept: p (8Gi).",
+        "Kept in the cluster (resource policy keep): ConfigMap c.",
     ]
 
 

@@ -95,7 +95,7 @@ def test_the_404_of_a_proxy_is_not_the_app() -> None:
     found = replace(probe(404, url=url), shared=True)
     view = only(ingresses=(ingress("198.19.255.1"),), probe=found)
     assert (view.state.text, view.state.severity) == ("Not answering yet", Severity.BUSY)
-    assert "does not know this host name yet" in view.state.detail
+    assert "does not serve this host name yet" in view.state.detail
 
 
 def test_an_ingress_nobody_took() -> None:

@@ -8,7 +8,7 @@ from portal.domain.charts import ChartEntry, ChartVersion, Listing
 from portal.domain.release import ReleaseRevision
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import Severity
-from portal.viewmodels.releases import Rows, list_view
+from portal.viewmodels.releases import RowCache, list_view
 from portal.viewmodels.versions import choices, move_words, version_view
 from tests.unit.viewmodels import make
 from tests.unit.viewmodels.make import KEY, NOW, ago, sources
@@ -52,7 +52,7 @@ def test_the_newest_has_nothing_newer() -> None:
     own = Listing("built-in", {"web": ChartEntry("web", (ChartVersion("1.2.0"),))})
     alone = version_view(replace(DETAIL, source="built-in"), (own,))
     assert alone
-    assert alone.sentence == "Chart 1.2.0, the newest that the portal has."
+    assert alone.sentence == "Chart 1.2.0, the newest in the portal."
     assert not alone.choices
     older = Listing("built-in", {"web": ChartEntry("web", (ChartVersion("1.0.0"),))})
     assert "any more" not in said(replace(DETAIL, source="built-in"), older)
@@ -76,7 +76,7 @@ def test_dead_ends_are_told() -> None:
     assert not unread.choices
     kept = version_view(DETAIL, (Listing("team", {"web": ENTRY}, "No answer.", ago(60)),))
     assert kept
-    assert kept.sentence.endswith("There may be newer ones: team cannot be read.")
+    assert kept.sentence.endswith("There may be newer versions: team cannot be read.")
     assert kept.since == ago(60)
     gone = replace(DETAIL, chart_version="1.2.5")
     assert said(gone, TEAM).endswith("team does not offer 1.2.5 any more.")
@@ -101,10 +101,10 @@ def test_what_can_be_chosen() -> None:
 
 def test_a_move_says_what_it_is() -> None:
     (up,) = move_words(ENTRY, "1.2.0", "1.4.0")
-    assert up.title == "The chart goes from 1.2.0 to 1.4.0."
+    assert up.title == "The chart changes from 1.2.0 to 1.4.0."
     assert "1.27 → 1.29" in up.body
     (down,) = move_words(ENTRY, "1.2.0", "1.1.0")
-    assert down.title == "A downgrade of the chart: 1.1.0 is older than 1.2.0."
+    assert down.title == "Downgrade: chart 1.1.0 is older than 1.2.0."
     assert down.severity is Severity.WARN
     _, deprecated = move_words(ENTRY, "1.2.0", "1.3.0")
     assert "deprecated" in deprecated.title
@@ -116,10 +116,10 @@ def test_the_page_and_the_list_show_it() -> None:
     assert view.version
     assert view.version.newer == "1.4.0"
 
-    rows = Rows()
+    rows = RowCache()
 
     def newer(*catalog: Listing) -> str:
-        listed = rows.listed({KEY: state}, sources(), NOW, catalog=catalog)
+        listed = rows.release_list({KEY: state}, sources(), NOW, catalog=catalog)
         return list_view(listed, sources(), NOW).rows[0].newer
 
     assert newer() == ""

@@ -1,16 +1,17 @@
-/* The live chart: what the autoscaler looks at, what it does about it, and what all pods use.
-   uPlot draws it, a plot for each of the three; it is loaded when there is a chart to draw. */
+/* The live chart: the autoscaler's metrics, the replicas, and the use of all pods. uPlot draws a plot
+   for each; it is loaded when there is a chart to draw. */
 (function () {
   "use strict";
   const VENDOR = new URL("../vendor/", document.currentScript?.src ?? "file:///");
   const HEIGHT = 420;
   const MOST_ROWS = 240; // of the table
+  const BOUNDS = "min–max"; // minimum and maximum replicas
 
   /* Between two ticks of an upright axis: 1, 2 or 5, from a ten-thousandth to a million. */
   const STEPS = [-4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) =>
     [1, 2, 5].map((step) => Number(`${step}e${power}`)));
 
-  /* Told apart by lightness and line as well as by colour. */
+  /* The lines also differ in lightness and dashes, not in colour alone. */
   const COLOURS = {
     light: { metric: ["#2f5fd0", "#8a3ffc"], ready: "#00695c", desired: "#d55e00",
       current: "#667085", band: "rgba(47,95,208,.09)", grid: "#e7eaf0", text: "#475467" },
@@ -18,8 +19,8 @@
       current: "#98a2b3", band: "rgba(134,168,255,.14)", grid: "#2a313c", text: "#b4bcc8" },
   };
 
-  /* What is settled seldom changes; what came since then follows it. One of them may arrive before
-     the other, so nothing is taken twice. */
+  /* Joins the settled part of the history, which seldom changes, and the tail. Either may arrive
+     first, so samples that both hold are taken once. */
   function join(settled, tail) {
     const end = settled.times.length ? settled.times[settled.times.length - 1] : -Infinity;
     const later = tail.times.filter((time) => time > end).length;
@@ -71,7 +72,7 @@
     const c = COLOURS[theme] || COLOURS.light;
     const known = (column) => column.some((each) => each !== null);
     const limits = known(series.min_replicas)
-      ? { name: "allowed", least: series.min_replicas, most: series.max_replicas, colour: c.band }
+      ? { name: BOUNDS, least: series.min_replicas, most: series.max_replicas, colour: c.band }
       : null;
     const found = [];
     if (series.metrics.length) found.push({ title: "% of request", lines: metricLines(series, c), share: 0.34 });
@@ -82,18 +83,18 @@
     return found.map((panel) => ({ ...panel, share: panel.share / whole }));
   }
 
-  /* The columns of the same as a table: a title, and what each moment says. */
+  /* The columns of the table: a title, and the text of a sample. */
   function columns(series, theme) {
     const lines = panels(series, theme).flatMap((panel) => [
       ...panel.lines.map(({ name, values, say }) => [name, (at) => (values[at] == null ? "–" : say(values[at]))]),
-      ...(panel.band ? [["allowed", (at) => range(panel.band, at)]] : []),
+      ...(panel.band ? [[BOUNDS, (at) => range(panel.band, at)]] : []),
     ]);
     return [["time", (at) => clock(series.times[at], true)], ...lines];
   }
 
   const range = ({ least, most }, at) => (least[at] == null ? "–" : `${least[at]}–${most[at]}`);
 
-  /* The moments that the table has, the newest first; of very many, each second, third … one. */
+  /* The samples in the table, newest first; of very many only every second, third … one. */
   function moments(count) {
     const every = Math.max(1, Math.ceil(count / MOST_ROWS));
     const found = [];
@@ -117,14 +118,14 @@
       script.onload = resolve;
       script.onerror = () => {
         library = null; // the next points try again
-        reject(new Error("the chart's library did not come"));
+        reject(new Error("the chart's library could not be loaded"));
       };
       document.head.append(style, script);
     });
     return library;
   }
 
-  /* What makes new plots necessary; all else is new data in the same ones. */
+  /* A key of all that needs new plots; other changes are new data in the same plots. */
   const shape = (found, theme, hidden) =>
     JSON.stringify([theme, found.map(({ lines, band }) => [lines.map(({ name }) => name), Boolean(band)]), [...hidden]]);
 
@@ -134,7 +135,7 @@
     ...panel.lines.map(({ values }) => values),
   ];
 
-  /* Ticks with as many decimals as tell one from the next. */
+  /* Labels of ticks, with as many decimals as distinguish them. */
   function numbers(plot, splits, at, space, step) {
     const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
     return splits.map((each) => String(+each.toFixed(decimals)));
@@ -173,7 +174,7 @@
       ],
       series: [
         {},
-        ...(panel.band ? [{ ...edge, show: show("allowed") }, { ...edge, show: show("allowed") }] : []),
+        ...(panel.band ? [{ ...edge, show: show(BOUNDS) }, { ...edge, show: show(BOUNDS) }] : []),
         ...panel.lines.map((line) => ({
           label: line.name, scale: line.scale ?? "y", stroke: line.colour, width: line.width, dash: line.dash,
           paths: line.step ? stepped : undefined, points: { show: false }, show: show(line.name),
@@ -184,7 +185,7 @@
     };
   }
 
-  /* The plots in a box, kept from one set of points to the next: a zoom stays as it is. */
+  /* The plots in a box, kept when new data arrives, so that a zoom is kept. */
   class Plots {
     constructor(box, tell) {
       this.box = box;
@@ -243,7 +244,7 @@
       this.zoom(this.times[0], this.times[this.times.length - 1]);
     }
 
-    /* Nearer (below 1) or farther, around what is pointed at. */
+    /* Zoom in (factor below 1) or out, around the pointer. */
     nearer(factor) {
       const { min, max } = this.scale();
       const [first, last] = [this.times[0], this.times[this.times.length - 1]];
@@ -263,7 +264,7 @@
       this.tell({ at, place, width: this.box.clientWidth });
     }
 
-    /* Point at a moment, as the mouse would. */
+    /* Point at a sample, as the mouse would. */
     move(at) {
       const { min, max } = this.scale();
       const within = this.times.map((_, each) => each).filter((each) => this.times[each] >= min && this.times[each] <= max);
@@ -307,7 +308,7 @@
       el("button", { key: name, type: "button", "aria-pressed": !hidden.has(name), onClick: () => toggle(name) }, mark, name);
     return el("div", { className: "chart-legend", role: "group", "aria-label": "Lines of the chart" },
       found.flatMap((panel) => [
-        panel.band && entry("allowed", swatch(panel.band, true)),
+        panel.band && entry(BOUNDS, swatch(panel.band, true)),
         ...panel.lines.map((line) => entry(line.name, swatch(line))),
       ]));
   }
@@ -321,7 +322,7 @@
     return el("div", { className: "chart-pointed", style },
       el("div", { className: "chart-moment" }, clock(series.times[at], true)),
       found.flatMap((panel) => [
-        panel.band && line("allowed", swatch(panel.band, true), range(panel.band, at)),
+        panel.band && line(BOUNDS, swatch(panel.band, true), range(panel.band, at)),
         ...panel.lines.map((each) => each.values[at] == null ? null : line(each.name, swatch(each), each.say(each.values[at]))),
       ]));
   }
@@ -331,8 +332,8 @@
     const shown = open ? columns(series, theme) : [];
     const chosen = open ? moments(series.times.length) : [];
     return el("details", { className: "chart-table", onToggle: (event) => setOpen(event.target.open) },
-      el("summary", null, "The same as a table"),
-      el("div", { className: "chart-rows", tabIndex: 0, role: "region", "aria-label": "Readings, the newest first" },
+      el("summary", null, "Show as a table"),
+      el("div", { className: "chart-rows", tabIndex: 0, role: "region", "aria-label": "Samples, newest first" },
         open && el("table", null,
           el("thead", null, el("tr", null, shown.map(([title]) => el("th", { key: title, scope: "col" }, title)))),
           el("tbody", null, chosen.map((at) =>
@@ -381,14 +382,14 @@
     };
     const found = empty ? [] : panels(series, drawn.theme);
     const words = state.failed
-      ? "The chart could not be loaded; it is tried again with the next points"
-      : "The first points arrive within half a minute";
+      ? "The chart could not be loaded; it is retried with the next samples"
+      : "Waiting for the first samples";
     return el("div", { id, className: "live-chart" },
       !empty && el("div", { className: "chart-top" },
         el(Legend, { found, hidden, toggle }),
         el("button", { type: "button", className: "chart-whole", hidden: !state.zoomed, onClick: () => plots.current.whole() }, "Show all")),
       el("div", { className: "chart-plots", role: "img", tabIndex: 0, onKeyDown: key, onBlur: () => plots.current?.leave(),
-          "aria-label": "Replicas, CPU and memory over time. Arrow keys point at a moment, + and - zoom, Escape shows all; below is the same as a table." },
+          "aria-label": "Replicas, CPU and memory over time. Arrow keys select a sample, + and - zoom, Escape shows all. The table below has the same data." },
         el("div", { ref: box, className: "chart-box" }),
         (empty || state.failed) && el("p", { className: "chart-empty" }, words),
         !empty && el(Pointed, { series, found, hidden, pointed: state })),

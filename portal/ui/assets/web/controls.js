@@ -1,10 +1,10 @@
-/* Callbacks that need no server: what the forms show, and controls that follow the live view. */
+/* Callbacks that run in the browser: parts of forms, and controls that follow the live view. */
 (function () {
   "use strict";
   const none = () => window.dash_clientside.no_update;
   const shown = (yes) => (yes ? "" : "d-none");
 
-  /* The controls of the scale card, as the live view would set them: they begin at 1. */
+  /* The scale card's controls for a live view; the sliders start at 1. */
   function fromLive(live) {
     const auto = live.mode === "autoscaled";
     const top = Math.max(live.max_replicas, 4);
@@ -21,7 +21,7 @@
     };
   }
 
-  /* What a set of controls asks for: those that are hidden do not count. */
+  /* A key of the settings that the controls ask for, without hidden ones. */
   function effect(c) {
     if (!c.auto) return JSON.stringify(["fixed", c.replicas]);
     return JSON.stringify(["auto", c.bounds, c.cpuOn ? c.cpu : null, c.memoryOn ? c.memory : null]);
@@ -39,17 +39,17 @@
     if (live.target_cpu != null) targets.push(`CPU ${live.target_cpu} %`);
     if (live.target_memory != null) targets.push(`memory ${live.target_memory} %`);
     const bounds = `${live.min_replicas}–${live.max_replicas}`;
-    return `Now: ${bounds} pods by autoscaler${targets.length ? `, ${targets.join(", ")}` : ""}.`;
+    return `Now: autoscaler, ${bounds} replicas${targets.length ? `, ${targets.join(", ")}` : ""}.`;
   }
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
-    /* A field that was left while it was empty: from then on that is wrong, not unfinished. */
+    /* True once the field was left empty: from then on that is an error. */
     leftEmpty(blurs, text, left) {
       return blurs && !text && !left ? true : none();
     },
 
-    /* The live view moves the controls, unless somebody has changed them. */
+    /* Updates the controls from the live view, unless the user has changed them. */
     scaleFollow(live, reset, base, ...values) {
       if (!live) return Array(12).fill(none());
       const context = window.dash_clientside.callback_context;
@@ -75,9 +75,9 @@
     scaleShow(live, ...values) {
       const c = controls(values);
       const edited = live && effect(c) !== effect(fromLive(live));
-      /* At 0 replicas the untouched controls already ask for something else. */
+      /* At 0 replicas even unchanged controls ask for another number. */
       const stopped = live && !c.auto && live.mode !== "autoscaled" && live.replicas === 0;
-      /* Somebody scaled past Helm: what the controls show is not what runs. */
+      /* Scaled outside Helm: the controls show another number than what runs. */
       const drifted = live && !c.auto && live.drifted;
       return [
         shown(!c.auto), shown(c.auto), !c.cpuOn, !c.memoryOn,
@@ -115,18 +115,18 @@
       return { content: text || "", filename: `${name || place.chart.split("/").pop()}.yaml` };
     },
 
-    /* Whether something stands in the way of a launch. */
+    /* True if the launch button is disabled. */
     chartReady(needed, problems, unreadable) {
       return Boolean(needed || problems || unreadable);
     },
 
-    /* While the form has errors there is nothing to save, and the page says so instead. */
+    /* Saves nothing while the form has errors: the element then holds a message instead. */
     saveValues(clicks, text, name) {
       const empty = !clicks || document.getElementById("launch-save")?.disabled;
       return empty ? none() : { content: text, filename: `${name || "app"}.yaml` };
     },
 
-    /* One line of environment variables more; a line of the same name is replaced. */
+    /* Adds a line of environment variables, or replaces the one of the same name. */
     connect(line, env) {
       if (!line) return [none(), none()];
       const name = line.slice(0, line.indexOf("=") + 1);

@@ -1,5 +1,5 @@
-/* Apps and Admin. Their address says which part of the list is shown. Search and filters change
-   the address, and the live connection brings what belongs to it: nothing is loaded anew. */
+/* Apps and Admin. The address holds the query of the list. Search and filters change the address,
+   and the live connection delivers the rows; the page is not reloaded. */
 (function () {
   "use strict";
   const ANY = "*";
@@ -20,7 +20,7 @@
   const sortable = () => marker().dataset.sortable.split(" ");
   const which = () => LISTS[location.pathname.replace(/\/+$/, "") || "/"];
 
-  /* As viewmodels/query.py reads and spells a query: what makes no sense is not there. */
+  /* Reads and writes a query as viewmodels/query.py does, without invalid parts. */
   function parse() {
     const text = location.search.replace(/^\?+/, "").slice(0, 4096);
     return new URLSearchParams(text.split("&").length > 32 ? "" : text);
@@ -48,7 +48,7 @@
     return parts.join("&");
   }
 
-  let typing = false; // one search is one step back, however many keys it took
+  let typing = false; // one search is one entry of the browser's history, whatever its length
 
   function ask(name, text, typed) {
     if (!which()) return;
@@ -64,7 +64,7 @@
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
   }
 
-  /* The address has changed, by whatever means: show what it says. */
+  /* Shows the list of the present address. */
   function follow() {
     const page = marker();
     const list = which();

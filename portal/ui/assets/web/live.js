@@ -1,23 +1,23 @@
-/* The live connection: one WebSocket a tab. The page says what it shows in data-live-view; the
-   server sends that view, and then what changes in it, as properties of components by id. */
+/* The live connection: one WebSocket a tab. The page's topic is in data-live-view; the server sends
+   that view, then its changes, as properties of components by id. */
 (function () {
   "use strict";
-  const SILENT_AFTER = 45000; // the server says something at least every 20 s
+  const SILENT_AFTER = 45000; // the server sends a heartbeat every 20 s
   const SLOW_AFTER = 4000; // without a connection: frames are asked for one by one
   const SLOW_EVERY = 10000;
   const LONGEST_WAIT = 15000;
-  const SPEAKS_WITHIN = 10000; // else the network has swallowed it: try again
-  const RESTS_AFTER = 60000; // a tab that nobody looks at for so long costs the server nothing
+  const SPEAKS_WITHIN = 10000; // without a frame by then, reconnect
+  const RESTS_AFTER = 60000; // a tab hidden for longer watches nothing
   const INFLATE = "deflate-raw";
 
   let socket = null;
-  let live = false; // something has arrived: only then is it a connection
-  let view = null; // what the server was told last
+  let live = false; // true once a frame has arrived
+  let view = null; // the topic last sent to the server
   let attempts = 0;
   let timer = null;
   let heard = Date.now();
   let lostAt = null;
-  let asked = 0; // when a frame was asked for
+  let asked = 0; // when a single frame was requested
   let leaving = false;
   let began = 0; // when the present attempt to connect did
   let hiddenAt = document.hidden ? Date.now() : null;
@@ -44,7 +44,7 @@
     socket.send(JSON.stringify({ view: topic }));
   }
 
-  /* Long frames come compressed, where the browser can undo that. */
+  /* Long frames are compressed if the browser can decompress them. */
   const query = (() => {
     try {
       new DecompressionStream(INFLATE);
@@ -73,7 +73,7 @@
       say();
     };
     mine.binaryType = "arraybuffer";
-    let turn = null; // of the last frame that is being undone: they are taken as they came
+    let turn = null; // the last frame being decompressed: frames are taken in order
     mine.onmessage = ({ data }) => {
       if (socket !== mine) return; // abandoned
       if (typeof data === "string" && !turn) {
@@ -95,7 +95,7 @@
   }
 
   function take(frame) {
-    attempts = 0; // not before: it may be accepted and closed again and again
+    attempts = 0; // not when it opens: it may be accepted and closed repeatedly
     lostAt = null;
     heard = Date.now();
     if (frame.patches) apply(frame);
@@ -104,7 +104,7 @@
     show();
   }
 
-  // When the portal restarts, everybody loses it at once: nobody may come back at once.
+  // When the portal restarts all tabs lose it at once, so they reconnect at random times.
   function pause() {
     if (attempts++ === 0) return 1000 * Math.random();
     return Math.min(LONGEST_WAIT, 500 * 2 ** attempts) * (0.5 + Math.random() / 2);
@@ -119,7 +119,7 @@
     show();
   }
 
-  // The browser may take minutes to notice by itself that nobody is there.
+  // The browser itself may take minutes to notice a dead connection.
   function abandon() {
     const mine = socket;
     lost(mine);
@@ -140,13 +140,13 @@
     if (dot.textContent !== text) dot.textContent = text;
     dot.title =
       state === "live"
-        ? "What you see follows the cluster as it changes"
+        ? "Connected: the page is updated as the cluster changes"
         : `Connection lost; the data is from ${ago} s ago`;
     if (state === "lost") dot.dataset.ago = `data from ${ago} s ago`;
     else delete dot.dataset.ago;
   }
 
-  /* One frame, where there is no connection. */
+  /* Requests a single frame while there is no connection. */
   async function read() {
     const topic = wanted();
     if (live || !topic) return;
@@ -155,7 +155,7 @@
       const answer = await fetch(`/live/frame?view=${encodeURIComponent(topic)}`);
       if (!answer.ok) return;
       const frame = await answer.json();
-      if (live) return; // which knows more
+      if (live) return; // the connection has newer data
       heard = Date.now();
       apply(frame);
       show();
@@ -174,7 +174,7 @@
   function seenOrNot() {
     hiddenAt = document.hidden ? Date.now() : null;
     if (document.hidden) return;
-    watchdog(); // it slept too, perhaps
+    watchdog(); // its timer may have been suspended
     hurry();
   }
 
@@ -192,7 +192,7 @@
     }
   }
 
-  /* The page itself has changed what it shows: another part of a list. */
+  /* The page shows another part of a list now. */
   window.addEventListener("portal-view", () => {
     say();
     read();

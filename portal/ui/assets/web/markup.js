@@ -1,11 +1,10 @@
-/* Markup: what only shows, as one component of Dash. The server sends the same elements as ever;
-   here React draws them itself. As components of Dash each element would have a wrapper with a
-   subscription to the page's state: a table of three pods took a tenth of a second to change. */
+/* Markup: static content as one Dash component, drawn by React. As a Dash component each element
+   would have a wrapper that subscribes to the page's state: a table of three pods took 0.1 s. */
 (function () {
   "use strict";
   const el = window.React.createElement;
 
-  /* As Dash writes an element (the first time, with the page), or shorter (each time after). */
+  /* An element in Dash's form (with the page) or in the short form (in frames). */
   function parts(node) {
     if (node.t) return [node.t, node.c, node.p];
     const { children, ...props } = node.props;
@@ -16,7 +15,7 @@
     if (Array.isArray(node)) return node.map(draw);
     if (node === null || typeof node !== "object") return node;
     const [type, children, properties] = parts(node);
-    // Spread: React wants keys in lists, and these are elements in their places.
+    // Spread as arguments, since React wants keys for elements in lists.
     return el(type.toLowerCase(), properties, ...(Array.isArray(children) ? children : [children]).map(draw));
   }
 

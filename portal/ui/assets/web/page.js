@@ -1,4 +1,4 @@
-/* Small things that the browser does by itself: ages, copying, focus, the theme's button. */
+/* Behaviour of all pages: ages, copy buttons, focus, links, the theme button. */
 (function () {
   "use strict";
 
@@ -57,7 +57,7 @@
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
   }
 
-  /* The answer to a click is seen before the page that it leads to is made. */
+  /* Opens the page that an answer leads to, after the answer was shown. */
   function follow() {
     const answer = document.querySelector("[data-next]");
     if (!answer) return;
@@ -109,12 +109,12 @@
     }
   });
 
-  /* An icon that cannot be had leaves its place to the letter behind it. */
+  /* Without an icon that loads, the letter behind it is shown. */
   document.addEventListener("error", ({ target }) => {
     if (target instanceof HTMLImageElement && target.classList.contains("chart-icon")) target.hidden = true;
   }, true);
 
-  /* The text of values is sent when typing stops; a button pressed sooner must not miss it. */
+  /* The values are sent when typing stops; a button clicked sooner must not miss them. */
   document.addEventListener("focusout", ({ target }) => {
     if (target.id !== "chart-yaml") return;
     const known = window.dash_component_api?.getLayout("chart-yaml")?.props.value ?? "";
@@ -122,7 +122,7 @@
       window.dash_clientside.set_props("chart-yaml", { value: target.value });
   });
 
-  /* A request that the portal refuses as a whole leaves no field to say so beside. */
+  /* A request that is refused as a whole has no field for its message. */
   const ask = window.fetch;
   window.fetch = async (...given) => {
     const answer = await ask(...given);
@@ -149,7 +149,7 @@
 
   document.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("keydown", (event) => {
-    // Dash takes what was typed beside a slider only when it is left.
+    // Dash takes a number typed beside a slider only when its input is left.
     if (event.key === "Enter" && event.target.matches?.(".dash-range-slider-input")) {
       event.target.blur();
       event.target.focus();
@@ -161,11 +161,11 @@
       window.dash_clientside.set_props("theme", { data: event.detail });
   });
 
-  /* What is made anew under somebody's hands keeps the focus. */
+  /* An element that is replaced while it has the focus keeps it. */
   let focused = null;
   document.addEventListener("focusin", (event) => { focused = event.target; });
   document.addEventListener("focusout", ({ target }) => {
-    // Also told just before the element goes: only later it can be seen which it was.
+    // Also fired just before an element is removed; only later the two can be distinguished.
     setTimeout(() => { if (focused === target && target.isConnected) focused = null; });
   });
   function refocus() {

@@ -1,5 +1,5 @@
 /* The table of Apps and Admin, as a component of Dash: the server sends a page of rows as data.
-   Values are put in as text, never as markup; addresses have been checked by the server. */
+   Values are inserted as text, never as markup; the server has checked the addresses. */
 (function () {
   "use strict";
   const el = (...args) => window.React.createElement(...args);
@@ -27,8 +27,8 @@
   }
 
   const newer = (version) =>
-    el("span", { className: "badge-severity severity-busy", title: `Version ${version} of its chart is available` },
-      el("span", { className: "visually-hidden" }, "newer: "), el("span", null, `↑ ${version}`));
+    el("span", { className: "badge-severity severity-busy", title: `Chart version ${version} is available` },
+      el("span", { className: "visually-hidden" }, "newer chart version: "), el("span", null, `↑ ${version}`));
 
   /* The second line is not shown where the screen has room for a column of its own. */
   function second(cell, column, columns) {

@@ -7,17 +7,20 @@ from contextvars import ContextVar
 
 import pytest
 
-from portal.aside import alone, aside
+from portal.threads import in_single_thread, in_thread
 
 told: ContextVar[str] = ContextVar("told")
 
 
 async def test_it_knows_who_is_asking() -> None:
     told.set("ann")
-    assert await aside(told.get) == "ann"
-    assert await alone(lambda: (told.get(), threading.current_thread().name)) == ("ann", "large_0")
+    assert await in_thread(told.get) == "ann"
+    assert await in_single_thread(lambda: (told.get(), threading.current_thread().name)) == (
+        "ann",
+        "large_0",
+    )
 
 
 async def test_what_it_raises_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
-        await aside(divmod, 1, 0)
+        await in_thread(divmod, 1, 0)

@@ -1,4 +1,4 @@
-"""A name that is empty is unfinished, and wrong from when it has been left so."""
+"""Validation of an empty name, which counts as an error once its field was left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.ui.callbacks import Callbacks
 def register(app: Callbacks, field: str, left: str) -> None:
     """Note in the store ``left`` that the input ``field`` has been left empty.
 
-    Not by the server: who leaves the name for the button would wait for its answer.
+    In the browser, since a click on the button would otherwise wait for the server's answer.
     """
     app.clientside_callback(
         ClientsideFunction("portal", "leftEmpty"),

@@ -1,4 +1,4 @@
-"""What the pages show: the newest snapshot, through the eyes of who is asking."""
+"""The view models of the newest snapshot, for the scope of the viewer."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from portal.viewmodels.connections import Connection, connections
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.model import AppView
 from portal.viewmodels.query import ListQuery
-from portal.viewmodels.releases import Rows, list_view
+from portal.viewmodels.releases import RowCache, list_view
 from portal.viewmodels.urls import ExternalAddresses
 from portal.viewmodels.withheld import without_values
 
 
-class Views:
-    """View models of what a scope leaves to be seen; ``scope`` says which one an identity has.
+class ScopedViews:
+    """The pages' view models, limited to a viewer's scope.
 
-    ``want`` is told which releases somebody looks at, so that what is read only on demand
-    (release bodies, whether a URL answers) is read for them first. ``catalog`` is what the sources
-    of charts offer now.
+    ``prioritize`` is called with the releases that are being viewed, so that release bodies and
+    probes of URLs, which are read on demand, are read for them first. ``catalog`` returns the
+    present listings of the sources of charts.
     """
 
     def __init__(
@@ -38,19 +38,19 @@ class Views:
         store: Store,
         policy: Policy,
         outside: ExternalAddresses,
-        want: Callable[[Iterable[Key]], None],
+        prioritize: Callable[[Iterable[Key]], None],
         catalog: Callable[[], Sequence[Listing]] = tuple,
     ) -> None:
-        self._want = want
+        self._prioritize = prioritize
         self._catalog = catalog
         self._store = store
         self._policy = policy
         self._outside = outside
-        self._rows = Rows(outside)
-        self._public_rows = Rows(outside, without_values)
+        self._rows = RowCache(outside)
+        self._public_rows = RowCache(outside, without_values)
 
     def scope(self, topic: str, identity: Identity) -> Scope:
-        """What the page of a topic depends on of who looks at it."""
+        """The scope of ``identity`` on a topic."""
         key = app_key(topic)
         if key is not None:
             state = self._store.snapshot.app(key)
@@ -58,7 +58,7 @@ class Views:
             owners = (owners_of(state) or NOBODY) if known else None
             return self._policy.scope(identity, key, owners)
         own = (list_query(topic) or (ADMIN, ""))[0] == APPS
-        # Whose apps they are, they see all of; else that is for who may change every app.
+        # Owners see all of their own apps; for others' apps that takes an administrator.
         full = own or self._policy.manages(identity)
         return Scope(
             permissions=ALL if full else frozenset({Permission.SEE}),
@@ -71,7 +71,7 @@ class Views:
         snapshot = self._store.snapshot
         state = nothing(key)
         if scope.may(Permission.SEE):
-            self._want((key,))
+            self._prioritize((key,))
             state = snapshot.app(key)
         return app_view(
             state,
@@ -85,17 +85,17 @@ class Views:
         )
 
     def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:
-        """What a new app of a namespace can be connected to."""
+        """The connections that a namespace offers to a new app."""
         if not self._policy.sees(identity, namespace):
             return ()
         return connections(self._store.snapshot.apps, namespace)
 
     def releases(self, scope: Scope, query: ListQuery) -> ListView:
-        """A page of all releases, or of those that somebody launched."""
+        """One page of the list: of all releases, or of those that the viewer launched."""
         snapshot, now = self._store.snapshot, datetime.now(UTC)
         catalog = self._catalog()
         rows = self._rows if scope.may(Permission.READ_VALUES) else self._public_rows
-        every = rows.listed(snapshot.apps, snapshot.sources, now, snapshot.nodes, catalog)
+        every = rows.release_list(snapshot.apps, snapshot.sources, now, snapshot.nodes, catalog)
         seen = scope.namespaces
         view = list_view(
             every if seen is None else every.within(seen.__contains__),
@@ -104,5 +104,5 @@ class Views:
             query=query,
             owner=scope.own,
         )
-        self._want(row.key for row in view.rows)
+        self._prioritize(row.key for row in view.rows)
         return view

@@ -1,4 +1,4 @@
-"""A removal that does not end because somebody does not let go."""
+"""Finalizers that keep the objects of an uninstalled app from being deleted."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.words import joined
 
 HELD_AFTER = 10.0
-"""Seconds for which an object may be held before its removal counts as blocked: whoever set a
-finalizer mostly lets go sooner."""
+"""Seconds after which a finalizer counts as blocking the removal: most are removed sooner."""
 
 
 def blocked_removal(state: AppState, now: datetime) -> Notice | None:
-    """What finalizers keep of an app that is gone otherwise, and the way out; else None."""
+    """A notice of the finalizers that keep a removed app's objects, with the remedy; else None."""
     found = held(state)
     began = [each.deleting_since for _, each in found if each.deleting_since]
     if not found or (began and (now - min(began)).total_seconds() <= HELD_AFTER):
         return None
     words = [
-        f"The {kind} {each.key.name} is being deleted, but held by {joined(each.finalizers)}."
+        f"The {kind} {each.key.name} is being deleted, but kept by "
+        f"{'the finalizers' if len(each.finalizers) > 1 else 'the finalizer'} "
+        f"{joined(each.finalizers)}."
         for kind, each in found
     ]
     kind, first = found[0]
@@ -29,8 +30,8 @@ def blocked_removal(state: AppState, now: datetime) -> Notice | None:
         Severity.BAD,
         "Its removal is blocked",
         " ".join(words),
-        "What has set this finalizer takes it away when its work is done: ask whoever runs that. "
-        "If it is gone for good, an administrator can let go in its place: kubectl patch "
+        "The controller that set a finalizer removes it when its clean-up is done. If that "
+        "controller no longer exists, an administrator can remove it: kubectl patch "
         f"{kind.lower()} {first.key.name} -n {first.key.namespace} --type merge "
         """-p '{"metadata":{"finalizers":null}}'""",
     )
