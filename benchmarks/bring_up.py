@@ -1,4 +1,4 @@
-"""How long ``make demo`` takes: from nothing, from "down", and when all is up already."""
+"""Time of ``make demo``: from nothing, after ``make down``, and with everything running."""
 
 from __future__ import annotations
 

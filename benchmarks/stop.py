@@ -1,4 +1,4 @@
-"""How long the demo's portal pod takes to leave while browsers look at it."""
+"""Time in which the demo's portal pod stops while browsers are connected."""
 
 from __future__ import annotations
 

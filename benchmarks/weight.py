@@ -1,4 +1,4 @@
-"""What a page weighs, and when it is there, in Chromium on a slow line.
+"""Size and load time of a page, in Chromium on a slow connection.
 
 A release of the portal's own chart on the real cluster, and a portal process of this machine. Each
 visit is by a browser that has never been there, or by one that was there just before.
@@ -78,7 +78,7 @@ TARGETS = (
 
 @dataclass
 class Visit:
-    """What one visit brought."""
+    """The measurements of one visit."""
 
     bytes: float = 0
     """Over the wire, headers and live frames included."""

@@ -38,7 +38,7 @@ def locked(text: str) -> dict[str, str]:
 
 
 def concerns(advisory: Advisory, name: str, version: str) -> bool:
-    """Whether an advisory (OSV) is about this version of a package."""
+    """Return True if an advisory (OSV) concerns this version of a package."""
     if advisory.get("withdrawn"):
         return False
     for affected in advisory.get("affected") or ():

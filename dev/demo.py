@@ -37,7 +37,7 @@ RELEASE = "portal"
 NAMESPACE = "dash-portal"
 APPS = "apps"
 RESTRICTED = f"{NAMESPACE}-{RELEASE}-restricted"
-"""Where the portal's guardrails try pods; its chart makes it."""
+"""Namespace in which the guardrails dry-run pods; the portal's chart creates it."""
 PORTAL_IMAGE = f"{settings.REGISTRY}/dash-portal:dev"
 SAMPLE_IMAGE = f"{settings.REGISTRY}/dash-sample:1.0"
 
@@ -60,14 +60,14 @@ class Demo:
     binaries: Path
     """Directory with ``kubectl`` and ``helm``."""
     namespace: str = NAMESPACE
-    """Where the portal runs."""
+    """Namespace in which the portal runs."""
     apps: str = APPS
-    """Where apps are launched unless the person says otherwise."""
+    """Default namespace for apps."""
     image: str = PORTAL_IMAGE
     image_size: str = ""
     """Uncompressed size of the portal's image, as buildah gives it."""
     seconds: dict[str, float] = field(default_factory=dict[str, float])
-    """What each step took."""
+    """Seconds of each step."""
 
 
 def ensure(forced: How | None = None) -> Demo:
@@ -222,7 +222,7 @@ def _charts(kubectl: _Kubectl, note: Note) -> None:
 
 
 def _catalog(kind: bool) -> list[dict[str, object]]:
-    """Where the portal finds charts, with values that work here."""
+    """Return the portal's chart sources, with values that work here."""
     host, _, rest = SAMPLE_IMAGE.partition("/")
     repository, _, tag = rest.rpartition(":")
     return [

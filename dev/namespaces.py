@@ -13,14 +13,14 @@ QUOTA = {
     "services.loadbalancers": "20",
     "persistentvolumeclaims": "10",
 }
-"""What all apps together may ask for: more than the demo's two cores hold at once."""
+"""Quota of all apps together: more than the demo's two cores hold at once."""
 
 LIMITS = {
     "type": "Container",
     "defaultRequest": {"cpu": "25m", "memory": "64Mi"},
     "default": {"memory": "256Mi"},
 }
-"""What a container gets that says nothing of its resources."""
+"""Defaults for containers without resources."""
 
 
 def objects(*, portal: str, apps: str) -> str:

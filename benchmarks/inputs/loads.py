@@ -17,7 +17,7 @@ Json = dict[str, Any]
 KIB = 1024
 DEEP = 100_000
 ANSWERS = {200, 204, 400, 413}
-"""What a callback may be answered with, whatever was asked."""
+"""Status codes with which a callback may be answered."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _text(id: object) -> str:
 
 
 def messages() -> Iterator[str]:
-    """What may be said on a live connection."""
+    """Yield messages for a live connection."""
     for size in (200, 600, 1_000, 60 * KIB):
         for text in _TEXTS.values():
             yield text(size).encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""What the largest requests do to all others: how long the loop is held up, and health waits."""
+"""Effects of the largest requests on others: how long the loop and health checks are blocked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEADERS = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
 
 
 def usual(release: Name) -> Any:
-    """What the pages of a portal with such a release hold."""
+    """Return the usual values of the pages' components for such a release."""
     form = {
         **{"name": "sales", "namespace": release.namespace, "repository": "r.io/app", "tag": "1"},
         **{"port": 8050, "replicas": 1, "autoscaling": False, "bounds": [1, 4]},
@@ -46,7 +46,7 @@ def usual(release: Name) -> Any:
 
 @asynccontextmanager
 async def asked_for_health() -> AsyncIterator[list[float]]:
-    """How long ``/healthz`` took each time, while the block goes on; known after it."""
+    """Measure each answer of ``/healthz`` while the block runs; the times are known after it."""
     took: list[float] = []
     asking = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.inputs.health", str(PORT)),

@@ -42,7 +42,7 @@ class Click:
 
 @dataclass(frozen=True)
 class Learnt:
-    """What a click sends, and the values that Helm then gets, as the page shows them."""
+    """The request of a click on Launch, and the values for Helm as the page shows them."""
 
     request: dict[str, Any]
     values: str

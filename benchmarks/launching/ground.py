@@ -1,4 +1,4 @@
-"""Where launches are measured: a namespace, an account, and a portal of their own.
+"""The environment of launch measurements: a namespace, an account, and a portal.
 
 The portal runs as a process of this machine, not as the demo's pod, which rests meanwhile: so its
 Helm and the shell's have the same machine, program and account, and neither is held to the share
@@ -20,7 +20,7 @@ import psutil
 import yaml
 from rich.console import Console
 
-from benchmarks.launching.sightings import Sightings, watching
+from benchmarks.launching.observations import Observations, observing
 from benchmarks.scale import nodes, portal_process
 from benchmarks.scale.api import Api, until
 from benchmarks.scale.portal_process import PortalProcess
@@ -45,11 +45,11 @@ PRESET = {
 
 @dataclass(frozen=True)
 class Ground:
-    """All that a measurement needs."""
+    """The environment of a measurement."""
 
     api: Api
     portal: PortalProcess
-    seen: Sightings
+    seen: Observations
     environment: dict[str, str]
     """Of the shell's helm: the account of the portal."""
     console: Console
@@ -114,7 +114,7 @@ async def ground(kubeconfig: Path, console: Console) -> AsyncGenerator[Ground]:
                 presets.write_text(yaml.safe_dump([PRESET]))
                 async with (
                     paused(api, True),
-                    watching(api, NAMESPACE) as seen,
+                    observing(api, NAMESPACE) as seen,
                     portal_process.running(
                         account, presets_file=str(presets), default_namespace=NAMESPACE
                     ) as portal,

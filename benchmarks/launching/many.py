@@ -11,9 +11,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 
+from benchmarks.launching.browser_session import browser_session
 from benchmarks.launching.form import learn
 from benchmarks.launching.ground import CHART, Ground, run
-from benchmarks.launching.visitor import visiting
 from benchmarks.table import Row
 
 AT_ONCE = 20
@@ -49,14 +49,14 @@ async def measure(ground: Ground, pairs: int) -> list[Row]:
         async def by_portal(number: int) -> None:
             names = _names("portal", number)
             async with AsyncExitStack() as stack:
-                visitors = [
-                    await stack.enter_async_context(visiting(ground.portal, learnt.request))
+                sessions = [
+                    await stack.enter_async_context(browser_session(ground.portal, learnt.request))
                     for _ in names
                 ]
 
                 async def launch() -> None:
-                    pairs = zip(visitors, names, strict=True)
-                    await asyncio.gather(*(visitor.launch(name) for visitor, name in pairs))
+                    pairs = zip(sessions, names, strict=True)
+                    await asyncio.gather(*(session.launch(name) for session, name in pairs))
 
                 portal.append(await _timed(ground, names, launch))
 

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from statistics import median
 
+from benchmarks.launching.browser_session import BrowserSession, browser_session
 from benchmarks.launching.form import learn
 from benchmarks.launching.ground import CHART, Ground, run
-from benchmarks.launching.visitor import Visitor, visiting
 from benchmarks.table import Row
 
 OVERHEAD = 0.150
@@ -31,9 +31,9 @@ async def _times(ground: Ground, release: str, start: float) -> Times:
     return times
 
 
-async def by_portal(ground: Ground, visitor: Visitor, release: str) -> Times:
+async def by_portal(ground: Ground, session: BrowserSession, release: str) -> Times:
     """By the form's own request."""
-    return await _times(ground, release, await visitor.launch(release))
+    return await _times(ground, release, await session.launch(release))
 
 
 async def by_hand(ground: Ground, release: str, values: str) -> Times:
@@ -71,14 +71,14 @@ async def measure(ground: Ground, count: int) -> list[Row]:
     """All rows of the pairs. The first pair warms both sides up, and does not count."""
     portal, hand = list[Times](), list[Times]()
     learnt = await learn(ground)
-    async with visiting(ground.portal, learnt.request) as visitor:
+    async with browser_session(ground.portal, learnt.request) as session:
         for number in range(count + 1):
             names = f"bench-portal-{number:02}", f"bench-shell-{number:02}"
             if number % 2:
                 hand.append(await by_hand(ground, names[1], learnt.values))
-                portal.append(await by_portal(ground, visitor, names[0]))
+                portal.append(await by_portal(ground, session, names[0]))
             else:
-                portal.append(await by_portal(ground, visitor, names[0]))
+                portal.append(await by_portal(ground, session, names[0]))
                 hand.append(await by_hand(ground, names[1], learnt.values))
             ours, theirs = portal[-1], hand[-1]
             ground.console.print(

@@ -1,4 +1,4 @@
-"""What viewers cost the API server, as the API server itself counts it."""
+"""Requests of viewers to the API server, from its own metrics."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from portal.viewmodels.releases import UNREAD
 UPDATE = "/_dash-update-component"
 REQUESTS = 200
 HISTORY_KB = 20 + REPLICAS * 5
-"""What the history of one app and its pods comes to in six hours (see portal/state/history.py)."""
+"""Size of the history of an app and its pods over six hours (see portal/state/history.py)."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ async def router(portal: PortalProcess) -> dict[str, Any]:
 
 
 def question(router: dict[str, Any], pathname: str) -> dict[str, Any]:
-    """What a browser posts to be shown a page."""
+    """Return the request that a browser posts to show a page."""
     outputs = [
         dict(zip(("id", "property"), one.rsplit(".", 1), strict=True))
         for one in router["output"].strip(".").split("...")
@@ -104,7 +104,7 @@ def rows_of(part: Any) -> list[dict[str, Any]]:
 
 
 def is_right(text: str, releases: int) -> bool:
-    """Whether an answer counts all releases, and shows a page of them with nothing left to read."""
+    """Return True if an answer counts all releases and shows a complete page of them."""
     if f"{releases} releases" not in text.replace(",", ""):
         return False
     rows = rows_of(json.loads(text))
@@ -133,7 +133,7 @@ async def first_right_answer(portal: PortalProcess, releases: int) -> float:
 
 
 async def listed(portal: PortalProcess, body: dict[str, Any]) -> int:
-    """How many releases the page speaks of: Helm's, and launches that came to nothing."""
+    """Return the number of listed releases: Helm's, and failed launches."""
     found = re.search(r"([\d,]+) releases", await ask(portal, body))
     return int(found[1].replace(",", "")) if found else 0
 

@@ -32,13 +32,13 @@ class Pod:
 
     @property
     def path(self) -> str:
-        """Where the API has it."""
+        """Its API path."""
         return f"/api/v1/namespaces/{self.namespace}/pods/{self.name}"
 
 
 @dataclass
-class Marks:
-    """What was marked, and when a raw watch saw it; Unix seconds by mark."""
+class MarkTimestamps:
+    """Marks with the times at which they were sent and seen by a raw watch, in Unix seconds."""
 
     sent: dict[int, float] = field(default_factory=dict[int, float])
     watched: dict[int, float] = field(default_factory=dict[int, float])
@@ -86,7 +86,7 @@ class Marker:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self.marks = Marks()
+        self.timestamps = MarkTimestamps()
 
     async def set(self, pod: Pod) -> int:
         """Set the next mark on a pod."""
@@ -96,8 +96,8 @@ class Marker:
             "path": "/status/containerStatuses/0/restartCount",
             "value": BASE + mark,
         }
-        self.marks.of[mark] = pod
-        self.marks.sent[mark] = time.time()
+        self.timestamps.of[mark] = pod
+        self.timestamps.sent[mark] = time.time()
         await self._api.call("PATCH", f"{pod.path}/status", [change], kind=JSON_PATCH)
         return mark
 
@@ -112,8 +112,8 @@ class Marker:
         """One event of the raw watch."""
         for status in event["object"].get("status", {}).get("containerStatuses", ()):
             mark = status.get("restartCount", 0) - BASE
-            if mark in self.marks.sent:
-                self.marks.watched.setdefault(mark, at)
+            if mark in self.timestamps.sent:
+                self.timestamps.watched.setdefault(mark, at)
 
 
 @asynccontextmanager

@@ -138,7 +138,7 @@ def deployment(release: Name, replicas: int) -> dict[str, Any]:
 
 
 def deployments_path(release: Name) -> str:
-    """Where the API has a release's Deployments."""
+    """Return the API path of a release's Deployments."""
     return f"/apis/apps/v1/namespaces/{release.namespace}/deployments"
 
 

@@ -92,7 +92,7 @@ async def account(api: Api, folder: Path) -> Path:
 
 
 async def remove_account(api: Api) -> None:
-    """What ``account`` made outside its namespace."""
+    """Remove what ``account`` made outside its namespace."""
     for path in (
         "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
         "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas",
@@ -133,7 +133,7 @@ class PortalProcess:
         return self._master.children()[0]
 
     def memory(self) -> Memory:
-        """What it takes now."""
+        """Return its present memory."""
         worker = self.worker()
         both = [each.memory_full_info() for each in (self._master, worker)]
         return Memory(
@@ -189,7 +189,7 @@ class PortalProcess:
 
 
 def _allocation() -> dict[str, str]:
-    """How the image has glibc allocate memory."""
+    """Return the image's environment variables for glibc's allocator."""
     return dict(re.findall(r"\b(MALLOC_\w+)=(\S+)", (ROOT / "Dockerfile").read_text()))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.async_api import Page, async_playwright
 
-from benchmarks.scale.marks import Marks, Pod, marking, pods_of
+from benchmarks.scale.marks import MarkTimestamps, Pod, marking, pods_of
 from benchmarks.scale.portal_process import PortalProcess, running
 from benchmarks.scale.seed import Name
 from benchmarks.scale.stage import Stage
@@ -23,12 +23,12 @@ VIEWERS = 500
 APPS = 200
 
 OBSERVE = """([pod, base]) => {
-  window.marks = {};
+  window.timestamps = {};
   const look = () => {
     const at = performance.timeOrigin + performance.now();
     const cell = document.querySelector(`tr[data-name="${pod}"] [data-label=Restarts]`);
     const mark = Number(cell?.textContent) - base;
-    if (mark > 0 && !(mark in window.marks)) window.marks[mark] = at / 1000;
+    if (mark > 0 && !(mark in window.timestamps)) window.timestamps[mark] = at / 1000;
   };
   new MutationObserver(look).observe(document.body,
     {childList: true, subtree: true, characterData: true});
@@ -60,8 +60,8 @@ async def one_viewer(stage: Stage, portal: PortalProcess, pod: Pod, release: Nam
             raise RuntimeError(f"the browser's clock is {skew:.3f} s off")
         await marker.steadily([pod], PATCHES, GAP)
         await page.wait_for_timeout(3000)
-        seen = {int(k): v for k, v in (await page.evaluate("window.marks")).items()}
-    marks = marker.marks
+        seen = {int(k): v for k, v in (await page.evaluate("window.timestamps")).items()}
+    marks = marker.timestamps
     dom = marks.delays(seen)
     over = [
         delay - (marks.watched[mark] - marks.sent[mark])
@@ -90,7 +90,7 @@ async def many_viewers(
         async with marking(stage.api) as marker:
             await marker.steadily(pods, patches, GAP)
         seen = await viewers.end()
-    delays = fan_out(marker.marks, watched, seen)
+    delays = fan_out(marker.timestamps, watched, seen)
     lost = sum(each["lost"] for each in seen)
     p95 = percentile(delays, 95)
     text = f"{p50_p95(delays)}, worst {max(delays) * 1000:.0f} ms of {len(delays):,}"
@@ -99,7 +99,7 @@ async def many_viewers(
     return Row(
         f"{what}, {patches} patches",
         text,
-        f"raw watch {p50_p95(marker.marks.watch_delays())}",
+        f"raw watch {p50_p95(marker.timestamps.watch_delays())}",
         "–",
         f"p95 ≤ {bar * 1000:.0f} ms",
         p95 <= bar and not lost,
@@ -107,7 +107,7 @@ async def many_viewers(
 
 
 def fan_out(
-    marks: Marks,
+    marks: MarkTimestamps,
     watched: list[tuple[Name, Pod]],
     seen: list[dict[str, Any]],
     since: dict[int, float] | None = None,
@@ -120,7 +120,7 @@ def fan_out(
         delay
         for (_, pod), one in zip(watched, seen, strict=True)
         for delay in marks.delays(
-            {int(k): v for k, v in one["marks"].items()}, of.get(pod, ()), since
+            {int(k): v for k, v in one["timestamps"].items()}, of.get(pod, ()), since
         )
     ]
 

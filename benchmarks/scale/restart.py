@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from benchmarks.scale.api import MERGE_PATCH, until
-from benchmarks.scale.marks import Marks, marking, pods_of
+from benchmarks.scale.marks import MarkTimestamps, marking, pods_of
 from benchmarks.scale.nodes import Stall, all_ready, deploy, deployments_path
 from benchmarks.scale.portal_process import PortalProcess, running
 from benchmarks.scale.push_latency import fan_out
@@ -27,7 +27,7 @@ AHEAD = 0.5
 ROLLED = Name("bench-0", "rolled")
 
 Counts = list[tuple[float, int]]
-"""How many pods were ready, by Unix seconds, each time that it changed."""
+"""Ready pods at each change, by Unix seconds."""
 
 
 async def _count(stage: Stage, counts: Counts) -> None:
@@ -72,7 +72,7 @@ def behind(counts: Counts, frames: Counts) -> list[float]:
 
 
 async def _restart(stage: Stage) -> None:
-    """What ``kubectl rollout restart`` does; returns when all pods are new and ready."""
+    """Restart as ``kubectl rollout restart`` does; return when all pods are new and ready."""
     now = f"{time.time():.6f}"
     noted = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": now}}}
     path = f"{deployments_path(ROLLED)}/{ROLLED.name}"
@@ -94,7 +94,7 @@ async def _restart(stage: Stage) -> None:
 
 async def _rolled(
     stage: Stage, portal: PortalProcess
-) -> tuple[list[float], list[float], Marks, str]:
+) -> tuple[list[float], list[float], MarkTimestamps, str]:
     """Lags of the app's view and of others', the marks, and how the restart went in words."""
     others = stage.releases[1 : OTHERS + 1]
     pods = await pods_of(stage.api, others)
@@ -127,8 +127,8 @@ async def _rolled(
     went = f"{len(counts):,} changes of the count, down to {lowest}, in {took:.0f} s"
     if reopened := stage.api.reopened - reopened:
         went += f"; the raw watch was cut {reopened} times for being slow"
-    others_late = fan_out(marker.marks, watched, seen[WATCHERS:], marker.marks.watched)
-    return own, others_late, marker.marks, went
+    others_late = fan_out(marker.timestamps, watched, seen[WATCHERS:], marker.timestamps.watched)
+    return own, others_late, marker.timestamps, went
 
 
 async def measure(stage: Stage) -> list[Row]:

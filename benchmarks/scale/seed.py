@@ -43,7 +43,7 @@ class Name:
 
     @property
     def topic(self) -> str:
-        """What a viewer of it watches."""
+        """The topic of its page."""
         return f"app/{self.namespace}/{self.name}"
 
 
@@ -85,7 +85,7 @@ class Records:
             self._texts[size] = json.dumps(record)
 
     def encoded(self, release: Name, revision: int, status: str, at: datetime) -> str:
-        """What the Secret holds: base64 of gzip of JSON; the API's own base64 comes on top."""
+        """Return the Secret's content: base64 of gzip of JSON, without the API's own base64."""
         luck = random.Random(release.name)
         size = luck.choices([size for size, _ in MIX], [share for _, share in MIX])[0]
         text = self._texts[size].replace("xreleasex", release.name)
@@ -148,7 +148,7 @@ def secret_name(release: Name, revision: int) -> str:
 
 
 def secrets_path(release: Name) -> str:
-    """Where the API has a release's Secrets."""
+    """Return the API path of a release's Secrets."""
     return f"/api/v1/namespaces/{release.namespace}/secrets"
 
 
@@ -172,7 +172,7 @@ async def seed(api: Api, records: Records, count: int, done: Callable[[], object
 
 
 async def upgrade(api: Api, records: Records, release: Name, revision: int) -> None:
-    """What Helm writes for an upgrade: the new record, then the old one superseded."""
+    """Write what Helm does for an upgrade: the new record, then the old one as superseded."""
     await api.call("POST", secrets_path(release), records.secret(release, revision, "deployed"))
     old = f"{secrets_path(release)}/{secret_name(release, revision - 1)}"
     labels = {"metadata": {"labels": {"status": "superseded"}}}

@@ -27,12 +27,12 @@ BASE = 7_000_000
 SHORT = 120
 """Characters of a frame within which it says what it is."""
 MARK = re.compile(r"(?<!\d)(7\d{6})(?!\d)")
-"""Marks are restarts of a pod, counted from ``BASE``: nothing else on a page looks like it."""
+"""A mark: a restart count of a pod above ``BASE``, which nothing else on a page looks like."""
 
 
 @dataclass
 class Orders:
-    """What to do."""
+    """The task of a process of viewers."""
 
     url: str
     topics: list[str]
@@ -45,12 +45,12 @@ class Orders:
 
 @dataclass
 class Seen:
-    """What one viewer saw."""
+    """The observations of one viewer."""
 
-    marks: dict[int, float] = field(default_factory=dict[int, float])
+    timestamps: dict[int, float] = field(default_factory=dict[int, float])
     """Mark → Unix time at which it, or a later one, was first seen."""
     counts: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
-    """How many pods of the app were ready, each time that it was said."""
+    """Ready pods of the app, by the time of each update."""
     frames: int = 0
     bytes: int = 0
     lost: int = 0
@@ -108,7 +108,7 @@ class Viewer:
         self.seen.bytes += size
         self.first.set()
         for found in set(MARK.findall(text)):
-            self.seen.marks.setdefault(int(found) - BASE, now)
+            self.seen.timestamps.setdefault(int(found) - BASE, now)
         if self._counting:
             parts = json.loads(text)["patches"]
             if (count := _ready(parts.get("app-replicas"))) is not None:

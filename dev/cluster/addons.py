@@ -1,4 +1,4 @@
-"""What is put into a fresh cluster: services for the processes beside it, and their rights."""
+"""Objects of a fresh cluster: services for the processes beside it, and their RBAC."""
 
 from __future__ import annotations
 

@@ -48,17 +48,17 @@ class Api:
         return body if answer.status == 200 else None
 
     def ready(self) -> bool:
-        """Whether the API server is."""
+        """Return True if the API server is ready."""
         return self.text("/readyz") == "ok"
 
     def node_ready(self) -> bool:
-        """Whether the node is."""
+        """Return True if the node is ready."""
         node = self.get(f"/api/v1/nodes/{settings.NODE_NAME}")
         conditions: list[Any] = node["status"].get("conditions", []) if node else []
         return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
     def node_metrics(self) -> bool:
-        """Whether the metrics API has figures for the node."""
+        """Return True if the metrics API has figures for the node."""
         found = self.get("/apis/metrics.k8s.io/v1beta1/nodes")
         return bool(found and found.get("items"))
 

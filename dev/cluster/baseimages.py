@@ -144,7 +144,7 @@ def _pushed(layout: Layout) -> Path:
 
 
 def _stored(layout: Layout) -> Path:
-    """Where the registry's storage names the image."""
+    """Return the image's folder in the registry's storage."""
     name, tag = registry.split(settings.PYTHON_BASE_IMAGE)
     repository = layout.registry_data / "docker/registry/v2/repositories" / name
     return repository / "_manifests/tags" / tag / "current/link"

@@ -112,14 +112,14 @@ def _texts() -> tuple[str, str, str]:
 
 
 def bin_dir(layout: Layout | None = None) -> Path:
-    """Where the built programs of this checkout are (or will be)."""
+    """Return the folder of this checkout's built programs, which may not exist yet."""
     layout = layout or Layout.default()
     machine = f"{platform.system()}-{platform.machine()}".lower()
     return layout.bins / key(*_texts(), machine)
 
 
 def built(directory: Path) -> bool:
-    """Whether a build is whole."""
+    """Return True if a build is complete."""
     return all((directory / name).exists() for name in programs(_texts()[0]))
 
 
@@ -256,7 +256,7 @@ def _find_program(directory: Path, program: str) -> Path | None:
 
 
 def _is_program(path: Path) -> bool:
-    """Whether this is the program itself, not a script that needs its package importable."""
+    """Return True if this is the program itself, not a script that imports its package."""
     if not (path.is_file() and os.access(path, os.X_OK)):
         return False
     with path.open("rb") as file:

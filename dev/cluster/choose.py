@@ -26,7 +26,7 @@ class How(Enum):
 
 @dataclass(frozen=True)
 class Machine:
-    """What the choice depends on."""
+    """The facts that the choice depends on."""
 
     kubeconfig: str | None
     """``KUBECONFIG`` of the environment, unless it is the one this package wrote."""
@@ -103,7 +103,7 @@ def foreign_kubeconfig(value: str | None, ours: Path) -> str | None:
 
 
 def confirmed(flag: bool, environment: str | None, answer: str | None) -> bool:
-    """Whether a cluster this package did not make may be touched.
+    """Return True if a cluster that this package did not create may be changed.
 
     ``answer`` is what the person typed, None when there is nobody to ask.
     """

@@ -1,4 +1,4 @@
-"""What an image is built from, as one hash: unchanged inputs need no new build."""
+"""A hash of an image's inputs: unchanged inputs need no new build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the node's pods leave on the machine: shims, containers, mounts, cgroups, stray files."""
+"""Leftovers of the node's pods on the machine: shims, containers, mounts, cgroups, files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def unmount_all(layout: Layout) -> None:
 
 
 def shim_arguments_are_ours(argv: list[str], socket: Path) -> bool:
-    """Whether a process's arguments are those of a shim of the containerd on ``socket``."""
+    """Return True if a process's arguments are those of a shim of the containerd on ``socket``."""
     program = Path(argv[0]).name if argv else ""
     return program == _SHIM and str(socket) in argv
 
@@ -153,7 +153,7 @@ def remove_files(layout: Layout) -> None:
 
 
 def accepts(path: Path) -> bool:
-    """Whether somebody listens on a unix socket."""
+    """Return True if a process listens on a Unix socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))

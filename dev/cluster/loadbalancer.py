@@ -26,7 +26,7 @@ Key = tuple[str, str]
 
 
 def wants_address(service: Any) -> bool:
-    """Whether a Service (as the client gives it) is ours to serve."""
+    """Return True if this load balancer serves a Service (as the client returns it)."""
     spec, metadata = service.spec, service.metadata
     ours = spec.type == "LoadBalancer" and not spec.load_balancer_class
     return ours and metadata.deletion_timestamp is None
@@ -42,7 +42,7 @@ def current_address(service: Any) -> str | None:
 def assign(
     wanted: Mapping[Key, tuple[str | None, str | None]], pool: str = settings.LB_POOL
 ) -> dict[Key, str | None]:
-    """Who gets which address.
+    """Assign addresses to Services.
 
     ``wanted`` maps a Service to the address it has and the one its spec asks for. An address once
     given is kept; one asked for is given when it is free and in the pool; None when none is left.

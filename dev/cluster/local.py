@@ -179,7 +179,7 @@ def down(layout: Layout, steps: Steps) -> None:
 
 
 def status(layout: Layout) -> dict[str, str]:
-    """What runs, a line for each thing, and where the tools are."""
+    """Return what runs, a line for each part, and the paths of the tools."""
     processes = Processes(layout)
     out: dict[str, str] = {}
     for name in ORDER:
@@ -197,7 +197,7 @@ def status(layout: Layout) -> dict[str, str]:
 
 
 def healthy(layout: Layout) -> bool:
-    """Whether everything runs."""
+    """Return True if everything runs."""
     processes, api = Processes(layout), Api(layout)
     return all(processes.record(name) for name in ORDER) and api.ready() and api.node_ready()
 
@@ -284,7 +284,7 @@ def _gateway_types(layout: Layout, note: Note) -> None:
 
 
 def _has_types(api: Api, types: list[addons.Manifest]) -> bool:
-    """Whether the cluster has these very types; applying them again takes seconds."""
+    """Return True if the cluster has exactly these types; applying them again takes seconds."""
     mark = "gateway.networking.k8s.io/bundle-version"
     for wanted in types:
         name = wanted["metadata"]["name"]

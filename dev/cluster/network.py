@@ -47,7 +47,7 @@ def addresses_in(ip_json: str, network: str) -> list[str]:
 
 
 def our_lo_addresses() -> list[str]:
-    """What this package has put on ``lo``."""
+    """Return the addresses that this package has added to ``lo``."""
     return addresses_in(ip("-json", "address", "show", "dev", "lo"), settings.LO_RANGE)
 
 
@@ -171,7 +171,7 @@ def network_namespaces() -> list[str]:
 
 
 def bridge_exists() -> bool:
-    """Whether the pods' bridge is there."""
+    """Return True if the pods' bridge exists."""
     return bool(ip("link", "show", "dev", settings.BRIDGE, check=False))
 
 

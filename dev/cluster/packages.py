@@ -40,7 +40,7 @@ def missing(has_program: Callable[[str], bool], has_cni: bool, has_certificates:
 
 
 def cni_dir() -> Path:
-    """Where the CNI plugins are."""
+    """Return the folder of the CNI plugins."""
     for directory in CNI_DIRS:
         if (directory / "bridge").exists():
             return directory

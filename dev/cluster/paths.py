@@ -1,4 +1,4 @@
-"""Where things live: the cache survives ``down``, the state does not."""
+"""Folders of the local cluster: the cache survives ``down``, the state does not."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def local_name(image: str) -> str:
 
 
 def answers() -> bool:
-    """Whether the registry is up."""
+    """Return True if the registry answers."""
     try:
         with urllib.request.urlopen(f"http://{_HOST}/v2/", timeout=2):
             return True

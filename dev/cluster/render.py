@@ -75,7 +75,7 @@ disabled_plugins = [
 
 
 def registry_hosts() -> str:
-    """How containerd reaches the local registry: plain http, on loopback."""
+    """Return containerd's configuration for the local registry: plain HTTP on loopback."""
     url = f"http://127.0.0.1:{settings.REGISTRY_PORT}"
     return f"""server = "{url}"
 

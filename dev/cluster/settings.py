@@ -61,5 +61,5 @@ API_RATES = {"kube_api_qps": 300, "kube_api_burst": 600}
 
 
 def hpa_sync_period() -> str:
-    """How often the autoscaler decides; Kubernetes' own default unless asked otherwise."""
+    """The autoscaler's sync period; Kubernetes' own default unless set otherwise."""
     return os.environ.get("DASH_PORTAL_HPA_SYNC") or "15s"

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from benchmarks.scale import nodes
-from benchmarks.scale.marks import Marks, Pod
+from benchmarks.scale.marks import MarkTimestamps, Pod
 from benchmarks.scale.restart import behind
 from benchmarks.scale.seed import Name
 from benchmarks.table import Row, merge, percentile, slope
@@ -31,7 +31,7 @@ def test_a_run_replaces_its_own_rows_only() -> None:
 
 def test_a_later_mark_stands_for_one_that_was_overtaken_but_nothing_for_one_never_seen() -> None:
     pod = Pod("x", "y")
-    marks = Marks(sent={1: 10.0, 2: 11.0, 3: 12.0}, of=dict.fromkeys((1, 2, 3), pod))
+    marks = MarkTimestamps(sent={1: 10.0, 2: 11.0, 3: 12.0}, of=dict.fromkeys((1, 2, 3), pod))
     assert sorted(marks.delays({2: 11.5})) == [0.5, 1.5, math.inf]
 
 

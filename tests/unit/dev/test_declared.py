@@ -1,4 +1,4 @@
-"""What the code imports, pyproject.toml declares: the portal's apart from what only tests need."""
+"""All imports are declared in pyproject.toml, the portal's separately from those of the tests."""
 
 from __future__ import annotations
 

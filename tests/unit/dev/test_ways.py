@@ -21,7 +21,7 @@ def layout(tmp_path, monkeypatch):
 
 @pytest.fixture
 def calls(layout, monkeypatch):
-    """What would have been done to this machine, which could go any way."""
+    """The steps that would be taken on a machine that supports every way."""
     done = []
 
     def look(layout):

@@ -12,8 +12,8 @@ from benchmarks.scale.api import Api
 PATIENCE = 120.0
 
 
-class Sightings:
-    """Unix times of what was first seen, by release. Use ``watching``."""
+class Observations:
+    """Unix times of what was first seen, by release. Use ``observing``."""
 
     def __init__(self) -> None:
         self.deployed: dict[str, float] = {}
@@ -51,9 +51,9 @@ class Sightings:
 
 
 @asynccontextmanager
-async def watching(api: Api, namespace: str) -> AsyncGenerator[Sightings]:
+async def observing(api: Api, namespace: str) -> AsyncGenerator[Observations]:
     """The watches of a namespace, open inside the block."""
-    seen, core = Sightings(), f"/api/v1/namespaces/{namespace}"
+    seen, core = Observations(), f"/api/v1/namespaces/{namespace}"
     tasks = [
         asyncio.create_task(seen.follow(api, f"{core}/secrets", "owner=helm", seen.note_secret)),
         asyncio.create_task(seen.follow(api, f"{core}/pods", "", seen.note_pod)),

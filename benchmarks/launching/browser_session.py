@@ -22,8 +22,8 @@ from benchmarks.scale.list_latency import ask, question, router
 from benchmarks.scale.portal_process import PortalProcess
 
 
-class Visitor:
-    """One tab, live from the start on. Use ``visiting``."""
+class BrowserSession:
+    """One tab, live from the start on. Use ``browser_session``."""
 
     def __init__(
         self,
@@ -65,8 +65,10 @@ def _said_of_components(part: Any) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def visiting(portal: PortalProcess, sent: dict[str, Any]) -> AsyncGenerator[Visitor]:
-    """A visitor inside the block, who reads all that comes."""
+async def browser_session(
+    portal: PortalProcess, sent: dict[str, Any]
+) -> AsyncGenerator[BrowserSession]:
+    """Open a session for the block; it reads and drops whatever the portal sends."""
     known = await router(portal)
     async with portal.session.ws_connect("/live", origin=portal.url, compress=15) as socket:
 
@@ -76,6 +78,6 @@ async def visiting(portal: PortalProcess, sent: dict[str, Any]) -> AsyncGenerato
 
         reading = asyncio.create_task(read())
         try:
-            yield Visitor(portal, known, sent, socket)
+            yield BrowserSession(portal, known, sent, socket)
         finally:
             reading.cancel()
