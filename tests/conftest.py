@@ -16,7 +16,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 _TRIED: dict[str, tuple[int, int]] = {}
-"""What the processes that tests ran in say that they tried."""
+"""The counts that the test processes report."""
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

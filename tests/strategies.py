@@ -1,4 +1,4 @@
-"""What people, and hostile clients, may send: names, images, values, forms, texts.
+"""Input of users and of hostile clients: names, images, values, forms, texts.
 
 One place for all tests that generate input. ``tried`` says how many of each.
 """
@@ -25,7 +25,7 @@ OPTIONS = [
     "--",
     "-",
 ]
-"""What Helm would take for an option."""
+"""Texts that Helm would take for an option."""
 
 NASTY = [
     *OPTIONS,
@@ -170,7 +170,7 @@ nasty_values = st.recursive(
 raw_contents = (
     scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.text(max_size=3), scalars)
 )
-"""What a browser may claim that a control holds."""
+"""Values that a browser may claim for a control."""
 
 
 def submissions(form: Form) -> st.SearchStrategy[list[tuple[Field, object]]]:
@@ -267,7 +267,7 @@ launch_fields: dict[str, st.SearchStrategy[object]] = {
     "hostname": _or_anything(st.sampled_from(["app.example.com", "a.b"]) | texts),
     "session_affinity": _or_anything(st.booleans()),
 }
-"""What each field of the launch form may be said to hold."""
+"""Values that a browser may claim for each field of the launch form."""
 
 
 @st.composite

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 @dataclass
 class Tally:
-    """How often a property is to be tried, has been, and with input that was accepted."""
+    """The examples of a property: wanted, tried, and accepted by the code under test."""
 
     times: int
     made: int = 0
@@ -62,7 +62,7 @@ def tried(
 
 
 def tallies() -> dict[str, tuple[int, int]]:
-    """How often each property was tried in this process, and with how much that was accepted."""
+    """Return how often each property was tried in this process, and how many were accepted."""
     return {name: (each.made, each.accepted) for name, each in TALLIES.items() if each.made}
 
 

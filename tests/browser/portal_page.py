@@ -1,4 +1,4 @@
-"""What a person does on the pages, so that the journeys read like sentences."""
+"""User actions on the pages, from which the journeys are composed."""
 
 from __future__ import annotations
 

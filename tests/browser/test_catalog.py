@@ -45,7 +45,7 @@ with socket.create_connection((at.hostname, at.port), 20) as there:
     there.sendall(b'{"number": 7}\\n')
     print(there.makefile().readline())
 """
-"""What an app does that finds its task cluster where Dask's client looks for it."""
+"""Code of an app that finds its task cluster where Dask's client looks for it."""
 
 
 def part(page: Page, kind: str, *path: str | int) -> Locator:
@@ -92,7 +92,7 @@ def given(name: str) -> dict[str, Any]:
 
 
 def inside(name: str, *command: str) -> str:
-    """What a program prints in the pod of an app."""
+    """Return what a program prints in the pod of an app."""
     return run("kubectl", "exec", "-n", NAMESPACE, f"deployment/{name}", "--", *command)
 
 
@@ -106,7 +106,7 @@ def saved(page: Page, button: str, folder: Path) -> Path:
 
 
 def copied_link(page: Page, button: str) -> str:
-    """What the button copies."""
+    """Return the text that the button copies."""
     expect(page.locator(button)).not_to_have_attribute("data-copy-link", "")
     return page.locator(button).get_attribute("data-copy-link") or ""
 

@@ -1,4 +1,4 @@
-"""What a page says while the API server cannot be reached, and after.
+"""Notices on a page while the API server cannot be reached, and after.
 
 The portal runs here, behind a proxy that can be taken away, beside the one in the cluster.
 """

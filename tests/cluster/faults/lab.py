@@ -68,7 +68,7 @@ async def until(
 
 
 def most_tries(seconds: float) -> int:
-    """How often the backoff lets somebody try within ``seconds``, at the very most."""
+    """Return the most attempts that the backoff allows within ``seconds``."""
     backoff = Backoff(rand=lambda: 0.0)
     tries, spent = 1, 0.0
     while (spent := spent + backoff.next()) <= seconds:
@@ -93,7 +93,7 @@ class Lab:
         self.ended: list[asyncio.Task[None]] = []
         self.errors: list[logging.LogRecord] = []
         self.notes: list[str] = []
-        """What was measured, for the one who reads the output."""
+        """Measurements, for the test's output."""
         self._numbers = itertools.count(1)
         self._made: dict[tuple[Kind, str], str] = {}
 
@@ -107,15 +107,15 @@ class Lab:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What a page says of its own freshness, now."""
+        """Return the freshness that a page shows now."""
         return stale_words(self.store.snapshot.sources, datetime.now(UTC))
 
     def marked(self, name: str) -> bool:
-        """Whether the page has something to say about what it calls ``name``."""
+        """Return True if the page has a notice about ``name``."""
         return any(each.startswith(f"{name}:") for each in self.words)
 
     def shows(self, kind: Kind, app: str, number: int) -> bool:
-        """Whether what ``put`` made of an object is known."""
+        """Return True if the state that ``put`` made of an object is known."""
         return _number(kind, self.app(app)) == number
 
     # What really is.
@@ -328,7 +328,7 @@ _MANIFESTS: Mapping[Kind, Callable[[str, int], tuple[str, dict[str, Any]]]] = {
 
 
 def _number(kind: Kind, state: AppState) -> int:
-    """What ``Lab.put`` made an object of this kind show."""
+    """Return the state that ``Lab.put`` gave to an object of this kind."""
     match kind:
         case Kind.DEPLOYMENT:
             shown = [int(each.annotations["number"]) for each in state.workloads]

@@ -54,7 +54,7 @@ class Ask:
 
     @property
     def watch(self) -> bool:
-        """Whether it opens a watch."""
+        """True if it opens a watch."""
         return self.query.get("watch") == "true"
 
     @property
@@ -83,7 +83,7 @@ def bearing(token: str) -> Matches:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the proxy says itself."""
+    """An answer of the proxy itself."""
 
     status: int
     body: bytes
@@ -103,11 +103,11 @@ class Fault:
     """Spoils nothing; subclasses override what they spoil."""
 
     async def request(self, ask: Ask) -> Ask | Answer:
-        """What becomes of a request: it may go on, changed or not, or be answered at once."""
+        """Return the request to forward, changed or not, or an answer to it."""
         return ask
 
     async def piece(self, ask: Ask, data: bytes) -> bytes:
-        """What becomes of a line of a watch, its end (b""), or the whole of another answer."""
+        """Return what to send for a line of a watch, its end (b""), or another whole answer."""
         return data
 
 

@@ -1,4 +1,4 @@
-"""What lies between portal and API server fails, one way after another.
+"""Faults between portal and API server, one after another.
 
 Each time: the rest stays live, what is affected says so within 15 s, all is right again within
 30 s of the fault's end (and 2 s more for a busy machine, in both), nobody is asked more often than
@@ -60,7 +60,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.asyncio(loop_scope="module")]
 Course = Callable[[Lab], Awaitable[None]]
 
 COURSES: dict[str, Course] = {}
-"""What happens to the portal, by the fault's name."""
+"""The faults by name."""
 
 
 def course(**variants: Fault) -> Callable[[Callable[..., Awaitable[None]]], None]:

@@ -28,7 +28,7 @@ PROMPT = RenderSchedule(
 
 
 class World:
-    """What is rendered, in which order, and how many views were opened and not yet dropped."""
+    """Records what is rendered, in which order, and how many views are open."""
 
     def __init__(self) -> None:
         self.values: dict[str, object] = {"a": 1, "b": 1}
@@ -338,7 +338,7 @@ class Paced:
             self.hub.watch(self.hub.subscribe(ADA), topic)
 
     def run(self, until: float) -> list[tuple[str, float]]:
-        """What is rendered until then, and when."""
+        """Return what is rendered until then, and when."""
         self.rendered.clear()
         while (due := self.hub.turn()) is not None and due <= 100 + until:
             self.clock.now = max(self.clock.now, due)

@@ -53,7 +53,7 @@ const see = (hidden) => { document.hidden = hidden; heard.visibilitychange(); };
 
 
 def play(steps: str, result: str) -> Any:
-    """What ``result`` is after the steps."""
+    """Return ``result`` after the steps."""
     return run("web/live.js", BEFORE, f"(() => {{ {steps}; return {result}; }})()")
 
 
