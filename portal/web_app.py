@@ -41,7 +41,7 @@ from portal.helm_service.runner import Runner, helm_environment
 from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
-from portal.operations.operations import Operations, Timing
+from portal.operations.operations import Operations, OperationTiming
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
 from portal.releases.ports import ReleasePorts
@@ -216,7 +216,7 @@ def _actions(
         holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
         fields=form_fields,
         ended=ended,
-        timing=Timing(limit=settings.helm_concurrency),
+        timing=OperationTiming(limit=settings.helm_concurrency),
     )
     guardrails = Guardrails(
         Admission(client, settings.pod_security_namespaces()),

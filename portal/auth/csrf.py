@@ -1,4 +1,4 @@
-"""Requests that another site made a browser send: a pure rule on the headers."""
+"""Detection of cross-site requests by their headers. Pure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def cross_site_problem(
     websocket: bool = False,
     trusted_origins: Collection[str] = (),
 ) -> str:
-    """Why this request must be refused as coming from another site, "" if it need not be.
+    """Return why this request must be refused as cross-site, "" if it need not be.
 
     ``headers`` have lower-case names (or ignore case, as Starlette's do). WebSocket handshakes
-    are GET requests that change things, so they count. ``trusted_origins`` are for proxies that
-    rewrite Host, such as ``https://portal.example.com``. A request with neither ``Origin`` nor
-    ``Sec-Fetch-Site`` does not come from a browser, and carries nobody's login by accident; a
-    WebSocket without ``Origin`` is refused all the same, as no browser opens one.
+    are GET requests that open a stateful connection, so they are checked. ``trusted_origins``, such
+    as ``https://portal.example.com``, are for proxies that rewrite Host. A request with neither
+    ``Origin`` nor ``Sec-Fetch-Site`` does not come from a browser, and so carries no login by
+    accident; a WebSocket without ``Origin`` is refused all the same, as no browser opens one.
     """
     if method.upper() in SAFE_METHODS and not websocket:
         return ""
@@ -41,7 +41,7 @@ def cross_site_problem(
 
 
 def _host(address: str, like: str = "") -> tuple[str, int | None]:
-    """Host and port of an address; the scheme of ``like`` decides a missing port."""
+    """Return host and port of a URL; the scheme of ``like`` decides a missing port."""
     try:
         parts = urlsplit(address)
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme or urlsplit(like).scheme)

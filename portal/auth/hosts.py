@@ -1,9 +1,9 @@
-"""The names under which browsers may ask for the portal: a pure rule on the Host header.
+"""Allowed host names of the portal: a check of the Host header. Pure.
 
-DNS rebinding makes a visitor's browser ask the portal under a name that an attacker owns: to the
-browser both are then one site, and Origin and Host agree. What gives it away is the name itself.
-So a name counts only if it is known. An IP address always does, since a browser that asks for one
-has not looked up any name. ``X-Forwarded-Host`` is never read: anybody can send it.
+With DNS rebinding a user's browser requests the portal under a name that an attacker owns: to the
+browser both are one site, and Origin and Host agree. Only the name itself reveals it, so requests
+are answered only under known names. IP addresses are always allowed, since no name was resolved.
+``X-Forwarded-Host`` is never read: any client can send it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _LOOPBACK = "localhost"
 
 
 class KnownHosts(Struct, frozen=True):
-    """Names that are answered to, beside ``localhost`` and all IP addresses.
+    """Allowed names, besides ``localhost`` and all IP addresses.
 
-    ``domains`` begin with a dot: every name that ends so is known.
+    ``domains`` begin with a dot: every name with that ending is allowed.
     """
 
     names: frozenset[str] = frozenset()
@@ -47,17 +47,17 @@ NO_OTHERS = KnownHosts()
 
 
 def known_hosts(patterns: Iterable[str], origins: Iterable[str] = ()) -> KnownHosts:
-    """What ``patterns`` (``portal.example.com``, ``*.example.com``) and ``origins`` name."""
-    given = {each.lower() for each in patterns if each}
-    given |= {urlsplit(each).hostname or "" for each in origins} - {""}
+    """Return the hosts that ``patterns`` (``*.example.com`` or full names) and ``origins`` name."""
+    hosts = {each.lower() for each in patterns if each}
+    hosts |= {urlsplit(each).hostname or "" for each in origins} - {""}
     return KnownHosts(
-        names=frozenset(each for each in given if not each.startswith("*.")),
-        domains=tuple(sorted(each[1:] for each in given if each.startswith("*."))),
+        names=frozenset(each for each in hosts if not each.startswith("*.")),
+        domains=tuple(sorted(each[1:] for each in hosts if each.startswith("*."))),
     )
 
 
 def allowed_host_problem(pattern: str) -> str:
-    """Why this cannot be an allowed host, "" if it can."""
+    """Return why a pattern cannot be an allowed host, "" if it can."""
     if _PATTERN.fullmatch(pattern.lower()) or _is_address(pattern):
         return ""
     return (
@@ -67,10 +67,10 @@ def allowed_host_problem(pattern: str) -> str:
 
 
 def host_problem(values: Sequence[str], known: KnownHosts) -> PortalError | None:
-    """Why a request with these Host headers must be refused, None if it need not be."""
+    """Return why a request with these Host headers must be refused, None if it need not be."""
     if len(values) != 1 or not (found := _HOST.fullmatch(values[0])):
         return NoHost(
-            "This request does not say in one Host header for whom it is.",
+            "This request needs exactly one valid Host header.",
             "Open the portal at its address, in a browser.",
         )
     name = found["v6"] or found["name"]

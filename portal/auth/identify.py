@@ -1,4 +1,4 @@
-"""Who is asking: from a request's headers to an identity."""
+"""Authentication: the identity of a request, from its headers."""
 
 from __future__ import annotations
 
@@ -10,39 +10,38 @@ from portal.domain.errors import Unauthenticated
 from portal.domain.identity import ANONYMOUS, Identity
 
 Headers = Iterable[tuple[str, str]]
-"""Name and value of every header, repeated ones too (Starlette: ``request.headers.items()``)."""
+"""Name and value of every header, repeated ones included (``request.headers.items()``)."""
 
 _MAX_NAME = 256
 
 
 class Authenticator(Protocol):
-    """Tells who is asking. ``anonymous`` modes tell nobody apart, and pages say so."""
+    """Determines the identity of a request."""
 
     @property
     def anonymous(self) -> bool:
-        """Whether everybody is the same user."""
+        """True if all users share one account."""
         ...
 
     def identify(self, headers: Headers) -> Identity:
-        """Raises ``Unauthenticated`` if the headers do not prove who is asking."""
+        """Return the identity; raises ``Unauthenticated`` if the headers do not prove it."""
         ...
 
 
 class OpenAuthenticator:
-    """The mode ``none``: everybody is anonymous and may do everything."""
+    """The mode ``none``: all users are anonymous and may do everything."""
 
     anonymous = True
 
     def identify(self, headers: Headers) -> Identity:
-        """Everybody is the same."""
+        """Return the anonymous identity."""
         return ANONYMOUS
 
 
 class HeaderAuthenticator:
-    """The mode ``header``: a proxy names the user, and proves with a secret that it is the proxy.
+    """The mode ``header``: a proxy names the user, and authenticates itself with a secret.
 
-    A header that arrives twice is refused: the proxy may have added its own to one that the
-    client had made up.
+    A repeated header is refused: the proxy may have added its own to one from the client.
     """
 
     anonymous = False
@@ -63,30 +62,30 @@ class HeaderAuthenticator:
         self._secret_header = secret_header
 
     def identify(self, headers: Headers) -> Identity:
-        """The user and groups that the proxy names."""
-        given: dict[str, list[str]] = {}
+        """Return the user and groups that the proxy names."""
+        received: dict[str, list[str]] = {}
         for name, value in headers:
-            given.setdefault(name.lower(), []).append(value)
-        secret = self._single(given, self._secret_header)
-        if not hmac.compare_digest(_meant(secret).encode(), self._secret):
+            received.setdefault(name.lower(), []).append(value)
+        secret = self._single(received, self._secret_header)
+        if not hmac.compare_digest(_as_utf8(secret).encode(), self._secret):
             raise Unauthenticated(
                 "This request did not come through the login proxy.",
                 "Open the portal at its public address. If you did, an administrator has to check "
                 f"that the proxy sends the portal's secret in {self._secret_header}.",
             )
-        user = _meant(self._single(given, self._user_header)).strip()
+        user = _as_utf8(self._single(received, self._user_header)).strip()
         if not user or len(user) > _MAX_NAME or not user.isprintable():
             raise Unauthenticated(
                 "The login proxy did not say who you are.",
                 "Sign in again. If that does not help, an administrator has to check that the "
                 f"proxy sends the user's name in {self._user_header}.",
             )
-        told = _meant(self._single(given, self._groups_header))
-        groups = (group.strip() for group in told.split(","))
+        names = _as_utf8(self._single(received, self._groups_header))
+        groups = (group.strip() for group in names.split(","))
         return Identity(user, tuple(group for group in groups if group))
 
-    def _single(self, given: dict[str, list[str]], name: str) -> str:
-        values = given.get(name.lower(), [])
+    def _single(self, received: dict[str, list[str]], name: str) -> str:
+        values = received.get(name.lower(), [])
         if len(values) > 1:
             raise Unauthenticated(
                 f"The header {name} arrived more than once.",
@@ -95,9 +94,11 @@ class HeaderAuthenticator:
         return values[0] if values else ""
 
 
-def _meant(value: str) -> str:
-    """What the proxy wrote: bytes, which the server decodes as Latin-1, and most proxies mean as
-    UTF-8. What is not UTF-8 stays as it is."""
+def _as_utf8(value: str) -> str:
+    """Decode a header as UTF-8, which most proxies send and the server decodes as Latin-1.
+
+    A value that is not valid UTF-8 is returned unchanged.
+    """
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:

@@ -1,4 +1,4 @@
-"""Who may do what, where. Small and apart: Kubernetes' own permissions are to replace it."""
+"""The policy: who may do what to which release. Kubernetes' RBAC could replace it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from portal.domain.permissions import ALL, READING, Permission, Scope
 
 
 class Policy:
-    """Decides, and knows nothing but what it is told: pure.
+    """The permissions of users on releases. Pure.
 
-    Everybody who is let in sees the namespaces that the portal works in, and may launch there.
-    Where people are told apart (``open_mode`` is off) a release is changed, and its values are
-    read, by who launched it, by whom that person named, and by the members of ``admin_groups``.
+    Every user sees the namespaces that the portal works in, and may launch there. Unless
+    ``open_mode`` is on, only its owner, those it is shared with, and members of
+    ``admin_groups`` may change a release and read its values.
     """
 
     def __init__(
@@ -32,22 +32,22 @@ class Policy:
         self._admins = frozenset(admin_groups)
 
     def namespaces(self, identity: Identity) -> frozenset[str] | None:
-        """Those that ``identity`` may look at; None for all."""
+        """Return the namespaces that ``identity`` may see; None for all."""
         return frozenset(self._rules.listed) or None
 
     def sees(self, identity: Identity, namespace: str) -> bool:
-        """Whether ``identity`` may look at what is in a namespace."""
+        """Return True if ``identity`` may see a namespace."""
         seen = self.namespaces(identity)
         return seen is None or namespace in seen
 
     def manages(self, identity: Identity) -> bool:
-        """Whether ``identity`` may do everything that anybody may."""
+        """Return True if ``identity`` has the permissions of an administrator."""
         return self._open or not self._admins.isdisjoint(identity.groups)
 
     def granted(self, identity: Identity, key: Key, owners: Owners | None) -> frozenset[Permission]:
-        """All that ``identity`` may do to the release ``key``.
+        """Return the permissions of ``identity`` on the release ``key``.
 
-        ``owners`` is None where there is no such release.
+        ``owners`` is None if there is no such release.
         """
         if not self.sees(identity, key.namespace):
             return frozenset()
@@ -59,13 +59,13 @@ class Policy:
     def refusal(
         self, identity: Identity, permission: Permission, key: Key, owners: Owners | None
     ) -> Forbidden | None:
-        """Why ``identity`` may not do this to the release ``key``; None if it may."""
+        """Return why ``identity`` may not do this to the release ``key``; None if it may."""
         if permission in self.granted(identity, key, owners):
             return None
         return self._why(identity, permission, key, owners or NOBODY)
 
     def scope(self, identity: Identity, key: Key, owners: Owners | None) -> Scope:
-        """What the page of the release ``key`` depends on of ``identity``."""
+        """Return the scope of ``identity`` for the page of the release ``key``."""
         granted = self.granted(identity, key, owners)
         refusal = self.refusal(identity, Permission.UPGRADE, key, owners)
         return Scope(permissions=granted, why=str(refusal) if refusal else "")
@@ -79,7 +79,7 @@ class Policy:
         if not self.sees(identity, key.namespace):
             return Forbidden(f"You may not look at what is in {key.namespace}.")
         if permission is Permission.SHARE and owners.shared_with(identity):
-            return Forbidden(f"{_whose(key, owners)} Only they and administrators share it.")
+            return Forbidden(f"{_whose(key, owners)} Only they and administrators can share it.")
         return Forbidden(_whose(key, owners), _advice(owners))
 
 
@@ -88,7 +88,7 @@ SEEING = frozenset({Permission.SEE})
 
 def _whose(key: Key, owners: Owners) -> str:
     if not owners.owner:
-        return f"Nobody is known who launched {key.name}."
+        return f"The owner of {key.name} is not known."
     return f"{text_of(owners.owner) or 'Somebody else'} launched {key.name}."
 
 

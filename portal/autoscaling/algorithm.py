@@ -1,4 +1,4 @@
-"""What the HorizontalPodAutoscaler decides, as pure functions.
+"""The algorithm of the HorizontalPodAutoscaler, as pure functions.
 
 Source: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details
 
@@ -7,7 +7,7 @@ Source: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscal
 Nothing changes while the ratio is within the tolerance (10 % unless the cluster or the HPA says
 otherwise); pods that are not ready count as idle on the way up; with several metrics the largest
 answer wins; the bounds are applied last. Left out here: pods without metrics (idle on the way up,
-at 100 % of the target on the way down), the stabilisation windows and the speed limits.
+at 100 % of the target on the way down), the stabilization windows and the scaling policies.
 """
 
 from __future__ import annotations
@@ -18,54 +18,56 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 TOLERANCE = 0.1
-"""How far from 1 the ratio of usage to target may be without a change."""
+"""Maximum distance of the ratio of usage to target from 1 without a change."""
 
 _ROUNDING = 1e-9
-"""What binary fractions may add to an exact product: 3 × 1.1 / 1.1 must not become 4."""
+"""Allowance for binary rounding: ceil(3 × 1.1 / 1.1) must not become 4."""
 
 
 _ABSURD = 1e6
-"""A ratio that no reading has; one beyond it is a broken metric."""
+"""Maximum plausible ratio; a reading beyond it is ignored as a broken metric."""
 
 
 def within_tolerance(usage_ratio: float, tolerance: float = TOLERANCE) -> bool:
-    """Whether usage is so near its target that nothing changes."""
+    """Return True if usage is so near its target that nothing changes."""
     return abs(usage_ratio - 1.0) <= tolerance + _ROUNDING
 
 
 def desired_replicas(
     ready: int, usage_ratio: float, tolerance: float = TOLERANCE, unready: int = 0
 ) -> int:
-    """How many replicas one metric asks for, before any bounds.
+    """Return the replicas that one metric asks for, before any bounds.
 
-    ``ready`` are the pods the metric was measured over, ``usage_ratio`` is usage divided by
+    ``ready`` are the pods that the metric was measured over; ``usage_ratio`` is usage divided by
     target (1.0 is on target). ``unready`` pods that are starting count as idle on the way up, so
-    that they are waited for rather than joined by more. Raises ValueError for a negative or
+    that no more are added until they share the load. Raises ValueError for a negative or
     infinite argument.
     """
     if ready < 0 or unready < 0 or usage_ratio < 0 or not math.isfinite(usage_ratio):
         raise ValueError(f"no such pods or ratio: {ready}, {unready}, {usage_ratio}")
-    if held(ready, usage_ratio, tolerance, unready):
+    if is_steady(ready, usage_ratio, tolerance, unready):
         return ready + unready
     return math.ceil(ready * usage_ratio - _ROUNDING)
 
 
-def held(ready: int, usage_ratio: float, tolerance: float = TOLERANCE, unready: int = 0) -> bool:
-    """Whether the number stays as it is: on target, or about to be with the pods that start."""
+def is_steady(
+    ready: int, usage_ratio: float, tolerance: float = TOLERANCE, unready: int = 0
+) -> bool:
+    """Return True if no change is needed: on target, or with the pods that are starting."""
     if not unready or usage_ratio <= 1.0:
         return within_tolerance(usage_ratio, tolerance)
     return ready * usage_ratio / (ready + unready) <= 1.0 + tolerance + _ROUNDING
 
 
 def bounded(replicas: int, minimum: int, maximum: int) -> int:
-    """``replicas`` brought between the bounds; the maximum wins if they cross."""
+    """Return ``replicas`` limited to the bounds; the maximum wins if they cross."""
     return min(max(replicas, minimum), maximum)
 
 
 def fastest_up(current: int) -> int:
-    """The most replicas that the default behaviour allows 15 s from now.
+    """Return the most replicas that the default scale-up policy allows in 15 s.
 
-    The greater of doubling and four more pods.
+    That is the greater of doubling and four more pods.
     """
     return max(current * 2, current + 4)
 
@@ -84,9 +86,9 @@ class Reading(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """What the metrics ask for. ``asked`` is before and ``replicas`` after the bounds.
+    """The autoscaler's decision. ``asked`` is before and ``replicas`` after the bounds.
 
-    ``steady`` says that the reading asks for no change.
+    ``steady`` is True if the reading asks for no change.
     """
 
     ready: int
@@ -104,7 +106,7 @@ def decide(
     maximum: int,
     unready: int = 0,
 ) -> Decision | None:
-    """What the largest of the metrics asks for; None without a usable reading or a ready pod."""
+    """Return the decision of the largest metric; None without a usable reading or a ready pod."""
     best: Decision | None = None
     for reading in readings:
         if ready < 1 or reading.target <= 0 or reading.current < 0:
@@ -117,7 +119,7 @@ def decide(
                 ready=ready,
                 unready=unready,
                 reading=reading,
-                steady=held(ready, reading.ratio, unready=unready),
+                steady=is_steady(ready, reading.ratio, unready=unready),
                 asked=asked,
                 replicas=bounded(asked, minimum, maximum),
             )
@@ -125,7 +127,7 @@ def decide(
 
 
 def arithmetic(decision: Decision) -> str:
-    """The decision, calculated out loud, for percentages of the request.
+    """Return the calculation behind a decision, for percentages of the request.
 
     "2 pods at 143 % of a 70 % target → ceil(2 × 2.04) = 5, capped at 4"
     """
@@ -148,7 +150,7 @@ def arithmetic(decision: Decision) -> str:
 
 
 def _ratio(decision: Decision) -> str:
-    """The ratio with as many decimals as it takes for the sum on the page to come out."""
+    """Format the ratio with enough decimals for the displayed calculation to be correct."""
     ratio = decision.reading.ratio
     for digits in range(2, 9):
         cut = math.floor(ratio * 10**digits) / 10**digits

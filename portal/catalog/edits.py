@@ -11,7 +11,7 @@ from portal.catalog.form import Control, Field, number_in
 from portal.catalog.text import TextError, load
 from portal.catalog.validate import Checker, Path, Verdict
 from portal.catalog.values import Values, as_list, as_mapping, is_exact, overlay, to_yaml
-from portal.domain.names import UNFIT, survives_helm
+from portal.domain.names import UNSUPPORTED_CHARACTER, survives_helm
 
 MAX_LINES = 1_000
 
@@ -54,7 +54,7 @@ def parse_input(field: Field, raw: object) -> object:
     """
     text = raw if isinstance(raw, str) else ""
     if not survives_helm(text):
-        raise FieldError(UNFIT)
+        raise FieldError(UNSUPPORTED_CHARACTER)
     match field.control:
         case Control.SWITCH:
             return bool(raw)

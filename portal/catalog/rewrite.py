@@ -30,7 +30,7 @@ from ruamel.yaml.tokens import CommentToken
 from portal.catalog.edits import alike
 from portal.catalog.text import load_values
 from portal.catalog.values import Values, to_yaml
-from portal.domain import yamls
+from portal.domain import yaml_text
 
 _ENTRY = re.compile(r"^[^\s#}\]%-]", re.MULTILINE)
 """The start of a top-level entry."""
@@ -240,4 +240,6 @@ def _scalar(value: object, old: object) -> Any:
         return LiteralScalarString(value)
     if isinstance(old, ScalarString) and old:  # quotes around an empty text are not kept
         return type(old)(value)
-    return PlainScalarString(value) if yamls.is_plain(value) else DoubleQuotedScalarString(value)
+    return (
+        PlainScalarString(value) if yaml_text.is_plain(value) else DoubleQuotedScalarString(value)
+    )

@@ -13,8 +13,8 @@ import yaml
 
 from portal.catalog.loader import Loader, StrictLoader
 from portal.catalog.values import Values, as_mapping
-from portal.domain import yamls
-from portal.domain.names import UNFIT
+from portal.domain import yaml_text
+from portal.domain.names import UNSUPPORTED_CHARACTER
 
 MAX_TEXT = 256 * 1024
 """Characters of a values file, or of a person's values."""
@@ -61,10 +61,10 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
                 return _plain(json.loads(text), [nodes], 0)
         _check_characters(text)
         whole = f"{text}\n"  # as Helm does, so that a final block keeps its last newline
-        yamls.measure(whole, nodes=nodes, depth=MAX_DEPTH)
+        yaml_text.measure(whole, nodes=nodes, depth=MAX_DEPTH)
         loaded: object = yaml.load(whole, Loader=StrictLoader if strict else Loader)  # noqa: S506
         return _plain(loaded, [nodes], 0)
-    except yamls.TooMuch as error:
+    except yaml_text.TooLarge as error:
         words = _TOO_DEEP if error.deep else _TOO_MANY
         raise TextError(words, error.line, error.column) from None
     except yaml.MarkedYAMLError as error:
@@ -139,7 +139,7 @@ _KNOWN = (
     ("is there twice", ""),
     ("cannot be read", "This value cannot be read."),
     ("cannot be sent", _NO_NUMBER),
-    ("cannot be passed on", UNFIT),
+    ("cannot be passed on", UNSUPPORTED_CHARACTER),
     ("has too many digits", "Helm would round this number: put it in quotes."),
     ("is no name", "A name is missing here, or has to be in quotes."),
     ("is too long a name", "This name is too long for Helm."),

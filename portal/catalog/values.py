@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import cast
 
-from portal.domain import yamls
+from portal.domain import yaml_text
 
 Values = dict[str, object]
 
@@ -89,4 +89,4 @@ def overlay(base: Mapping[str, object], top: Mapping[str, object]) -> Values:
 
 def to_yaml(values: Mapping[str, object]) -> str:
     """``values`` as YAML, in their order."""
-    return yamls.exact(dict(values))
+    return yaml_text.exact(dict(values))

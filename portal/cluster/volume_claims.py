@@ -6,7 +6,7 @@ from portal.cluster.client import ClusterClient
 from portal.cluster.json_object import JsonObject, items, part, text
 from portal.domain.errors import PortalError
 from portal.domain.keys import HELM_RELEASE_NAME, Key
-from portal.domain.revisions import VolumeClaim
+from portal.domain.proposals import VolumeClaim
 
 
 async def volume_claims(client: ClusterClient, namespace: str) -> tuple[VolumeClaim, ...] | None:

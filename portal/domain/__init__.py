@@ -1,1 +1,1 @@
-"""What the portal speaks about: frozen structs, enums and errors. No I/O."""
+"""Domain types and rules: frozen structs, enums and errors. No I/O."""

@@ -1,4 +1,4 @@
-"""Charts, their versions, and which source the chart of a release came from. No I/O."""
+"""Charts, their versions, and the source that a release's chart came from. No I/O."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ BUILT_IN = "built-in"
 
 
 class ChartVersion(Struct, frozen=True):
-    """One version of a chart. ``urls`` are whole addresses; ``digest`` "" if not told.
+    """One version of a chart.
 
-    ``fingerprint`` is that of what its ``Chart.yaml`` says, "" where that has not been read.
+    ``urls`` are absolute; ``digest`` is "" if unknown. ``fingerprint`` is that of its
+    ``Chart.yaml``, "" if that has not been read.
     """
 
     version: str
@@ -36,7 +37,7 @@ class ChartVersion(Struct, frozen=True):
 class ChartEntry(Struct, frozen=True):
     """A chart of a source, its versions newest first. ``path`` is its folder, if it has one.
 
-    In a registry its ``name`` is a path, of which the last part is what the chart calls itself.
+    In a registry ``name`` is a path whose last part is the chart's own name.
     """
 
     name: str
@@ -50,18 +51,18 @@ class ChartEntry(Struct, frozen=True):
         return next(released, self.versions[0])
 
     def version(self, wanted: str) -> ChartVersion | None:
-        """A version by its name; "" is the newest."""
+        """Return the version of that name, None if there is none; "" means the newest."""
         if not wanted:
             return self.newest
         return next((each for each in self.versions if each.version == wanted), None)
 
 
 class Listing(Struct, frozen=True, eq=False):
-    """What a source offers, by the charts' own names. Each reading makes another one.
+    """The charts of a source by their own names. Each reading of the source makes a new listing.
 
-    A name that two of its charts have is left out: which of them was meant, nobody can tell.
-    ``error`` says why it cannot be read, and ``since`` since when; ``charts`` are then what it
-    offered before. ``loading`` until it was read, or found unreadable, for the first time.
+    A name that two of its charts share is left out, since it is ambiguous. ``error`` says why the
+    source cannot be read, and ``since`` when that began; ``charts`` are then those of the last
+    successful reading. ``loading`` is True until the first reading has succeeded or failed.
     """
 
     source: str
@@ -72,31 +73,31 @@ class Listing(Struct, frozen=True, eq=False):
 
 
 class ChartIdentity(Protocol):
-    """What a revision of a release was made of."""
+    """The chart that a revision of a release was made from."""
 
     @property
     def chart(self) -> str:
-        """What the chart calls itself."""
+        """The chart's name, as its ``Chart.yaml`` has it."""
         ...
 
     @property
     def chart_version(self) -> str:
-        """Which version of it."""
+        """The chart's version."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """That of its ``Chart.yaml``."""
+        """The fingerprint of its ``Chart.yaml``."""
         ...
 
     @property
     def source(self) -> str:
-        """Where it was noted to come from, "" if that was not noted."""
+        """The source recorded with the revision, "" if none was."""
         ...
 
 
 class Origin(Struct, frozen=True):
-    """Where a release's chart came from.
+    """The source of a release's chart.
 
     ``listing`` is None if there is no such source any more, ``entry`` if it has no such chart.
     """
@@ -107,12 +108,12 @@ class Origin(Struct, frozen=True):
 
 
 def origin_of(made: ChartIdentity, listings: Sequence[Listing]) -> Origin | None:
-    """Where a chart came from; None where that is not known for sure.
+    """Return the source of a chart, None if it cannot be told for certain.
 
-    That is what the portal noted when it took the chart. Of a release that was made elsewhere it
-    is the only source which lists this very version with the same words about it: a chart
-    that merely has the same name is another chart. The portal's own chart is known by its name, as
-    everywhere in the portal, since of its older versions nothing is left to compare with.
+    For releases made by the portal, that is the recorded source. For others it is the only source
+    that lists this version with the same ``Chart.yaml``: a chart that merely has the same name
+    is another chart. The built-in chart is recognised by its name alone, since its older
+    versions are not kept for comparison.
     """
     if made.source:
         noted = next((each for each in listings if each.source == made.source), None)
@@ -132,16 +133,26 @@ def _lists(listing: Listing, made: ChartIdentity) -> bool:
     return version is not None and version.fingerprint == made.fingerprint != ""
 
 
-_TOLD = ("name", "version", "appVersion", "description", "home", "icon", "sources", "keywords")
+_FINGERPRINTED = (
+    "name",
+    "version",
+    "appVersion",
+    "description",
+    "home",
+    "icon",
+    "sources",
+    "keywords",
+)
 
 
 def fingerprint(metadata: Mapping[str, object]) -> str:
-    """Tells charts apart by what a ``Chart.yaml`` says, wherever that was copied to.
+    """Return a hash of the ``Chart.yaml`` fields that identify a chart, 12 hexadecimal digits.
 
-    Helm copies it into indexes, registries and its records, and writes white space anew.
+    White space is normalised: Helm changes it when it copies ``Chart.yaml`` into indexes,
+    registries and its records.
     """
-    told = [_plain(metadata.get(name)) for name in _TOLD]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
+    fields = [_plain(metadata.get(name)) for name in _FINGERPRINTED]
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:12]
 
 
 def _plain(value: object) -> str | list[str]:
@@ -153,16 +164,16 @@ def _plain(value: object) -> str | list[str]:
 
 
 def note_of(source: str, fingerprint: str) -> str:
-    """The label by which a release's record tells where its chart came from.
+    """Return the value of ``ORIGIN_LABEL`` for a chart from ``source``.
 
-    With the chart's fingerprint, since Helm passes labels on to whatever is made of a release
-    next, from whichever chart.
+    It contains the chart's fingerprint, since Helm copies labels to the next revision even if
+    that is made from another chart.
     """
     return f"{source}.{fingerprint}"
 
 
 def source_of(note: str, fingerprint: str) -> str:
-    """The source that such a label names; "" if it is none, or is about another chart."""
+    """Return the source named by an ``ORIGIN_LABEL``; "" if it is invalid or of another chart."""
     source = note.rpartition(".")[0]
     return source if fingerprint and note == note_of(source, fingerprint) else ""
 
@@ -175,7 +186,7 @@ VersionOrder = tuple[bool, tuple[int, ...], bool, tuple[tuple[int, int, str], ..
 
 
 def version_order(version: str) -> VersionOrder:
-    """A key that sorts versions as Semantic Versioning does; what is none comes first.
+    """Return a sort key in the order of Semantic Versioning; other texts come first.
 
     >>> sorted(["1.10.0", "1.9.0", "1.10.0-rc.1", "odd"], key=version_order)
     ['odd', '1.9.0', '1.10.0-rc.1', '1.10.0']

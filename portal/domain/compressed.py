@@ -1,4 +1,4 @@
-"""Mappings of which there are many, and which are seldom looked into."""
+"""Compressed mappings and texts, for data that is kept in large numbers and seldom read."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import cast
 
 
 class CompressedValues(Mapping[str, object]):
-    """A mapping of JSON values that is kept compressed, a tenth of its size as dictionaries.
+    """A mapping of JSON values kept compressed, a tenth of its size as dictionaries.
 
-    The last few that were looked into stay unpacked.
+    The last 32 that were read stay unpacked in a cache.
 
     Args:
-        values: what to keep; None of it is held on to.
-        at_hand: names at its top whose values are asked for all the time, kept as they are.
+        values: the mapping to compress; it is not referenced afterwards.
+        uncompressed: top-level names that are read often, kept uncompressed.
     """
 
-    __slots__ = ("_at_hand", "_names", "_packed")
+    __slots__ = ("_names", "_packed", "_uncompressed")
 
-    def __init__(self, values: Mapping[str, object], at_hand: tuple[str, ...] = ()) -> None:
+    def __init__(self, values: Mapping[str, object], uncompressed: tuple[str, ...] = ()) -> None:
         self._packed = zlib.compress(json.dumps(dict(values), separators=(",", ":")).encode())
-        self._names = at_hand
-        self._at_hand = {name: values[name] for name in at_hand if name in values}
+        self._names = uncompressed
+        self._uncompressed = {name: values[name] for name in uncompressed if name in values}
 
     def __getitem__(self, name: str) -> object:
         if name in self._names:
-            return self._at_hand[name]
+            return self._uncompressed[name]
         return _unpacked(self._packed)[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -55,7 +55,7 @@ def _unpacked(packed: bytes) -> dict[str, object]:
 
 
 class CompressedText:
-    """A text that is kept compressed."""
+    """A text kept compressed."""
 
     __slots__ = ("_packed",)
 

@@ -3,14 +3,14 @@
 PortalError
 ├── InvalidInput        one message for each field
 ├── Forbidden           who may not do what, where
-│   ├── Unauthenticated nobody that is trusted says who is asking
-│   ├── UnknownHost     the request is for a name that is not the portal's
-│   └── NoHost          the request does not say for whom it is
+│   ├── Unauthenticated the request carries no trusted identity
+│   ├── UnknownHost     the Host header is none of the portal's names
+│   └── NoHost          the request has no single, valid Host header
 ├── NotFound            a release, chart or object that is not there
 ├── Conflict            another operation, name or field manager is in the way
 ├── DamagedRecord       Helm's record of a release cannot be read
 ├── ClusterUnavailable  the API server or a part of it does not answer
-└── HelmError           Helm said no; subclasses tell why
+└── HelmError           Helm failed; subclasses tell why
     ├── HelmTimeout
     ├── ChartError      the chart does not render, or its schema refuses the values
     ├── SourceUnavailable   the repository or registry of a chart does not answer
@@ -24,9 +24,9 @@ from collections.abc import Mapping
 
 
 class PortalError(Exception):
-    """An expected failure, with a message for the person at the page.
+    """An expected failure, with a message for the user.
 
-    ``advice`` says what that person can do about it; it may be empty.
+    ``advice`` says what the user can do about it; it may be empty.
     """
 
     def __init__(self, message: str, advice: str = "") -> None:
@@ -37,13 +37,13 @@ class PortalError(Exception):
     def __str__(self) -> str:
         if not (self.message and self.advice):
             return self.message or self.advice
-        # What others say (Kubernetes, a socket) often comes without a full stop.
+        # Messages from Kubernetes or a socket often lack a full stop.
         stop = "" if self.message.endswith((".", "!", "?", "…", ":")) else "."
         return f"{self.message}{stop} {self.advice}"
 
 
 class InvalidInput(PortalError):
-    """Input refused before anything was touched: field id → message."""
+    """Input refused before anything was changed; ``fields`` maps form fields to messages."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.fields = dict(fields)
@@ -55,23 +55,23 @@ class Forbidden(PortalError):
 
 
 class Unauthenticated(Forbidden):
-    """Nobody that the portal trusts has said who is asking (HTTP 401)."""
+    """The request carries no trusted identity (HTTP 401)."""
 
 
 class UnknownHost(Forbidden):
-    """The request is for a name that the portal does not answer to (HTTP 421)."""
+    """The Host header names a host that is not the portal (HTTP 421)."""
 
 
 class NoHost(Forbidden):
-    """The request does not say which host it is for (HTTP 400)."""
+    """The request has no single, valid Host header (HTTP 400)."""
 
 
 class NotFound(PortalError):
-    """The thing asked for does not exist."""
+    """The requested object does not exist."""
 
 
 class Conflict(PortalError):
-    """Something else holds what this operation needs."""
+    """Another operation, object or field manager is in the way."""
 
 
 class DamagedRecord(PortalError):
@@ -97,7 +97,7 @@ class HelmTimeout(HelmError):
 class ChartError(HelmError):
     """The chart does not render, or its schema refuses the values.
 
-    ``values`` maps paths of values (``resources.requests.memory``) to what is wrong there.
+    ``values`` maps paths of values (``resources.requests.memory``) to error messages.
     """
 
     def __init__(

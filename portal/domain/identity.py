@@ -1,4 +1,4 @@
-"""Who is asking."""
+"""The identity of the user who makes a request."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from msgspec import Struct
 
 
 class Identity(Struct, frozen=True):
-    """A user and the groups a trusted party says they are in.
+    """A user and their groups, as named by a trusted party.
 
-    ``anonymous`` is set in the open mode (``none``), where nobody is told apart.
+    ``anonymous`` is True in the mode ``none``, where all users share one account.
     """
 
     user: str

@@ -19,8 +19,8 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 def split_registry(repository: str) -> tuple[str, str]:
     """Split ``repository`` into registry ("" if none is named) and path.
 
-    As everywhere in the container world, the first part is a registry if it has a dot or a
-    port, or is ``localhost``.
+    By the usual convention the first part is a registry if it has a dot or a port, or is
+    ``localhost``.
     """
     first, slash, rest = repository.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
@@ -41,12 +41,15 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 
 def is_digest(tag: str) -> bool:
-    """Whether what was given as a tag is a digest."""
+    """Return True if ``tag`` is a digest."""
     return _DIGEST.fullmatch(tag) is not None
 
 
 def repository_problem(repository: str) -> str:
-    """Check an image repository: ``[registry[:port]/]path``, without tag or digest."""
+    """Check an image repository, ``[registry[:port]/]path`` without tag or digest.
+
+    Return what is wrong and what to do, "" if it is valid.
+    """
     if not repository:
         return "Give the image's repository, for example registry.example.com/team/app."
     if "://" in repository:
@@ -83,7 +86,10 @@ def repository_problem(repository: str) -> str:
 
 
 def tag_problem(tag: str) -> str:
-    """Check a tag, or a digest (``sha256:`` and 64 hexadecimal digits) given in its place."""
+    """Check a tag, or a digest (``sha256:`` and 64 hexadecimal digits) given in its place.
+
+    Return what is wrong and what to do, "" if it is valid.
+    """
     if not tag:
         return "Give the image's tag, for example 1.0."
     if is_digest(tag):
@@ -105,7 +111,7 @@ def tag_problem(tag: str) -> str:
 
 
 def tag_warning(tag: str) -> str:
-    """A tag that is allowed but likely to surprise."""
+    """Return a warning about a tag that is valid but unsafe, "" if there is none."""
     if tag == "latest":
         return (
             "“latest” can mean another image tomorrow, so pods of one app may differ and a "

@@ -1,26 +1,26 @@
-"""Identifiers shared by every room."""
+"""Names, labels and annotations that all parts of the portal share."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 LAUNCHED_BY = "dash-portal.io/launched-by"
-"""Annotation, on an app's Deployment, that names who launched it (any string).
+"""Annotation on an app's Deployment with the name of the user who launched it (any string).
 
-Also a label on Helm's record, which decides: see ``owners``."""
+Also a label on Helm's record, which takes precedence: see ``owners``."""
 
 OPERATION_LABEL = "dash-portal.io/operation"
-"""Label, on Helm's record of a revision, that says which operation made it: ``made_by``."""
+"""Label on Helm's record of a revision with the operation that made it: ``made_by``."""
 
 ORIGIN_LABEL = "dash-portal.io/chart-source"
-"""Label, on Helm's record of a revision, that says where its chart is from: ``charts.note_of``."""
+"""Label on Helm's record of a revision with the chart's source: ``charts.note_of``."""
 
 HELM_RELEASE_NAME = "meta.helm.sh/release-name"
 """Annotation that Helm writes on every object of a release."""
 
 
 HELM_RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
-"""Annotation beside it, with the release's namespace."""
+"""Annotation that Helm writes on every object of a release, with the release's namespace."""
 
 
 class Key(NamedTuple):
@@ -34,14 +34,14 @@ class Key(NamedTuple):
 
 
 def made_by(operation: str, revision: int) -> str:
-    """The label of a revision that an operation makes.
+    """Return the value of ``OPERATION_LABEL`` for a revision that an operation makes.
 
-    With its revision, since Helm passes labels on to whatever is made of a release next.
+    It contains the revision, since Helm copies labels to the next one.
     """
     return f"{operation}.{revision}"
 
 
 def operation_of(label: str, revision: int) -> str:
-    """The operation that made a revision; "" if its label is none, or came from the one before."""
+    """Return the operation that made a revision; "" if its label is invalid or a copied one."""
     operation = label.partition(".")[0]
     return operation if label == made_by(operation, revision) else ""

@@ -1,4 +1,4 @@
-"""What a person asks for when launching an app: already checked, ready to become values."""
+"""A checked request to launch an app with the built-in chart, ready to become values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.domain.keys import Key
 
 
 class Exposure(StrEnum):
-    """How an app is reached."""
+    """The way in which an app is exposed."""
 
     LOAD_BALANCER = "LoadBalancer"
     NODE_PORT = "NodePort"
@@ -20,7 +20,7 @@ class Exposure(StrEnum):
 
     @property
     def needs_hostname(self) -> bool:
-        """Whether a host name has to be given."""
+        """True if this exposure requires a host name."""
         return self in {Exposure.INGRESS, Exposure.HTTP_ROUTE}
 
 
@@ -32,7 +32,7 @@ class EnvVar(Struct, frozen=True):
 
 
 class VolumeMount(Struct, frozen=True):
-    """An existing PersistentVolumeClaim, and where the app finds it."""
+    """An existing PersistentVolumeClaim and the path at which it is mounted."""
 
     claim: str
     path: str
@@ -42,7 +42,8 @@ class VolumeMount(Struct, frozen=True):
 class AutoscalingSpec(Struct, frozen=True):
     """Bounds and targets of the HPA. Targets are percent of the request; None is off.
 
-    ``scale_down_window`` is the stabilisation window in seconds; None keeps Kubernetes' 300.
+    ``scale_down_window`` is the scale-down stabilization window in seconds; None keeps
+    Kubernetes' default of 300.
     """
 
     min_replicas: int
@@ -53,9 +54,9 @@ class AutoscalingSpec(Struct, frozen=True):
 
 
 class LaunchSpec(Struct, frozen=True):
-    """A checked request to launch, or change, one app of the built-in chart.
+    """A checked request to launch or change an app of the built-in chart.
 
-    Quantities are kept as the person wrote them ("250m", "256Mi"); "" means not set.
+    Quantities are kept as entered ("250m", "256Mi"); "" means not set.
     ``autoscaling`` None means a fixed number of ``replicas``.
     """
 

@@ -1,4 +1,4 @@
-"""What a chart renders: the objects of a manifest, told apart, and how two manifests differ.
+"""The objects of a rendered manifest, and the differences between two manifests.
 
 Pure. An object is named by its API group, kind, namespace and name; its version is left out,
 since ``apps/v1`` and ``apps/v1beta1`` are the same Deployment.
@@ -14,7 +14,7 @@ import yaml
 from msgspec import Struct
 from yaml.composer import ComposerError
 
-from portal.domain import yamls
+from portal.domain import yaml_text
 from portal.domain.errors import PortalError
 
 Tree: TypeAlias = Mapping[str, object]
@@ -23,12 +23,12 @@ MAX_MANIFEST = 8 * 2**20
 """Characters. Helm keeps a release, compressed, in a Secret of at most 1 MiB."""
 
 MAX_NODES = 400_000
-"""Names, values and lists in it, those that stand for others written out."""
+"""Limit on names, values and lists in a manifest, with aliases expanded."""
 MAX_DEPTH = 100
 
 
 class Ref(Struct, frozen=True, order=True):
-    """Which object."""
+    """A reference to an object."""
 
     kind: str
     name: str
@@ -39,8 +39,8 @@ class Ref(Struct, frozen=True, order=True):
         return f"{self.kind} {self.name}"
 
 
-class Change(StrEnum):
-    """What happens to an object."""
+class ChangeType(StrEnum):
+    """The way in which an object changes."""
 
     ADDED = "added"
     CHANGED = "changed"
@@ -48,30 +48,31 @@ class Change(StrEnum):
 
 
 class ObjectChange(Struct, frozen=True):
-    """One object that differs. ``before`` is empty for one that is added, and so on."""
+    """One object that differs. ``before`` is empty if it is added, ``after`` if it is removed."""
 
     ref: Ref
-    change: Change
+    change: ChangeType
     before: Tree
     after: Tree
 
 
 def objects(manifest: str, namespace: str) -> dict[Ref, Tree]:
-    """The objects in ``manifest``, in its order; those without a namespace are in ``namespace``.
+    """Return the objects in ``manifest``, in its order; ``namespace`` is the default namespace.
 
-    Cluster-wide kinds get it too, which does no harm: it is the same on both sides.
+    Cluster-scoped kinds get the default too. That is harmless: it is the same on both sides of
+    a comparison.
 
     Raises:
-        PortalError: it is not YAML, or too much to be looked at.
+        PortalError: the manifest is not YAML, or too large to be read.
     """
     if len(manifest) > MAX_MANIFEST:
         raise PortalError(f"The manifest is longer than {MAX_MANIFEST // 2**20} MiB.")
     try:
-        yamls.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
-        documents = list(yaml.load_all(manifest, Loader=yamls.LOADER))
+        yaml_text.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
+        documents = list(yaml.load_all(manifest, Loader=yaml_text.LOADER))
         check_written_out(documents)
-    except yamls.TooMuch as error:
-        raise PortalError(f"The manifest is too large to be looked at here. {error}") from error
+    except yaml_text.TooLarge as error:
+        raise PortalError(f"The manifest is too large to be shown here. {error}") from error
     except yaml.YAMLError as error:
         raise PortalError(f"What the chart renders is not YAML: {error}") from error
     found: dict[Ref, Tree] = {}
@@ -89,30 +90,30 @@ def objects(manifest: str, namespace: str) -> dict[Ref, Tree]:
 
 
 def independent(manifest: str) -> str:
-    """``manifest`` with documents that can be read one by one.
+    """Return ``manifest`` with documents that can each be parsed on their own.
 
-    Helm takes a ``List`` apart for its post-renderer, and leaves aliases of an anchor that is in
-    another item (helm/helm#32203). What can be read as it is stays as it is, to the letter.
+    Helm splits a ``List`` for its post-renderer, and leaves aliases whose anchor is in another
+    item (helm/helm#32203). A manifest that needs no change is returned as it is.
     """
     if "*" not in manifest:
         return manifest
     try:
-        yamls.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
-        for _ in yaml.compose_all(manifest, Loader=yamls.LOADER):
+        yaml_text.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
+        for _ in yaml.compose_all(manifest, Loader=yaml_text.LOADER):
             pass
     except ComposerError:
         nodes = _SharedAnchors(manifest).documents()
         return "---\n".join(yaml.serialize(node, Dumper=yaml.SafeDumper) for node in nodes)
-    except (yaml.YAMLError, yamls.TooMuch):
-        return manifest  # for whoever reads it next to tell
+    except (yaml.YAMLError, yaml_text.TooLarge):
+        return manifest  # the next reader reports the error
     return manifest
 
 
 class _SharedAnchors(yaml.SafeLoader):
-    """Reads documents in which an alias may be of an anchor in one before."""
+    """Loader of documents whose aliases may refer to anchors in earlier documents."""
 
     def documents(self) -> Iterator[yaml.nodes.Node]:
-        """The documents; raises ``yaml.YAMLError``."""
+        """Yield the documents; raises ``yaml.YAMLError``."""
         self.get_event()
         while not self.check_event(yaml.StreamEndEvent):
             self.get_event()
@@ -121,16 +122,16 @@ class _SharedAnchors(yaml.SafeLoader):
 
 
 def changes(before: Mapping[Ref, Tree], after: Mapping[Ref, Tree]) -> tuple[ObjectChange, ...]:
-    """Every object that is not the same in both, in the order of ``after``, then what goes."""
+    """Return every object that differs, in the order of ``after``, then the removed ones."""
     found: list[ObjectChange] = []
     for ref, tree in after.items():
         old = before.get(ref)
         if old is None:
-            found.append(ObjectChange(ref, Change.ADDED, {}, tree))
+            found.append(ObjectChange(ref, ChangeType.ADDED, {}, tree))
         elif old != tree:
-            found.append(ObjectChange(ref, Change.CHANGED, old, tree))
+            found.append(ObjectChange(ref, ChangeType.CHANGED, old, tree))
     found += [
-        ObjectChange(ref, Change.REMOVED, tree, {})
+        ObjectChange(ref, ChangeType.REMOVED, tree, {})
         for ref, tree in before.items()
         if ref not in after
     ]
@@ -138,7 +139,7 @@ def changes(before: Mapping[Ref, Tree], after: Mapping[Ref, Tree]) -> tuple[Obje
 
 
 def at(tree: Tree, *path: str) -> Tree:
-    """The mapping at ``path``; an empty one where there is none."""
+    """Return the mapping at ``path``, an empty one if there is none."""
     for name in path:
         inner = tree.get(name)
         if not isinstance(inner, Mapping):
@@ -147,14 +148,14 @@ def at(tree: Tree, *path: str) -> Tree:
     return tree
 
 
-def kept(tree: Tree) -> bool:
-    """Whether Helm leaves the object when its release no longer has it."""
+def has_keep_policy(tree: Tree) -> bool:
+    """Return True if Helm keeps the object when its release no longer contains it."""
     policy = at(tree, "metadata", "annotations").get("helm.sh/resource-policy")
     return str(policy or "").strip().lower() == "keep"
 
 
 def check_written_out(documents: list[object]) -> None:
-    """Refuse what stands for far more than is written: each part of it counts wherever it is."""
+    """Raise ``PortalError`` if the documents exceed ``MAX_NODES`` with aliases expanded."""
     waiting, left = list(documents), MAX_NODES
     while waiting:
         each = waiting.pop()
@@ -166,12 +167,12 @@ def check_written_out(documents: list[object]) -> None:
             continue
         left -= len(inner)
         if left < 0:
-            raise PortalError("The manifest is too large to be looked at here: its anchors are.")
+            raise PortalError("The manifest is too large to be shown here: aliases expand it.")
         waiting += inner
 
 
 def _flat(documents: list[object]) -> Iterator[Tree]:
-    """Objects one by one: empty documents left out, ``List`` taken apart."""
+    """Yield the objects; empty documents are skipped, ``List`` kinds are split."""
     for document in documents:
         if not isinstance(document, Mapping):
             continue

@@ -16,8 +16,8 @@ from portal.domain.secrets import looks_secret
 MAX_RELEASE_NAME = 53
 """Helm's limit; it leaves ten of a DNS label's 63 characters for suffixes."""
 
-UNFIT = "This holds a character that Helm cannot pass on; type it anew without it."
-"""What is said of a text for which ``survives_helm`` is False."""
+UNSUPPORTED_CHARACTER = "This holds a character that Helm cannot pass on; type it anew without it."
+"""Error message for a text that ``survives_helm`` refuses."""
 
 MAX_LABEL = 63
 MAX_HOSTNAME = 253
@@ -45,7 +45,7 @@ def _label_problem(text: str, what: str, limit: int) -> str:
 
 
 def slug(text: str, limit: int = MAX_RELEASE_NAME) -> str:
-    """The nearest valid name to ``text``, "" if nothing of it can be kept."""
+    """Return the nearest valid name to ``text``, "" if there is none."""
     words = re.findall(r"[a-z0-9]+", text.lower())
     return "-".join(words).lstrip("0123456789-")[:limit].rstrip("-")
 
@@ -117,13 +117,13 @@ _SYSTEM = frozenset({"bin", "dev", "etc", "lib", "lib64", "proc", "sbin", "sys",
 
 
 def mount_path_problem(path: str) -> str:
-    """Check where a volume is to be mounted: an absolute path that hides nothing vital."""
+    """Check a mount path: absolute, and not over one of the container's system folders."""
     if not path:
         return "Say where the app finds the volume, for example /data."
     if not path.startswith("/"):
         return f"A path begins with “/”, for example /{path.lstrip('./')[:60] or 'data'}."
     if path.strip("/") == "":
-        return "A volume cannot take the place of everything: choose a folder such as /data."
+        return "A volume cannot be mounted at “/”: choose a folder such as /data."
     if len(path) > MAX_MOUNT_PATH:
         return f"A path may have at most {MAX_MOUNT_PATH} characters; this has {len(path)}."
     if ":" in path or " " in path or not path.isprintable():
@@ -154,17 +154,17 @@ class EnvLines(Struct, frozen=True):
 
 
 def survives_helm(text: str) -> bool:
-    """Whether Helm passes a text on.
+    """Return True if Helm passes a text on unchanged.
 
-    Its ``toYaml`` cannot write some control characters. It then writes nothing, without a word:
-    not the text, nor the list that it is in. Of other line breaks than ours it makes spaces, and
-    half of an emoji cannot even be sent.
+    Its ``toYaml`` cannot write some control characters: it silently writes nothing, leaving out
+    the list that contains the text as well. Unicode line breaks become spaces, and unpaired
+    surrogates cannot be encoded.
     """
     return not _UNFIT.search(text)
 
 
 def fits_env_line(name: str, value: str) -> bool:
-    """Whether ``parse_env`` could read this variable back."""
+    """Return True if ``parse_env`` can read this variable from a line."""
     one_line = not any(each in value for each in "\r\n\0")
     return bool(_ENV_NAME.fullmatch(name)) and one_line and survives_helm(value)
 
@@ -172,8 +172,8 @@ def fits_env_line(name: str, value: str) -> bool:
 def parse_env(text: str) -> EnvLines:
     """Read one ``NAME=value`` a line. Empty lines and lines that begin with ``#`` are skipped.
 
-    The value is everything after the first ``=``, as it stands. What is larger than any process
-    is started with is not read.
+    The value is everything after the first ``=``, unchanged. Texts above ``MAX_ENV`` characters
+    or ``MAX_ENV_LINES`` lines are refused.
     """
     found: dict[str, EnvVar] = {}
     warning = ""
@@ -199,7 +199,7 @@ def parse_env(text: str) -> EnvLines:
         if "\0" in value:
             return EnvLines((), f"Line {number}: the value holds a NUL character; remove it.")
         if not survives_helm(value):
-            return EnvLines((), f"Line {number}: {UNFIT}")
+            return EnvLines((), f"Line {number}: {UNSUPPORTED_CHARACTER}")
         if name in found:
             return EnvLines((), f"Line {number}: {name} is given twice. Keep one of them.")
         found[name] = EnvVar(name, value)

@@ -1,4 +1,4 @@
-"""Where the portal works, and where in that it never changes anything."""
+"""The namespaces that the portal shows, and those in which it changes nothing."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ _PATTERN = re.compile(r"[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?")
 
 
 class NamespaceRules(Struct, frozen=True):
-    """``listed`` are those that the portal works in; empty means all. Releases in its ``own`` one
-    ("" outside a cluster), in Kubernetes' own, and in ``excluded`` ones, names or patterns such as
-    ``infra-*``, may be looked at and are not changed."""
+    """The namespaces that the portal shows and changes.
+
+    ``listed`` are those that it shows; empty means all. Releases in its ``own`` namespace
+    ("" outside a cluster), in Kubernetes' own, and in ``excluded`` ones (names or patterns such as
+    ``infra-*``) are shown but not changed.
+    """
 
     listed: tuple[str, ...] = ()
     own: str = ""
     excluded: tuple[str, ...] = ()
 
     def seen(self, namespace: str) -> bool:
-        """Whether the portal looks at a namespace."""
+        """Return True if the portal shows a namespace."""
         return not self.listed or namespace in self.listed
 
     def problem(self, namespace: str) -> str:
-        """Why nothing may be changed in a namespace, in a sentence; "" if it may."""
+        """Return why nothing may be changed in a namespace, as a sentence; "" if it may be."""
         if not self.seen(namespace):
             return f"The portal does not work in {namespace}. Choose one of: {self._choices}."
         if namespace == self.own:
@@ -47,7 +50,7 @@ class NamespaceRules(Struct, frozen=True):
 
     @property
     def open(self) -> tuple[str, ...]:
-        """Those of the listed ones in which something may be changed."""
+        """The listed namespaces in which the portal may change releases."""
         return tuple(each for each in self.listed if not self.problem(each))
 
     @property
@@ -60,7 +63,7 @@ class NamespaceRules(Struct, frozen=True):
 
 
 def listed_problem(listed: tuple[str, ...], own: str) -> str:
-    """What is wrong with a list of namespaces to work in; "" if nothing."""
+    """Return what is wrong with a list of namespaces to show, "" if it is valid."""
     for each in listed:
         if namespace_problem(each):
             return f"“{each[:80]}” is not a namespace: {namespace_problem(each)}"
@@ -72,7 +75,7 @@ def listed_problem(listed: tuple[str, ...], own: str) -> str:
 
 
 def pattern_problem(pattern: str) -> str:
-    """What is wrong with the name or pattern of namespaces to exclude; "" if nothing."""
+    """Return what is wrong with a namespace name or pattern to exclude, "" if it is valid."""
     if _PATTERN.fullmatch(pattern):
         return ""
-    return f"“{pattern[:80]}” is neither a namespace nor a pattern of some, such as infra-*."
+    return f"“{pattern[:80]}” is neither a namespace's name nor a pattern such as infra-*."

@@ -1,4 +1,4 @@
-"""A release's notes, as they may be shown: charts print passwords in them."""
+"""Redaction of a release's notes, in which charts print passwords."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _DOCUMENT = re.compile(r"^---", re.MULTILINE)
 
 
 def shown_notes(notes: str, values: Iterable[object], manifests: Iterable[str]) -> str:
-    """The notes without the secrets in ``values`` and in the Secrets of ``manifests``.
+    """Return the notes without the secrets in ``values`` and in the Secrets of ``manifests``.
 
-    Only documents that may be Secrets are read. What is no YAML Helm has not applied either.
+    Only documents that may be Secrets are parsed. Invalid YAML is skipped: Helm cannot have
+    applied it.
     """
     if not notes.strip():
         return notes

@@ -59,7 +59,7 @@ class Condition(Struct, frozen=True):
 class Container(Struct, frozen=True):
     """One container of a pod. ``state`` is waiting, running or terminated.
 
-    ``last_*`` tell of the run before (``lastState.terminated``); ``last_message`` is its
+    ``last_*`` describe the previous run (``lastState.terminated``); ``last_message`` is its
     termination message, the end of its log where the chart asks for that. ``started_at`` is
     ``state.running.startedAt``. ``init`` marks an init container: only unfinished ones are kept.
     """
@@ -82,8 +82,8 @@ class Container(Struct, frozen=True):
 class Pod(Watched, frozen=True):
     """A pod. ``cpu_request`` and ``memory_request`` are sums over its containers.
 
-    ``finalizers`` are those that somebody has to take away before it is deleted for good; only
-    of a pod that is being deleted.
+    ``finalizers`` block its deletion until they are removed; they are kept only of a pod that is
+    being deleted.
     """
 
     key: Key
@@ -106,12 +106,12 @@ class Pod(Watched, frozen=True):
     memory_request: float | None = None
 
     def tags(self) -> Iterator[Tag]:
-        """Its controller."""
+        """Yield the tag of its controller."""
         if self.owner:
             yield (OWNER, self.key.namespace, self.owner)
 
     def releases(self, index: Index) -> set[Key]:
-        """Those of its replica set or stateful set."""
+        """Return the releases of its ReplicaSet or StatefulSet."""
         owner = Key(self.key.namespace, self.owner)
         return index.releases_through(Kind.REPLICA_SET, owner) | index.releases_through(
             Kind.STATEFUL_SET, owner
@@ -119,9 +119,9 @@ class Pod(Watched, frozen=True):
 
 
 class Workload(Watched, frozen=True):
-    """A Deployment or StatefulSet, the thing that owns an app's pods.
+    """A Deployment or StatefulSet, which owns an app's pods.
 
-    ``deleting_since`` and ``finalizers`` as those of a pod.
+    ``deleting_since`` and ``finalizers`` are as in ``Pod``.
     """
 
     kind: Kind
@@ -143,16 +143,16 @@ class Workload(Watched, frozen=True):
     finalizers: tuple[str, ...] = ()
 
     def tags(self) -> Iterator[Tag]:
-        """The release that it is annotated with."""
+        """Yield the tag of the release it is annotated with."""
         return release_tag(self.key, self.release)
 
     def releases(self, index: Index) -> set[Key]:
-        """The release that it is annotated with."""
+        """Return the release it is annotated with."""
         return own_release(self.key, self.release)
 
 
 class ReplicaSet(Watched, frozen=True):
-    """A ReplicaSet, watched for the conditions that say why it cannot make pods (quota)."""
+    """A ReplicaSet, watched for conditions that say why it cannot create pods, such as a quota."""
 
     key: Key
     owner: str
@@ -162,12 +162,12 @@ class ReplicaSet(Watched, frozen=True):
     uid: str = ""
 
     def tags(self) -> Iterator[Tag]:
-        """Its controller."""
+        """Yield the tag of its controller."""
         if self.owner:
             yield (OWNER, self.key.namespace, self.owner)
 
     def releases(self, index: Index) -> set[Key]:
-        """Those of its deployment."""
+        """Return the releases of its Deployment."""
         return index.releases_through(Kind.DEPLOYMENT, Key(self.key.namespace, self.owner))
 
 
@@ -202,12 +202,12 @@ class Hpa(Watched, frozen=True):
     uid: str = ""
 
     def tags(self) -> Iterator[Tag]:
-        """The release that it is annotated with, and what it scales."""
+        """Yield the tags of the release it is annotated with, and of its scale target."""
         yield from release_tag(self.key, self.release)
         yield (TARGET, self.key.namespace, self.target_kind, self.target_name)
 
     def releases(self, index: Index) -> set[Key]:
-        """The release that it is annotated with, and those of what it scales."""
+        """Return the release it is annotated with, and those of its scale target."""
         target = Key(self.key.namespace, self.target_name)
         return own_release(self.key, self.release) | index.releases_through(
             self.target_kind, target
@@ -223,7 +223,7 @@ class ServicePort(Struct, frozen=True):
 
 
 class Service(Watched, frozen=True):
-    """A Service; ``addresses`` are what its load balancer published (IPs or host names)."""
+    """A Service; ``addresses`` are those of its load balancer (IPs or host names)."""
 
     key: Key
     release: str
@@ -233,13 +233,13 @@ class Service(Watched, frozen=True):
     addresses: tuple[str, ...] = ()
 
     def tags(self) -> Iterator[Tag]:
-        """The release that it is annotated with, and the addresses it balances."""
+        """Yield the tags of the release it is annotated with, and of its addresses."""
         yield from release_tag(self.key, self.release)
         for address in self.addresses:
             yield (ADDRESS, address)
 
     def releases(self, index: Index) -> set[Key]:
-        """The release that it is annotated with, and those of gateways at its addresses."""
+        """Return the release it is annotated with, and those of Gateways at its addresses."""
         gateways = (
             gateway
             for address in self.addresses
@@ -251,7 +251,7 @@ class Service(Watched, frozen=True):
 
 
 class Ingress(Watched, frozen=True):
-    """An Ingress; ``hosts`` in rule order, ``tls_hosts`` those with TLS."""
+    """An Ingress; ``hosts`` are in the order of its rules, ``tls_hosts`` are those with TLS."""
 
     key: Key
     release: str
@@ -261,16 +261,16 @@ class Ingress(Watched, frozen=True):
     addresses: tuple[str, ...] = ()
 
     def tags(self) -> Iterator[Tag]:
-        """The release that it is annotated with."""
+        """Yield the tag of the release it is annotated with."""
         return release_tag(self.key, self.release)
 
     def releases(self, index: Index) -> set[Key]:
-        """The release that it is annotated with."""
+        """Return the release it is annotated with."""
         return own_release(self.key, self.release)
 
 
 class HttpRoute(Watched, frozen=True):
-    """A Gateway API HTTPRoute; ``accepted`` None until a gateway has answered."""
+    """A Gateway API HTTPRoute; ``accepted`` is None until a Gateway has reported."""
 
     key: Key
     release: str
@@ -280,36 +280,36 @@ class HttpRoute(Watched, frozen=True):
     message: str = ""
 
     def tags(self) -> Iterator[Tag]:
-        """The release that it is annotated with, and its gateways."""
+        """Yield the tags of the release it is annotated with, and of its Gateways."""
         yield from release_tag(self.key, self.release)
         for gateway in self.gateways:
             yield (GATEWAY, *gateway)
 
     def releases(self, index: Index) -> set[Key]:
-        """The release that it is annotated with."""
+        """Return the release it is annotated with."""
         return own_release(self.key, self.release)
 
 
 class Gateway(Watched, frozen=True):
-    """A Gateway API Gateway with the addresses and listener protocols it offers."""
+    """A Gateway API Gateway; ``protocols`` are the protocol and port of each listener."""
 
     key: Key
     addresses: tuple[str, ...]
     protocols: tuple[tuple[str, int], ...]
 
     def tags(self) -> Iterator[Tag]:
-        """Its addresses."""
+        """Yield the tags of its addresses."""
         for address in self.addresses:
             yield (ADDRESS, address)
 
     def releases(self, index: Index) -> set[Key]:
-        """Those of the routes through it."""
+        """Return the releases of the HTTPRoutes that refer to it."""
         routes = index.tagged(GATEWAY, *self.key)
         return set[Key]().union(*(each.releases(index) for each in routes))
 
 
 class Event(Watched, frozen=True):
-    """A Kubernetes event, about ``about_kind``/``about_name`` in the key's namespace."""
+    """A Kubernetes event about ``about_kind``/``about_name`` in the key's namespace."""
 
     key: Key
     about_kind: str
@@ -322,18 +322,18 @@ class Event(Watched, frozen=True):
     last_at: datetime
 
     def tags(self) -> Iterator[Tag]:
-        """What it is about."""
+        """Yield the tag of the object it is about."""
         yield (ABOUT, self.key.namespace, self.about_kind, self.about_name)
 
     def releases(self, index: Index) -> set[Key]:
-        """Those of what it is about; an event about an event is about nothing here."""
+        """Return the releases of the object it is about; none for an event about an event."""
         if self.about_kind == Kind.EVENT:
             return set()
         return index.releases_through(self.about_kind, Key(self.key.namespace, self.about_name))
 
 
 class Node(Watched, frozen=True):
-    """A node: can it take pods, and how are NodePorts reached."""
+    """A node: readiness, schedulability, address for NodePorts, and capacity (cores, bytes)."""
 
     name: str
     ready: bool
@@ -344,9 +344,9 @@ class Node(Watched, frozen=True):
 
 
 class Quota(Watched, frozen=True):
-    """A ResourceQuota: resource name (``requests.cpu``, ``pods``) → quantity, as Kubernetes has it.
+    """A ResourceQuota: resource name (``requests.cpu``, ``pods``) → Kubernetes quantity.
 
-    ``hard`` and ``used`` are both of the status, so that they belong together.
+    ``hard`` and ``used`` are both taken from the status, so that they are consistent.
     """
 
     key: Key
@@ -355,7 +355,7 @@ class Quota(Watched, frozen=True):
 
 
 class PodUsage(Struct, frozen=True):
-    """What a pod uses: cores and bytes, averaged over ``window`` seconds, at ``at``."""
+    """Usage of a pod at ``at``: cores and bytes, averaged over ``window`` seconds."""
 
     key: Key
     cpu: float
@@ -365,9 +365,9 @@ class PodUsage(Struct, frozen=True):
 
 
 class Probe(Struct, frozen=True):
-    """Whether the app's URL answered the portal. ``status`` is the HTTP status, 0 for none.
+    """The result of a request to an app's URL. ``status`` is the HTTP status, 0 for no answer.
 
-    ``shared``: an ingress controller or gateway, which serves other hosts too, stands in front.
+    ``shared`` is True behind an ingress controller or Gateway, which serves other hosts too.
     """
 
     url: str
@@ -378,8 +378,8 @@ class Probe(Struct, frozen=True):
 
     @property
     def answered(self) -> bool:
-        """Whether the status comes from the app.
+        """True if the answer comes from the app.
 
-        A proxy that has no pod for it says 502, 503 or 504, and 404 until it knows the host name.
+        A proxy without a ready pod answers 502, 503 or 504, and 404 until it knows the host name.
         """
         return 0 < self.status < 500 and not (self.shared and self.status == 404)

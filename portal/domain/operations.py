@@ -1,4 +1,4 @@
-"""Operations: what the portal has been asked to do to a release, and how far it is."""
+"""Operations on releases, and their progress."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from portal.domain.keys import Key
 from portal.domain.relations import Watched
 
 LEASE_SECONDS = 15.0
-"""How long a portal that holds a release may be silent before it counts as dead."""
+"""Seconds without a renewed lease after which a portal counts as stopped."""
 
 
 STOP_PATIENCE = 3.0
-"""Seconds that Helm may go on when its portal is told to stop: most are done by then."""
+"""Seconds that a running Helm gets to finish when its portal stops; most do."""
 STOP_GRACE = 5.0
-"""Seconds that what is then asked to end gets, and one less until Helm is killed."""
+"""Seconds from SIGTERM until tasks are cancelled; Helm is killed a second earlier."""
 
 DEAD_AFTER = 600.0
-"""Seconds in a pending state, without an operation of ours, after which nobody is thought to be
-at work on a release any more. Helm's own default time-out is 300 s."""
+"""Seconds in a pending state, without an operation of a portal, after which Helm counts as dead
+and the release may be unlocked. Helm's own default time-out is 300 s."""
 
 
 class Verb(Struct, frozen=True):
-    """What an operation does, as its action declares it; recorded with the operation.
+    """The kind of an operation, as its action declares it; recorded with the operation.
 
-    ``name`` is what records, logs and metrics call it. ``noun`` ("rollback") and ``progressive``
-    ("rolling back") are for sentences. ``creates``: there may be no release before.
-    ``removes``: there is none afterwards, and half of it is of no use.
+    ``name`` is used in records, logs and metrics; ``noun`` ("rollback") and ``progressive``
+    ("rolling back") in sentences. ``creates``: the release need not exist before.
+    ``removes``: the release is gone afterwards, so the operation must not be left half done.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Verb(Struct, frozen=True):
 
 
 class OperationPhase(StrEnum):
-    """Where an operation is. The last four are terminal."""
+    """The phase of an operation. The last four are terminal."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -57,7 +57,7 @@ class OperationPhase(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing more will happen."""
+        """True if the operation has ended."""
         return self not in {
             OperationPhase.QUEUED,
             OperationPhase.RUNNING,
@@ -66,7 +66,7 @@ class OperationPhase(StrEnum):
 
 
 class Step(Struct, frozen=True):
-    """One step. ``ended_at`` is None while it runs; ``error`` is empty unless it failed."""
+    """A step of an operation; ``ended_at`` is None while it runs, ``error`` is "" on success."""
 
     title: str
     started_at: datetime
@@ -75,10 +75,9 @@ class Step(Struct, frozen=True):
 
 
 class Operation(Struct, frozen=True):
-    """One operation on one release. ``fields`` maps form fields to what was wrong with them.
+    """An operation on a release. ``fields`` maps form fields to error messages.
 
-    ``base`` is the newest revision that there was when it began, and ``description`` what Helm
-    was told to write into the release's history.
+    ``base`` is the newest revision when it began; ``description`` is the text for Helm's history.
     """
 
     id: str
@@ -99,10 +98,10 @@ class Operation(Struct, frozen=True):
 
 
 class OperationLease(Watched, frozen=True):
-    """A release's operation as the cluster keeps it, and the portal that holds the release.
+    """A release's operation as stored in the cluster, and the portal that holds the lease.
 
-    ``holder`` is "" when nobody works on it (any more); ``cancel`` is who asked to end it; and
-    ``version`` changes with every write ("" before the first).
+    ``holder`` is "" if no portal works on it; ``cancel`` is the user who asked to cancel it;
+    ``version`` is the resource version, "" before the first write.
     """
 
     operation: Operation

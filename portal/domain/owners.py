@@ -1,7 +1,7 @@
-"""Whose a release is: who launched it, and whom that person lets change it.
+"""Owners of a release: the user who launched it, and those with whom it is shared.
 
-Both are labels of Helm's records, which values cannot reach: only the portal, and who may write
-Secrets, set them. Helm passes labels on to the next revision.
+Both are labels of Helm's records, which values cannot set: only the portal, and users who may write
+Secrets, can. Helm copies labels to the next revision.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY
 
 SHARED_WITH = "dash-portal.io/shared-with"
-"""Labels, one for each: ``dash-portal.io/shared-with.0`` …"""
+"""Prefix of the labels, one for each user or group: ``dash-portal.io/shared-with.0`` …"""
 
 MOST_SHARED = 20
 MAX_LABEL = 63
@@ -28,33 +28,33 @@ _ENTRY = re.compile(r"(user|group):\s*(\S.*)")
 
 
 class Owners(Struct, frozen=True):
-    """Who may change a release, as labels spell them: see ``label_of``."""
+    """The owner of a release and those it is shared with, as label values (``label_of``)."""
 
     owner: str = ""
     shared: tuple[str, ...] = ()
 
     def owned_by(self, identity: Identity) -> bool:
-        """Whether this person launched it."""
+        """Return True if this user is the owner."""
         return bool(self.owner) and self.owner == label_of(identity.user)
 
     def shared_with(self, identity: Identity) -> bool:
-        """Whether this person, or a group of theirs, was named."""
-        told = [f"user:{identity.user}", *(f"group:{group}" for group in identity.groups)]
-        return bool(self.shared) and any(label_of(each) in self.shared for each in told)
+        """Return True if it is shared with this user or one of their groups."""
+        names = [f"user:{identity.user}", *(f"group:{group}" for group in identity.groups)]
+        return bool(self.shared) and any(label_of(each) in self.shared for each in names)
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels that say this."""
+        """The labels of a record that express this."""
         own = {LAUNCHED_BY: self.owner} if self.owner else {}
         return own | {f"{SHARED_WITH}.{n}": each for n, each in enumerate(self.shared)}
 
 
 NOBODY = Owners()
-"""Nobody is known who launched it."""
+"""Owners of a release without a known owner."""
 
 
 def owners_in(labels: Mapping[str, str]) -> Owners:
-    """What the labels of a record say."""
+    """Return the owners that the labels of a record name."""
     owner = labels.get(LAUNCHED_BY, "")
     shared = sorted(name for name in labels if name.startswith(f"{SHARED_WITH}."))
     if not (owner or shared):
@@ -63,15 +63,15 @@ def owners_in(labels: Mapping[str, str]) -> Owners:
 
 
 def is_about_owners(label: str) -> bool:
-    """Whether a label of that name is one of these."""
+    """Return True if the label of that name concerns ownership."""
     return label == LAUNCHED_BY or label.startswith(f"{SHARED_WITH}.")
 
 
 @lru_cache(8192)
 def label_of(text: str) -> str:
-    """Any text as the value of a label, another one for every other text; "" for "".
+    """Return a unique, valid label value for any text; "" for "".
 
-    What is too long to be written out is a hash.
+    A text that would be too long is represented by a hash.
 
     >>> label_of("ann@example.org")
     'u.ann_40example.org.u'
@@ -89,7 +89,7 @@ def label_of(text: str) -> str:
 
 
 def text_of(label: str) -> str:
-    """The text of a label; "" where it is a hash, or none of ours.
+    """Return the text of a label value; "" if it is a hash, or not made by ``label_of``.
 
     >>> text_of(label_of("Zoë, ann@example.org"))
     'Zoë, ann@example.org'
@@ -104,7 +104,7 @@ def text_of(label: str) -> str:
 
 
 def read_entries(text: str) -> tuple[tuple[str, ...], str]:
-    """``user:ann, group:team-a`` as labels, and what is wrong with it ("" if nothing).
+    """Parse ``user:ann, group:team-a``; return label values and what is wrong ("" if valid).
 
     >>> read_entries("user:ann, group:team-a")
     (('u.user_3Aann.u', 'u.group_3Ateam-a.u'), '')

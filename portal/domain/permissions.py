@@ -1,4 +1,4 @@
-"""What somebody may do to a release, and what of a page depends on that."""
+"""Permissions on a release, and the scope that a page depends on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Permission(StrEnum):
-    """One for each thing that is asked for. The values complete "may not …"."""
+    """A permission on a release. The values complete "may not …"."""
 
     SEE = "see"
     READ_VALUES = "read the values of"
@@ -39,15 +39,15 @@ READING = frozenset(
         Permission.READ_VERSIONS,
     }
 )
-"""Those that change nothing, and lead to no change."""
+"""The permissions that only read."""
 
 
 class Scope(Struct, frozen=True):
-    """All that a page may depend on of who looks at it; equal for those who see the same.
+    """The properties of a viewer that a page may depend on; equal for viewers who see the same.
 
-    ``permissions`` are those on the page's release, and ``why`` says why they are not all. Of
-    lists: ``namespaces`` are those that are seen (None: all), ``own`` is the user whose apps are
-    listed (None: everybody's).
+    ``permissions`` are those on the page's release, and ``why`` explains those that are missing.
+    For lists, ``namespaces`` are the visible ones (None: all) and ``own`` is the user whose apps
+    are listed (None: all users').
     """
 
     permissions: frozenset[Permission] = ALL
@@ -56,9 +56,9 @@ class Scope(Struct, frozen=True):
     own: str | None = None
 
     def may(self, permission: Permission) -> bool:
-        """Whether it is among the permissions."""
+        """Return True if ``permission`` is granted."""
         return permission in self.permissions
 
 
 UNLIMITED = Scope()
-"""Of who may do everything, everywhere."""
+"""The scope of a user with every permission in every namespace."""

@@ -1,8 +1,8 @@
-"""Values without their secrets, as they go to a browser; and the secrets back into what it sends.
+"""Placeholders for secrets in values that a browser gets, and their replacement when it sends them.
 
-What ``redacted`` hides has ``HIDDEN`` in its place. A text with it that comes back unchanged, at
-the same place, stands for the secret that was there. Anywhere else it stands for nothing: a secret
-cannot be moved to where it would be shown, or into an address of somebody else's.
+``redacted`` puts ``HIDDEN`` in place of each secret. If such a text comes back unchanged at the
+same path, the secret is restored. Anywhere else the placeholder is an error: otherwise a secret
+could be moved to where it is displayed, or into the address of another server.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from portal.domain.secrets import HIDDEN, redacted
 Path: TypeAlias = "tuple[str | int, ...]"
 
 Show: TypeAlias = Callable[[Mapping[str, object]], object]
-"""Gives values as a browser may have them."""
+"""Returns values as a browser may see them."""
 
 NO_SECRET = f"{HIDDEN} stands for a secret that is not there: write the value itself."
-"""What is said where a placeholder stands for nothing."""
+"""Error message for a placeholder without a secret."""
 
 
 class Restored(Struct, frozen=True):
-    """Values with their secrets, and where a placeholder stands for none."""
+    """Values with their secrets, and the paths of placeholders (``unknown``) without one."""
 
     values: dict[str, object]
     unknown: tuple[Path, ...] = field(default=())
@@ -33,25 +33,25 @@ class Restored(Struct, frozen=True):
 def restored(
     sent: Mapping[str, object], real: Mapping[str, object], show: Show = redacted
 ) -> Restored:
-    """``sent`` with the secrets of ``real`` where it has their placeholders, which ``show`` wrote.
+    """Return ``sent`` with its placeholders, as written by ``show``, replaced by ``real`` secrets.
 
-    Entries of lists belong together by their ``name``, where they have one; else by their place.
+    List items are matched by their ``name`` if they have one, else by their position.
     """
-    asked = tuple(placeholders(sent))
-    if not asked:
+    paths = tuple(placeholders(sent))
+    if not paths:
         return Restored(dict(sent))
     unknown: list[Path] = []
     values = _merged(dict(sent), dict(real), show(real), (), unknown)
-    # Where its name was changed beside it, a secret would be shown from now on.
+    # If the name beside a secret was changed, the secret might be shown from now on.
     after = show(cast("dict[str, object]", values))
     unknown += [
-        path for path in asked if path not in unknown and _at(after, path) != _at(sent, path)
+        path for path in paths if path not in unknown and _at(after, path) != _at(sent, path)
     ]
     return Restored(cast("dict[str, object]", values), tuple(unknown))
 
 
 def placeholders(value: object, path: Path = ()) -> Iterator[Path]:
-    """The places of all placeholders in ``value``."""
+    """Yield the paths of all placeholders in ``value``."""
     if isinstance(value, Mapping):
         for name, item in cast("Mapping[str, object]", value).items():
             yield from placeholders(item, (*path, name))
@@ -70,8 +70,8 @@ def _merged(sent: object, real: object, shown: object, path: Path, unknown: list
             for name, item in cast("dict[str, object]", sent).items()
         }
     if isinstance(sent, list):
-        given, old, hidden = cast("list[object]", sent), _listed(real), _listed(shown)
-        places = _places(given, hidden)
+        items, old, hidden = cast("list[object]", sent), _listed(real), _listed(shown)
+        places = _places(items, hidden)
         return [
             _merged(
                 item,
@@ -80,7 +80,7 @@ def _merged(sent: object, real: object, shown: object, path: Path, unknown: list
                 (*path, index),
                 unknown,
             )
-            for index, (item, at) in enumerate(zip(given, places, strict=True))
+            for index, (item, at) in enumerate(zip(items, places, strict=True))
         ]
     if not isinstance(sent, str) or HIDDEN not in sent:
         return sent
@@ -97,7 +97,7 @@ def _at(tree: object, path: Path) -> object:
 
 
 def _places(sent: list[object], shown: list[object]) -> list[int | None]:
-    """Which item of ``shown`` each of ``sent`` is."""
+    """Return for each item of ``sent`` the index of its match in ``shown``, None without one."""
     names = [_name(each) for each in shown]
     found: list[int | None] = []
     for index, item in enumerate(sent):
@@ -106,7 +106,7 @@ def _places(sent: list[object], shown: list[object]) -> list[int | None]:
             found.append(names.index(name) if names.count(name) == 1 else None)
         elif len(sent) == len(shown):
             found.append(index)
-        else:  # one was added or taken away: only what cannot be mistaken
+        else:  # an item was added or removed: match only unambiguous ones
             same = [at for at, each in enumerate(shown) if each == item]
             found.append(same[0] if len(same) == 1 else None)
     return found

@@ -1,4 +1,4 @@
-"""What a Service speaks on a port, told from the port's number and name. Pure."""
+"""The protocol of a Service's port, inferred from its number and name. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _BY_NUMBER = {
     27017: "mongodb",
 }
 _BY_NAME = frozenset({"amqp", "grpc", "mqtt", "mysql", "nats", "redis", "tcp", "ws"})
-"""Beginnings of a port's name that say which protocol it is not HTTP, as the custom has it."""
+"""Conventional prefixes of port names for protocols other than HTTP."""
 
 
 def scheme(port: ServicePort) -> str:
-    """The scheme of the port's addresses; plain HTTP where nothing speaks against it.
+    """Return the URL scheme of a port; ``http`` unless its number or name indicates another.
 
     >>> scheme(ServicePort(8786)), scheme(ServicePort(80, name="tcp-comm")), scheme(ServicePort(80))
     ('tcp', 'tcp', 'http')
@@ -31,5 +31,5 @@ def scheme(port: ServicePort) -> str:
 
 
 def is_web(port: ServicePort) -> bool:
-    """Whether a browser can open it."""
+    """Return True if a browser can open the port."""
     return scheme(port) in {"http", "https"}

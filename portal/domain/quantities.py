@@ -1,4 +1,4 @@
-"""Kubernetes quantities: exact parsing, and the traps that people fall into, explained.
+"""Kubernetes quantities: exact parsing, and explanations of common mistakes.
 
 CPU is in cores, memory in bytes. ``200m`` of CPU is a fifth of a core; ``200m`` of memory is a
 fifth of a byte.
@@ -46,11 +46,11 @@ _PLAIN_MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?([KMGT]i|[kMGT])|[1-9][0-9]{6
 
 
 class QuantityError(ValueError):
-    """Text that is no quantity; the message says why."""
+    """Raised for a text that is not a quantity; the message says why."""
 
 
 def parse(text: str) -> Decimal:
-    """The exact value of a Kubernetes quantity.
+    """Return the exact value of a Kubernetes quantity; raises ``QuantityError``.
 
     >>> parse("200m"), parse("1.5Gi"), parse("12e3")
     (Decimal('0.200'), Decimal('1610612736.0'), Decimal('12000'))
@@ -106,7 +106,7 @@ def _unknown_suffix(number: str, suffix: str) -> str:
 
 
 def in_words(size: Decimal | float) -> str:
-    """Bytes as people say them: 268435456 → "256 MiB"."""
+    """Format a number of bytes for people: 268435456 → "256 MiB"."""
     value = Decimal(size)
     for suffix, unit in (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
         if abs(value) >= unit:
@@ -115,7 +115,7 @@ def in_words(size: Decimal | float) -> str:
 
 
 def cpu_problem(text: str) -> str:
-    """Check an amount of CPU; "" (not set) is fine."""
+    """Return what is wrong with an amount of CPU, "" if it is valid or not set."""
     if not text.strip():
         return ""
     try:
@@ -141,7 +141,7 @@ def cpu_problem(text: str) -> str:
 
 
 def memory_problem(text: str) -> str:
-    """Check an amount of memory; "" (not set) is fine."""
+    """Return what is wrong with an amount of memory, "" if it is valid or not set."""
     if not text.strip():
         return ""
     try:
@@ -169,7 +169,7 @@ def memory_problem(text: str) -> str:
 
 
 def memory_warning(text: str) -> str:
-    """Memory that is allowed but unlikely to be enough."""
+    """Return a warning about memory that is probably not enough, "" if there is none."""
     if text.strip() and not memory_problem(text) and parse(text) < LOW_MEMORY:
         return (
             f"{in_words(parse(text))} is little: a small Dash app needs about 128Mi, and one "
@@ -179,7 +179,7 @@ def memory_warning(text: str) -> str:
 
 
 def limit_problem(request: str, limit: str, what: str) -> str:
-    """Whether ``limit`` is below ``request``; both must be valid or empty."""
+    """Return an error if ``limit`` is below ``request``, else ""; both must be valid or empty."""
     if request.strip() and limit.strip() and parse(limit) < parse(request):
         return (
             f"The {what} limit ({limit.strip()}) is below the request ({request.strip()}). "
@@ -189,7 +189,7 @@ def limit_problem(request: str, limit: str, what: str) -> str:
 
 
 def plain_cpu(text: str) -> str:
-    """A valid amount of CPU as charts expect it: unusual spellings (.5, 1e-1, 500u) in m."""
+    """Normalise a valid amount of CPU for charts: forms such as .5, 1e-1 and 500u become m."""
     bare = text.strip()
     if not bare or _PLAIN_CPU.fullmatch(bare):
         return bare
@@ -197,7 +197,7 @@ def plain_cpu(text: str) -> str:
 
 
 def plain_memory(text: str) -> str:
-    """A valid amount of memory as charts expect it: unusual spellings (1e9, .5Gi) in bytes."""
+    """Normalise a valid amount of memory for charts: forms such as 1e9 and .5Gi become bytes."""
     bare = text.strip()
     if not bare or _PLAIN_MEMORY.fullmatch(bare):
         return bare
@@ -205,7 +205,7 @@ def plain_memory(text: str) -> str:
 
 
 def _short(value: Decimal) -> str:
-    """``value`` with at most three decimals, never in exponent form."""
+    """Format ``value`` with at most three decimals, not in exponent form below 10^15."""
     if value >= 10**15:
         return f"{value:.3g}"
     rounded = value.quantize(Decimal("0.001"))

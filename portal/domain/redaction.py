@@ -1,20 +1,20 @@
-"""Values as YAML, with whatever looks like a secret hidden."""
+"""Redacted YAML of values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from portal.domain import yamls
-from portal.domain.cut import cut
+from portal.domain import yaml_text
 from portal.domain.secrets import redacted
+from portal.domain.truncation import truncated
 
 MOST = 64 * 1024
-"""Characters that are shown."""
+"""Maximum number of characters."""
 
 
 def values_yaml(values: Mapping[str, object]) -> str:
-    """The values as YAML, redacted, in their own order; "" if there are none.
+    """Return the values as redacted YAML in their own order; "" if there are none.
 
-    It takes as long as there are values: not on a loop that others share.
+    Its time grows with the values: call it in a thread, not on the event loop.
     """
-    return cut(yamls.shown(redacted(values)), MOST, "The values") if values else ""
+    return truncated(yaml_text.readable(redacted(values)), MOST, "The values") if values else ""

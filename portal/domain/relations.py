@@ -1,10 +1,8 @@
-"""Watched objects: the releases that they belong to, and the tags that they are found by.
+"""Watched objects: the releases that they belong to, and the tags that they are indexed by.
 
-Each type tells both itself.
-
-An object belongs to a release by Helm's annotation; a pod or replica set by its chain of
-owners, which is how Kubernetes itself counts them (selectors of two workloads may overlap);
-an HPA also by its scale target; an event by what it is about.
+Each type implements both. An object belongs to a release by Helm's annotation; a pod or ReplicaSet
+by its chain of owners, as in Kubernetes itself (selectors of two workloads may overlap); an HPA
+also by its scale target; an event by the object that it is about.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from msgspec import Struct
 from portal.domain.keys import Key
 
 Tag = tuple[str, ...]
-"""What objects are found by: the first part says in which sense the others are meant."""
+"""An index key of objects: the kind of relation, then the other object's coordinates."""
 
 RECORD = "record"
 RELEASE = "release"
@@ -29,35 +27,35 @@ ADDRESS = "address"
 
 
 class Index(Protocol):
-    """All watched objects; ``state.index.Objects`` is it."""
+    """The index of all watched objects, implemented by ``state.index.Objects``."""
 
     def releases_through(self, kind: str, key: Key) -> set[Key]:
-        """The releases that another object belongs to; none where there is no such object."""
+        """Return the releases that another object belongs to; none if it does not exist."""
         ...
 
     def tagged(self, *tag: str) -> Iterable[Watched]:
-        """The objects that have a tag."""
+        """Return the objects with a tag."""
         ...
 
 
 class Watched(Struct, frozen=True):
-    """An object that a watch delivers. By itself it belongs to no release, as a node does."""
+    """An object that a watch delivers. By default it belongs to no release, like a node."""
 
     def tags(self) -> Iterator[Tag]:
-        """What this object is found by."""
+        """Yield the tags that this object is indexed by."""
         yield from ()
 
     def releases(self, index: Index) -> set[Key]:
-        """The releases whose state this object is a part of, as far as its owners are known."""
+        """Return the releases whose state contains this object, as far as its owners are known."""
         return set()
 
 
 def release_tag(key: Key, release: str) -> Iterator[Tag]:
-    """The tag of an object that carries Helm's annotation."""
+    """Yield the tag of an object with Helm's annotation."""
     if release:
         yield (RELEASE, key.namespace, release)
 
 
 def own_release(key: Key, release: str) -> set[Key]:
-    """The release that Helm's annotation names."""
+    """Return the release that Helm's annotation names."""
     return {Key(key.namespace, release)} if release else set()

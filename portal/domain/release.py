@@ -1,4 +1,4 @@
-"""A revision of a Helm release, as Helm records it: what its labels tell, and what is in it."""
+"""A revision of a Helm release, as Helm records it: its labels and its body."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class ReleaseStatus(StrEnum):
 
     @property
     def pending(self) -> bool:
-        """Whether Helm is, or was left, in the middle of something."""
+        """True if an operation of Helm is, or was left, unfinished."""
         return self.value.startswith("pending-") or self is ReleaseStatus.UNINSTALLING
 
 
 class ReleaseRecord(Watched, frozen=True):
     """A revision, from the labels of its Secret alone.
 
-    ``key`` names the release: the namespace is the release's own as soon as its body has been read,
-    and that of the Secret until then. ``storage_namespace`` is the Secret's where that is another
-    one, "" else. ``uid`` is the Secret's: a release that is installed again has records of the same
-    names. ``owners`` are those that the labels tell.
+    ``key`` names the release: its namespace is the release's own once the body has been read, and
+    the Secret's until then. ``storage_namespace`` is the Secret's if it differs, else "". ``uid``
+    is the Secret's: the records of a release that is installed again have the same names.
+    ``owners`` are those named by the labels.
     """
 
     key: Key
@@ -59,27 +59,27 @@ class ReleaseRecord(Watched, frozen=True):
 
     @property
     def stored(self) -> Key:
-        """The release, by the namespace that Helm keeps its records in."""
+        """The release's name in the namespace of its records."""
         return Key(self.storage_namespace, self.key.name) if self.storage_namespace else self.key
 
     def tags(self) -> Iterator[Tag]:
-        """Its release: revisions that are not superseded stand beside each other."""
+        """Yield the tag of its release, which all its revisions share."""
         yield (RECORD, *self.key)
 
     def releases(self, index: Index) -> set[Key]:
-        """The release that it is a revision of."""
+        """Return the release that it is a revision of."""
         return {self.key}
 
 
 class ReleaseRevision(ReleaseRecord, frozen=True):
-    """A revision whose body has been read. ``damaged`` says why it could not be.
+    """A revision with its body. ``damaged`` says why the body could not be read, "" if it was.
 
-    ``operation`` is the portal's operation that made it, "" for anybody else's. ``fingerprint`` and
-    ``source`` tell where its chart came from: see ``charts.ChartIdentity``.
-    ``hooks`` is the manifest of its hooks, which are not among its objects. Of what is kept of each
-    release, ``values`` are compressed, ``shown`` are the same as YAML for people, and manifests
-    are left out; of what is read on demand, ``shown`` and ``notes`` are. ``version`` is the
-    Secret's resource version, "" where nobody will write it.
+    ``operation`` is the portal's operation that made it, "" if it was made elsewhere.
+    ``fingerprint`` and ``source`` identify its chart: see ``charts.ChartIdentity``. ``hooks`` is
+    the manifest of its hooks, which are not in ``manifest``. In the snapshot ``values`` are
+    compressed, ``shown`` is their redacted YAML, and manifests are left out; revisions read on
+    demand lack ``shown`` and ``notes``. ``version`` is the Secret's resource version, "" if the
+    record will not be written.
     """
 
     chart: str = ""
@@ -101,12 +101,12 @@ class ReleaseRevision(ReleaseRecord, frozen=True):
 
     @property
     def whole(self) -> str:
-        """The manifest with that of the hooks."""
+        """The manifest including its hooks."""
         return with_hooks(self.manifest, self.hooks)
 
 
 def of_release(record: ReleaseRecord, own: Key | None) -> ReleaseRecord:
-    """The record, filed under the release's own key; None: under where Helm keeps it."""
+    """Return the record with the release's own key; with the key it is stored as for None."""
     stored = record.stored
     if own is None or own == stored:
         return replace(record, key=stored, storage_namespace="") if record.key != stored else record
@@ -114,11 +114,11 @@ def of_release(record: ReleaseRecord, own: Key | None) -> ReleaseRecord:
 
 
 def damaged(record: ReleaseRecord, why: str) -> ReleaseRevision:
-    """A revision whose body cannot be read."""
-    told = {name: getattr(record, name) for name in ReleaseRecord.__struct_fields__}
-    return ReleaseRevision(**told, damaged=why)
+    """Return the revision of a record whose body cannot be read."""
+    fields = {name: getattr(record, name) for name in ReleaseRecord.__struct_fields__}
+    return ReleaseRevision(**fields, damaged=why)
 
 
 def with_hooks(manifest: str, hooks: str) -> str:
-    """Both in one manifest."""
+    """Return one manifest of both."""
     return f"{manifest}\n---\n{hooks}" if hooks else manifest

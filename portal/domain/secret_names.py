@@ -1,4 +1,4 @@
-"""Names of secrets: a list of words, and what only sounds like them."""
+"""Names of secrets: a list of words, and of names that only resemble them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SURE = (
     "privatekey",
     "signingkey",
 )
-"""Parts of a name that leave little doubt."""
+"""Parts of a name that certainly denote a secret."""
 
 _WORDS = frozenset(
     {"auth", "authorization", "cookie", "creds", "dsn", "key", "keys", "pass", "pwd", "salt"}
 )
-"""Whole words in the names of many a secret, and of much else."""
+"""Whole words that occur in names of secrets, and in other names."""
 REFERENCES = frozenset(
     {
         "existingsecret",
@@ -43,23 +43,23 @@ REFERENCES = frozenset(
 _NAME_OF_ONE = re.compile(
     r"^existing|(name|ref|header|file|path)s?$|(password|token)_?key$|(pull|tls)_?secrets?$", re.I
 )
-"""Names of what only says where a secret is."""
+"""Names of values that refer to a secret, and do not contain it."""
 _USUAL = 64
-"""Characters of a name whose answer is kept: values repeat the same few names."""
+"""Maximum length of names whose result is cached: values repeat the same few names."""
 
 
 def compact(name: str) -> str:
-    """A name without what its style adds: ``db-password``, ``dbPassword`` → ``dbpassword``."""
+    """Normalise the style of a name: ``db-password``, ``dbPassword`` → ``dbpassword``."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def is_sure(name: str) -> bool:
-    """Whether a name, compact, leaves little doubt."""
+    """Return True if a name, in ``compact`` form, certainly denotes a secret."""
     return any(part in name for part in _SURE)
 
 
 def looks_secret(name: str) -> bool:
-    """Whether something of that name may be a secret.
+    """Return True if a value of that name may be a secret.
 
     Knows words in camelCase, snake_case and kebab-case: ``dbPassword``, ``API_KEY``, ``token``.
     """
@@ -77,7 +77,7 @@ def _looks_secret(name: str) -> bool:
 
 
 def is_secret(name: str) -> bool:
-    """Whether a value of that name is surely a secret, and not the name of one."""
+    """Return True if a value of that name certainly is a secret, not a reference to one."""
     return (_is_secret if len(name) <= _USUAL else _is_secret.__wrapped__)(name)
 
 

@@ -1,8 +1,8 @@
-"""Which values are secrets, by their names or their form, and what is shown in their place.
+"""Detection of secrets in values, by name or pattern, and their redaction.
 
-Two questions, one list of words. What is shown to others hides all that may be a secret
-(``looks_secret``). What a person fills in and sends on must not lose what is none: a toleration
-without its ``key`` means something else. There only the sure words count (``is_secret``).
+Text that is displayed hides everything that may be a secret (``looks_secret``). Values that a user
+edits and sends must keep everything else: a toleration without its ``key`` has another meaning.
+There only certain names count (``is_secret``).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
-from portal.domain.secret_forms import secret_spans
+from portal.domain.scrubber import HIDDEN, SHORTEST, Scrubber
 from portal.domain.secret_names import REFERENCES, compact, is_secret, looks_secret
-from portal.domain.spellings import HIDDEN, SHORTEST, Scrubber
+from portal.domain.secret_patterns import secret_spans
 
 __all__ = [
     "HIDDEN",
@@ -27,7 +27,7 @@ __all__ = [
     "scrubbed_text",
     "secret_texts",
     "texts_kept_in",
-    "without_forms",
+    "without_secret_patterns",
     "without_secrets",
 ]
 
@@ -35,7 +35,7 @@ _ASSIGNMENT = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*)=(?P<value>.+)", re.D
 
 
 def without_secrets(values: Mapping[str, object]) -> dict[str, object]:
-    """A copy without what ``is_secret``, also among environment variables."""
+    """Return a copy without values whose name ``is_secret``, environment variables included."""
     return cast("dict[str, object]", _left(dict(values)))
 
 
@@ -55,14 +55,14 @@ def _left(value: object) -> object:
 
 
 def redacted(value: object) -> object:
-    """A copy of ``value`` in plain lists and dictionaries, secrets replaced by ``HIDDEN``."""
+    """Return a copy of ``value`` with secrets replaced by ``HIDDEN``, in plain lists and dicts."""
     return _Redaction().copy(value)
 
 
 def secret_texts(tree: object) -> tuple[str, ...]:
-    """The texts that ``redacted`` hides in ``tree``, longest first: to find them elsewhere.
+    """Return the texts that ``redacted`` hides in ``tree``, longest first.
 
-    Very short ones are left out: they are in many a harmless word.
+    Texts shorter than ``SHORTEST`` are left out: they occur in harmless words.
     """
     redaction = _Redaction()
     redaction.copy(tree)
@@ -71,22 +71,22 @@ def secret_texts(tree: object) -> tuple[str, ...]:
 
 
 def scrubbed(value: object, secrets: Iterable[str]) -> object:
-    """``value`` in plain lists and dictionaries, every spelling of ``secrets`` in it hidden."""
+    """Return a copy of ``value`` with all encodings of ``secrets`` hidden."""
     return _scrubbed(value, Scrubber(secrets))
 
 
 def scrubbed_text(text: str, secrets: Iterable[str] = ()) -> str:
-    """A text without ``secrets``, however they are spelled, and without what looks like one."""
-    return without_forms(Scrubber(secrets).text(text))
+    """Return ``text`` without ``secrets`` in any encoding, and without secret patterns."""
+    return without_secret_patterns(Scrubber(secrets).text(text))
 
 
-def without_forms(text: str) -> str:
-    """A text without what looks like a secret."""
+def without_secret_patterns(text: str) -> str:
+    """Return ``text`` with everything that has the form of a secret hidden."""
     return _hiding(text, secret_spans(text))
 
 
 def texts_kept_in(tree: Mapping[str, object]) -> Iterator[str]:
-    """What a Secret (any other object: nothing) keeps, as it is and as it is written."""
+    """Yield the data of a Secret, decoded and as written; nothing for other objects."""
     if tree.get("kind") != "Secret":
         return
     for name in ("stringData", "data"):
@@ -126,13 +126,13 @@ def _hiding(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 
 class _Redaction:
-    """Copies values without their secrets, and remembers these (``found``)."""
+    """Copies values without their secrets, which it collects in ``found``."""
 
     def __init__(self) -> None:
         self.found: set[str] = set()
 
     def copy(self, value: object) -> object:
-        """``value`` in plain lists and dictionaries, without secrets."""
+        """Return ``value`` in plain lists and dictionaries, without secrets."""
         if isinstance(value, Mapping):
             return self._mapping(cast("Mapping[object, object]", value))
         if isinstance(value, list | tuple):
@@ -173,7 +173,7 @@ class _Redaction:
         return shown
 
     def _hidden(self, value: object) -> object:
-        """``value`` with everything in it that could be a secret replaced."""
+        """Return ``value`` with every scalar in it that could be a secret replaced."""
         if isinstance(value, Mapping):
             items = cast("Mapping[object, object]", value).items()
             return {str(name): self._hidden(item) for name, item in items}
@@ -195,7 +195,7 @@ class _Redaction:
 
 
 def _copied(value: object) -> object:
-    """``value`` as it is, in plain lists and dictionaries."""
+    """Return ``value`` unchanged, in plain lists and dictionaries."""
     if isinstance(value, Mapping):
         return {str(k): _copied(v) for k, v in cast("Mapping[object, object]", value).items()}
     if isinstance(value, list | tuple):

@@ -1,6 +1,6 @@
-"""What an upgrade does to running pods, and what Kubernetes will not do at all. Pure.
+"""Effects of an upgrade on running pods, and changes that Kubernetes refuses. Pure.
 
-Which fields cannot be changed is Kubernetes' own validation (``pkg/apis/*/validation``).
+The immutable fields are those of Kubernetes' own validation (``pkg/apis/*/validation``).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field
 
-from portal.domain.manifests import Change, ObjectChange, Ref, Tree, at, kept
-from portal.domain.steering import SCALABLE, autoscalers, named
+from portal.domain.manifests import ChangeType, ObjectChange, Ref, Tree, at, has_keep_policy
+from portal.domain.replica_ownership import SCALABLE, autoscalers, workload_name
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
@@ -36,11 +36,11 @@ _IMMUTABLE: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-class Replicas(Struct, frozen=True):
-    """How many pods a workload has: ``live`` now, ``after`` the upgrade.
+class ReplicaChange(Struct, frozen=True):
+    """The replicas of a workload: ``live`` now, and ``after`` the upgrade.
 
-    ``minimum`` and ``maximum`` are the bounds of its autoscaler after the upgrade, None for
-    none; with an autoscaler ``after`` is where it starts from.
+    ``minimum`` and ``maximum`` are the bounds of its autoscaler after the upgrade, None without
+    one. With an autoscaler, ``after`` is the number that it starts from.
     """
 
     ref: Ref
@@ -51,14 +51,15 @@ class Replicas(Struct, frozen=True):
 
 
 class Effects(Struct, frozen=True):
-    """What an upgrade would do.
+    """The effects of an upgrade.
 
-    ``restarts`` are workloads whose pods are replaced, True where the old ones go before the
-    new ones come. ``refused`` says of a field why Kubernetes will not change it.
+    ``restarts`` are the workloads whose pods are replaced; the value is True if the old pods are
+    stopped first. ``deleted`` are removed objects, ``left`` those that their keep policy retains.
+    ``refused`` are fields that Kubernetes will not change.
     """
 
     restarts: Mapping[Ref, bool] = field(default_factory=dict[Ref, bool])
-    replicas: tuple[Replicas, ...] = ()
+    replicas: tuple[ReplicaChange, ...] = ()
     deleted: tuple[Ref, ...] = ()
     left: tuple[Ref, ...] = ()
     refused: tuple[tuple[Ref, str], ...] = ()
@@ -70,30 +71,30 @@ def effects(
     after: Mapping[Ref, Tree],
     live: Mapping[str, int],
 ) -> Effects:
-    """What ``found`` means. ``live`` is how many pods each workload has now, by its name."""
-    removed = [each for each in found if each.change is Change.REMOVED]
+    """Return the effects of the changes ``found``; ``live`` maps workloads to their replicas."""
+    removed = [each for each in found if each.change is ChangeType.REMOVED]
     return Effects(
         restarts={
             each.ref: _stops_first(each.after)
             for each in found
-            if each.change is Change.CHANGED
+            if each.change is ChangeType.CHANGED
             and each.ref.kind in WORKLOADS
             and at(each.before, "spec", "template") != at(each.after, "spec", "template")
         },
         replicas=tuple(_replicas(before, after, live)),
-        deleted=tuple(each.ref for each in removed if not kept(each.before)),
-        left=tuple(each.ref for each in removed if kept(each.before)),
+        deleted=tuple(each.ref for each in removed if not has_keep_policy(each.before)),
+        left=tuple(each.ref for each in removed if has_keep_policy(each.before)),
         refused=tuple(
             (each.ref, field)
             for each in found
-            if each.change is Change.CHANGED
+            if each.change is ChangeType.CHANGED
             for field in immutable(each)
         ),
     )
 
 
 def immutable(change: ObjectChange) -> list[str]:
-    """The fields of an object that differ and may not."""
+    """Return the immutable fields of an object that would change."""
     before, after = change.before, change.after
     spec, new = at(before, "spec"), at(after, "spec")
     match change.ref.kind:
@@ -130,20 +131,22 @@ def _stops_first(workload: Tree) -> bool:
 
 def _replicas(
     before: Mapping[Ref, Tree], after: Mapping[Ref, Tree], live: Mapping[str, int]
-) -> Iterator[Replicas]:
+) -> Iterator[ReplicaChange]:
     scaled = autoscalers(after)
     for ref, tree in after.items():
         if ref.kind not in SCALABLE or ref.name not in live:
             continue
         now = live[ref.name]
-        hpa = scaled.get(named(ref.kind, ref.name))
+        hpa = scaled.get(workload_name(ref.kind, ref.name))
         if hpa is not None:
             low, high = _int(hpa.get("minReplicas"), 1), _int(hpa.get("maxReplicas"), now)
-            yield Replicas(ref, now, min(max(now, low), high), low, high)
+            yield ReplicaChange(ref, now, min(max(now, low), high), low, high)
         else:
-            # A field that Helm lets go of gets Kubernetes' default; one it never had, stays.
+            # A field that Helm no longer sets gets Kubernetes' default; one it never set stays.
             held = "replicas" in at(before.get(ref, {}), "spec")
-            yield Replicas(ref, now, _int(at(tree, "spec").get("replicas"), 1 if held else now))
+            yield ReplicaChange(
+                ref, now, _int(at(tree, "spec").get("replicas"), 1 if held else now)
+            )
 
 
 def _int(value: object, otherwise: int) -> int:

@@ -1,4 +1,4 @@
-"""Where an app answers: the addresses its objects publish, best for people first. Pure."""
+"""The URLs of an app, from its Services, Ingresses and HTTPRoutes, most useful first. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from portal.domain.objects import Gateway, HttpRoute, Ingress, Node, Service, Se
 from portal.domain.ports import is_web, scheme
 
 SHARED = frozenset({Exposure.INGRESS, Exposure.HTTP_ROUTE})
-"""Ways to an app that lead through a proxy which serves other host names as well."""
+"""Exposures behind a proxy that serves other host names as well."""
 
 
 class Url(Struct, frozen=True):
-    """An address of an app.
+    """A URL of an app.
 
-    ``href`` is what a person opens. ``connect_host``/``connect_port`` is where the portal itself
-    connects to ask for it, with the host of ``href`` in the Host header: it may stand elsewhere
-    in the network, and know other names, than the person's browser. ``connect_host`` is "" as
-    long as nothing has published an address: a name that somebody typed may lead anywhere, so the
-    portal never looks it up.
+    ``href`` is the URL for the user. The portal itself connects to
+    ``connect_host``:``connect_port``, with the host of ``href`` in the Host header: its network and
+    its DNS may differ from those of the browser. ``connect_host`` is "" until an address is
+    published: the portal never resolves a host name that a user has entered, which may point
+    anywhere.
     """
 
     href: str
@@ -43,17 +43,17 @@ def urls(
     node_address: str = "",
     ingress_address: str = "",
 ) -> tuple[Url, ...]:
-    """Every address there is now, none that is still to come.
+    """Return all URLs whose addresses are known now.
 
     Args:
-        services: the release's Services.
+        services: the Services of the release.
         ingresses: its Ingresses.
         routes: its HTTPRoutes.
         gateways: the Gateways that those routes name.
-        nodes: the cluster's nodes, for NodePorts.
-        node_address: what people use to reach NodePorts; "" for a node's internal address.
-        ingress_address: where the portal reaches host names of Ingresses and routes; "" for the
-            address in the object's status, and nowhere while there is none.
+        nodes: the nodes of the cluster, for NodePorts.
+        node_address: the address at which users reach NodePorts; "" for a node's internal one.
+        ingress_address: where the portal connects for hosts of Ingresses and HTTPRoutes; "" for the
+            address in the object's status, if there is one.
 
     >>> urls([Service(Key("a", "b"), "b", "ClusterIP", "10.0.0.1", (ServicePort(80),))])[0].href
     'http://b.a.svc'
@@ -87,7 +87,7 @@ def _is_tls(port: ServicePort) -> bool:
 
 
 def _web_port(service: Service) -> ServicePort | None:
-    """The port people would open: HTTPS, else one named http, else the first that may be HTTP."""
+    """Return the port to open: HTTPS, else one named http, else the first that may be HTTP."""
     ranked = sorted(
         filter(is_web, service.ports),
         key=lambda each: (not _is_tls(each), not each.name.startswith("http")),

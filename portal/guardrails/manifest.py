@@ -13,7 +13,7 @@ import yaml
 from msgspec import Struct
 
 from portal.catalog.loader import Loader
-from portal.domain import yamls
+from portal.domain import yaml_text
 from portal.domain.errors import ChartError, PortalError
 from portal.domain.keys import HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, Key
 from portal.domain.manifests import (
@@ -78,7 +78,7 @@ def read(manifest: str, namespace: str) -> tuple[Rendered, ...]:
     if len(manifest) > MAX_MANIFEST:
         raise ChartError(f"The manifest is longer than {MAX_MANIFEST // 2**20} MiB.")
     try:
-        yamls.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
+        yaml_text.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
         documents = cast("list[object]", list(yaml.load_all(manifest, Loader=Loader)))
         check_written_out(documents)
         trees = [tree for document in documents for tree in _flat(document)]
@@ -87,7 +87,7 @@ def read(manifest: str, namespace: str) -> tuple[Rendered, ...]:
         return tuple(_rendered(tree, namespace) for tree in trees)
     except ChartError:
         raise
-    except (yaml.YAMLError, yamls.TooMuch, PortalError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, yaml_text.TooLarge, PortalError, RecursionError, ValueError) as error:
         where = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         raise unreadable(where.line + 1 if where else 0) from error
 
@@ -152,7 +152,7 @@ def with_owned_hooks(manifest: str, key: Key) -> str:
             annotations = {**at(tree, "metadata", "annotations"), **owner}
             tree = {**tree, "metadata": {**at(tree, "metadata"), "annotations": annotations}}
         trees.append(tree)
-    return "---\n".join(map(yamls.exact, trees))
+    return "---\n".join(map(yaml_text.exact, trees))
 
 
 def pod_specs(rendered: Rendered) -> Iterator[PodSpec]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from typing import cast
 
-from portal.domain.quoted import texts_in, without_values
+from portal.domain.error_redaction import texts_in, without_values
 from portal.domain.secrets import SHORTEST, scrubbed_text, secret_texts
 
 MAX_OUTPUT = 256 * 1024

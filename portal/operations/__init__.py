@@ -1,1 +1,1 @@
-"""How anything runs: one operation at a time on each release, recorded, and taken over."""
+"""The execution of operations: one at a time on each release, recorded and recoverable."""

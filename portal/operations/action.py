@@ -1,4 +1,4 @@
-"""What an action declares: all that runs it, recovers it or speaks of it reads it from here."""
+"""The declaration of an action, read by all that runs, recovers or describes it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from portal.operations.waiting import WaitCondition
 
 
 class Action:
-    """One thing that can be done to a release.
+    """An action on a release.
 
-    ``completes``: a portal that finds it cut short finishes it; else what Helm has left pending
-    is marked as failed.
+    If ``completes`` is True, recovery finishes an interrupted operation; else it marks a revision
+    that Helm has left pending as failed.
     """
 
     verb: ClassVar[Verb]
@@ -25,11 +25,11 @@ class Action:
 
     @staticmethod
     def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
-        """What became of one that was cut short, by the newest revision that is left."""
+        """Return the outcome of an interrupted operation; ``left`` is the newest revision."""
         return revision_outcome(operation, left)
 
     async def complete(
         self, progress: Progress, left: ReleaseRevision | None
     ) -> WaitCondition | None:
-        """Do the rest of one that Helm had finished, or (``completes``) that it had begun."""
+        """Do the rest of an operation that Helm had finished or, with ``completes``, begun."""
         return None

@@ -1,8 +1,8 @@
-"""Who works on which release: one operation at a time, in all portals that share the cluster.
+"""The executor of operations: one at a time on each release, across all portals of the cluster.
 
-Each operation runs as a task here, and beside it a *renewer* that writes what the progress says
-into the operation's lease, often enough to show that this portal is alive. Whatever is lost with
-this portal can be picked up by the next one from there.
+Each operation runs as a task, and beside it a *renewer* that writes its progress into the lease
+often enough to show that this portal is alive. If this portal stops, another one can continue from
+the lease.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from portal.state.store import Store
 log = logging.getLogger(__name__)
 
 Work = Callable[[Progress], Awaitable[WaitCondition | None]]
-"""What an operation does; returns what has to be seen before it is done, if anything."""
+"""The work of an operation; returns the condition that completes it, None if there is none."""
 
 FieldNames = Callable[[ChartError], Mapping[str, str]]
 
@@ -38,7 +38,7 @@ ATTEMPTS = 5
 
 
 class OperationExecutor:
-    """Runs operations as tasks of the loop, ``limit`` at once; those that wait do not count."""
+    """Runs operations as tasks of the event loop, ``limit`` at once; waiting ones do not count."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class OperationExecutor:
         settle: float = 0.5,
         ended: Callable[[Operation], None] = lambda operation: None,
     ) -> None:
-        """``settle``: seconds a condition must stay met; ``ended`` is told of every end."""
+        """Set it up; ``settle``: seconds a condition must hold; ``ended``: called at each end."""
         self._store = store
         self._leases = leases
         self._registry = registry
@@ -69,12 +69,12 @@ class OperationExecutor:
         self._running: dict[Key, RunningOperation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
-        registry.on_change(self._heard)
+        registry.on_change(self._on_lease_change)
 
-    # Asking.
+    # Checking.
 
     def check_free(self, key: Key) -> None:
-        """Raise ``Conflict`` if an operation is under way that must not be disturbed."""
+        """Raise ``Conflict`` if an operation is under way that must not be replaced."""
         if self._draining:
             raise Conflict("The portal is restarting.", "Try again in a minute.")
         lease = self._registry.lease(key)
@@ -82,12 +82,12 @@ class OperationExecutor:
             self._check_over(lease)
 
     def works_on(self, key: Key) -> bool:
-        """Whether this portal runs an operation on a release."""
+        """Return True if this portal runs an operation on a release."""
         return key in self._running
 
     def _check_over(self, lease: OperationLease) -> None:
         operation = self._newest(lease)
-        # What is being deleted must be gone first: Helm would "upgrade" the dying objects.
+        # A removal must be complete first: Helm would "upgrade" objects that are being deleted.
         waits = operation.phase is OperationPhase.WAITING and not operation.verb.removes
         if operation.phase.terminal or waits:
             return
@@ -98,7 +98,7 @@ class OperationExecutor:
         if self._registry.abandoned(lease):
             raise Conflict(
                 f"{doing}, and the portal that did it has stopped.",
-                "What came of it is being found out: try again in a few seconds.",
+                "The portal is recovering it: try again in a few seconds.",
             )
         step = operation.steps[-1] if operation.steps else None
         now_at = f" (now: {step.title})" if step and step.ended_at is None else ""
@@ -107,7 +107,7 @@ class OperationExecutor:
         )
 
     def _newest(self, lease: OperationLease) -> Operation:
-        """The operation of a lease; this portal knows of its own before the cluster does."""
+        """Return the operation of a lease, for this portal's own one with its latest progress."""
         mine = self._running.get(lease.operation.key)
         if mine is not None and mine.progress.operation.id == lease.operation.id:
             return mine.progress.operation
@@ -118,9 +118,9 @@ class OperationExecutor:
     async def begin(
         self, key: Key, verb: Verb, actor: str, work: Work, *, base: int, description: str = ""
     ) -> Operation:
-        """Take the release and start an operation on it. One that only waits gives way.
+        """Acquire the release's lease and start an operation; one that only waits is replaced.
 
-        Raises ``Conflict`` if anybody else, in whatever portal, is at work on it or was first.
+        Raises ``Conflict`` if another operation is under way, in any portal, or was faster.
         """
         self.check_free(key)
         now = self._clock()
@@ -135,13 +135,13 @@ class OperationExecutor:
             base=base,
             description=description,
         )
-        lease = await self._take(operation)
+        lease = await self._acquire(operation)
         if self._draining:
             await self._leases.delete(lease)
             raise Conflict("The portal is restarting.", "Try again in a minute.")
         before = self._running.pop(key, None)
         if before is not None:
-            # Closed before the new one is written: the store keeps the newest of a key.
+            # Finished before the new one is recorded: the store keeps the last one of a key.
             before.progress.finish(
                 OperationPhase.CANCELLED,
                 f"Superseded: {actor} began {verb.progressive} {key.name}.",
@@ -152,7 +152,7 @@ class OperationExecutor:
         running.progress.begin()
         return running.progress.operation
 
-    async def _take(self, operation: Operation) -> OperationLease:
+    async def _acquire(self, operation: Operation) -> OperationLease:
         key = operation.key
         seen = self._registry.lease(key)
         for _ in range(ATTEMPTS):
@@ -188,7 +188,7 @@ class OperationExecutor:
         return task
 
     async def adopt(self, lease: OperationLease, work: Work) -> None:
-        """Go on with an operation whose portal is dead, unless another portal was faster."""
+        """Continue an operation whose portal has stopped, unless another portal was faster."""
         if self._draining:
             return
         try:
@@ -198,14 +198,14 @@ class OperationExecutor:
         self._registry.note(lease)
         running = self._start(lease, work)
         running.progress.take_over()
-        self._heard(lease)
+        self._on_lease_change(lease)
 
     # Ending from outside.
 
     async def cancel(self, key: Key, by: str) -> None:
-        """End the operation on a release, in whatever portal it runs.
+        """Cancel the operation on a release, in whichever portal it runs.
 
-        Raises ``Conflict`` if there is none, or if it is one that must not stop half way.
+        Raises ``Conflict`` if there is none, or if it is a removal.
         """
         for _ in range(ATTEMPTS):
             lease = self._registry.lease(key)
@@ -214,7 +214,7 @@ class OperationExecutor:
                 raise Conflict(f"Nothing is under way on {key.name} any more.")
             if operation.verb.removes:
                 raise Conflict(
-                    "A removal cannot be cancelled: half of the app would be left.",
+                    "A removal cannot be cancelled: it would leave part of the app.",
                     "Launch it again when it is gone.",
                 )
             mine = self._running.get(key)
@@ -232,7 +232,7 @@ class OperationExecutor:
         raise Conflict("The operation changes too quickly.", "Try again.")
 
     async def dismiss(self, key: Key) -> None:
-        """Forget the finished operation of a key."""
+        """Remove the finished operation of a release; raises ``Conflict`` if it has not ended."""
         lease = self._registry.lease(key)
         operation = self._newest(lease) if lease else None
         if operation is not None and not operation.phase.terminal:
@@ -241,16 +241,16 @@ class OperationExecutor:
             )
         mine = self._running.get(key)
         if mine is not None and mine.renewer is not None:
-            await asyncio.wait([mine.renewer])  # its last word is on its way
+            await asyncio.wait([mine.renewer])  # its last write is under way
             lease = self._registry.lease(key)
         if lease is not None:
             await self._leases.delete(lease)
         self._registry.forget(key)
 
     async def drain(self, grace: float, patience: float) -> None:
-        """Stop: hand over what waits, let Helm finish for ``patience`` seconds, then end it.
+        """Hand over waiting operations; give Helm ``patience`` seconds to finish, then stop it.
 
-        Tasks get ``grace`` seconds to end what they run, and to write that down.
+        Tasks then get ``grace`` seconds to stop Helm and record the end.
         """
         self._draining = True
         for running in list(self._running.values()):
@@ -260,7 +260,7 @@ class OperationExecutor:
         stopped = Ending(OperationPhase.INTERRUPTED, "The portal stopped while this was under way.")
         for running in list(self._running.values()):
             if running.progress.operation.verb.removes:
-                running.leave()  # half a removal is of no use: the next portal completes it
+                running.leave()  # the next portal completes a removal
             else:
                 running.end(stopped)
         await self._wait_for_tasks(grace)
@@ -271,8 +271,8 @@ class OperationExecutor:
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=seconds)
 
-    def _heard(self, lease: OperationLease) -> None:
-        """A lease has changed: is it news for an operation that runs here?"""
+    def _on_lease_change(self, lease: OperationLease) -> None:
+        """Apply a changed lease to the operation that runs here: takeover or cancellation."""
         mine = self._running.get(lease.operation.key)
         if mine is None or mine.left:
             return
@@ -345,10 +345,10 @@ class OperationExecutor:
         running.progress.finish(ending.phase, ending.error, advice)
 
     async def _marked(self, running: RunningOperation) -> str:
-        """See to it that Helm has left nothing pending; what was done about it, in words.
+        """Mark what Helm has left pending as failed; return what was found, in sentences.
 
-        Only while Helm may have been at work. An API that does not answer is asked again until
-        it does: as long as that takes, the operation is not over.
+        Does nothing unless Helm may have been running. Retries while the API does not answer:
+        until then the operation has not ended.
         """
         progress = running.progress
         if progress.operation.phase is not OperationPhase.RUNNING:
@@ -369,7 +369,7 @@ class OperationExecutor:
             del self._running[running.progress.operation.key]
 
     def _holds(self, running: RunningOperation) -> bool:
-        """Whether the release belongs to this operation still, and to this portal."""
+        """Return True if this portal still holds the release for this operation."""
         return self._running.get(running.progress.operation.key) is running
 
 

@@ -1,8 +1,8 @@
-"""Ends or completes operations whose end nobody saw.
+"""Recovery of interrupted operations.
 
-Helm's record tells what became of them. Nothing that was ever deployed is removed, and a change is
-never made twice: either Helm had finished, and the operation goes on waiting for the pods; or it
-had not, and the release ends as failed, which anybody can launch over or roll back.
+Helm's record tells their outcome. Recovery removes nothing that was deployed, and makes no change
+twice: either Helm had finished, and the operation continues to wait for the pods; or it had not,
+and the revision is marked as failed, so that the release can be upgraded or rolled back.
 """
 
 from __future__ import annotations
@@ -22,26 +22,29 @@ MarkPendingFailed = Callable[[Operation], Awaitable[str]]
 
 
 class Interrupted(PortalError):
-    """An operation was cut short; the message says what is left of it."""
+    """Raised for an interrupted operation; the message says what it left."""
 
 
 class InterruptedOperations:
-    """Finds out how operations ended, and ends what Helm was in the middle of."""
+    """Determines outcomes of interrupted operations, and marks pending revisions as failed."""
 
     def __init__(self, records: RevisionRecords) -> None:
         self._records = records
         self._actions: dict[str, Action] = {}
 
     def declare(self, actions: Iterable[Action]) -> None:
-        """Say what can be run, before anything is."""
+        """Register the actions that can run, before the first operation."""
         self._actions |= {each.verb.name: each for each in actions}
 
-    def knows(self, verb: Verb) -> bool:
-        """Whether this portal can do that; a newer one beside it may know more."""
+    def supports(self, verb: Verb) -> bool:
+        """Return True if this portal has the action; a newer version beside it may have more."""
         return verb.name in self._actions
 
     async def mark_pending_failed(self, operation: Operation) -> str:
-        """Mark as failed what a Helm that is dead left pending; says so, "" if nothing was."""
+        """Mark a revision left pending by a stopped Helm as failed.
+
+        Return what was found, in sentences; "" if there is nothing to say.
+        """
         found, left = await self._marked(operation)
         if found is InterruptedOutcome.NOT_BEGUN:
             return "Helm had not begun: nothing was changed."
@@ -49,7 +52,7 @@ class InterruptedOperations:
         if completes or left is None or found is InterruptedOutcome.OVERTAKEN:
             return ""
         if found is InterruptedOutcome.FINISHED:
-            return "Helm had finished all the same: look at the pods below."
+            return "Helm had finished all the same: see the pods below."
         if left.revision == 1:
             return (
                 "Revision 1 has failed, and may be there in part. Launch again to complete it, "
@@ -63,7 +66,7 @@ class InterruptedOperations:
     async def _marked(
         self, operation: Operation
     ) -> tuple[InterruptedOutcome, ReleaseRevision | None]:
-        """The outcome of an operation, after the end of what was pending."""
+        """Return the outcome of an operation, after marking a pending revision as failed."""
         action = self._actions[operation.verb.name]
         for last in (False, False, True):
             left = await self._records.newest(operation.key)
@@ -83,7 +86,7 @@ class InterruptedOperations:
         raise AssertionError("unreachable")
 
     async def resume(self, progress: Progress) -> WaitCondition | None:
-        """The work that is left of an operation whose portal has stopped."""
+        """Do what is left of an operation whose portal has stopped."""
         operation = progress.operation
         action = self._actions[operation.verb.name]
         with progress.step("Find out what came of it"):
@@ -106,5 +109,5 @@ class InterruptedOperations:
                 raise Interrupted(
                     "The portal stopped while this was under way, and somebody else has changed "
                     "the release since.",
-                    "What you see here is what the cluster has.",
+                    "This page shows the present state of the cluster.",
                 )

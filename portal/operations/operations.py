@@ -1,4 +1,4 @@
-"""The operations of this portal: run, written down, and finished for portals that stopped."""
+"""The operations of this portal: running, recording and recovering them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from portal.state.store import Store
 
 
 def utc_now() -> datetime:
-    """The time, with its zone."""
+    """Return the current time in UTC, timezone-aware."""
     return datetime.now(UTC)
 
 
-class Timing(Struct, frozen=True):
-    """How many operations run at once, and how long is waited for what, in seconds.
+class OperationTiming(Struct, frozen=True):
+    """Limits on operations; all but ``limit`` are in seconds.
 
-    ``settle``: a rollout must stay complete for so long to count as done; watches of different
-    kinds are not in step, by a few milliseconds. ``uninstalled_for``: a finished uninstall stays
-    to be seen. ``interval``: between two looks for operations that nobody works on any more,
-    which is so after ``lease_seconds`` of silence.
+    ``limit``: operations that run at once. ``settle``: time for which a rollout must stay complete
+    to count as done, since watches of different kinds differ by milliseconds. ``uninstalled_for``:
+    time for which a finished uninstall stays visible. ``interval``: time between two searches for
+    abandoned operations. ``lease_seconds``: time without renewal after which a lease is abandoned.
     """
 
     limit: int = 20
@@ -40,11 +40,11 @@ class Timing(Struct, frozen=True):
 
 
 class Operations:
-    """Makes the executor, the registry and the recovery of one portal work together.
+    """Connects the executor, the registry and the recovery loop of one portal.
 
-    ``holder`` names this process among all portals, and no other ever. Nothing is touched where
-    ``rules`` let the portal change nothing. ``fields`` maps what a chart has said of values to
-    the form's fields. ``ended`` is told of operations that end here.
+    ``holder`` is an identity unique to this process. Namespaces in which ``rules`` allow no change
+    are left alone. ``fields`` maps a chart's errors about values to form fields. ``ended`` is
+    called with each operation that ends here.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class Operations:
         fields: FieldNames,
         clock: Callable[[], datetime] = utc_now,
         ended: Callable[[Operation], None] = lambda operation: None,
-        timing: Timing | None = None,
+        timing: OperationTiming | None = None,
     ) -> None:
-        timing = timing or Timing()
+        timing = timing or OperationTiming()
         self.registry = OperationRegistry(store, holder, patience=timing.lease_seconds)
-        """Where the watch of all portals' Leases goes."""
+        """The sink of the watch of all portals' Leases."""
         self._interrupted = InterruptedOperations(records)
         self.executor = OperationExecutor(
             store,
@@ -89,16 +89,16 @@ class Operations:
         )
 
     def declare(self, actions: Iterable[Action]) -> None:
-        """Say what can be run, before anything is."""
+        """Register the actions that can run, before the first operation."""
         self._interrupted.declare(actions)
 
     async def run(self) -> None:
-        """Finish what portals that stopped have left, until cancelled."""
+        """Recover operations of stopped portals until cancelled."""
         await self._recovery.run()
 
     async def drain(self, grace: float, patience: float = 0.0) -> None:
-        """Hand over what only waits; give Helm ``patience`` seconds to finish, then SIGTERM.
+        """Hand over operations that only wait; give Helm ``patience`` seconds, then SIGTERM.
 
-        Within ``grace`` seconds more everything has ended, and is written down.
+        After at most ``grace`` further seconds what has not ended is cancelled.
         """
         await self.executor.drain(grace, patience)

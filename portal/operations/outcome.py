@@ -1,4 +1,4 @@
-"""What became of an operation whose end nobody saw, by Helm's record. Pure."""
+"""The outcome of an interrupted operation, from Helm's record. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.domain.release import ReleaseRevision
 
 
 class InterruptedOutcome(Enum):
-    """What Helm's record says of an operation that was cut short."""
+    """The outcome of an interrupted operation according to Helm's record."""
 
     NOT_BEGUN = auto()
     PENDING = auto()
@@ -21,7 +21,7 @@ class InterruptedOutcome(Enum):
 
 
 def labelled(operation: Operation, left: ReleaseRevision) -> bool:
-    """Whether a revision carries the operation's label."""
+    """Return True if a revision carries the operation's label."""
     return left.operation == operation.id
 
 
@@ -30,7 +30,7 @@ def revision_outcome(
     left: ReleaseRevision | None,
     made_by: Callable[[Operation, ReleaseRevision], bool] = labelled,
 ) -> InterruptedOutcome:
-    """What became of an operation that makes a revision; ``left`` is the release's newest."""
+    """Return the outcome of an operation that makes a revision; ``left`` is the newest one."""
     if left is None:
         return InterruptedOutcome.NOT_BEGUN
     if not made_by(operation, left):

@@ -1,4 +1,4 @@
-"""What running operations needs of rooms that it does not import; tests put fakes here."""
+"""Interfaces of what operations need from packages that they do not import."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from portal.domain.release import ReleaseRevision
 
 
 class OperationLeases(Protocol):
-    """Each release's operation and who holds the release for it, as all portals see it."""
+    """The leases on releases, shared by all portals."""
 
     async def read(self, key: Key) -> OperationLease | None:
-        """The lease as it is now; None if there is none."""
+        """Return the current lease, None if there is none."""
         ...
 
     async def put(self, new: OperationLease) -> OperationLease:
-        """Write over the version that ``new`` was made from; ``Conflict`` if it has changed."""
+        """Replace the version that ``new`` was made from; raises ``Conflict`` if it has changed."""
         ...
 
     async def delete(self, old: OperationLease) -> None:
-        """Forget a lease; ``Conflict`` if it has changed."""
+        """Delete a lease; raises ``Conflict`` if it has changed."""
         ...
 
 
 class RevisionRecords(Protocol):
-    """The newest revision that Helm has recorded of a release."""
+    """Helm's records of the newest revisions."""
 
     async def newest(self, key: Key) -> ReleaseRevision | None:
-        """The newest revision; None if there is none."""
+        """Return the newest revision, None if there is none."""
         ...
 
     async def mark_failed(self, key: Key, recorded: ReleaseRevision, why: str) -> None:
-        """Mark a pending revision as failed; ``Conflict`` if it has changed since."""
+        """Mark a pending revision as failed; raises ``Conflict`` if it has changed."""
         ...

@@ -1,4 +1,4 @@
-"""Writes one operation, step by step, into the store; its beginning and end into the log."""
+"""Records an operation's progress in the store, and its beginning and end in the log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Progress:
-    """The only writer of one operation. After ``finish`` or ``leave`` it writes nothing more.
+    """The only writer of an operation. After ``finish`` or ``leave`` it writes nothing.
 
     ``written`` is called after every change, ``ended`` after the last one.
     """
@@ -38,7 +38,7 @@ class Progress:
         self.operation = operation
 
     def begin(self) -> None:
-        """Show and log that the operation has begun."""
+        """Record and log the beginning of the operation."""
         log.info(
             "%s of %s began, asked for by %s",
             self.operation.verb,
@@ -49,7 +49,7 @@ class Progress:
         self._write(self.operation)
 
     def take_over(self) -> None:
-        """Go on with what another portal began: a step of its that is open has ended."""
+        """Continue an operation of another portal, ending its open step."""
         log.info(
             "%s of %s taken over from a portal that stopped",
             self.operation.verb,
@@ -60,17 +60,17 @@ class Progress:
         self._write(self.operation)
 
     def leave(self) -> None:
-        """Write nothing more: the operation goes on elsewhere."""
+        """Write nothing more: the operation is handed over or replaced."""
         self._left = True
 
     @property
     def finished(self) -> bool:
-        """Whether the operation is over."""
+        """True if the operation has ended."""
         return self.operation.phase.terminal
 
     @property
     def step_title(self) -> str:
-        """The step under way, "" between steps."""
+        """The title of the current step, "" between steps."""
         steps = self.operation.steps
         return steps[-1].title if steps and steps[-1].ended_at is None else ""
 
@@ -82,7 +82,7 @@ class Progress:
         helm_seconds: float | None = None,
         advice: str | None = None,
     ) -> None:
-        """Record what has become known; ``advice`` is for whoever sees it done."""
+        """Record the given fields; ``advice`` is shown when the operation has succeeded."""
         changed = self.operation
         if phase is not None:
             changed = replace(changed, phase=phase)
@@ -95,7 +95,7 @@ class Progress:
         self._write(changed)
 
     def begin_step(self, title: str) -> None:
-        """Record the beginning of a step, which is the end of one that is open."""
+        """Record the beginning of a step, and the end of an open one."""
         self._end_step("")
         self._write(
             replace(self.operation, steps=(*self.operation.steps, Step(title, self._clock())))
@@ -103,9 +103,9 @@ class Progress:
 
     @contextmanager
     def step(self, title: str) -> Generator[None]:
-        """Record a step: its beginning, its end, and what it failed with.
+        """Record the beginning, end and error of a step around the block.
 
-        The end is that of whichever step is open by then.
+        The end is recorded for the step that is then open.
         """
         self.begin_step(title)
         try:
@@ -126,9 +126,9 @@ class Progress:
         fields: Mapping[str, str] | None = None,
         cause: BaseException | None = None,
     ) -> None:
-        """Record the end. A step still under way ends with it.
+        """Record the end of the operation and of an open step.
 
-        Of ``cause`` the log gets the kind only: messages may quote an app's values.
+        Only the type of ``cause`` is logged: messages may quote an app's values.
         """
         if self.finished or self._left:
             return
@@ -153,7 +153,7 @@ class Progress:
         self._ended(ended)
 
     def _fields(self) -> dict[str, object]:
-        """What a line of the log says of the operation, as fields of its own."""
+        """Return the structured fields of a log line about the operation."""
         operation = self.operation
         return {
             "operation": operation.id,

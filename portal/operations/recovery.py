@@ -1,4 +1,4 @@
-"""Looks after the leases of all portals: what nobody works on any more is finished or forgotten."""
+"""The recovery loop: finishes abandoned operations of all portals, and deletes outdated leases."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from portal.state.store import Store
 log = logging.getLogger(__name__)
 
 REMEMBERED = timedelta(days=1)
-"""How long the operation of a release that does not exist is kept."""
+"""Time for which the operation of a release that does not exist is kept."""
 
 
 class RecoveryLoop:
-    """Every portal has one; which of them adopts an operation is decided by its lease.
+    """Adopts abandoned operations. Every portal runs one; the lease decides which adopts.
 
-    Nothing is touched where ``rules`` let the portal change nothing. ``uninstalled_for``: seconds
-    that a finished uninstall stays to be seen; ``interval``: seconds between two looks.
+    Namespaces in which ``rules`` allow no change are left alone. ``uninstalled_for``: seconds for
+    which a finished uninstall stays visible; ``interval``: seconds between two searches.
     """
 
     def __init__(
@@ -55,34 +55,34 @@ class RecoveryLoop:
         self._uninstalled_for = timedelta(seconds=uninstalled_for)
 
     async def run(self) -> None:
-        """Look after them until cancelled."""
+        """Recover abandoned operations until cancelled."""
         while True:
             await asyncio.sleep(self._interval)
             if not watched(self._store, Kind.LEASE, self._clock()):
-                self._registry.look_away()
+                self._registry.restart_silence()
                 continue
             for lease in self._registry:
                 try:
-                    await self._look_after(lease)
+                    await self._recover(lease)
                 except Conflict:
-                    continue  # somebody was faster
+                    continue  # another portal was faster
                 except PortalError as error:
                     log.warning("%s: %s", lease.operation.key, error)
 
-    async def _look_after(self, lease: OperationLease) -> None:
+    async def _recover(self, lease: OperationLease) -> None:
         key = lease.operation.key
         if self._executor.works_on(key) or self._rules.problem(key.namespace):
             return
         if self._registry.abandoned(lease):
-            if not self._interrupted.knows(lease.operation.verb):
+            if not self._interrupted.supports(lease.operation.verb):
                 return
             await self._executor.adopt(lease, self._interrupted.resume)
-        elif self._outlived(lease):
+        elif self._outdated(lease):
             await self._leases.delete(lease)
             self._registry.forget(key)
 
-    def _outlived(self, lease: OperationLease) -> bool:
-        """Whether nobody needs the record of a finished operation any more."""
+    def _outdated(self, lease: OperationLease) -> bool:
+        """Return True if the record of a finished operation is no longer needed."""
         operation = lease.operation
         if not operation.phase.terminal or not watched(self._store, Kind.RELEASE, self._clock()):
             return False

@@ -1,4 +1,4 @@
-"""An operation under way in this portal, and the renewer of its lease."""
+"""A running operation of this portal, and the renewer of its lease."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from portal.operations.registry import OperationRegistry
 log = logging.getLogger(__name__)
 
 RENEW = LEASE_SECONDS / 4
-"""Seconds after which a lease is written again though nothing has changed."""
+"""Seconds after which an unchanged lease is renewed."""
 PAUSE = 0.2
-"""Seconds between two writes of a lease: steps that follow each other quickly go together."""
+"""Minimum seconds between two writes of a lease: quick steps are written together."""
 FENCE = LEASE_SECONDS - 4
-"""Seconds without a successful write after which Helm is ended: another portal may take over."""
+"""Seconds without a successful write after which Helm is stopped: another portal may take over."""
 RETRY = 1.0
-"""Seconds between two tries while the API does not answer."""
+"""Seconds between two attempts while the API does not answer."""
 
 
 class Ending(Struct, frozen=True):
-    """How an operation ends that is not left to end by itself."""
+    """The phase and error of an operation that is ended from outside."""
 
     phase: OperationPhase
     error: str
 
 
 class RunningOperation(Struct, eq=False):
-    """An operation under way in this portal. ``left``: it goes on elsewhere."""
+    """An operation that runs in this portal. ``left``: it was handed over or replaced."""
 
     progress: Progress
     lease: OperationLease
@@ -48,13 +48,13 @@ class RunningOperation(Struct, eq=False):
     renewer: asyncio.Task[None] | None = None
 
     def end(self, ending: Ending) -> None:
-        """Cancel it, once, with these words."""
+        """Cancel the operation with this ending; the first call counts."""
         if self.ending is None and self.task is not None:
             self.ending = ending
             self.task.cancel()
 
     def leave(self) -> None:
-        """Stop without an end: somebody else goes on with it, or has replaced it."""
+        """Stop working on the operation without ending it: it is handed over or replaced."""
         self.left = True
         self.progress.leave()
         if self.task is not None:
@@ -62,9 +62,9 @@ class RunningOperation(Struct, eq=False):
 
 
 class LeaseRenewer:
-    """Writes what recorders say into the leases, and so shows that this portal is alive.
+    """Writes the progress of operations into their leases, which also renews these.
 
-    ``holds`` tells whether an operation is still the one of its release, in this portal.
+    ``holds`` returns True while this portal holds the release for an operation.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class LeaseRenewer:
         self._holds = holds
 
     async def keep(self, running: RunningOperation) -> None:
-        """Write the operation into its lease, until it has ended or gone elsewhere."""
+        """Write the operation into its lease until it ends or this portal loses the lease."""
         progress, key = running.progress, running.progress.operation.key
         renewed = time.monotonic()
         while True:
@@ -120,7 +120,7 @@ class LeaseRenewer:
         self._registry.note(running.lease)
 
     async def _reread(self, running: RunningOperation) -> bool:
-        """Take in what somebody else wrote into the lease; whether it is still this one's."""
+        """Read the lease after a conflict; return True if it still belongs to this operation."""
         progress = running.progress
         try:
             async with asyncio.timeout(RENEW):
@@ -132,7 +132,7 @@ class LeaseRenewer:
         if latest is None:
             running.lease = replace(running.lease, version="")
         else:
-            self._registry.note(latest)  # which ends this one if it is not its own any more
+            self._registry.note(latest)  # ends this operation if it has lost the lease
             running.lease = latest
         running.changed.set()
         return self._holds(running)

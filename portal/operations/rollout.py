@@ -1,19 +1,20 @@
-"""When is a change done? Pure answers from what the cluster said."""
+"""The progress of rollouts, restarts and removals, from an app's state. Pure."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 from portal.domain.objects import Kind, Pod, Workload
-from portal.state.held import held
+from portal.state.finalizers import held_by_finalizers
 from portal.state.model import AppState
 
 
-class Wanted(Struct, frozen=True):
-    """What must be seen before a rollout counts as done; None is "whatever it is".
+class RolloutTarget(Struct, frozen=True):
+    """The state that a rollout must reach; None means that the field is not checked.
 
     The snapshot may be older than Helm's answer: the old state, which was complete as well,
-    must not be taken for the new one. ``revision`` is the release's, at least.
+    must not be taken for the new one. ``revision`` is the release's revision, and ``workload``
+    tells whether it must have a workload.
     """
 
     revision: int
@@ -24,9 +25,10 @@ class Wanted(Struct, frozen=True):
 
 
 class Rollout(Struct, frozen=True):
-    """``done``, or ``lost``: a sentence why it can never be done; else still under way.
+    """The state of a rollout: ``done``, ``lost``, or under way.
 
-    ``held`` tells of what may last for ever, since nobody in the cluster need ever end it.
+    ``lost`` is a sentence that says why it can no longer complete; ``held`` one about finalizers
+    that may block it indefinitely. Both are "" otherwise.
     """
 
     done: bool
@@ -37,8 +39,8 @@ class Rollout(Struct, frozen=True):
 UNDER_WAY = Rollout(False)
 
 
-def rollout_progress(state: AppState, wanted: Wanted, seen: bool = False) -> Rollout:
-    """How a rollout stands. ``seen``: the wanted revision was there at an earlier look."""
+def rollout_progress(state: AppState, wanted: RolloutTarget, seen: bool = False) -> Rollout:
+    """Return the state of a rollout. ``seen``: the release existed at an earlier check."""
     release = state.release
     if release is None:
         if seen:
@@ -68,9 +70,9 @@ def rollout_progress(state: AppState, wanted: Wanted, seen: bool = False) -> Rol
 
 
 def complete(workload: Workload, autoscaled: bool) -> bool:
-    """Whether all pods are of the newest template, and ready.
+    """Return True if all pods are of the newest pod template, and ready.
 
-    An autoscaler moves ``desired`` at any time; then the pods that exist are what counts.
+    An autoscaler may change ``desired`` at any time; then the existing pods are counted.
     """
     if workload.observed_generation < workload.generation:
         return False
@@ -82,9 +84,11 @@ def complete(workload: Workload, autoscaled: bool) -> bool:
 
 
 def gone(state: AppState) -> Rollout:
-    """Whether nothing is left of a release: no record of it, no workload, no pod."""
+    """Return the state of a removal: done if no record, workload or pod is left."""
     done = state.release is None and not state.workloads and not state.pods
-    return Rollout(done, held=" ".join(_held_by(kind, each) for kind, each in held(state)))
+    return Rollout(
+        done, held=" ".join(_held_by(kind, each) for kind, each in held_by_finalizers(state))
+    )
 
 
 def _held_by(kind: Kind, each: Pod | Workload) -> str:

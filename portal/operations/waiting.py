@@ -1,4 +1,4 @@
-"""Waiting by watching: for as long as it takes, until the snapshot shows what was wanted."""
+"""Waiting for conditions on the snapshot."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ from portal.state.model import AppState
 from portal.state.store import Store
 
 Look = Callable[[AppState, bool], Rollout]
-"""What an app's state says of a condition; the flag: whether the release was seen before."""
+"""Evaluates a condition on an app's state; the flag is True if the release was seen before."""
 
 
 class WaitCondition(Struct, frozen=True):
-    """What has to be seen before an operation is done, and the title of waiting for it."""
+    """A condition that completes an operation, and the title of the step that waits for it."""
 
     title: str
     look: Look
 
 
 HELD_FOR = 60.0
-"""Seconds that something may be held up by what need never end."""
+"""Seconds for which finalizers may block a removal before the wait fails."""
 
 
 async def until(
     store: Store, key: Key, look: Look, settle: float, *, held_for: float = HELD_FOR
 ) -> None:
-    """Wait until what ``look`` sees is done, and stays so for ``settle`` seconds.
+    """Wait until ``look`` returns a rollout that is done, and stays so for ``settle`` seconds.
+
+    There is no time limit otherwise.
 
     Raises:
-        Conflict: it can never be done any more, or has been held up for ``held_for`` seconds;
+        Conflict: it can no longer complete, or has been blocked for ``held_for`` seconds;
             the message says why.
     """
     loop = asyncio.get_running_loop()
@@ -74,7 +76,7 @@ async def until(
 
 
 def watched(store: Store, kind: Kind, now: datetime) -> bool:
-    """Whether the snapshot tells of a kind as it is, a moment's delay aside."""
+    """Return True if the watch of a kind is synced, without error and not stale."""
     source = store.snapshot.sources.get(str(kind))
     if source is None or not source.synced or not source.available or source.error:
         return False

@@ -1,1 +1,1 @@
-"""What is run on releases: a module for each action, and what they share."""
+"""The actions on releases, a module for each, and what they share."""

@@ -1,4 +1,4 @@
-"""Asks the policy, with what is known of whose a release is; refusals go into the log."""
+"""Permission checks on releases; refusals are logged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.owners import NOBODY, Owners
 from portal.domain.permissions import Permission
-from portal.releases.changes import CurrentRelease
+from portal.releases.current import CurrentRelease
 from portal.state.model import AppState
 from portal.state.ownership import owners_of
 from portal.state.store import Store
@@ -19,8 +19,10 @@ log = logging.getLogger(__name__)
 
 
 class Access:
-    """Every action and every question goes through here. ``current`` knows each release as it
-    surely is, from the snapshot or from Helm's record."""
+    """Checks permissions of all actions and queries with the policy.
+
+    ``current`` reads a release reliably, from the snapshot or from Helm's record.
+    """
 
     def __init__(
         self,
@@ -33,16 +35,18 @@ class Access:
         self._current = current
 
     def may(self, identity: Identity, permission: Permission, key: Key) -> bool:
-        """Whether ``identity`` may do this by what the snapshot shows: no while it is not known."""
+        """Return True if the snapshot shows that ``identity`` may do this."""
         state = self._store.snapshot.app(key)
         owners = _shown(state, permission)
         if owners is None and state.release is not None:
             owners = NOBODY
         return self._policy.refusal(identity, permission, key, owners) is None
 
-    def why_not(self, identity: Identity, permission: Permission, key: Key) -> str:
-        """Why ``identity`` may not do this to a release that the snapshot shows; "" if it may, or
-        while that is not known."""
+    def refusal_reason(self, identity: Identity, permission: Permission, key: Key) -> str:
+        """Return why ``identity`` may not do this to a release in the snapshot.
+
+        "" if it may, or while the owner is not known.
+        """
         state = self._store.snapshot.app(key)
         owners = owners_of(state)
         if state.release is None or owners is None:
@@ -53,7 +57,7 @@ class Access:
     async def check(self, identity: Identity, permission: Permission, key: Key) -> None:
         """Raise ``Forbidden`` unless ``identity`` may do this to the release ``key``."""
         if self._policy.refusal(identity, permission, key, NOBODY) is None:
-            return  # whosever it is
+            return  # allowed whoever owns the release
         state = self._store.snapshot.app(key)
         owners = _shown(state, permission)
         if owners is None:
@@ -63,7 +67,7 @@ class Access:
         self._raise(identity, permission, key, owners)
 
     async def recheck(self, identity: Identity, permission: Permission, key: Key) -> None:
-        """As ``check``, once the release is held: somebody may have been faster."""
+        """Check again with the lease held: the release may have changed in between."""
         if self._policy.refusal(identity, permission, key, NOBODY) is None:
             return
         current = await self._current(key)
@@ -94,9 +98,9 @@ class Access:
 
 
 def _shown(state: AppState, permission: Permission) -> Owners | None:
-    """Whose the snapshot says it is; None where it does not tell, or shows nothing.
+    """Return the owners that the snapshot shows; None if it does not.
 
-    A name under which nothing has come of a launch is free.
+    A name whose launch has made no release is free to launch.
     """
     if state.release is None and (state.operation is None or permission is Permission.LAUNCH):
         return None

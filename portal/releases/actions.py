@@ -1,4 +1,4 @@
-"""What a person can do to a release: the one way that every change goes."""
+"""The entry point of all changes of releases."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ from portal.state.store import Store
 
 __all__ = ["Actions", "Existing", "PrefilledForm", "ReleaseValues"]
 
-Asked = LaunchSpec | ReleaseRequest
-"""What is to be launched: by the built-in chart's form, or with a chart of the catalogue."""
+LaunchInput = LaunchSpec | ReleaseRequest
+"""A launch by the built-in chart's form, or with a chart of the catalogue."""
 
 
 class Actions(Queries):
-    """Every change goes through here.
+    """All changes of releases.
 
-    ``launch``, ``scale``, ``rollback`` and their like answer at once with the operation that
-    they began; how it goes on is in the snapshot. They raise ``Forbidden``, ``InvalidInput``
-    (messages by field id), ``Conflict`` (another operation runs on this release) and
-    ``ReleaseBusy`` (Helm is, or was left, in the middle of something) before anything began.
+    ``launch``, ``scale``, ``rollback`` and the others return the operation as soon as it has begun;
+    the snapshot shows its progress. Before anything begins they raise ``Forbidden``,
+    ``InvalidInput`` (messages by field id), ``Conflict`` (another operation runs on this release)
+    and ``ReleaseBusy`` (an operation of Helm is, or was left, unfinished).
     """
 
     def __init__(
@@ -70,22 +70,28 @@ class Actions(Queries):
         remembered: int = 200,
         plain: Iterable[PlainAction] = (),
     ) -> None:
-        """``remembered``: how many forms of launches are kept. ``plain``: what app pages offer."""
+        """Set it up; ``remembered``: forms of launches kept. ``plain``: actions on app pages."""
         self.plain: Mapping[str, PlainAction] = {each.verb.name: each for each in plain}
-        """What an app's page offers by itself, by name."""
+        """The plain actions on an app's page, by name."""
         self.volumes = volumes = Volumes(ports.history.claims)
-        """Which volumes an app can mount."""
+        """The volume claims that an app can mount."""
         self.operations = operations
-        """What is under way, and for as long as the portal runs."""
+        """The operations of this portal."""
         changes = Changes(store, ports, chart_path, clock)
-        access, failed_forms = Access(policy, store, changes.current), FailedForms(remembered)
+        access, failed_forms = Access(policy, store, changes.releases.find), FailedForms(remembered)
         preconditions = Preconditions(store, operations.executor.check_free, ports.namespaces)
         placeholders = Placeholders(access, changes, failed_forms)
         super().__init__(store, access, forms, changes, preconditions, failed_forms, placeholders)
         self.previews = Previews(
-            store, access, forms, ports.history, changes, preconditions.unchanged, placeholders
+            store,
+            access,
+            forms,
+            ports.history,
+            changes,
+            preconditions,
+            placeholders,
         )
-        """What changes would make of a release, and its past."""
+        """Previews of changes, and the history of releases."""
         install, upgrade = (
             Install(changes),
             Upgrade(changes, access, preconditions, forms.images),
@@ -113,9 +119,9 @@ class Actions(Queries):
         )
 
     async def _begin(self, identity: Identity, plan: Plan) -> Operation:
-        """Authorise, validate, lock, run, record.
+        """Authorise, validate, acquire the lease, and start the operation.
 
-        Answers as soon as the release is the operation's own; it goes on by itself.
+        Returns as soon as the lease is acquired; the work continues in a task.
         """
         key, needed = plan.key, plan.action.permission
         await self._access.check(identity, needed, key)
@@ -123,15 +129,15 @@ class Actions(Queries):
         if problems:
             raise InvalidInput(problems)
         plan.check()
-        # The work looks again. Here already, so that the person still has the form when refused.
+        # Checked again by the work. Here, so that the form is still open when refused.
         if plan.expected_revision is not None:
-            current = await self._changes.current(key)
-            self._preconditions.unchanged(current, key, plan.expected_revision)
+            current = await self._changes.releases.find(key)
+            self._preconditions.check_unchanged(current, key, plan.expected_revision)
         release = self._store.snapshot.app(key).release
 
         async def work(progress: Progress) -> WaitCondition | None:
             await self._access.recheck(identity, needed, key)
-            await self._changes.check_stored_with_objects(key)
+            await self._changes.releases.check_stored_with_objects(key)
             return await plan.run(progress)
 
         return await self.operations.executor.begin(
@@ -143,22 +149,22 @@ class Actions(Queries):
             description=plan.description,
         )
 
-    # What a person asks for.
+    # Actions.
 
     async def launch(
         self,
         identity: Identity,
-        asked: Asked,
+        asked: LaunchInput,
         *,
         create_only: bool = False,
         expected_revision: int | None = None,
     ) -> Operation:
         """Install what is ``asked`` for, or upgrade the release of that name and chart to it.
 
-        With ``create_only`` an existing release is a ``Conflict``, for a person who has not been
-        told yet that this would be an upgrade. ``expected_revision`` is the one that the form was
-        filled in from: if it is not the newest any more, a ``Conflict`` says so, instead of
-        undoing what somebody else did in between.
+        With ``create_only`` an existing release is a ``Conflict``, for users who were not told
+        that this would be an upgrade. ``expected_revision`` is the revision that the form was
+        filled in from: if it is no longer the newest, ``Conflict`` is raised rather than
+        overwriting another user's change.
         """
         request = await self._placeholders.restored(identity, self._forms.requested(asked))
         plan = self._launches.plan(
@@ -171,7 +177,7 @@ class Actions(Queries):
     async def change_version(
         self, identity: Identity, key: Key, chart: Chart, *, expected_revision: int | None = None
     ) -> Operation:
-        """Move a release to another version of its chart, with just the values that it has.
+        """Move a release to another version of its chart, keeping its values.
 
         ``expected_revision`` as in ``launch``.
         """
@@ -185,7 +191,7 @@ class Actions(Queries):
     async def rollback(
         self, identity: Identity, key: Key, revision: int, *, expected_revision: int | None = None
     ) -> Operation:
-        """Go back to what ``revision`` was, as a new revision.
+        """Roll back to ``revision``, as a new revision.
 
         ``expected_revision`` as in ``launch``.
         """
@@ -197,28 +203,28 @@ class Actions(Queries):
         return await self._begin(identity, self._uninstall.plan(identity, key))
 
     async def unlock(self, identity: Identity, key: Key) -> Operation:
-        """Mark as failed what a Helm that must be dead has left pending.
+        """Mark a revision left pending by a stopped Helm as failed.
 
-        Nothing that runs is changed. ``Conflict`` if nothing is pending, and ``ReleaseBusy``
-        unless it has been so, without a change, for ``DEAD_AFTER`` seconds.
+        Running pods are not changed. Raises ``Conflict`` if nothing is pending, and
+        ``ReleaseBusy`` unless it has been pending, unchanged, for ``DEAD_AFTER`` seconds.
         """
         return await self._begin(identity, self._unlock.plan(identity, key))
 
     async def share(self, identity: Identity, key: Key, text: str) -> Operation:
-        """Let other people and groups change it: just those in ``text``.
+        """Share a release with exactly the users and groups in ``text``.
 
-        That is ``user:ann, group:team-a``; ``InvalidInput`` if it says anything else.
+        Its form is ``user:ann, group:team-a``; raises ``InvalidInput`` for any other.
         """
         return await self._begin(identity, self._share.plan(key, text))
 
     async def preview_plain(self, identity: Identity, name: str, key: Key) -> tuple[str, ...]:
-        """What one of the ``plain`` actions would do, in sentences."""
+        """Describe what one of the ``plain`` actions would do, in sentences."""
         action = self._plain(name)
         await self._access.check(identity, action.permission, key)
         return action.preview(key)
 
     async def begin_plain(self, identity: Identity, name: str, key: Key) -> Operation:
-        """Do what one of the ``plain`` actions does."""
+        """Begin one of the ``plain`` actions."""
         plan = self._plain(name).plan(identity, key, self._preconditions)
         return await self._begin(identity, plan)
 
@@ -228,23 +234,23 @@ class Actions(Queries):
         return self.plain[name]
 
     async def cancel(self, identity: Identity, key: Key) -> None:
-        """End the operation on this release, in whatever portal it runs.
+        """Cancel the operation on this release, in whichever portal it runs.
 
-        Helm gets time to mark the release as failed. ``Conflict`` if nothing is under way, or
-        if it is a removal.
+        Helm gets time to mark the release as failed. Raises ``Conflict`` if no operation is
+        under way, or if it is a removal.
         """
         await self._access.check(identity, Permission.CANCEL, key)
         await self.operations.executor.cancel(key, identity.user)
 
     async def dismiss(self, identity: Identity, key: Key) -> None:
-        """Forget the finished operation on this release. One that still runs is a ``Conflict``."""
+        """Remove the finished operation on this release; raises ``Conflict`` if it still runs."""
         await self._access.check(identity, Permission.DISMISS, key)
         await self.operations.executor.dismiss(key)
         self._failed_forms.drop(key)
 
 
 def form_fields(error: ChartError) -> dict[str, str]:
-    """What the built-in chart said about values, as messages of the form's fields."""
+    """Map the built-in chart's errors about values to fields of its form."""
     fields: dict[str, str] = {}
     for path, sentence in error.values.items():
         field = field_of(path)

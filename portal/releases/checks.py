@@ -1,4 +1,4 @@
-"""The checks behind the forms, field by field, with messages that say what to do."""
+"""Checks of the forms' fields, with messages that say what to do."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from portal.domain.namespaces import NamespaceRules
 MAX_TARGET = 1000
 MAX_WINDOW = 3600
 MAX_TEXT = 300
-"""Characters of a field: more than any name, address or amount has."""
+"""Maximum characters of a field: more than any name, address or amount has."""
 
 _WHOLE = re.compile(r"-?[0-9]{1,11}")
 
 
 class Resources(Struct, frozen=True):
-    """Checked quantities as written; one that was wrong is in ``wrong`` and empty here."""
+    """Checked quantities as entered; the fields in ``wrong`` were invalid and are "" here."""
 
     cpu_request: str
     cpu_limit: str
@@ -33,7 +33,7 @@ class Resources(Struct, frozen=True):
 
 
 class Check:
-    """Collects errors and warnings (field id → sentence) while reading a raw form."""
+    """Reads a raw form, and collects errors and warnings (field id → sentence)."""
 
     def __init__(self, raw: Mapping[str, object]) -> None:
         self._raw = raw
@@ -58,7 +58,7 @@ class Check:
             self.warnings.setdefault(field, warning)
 
     def _whole(self, field: str, value: object, what: str) -> int | None:
-        """A whole number, None where nothing is given; anything else is an error."""
+        """Return a whole number, None for an empty field; record an error for anything else."""
         if value is None or value == "":
             return None
         if isinstance(value, float) and value.is_integer():
@@ -72,19 +72,19 @@ class Check:
         return None
 
     def name(self) -> str:
-        """Field ``name``."""
+        """Read field ``name``."""
         name = self._text("name")
         self._error("name", names.release_name_problem(name))
         return name
 
     def namespace(self, rules: NamespaceRules) -> str:
-        """Field ``namespace``."""
+        """Read field ``namespace``."""
         name = self._text("namespace")
         self._error("namespace", names.namespace_problem(name) or rules.problem(name))
         return name
 
     def image(self, allowed: tuple[str, ...] = ()) -> tuple[str, str]:
-        """Fields ``repository`` and ``tag``; ``allowed`` are patterns, empty means any."""
+        """Read fields ``repository`` and ``tag``; ``allowed`` are patterns, empty means any."""
         repository, tag = self._text("repository"), self._text("tag")
         if not self._error("repository", images.repository_problem(repository)):
             self._error("repository", image_problem(repository, allowed))
@@ -93,13 +93,13 @@ class Check:
         return repository, tag
 
     def port(self) -> int:
-        """Field ``port``."""
+        """Read field ``port``."""
         port = self._whole("port", self._raw.get("port"), "A port")
         self._error("port", names.port_problem(port))
         return port or 0
 
     def env(self) -> tuple[EnvVar, ...]:
-        """Field ``env``."""
+        """Read field ``env``."""
         text = self._raw.get("env")
         lines = names.parse_env("" if text is None else str(text))
         self._error("env", lines.error)
@@ -107,7 +107,7 @@ class Check:
         return lines.variables
 
     def resources(self) -> Resources:
-        """Fields ``cpu_request``, ``cpu_limit``, ``memory_request``, ``memory_limit``."""
+        """Read fields ``cpu_request``, ``cpu_limit``, ``memory_request``, ``memory_limit``."""
         read: dict[str, str] = {}
         wrong: set[str] = set()
         for kind, problem_of in (
@@ -136,7 +136,7 @@ class Check:
         return Resources(**read, wrong=frozenset(wrong))
 
     def exposure(self, has_gateway: bool) -> tuple[Exposure, str]:
-        """Fields ``exposure`` and ``hostname``."""
+        """Read fields ``exposure`` and ``hostname``."""
         text, hostname = self._text("exposure"), self._text("hostname").rstrip(".")
         try:
             exposure = Exposure(text)
@@ -157,7 +157,7 @@ class Check:
         return exposure, ""
 
     def volume(self) -> VolumeMount | None:
-        """Fields ``claim``, ``mount_path`` and ``read_only``; without a claim there is none."""
+        """Read fields ``claim``, ``mount_path`` and ``read_only``; None without a claim."""
         claim, path = self._text("claim"), self._text("mount_path")
         if not claim:
             return None
@@ -168,9 +168,9 @@ class Check:
     def scaling(
         self, max_replicas: int, resources: Resources | None
     ) -> tuple[int, AutoscalingSpec | None]:
-        """The replicas and, if it is switched on, the autoscaler.
+        """Read the replicas and, if it is switched on, the autoscaler.
 
-        ``resources`` None means that requests are not known, and are not checked.
+        With ``resources`` None the requests are unknown and not checked.
         """
         if not self._raw.get("autoscaling"):
             return self._replicas(max_replicas), None
@@ -204,7 +204,7 @@ class Check:
                 resources.memory_limit,
                 resources,
             )
-        # The fixed number is kept for the day the autoscaler is switched off again.
+        # The fixed number is kept for when the autoscaler is switched off again.
         fixed = self._raw.get("replicas")
         replicas = low
         if isinstance(fixed, int) and not isinstance(fixed, bool) and 0 <= fixed <= max_replicas:
@@ -228,12 +228,12 @@ class Check:
         given = self._raw.get("bounds")
         pair = cast("list[object]", given) if isinstance(given, list | tuple) else []
         if len(pair) != 2:
-            self._error("bounds", "Give the fewest and the most pods.")
+            self._error("bounds", "Give the minimum and the maximum replicas.")
             return 1, 1
-        low = self._whole("bounds", pair[0], "The fewest pods")
-        high = self._whole("bounds", pair[1], "The most pods")
+        low = self._whole("bounds", pair[0], "The minimum number of replicas")
+        high = self._whole("bounds", pair[1], "The maximum number of replicas")
         if low is None or high is None:
-            self._error("bounds", "Give the fewest and the most pods.")
+            self._error("bounds", "Give the minimum and the maximum replicas.")
             return 1, 1
         if low > high:
             self._error("bounds", f"The minimum ({low}) is above the maximum ({high}): swap them.")
@@ -254,7 +254,7 @@ class Check:
 
     def _window(self) -> int | None:
         field = "scale_down_window"
-        window = self._whole(field, self._raw.get(field), "The wait before scaling down")
+        window = self._whole(field, self._raw.get(field), "The scale-down stabilization window")
         if window is not None and not 0 <= window <= MAX_WINDOW:
             self._error(field, f"Choose between 0 and {MAX_WINDOW} seconds.")
         return window
@@ -268,7 +268,7 @@ class Check:
         limit: str,
         resources: Resources,
     ) -> None:
-        """A target is a share of the request: is there one, and can the target be reached?"""
+        """Check that a target has a request to refer to, and that the limit allows reaching it."""
         field = f"target_{kind}"
         if target is None or {f"{kind}_request", f"{kind}_limit"} & resources.wrong:
             return

@@ -1,4 +1,4 @@
-"""The release that already has a name."""
+"""The release that already has a requested name."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from portal.state.ownership import owner_name, owners_of
 
 
 class Existing(Struct, frozen=True):
-    """A release that already has the name asked for.
+    """A release that already has the requested name.
 
-    ``ours`` is False if its chart is not the one the form fills in; ``sentence`` says what
-    launching on top of it would do, or why it is refused.
+    ``ours`` is False if its chart is not the built-in one; ``sentence`` says what launching under
+    this name would do, or why it is refused.
     """
 
     key: Key
@@ -28,12 +28,12 @@ class Existing(Struct, frozen=True):
 
 
 def existing(state: AppState) -> Existing | None:
-    """What the snapshot knows of a name; None if it is free."""
+    """Return the release that has a name in the snapshot, None if the name is free."""
     key, release, detail = state.key, state.release, state.detail
     if release is None or release.status is ReleaseStatus.UNINSTALLED:
         return None
     chart = detail.chart if detail and not detail.damaged else ""
-    # Not decoded yet: the operation itself looks again before it touches anything.
+    # Not decoded yet: the operation checks again before it changes anything.
     ours = chart in {dash_app.CHART_NAME, ""}
     by = owner_name(owners_of(state) or NOBODY, detail.values if detail else {})
     whose = f", launched by {by}" if by else ""

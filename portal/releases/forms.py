@@ -1,8 +1,7 @@
 """The launch and scale forms: raw values from the page in, checked requests out.
 
-FormFields forms are dictionaries with the page's field ids as keys (``FIELDS``), and values as the
-page gives them; errors and warnings are keyed by the same ids. All of it is pure, so that the
-page may call it on every keystroke.
+Raw forms (``FormFields``) map the page's field ids to values as the page sends them; errors and
+warnings have the same keys. Everything here is pure and cheap enough for every keystroke.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from portal.releases.checks import Check
 from portal.releases.request import ReleaseRequest
 
 FormFields = dict[str, object]
-"""A form's fields by name, as a page sends them or is filled in with; see ``LAUNCH_FIELDS``."""
+"""The raw fields of a form by name; see ``LAUNCH_FIELDS``."""
 
 
 class ScaleRequest(Struct, frozen=True):
@@ -34,8 +33,8 @@ class ScaleRequest(Struct, frozen=True):
     autoscaling: AutoscalingSpec | None = None
 
 
-class Checked(Struct, frozen=True):
-    """What a check of the launch form found. ``spec`` is None as long as there are errors."""
+class CheckedLaunch(Struct, frozen=True):
+    """The result of checking the launch form. ``spec`` is None if there are errors."""
 
     spec: LaunchSpec | None
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -43,7 +42,7 @@ class Checked(Struct, frozen=True):
 
 
 class CheckedScale(Struct, frozen=True):
-    """What a check of the scale control found. ``request`` is None if there are errors."""
+    """The result of checking the scale form. ``request`` is None if there are errors."""
 
     request: ScaleRequest | None
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -51,16 +50,17 @@ class CheckedScale(Struct, frozen=True):
 
 
 class Preview(Struct, frozen=True):
-    """What will be sent: the values, and a command that does the same in a terminal.
+    """The values that a launch will use, and the equivalent command for a terminal.
 
-    Both with placeholders instead of secrets."""
+    Both have placeholders instead of secrets.
+    """
 
     values_yaml: str
     command: str
 
 
 def preset_fields(preset: Preset) -> FormFields:
-    """What a preset fills in, by ``PRESET_FIELDS``; fields that it leaves alone are missing."""
+    """Return the fields that a preset fills in."""
     fields: FormFields = {
         "repository": preset.repository,
         "tag": preset.tag,
@@ -72,7 +72,7 @@ def preset_fields(preset: Preset) -> FormFields:
         ("memory", preset.memory_request, preset.memory_limit),
     ):
         if request:
-            # Its limit goes with it: the one in the form may be below this request.
+            # The limit is set too: the one in the form may be below this request.
             fields |= {f"{kind}_request": request, f"{kind}_limit": limit}
         elif limit:
             fields[f"{kind}_limit"] = limit
@@ -80,11 +80,11 @@ def preset_fields(preset: Preset) -> FormFields:
 
 
 class ReleaseForms(Struct, frozen=True):
-    """The forms' rules, with what the settings say.
+    """The forms' rules, configured by the settings.
 
-    ``rules`` say which namespaces may be used. ``max_replicas`` bounds both sliders. ``chart`` is
-    the reference shown in the command. ``images`` are patterns of those that may be run; empty
-    means any.
+    ``rules`` say which namespaces may be used. ``max_replicas`` is the maximum of both sliders.
+    ``chart`` is the reference shown in the command. ``images`` are patterns of allowed images;
+    empty means any.
     """
 
     rules: NamespaceRules = field(default_factory=NamespaceRules)
@@ -96,13 +96,13 @@ class ReleaseForms(Struct, frozen=True):
     images: tuple[str, ...] = ()
 
     def defaults(self) -> FormFields:
-        """A new form, filled in with the first preset and sensible values."""
+        """Return a new form, filled in with defaults and the first preset."""
         raw: FormFields = {each.name: each.default for each in LAUNCH_FIELDS}
         raw |= {"namespace": self.default_namespace, "bounds": [1, min(4, self.max_replicas)]}
         return raw | (preset_fields(self.presets[0]) if self.presets else {})
 
-    def check(self, raw: Mapping[str, object]) -> Checked:
-        """Check every field of the launch form; missing ones count as left empty."""
+    def check(self, raw: Mapping[str, object]) -> CheckedLaunch:
+        """Check every field of the launch form; missing ones count as empty."""
         check = Check(raw)
         name, namespace = check.name(), check.namespace(self.rules)
         repository, tag = check.image(self.images)
@@ -113,7 +113,7 @@ class ReleaseForms(Struct, frozen=True):
         exposure, hostname = check.exposure(bool(self.site.gateway))
         volume = check.volume()
         if check.errors:
-            return Checked(None, check.errors, check.warnings)
+            return CheckedLaunch(None, check.errors, check.warnings)
         spec = LaunchSpec(
             key=Key(namespace, name),
             repository=repository,
@@ -131,24 +131,24 @@ class ReleaseForms(Struct, frozen=True):
             session_affinity=bool(raw.get("session_affinity")),
             volume=volume,
         )
-        return Checked(spec, {}, check.warnings)
+        return CheckedLaunch(spec, {}, check.warnings)
 
-    def check_values(self, key: Key, values: Mapping[str, object]) -> Checked:
-        """Check values that a form claims to have made: pages are not to be trusted."""
+    def check_values(self, key: Key, values: Mapping[str, object]) -> CheckedLaunch:
+        """Check values that a browser claims to be made by the form."""
         return self.check(self.prefill(key, values))
 
     def request(self, spec: LaunchSpec) -> ReleaseRequest:
-        """What the form asks for, as values of the built-in chart."""
+        """Return the request for the built-in chart that ``spec`` describes."""
         return ReleaseRequest(spec.key, None, dash_app.to_values(spec, "", self.site))
 
     def requested(self, asked: LaunchSpec | ReleaseRequest) -> ReleaseRequest:
-        """What is ``asked`` for, whichever form it comes from."""
+        """Return ``asked`` as a request, whichever form it comes from."""
         return self.request(asked) if isinstance(asked, LaunchSpec) else asked
 
     def check_scale(
         self, raw: Mapping[str, object], values: Mapping[str, object] | None = None
     ) -> CheckedScale:
-        """Check the scale control.
+        """Check the scale form.
 
         Fields: autoscaling, replicas, bounds, target_cpu, target_memory, scale_down_window.
         ``values`` are the release's, to see whether a target has the request that it needs.
@@ -166,7 +166,7 @@ class ReleaseForms(Struct, frozen=True):
     def recheck_scale(
         self, request: ScaleRequest, values: Mapping[str, object] | None = None
     ) -> dict[str, str]:
-        """The errors of a scale request that claims to be checked."""
+        """Return the errors of a scale request that a browser claims to be checked."""
         wanted = request.autoscaling
         raw: FormFields = {"autoscaling": wanted is not None, "replicas": request.replicas}
         if wanted is not None:
@@ -184,7 +184,7 @@ class ReleaseForms(Struct, frozen=True):
         launched_by: str,
         existing: Mapping[str, object] | None = None,
     ) -> dict[str, object]:
-        """The chart's values for ``spec``, over those of the release that it changes."""
+        """Return the chart's values for ``spec``, merged into those of the existing release."""
         values = dash_app.to_values(spec, launched_by, self.site)
         return values if existing is None else dash_app.merge(existing, values)
 
@@ -194,15 +194,15 @@ class ReleaseForms(Struct, frozen=True):
         existing: Mapping[str, object] | None = None,
         launched_by: str = "",
     ) -> Preview:
-        """The values and the command of ``spec``, over ``existing`` values when upgrading."""
+        """Return the preview of ``spec``, merged into ``existing`` values for an upgrade."""
         shown = as_mapping(redacted(self.values(spec, launched_by, existing)))
         command = dash_app.equivalent_command(spec.key, self.chart, shown)
         return Preview(to_yaml(shown), command)
 
     def prefill(self, key: Key, values: Mapping[str, object]) -> FormFields:
-        """The form that would give the ``values`` of an existing release: with its secrets."""
+        """Return the form for the ``values`` of an existing release, with its secrets."""
         return dash_app.from_values(key, values)
 
     def shown(self, key: Key, values: Mapping[str, object]) -> FormFields:
-        """As ``prefill``, with placeholders instead of secrets."""
+        """Return the form as ``prefill`` does, with placeholders for secrets."""
         return dash_app.from_values(key, dash_app.shown_in_form(values))

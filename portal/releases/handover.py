@@ -1,4 +1,4 @@
-"""Who decides how many pods there are, before a change and after: the number must survive it."""
+"""Transfer of ``spec.replicas`` between Helm and autoscalers, keeping the live number of pods."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from portal.catalog import dash_app
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, Workload
-from portal.domain.steering import ReplicaOwnership, named, steering
+from portal.domain.replica_ownership import ReplicaOwnership, replica_ownership, workload_name
 from portal.operations.progress import Progress
 from portal.releases.ports import ReplicaOwners
 from portal.state.store import Store
@@ -17,27 +17,30 @@ Values = Mapping[str, object]
 
 
 class Handover:
-    """Finds out who will decide, and passes ownership of the live number to them."""
+    """Determines who will own the replicas, and transfers the ownership of the live number."""
 
     def __init__(self, store: Store, replicas: ReplicaOwners) -> None:
         self._store = store
         self._replicas = replicas
 
-    async def applied(self, key: Key, manifest: str) -> ReplicaOwnership:
-        """Who decides once ``manifest`` is applied. Only live workloads have a number to leave."""
+    async def ownership_after(self, key: Key, manifest: str) -> ReplicaOwnership:
+        """Return who owns the replicas once ``manifest`` is applied.
+
+        Only workloads with replicas now can conflict: there is no number to keep at 0.
+        """
         state = self._store.snapshot.app(key)
         live = {_name(each) for each in state.workloads if each.desired > 0}
         others = [_target(hpa) for hpa in state.hpas if hpa.release != key.name]
-        who = await in_thread(steering, manifest, key.namespace, others)
-        return ReplicaOwnership(who.scaled, who.numbered & live)
+        ownership = await in_thread(replica_ownership, manifest, key.namespace, others)
+        return ReplicaOwnership(ownership.autoscaled, ownership.conflicting & live)
 
-    async def settle(
-        self, progress: Progress, before: Values, who: ReplicaOwnership
+    async def transfer(
+        self, progress: Progress, before: Values, ownership: ReplicaOwnership
     ) -> tuple[Workload, ...]:
-        """Pass on the number of live pods; returns what was taken back from an autoscaler.
+        """Transfer the ownership of the live replicas; return those reclaimed from autoscalers.
 
-        ``before`` are the values that the release has had.
-        Measured without: going from 3 fixed replicas to an autoscaler drops to 1 ready pod.
+        ``before`` are the previous values of the release. Without the transfer, going from 3
+        fixed replicas to an autoscaler was measured to drop to 1 ready pod.
         """
         key = progress.operation.key
         state = self._store.snapshot.app(key)
@@ -45,33 +48,37 @@ class Handover:
         scaled = {_target(hpa) for hpa in state.hpas}
         if not scaled and dash_app.is_autoscaled(before):
             scaled = set(workloads)
-        # What its own autoscaler has already Helm does not own, unless the chart renders it.
-        settled = {_target(hpa) for hpa in state.hpas if hpa.release == key.name} - who.numbered
-        # At 0 an autoscaler does nothing; let go of, the number becomes 1.
-        given = [
+        # Helm does not own what the release's autoscaler has, unless the chart renders it.
+        settled = {
+            _target(hpa) for hpa in state.hpas if hpa.release == key.name
+        } - ownership.conflicting
+        # An autoscaler ignores workloads at 0; without an owner the number would become 1.
+        transferred = [
             each
             for name, each in workloads.items()
-            if name in who.scaled - settled and each.desired > 0
+            if name in ownership.autoscaled - settled and each.desired > 0
         ]
-        if given:
+        if transferred:
             with progress.step("Hand the replicas to the autoscaler"):
-                for each in given:
+                for each in transferred:
                     await self._replicas.hand_over(each.key, kind=each.kind)
-        taken = tuple(each for name, each in workloads.items() if name in scaled - who.scaled)
-        if taken:
+        reclaimed = tuple(
+            each for name, each in workloads.items() if name in scaled - ownership.autoscaled
+        )
+        if reclaimed:
             with progress.step("Take the replicas back from the autoscaler"):
-                await self.take(taken)
-        return taken
+                await self.reclaim(reclaimed)
+        return reclaimed
 
-    async def take(self, workloads: tuple[Workload, ...]) -> bool:
-        """Drop owners of nothing but the number of pods; whether there were any."""
+    async def reclaim(self, workloads: tuple[Workload, ...]) -> bool:
+        """Remove field managers that own only the replicas; return True if there were any."""
         dropped = [await self._replicas.release(each.key, kind=each.kind) for each in workloads]
         return any(dropped)
 
 
 def _name(workload: Workload) -> str:
-    return named(workload.kind, workload.key.name)
+    return workload_name(workload.kind, workload.key.name)
 
 
 def _target(hpa: Hpa) -> str:
-    return named(hpa.target_kind, hpa.target_name)
+    return workload_name(hpa.target_kind, hpa.target_name)

@@ -1,4 +1,4 @@
-"""Install: a release where there is none."""
+"""Install: create a release."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LAUNCH = Verb("launch", "launch", "launching", creates=True)
 
 
 class Install(RevisionAction):
-    """``launch`` plans it."""
+    """The installation of a release, planned by ``LaunchPlanner``."""
 
     verb = LAUNCH
     permission = Permission.LAUNCH

@@ -1,4 +1,4 @@
-"""Launching a release, or changing it to something else."""
+"""Planning of launches: installs and upgrades."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from portal.domain.errors import Conflict
 from portal.domain.identity import Identity
 from portal.operations.progress import Progress
 from portal.operations.waiting import WaitCondition
-from portal.releases.changes import Changes, CurrentRelease, check_ours
+from portal.releases.changes import Changes
+from portal.releases.current import CurrentRelease, check_ours
 from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import ReleaseForms
 from portal.releases.install import Install
@@ -20,7 +21,7 @@ from portal.threads import in_thread
 
 
 class LaunchPlanner:
-    """Plans to install or upgrade, by whether there is a release."""
+    """Plans an install or an upgrade, depending on whether the release exists."""
 
     def __init__(
         self,
@@ -48,12 +49,12 @@ class LaunchPlanner:
         create_only: bool,
         expected_revision: int | None,
     ) -> Plan:
-        """As requested. With ``create_only`` a release of that name is a ``Conflict``."""
+        """Plan a launch. With ``create_only`` an existing release is a ``Conflict``."""
         key = request.key
         new = self._preconditions.existing(key) is None
 
         def check() -> None:
-            self._preconditions.free(key)
+            self._preconditions.check_free(key)
             existing = self._preconditions.existing(key)
             if existing is not None and (
                 create_only or existing.chart not in {request.chart_name, ""}
@@ -66,11 +67,11 @@ class LaunchPlanner:
 
         async def run(progress: Progress) -> WaitCondition:
             with progress.step("Check the values"):
-                current = await self._changes.current(key)
+                current = await self._changes.releases.find(key)
                 if current is None:
-                    self._preconditions.unrecorded(key)
+                    self._preconditions.check_no_unrecorded_objects(key)
                 check_ours(current, key, request.chart_name)
-                self._preconditions.unchanged(current, key, expected_revision)
+                self._preconditions.check_unchanged(current, key, expected_revision)
                 if current is not None and create_only:
                     raise Conflict(f"There is an app named {key.name} already.")
             before = current.values if current else None
@@ -93,7 +94,7 @@ class LaunchPlanner:
         )
 
     async def _problems(self, request: ReleaseRequest) -> dict[str, str]:
-        """What is wrong with a request alone, by field."""
+        """Return what is wrong with a request, by field."""
         if request.chart is None:
             checked = self._forms.check_values(request.key, request.values)
             found = dict(checked.errors)
@@ -101,7 +102,7 @@ class LaunchPlanner:
                 found |= (await self._volumes.notes(checked.spec)).errors
         else:
             found = await in_thread(chart_problems, request, self._forms.rules, self._forms.images)
-        # A name that no namespace can have is not asked for.
+        # An invalid name is not looked up.
         if "namespace" not in found:
             problem = await self._preconditions.namespace_problem(request.key.namespace)
             found |= {"namespace": problem} if problem else {}
@@ -109,5 +110,5 @@ class LaunchPlanner:
 
 
 def _owner(current: CurrentRelease | None, identity: Identity) -> str:
-    """Who is named as the one who launched it: an app keeps the name of whoever did so first."""
+    """Return the owner to record: an app keeps the user who first launched it."""
     return owner_name(current.owners, current.values) if current else identity.user

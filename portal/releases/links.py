@@ -17,16 +17,16 @@ _TARGETS = fields_linked_as(Link.TARGET)
 _SWITCHES = fields_linked_as(Link.SWITCH)
 
 LINKABLE = ("image", "name", "namespace", "min", "max", *_TEXTS, *_NUMBERS, *_TARGETS, *_SWITCHES)
-"""What a link may carry. Environment variables it may not: links end up in logs."""
+"""The parameters of a link. Environment variables are excluded, since links end up in logs."""
 
 
-def linked_form(forms: ReleaseForms, given: Mapping[str, str]) -> FormFields:
-    """A new form, filled in with what a link carries; the form's checks see it like any other.
+def linked_form(forms: ReleaseForms, parameters: Mapping[str, str]) -> FormFields:
+    """Return a new form filled in from a link's parameters; it is checked like any other.
 
-    ``image`` is a whole reference. ``min`` and ``max`` switch the autoscaler on.
+    ``image`` is a full reference. ``min`` or ``max`` switches the autoscaler on.
     """
     raw = forms.defaults()
-    asked = {name: text[:MAX_TEXT] for name, text in given.items() if name in LINKABLE}
+    asked = {name: text[:MAX_TEXT] for name, text in parameters.items() if name in LINKABLE}
     image = asked.pop("image", "")
     if image:
         repository, tag = split_reference(image)
@@ -49,33 +49,33 @@ def linked_form(forms: ReleaseForms, given: Mapping[str, str]) -> FormFields:
 
 
 def link_of(raw: Mapping[str, object]) -> dict[str, str]:
-    """What a link to this form carries, its name and its environment variables left out.
+    """Return the parameters of a link to this form, without name and environment variables.
 
-    Whole, so that it means the same when the form's defaults have changed.
+    Defaults are included, so that the link keeps its meaning when they change.
     """
 
     def text(name: str) -> str:
         value = raw.get(name)
         return "" if value is None else str(value).strip()
 
-    given = {"namespace": text("namespace")}
+    parameters = {"namespace": text("namespace")}
     if repository := text("repository"):
         mark = "@" if is_digest(text("tag")) else ":"
-        given["image"] = f"{repository}{mark}{text('tag')}".rstrip(":")
+        parameters["image"] = f"{repository}{mark}{text('tag')}".rstrip(":")
     names = [*_TEXTS, "port"]
     if raw.get("autoscaling"):
         bounds = raw.get("bounds")
         pair = cast("list[object]", bounds) if isinstance(bounds, list) else []
         low, high = pair if len(pair) == 2 else ("", "")
-        given |= {"min": str(low), "max": str(high)}
+        parameters |= {"min": str(low), "max": str(high)}
         names += _TARGETS
     else:
         names.append("replicas")
     if not text("claim"):
         names = [name for name in names if name not in {"claim", "mount_path"}]
-    given |= {name: text(name) for name in names}
-    given |= {name: "true" for name in _SWITCHES if raw.get(name)}
-    return given
+    parameters |= {name: text(name) for name in names}
+    parameters |= {name: "true" for name in _SWITCHES if raw.get(name)}
+    return parameters
 
 
 def _number(text: str) -> int | None:

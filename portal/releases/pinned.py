@@ -1,7 +1,7 @@
-"""The chart that a release was made with: a change of its values must not change that.
+"""The chart that a release was made with, so that a change of values does not change the chart.
 
-Helm keeps the chart in its record of each revision, so it is there even when the portal, or the
-repository it came from, has moved on.
+Helm keeps the chart in its record of each revision, so it is available even when the portal or the
+repository has newer versions only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from portal.releases.ports import Records
 
 @cache
 def version_of(chart: Path) -> ChartVersion:
-    """What an unpacked chart says of itself; an empty version if that cannot be read."""
+    """Return the version in an unpacked chart's ``Chart.yaml``, "" if it cannot be read."""
     try:
         return chart_version(read_metadata(chart))
     except ChartProblem:
@@ -35,12 +35,12 @@ def version_of(chart: Path) -> ChartVersion:
 async def own_chart(
     records: Records, key: Key, revision: int | None = None
 ) -> AsyncGenerator[Path]:
-    """The chart of a release's revision, as a folder, for as long as the block lasts.
+    """Unpack the chart of a release's revision into a folder for the duration of the block.
 
-    Of the newest revision for None.
+    None means the newest revision.
 
     Raises:
-        ChartError: Helm's record does not hold all of it, or its schema leads outside.
+        ChartError: Helm's record is incomplete, or its schema refers to anything outside it.
     """
     files = await records.chart(key, revision)
     with TemporaryDirectory(prefix="chart-") as folder:
@@ -57,7 +57,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     try:
-        check_references(folder)  # nobody has looked at it if it came from a terminal
+        check_references(folder)  # unchecked so far if it came from a terminal
     except SchemaProblem as problem:
         raise ChartError(
             f"The chart that this release was made with cannot be used. {problem}",

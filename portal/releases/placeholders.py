@@ -1,4 +1,4 @@
-"""Puts secrets back where a request has placeholders for them."""
+"""Replacement of placeholders in requests by their secrets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from portal.releases.request import ReleaseRequest, Values
 
 
 class Placeholders:
-    """The secrets are those of the release that is changed; where there is none, those that the
-    same person sent last. Whoever may not change it is ``Forbidden``."""
+    """Restores secrets from the release that is changed or, without one, from the user's last form.
+
+    Users without permission to launch get ``Forbidden``.
+    """
 
     def __init__(self, access: Access, changes: Changes, failed_forms: FailedForms) -> None:
         self._access = access
@@ -23,15 +25,15 @@ class Placeholders:
         self._failed_forms = failed_forms
 
     async def restored(self, identity: Identity, request: ReleaseRequest) -> ReleaseRequest:
-        """The request, with its secrets; ``InvalidInput`` if one is not there."""
+        """Return the request with its secrets; raises ``InvalidInput`` if one is missing."""
         if not request.has_placeholders:
             return request
         await self._access.check(identity, Permission.LAUNCH, request.key)
-        current = await self._changes.current(request.key)
-        real = current.values if current else self.sent(identity, request.key)
+        current = await self._changes.releases.find(request.key)
+        real = current.values if current else self.last_sent_values(identity, request.key)
         return await asyncio.to_thread(request.restored, real)
 
-    def sent(self, identity: Identity, key: Key) -> Values:
-        """The values that this person sent last for ``key``."""
+    def last_sent_values(self, identity: Identity, key: Key) -> Values:
+        """Return the values that this user last sent for ``key``."""
         sent = self._failed_forms.get(key, identity.user)
         return sent.values if sent else {}

@@ -1,4 +1,4 @@
-"""Actions that need nothing but a release: a button, and a dialog that says what will happen."""
+"""Plain actions, which have no input: a button, and a dialog that says what will happen."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from portal.releases.preconditions import Preconditions
 
 
 class PlainAction(Action):
-    """One that an app's page offers by itself, with a button that is called ``label``."""
+    """An action without input; an app's page shows a button ``label`` for it."""
 
     label: ClassVar[str]
     icon: ClassVar[str]
 
     @abstractmethod
     def preview(self, key: Key) -> tuple[str, ...]:
-        """What will happen, in sentences; raises a ``PortalError`` where it cannot be done."""
+        """Describe what will happen, in sentences; raises ``PortalError`` if it cannot be done."""
 
     @abstractmethod
     async def run(self, progress: Progress) -> WaitCondition | None:
-        """Do it; returns what has to be seen before it is done."""
+        """Run it; return the condition that completes it."""
 
     def plan(self, identity: Identity, key: Key, preconditions: Preconditions) -> Plan:
-        """For a release that is there, and that nobody works on."""
+        """Plan the action on an existing release without another operation."""
 
         def check() -> None:
-            preconditions.free(key)
-            preconditions.there(key)
+            preconditions.check_free(key)
+            preconditions.require_existing(key)
             self.preview(key)
 
         words = f"{self.verb.noun.capitalize()} by {identity.user}"

@@ -1,4 +1,4 @@
-"""A change of a release that somebody asks for, before it begins."""
+"""The plan of a requested change of a release."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ async def _none() -> Mapping[str, str]:
 
 
 class Plan(Struct, frozen=True):
-    """What ``action`` is to do to a release.
+    """A planned ``action`` on a release.
 
-    ``run`` does it, and ``description`` is what Helm's history says of it. ``problems`` tells
-    what is wrong with what was asked for, by form field; ``check`` raises what stands against it
-    in the cluster. ``expected_revision`` is the one that whoever asks has seen, None for none.
+    ``run`` does the work; ``description`` is its text in Helm's history. ``problems`` returns what
+    is wrong with the input, by form field; ``check`` raises if the state of the cluster forbids
+    it. ``expected_revision`` is the revision that the user has seen, None if there is none.
     """
 
     action: Action

@@ -1,4 +1,4 @@
-"""What actions need of rooms that they do not import; tests put fakes here."""
+"""Interfaces of what actions need from packages that they do not import."""
 
 from __future__ import annotations
 
@@ -10,72 +10,72 @@ from msgspec import Struct
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
 from portal.domain.owners import Owners
+from portal.domain.proposals import VolumeClaim
 from portal.domain.release import ReleaseRevision
-from portal.domain.revisions import VolumeClaim
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import HelmClient
 from portal.operations.ports import RevisionRecords
 
 
 class ReplicaOwners(Protocol):
-    """Who owns ``spec.replicas`` of a Deployment or StatefulSet."""
+    """The field managers of ``spec.replicas`` of a Deployment or StatefulSet."""
 
     async def hand_over(self, key: Key, *, kind: Kind = ...) -> int | None:
-        """Hold the live number, so that Helm can let go of it; None without such a workload."""
+        """Own the live number, so that Helm can give it up; None without such a workload."""
         ...
 
     async def release(self, key: Key, *, kind: Kind = ...) -> tuple[str, ...]:
-        """Drop the owners that hold nothing else, so that Helm can take it; who they were."""
+        """Remove managers that own no other field, so that Helm can own it; return their names."""
         ...
 
 
 class NamespaceLookup(Protocol):
-    """Which namespaces there are."""
+    """A lookup of namespaces."""
 
     async def missing(self, name: str) -> bool:
-        """Whether there surely is no such namespace; False where that cannot be told."""
+        """Return True if there certainly is no such namespace; False if that is unknown."""
         ...
 
 
 class ReleaseHistory(Protocol):
-    """What Helm keeps of a release, read past every cache."""
+    """Helm's history of a release, read without a cache."""
 
     async def revisions(self, key: Key) -> tuple[ReleaseRevision, ...]:
-        """The newest revisions, newest first."""
+        """Return the newest revisions, newest first."""
         ...
 
     async def newest_and_deployed(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
-        """The newest revision, and the one that runs; None without a release."""
+        """Return the newest revision and the deployed one; None without a release."""
         ...
 
     async def revision(self, key: Key, revision: int) -> ReleaseRevision:
-        """One revision; ``NotFound``."""
+        """Return one revision; raises ``NotFound``."""
         ...
 
     async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
-        """The volume claims of a namespace; None where they may not be listed."""
+        """Return the volume claims of a namespace; None if they may not be listed."""
         ...
 
 
 class Records(RevisionRecords, Protocol):
-    """What Helm has recorded of a release."""
+    """Helm's records of a release."""
 
     async def chart(self, key: Key, revision: int | None = None) -> Mapping[str, bytes]:
-        """The files of a revision's chart, by path; ``ChartError`` if some are lost.
+        """Return the files of a revision's chart by path; raises ``ChartError`` if any is lost.
 
-        The newest revision's for None.
+        None means the newest revision.
         """
         ...
 
     async def set_owners(self, key: Key, owners: Owners) -> None:
-        """Write whose a release is onto every revision that Helm keeps."""
+        """Write the owners of a release into every revision that Helm keeps."""
         ...
 
 
 class ReleasePorts(Struct, frozen=True):
-    """Where releases are, and what changes them: Helm, its records, and the cluster.
+    """The interfaces that actions use: Helm, its records, and the cluster.
 
-    Without ``namespaces`` any namespace is believed to be there.
+    Without ``namespaces`` every namespace is assumed to exist.
     """
 
     helm: HelmClient

@@ -1,4 +1,4 @@
-"""What stands against a change, before it begins and again while it is made."""
+"""Preconditions of a change, checked before it begins and again while it runs."""
 
 from __future__ import annotations
 
@@ -8,62 +8,65 @@ from portal.domain.errors import Conflict, NotFound
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
 from portal.helm_service.errors import busy
-from portal.releases.changes import CurrentRelease, check_stored_with_objects
+from portal.releases.current import CurrentRelease, check_stored_with_objects
 from portal.releases.existing import Existing, existing
 from portal.releases.ports import NamespaceLookup
-from portal.state.held import held
+from portal.state.finalizers import held_by_finalizers
 from portal.state.store import Store
 
 
 class Preconditions:
-    """Checks against the snapshot. ``idle`` raises while an operation is under way on a release."""
+    """Checks against the snapshot.
+
+    ``check_idle`` raises while an operation is under way on a release.
+    """
 
     def __init__(
-        self, store: Store, idle: Callable[[Key], None], namespaces: NamespaceLookup | None
+        self, store: Store, check_idle: Callable[[Key], None], namespaces: NamespaceLookup | None
     ) -> None:
         self._store = store
-        self._idle = idle
+        self._check_idle = check_idle
         self._namespaces = namespaces
 
     def existing(self, key: Key) -> Existing | None:
-        """What already has this name: cheap enough for every keystroke."""
+        """Return the release that has this name, None if it is free; cheap."""
         return existing(self._store.snapshot.app(key))
 
-    def there(self, key: Key) -> Existing:
-        """What has this name; ``NotFound`` if nothing does."""
+    def require_existing(self, key: Key) -> Existing:
+        """Return the release that has this name; raises ``NotFound`` if there is none."""
         found = self.existing(key)
         if found is None:
             raise NotFound(f"There is no release {key.name} in {key.namespace}.")
         return found
 
-    def idle(self, key: Key) -> None:
+    def check_idle(self, key: Key) -> None:
         """Raise ``Conflict`` if an operation is under way on a release."""
-        self._idle(key)
+        self._check_idle(key)
 
-    def free(self, key: Key, allow: ReleaseStatus | None = None) -> None:
-        """Raise unless nobody works on a release: no portal, no Helm, and no finalizer.
+    def check_free(self, key: Key, allow: ReleaseStatus | None = None) -> None:
+        """Raise if a release is in use by an operation, pending, or held by finalizers.
 
-        ``allow`` is a state that counts as free although Helm is in the middle of something.
+        ``allow`` is a pending status that is accepted.
         """
-        self._idle(key)
+        self._check_idle(key)
         state = self._store.snapshot.app(key)
         release = state.release
         if release is not None:
             check_stored_with_objects(release)
         if release is not None and release.status.pending and release.status is not allow:
             raise busy(key, release.status)
-        for kind, each in held(state):
-            raise Conflict(  # Helm would "upgrade" what is about to go
+        for kind, each in held_by_finalizers(state):
+            raise Conflict(  # Helm would "upgrade" objects that are being deleted
                 f"An earlier {key.name} is not gone yet: {', '.join(each.finalizers)} holds its "
                 f"{kind} {each.key.name}.",
                 "The app's page says what to do about that. Or choose another name.",
             )
 
-    def unrecorded(self, key: Key) -> None:
-        """Raise ``Conflict`` if there are objects of a release that Helm has no record of.
+    def check_no_unrecorded_objects(self, key: Key) -> None:
+        """Raise ``Conflict`` if there are objects of a release without a record.
 
-        Helm would take them over without a word, and it may be in use: its record may be in a
-        ConfigMap or a database (``HELM_DRIVER``), which the portal does not read.
+        Helm would take them over silently. They may be in use: the record may be in a ConfigMap
+        or a database (``HELM_DRIVER``), which the portal does not read.
         """
         state = self._store.snapshot.app(key)
         if state.release is not None:
@@ -82,12 +85,12 @@ class Preconditions:
                 "HELM_DRIVER=configmap), or delete what is left of it.",
             )
 
-    def unchanged(
+    def check_unchanged(
         self, current: CurrentRelease | None, key: Key, expected_revision: int | None
     ) -> None:
-        """Raise ``Conflict`` if a release is not at revision ``expected_revision`` any more.
+        """Raise ``Conflict`` if a release is no longer at ``expected_revision``.
 
-        None: whoever asks has not seen a revision.
+        None means that the user has not seen a revision; then nothing is checked.
         """
         if expected_revision is None:
             return
@@ -109,7 +112,7 @@ class Preconditions:
         )
 
     async def namespace_problem(self, namespace: str) -> str:
-        """Why nothing can be launched in a namespace; "" if nothing is known against it."""
+        """Return an error if a namespace certainly does not exist, else ""."""
         if self._namespaces is None or not await self._namespaces.missing(namespace):
             return ""
         return (

@@ -1,8 +1,8 @@
-"""What a change would make of a release, asked before it is made: nothing here changes anything."""
+"""Previews of changes, and the history of releases. Read-only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from portal.catalog.chart import Chart
@@ -14,28 +14,28 @@ from portal.domain.launch import LaunchSpec
 from portal.domain.manifests import objects
 from portal.domain.objects import ReleaseStatus
 from portal.domain.permissions import Permission
+from portal.domain.proposals import Proposal, Removal
 from portal.domain.release import ReleaseRevision
-from portal.domain.removals import staying
-from portal.domain.revisions import Proposal, Removal
-from portal.domain.steering import without_replicas
+from portal.domain.removals import remaining_claims
+from portal.domain.replica_ownership import without_replicas
 from portal.releases.access import Access
-from portal.releases.changes import Changes, CurrentRelease, check_ours
+from portal.releases.changes import Changes
+from portal.releases.current import CurrentRelease, check_ours
 from portal.releases.forms import ReleaseForms
 from portal.releases.placeholders import Placeholders
 from portal.releases.ports import ReleaseHistory
+from portal.releases.preconditions import Preconditions
 from portal.releases.request import ReleaseRequest
 from portal.releases.upgrade import version_request
 from portal.state.ownership import owner_name
 from portal.state.store import Store
 from portal.threads import in_thread
 
-CheckRevision = Callable[[CurrentRelease | None, Key, int | None], None]
-
 
 class Previews:
-    """Reads Helm's records, and lets Helm render without installing, when somebody asks.
+    """Previews from Helm's records and from charts rendered without installing them.
 
-    All raise ``Forbidden``, and ``NotFound`` where there is no such release or revision.
+    All methods raise ``Forbidden``, and ``NotFound`` if the release or revision does not exist.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Previews:
         forms: ReleaseForms,
         past: ReleaseHistory,
         changes: Changes,
-        check_revision: CheckRevision,
+        preconditions: Preconditions,
         placeholders: Placeholders,
     ) -> None:
         self._store = store
@@ -53,7 +53,7 @@ class Previews:
         self._forms = forms
         self._past = past
         self._changes = changes
-        self._check_revision = check_revision
+        self._preconditions = preconditions
         self._placeholders = placeholders
 
     async def upgrade(
@@ -63,16 +63,16 @@ class Previews:
         *,
         expected_revision: int | None = None,
     ) -> Proposal:
-        """What ``Actions.launch`` would make of a release that exists.
+        """Preview ``Actions.launch`` for an existing release.
 
-        Raises what that would, as far as it can be told before: ``InvalidInput`` with the chart's
-        own complaints by form field, ``ChartError``, ``Conflict``, ``ReleaseBusy``.
+        Raises what that would, as far as it is known before: ``InvalidInput`` with the chart's
+        own errors by form field, ``ChartError``, ``Conflict``, ``ReleaseBusy``.
         """
         request = self._forms.requested(asked)
         key, chart = request.key, request.chart
         await self._access.check(identity, Permission.PREVIEW, key)
         request = await self._placeholders.restored(identity, request)
-        # Of other charts Helm checks the schema.
+        # For other charts Helm checks the schema.
         if chart is None:
             checked = self._forms.check_values(key, request.values)
             if checked.errors:
@@ -80,14 +80,14 @@ class Previews:
         newest, runs = await self._present(key)
         current = _current(newest)
         check_ours(current, key, request.chart_name)
-        self._check_revision(current, key, expected_revision)
+        self._preconditions.check_unchanged(current, key, expected_revision)
         owner = owner_name(newest.owners, newest.values)
         values = await in_thread(request.new_values, newest.values, owner)
         try:
             async with self._changes.chart_for(key, current, chart) as ref:
                 manifest = await self._rendered(key, ref.path, ref.source, values)
         except ChartError as error:
-            fields = {field_of(path): said for path, said in error.values.items()}
+            fields = {field_of(path): sentence for path, sentence in error.values.items()}
             if chart or not fields or "" in fields:
                 raise
             raise InvalidInput(fields) from error
@@ -96,18 +96,18 @@ class Previews:
     async def version(
         self, identity: Identity, key: Key, chart: Chart, *, expected_revision: int | None = None
     ) -> Proposal:
-        """What ``Actions.change_version`` would make of a release."""
+        """Preview ``Actions.change_version``."""
         await self._access.check(identity, Permission.PREVIEW, key)
         newest, runs = await self._present(key)
         current = _current(newest)
         check_ours(current, key, chart.name)
-        self._check_revision(current, key, expected_revision)
+        self._preconditions.check_unchanged(current, key, expected_revision)
         request = await version_request(key, chart, newest.values, self._forms.images)
         manifest = await self._rendered(key, chart.path, chart.source, request.values)
         return self._proposal(key, newest, runs, manifest, request.values)
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
-        """What ``Actions.rollback`` would: the manifest that Helm has kept is applied."""
+        """Preview ``Actions.rollback``, which applies the manifest that Helm has kept."""
         await self._access.check(identity, Permission.PREVIEW, key)
         newest, runs = await self._present(key)
         back = _read(await self._past.revision(key, revision))
@@ -116,30 +116,30 @@ class Previews:
         return self._proposal(key, newest, runs, manifest, back.values)
 
     async def history(self, identity: Identity, key: Key) -> tuple[ReleaseRevision, ...]:
-        """The revisions that Helm keeps, newest first: superseded and failed ones too."""
+        """Return all revisions that Helm keeps, newest first."""
         await self._access.check(identity, Permission.READ_HISTORY, key)
         return await self._past.revisions(key)
 
     async def newest(self, identity: Identity, key: Key) -> ReleaseRevision:
-        """The newest revision as it is: with its secrets."""
+        """Return the newest revision, with its secrets."""
         await self._access.check(identity, Permission.READ_MANIFEST, key)
         newest, _ = await self._present(key)
         return newest
 
     async def removal(self, identity: Identity, key: Key) -> Removal:
-        """What is needed to tell what an uninstall would leave."""
+        """Return the proposed uninstall, from which follows what it would leave."""
         await self._access.check(identity, Permission.UNINSTALL, key)
         newest, _ = await self._present(key)
         return Removal(key, newest.manifest, await self._past.claims(key.namespace))
 
-    async def left(self, identity: Identity, key: Key) -> str:
-        """Which volumes an uninstall would leave, in words; "" if none, or if nobody can tell."""
+    async def remaining_volumes(self, identity: Identity, key: Key) -> str:
+        """Describe the volumes that an uninstall would leave; "" if none, or if unknown."""
         try:
             removal = await self.removal(identity, key)
             found = await in_thread(objects, removal.manifest, key.namespace)
         except PortalError:
             return ""
-        names = ", ".join(each.key.name for each in staying(removal, found))
+        names = ", ".join(each.key.name for each in remaining_claims(removal, found))
         if not names:
             return ""
         return (
@@ -150,16 +150,16 @@ class Previews:
     async def _rendered(
         self, key: Key, chart: Path, source: str, values: Mapping[str, object]
     ) -> str:
-        """What would be applied, if the guardrails allow it."""
+        """Render a chart; raises ``ChartError`` if the guardrails refuse it."""
         await self._changes.guardrails.check_values(key, source, chart, values)
         rendering = await self._changes.helm.render(key, chart, values)
         await self._changes.guardrails.check(key, source, rendering.whole, values)
         return rendering.manifest
 
     async def _applied(self, key: Key, manifest: str) -> str:
-        """What is applied of a manifest: not the numbers that an autoscaler decides about."""
-        numbered = (await self._changes.handover.applied(key, manifest)).numbered
-        return await in_thread(without_replicas, manifest, numbered)
+        """Return the part of a manifest that is applied: without replicas set by autoscalers."""
+        conflicting = (await self._changes.handover.ownership_after(key, manifest)).conflicting
+        return await in_thread(without_replicas, manifest, conflicting)
 
     async def _present(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision]:
         found = await self._past.newest_and_deployed(key)
@@ -195,10 +195,10 @@ def _current(newest: ReleaseRevision) -> CurrentRelease:
 
 
 def _read(revision: ReleaseRevision) -> ReleaseRevision:
-    """The revision, if it could be read."""
+    """Return the revision; raises ``PortalError`` if it could not be read."""
     if revision.damaged:
         raise PortalError(
             f"Helm's record of revision {revision.revision} cannot be read: {revision.damaged}",
-            "An administrator has to mark_pending_failed it.",
+            "An administrator has to repair or delete its Secret.",
         )
     return revision

@@ -1,4 +1,4 @@
-"""What pages ask before anybody changes anything."""
+"""Read-only queries of the pages about releases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from portal.domain.launch import LaunchSpec
 from portal.domain.operations import OperationPhase
 from portal.domain.permissions import Permission
 from portal.releases.access import Access
-from portal.releases.changes import Changes, CurrentRelease, check_ours
+from portal.releases.changes import Changes
+from portal.releases.current import CurrentRelease, check_ours
 from portal.releases.existing import Existing
 from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import FormFields, ReleaseForms
@@ -27,21 +28,21 @@ Values = Mapping[str, object]
 
 
 class PrefilledForm(Struct, frozen=True):
-    """The launch form filled in from a release, and which ``revision`` of it that was."""
+    """The launch form filled in from a ``revision`` of a release."""
 
     raw: FormFields
     revision: int
 
 
 class ReleaseValues(Struct, frozen=True):
-    """The values that a ``revision`` of a release was given."""
+    """The user-supplied values of a ``revision`` of a release."""
 
     values: Values
     revision: int
 
 
 class Queries:
-    """The questions that ``Actions`` answers, beside doing what it is asked for."""
+    """The read-only part of ``Actions``."""
 
     def __init__(
         self,
@@ -63,21 +64,21 @@ class Queries:
 
     @property
     def forms(self) -> ReleaseForms:
-        """The rules of the forms that this accepts."""
+        """The rules of the forms."""
         return self._forms
 
     def existing(self, identity: Identity, key: Key) -> Existing | None:
-        """What already has this name, from the snapshot: cheap enough for every keystroke.
+        """Return the release that has this name in the snapshot; cheap.
 
-        None where it may not be seen.
+        None if there is none, or if it may not be seen.
         """
         return (
             self._preconditions.existing(key) if self._may(identity, Permission.SEE, key) else None
         )
 
-    def taken(self, identity: Identity, key: Key) -> str:
-        """Why an app of this name cannot be launched over; "" if it can, or there is none."""
-        return self._access.why_not(identity, Permission.UPGRADE, key)
+    def overwrite_problem(self, identity: Identity, key: Key) -> str:
+        """Return why an existing app may not be overwritten; "" if it may, or there is none."""
+        return self._access.refusal_reason(identity, Permission.UPGRADE, key)
 
     def _may(self, identity: Identity, permission: Permission, key: Key) -> bool:
         return self._access.may(identity, permission, key)
@@ -87,24 +88,25 @@ class Queries:
         await self._access.check(identity, permission, key)
 
     async def namespace_problem(self, namespace: str) -> str:
-        """Why nothing can be launched in a namespace; "" if nothing is known against it."""
+        """Return an error if a namespace certainly does not exist, else ""."""
         return await self._preconditions.namespace_problem(namespace)
 
     async def values(self, identity: Identity, key: Key) -> Values | None:
-        """The values given to the newest revision, as they are; None if there is no such release.
+        """Return the user-supplied values of the newest revision; None without a release.
 
-        ``Conflict`` if it is of another chart. They hold secrets: they are not for a browser.
+        Raises ``Conflict`` if it is of another chart. They contain secrets, and must not be sent
+        to a browser.
         """
         await self._access.check(identity, Permission.READ_VALUES, key)
-        current = await self._changes.current(key)
+        current = await self._changes.releases.find(key)
         check_ours(current, key)
         return None if current is None else current.values
 
     def known_values(self, identity: Identity, key: Key) -> Values | None:
-        """The values of a release of the built-in chart, as far as the snapshot has them.
+        """Return the values of a release of the built-in chart from the snapshot.
 
-        Never asks Helm, and never raises: None wherever they are not known for sure. They hold
-        secrets, as those of ``values``.
+        Reads no record and never raises: None if they are not known or may not be read. They
+        contain secrets, as those of ``values``.
         """
         if not self._may(identity, Permission.READ_VALUES, key):
             return None
@@ -115,12 +117,12 @@ class Queries:
         return detail.values if detail.chart == dash_app.CHART_NAME else None
 
     def placeholder_problems(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
-        """What is wrong with placeholders in a form, as far as the snapshot tells."""
+        """Return errors about placeholders in a form, by field, from the snapshot."""
         existing = self.existing(identity, spec.key)
         if existing is not None and self.known_values(identity, spec.key) is None:
             return {}
         known = self.known_values(identity, spec.key)
-        sent = self._placeholders.sent(identity, spec.key)
+        sent = self._placeholders.last_sent_values(identity, spec.key)
         try:
             self._forms.request(spec).restored(sent if known is None else known)
         except InvalidInput as error:
@@ -128,40 +130,39 @@ class Queries:
         return {}
 
     async def own_values(self, identity: Identity, key: Key) -> Values:
-        """The values of a release of any chart, for what is made of them here.
+        """Return the values of a release of any chart, for use on the server.
 
-        Without one they are those that this person sent last. They hold secrets, as those of
-        ``values``.
+        Without a release they are those that this user last sent. They contain secrets, as those
+        of ``values``.
         """
         await self._access.check(identity, Permission.UPGRADE, key)
-        current = await self._changes.current(key)
-        return current.values if current else self._placeholders.sent(identity, key)
+        current = await self._changes.releases.find(key)
+        return current.values if current else self._placeholders.last_sent_values(identity, key)
 
     async def chart_values(self, identity: Identity, key: Key, chart: str) -> ReleaseValues:
-        """What a release of a chart was given, to change it: with its secrets.
+        """Return the values of a release of a chart for editing, with secrets.
 
-        ``NotFound`` if there is no such release, ``Conflict`` if it is of another chart.
+        Raises ``NotFound`` if there is no such release, ``Conflict`` if it is of another chart.
         """
         current = await self._changeable(identity, key, chart)
         return ReleaseValues(current.values, current.revision)
 
     async def edit_form(self, identity: Identity, key: Key) -> PrefilledForm:
-        """The launch form filled in with what the release has now, placeholders for secrets.
+        """Return the launch form filled in from a release, with placeholders for secrets.
 
-        ``NotFound`` if there is no such release, ``Conflict`` if it is of another chart.
+        Raises ``NotFound`` if there is no such release, ``Conflict`` if it is of another chart.
         """
         current = await self._changeable(identity, key, dash_app.CHART_NAME)
         return PrefilledForm(self._forms.shown(key, current.values), current.revision)
 
     async def _changeable(self, identity: Identity, key: Key, chart: str) -> CurrentRelease:
         await self._access.check(identity, Permission.UPGRADE, key)
-        return await self._changes.of_chart(key, chart)
+        return await self._changes.releases.of_chart(key, chart)
 
-    async def asked_form(self, identity: Identity, key: Key) -> FormFields | None:
-        """The launch form as this person last sent it, where no release has come of it.
+    async def failed_form(self, identity: Identity, key: Key) -> FormFields | None:
+        """Return the launch form as this user last sent it, if no release resulted from it.
 
-        With placeholders for secrets. None if there is a release by now, or nothing was asked for
-        lately.
+        It has placeholders for secrets. None if there is a release, or no kept form.
         """
         sent = await self.failed_request(identity, key)
         if sent is None or sent.chart is not None:
@@ -170,17 +171,17 @@ class Queries:
         return raw | {"env": self._forms.shown(key, sent.values)["env"]}
 
     async def failed_request(self, identity: Identity, key: Key) -> ReleaseRequest | None:
-        """What this person last asked for under a name, where no release has come of it.
+        """Return the request that this user last sent, if no release resulted from it.
 
-        With its secrets: it is not for a browser.
+        It contains secrets, and must not be sent to a browser.
         """
         await self._access.check(identity, Permission.LAUNCH, key)
         if self._preconditions.existing(key):
             return None
         return self._failed_forms.get(key, identity.user)
 
-    def complaints(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
-        """What the chart said of fields when they were last sent, where they are as they were."""
+    def last_chart_errors(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
+        """Return the chart's errors at the last attempt, for fields that are unchanged since."""
         operation = self._store.snapshot.app(spec.key).operation
         if operation is None or operation.phase is not OperationPhase.FAILED:
             return {}

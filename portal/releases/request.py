@@ -1,4 +1,4 @@
-"""What is asked for when a release is launched or changed: a chart, and its values."""
+"""A request to launch or change a release: a chart and its values."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from portal.domain.placeholders import NO_SECRET, Path, placeholders, restored
 Values = Mapping[str, object]
 
 ANNOTATIONS = "commonAnnotations"
-"""Where a chart that follows the custom takes annotations for all of its objects."""
+"""The conventional value for annotations of all objects of a chart."""
 
 
 class ReleaseRequest(Struct, frozen=True):
-    """A release as it is to be.
+    """The desired state of a release.
 
-    ``values`` replace those of the revision before, whole. Without a ``chart`` they are what the
-    form of the built-in one says, and go over those that the release has; it keeps the version
-    that it was made with.
+    With a ``chart``, ``values`` replace all values of the previous revision. Without one they come
+    from the built-in chart's form and are merged into the present values; the release keeps its
+    chart version.
     """
 
     key: Key
@@ -41,39 +41,38 @@ class ReleaseRequest(Struct, frozen=True):
 
     @property
     def chart_name(self) -> str:
-        """The name of the chart that the release is, or will be, of."""
+        """The name of the release's chart."""
         return self.chart.name if self.chart else dash_app.CHART_NAME
 
     def new_values(self, before: Values | None, owner: str) -> Values:
-        """The values for Helm; ``before`` are those of the release that is changed.
+        """Return the values for Helm; ``before`` are those of the release that is changed.
 
-        The ``owner`` is named where the chart has a place for that. Whatever the values say
-        themselves of who launched it is replaced, or removed: they may have been typed, or come
-        from a file of another app.
+        The ``owner`` is set as an annotation if the chart supports that. An owner in the values
+        themselves is replaced or removed: it may have been typed, or copied from another app.
         """
         if self.chart is None:
             values = self.values if before is None else dash_app.merge(before, self.values)
             return overlay(values, {ANNOTATIONS: {LAUNCHED_BY: owner}}) if owner else values
         values = overlay(self.values, {})
-        told = as_mapping(values.get(ANNOTATIONS))
+        annotations = as_mapping(values.get(ANNOTATIONS))
         if owner and (
-            LAUNCHED_BY in told or isinstance(self.chart.defaults.get(ANNOTATIONS), dict)
+            LAUNCHED_BY in annotations or isinstance(self.chart.defaults.get(ANNOTATIONS), dict)
         ):
             return overlay(values, {ANNOTATIONS: {LAUNCHED_BY: owner}})
-        if LAUNCHED_BY in told:
-            values[ANNOTATIONS] = {k: each for k, each in told.items() if k != LAUNCHED_BY}
+        if LAUNCHED_BY in annotations:
+            values[ANNOTATIONS] = {k: each for k, each in annotations.items() if k != LAUNCHED_BY}
         return values
 
     @property
     def has_placeholders(self) -> bool:
-        """Whether placeholders stand for secrets."""
+        """True if the values contain placeholders for secrets."""
         return next(placeholders(self.values), None) is not None
 
     def restored(self, real: Values) -> ReleaseRequest:
-        """The request with the secrets of ``real`` in place of their placeholders.
+        """Return the request with placeholders replaced by the secrets of ``real``.
 
         Raises:
-            InvalidInput: one stands for no secret.
+            InvalidInput: a placeholder has no secret.
         """
         if self.chart is None:
             found = restored(self.values, real)
@@ -90,7 +89,7 @@ class ReleaseRequest(Struct, frozen=True):
 
 
 def _form_problems(values: Values, unknown: Iterable[Path]) -> dict[str, str]:
-    """Where placeholders stand for nothing, by field of the built-in chart's form."""
+    """Return errors about placeholders without a secret, by field of the built-in chart's form."""
     problems: dict[str, str] = {}
     variables = as_list(values.get("extraEnvVars"))
     named: set[str] = set()
@@ -107,10 +106,10 @@ def _form_problems(values: Values, unknown: Iterable[Path]) -> dict[str, str]:
 def chart_problems(
     request: ReleaseRequest, rules: NamespaceRules, images: tuple[str, ...] = ()
 ) -> dict[str, str]:
-    """What is wrong with a request for a chart of the catalogue.
+    """Return what is wrong with a request for a chart of the catalogue.
 
-    By field: ``name``, ``namespace``, ``values``, ``image``. ``images`` are patterns of what may
-    be run; all if empty.
+    The fields are ``name``, ``namespace``, ``values`` and ``image``. ``images`` are patterns of
+    allowed images; empty means any.
     """
     name, namespace, chart = request.key.name, request.key.namespace, request.chart
     found = {

@@ -1,4 +1,4 @@
-"""Restart: new pods for all workloads of a release; nothing else changes."""
+"""Restart: a rolling restart of all workloads of a release; nothing else changes."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from portal.state.store import Store
 RESTART = Verb("restart", "restart", "restarting")
 
 NAMED = 10
-"""How many pods the preview lists."""
+"""Maximum number of pods that the preview lists."""
 
 
 class WorkloadRestarts(Protocol):
-    """What restarts one workload."""
+    """Restarts single workloads."""
 
     async def restart(self, key: Key, kind: Kind, at: datetime) -> int:
-        """Have its pods replaced, once for ``at``; returns the generation of its spec since."""
+        """Replace a workload's pods, idempotently for ``at``; return the generation of its spec."""
         ...
 
 
 class Restart(PlainAction):
-    """As ``kubectl rollout restart``; the values and the revision stay as they are."""
+    """The equivalent of ``kubectl rollout restart``; values and revision do not change."""
 
     verb = RESTART
     permission = Permission.RESTART
@@ -48,7 +48,7 @@ class Restart(PlainAction):
         self._restarts = restarts
 
     def preview(self, key: Key) -> tuple[str, ...]:
-        """Which pods are replaced."""
+        """Describe which pods are replaced."""
         state = self._store.snapshot.app(key)
         if not state.workloads:
             raise Conflict(f"{key.name} has no Deployment or StatefulSet, so nothing to restart.")
@@ -64,7 +64,7 @@ class Restart(PlainAction):
         )
 
     async def run(self, progress: Progress) -> WaitCondition:
-        """Restart each workload, for the moment at which that was asked for."""
+        """Restart each workload, marked with the time of the request."""
         operation = progress.operation
         wanted: dict[tuple[Kind, Key], int] = {}
         for each in self._store.snapshot.app(operation.key).workloads:
@@ -78,16 +78,16 @@ class Restart(PlainAction):
 
     @staticmethod
     def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
-        """Helm's record does not tell; restarted again for the same moment, nothing is lost."""
+        """Return PENDING: the restart is idempotent, and is repeated with the same time."""
         return InterruptedOutcome.PENDING if left else InterruptedOutcome.NOT_BEGUN
 
     async def complete(self, progress: Progress, left: ReleaseRevision | None) -> WaitCondition:
-        """Restart those that were not yet, and wait."""
+        """Restart the remaining workloads."""
         return await self.run(progress)
 
 
 def restarted(state: AppState, wanted: Mapping[tuple[Kind, Key], int], seen: bool) -> Rollout:
-    """How a restart stands; ``wanted`` are the generations that must have been rolled out."""
+    """Return the state of a restart; ``wanted`` are the generations that must be rolled out."""
     if seen and state.release is None:
         return Rollout(False, "The release was removed by somebody else in the meantime.")
     found = {(each.kind, each.key): each for each in state.workloads}

@@ -1,4 +1,4 @@
-"""Roll back: a new revision that is what an earlier one was."""
+"""Rollback: a new revision with the content of an earlier one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROLLBACK = Verb("rollback", "rollback", "rolling back")
 
 
 class Rollback(RevisionAction):
-    """Of a release of any chart."""
+    """The rollback of a release of any chart."""
 
     verb = ROLLBACK
     permission = Permission.ROLLBACK
@@ -31,11 +31,11 @@ class Rollback(RevisionAction):
     def plan(
         self, identity: Identity, key: Key, revision: int, expected_revision: int | None
     ) -> Plan:
-        """Back to what ``revision`` was."""
+        """Plan a rollback to ``revision``."""
 
         def check() -> None:
-            self._preconditions.free(key)
-            existing = self._preconditions.there(key)
+            self._preconditions.check_free(key)
+            existing = self._preconditions.require_existing(key)
             if not 1 <= revision < existing.revision:
                 raise InvalidInput(
                     {"revision": f"Choose a revision before the present one, {existing.revision}."}
@@ -43,8 +43,8 @@ class Rollback(RevisionAction):
 
         async def run(progress: Progress) -> WaitCondition:
             with progress.step(f"Look up revision {revision}"):
-                current = await self.changes.existing(key)
-                self._preconditions.unchanged(current, key, expected_revision)
+                current = await self.changes.releases.existing(key)
+                self._preconditions.check_unchanged(current, key, expected_revision)
                 values = await self.changes.helm.values(key, revision)
             return await self.changes.roll_back(progress, current, revision, values)
 
@@ -53,15 +53,15 @@ class Rollback(RevisionAction):
 
     @staticmethod
     def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
-        """By what Helm writes of a rollback."""
+        """Return the outcome, by label or by description: see ``_made_by``."""
         return revision_outcome(operation, left, _made_by)
 
 
 def _made_by(operation: Operation, left: ReleaseRevision) -> bool:
-    """Whether it is surely this operation that made a revision.
+    """Return True if this operation made a revision.
 
-    Helm labels what a rollback makes like the revision that it goes back to. But it writes its
-    description at once.
+    Helm copies the labels of the revision that it rolls back to, so the label may be another
+    operation's; but it writes the description at once.
     """
     return labelled(operation, left) or (
         left.revision in {operation.base + 1, operation.base + 2}

@@ -1,4 +1,4 @@
-"""Scale: another number of replicas, or an autoscaler; nothing else."""
+"""Scale: change the replicas or the autoscaler of a release, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from portal.domain.operations import Verb
 from portal.domain.permissions import Permission
 from portal.operations.progress import Progress
 from portal.operations.waiting import WaitCondition
-from portal.releases.changes import Changes, RevisionAction, check_ours
+from portal.releases.changes import Changes, RevisionAction
+from portal.releases.current import check_ours
 from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.plan import Plan
 from portal.releases.preconditions import Preconditions
@@ -20,7 +21,7 @@ SCALE = Verb("scale", "change of scale", "scaling")
 
 
 class Scale(RevisionAction):
-    """Of releases of the built-in chart."""
+    """The scaling of a release of the built-in chart."""
 
     verb = SCALE
     permission = Permission.SCALE
@@ -31,14 +32,14 @@ class Scale(RevisionAction):
         self._preconditions = preconditions
 
     def plan(self, identity: Identity, key: Key, asked: ScaleRequest) -> Plan:
-        """As ``asked``."""
+        """Plan the change that is ``asked`` for."""
 
         async def problems() -> dict[str, str]:
             return self._forms.recheck_scale(asked)
 
         def check() -> None:
-            self._preconditions.free(key)
-            existing = self._preconditions.there(key)
+            self._preconditions.check_free(key)
+            existing = self._preconditions.require_existing(key)
             if not existing.ours:
                 raise Conflict(
                     f"{key.name} comes from the chart {existing.chart}, which the portal cannot "
@@ -48,7 +49,7 @@ class Scale(RevisionAction):
 
         async def run(progress: Progress) -> WaitCondition:
             with progress.step("Check the values"):
-                current = await self.changes.existing(key)
+                current = await self.changes.releases.existing(key)
                 check_ours(current, key)
                 errors = self._forms.recheck_scale(asked, current.values)
                 if errors:

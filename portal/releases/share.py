@@ -1,4 +1,4 @@
-"""Share: who else may change a release."""
+"""Share: set the users and groups that may change a release besides its owner."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHARE = Verb("share", "sharing", "sharing")
 
 
 class Share(Action):
-    """Writes labels of Helm's records; no revision is made."""
+    """The sharing of a release. It writes labels of Helm's records, and makes no revision."""
 
     verb = SHARE
     permission = Permission.SHARE
@@ -30,24 +30,24 @@ class Share(Action):
         self._preconditions = preconditions
 
     def plan(self, key: Key, text: str) -> Plan:
-        """Just those in ``text``."""
+        """Plan to share with exactly the users and groups in ``text``."""
         shared, problem = read_entries(text)
 
         async def problems() -> dict[str, str]:
             return {"shared": problem} if problem else {}
 
         def check() -> None:
-            self._preconditions.free(key)
-            self._preconditions.there(key)
+            self._preconditions.check_free(key)
+            self._preconditions.require_existing(key)
 
         async def run(progress: Progress) -> None:
             with progress.step("Write down who may change it"):
-                current = await self._changes.existing(key)
+                current = await self._changes.releases.existing(key)
                 await self._records.set_owners(key, Owners(current.owners.owner, shared))
 
         return Plan(self, key, run, check, problems=problems)
 
     @staticmethod
     def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
-        """Helm has not begun anything; some labels may have been written."""
+        """Return NOT_BEGUN: Helm does not run, although some labels may have been written."""
         return InterruptedOutcome.NOT_BEGUN

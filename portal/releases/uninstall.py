@@ -1,4 +1,4 @@
-"""Uninstall: the end of a release, and of all its objects."""
+"""Uninstall: remove a release and its objects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GONE = WaitCondition("Wait until everything is gone", lambda state, seen: gone(s
 
 
 class Uninstall(Action):
-    """Half of one is of no use: one that was cut short is completed."""
+    """The removal of a release. Recovery completes an interrupted one."""
 
     verb = UNINSTALL
     permission = Permission.UNINSTALL
@@ -47,16 +47,16 @@ class Uninstall(Action):
         self._failed_forms = failed_forms
 
     def plan(self, identity: Identity, key: Key) -> Plan:
-        """The end of it."""
+        """Plan the removal of a release."""
 
         def check() -> None:
-            # One that was left half uninstalled may be uninstalled again.
-            self._preconditions.free(key, allow=ReleaseStatus.UNINSTALLING)
-            self._preconditions.there(key)
+            # An unfinished uninstall may be repeated.
+            self._preconditions.check_free(key, allow=ReleaseStatus.UNINSTALLING)
+            self._preconditions.require_existing(key)
 
         async def run(progress: Progress) -> WaitCondition:
-            # Helm forgets the manifest that tells.
-            advice = await self._previews.left(identity, key)
+            # Determined first: Helm deletes the manifest.
+            advice = await self._previews.remaining_volumes(identity, key)
             problem = await self._changes.hooks_problem(key)
             if problem:
                 advice = f"Its hooks were not run. {problem} {advice}".strip()
@@ -66,8 +66,8 @@ class Uninstall(Action):
                     result = await self._changes.helm.uninstall(key, hooks=not problem)
                     progress.put(helm_seconds=result.seconds)
                 except NotFound:
-                    pass  # what was asked for is so
-                self._changes.made(key, 0)
+                    pass  # removed already
+                self._changes.releases.record_revision(key, 0)
                 self._failed_forms.drop(key)
             return GONE
 
@@ -75,14 +75,14 @@ class Uninstall(Action):
 
     @staticmethod
     def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
-        """By whether a record is left."""
+        """Return the outcome, by whether a record is left."""
         if left is None or left.status is ReleaseStatus.UNINSTALLED:
             return InterruptedOutcome.FINISHED
         begun = left.status is ReleaseStatus.UNINSTALLING
         return InterruptedOutcome.PENDING if begun else InterruptedOutcome.NOT_BEGUN
 
     async def complete(self, progress: Progress, left: ReleaseRevision | None) -> WaitCondition:
-        """Uninstall again what is left."""
+        """Repeat an unfinished uninstall."""
         if left is not None and left.status is ReleaseStatus.UNINSTALLING:
             with progress.step("Run helm uninstall again"), suppress(NotFound):
                 await self._changes.helm.uninstall(progress.operation.key)

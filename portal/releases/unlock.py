@@ -1,4 +1,4 @@
-"""Unlock: mark as failed what a Helm that must be dead has left pending."""
+"""Unlock: mark a revision left pending by a stopped Helm as failed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portal.helm_service.errors import busy
 from portal.operations.action import Action
 from portal.operations.outcome import InterruptedOutcome
 from portal.operations.progress import Progress
-from portal.releases.changes import check_stored_with_objects
+from portal.releases.current import check_stored_with_objects
 from portal.releases.plan import Plan
 from portal.releases.ports import Records
 from portal.releases.preconditions import Preconditions
@@ -26,7 +26,7 @@ UNLOCK = Verb("unlock", "unlocking", "unlocking")
 
 
 class Unlock(Action):
-    """Nothing that runs is changed."""
+    """The unlocking of a release. Running pods are not changed."""
 
     verb = UNLOCK
     permission = Permission.UNLOCK
@@ -44,11 +44,11 @@ class Unlock(Action):
         self._clock = clock
 
     def plan(self, identity: Identity, key: Key) -> Plan:
-        """An end to what Helm has left pending."""
+        """Plan to mark the pending revision as failed."""
         words = f"Unlocked by {identity.user}"
 
         def check() -> None:
-            self._preconditions.idle(key)
+            self._preconditions.check_idle(key)
             self._abandoned(key)
 
         async def run(progress: Progress) -> None:
@@ -62,14 +62,14 @@ class Unlock(Action):
         return Plan(self, key, run, check, words)
 
     def _abandoned(self, key: Key) -> ReleaseRecord:
-        """The release, if Helm has left it pending and must be dead; raises otherwise."""
+        """Return the record of a release pending for ``DEAD_AFTER`` seconds; raises otherwise."""
         release = self._store.snapshot.app(key).release
         if (
             release is None
             or not release.status.pending
             or release.status is ReleaseStatus.UNINSTALLING
         ):
-            raise Conflict(f"Helm has left nothing of {key.name} half way any more.")
+            raise Conflict(f"{key.name} is not pending any more.")
         check_stored_with_objects(release)
         changed = release.updated_at
         if changed is None or (self._clock() - changed).total_seconds() <= DEAD_AFTER:
@@ -78,6 +78,6 @@ class Unlock(Action):
 
     @staticmethod
     def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
-        """By whether it is pending still."""
+        """Return the outcome, by whether the release is still pending."""
         pending = left is not None and left.status.pending
         return InterruptedOutcome.NOT_BEGUN if pending else InterruptedOutcome.FINISHED

@@ -1,4 +1,4 @@
-"""Upgrade: other values, or another version of the chart."""
+"""Upgrade: change the values or the chart version of a release."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from portal.domain.permissions import Permission
 from portal.operations.progress import Progress
 from portal.operations.waiting import WaitCondition
 from portal.releases.access import Access
-from portal.releases.changes import Changes, CurrentRelease, RevisionAction
+from portal.releases.changes import Changes, RevisionAction
+from portal.releases.current import CurrentRelease
 from portal.releases.plan import Plan
 from portal.releases.preconditions import Preconditions
 from portal.releases.request import ReleaseRequest, Values, chart_problems
@@ -25,7 +26,7 @@ UPGRADE = Verb("upgrade", "update", "updating")
 
 
 class Upgrade(RevisionAction):
-    """``launch`` plans a change of values; here it is another version with the same ones."""
+    """The upgrade of a release. ``LaunchPlanner`` plans changes of values, this class versions."""
 
     verb = UPGRADE
     permission = Permission.UPGRADE
@@ -45,15 +46,15 @@ class Upgrade(RevisionAction):
     async def to_version(
         self, identity: Identity, key: Key, chart: Chart, expected_revision: int | None
     ) -> Plan:
-        """Another version of the release's chart."""
+        """Plan an upgrade to another version of the release's chart."""
 
         def check() -> None:
-            self._preconditions.free(key)
-            self._preconditions.there(key)
+            self._preconditions.check_free(key)
+            self._preconditions.require_existing(key)
 
         async def request() -> tuple[CurrentRelease, ReleaseRequest]:
-            current = await self.changes.of_chart(key, chart.name)
-            self._preconditions.unchanged(current, key, expected_revision)
+            current = await self.changes.releases.of_chart(key, chart.name)
+            self._preconditions.check_unchanged(current, key, expected_revision)
             return current, await version_request(key, chart, current.values, self._images)
 
         async def run(progress: Progress) -> WaitCondition:
@@ -66,7 +67,7 @@ class Upgrade(RevisionAction):
                 values, built_in = await in_thread(asked.new_values, None, owner), False
             return await self.changes.apply(progress, current, values, chart, built_in=built_in)
 
-        # Here already, so that a refusal is an answer to the click; and for what history will say.
+        # Checked before the operation begins, so that a refusal answers the click.
         await self._access.check(identity, self.permission, key)
         check()
         before, _ = await request()
@@ -77,7 +78,7 @@ class Upgrade(RevisionAction):
 async def version_request(
     key: Key, chart: Chart, values: Values, images: tuple[str, ...]
 ) -> ReleaseRequest:
-    """Another version for a release; ``InvalidInput`` if the chart refuses its ``values``."""
+    """Return a request for another version; raises ``InvalidInput`` if it refuses ``values``."""
     request = ReleaseRequest(key, chart, dict(values))
     problems = await in_thread(chart_problems, request, NamespaceRules(), images)
     if problems:
@@ -86,7 +87,7 @@ async def version_request(
 
 
 def _words(before: str, chart: Chart) -> str:
-    """What a change of the version is, for the release's history."""
+    """Describe a change of version for the release's history."""
     after = chart.version.version
     down = version_order(after) < version_order(before)
     return f"{'Downgraded' if down else 'Upgraded'} to chart {after}"

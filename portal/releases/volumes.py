@@ -1,4 +1,4 @@
-"""Which existing volumes an app can mount, and what that means for its pods."""
+"""The volume claims that an app can mount, and what they mean for its pods."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 
 from portal.domain.launch import LaunchSpec
-from portal.domain.revisions import VolumeClaim
+from portal.domain.proposals import VolumeClaim
 
 Lookup = Callable[[str], Awaitable[tuple[VolumeClaim, ...] | None]]
 
 _ONE_POD, _ONE_NODE, _ONLY_READ = "ReadWriteOncePod", "ReadWriteOnce", "ReadOnlyMany"
 _MANY = "ReadWriteMany"
 _NAMED = 8
-"""How many claims a message lists."""
+"""Maximum number of claims that a message lists."""
 
 
 class VolumeNotes(Struct, frozen=True):
-    """What there is to say of the volume that an app asks for, by field."""
+    """Errors and warnings about the volume of an app, by field."""
 
     errors: dict[str, str]
     warnings: dict[str, str]
 
 
 class Volumes:
-    """The volume claims of namespaces, remembered for ``memory`` seconds.
+    """The volume claims of namespaces, cached for ``memory`` seconds.
 
-    A form asks while somebody types, and the portal does not watch claims.
+    Forms ask while a user types, and the portal does not watch claims.
     """
 
     def __init__(
         self, lookup: Lookup, *, memory: float = 5.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """``lookup``: the claims of a namespace; None where they may not be listed."""
+        """Set it up; ``lookup`` returns the claims of a namespace, None if not allowed."""
         self._lookup = lookup
         self._memory = memory
         self._clock = clock
         self._known: dict[str, tuple[float, tuple[VolumeClaim, ...] | None]] = {}
 
     async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
-        """The claims of a namespace; None where that cannot be told."""
+        """Return the claims of a namespace; None if they may not be listed."""
         now = self._clock()
         self._known = {name: each for name, each in self._known.items() if each[0] > now}
         if namespace not in self._known:
@@ -50,14 +50,14 @@ class Volumes:
         return self._known[namespace][1]
 
     async def notes(self, spec: LaunchSpec) -> VolumeNotes:
-        """What is wrong with, or surprising about, the volume of ``spec``."""
+        """Return errors and warnings about the volume of ``spec``."""
         if spec.volume is None:
             return VolumeNotes({}, {})
         return notes(spec, await self.claims(spec.key.namespace))
 
 
 def notes(spec: LaunchSpec, claims: tuple[VolumeClaim, ...] | None) -> VolumeNotes:
-    """As ``Volumes.notes``; ``claims`` None means that they are not known."""
+    """Return errors and warnings about the volume of ``spec``; ``claims`` None means unknown."""
     volume = spec.volume
     if volume is None or claims is None:
         return VolumeNotes({}, {})

@@ -1,1 +1,1 @@
-"""One immutable snapshot of what the cluster said last, and a bounded history."""
+"""An immutable snapshot of the cluster's last known state, with a bounded history."""

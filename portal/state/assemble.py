@@ -1,4 +1,4 @@
-"""One app's state, put together from the index. Pure reading."""
+"""Assembly of an app's state from the index. Read-only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from portal.state.index import Objects
 from portal.state.model import AppState
 
 MAX_EVENTS = 60
-"""Events handed out for one app, the newest."""
+"""Maximum number of events of an app; the newest are kept."""
 
 NO_USAGE: Mapping[Key, PodUsage] = MappingProxyType({})
 NO_HISTORY = History()
@@ -36,7 +36,7 @@ NO_METRICS: Mapping[str, tuple[float | None, float]] = MappingProxyType({})
 
 
 def nothing(key: Key) -> AppState:
-    """The state of an app of which nothing is known."""
+    """Return the empty state of an app."""
     return AppState(
         key=key,
         release=None,
@@ -59,8 +59,10 @@ def nothing(key: Key) -> AppState:
 
 
 def assemble(objects: Objects, key: Key) -> AppState:
-    """What the watches say of one release. Detail, operation, probe, usage and histories
-    are the store's to add."""
+    """Return the watched state of a release.
+
+    The store adds detail, operation, probe, usage and histories.
+    """
     workloads = sorted(objects.annotated(key, Workload), key=lambda each: (each.kind, each.key))
     sets = sorted(
         (
@@ -119,10 +121,10 @@ def assemble(objects: Objects, key: Key) -> AppState:
 
 
 def _as_published(objects: Objects, gateway: Gateway) -> Gateway:
-    """A gateway with the ports at which its address really answers.
+    """Return a Gateway with its public ports.
 
-    Some controllers listen on a port of their own (Traefik: 8000) behind a load balancer's
-    80 and 443. Where that load balancer's Service is known, its ports are the public ones.
+    Some controllers listen on an internal port (Traefik: 8000) behind a load balancer's 80 and
+    443. If that load balancer's Service is known, its ports are the public ones.
     """
     public = {
         each.port
@@ -144,7 +146,7 @@ def _as_published(objects: Objects, gateway: Gateway) -> Gateway:
 
 
 def usage_of(pods: Iterable[Pod], usage: Mapping[Key, PodUsage]) -> Mapping[Key, PodUsage]:
-    """What these pods use, of what all use."""
+    """Return the part of ``usage`` that belongs to these pods."""
     if not usage:
         return NO_USAGE
     return MappingProxyType({pod.key: usage[pod.key] for pod in pods if pod.key in usage})
@@ -155,7 +157,7 @@ def _events(objects: Objects, subjects: Iterable[tuple[str, Key, str]]) -> tuple
         event
         for kind, key, uid in subjects
         for event in objects.about(kind, key)
-        # An event about an object of the same name that is gone is not about this one.
+        # Leave out events about a deleted object of the same name.
         if not (uid and event.about_uid) or uid == event.about_uid
     ]
     found.sort(key=lambda each: (each.last_at, each.key), reverse=True)
@@ -163,7 +165,7 @@ def _events(objects: Objects, subjects: Iterable[tuple[str, Key, str]]) -> tuple
 
 
 def known(state: AppState) -> bool:
-    """Whether anything at all is known of an app, an operation included."""
+    """Return True if anything is known of an app, an operation included."""
     return bool(
         state.release
         or state.operation
@@ -177,9 +179,9 @@ def known(state: AppState) -> bool:
 
 
 def sample(state: AppState, usage: Mapping[Key, PodUsage], at: datetime) -> Sample | None:
-    """One point of the history; None for an app without a workload.
+    """Return a sample for the history; None for an app without a workload.
 
-    With an HPA the counts are those of the workload it scales, else sums over workloads.
+    With an HPA the counts are those of its scale target, else sums over all workloads.
     """
     if not state.workloads:
         return None

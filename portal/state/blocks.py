@@ -1,10 +1,10 @@
-"""Rows of one width, packed into small blocks of bytes; each row begins with its time.
+"""Rows of fixed width, packed into small blocks of bytes; each row begins with its time.
 
-A history grows by a row every few seconds. Were it one piece, each row would make it anew a little
-longer, and thousands of such pieces leave malloc's memory full of holes that nothing fits into. So
-a block stays below what Python's own allocator takes, and one that is full is never made anew.
-It serves the bar of 250 MiB with six hours of history (``benchmarks/RESULTS.md``): as lists of
-numbers the history alone would take 100 MB more.
+A history grows by a row every few seconds. In one piece, it would be copied for each row, and
+thousands of growing pieces fragment malloc's heap. So a block stays within the size that Python's
+own allocator handles, and a full one is never copied again. This serves the bar of
+250 MiB with six hours of history (``benchmarks/RESULTS.md``): as lists of numbers the history alone
+would take 100 MB more.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import TypeAlias
 Blocks: TypeAlias = tuple[bytes, ...]
 
 LARGEST = 512 - 33
-"""Bytes in a block: what Python allocates itself, without the head of the object."""
+"""Maximum bytes in a block: the limit of Python's allocator less the object's header."""
 
 _TIME = Struct("<I")
 
 
 def put(blocks: Blocks, rows: bytes, width: int) -> Blocks:
-    """``blocks`` and more ``rows``."""
+    """Return ``blocks`` with ``rows`` appended."""
     most = LARGEST // width * width
     if blocks and len(blocks[-1]) < most:
         *full, last = blocks
@@ -33,20 +33,20 @@ def put(blocks: Blocks, rows: bytes, width: int) -> Blocks:
 
 
 def without_last(blocks: Blocks, width: int) -> Blocks:
-    """``blocks`` but for their last row."""
+    """Return ``blocks`` without their last row."""
     *full, last = blocks
     return (*full, last[:-width]) if len(last) > width else tuple(full)
 
 
 def repeats(blocks: Blocks, row: bytes, width: int) -> bool:
-    """Whether the last two rows say what ``row`` says, at other times."""
-    said = row[_TIME.size :]
+    """Return True if the last two rows equal ``row`` apart from their times."""
+    content = row[_TIME.size :]
     last = b"".join(blocks[-2:])[-2 * width :]
-    return last[_TIME.size : width] == said == last[width + _TIME.size :]
+    return last[_TIME.size : width] == content == last[width + _TIME.size :]
 
 
 def split(blocks: Blocks, width: int, since: int) -> tuple[Blocks, Blocks]:
-    """The rows that are older than ``since``, in seconds since 1970, and the others."""
+    """Return the rows older than ``since``, in Unix seconds, and the others."""
     for place, block in enumerate(blocks):
         if last_time(block, width) >= since:
             cut = next(at for at in range(0, len(block), width) if time_of(block, at) >= since)
@@ -57,20 +57,20 @@ def split(blocks: Blocks, width: int, since: int) -> tuple[Blocks, Blocks]:
 
 
 def joined(*parts: Blocks) -> bytes:
-    """All rows in one piece."""
+    """Return all rows in one piece."""
     return b"".join(chain(*parts))
 
 
 def size(*parts: Blocks) -> int:
-    """Bytes of all rows."""
+    """Return the number of bytes of all rows."""
     return sum(map(len, chain(*parts)))
 
 
 def time_of(rows: bytes, at: int = 0) -> int:
-    """The time of the row at an offset."""
+    """Return the time of the row at an offset, in Unix seconds."""
     return _TIME.unpack_from(rows, at)[0]
 
 
 def last_time(rows: bytes, width: int) -> int:
-    """The time of the last row."""
+    """Return the time of the last row, in Unix seconds."""
     return time_of(rows, len(rows) - width)

@@ -1,23 +1,21 @@
-"""What an app and a pod did in the last six hours, as values packed into blocks of bytes.
+"""The history of apps and pods over six hours, as values packed into blocks of bytes.
 
-A history never changes: adding to it gives another one, which shares what is old. So an
-``AppState`` holds the whole history of its app without copying it, and may be kept for ever.
+A history is immutable: adding a sample returns a new one that shares the old blocks. So an
+``AppState`` contains the whole history of its app without a copy, and may be kept indefinitely.
 
-Of samples that say the same for a while the first and the last are kept: a line through both is
-the same line. So an app at rest takes next to nothing.
+Of equal consecutive samples only the first and the last are kept, which draw the same line. So an
+app at rest takes almost no memory.
 
-An app's history has three parts. The *open* one holds what came since the last full five
-minutes. With those it joins the *fine* part, of fifteen minutes, whose own oldest five then
-join the *thinned* part: of each minute the last sample, and beside it the one with the fewest
-pods ready and the one with the most wanted, where these differ, so that no dip and no peak of
-the replicas is lost. So all but the open part stays the same for five minutes on end, which is
-what makes it cheap to show.
+An app's history has three parts. The *open* part holds the samples since the last full five
+minutes. It is then appended to the *fine* part, of fifteen minutes, whose oldest five are moved to
+the *thinned* part: the last sample of each minute, and those with the fewest ready and the most
+desired replicas if they differ, so that no dip and no peak is lost. All but the open part
+therefore stays the same for five minutes, which makes it cheap to send.
 
-Memory, with a poll in 10 s and an autoscaler with two metrics: at most 465 samples of 38 bytes,
-20 KB an app with its blocks; an app whose replicas change several times a minute, all the time,
-comes to 55 KB (``MAX_SAMPLES``). A pod has one reading a minute of 12 bytes: 5 KB. A thousand apps
-and three thousand pods take 34 MB with six hours each; they begin with a few hundred bytes and
-grow.
+Memory, with a poll every 10 s and an autoscaler with two metrics: at most 465 samples of 38 bytes,
+20 KB an app with its blocks; an app whose replicas change several times a minute without pause
+takes 55 KB (``MAX_SAMPLES``). A pod has one reading a minute of 12 bytes: 5 KB. A thousand apps and
+three thousand pods take 34 MB with six hours each; they begin with a few hundred bytes.
 """
 
 from __future__ import annotations
@@ -46,14 +44,14 @@ from portal.state.blocks import (
 )
 
 SPAN = 6 * 3600
-"""Seconds that a history goes back, and a settling more."""
+"""Seconds that a history covers, plus up to one ``SETTLE_STEP``."""
 FINE_SPAN = 15 * 60
 SETTLE_STEP = 5 * 60
 MINUTE = 60
 MAX_OPEN = 60
-"""Samples kept in five minutes: polls, and as many changes; then the newest replaces the last."""
+"""Samples kept in five minutes, for polls and changes; beyond that the newest replaces the last."""
 MAX_METRICS = 4
-"""Metrics of an autoscaler that are remembered; more are left out."""
+"""Maximum number of metrics of an autoscaler that are kept."""
 KEPT_OF_A_MINUTE = 3
 MAX_SAMPLES = (
     MAX_OPEN * (1 + FINE_SPAN // SETTLE_STEP) + KEPT_OF_A_MINUTE * (SPAN - FINE_SPAN) // MINUTE
@@ -61,12 +59,12 @@ MAX_SAMPLES = (
 """Cap on one app's samples, however often its counts change."""
 
 _ROWS = tuple(Layout(f"<I5H{2 * metrics}f2f") for metrics in range(MAX_METRICS + 1))
-"""Seconds since 1970; desired, current, ready, min, max; (current, target) of each metric, in
+"""Unix seconds; desired, current, ready, min, max; (current, target) of each metric, in
 percent; cores and bytes. By the number of metrics."""
 _USAGE = Layout("<2f")
 _UNKNOWN = Layout("<2f").pack(math.nan, math.nan)
 _READING = slice(Layout("<I").size, -_USAGE.size)
-"""The part of a row that says what Kubernetes counts, without time and usage."""
+"""The part of a row with replicas and metrics, without time and usage."""
 _LARGEST = 1e38
 _MOST = 0xFFFE
 _NONE = 0xFFFF
@@ -93,7 +91,7 @@ class History(Sequence[Sample]):
     """An app's samples, oldest first; times to the second, amounts to seven digits."""
 
     metrics: tuple[str, ...] = ()
-    """The metrics of the autoscaler that there ever was a reading of."""
+    """The metrics of the autoscaler that have ever had a reading."""
     thinned: Blocks = ()
     fine: Blocks = ()
     open: Blocks = ()
@@ -101,9 +99,9 @@ class History(Sequence[Sample]):
     # Adding.
 
     def added(self, sample: Sample) -> History:
-        """This history and ``sample``, without what is then too old.
+        """Return this history with ``sample`` added and samples that are too old removed.
 
-        ``sample`` replaces the newest if both say what the one before said.
+        ``sample`` replaces the newest one if it and the two last ones are equal.
         """
         wider = self._with_metrics(sample)
         row = wider._packed(sample)
@@ -116,7 +114,7 @@ class History(Sequence[Sample]):
         return History(wider.metrics, wider.thinned, wider.fine, put(kept, row, width))
 
     def differs(self, sample: Sample) -> bool:
-        """Whether ``sample`` says anything else of replicas, bounds or metrics than the last."""
+        """Return True if ``sample`` differs from the last one in replicas, bounds or metrics."""
         newest = self.open or self.fine or self.thinned
         if not newest or self._with_metrics(sample) is not self:
             return True
@@ -124,7 +122,7 @@ class History(Sequence[Sample]):
         return newest[-1][-len(row) :][_READING] != row[_READING]
 
     def _settled_at(self, now: int, row: bytes) -> History:
-        """The open part closed at the full five minutes ``now``, and ``row`` the next."""
+        """Return the history with its open part closed at ``now``, and ``row`` as the next one."""
         width = len(row)
         older, fine = split(self.fine + self.open, width, now - FINE_SPAN)
         thinned = put(self.thinned, b"".join(self._thin(joined(older))), width)
@@ -182,16 +180,16 @@ class History(Sequence[Sample]):
 
     @property
     def settled(self) -> History:
-        """All but the open part: equal to itself until the next full five minutes."""
+        """All but the open part: unchanged until the next full five minutes."""
         return History(self.metrics, self.thinned, self.fine)
 
     @property
     def unsettled(self) -> History:
-        """The open part: what came since the last full five minutes."""
+        """The open part: the samples since the last full five minutes."""
         return History(self.metrics, open=self.open)
 
     def last_at(self) -> int:
-        """When the newest sample was, in seconds since 1970; 0 without one."""
+        """Return the time of the newest sample in Unix seconds, 0 without one."""
         newest = self.open or self.fine or self.thinned
         return last_time(newest[-1], self._width) if newest else 0
 
@@ -241,7 +239,7 @@ def _same_counts(a: Sample, b: Sample) -> bool:
     return _counts(a) == _counts(b)
 
 
-# Whatever the cluster says has a place: these bring it within what a row can hold.
+# Any number from the cluster is accepted: these limit it to the range of a row.
 
 
 def _seconds(at: datetime) -> int:
@@ -264,12 +262,12 @@ _POD_ROW = Layout("<I2f")
 
 
 class PodHistory(Struct, frozen=True):
-    """What one pod used, the last reading of each minute of six hours, oldest first."""
+    """The usage of a pod: the last reading of each minute over six hours, oldest first."""
 
     rows: Blocks = ()
 
     def added(self, at: datetime, cpu: float, memory: float) -> PodHistory:
-        """This history and a reading (cores, bytes), which replaces one of the same minute."""
+        """Return this history with a reading (cores, bytes); it replaces one of the same minute."""
         row, width = _POD_ROW.pack(_seconds(at), _amount(cpu), _amount(memory)), _POD_ROW.size
         kept = self.rows
         if kept and last_time(kept[-1], width) // MINUTE >= time_of(row) // MINUTE:
@@ -278,11 +276,11 @@ class PodHistory(Struct, frozen=True):
         return PodHistory(put(kept, row, width))
 
     def last_at(self) -> int:
-        """When the newest reading was, in seconds since 1970; 0 without one."""
+        """Return the time of the newest reading in Unix seconds, 0 without one."""
         return last_time(self.rows[-1], _POD_ROW.size) if self.rows else 0
 
     def since(self, at: int) -> list[tuple[int, float, float]]:
-        """The readings not older than ``at``: seconds since 1970, cores, bytes."""
+        """Return the readings not older than ``at``: Unix seconds, cores, bytes."""
         _, found = split(self.rows, _POD_ROW.size, at)
         return list(_POD_ROW.iter_unpack(joined(found)))
 

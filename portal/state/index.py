@@ -1,6 +1,6 @@
-"""Watched objects, indexed so that a change costs in proportion to what it touches.
+"""Index of watched objects, in which a change costs in proportion to what it affects.
 
-What an object belongs to, and is found by, its own type tells: see ``domain.relations``.
+An object's type defines its releases and tags: see ``domain.relations``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _KINDS = frozenset(kind.value for kind in Kind)
 
 
 class Objects:
-    """The objects of every kind by namespace and name, and the buckets they share."""
+    """The objects of every kind by namespace and name, and by tag."""
 
     def __init__(self) -> None:
         self._by_kind: dict[Kind, dict[str, dict[Key, Watched]]] = {
@@ -36,10 +36,10 @@ class Objects:
         }
         self._tagged: dict[Tag, dict[tuple[Kind, Key], Watched]] = {}
 
-    # Writing. Each returns the releases whose state has changed.
+    # Writing. Each method returns the releases whose state has changed.
 
     def put(self, kind: Kind, key: Key, obj: Watched) -> set[Key]:
-        """Add or replace one object; nothing is touched when it says what it said before."""
+        """Add or replace an object; nothing happens if it is equal to the old one."""
         there = self._by_kind[kind][key.namespace]
         old = there.get(key)
         if old == obj:
@@ -55,7 +55,7 @@ class Objects:
         return touched | obj.releases(self)
 
     def remove(self, kind: Kind, key: Key) -> set[Key]:
-        """Remove one object; an unknown one is no error."""
+        """Remove an object, if it is known."""
         there = self._by_kind[kind].get(key.namespace, {})
         old = there.pop(key, None)
         if old is None:
@@ -77,23 +77,23 @@ class Objects:
     # Reading.
 
     def get(self, kind: Kind, key: Key) -> Watched | None:
-        """One object, or None."""
+        """Return an object, None if it is unknown."""
         return self._by_kind[kind].get(key.namespace, {}).get(key)
 
     def keys(self, kind: Kind, namespace: str | None = None) -> set[Key]:
-        """Keys of a kind, in one namespace or (None) in all."""
+        """Return the keys of a kind, in one namespace or (None) in all."""
         spaces = self._by_kind[kind]
         if namespace is not None:
             return set(spaces.get(namespace, ()))
         return set[Key]().union(*spaces.values())
 
     def all(self, kind: Kind, of: type[T]) -> list[T]:
-        """Every object of a kind."""
+        """Return every object of a kind."""
         spaces = self._by_kind[kind].values()
         return [obj for there in spaces for obj in there.values() if isinstance(obj, of)]
 
     def within(self, namespace: str, kind: Kind, of: type[T]) -> list[T]:
-        """Every object of a kind in one namespace."""
+        """Return every object of a kind in one namespace."""
         there = self._by_kind[kind].get(namespace, {})
         return [obj for obj in there.values() if isinstance(obj, of)]
 
@@ -101,13 +101,13 @@ class Objects:
         return [obj for obj in self._tagged.get(tag, {}).values() if isinstance(obj, of)]
 
     def revisions(self, release: Key) -> list[ReleaseRecord]:
-        """A release's revisions that are not superseded."""
+        """Return a release's revisions that are not superseded."""
         return self._bucket(ReleaseRecord, RECORD, *release)
 
     def newest_revision(self, release: Key) -> ReleaseRecord | None:
-        """The newest of a release's revisions that are not superseded.
+        """Return the newest of a release's revisions that are not superseded.
 
-        Where Helm keeps two of the same name, the one in its own namespace is the release.
+        If Helm stores two releases of that name, the one stored in its own namespace counts.
         """
         return max(
             self.revisions(release),
@@ -116,34 +116,34 @@ class Objects:
         )
 
     def annotated(self, release: Key, of: type[T]) -> list[T]:
-        """Objects that Helm marked as the release's."""
+        """Return the objects annotated by Helm as the release's."""
         return self._bucket(of, RELEASE, *release)
 
     def owned(self, namespace: str, owner: str, of: type[T]) -> list[T]:
-        """Pods or replica sets whose controller has this name."""
+        """Return the Pods or ReplicaSets whose controller has this name."""
         return self._bucket(of, OWNER, namespace, owner)
 
     def targeting(self, workload: Workload) -> list[Hpa]:
-        """HPAs that scale this workload."""
+        """Return the HPAs that scale this workload."""
         return self._bucket(
             Hpa, TARGET, workload.key.namespace, workload.kind.value, workload.key.name
         )
 
     def about(self, kind: str, key: Key) -> list[Event]:
-        """Events about one object."""
+        """Return the events about an object."""
         return self._bucket(Event, ABOUT, key.namespace, kind, key.name)
 
     def balancing(self, address: str) -> list[Service]:
-        """Services whose load balancer has this address."""
+        """Return the Services whose load balancer has this address."""
         return self._bucket(Service, ADDRESS, address)
 
     # From an object back to its releases.
 
     def releases_through(self, kind: str, key: Key) -> set[Key]:
-        """The releases that an object belongs to; none where there is no such object."""
+        """Return the releases that an object belongs to; none if it is unknown."""
         parent = self.get(Kind(kind), key) if kind in _KINDS else None
         return parent.releases(self) if parent is not None else set()
 
     def tagged(self, *tag: str) -> list[Watched]:
-        """The objects that have a tag."""
+        """Return the objects with a tag."""
         return list(self._tagged.get(tag, {}).values())

@@ -1,4 +1,4 @@
-"""Everything known of one app, and how each watch is doing: what the state room hands out."""
+"""The state of an app, and the health of each watch."""
 
 from __future__ import annotations
 
@@ -29,18 +29,17 @@ __all__ = ["STALE_AFTER", "AppState", "History", "PodHistory", "Probe", "Sample"
 
 STALE_AFTER = 12.0
 """Seconds without a sign of life after which a watch counts as stale. A healthy one is silent for
-ten at most; with the time until a page is rendered again, people are told within fifteen."""
+ten at most; with the time until a page is rendered again, users are told within fifteen."""
 
 
 class WatchHealth(Struct, frozen=True):
-    """How the watch of one kind is doing, or the polling of the metrics API (``metrics``).
+    """The health of the watch of a kind, or of the polling of the metrics API (``metrics``).
 
-    ``alive_at`` is the last time it was known to be current: by a list, an event, a bookmark, a
-    watch that lasted its time, or a poll. An open watch alone proves nothing. ``available`` is
-    False where the cluster has no such API or forbids it.
-    ``unread`` says which of its objects cannot be read, while all else is current. ``title`` is
-    what people call these objects, and ``optional`` is True of an API that a cluster may well not
-    have.
+    ``alive_at`` is the last time it was known to be current: by a list, an event, a bookmark, the
+    regular end of a watch, or a poll. An open watch alone proves nothing. ``available`` is False
+    if the cluster lacks or forbids this API. ``unread`` names objects that cannot be read, while
+    all others are current. ``title`` is the kind's name on pages; ``optional`` is True for an API
+    that many clusters lack.
     """
 
     name: str
@@ -53,16 +52,16 @@ class WatchHealth(Struct, frozen=True):
     optional: bool = False
 
     def stale(self, now: datetime) -> bool:
-        """Whether what was heard last may no longer be true."""
+        """Return True if the last known state may be out of date."""
         if not self.available:
             return False
         return self.alive_at is None or (now - self.alive_at).total_seconds() > STALE_AFTER
 
 
 class AppState(Struct, frozen=True):
-    """Everything the portal knows of one release, at one moment: nothing in it changes later.
+    """Everything the portal knows of a release at one moment; immutable.
 
-    What belongs to no release, such as the nodes, is the snapshot's.
+    What belongs to no release, such as the nodes, is in the snapshot.
     """
 
     key: Key

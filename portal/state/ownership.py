@@ -1,4 +1,4 @@
-"""Whose an app is, as far as its state tells."""
+"""The owners of an app, from its state."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from portal.state.model import AppState
 
 
 def owners_of(state: AppState) -> Owners | None:
-    """Who may change it; None while that is not known.
+    """Return the owners of an app; None while they are not known.
 
-    Helm's record says it by a label. A release that was made before there was one, or before
-    people were told apart, belongs to whom its values name. What has left no record (yet) belongs
-    to who asked for it.
+    They are labels of Helm's record. A release that was made without them belongs to the user
+    named in its values. An app without a record belongs to the user who launched it.
     """
     release, detail, operation = state.release, state.detail, state.operation
     if release is None:
@@ -29,7 +28,7 @@ def owners_of(state: AppState) -> Owners | None:
 
 
 def with_annotation(owners: Owners, values: Mapping[str, object]) -> Owners:
-    """``owners``, and where they name no owner who is named in ``values``."""
+    """Return ``owners``, with the owner named in ``values`` if they have none."""
     if owners.owner:
         return owners
     named = annotated(values)
@@ -37,7 +36,7 @@ def with_annotation(owners: Owners, values: Mapping[str, object]) -> Owners:
 
 
 def annotated(values: Mapping[str, object]) -> str:
-    """Who launched an app, as its values tell; "" if they do not."""
+    """Return the user who launched an app according to its values, "" if they name none."""
     annotations = values.get("commonAnnotations")
     if not isinstance(annotations, Mapping):
         return ""
@@ -46,7 +45,7 @@ def annotated(values: Mapping[str, object]) -> str:
 
 
 def owner_name(owners: Owners, values: Mapping[str, object]) -> str:
-    """The owner's name, "" where nobody can tell; long ones are in the values alone."""
+    """Return the owner's name, "" if unknown; long names are in the values only."""
     named = annotated(values)
     if not owners.owner or label_of(named) == owners.owner:
         return named
@@ -54,5 +53,5 @@ def owner_name(owners: Owners, values: Mapping[str, object]) -> str:
 
 
 def by_name(user: str) -> Owners:
-    """What belongs to a user; to nobody, where nobody was told apart."""
+    """Return the owners of a user's app; no owner for the anonymous user."""
     return NOBODY if user in {"", ANONYMOUS.user} else Owners(label_of(user))

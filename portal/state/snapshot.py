@@ -1,4 +1,4 @@
-"""What the rest of the portal reads: one immutable picture of the cluster."""
+"""The snapshot of the cluster that the rest of the portal reads."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from portal.state.model import AppState, WatchHealth
 
 
 class Snapshot(Struct, frozen=True):
-    """Everything known at one version. Never changes; hold it as long as you like.
+    """The state of the cluster at one version; immutable.
 
-    ``apps`` also has what is left of a release while its objects go. An app that did not
-    change between two snapshots is the same object in both: compare with ``is``; and so are
-    ``nodes``. ``apps`` has no order; ``quotas`` are by namespace, where there are any.
+    ``apps`` includes removed releases while objects of theirs remain; it has no order. An app, and
+    ``nodes``, that did not change between two snapshots are the same object in both: compare with
+    ``is``. ``quotas`` are by namespace.
     """
 
     version: int = 0
@@ -27,13 +27,13 @@ class Snapshot(Struct, frozen=True):
     quotas: Mapping[str, tuple[Quota, ...]] = field(default_factory=dict[str, tuple[Quota, ...]])
 
     def app(self, key: Key) -> AppState:
-        """The state of one app; an empty one where nothing is known of it."""
+        """Return the state of an app, an empty one if nothing is known of it."""
         found = self.apps.get(key)
         return found if found is not None else nothing(key)
 
     @property
     def loading(self) -> tuple[str, ...]:
-        """Sources whose first list has not arrived yet and may still."""
+        """The available sources whose first list has not arrived yet."""
         return tuple(
             sorted(
                 name

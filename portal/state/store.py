@@ -1,4 +1,4 @@
-"""The one mutable owner of what is known. Written only on the event loop's thread."""
+"""The store of all known state. Written only on the event loop's thread."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from portal.state.snapshot import Snapshot
 log = logging.getLogger(__name__)
 
 OnChange = Callable[[frozenset[Key]], None]
-"""Called with the releases that changed, or whose namespace's quotas did; with none when nodes
-or sources did."""
+"""Called with the releases that changed, or whose namespace's quotas did; with an empty set if
+nodes or sources changed."""
 
 APPS_A_TURN = 25
-"""Apps sampled in one turn of the loop after a poll of the metrics: a few milliseconds."""
+"""Apps sampled in one iteration of the loop after a metrics poll: a few milliseconds."""
 LIGHT = 0.002
-"""Seconds of CPU; a publishing that takes less needs no rest after it."""
+"""Seconds of CPU below which publishing is not followed by a pause."""
 SHARE = 3
-"""How many times as long as it took a heavier one rests: hundreds of pods of one app that are
-replaced at once must not have it put together anew for each of their events."""
+"""The pause after a longer publishing, as a multiple of its time: when hundreds of pods of an app
+are replaced at once, its state must not be assembled for each event."""
 GRACE = 300
-"""Seconds for which the history of what is gone is kept, in case it comes back."""
+"""Seconds for which the history of a removed app or pod is kept, in case it comes back."""
 
 
 def _now() -> datetime:
@@ -44,12 +44,12 @@ def _now() -> datetime:
 
 
 class Store:
-    """Collects what watches, polls and operations say, and hands out snapshots.
+    """Collects the results of watches, polls and operations, and provides snapshots.
 
-    Changes are gathered and published together at the loop's next turn (after a rest where that
-    was much work), or at once when somebody reads ``snapshot``. A change costs in proportion to
-    the apps it touches: the maps are persistent ones, and a new one shares all else with the one
-    before. Sampling all apps after a poll is spread over turns of the loop.
+    Changes are collected and published together in the loop's next iteration (after a pause if
+    the last publishing was expensive), or at once when ``snapshot`` is read. A change costs in
+    proportion to the apps it affects: the maps are persistent, and share all unchanged parts.
+    Sampling all apps after a poll is spread over several iterations of the loop.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Store:
         self._objects = Objects()
         self._details: dict[Key, ReleaseRevision] = {}
         self._own_keys: dict[Key, Key] = {}
-        """Releases that Helm keeps in another namespace than their own, by that."""
+        """The own keys of releases that Helm stores in another namespace, by stored key."""
         self._operations: dict[Key, Operation] = {}
         self._probes: dict[Key, Probe] = {}
         self._usage: Mapping[Key, PodUsage] = {}
@@ -73,14 +73,14 @@ class Store:
         self._apps = immutables.Map[Key, AppState]()
         self._quotas = immutables.Map[str, tuple[Quota, ...]]()
         self._snapshot = Snapshot(0, self._apps, MappingProxyType({}), (), self._quotas)
-        # What is not in the snapshot yet.
+        # Changes that are not in the snapshot yet.
         self._touched: set[Key] = set()
         self._polled: set[Key] = set()
         self._unpolled: list[Key] = []
         self._quota_spaces: set[str] = set()
         self._nodes_changed = False
         self._sources_changed = False
-        # What the listeners do not know yet.
+        # Changes that listeners have not been told of yet.
         self._untold: set[Key] = set()
         self._tell_all = False
         self._scheduled: asyncio.Handle | None = None
@@ -96,53 +96,55 @@ class Store:
         return self._snapshot
 
     def on_change(self, callback: OnChange) -> Callable[[], None]:
-        """Call ``callback`` after changes, once a turn of the loop; returns the undo.
+        """Call ``callback`` after changes, once an iteration of the loop; return the undo.
 
-        It is called twice in a turn in which both releases and nodes or sources changed. A source
-        that merely shows another sign of life is no change.
+        It is called twice if both releases and nodes or sources changed. A mere sign of life of
+        a source is no change.
         """
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
 
     def storage_namespace(self, release: Key) -> str:
-        """The namespace that Helm keeps a release's records in, as far as it is known."""
+        """Return the namespace of a release's records, its own if it is not known."""
         record = self.snapshot.app(release).release
         return record.secret.namespace if record else release.namespace
 
     # Writing: watches.
 
     def begin_initial_sync(self) -> None:
-        """Show no apps until ``end_initial_sync``: the first lists are on their way.
+        """Publish no apps until ``end_initial_sync``, while the first lists are loading.
 
-        An app put together from half of what it is made of would be untrue, and be made again
-        for each list to come.
+        An app assembled from part of its objects would be wrong, and be assembled again for each
+        further list.
         """
         self._syncing = True
 
     def end_initial_sync(self) -> None:
-        """Show all that has been collected, and each change from now on."""
+        """Publish all that has been collected, and each change from now on."""
         self._syncing = False
         if self._touched:
             self._schedule()
 
     def keys(self, kind: Kind, namespace: str | None = None) -> set[Key]:
-        """The objects of a kind, in one namespace or (None) in all."""
+        """Return the keys of a kind's objects, in one namespace or (None) in all."""
         return self._objects.keys(kind, namespace)
 
     def known(self, kind: Kind, key: Key) -> Watched | None:
-        """One object as it was last told, be it shown yet or not."""
+        """Return the last known state of an object, published or not."""
         return self._objects.get(kind, key)
 
     def apply(self, kind: Kind, key: Key, obj: Watched) -> None:
-        """Add or replace one object. ``key`` names the Kubernetes object itself: for a
-        release the Secret of the revision, so that its revisions stand beside each other."""
+        """Add or replace an object.
+
+        ``key`` names the Kubernetes object itself, for a release the Secret of the revision.
+        """
         if isinstance(obj, ReleaseRecord):
             obj = of_release(obj, self._own_keys.get(obj.stored))
         if self._objects.get(kind, key) != obj:
             self._touch(self._objects.put(kind, key, obj), kind, key)
 
     def delete(self, kind: Kind, key: Key) -> None:
-        """Forget one object."""
+        """Remove an object."""
         old = self._objects.get(kind, key)
         if old is None:
             return
@@ -150,7 +152,9 @@ class Store:
         if isinstance(old, ReleaseRecord) and old.storage_namespace:
             left = self._objects.revisions(old.key)
             if not any(each.stored == old.stored for each in left):
-                self._own_keys.pop(old.stored, None)  # one that is made anew may be at home there
+                self._own_keys.pop(
+                    old.stored, None
+                )  # a new release may have this namespace as its own
 
     def set_source(
         self,
@@ -164,14 +168,14 @@ class Store:
         title: str = "",
         optional: bool = False,
     ) -> None:
-        """Record how a watch, or the polling of the metrics API, is doing."""
+        """Record the health of a watch, or of the polling of the metrics API."""
         new = WatchHealth(name, synced, available, alive_at, error, unread, title, optional)
         old = self._sources.get(name)
         if new == old:
             return
         self._sources[name] = new
         self._sources_changed = True
-        # Listeners need no call for a mere heartbeat, unless it ends a silence.
+        # A mere heartbeat is no change for listeners, unless the source was stale.
         if old is None or old.stale(self._clock()) or replace(old, alive_at=alive_at) != new:
             self._tell_all = True
             self._schedule()
@@ -179,11 +183,11 @@ class Store:
     # Writing: the portal's own findings.
 
     def put_detail(self, detail: ReleaseRevision) -> None:
-        """Record a decoded body. It stays until a newer one comes: compare its revision.
+        """Record a decoded body. It is kept until a newer one arrives: compare its revision.
 
-        One of another record than the release's, as old as that or newer, is dropped: the release
-        has been uninstalled and installed again. A release's own namespace is known only by its
-        body: from then on all its revisions are filed under that.
+        A body of another record than the release's, of the same or a newer revision, is dropped:
+        the release has been uninstalled and installed again. A release's own namespace is known
+        only from its body; all its revisions are then indexed under it.
         """
         self._file_under(detail.stored, detail.key)
         if self._details.get(detail.key) != detail:
@@ -191,7 +195,7 @@ class Store:
             self._touch({detail.key})
 
     def _file_under(self, stored: Key, own: Key) -> None:
-        """File all revisions that Helm keeps as ``stored`` under the release's own key."""
+        """Index all revisions that Helm stores as ``stored`` under the release's own key."""
         filed = self._own_keys.get(stored, stored)
         if filed == own:
             return
@@ -204,29 +208,29 @@ class Store:
                 self.apply(Kind.RELEASE, each.secret, each)
 
     def put_usage(self, usage: Iterable[PodUsage]) -> None:
-        """Replace what all pods use (nothing, when the poll failed) and sample every app.
+        """Replace the usage of all pods (empty if the poll failed) and sample every app.
 
-        With many apps the rest are sampled in the loop's next turns.
+        With many apps the rest are sampled in the loop's next iterations.
         """
         self._publish()
         self._usage = {each.key: each for each in usage}
-        self._forget_the_gone()
+        self._drop_old_histories()
         self._unpolled = [key for key, state in self._apps.items() if state.workloads]
         self._sample_some()
 
     def put_probe(self, key: Key, probe: Probe) -> None:
-        """Record whether an app's URL answered."""
+        """Record the result of probing an app's URL."""
         self._probes[key] = probe
         self._touch({key})
 
     def put_operation(self, operation: Operation) -> None:
-        """Record an operation as the newest of its key."""
+        """Record an operation as the latest of its release."""
         if self._operations.get(operation.key) != operation:
             self._operations[operation.key] = operation
             self._touch({operation.key})
 
     def drop_operation(self, key: Key) -> None:
-        """Forget the operation of a key."""
+        """Remove the operation of a release."""
         if self._operations.pop(key, None) is not None:
             self._touch({key})
 
@@ -247,7 +251,7 @@ class Store:
             try:
                 loop = asyncio.get_running_loop()
             except RuntimeError:
-                return  # no loop: a test, or before the start; reading publishes
+                return  # no loop, as in tests or before the start: reading publishes
             now = loop.time()
             self._scheduled = (
                 loop.call_soon(self._notify)
@@ -256,7 +260,7 @@ class Store:
             )
 
     def _sample_some(self) -> None:
-        """Have the next few apps sampled at the next publishing; without a loop, all."""
+        """Select the next few apps for sampling at the next publishing; without a loop, all."""
         if not self._unpolled:
             return
         self._schedule()
@@ -271,18 +275,18 @@ class Store:
         took = self._spent() - began
         if took > LIGHT:
             self._rest_until = asyncio.get_running_loop().time() + SHARE * took
-        told, everything = frozenset(self._untold), self._tell_all
+        keys, everything = frozenset(self._untold), self._tell_all
         self._untold, self._tell_all = set(), False
-        if told:
-            self._call(told)
+        if keys:
+            self._call(keys)
         if everything:
             self._call(frozenset())
         self._sample_some()
 
-    def _call(self, told: frozenset[Key]) -> None:
+    def _call(self, keys: frozenset[Key]) -> None:
         for listener in tuple(self._listeners):
             try:
-                listener(told)
+                listener(keys)
             except Exception:
                 log.exception("a listener of the store failed")
 
@@ -335,7 +339,7 @@ class Store:
                     apps[key] = state
                 else:
                     apps.pop(key, None)
-            # A poll of the metrics says nothing new of objects: the cheaper way.
+            # A metrics poll changes no objects, so the state need not be assembled.
             for key in self._polled - self._touched:
                 if (known_state := apps.get(key)) is not None:
                     apps[key] = self._measured(known_state, now)
@@ -362,7 +366,7 @@ class Store:
     # Measuring.
 
     def _measured(self, state: AppState, now: datetime) -> AppState:
-        """``state`` with what its pods use, and that remembered."""
+        """Return ``state`` with usage and histories, to which it adds a sample if due."""
         usage = usage_of(state.pods, self._usage)
         polled = state.key in self._polled
         if polled:
@@ -383,8 +387,8 @@ class Store:
             pod_history=MappingProxyType(of_pods) if of_pods else NO_PODS,
         )
 
-    def _forget_the_gone(self) -> None:
-        """Drop the histories of apps and pods that have been gone for a while."""
+    def _drop_old_histories(self) -> None:
+        """Remove the histories of apps and pods that have been gone for ``GRACE`` seconds."""
         before = self._clock().timestamp() - GRACE
         for key in [
             key

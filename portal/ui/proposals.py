@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from msgspec.structs import replace
 
 from portal.domain.errors import PortalError
-from portal.domain.revisions import Proposal
+from portal.domain.proposals import Proposal
 from portal.threads import in_thread
 from portal.ui.components.basics import Node
 from portal.ui.components.preview import preview

@@ -49,7 +49,7 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
         raw, said = _linked(context, dict(route.given), identity)
         return launch_page.layout(forms, raw, editing=None, problem=said)
     try:
-        asked = await context.actions.asked_form(identity, route.key)
+        asked = await context.actions.failed_form(identity, route.key)
         if asked is not None:
             failed = notice(launch_failed(route.key))
             return launch_page.layout(forms, asked, editing=None, problem=failed)

@@ -7,7 +7,7 @@ import re
 from msgspec import Struct
 
 from portal.domain.objects import Pod
-from portal.domain.secrets import without_forms
+from portal.domain.secrets import without_secret_patterns
 from portal.viewmodels.words import shortened
 
 _SIGNALS = {
@@ -124,7 +124,7 @@ def ending(reason: str, exit_code: int | None, message: str = "") -> Ending:
         clause = f"it ended ({reason})" if reason else "it ended"
         return Ending("Crashing", clause, hint)
     if reason in {"StartError", "ContainerCannotRun"}:
-        detail = f" ({shortened(without_forms(message), 160)})" if message else ""
+        detail = f" ({shortened(without_secret_patterns(message), 160)})" if message else ""
         return Ending(
             "Cannot be started",
             f"its program could not be started{detail}",
@@ -156,7 +156,7 @@ def restarted(pod: Pod) -> str:
 def last_words(message: str) -> str:
     """The last line of a termination message that says something, secrets hidden, or ""."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return shortened(without_forms(lines[-1]), 200) if lines else ""
+    return shortened(without_secret_patterns(lines[-1]), 200) if lines else ""
 
 
 def _hint(message: str) -> str:

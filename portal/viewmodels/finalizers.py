@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from portal.state.held import held
+from portal.state.finalizers import held_by_finalizers
 from portal.state.model import AppState
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.words import joined
@@ -15,7 +15,7 @@ HELD_AFTER = 10.0
 
 def blocked_removal(state: AppState, now: datetime) -> Notice | None:
     """A notice of the finalizers that keep a removed app's objects, with the remedy; else None."""
-    found = held(state)
+    found = held_by_finalizers(state)
     began = [each.deleting_since for _, each in found if each.deleting_since]
     if not found or (began and (now - min(began)).total_seconds() <= HELD_AFTER):
         return None

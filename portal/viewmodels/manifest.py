@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from portal.domain import yamls
-from portal.domain.cut import cut
+from portal.domain import yaml_text
 from portal.domain.errors import PortalError
 from portal.domain.manifests import Tree, objects
 from portal.domain.secrets import SHORTEST, redacted, scrubbed, secret_texts, texts_kept_in
+from portal.domain.truncation import truncated
 
 _SECRET_DATA = ("data", "stringData")
 MOST_SECRETS = 1_000
@@ -31,11 +31,11 @@ def manifest_yaml(manifest: str, namespace: str, values: Mapping[str, object]) -
     shown = list[str]()
     left = MOST
     for tree in found:
-        shown.append(yamls.shown(scrubbed(redacted(opened(tree)), secrets)))
+        shown.append(yaml_text.readable(scrubbed(redacted(opened(tree)), secrets)))
         left -= len(shown[-1])
         if left < 0:
             break  # the rest is cut off anyway
-    text = cut("---\n".join(shown), MOST, "The manifest")
+    text = truncated("---\n".join(shown), MOST, "The manifest")
     more = len(found) - len(shown)
     return text if not more else f"{text} {more:,} more objects are not shown."
 

@@ -8,11 +8,11 @@ from typing import cast
 
 from msgspec import Struct
 
-from portal.domain import yamls
-from portal.domain.manifests import Change, ObjectChange, Ref, Tree, changes, objects
-from portal.domain.revisions import Proposal
+from portal.domain import yaml_text
+from portal.domain.manifests import ChangeType, ObjectChange, Ref, Tree, changes, objects
+from portal.domain.proposals import Proposal
 from portal.domain.secrets import HIDDEN, redacted, scrubbed
-from portal.domain.upgrades import Effects, Replicas, effects
+from portal.domain.upgrades import Effects, ReplicaChange, effects
 from portal.viewmodels.manifest import opened, secrets_of
 from portal.viewmodels.model import Badge, Notice, Severity
 from portal.viewmodels.words import count, joined
@@ -33,9 +33,9 @@ _SCALING_KINDS = {"HorizontalPodAutoscaler", "PodDisruptionBudget"}
 """Kinds that only control pods: they come and go with the scale settings."""
 
 _BADGES = {
-    Change.ADDED: Badge("added", Severity.GOOD),
-    Change.CHANGED: Badge("changed", Severity.BUSY),
-    Change.REMOVED: Badge("removed", Severity.WARN),
+    ChangeType.ADDED: Badge("added", Severity.GOOD),
+    ChangeType.CHANGED: Badge("changed", Severity.BUSY),
+    ChangeType.REMOVED: Badge("removed", Severity.WARN),
 }
 
 
@@ -167,7 +167,7 @@ def _lines(tree: object) -> list[str]:
     if not tree:
         return []
     # Sorted, since Helm's record does not keep the order of values.
-    return yamls.shown(tree, sort_keys=True, width=1000).splitlines()
+    return yaml_text.readable(tree, sort_keys=True, width=1000).splitlines()
 
 
 def _failed(proposal: Proposal) -> tuple[Notice, ...]:
@@ -245,7 +245,7 @@ def _restart(ref: Ref, stops_first: bool, pods: int) -> Notice:
     )
 
 
-def _replicas(each: Replicas, *, alone: bool) -> Notice:
+def _replicas(each: ReplicaChange, *, alone: bool) -> Notice:
     what = f"{count(each.live, 'replica')} now"
     what = what if alone else f"{each.ref.name}: {what}"
     if each.after == each.live:

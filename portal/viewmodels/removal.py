@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from portal.domain.manifests import Ref, Tree, kept, objects
-from portal.domain.removals import CLAIM, staying, templates
-from portal.domain.revisions import Removal, VolumeClaim
+from portal.domain.manifests import Ref, Tree, has_keep_policy, objects
+from portal.domain.proposals import Removal, VolumeClaim
+from portal.domain.removals import CLAIM, claim_prefixes, remaining_claims
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.words import count, joined
 
@@ -18,8 +18,8 @@ def removal_words(removal: Removal) -> tuple[Notice, ...]:
         PortalError: the manifest cannot be read.
     """
     found = objects(removal.manifest, removal.key.namespace)
-    left = [ref for ref, tree in found.items() if kept(tree)]
-    going = [ref for ref, tree in found.items() if ref.kind == CLAIM and not kept(tree)]
+    left = [ref for ref, tree in found.items() if has_keep_policy(tree)]
+    going = [ref for ref, tree in found.items() if ref.kind == CLAIM and not has_keep_policy(tree)]
     words: list[Notice] = []
     if going:
         words.append(
@@ -45,10 +45,12 @@ def removal_words(removal: Removal) -> tuple[Notice, ...]:
 def _volumes(removal: Removal, found: Mapping[Ref, Tree]) -> list[Notice]:
     """The volume claims that remain: those of StatefulSets, and those that the chart keeps."""
     if removal.claims is None:
-        named = [ref.name for ref, tree in found.items() if ref.kind == CLAIM and kept(tree)]
-        what = joined([*named, *(f"{name} of each pod" for name in templates(found.values()))])
+        named = [
+            ref.name for ref, tree in found.items() if ref.kind == CLAIM and has_keep_policy(tree)
+        ]
+        what = joined([*named, *(f"{name} of each pod" for name in claim_prefixes(found.values()))])
         return [_stay(f"Volume claims are kept, with their data: {what}.", removal)] if what else []
-    left = staying(removal, found)
+    left = remaining_claims(removal, found)
     if not left:
         return []
     return [_stay(f"{count(len(left), 'volume claim')} will be kept: {_sizes(left)}.", removal)]

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Rendered:
-    """What ``helm template`` made of a chart: its manifests, or its refusal."""
+    """The result of ``helm template``: manifests, or an error."""
 
     manifests: tuple[Json, ...]
     error: str

@@ -1,4 +1,4 @@
-"""What charts/dash-app renders for each of its switches, held against Kubernetes' own schemas."""
+"""The objects of charts/dash-app for each option, validated against Kubernetes' own schemas."""
 
 from __future__ import annotations
 

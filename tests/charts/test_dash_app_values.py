@@ -1,4 +1,4 @@
-"""What charts/dash-app accepts, what it refuses, and what the reader of a refusal is told."""
+"""Values that charts/dash-app accepts and refuses, and its error messages."""
 
 from __future__ import annotations
 

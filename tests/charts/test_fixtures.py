@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from portal.domain.errors import ChartError
-from portal.domain.steering import without_replicas
+from portal.domain.replica_ownership import without_replicas
 from portal.helm_service.review import PLUGIN, listening
 from portal.helm_service.runner import helm_environment
 from tests.charts.conftest import program

@@ -1,4 +1,4 @@
-"""What the real Helm makes of hostile values: the same objects as of harmless ones.
+"""Hostile values with the real Helm: the same objects as with harmless ones.
 
 It is run by the portal's own Helm client with the portal's own command; only that it is a dry
 run, on a storage of its own, is added.
@@ -115,7 +115,7 @@ def namespace(manifest: Any) -> str:
 
 
 def shape(value: Any) -> Any:
-    """What something is made of: names, lists, and of which kind each scalar is."""
+    """Return the structure of a value: names, lists, and the type of each scalar."""
     if isinstance(value, dict):
         return {name: shape(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -341,7 +341,7 @@ def test_bare_words_mean_the_same_to_helm(helm: HelmCommand, echo: Path, words: 
 
 @tried(200, accepting=0.3, text=some.yaml_texts)
 def test_text_means_the_same_to_helm(helm: HelmCommand, echo: Path, text: str) -> bool:
-    """What the portal reads, Helm reads as well, and as the same; the portal is stricter."""
+    """Helm reads all YAML that the portal reads, with the same result; the portal is stricter."""
     try:
         values = load_values(text, strict=True)
     except TextError:

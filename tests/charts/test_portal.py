@@ -1,4 +1,4 @@
-"""What helm/portal renders: valid objects, no more rights than the portal uses, its settings."""
+"""The objects of helm/portal: valid, with the minimal rights, and with the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the real Helm fetches to read a schema is what the catalogue refuses, and no more."""
+"""The catalogue refuses exactly the schema references that the real Helm would fetch."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def helm(tmp_path: Path, server: Server) -> Helm:
-    """All that it asks of others goes to the server, its own address without a detour."""
+    """Route all requests to the server, except those to its own address."""
     proxies = {"HTTP_PROXY": server.site, "HTTPS_PROXY": server.site}
     return Helm(program(), tmp_path / "home", proxies)
 

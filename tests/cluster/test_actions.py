@@ -35,7 +35,7 @@ from portal.guardrails.review import Guardrails
 from portal.guardrails.rules import GuardrailException
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
-from portal.operations.operations import Operations, Timing
+from portal.operations.operations import Operations, OperationTiming
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.install import LAUNCH
@@ -137,7 +137,7 @@ async def portal(
             rules,
             holder=uuid.uuid4().hex,
             fields=form_fields,
-            timing=Timing(limit=limit),
+            timing=OperationTiming(limit=limit),
         )
         actions = Actions(
             store,

@@ -165,7 +165,7 @@ def rules() -> list[str]:
 
 
 def census() -> dict[str, object]:
-    """What a cluster could leave behind on this machine."""
+    """Return everything that a cluster could leave on this machine."""
     links = json.loads(output("ip", "-json", "link"))
     namespaces = Path("/var/run/netns")
     sysctls = [

@@ -73,7 +73,7 @@ FINALIZER = "endings.example.com/backup"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a page must come to say: its state, and words for why and what to do."""
+    """The expected texts of a page: its state, the reason, and what to do."""
 
     headline: str
     cause: str
@@ -188,7 +188,7 @@ def words(view: AppView) -> str:
 
 
 ENDINGS: dict[str, tuple[Told, Callable[[Course], Awaitable[None]]]] = {}
-"""What happens, and what must be told of it, by the name of the chart."""
+"""The failures and the texts expected for them, by the name of the chart."""
 
 
 def ending(

@@ -1,4 +1,4 @@
-"""What can be launched is bounded by what is rendered: attacks with the real Helm and API server.
+"""Attacks on the guardrails with the real Helm and API server.
 
 Each would have run without the guardrails, and leaves nothing behind.
 """

@@ -45,7 +45,7 @@ OUT_OF_REACH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the app is to be: ``pods``, or what an autoscaler decides within ``bounds``."""
+    """The desired app: a number of ``pods``, or an autoscaler with ``bounds``."""
 
     pods: int = 2
     bounds: tuple[int, int] | None = None
@@ -59,7 +59,7 @@ class Subject(Protocol):
     path: Path
 
     def values(self, key: Key, wish: Wish) -> dict[str, object]:
-        """What its chart takes for it."""
+        """Return the chart's values for it."""
         ...
 
     async def ask(self, here: Portal, key: Key, wish: Wish) -> Operation:

@@ -323,7 +323,7 @@ async def test_a_portal_told_to_stop_leaves_nothing_pending(
 
 
 def pending(namespace: str) -> int:
-    """How many releases Helm is in the middle of."""
+    """Return the number of pending releases."""
     states = [state for each in releases(namespace).values() for state in each.values()]
     return sum(state.startswith("pending") for state in states)
 

@@ -79,7 +79,7 @@ def listed() -> Iterator[tuple[str, str]]:
 
 
 def _may(account: str, *what: str) -> bool:
-    """Whether the service account (``namespace:name``) may do it; "no" is exit code 1."""
+    """Return True if the service account (``namespace:name``) may do it; "no" is exit code 1."""
     command = ["kubectl", "auth", "can-i", f"--as=system:serviceaccount:{account}", *what]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     answer = done.stdout.strip()

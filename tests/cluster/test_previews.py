@@ -17,7 +17,7 @@ from portal.domain.errors import NotFound
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, EnvVar
 from portal.domain.operations import OperationPhase
-from portal.domain.revisions import Proposal
+from portal.domain.proposals import Proposal
 from portal.guardrails.checks import SHARED_LABEL
 from portal.operations import executor
 from portal.operations.waiting import until

@@ -35,15 +35,15 @@ from portal.cluster.storage.unpack import (
 )
 from portal.domain.charts import fingerprint, source_of
 from portal.domain.compressed import CompressedText, CompressedValues
-from portal.domain.cut import cut
+from portal.domain.error_redaction import without_values
 from portal.domain.errors import ChartError
 from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key, operation_of
 from portal.domain.names import namespace_problem
 from portal.domain.notes import shown_notes
-from portal.domain.quoted import without_values
 from portal.domain.redaction import values_yaml
 from portal.domain.release import ReleaseRecord, ReleaseRevision, ReleaseStatus, damaged
 from portal.domain.secrets import scrubbed_text, secret_texts
+from portal.domain.truncation import truncated
 
 MAX_NOTES = 64 * 1024
 """Characters of the notes that a page shows, and of a revision's description."""
@@ -181,7 +181,9 @@ def _notes(raw: Body, values: JsonObject) -> str:
         manifests = (string(raw.manifest), *hook_manifests(raw))
     except Damaged:
         return "The notes are not shown: secrets in them cannot be recognised."
-    return cut(shown_notes(notes, (values, _defaults(raw)), manifests), MAX_NOTES, "The notes")
+    return truncated(
+        shown_notes(notes, (values, _defaults(raw)), manifests), MAX_NOTES, "The notes"
+    )
 
 
 def _defaults(raw: Body) -> JsonObject:

@@ -23,8 +23,8 @@ from portal.cluster.volume_claims import volume_claims
 from portal.domain.errors import Conflict, DamagedRecord, NotFound
 from portal.domain.keys import Key
 from portal.domain.owners import Owners, is_about_owners
+from portal.domain.proposals import VolumeClaim
 from portal.domain.release import ReleaseRecord, ReleaseRevision, ReleaseStatus
-from portal.domain.revisions import VolumeClaim
 
 T = TypeVar("T")
 

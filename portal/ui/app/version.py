@@ -13,7 +13,7 @@ from portal.domain.errors import ChartError, Conflict, InvalidInput, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
-from portal.domain.revisions import Proposal
+from portal.domain.proposals import Proposal
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey, OwnText, Plan
 from portal.ui.callbacks import Callbacks

@@ -11,7 +11,7 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 from portal.catalog.draft import path_id
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
-from portal.domain.revisions import Proposal
+from portal.domain.proposals import Proposal
 from portal.releases.actions import Existing
 from portal.releases.checks import Check
 from portal.releases.request import ReleaseRequest
@@ -80,7 +80,7 @@ def _register_name(app: Callbacks, context: UiContext) -> None:
         )
         errors = dict(check.errors) | ({"namespace": problem} if problem else {})
         if not errors and (
-            taken := context.actions.taken(context.identity(), _key(name, namespace))
+            taken := context.actions.overwrite_problem(context.identity(), _key(name, namespace))
         ):
             errors["name"] = taken
         needed = _needed(errors)

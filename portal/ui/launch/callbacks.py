@@ -13,7 +13,7 @@ from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
-from portal.domain.revisions import Proposal
+from portal.domain.proposals import Proposal
 from portal.releases.actions import Existing
 from portal.releases.forms import Preview
 from portal.releases.links import link_of
@@ -264,7 +264,7 @@ async def _check(
     if checked.spec:
         existing = context.actions.existing(identity, checked.spec.key)
         problems = context.actions.placeholder_problems(identity, checked.spec)
-        if taken := context.actions.taken(identity, checked.spec.key):
+        if taken := context.actions.overwrite_problem(identity, checked.spec.key):
             problems["name"] = taken
         errors |= problems
         shown |= problems
@@ -273,7 +273,7 @@ async def _check(
     if spec:
         preview = await _preview(context, identity, spec, existing)
     if checked.spec:
-        warnings |= context.actions.complaints(identity, checked.spec)
+        warnings |= context.actions.last_chart_errors(identity, checked.spec)
     return _CheckResult(
         notes={field: message(shown, warnings, field) for field in FIELDS},
         values=preview.values_yaml,

@@ -8,7 +8,7 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Input, Output, State
 
-from portal.domain.revisions import VolumeClaim
+from portal.domain.proposals import VolumeClaim
 from portal.releases.checks import Check
 from portal.ui import html, ids
 from portal.ui.callbacks import Callbacks

@@ -31,7 +31,7 @@ def test_the_proxy_says_who_is_asking() -> None:
 
 
 def received(text: str) -> str:
-    """What a server makes of a header that a proxy writes as UTF-8."""
+    """Decode a proxy's UTF-8 header as a server does, as Latin-1."""
     return text.encode().decode("latin-1")
 
 

@@ -77,7 +77,7 @@ def test_listed_namespaces_are_all_that_is_seen() -> None:
 def test_refusals_say_whose_it_is() -> None:
     refusal = POLICY.refusal(BOB, Permission.SCALE, KEY, ANNS)
     assert str(refusal).startswith("ann launched sales. Ask them to share it")
-    assert "Nobody is known" in str(POLICY.refusal(BOB, Permission.SCALE, KEY, NOBODY))
+    assert "owner of sales is not known" in str(POLICY.refusal(BOB, Permission.SCALE, KEY, NOBODY))
 
 
 def test_a_scope_is_equal_for_those_with_the_same_rights() -> None:

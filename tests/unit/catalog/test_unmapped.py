@@ -1,4 +1,4 @@
-"""What a file of values holds that the launch form cannot show."""
+"""Values that the launch form cannot show."""
 
 from __future__ import annotations
 

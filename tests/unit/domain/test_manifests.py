@@ -5,18 +5,18 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from portal.domain import yamls
+from portal.domain import yaml_text
 from portal.domain.errors import PortalError
 from portal.domain.manifests import (
     MAX_MANIFEST,
-    Change,
+    ChangeType,
     Ref,
     changes,
+    has_keep_policy,
     independent,
-    kept,
     objects,
 )
-from portal.domain.steering import without_replicas
+from portal.domain.replica_ownership import without_replicas
 
 TWO = """---
 # Source: demo/templates/service.yaml
@@ -53,7 +53,7 @@ def test_another_version_is_the_same_object() -> None:
     before = objects("apiVersion: autoscaling/v1\nkind: HPA\nmetadata: {name: a}", "apps")
     after = objects("apiVersion: autoscaling/v2\nkind: HPA\nmetadata: {name: a}", "apps")
     (found,) = changes(before, after)
-    assert found.change is Change.CHANGED
+    assert found.change is ChangeType.CHANGED
 
 
 def test_added_changed_removed_and_nothing() -> None:
@@ -63,17 +63,17 @@ def test_added_changed_removed_and_nothing() -> None:
     after.pop(Ref("Deployment", "web", "other", "apps"))
     after[Ref("Ingress", "web", "apps")] = {"kind": "Ingress"}
     assert [(each.ref.kind, each.change) for each in changes(before, after)] == [
-        ("Service", Change.CHANGED),
-        ("Ingress", Change.ADDED),
-        ("Deployment", Change.REMOVED),
+        ("Service", ChangeType.CHANGED),
+        ("Ingress", ChangeType.ADDED),
+        ("Deployment", ChangeType.REMOVED),
     ]
 
 
 def test_kept() -> None:
     annotations = {"helm.sh/resource-policy": "keep"}
-    assert kept({"metadata": {"annotations": annotations}})
-    assert not kept({"metadata": {}})
-    assert not kept({"metadata": None})
+    assert has_keep_policy({"metadata": {"annotations": annotations}})
+    assert not has_keep_policy({"metadata": {}})
+    assert not has_keep_policy({"metadata": None})
 
 
 def test_documents_that_share_anchors_are_made_independent() -> None:
@@ -104,5 +104,5 @@ def test_what_is_too_much_is_not_built(manifest: str) -> None:
     with pytest.raises(PortalError):
         objects(manifest, "apps")
     if len(manifest) <= MAX_MANIFEST and "&a" not in manifest:
-        with pytest.raises(yamls.TooMuch):
+        with pytest.raises(yaml_text.TooLarge):
             without_replicas(manifest, {"Deployment/web"})

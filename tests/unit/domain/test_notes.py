@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from portal.domain.notes import shown_notes
-from portal.domain.spellings import HIDDEN
+from portal.domain.scrubber import HIDDEN
 
 MADE = "made-by-the-chart-7"
 GIVEN = 'gi"ven <by> a person'

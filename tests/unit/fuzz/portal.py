@@ -77,7 +77,7 @@ class Command:
 
     @property
     def values(self) -> Any:
-        """What it is fed."""
+        """The values that it gets on standard input."""
         assert self.stdin is not None
         return json.loads(self.stdin)
 

@@ -47,11 +47,11 @@ from tests.unit.fuzz.portal import FORMS, RELEASED, USUAL, Portal
 Json = dict[str, Any]
 
 RELEASES = 100
-"""How many there are: an operation that waits for pods holds its release."""
+"""Number of releases: many, since an operation that waits for pods holds its release."""
 
 
 class Faults(logging.Handler):
-    """What was logged as an error: a page that reports an internal error does that."""
+    """Collects logged errors, which go with pages that report an internal error."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -145,7 +145,7 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
 
 
 DOING = re.compile(r"launch-failure|chart-failure|scale-message|^\.\.rollback-modal")
-"""What comes to a Helm command if it is accepted; half of all requests."""
+"""Requests that lead to a Helm command if accepted; half of all requests."""
 
 # What a page may hold.
 

@@ -54,7 +54,7 @@ def launched(editor: DraftEditor, draft: Draft) -> bool:
 
 
 def told(draft: Draft) -> bool:
-    """Whether a draft cannot be launched, and then that it says why, and where."""
+    """Return True if a draft cannot be launched, after checking that it says why and where."""
     if draft.launchable:
         return False
     if draft.error is not None:
@@ -107,7 +107,7 @@ def test_values_as_text(editor: DraftEditor, text: str) -> bool:
 
 @tried(800, accepting=0.8, values=st.dictionaries(some.words, some.nasty_values, max_size=4))
 def test_values_of_any_kind(values: Values) -> bool:
-    """What a form writes into the text is what it reads there, and what Helm gets."""
+    """A form reads back what it writes into the text, and Helm gets the same."""
     draft = BARE.read(to_yaml(values))
     if told(draft):
         return False

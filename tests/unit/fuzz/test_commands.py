@@ -21,7 +21,7 @@ from portal.catalog.values import to_yaml
 from portal.domain.errors import InvalidInput, PortalError, Unauthenticated
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import LaunchSpec
-from portal.releases.forms import Checked
+from portal.releases.forms import CheckedLaunch
 from portal.releases.links import LINKABLE, linked_form
 from portal.ui.routes import Page, parse
 from tests import strategies as some
@@ -78,8 +78,8 @@ def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
     return [leaf for each in inner for leaf in each]
 
 
-def refused(checked: Checked) -> bool:
-    """Whether a form was refused, and then each of its errors has its field and its words."""
+def refused(checked: CheckedLaunch) -> bool:
+    """Return True if a form was refused, after checking that each error has a field and a text."""
     if checked.spec is not None:
         assert not checked.errors
         return False
@@ -291,7 +291,7 @@ def test_rollbacks(revision: int) -> bool:
 
 
 def writable(text: str) -> str:
-    """What a shell can be given of a text."""
+    """Return the part of a text that can be passed to a shell."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""How much is generated: each property fails by itself when it gets less than it is said to."""
+"""The number of generated examples: a property fails if it gets fewer than declared."""
 
 from __future__ import annotations
 

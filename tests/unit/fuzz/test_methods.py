@@ -1,4 +1,4 @@
-"""What is asked in other ways than a browser asks."""
+"""Requests with unusual methods and forms."""
 
 from __future__ import annotations
 

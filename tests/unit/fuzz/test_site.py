@@ -33,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalClient]:
 
 
 def only_usual(site: PortalClient) -> bool:
-    """Whether Helm was started by now; and then, that its commands were as they always are."""
+    """Return True if Helm was started, after checking the form of its commands."""
     commands, site.portal.commands.made = site.portal.commands.made, []
     for made in commands:
         argv = made.argv

@@ -65,7 +65,7 @@ class Stub:
 
     @property
     def terminated(self) -> bool:
-        """Whether it was asked to end, and had time to say so."""
+        """Return True if it was asked to end, and had time to report it."""
         return Path(f"{self.seen_file}.term").exists()
 
     async def started(self) -> None:

@@ -1,4 +1,4 @@
-"""What Helm 4.3 prints, as it printed it, and what people read instead."""
+"""Errors as Helm 4.3 printed them, and the messages that users get instead."""
 
 from __future__ import annotations
 

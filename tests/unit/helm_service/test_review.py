@@ -14,7 +14,7 @@ RELAY = Path(module.__file__).with_name("plugins") / "review" / "relay.py"
 
 
 async def relayed(review: Review, manifest: bytes) -> tuple[int, bytes, BaseException | None]:
-    """What Helm's post-renderer does: its exit status, what it prints, what the review raised."""
+    """The result of Helm's post-renderer: exit status, output, and the review's exception."""
     async with listening(review) as (socket, outcome):
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(RELAY), str(socket)),

@@ -209,7 +209,7 @@ async def test_a_failure_quotes_no_value(stub: Stub) -> None:
     assert failed.value.stderr.splitlines() == [
         said[0],
         "- at '/image': value does not match pattern '^x$'",
-        "spec.x: Invalid value: must be lower case",
+        "spec.x: Invalid value: (hidden): must be lower case",
         f'admission webhook said "{HIDDEN}" and {HIDDEN} and YWRhOn{HIDDEN}',
         f'execution error at (x/templates/a.yaml:1:2): "{HIDDEN}" is weak, so is {HIDDEN}',
         'strconv.Atoi: parsing: invalid syntax; release "app" in "apps"',

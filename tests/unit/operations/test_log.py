@@ -1,4 +1,4 @@
-"""What the log says of operations."""
+"""Log lines of operations."""
 
 from __future__ import annotations
 

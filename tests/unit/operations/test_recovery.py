@@ -386,7 +386,7 @@ async def test_at_most_so_many_run_at_once(world: World) -> None:
 async def test_what_somebody_left_pending_is_unlocked_when_asked_and_surely_dead(
     world: World,
 ) -> None:
-    with pytest.raises(Conflict, match="nothing of sales half way"):
+    with pytest.raises(Conflict, match="sales is not pending"):
         await world.actions.unlock(BOB, KEY)
     world.cluster.release(KEY, 3, {}, status=ReleaseStatus.PENDING_UPGRADE)
     with pytest.raises(ReleaseBusy):
@@ -417,6 +417,6 @@ async def test_what_only_a_newer_portal_can_do_is_left_to_it(world: World) -> No
     world.recovery_loop.cancel()
     abandoned(world, operation(newer, base=1), holder="")
     lease = world.leases.now[KEY]
-    await world.operations._recovery._look_after(lease)
+    await world.operations._recovery._recover(lease)
     assert world.leases.now[KEY] == lease
     assert not world.operations.executor.works_on(KEY)

@@ -10,7 +10,7 @@ from portal.domain.errors import Conflict
 from portal.domain.keys import Key
 from portal.domain.objects import Container, Hpa, Kind, Pod, ReleaseStatus, Workload
 from portal.domain.release import ReleaseRecord
-from portal.operations.rollout import Rollout, Wanted, gone, rollout_progress
+from portal.operations.rollout import Rollout, RolloutTarget, gone, rollout_progress
 from portal.operations.waiting import until
 from portal.state.assemble import nothing
 from portal.state.model import AppState
@@ -37,7 +37,7 @@ READY = Workload(
     observed_generation=5,
 )
 HPA = Hpa(KEY, "a", "Deployment", "a", 1, 4, 2, 2, (), ())
-WANTED = Wanted(2, "r/a:1", replicas=2)
+WANTED = RolloutTarget(2, "r/a:1", replicas=2)
 
 
 def state(
@@ -49,7 +49,7 @@ def state(
 
 def test_done() -> None:
     assert rollout_progress(state(), WANTED).done
-    assert rollout_progress(state(None), Wanted(2, workload=False)).done
+    assert rollout_progress(state(None), RolloutTarget(2, workload=False)).done
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_the_old_state_is_not_taken_for_the_new_one() -> None:
     assert not rollout_progress(state(release=pending), WANTED).done
     assert not rollout_progress(state(None), WANTED).done
     assert not rollout_progress(state(READY, HPA), WANTED).done
-    assert not rollout_progress(state(READY), Wanted(2, bounds=(1, 4))).done
-    assert not rollout_progress(state(READY, HPA), Wanted(2, bounds=(1, 5))).done
+    assert not rollout_progress(state(READY), RolloutTarget(2, bounds=(1, 4))).done
+    assert not rollout_progress(state(READY, HPA), RolloutTarget(2, bounds=(1, 5))).done
 
 
 def test_with_an_autoscaler_the_pods_that_exist_count() -> None:
-    wanted = Wanted(2, "r/a:1", bounds=(1, 4))
+    wanted = RolloutTarget(2, "r/a:1", bounds=(1, 4))
     assert rollout_progress(state(READY, HPA), wanted).done
     assert rollout_progress(state(replace(READY, desired=4), HPA), wanted).done
     assert not rollout_progress(state(replace(READY, ready=1), HPA), wanted).done
@@ -91,7 +91,7 @@ def test_with_an_autoscaler_the_pods_that_exist_count() -> None:
 
 def test_an_app_at_nothing_is_done_when_nothing_runs() -> None:
     none = replace(READY, desired=0, current=0, ready=0, updated=0)
-    assert rollout_progress(state(none), Wanted(2, replicas=0)).done
+    assert rollout_progress(state(none), RolloutTarget(2, replicas=0)).done
 
 
 def test_lost() -> None:

@@ -18,9 +18,9 @@ from portal.domain.manifests import Tree, at, objects
 from portal.domain.objects import Hpa, Kind, ReleaseStatus, Workload
 from portal.domain.operations import Operation, OperationLease
 from portal.domain.owners import Owners, is_about_owners, owners_in
+from portal.domain.proposals import VolumeClaim
 from portal.domain.release import ReleaseRecord, ReleaseRevision
-from portal.domain.revisions import VolumeClaim
-from portal.domain.steering import named
+from portal.domain.replica_ownership import workload_name
 from portal.guardrails.checks import SHARED_LABEL
 from portal.helm_service.helm import HelmResult, Rendering
 from portal.helm_service.review import Review
@@ -86,7 +86,7 @@ class FakeCluster:
         self.shown[key] = (revision, values)
 
     def objects(self, key: Key, values: Mapping[str, object]) -> None:
-        """What the chart makes of ``values``."""
+        """Return the manifest for ``values``."""
         before = self.store.snapshot.app(key)
         live = before.workloads[0].desired if before.workloads else 1
         if dash_app.is_autoscaled(values):
@@ -283,7 +283,7 @@ class FakeAdmission:
 
 
 def _built_in(key: Key, values: Mapping[str, object]) -> str:
-    """What matters here of what the built-in chart renders."""
+    """Return the relevant part of what the built-in chart renders."""
     workload = f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {key.name}}}\nspec:\n"
     if not dash_app.is_autoscaled(values):
         return f"{workload}  replicas: {get(values, 'replicaCount', 1)}\n"
@@ -298,7 +298,7 @@ def _built_in(key: Key, values: Mapping[str, object]) -> str:
 def _numbered(manifest: str, key: Key) -> set[str]:
     """The workloads that a number of replicas is applied to."""
     return {
-        named(ref.kind, ref.name)
+        workload_name(ref.kind, ref.name)
         for ref, tree in objects(manifest, key.namespace).items()
         if "replicas" in at(tree, "spec")
     }
@@ -406,7 +406,7 @@ class FakeRecords:
 
 
 class FakePast:
-    """What Helm keeps, newest first; ``manifest`` is that of every revision that it does not."""
+    """Helm's revisions, newest first; ``manifest`` is the default for those without one."""
 
     def __init__(self, helm: FakeHelm | None = None) -> None:
         self.helm = helm

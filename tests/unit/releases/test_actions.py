@@ -26,7 +26,7 @@ from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase
 from portal.guardrails.review import Guardrails
-from portal.operations.operations import Operations, Timing
+from portal.operations.operations import Operations, OperationTiming
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.install import LAUNCH
@@ -102,7 +102,7 @@ class World:
             holder=holder,
             fields=form_fields,
             clock=self.clock,
-            timing=Timing(
+            timing=OperationTiming(
                 settle=0.01,
                 uninstalled_for=uninstalled_for,
                 interval=0.005,

@@ -131,7 +131,7 @@ def autoscaler(world: World, release: str = "sales") -> None:
 
 
 async def changed(world: World) -> tuple[list[str], dict[str, object]]:
-    """What was asked for a change to ``ORDER``, and how Helm was."""
+    """The request for a change to ``ORDER``, and how Helm was called."""
     world.helm.calls.clear()
     ended = await world.ended(await world.actions.launch(ANN, ORDER))
     assert ended.phase is OperationPhase.SUCCEEDED, ended

@@ -162,10 +162,10 @@ async def test_what_was_made_before_belongs_to_whom_its_values_name(world: World
 
 async def test_what_was_made_in_a_terminal_is_for_administrators(world: World) -> None:
     world.cluster.release(KEY, 1, {"image": {"repository": "r", "tag": "1"}})
-    with pytest.raises(Forbidden, match="Nobody is known who launched sales"):
+    with pytest.raises(Forbidden, match="The owner of sales is not known"):
         await world.actions.scale(ANN, KEY, ScaleRequest(replicas=2))
     await world.ended(await world.actions.scale(ROOT, KEY, ScaleRequest(replicas=2)))
-    with pytest.raises(Forbidden, match="Nobody is known"):
+    with pytest.raises(Forbidden, match="owner of sales is not known"):
         await world.actions.scale(ANN, KEY, ScaleRequest(replicas=3))
 
 
@@ -176,7 +176,7 @@ async def test_the_owner_shares_and_takes_it_back(world: World) -> None:
     assert ended.phase is OperationPhase.SUCCEEDED, ended
     for who in (BOB, carl):
         await world.ended(await world.actions.scale(who, KEY, ScaleRequest(replicas=2)))
-        with pytest.raises(Forbidden, match="Only they and administrators share it"):
+        with pytest.raises(Forbidden, match="Only they and administrators can share it"):
             await world.actions.share(who, KEY, "user:bob, user:eve")
     await world.ended(await world.actions.share(ANN, KEY, ""))
     for who in (BOB, carl):
@@ -205,7 +205,7 @@ async def test_going_back_to_before_there_were_labels_keeps_the_owner(world: Wor
 
 
 async def test_who_was_faster_keeps_the_name(world: World) -> None:
-    """What the snapshot has not shown yet is looked up once the release is held."""
+    """An owner that the snapshot has not shown yet is read once the lease is held."""
     world.helm.gate.clear()
     began = await world.actions.launch(BOB, SPEC)
     world.cluster.labels[KEY, 1] = {LAUNCHED_BY: label_of("ann")}
@@ -223,8 +223,8 @@ async def test_a_launch_that_came_to_nothing_is_its_senders(world: World) -> Non
     for ask in ("cancel", "dismiss"):
         with pytest.raises(Forbidden, match="ann launched sales"):
             await ASKED[ask](world, BOB, KEY)
-    assert await world.actions.asked_form(BOB, KEY) is None
-    assert world.actions.complaints(BOB, SPEC) == {}
+    assert await world.actions.failed_form(BOB, KEY) is None
+    assert world.actions.last_chart_errors(BOB, SPEC) == {}
     await world.actions.dismiss(ANN, KEY)
 
 
@@ -303,7 +303,7 @@ async def test_a_placeholder_for_no_secret_is_refused_at_its_field(world: World)
 async def test_a_failed_form_comes_back_without_its_secrets_and_can_be_sent(world: World) -> None:
     world.helm.errors = [HelmError("no")]
     await world.ended(await world.actions.launch(ANN, WITH_SECRET))
-    raw = await world.actions.asked_form(ANN, KEY)
+    raw = await world.actions.failed_form(ANN, KEY)
     assert raw is not None
     assert SECRET not in str(raw)
     spec = world.actions.forms.check(raw).spec

@@ -1,4 +1,4 @@
-"""What protects a release from being read, or changed, on a wrong understanding of it."""
+"""Preconditions that protect a release from changes based on outdated state."""
 
 from __future__ import annotations
 
@@ -118,36 +118,36 @@ async def test_after_an_uninstall_a_name_is_new(world: World) -> None:
 
 async def test_a_launch_that_left_nothing_can_be_corrected(world: World) -> None:
     spec = replace(SPEC, tag="no", replicas=3, exposure=Exposure.INGRESS, hostname="a.example.org")
-    assert await world.actions.asked_form(ANN, KEY) is None
+    assert await world.actions.failed_form(ANN, KEY) is None
     world.helm.errors = [HelmError("no such namespace")]
     await world.ended(await world.actions.launch(ANN, spec))
 
-    assert await world.actions.asked_form(BOB, KEY) is None
-    raw = await world.actions.asked_form(ANN, KEY)
+    assert await world.actions.failed_form(BOB, KEY) is None
+    raw = await world.actions.failed_form(ANN, KEY)
     assert raw is not None
     assert world.actions.forms.check(raw).spec == spec
     with pytest.raises(Forbidden):
-        await world.actions.asked_form(ANN, Key("other", "sales"))
+        await world.actions.failed_form(ANN, Key("other", "sales"))
 
     await world.launched()
-    assert await world.actions.asked_form(ANN, KEY) is None
+    assert await world.actions.failed_form(ANN, KEY) is None
     world.cluster.remove(KEY)
-    assert await world.actions.asked_form(ANN, KEY) is None
+    assert await world.actions.failed_form(ANN, KEY) is None
 
 
 async def test_an_asked_form_goes_with_its_operation(world: World) -> None:
     world.helm.errors = [HelmError("no")]
     await world.ended(await world.actions.launch(ANN, SPEC))
     await world.actions.dismiss(ANN, KEY)
-    assert await world.actions.asked_form(ANN, KEY) is None
+    assert await world.actions.failed_form(ANN, KEY) is None
     assert KEY not in world.store.snapshot.apps
 
     await world.launched()
     world.helm.errors = [HelmError("no")]
     await world.ended(await world.actions.launch(ANN, SPEC))
-    assert await world.actions.asked_form(ANN, KEY) is None  # there is a release to edit
+    assert await world.actions.failed_form(ANN, KEY) is None  # there is a release to edit
     await world.ended(await world.actions.uninstall(ANN, KEY))
-    assert await world.actions.asked_form(ANN, KEY) is None
+    assert await world.actions.failed_form(ANN, KEY) is None
 
 
 def test_only_so_many_forms_are_kept() -> None:
@@ -254,15 +254,17 @@ async def test_a_kept_chart_fetches_nothing(world: World, place: str) -> None:
 
 
 async def test_what_the_chart_said_stays_beside_fields_that_did_not_change(world: World) -> None:
-    assert world.actions.complaints(ANN, SPEC) == {}
+    assert world.actions.last_chart_errors(ANN, SPEC) == {}
     world.helm.errors = [ChartError("no", "", "", {"image.tag": "bad", "replicaCount": "odd"})]
     await world.ended(await world.actions.launch(ANN, SPEC))
     said = {"tag": "The last try failed here: bad", "replicas": "The last try failed here: odd"}
-    assert world.actions.complaints(ANN, SPEC) == said
+    assert world.actions.last_chart_errors(ANN, SPEC) == said
     changed = replace(SPEC, tag="2")
-    assert world.actions.complaints(ANN, changed) == {"replicas": "The last try failed here: odd"}
+    assert world.actions.last_chart_errors(ANN, changed) == {
+        "replicas": "The last try failed here: odd"
+    }
     await world.ended(await world.actions.launch(ANN, changed))
-    assert world.actions.complaints(ANN, changed) == {}
+    assert world.actions.last_chart_errors(ANN, changed) == {}
 
 
 async def test_a_name_is_not_free_while_a_finalizer_holds_what_had_it(world: World) -> None:

@@ -9,8 +9,8 @@ from portal.domain.errors import ChartError, Conflict, InvalidInput, NotFound, P
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import OperationPhase
+from portal.domain.proposals import VolumeClaim
 from portal.domain.release import ReleaseRevision
-from portal.domain.revisions import VolumeClaim
 from portal.releases.previews import Previews
 from tests.unit.releases.test_actions import ANN, KEY, SPEC, World
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +25,7 @@ from portal.releases.restart import RESTART, Restart, restarted
 from portal.state.assemble import nothing
 from portal.ui import ids
 from portal.ui.app.plain import plain_buttons
-from portal.ui.build import build_ui
+from portal.ui.build import ASSETS, build_ui
 from tests.unit.releases.fakes import T0, until
 from tests.unit.releases.test_actions import ANN, BOB, KEY, RULES, World
 from tests.unit.ui import fixtures
@@ -263,5 +262,5 @@ async def test_the_page_has_a_button_for_who_may() -> None:
 
 
 def test_its_button_has_an_icon_that_is_there() -> None:
-    icons = Path("portal/ui/assets/vendor/icons.css").read_text(encoding="utf-8")
+    icons = (ASSETS / "vendor" / "icons.css").read_text(encoding="utf-8")
     assert f".icon-{Restart.icon}{{" in icons

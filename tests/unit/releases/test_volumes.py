@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, VolumeMount
-from portal.domain.revisions import VolumeClaim
+from portal.domain.proposals import VolumeClaim
 from portal.releases.volumes import VolumeNotes, Volumes, notes
 from tests.unit.releases.test_actions import ANN, SPEC, World
 

@@ -20,8 +20,8 @@ from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.domain.permissions import UNLIMITED, Permission, Scope
+from portal.domain.proposals import Proposal, Removal, VolumeClaim
 from portal.domain.release import ReleaseRevision
-from portal.domain.revisions import Proposal, Removal, VolumeClaim
 from portal.live.topics import APPS
 from portal.releases.actions import Actions, Existing, PrefilledForm
 from portal.releases.forms import FormFields, ReleaseForms, ScaleRequest
@@ -67,7 +67,7 @@ PRESETS = (
 
 
 def revisions() -> tuple[ReleaseRevision, ...]:
-    """What Helm keeps of an app: one that runs, one that failed, and two before."""
+    """Helm's revisions of an app: a failed one, the deployed one, and two older."""
     image = {"repository": "localhost:5000/dash-sample", "tag": "1.0"}
     token = [{"name": "API_TOKEN", "value": "tok-in-the-values"}]
     first: dict[str, object] = {"image": image, "replicaCount": 1, "extraEnvVars": token}
@@ -263,7 +263,7 @@ class FakeActions(Actions):
     def placeholder_problems(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
         return {}
 
-    def taken(self, identity: Identity, key: Key) -> str:
+    def overwrite_problem(self, identity: Identity, key: Key) -> str:
         return ""
 
     async def share(self, identity: Identity, key: Key, text: str) -> Operation:
@@ -286,7 +286,7 @@ class FakeActions(Actions):
         self.calls.append(("unlock", identity, key))
         return self._operation(key, UNLOCK)
 
-    async def asked_form(self, identity: Identity, key: Key) -> FormFields | None:
+    async def failed_form(self, identity: Identity, key: Key) -> FormFields | None:
         return self.asked.get(key)
 
     async def failed_request(self, identity: Identity, key: Key) -> ReleaseRequest | None:
@@ -299,7 +299,7 @@ class FakeActions(Actions):
         raw |= {"name": key.name, "autoscaling": True, "bounds": [1, 4]}
         return PrefilledForm(raw, self.views[key].revision)
 
-    def complaints(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
+    def last_chart_errors(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
         return {}
 
     def existing(self, identity: Identity, key: Key) -> Existing | None:

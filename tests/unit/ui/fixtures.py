@@ -370,7 +370,7 @@ def row(view: AppView) -> ReleaseRow:
 
 
 def usage(view: AppView) -> dict[Key, PodUsage]:
-    """What its pods use: the more, the longer its name."""
+    """Return usage that grows with the length of the name."""
     size = len(view.key.name)
     pods = [Key(view.key.namespace, f"{view.key.name}-{n}") for n in range(view.replicas.ready)]
     return {pod: PodUsage(pod, 0.01 * size, size * 9 * 2**20, now(), 15) for pod in pods}

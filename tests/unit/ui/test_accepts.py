@@ -1,4 +1,4 @@
-"""What a callback accepts follows from its handler's types, and nothing else is let in."""
+"""The properties that a callback accepts are derived from its handler's types."""
 
 from __future__ import annotations
 

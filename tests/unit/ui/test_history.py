@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from portal.domain.errors import ChartError, Conflict, InvalidInput
 from portal.domain.keys import Key
-from portal.domain.revisions import VolumeClaim
+from portal.domain.proposals import VolumeClaim
 from portal.ui import ids
 from portal.ui.app.revisions import history
 from portal.ui.build import build_ui

@@ -15,7 +15,7 @@ from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
 from portal.domain.keys import Key
-from portal.domain.revisions import VolumeClaim
+from portal.domain.proposals import VolumeClaim
 from portal.ui import ids
 from portal.ui.app.header import urls
 from portal.ui.build import build_ui

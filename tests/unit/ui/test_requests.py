@@ -1,4 +1,4 @@
-"""What browsers send to callbacks, and what others send in their place."""
+"""Requests to callbacks, by browsers and by hostile clients."""
 
 from __future__ import annotations
 

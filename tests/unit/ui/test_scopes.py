@@ -1,4 +1,4 @@
-"""What differs by person reaches nobody else: each topic, and the frames without a connection."""
+"""Content for one scope never reaches another: every topic, and the frames without a connection."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ SERIES: dict[str, Any] = {
 
 
 def chart(series: dict[str, Any], result: str) -> Any:
-    """What ``result`` is of a chart's ``panels``, ``columns`` or ``moments``."""
+    """Return the ``result`` for a chart's ``panels``, ``columns`` or ``moments``."""
     given = f"const series = {json.dumps(series)}, {{ panels, columns, moments }} = portalChart"
     return run("web/chart.js", LIGHT, f"(() => {{ {given}; return {result}; }})()")
 

@@ -1,4 +1,4 @@
-"""What a page loads, and that it loads nothing else."""
+"""The files that a page loads, and no others."""
 
 from __future__ import annotations
 

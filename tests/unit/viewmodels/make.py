@@ -47,7 +47,7 @@ TITLES = {each.kind.value: (each.title, each.optional) for each in (*RESOURCES, 
 
 
 def watched(name: str, *how: Any, **more: Any) -> WatchHealth:
-    """How a watch is doing, with what is known of its kind."""
+    """Return the health of a watch."""
     title, optional = TITLES.get(name, ("CPU and memory use", True))
     return WatchHealth(name, *how, title=title, optional=optional, **more)
 

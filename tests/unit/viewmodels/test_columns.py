@@ -25,7 +25,7 @@ USED = {"a": (0.2, 0.1), "b": (0.5,), "c": ()}
 
 
 def usage(key: Key) -> dict[Key, PodUsage]:
-    """What the pods of a, b and c use: of c nothing is known."""
+    """Return usage of the pods of a and b; that of c is unknown."""
     return {
         Key("apps", f"{key.name}-{number}"): PodUsage(key, cpu, 2**20, NOW, 15)
         for number, cpu in enumerate(USED[key.name])

@@ -1,4 +1,4 @@
-"""What an app can be connected to."""
+"""The services that an app can be connected to."""
 
 from __future__ import annotations
 

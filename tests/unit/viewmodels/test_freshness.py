@@ -1,4 +1,4 @@
-"""What of a page may be out of date."""
+"""Notices about parts of a page that may be out of date."""
 
 from __future__ import annotations
 

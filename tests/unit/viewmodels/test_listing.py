@@ -1,4 +1,4 @@
-"""What a query asks for, and what it finds."""
+"""Parsing and results of list queries."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""What is said of a pod, for messages worded as kubelets, schedulers and runtimes word them."""
+"""Descriptions of pods, for messages of kubelets, schedulers and runtimes."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from portal.domain.keys import Key
-from portal.domain.revisions import Proposal
+from portal.domain.proposals import Proposal
 from portal.viewmodels.model import Severity
 from portal.viewmodels.preview import (
     CHANGED,

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from portal.domain.keys import Key
-from portal.domain.revisions import Removal, VolumeClaim
+from portal.domain.proposals import Removal, VolumeClaim
 from portal.viewmodels.model import Severity
 from portal.viewmodels.removal import removal_words
 

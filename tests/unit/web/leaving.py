@@ -1,4 +1,4 @@
-"""What the worker's tests serve: answers, answers slowly, never ends, and live connections."""
+"""An application for the worker's tests: quick, slow and endless answers, and live connections."""
 
 from __future__ import annotations
 

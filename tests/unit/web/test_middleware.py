@@ -1,4 +1,4 @@
-"""What stands between the network and the portal."""
+"""The middleware between the network and the portal."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Server:
         self._process.terminate()
 
     def left(self) -> bool:
-        """Whether it ends by itself; it would wait for twice as long for one connection."""
+        """Return True if it ends by itself; it would wait twice as long for one connection."""
         return self._process.wait(SOON) == 0
 
 
@@ -88,7 +88,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """What comes until the other side closes."""
+    """Read until the other side closes."""
     return b"".join(iter(lambda: connection.recv(4096), b""))
 
 

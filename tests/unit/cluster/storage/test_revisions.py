@@ -11,7 +11,7 @@ from portal.domain.errors import Forbidden, NotFound
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
 from portal.domain.owners import Owners, label_of
-from portal.domain.revisions import VolumeClaim
+from portal.domain.proposals import VolumeClaim
 
 KEY = Key("apps", "sales")
 SECRETS = "/api/v1/namespaces/apps/secrets"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from portal.domain import yamls
-from portal.domain.steering import ReplicaOwnership, steering, without_replicas
+from portal.domain import yaml_text
+from portal.domain.replica_ownership import ReplicaOwnership, replica_ownership, without_replicas
 
 HPA = """---
 kind: HorizontalPodAutoscaler
@@ -29,12 +29,14 @@ def deployment(spec: str, name: str = "web") -> str:
 
 
 def test_an_autoscaler_decides_about_what_it_targets() -> None:
-    assert steering(WEB, "apps") == ReplicaOwnership()
+    assert replica_ownership(WEB, "apps") == ReplicaOwnership()
     web = frozenset({"Deployment/web"})
-    assert steering(HPA + WEB, "apps") == ReplicaOwnership(web, web)
-    assert steering(HPA + deployment("{a: 1}"), "apps") == ReplicaOwnership(web)
-    assert steering(HPA + deployment("{replicas: 2}", "db"), "apps") == ReplicaOwnership(web)
-    assert steering(WEB, "apps", ["Deployment/web"]) == ReplicaOwnership(web, web)
+    assert replica_ownership(HPA + WEB, "apps") == ReplicaOwnership(web, web)
+    assert replica_ownership(HPA + deployment("{a: 1}"), "apps") == ReplicaOwnership(web)
+    assert replica_ownership(HPA + deployment("{replicas: 2}", "db"), "apps") == ReplicaOwnership(
+        web
+    )
+    assert replica_ownership(WEB, "apps", ["Deployment/web"]) == ReplicaOwnership(web, web)
 
 
 def test_only_that_number_goes_and_all_else_stays_to_the_letter() -> None:
@@ -61,11 +63,11 @@ def test_only_that_number_goes_and_all_else_stays_to_the_letter() -> None:
         "1, selector: s}}, {kind: Service, metadata: {name: web}, spec: {replicas: 4}}]",
     ],
 )
-@pytest.mark.parametrize("loader", [yaml.SafeLoader, yamls.LOADER])
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, yaml_text.LOADER])
 def test_however_it_is_written(
     manifest: str, end: str, loader: type[yaml.SafeLoader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(yamls, "LOADER", loader)
+    monkeypatch.setattr(yaml_text, "LOADER", loader)
     manifest = manifest.replace("\n", end)
     wanted = list(yaml.safe_load_all(manifest))
     for tree in wanted:

@@ -1,7 +1,8 @@
-"""What a failed operation says, without the values that it failed for.
+"""Removal of values from the error messages of Helm and the API server.
 
 Helm, its schema library, Go's parsers and the API server name a field and a rule, and quote the
-value, which may be somebody's password in the wrong field. Field and rule stay.
+value, which may be a password in the wrong field. Field and rule are kept. What stood for a value
+is not matched again, so redacting a message twice changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
-from portal.domain.spellings import HIDDEN, Scrubber
+from portal.domain.scrubber import HIDDEN, Scrubber
 
 _QUOTED = r"""(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`\n]*`)"""
 _PLAIN = r"(?:-?[\d.][\w.+-]*|true|false|null|<nil>)"
@@ -38,31 +39,34 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"error found in #\d+ byte of \.\.\.\|[^\n]*"), "error found in the JSON"),
 )
 # The API server: spec.field: Invalid value: "x": rule, and expected string, got &value{…}.
-_BAD = re.compile(
-    r"(?P<said>(?:Invalid|Unsupported|Duplicate) value|Not found): |(?P<got>, got )(?=&)"
+_INVALID = re.compile(
+    r"(?P<problem>(?:Invalid|Unsupported|Duplicate) value|Not found): |(?P<got>, got )(?=&)"
 )
 _STRING = re.compile(_QUOTED)
 _ERROR = re.compile(r"(?m)^Error: ")
-# Helm logs its error as well, escaped once more: there a value's end is hard to tell.
+# Helm logs its error as well, escaped once more, so that the end of a value is ambiguous.
 _LOGGED = re.compile(r"(?m)^level=[^\n]*(?:\n|\Z)")
 _CHART = re.compile(r"(?m)(execution error at \([^)\n]*\): |error calling fail: )([^\n]*)")
 _RULE_LINE = re.compile(r"^- at '|supported values: ")
 _SHORTEST = 4
-"""Characters of a value that is looked for in quotes."""
+"""Minimum length of a value that is searched for in quotes."""
 
 
 def without_values(text: str, values: Collection[str] = ()) -> str:
-    """A message without the values that it quotes. ``values`` are those that were given."""
+    """Return a message without the values that it quotes.
+
+    ``values`` are the user-supplied ones, which are hidden wherever they are quoted.
+    """
     if _ERROR.search(text):
         text = _LOGGED.sub("", text)
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
-    text = _without_bad(text)
-    return _without_given(text, values) if values else text
+    text = _without_invalid(text)
+    return _without_supplied(text, values) if values else text
 
 
 def texts_in(values: object) -> Iterator[str]:
-    """Every text among values, whatever it is called."""
+    """Yield every text in ``values``, at any depth."""
     if isinstance(values, str):
         yield values
     elif isinstance(values, Mapping):
@@ -73,20 +77,20 @@ def texts_in(values: object) -> Iterator[str]:
             yield from texts_in(each)
 
 
-def _without_bad(text: str) -> str:
+def _without_invalid(text: str) -> str:
     shown: list[str] = []
     done = 0
-    for found in _BAD.finditer(text):
+    for found in _INVALID.finditer(text):
         if found.start() < done:
             continue
         shown.append(text[done : found.start()])
         done = _end(text, found.end())
-        shown.append(", got another" if found["got"] else found["said"])
+        shown.append(", got another" if found["got"] else f"{found['problem']}: {HIDDEN}")
     return "".join([*shown, text[done:]]) if shown else text
 
 
 def _end(text: str, at: int) -> int:
-    """Where a value as Go prints it ends: at a colon, a comma or a bracket outside of it."""
+    """Return the end of a value as Go prints it: a colon, comma or bracket outside of it."""
     depth = 0
     while at < len(text):
         each = text[at]
@@ -101,7 +105,7 @@ def _end(text: str, at: int) -> int:
     return at
 
 
-def _without_given(text: str, values: Collection[str]) -> str:
+def _without_supplied(text: str, values: Collection[str]) -> str:
     known = {each for each in values if len(each) >= _SHORTEST}
     scrubber = Scrubber(values)
 
@@ -114,7 +118,7 @@ def _without_given(text: str, values: Collection[str]) -> str:
     lines = [
         line if _RULE_LINE.search(line) else _STRING.sub(quoted, line) for line in text.split("\n")
     ]
-    # What a chart's author says of a value has no form of its own.
+    # Messages of a chart's author have no fixed form.
     return _CHART.sub(lambda found: found[1] + scrubber.text(found[2]), "\n".join(lines))
 
 

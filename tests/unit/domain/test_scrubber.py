@@ -13,13 +13,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal.domain.scrubber import Scrubber
 from portal.domain.secrets import HIDDEN, scrubbed, scrubbed_text
-from portal.domain.spellings import Scrubber
 
 SECRET = "p&ss \"wörd\"\\<7>\t'x'/+=?"
 RAW = SECRET.encode()
 GO = r"p&ss \"wörd\"\\<7>\t" + "'x'/+=?"
-"""What Go 1.26's ``strconv.Quote`` makes of it, less the quotes around it."""
+"""The output of Go 1.26's ``strconv.Quote``, without the enclosing quotes."""
 
 SPELLINGS = {
     "as it is": SECRET,

@@ -1,4 +1,4 @@
-"""Who decides how many pods a workload has: an autoscaler, or the number that its chart renders.
+"""Ownership of ``spec.replicas``: an autoscaler sets it, or the chart's manifest does.
 
 Pure. A workload is named by kind and name, as in ``Deployment/web``.
 """
@@ -11,69 +11,71 @@ import yaml
 from msgspec import Struct
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from portal.domain import yamls
+from portal.domain import yaml_text
 from portal.domain.manifests import MAX_DEPTH, MAX_NODES, Ref, Tree, at, objects
 
 SCALABLE = frozenset({"Deployment", "StatefulSet"})
 
 
 class ReplicaOwnership(Struct, frozen=True):
-    """Who decides after a change.
+    """The workloads whose replicas an autoscaler sets after a change.
 
-    ``scaled`` are the workloads that an autoscaler decides about, and ``numbered`` those of
-    them for which the chart renders a number all the same: Helm must not be let apply it.
+    ``conflicting`` are those of the ``autoscaled`` workloads for which the manifest sets
+    ``spec.replicas`` as well: Helm must not apply that field.
     """
 
-    scaled: frozenset[str] = frozenset()
-    numbered: frozenset[str] = frozenset()
+    autoscaled: frozenset[str] = frozenset()
+    conflicting: frozenset[str] = frozenset()
 
 
-def named(kind: str, name: str) -> str:
-    """What a workload is called here."""
+def workload_name(kind: str, name: str) -> str:
+    """Return the name of a workload in this module, ``Kind/name``."""
     return f"{kind}/{name}"
 
 
 def autoscalers(found: Mapping[Ref, Tree]) -> dict[str, Tree]:
-    """The spec of each HorizontalPodAutoscaler, by the workload that it scales."""
+    """Return the spec of each HorizontalPodAutoscaler by the workload that it scales."""
     return {
-        named(str(target.get("kind")), str(target.get("name"))): at(tree, "spec")
+        workload_name(str(target.get("kind")), str(target.get("name"))): at(tree, "spec")
         for ref, tree in found.items()
         if ref.kind == "HorizontalPodAutoscaler"
         for target in [at(tree, "spec", "scaleTargetRef")]
     }
 
 
-def steering(manifest: str, namespace: str, others: Iterable[str] = ()) -> ReplicaOwnership:
-    """Who decides once ``manifest`` is applied.
+def replica_ownership(
+    manifest: str, namespace: str, others: Iterable[str] = ()
+) -> ReplicaOwnership:
+    """Return who owns the replicas once ``manifest`` is applied.
 
-    ``others`` are workloads that have an autoscaler from elsewhere, such as one made by hand.
+    ``others`` are workloads with an autoscaler outside the manifest, such as one made by hand.
 
     Raises:
         PortalError: the manifest cannot be read.
     """
     found = objects(manifest, namespace)
-    scaled = frozenset({*autoscalers(found), *others})
-    numbered = {
-        named(ref.kind, ref.name)
+    autoscaled = frozenset({*autoscalers(found), *others})
+    fixed = {
+        workload_name(ref.kind, ref.name)
         for ref, tree in found.items()
         if ref.kind in SCALABLE and "replicas" in at(tree, "spec")
     }
-    return ReplicaOwnership(scaled, scaled & numbered)
+    return ReplicaOwnership(autoscaled, autoscaled & fixed)
 
 
 def without_replicas(manifest: str, workloads: Collection[str]) -> str:
-    """``manifest`` without ``spec.replicas`` of some workloads; all else is left to the letter.
+    """Return ``manifest`` without ``spec.replicas`` of ``workloads``; all other text is unchanged.
 
     Raises:
-        yaml.YAMLError: it is not YAML.
-        yamls.TooMuch: it is too much to be looked at.
+        yaml.YAMLError: the manifest is not YAML.
+        yaml_text.TooLarge: it exceeds the limits on depth and number of nodes.
     """
     if not workloads:
         return manifest
-    yamls.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
+    yaml_text.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
     cuts = [
         cut
-        for document in yaml.compose_all(manifest, Loader=yamls.LOADER)
+        for document in yaml.compose_all(manifest, Loader=yaml_text.LOADER)
         for cut in _numbers(document, workloads)
     ]
     ends, begins = [0], list[int]()
@@ -85,13 +87,13 @@ def without_replicas(manifest: str, workloads: Collection[str]) -> str:
 
 
 def _numbers(node: Node | None, workloads: Collection[str]) -> Iterator[tuple[int, int]]:
-    """Where the numbers are: from the key to what follows its value."""
+    """Yield the offsets of each ``replicas`` field, from its key to what follows its value."""
     kind = _text(node, "kind")
     if kind.endswith("List"):
         items = _field(node, "items")
         for each in items.value if isinstance(items, SequenceNode) else ():
             yield from _numbers(each, workloads)
-    if named(kind, _text(_field(node, "metadata"), "name")) not in workloads:
+    if workload_name(kind, _text(_field(node, "metadata"), "name")) not in workloads:
         return
     spec = _field(node, "spec")
     fields = list(spec.value) if isinstance(spec, MappingNode) else []

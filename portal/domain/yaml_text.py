@@ -1,6 +1,6 @@
-"""YAML, read and written: what is too much is refused before it is built, and the C code is used.
+"""Reading and writing YAML, with limits on its size and with libyaml's C code if available.
 
-It takes as long as there is to read or write. What may be large is done in a thread.
+The time grows with the text: do large ones in a thread.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
 
 
-class TooMuch(Exception):
-    """A text that would be too much to build. ``line`` and ``column`` count from 1."""
+class TooLarge(Exception):
+    """Raised for YAML beyond the limits. ``line`` and ``column`` count from 1."""
 
     def __init__(self, mark: Any, *, deep: bool) -> None:
         super().__init__("It is nested too deeply." if deep else "It holds too many values.")
@@ -32,10 +32,10 @@ class TooMuch(Exception):
 
 
 def measure(text: str, *, nodes: int, depth: int) -> None:
-    """Refuse what is too deep or too long before it is built: libyaml's builder would crash.
+    """Check YAML against limits before it is composed: libyaml's composer would crash.
 
     Raises:
-        TooMuch: it has more than so many scalars, or is nested deeper.
+        TooLarge: it has more than ``nodes`` nodes, or is nested deeper than ``depth``.
     """
     level = 0
     for event in yaml.parse(text, Loader=LOADER):
@@ -46,26 +46,26 @@ def measure(text: str, *, nodes: int, depth: int) -> None:
         if isinstance(event, yaml.NodeEvent):
             nodes -= 1
         if level > depth or nodes < 0:
-            raise TooMuch(event.start_mark, deep=level > depth)
+            raise TooLarge(event.start_mark, deep=level > depth)
 
 
-class _Shown(_BASE):
-    """For people to read: no anchors."""
+class _Readable(_BASE):
+    """Dumper for people: without anchors."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
 
 
-class _Exact(_Shown):
-    """Means the same to every reader, also to Helm's: PyYAML leaves 1e3 or 0o7 without quotes."""
+class _Exact(_Readable):
+    """Dumper whose texts all readers, Helm included, read alike: it quotes 1e3 and 0o7 too."""
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text needs no quotes for any reader to take it for the same text."""
+    """Return True if all readers take an unquoted text for the same text."""
     return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS
 
 
-def _shown_text(dumper: Any, text: str) -> yaml.ScalarNode:
+def _readable_text(dumper: Any, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(_TEXT, _whole(text))
 
 
@@ -73,22 +73,22 @@ def _exact_text(dumper: Any, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(_TEXT, _whole(text), style=None if is_plain(text) else '"')
 
 
-_Shown.add_representer(str, _shown_text)
+_Readable.add_representer(str, _readable_text)
 _Exact.add_representer(str, _exact_text)
 
 
-def shown(value: object, *, sort_keys: bool = False, width: int = 100) -> str:
-    """``value`` as YAML for people to read."""
-    return _dumped(value, _Shown, sort_keys, width)
+def readable(value: object, *, sort_keys: bool = False, width: int = 100) -> str:
+    """Return ``value`` as YAML for people to read."""
+    return _dumped(value, _Readable, sort_keys, width)
 
 
 def exact(value: object) -> str:
-    """``value`` as YAML that every reader, Helm's too, takes for the same."""
+    """Return ``value`` as YAML that all readers, Helm included, read alike."""
     return _dumped(value, _Exact, False, 10**6)
 
 
 def _whole(text: str) -> str:
-    """The text; half a character, which cannot be written, is a question mark."""
+    """Return the text with unpaired surrogates, which cannot be written, replaced by “?”."""
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.domain.secrets import HIDDEN, redacted, secret_texts, without_forms
+from portal.domain.secrets import HIDDEN, redacted, secret_texts, without_secret_patterns
 
 PW = "hunter2-Wq9"
 BASIC = base64.b64encode(f"ada:{PW}".encode()).decode()
@@ -153,7 +153,7 @@ KEEPING = [
 
 @pytest.mark.parametrize(("text", "secret"), HIDING)
 def test_what_looks_secret_is_hidden_and_the_rest_is_not(text: str, secret: str) -> None:
-    shown = without_forms(text)
+    shown = without_secret_patterns(text)
     assert secret not in shown
     assert HIDDEN in shown
     assert text[0] == shown[0] or shown.startswith(HIDDEN)
@@ -168,19 +168,19 @@ def test_it_is_hidden_in_values_and_found_elsewhere(text: str, secret: str) -> N
 
 @pytest.mark.parametrize("text", KEEPING)
 def test_what_is_no_secret_stays(text: str) -> None:
-    assert without_forms(text) == text
+    assert without_secret_patterns(text) == text
 
 
 @pytest.mark.parametrize(("text", "secret"), HIDING)
 def test_hiding_twice_is_hiding_once(text: str, secret: str) -> None:
-    once = without_forms(text)
-    assert without_forms(once) == once
+    once = without_secret_patterns(text)
+    assert without_secret_patterns(once) == once
 
 
 @given(st.text(alphabet="ab:=@/;\"' \\\n-$.", max_size=60) | st.text())
 def test_any_text_can_be_looked_at(text: str) -> None:
-    once = without_forms(text)
-    assert without_forms(once) == once
+    once = without_secret_patterns(text)
+    assert without_secret_patterns(once) == once
 
 
 _PIECES = [
@@ -201,7 +201,7 @@ def test_no_text_takes_long(piece: str, end: str) -> None:
     def seconds(size: int) -> float:
         text = piece * (size // len(piece)) + end
         began = time.process_time()
-        without_forms(text)
+        without_secret_patterns(text)
         return time.process_time() - began
 
     small, large = 10_000, 80_000

@@ -1,8 +1,8 @@
-"""Secrets that are known by how they look, whatever they are called, found in any text.
+"""Secrets recognised by their form, in any text.
 
-Passwords in addresses and connection strings, tokens of well-known services, keys, what stands
-after a telling name. Everything here takes time in proportion to the text: patterns begin where a
-word begins and look a bounded way ahead, so that no text makes them go over a part again and again.
+These are passwords in addresses and connection strings, tokens of well-known services, keys, and
+values after the name of a secret. All searches take time linear in the text: patterns begin at the
+beginning of a word and look ahead a bounded distance, so that no text makes them backtrack.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ Span = tuple[int, int]
 Finder = Callable[[str], Iterator[Span]]
 
 SHORTEST_TEXT = 8
-"""Characters of a text that may hold a secret and something that tells."""
+"""Minimum length of a text that can contain a secret and its context."""
 _LONGEST = 1024
-"""Characters of a value after a name that are looked at, and hidden."""
+"""Maximum characters of a value after a name that are examined and hidden."""
 _IN_TEXT = frozenset({"pwd", "pass", "pw", "sig", "dsn"})
-"""Further names of what a text assigns: connection strings and signed addresses."""
+"""Further names of secrets in connection strings and signed URLs."""
 
 
 def secret_spans(text: str) -> list[Span]:
-    """Where the secrets in a text begin and end, in its order, apart from each other."""
+    """Return start and end of each secret in ``text``, in order, without overlaps."""
     if len(text) < SHORTEST_TEXT:
         return []
     found = sorted(span for find in _FINDERS for span in find(text) if span[0] < span[1])
-    apart: list[Span] = []
+    merged: list[Span] = []
     for start, end in found:
-        if apart and start <= apart[-1][1]:
-            apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
-            apart.append((start, end))
-    return apart
+            merged.append((start, end))
+    return merged
 
 
 # Addresses: scheme://user:password@host
@@ -44,14 +44,14 @@ def secret_spans(text: str) -> list[Span]:
 _ADDRESS = re.compile(r"""://([^\s"'<>`]+)""")
 _PORT = re.compile(r"\d+[/?#]")
 _LONELY = 20
-"""Characters of a user name without a password that is a token."""
+"""Minimum length of a user name without a password that counts as a token."""
 
 
 def _userinfo(text: str) -> Iterator[Span]:
     if "@" not in text:
         return
     for found in _ADDRESS.finditer(text):
-        # Passwords that nobody has escaped hold "/" and "@" as well: the last "@" counts.
+        # Unescaped passwords may contain "/" and "@": the last "@" separates.
         user, at, _ = found[1].rpartition("@")
         name, colon, password = user.partition(":")
         start = found.start(1) + len(name) + len(colon)
@@ -95,7 +95,7 @@ _NOTHING = re.compile(
     r"(?:(?i:true|false|null|none|nil)|\(hidden\)|[-|>~*]+|<[\w -]*>?"
     r"|\$(?:[({A-Z_].*)?|%[({A-Z].*|\{\{.*)\Z"
 )
-"""What stands in the place of a secret: a switch, a variable, a gap to fill in."""
+"""Values that are not secrets: booleans, variables, blanks to fill in."""
 
 
 def _named(text: str) -> Iterator[Span]:
@@ -114,7 +114,7 @@ def _named(text: str) -> Iterator[Span]:
 
 
 def _assigned(text: str, name: int, at: int, last: int) -> Span:
-    """The value after ``password=``: a word, or all up to the next semicolon."""
+    """Return the span after ``password=``: a word, or all up to the next semicolon."""
     before = text[max(0, name - SHORTEST_TEXT) : name].rstrip()[-1:]
     first, semicolon, _ = text[at:last].partition("\n")[0].partition(";")
     pairs = before == ";" or (semicolon and before not in {"?", "&"})
@@ -124,9 +124,9 @@ def _assigned(text: str, name: int, at: int, last: int) -> Span:
 
 
 def _labelled(text: str, name: int, at: int, last: int) -> Span:
-    """The value after ``password:``: one word that ends there. More of them are a sentence."""
+    """Return the span after ``password:`` if it is a single word; more are a sentence."""
     start, end = _word(text, name, at, last)
-    if text.rfind("map[", max(0, name - _LONGEST), name) >= 0:  # as Go prints one
+    if text.rfind("map[", max(0, name - _LONGEST), name) >= 0:  # a map as Go prints it
         return start, end
     return (start, end) if start > at and _ENDED.match(text, end) else (at, at)
 
@@ -140,7 +140,7 @@ _SIGNS = (("=", _ASSIGNED, _assigned), (":", _LABELLED, _labelled), ("--", _FLAG
 
 
 def _closing(text: str, quote: str, start: int, last: int) -> int:
-    """Where a quoted value ends: at the same quote, which no backslash of its own stands before."""
+    """Return the end of a quoted value: the next such quote that is not escaped."""
     at = text.find(quote, start, last)
     while at > start and text[at - 1] == "\\":
         at = text.find(quote, at + 1, last)
@@ -156,7 +156,7 @@ _AUTHORIZATION = re.compile(
     re.I,
 )
 _BARE = 16
-"""Characters of an authorization without a scheme that is no word."""
+"""Minimum length of an authorization without a scheme that counts as a secret."""
 _PROSE = frozenset({"authentication", "authorization", "credentials"})
 
 
@@ -174,7 +174,7 @@ def _headers(text: str) -> Iterator[Span]:
 
 
 def _is_pair(encoded: str) -> bool:
-    """Whether this is base64 of ``user:password``."""
+    """Return True if this is base64 of ``user:password``."""
     try:
         return b":" in base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):

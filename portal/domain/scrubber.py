@@ -1,7 +1,7 @@
-"""One secret in the many ways in which programs write it: quoted, escaped, encoded.
+"""Removal of known secrets from texts, in all common encodings.
 
-An error quotes what it is about as Go does (``%q``), a template as JSON or YAML, and base64 or an
-address stands between. ``Scrubber`` finds every spelling, in time that grows with the text alone.
+Errors quote values as Go does (``%q``), templates as JSON or YAML, and a secret may also stand in
+base64 or in a URL. ``Scrubber`` finds each encoding in time that grows with the text alone.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 HIDDEN = "(hidden)"
-"""What stands in the place of a secret."""
+"""The placeholder for a secret."""
 
 SHORTEST = 6
-"""Characters of a secret that is looked for in other texts: shorter ones are in many a word."""
+"""Minimum length of a secret that is searched for: shorter ones occur in ordinary words."""
 _LINE = 16
-"""Characters of one line of a secret of several lines that is looked for by itself."""
+"""Minimum length of one line of a multi-line secret that is searched for by itself."""
 _MANY = 50
-"""Spellings that begin alike. Where there are more, whatever begins so is hidden."""
+"""Maximum number of encodings with one prefix that are compared. With more of them, every word
+with that prefix is hidden."""
 
 _GO = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"}
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _WORD = re.compile(r"[^\s\"'<>]*")
 
 
-def spellings(secret: str) -> set[str]:
-    """The ways to write a secret, itself among them."""
+def encodings(secret: str) -> set[str]:
+    """Return the encodings of a secret, the plain one included."""
     plain = {secret, *(line for line in secret.splitlines() if len(line.strip()) >= _LINE)}
     plain = {each.strip() if "\n" not in each else each for each in plain} | {secret}
     once = {spelled for each in plain for spelled in _escaped(each)}
@@ -40,20 +41,20 @@ def spellings(secret: str) -> set[str]:
 
 
 class Scrubber:
-    """Hides known secrets in texts, however they are spelled."""
+    """Hides known secrets in texts, in all their encodings."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._by_start: dict[str, list[str]] = {}
         self._base64: set[str] = set()
         found: set[str] = set()
         for secret in {each for each in secrets if len(each) >= SHORTEST}:
-            found |= spellings(secret)
+            found |= encodings(secret)
             self._base64 |= set(_base64(secret.encode("utf-8", "surrogatepass")))
         for each in sorted(found, key=len, reverse=True):
             self._by_start.setdefault(each[:SHORTEST], []).append(each)
 
     def text(self, text: str) -> str:
-        """``text`` without the secrets."""
+        """Return ``text`` with the secrets hidden."""
         if not self._by_start:
             return text
         shown: list[str] = []
@@ -71,14 +72,16 @@ class Scrubber:
         return "".join([*shown, text[done:]]) if shown else text
 
     def _end(self, text: str, at: int, alike: list[str]) -> int:
-        """Where the secret that begins here ends; 0 if none does."""
+        """Return the end of the secret that begins at ``at``, 0 if none does."""
         if len(alike) > _MANY:
             found = _WORD.match(text, at)
             return max(at + SHORTEST, found.end() if found else 0)
         for each in alike:
             if text.startswith(each, at):
                 end = at + len(each)
-                if each in self._base64:  # with others: what is left of its last letters
+                if (
+                    each in self._base64
+                ):  # base64 of more than the secret: hide its last characters too
                     rest = _BASE64.match(text, end)
                     end = rest.end() if rest else end
                 return end
@@ -88,7 +91,7 @@ class Scrubber:
 def _escaped(text: str) -> Iterator[str]:
     yield _json(text)
     yield json.dumps(text)[1:-1]
-    # Go's JSON escapes these as well, for the sake of HTML.
+    # Go's JSON escapes these as well, for use in HTML.
     marks = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
     yield "".join(marks.get(each, each) for each in _json(text))
     yield _go(text)
@@ -107,7 +110,7 @@ def _json(text: str) -> str:
 
 
 def _go(text: str, *, ascii_only: bool = False) -> str:
-    """The inside of Go's ``%q``; with ``ascii_only`` of ``%+q``."""
+    """Return the text inside the quotes of Go's ``%q``; with ``ascii_only`` of ``%+q``."""
     written: list[str] = []
     for each in text:
         number = ord(each)
@@ -125,10 +128,10 @@ def _go(text: str, *, ascii_only: bool = False) -> str:
 
 
 def _base64(raw: bytes) -> Iterator[str]:
-    """Base64 of a secret, by itself and wherever it may stand within something longer.
+    """Yield base64 of a secret, by itself and at each offset within something longer.
 
-    Three bytes become four characters, so it depends on what is before it, and its first and last
-    characters on its neighbours.
+    Three bytes become four characters, so there are three alignments, and the first and last
+    characters depend on the neighbouring bytes.
     """
     for before, unsure in ((0, 0), (1, 2), (2, 3)):
         encoded = base64.b64encode(bytes(before) + raw).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""What of a removed app is only kept by finalizers. Pure."""
+"""Objects of a removed app that only finalizers retain. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from portal.domain.objects import Kind, Pod, Workload
 from portal.state.model import AppState
 
 
-def held(state: AppState) -> tuple[tuple[Kind, Pod | Workload], ...]:
-    """The objects that finalizers hold, each with its kind; () while anything else is under way.
+def held_by_finalizers(state: AppState) -> tuple[tuple[Kind, Pod | Workload], ...]:
+    """Return the objects held by finalizers, each with its kind.
 
-    Nobody in the cluster need ever let go of them.
+    () while the release exists or other pods are still ending. Finalizers may hold an object
+    indefinitely.
     """
     ended = [pod for pod in state.pods if pod.finalizers and not _runs(pod)]
     if state.release is not None or len(ended) < len(state.pods):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.domain.quoted import without_values
+from portal.domain.error_redaction import without_values
 from portal.domain.secrets import HIDDEN
 
 PW = r"hunter\"2: [x], 'y'"
@@ -25,28 +25,28 @@ SAID = [
     # The API server.
     (
         f'spec.x: Invalid value: "{PW}": must be a name, spec.y: Required value',
-        "spec.x: Invalid value: must be a name, spec.y: Required value",
+        "spec.x: Invalid value: (hidden): must be a name, spec.y: Required value",
     ),
-    ("spec.replicas: Invalid value: -1: must be positive", "spec.replicas: Invalid value: must be "
-     "positive"),
-    ("spec.replicas: Invalid value: -1", "spec.replicas: Invalid value"),
+    ("spec.replicas: Invalid value: -1: must be positive", "spec.replicas: Invalid value: "
+     "(hidden): must be positive"),
+    ("spec.replicas: Invalid value: -1", "spec.replicas: Invalid value: (hidden)"),
     (
         '[a: Invalid value: "x": no, b.c[0]: Duplicate value: "y"]',
-        "[a: Invalid value: no, b.c[0]: Duplicate value]",
+        "[a: Invalid value: (hidden): no, b.c[0]: Duplicate value: (hidden)]",
     ),
     (
         'x: Unsupported value: "hunter2": supported values: "A", "B"',
-        'x: Unsupported value: supported values: "A", "B"',
+        'x: Unsupported value: (hidden): supported values: "A", "B"',
     ),
     (
         'spec.selector: Invalid value: {"matchLabels":{"a":"b: c"}}: field is immutable',
-        "spec.selector: Invalid value: field is immutable",
+        "spec.selector: Invalid value: (hidden): field is immutable",
     ),
     (
         'x: Invalid value: v1.LabelSelector{MatchLabels:map[string]string{"a":"}"}}: no',
-        "x: Invalid value: no",
+        "x: Invalid value: (hidden): no",
     ),
-    ('volumes[0].name: Not found: "hunter2"', "volumes[0].name: Not found"),
+    ('volumes[0].name: Not found: "hunter2"', "volumes[0].name: Not found: (hidden)"),
     (
         '.spec.env[name="A"].value: expected string, got &value.valueUnstructured{Value:8080}',
         '.spec.env[name="A"].value: expected string, got another',
@@ -83,6 +83,7 @@ KEPT = [
 def test_the_value_goes_and_field_and_rule_stay(said: str, left: str) -> None:
     assert without_values(said) == left
     assert without_values(f"Error: x\n{said}\nmore") == f"Error: x\n{left}\nmore"
+    assert without_values(left) == left
 
 
 @pytest.mark.parametrize("said", KEPT)
@@ -123,5 +124,5 @@ def test_what_helm_logs_besides_does_not_hide_the_error() -> None:
     shown = without_values(f"{logged}\n{error}")
     assert shown == (
         'Error: UPGRADE FAILED: Deployment.apps "web" is invalid: spec.selector: Invalid value: '
-        "field is immutable"
+        "(hidden): field is immutable"
     )

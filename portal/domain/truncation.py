@@ -1,12 +1,14 @@
-"""Texts that are shown up to a length, and say so."""
+"""Truncation of long texts, with a note of what was left out."""
 
 from __future__ import annotations
 
 
-def cut(text: str, most: int, what: str) -> str:
-    """``text``, or its first ``most`` characters and a line that says what was left out.
+def truncated(text: str, most: int, what: str) -> str:
+    """Return ``text``, or its first ``most`` characters and a line saying how much is left out.
 
-    >>> print(cut("a" * 3000, 1024, "The notes").splitlines()[-1])
+    ``what`` names the text in that line.
+
+    >>> print(truncated("a" * 3000, 1024, "The notes").splitlines()[-1])
     … The notes go on: 3 KiB in all, of which the first 1 KiB are shown.
     """
     if len(text) <= most:
