@@ -458,7 +458,7 @@ async def test_values_and_notes_of_a_thousand_releases_are_small() -> None:
     body = encoded(BODY | {"config": values | BODY["config"]})
     assert 9_000 < len(json.dumps(values)) < 20_000
     tracemalloc.start()
-    kept = [detail(1, body, key=Key("apps", f"app{each}")) for each in range(50)]
+    kept = [detail(1, body, key=Key("apps", f"app{each}")) for each in range(20)]
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert size / len(kept) < 10_000
