@@ -54,16 +54,22 @@ def lint() -> bool:
 
 IN_PARALLEL = ("-n", "logical", "--dist", "worksteal")
 FUZZ = "tests/unit/fuzz"
+BYTECODE = {
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path(sys.prefix) / "bytecode"),
+}
+"""Keeps compiled modules beside the packages, not in the tree: each process would compile hundreds
+anew, tests with what pytest adds to their asserts."""
 
 
 def unit() -> bool:
     """Tests without a cluster, on all cores."""
-    return pytest("tests/unit", "--ignore", FUZZ, *IN_PARALLEL)
+    return pytest("tests/unit", "--ignore", FUZZ, *IN_PARALLEL, **BYTECODE)
 
 
 def fuzz() -> bool:
     """Generated names, forms and requests, and loads; the summary says how many."""
-    return pytest(FUZZ)
+    return pytest(FUZZ, *IN_PARALLEL, **BYTECODE)
 
 
 def charts() -> bool:

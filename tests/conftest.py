@@ -1,12 +1,13 @@
 """Settings for all tests."""
 
 import os
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.tried import summary, tallies
+from tests.tried import encodable, summary, tallies
 
 # Timings belong in benchmarks: on a busy machine a deadline would fail a correct program. CI
 # tries the same examples every time, so that a failure there can be repeated anywhere.
@@ -31,6 +32,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_testnodedown(node: Any) -> None:
     """Take what one of pytest-xdist's processes has tried."""
     _TRIED.update(getattr(node, "workeroutput", {}).get("tried", {}))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Have pytest-xdist send a report whatever it quotes.
+
+    It ends the process when a text is no UTF-8, as generated input may be: half a surrogate pair.
+    """
+    return encodable((yield))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -72,3 +72,16 @@ def summary(made: dict[str, tuple[int, int]]) -> Iterator[str]:
         yield f"{times:6,} {name} ({accepted:,} accepted)"
     if made:
         yield f"{sum(times for times, _ in made.values()):6,} generated in all"
+
+
+def encodable(value: Any) -> Any:
+    """Return plain data in whose texts all is escaped that UTF-8 cannot tell."""
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case dict():
+            return {encodable(name): encodable(each) for name, each in value.items()}
+        case list() | tuple():
+            return type(value)(encodable(each) for each in value)
+        case _:
+            return value
