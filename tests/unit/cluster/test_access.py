@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -9,12 +10,14 @@ from portal.cluster.client import ClusterClient
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
 
 
-class FakeClient:
+class FakeClient(ClusterClient):
     def __init__(self, **answers: PortalError | None) -> None:
         self.answers = answers
         self.asked: list[str] = []
 
-    async def get(self, path: str) -> dict[str, Any]:
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, accept: str = ""
+    ) -> dict[str, Any]:
         name = path.rpartition("/")[2]
         self.asked.append(name)
         if answer := self.answers.get(name):
@@ -28,7 +31,7 @@ def clock() -> list[float]:
 
 
 def namespaces(client: FakeClient, clock: list[float]) -> Namespaces:
-    return Namespaces(cast(ClusterClient, client), memory=10, clock=lambda: clock[0])
+    return Namespaces(client, memory=10, clock=lambda: clock[0])
 
 
 async def test_a_namespace_is_asked_for_once_in_a_while(clock: list[float]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from portal.cluster.admission import KINDS_FOR, PROVEN_FOR, Admission
+from portal.cluster.client import ClusterClient
 from portal.cluster.errors import Rejected
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
@@ -13,7 +14,7 @@ POD: dict[str, Any] = {"metadata": {"generateName": "a-"}, "spec": {"containers"
 VIOLATES = 'pods "a" is forbidden: violates PodSecurity "restricted:latest": hostNetwork'
 
 
-class Api:
+class Api(ClusterClient):
     """Answers by path; ``lax`` admits whatever it is asked about."""
 
     def __init__(self) -> None:
@@ -51,7 +52,7 @@ def clock() -> list[float]:
 @pytest.fixture
 def admission(api: Api, clock: list[float]) -> Admission:
     namespaces = {"restricted": "strict", "baseline": ""}
-    return Admission(api, namespaces, lambda: clock[0])  # type: ignore[arg-type]
+    return Admission(api, namespaces, lambda: clock[0])
 
 
 async def test_kinds_are_asked_for_once_in_a_while(

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
 from portal.domain.errors import Conflict, NotFound
 from portal.domain.keys import Key
@@ -30,19 +32,23 @@ OPERATION = Operation(
 )
 
 
-class FakeClient:
+class FakeClient(ClusterClient):
     """Objects by path, with versions as the API has them."""
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
         self.version = 100
 
-    async def get(self, path: str) -> dict[str, Any]:
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, accept: str = ""
+    ) -> dict[str, Any]:
         if path not in self.objects:
             raise NotFound("none")
         return self.objects[path]
 
-    async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def post(
+        self, path: str, body: dict[str, Any], params: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         name = f"{path}/{body['metadata']['name']}"
         if name in self.objects:
             raise Conflict("already exists")
@@ -76,7 +82,7 @@ def client() -> FakeClient:
 
 @pytest.fixture
 def leases(client: FakeClient) -> Leases:
-    return Leases(client)  # type: ignore[arg-type]
+    return Leases(client)
 
 
 async def test_a_claim_is_read_as_it_was_written(client: FakeClient, leases: Leases) -> None:

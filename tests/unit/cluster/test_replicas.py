@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from portal.cluster.client import ClusterClient
 from portal.cluster.errors import Throttled, from_status, message_of
 from portal.cluster.replicas import Replicas
 from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound
@@ -14,7 +16,7 @@ KEY = Key("apps", "dash")
 PATH = "/apis/apps/v1/namespaces/apps/deployments/dash"
 
 
-class Deployment:
+class Deployment(ClusterClient):
     """A client whose only object is a Deployment that may change under our hands."""
 
     def __init__(self, replicas: int | None = 3, conflicts: int = 0) -> None:
@@ -24,7 +26,9 @@ class Deployment:
         self.applied: list[tuple[JsonObject, str]] = []
         self.patched: list[list[JsonObject]] = []
 
-    async def get(self, path: str) -> JsonObject:
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, accept: str = ""
+    ) -> JsonObject:
         assert path == PATH
         if self.replicas is None:
             raise NotFound("no such deployment")
@@ -34,11 +38,11 @@ class Deployment:
         }
 
     async def apply(
-        self, path: str, body: JsonObject, manager: str, *, force: bool = False
+        self, path: str, body: JsonObject, field_manager: str, *, force: bool = False
     ) -> JsonObject:
         assert not force
         self._change()
-        self.applied.append((body, manager))
+        self.applied.append((body, field_manager))
         return body
 
     async def patch(self, path: str, operations: list[JsonObject]) -> JsonObject:
@@ -60,7 +64,7 @@ def owner(manager: str, fields: JsonObject, **more: str) -> JsonObject:
 
 async def test_the_live_number_is_owned_and_nothing_else() -> None:
     client = Deployment(3)
-    assert await Replicas(client).hand_over(KEY) == 3  # type: ignore[arg-type]
+    assert await Replicas(client).hand_over(KEY) == 3
     ((body, manager),) = client.applied
     assert body["spec"] == {"replicas": 3}
     assert body["metadata"] == {"name": "dash", "uid": "u1"}
@@ -69,15 +73,15 @@ async def test_the_live_number_is_owned_and_nothing_else() -> None:
 
 async def test_a_number_that_changes_meanwhile_is_read_again() -> None:
     client = Deployment(3, conflicts=2)
-    assert await Replicas(client).hand_over(KEY) == 5  # type: ignore[arg-type]
+    assert await Replicas(client).hand_over(KEY) == 5
     with pytest.raises(Conflict):
-        await Replicas(Deployment(3, conflicts=99)).hand_over(KEY)  # type: ignore[arg-type]
+        await Replicas(Deployment(3, conflicts=99)).hand_over(KEY)
 
 
 async def test_a_first_install_has_nothing_to_hand_over() -> None:
     client = Deployment(None)
-    assert await Replicas(client).hand_over(KEY) is None  # type: ignore[arg-type]
-    assert await Replicas(client).release(KEY) == ()  # type: ignore[arg-type]
+    assert await Replicas(client).hand_over(KEY) is None
+    assert await Replicas(client).release(KEY) == ()
     assert client.applied == []
 
 
@@ -91,7 +95,7 @@ async def test_only_owners_of_nothing_but_replicas_are_dropped() -> None:
         owner("kube-controller-manager", {"f:spec": {"f:replicas": {}}}, subresource="scale"),
         status,
     ]
-    dropped = await Replicas(client).release(KEY)  # type: ignore[arg-type]
+    dropped = await Replicas(client).release(KEY)
     assert dropped == ("dash-portal", "kube-controller-manager")
     ((test, change),) = client.patched
     assert test == {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
@@ -101,7 +105,7 @@ async def test_only_owners_of_nothing_but_replicas_are_dropped() -> None:
 async def test_without_such_owners_nothing_is_sent() -> None:
     client = Deployment(3)
     client.managed = [owner("helm", {"f:spec": {"f:replicas": {}, "f:template": {}}})]
-    assert await Replicas(client).release(KEY) == ()  # type: ignore[arg-type]
+    assert await Replicas(client).release(KEY) == ()
     assert client.patched == []
 
 

@@ -126,7 +126,7 @@ class FakePreviews(Previews):
         if self.errors:
             raise self.errors.pop(0)
 
-    def _proposal(self, key: Key, to: ReleaseRevision) -> Proposal:  # type: ignore[override]
+    def _made(self, key: Key, to: ReleaseRevision) -> Proposal:
         now = self.kept[0]
         live = {"iris": 2}
         return Proposal(
@@ -141,17 +141,17 @@ class FakePreviews(Previews):
         expected_revision: int | None = None,
     ) -> Proposal:
         self._note("upgrade", asked, expected_revision)
-        return self._proposal(asked.key, self.kept[-1])
+        return self._made(asked.key, self.kept[-1])
 
     async def version(
         self, identity: Identity, key: Key, chart: Chart, *, expected_revision: int | None = None
     ) -> Proposal:
         self._note("version", key, chart.version.version, expected_revision)
-        return self._proposal(key, self.kept[0])
+        return self._made(key, self.kept[0])
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
         self._note("rollback", key, revision)
-        return self._proposal(key, next(one for one in self.kept if one.revision == revision))
+        return self._made(key, next(one for one in self.kept if one.revision == revision))
 
     async def history(self, identity: Identity, key: Key) -> tuple[ReleaseRevision, ...]:
         self._note("history", key)

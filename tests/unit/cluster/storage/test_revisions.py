@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from portal.cluster.client import ClusterClient
 from portal.cluster.storage.codec import encode
 from portal.cluster.storage.storage import HelmStorage
 from portal.domain.errors import Forbidden, NotFound
@@ -40,7 +41,7 @@ def secret(revision: int, status: str, *, data: str = "", **labels: str) -> dict
     }
 
 
-class FakeClient:
+class FakeClient(ClusterClient):
     """Answers by path; ``asked`` are the paths."""
 
     def __init__(self, *secrets: dict[str, Any]) -> None:
@@ -65,7 +66,7 @@ class FakeClient:
 
 
 def past(client: FakeClient) -> HelmStorage:
-    return HelmStorage(client)  # type: ignore[arg-type]
+    return HelmStorage(client)
 
 
 async def test_all_revisions_newest_first() -> None:
@@ -160,7 +161,7 @@ async def test_a_release_has_the_namespace_that_its_body_tells() -> None:
     """Flux's ``storageNamespace``: the record is not where the objects are."""
     kept = secret(1, "deployed", data=encode(BODY | {"namespace": "shop"}))
     client = FakeClient(kept)
-    stored = HelmStorage(client, {Key("shop", "sales"): "apps"}.__getitem__)  # type: ignore[arg-type]
+    stored = HelmStorage(client, {Key("shop", "sales"): "apps"}.__getitem__)
     (read,) = await stored.revisions(Key("shop", "sales"))
     assert (read.key, read.storage_namespace) == (Key("shop", "sales"), "apps")
     assert read.secret == Key("apps", "sh.helm.release.v1.sales.v1")

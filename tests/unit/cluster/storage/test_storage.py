@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from portal.cluster.client import ClusterClient
 from portal.cluster.storage.codec import chart_files, encode
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.storage.unpack import MAX_BODY, unpack
@@ -31,7 +33,7 @@ CHART: dict[str, Any] = {
 }
 
 
-class FakeClient:
+class FakeClient(ClusterClient):
     """A few revisions of one release."""
 
     def __init__(self) -> None:
@@ -66,7 +68,7 @@ class FakeClient:
         }
 
     async def get(
-        self, path: str, params: dict[str, str] | None = None, accept: str = ""
+        self, path: str, params: Mapping[str, str] | None = None, accept: str = ""
     ) -> dict[str, Any]:
         if path in self.secrets:
             return self.secrets[path]
@@ -98,7 +100,7 @@ def client() -> FakeClient:
 
 @pytest.fixture
 def records(client: FakeClient) -> HelmStorage:
-    return HelmStorage(client)  # type: ignore[arg-type]
+    return HelmStorage(client)
 
 
 async def test_the_newest_revision_is_found(client: FakeClient, records: HelmStorage) -> None:
@@ -194,7 +196,7 @@ def test_a_chart_of_charts_is_refused() -> None:
 async def test_owners_are_written_onto_every_revision(client: FakeClient) -> None:
     for revision in (1, 2, 3):
         client.add(revision, "superseded" if revision < 3 else "deployed")
-    records = HelmStorage(client)  # type: ignore[arg-type]
+    records = HelmStorage(client)
     assert (await records.newest(KEY)).owners is NOBODY  # type: ignore[union-attr]
     owners = Owners(label_of("ann"), (label_of("user:bob"), label_of("group:team a")))
     await records.set_owners(KEY, owners)
