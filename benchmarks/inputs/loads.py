@@ -98,7 +98,7 @@ def _with(
 
 
 def request(spec: Json, value: Callable[[str, str], Any], many: int) -> Json:
-    """A well-formed request to a callback; each pattern stands for ``many`` components."""
+    """A request to a callback, well-formed; each pattern stands for ``many`` components."""
 
     def components(pattern: str) -> list[Json]:
         declared = json.loads(pattern)
@@ -115,6 +115,18 @@ def request(spec: Json, value: Callable[[str, str], Any], many: int) -> Json:
             }
             for number in range(many)
         ]
+
+    return well_formed(spec, value, components)
+
+
+def well_formed(
+    spec: Json, value: Callable[[str, str], Any], components: Callable[[str], list[Json]]
+) -> Json:
+    """A request to a callback in which everything has changed.
+
+    ``value`` is what a page holds, by id and property; ``components`` are the ids that a pattern
+    stands for, the same each time.
+    """
 
     def filled(part: Json) -> Any:
         id, name = part["id"], part["property"]

@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 
+from benchmarks.inputs.loads import well_formed
 from portal.auth.hosts import known_hosts
 from portal.auth.identify import OpenAuthenticator
 from portal.auth.policy import Policy
@@ -265,35 +266,7 @@ def asked(draw: st.DrawFn, callbacks: list[Json]) -> Json:
             return draw(_maybe_texts)
         return draw(_VALUES.get((id, name), _BY_PROPERTY.get(name, some.raw_contents)))
 
-    def filled(each: Json) -> Any:
-        id, name = each["id"], each["property"]
-        if not id.startswith("{"):
-            return {"id": id, "property": name, "value": value(id, name)}
-        return [
-            {"id": one, "property": name, "value": one if name == "id" else value(id, name)}
-            for one in components(id)
-        ]
-
-    def written(part: str) -> Any:
-        id, name = part.rsplit(".", 1)
-        if not id.startswith("{"):
-            return {"id": id, "property": name}
-        return [{"id": one, "property": name} for one in components(id)]
-
-    inputs = [filled(each) for each in spec["inputs"]]
-    state = [filled(each) for each in spec["state"]]
-    several = spec["output"].startswith("..")
-    outputs = [written(part) for part in spec["output"].strip(".").split("...")]
-    flat = [one for each in inputs for one in (each if isinstance(each, list) else [each])]
-    changed = draw(st.lists(st.sampled_from(flat), max_size=2)) if flat else []
-    return {
-        "output": spec["output"],
-        "outputs": outputs if several else outputs[0],
-        "inputs": inputs,
-        "state": state,
-        "changedPropIds": [
-            (ids.text_of(one["id"]) if isinstance(one["id"], dict) else one["id"])
-            + f".{one['property']}"
-            for one in changed
-        ],
-    }
+    made = well_formed(spec, value, components)
+    inputs = made["changedPropIds"]
+    changed = draw(st.lists(st.sampled_from(inputs), max_size=2)) if inputs else []
+    return {**made, "changedPropIds": changed}
