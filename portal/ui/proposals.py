@@ -10,7 +10,7 @@ from portal.domain.errors import PortalError
 from portal.domain.proposals import Proposal
 from portal.threads import in_thread
 from portal.ui.components.basics import Node
-from portal.ui.components.preview import preview
+from portal.ui.components.preview import CHECKING, preview, waiting
 from portal.ui.encoding import plain
 from portal.ui.refusals import refusal
 from portal.viewmodels.model import Notice
@@ -20,11 +20,14 @@ PreviewContent = tuple[Node, bool, int | None]
 """The content, whether the dialog's button is disabled, and the revision that was previewed."""
 
 
-async def preview_content(asked: Awaitable[Proposal], *ahead: Notice) -> PreviewContent:
+async def preview_content(asked: Awaitable[Proposal] | None, *ahead: Notice) -> PreviewContent:
     """Render the preview of a proposal, with the notices ``ahead`` first; else the error.
 
-    An error disables the button, unless it is one in the portal itself.
+    An error disables the button, unless it is one in the portal itself. Without a proposal it
+    is what a dialog shows while it waits for one.
     """
+    if asked is None:
+        return waiting(CHECKING), True, None
     try:
         proposal = await asked
 

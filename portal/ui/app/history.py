@@ -16,6 +16,7 @@ from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, button, code_block, fold, notice
 from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.context import UiContext
+from portal.ui.dialogs import close_on_cancel, preview_on_open
 from portal.ui.encoding import plain
 from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
@@ -160,17 +161,16 @@ def _register_rollback(app: Callbacks, context: UiContext) -> None:
         return chosen["revision"], f"{chosen['revision']}?", True, None
 
     @app.callback(
-        Output(ids.ROLLBACK_PREVIEW, "children"),
-        Output(ids.ROLLBACK_CONFIRM, "disabled"),
-        Output(ids.ROLLBACK_PREVIEWED, "data"),
-        Input(ids.ROLLBACK_MODAL, "is_open"),
+        *preview_on_open(
+            ids.ROLLBACK_MODAL, ids.ROLLBACK_PREVIEW, ids.ROLLBACK_CONFIRM, ids.ROLLBACK_PREVIEWED
+        ),
         State(ids.ROLLBACK_TO, "data"),
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
     async def show(opened: bool | None, revision: int | None, key: AppKey) -> PreviewContent:
         if not opened or revision is None:
-            return waiting(CHECKING), True, None
+            return await preview_content(None)
         previews = context.actions.previews
         return await preview_content(previews.rollback(context.identity(), Key(*key), revision))
 
@@ -197,9 +197,4 @@ def _register_rollback(app: Callbacks, context: UiContext) -> None:
             return True, refusal(error)
         return False, None
 
-    app.clientside_callback(
-        ClientsideFunction("portal", "closed"),
-        Output(ids.ROLLBACK_MODAL, "is_open", allow_duplicate=True),
-        Input(ids.ROLLBACK_CANCEL, "n_clicks"),
-        prevent_initial_call=True,
-    )
+    close_on_cancel(app, ids.ROLLBACK_MODAL, ids.ROLLBACK_CANCEL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, no_update
+from dash import ALL, Input, Output, State, ctx, dcc, no_update
 
 from portal.domain.keys import Key
 from portal.ui import html, ids
@@ -13,6 +13,7 @@ from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, button
 from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.context import UiContext
+from portal.ui.dialogs import close_on_cancel
 from portal.ui.refusals import refusal
 from portal.viewmodels.model import AppView
 
@@ -95,9 +96,4 @@ def register(app: Callbacks, context: UiContext) -> None:
             return True, refusal(error)
         return False, None
 
-    app.clientside_callback(
-        ClientsideFunction("portal", "closed"),
-        Output(ids.PLAIN_MODAL, "is_open", allow_duplicate=True),
-        Input(ids.PLAIN_CANCEL, "n_clicks"),
-        prevent_initial_call=True,
-    )
+    close_on_cancel(app, ids.PLAIN_MODAL, ids.PLAIN_CANCEL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ClientsideFunction, Input, Output, State, dcc, no_update
+from dash import Input, Output, State, dcc, no_update
 from msgspec import Struct
 
 from portal.domain.charts import BUILT_IN, ChartEntry
@@ -21,6 +21,7 @@ from portal.ui.components.basics import Node, button, icon, internal_link
 from portal.ui.components.markup import markup
 from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.context import UiContext
+from portal.ui.dialogs import close_on_cancel
 from portal.ui.encoding import Props
 from portal.ui.proposals import preview_content
 from portal.ui.refusals import refusal
@@ -151,12 +152,7 @@ def register(app: Callbacks, context: UiContext) -> None:
             return True, refusal(error)
         return False, None
 
-    app.clientside_callback(
-        ClientsideFunction("portal", "closed"),
-        Output(ids.VERSION_MODAL, "is_open", allow_duplicate=True),
-        Input(ids.VERSION_CANCEL, "n_clicks"),
-        prevent_initial_call=True,
-    )
+    close_on_cancel(app, ids.VERSION_MODAL, ids.VERSION_CANCEL)
 
 
 def place_of(context: UiContext, identity: Identity, key: Key) -> ChartOfRelease:

@@ -23,9 +23,9 @@ from portal.ui.chart import edit
 from portal.ui.chart.edit import Edit, by_path, draft_editor_of, edited
 from portal.ui.chart.layout import version_path
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
-from portal.ui.components.preview import CHECKING, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
+from portal.ui.dialogs import close_on_cancel, preview_on_open
 from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path
@@ -156,17 +156,13 @@ def _register_submit(app: Callbacks, context: UiContext) -> None:
 
 def _register_preview(app: Callbacks, context: UiContext) -> None:
     @app.callback(
-        Output(ids.CHART_PREVIEW, "children"),
-        Output(ids.CHART_CONFIRM, "disabled"),
-        Output(ids.CHART_PREVIEWED, "data"),
-        Input(ids.CHART_MODAL, "is_open"),
+        *preview_on_open(
+            ids.CHART_MODAL, ids.CHART_PREVIEW, ids.CHART_CONFIRM, ids.CHART_PREVIEWED
+        ),
         _INPUTS,
         prevent_initial_call=True,
     )
     async def preview(opened: bool | None, inputs: ChartInputs) -> PreviewContent:
-        if not opened:
-            return waiting(CHECKING), True, None
-
         async def proposal() -> Proposal:
             request = await request_of(context, inputs)
             since = inputs["place"].get("revision")
@@ -174,14 +170,9 @@ def _register_preview(app: Callbacks, context: UiContext) -> None:
                 context.identity(), request, expected_revision=since
             )
 
-        return await preview_content(proposal())
+        return await preview_content(proposal() if opened else None)
 
-    app.clientside_callback(
-        ClientsideFunction("portal", "closed"),
-        Output(ids.CHART_MODAL, "is_open", allow_duplicate=True),
-        Input(ids.CHART_CANCEL, "n_clicks"),
-        prevent_initial_call=True,
-    )
+    close_on_cancel(app, ids.CHART_MODAL, ids.CHART_CANCEL)
 
 
 def _register_version(app: Callbacks) -> None:

@@ -22,9 +22,9 @@ from portal.ui import html, ids, name_left
 from portal.ui.accepts import FieldValue
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, accepted, failure, icon, notice, wildcards
-from portal.ui.components.preview import CHECKING, waiting
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
+from portal.ui.dialogs import close_on_cancel, preview_on_open
 from portal.ui.launch import files, integrations
 from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
@@ -197,10 +197,9 @@ def _register_submit(app: Callbacks, context: UiContext) -> None:
 
 def _register_preview(app: Callbacks, context: UiContext) -> None:
     @app.callback(
-        Output(ids.UPGRADE_PREVIEW, "children"),
-        Output(ids.UPGRADE_CONFIRM, "disabled"),
-        Output(ids.UPGRADE_PREVIEWED, "data"),
-        Input(ids.UPGRADE_MODAL, "is_open"),
+        *preview_on_open(
+            ids.UPGRADE_MODAL, ids.UPGRADE_PREVIEW, ids.UPGRADE_CONFIRM, ids.UPGRADE_PREVIEWED
+        ),
         *_FORM,
         State(ids.LAUNCH_EDITED_REVISION, "data"),
         prevent_initial_call=True,
@@ -211,16 +210,10 @@ def _register_preview(app: Callbacks, context: UiContext) -> None:
         on: Switches,
         edited: int | None,
     ) -> PreviewContent:
-        if not opened:
-            return waiting(CHECKING), True, None
-        return await preview_content(_proposal(context, raw_form(values, on), edited))
+        raw = raw_form(values, on)
+        return await preview_content(_proposal(context, raw, edited) if opened else None)
 
-    app.clientside_callback(
-        ClientsideFunction("portal", "closed"),
-        Output(ids.UPGRADE_MODAL, "is_open", allow_duplicate=True),
-        Input(ids.UPGRADE_CANCEL, "n_clicks"),
-        prevent_initial_call=True,
-    )
+    close_on_cancel(app, ids.UPGRADE_MODAL, ids.UPGRADE_CANCEL)
 
 
 def _upgrade_words(context: UiContext, key: Key) -> Node:
