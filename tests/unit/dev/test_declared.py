@@ -6,6 +6,7 @@ import ast
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -26,21 +27,37 @@ BY_NAME = {
 """Declared, but imported by nothing here."""
 
 
+distributions = cache(packages_distributions)
+
+
 def imported(*folders: str) -> dict[str, str]:
     """Distributions that files in these folders import, each with a file that does."""
-    owners = packages_distributions()
+    owners = distributions()
     found: dict[str, str] = {}
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            for module in modules(ast.parse(path.read_text())):
+            for module in modules(path):
                 for owner in owners.get(module, [module]):
                     found[canonicalize_name(owner)] = str(path.relative_to(ROOT))
     return found
 
 
-def modules(tree: ast.Module) -> Iterator[str]:
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node: imports are nowhere else."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield child
+            yield from statements(child)
+
+
+@cache
+def modules(path: Path) -> frozenset[str]:
     """The top-level modules that a file imports from outside, wherever in it."""
-    for node in ast.walk(tree):
+    return frozenset(_modules(ast.parse(path.read_text())))
+
+
+def _modules(tree: ast.Module) -> Iterator[str]:
+    for node in statements(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [each.name for each in node.names]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,14 @@ class Stub:
 
     async def started(self) -> None:
         """Wait until it runs."""
-        async with asyncio.timeout(20):
-            while not self.seen_file.exists():  # noqa: ASYNC110 - another process writes it
-                await asyncio.sleep(0.01)
+        await asyncio.to_thread(self.wait)
+
+    def wait(self) -> None:
+        """Wait until it runs, and hold everything else up."""
+        until = time.monotonic() + 20
+        while not self.seen_file.exists():
+            assert time.monotonic() < until, "it did not start"
+            time.sleep(0.01)
 
 
 def make(folder: Path) -> Stub:

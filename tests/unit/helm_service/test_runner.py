@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,8 +15,9 @@ import pytest
 
 from portal.domain.errors import HelmError, HelmTimeout
 from portal.domain.secrets import HIDDEN
+from portal.helm_service.process import Process
 from portal.helm_service.redaction import redact, secrets_in
-from portal.helm_service.runner import CommandFailed, Runner, helm_environment
+from portal.helm_service.runner import CommandFailed, Runner, RunningProgram, helm_environment
 from tests.unit.helm_service.stub import Stub, gone, make
 
 SOURCES = Path(__file__).resolve().parents[3]
@@ -28,6 +30,20 @@ def stub(tmp_path: Path) -> Stub:
 
 def runner(stub: Stub, deadline: float = 60.0, grace: float = 10.0, limit: int = 4) -> Runner:
     return Runner({}, executable=str(stub.path), deadline=deadline, grace=grace, limit=limit)
+
+
+def late(stub: Stub, deadline: float = 0.1, grace: float = 0.1) -> Runner:
+    """A runner whose deadline begins when the program runs, however long its start takes."""
+
+    def start(
+        argv: Sequence[str], environment: Mapping[str, str], given: bytes | None
+    ) -> RunningProgram:
+        process = Process.start(argv, environment, given)
+        stub.wait()
+        return process
+
+    path = str(stub.path)
+    return Runner({}, executable=path, deadline=deadline, grace=grace, start=start)
 
 
 async def test_arguments_arrive_as_they_are(stub: Stub) -> None:
@@ -93,8 +109,8 @@ async def test_a_failure_carries_what_was_printed_without_secrets(stub: Stub) ->
 async def test_the_deadline_ends_helm_gently(stub: Stub) -> None:
     stub.tell(hang=True)
 
-    with pytest.raises(HelmTimeout, match="within 2 seconds"):
-        await runner(stub, deadline=2.0).run(["upgrade"])
+    with pytest.raises(HelmTimeout, match="within 1 seconds"):
+        await late(stub, deadline=0.51, grace=10.0).run(["upgrade"])
 
     assert stub.terminated
     await gone(stub.seen["pid"])
@@ -104,7 +120,7 @@ async def test_the_whole_group_is_killed_when_it_does_not_listen(stub: Stub) -> 
     stub.tell(hang=True, ignore_term=True, child=True)
 
     with pytest.raises(HelmTimeout):
-        await runner(stub, deadline=2.0, grace=0.1).run(["upgrade"])
+        await late(stub).run(["upgrade"])
 
     assert stub.seen["group"] == stub.seen["pid"]
     await gone(stub.seen["pid"])
@@ -115,7 +131,7 @@ async def test_what_has_left_the_group_is_not_waited_for(stub: Stub) -> None:
     stub.tell(hang=True, child=True, escapes=True)
 
     with pytest.raises(HelmTimeout):
-        await runner(stub, deadline=2.0, grace=0.1).run(["upgrade"])
+        await late(stub).run(["upgrade"])
 
     assert stub.terminated
     os.kill(stub.seen["child"], signal.SIGKILL)  # it held the pipes until now

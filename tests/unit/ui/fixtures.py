@@ -139,6 +139,7 @@ def operation(*, running: bool = True, error: str = "") -> OperationView:
 
 def autoscaled(key: Key = SALES) -> AppView:
     """A healthy, autoscaled app under load."""
+    history = series()
     return AppView(
         key=key,
         exists=True,
@@ -207,8 +208,8 @@ def autoscaled(key: Key = SALES) -> AppView:
                 Badge("limited", Severity.WARN),
             ),
         ),
-        settled=series().settled,
-        unsettled=series().unsettled,
+        settled=history.settled,
+        unsettled=history.unsettled,
         scale=ScaleView(ScaleMode.AUTOSCALED, 4, 1, 4, 50, None),
         operation=operation(),
         notices=(),
@@ -246,6 +247,7 @@ def autoscaled(key: Key = SALES) -> AppView:
 
 def healthy(key: Key = IRIS) -> AppView:
     """A fixed number of ready pods."""
+    history = series(autoscaled=False)
     return replace(
         autoscaled(key),
         headline=Badge("Running", Severity.GOOD),
@@ -253,8 +255,8 @@ def healthy(key: Key = IRIS) -> AppView:
         replicas=ReplicasView(2, 2, 2, "Both pods are ready.", Severity.GOOD),
         pods=(pod("iris-5f7c-aaaaa"), pod("iris-5f7c-bbbbb")),
         autoscaler=None,
-        settled=series(autoscaled=False).settled,
-        unsettled=series(autoscaled=False).unsettled,
+        settled=history.settled,
+        unsettled=history.unsettled,
         scale=ScaleView(ScaleMode.FIXED, 2, 0, 0, None, None),
         operation=operation(running=False),
         version=VersionView(

@@ -148,8 +148,9 @@ def test_admin_has_columns_that_apps_folds_into_others(everyone: bool) -> None:
     assert offered & extra == (extra if everyone else set())
 
 
+HEALTHY = fixtures.healthy()
 MANY = [
-    replace(fixtures.healthy(Key("apps", f"app-{number:04}")), launched_by="ada")
+    replace(HEALTHY, key=Key("apps", f"app-{number:04}"), launched_by="ada")
     for number in range(1000)
 ]
 

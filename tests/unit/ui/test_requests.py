@@ -25,20 +25,32 @@ Body = dict[str, Any]
 
 class Site:
     def __init__(self) -> None:
-        ui, self.actions = context(fixtures.healthy())
+        self._view = fixtures.healthy()
+        ui, self.actions = context(self._view)
         server = FastAPI()
         build_ui(server, ui)
         self.client = TestClient(server)
+
+    def begin(self) -> None:
+        """Forget what a test before has asked for."""
+        self.actions.calls.clear()
+        self.actions.views |= {self._view.key: self._view}
 
     def post(self, content: bytes | str) -> Any:
         return self.client.post(PATH, content=content, headers={"Content-Type": "application/json"})
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def served() -> Iterator[Site]:
     site = Site()
     with site.client:
         yield site
+
+
+@pytest.fixture
+def site(served: Site) -> Site:
+    served.begin()
+    return served
 
 
 UNINSTALL: Body = {
@@ -209,9 +221,9 @@ def test_what_a_callback_does_not_expect_is_logged(
     assert str(record.exc_info[1]) == "a fault"
 
 
-def launch(**values: object) -> Body:
+def launch(site: Site, **values: object) -> Body:
     """The check of the launch form, with these fields filled in."""
-    callbacks = Site().client.get("/_dash-dependencies").json()
+    callbacks = site.client.get("/_dash-dependencies").json()
     spec = next(each for each in callbacks if ids.LAUNCH_VALUES in each["output"])
     form = {ids.launch(name): value for name, value in values.items()}
     return request(spec, lambda id, name: form.get(id) if name == "value" else None, 1)
@@ -235,7 +247,7 @@ def test_what_is_too_long_is_said_beside_its_field(
     site: Site, field: str, value: str, words: str
 ) -> None:
     given = {"exposure": "Ingress", field: value}
-    answer = site.post(json.dumps(launch(**given)))
+    answer = site.post(json.dumps(launch(site, **given)))
     assert answer.status_code == 200
     assert words in said(answer, field)
 
@@ -251,7 +263,7 @@ def test_what_is_too_long_is_said_beside_its_field(
     ],
 )
 def test_what_no_field_takes_is_refused(site: Site, values: dict[str, Any], words: str) -> None:
-    answer = site.post(json.dumps(launch(**values)))
+    answer = site.post(json.dumps(launch(site, **values)))
     assert answer.status_code == 413
     assert words in answer.json()["error"]
     assert answer.json()["advice"]

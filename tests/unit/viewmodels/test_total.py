@@ -29,8 +29,11 @@ from portal.domain.objects import (
     ServicePort,
     Workload,
 )
-from portal.domain.operations import Operation, Step
+from portal.domain.operations import Operation, Step, Verb
 from portal.domain.release import ReleaseRevision
+from portal.releases.install import LAUNCH
+from portal.releases.restart import RESTART
+from portal.releases.uninstall import UNINSTALL
 from portal.state.model import AppState, History, Sample, WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import Badge, Notice
@@ -111,6 +114,8 @@ st.register_type_strategy(int, NUMBERS)
 st.register_type_strategy(float, FLOATS)
 st.register_type_strategy(datetime, TIMES)
 st.register_type_strategy(Key, st.builds(Key, WORDS, WORDS))
+# Their words are the portal's own; an operation by another portal's verb is named by its verb.
+st.register_type_strategy(Verb, st.sampled_from([LAUNCH, RESTART, UNINSTALL]))
 
 
 def build(kind: type, **fields: Any) -> st.SearchStrategy[Any]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -58,20 +58,35 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
+    """A server for a test that stops it."""
+    with serving(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for tests that leave it as it was."""
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = tmp_path / "gunicorn.py"
+    config = folder / "gunicorn.py"
     config.write_text(
         "from portal.web import worker\n\n"
         "worker.STUCK_AFTER = worker.HEAD_WITHIN = worker.BODY_WITHIN = 1\n"
+        "worker.LONGEST_REQUEST = 0.5\n"
         "worker.MOST_CONNECTIONS = 20\n"
     )
     command = (
         *(sys.executable, "-m", "gunicorn", "tests.unit.web.leaving:app"),
         *("--bind", f"127.0.0.1:{port}", "--worker-class", "portal.web.worker.Worker"),
         *("--graceful-timeout", str(int(SOON * 2)), "--keep-alive", "75"),
-        *("--no-control-socket", "--worker-tmp-dir", str(tmp_path), "--config", str(config)),
+        *("--no-control-socket", "--worker-tmp-dir", str(folder), "--config", str(config)),
     )
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -92,46 +107,56 @@ def read_all(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        "",
-        "GET / HT",
-        "GET / HTTP/1.1\r\nHost: localhost\r\nX-Half: ",
-        "POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf",
-        "POST /body HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf",
-    ],
-)
-def test_who_does_not_go_on_is_left(server: Server, said: str) -> None:
-    with server.connect() as connection, server.connect() as drip:
-        for each in (connection, drip):
-            each.sendall(said.encode())
-        gone = False
-        while said and not gone:  # a byte now and then does not help
-            try:
-                drip.sendall(b"x")
-                drip.settimeout(0.1)
-                gone = drip.recv(4096) == b""
-            except TimeoutError:
-                continue
-            except OSError:
-                gone = True
-        with suppress(ConnectionResetError):
-            assert read_all(connection) == b""
-    with server.ask("/") as another:
+HALF = [
+    "GET / HT",
+    "GET / HTTP/1.1\r\nHost: localhost\r\nX-Half: ",
+    "POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf",
+    "POST /body HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf",
+]
+
+
+def test_who_does_not_go_on_is_left(lasting: Server) -> None:
+    """All at once: each of them is a second's wait."""
+    with ExitStack() as stack:
+
+        def connected(said: str) -> socket.socket:
+            connection = stack.enter_context(lasting.connect())
+            connection.sendall(said.encode())
+            return connection
+
+        silent = {said: connected(said) for said in ("", *HALF)}
+        drips = [connected(said) for said in HALF]
+        while drips:  # a byte now and then does not help
+            drips = [each for each in drips if not has_gone(each)]
+        for said, connection in silent.items():
+            with suppress(ConnectionResetError):
+                assert read_all(connection) == b"", said
+    with lasting.ask("/") as another:
         assert another.recv(4096).startswith(b"HTTP/1.1 200")
 
 
-def test_there_is_an_end_to_how_many_may_connect(server: Server) -> None:
+def has_gone(drip: socket.socket) -> bool:
+    """Send one byte more; whether the other side has closed."""
+    try:
+        drip.sendall(b"x")
+        drip.settimeout(0.05)
+        return drip.recv(4096) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
+
+def test_there_is_an_end_to_how_many_may_connect(lasting: Server) -> None:
     with ExitStack() as stack:
-        many = [stack.enter_context(server.connect()) for _ in range(20)]
-        more = stack.enter_context(server.connect())
+        many = [stack.enter_context(lasting.connect()) for _ in range(20)]
+        more = stack.enter_context(lasting.connect())
         with suppress(ConnectionResetError):
             assert more.recv(1) == b""
         many.pop().close()
         answer = b""
         while not answer:  # until it has seen that one has gone
-            with suppress(ConnectionResetError), server.ask("/") as another:
+            with suppress(ConnectionResetError), lasting.ask("/") as another:
                 answer = another.recv(4096)
         assert answer.startswith(b"HTTP/1.1 200")
 
@@ -173,8 +198,8 @@ def test_a_request_without_end_is_cut_off(server: Server) -> None:
         assert server.left()
 
 
-def test_a_browser_that_never_reads_fills_some_buffers_and_is_dropped(server: Server) -> None:
-    with server.ask("/flood", UPGRADE):
-        sent = int(server.says("blocked after").split()[-1])
+def test_a_browser_that_never_reads_fills_some_buffers_and_is_dropped(lasting: Server) -> None:
+    with lasting.ask("/flood", UPGRADE):
+        sent = int(lasting.says("blocked after").split()[-1])
         assert 0 < sent < 32 * 2**20  # the kernel's buffers on both sides, and one of gunicorn's
-        server.says("websocket.disconnect")
+        lasting.says("websocket.disconnect")
