@@ -234,7 +234,7 @@ async def test_a_request_for_no_host_or_several_is_refused(site: Site, hosts: li
     scope: Scope = {"type": "http", "method": "GET", "path": "/who", "headers": headers}
     await site.edge(scope, receive, send)
     assert sent[0]["status"] == 400
-    assert b"one Host header" in sent[1]["body"]
+    assert b"one valid Host header" in sent[1]["body"]
     assert site.asked == []
 
 
