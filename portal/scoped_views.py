@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from portal.auth.policy import Policy
+from portal.auth.authorizer import KnownRights
 from portal.domain.charts import Listing
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.owners import NOBODY
-from portal.domain.permissions import ALL, Permission, Scope
+from portal.domain.permissions import Permission, Scope
 from portal.live.topics import ADMIN, APPS, app_key, list_query
 from portal.state.assemble import nothing
 from portal.state.ownership import owners_of
@@ -36,7 +36,7 @@ class ScopedViews:
     def __init__(
         self,
         store: Store,
-        policy: Policy,
+        rights: KnownRights,
         outside: ExternalAddresses,
         prioritize: Callable[[Iterable[Key]], None],
         catalog: Callable[[], Sequence[Listing]] = tuple,
@@ -44,27 +44,22 @@ class ScopedViews:
         self._prioritize = prioritize
         self._catalog = catalog
         self._store = store
-        self._policy = policy
+        self._rights = rights
         self._outside = outside
         self._rows = RowCache(outside)
         self._public_rows = RowCache(outside, without_values)
 
     def scope(self, topic: str, identity: Identity) -> Scope:
-        """The scope of ``identity`` on a topic."""
+        """Return the scope of ``identity`` on a topic, by the newest known rights."""
+        rights = self._rights.known(identity)
         key = app_key(topic)
         if key is not None:
             state = self._store.snapshot.app(key)
             known = state.release is not None or state.operation is not None
             owners = (owners_of(state) or NOBODY) if known else None
-            return self._policy.scope(identity, key, owners)
+            return rights.scope(key, owners)
         own = (list_query(topic) or (ADMIN, ""))[0] == APPS
-        # Owners see all of their own apps; for others' apps that takes an administrator.
-        full = own or self._policy.manages(identity)
-        return Scope(
-            permissions=ALL if full else frozenset({Permission.SEE}),
-            namespaces=self._policy.namespaces(identity),
-            own=identity.user if own else None,
-        )
+        return rights.list_scope(identity.user if own else None)
 
     def app(self, scope: Scope, key: Key) -> AppView:
         """The page of one release; an empty one where it may not be seen."""
@@ -86,7 +81,8 @@ class ScopedViews:
 
     def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:
         """The connections that a namespace offers to a new app."""
-        if not self._policy.sees(identity, namespace):
+        seen = self._rights.known(identity).namespaces
+        if seen is not None and namespace not in seen:
             return ()
         return connections(self._store.snapshot.apps, namespace)
 
@@ -103,6 +99,7 @@ class ScopedViews:
             now,
             query=query,
             owner=scope.own,
+            unanswered=scope.unanswered,
         )
         self._prioritize(row.key for row in view.rows)
         return view

@@ -80,6 +80,13 @@ class Settings(BaseModel):
             description="Comma-separated groups whose members may change every app (mode `header`)."
         ),
     ] = ()
+    allow_exec: Annotated[
+        bool,
+        Field(
+            description="Allow those who may change an app to run commands in its pods. "
+            "No page offers that yet."
+        ),
+    ] = False
     presets_file: Annotated[
         Path | None, Field(description="YAML list of the images that the launch form offers.")
     ] = None

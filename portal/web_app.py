@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 
 from portal import __version__
+from portal.auth.authorizer import KnownRights
 from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
 from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
@@ -54,6 +55,7 @@ from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
 from portal.ui.static import PREFIX, collect
 from portal.viewmodels.urls import ExternalAddresses
+from portal.web.authorization import Authorization
 from portal.web.compression import Compression
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
@@ -80,24 +82,27 @@ class WebApp:
     ) -> None:
         self._settings = settings
         self._store = store = sync.store
-        policy = Policy(
-            settings.rules(),
-            open_mode=settings.auth_mode == "none",
-            admin_groups=settings.auth_admin_groups,
+        self._rights = rights = KnownRights(
+            Policy(
+                settings.rules(),
+                open_mode=settings.auth_mode == "none",
+                admin_groups=settings.auth_admin_groups,
+                allow_exec=settings.allow_exec,
+            )
         )
         forms = _forms(settings)
         self._metrics = Metrics()
         self._actions = _actions(
             settings,
             sync,
-            policy,
+            rights,
             forms,
             Helm(_runner(settings, environ, stack)),
             self._metrics.ended,
         )
         self._catalog = catalog = _catalog(settings, stack, store)
         outside = ExternalAddresses(settings.node_address, settings.ingress_address)
-        views = ScopedViews(store, policy, outside, sync.prioritize, lambda: catalog.listings)
+        views = ScopedViews(store, rights, outside, sync.prioritize, lambda: catalog.listings)
         self._context = UiContext(
             actions=self._actions,
             catalog=catalog,
@@ -112,6 +117,7 @@ class WebApp:
         )
         self.hub = Hub(opener(self._context), views.scope, spell=spelled)
         store.on_change(self.hub.changed)
+        rights.on_change(self.hub.rescope)
         _publish(self._metrics, sync, self.hub)
         self._leases = Watches(
             sync.client,
@@ -127,6 +133,7 @@ class WebApp:
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
             "catalog": self._catalog.run(),
+            "rights": self._rights.keep_fresh(lambda: self.hub.identities),
         }
 
     def site(self) -> Methods:
@@ -144,7 +151,7 @@ class WebApp:
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
         ]
         dash = build_ui(inner, self._context)
-        answers = Compression(Revalidation(inner))
+        answers = Authorization(Compression(Revalidation(inner)), self._rights.ask)
         return Methods(
             RequestMiddleware(
                 StaticServer(answers, PREFIX, collect().files),
@@ -201,7 +208,7 @@ def _forms(settings: Settings) -> ReleaseForms:
 def _actions(
     settings: Settings,
     sync: ClusterSync,
-    policy: Policy,
+    rights: KnownRights,
     forms: ReleaseForms,
     helm: Helm,
     ended: Callable[[Operation], None],
@@ -228,7 +235,7 @@ def _actions(
         sync.store,
         ports,
         operations,
-        policy,
+        rights,
         forms,
         settings.chart_path,
         plain=(Restart(sync.store, Restarts(client)),),

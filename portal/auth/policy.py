@@ -1,8 +1,10 @@
-"""The policy: who may do what to which release. Kubernetes' RBAC could replace it."""
+"""The authorizer that decides by the owners of releases, without asking any other service."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+
+from msgspec import Struct
 
 from portal.domain.errors import Forbidden
 from portal.domain.identity import Identity
@@ -11,13 +13,16 @@ from portal.domain.namespaces import NamespaceRules
 from portal.domain.owners import NOBODY, Owners, text_of
 from portal.domain.permissions import ALL, READING, Permission, Scope
 
+SEEING = frozenset({Permission.SEE})
+
 
 class Policy:
-    """The permissions of users on releases. Pure.
+    """Decides by owners and administrators. Pure.
 
     Every user sees the namespaces that the portal works in, and may launch there. Unless
     ``open_mode`` is on, only its owner, those it is shared with, and members of
-    ``admin_groups`` may change a release and read its values.
+    ``admin_groups`` may change a release and read its values and logs. With ``allow_exec``, those
+    who may change a release may also run commands in its pods.
     """
 
     def __init__(
@@ -26,64 +31,82 @@ class Policy:
         *,
         open_mode: bool = True,
         admin_groups: Collection[str] = (),
+        allow_exec: bool = False,
     ) -> None:
         self._rules = rules
         self._open = open_mode
         self._admins = frozenset(admin_groups)
+        self._all = ALL if allow_exec else ALL - {Permission.EXEC}
 
-    def namespaces(self, identity: Identity) -> frozenset[str] | None:
-        """Return the namespaces that ``identity`` may see; None for all."""
-        return frozenset(self._rules.listed) or None
+    async def rights(self, identity: Identity) -> OwnerRights:
+        """Return the rights of ``identity``; never fails."""
+        return self.of(identity)
 
-    def sees(self, identity: Identity, namespace: str) -> bool:
-        """Return True if ``identity`` may see a namespace."""
-        seen = self.namespaces(identity)
-        return seen is None or namespace in seen
+    def of(self, identity: Identity) -> OwnerRights:
+        """Return the rights of ``identity``."""
+        manages = self._open or not self._admins.isdisjoint(identity.groups)
+        return OwnerRights(identity, self._rules, manages, self._all)
 
-    def manages(self, identity: Identity) -> bool:
-        """Return True if ``identity`` has the permissions of an administrator."""
-        return self._open or not self._admins.isdisjoint(identity.groups)
 
-    def granted(self, identity: Identity, key: Key, owners: Owners | None) -> frozenset[Permission]:
-        """Return the permissions of ``identity`` on the release ``key``.
+class OwnerRights(Struct, frozen=True):
+    """The rights of one identity by the owners of releases.
+
+    ``manages`` is True for administrators, who have all permissions on every release.
+    ``everything`` are the permissions that can be granted in this portal.
+    """
+
+    identity: Identity
+    rules: NamespaceRules
+    manages: bool
+    everything: frozenset[Permission] = ALL
+
+    @property
+    def namespaces(self) -> frozenset[str] | None:
+        """The namespaces that ``identity`` may see; None for all."""
+        return frozenset(self.rules.listed) or None
+
+    def granted(self, key: Key, owners: Owners | None) -> frozenset[Permission]:
+        """Return the permissions on the release ``key``.
 
         ``owners`` is None if there is no such release.
         """
-        if not self.sees(identity, key.namespace):
+        if not self.rules.seen(key.namespace):
             return frozenset()
-        here = READING if self._rules.problem(key.namespace) else ALL
-        if owners is None or self.manages(identity) or owners.owned_by(identity):
+        here = self.everything & (READING if self.rules.problem(key.namespace) else ALL)
+        if owners is None or self.manages or owners.owned_by(self.identity):
             return here
-        return here - {Permission.SHARE} if owners.shared_with(identity) else here & SEEING
+        shared = owners.shared_with(self.identity)
+        return here - {Permission.SHARE} if shared else here & SEEING
 
-    def refusal(
-        self, identity: Identity, permission: Permission, key: Key, owners: Owners | None
-    ) -> Forbidden | None:
-        """Return why ``identity`` may not do this to the release ``key``; None if it may."""
-        if permission in self.granted(identity, key, owners):
+    def refusal(self, permission: Permission, key: Key, owners: Owners | None) -> Forbidden | None:
+        """Return why this may not be done to the release ``key``; None if it may."""
+        if permission in self.granted(key, owners):
             return None
-        return self._why(identity, permission, key, owners or NOBODY)
+        return self._why(permission, key, owners or NOBODY)
 
-    def scope(self, identity: Identity, key: Key, owners: Owners | None) -> Scope:
-        """Return the scope of ``identity`` for the page of the release ``key``."""
-        granted = self.granted(identity, key, owners)
-        refusal = self.refusal(identity, Permission.UPGRADE, key, owners)
+    def scope(self, key: Key, owners: Owners | None) -> Scope:
+        """Return the scope for the page of the release ``key``."""
+        granted = self.granted(key, owners)
+        refusal = self.refusal(Permission.UPGRADE, key, owners)
         return Scope(permissions=granted, why=str(refusal) if refusal else "")
 
-    def _why(
-        self, identity: Identity, permission: Permission, key: Key, owners: Owners
-    ) -> Forbidden:
-        problem = self._rules.problem(key.namespace)
-        if problem and (permission not in READING or not self.sees(identity, key.namespace)):
+    def list_scope(self, own: str | None) -> Scope:
+        """Return the scope for a list; ``own`` is the user whose apps it shows (None: all)."""
+        # Owners see all of their own apps; for others' apps that takes an administrator.
+        full = own is not None or self.manages
+        return Scope(
+            permissions=self.everything if full else SEEING, namespaces=self.namespaces, own=own
+        )
+
+    def _why(self, permission: Permission, key: Key, owners: Owners) -> Forbidden:
+        problem = self.rules.problem(key.namespace)
+        if problem and (permission not in READING or not self.rules.seen(key.namespace)):
             return Forbidden(problem)
-        if not self.sees(identity, key.namespace):
-            return Forbidden(f"You may not look at what is in {key.namespace}.")
-        if permission is Permission.SHARE and owners.shared_with(identity):
+        if permission is Permission.EXEC and Permission.EXEC not in self.everything:
+            return Forbidden("Running commands in pods is switched off in this portal.")
+        if permission is Permission.SHARE and owners.shared_with(self.identity):
             return Forbidden(f"{_whose(key, owners)} Only they and administrators can share it.")
         return Forbidden(_whose(key, owners), _advice(owners))
-
-
-SEEING = frozenset({Permission.SEE})
 
 
 def _whose(key: Key, owners: Owners) -> str:

@@ -31,6 +31,7 @@ from portal.cluster.kubernetes_aio import (
     config,
 )
 from portal.domain.errors import ClusterUnavailable, PortalError
+from portal.domain.identity import Identity
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,13 @@ class ClusterClient:
             client = cls(api, configuration, kubeconfig, stack)
             await client._introduce()
             yield client
+
+    def acting_for(self, identity: Identity | None) -> ClusterClient:
+        """Return the client that acts for ``identity``, or (None) as the portal itself.
+
+        At present that is the portal's own account for all users.
+        """
+        return self
 
     async def _introduce(self) -> None:
         """Ask the server once for the portal's user name, for the log."""

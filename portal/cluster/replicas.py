@@ -12,6 +12,7 @@ from portal.cluster.client import ClusterClient
 from portal.cluster.errors import Rejected
 from portal.cluster.json_object import JsonObject, items, text
 from portal.domain.errors import Conflict, NotFound
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
 
@@ -29,7 +30,12 @@ class Replicas:
         self._client = client
 
     async def hand_over(
-        self, key: Key, *, kind: Kind = Kind.DEPLOYMENT, field_manager: str = FIELD_MANAGER
+        self,
+        key: Key,
+        *,
+        identity: Identity | None = None,
+        kind: Kind = Kind.DEPLOYMENT,
+        field_manager: str = FIELD_MANAGER,
     ) -> int | None:
         """Make ``field_manager`` own the live number of replicas; returns that number.
 
@@ -38,10 +44,10 @@ class Replicas:
         Raises:
             Conflict: the number kept changing.
         """
-        path = _path(key, kind)
+        client, path = self._client.acting_for(identity), _path(key, kind)
         for attempt in range(ATTEMPTS):
             try:
-                live = await self._client.get(path)
+                live = await client.get(path)
             except NotFound:
                 return None
             replicas = int(live["spec"].get("replicas", 1))
@@ -53,7 +59,7 @@ class Replicas:
                 "spec": {"replicas": replicas},
             }
             try:
-                await self._client.apply(path, body, field_manager)
+                await client.apply(path, body, field_manager)
             except Conflict:
                 if attempt + 1 == ATTEMPTS:
                     raise
@@ -61,7 +67,9 @@ class Replicas:
                 return replicas
         raise AssertionError("unreachable")
 
-    async def release(self, key: Key, *, kind: Kind = Kind.DEPLOYMENT) -> tuple[str, ...]:
+    async def release(
+        self, key: Key, *, identity: Identity | None = None, kind: Kind = Kind.DEPLOYMENT
+    ) -> tuple[str, ...]:
         """Remove every owner of ``spec.replicas`` alone, so that Helm can own it again.
 
         The number stays: giving the field up by an empty apply would reset it. Returns the names
@@ -70,10 +78,10 @@ class Replicas:
         Raises:
             Conflict: the object kept changing.
         """
-        path = _path(key, kind)
+        client, path = self._client.acting_for(identity), _path(key, kind)
         for attempt in range(ATTEMPTS):
             try:
-                live = await self._client.get(path)
+                live = await client.get(path)
             except NotFound:
                 return ()
             owners = items(live, "metadata", "managedFields")
@@ -82,7 +90,7 @@ class Replicas:
                 return ()
             version = live["metadata"]["resourceVersion"]
             try:
-                await self._client.patch(
+                await client.patch(
                     path,
                     [
                         {"op": "test", "path": "/metadata/resourceVersion", "value": version},

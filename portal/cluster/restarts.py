@@ -7,6 +7,7 @@ from datetime import datetime
 from portal.cluster.client import ClusterClient
 from portal.cluster.json_object import JsonObject
 from portal.domain.errors import Conflict
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
 
@@ -23,7 +24,9 @@ class Restarts:
     def __init__(self, client: ClusterClient) -> None:
         self._client = client
 
-    async def restart(self, key: Key, kind: Kind, at: datetime) -> int:
+    async def restart(
+        self, key: Key, kind: Kind, at: datetime, *, identity: Identity | None = None
+    ) -> int:
         """Write ``at`` into the pod template; returns the generation of the changed workload.
 
         Idempotent for the same ``at``.
@@ -33,7 +36,8 @@ class Restarts:
             NotFound: there is no such workload.
         """
         path = f"/apis/apps/v1/namespaces/{key.namespace}/{_PLURALS[kind]}/{key.name}"
-        live = await self._client.get(path)
+        client = self._client.acting_for(identity)
+        live = await client.get(path)
         if live["spec"].get("paused"):
             raise Conflict(
                 f"{kind} {key.name} is paused: its pods are not replaced.",
@@ -48,5 +52,5 @@ class Restarts:
             "spec": {"template": {"metadata": {"annotations": annotations}}},
         }
         # Forced: after a restart with kubectl, kubectl owns the annotation.
-        answer = await self._client.apply(path, body, FIELD_MANAGER, force=True)
+        answer = await client.apply(path, body, FIELD_MANAGER, force=True)
         return int(answer["metadata"]["generation"])

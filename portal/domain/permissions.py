@@ -15,6 +15,7 @@ class Permission(StrEnum):
     READ_MANIFEST = "read the manifest of"
     READ_HISTORY = "read the history of"
     READ_VERSIONS = "look for other versions of"
+    LOGS = "read the logs of"
     PREVIEW = "preview a change of"
     LAUNCH = "launch"
     UPGRADE = "change"
@@ -26,6 +27,7 @@ class Permission(StrEnum):
     CANCEL = "cancel the operation on"
     DISMISS = "dismiss the operation on"
     SHARE = "share"
+    EXEC = "run commands in the pods of"
 
 
 ALL = frozenset(Permission)
@@ -37,6 +39,7 @@ READING = frozenset(
         Permission.READ_MANIFEST,
         Permission.READ_HISTORY,
         Permission.READ_VERSIONS,
+        Permission.LOGS,
     }
 )
 """The permissions that only read."""
@@ -47,13 +50,15 @@ class Scope(Struct, frozen=True):
 
     ``permissions`` are those on the page's release, and ``why`` explains those that are missing.
     For lists, ``namespaces`` are the visible ones (None: all) and ``own`` is the user whose apps
-    are listed (None: all users').
+    are listed (None: all users'). ``unanswered`` explains why the viewer's rights are not known, in
+    which case nothing is shown; "" if they are.
     """
 
     permissions: frozenset[Permission] = ALL
     why: str = ""
     namespaces: frozenset[str] | None = None
     own: str | None = None
+    unanswered: str = ""
 
     def may(self, permission: Permission) -> bool:
         """Return True if ``permission`` is granted."""

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar, cast
 from msgspec import Struct
 
 from portal.domain.errors import InvalidInput, PortalError
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.release import with_hooks
 from portal.helm_service.errors import explain
@@ -60,25 +61,43 @@ class HelmClient(Protocol):
         force_conflicts: bool = False,
         skip_crds: bool = True,
         review: Review,
+        identity: Identity | None,
     ) -> HelmResult:
         """Install or upgrade a release."""
         ...
 
-    async def render(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
+    async def render(
+        self,
+        key: Key,
+        chart: Path,
+        values: Mapping[str, object],
+        *,
+        identity: Identity | None,
+    ) -> Rendering:
         """Render a chart without installing it."""
         ...
 
-    async def uninstall(self, key: Key, *, hooks: bool = True) -> HelmResult:
+    async def uninstall(
+        self, key: Key, *, hooks: bool = True, identity: Identity | None
+    ) -> HelmResult:
         """Remove a release."""
         ...
 
     async def rollback(
-        self, key: Key, revision: int, *, description: str = "", force_conflicts: bool = False
+        self,
+        key: Key,
+        revision: int,
+        *,
+        description: str = "",
+        force_conflicts: bool = False,
+        identity: Identity | None,
     ) -> HelmResult:
         """Roll back to a revision."""
         ...
 
-    async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
+    async def values(
+        self, key: Key, revision: int | None = None, *, identity: Identity | None
+    ) -> Mapping[str, object]:
         """The user-supplied values of a revision."""
         ...
 
@@ -105,6 +124,7 @@ class Helm:
         force_conflicts: bool = False,
         skip_crds: bool = True,
         review: Review,
+        identity: Identity | None = None,
     ) -> HelmResult:
         """Install or upgrade a release with exactly these values.
 
@@ -119,6 +139,7 @@ class Helm:
             skip_crds: leave out the chart's ``crds/``, which Helm creates before it renders.
             review: gets the rendered manifest, hooks included, and returns the one to apply. If it
                 raises, nothing is applied, and its exception is raised here.
+            identity: the user for whom Helm runs; None for the portal itself.
         """
         began = time.monotonic()
         written = ",".join(f"{name}={value}" for name, value in (labels or {}).items())
@@ -127,7 +148,7 @@ class Helm:
             added.append("--skip-crds")
         async with listening(review) as (socket, outcome):
             added += ["--post-renderer", PLUGIN, f"--post-renderer-args={socket}"]
-            runner = self._runner.with_arguments(*added)
+            runner = self._runner.acting_for(identity).with_arguments(*added)
             try:
                 answer = await self._call(
                     "install or upgrade",
@@ -152,12 +173,19 @@ class Helm:
         told = cast("dict[str, object]", answer)
         return HelmResult(_int(told.get("version")), time.monotonic() - began)
 
-    async def render(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
+    async def render(
+        self,
+        key: Key,
+        chart: Path,
+        values: Mapping[str, object],
+        *,
+        identity: Identity | None = None,
+    ) -> Rendering:
         """The manifest that ``upgrade_install`` with the same arguments would apply.
 
         Templates can read the cluster, as they do there. Nothing is changed.
         """
-        runner = self._runner.with_arguments("--dry-run=server", "--skip-crds")
+        runner = self._runner.acting_for(identity).with_arguments("--dry-run=server", "--skip-crds")
         answer = await self._call(
             "render",
             key,
@@ -178,7 +206,9 @@ class Helm:
             "\n---\n".join(str(each.get("manifest", "")) for each in hooks),
         )
 
-    async def uninstall(self, key: Key, *, hooks: bool = True) -> HelmResult:
+    async def uninstall(
+        self, key: Key, *, hooks: bool = True, identity: Identity | None = None
+    ) -> HelmResult:
         """Remove a release and its history; without ``hooks`` its delete hooks do not run.
 
         Raises:
@@ -190,11 +220,18 @@ class Helm:
         command += ["--timeout", self._runner.hook_timeout]
         if not hooks:
             command.append("--no-hooks")
-        await self._call("uninstall", key, lambda: self._runner.run(command))
+        runner = self._runner.acting_for(identity)
+        await self._call("uninstall", key, lambda: runner.run(command))
         return HelmResult(0, time.monotonic() - began)
 
     async def rollback(
-        self, key: Key, revision: int, *, description: str = "", force_conflicts: bool = False
+        self,
+        key: Key,
+        revision: int,
+        *,
+        description: str = "",
+        force_conflicts: bool = False,
+        identity: Identity | None = None,
     ) -> HelmResult:
         """Make a new revision with the content of ``revision``."""
         began = time.monotonic()
@@ -205,15 +242,19 @@ class Helm:
             command += ["--description", _line(description)]
         if force_conflicts:
             command.append("--force-conflicts")
-        await self._call("roll back", key, lambda: self._runner.run(command))
+        runner = self._runner.acting_for(identity)
+        await self._call("roll back", key, lambda: runner.run(command))
         return HelmResult(0, time.monotonic() - began)
 
-    async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
+    async def values(
+        self, key: Key, revision: int | None = None, *, identity: Identity | None = None
+    ) -> Mapping[str, object]:
         """The user-supplied values of ``revision`` (None: the newest), without chart defaults."""
+        runner = self._runner.acting_for(identity)
         answer = await self._call(
             "look up",
             key,
-            lambda: self._runner.get_values(key.name, namespace=key.namespace, revision=revision),
+            lambda: runner.get_values(key.name, namespace=key.namespace, revision=revision),
         )
         return cast("dict[str, object]", answer)
 

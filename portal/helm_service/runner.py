@@ -20,6 +20,7 @@ from typing import Protocol
 import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
 from portal.domain.errors import HelmError, HelmTimeout
+from portal.domain.identity import Identity
 from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.process import Output, Process
 from portal.helm_service.redaction import redact, secrets_in, value_texts
@@ -127,8 +128,15 @@ class Runner(pyhelm3.Command):
     def with_arguments(self, *arguments: str) -> Runner:
         """A copy that adds ``arguments`` to each command, with a common limit for both."""
         result = copy.copy(self)
-        result._added = arguments
+        result._added = (*self._added, *arguments)
         return result
+
+    def acting_for(self, identity: Identity | None) -> Runner:
+        """Return the runner that acts for ``identity``, or (None) as the portal itself.
+
+        At present that is the portal's own account for all users.
+        """
+        return self
 
     async def run(self, command: Sequence[object], input: bytes | None = None) -> bytes:
         """Run ``helm`` with these arguments; returns its standard output.

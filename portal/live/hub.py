@@ -37,7 +37,8 @@ OpenView: TypeAlias = Callable[[str, Scope], View]
 """Creates the view of a topic for a scope."""
 
 ScopeOf: TypeAlias = Callable[[str, Identity], Scope]
-"""Returns the present scope of an identity on a topic. It is called before every rendering."""
+"""Returns the present scope of an identity on a topic, without waiting. It is called before every
+rendering, and when the rights of the identity have changed (``rescope``)."""
 
 Spell: TypeAlias = Callable[[str], str]
 """Returns the canonical spelling of a topic."""
@@ -80,6 +81,11 @@ class Hub:
     def subscribers(self) -> int:
         """The number of connected browser tabs."""
         return len(self._subscriptions)
+
+    @property
+    def identities(self) -> set[Identity]:
+        """The identities that are connected now."""
+        return {each.identity for each in self._subscriptions}
 
     def admits(self, identity: Identity) -> bool:
         """Return True if this person may connect one more browser tab."""
@@ -139,6 +145,15 @@ class Hub:
             return await subscription.next()
         finally:
             self.unsubscribe(subscription)
+
+    def rescope(self, identity: Identity) -> None:
+        """Move all views of ``identity`` whose scope has changed to another channel."""
+        for subscription in tuple(self._subscriptions):
+            channel = subscription.channel
+            if subscription.identity != identity or channel is None:
+                continue
+            if self._scope_of(channel.topic, identity) != channel.scope:
+                self.watch(subscription, subscription.topic)
 
     def unwatch(self, subscription: Subscription) -> None:
         """Take a subscription off its topic; the browser stays connected."""

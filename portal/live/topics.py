@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from portal.domain.keys import Key
 
+APP = "app"
 APPS = "apps"
 ADMIN = "admin"
 
@@ -17,18 +19,29 @@ LONGEST = 600
 """Characters of the longest topic: two full names, or a list with its query."""
 
 _NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
-_APP = re.compile(rf"app/({_NAME})/({_NAME})")
-_LIST = re.compile(rf"({APPS}|{ADMIN})(?:\?([!-~]*))?")
+_QUERY = r"(?:\?([!-~]*))?"
+
+KINDS: Mapping[str, re.Pattern[str]] = {
+    APP: re.compile(rf"{APP}/({_NAME})/({_NAME})"),
+    APPS: re.compile(APPS + _QUERY),
+    ADMIN: re.compile(ADMIN + _QUERY),
+}
+"""The patterns of all kinds of topics. Nothing else can be watched."""
+
+
+def kind(topic: str) -> str:
+    """Return the kind of a topic; "" if it is malformed."""
+    return next((name for name, spelling in KINDS.items() if spelling.fullmatch(topic)), "")
 
 
 def app_topic(key: Key) -> str:
     """The topic of one release."""
-    return f"app/{key.namespace}/{key.name}"
+    return f"{APP}/{key.namespace}/{key.name}"
 
 
 def app_key(topic: str) -> Key | None:
     """The release of a topic; None for other and malformed topics."""
-    match = _APP.fullmatch(topic)
+    match = KINDS[APP].fullmatch(topic)
     return Key(match[1], match[2]) if match else None
 
 
@@ -39,10 +52,12 @@ def list_topic(which: str, query: str = "") -> str:
 
 def list_query(topic: str) -> tuple[str, str] | None:
     """The list and the encoded query of a topic; None for other topics."""
-    match = _LIST.fullmatch(topic)
-    return (match[1], match[2] or "") if match else None
+    for which in (APPS, ADMIN):
+        if match := KINDS[which].fullmatch(topic):
+            return which, match[1] or ""
+    return None
 
 
 def valid(topic: str) -> bool:
     """Return True if a topic, as it came from a browser, can be watched."""
-    return len(topic) <= LONGEST and (list_query(topic) or app_key(topic)) is not None
+    return len(topic) <= LONGEST and kind(topic) != ""

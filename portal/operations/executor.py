@@ -16,6 +16,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.operations import Operation, OperationLease, OperationPhase, Verb
 from portal.operations import renewer
@@ -116,11 +117,19 @@ class OperationExecutor:
     # Beginning.
 
     async def begin(
-        self, key: Key, verb: Verb, actor: str, work: Work, *, base: int, description: str = ""
+        self,
+        key: Key,
+        verb: Verb,
+        identity: Identity,
+        work: Work,
+        *,
+        base: int,
+        description: str = "",
     ) -> Operation:
         """Acquire the release's lease and start an operation; one that only waits is replaced.
 
-        Raises ``Conflict`` if another operation is under way, in any portal, or was faster.
+        ``work`` acts for ``identity``, which its progress carries. Raises ``Conflict`` if another
+        operation is under way, in any portal, or was faster.
         """
         self.check_free(key)
         now = self._clock()
@@ -128,7 +137,7 @@ class OperationExecutor:
             id=uuid.uuid4().hex,
             key=key,
             verb=verb,
-            actor=actor,
+            actor=identity.user,
             phase=OperationPhase.QUEUED,
             created_at=now,
             updated_at=now,
@@ -144,11 +153,11 @@ class OperationExecutor:
             # Finished before the new one is recorded: the store keeps the last one of a key.
             before.progress.finish(
                 OperationPhase.CANCELLED,
-                f"Superseded: {actor} began {verb.progressive} {key.name}.",
+                f"Superseded: {identity.user} began {verb.progressive} {key.name}.",
             )
             before.leave()
         self._registry.note(lease)
-        running = self._start(lease, work)
+        running = self._start(lease, work, identity)
         running.progress.begin()
         return running.progress.operation
 
@@ -173,9 +182,13 @@ class OperationExecutor:
             "Look at the app's page, then try again.",
         )
 
-    def _start(self, lease: OperationLease, work: Work) -> RunningOperation:
+    def _start(
+        self, lease: OperationLease, work: Work, identity: Identity | None
+    ) -> RunningOperation:
         key, changed = lease.operation.key, asyncio.Event()
-        progress = Progress(self._store, self._clock, lease.operation, changed.set, self._ended)
+        progress = Progress(
+            self._store, self._clock, lease.operation, changed.set, self._ended, identity
+        )
         running = self._running[key] = RunningOperation(progress, lease, changed)
         running.task = self._task(self._run(running, work))
         running.renewer = self._task(self._keep(running))
@@ -196,7 +209,8 @@ class OperationExecutor:
         except (Conflict, NotFound):
             return
         self._registry.note(lease)
-        running = self._start(lease, work)
+        # A lease does not prove who began an operation: the portal finishes it as itself.
+        running = self._start(lease, work, None)
         running.progress.take_over()
         self._on_lease_change(lease)
 

@@ -76,7 +76,10 @@ class InterruptedOperations:
                 return found, left
             try:
                 await self._records.mark_failed(
-                    operation.key, left, f"Interrupted: {operation.verb} by {operation.actor}"
+                    operation.key,
+                    left,
+                    f"Interrupted: {operation.verb} by {operation.actor}",
+                    identity=None,
                 )
             except (Conflict, NotFound):
                 if last:

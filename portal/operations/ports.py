@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.operations import OperationLease
 from portal.domain.release import ReleaseRevision
 
 
 class OperationLeases(Protocol):
-    """The leases on releases, shared by all portals."""
+    """The leases on releases, shared by all portals.
+
+    They belong to the portals: no user needs permissions on them.
+    """
 
     async def read(self, key: Key) -> OperationLease | None:
         """Return the current lease, None if there is none."""
@@ -32,6 +36,11 @@ class RevisionRecords(Protocol):
         """Return the newest revision, None if there is none."""
         ...
 
-    async def mark_failed(self, key: Key, recorded: ReleaseRevision, why: str) -> None:
-        """Mark a pending revision as failed; raises ``Conflict`` if it has changed."""
+    async def mark_failed(
+        self, key: Key, recorded: ReleaseRevision, why: str, *, identity: Identity | None
+    ) -> None:
+        """Mark a pending revision as failed, for a user or (None) as the portal itself.
+
+        Raises ``Conflict`` if it has changed.
+        """
         ...

@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from portal.domain.errors import PortalError
+from portal.domain.identity import Identity
 from portal.domain.operations import Operation, OperationPhase, Step
 from portal.state.store import Store
 
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 class Progress:
     """The only writer of an operation. After ``finish`` or ``leave`` it writes nothing.
 
-    ``written`` is called after every change, ``ended`` after the last one.
+    ``written`` is called after every change, ``ended`` after the last one. ``identity`` is the
+    user for whom the operation acts; None if this portal finishes what another one has left.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class Progress:
         operation: Operation,
         written: Callable[[], None] = lambda: None,
         ended: Callable[[Operation], None] = lambda operation: None,
+        identity: Identity | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -36,6 +39,7 @@ class Progress:
         self._ended = ended
         self._left = False
         self.operation = operation
+        self.identity = identity
 
     def begin(self) -> None:
         """Record and log the beginning of the operation."""

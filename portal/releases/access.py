@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from portal.auth.policy import Policy
+from portal.auth.authorizer import KnownRights, Rights
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.owners import NOBODY, Owners
@@ -19,18 +19,20 @@ log = logging.getLogger(__name__)
 
 
 class Access:
-    """Checks permissions of all actions and queries with the policy.
+    """Checks permissions of all actions and queries with the authorizer's answers.
 
-    ``current`` reads a release reliably, from the snapshot or from Helm's record.
+    ``may`` and ``refusal_reason`` use the newest known answer and do not wait, ``check`` uses a
+    fresh one, and ``recheck`` asks again. ``current`` reads a release reliably, from the snapshot
+    or from Helm's record.
     """
 
     def __init__(
         self,
-        policy: Policy,
+        rights: KnownRights,
         store: Store,
         current: Callable[[Key], Awaitable[CurrentRelease | None]],
     ) -> None:
-        self._policy = policy
+        self._rights = rights
         self._store = store
         self._current = current
 
@@ -40,7 +42,7 @@ class Access:
         owners = _shown(state, permission)
         if owners is None and state.release is not None:
             owners = NOBODY
-        return self._policy.refusal(identity, permission, key, owners) is None
+        return self._rights.known(identity).refusal(permission, key, owners) is None
 
     def refusal_reason(self, identity: Identity, permission: Permission, key: Key) -> str:
         """Return why ``identity`` may not do this to a release in the snapshot.
@@ -51,12 +53,13 @@ class Access:
         owners = owners_of(state)
         if state.release is None or owners is None:
             return ""
-        refusal = self._policy.refusal(identity, permission, key, owners)
+        refusal = self._rights.known(identity).refusal(permission, key, owners)
         return str(refusal) if refusal else ""
 
     async def check(self, identity: Identity, permission: Permission, key: Key) -> None:
         """Raise ``Forbidden`` unless ``identity`` may do this to the release ``key``."""
-        if self._policy.refusal(identity, permission, key, NOBODY) is None:
+        rights = await self._rights.ask(identity)
+        if rights.refusal(permission, key, NOBODY) is None:
             return  # allowed whoever owns the release
         state = self._store.snapshot.app(key)
         owners = _shown(state, permission)
@@ -64,37 +67,39 @@ class Access:
             current = await self._current(key)
             absent = None if state.release is None else NOBODY
             owners = current.owners if current else absent
-        self._raise(identity, permission, key, owners)
+        _raise(rights, identity, permission, key, owners)
 
     async def recheck(self, identity: Identity, permission: Permission, key: Key) -> None:
-        """Check again with the lease held: the release may have changed in between."""
-        if self._policy.refusal(identity, permission, key, NOBODY) is None:
+        """Check again with the lease held: rights or the release may have changed in between."""
+        rights = await self._rights.ask_again(identity)
+        if rights.refusal(permission, key, NOBODY) is None:
             return
         current = await self._current(key)
-        self._raise(identity, permission, key, current.owners if current else None)
+        _raise(rights, identity, permission, key, current.owners if current else None)
 
-    def _raise(
-        self, identity: Identity, permission: Permission, key: Key, owners: Owners | None
-    ) -> None:
-        refusal = self._policy.refusal(identity, permission, key, owners)
-        if refusal is None:
-            return
-        log.warning(
-            "refused: %s may not %s %s: %s",
-            identity.user,
-            permission,
-            key,
-            refusal.message,
-            extra={
-                "actor": identity.user,
-                "groups": ",".join(identity.groups),
-                "permission": permission.name.lower(),
-                "namespace": key.namespace,
-                "release": key.name,
-                "reason": refusal.message,
-            },
-        )
-        raise refusal
+
+def _raise(
+    rights: Rights, identity: Identity, permission: Permission, key: Key, owners: Owners | None
+) -> None:
+    refusal = rights.refusal(permission, key, owners)
+    if refusal is None:
+        return
+    log.warning(
+        "refused: %s may not %s %s: %s",
+        identity.user,
+        permission,
+        key,
+        refusal.message,
+        extra={
+            "actor": identity.user,
+            "groups": ",".join(identity.groups),
+            "permission": permission.name.lower(),
+            "namespace": key.namespace,
+            "release": key.name,
+            "reason": refusal.message,
+        },
+    )
+    raise refusal
 
 
 def _shown(state: AppState, permission: Permission) -> Owners | None:

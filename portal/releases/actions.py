@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from portal.auth.policy import Policy
+from portal.auth.authorizer import KnownRights
 from portal.catalog.chart import Chart
 from portal.catalog.launch_fields import field_of
 from portal.domain.errors import ChartError, InvalidInput, NotFound
@@ -62,7 +62,7 @@ class Actions(Queries):
         store: Store,
         ports: ReleasePorts,
         operations: Operations,
-        policy: Policy,
+        rights: KnownRights,
         forms: ReleaseForms,
         chart_path: Path,
         *,
@@ -78,7 +78,7 @@ class Actions(Queries):
         self.operations = operations
         """The operations of this portal."""
         changes = Changes(store, ports, chart_path, clock)
-        access, failed_forms = Access(policy, store, changes.releases.find), FailedForms(remembered)
+        access, failed_forms = Access(rights, store, changes.releases.find), FailedForms(remembered)
         preconditions = Preconditions(store, operations.executor.check_free, ports.namespaces)
         placeholders = Placeholders(access, changes, failed_forms)
         super().__init__(store, access, forms, changes, preconditions, failed_forms, placeholders)
@@ -143,7 +143,7 @@ class Actions(Queries):
         return await self.operations.executor.begin(
             key,
             plan.action.verb,
-            identity.user,
+            identity,
             work,
             base=release.revision if release else 0,
             description=plan.description,
@@ -220,7 +220,7 @@ class Actions(Queries):
     async def preview_plain(self, identity: Identity, name: str, key: Key) -> tuple[str, ...]:
         """Describe what one of the ``plain`` actions would do, in sentences."""
         action = self._plain(name)
-        await self._access.check(identity, action.permission, key)
+        await self._access.check(identity, Permission.PREVIEW, key)
         return action.preview(key)
 
     async def begin_plain(self, identity: Identity, name: str, key: Key) -> Operation:

@@ -14,6 +14,7 @@ from portal.catalog.chart import Chart
 from portal.catalog.values import get
 from portal.domain.charts import BUILT_IN, note_of
 from portal.domain.errors import ChartError, FieldConflict
+from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
 from portal.domain.objects import Workload
 from portal.domain.operations import Operation
@@ -83,7 +84,12 @@ class Changes:
 
     @asynccontextmanager
     async def chart_for(
-        self, key: Key, current: CurrentRelease | None, chart: Chart | None = None
+        self,
+        key: Key,
+        current: CurrentRelease | None,
+        chart: Chart | None = None,
+        *,
+        identity: Identity | None,
     ) -> AsyncGenerator[ChartRef]:
         """Provide the chart for Helm for the duration of the block.
 
@@ -96,7 +102,7 @@ class Changes:
             note = note_of(BUILT_IN, known) if known else ""
             yield ChartRef(self._chart_path, note, BUILT_IN)
         else:
-            async with own_chart(self._records, key) as own:
+            async with own_chart(self._records, key, identity=identity) as own:
                 yield ChartRef(own, source=current.source)
 
     async def apply(
@@ -115,7 +121,8 @@ class Changes:
         """
         built_in = built_in or chart is None
         command = _UPGRADE if chart is None or built_in else f"{_UPGRADE} with {chart.name}"
-        async with self.chart_for(progress.operation.key, current, chart) as ref:
+        key, identity = progress.operation.key, progress.identity
+        async with self.chart_for(key, current, chart, identity=identity) as ref:
             made = await self.upgrade(progress, current, ref, values, command)
         return rollout(_wanted(values, made) if built_in else RolloutTarget(made, workload=False))
 
@@ -163,16 +170,17 @@ class Changes:
                     force_conflicts=force,
                     skip_crds=skip_crds,
                     review=review,
+                    identity=progress.identity,
                 )
 
-        result = await self._run_helm(current, upgrade)
+        result = await self._run_helm(progress, current, upgrade)
         self.releases.record_revision(operation.key, result.revision)
         progress.put(revision=result.revision, helm_seconds=result.seconds)
         return result.revision
 
-    async def hooks_problem(self, key: Key) -> str:
+    async def hooks_problem(self, key: Key, identity: Identity | None) -> str:
         """Return why the hooks of a release must not run on uninstall, "" if they may."""
-        present = await self._past.newest_and_deployed(key)
+        present = await self._past.newest_and_deployed(key, identity=identity)
         newest = present[0] if present else None
         if newest is None or not newest.hooks:
             return ""
@@ -197,12 +205,12 @@ class Changes:
         self, progress: Progress, current: CurrentRelease, revision: int, values: Values
     ) -> WaitCondition:
         """Roll back to a revision, which had ``values``; return the completing condition."""
-        key = progress.operation.key
-        past = await self._past.revision(key, revision)
+        key, identity = progress.operation.key, progress.identity
+        past = await self._past.revision(key, revision, identity=identity)
         ownership = await self.handover.ownership_after(key, past.manifest)
         if ownership.conflicting:
             # Helm would apply the replicas recorded in this revision.
-            async with own_chart(self._records, key, revision) as chart:
+            async with own_chart(self._records, key, revision, identity=identity) as chart:
                 ref = ChartRef(chart, source=past.source)
                 made = await self.upgrade(progress, current, ref, values, _UPGRADE)
             return rollout(RolloutTarget(made, workload=False))
@@ -210,7 +218,7 @@ class Changes:
             await self.guardrails.check(key, past.source, past.whole, values)
 
         # Helm copies the labels of the revision that it rolls back to.
-        await self._records.set_owners(key, current.owners)
+        await self._records.set_owners(key, current.owners, identity=identity)
 
         async def roll_back(_: int, force: bool, handover: ReplicaHandover) -> HelmResult:
             handover.ownership = ownership
@@ -224,9 +232,10 @@ class Changes:
                     revision,
                     description=progress.operation.description,
                     force_conflicts=force,
+                    identity=identity,
                 )
 
-        done = await self._run_helm(current, roll_back)
+        done = await self._run_helm(progress, current, roll_back)
         left = await self._records.newest(key)  # Helm does not report the new revision
         made = left.revision if left else current.revision + 1
         self.releases.record_revision(key, made)
@@ -235,6 +244,7 @@ class Changes:
 
     async def _run_helm(
         self,
+        progress: Progress,
         current: CurrentRelease | None,
         run: Callable[[int, bool, ReplicaHandover], Awaitable[HelmResult]],
     ) -> HelmResult:
@@ -246,7 +256,7 @@ class Changes:
         before, handover = current.revision if current else 0, ReplicaHandover()
         try:
             result = await run(before + 1, False, handover)
-            if not await self.handover.reclaim(handover.reclaimed):
+            if not await self.handover.reclaim(handover.reclaimed, progress.identity):
                 return result
             # The autoscaler has scaled once more before Helm removed it.
         except FieldConflict as conflict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from portal.catalog import dash_app
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, Workload
 from portal.domain.replica_ownership import ReplicaOwnership, replica_ownership, workload_name
@@ -61,18 +62,23 @@ class Handover:
         if transferred:
             with progress.step("Hand the replicas to the autoscaler"):
                 for each in transferred:
-                    await self._replicas.hand_over(each.key, kind=each.kind)
+                    await self._replicas.hand_over(
+                        each.key, kind=each.kind, identity=progress.identity
+                    )
         reclaimed = tuple(
             each for name, each in workloads.items() if name in scaled - ownership.autoscaled
         )
         if reclaimed:
             with progress.step("Take the replicas back from the autoscaler"):
-                await self.reclaim(reclaimed)
+                await self.reclaim(reclaimed, progress.identity)
         return reclaimed
 
-    async def reclaim(self, workloads: tuple[Workload, ...]) -> bool:
+    async def reclaim(self, workloads: tuple[Workload, ...], identity: Identity | None) -> bool:
         """Remove field managers that own only the replicas; return True if there were any."""
-        dropped = [await self._replicas.release(each.key, kind=each.kind) for each in workloads]
+        dropped = [
+            await self._replicas.release(each.key, kind=each.kind, identity=identity)
+            for each in workloads
+        ]
         return any(dropped)
 
 

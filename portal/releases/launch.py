@@ -81,7 +81,7 @@ class LaunchPlanner:
             return condition
 
         async def problems() -> dict[str, str]:
-            return await self._problems(request)
+            return await self._problems(identity, request)
 
         return Plan(
             self._install if new else self._upgrade,
@@ -93,13 +93,13 @@ class LaunchPlanner:
             expected_revision,
         )
 
-    async def _problems(self, request: ReleaseRequest) -> dict[str, str]:
+    async def _problems(self, identity: Identity, request: ReleaseRequest) -> dict[str, str]:
         """Return what is wrong with a request, by field."""
         if request.chart is None:
             checked = self._forms.check_values(request.key, request.values)
             found = dict(checked.errors)
             if checked.spec:
-                found |= (await self._volumes.notes(checked.spec)).errors
+                found |= (await self._volumes.notes(identity, checked.spec)).errors
         else:
             found = await in_thread(chart_problems, request, self._forms.rules, self._forms.images)
         # An invalid name is not looked up.

@@ -18,6 +18,7 @@ from portal.catalog.index import chart_version
 from portal.catalog.references import SchemaProblem, check_references
 from portal.domain.charts import ChartVersion
 from portal.domain.errors import ChartError
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.releases.ports import Records
 
@@ -33,7 +34,7 @@ def version_of(chart: Path) -> ChartVersion:
 
 @asynccontextmanager
 async def own_chart(
-    records: Records, key: Key, revision: int | None = None
+    records: Records, key: Key, revision: int | None = None, *, identity: Identity | None
 ) -> AsyncGenerator[Path]:
     """Unpack the chart of a release's revision into a folder for the duration of the block.
 
@@ -42,7 +43,7 @@ async def own_chart(
     Raises:
         ChartError: Helm's record is incomplete, or its schema refers to anything outside it.
     """
-    files = await records.chart(key, revision)
+    files = await records.chart(key, revision, identity=identity)
     with TemporaryDirectory(prefix="chart-") as folder:
         await asyncio.to_thread(_write, Path(folder), files)
         yield Path(folder)

@@ -1,4 +1,8 @@
-"""Interfaces of what actions need from packages that they do not import."""
+"""Interfaces of what actions need from packages that they do not import.
+
+``identity`` is the user for whom something is read or done; None if the portal itself finishes what
+another portal has left. A method without this parameter uses the portal's own account.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
 from portal.domain.owners import Owners
@@ -20,11 +25,15 @@ from portal.operations.ports import RevisionRecords
 class ReplicaOwners(Protocol):
     """The field managers of ``spec.replicas`` of a Deployment or StatefulSet."""
 
-    async def hand_over(self, key: Key, *, kind: Kind = ...) -> int | None:
+    async def hand_over(
+        self, key: Key, *, identity: Identity | None, kind: Kind = ...
+    ) -> int | None:
         """Own the live number, so that Helm can give it up; None without such a workload."""
         ...
 
-    async def release(self, key: Key, *, kind: Kind = ...) -> tuple[str, ...]:
+    async def release(
+        self, key: Key, *, identity: Identity | None, kind: Kind = ...
+    ) -> tuple[str, ...]:
         """Remove managers that own no other field, so that Helm can own it; return their names."""
         ...
 
@@ -40,19 +49,27 @@ class NamespaceLookup(Protocol):
 class ReleaseHistory(Protocol):
     """Helm's history of a release, read without a cache."""
 
-    async def revisions(self, key: Key) -> tuple[ReleaseRevision, ...]:
+    async def revisions(
+        self, key: Key, *, identity: Identity | None
+    ) -> tuple[ReleaseRevision, ...]:
         """Return the newest revisions, newest first."""
         ...
 
-    async def newest_and_deployed(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
+    async def newest_and_deployed(
+        self, key: Key, *, identity: Identity | None
+    ) -> tuple[ReleaseRevision, ReleaseRevision] | None:
         """Return the newest revision and the deployed one; None without a release."""
         ...
 
-    async def revision(self, key: Key, revision: int) -> ReleaseRevision:
+    async def revision(
+        self, key: Key, revision: int, *, identity: Identity | None
+    ) -> ReleaseRevision:
         """Return one revision; raises ``NotFound``."""
         ...
 
-    async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
+    async def claims(
+        self, namespace: str, *, identity: Identity | None
+    ) -> tuple[VolumeClaim, ...] | None:
         """Return the volume claims of a namespace; None if they may not be listed."""
         ...
 
@@ -60,14 +77,16 @@ class ReleaseHistory(Protocol):
 class Records(RevisionRecords, Protocol):
     """Helm's records of a release."""
 
-    async def chart(self, key: Key, revision: int | None = None) -> Mapping[str, bytes]:
+    async def chart(
+        self, key: Key, revision: int | None = None, *, identity: Identity | None
+    ) -> Mapping[str, bytes]:
         """Return the files of a revision's chart by path; raises ``ChartError`` if any is lost.
 
         None means the newest revision.
         """
         ...
 
-    async def set_owners(self, key: Key, owners: Owners) -> None:
+    async def set_owners(self, key: Key, owners: Owners, *, identity: Identity | None) -> None:
         """Write the owners of a release into every revision that Helm keeps."""
         ...
 

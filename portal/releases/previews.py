@@ -77,15 +77,15 @@ class Previews:
             checked = self._forms.check_values(key, request.values)
             if checked.errors:
                 raise InvalidInput(checked.errors)
-        newest, runs = await self._present(key)
+        newest, runs = await self._present(key, identity)
         current = _current(newest)
         check_ours(current, key, request.chart_name)
         self._preconditions.check_unchanged(current, key, expected_revision)
         owner = owner_name(newest.owners, newest.values)
         values = await in_thread(request.new_values, newest.values, owner)
         try:
-            async with self._changes.chart_for(key, current, chart) as ref:
-                manifest = await self._rendered(key, ref.path, ref.source, values)
+            async with self._changes.chart_for(key, current, chart, identity=identity) as ref:
+                manifest = await self._rendered(identity, key, ref.path, ref.source, values)
         except ChartError as error:
             fields = {field_of(path): sentence for path, sentence in error.values.items()}
             if chart or not fields or "" in fields:
@@ -98,19 +98,19 @@ class Previews:
     ) -> Proposal:
         """Preview ``Actions.change_version``."""
         await self._access.check(identity, Permission.PREVIEW, key)
-        newest, runs = await self._present(key)
+        newest, runs = await self._present(key, identity)
         current = _current(newest)
         check_ours(current, key, chart.name)
         self._preconditions.check_unchanged(current, key, expected_revision)
         request = await version_request(key, chart, newest.values, self._forms.images)
-        manifest = await self._rendered(key, chart.path, chart.source, request.values)
+        manifest = await self._rendered(identity, key, chart.path, chart.source, request.values)
         return self._proposal(key, newest, runs, manifest, request.values)
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
         """Preview ``Actions.rollback``, which applies the manifest that Helm has kept."""
         await self._access.check(identity, Permission.PREVIEW, key)
-        newest, runs = await self._present(key)
-        back = _read(await self._past.revision(key, revision))
+        newest, runs = await self._present(key, identity)
+        back = _read(await self._past.revision(key, revision, identity=identity))
         await self._changes.guardrails.check(key, back.source, back.whole, back.values)
         manifest = await self._applied(key, back.manifest)
         return self._proposal(key, newest, runs, manifest, back.values)
@@ -118,19 +118,20 @@ class Previews:
     async def history(self, identity: Identity, key: Key) -> tuple[ReleaseRevision, ...]:
         """Return all revisions that Helm keeps, newest first."""
         await self._access.check(identity, Permission.READ_HISTORY, key)
-        return await self._past.revisions(key)
+        return await self._past.revisions(key, identity=identity)
 
     async def newest(self, identity: Identity, key: Key) -> ReleaseRevision:
         """Return the newest revision, with its secrets."""
         await self._access.check(identity, Permission.READ_MANIFEST, key)
-        newest, _ = await self._present(key)
+        newest, _ = await self._present(key, identity)
         return newest
 
     async def removal(self, identity: Identity, key: Key) -> Removal:
         """Return the proposed uninstall, from which follows what it would leave."""
-        await self._access.check(identity, Permission.UNINSTALL, key)
-        newest, _ = await self._present(key)
-        return Removal(key, newest.manifest, await self._past.claims(key.namespace))
+        await self._access.check(identity, Permission.PREVIEW, key)
+        newest, _ = await self._present(key, identity)
+        claims = await self._past.claims(key.namespace, identity=identity)
+        return Removal(key, newest.manifest, claims)
 
     async def remaining_volumes(self, identity: Identity, key: Key) -> str:
         """Describe the volumes that an uninstall would leave; "" if none, or if unknown."""
@@ -148,11 +149,16 @@ class Previews:
         )
 
     async def _rendered(
-        self, key: Key, chart: Path, source: str, values: Mapping[str, object]
+        self,
+        identity: Identity,
+        key: Key,
+        chart: Path,
+        source: str,
+        values: Mapping[str, object],
     ) -> str:
         """Render a chart; raises ``ChartError`` if the guardrails refuse it."""
         await self._changes.guardrails.check_values(key, source, chart, values)
-        rendering = await self._changes.helm.render(key, chart, values)
+        rendering = await self._changes.helm.render(key, chart, values, identity=identity)
         await self._changes.guardrails.check(key, source, rendering.whole, values)
         return rendering.manifest
 
@@ -161,8 +167,10 @@ class Previews:
         conflicting = (await self._changes.handover.ownership_after(key, manifest)).conflicting
         return await in_thread(without_replicas, manifest, conflicting)
 
-    async def _present(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision]:
-        found = await self._past.newest_and_deployed(key)
+    async def _present(
+        self, key: Key, identity: Identity
+    ) -> tuple[ReleaseRevision, ReleaseRevision]:
+        found = await self._past.newest_and_deployed(key, identity=identity)
         if found is None or found[0].status is ReleaseStatus.UNINSTALLED:
             raise NotFound(f"There is no release {key.name} in {key.namespace}.")
         newest, runs = found

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from portal.domain.errors import Conflict
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
 from portal.domain.operations import Operation, Verb
@@ -29,7 +30,9 @@ NAMED = 10
 class WorkloadRestarts(Protocol):
     """Restarts single workloads."""
 
-    async def restart(self, key: Key, kind: Kind, at: datetime) -> int:
+    async def restart(
+        self, key: Key, kind: Kind, at: datetime, *, identity: Identity | None
+    ) -> int:
         """Replace a workload's pods, idempotently for ``at``; return the generation of its spec."""
         ...
 
@@ -70,7 +73,7 @@ class Restart(PlainAction):
         for each in self._store.snapshot.app(operation.key).workloads:
             with progress.step(f"Restart {each.kind} {each.key.name}"):
                 wanted[each.kind, each.key] = await self._restarts.restart(
-                    each.key, each.kind, operation.created_at
+                    each.key, each.kind, operation.created_at, identity=progress.identity
                 )
         return WaitCondition(
             "Wait for the rollout", lambda state, seen: restarted(state, wanted, seen)

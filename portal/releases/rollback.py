@@ -45,7 +45,7 @@ class Rollback(RevisionAction):
             with progress.step(f"Look up revision {revision}"):
                 current = await self.changes.releases.existing(key)
                 self._preconditions.check_unchanged(current, key, expected_revision)
-                values = await self.changes.helm.values(key, revision)
+                values = await self.changes.helm.values(key, revision, identity=progress.identity)
             return await self.changes.roll_back(progress, current, revision, values)
 
         words = f"Rolled back to revision {revision} by {identity.user}"

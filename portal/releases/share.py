@@ -43,7 +43,9 @@ class Share(Action):
         async def run(progress: Progress) -> None:
             with progress.step("Write down who may change it"):
                 current = await self._changes.releases.existing(key)
-                await self._records.set_owners(key, Owners(current.owners.owner, shared))
+                await self._records.set_owners(
+                    key, Owners(current.owners.owner, shared), identity=progress.identity
+                )
 
         return Plan(self, key, run, check, problems=problems)
 

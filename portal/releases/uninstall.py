@@ -57,13 +57,15 @@ class Uninstall(Action):
         async def run(progress: Progress) -> WaitCondition:
             # Determined first: Helm deletes the manifest.
             advice = await self._previews.remaining_volumes(identity, key)
-            problem = await self._changes.hooks_problem(key)
+            problem = await self._changes.hooks_problem(key, identity)
             if problem:
                 advice = f"Its hooks were not run. {problem} {advice}".strip()
             progress.put(advice=advice)
             with progress.step("Run helm uninstall"):
                 try:
-                    result = await self._changes.helm.uninstall(key, hooks=not problem)
+                    result = await self._changes.helm.uninstall(
+                        key, hooks=not problem, identity=progress.identity
+                    )
                     progress.put(helm_seconds=result.seconds)
                 except NotFound:
                     pass  # removed already
@@ -85,5 +87,7 @@ class Uninstall(Action):
         """Repeat an unfinished uninstall."""
         if left is not None and left.status is ReleaseStatus.UNINSTALLING:
             with progress.step("Run helm uninstall again"), suppress(NotFound):
-                await self._changes.helm.uninstall(progress.operation.key)
+                await self._changes.helm.uninstall(
+                    progress.operation.key, identity=progress.identity
+                )
         return GONE

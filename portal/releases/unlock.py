@@ -57,7 +57,7 @@ class Unlock(Action):
                 left = await self._records.newest(key)
                 if left is None or left.revision != revision or not left.status.pending:
                     raise Conflict(f"Helm has gone on with {key.name} in the meantime.")
-                await self._records.mark_failed(key, left, words)
+                await self._records.mark_failed(key, left, words, identity=identity)
 
         return Plan(self, key, run, check, words)
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol
 
 from msgspec import Struct
 
+from portal.domain.identity import Identity
 from portal.domain.launch import LaunchSpec
 from portal.domain.proposals import VolumeClaim
 
-Lookup = Callable[[str], Awaitable[tuple[VolumeClaim, ...] | None]]
+
+class Lookup(Protocol):
+    """Lists volume claims."""
+
+    async def __call__(
+        self, namespace: str, *, identity: Identity | None
+    ) -> tuple[VolumeClaim, ...] | None:
+        """Return the claims of a namespace; None if they may not be listed."""
+        ...
+
 
 _ONE_POD, _ONE_NODE, _ONLY_READ = "ReadWriteOncePod", "ReadWriteOnce", "ReadOnlyMany"
 _MANY = "ReadWriteMany"
@@ -26,7 +37,7 @@ class VolumeNotes(Struct, frozen=True):
 
 
 class Volumes:
-    """The volume claims of namespaces, cached for ``memory`` seconds.
+    """The volume claims of namespaces, cached for ``memory`` seconds for each identity.
 
     Forms ask while a user types, and the portal does not watch claims.
     """
@@ -34,26 +45,25 @@ class Volumes:
     def __init__(
         self, lookup: Lookup, *, memory: float = 5.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Set it up; ``lookup`` returns the claims of a namespace, None if not allowed."""
         self._lookup = lookup
         self._memory = memory
         self._clock = clock
-        self._known: dict[str, tuple[float, tuple[VolumeClaim, ...] | None]] = {}
+        self._known: dict[tuple[Identity, str], tuple[float, tuple[VolumeClaim, ...] | None]] = {}
 
-    async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
-        """Return the claims of a namespace; None if they may not be listed."""
-        now = self._clock()
-        self._known = {name: each for name, each in self._known.items() if each[0] > now}
-        if namespace not in self._known:
-            found = await self._lookup(namespace)
-            self._known[namespace] = (now + self._memory, found)
-        return self._known[namespace][1]
+    async def claims(self, identity: Identity, namespace: str) -> tuple[VolumeClaim, ...] | None:
+        """Return the claims of a namespace; None if ``identity`` may not list them."""
+        now, asked = self._clock(), (identity, namespace)
+        self._known = {each: known for each, known in self._known.items() if known[0] > now}
+        if asked not in self._known:
+            found = await self._lookup(namespace, identity=identity)
+            self._known[asked] = (now + self._memory, found)
+        return self._known[asked][1]
 
-    async def notes(self, spec: LaunchSpec) -> VolumeNotes:
+    async def notes(self, identity: Identity, spec: LaunchSpec) -> VolumeNotes:
         """Return errors and warnings about the volume of ``spec``."""
         if spec.volume is None:
             return VolumeNotes({}, {})
-        return notes(spec, await self.claims(spec.key.namespace))
+        return notes(spec, await self.claims(identity, spec.key.namespace))
 
 
 def notes(spec: LaunchSpec, claims: tuple[VolumeClaim, ...] | None) -> VolumeNotes:

@@ -18,7 +18,7 @@ from portal.state.ownership import annotated, owner_name, owners_of
 from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.events import events_view
 from portal.viewmodels.freshness import loading, stale_words
-from portal.viewmodels.headline import STUCK, headline
+from portal.viewmodels.headline import STUCK, Headline, headline
 from portal.viewmodels.model import AppView, Badge, Severity
 from portal.viewmodels.notices import notices, unlockable
 from portal.viewmodels.operation import operation_view
@@ -68,6 +68,8 @@ def app_view(
         state = without_values(state)
     known = pod_summary(state, sources, now, nodes)
     head = headline(state, known, now, loading=loading(sources, Kind.RELEASE))
+    if scope.unanswered:
+        head = Headline(Badge("Not known", Severity.WARN), scope.unanswered)
     release, detail = state.release, state.detail
     shown, more = foremost(known.pods)
     hpa = state.hpas[0] if state.hpas else None
@@ -105,6 +107,7 @@ def app_view(
         unlock=head.badge.text == STUCK and unlockable(release) and scope.may(Permission.UNLOCK),
         version=version_view(detail, catalog),
         permissions=scope.permissions,
+        unanswered=bool(scope.unanswered),
         shared_with=tuple(text_of(each) for each in owners.shared),
     )
 

@@ -129,7 +129,8 @@ class ListView(Struct, frozen=True):
     ``first`` is the number of the first row shown (from 1; 0 where there is none) among the
     ``found``; ``total`` counts all without the query. ``counts`` are the matches of each
     status. ``namespaces`` and ``owners`` are the options of the filters. ``measured`` are the
-    measured columns of each row, as text.
+    measured columns of each row, as text. ``unanswered`` explains why
+    the viewer's rights are not known; "" if they are.
     """
 
     rows: tuple[ReleaseRow, ...]
@@ -145,3 +146,4 @@ class ListView(Struct, frozen=True):
     namespaces: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
     measured: tuple[Mapping[str, str], ...] = ()
+    unanswered: str = ""

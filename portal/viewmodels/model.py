@@ -214,7 +214,7 @@ class AppView(Struct, frozen=True):
     stay packed, so that comparing views is fast.
 
     ``permissions`` are those of the viewer, and ``shared_with`` are the users and groups that the
-    owner has named.
+    owner has named. ``unanswered``: the viewer's rights are not known, so nothing is shown.
 
     ``more_pods`` describes the pods that are left out of ``pods``, "" if none. ``values`` are
     YAML as it is shown, without secrets.
@@ -249,6 +249,7 @@ class AppView(Struct, frozen=True):
     version: VersionView | None = None
     permissions: frozenset[Permission] = ALL
     shared_with: tuple[str, ...] = ()
+    unanswered: bool = False
 
 
 class ReleaseRow(Struct, frozen=True):

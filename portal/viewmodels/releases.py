@@ -258,14 +258,18 @@ def list_view(
     *,
     query: ListQuery = EVERYTHING,
     owner: str | None = None,
+    unanswered: str = "",
 ) -> ListView:
-    """The view of a query; with ``owner``, of the releases that user launched."""
+    """The view of a query; with ``owner``, of the releases that user launched.
+
+    ``unanswered`` explains why the viewer's rights are not known; "" if they are.
+    """
     entries = listed.entries if owner is None else listed.by_owner.get(owner, ())
     unread = loading(sources, Kind.RELEASE)
     found = run_query(entries, query, listed.usage)
     return ListView(
         rows=found.rows,
-        summary=f"{_summary(entries, unread)}{_unsorted(entries, query)}",
+        summary="" if unanswered else f"{_summary(entries, unread)}{_unsorted(entries, query)}",
         loading=unread,
         stale=stale_words(sources, now),
         query=query.at(found.page),
@@ -277,6 +281,7 @@ def list_view(
         namespaces=_choices({entry.row.key.namespace for entry in entries}, query.namespace),
         owners=_choices({entry.row.launched_by for entry in entries}, query.owner),
         measured=measurements(found.rows, listed.usage),
+        unanswered=unanswered,
     )
 
 

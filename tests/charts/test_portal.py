@@ -44,6 +44,7 @@ ALL_SETTINGS = {
     "ingressAddress": "192.0.2.2",
     "ingressClass": "traefik",
     "ingressTls": True,
+    "allowExec": True,
     "gateway": "kube-system/traefik",
     "trustedOrigins": ["https://portal.example.com", "http://localhost:8080"],
     "allowedHosts": ["public.example.com", "*.example.net"],

@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from dev import demo
+from portal.auth.authorizer import KnownRights
 from portal.auth.policy import Policy
 from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
@@ -143,7 +144,7 @@ async def portal(
             store,
             ReleasePorts(helm, storage, storage, Replicas(client), guardrails),
             operations,
-            Policy(rules, open_mode=not told_apart),
+            KnownRights(Policy(rules, open_mode=not told_apart)),
             ReleaseForms(rules, namespace, max_replicas=6),
             chart,
         )

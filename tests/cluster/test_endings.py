@@ -28,6 +28,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from dev import demo
+from portal.auth.authorizer import KnownRights
 from portal.auth.policy import Policy
 from portal.catalog.chart import Chart, read_chart
 from portal.cluster.admission import Admission
@@ -457,7 +458,7 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
             sync.store,
             ReleasePorts(helm, storage, storage, Replicas(client), guardrails),
             operations,
-            Policy(rules),
+            KnownRights(Policy(rules)),
             ReleaseForms(rules, "default", max_replicas=6),
             ROOT / "charts" / "dash-app",
         )

@@ -21,6 +21,7 @@ from portal.cluster.storage.codec import decode, marked_failed, metadata, record
 from portal.cluster.storage.unpack import Damaged, read_bounded
 from portal.cluster.volume_claims import volume_claims
 from portal.domain.errors import Conflict, DamagedRecord, NotFound
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.owners import Owners, is_about_owners
 from portal.domain.proposals import VolumeClaim
@@ -56,51 +57,62 @@ class HelmStorage:
         Raises:
             DamagedRecord: it cannot be decoded.
         """
-        records = await self._records(key)
+        records = await self._records(self._client, key)
         if not records:
             return None
-        found = await self._revision(records[0])
+        found = await self._revision(self._client, records[0])
         if found.damaged:
             raise _damaged_record(found.damaged)
         return found
 
-    async def revisions(self, key: Key) -> tuple[ReleaseRevision, ...]:
+    async def revisions(
+        self, key: Key, *, identity: Identity | None = None
+    ) -> tuple[ReleaseRevision, ...]:
         """The newest ``MAX_REVISIONS`` revisions, newest first, without manifests.
 
         () without a release.
         """
+        client = self._client.acting_for(identity)
         found: list[ReleaseRevision] = []
-        for record in (await self._records(key))[:MAX_REVISIONS]:
+        for record in (await self._records(client, key))[:MAX_REVISIONS]:
             with suppress(NotFound):  # Helm has just pruned it
                 # Manifests of many revisions would take much memory, and no page shows them.
-                found.append(replace(await self._revision(record), manifest="", hooks=""))
+                found.append(replace(await self._revision(client, record), manifest="", hooks=""))
         return tuple(found)
 
-    async def newest_and_deployed(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
+    async def newest_and_deployed(
+        self, key: Key, *, identity: Identity | None = None
+    ) -> tuple[ReleaseRevision, ReleaseRevision] | None:
         """The newest revision, and the newest deployed one (the newest if none is deployed).
 
         None without a release.
         """
-        records = await self._records(key)
+        client = self._client.acting_for(identity)
+        records = await self._records(client, key)
         if not records:
             return None
         newest = records[0]
         deployed = next((each for each in records if each.status is ReleaseStatus.DEPLOYED), newest)
-        read = await self._revision(newest)
-        return read, read if deployed is newest else await self._revision(deployed)
+        read = await self._revision(client, newest)
+        return read, read if deployed is newest else await self._revision(client, deployed)
 
-    async def revision(self, key: Key, revision: int) -> ReleaseRevision:
+    async def revision(
+        self, key: Key, revision: int, *, identity: Identity | None = None
+    ) -> ReleaseRevision:
         """One revision.
 
         Raises:
             NotFound: Helm does not keep it.
         """
-        for record in await self._records(key):
+        client = self._client.acting_for(identity)
+        for record in await self._records(client, key):
             if record.revision == revision:
-                return await self._revision(record)
+                return await self._revision(client, record)
         raise NotFound(f"Helm does not keep revision {revision} of {key.name} any more.")
 
-    async def chart(self, key: Key, revision: int | None = None) -> Mapping[str, bytes]:
+    async def chart(
+        self, key: Key, revision: int | None = None, *, identity: Identity | None = None
+    ) -> Mapping[str, bytes]:
         """The files of a revision's chart, by path; None is the newest revision.
 
         Raises:
@@ -108,39 +120,53 @@ class HelmStorage:
             DamagedRecord: it cannot be decoded.
             NotFound: there is no such release or revision.
         """
-        for record in await self._records(key):
+        client = self._client.acting_for(identity)
+        for record in await self._records(client, key):
             if revision in {None, record.revision}:
-                return await _read(recorded_chart, await self._secret(record))
+                return await _read(recorded_chart, await self._secret(client, record))
         which = f"revision {revision} of {key.name}" if revision else f"release {key.name}"
         raise NotFound(f"There is no {which} any more.")
 
-    async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
+    async def claims(
+        self, namespace: str, *, identity: Identity | None = None
+    ) -> tuple[VolumeClaim, ...] | None:
         """The volume claims of a namespace; None where the portal may not list them."""
-        return await volume_claims(self._client, namespace)
+        return await volume_claims(self._client.acting_for(identity), namespace)
 
     # Writing.
 
-    async def set_owners(self, key: Key, owners: Owners) -> None:
+    async def set_owners(
+        self, key: Key, owners: Owners, *, identity: Identity | None = None
+    ) -> None:
         """Write the owners into the labels of every revision, newest first.
 
         On all of them, since Helm copies the labels of the newest revision to the next one, and at
         a rollback those of the target revision.
         """
-        for secret in sorted(await self._list(key), key=_revision_number, reverse=True):
+        client = self._client.acting_for(identity)
+        for secret in sorted(await self._list(client, key), key=_revision_number, reverse=True):
             operations = _owners_patch(part(secret, "metadata", "labels"), owners)
             if operations:
                 name = text(secret, "metadata", "name")
                 path = f"/api/v1/namespaces/{self._locate(key)}/secrets/{name}"
                 with suppress(NotFound):  # Helm has just pruned it
-                    await self._client.patch(path, operations)
+                    await client.patch(path, operations)
 
-    async def mark_failed(self, key: Key, recorded: ReleaseRevision, why: str) -> None:
+    async def mark_failed(
+        self,
+        key: Key,
+        recorded: ReleaseRevision,
+        why: str,
+        *,
+        identity: Identity | None = None,
+    ) -> None:
         """Mark a pending revision as failed, unless it has changed since it was read.
 
         Raises:
             Conflict: it has changed, so some Helm is still at work.
         """
-        secret = await self._secret(recorded)
+        client = self._client.acting_for(identity)
+        secret = await self._secret(client, recorded)
         if text(secret, "metadata", "resourceVersion") != recorded.version:
             raise Conflict(f"Helm has gone on with {key.name} in the meantime.")
 
@@ -152,26 +178,26 @@ class HelmStorage:
             "status": ReleaseStatus.FAILED.value,
             "modifiedAt": str(int(datetime.now(UTC).timestamp())),
         }
-        await self._client.put(secret_path(recorded), secret)
+        await client.put(secret_path(recorded), secret)
 
     # Secrets.
 
-    async def _list(self, key: Key) -> list[JsonObject]:
+    async def _list(self, client: ClusterClient, key: Key) -> list[JsonObject]:
         """The metadata of all Secrets of a release, unordered."""
         selector = {"labelSelector": f"owner=helm,name={key.name}"}
         path = f"/api/v1/namespaces/{self._locate(key)}/secrets"
-        return items(await self._client.get(path, selector, METADATA_LIST), "items")
+        return items(await client.get(path, selector, METADATA_LIST), "items")
 
-    async def _records(self, key: Key) -> list[ReleaseRecord]:
+    async def _records(self, client: ClusterClient, key: Key) -> list[ReleaseRecord]:
         """The records of a release, newest first; Secrets without Helm's labels are skipped."""
-        found = [each for each in map(metadata, await self._list(key)) if each is not None]
+        found = [each for each in map(metadata, await self._list(client, key)) if each is not None]
         return sorted(found, key=lambda each: each.revision, reverse=True)
 
-    async def _secret(self, record: ReleaseRecord) -> JsonObject:
-        return await self._client.get(secret_path(record))
+    async def _secret(self, client: ClusterClient, record: ReleaseRecord) -> JsonObject:
+        return await client.get(secret_path(record))
 
-    async def _revision(self, record: ReleaseRecord) -> ReleaseRevision:
-        secret = await self._secret(record)
+    async def _revision(self, client: ClusterClient, record: ReleaseRecord) -> ReleaseRevision:
+        secret = await self._secret(client, record)
         return await read_bounded(partial(decode, metadata(secret) or record), secret)
 
 

@@ -90,7 +90,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_BODY: lambda view: {"className": "" if _shown(view) else "gone"},
     ids.APP_BUTTONS: lambda view: {"className": _buttons(view)},
     ids.APP_GONE: lambda view: {
-        "content": None if _shown(view) or _lost(view) else header.gone(view.key)
+        "content": None if _shown(view) or _lost(view) or view.unanswered else header.gone(view.key)
     },
     ids.APP_RETRY: lambda view: {
         "className": "button-row"

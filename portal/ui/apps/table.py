@@ -164,6 +164,17 @@ def empty(view: ListView, *, everyone: bool) -> Node:
             className="empty",
             **wildcards({"data-testid": "unmatched"}),
         )
+    if view.unanswered:
+        return html.Div(
+            [
+                icon("warn"),
+                html.H2("What you may see is not known"),
+                html.P(view.unanswered),
+            ],
+            className="empty",
+            role="status",
+            **wildcards({"data-testid": "unanswered"}),
+        )
     if view.loading:
         return html.Div(
             [

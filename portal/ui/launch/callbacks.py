@@ -247,7 +247,7 @@ async def _check(
         errors |= {"namespace": problem} if problem else {}
     warnings = dict(checked.warnings)
     if checked.spec and not errors:
-        volume = await context.actions.volumes.notes(checked.spec)
+        volume = await context.actions.volumes.notes(context.identity(), checked.spec)
         errors |= volume.errors
         warnings |= volume.warnings
     shown = dict(errors)

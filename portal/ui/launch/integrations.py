@@ -149,7 +149,7 @@ def register(app: Callbacks, context: UiContext) -> None:
             for each in context.connections(context.identity(), place)
             if each.release.name != name
         )
-        claims = await context.actions.volumes.claims(place)
+        claims = await context.actions.volumes.claims(context.identity(), place)
         return claim_options(claims), connect_options(others), "" if others else "d-none"
 
     app.clientside_callback(

@@ -9,6 +9,7 @@ from portal.cluster.client import ClusterClient
 from portal.cluster.errors import Throttled, from_status, message_of
 from portal.cluster.replicas import Replicas
 from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 
 JsonObject = dict[str, Any]
@@ -25,6 +26,11 @@ class Deployment(ClusterClient):
         self.managed: list[JsonObject] = []
         self.applied: list[tuple[JsonObject, str]] = []
         self.patched: list[list[JsonObject]] = []
+        self.acted_for: list[Identity | None] = []
+
+    def acting_for(self, identity: Identity | None) -> Deployment:
+        self.acted_for.append(identity)
+        return self
 
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, accept: str = ""

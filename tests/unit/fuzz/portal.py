@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from portal.auth.authorizer import KnownRights
 from portal.auth.policy import Policy
 from portal.catalog.dash_app import ExposureSettings
 from portal.domain.identity import Identity
@@ -170,8 +171,9 @@ class Portal:
         ports = ReleasePorts(
             helm(self.commands), records, past, FakeReplicas([]), Guardrails(FakeAdmission())
         )
+        self.rights = KnownRights(Policy(FORMS.rules))
         self.actions = Actions(
-            self.store, ports, operations, Policy(FORMS.rules), FORMS, CHART, clock=clock
+            self.store, ports, operations, self.rights, FORMS, CHART, clock=clock
         )
         leases.registries.append(self.actions.operations.registry)
         self.cluster = cluster

@@ -21,7 +21,6 @@ from starlette.testclient import TestClient
 from benchmarks.inputs.loads import well_formed
 from portal.auth.hosts import known_hosts
 from portal.auth.identify import OpenAuthenticator
-from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
 from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
@@ -35,6 +34,7 @@ from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
 from portal.viewmodels.urls import ExternalAddresses
+from portal.web.authorization import Authorization
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
 from portal.web.methods import Methods
@@ -99,7 +99,7 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
     local = Source("local", SourceKind.FOLDER, path=CHARTS)
     catalog = Catalog((local, *sources), HttpFetch(), cache)
     asyncio.run(catalog.refresh())
-    views = ScopedViews(portal.store, Policy(FORMS.rules), ExternalAddresses(), lambda key: None)
+    views = ScopedViews(portal.store, portal.rights, ExternalAddresses(), lambda key: None)
     ui = UiContext(
         actions=portal.actions,
         forms=FORMS,
@@ -133,7 +133,11 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
     try:
         hosts = known_hosts(["testserver"])
         edge = RequestMiddleware(
-            server, OpenAuthenticator(), lambda: "", Metrics(), known_hosts=hosts
+            Authorization(server, portal.rights.ask),
+            OpenAuthenticator(),
+            lambda: "",
+            Metrics(),
+            known_hosts=hosts,
         )
         with TestClient(Methods(edge)) as client:
             assert client.portal is not None

@@ -438,6 +438,26 @@ async def test_rights_that_change_while_somebody_looks(hub: Hub, world: World) -
     assert ada.channel is bob.channel
 
 
+async def test_a_right_that_is_lost_is_lost_at_once(hub: Hub, world: World) -> None:
+    """For that user, on every topic they watch; nothing is sent to others."""
+    ada, bob, list_of_bob = [
+        await watching(hub, topic, who) for topic, who in ((APP, ADA), (APP, BOB), ("apps", BOB))
+    ]
+    idle = hub.subscribe(BOB)
+    world.rendered.clear()
+    hub.rescope(BOB)
+    assert bob.channel is ada.channel, "nothing has changed"
+    world.shut_out.add("bob")
+    hub.rescope(BOB)
+    for each in (bob, list_of_bob):
+        assert await patches(each) == {"a": "nothing", "b": "nothing"}
+    assert sorted(world.rendered) == [(APP, ""), ("apps", "")]
+    assert idle.channel is None
+    assert hub.identities == {ADA, BOB}
+    hub.unsubscribe(ada)
+    assert hub.identities == {BOB}
+
+
 async def test_rights_are_looked_at_without_any_change(world: World) -> None:
     hub = Hub(world.open, world.scope, schedule=RenderSchedule(floor=0, share=0, tick=0.001))
     hub.start()

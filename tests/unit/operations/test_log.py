@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from portal.domain.errors import ChartError
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.operations import Operation, OperationPhase
 from portal.operations.executor import OperationExecutor
@@ -45,7 +46,7 @@ async def logged(
                 raise error
 
     with caplog.at_level(logging.INFO, logger="portal.operations.progress"):
-        begun = await executor.begin(KEY, SCALE, "ann", work, base=0)
+        begun = await executor.begin(KEY, SCALE, Identity("ann"), work, base=0)
         assert len(lines(caplog)) == 1, "the beginning is logged at once"
         await until(store, lambda: ended(store, begun))
     return [vars(record) for record in lines(caplog)]
@@ -102,10 +103,10 @@ async def test_an_operation_that_is_superseded_ends_in_the_log_once(
         raise ChartError("no")
 
     with caplog.at_level(logging.INFO, logger="portal.operations.progress"):
-        begun = await executor.begin(KEY, SCALE, "ann", wait, base=0)
+        begun = await executor.begin(KEY, SCALE, Identity("ann"), wait, base=0)
         waiting = OperationPhase.WAITING
         await until(store, lambda: _phase(store) is waiting)
-        await executor.begin(KEY, UPGRADE, "bob", broken, base=0)
+        await executor.begin(KEY, UPGRADE, Identity("bob"), broken, base=0)
         await until(store, lambda: _phase(store) is OperationPhase.FAILED)
         await executor.drain(5, 0)
     of_first = [vars(each) for each in lines(caplog) if vars(each)["operation"] == begun.id]

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from portal.catalog import dash_app
 from portal.catalog.values import get
 from portal.domain.errors import Conflict, NotFound, PortalError
+from portal.domain.identity import Identity
 from portal.domain.keys import OPERATION_LABEL, Key
 from portal.domain.manifests import Tree, at, objects
 from portal.domain.objects import Hpa, Kind, ReleaseStatus, Workload
@@ -150,7 +151,8 @@ def _secret(key: Key, revision: int) -> Key:
 class FakeHelm:
     """Helm at our own seam. ``calls`` are what it was asked; ``gate`` holds it up;
     ``errors`` are raised one by one, before anything changes; looking up values never fails.
-    ``manifest`` is what any chart renders, "" for what the built-in one does."""
+    ``manifest`` is what any chart renders, "" for what the built-in one does. ``acted_for`` holds
+    the identity of each call."""
 
     def __init__(self, cluster: FakeCluster) -> None:
         self.cluster = cluster
@@ -163,8 +165,10 @@ class FakeHelm:
         self.past: dict[tuple[Key, int], Mapping[str, object]] = {}
         self.made_by: dict[Key, str] = {}
         self.manifest = ""
+        self.acted_for: list[Identity | None] = []
 
-    async def _call(self, verb: str, key: Key, **how: object) -> None:
+    async def _call(self, verb: str, key: Key, identity: Identity | None, **how: object) -> None:
+        self.acted_for.append(identity)
         self.calls.append((verb, key, how))
         try:
             await self.gate.wait()
@@ -188,6 +192,7 @@ class FakeHelm:
         force_conflicts: bool = False,
         skip_crds: bool = True,
         review: Review,
+        identity: Identity | None = None,
     ) -> HelmResult:
         manifest = self.manifest or _built_in(key, values)
         try:
@@ -198,6 +203,7 @@ class FakeHelm:
         await self._call(
             "upgrade",
             key,
+            identity,
             values=values,
             description=description,
             force=force_conflicts,
@@ -215,18 +221,31 @@ class FakeHelm:
         self.cluster.release(key, revision, values)
         return HelmResult(revision, 0.5)
 
-    async def uninstall(self, key: Key, *, hooks: bool = True) -> HelmResult:
-        await self._call("uninstall", key, hooks=hooks)
+    async def uninstall(
+        self, key: Key, *, hooks: bool = True, identity: Identity | None
+    ) -> HelmResult:
+        await self._call("uninstall", key, identity, hooks=hooks)
         if key not in self.cluster.shown:
             raise NotFound("gone")
         self.cluster.remove(key)
         return HelmResult(0, 0.1)
 
     async def rollback(
-        self, key: Key, revision: int, *, description: str = "", force_conflicts: bool = False
+        self,
+        key: Key,
+        revision: int,
+        *,
+        description: str = "",
+        force_conflicts: bool = False,
+        identity: Identity | None,
     ) -> HelmResult:
         await self._call(
-            "rollback", key, revision=revision, description=description, force=force_conflicts
+            "rollback",
+            key,
+            identity,
+            revision=revision,
+            description=description,
+            force=force_conflicts,
         )
         values, new = self.past[key, revision], self._revision(key) + 1
         self.cluster.labels[key, new] = dict(self.cluster.labels.get((key, revision), {}))
@@ -234,15 +253,24 @@ class FakeHelm:
         self.cluster.release(key, new, values)
         return HelmResult(0, 0.2)
 
-    async def values(self, key: Key, revision: int | None = None) -> Mapping[str, object]:
-        await self._call("values", key)
+    async def values(
+        self, key: Key, revision: int | None = None, *, identity: Identity | None
+    ) -> Mapping[str, object]:
+        await self._call("values", key, identity)
         try:
             return self.past[key, revision or self._revision(key)]
         except KeyError:
             raise NotFound(f"no revision {revision}") from None
 
-    async def render(self, key: Key, chart: Path, values: Mapping[str, object]) -> Rendering:
-        await self._call("render", key, chart=chart, values=values)
+    async def render(
+        self,
+        key: Key,
+        chart: Path,
+        values: Mapping[str, object],
+        *,
+        identity: Identity | None,
+    ) -> Rendering:
+        await self._call("render", key, identity, chart=chart, values=values)
         return Rendering(self.manifest or _built_in(key, values))
 
 
@@ -365,6 +393,7 @@ class FakeRecords:
         self.files: dict[str, bytes] = {}
         self.asked: list[int | None] = []
         self.errors: list[PortalError] = []
+        self.acted_for: list[Identity | None] = []
 
     async def newest(self, key: Key) -> ReleaseRevision | None:
         self.looks += 1
@@ -387,7 +416,8 @@ class FakeRecords:
             owners=owners_in(self.cluster.labels.get((key, revision), {})),
         )
 
-    async def set_owners(self, key: Key, owners: Owners) -> None:
+    async def set_owners(self, key: Key, owners: Owners, *, identity: Identity | None) -> None:
+        self.acted_for.append(identity)
         self.written.append((key, owners))
         for (of, _), labels in self.cluster.labels.items():
             if of == key:
@@ -396,11 +426,17 @@ class FakeRecords:
                 labels |= owners.labels
         self.cluster.release(key, *self.cluster.shown[key])
 
-    async def chart(self, key: Key, revision: int | None = None) -> Mapping[str, bytes]:
+    async def chart(
+        self, key: Key, revision: int | None = None, *, identity: Identity | None
+    ) -> Mapping[str, bytes]:
+        self.acted_for.append(identity)
         self.asked.append(revision)
         return self.files
 
-    async def mark_failed(self, key: Key, recorded: ReleaseRevision, why: str) -> None:
+    async def mark_failed(
+        self, key: Key, recorded: ReleaseRevision, why: str, *, identity: Identity | None
+    ) -> None:
+        self.acted_for.append(identity)
         self.failed.append((key, recorded.revision))
         self.left[key] = replace(recorded, status=ReleaseStatus.FAILED)
 
@@ -413,16 +449,26 @@ class FakePast:
         self.manifest = ""
         self.kept: dict[Key, tuple[ReleaseRevision, ...]] = {}
         self.volume_claims: tuple[VolumeClaim, ...] | None = ()
+        self.acted_for: list[Identity | None] = []
 
-    async def revisions(self, key: Key) -> tuple[ReleaseRevision, ...]:
+    async def revisions(
+        self, key: Key, *, identity: Identity | None
+    ) -> tuple[ReleaseRevision, ...]:
+        self.acted_for.append(identity)
         return self.kept.get(key, ())
 
-    async def newest_and_deployed(self, key: Key) -> tuple[ReleaseRevision, ReleaseRevision] | None:
+    async def newest_and_deployed(
+        self, key: Key, *, identity: Identity | None
+    ) -> tuple[ReleaseRevision, ReleaseRevision] | None:
+        self.acted_for.append(identity)
         kept = self.kept.get(key, ())
         runs = [each for each in kept if each.status is ReleaseStatus.DEPLOYED]
         return (kept[0], [*runs, kept[0]][0]) if kept else None
 
-    async def revision(self, key: Key, revision: int) -> ReleaseRevision:
+    async def revision(
+        self, key: Key, revision: int, *, identity: Identity | None
+    ) -> ReleaseRevision:
+        self.acted_for.append(identity)
         for each in self.kept.get(key, ()):
             if each.revision == revision:
                 return each
@@ -439,7 +485,10 @@ class FakePast:
             return ReleaseRevision(key, revision, ReleaseStatus.SUPERSEDED, manifest=self.manifest)
         raise NotFound(f"no revision {revision}")
 
-    async def claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
+    async def claims(
+        self, namespace: str, *, identity: Identity | None
+    ) -> tuple[VolumeClaim, ...] | None:
+        self.acted_for.append(identity)
         return self.volume_claims
 
 
@@ -451,12 +500,19 @@ class FakeReplicas:
     def __init__(self, calls: list[tuple[str, Key, dict[str, object]]]) -> None:
         self.calls = calls
         self.owners: list[tuple[str, ...]] = []
+        self.acted_for: list[Identity | None] = []
 
-    async def hand_over(self, key: Key, *, kind: Kind = Kind.DEPLOYMENT) -> int | None:
+    async def hand_over(
+        self, key: Key, *, identity: Identity | None, kind: Kind = Kind.DEPLOYMENT
+    ) -> int | None:
+        self.acted_for.append(identity)
         self.calls.append(("hand over", key, {}))
         return 1
 
-    async def release(self, key: Key, *, kind: Kind = Kind.DEPLOYMENT) -> tuple[str, ...]:
+    async def release(
+        self, key: Key, *, identity: Identity | None, kind: Kind = Kind.DEPLOYMENT
+    ) -> tuple[str, ...]:
+        self.acted_for.append(identity)
         self.calls.append(("take back", key, {}))
         return self.owners.pop(0) if self.owners else ()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from portal.auth.authorizer import Authorizer, KnownRights
 from portal.auth.policy import Policy
 from portal.domain.errors import (
     ChartError,
@@ -78,7 +79,7 @@ class World:
         holder: str = "portal-1",
         lease_seconds: float = 60.0,
         chart_path: Path = Path("/charts/dash-app"),
-        policy: Policy | None = None,
+        policy: Authorizer | None = None,
         rules: NamespaceRules = RULES,
     ) -> None:
         self.clock = Clock()
@@ -112,11 +113,12 @@ class World:
         ports = ReleasePorts(
             self.helm, self.records, self.past, self.replicas, Guardrails(self.admission), self
         )
+        self.rights = KnownRights(policy or Policy(rules))
         self.actions = Actions(
             self.store,
             ports,
             self.operations,
-            policy or Policy(rules),
+            self.rights,
             forms,
             chart_path,
             clock=self.clock,

@@ -241,6 +241,7 @@ async def test_what_helm_keeps_of_a_removed_app_is_not_read_under_its_name(world
 
 async def test_who_may_not_read_values_is_not_helped_to_them(world: World) -> None:
     await world.launched(WITH_SECRET)
+    await world.rights.ask(BOB)
     assert world.actions.known_values(BOB, KEY) is None
     assert world.actions.known_values(ANN, KEY) is not None
     stolen = replace(SPEC, env=(EnvVar("DB_PASSWORD", HIDDEN),))
@@ -288,6 +289,7 @@ async def test_secrets_stay_here_and_are_kept_by_an_edit(world: World) -> None:
 
 async def test_a_placeholder_for_no_secret_is_refused_at_its_field(world: World) -> None:
     wrong = replace(SPEC, env=(EnvVar("NEW_PASSWORD", HIDDEN),))
+    await world.rights.ask(ANN)
     assert set(world.actions.placeholder_problems(ANN, wrong)) == {"env"}
     with pytest.raises(InvalidInput, match="NEW_PASSWORD") as refused:
         await world.actions.launch(ANN, wrong)

@@ -229,7 +229,7 @@ async def test_a_release_keeps_its_chart_unless_asked(tmp_path: Path, asked: boo
 
 async def test_nothing_is_left_of_a_chart_that_was_written(world: World) -> None:
     world.records.files = {"Chart.yaml": b"{}", "templates/a/b.yaml": b"x"}
-    async with own_chart(world.records, KEY) as chart:
+    async with own_chart(world.records, KEY, identity=ANN) as chart:
         content = await asyncio.to_thread((chart / "templates/a/b.yaml").read_bytes)
         assert content == b"x"
     assert not await asyncio.to_thread(chart.exists)
@@ -239,7 +239,7 @@ async def test_nothing_is_left_of_a_chart_that_was_written(world: World) -> None
 async def test_a_chart_cannot_write_elsewhere(world: World, name: str) -> None:
     world.records.files = {name: b"x"}
     with pytest.raises(ChartError, match="odd name"):
-        async with own_chart(world.records, KEY):
+        async with own_chart(world.records, KEY, identity=ANN):
             pytest.fail("not reached")
 
 
@@ -249,7 +249,7 @@ async def test_a_kept_chart_fetches_nothing(world: World, place: str) -> None:
     schema = b'{"properties": {"a": {"$schema": "http://169.254.169.254/"}}}'
     world.records.files = {"Chart.yaml": b"{}", f"{place}values.schema.json": schema}
     with pytest.raises(ChartError, match=r"169\.254\.169\.254/, outside the chart"):
-        async with own_chart(world.records, KEY):
+        async with own_chart(world.records, KEY, identity=ANN):
             pytest.fail("not reached")
 
 

@@ -16,6 +16,7 @@ from portal.auth.policy import Policy
 from portal.cluster.client import ClusterClient
 from portal.cluster.restarts import FIELD_MANAGER, RESTARTED_AT, Restarts
 from portal.domain.errors import Conflict, Forbidden, NotFound
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Pod, ReplicaSet
 from portal.domain.operations import Operation, OperationLease, OperationPhase
@@ -43,8 +44,12 @@ class FakeRestarts:
         self.asked: list[tuple[Kind, Key, datetime]] = []
         self.generation = 0
         self.errors: list[Exception] = []
+        self.acted_for: list[Identity | None] = []
 
-    async def restart(self, key: Key, kind: Kind, at: datetime) -> int:
+    async def restart(
+        self, key: Key, kind: Kind, at: datetime, *, identity: Identity | None
+    ) -> int:
+        self.acted_for.append(identity)
         if self.errors:
             raise self.errors.pop(0)
         self.asked.append((kind, key, at))
@@ -180,6 +185,11 @@ class FakeClient(ClusterClient):
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec = spec
         self.applied: list[tuple[Any, ...]] = []
+        self.acted_for: list[Identity | None] = []
+
+    def acting_for(self, identity: Identity | None) -> FakeClient:
+        self.acted_for.append(identity)
+        return self
 
     async def get(self, path: str, *_: Any, **__: Any) -> Any:
         return {"metadata": {"uid": "u1"}, "spec": self.spec}
@@ -191,7 +201,8 @@ class FakeClient(ClusterClient):
 
 async def test_only_the_annotation_of_the_pod_template_is_written() -> None:
     client = FakeClient({})
-    assert await Restarts(client).restart(KEY, Kind.STATEFUL_SET, T0) == 7
+    assert await Restarts(client).restart(KEY, Kind.STATEFUL_SET, T0, identity=ANN) == 7
+    assert client.acted_for == [ANN]
     ((path, body, manager, force),) = client.applied
     assert path == "/apis/apps/v1/namespaces/apps/statefulsets/sales"
     assert (manager, force) == (FIELD_MANAGER, True)

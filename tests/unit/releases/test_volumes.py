@@ -6,11 +6,12 @@ import pytest
 from msgspec.structs import replace
 
 from portal.domain.errors import InvalidInput
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, VolumeMount
 from portal.domain.proposals import VolumeClaim
 from portal.releases.volumes import VolumeNotes, Volumes, notes
-from tests.unit.releases.test_actions import ANN, SPEC, World
+from tests.unit.releases.test_actions import ANN, BOB, SPEC, World
 
 WANTS = replace(SPEC, volume=VolumeMount("shared", "/data"))
 
@@ -75,21 +76,23 @@ def test_an_autoscaler_counts_with_its_most() -> None:
 
 
 async def test_claims_are_asked_for_once_in_a_while() -> None:
-    asked: list[str] = []
+    asked: list[tuple[str, str]] = []
     now = 0.0
 
-    async def lookup(namespace: str) -> tuple[VolumeClaim, ...]:
-        asked.append(namespace)
+    async def lookup(namespace: str, *, identity: Identity | None) -> tuple[VolumeClaim, ...]:
+        asked.append((identity.user if identity else "", namespace))
         return (claim(),)
 
     volumes = Volumes(lookup, memory=5, clock=lambda: now)
-    assert (await volumes.notes(SPEC), asked) == (VolumeNotes({}, {}), [])
-    assert await volumes.claims("apps") == await volumes.claims("apps") == (claim(),)
-    await volumes.claims("lab")
-    assert asked == ["apps", "lab"]
+    assert (await volumes.notes(ANN, SPEC), asked) == (VolumeNotes({}, {}), [])
+    assert await volumes.claims(ANN, "apps") == await volumes.claims(ANN, "apps") == (claim(),)
+    await volumes.claims(ANN, "lab")
+    await volumes.claims(BOB, "apps")  # what one may list is no answer for another
+    before = [("ann", "apps"), ("ann", "lab"), ("bob", "apps")]
+    assert asked == before
     now = 5.1
-    await volumes.notes(WANTS)
-    assert asked == ["apps", "lab", "apps"]
+    await volumes.notes(ANN, WANTS)
+    assert asked == [*before, ("ann", "apps")]
 
 
 async def test_an_app_whose_volume_is_missing_is_not_launched() -> None:

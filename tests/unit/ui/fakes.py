@@ -184,7 +184,9 @@ class FakeActions(Actions):
         self.volume_claims: tuple[VolumeClaim, ...] | None = ()
         self.volumes = Volumes(self._claims, memory=0)
 
-    async def _claims(self, namespace: str) -> tuple[VolumeClaim, ...] | None:
+    async def _claims(
+        self, namespace: str, *, identity: Identity | None
+    ) -> tuple[VolumeClaim, ...] | None:
         return self.volume_claims
 
     async def change_version(

@@ -20,9 +20,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from portal.auth.hosts import known_hosts
 from portal.auth.identify import HeaderAuthenticator
+from portal.domain.identity import Identity
 from portal.domain.objects import Kind
 from portal.state.store import Store
 from portal.ui.build import build_ui
+from portal.web.authorization import Authorization
 from portal.web.metrics import Metrics
 from portal.web.middleware import OPEN_PATHS, RequestMiddleware, current_identity
 from portal.web.routes import add_routes
@@ -101,6 +103,34 @@ def test_the_app_sees_who_asks(site: Site) -> None:
     bob = {**ANN, "X-Forwarded-User": "bob"}
     assert site.client.get("/who", headers=bob).json() == {"user": "bob"}
     assert site.asked == ["ann", "bob"]
+
+
+def test_what_somebody_may_do_is_known_before_anything_is_answered() -> None:
+    """For pages and live connections; probes carry no identity."""
+    known: list[str] = []
+    site = Site()
+
+    async def ask(identity: Identity) -> None:
+        known.append(identity.user)
+
+    edge = RequestMiddleware(
+        Authorization(site.edge._app, ask),
+        HeaderAuthenticator("s"),
+        lambda: POLICY,
+        site.metrics,
+        known_hosts=known_hosts(["testserver"]),
+    )
+    with TestClient(edge) as client:
+        for path in OPEN_PATHS:
+            client.get(path)
+        assert client.get("/who").status_code == 401
+        assert known == []
+        assert client.get("/who", headers=ANN).json() == {"user": "ann"}
+        assert known == ["ann"]
+        origin = {"Origin": "http://testserver"}
+        with client.websocket_connect("/live", headers=ANN | origin) as socket:
+            assert socket.receive_text() == "ann"
+        assert known == ["ann", "ann"]
 
 
 async def test_the_identity_lasts_as_long_as_its_request() -> None:

@@ -9,6 +9,7 @@ from portal.cluster.client import ClusterClient
 from portal.cluster.storage.codec import encode
 from portal.cluster.storage.storage import HelmStorage
 from portal.domain.errors import Forbidden, NotFound
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
 from portal.domain.owners import Owners, label_of
@@ -49,6 +50,11 @@ class FakeClient(ClusterClient):
         self.gone: set[str] = set()
         self.volume_claims: list[dict[str, Any]] | None = None
         self.asked: list[str] = []
+        self.acted_for: list[Identity | None] = []
+
+    def acting_for(self, identity: Identity | None) -> FakeClient:
+        self.acted_for.append(identity)
+        return self
 
     async def get(self, path: str, params: object = None, accept: str = "") -> dict[str, Any]:
         self.asked.append(path)

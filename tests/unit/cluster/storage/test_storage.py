@@ -12,6 +12,7 @@ from portal.cluster.storage.codec import chart_files, encode
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.storage.unpack import MAX_BODY, unpack
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
+from portal.domain.identity import Identity
 from portal.domain.keys import OPERATION_LABEL, Key, made_by
 from portal.domain.objects import ReleaseStatus
 from portal.domain.owners import NOBODY, Owners, label_of
@@ -41,6 +42,11 @@ class FakeClient(ClusterClient):
         self.put_bodies: list[dict[str, Any]] = []
         self.patched: list[str] = []
         self.gone: set[str] = set()
+        self.acted_for: list[Identity | None] = []
+
+    def acting_for(self, identity: Identity | None) -> FakeClient:
+        self.acted_for.append(identity)
+        return self
 
     def add(self, revision: int, status: str, *, made_by: str = "") -> None:
         name = f"sh.helm.release.v1.sales.v{revision}"
