@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import cast
+from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
@@ -25,6 +27,9 @@ KINDS_FOR = 60.0
 """Seconds that a discovered kind is cached."""
 PROVEN_FOR = 300.0
 """Seconds that a namespace counts as enforcing its level after it has refused a pod."""
+
+CONNECTIONS = 6
+"""How many questions a chart with one Deployment makes, which are asked at the same time."""
 
 _VIOLATES = re.compile(r"violates PodSecurity \"[^\"]*\": (?P<why>.+)", re.DOTALL)
 _INVALID = re.compile(r"Pod \"[^\"]*\" is invalid: (?P<why>.+)", re.DOTALL)
@@ -62,8 +67,25 @@ class Admission:
         self._namespaces = namespaces
         self._clock = clock
         self._kinds: dict[tuple[str, str], _Kind] = {}
+        self._discovering: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._proven: dict[str, float] = {}
         self._proving = asyncio.Lock()
+
+    async def prepare(self, level: str) -> None:
+        """Ask ahead what most manifests need, and have the connections for the rest.
+
+        It serves the bar for a launch, whose Helm renders meanwhile (``benchmarks/RESULTS.md``).
+        What cannot be had is asked for again when it is needed.
+        """
+        namespace = self._namespaces.get(level, "")
+        async with asyncio.TaskGroup() as group:
+            for question in (
+                self._client.warm(CONNECTIONS),
+                self._kind("v1", "Service"),
+                self._kind("apps/v1", "Deployment"),
+                *((self._enforces(namespace, level),) if namespace else ()),
+            ):
+                group.create_task(_tried(question))
 
     async def namespaced(self, api_version: str, kind: str) -> bool | None:
         """Return True if a kind is namespaced; None if the cluster does not serve it."""
@@ -71,11 +93,16 @@ class Admission:
         return known.namespaced if known else None
 
     async def _kind(self, api_version: str, kind: str) -> _Kind | None:
+        if self._known(api_version, kind) is None:
+            # One question for all kinds of a version that are needed at the same time.
+            async with self._discovering.setdefault(api_version, asyncio.Lock()):
+                if self._known(api_version, kind) is None:
+                    await self._discover(api_version)
+        return self._known(api_version, kind)
+
+    def _known(self, api_version: str, kind: str) -> _Kind | None:
         known = self._kinds.get((api_version, kind))
-        if known is None or known.until < self._clock():
-            await self._discover(api_version)
-            known = self._kinds.get((api_version, kind))
-        return known
+        return known if known and known.until >= self._clock() else None
 
     async def _discover(self, api_version: str) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[a-z0-9]+)?", api_version):
@@ -181,6 +208,11 @@ class Admission:
         except NotFound as error:
             raise _unable(namespace, error) from error
         return ""
+
+
+async def _tried(question: Awaitable[object]) -> None:
+    with suppress(PortalError):
+        await question
 
 
 def _unable(namespace: str, error: PortalError) -> ClusterUnavailable:

@@ -160,6 +160,10 @@ class ClusterClient:
         """GET a path; returns the decoded body. Raises a ``PortalError`` on failure."""
         return _decoded(await self._call(_Request("get", path, params, accept=accept)))
 
+    async def warm(self, connections: int) -> None:
+        """Have so many connections open, by as many small questions at the same time."""
+        await asyncio.gather(*(self.get("/version") for _ in range(connections)))
+
     async def read(
         self, path: str, params: Mapping[str, str] | None = None, accept: str = JSON
     ) -> bytes:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from portal.domain import yaml_text
-from portal.domain.manifests import MAX_DEPTH, MAX_NODES, Ref, Tree, at, objects
+from portal.domain.manifests import MAX_DEPTH, MAX_NODES, Ref, Tree, at
 
 SCALABLE = frozenset({"Deployment", "StatefulSet"})
 
@@ -43,17 +43,11 @@ def autoscalers(found: Mapping[Ref, Tree]) -> dict[str, Tree]:
     }
 
 
-def replica_ownership(
-    manifest: str, namespace: str, others: Iterable[str] = ()
-) -> ReplicaOwnership:
-    """Return who owns the replicas once ``manifest`` is applied.
+def replica_ownership(found: Mapping[Ref, Tree], others: Iterable[str] = ()) -> ReplicaOwnership:
+    """Return who owns the replicas once a manifest with the objects ``found`` is applied.
 
     ``others`` are workloads with an autoscaler outside the manifest, such as one made by hand.
-
-    Raises:
-        PortalError: the manifest cannot be read.
     """
-    found = objects(manifest, namespace)
     autoscaled = frozenset({*autoscalers(found), *others})
     fixed = {
         workload_name(ref.kind, ref.name)

@@ -6,7 +6,7 @@ hide behind another of the same name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 import yaml
@@ -136,17 +136,17 @@ def _flat(document: object) -> Iterator[Tree]:
         raise ValueError("a list by another name")
 
 
-def with_owned_hooks(manifest: str, key: Key) -> str:
+def with_owned_hooks(manifest: str, objects: Iterable[Rendered], key: Key) -> str:
     """``manifest`` with the release's name and namespace in the annotations of each hook.
 
-    Helm writes these to all other objects; they show who owns a hook. A manifest without hooks is
-    returned unchanged.
+    ``objects`` are those of the manifest. Helm writes these annotations to all other objects; they
+    show who owns a hook. A manifest without hooks is returned unchanged.
     """
     if HOOK not in manifest:
         return manifest
     owner = {HELM_RELEASE_NAME: key.name, HELM_RELEASE_NAMESPACE: key.namespace}
     trees: list[Tree] = []
-    for each in read(manifest, key.namespace):
+    for each in objects:
         tree = each.tree
         if each.hook is not None:
             annotations = {**at(tree, "metadata", "annotations"), **owner}

@@ -48,6 +48,10 @@ NAMED = 5
 class Cluster(Protocol):
     """The questions to Kubernetes. All methods raise ``PortalError`` if it does not answer."""
 
+    async def prepare(self, level: Level) -> None:
+        """Ask ahead what most manifests need. What cannot be had raises nothing yet."""
+        ...
+
     async def namespaced(self, api_version: str, kind: str) -> bool | None:
         """Return True if a kind is namespaced; None if the cluster does not serve it."""
         ...
@@ -125,10 +129,14 @@ class Guardrails:
                 values=problems,
             )
 
+    async def prepare(self, key: Key, source: str) -> None:
+        """Ask the cluster what ``check`` will need for most charts, while there is no manifest."""
+        await self._cluster.prepare(self.allowances(key.namespace, source).pod_security)
+
     async def check(
         self, key: Key, source: str, manifest: str, values: Mapping[str, object]
-    ) -> None:
-        """Check a manifest against the rules.
+    ) -> tuple[Rendered, ...]:
+        """Check a manifest against the rules; return its objects.
 
         Args:
             key: the release.
@@ -151,6 +159,7 @@ class Guardrails:
         found = await in_thread(violations, subject, facts, allowed.rules)
         if found:
             raise GuardrailViolations(found, await in_thread(value_paths, found, values))
+        return subject.objects
 
     async def skip_crds(self, key: Key, source: str, chart: Path) -> bool:
         """Return True if Helm must skip a chart's ``crds/`` when it installs the chart.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +36,9 @@ from portal.state.store import Store
 from portal.threads import in_thread
 
 Values = Mapping[str, object]
+
+HEAD_START = 0.02
+"""Seconds that Helm has to start before the cluster is asked anything meanwhile."""
 
 _REPLICAS = ".spec.replicas"
 _UPGRADE = "helm upgrade --install"
@@ -149,14 +153,16 @@ class Changes:
         async def upgrade(revision: int, force: bool, handover: ReplicaHandover) -> HelmResult:
             async def review(manifest: str) -> str:
                 progress.begin_step("Check what it renders")
-                await self.guardrails.check(operation.key, chart.source, manifest, values)
-                handover.ownership = await self.handover.ownership_after(operation.key, manifest)
+                found = await self.guardrails.check(operation.key, chart.source, manifest, values)
+                handover.ownership = self.handover.ownership_with(
+                    operation.key, {each.ref: each.tree for each in found}
+                )
                 if not force:
                     handover.reclaimed = await self.handover.transfer(
                         progress, before, handover.ownership
                     )
                 progress.begin_step(f"Run {command}{_AGAIN if force else ''}")
-                owned = await in_thread(with_owned_hooks, manifest, operation.key)
+                owned = await in_thread(with_owned_hooks, manifest, found, operation.key)
                 return await in_thread(without_replicas, owned, handover.ownership.conflicting)
 
             with progress.step("Render the chart"):
@@ -173,10 +179,15 @@ class Changes:
                     identity=progress.identity,
                 )
 
-        result = await self._run_helm(progress, current, upgrade)
+        async with _beside(self._prepare(operation.key, chart.source)):
+            result = await self._run_helm(progress, current, upgrade)
         self.releases.record_revision(operation.key, result.revision)
         progress.put(revision=result.revision, helm_seconds=result.seconds)
         return result.revision
+
+    async def _prepare(self, key: Key, source: str) -> None:
+        await asyncio.sleep(HEAD_START)
+        await self.guardrails.prepare(key, source)
 
     async def hooks_problem(self, key: Key, identity: Identity | None) -> str:
         """Return why the hooks of a release must not run on uninstall, "" if they may."""
@@ -265,6 +276,17 @@ class Changes:
             # Another manager (kubectl scale, the removed autoscaler) has set the replicas. This
             # change asks for a fixed number, and no other field conflicts.
         return await run(before + 2, True, ReplicaHandover())
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncGenerator[None]:
+    """Do ``work`` while the block goes on, and no longer."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def record_labels(operation: Operation, revision: int, note: str) -> dict[str, str]:

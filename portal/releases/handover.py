@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from portal.catalog import dash_app
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.manifests import Ref, Tree, objects
 from portal.domain.objects import Hpa, Workload
 from portal.domain.replica_ownership import ReplicaOwnership, replica_ownership, workload_name
 from portal.operations.progress import Progress
@@ -27,12 +28,20 @@ class Handover:
     async def ownership_after(self, key: Key, manifest: str) -> ReplicaOwnership:
         """Return who owns the replicas once ``manifest`` is applied.
 
+        Raises:
+            PortalError: the manifest cannot be read.
+        """
+        return await in_thread(lambda: self.ownership_with(key, objects(manifest, key.namespace)))
+
+    def ownership_with(self, key: Key, found: Mapping[Ref, Tree]) -> ReplicaOwnership:
+        """Return who owns the replicas once the objects ``found`` are applied.
+
         Only workloads with replicas now can conflict: there is no number to keep at 0.
         """
         state = self._store.snapshot.app(key)
         live = {_name(each) for each in state.workloads if each.desired > 0}
         others = [_target(hpa) for hpa in state.hpas if hpa.release != key.name]
-        ownership = await in_thread(replica_ownership, manifest, key.namespace, others)
+        ownership = replica_ownership(found, others)
         return ReplicaOwnership(ownership.autoscaled, ownership.conflicting & live)
 
     async def transfer(

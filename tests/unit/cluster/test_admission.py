@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -22,9 +23,14 @@ class Api(ClusterClient):
         self.asked: list[str] = []
         self.lax = False
         self.refusal: PortalError | None = None
+        self.warmed = 0
+
+    async def warm(self, connections: int) -> None:
+        self.warmed += connections
 
     async def get(self, path: str, params: Any = None, accept: str = "") -> dict[str, Any]:
         self.asked.append(path)
+        await asyncio.sleep(0)
         if path not in self.answers:
             raise NotFound(path)
         return self.answers[path]
@@ -118,6 +124,45 @@ async def test_an_account_gives_tokens_unless_it_says_not(api: Api, admission: A
     assert await admission.automounts_token(key)
     api.answers[path] = {"automountServiceAccountToken": False}
     assert not await admission.automounts_token(key)
+
+
+async def test_the_kinds_of_a_version_are_asked_for_once_by_all(
+    api: Api, admission: Admission
+) -> None:
+    api.answers["/api/v1"] = {
+        "resources": [
+            {"name": "pods", "kind": "Pod", "namespaced": True},
+            {"name": "nodes", "kind": "Node", "namespaced": False},
+        ]
+    }
+    found = await asyncio.gather(
+        *(admission.namespaced("v1", kind) for kind in ("Pod", "Node", "Pod"))
+    )
+    assert found == [True, False, True]
+    assert api.asked == ["/api/v1"]
+
+
+async def test_what_every_launch_asks_is_asked_ahead(api: Api, admission: Admission) -> None:
+    api.answers["/api/v1"] = {
+        "resources": [
+            {"name": "pods", "kind": "Pod", "namespaced": True},
+            {"name": "services", "kind": "Service", "namespaced": True},
+        ]
+    }
+    await admission.prepare("restricted")
+    assert api.warmed > 1
+    ahead = len(api.asked)
+    await admission.namespaced("v1", "Pod")
+    await admission.pod_problem(POD, "restricted")
+    assert len(api.asked) == ahead + 1, "only the pod itself"
+
+
+async def test_what_cannot_be_asked_ahead_is_asked_again(api: Api, admission: Admission) -> None:
+    api.refusal = ClusterUnavailable("no answer")
+    await admission.prepare("restricted")
+    await admission.prepare("privileged")  # which no namespace is needed for
+    api.refusal = None
+    assert await admission.pod_problem(POD, "restricted") == ""
 
 
 async def test_kubernetes_judges_pods(api: Api, admission: Admission) -> None:

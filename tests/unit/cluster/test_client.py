@@ -71,6 +71,24 @@ def refusal(status: int) -> Handler:
     return answer
 
 
+async def test_connections_are_opened_ahead_and_used(tmp_path: Path) -> None:
+    peers: list[object] = []
+    together = asyncio.Barrier(3)
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/version":
+            await together.wait()
+        peers.append(request.transport)
+        return web.json_response({"status": {"userInfo": {"username": "portal"}}})
+
+    async with api_server(answer, tmp_path) as path, ClusterClient.connect(path) as found:
+        await found.warm(3)
+        opened = set(peers)
+        assert len(opened) == 3
+        await found.get("/")
+        assert set(peers) == opened
+
+
 async def test_the_server_says_who_the_portal_is(tmp_path: Path) -> None:
     async with (
         api_server(review("portal"), tmp_path) as path,

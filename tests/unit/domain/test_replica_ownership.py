@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from portal.domain import yaml_text
+from portal.domain.manifests import objects
 from portal.domain.replica_ownership import ReplicaOwnership, replica_ownership, without_replicas
 
 HPA = """---
@@ -29,14 +30,15 @@ def deployment(spec: str, name: str = "web") -> str:
 
 
 def test_an_autoscaler_decides_about_what_it_targets() -> None:
-    assert replica_ownership(WEB, "apps") == ReplicaOwnership()
+    def owned(manifest: str, *others: str) -> ReplicaOwnership:
+        return replica_ownership(objects(manifest, "apps"), others)
+
+    assert owned(WEB) == ReplicaOwnership()
     web = frozenset({"Deployment/web"})
-    assert replica_ownership(HPA + WEB, "apps") == ReplicaOwnership(web, web)
-    assert replica_ownership(HPA + deployment("{a: 1}"), "apps") == ReplicaOwnership(web)
-    assert replica_ownership(HPA + deployment("{replicas: 2}", "db"), "apps") == ReplicaOwnership(
-        web
-    )
-    assert replica_ownership(WEB, "apps", ["Deployment/web"]) == ReplicaOwnership(web, web)
+    assert owned(HPA + WEB) == ReplicaOwnership(web, web)
+    assert owned(HPA + deployment("{a: 1}")) == ReplicaOwnership(web)
+    assert owned(HPA + deployment("{replicas: 2}", "db")) == ReplicaOwnership(web)
+    assert owned(WEB, "Deployment/web") == ReplicaOwnership(web, web)
 
 
 def test_only_that_number_goes_and_all_else_stays_to_the_letter() -> None:

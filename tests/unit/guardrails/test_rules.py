@@ -608,9 +608,10 @@ async def test_what_is_there_and_another_s_is_not_replaced(
 
 def test_hooks_carry_the_name_of_their_release() -> None:
     text = plain("ConfigMap", data={"a": "1e3", "b": "on"})
-    assert with_owned_hooks(text, KEY) == text, "to the letter"
+    assert with_owned_hooks(text, read(text, "apps"), KEY) == text, "to the letter"
     forged = HOOK_JOB.replace('"pre-install"', '"pre-install", "meta.helm.sh/release-name": "x"')
-    job, other = read(with_owned_hooks(f"{forged}\n---\n{text}", KEY), "apps")
+    both = f"{forged}\n---\n{text}"
+    job, other = read(with_owned_hooks(both, read(both, "apps"), KEY), "apps")
     annotations = job.tree["metadata"]["annotations"]  # type: ignore[index]
     assert annotations == {"helm.sh/hook": "pre-install", **owned("sales")["annotations"]}
     assert other.tree == json.loads(text)

@@ -288,6 +288,7 @@ class FakeAdmission:
         self.live: dict[tuple[str, str], Tree] = {}
         self.selectors: list[tuple[Tree, Tree]] = []
         self.tried: list[tuple[Tree, str]] = []
+        self.prepared = asyncio.Event()
 
     async def namespaced(self, api_version: str, kind: str) -> bool | None:
         if api_version.startswith("unknown."):
@@ -301,6 +302,9 @@ class FakeAdmission:
 
     async def services(self, namespace: str) -> Sequence[tuple[Tree, Tree]]:
         return self.selectors
+
+    async def prepare(self, level: str) -> None:
+        self.prepared.set()
 
     async def automounts_token(self, key: Key) -> bool:
         return True

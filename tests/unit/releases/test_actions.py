@@ -525,6 +525,15 @@ async def test_a_finished_operation_stays_until_it_is_dismissed(world: World) ->
     assert world.leases.now == {}
 
 
+async def test_the_cluster_is_asked_ahead_while_helm_is_at_work(world: World) -> None:
+    world.helm.gate.clear()
+    begun = await world.actions.launch(ANN, SPEC)
+    async with asyncio.timeout(10):
+        await world.admission.prepared.wait()
+    world.helm.gate.set()
+    assert (await world.ended(begun)).phase is OperationPhase.SUCCEEDED
+
+
 async def test_draining_ends_helm_and_says_so(world: World) -> None:
     world.helm.gate.clear()
     await world.actions.launch(ANN, SPEC)
