@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
+from portal import garbage
 from portal.cluster.client import ClusterClient
 from portal.cluster_sync import ClusterSync, running
 from portal.helm_service.orphans import end_orphans
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from portal.web_app import WebApp
 
 log = logging.getLogger(__name__)
+
+FIRST_REQUEST = ("anyio._backends._asyncio", "plotly.io.json")
+"""Modules that the first request would import on the event loop, which takes 20 ms and more."""
 
 
 class Portal:
@@ -56,7 +60,8 @@ class Portal:
         end_orphans()
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(ClusterClient.connect(settings.kubeconfig))
-            sync = ClusterSync(client, settings, listed=_collect_garbage)
+            listed = asyncio.Event()
+            sync = ClusterSync(client, settings, listed=listed.set)
             await stack.enter_async_context(running(sync.tasks(), _stop))
             # In threads, so that the first lists are read meanwhile.
             web_app_class = await asyncio.to_thread(_load_web_app)
@@ -65,8 +70,9 @@ class Portal:
             outer.mount("/", await asyncio.to_thread(web_app.site))
             web_app.hub.start()
             self._web_app = web_app
-            gc.freeze()  # the pages are most of what a full collection would scan
             stack.push_async_callback(web_app.drain)
+            tasks = {"garbage collection": garbage.collect(listed)}
+            await stack.enter_async_context(running(tasks, _stop))
             yield
 
 
@@ -74,14 +80,9 @@ def _load_web_app() -> type[WebApp]:
     """Import the web application: Dash, FastAPI and the pages take most of the start."""
     from portal.web_app import WebApp
 
+    for name in FIRST_REQUEST:
+        import_module(name)
     return WebApp
-
-
-def _collect_garbage() -> None:
-    """Turn garbage collection on again. Objects made so far stay alive; frozen, they do not
-    lengthen full collections."""
-    gc.freeze()
-    gc.enable()
 
 
 def _stop(task: asyncio.Task[None]) -> None:
@@ -96,9 +97,7 @@ def create_app() -> Portal:
     Raises:
         SettingsError: a setting is wrong; the message names it.
     """
-    # Objects made during the start stay alive; scanning them takes a tenth of the start
-    # (bar: 3 s until a thousand releases are shown, benchmarks/RESULTS.md).
-    gc.disable()
+    garbage.pause()
     settings = Settings.from_env(os.environ)
     configure(settings.log_format, settings.log_level)
     return Portal(settings, os.environ)

@@ -72,6 +72,7 @@ AUTHORITIES = Path("/usr/share/ca-certificates/mozilla")
 
 #: Run once to find the modules whose bytecode is worth keeping: all that a start loads.
 IMPORTS = """
+import anyio._backends._asyncio, plotly.io.json
 import dash, dash_bootstrap_components, difflib, encodings.idna, fastapi, gunicorn.app.wsgiapp
 import gunicorn.workers.gasgi, immutables, jsonschema, kubernetes.aio.client
 import starlette.middleware.gzip
