@@ -60,8 +60,8 @@ class Portal:
         end_orphans()
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(ClusterClient.connect(settings.kubeconfig))
-            listed = asyncio.Event()
-            sync = ClusterSync(client, settings, listed=listed.set)
+            done = garbage.resume_after("lists", "pages")
+            sync = ClusterSync(client, settings, listed=lambda: done("lists"))
             await stack.enter_async_context(running(sync.tasks(), _stop))
             # In threads, so that the first lists are read meanwhile.
             web_app_class = await asyncio.to_thread(_load_web_app)
@@ -71,8 +71,7 @@ class Portal:
             web_app.hub.start()
             self._web_app = web_app
             stack.push_async_callback(web_app.drain)
-            tasks = {"garbage collection": garbage.collect(listed)}
-            await stack.enter_async_context(running(tasks, _stop))
+            done("pages")
             yield
 
 

@@ -7,9 +7,8 @@ are. The default executor is for waiting on files and name resolution.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
@@ -18,22 +17,6 @@ T = TypeVar("T")
 
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="input")
 _ONE = ThreadPoolExecutor(1, thread_name_prefix="large")
-_under_way: list[None] = []
-
-
-def under_way() -> int:
-    """Return how many large inputs are processed now, in these threads or by ``counted``."""
-    return len(_under_way)
-
-
-@contextmanager
-def counted() -> Generator[None]:
-    """Count the block as processing a large input."""
-    _under_way.append(None)
-    try:
-        yield
-    finally:
-        _under_way.pop()
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -48,9 +31,4 @@ async def in_single_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwar
 
 async def _in(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
     context = copy_context()
-
-    def run() -> T:
-        with counted():
-            return context.run(work)
-
-    return await asyncio.get_running_loop().run_in_executor(threads, run)
+    return await asyncio.get_running_loop().run_in_executor(threads, context.run, work)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from functools import cache
 from typing import Any, cast
 
@@ -19,7 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.catalog.values import as_mapping
-from portal.threads import counted, in_thread
+from portal.threads import in_thread
 from portal.ui import ids
 from portal.ui.accepts import Check
 from portal.ui.callbacks import Accepted
@@ -98,9 +97,7 @@ class Requests:
         async def again() -> Message:
             return waiting.pop() if waiting else await receive()
 
-        large = len(body) > BESIDE
-        with counted() if large else nullcontext():
-            await self._app({**scope, IS_LARGE: large}, again, send)
+        await self._app({**scope, IS_LARGE: len(body) > BESIDE}, again, send)
 
     async def _looked_at(self, scope: Scope, receive: Receive) -> tuple[ASGIApp | None, bytes]:
         """Check a request. Return the answer that refuses it, or None, and its body."""

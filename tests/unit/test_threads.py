@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from portal.threads import counted, in_single_thread, in_thread, under_way
+from portal.threads import in_single_thread, in_thread
 
 told: ContextVar[str] = ContextVar("told")
 
@@ -24,13 +24,3 @@ async def test_it_knows_who_is_asking() -> None:
 async def test_what_it_raises_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         await in_thread(divmod, 1, 0)
-
-
-async def test_work_under_way_is_counted() -> None:
-    assert under_way() == 0
-    assert await in_thread(under_way) == 1
-    with pytest.raises(ZeroDivisionError):
-        await in_single_thread(lambda: 1 // 0)
-    with counted():
-        assert under_way() == 1
-    assert under_way() == 0
