@@ -22,7 +22,6 @@ from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthent
 from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
 from portal.catalog.dash_app import ExposureSettings
-from portal.catalog.fetch import HttpFetch
 from portal.cluster.access import Namespaces
 from portal.cluster.admission import Admission
 from portal.cluster.leases import LEASES, Leases
@@ -43,6 +42,7 @@ from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endp
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
 from portal.operations.operations import Operations, OperationTiming
+from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
 from portal.releases.ports import ReleasePorts

@@ -16,13 +16,13 @@ from msgspec.structs import replace
 
 from portal.catalog.archive import ArchiveError, unpack
 from portal.catalog.chart import Chart, ChartProblem, read_chart
-from portal.catalog.fetch import Fetch, FetchError
 from portal.catalog.icons import Icon, Icons
 from portal.catalog.reader import SourceReader
 from portal.catalog.sources import ChartPreset, Source, SourceKind, SourceState
 from portal.catalog.text import TextError
 from portal.domain.charts import ChartEntry, ChartIdentity, ChartVersion, Listing, Origin, origin_of
 from portal.domain.errors import NotFound, PortalError
+from portal.registry.fetch import Fetch, FetchError
 
 log = logging.getLogger(__name__)
 

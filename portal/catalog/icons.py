@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from portal.catalog.fetch import Answer, FetchError
 from portal.catalog.sources import Source
+from portal.registry.fetch import Answer, FetchError
 
 MAX_ICON = 64 * 1024
 """Bytes of an icon."""

@@ -19,12 +19,7 @@ def image_allowed(reference: str, patterns: Iterable[str]) -> bool:
     """
     wanted = tuple(patterns)
     repository = images.split_reference(reference)[0]
-    registry, path = images.split_registry(repository)
-    if not registry:
-        registry, path = "docker.io", path if "/" in path else f"library/{path}"
-    elif registry in {"index.docker.io", "registry-1.docker.io"}:
-        registry = "docker.io"
-    whole = f"{registry.lower()}/{path}"
+    whole = "/".join(images.written_out(repository))
     return not wanted or any(fnmatchcase(whole, each) for each in wanted)
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from portal.catalog.archive import MAX_PACKED
 from portal.catalog.chart import ChartProblem, read_metadata
-from portal.catalog.fetch import Answer, Fetch, FetchError
 from portal.catalog.index import MAX_INDEX, Index, chart_version, read_index
 from portal.catalog.oci import Registry
 from portal.catalog.sign_in import may_send_password, read_login
 from portal.catalog.sources import Source, SourceKind, SourceState
 from portal.domain.charts import ChartEntry, ChartVersion
+from portal.registry.fetch import Answer, Fetch, FetchError
 
 
 class SourceReader:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, PortalError
+from portal.domain.retry_after import retry_after_seconds
 
 _LEAVING = re.compile(r"in namespace (\S+) because it is being terminated")
-
-LONGEST_WAIT = 60.0
-"""Longest wait in seconds, even if a server asks for more."""
 
 
 class Gone(PortalError):
@@ -65,28 +60,6 @@ def from_status(code: int, message: str, retry_after: str | None = None) -> Port
             return ClusterUnavailable(words, "It is tried again by itself.")
         case _:
             return Rejected(words)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def retry_after_seconds(header: str | None, now: Callable[[], datetime] = _utc_now) -> float | None:
-    """Seconds to wait by a ``Retry-After`` header, a number or a date; at most ``LONGEST_WAIT``.
-
-    None if there is no valid header.
-    """
-    if not header:
-        return None
-    try:
-        wait = float(int(header))
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(header)
-        except ValueError:
-            return None
-        wait = (until.replace(tzinfo=until.tzinfo or UTC) - now()).total_seconds()
-    return min(max(wait, 0.0), LONGEST_WAIT)
 
 
 def message_of(body: bytes) -> str:

@@ -7,6 +7,9 @@ import re
 MAX_REPOSITORY = 255
 MAX_TAG = 128
 
+DOCKER_HUB = "docker.io"
+DOCKER_HUB_HOSTS = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
+
 _COMPONENT = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*")
 _HOST = re.compile(
     r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
@@ -38,6 +41,17 @@ def split_reference(reference: str) -> tuple[str, str]:
     if head and "/" not in tail:
         return head, tail
     return reference, ""
+
+
+def written_out(repository: str) -> tuple[str, str]:
+    """Return the registry and the path of a repository, with what Docker Hub's names leave out.
+
+    ``nginx`` is ``library/nginx`` at ``docker.io``.
+    """
+    registry, path = split_registry(repository)
+    if registry.lower() in {"", *DOCKER_HUB_HOSTS}:
+        return DOCKER_HUB, path if "/" in path else f"library/{path}"
+    return registry.lower(), path
 
 
 def is_digest(tag: str) -> bool:

@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 from portal.catalog.catalog import Catalog
-from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
 from portal.domain.keys import Key
 from portal.domain.release import ReleaseRevision
+from portal.registry.fetch import HttpFetch
 from portal.releases.request import ReleaseRequest
 from portal.viewmodels.preview import preview_view
 from portal.viewmodels.versions import version_view

@@ -13,10 +13,10 @@ from aiohttp import web
 
 from portal.catalog.catalog import Catalog, ChartUnavailable
 from portal.catalog.chart import ChartProblem, read_chart
-from portal.catalog.fetch import FetchError, HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import fingerprint
 from portal.domain.errors import NotFound
+from portal.registry.fetch import FetchError, HttpFetch
 from tests.unit.catalog.make import CHARTS, Handler, chart_archive, files, registry, serving, sha256
 
 

@@ -13,9 +13,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from portal.catalog.catalog import Catalog
-from portal.catalog.fetch import HttpFetch
 from portal.catalog.icons import MAX_ICON, PNG, SVG, Icon, icon_of, is_allowed
 from portal.catalog.sources import Source, SourceKind
+from portal.registry.fetch import HttpFetch
 from portal.web.icons import PATH, icon_endpoint
 from tests.unit.catalog.make import files, serving
 

@@ -13,9 +13,10 @@ import pytest
 from aiohttp import web
 
 from portal.catalog.catalog import Catalog, ChartUnavailable
-from portal.catalog.fetch import FetchError, HttpFetch, redirect_headers
-from portal.catalog.sign_in import Login, may_send_password, read_login
+from portal.catalog.sign_in import may_send_password, read_login
 from portal.catalog.sources import Source, SourceKind
+from portal.registry.credentials import Login
+from portal.registry.fetch import FetchError, HttpFetch, redirect_headers
 from tests.unit.catalog.make import Handler, chart_archive, registry, repository_of, serving
 
 USER, PASSWORD = "ann", "open: sesame ü"

@@ -16,13 +16,12 @@ from portal.cluster import client
 from portal.cluster.api_types import Change
 from portal.cluster.client import ClusterClient
 from portal.cluster.errors import (
-    LONGEST_WAIT,
     Throttled,
     Unauthenticated,
     from_status,
-    retry_after_seconds,
 )
 from portal.domain.errors import ClusterUnavailable
+from portal.domain.retry_after import LONGEST_WAIT, retry_after_seconds
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -22,12 +22,12 @@ from benchmarks.inputs.loads import well_formed
 from portal.auth.hosts import known_hosts
 from portal.auth.identify import OpenAuthenticator
 from portal.catalog.catalog import Catalog
-from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.live.endpoint import FRAME_PATH, PATH, Timing, frame_endpoint, live_endpoint
 from portal.live.hub import Hub
+from portal.registry.fetch import HttpFetch
 from portal.scoped_views import ScopedViews
 from portal.ui import ids
 from portal.ui.build import build_ui

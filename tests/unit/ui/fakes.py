@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from portal.catalog.catalog import Catalog
 from portal.catalog.chart import Chart
-from portal.catalog.fetch import HttpFetch
 from portal.catalog.presets import Preset
 from portal.domain.errors import Conflict, Forbidden, NotFound
 from portal.domain.identity import Identity
@@ -23,6 +22,7 @@ from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.domain.proposals import Proposal, Removal, VolumeClaim
 from portal.domain.release import ReleaseRevision
 from portal.live.topics import APPS
+from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, Existing, PrefilledForm
 from portal.releases.forms import FormFields, ReleaseForms, ScaleRequest
 from portal.releases.install import LAUNCH

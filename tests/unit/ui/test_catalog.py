@@ -10,10 +10,10 @@ import pytest
 from portal.catalog.catalog import Catalog
 from portal.catalog.chart import read_chart
 from portal.catalog.draft import DraftEditor, path_id
-from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import ChartPreset, Source, SourceKind
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
+from portal.registry.fetch import HttpFetch
 from portal.ui.chart.callbacks import ChartInputs, request_of
 from portal.ui.chart.edit import Edit, edited
 from portal.ui.chart.layout import version_path

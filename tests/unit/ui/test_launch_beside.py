@@ -11,11 +11,11 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from portal.catalog.catalog import Catalog
-from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
 from portal.domain.keys import Key
 from portal.domain.proposals import VolumeClaim
+from portal.registry.fetch import HttpFetch
 from portal.ui import ids
 from portal.ui.app.header import urls
 from portal.ui.build import build_ui

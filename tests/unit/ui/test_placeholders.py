@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
-from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.catalog.values import get
 from portal.domain.errors import HelmError
@@ -21,6 +20,7 @@ from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.owners import label_of
 from portal.domain.secrets import HIDDEN
+from portal.registry.fetch import HttpFetch
 from portal.releases.request import ReleaseRequest
 from portal.ui.chart import callbacks as chart_callbacks
 from portal.ui.chart import edit as chart_edit

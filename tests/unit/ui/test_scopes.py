@@ -18,7 +18,6 @@ from portal.auth.authorizer import KnownRights
 from portal.auth.identify import HeaderAuthenticator
 from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
-from portal.catalog.fetch import HttpFetch
 from portal.domain.errors import ClusterUnavailable
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -33,6 +32,7 @@ from portal.live.hub import Hub
 from portal.live.schedule import RenderSchedule
 from portal.live.subscription import Subscription
 from portal.live.topics import ADMIN, APPS, KINDS, app_topic, kind
+from portal.registry.fetch import HttpFetch
 from portal.releases.upgrade import UPGRADE
 from portal.scoped_views import ScopedViews
 from portal.state.store import Store

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from portal.catalog.catalog import Catalog
-from portal.catalog.fetch import HttpFetch
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.errors import ChartError, InvalidInput
+from portal.registry.fetch import HttpFetch
 from portal.ui import ids
 from portal.ui.app.header import version_class, version_words
 from portal.ui.app.live import app_patches

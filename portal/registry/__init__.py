@@ -1,0 +1,1 @@
+"""Registries: where images and charts are kept, asked over HTTP by the distribution protocol."""

@@ -1,0 +1,209 @@
+"""One repository of a registry, by the distribution protocol: tags, manifests and blobs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+from urllib.parse import quote, urljoin, urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from portal.registry.auth import Reach, authorization, is_bearer, refusal
+from portal.registry.credentials import Login
+from portal.registry.failure import Failure, FetchError
+from portal.registry.fetch import Answer, Fetch, origin
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+MANIFESTS = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
+
+MAX_JSON = 1024 * 1024
+"""Bytes of a manifest, a configuration or a page of tags."""
+MAX_PAGES = 20
+PAGE = 1000
+"""Tags that are asked for at once; a registry may send fewer."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
+
+T = TypeVar("T")
+
+
+class PlatformEntry(Struct, frozen=True):
+    """What an index says that a manifest is for."""
+
+    os: str = ""
+    architecture: str = ""
+    variant: str = ""
+
+
+class Descriptor(Struct, frozen=True, rename="camel"):
+    """Content that a manifest refers to. ``size`` is in bytes, as it is stored: compressed."""
+
+    media_type: str = ""
+    digest: str = ""
+    size: int = 0
+    platform: PlatformEntry | None = None
+
+
+class Manifest(Struct, frozen=True, rename="camel"):
+    """A manifest, or an index of some (``manifests``)."""
+
+    schema_version: int | None = None
+    media_type: str | None = None
+    config: Descriptor | None = None
+    layers: tuple[Descriptor, ...] | None = None
+    manifests: tuple[Descriptor, ...] | None = None
+
+
+class Found(Struct, frozen=True):
+    """A manifest and the digest of its very bytes."""
+
+    manifest: Manifest
+    digest: str
+
+
+class TagList(Struct, frozen=True):
+    """The tags of a repository, in the registry's order. ``complete``: these are all."""
+
+    names: tuple[str, ...]
+    complete: bool = True
+
+
+class _Tags(Struct, frozen=True):
+    """One page of them."""
+
+    tags: tuple[str, ...] | None = None
+
+
+class Repository:
+    """One repository, asked through ``fetch``. Keeps a token for as long as it lives.
+
+    ``base`` is the registry's address, ``https://registry.example.com``, and ``path`` the
+    repository in it. Of ``logins`` the next is tried where one is refused; without any it is asked
+    as everybody may. All raise ``FetchError``.
+    """
+
+    def __init__(
+        self, base: str, path: str, fetch: Fetch, reach: Reach, logins: Sequence[Login] = ()
+    ) -> None:
+        self._base = base.rstrip("/")
+        self._path = path
+        self._fetch = fetch
+        self._reach = reach
+        self._left: list[Login | None] = [*logins] or [None]
+        self._refusal = refusal(None)
+        self._authorization = ""
+        self._signing_in = asyncio.Lock()
+
+    async def tags(self) -> TagList:
+        """Return the tags: of the first pages, where there are very many."""
+        found: list[str] = []
+        url = f"{self._url}/tags/list?n={PAGE}"
+        for _ in range(MAX_PAGES):
+            answer = await self._get(url, MAX_JSON)
+            found += [each[:128] for each in decoded(answer.body, _Tags).tags or ()]
+            more = _NEXT.search(answer.headers.get("link", ""))
+            if not more:
+                return TagList(tuple(found))
+            after = urljoin(url, more[1])
+            # The password goes along: to the registry, and to nobody whom it names.
+            if origin(after) != origin(url) or after == url:
+                raise FetchError("Its list of tags goes on at another host.")
+            url = after
+        return TagList(tuple(found), complete=False)
+
+    async def manifest(self, reference: str) -> Found:
+        """Return the manifest, or the index, of a tag or a digest."""
+        url = f"{self._url}/manifests/{quote(reference, safe=':')}"
+        body = (await self._get(url, MAX_JSON, MANIFESTS)).body
+        digest = digest_of(body)
+        if _DIGEST.fullmatch(reference) and digest != reference:
+            raise FetchError("What the registry sent is not what its digest says.")
+        return Found(decoded(body, Manifest), digest)
+
+    async def blob(self, descriptor: Descriptor, limit: int = MAX_JSON) -> bytes:
+        """Return content by its digest, which is checked. ``limit`` is in bytes."""
+        if not _DIGEST.fullmatch(descriptor.digest):
+            raise FetchError("The registry names content without a SHA-256 digest.")
+        body = (await self._get(f"{self._url}/blobs/{descriptor.digest}", limit)).body
+        if digest_of(body) != descriptor.digest:
+            raise FetchError("What the registry sent is not what its digest says.")
+        return body
+
+    async def is_registry(self) -> bool:
+        """Return whether there is a registry at all at this address."""
+        answer = await self._ask(f"{self._base}/v2/", MAX_JSON)
+        challenged = answer.status == 401 and "www-authenticate" in answer.headers
+        told = "docker-distribution-api-version" in answer.headers
+        return challenged or told or (answer.status == 200 and answer.body[:16].strip() == b"{}")
+
+    @property
+    def _url(self) -> str:
+        return f"{self._base}/v2/{quote(self._path)}"
+
+    async def _get(self, url: str, limit: int, accept: str = "") -> Answer:
+        used = self._authorization
+        answer = await self._ask(url, limit, accept)
+        while answer.status == 401:
+            async with self._signing_in:
+                if self._authorization == used:  # else somebody was faster
+                    await self._sign_in(answer.headers.get("www-authenticate", ""))
+                used = self._authorization
+            answer = await self._ask(url, limit, accept)
+        if answer.status == 403:
+            words = "The registry refuses this."
+            raise self._refusal if used else FetchError(words, Failure.NO_ACCESS)
+        if answer.status == 404:
+            raise FetchError("The registry does not have this.", Failure.NOT_FOUND)
+        answer.raise_for_trouble()
+        return answer
+
+    async def _ask(self, url: str, limit: int, accept: str = "") -> Answer:
+        headers = {"Accept": accept} if accept else {}
+        if self._authorization:
+            headers["Authorization"] = self._authorization
+        reach = self._reach
+        return await self._fetch(
+            url, hosts=reach.hosts, limit=limit, headers=headers, public=reach.public
+        )
+
+    async def _sign_in(self, challenge: str) -> None:
+        """Say something else next time. Raises ``FetchError`` when all has been tried."""
+        while self._left:
+            login = self._left.pop(0)
+            try:
+                said = await authorization(challenge, login, self._fetch, self._reach)
+            except FetchError as error:
+                if error.failure is not Failure.WRONG_SIGN_IN or not self._left:
+                    raise
+                continue
+            self._refusal = refusal(login, signed_in=is_bearer(challenge))
+            self._authorization = said
+            return
+        raise self._refusal
+
+
+def digest_of(body: bytes) -> str:
+    """Return the SHA-256 digest of content, as manifests write it."""
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def decoded(body: bytes, kind: type[T]) -> T:
+    """Return what JSON says, as ``kind``. Raises ``FetchError`` if it says anything else."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (ValueError, RecursionError):
+        words = "The registry answers with something that is not what the protocol says."
+        raise FetchError(words) from None
+
+
+def host_of(url: str) -> str:
+    """Return the ``host[:port]`` of an address."""
+    return urlsplit(url).netloc.lower()
