@@ -18,6 +18,7 @@ from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
 from portal.domain.namespaces import NamespaceRules, listed_problem, pattern_problem
 from portal.guardrails.rules import GuardrailException, Level
+from portal.images.registries import ImageLookup, ImageRegistry
 
 PREFIX = "DASH_PORTAL_"
 
@@ -105,6 +106,21 @@ class Settings(BaseModel):
             "what a chart renders. Empty: all."
         ),
     ] = ()
+    image_lookup: Annotated[
+        ImageLookup,
+        Field(
+            description="Which registries the portal asks about images before a launch: `public`, "
+            "those that are listed and all others over HTTPS at public addresses, or `listed` "
+            "alone. Never for images that `DASH_PORTAL_ALLOWED_IMAGES` leaves out."
+        ),
+    ] = ImageLookup.PUBLIC
+    image_registries_file: Annotated[
+        Path | None,
+        Field(
+            description="YAML list of registries that are asked about images at whatever address, "
+            "without TLS, or with a sign-in of the portal's own."
+        ),
+    ] = None
     pod_security_namespace: Annotated[
         str,
         Field(
@@ -306,6 +322,23 @@ class Settings(BaseModel):
         if len(set(names)) < len(names):
             raise SettingsError(f"{PREFIX}CATALOG_FILE: two sources have the same name.")
         return (own, *listed)
+
+    def image_registries(self) -> tuple[ImageRegistry, ...]:
+        """Read the file of registries.
+
+        Raises:
+            SettingsError: the file cannot be read or an entry is wrong.
+        """
+        if self.image_registries_file is None:
+            return ()
+        try:
+            entries: object = yaml.safe_load(self.image_registries_file.read_text()) or []
+            listed = TypeAdapter(tuple[ImageRegistry, ...]).validate_python(entries)
+        except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
+            raise SettingsError(f"{PREFIX}IMAGE_REGISTRIES_FILE: {error}") from None
+        if len({each.name for each in listed}) < len(listed):
+            raise SettingsError(f"{PREFIX}IMAGE_REGISTRIES_FILE: a registry is there twice.")
+        return listed
 
     def guardrail_exceptions(self) -> tuple[GuardrailException, ...]:
         """Read the file of exceptions to the guardrails.

@@ -25,19 +25,24 @@ from portal.catalog.dash_app import ExposureSettings
 from portal.cluster.access import Namespaces
 from portal.cluster.admission import Admission
 from portal.cluster.leases import LEASES, Leases
+from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
 from portal.cluster.restarts import Restarts
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
 from portal.cluster_sync import ClusterSync
-from portal.domain.errors import PortalError
+from portal.domain.errors import Forbidden, PortalError
 from portal.domain.identity import Identity
+from portal.domain.keys import Key
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
+from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
 from portal.guardrails.checks import GuardrailSettings
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
+from portal.images.inspector import DEADLINE, ImageInspector
+from portal.images.registries import Registries
 from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
@@ -101,6 +106,7 @@ class WebApp:
             self._metrics.ended,
         )
         self._catalog = catalog = _catalog(settings, stack, store)
+        images = _images(settings, stack, sync, policy)
         outside = ExternalAddresses(settings.node_address, settings.ingress_address)
         views = ScopedViews(store, rights, outside, sync.prioritize, lambda: catalog.listings)
         self._context = UiContext(
@@ -112,6 +118,7 @@ class WebApp:
             list_view=views.releases,
             connections=views.connections,
             identity=current_identity,
+            inspect_image=images.inspect,
             open_mode=settings.auth_mode == "none",
             version=__version__,
         )
@@ -179,6 +186,28 @@ def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog
         return [app.detail for app in store.snapshot.apps.values() if app.detail]
 
     return Catalog(settings.sources(), fetch, cache, every=settings.catalog_interval, used=used)
+
+
+def _images(
+    settings: Settings, stack: AsyncExitStack, sync: ClusterSync, policy: Policy
+) -> ImageInspector:
+    """Looks at images; what is under way ends with the portal."""
+    fetch = HttpFetch(DEADLINE)
+    stack.push_async_callback(fetch.close)
+
+    def refusal(identity: Identity, namespace: str) -> Forbidden | None:
+        return policy.refusal(identity, Permission.LAUNCH, Key(namespace, ""), None)
+
+    images = ImageInspector(
+        fetch,
+        Registries(settings.image_registries(), settings.image_lookup),
+        PullSecrets(sync.client),
+        refusal,
+        lambda: sync.store.snapshot.nodes,
+        allowed=settings.allowed_images,
+    )
+    stack.push_async_callback(images.close)
+    return images
 
 
 def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack) -> Runner:

@@ -333,7 +333,10 @@ class Event(Watched, frozen=True):
 
 
 class Node(Watched, frozen=True):
-    """A node: readiness, schedulability, address for NodePorts, and capacity (cores, bytes)."""
+    """A node: readiness, schedulability, address for NodePorts, capacity (cores, bytes), platform.
+
+    ``os`` and ``architecture`` are named as in images (``linux``, ``amd64``); "" if unknown.
+    """
 
     name: str
     ready: bool
@@ -341,6 +344,8 @@ class Node(Watched, frozen=True):
     internal_ip: str
     cpu: float
     memory: float
+    os: str = ""
+    architecture: str = ""
 
 
 class Quota(Watched, frozen=True):

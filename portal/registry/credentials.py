@@ -86,7 +86,10 @@ def entries_for(entries: Iterable[Entry], repository: str) -> tuple[Entry, ...]:
 
 
 def _location(name: str) -> str:
-    parts = urlsplit(name if name.startswith(("http://", "https://")) else f"https://{name}")
+    try:
+        parts = urlsplit(name if name.startswith(("http://", "https://")) else f"https://{name}")
+    except ValueError:
+        return ""  # is for nothing
     path = parts.path
     if path.startswith(("/v1/", "/v2/")):  # the old protocol's addresses: the host is meant
         path = path[3:]

@@ -150,7 +150,11 @@ def check_host(url: str, hosts: Collection[str], *, public: bool = False) -> Non
     With ``public`` any other passes that is asked over https; its address is judged when it is
     connected to.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        words = "This is not an address that can be asked."
+        raise FetchError(words, Failure.ADDRESS) from None
     if parts.scheme not in {"http", "https"} or parts.username or parts.password:
         words = "It leads to an address that is neither http nor https."
         raise FetchError(words, Failure.NOT_ALLOWED)
@@ -183,6 +187,8 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 def _problem(error: aiohttp.ClientError) -> FetchError:
     """Why, in words; never the address, which may hold what is nobody's business."""
     match error:
+        case aiohttp.InvalidURL():
+            return FetchError("This is not an address that can be asked.", Failure.ADDRESS)
         case aiohttp.ClientConnectorCertificateError():
             return FetchError("Its TLS certificate is not trusted.", Failure.TLS)
         case aiohttp.ClientConnectorSSLError():

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from typing import TypeVar
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 import msgspec
 from msgspec import Struct
@@ -112,11 +112,7 @@ class Repository:
             more = _NEXT.search(answer.headers.get("link", ""))
             if not more:
                 return TagList(tuple(found))
-            after = urljoin(url, more[1])
-            # The password goes along: to the registry, and to nobody whom it names.
-            if origin(after) != origin(url) or after == url:
-                raise FetchError("Its list of tags goes on at another host.")
-            url = after
+            url = _continued(url, more[1])
         return TagList(tuple(found), complete=False)
 
     async def manifest(self, reference: str) -> Found:
@@ -181,6 +177,7 @@ class Repository:
             try:
                 said = await authorization(challenge, login, self._fetch, self._reach)
             except FetchError as error:
+                self._refusal = error
                 if error.failure is not Failure.WRONG_SIGN_IN or not self._left:
                     raise
                 continue
@@ -188,6 +185,17 @@ class Repository:
             self._authorization = said
             return
         raise self._refusal
+
+
+def _continued(url: str, more: str) -> str:
+    """The next page's address. The password goes along: to the registry, and nobody it names."""
+    try:
+        after = urljoin(url, more)
+        if origin(after) == origin(url) and after != url:
+            return after
+    except ValueError:
+        pass
+    raise FetchError("Its list of tags does not go on at its own address.")
 
 
 def digest_of(body: bytes) -> str:
@@ -202,8 +210,3 @@ def decoded(body: bytes, kind: type[T]) -> T:
     except (ValueError, RecursionError):
         words = "The registry answers with something that is not what the protocol says."
         raise FetchError(words) from None
-
-
-def host_of(url: str) -> str:
-    """Return the ``host[:port]`` of an address."""
-    return urlsplit(url).netloc.lower()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -10,6 +11,7 @@ from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Scope
+from portal.images.report import ImageReport
 from portal.live.topics import app_topic
 from portal.releases.actions import Actions
 from portal.releases.forms import ReleaseForms
@@ -19,13 +21,27 @@ from portal.viewmodels.model import AppView
 from portal.viewmodels.query import ListQuery
 
 
+class InspectImage(Protocol):
+    """Ask a registry about an image; see ``portal.images.inspector.ImageInspector.inspect``."""
+
+    async def __call__(
+        self,
+        identity: Identity,
+        reference: str,
+        namespace: str,
+        pull_secrets: Sequence[str] = (),
+    ) -> ImageReport:
+        """Return what is known of it."""
+        ...
+
+
 class UiContext(Struct, frozen=True):
     """The services that pages and callbacks use.
 
     ``identity`` returns the user of the current request, and ``scope`` a user's scope on a topic.
     ``app_view`` and ``list_view`` return view models of the snapshot for a scope, and are cheap.
-    ``connections`` returns the connections that a namespace offers. ``open_mode`` shows the banner
-    of the open mode.
+    ``connections`` returns the connections that a namespace offers. ``inspect_image`` returns a
+    registry's report on an image. ``open_mode`` shows the banner of the open mode.
     """
 
     actions: Actions
@@ -36,6 +52,7 @@ class UiContext(Struct, frozen=True):
     connections: Callable[[Identity, str], tuple[Connection, ...]]
     identity: Callable[[], Identity]
     catalog: Catalog
+    inspect_image: InspectImage
     open_mode: bool = False
     version: str = ""
 

@@ -15,6 +15,7 @@ from portal.cluster import restarts
 from portal.cluster.kinds import RESOURCES
 from portal.cluster.leases import LEASES
 from portal.guardrails.rules import Level, Rule
+from portal.images.registries import ImageLookup
 from portal.settings import PREFIX, Settings
 from tests.charts.helm import Helm, Rendered
 from tests.charts.k8s_schemas import validate
@@ -52,6 +53,7 @@ ALL_SETTINGS = {
     "helmConcurrency": 2,
     "metricsInterval": 15,
     "allowedImages": ["registry.example.com/team/*", "docker.io/library/*"],
+    "imageLookup": "listed",
     "catalogInterval": 60,
     "logFormat": "text",
     "logLevel": "DEBUG",
@@ -80,6 +82,12 @@ EXCEPTION = {
     "allow": ["references", "rbac"],
     "pod_security": "baseline",
 }
+IMAGES = {
+    "host": "localhost:5000",
+    "url": "http://registry.registry.svc:5000",
+    "hosts": ["cdn.internal"],
+    "existingSecret": "images-login",
+}
 FOLDER = {"name": "local", "kind": "folder", "path": "/charts"}
 
 SWITCHES: dict[str, dict[str, Any]] = {
@@ -105,6 +113,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "settings": {"settings": ALL_SETTINGS},
     "presets": {"presets": [PRESET]},
     "catalog": {"catalog": [SOURCE, REGISTRY, FOLDER]},
+    "image registries": {"imageRegistries": [{"host": "r.example.com"}, IMAGES]},
     "exceptions": {"guardrails": {"exceptions": [EXCEPTION]}},
     "own namespaces for levels": {
         "guardrails": {
@@ -356,6 +365,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         settings=ALL_SETTINGS,
         presets=[PRESET],
         catalog=[SOURCE, REGISTRY, FOLDER],
+        imageRegistries=[{"host": "r.example.com"}, IMAGES],
         guardrails={"exceptions": [EXCEPTION]},
     )
     given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
@@ -383,6 +393,15 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     for source, secret in ((team, "team-login"), (hub, "hub-login")):
         mounted = secrets[mounts[str(source.credentials)]]
         assert (mounted["secretName"], mounted["optional"]) == (secret, True)
+    registries = tmp_path / "registries.yaml"
+    registries.write_text(files["registries.yaml"])
+    plain, images = settings.model_copy(
+        update={"image_registries_file": registries}
+    ).image_registries()
+    assert (plain.host, plain.credentials) == ("r.example.com", None)
+    assert (images.base, images.hosts) == ("http://registry.registry.svc:5000", ("cdn.internal",))
+    assert secrets[mounts[str(images.credentials)]]["secretName"] == "images-login"
+    assert settings.image_lookup is ImageLookup.LISTED
     guardrails = tmp_path / "guardrails.yaml"
     guardrails.write_text(files["guardrails.yaml"])
     (exception,) = settings.model_copy(

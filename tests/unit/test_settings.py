@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from portal.images.registries import ImageLookup
 from portal.settings import Settings, SettingsError
 
 WHOLE = {"DASH_PORTAL_CLUSTER_WIDE": "true"}
@@ -119,3 +120,32 @@ def test_where_the_portal_works_is_said_and_only_once():
 def test_namespaces_that_cannot_be_worked_in(environ: dict[str, str], words: str):
     with pytest.raises(SettingsError, match=words):
         Settings.from_env({f"DASH_PORTAL_{name}": text for name, text in environ.items()})
+
+
+def with_registries(text: str, folder: Path) -> Settings:
+    file = folder / "registries.yaml"
+    file.write_text(text)
+    return Settings(namespaces=("apps",), image_registries_file=file)
+
+
+def test_registries_of_images(tmp_path: Path) -> None:
+    settings = with_registries("- {host: 'localhost:5000', url: 'http://r:5000'}", tmp_path)
+    (registry,) = settings.image_registries()
+    assert (registry.name, registry.base) == ("localhost:5000", "http://r:5000")
+    assert settings.image_lookup is ImageLookup.PUBLIC
+    assert Settings(namespaces=("apps",)).image_registries() == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- {host: r.example, url: r.example}", "its url begins with"),
+        ("- {host: r.example, plain_http: true}", "plain_http"),
+        ("- {host: r.example}\n- {host: R.example}", "a registry is there twice"),
+        ("host: r.example", "IMAGE_REGISTRIES_FILE"),
+        ("- [", "IMAGE_REGISTRIES_FILE"),
+    ],
+)
+def test_registries_that_make_no_sense(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        with_registries(text, tmp_path).image_registries()

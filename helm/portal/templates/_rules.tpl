@@ -36,7 +36,7 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get]
-# Helm keeps each revision of a release in a Secret.
+# Helm keeps each revision of a release in a Secret. Those that images are pulled with are got by name.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch, create, update, patch, delete]

@@ -19,9 +19,15 @@ class _NodeAddress(Part, frozen=True):
     address: str
 
 
+class _NodeInfo(Part, frozen=True):
+    operating_system: str = ""
+    architecture: str = ""
+
+
 class _NodeStatus(Conditions, frozen=True):
     allocatable: dict[str, str] | None = None
     addresses: tuple[_NodeAddress, ...] | None = None
+    node_info: _NodeInfo | None = None
 
 
 class _Node(Part, frozen=True):
@@ -37,6 +43,7 @@ def decode(found: _Node) -> tuple[Key, Node]:
     """A Node; CPU and memory are allocatable."""
     status = found.status
     room = status.allocatable or {}
+    info = status.node_info or _NodeInfo()
     own = key(found.metadata)
     return own, Node(
         name=own.name,
@@ -49,6 +56,8 @@ def decode(found: _Node) -> tuple[Key, Node]:
         ),
         cpu=float(parse(room.get("cpu", "0"))),
         memory=float(parse(room.get("memory", "0"))),
+        os=info.operating_system,
+        architecture=info.architecture,
     )
 
 

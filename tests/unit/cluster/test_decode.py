@@ -406,10 +406,12 @@ def test_a_node() -> None:
                     {"type": "InternalIP", "address": "198.19.254.1"},
                 ],
                 "conditions": [{"type": "Ready", "status": "True"}],
+                "nodeInfo": {"operatingSystem": "linux", "architecture": "arm64"},
             },
         },
     )
     assert (found.name, found.ready, found.unschedulable) == ("n1", True, True)
+    assert (found.os, found.architecture) == ("linux", "arm64")
     assert (found.internal_ip, found.cpu, found.memory) == ("198.19.254.1", 1.93, 4 * 2**30)
 
 

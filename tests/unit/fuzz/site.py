@@ -44,6 +44,7 @@ from portal.web.routes import add_routes
 from tests import strategies as some
 from tests.unit.catalog.make import CHARTS
 from tests.unit.fuzz.portal import FORMS, RELEASED, USUAL, Portal
+from tests.unit.images.make import uninspected
 
 Json = dict[str, Any]
 
@@ -107,6 +108,7 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         app_view=views.app,
         list_view=views.releases,
         connections=views.connections,
+        inspect_image=uninspected,
         identity=current_identity,
         catalog=catalog,
         open_mode=True,

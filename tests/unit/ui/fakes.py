@@ -40,6 +40,7 @@ from portal.viewmodels.connections import Connection
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.model import AppView, ScaleMode, ScaleView
 from portal.viewmodels.query import ListQuery
+from tests.unit.images.make import uninspected
 from tests.unit.ui import fixtures
 
 ADA = Identity("ada", ("data-science",))
@@ -350,6 +351,7 @@ def context(
         connections=lambda _, namespace: tuple(
             each for each in connections if each.release.namespace == namespace
         ),
+        inspect_image=uninspected,
         identity=lambda: identity,
         open_mode=open_mode,
         version="0.1.0",

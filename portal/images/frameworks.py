@@ -1,0 +1,291 @@
+"""Recognises what an image was made with, and on which port it listens. Pure.
+
+A command line leaves little doubt; a variable, a port or a name only hints. What is recognised is
+offered, never forced.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from portal.images.report import ImageConfig, ImageReport
+
+
+class Framework(StrEnum):
+    """What people bring; the values are how it is called."""
+
+    DASH = "Dash"
+    STREAMLIT = "Streamlit"
+    GRADIO = "Gradio"
+    PANEL = "Panel"
+    SHINY_PYTHON = "Shiny for Python"
+    SHINY_R = "Shiny for R"
+    FASTAPI = "FastAPI or another ASGI app"
+    JUPYTER = "Jupyter"
+    VOILA = "Voilà"
+    WEB_SERVER = "a web server"
+
+
+class Confidence(StrEnum):
+    """How sure it is, as a word to be shown."""
+
+    CERTAIN = "certainly"
+    LIKELY = "probably"
+    POSSIBLE = "perhaps"
+
+
+class Recognition(Struct, frozen=True):
+    """A framework, how sure that is, and the sign that tells.
+
+    ``port`` is the framework's own, where it is not told otherwise.
+    """
+
+    framework: Framework
+    confidence: Confidence
+    reason: str
+    port: int
+
+
+class SuggestedPort(Struct, frozen=True):
+    """The port that an app in the image most likely listens on, and the sign that tells."""
+
+    number: int
+    reason: str
+
+
+class _Signs(Struct, frozen=True):
+    """What a framework is known by: programs in the command, variables, ports, names."""
+
+    framework: Framework
+    port: int
+    programs: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    port_is_sign: bool = False
+    names: tuple[str, ...] = ()
+
+
+_SIGNS = (
+    _Signs(
+        Framework.STREAMLIT,
+        8501,
+        programs=("streamlit",),
+        variables=(
+            "STREAMLIT_SERVER_PORT",
+            "STREAMLIT_SERVER_ADDRESS",
+            "STREAMLIT_SERVER_HEADLESS",
+        ),
+        port_is_sign=True,
+        names=("streamlit",),
+    ),
+    _Signs(
+        Framework.VOILA,
+        8866,
+        programs=("voila",),
+        phrases=("jupyter voila",),
+        port_is_sign=True,
+        names=("voila",),
+    ),
+    _Signs(
+        Framework.PANEL,
+        5006,
+        programs=("panel",),
+        variables=("BOKEH_ALLOW_WS_ORIGIN",),
+        port_is_sign=True,
+        names=("panel", "holoviz", "bokeh"),
+    ),
+    _Signs(
+        Framework.SHINY_R,
+        3838,
+        programs=("shiny-server",),
+        phrases=("shiny::", "runApp(", "golem::", "run_app("),
+        port_is_sign=True,
+        names=("rocker/shiny", "r-shiny", "shiny-server"),
+    ),
+    _Signs(Framework.SHINY_PYTHON, 8000, phrases=("shiny run",), names=("shiny",)),
+    _Signs(
+        Framework.GRADIO,
+        7860,
+        programs=("gradio",),
+        variables=("GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME"),
+        port_is_sign=True,
+        names=("gradio",),
+    ),
+    _Signs(
+        Framework.JUPYTER,
+        8888,
+        programs=(
+            "jupyter",
+            "jupyter-lab",
+            "jupyter-notebook",
+            "jupyter-server",
+            "jupyterhub-singleuser",
+            "start-notebook.py",
+            "start-notebook.sh",
+            "start-singleuser.py",
+            "start-singleuser.sh",
+        ),
+        variables=("JUPYTER_PORT", "JUPYTER_TOKEN", "NB_USER"),
+        port_is_sign=True,
+        names=("jupyter", "notebook"),
+    ),
+    _Signs(
+        Framework.FASTAPI,
+        8000,
+        programs=("fastapi", "uvicorn", "hypercorn", "daphne"),
+        phrases=("uvicorn.workers.", "uvicorn_worker."),
+        variables=("UVICORN_PORT", "UVICORN_HOST"),
+        names=("fastapi", "uvicorn"),
+    ),
+    _Signs(
+        Framework.DASH,
+        8050,
+        phrases=("app:server", "dash_app", "dash run"),
+        variables=("DASH_DEBUG", "DASH_URL_BASE_PATHNAME", "DASH_REQUESTS_PATHNAME_PREFIX"),
+        port_is_sign=True,
+        names=("dash",),
+    ),
+    _Signs(
+        Framework.WEB_SERVER,
+        80,
+        programs=("nginx", "httpd", "httpd-foreground", "apache2-foreground", "caddy", "lighttpd"),
+        variables=("NGINX_VERSION", "HTTPD_VERSION", "CADDY_VERSION"),
+        names=("nginx", "httpd", "caddy"),
+    ),
+)
+"""In the order in which they count where two are as sure."""
+
+_GUESSED = {"app:server", "dash_app"}
+"""Phrases that only hint."""
+
+_PORT_VARIABLES = (
+    "STREAMLIT_SERVER_PORT",
+    "GRADIO_SERVER_PORT",
+    "UVICORN_PORT",
+    "JUPYTER_PORT",
+    "FLASK_RUN_PORT",
+    "PORT",
+)
+_PORT_FLAG = re.compile(
+    r"--(?:server[._-])?port(?:=|\s+)(\d{1,5})\b"
+    r"|--(?:ServerApp|NotebookApp|Voila)\.port(?:=|\s+)(\d{1,5})\b"
+    r"|(?:--bind|-b)(?:=|\s*)\S*?:(\d{1,5})\b"
+    r"|(?:^|\s)-p\s+(\d{1,5})\b"
+    r"|\bport\s*=\s*(\d{1,5})\b"
+)
+_HOST_FLAG = re.compile(
+    r"--(?:host|ip|address|server[._-]address|(?:ServerApp|NotebookApp|Voila)\.ip)(?:=|\s+)(\S+)"
+    r"|(?:--bind|-b)(?:=|\s*)(\S+?):\d{1,5}\b"
+    r"|\bhost\s*=\s*['\"]([^'\"]+)['\"]"
+)
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+_LOOPBACK_BY_DEFAULT = {
+    "uvicorn": "UVICORN_HOST",
+    "flask": "FLASK_RUN_HOST",
+}
+"""Programs that listen on 127.0.0.1 unless told otherwise, and the variable that also tells. Not
+gunicorn: a file in its working folder may tell it."""
+
+
+def recognized(report: ImageReport) -> Recognition | None:
+    """Return what an image was most surely made with; None if there is no sign of any."""
+    config = report.config
+    found = [
+        recognition
+        for signs in _SIGNS
+        for recognition in (_recognition(signs, report.repository, config or ImageConfig()),)
+        if recognition is not None
+    ]
+    order = list(Confidence)
+    return min(found, key=lambda each: order.index(each.confidence), default=None)
+
+
+def suggested_port(report: ImageReport) -> SuggestedPort | None:
+    """Return the port that the app most likely listens on; None if nothing tells."""
+    config = report.config
+    if config is None:
+        return None
+    told = _PORT_FLAG.search(_line(config))
+    if told and (number := _port(next(each for each in told.groups() if each))):
+        return SuggestedPort(number, "its command says so")
+    for name in _PORT_VARIABLES:
+        if number := _port(config.environment.get(name, "")):
+            return SuggestedPort(number, f"its variable {name} says so")
+    exposed = [each.number for each in config.ports if each.protocol == "tcp"]
+    known = recognized(report)
+    if known and known.port in exposed:
+        return SuggestedPort(known.port, "the image exposes it")
+    if len(exposed) == 1:
+        return SuggestedPort(exposed[0], "the image exposes it")
+    if known and known.confidence is not Confidence.POSSIBLE and not exposed:
+        return SuggestedPort(known.port, f"{known.framework} uses it")
+    return None
+
+
+def listens_on_loopback(config: ImageConfig) -> bool:
+    """Whether the command has the app listen where nothing outside its pod reaches it."""
+    line = _line(config)
+    told = _HOST_FLAG.search(line)
+    if told:
+        return next(each for each in told.groups() if each) in _LOOPBACK
+    for program in _programs(config):
+        if program in _LOOPBACK_BY_DEFAULT:
+            return _LOOPBACK_BY_DEFAULT[program] not in config.environment
+    return False
+
+
+def _recognition(signs: _Signs, repository: str, config: ImageConfig) -> Recognition | None:
+    for confidence, reason in _told(signs, repository, config):
+        return Recognition(signs.framework, confidence, reason, signs.port)
+    return None
+
+
+def _told(signs: _Signs, repository: str, config: ImageConfig) -> Iterator[tuple[Confidence, str]]:
+    """The signs that there are of a framework, the surest first."""
+    programs, line = _programs(config), _line(config)
+    for each in signs.programs:
+        if each in programs:
+            yield Confidence.CERTAIN, f"its command runs {each}"
+    for each in signs.phrases:
+        if each in line:
+            sure = Confidence.LIKELY if each in _GUESSED else Confidence.CERTAIN
+            yield sure, f"its command has “{each}”"
+    for each in signs.variables:
+        if each in config.environment:
+            yield Confidence.LIKELY, f"it sets {each}"
+    parts = re.split(r"[/._-]", repository)
+    for each in signs.names:
+        if each in (repository if "/" in each or "-" in each else parts):
+            yield Confidence.POSSIBLE, f"its name has “{each}”"
+    if signs.port_is_sign and any(each.number == signs.port for each in config.ports):
+        yield Confidence.POSSIBLE, f"it exposes port {signs.port}"
+
+
+def _line(config: ImageConfig) -> str:
+    return " ".join(config.words)
+
+
+def _programs(config: ImageConfig) -> Sequence[str]:
+    """The programs that a command may run: its words, those of a shell's among them, by name."""
+    found: list[str] = []
+    for word in config.words:
+        parts = _split(word) if " " in word else [word]
+        found += [each.rpartition("/")[2] for each in parts if not each.startswith("-")]
+    return found
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text.replace("\n", " "))
+    except ValueError:
+        return text.split()
+
+
+def _port(text: str) -> int | None:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
+    return number if 1 <= number <= 65535 else None
