@@ -24,7 +24,7 @@ from portal.registry.repository import decoded
 
 MOST = 100
 """Entries of a list that are kept."""
-LONGEST = 1000
+LONGEST = 500
 """Characters of a text that are kept."""
 
 REQUIRED_VARIABLES = "dash-portal.io/required-env"

@@ -7,9 +7,9 @@ offered, never forced.
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from enum import StrEnum
+from itertools import islice
 
 from msgspec import Struct
 
@@ -68,6 +68,16 @@ class _Signs(Struct, frozen=True):
     variables: tuple[str, ...] = ()
     port_is_sign: bool = False
     names: tuple[str, ...] = ()
+
+
+class _Seen(Struct, frozen=True):
+    """What is looked at for signs."""
+
+    repository: str
+    line: str
+    programs: Collection[str]
+    variables: Collection[str]
+    ports: Collection[int]
 
 
 _SIGNS = (
@@ -163,6 +173,9 @@ _SIGNS = (
 _GUESSED = {"app:server", "dash_app"}
 """Phrases that only hint."""
 
+MAX_LINE = 2048
+"""Characters of a command line that are looked at: pages ask at every key."""
+
 _PORT_VARIABLES = (
     "STREAMLIT_SERVER_PORT",
     "GRADIO_SERVER_PORT",
@@ -172,17 +185,19 @@ _PORT_VARIABLES = (
     "PORT",
 )
 _PORT_FLAG = re.compile(
-    r"--(?:server[._-])?port(?:=|\s+)(\d{1,5})\b"
-    r"|--(?:ServerApp|NotebookApp|Voila)\.port(?:=|\s+)(\d{1,5})\b"
-    r"|(?:--bind|-b)(?:=|\s*)\S*?:(\d{1,5})\b"
-    r"|(?:^|\s)-p\s+(\d{1,5})\b"
-    r"|\bport\s*=\s*(\d{1,5})\b"
+    r"--(?:server[._-])?port[=\s]\s{0,3}(\d{1,5})\b"
+    r"|--(?:ServerApp|NotebookApp|Voila)\.port[=\s]\s{0,3}(\d{1,5})\b"
+    r"|(?:--bind|-b)[=\s]{0,3}[\w.\[\]-]{0,64}:(\d{1,5})\b"
+    r"|(?:^|\s)-p\s{1,3}(\d{1,5})\b"
+    r"|\bport\s{0,3}=\s{0,3}(\d{1,5})\b"
 )
 _HOST_FLAG = re.compile(
-    r"--(?:host|ip|address|server[._-]address|(?:ServerApp|NotebookApp|Voila)\.ip)(?:=|\s+)(\S+)"
-    r"|(?:--bind|-b)(?:=|\s*)(\S+?):\d{1,5}\b"
-    r"|\bhost\s*=\s*['\"]([^'\"]+)['\"]"
+    r"--(?:host|ip|address|server[._-]address|(?:ServerApp|NotebookApp|Voila)\.ip)"
+    r"[=\s]\s{0,3}([\w.:\[\]*-]{1,64})"
+    r"|(?:--bind|-b)[=\s]{0,3}([\w.\[\]-]{1,64}):\d{1,5}\b"
+    r"|\bhost\s{0,3}=\s{0,3}['\"]([^'\"\s]{1,64})['\"]"
 )
+_BETWEEN_WORDS = re.compile(r"[\s'\"`;&|()]+")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _LOOPBACK_BY_DEFAULT = {
     "uvicorn": "UVICORN_HOST",
@@ -194,12 +209,19 @@ gunicorn: a file in its working folder may tell it."""
 
 def recognized(report: ImageReport) -> Recognition | None:
     """Return what an image was most surely made with; None if there is no sign of any."""
-    config = report.config
+    config = report.config or ImageConfig()
+    line = _line(config)
+    seen = _Seen(
+        repository=report.repository,
+        line=line,
+        programs=frozenset(_programs(line)),
+        variables=config.environment.keys(),
+        ports=frozenset(each.number for each in config.ports),
+    )
     found = [
-        recognition
+        Recognition(signs.framework, confidence, reason, signs.port)
         for signs in _SIGNS
-        for recognition in (_recognition(signs, report.repository, config or ImageConfig()),)
-        if recognition is not None
+        for confidence, reason in islice(_told(signs, seen), 1)
     ]
     order = list(Confidence)
     return min(found, key=lambda each: order.index(each.confidence), default=None)
@@ -233,57 +255,40 @@ def listens_on_loopback(config: ImageConfig) -> bool:
     told = _HOST_FLAG.search(line)
     if told:
         return next(each for each in told.groups() if each) in _LOOPBACK
-    for program in _programs(config):
+    for program in _programs(line):
         if program in _LOOPBACK_BY_DEFAULT:
             return _LOOPBACK_BY_DEFAULT[program] not in config.environment
     return False
 
 
-def _recognition(signs: _Signs, repository: str, config: ImageConfig) -> Recognition | None:
-    for confidence, reason in _told(signs, repository, config):
-        return Recognition(signs.framework, confidence, reason, signs.port)
-    return None
-
-
-def _told(signs: _Signs, repository: str, config: ImageConfig) -> Iterator[tuple[Confidence, str]]:
+def _told(signs: _Signs, seen: _Seen) -> Iterator[tuple[Confidence, str]]:
     """The signs that there are of a framework, the surest first."""
-    programs, line = _programs(config), _line(config)
     for each in signs.programs:
-        if each in programs:
+        if each in seen.programs:
             yield Confidence.CERTAIN, f"its command runs {each}"
     for each in signs.phrases:
-        if each in line:
+        if each in seen.line:
             sure = Confidence.LIKELY if each in _GUESSED else Confidence.CERTAIN
             yield sure, f"its command has “{each}”"
     for each in signs.variables:
-        if each in config.environment:
+        if each in seen.variables:
             yield Confidence.LIKELY, f"it sets {each}"
-    parts = re.split(r"[/._-]", repository)
+    parts = re.split(r"[/._-]", seen.repository)
     for each in signs.names:
-        if each in (repository if "/" in each or "-" in each else parts):
+        if each in (seen.repository if "/" in each or "-" in each else parts):
             yield Confidence.POSSIBLE, f"its name has “{each}”"
-    if signs.port_is_sign and any(each.number == signs.port for each in config.ports):
+    if signs.port_is_sign and signs.port in seen.ports:
         yield Confidence.POSSIBLE, f"it exposes port {signs.port}"
 
 
 def _line(config: ImageConfig) -> str:
-    return " ".join(config.words)
+    return " ".join(config.words)[:MAX_LINE]
 
 
-def _programs(config: ImageConfig) -> Sequence[str]:
-    """The programs that a command may run: its words, those of a shell's among them, by name."""
-    found: list[str] = []
-    for word in config.words:
-        parts = _split(word) if " " in word else [word]
-        found += [each.rpartition("/")[2] for each in parts if not each.startswith("-")]
-    return found
-
-
-def _split(text: str) -> list[str]:
-    try:
-        return shlex.split(text.replace("\n", " "))
-    except ValueError:
-        return text.split()
+def _programs(line: str) -> list[str]:
+    """The programs that a command line may run: its words, by name, those of a shell's too."""
+    words = _BETWEEN_WORDS.split(line)
+    return [each.rpartition("/")[2] for each in words if not each.startswith("-")]
 
 
 def _port(text: str) -> int | None:

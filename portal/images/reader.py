@@ -33,10 +33,8 @@ from portal.registry.repository import (
     Repository,
 )
 
-LARGE = 16 * 1024
-"""Bytes of a configuration from which on it is read beside the event loop."""
-MANY = 500
-"""Tags from which on they are."""
+MANY = 100
+"""Tags from which on they are put in order beside the event loop."""
 MAX_PLATFORMS = 50
 
 _USUAL = Platform("linux", "amd64")
@@ -162,7 +160,7 @@ class ImageReader:
 
     async def _config(self, manifest: Manifest) -> tuple[Platform, ImageConfig]:
         body = await self._repository.blob(manifest.config or Descriptor())
-        return await aside(read_config, body) if len(body) > LARGE else read_config(body)
+        return await aside(read_config, body)
 
     async def _kept(self, asking: Coroutine[Any, Any, T]) -> T | FetchError:
         """What ``asking`` gives, or why it gives nothing in time."""

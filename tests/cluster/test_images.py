@@ -1,0 +1,217 @@
+"""Looking at images in the registry of the local cluster, with and without a sign-in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from dev.cluster import registry, settings
+from dev.cluster.paths import Layout
+from portal.cluster.client import ClusterClient
+from portal.cluster.kinds import node as node_kind
+from portal.cluster.pull_secrets import PullSecrets
+from portal.domain.identity import Identity
+from portal.domain.objects import Node
+from portal.images.advice import AdviceKind, AskedFor, advice
+from portal.images.frameworks import suggested_port
+from portal.images.inspector import ImageInspector
+from portal.images.registries import ImageRegistry, Registries
+from portal.images.report import Existence, ImageReport, Part
+from portal.registry.failure import Failure
+from portal.registry.fetch import HttpFetch
+
+pytestmark = pytest.mark.cluster
+
+ANN = Identity("ann")
+SAMPLE = "dash-sample"
+USER, PASSWORD = "ann", "open-sesame"
+HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuutXu9KzOt.1yBoZUeFWoT/914/JfszCO\n"
+LOCAL = ImageRegistry(settings.REGISTRY, f"http://127.0.0.1:{settings.REGISTRY_PORT}")
+
+
+def kubectl(*arguments: str) -> None:
+    subprocess.run(["kubectl", *arguments], check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def namespace() -> Iterator[str]:
+    name = f"images-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The ``host:port`` of a second registry with the same content, which wants a sign-in."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        pytest.skip("only the local cluster has a registry program")
+    folder = tmp_path_factory.mktemp("private")
+    (folder / "htpasswd").write_text(HTPASSWD)
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+    configuration = {
+        "version": 0.1,
+        "log": {"level": "error", "accesslog": {"disabled": True}},
+        "storage": {
+            "filesystem": {"rootdirectory": str(Layout.default().registry_data)},
+            "maintenance": {"readonly": {"enabled": True}, "uploadpurging": {"enabled": False}},
+        },
+        "auth": {"htpasswd": {"realm": "tests", "path": str(folder / "htpasswd")}},
+        "http": {"addr": host},
+    }
+    (folder / "registry.yaml").write_text(yaml.safe_dump(configuration))
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(
+            [program, "serve", str(folder / "registry.yaml")], stdout=log, stderr=log
+        ) as running,
+    ):
+        try:
+            while not answers(host):
+                assert running.poll() is None, (folder / "log").read_text()
+            yield host
+        finally:
+            running.terminate()
+
+
+def answers(host: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{host}/v2/", timeout=5):
+            return True
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code == 401
+    except OSError:
+        return False
+
+
+async def nodes(client: ClusterClient) -> list[Node]:
+    listed = await client.get("/api/v1/nodes")
+    return [node_kind.decode(msgspec.json.encode(each))[1] for each in listed["items"]]
+
+
+@asynccontextmanager
+async def inspecting(*named: ImageRegistry) -> AsyncGenerator[ImageInspector]:
+    async with ClusterClient.connect(Path(os.environ["KUBECONFIG"])) as client:
+        known = await nodes(client)
+        fetch = HttpFetch()
+        inspector = ImageInspector(
+            fetch,
+            Registries(named),
+            PullSecrets(client),
+            lambda identity, namespace: None,
+            lambda: known,
+            deadline=60,
+        )
+        try:
+            yield inspector
+        finally:
+            await inspector.close()
+            await fetch.close()
+
+
+def failures(report: ImageReport) -> list[tuple[Part, Failure]]:
+    return [(each.part, each.failure) for each in report.problems]
+
+
+async def test_the_sample_is_known(namespace: str) -> None:
+    async with inspecting(LOCAL) as inspector:
+        report = await inspector.inspect(ANN, f"{settings.REGISTRY}/{SAMPLE}:1.0", namespace)
+    image, tags = report.image, report.tags
+    assert (report.exists, report.problems) == (Existence.YES, ())
+    assert image is not None
+    assert tags is not None
+    assert image.config is not None
+    assert "1.0" in tags.names
+    assert image.digest == registry.digest(f"{settings.REGISTRY}/{SAMPLE}:1.0")
+    assert image.size is not None
+    assert image.size > 2**20
+    assert report.runs_here is True
+    assert image.config.words
+    assert not image.config.runs_as_root
+    port = suggested_port(report)
+    assert port is not None
+    assert port.number == 8050
+    kinds = {each.kind for each in advice(report, AskedFor(port=80))}
+    assert AdviceKind.PORT in kinds
+    assert AdviceKind.PLATFORM not in kinds
+
+
+async def test_what_the_registry_does_not_have(namespace: str) -> None:
+    async with inspecting(LOCAL) as inspector:
+        for name, words in (
+            (f"{SAMPLE}:no-such-tag", "has no tag no-such-tag"),
+            ("no-such/image:1.0", "has no image no-such/image"),
+        ):
+            report = await inspector.inspect(ANN, f"{settings.REGISTRY}/{name}", namespace)
+            assert (report.exists, failures(report)) == (
+                Existence.NO,
+                [(Part.IMAGE, Failure.NOT_FOUND)],
+            )
+            assert words in str(report.problems[0])
+
+
+async def test_a_registry_that_nobody_has_named_is_not_asked(namespace: str) -> None:
+    async with inspecting() as inspector:
+        report = await inspector.inspect(ANN, f"{settings.REGISTRY}/{SAMPLE}:1.0", namespace)
+    assert failures(report) == [(Part.IMAGE, Failure.NOT_ALLOWED)]
+
+
+async def test_a_private_image(namespace: str, private: str) -> None:
+    for name, password in (("right", PASSWORD), ("wrong", "close-sesame")):
+        kubectl(
+            *("create", "secret", "docker-registry", name, "-n", namespace),
+            *(f"--docker-server={private}", f"--docker-username={USER}"),
+            f"--docker-password={password}",
+        )
+    reference = f"{private}/{SAMPLE}:1.0"
+    async with inspecting(ImageRegistry(private, f"http://{private}")) as inspector:
+        report = await inspector.inspect(ANN, reference, namespace)
+        assert failures(report) == [(Part.IMAGE, Failure.SIGN_IN)]
+
+        # One that is named counts only if apps may use it.
+        report = await inspector.inspect(ANN, reference, namespace, ["right"])
+        assert failures(report) == [
+            (Part.CREDENTIALS, Failure.CREDENTIALS),
+            (Part.IMAGE, Failure.SIGN_IN),
+        ]
+        for name in ("right", "wrong"):
+            kubectl("label", "secret", name, "-n", namespace, "dash-portal.io/shared=true")
+        report = await inspector.inspect(ANN, reference, namespace, ["right"])
+        assert (report.exists, report.signed_in, report.problems) == (Existence.YES, True, ())
+        assert report.config is not None
+
+        report = await inspector.inspect(ANN, reference, namespace, ["wrong"])
+        assert failures(report) == [(Part.IMAGE, Failure.WRONG_SIGN_IN)]
+
+        # Those of the ServiceAccount count where none is named.
+        patch = '{"imagePullSecrets": [{"name": "right"}]}'
+        kubectl("patch", "serviceaccount", "default", "-n", namespace, "-p", patch)
+        report = await inspector.inspect(ANN, reference, namespace)
+        assert (report.exists, report.signed_in) == (Existence.YES, True)
+
+
+async def test_a_sign_in_of_the_portals_own(namespace: str, private: str, tmp_path: Path) -> None:
+    (tmp_path / "username").write_text(USER)
+    (tmp_path / "password").write_text(PASSWORD)
+    named = ImageRegistry(private, f"http://{private}", credentials=tmp_path)
+    async with inspecting(named) as inspector:
+        report = await inspector.inspect(ANN, f"{private}/{SAMPLE}", namespace)
+    assert (report.exists, report.image, report.problems) == (Existence.YES, None, ())
+    assert report.tags is not None
+    assert "1.0" in report.tags.names
