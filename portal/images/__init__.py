@@ -1,1 +1,1 @@
-"""What an image says of itself, asked of its registry before anything is launched."""
+"""Images, looked at in their registry before anything is launched."""

@@ -1,4 +1,4 @@
-"""What there is to say of an image before it is launched with a form as it is filled in. Pure."""
+"""Advice on an image that is to be launched with a form as it is filled in. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ APP_USER = 1001
 
 
 class AskedFor(Struct, frozen=True):
-    """What the form says of how the image is run.
+    """The form's part in how the image is run.
 
     ``port`` None: none is filled in. ``command`` tells that the form gives one. ``variables`` are
     the names that it sets. ``user`` is who the container runs as; None means the image's own user.
@@ -33,7 +33,7 @@ class AskedFor(Struct, frozen=True):
 
 
 class AdviceKind(StrEnum):
-    """What an advice is about."""
+    """A subject of advice."""
 
     PLATFORM = "platform"
     NO_COMMAND = "no-command"
@@ -47,7 +47,7 @@ class AdviceKind(StrEnum):
 
 
 class Severity(StrEnum):
-    """How much an advice weighs."""
+    """The weight of an advice."""
 
     PROBLEM = "problem"
     """It will not run like this."""

@@ -17,7 +17,7 @@ from portal.images.report import ImageConfig, ImageReport
 
 
 class Framework(StrEnum):
-    """What people bring; the values are how it is called."""
+    """A kind of app that people bring; the values are how it is called."""
 
     DASH = "Dash"
     STREAMLIT = "Streamlit"
@@ -32,7 +32,7 @@ class Framework(StrEnum):
 
 
 class Confidence(StrEnum):
-    """How sure it is, as a word to be shown."""
+    """A degree of certainty, as a word to be shown."""
 
     CERTAIN = "certainly"
     LIKELY = "probably"
@@ -250,7 +250,7 @@ def suggested_port(report: ImageReport) -> SuggestedPort | None:
 
 
 def listens_on_loopback(config: ImageConfig) -> bool:
-    """Whether the command has the app listen where nothing outside its pod reaches it."""
+    """Return whether the command has the app listen where nothing outside its pod reaches it."""
     line = _line(config)
     told = _HOST_FLAG.search(line)
     if told:

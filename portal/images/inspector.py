@@ -23,6 +23,7 @@ from portal.images.pull_logins import PullLogins, PullSecretSource, mounted, pul
 from portal.images.reader import ImageReader
 from portal.images.registries import Endpoint, ImageName, Registries
 from portal.images.report import Existence, ImageReport, Part, Platform, Problem
+from portal.registry.contents import Contents
 from portal.registry.credentials import Login
 from portal.registry.failure import Failure, FetchError
 from portal.registry.fetch import Fetch
@@ -79,6 +80,7 @@ class ImageInspector:
         self._deadline = deadline
         self._slots = asyncio.Semaphore(concurrency)
         self._clock = clock
+        self._contents = Contents()
         self._salt = random.token_bytes(16)
         self._kept: dict[tuple[object, ...], _Kept] = {}
         self._asking: dict[tuple[object, ...], asyncio.Task[ImageReport]] = {}
@@ -182,7 +184,9 @@ class ImageInspector:
         if task is None:
             if len(self._asking) >= WAITING:
                 return self._busy(name, nodes)
-            repository = Repository(endpoint.base, name.path, self._fetch, endpoint.reach, logins)
+            repository = Repository(
+                endpoint.base, name.path, self._fetch, endpoint.reach, logins, self._contents
+            )
             task = asyncio.create_task(self._ask(repository, name, nodes))
             self._asking[key] = task
             task.add_done_callback(lambda done: self._keep(key, done))

@@ -1,4 +1,4 @@
-"""What people read where something of an image could not be checked. Pure."""
+"""Sentences for what could not be checked of an image. Pure."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ MAX_LOGINS = 3
 
 
 class PullSecretSource(Protocol):
-    """Where pull secrets are read."""
+    """A reader of pull secrets."""
 
     async def of_account(self, account: Key) -> tuple[str, ...]:
         """Return the names of the pull secrets that a ServiceAccount gives its pods."""

@@ -133,7 +133,7 @@ class ImageReader:
             return _Manifests(found.digest, (), _checked(found.manifest))
         offered = _offered(found)
         wanted = self._wanted(tuple(offered))
-        one = await self._repository.manifest(offered[wanted].digest)
+        one = await self._repository.part(offered[wanted].digest)
         return _Manifests(found.digest, tuple(offered), _checked(one.manifest))
 
     def _wanted(self, offered: Sequence[Platform]) -> Platform:

@@ -1,4 +1,4 @@
-"""Which registries are asked about images, where, and how far that may lead."""
+"""Registries that are asked about images: where, and how far that may lead."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
 
 
 class ImageLookup(StrEnum):
-    """Which registries are asked."""
+    """A choice of the registries that are asked."""
 
     PUBLIC = "public"
     """The listed ones, and all others over https at public addresses."""
@@ -63,7 +63,7 @@ class ImageRegistry:
 
     @property
     def base(self) -> str:
-        """Where the portal asks it."""
+        """The address at which the portal asks it."""
         return self.url.rstrip("/") or _base(self.name)
 
 
@@ -82,7 +82,7 @@ def _problem(registry: ImageRegistry) -> str:
 
 
 class Endpoint(Struct, frozen=True):
-    """Where and how to ask a registry. ``credentials`` as those of ``ImageRegistry``."""
+    """An address of a registry, and how to ask there. ``credentials`` as those of ``ImageRegistry``."""
 
     base: str
     reach: Reach
@@ -99,7 +99,7 @@ class Registries:
         self._public = lookup is ImageLookup.PUBLIC
 
     def endpoint(self, registry: str) -> Endpoint | None:
-        """Where to ask a registry by its name; None if it may not be asked."""
+        """Return where to ask a registry by its name; None if it may not be asked."""
         found = self._named.get(registry)
         if found is None:
             reach = Reach((), _trusts(()), public=True)

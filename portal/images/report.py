@@ -1,4 +1,4 @@
-"""What was found of an image, and what could not be. Values only."""
+"""The report on an image: what was found, and what could not be. Values only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.registry.failure import Failure
 
 
 class Existence(StrEnum):
-    """Whether the registry has what was asked for."""
+    """An answer to whether the registry has what was asked for."""
 
     YES = "yes"
     NO = "no"
@@ -20,19 +20,19 @@ class Existence(StrEnum):
 
 
 class Part(StrEnum):
-    """What a problem keeps from being known."""
+    """A part of a report that a problem keeps from being known."""
 
     IMAGE = "image"
-    """Whether the image exists, its platforms, size and digest."""
+    """Existence, platforms, size and digest of the image."""
     TAGS = "tags"
     CONFIG = "config"
-    """What the image says of itself."""
+    """The image's word on itself: its configuration."""
     CREDENTIALS = "credentials"
     """A pull secret could not be used; the registry was asked without it."""
 
 
 class Problem(Struct, frozen=True):
-    """What could not be checked, why, and what a person can do about it.
+    """Something that could not be checked, why, and what a person can do about it.
 
     ``retry_after``: seconds after which the registry says to ask again; None if it does not say.
     """
@@ -55,7 +55,7 @@ class Platform(Struct, frozen=True, order=True):
     variant: str = ""
 
     def runs_on(self, node: Platform) -> bool:
-        """Whether a node of the platform ``node`` runs this; variants are not compared."""
+        """Return whether a node of the platform ``node`` runs this; variants are not compared."""
         return (self.os, self.architecture) == (node.os, node.architecture)
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ class Healthcheck(Struct, frozen=True):
 
 
 class ImageConfig(Struct, frozen=True):
-    """What an image says of itself. Secret values of its environment are hidden."""
+    """The configuration of an image: its word on itself. Secret values of its environment are hidden."""
 
     entry_point: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ class ImageConfig(Struct, frozen=True):
 
     @property
     def runs_as_root(self) -> bool:
-        """Whether it runs as root unless told otherwise."""
+        """True if it runs as root unless told otherwise."""
         return self.user_id == 0
 
     @property
@@ -146,7 +146,7 @@ class Tags(Struct, frozen=True):
 
 
 class ImageReport(Struct, frozen=True):
-    """What is known of an image before it is launched.
+    """All that is known of an image before it is launched.
 
     ``repository`` is written out (``docker.io/library/nginx``), ``tag`` is the tag or the digest
     that was asked for, "" if none was: then only the tags are looked at, and ``exists`` is about
@@ -165,7 +165,7 @@ class ImageReport(Struct, frozen=True):
 
     @property
     def config(self) -> ImageConfig | None:
-        """What the image says of itself, if that is known."""
+        """The image's configuration, if that is known."""
         return self.image.config if self.image else None
 
     @property
@@ -175,7 +175,7 @@ class ImageReport(Struct, frozen=True):
 
     @property
     def runs_here(self) -> bool | None:
-        """Whether at least one node can run it; None where that is not known."""
+        """True if at least one node can run it; None where that is not known."""
         if not (self.image and self.image.platforms and self.node_platforms):
             return None
         return len(self.nodes_left_out) < len(self.node_platforms)

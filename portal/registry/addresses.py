@@ -24,7 +24,7 @@ class AddressRefused(OSError):
 
 
 def is_public(text: str) -> bool:
-    """Whether an IP address is of the Internet at large.
+    """Return whether an IP address is of the Internet at large.
 
     Loopback, link-local (clouds' metadata), private, shared and reserved networks are not; an
     IPv6 address that stands for an IPv4 one is judged by that.
@@ -56,7 +56,7 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
 
 
 def public_socket(info: Any) -> socket.socket:
-    """A socket for one result of ``getaddrinfo``: the very address that is then connected to.
+    """Return a socket for one result of ``getaddrinfo``: the very address that is then connected to.
 
     Names are judged by what they lead to at that moment, so one that leads elsewhere the next time
     gains nothing. Raises ``AddressRefused``.

@@ -25,7 +25,7 @@ _REFUSED = "The registry does not accept the user name and the password."
 
 
 class Reach(Struct, frozen=True):
-    """Who may be asked on the way to a registry, and where a password may go.
+    """The hosts that may be asked on the way to a registry, and where a password may go.
 
     ``hosts`` (``host[:port]``) may be asked in any way, ``public`` allows all others over https at
     public addresses. ``trusts`` tells whether the password may go to an address that gives out
@@ -38,14 +38,14 @@ class Reach(Struct, frozen=True):
 
 
 class _Token(Struct, frozen=True):
-    """What a token server says."""
+    """The answer of a token server."""
 
     token: str | None = None
     access_token: str | None = None
 
 
 def refusal(login: Login | None, *, signed_in: bool = False) -> FetchError:
-    """The error for a refused request: without, with wrong, or with good credentials."""
+    """Return the error for a refused request: without, with wrong, or with good credentials."""
     if login is None:
         return FetchError(_WANTED, Failure.SIGN_IN)
     if signed_in:
@@ -55,7 +55,7 @@ def refusal(login: Login | None, *, signed_in: bool = False) -> FetchError:
 
 
 def is_bearer(challenge: str) -> bool:
-    """Whether a ``WWW-Authenticate`` header asks for a token."""
+    """Return whether a ``WWW-Authenticate`` header asks for a token."""
     return _BEARER.search(challenge) is not None
 
 

@@ -34,7 +34,7 @@ class Login:
 
     @property
     def basic(self) -> str:
-        """What an ``Authorization`` header says."""
+        """The value of an ``Authorization`` header."""
         pair = f"{self.username}:{self.password}".encode()
         return f"Basic {base64.b64encode(pair).decode()}"
 

@@ -1,4 +1,4 @@
-"""Why something could not be fetched: a kind for programs, and words for people."""
+"""Failures to fetch something: a kind for programs, and words for people."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ MAX_REDIRECTS = 5
 
 
 class Answer(Struct, frozen=True):
-    """What a server said, whatever the status. Header names are in lower case."""
+    """The answer of a server, whatever the status. Header names are in lower case."""
 
     status: int
     body: bytes
@@ -53,6 +53,7 @@ class Fetch(Protocol):
         limit: int,
         headers: Mapping[str, str] | None = None,
         public: bool = False,
+        head: bool = False,
     ) -> Answer:
         """Fetch ``url``; see ``HttpFetch``."""
         ...
@@ -81,13 +82,14 @@ class HttpFetch:
         limit: int,
         headers: Mapping[str, str] | None = None,
         public: bool = False,
+        head: bool = False,
     ) -> Answer:
         """Get ``url``, following redirects, as long as each is on one of ``hosts``.
 
         ``public`` allows any other host as well, over https and at a public address alone.
-        ``limit`` is in bytes of the body. A header ``Authorization`` goes to the first host only,
-        and never without TLS where it began with. Raises ``FetchError``; any HTTP status is an
-        answer.
+        ``limit`` is in bytes of the body; ``head`` asks for none (HEAD). A header
+        ``Authorization`` goes to the first host only, and never without TLS where it began with.
+        Raises ``FetchError``; any HTTP status is an answer.
         """
         sent = dict(headers or {})
         try:
@@ -95,7 +97,8 @@ class HttpFetch:
                 for _ in range(MAX_REDIRECTS + 1):
                     check_host(url, hosts, public=public)
                     session = self._open(named=is_named(url, hosts))
-                    async with session.get(url, headers=sent, allow_redirects=False) as response:
+                    asking = session.head if head else session.get
+                    async with asking(url, headers=sent, allow_redirects=False) as response:
                         target = response.headers.get("Location", "")
                         if response.status in {301, 302, 303, 307, 308} and target:
                             before, url = url, urljoin(url, target)
@@ -140,7 +143,7 @@ def redirect_headers(headers: Mapping[str, str], before: str, after: str) -> dic
 
 
 def is_named(url: str, hosts: Collection[str]) -> bool:
-    """Whether ``url`` is on one of ``hosts`` (``host[:port]``)."""
+    """Return whether ``url`` is on one of ``hosts`` (``host[:port]``)."""
     return urlsplit(url).netloc.lower() in hosts
 
 

@@ -16,7 +16,7 @@ _AGAIN = "Look at the Secret that its credentials name."
 
 
 def mounted_login(folder: Path, repository: str) -> Login:
-    """The login in a folder in which a Secret is mounted, for a repository of a registry.
+    """Return the login in a folder in which a Secret is mounted, for a repository of a registry.
 
     Raises:
         FetchError: it cannot be read, or is for others; the message quotes nothing of it.

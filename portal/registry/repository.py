@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from portal.registry.auth import Reach, authorization, is_bearer, refusal
+from portal.registry.contents import Contents
 from portal.registry.credentials import Login
 from portal.registry.failure import Failure, FetchError
 from portal.registry.fetch import Answer, Fetch, origin
@@ -36,7 +37,7 @@ T = TypeVar("T")
 
 
 class PlatformEntry(Struct, frozen=True):
-    """What an index says that a manifest is for."""
+    """The platform that an index says a manifest is for."""
 
     os: str = ""
     architecture: str = ""
@@ -87,16 +88,24 @@ class Repository:
 
     ``base`` is the registry's address, ``https://registry.example.com``, and ``path`` the
     repository in it. Of ``logins`` the next is tried where one is refused; without any it is asked
-    as everybody may. All raise ``FetchError``.
+    as everybody may. With ``contents`` what has been fetched is kept there. All raise
+    ``FetchError``.
     """
 
     def __init__(
-        self, base: str, path: str, fetch: Fetch, reach: Reach, logins: Sequence[Login] = ()
+        self,
+        base: str,
+        path: str,
+        fetch: Fetch,
+        reach: Reach,
+        logins: Sequence[Login] = (),
+        contents: Contents | None = None,
     ) -> None:
         self._base = base.rstrip("/")
         self._path = path
         self._fetch = fetch
         self._reach = reach
+        self._contents = contents
         self._left: list[Login | None] = [*logins] or [None]
         self._refusal = refusal(None)
         self._authorization = ""
@@ -117,20 +126,35 @@ class Repository:
 
     async def manifest(self, reference: str) -> Found:
         """Return the manifest, or the index, of a tag or a digest."""
-        url = f"{self._url}/manifests/{quote(reference, safe=':')}"
-        body = (await self._get(url, MAX_JSON, MANIFESTS)).body
-        digest = digest_of(body)
-        if _DIGEST.fullmatch(reference) and digest != reference:
-            raise FetchError("What the registry sent is not what its digest says.")
-        return Found(decoded(body, Manifest), digest)
+        if self._contents is not None:
+            # Whether we may have it, and which it is, is asked without fetching it.
+            digest = await self._digest(reference)
+            if _DIGEST.fullmatch(digest):
+                return await self.part(digest)
+        return await self._manifest(reference)
+
+    async def part(self, digest: str) -> Found:
+        """Return the manifest that an index, which has been read, names by its digest."""
+        _check_digest(digest)
+        kept = self._kept(f"manifests/{digest}")
+        if kept is not None:
+            return Found(decoded(kept, Manifest), digest)
+        return await self._manifest(digest)
 
     async def blob(self, descriptor: Descriptor, limit: int = MAX_JSON) -> bytes:
-        """Return content by its digest, which is checked. ``limit`` is in bytes."""
-        if not _DIGEST.fullmatch(descriptor.digest):
-            raise FetchError("The registry names content without a SHA-256 digest.")
-        body = (await self._get(f"{self._url}/blobs/{descriptor.digest}", limit)).body
-        if digest_of(body) != descriptor.digest:
-            raise FetchError("What the registry sent is not what its digest says.")
+        """Return content that a manifest, which has been read, names by its digest.
+
+        ``limit`` is in bytes.
+        """
+        digest = descriptor.digest
+        _check_digest(digest)
+        path = f"blobs/{digest}"
+        body = self._kept(path)
+        if body is None:
+            body = (await self._get(f"{self._url}/{path}", limit)).body
+            if digest_of(body) != digest:
+                raise FetchError("What the registry sent is not what its digest says.")
+            self._keep(path, body)
         return body
 
     async def is_registry(self) -> bool:
@@ -144,15 +168,42 @@ class Repository:
     def _url(self) -> str:
         return f"{self._base}/v2/{quote(self._path)}"
 
-    async def _get(self, url: str, limit: int, accept: str = "") -> Answer:
+    async def _manifest(self, reference: str) -> Found:
+        url = f"{self._url}/manifests/{quote(reference, safe=':')}"
+        body = (await self._get(url, MAX_JSON, MANIFESTS)).body
+        digest = digest_of(body)
+        if _DIGEST.fullmatch(reference) and digest != reference:
+            raise FetchError("What the registry sent is not what its digest says.")
+        self._keep(f"manifests/{digest}", body)
+        return Found(decoded(body, Manifest), digest)
+
+    async def _digest(self, reference: str) -> str:
+        """The digest of a tag; "" where the registry does not tell without sending it all."""
+        url = f"{self._url}/manifests/{quote(reference, safe=':')}"
+        try:
+            answer = await self._get(url, MAX_JSON, MANIFESTS, head=True)
+        except FetchError as error:
+            if error.failure is not Failure.MALFORMED:
+                raise
+            return ""
+        return answer.headers.get("docker-content-digest", "")
+
+    def _kept(self, path: str) -> bytes | None:
+        return self._contents.get(f"{self._url}/{path}") if self._contents is not None else None
+
+    def _keep(self, path: str, body: bytes) -> None:
+        if self._contents is not None:
+            self._contents.put(f"{self._url}/{path}", body)
+
+    async def _get(self, url: str, limit: int, accept: str = "", *, head: bool = False) -> Answer:
         used = self._authorization
-        answer = await self._ask(url, limit, accept)
+        answer = await self._ask(url, limit, accept, head=head)
         while answer.status == 401:
             async with self._signing_in:
                 if self._authorization == used:  # else somebody was faster
                     await self._sign_in(answer.headers.get("www-authenticate", ""))
                 used = self._authorization
-            answer = await self._ask(url, limit, accept)
+            answer = await self._ask(url, limit, accept, head=head)
         if answer.status == 403:
             words = "The registry refuses this."
             raise self._refusal if used else FetchError(words, Failure.NO_ACCESS)
@@ -161,13 +212,13 @@ class Repository:
         answer.raise_for_trouble()
         return answer
 
-    async def _ask(self, url: str, limit: int, accept: str = "") -> Answer:
+    async def _ask(self, url: str, limit: int, accept: str = "", *, head: bool = False) -> Answer:
         headers = {"Accept": accept} if accept else {}
         if self._authorization:
             headers["Authorization"] = self._authorization
         reach = self._reach
         return await self._fetch(
-            url, hosts=reach.hosts, limit=limit, headers=headers, public=reach.public
+            url, hosts=reach.hosts, limit=limit, headers=headers, public=reach.public, head=head
         )
 
     async def _sign_in(self, challenge: str) -> None:
@@ -185,6 +236,11 @@ class Repository:
             self._authorization = said
             return
         raise self._refusal
+
+
+def _check_digest(digest: str) -> None:
+    if not _DIGEST.fullmatch(digest):
+        raise FetchError("The registry names content without a SHA-256 digest.")
 
 
 def _continued(url: str, more: str) -> str:

@@ -367,6 +367,36 @@ async def test_answers_are_kept_for_a_while() -> None:
             assert len(fake.asked) > asked
 
 
+async def test_what_does_not_change_is_fetched_once() -> None:
+    now = [0.0]
+    for tells in (True, False):
+        fake = FakeRegistry(tells_digests=tells)
+        fake.index("a", "1.0", {"linux/amd64": fake.image("a", "")})
+        async with fake.serving() as host, inspecting(host, clock=lambda: now[0]) as inspector:
+            first = await look(inspector, f"{host}/a:1.0")
+            assert first.exists is YES
+            now[0] += KEPT_FOR + 1
+            fake.methods.clear()
+            assert await look(inspector, f"{host}/a:1.0") == first
+            asked = {"GET /v2/a/tags/list", "HEAD /v2/a/manifests/1.0"}
+            assert set(fake.methods) == (asked if tells else asked | {"GET /v2/a/manifests/1.0"})
+            # A tag that has moved is seen, and one that is gone.
+            fake.index("a", "1.0", {"linux/arm64": fake.image("a", "", architecture="arm64")})
+            now[0] += KEPT_FOR + 1
+            moved = await look(inspector, f"{host}/a:1.0")
+            assert moved.image is not None
+            assert moved.image.platforms == (ARM64,)
+            fake.manifests["a"].clear()
+            now[0] += KEPT_FOR + 1
+            assert (await look(inspector, f"{host}/a:1.0")).exists is NO
+            # What is kept is for those who may have it.
+            fake.index("a", "1.0", {"linux/amd64": fake.image("a", "")})
+            fake.token = "nobody"
+            now[0] += KEPT_FOR + 1
+            for reference in (f"{host}/a:1.0", f"{host}/a@{first.image and first.image.digest}"):
+                assert (await look(inspector, reference)).exists is UNKNOWN
+
+
 async def test_an_answer_is_for_those_credentials_only() -> None:
     fake = FakeRegistry(token=basic("ann", "sesame"), challenge='Basic realm="here"')
     fake.image("a", "1.0")
@@ -391,7 +421,7 @@ async def test_many_who_ask_the_same_are_one() -> None:
         left, *reports = await asyncio.gather(*asking, return_exceptions=True)
     assert isinstance(left, asyncio.CancelledError)
     assert all(isinstance(each, ImageReport) and each.exists is YES for each in reports)
-    assert len(fake.asked) == 3
+    assert len(fake.asked) == 4
 
 
 async def test_no_more_than_a_few_at_once() -> None:

@@ -37,7 +37,7 @@ class FakeRegistry:
     ``gives`` who gets one, by authorization; "" is everybody. ``challenge`` is what it asks for
     instead of a token of its own. ``instead`` answers paths in another way; ``hold`` keeps it from
     answering before it is set, and ``arrived`` is set when it is asked. ``asked`` notes every
-    request and what it was told of who asks.
+    request and what it was told of who asks, ``methods`` each with its method.
     """
 
     blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -45,6 +45,7 @@ class FakeRegistry:
         default_factory=dict[str, dict[str, tuple[str, bytes]]]
     )
     page: int = 1000
+    tells_digests: bool = True
     token: str = ""
     challenge: str = ""
     gives: dict[str, str] = field(default_factory=dict[str, str])
@@ -52,6 +53,7 @@ class FakeRegistry:
     hold: asyncio.Event | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    methods: list[str] = field(default_factory=list[str])
 
     def blob(self, content: bytes, media: str = "application/octet-stream") -> dict[str, object]:
         self.blobs[sha256(content)] = content
@@ -121,6 +123,7 @@ class FakeRegistry:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         said = request.headers.get("Authorization", "")
         self.asked.append((request.path_qs, said))
+        self.methods.append(f"{request.method} {request.path}")
         self.arrived.set()
         if self.hold is not None:
             await self.hold.wait()
@@ -144,7 +147,8 @@ class FakeRegistry:
         if kind == "manifests":
             media, body = self.manifests.get(name, {}).get(what, ("", b""))
             if body:
-                return web.Response(body=body, content_type=media)
+                headers = {"Docker-Content-Digest": sha256(body)} if self.tells_digests else {}
+                return web.Response(body=body, content_type=media, headers=headers)
         elif kind == "blobs" and what in self.blobs:
             return web.Response(body=self.blobs[what])
         return web.json_response({"errors": [{"code": "UNKNOWN"}]}, status=404)

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from portal.registry.auth import Reach
+from portal.registry.contents import KEPT, LARGEST, Contents
 from portal.registry.credentials import Login
 from portal.registry.failure import Failure, FetchError
 from portal.registry.fetch import HttpFetch
@@ -117,6 +118,31 @@ async def test_refusals_are_told_apart(fetch: HttpFetch) -> None:
         assert (await failure(at(host, fetch).tags())).failure is Failure.NO_ACCESS
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_a_token_server_that_refuses(fetch: HttpFetch, status: int) -> None:
+    fake = FakeRegistry(token="Bearer t", instead={"/token": lambda _: web.Response(status=status)})
+    async with fake.serving() as host:
+        assert (await failure(at(host, fetch).tags())).failure is Failure.SIGN_IN
+        assert (await failure(at(host, fetch, ANN).tags())).failure is Failure.WRONG_SIGN_IN
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (web.Response(body=b"<html>"), Failure.MALFORMED),
+        (web.Response(body=b"{}"), Failure.MALFORMED),
+        (web.Response(body=b'{"token": "a\\r\\nb"}'), Failure.MALFORMED),
+        (web.Response(body=b" " * 100_000), Failure.TOO_LARGE),
+        (web.Response(status=503), Failure.SERVER),
+        (web.Response(status=429), Failure.THROTTLED),
+    ],
+)
+async def test_tokens_that_are_none(fetch: HttpFetch, answer: web.Response, kind: Failure) -> None:
+    fake = FakeRegistry(token="Bearer t", instead={"/token": lambda _: answer})
+    async with fake.serving() as host:
+        assert (await failure(at(host, fetch).tags())).failure is kind
+
+
 async def test_a_password_goes_to_no_other_token_server(fetch: HttpFetch) -> None:
     tokens = FakeRegistry(gives={basic("ann", "sesame"): "Bearer t"})
     async with tokens.serving() as elsewhere:
@@ -223,6 +249,16 @@ async def test_whether_there_is_a_registry(fetch: HttpFetch) -> None:
         for answer in (web.Response(body=b"<html>"), web.Response(status=404)):
             fake.instead = {"/v2/": lambda _, answer=answer: answer}
             assert not await at(host, fetch).is_registry()
+
+
+def test_content_is_kept_within_bounds() -> None:
+    contents = Contents()
+    for each in range(KEPT + 10):
+        contents.put(str(each), b"x")
+        assert contents.get("0") == b"x"  # the last used stays
+    contents.put("large", b"x" * (LARGEST + 1))
+    assert contents.get("large") is contents.get("1") is None
+    assert contents.get(str(KEPT + 9)) == b"x"
 
 
 def _moved(target: str) -> web.Response:
