@@ -82,7 +82,7 @@ def _problem(registry: ImageRegistry) -> str:
 
 
 class Endpoint(Struct, frozen=True):
-    """An address of a registry, and how to ask there. ``credentials`` as those of ``ImageRegistry``."""
+    """An address of a registry, and how to ask there; ``credentials`` as in ``ImageRegistry``."""
 
     base: str
     reach: Reach

@@ -84,7 +84,7 @@ class Healthcheck(Struct, frozen=True):
 
 
 class ImageConfig(Struct, frozen=True):
-    """The configuration of an image: its word on itself. Secret values of its environment are hidden."""
+    """The configuration of an image, its word on itself. Secret values are hidden."""
 
     entry_point: tuple[str, ...] = ()
     command: tuple[str, ...] = ()

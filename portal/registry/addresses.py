@@ -56,7 +56,7 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
 
 
 def public_socket(info: Any) -> socket.socket:
-    """Return a socket for one result of ``getaddrinfo``: the very address that is then connected to.
+    """Return a socket for one result of ``getaddrinfo``: the very address that is connected to.
 
     Names are judged by what they lead to at that moment, so one that leads elsewhere the next time
     gains nothing. Raises ``AddressRefused``.
