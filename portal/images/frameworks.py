@@ -250,7 +250,7 @@ def suggested_port(report: ImageReport) -> SuggestedPort | None:
 
 
 def listens_on_loopback(config: ImageConfig) -> bool:
-    """Return whether the command has the app listen where nothing outside its pod reaches it."""
+    """Return True if the command has the app listen where nothing outside its pod reaches it."""
     line = _line(config)
     told = _HOST_FLAG.search(line)
     if told:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from portal.aside import aside
 from portal.images.config import read_config
 from portal.images.problems import missing, problem
 from portal.images.registries import ImageName
@@ -32,6 +31,7 @@ from portal.registry.repository import (
     Manifest,
     Repository,
 )
+from portal.threads import in_thread
 
 MANY = 100
 """Tags from which on they are put in order beside the event loop."""
@@ -121,7 +121,7 @@ class ImageReader:
     async def _tags(self) -> Tags:
         listed = await self._repository.tags()
         many = len(listed.names) > MANY
-        names = await aside(newest_first, listed.names) if many else newest_first(listed.names)
+        names = await in_thread(newest_first, listed.names) if many else newest_first(listed.names)
         return Tags(tuple(names[:SHOWN]), max(0, len(names) - SHOWN), listed.complete)
 
     async def _manifests(self) -> _Manifests | None:
@@ -160,7 +160,7 @@ class ImageReader:
 
     async def _config(self, manifest: Manifest) -> tuple[Platform, ImageConfig]:
         body = await self._repository.blob(manifest.config or Descriptor())
-        return await aside(read_config, body)
+        return await in_thread(read_config, body)
 
     async def _kept(self, asking: Coroutine[Any, Any, T]) -> T | FetchError:
         """What ``asking`` gives, or why it gives nothing in time."""

@@ -55,7 +55,7 @@ class Platform(Struct, frozen=True, order=True):
     variant: str = ""
 
     def runs_on(self, node: Platform) -> bool:
-        """Return whether a node of the platform ``node`` runs this; variants are not compared."""
+        """Return True if a node of the platform ``node`` runs this; variants are not compared."""
         return (self.os, self.architecture) == (node.os, node.architecture)
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ class AddressRefused(OSError):
 
 
 def is_public(text: str) -> bool:
-    """Return whether an IP address is of the Internet at large.
+    """Return True if an IP address is of the Internet at large.
 
     Loopback, link-local (clouds' metadata), private, shared and reserved networks are not; an
     IPv6 address that stands for an IPv4 one is judged by that.

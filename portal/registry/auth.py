@@ -55,7 +55,7 @@ def refusal(login: Login | None, *, signed_in: bool = False) -> FetchError:
 
 
 def is_bearer(challenge: str) -> bool:
-    """Return whether a ``WWW-Authenticate`` header asks for a token."""
+    """Return True if a ``WWW-Authenticate`` header asks for a token."""
     return _BEARER.search(challenge) is not None
 
 

@@ -27,14 +27,14 @@ _HUB_KEY = "index.docker.io"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A user name and a password. Neither is ever written down."""
+    """A user name and a password; neither appears in its ``repr``."""
 
     username: str = field(repr=False)
     password: str = field(repr=False)
 
     @property
     def basic(self) -> str:
-        """The value of an ``Authorization`` header."""
+        """The ``Authorization`` header for HTTP basic authentication."""
         pair = f"{self.username}:{self.password}".encode()
         return f"Basic {base64.b64encode(pair).decode()}"
 

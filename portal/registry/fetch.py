@@ -25,7 +25,7 @@ MAX_REDIRECTS = 5
 
 
 class Answer(Struct, frozen=True):
-    """The answer of a server, whatever the status. Header names are in lower case."""
+    """An HTTP response of any status. Header names are in lower case."""
 
     status: int
     body: bytes
@@ -43,7 +43,7 @@ class Answer(Struct, frozen=True):
 
 
 class Fetch(Protocol):
-    """The seam: one request, and what came back."""
+    """Makes one request; tests put a fake in its place."""
 
     async def __call__(
         self,
@@ -62,7 +62,7 @@ class Fetch(Protocol):
 class HttpFetch:
     """Fetches over HTTP and HTTPS. Close it after use.
 
-    ``timeout``: seconds for a whole answer, its redirects included.
+    ``timeout`` is in seconds, for a whole response with its redirects.
     """
 
     def __init__(self, timeout: float = 30.0) -> None:
@@ -84,12 +84,15 @@ class HttpFetch:
         public: bool = False,
         head: bool = False,
     ) -> Answer:
-        """Get ``url``, following redirects, as long as each is on one of ``hosts``.
+        """Get ``url``, following redirects while each is on one of ``hosts``.
 
         ``public`` allows any other host as well, over https and at a public address alone.
-        ``limit`` is in bytes of the body; ``head`` asks for none (HEAD). A header
-        ``Authorization`` goes to the first host only, and never without TLS where it began with.
-        Raises ``FetchError``; any HTTP status is an answer.
+        ``limit`` is in bytes of the body; ``head`` asks for none (HEAD). An ``Authorization``
+        header goes to the first origin only, so never from HTTPS to HTTP. Any HTTP status is an
+        answer.
+
+        Raises:
+            FetchError: no answer, an address that is not allowed, or too large a body.
         """
         sent = dict(headers or {})
         try:
@@ -112,15 +115,15 @@ class HttpFetch:
         except aiohttp.ClientError as error:
             raise _problem(error) from None
         except ValueError:
-            words = "This is not an address that can be asked."
+            words = "This is not a valid address."
             raise FetchError(words, Failure.ADDRESS) from None
         raise FetchError("It redirects too often.")
 
     def _open(self, *, named: bool) -> aiohttp.ClientSession:
         """The session for hosts that an administrator has named, or for all others."""
         if named not in self._sessions:
-            # No cookies, no proxies of the environment: only what the settings name is asked.
-            # Nothing is decompressed on the way: a few bytes could become very many.
+            # No cookies and no proxies from the environment: every address is one that was checked.
+            # No decompression: a few bytes could become very many.
             self._sessions[named] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(socket_factory=None if named else public_socket),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -131,19 +134,19 @@ class HttpFetch:
 
 
 def origin(url: str) -> tuple[str, str]:
-    """Scheme and host of an address."""
+    """Scheme and host (with port) of an address."""
     parts = urlsplit(url)
     return parts.scheme, parts.netloc.lower()
 
 
 def redirect_headers(headers: Mapping[str, str], before: str, after: str) -> dict[str, str]:
-    """The headers that go along with a redirect: ``Authorization`` to the same origin only."""
+    """The headers to send after a redirect: ``Authorization`` to the same origin only."""
     same = origin(before) == origin(after)
     return {name: text for name, text in headers.items() if same or name != "Authorization"}
 
 
 def is_named(url: str, hosts: Collection[str]) -> bool:
-    """Return whether ``url`` is on one of ``hosts`` (``host[:port]``)."""
+    """Return True if ``url`` is on one of ``hosts`` (``host[:port]``)."""
     return urlsplit(url).netloc.lower() in hosts
 
 
@@ -156,7 +159,7 @@ def check_host(url: str, hosts: Collection[str], *, public: bool = False) -> Non
     try:
         parts = urlsplit(url)
     except ValueError:
-        words = "This is not an address that can be asked."
+        words = "This is not a valid address."
         raise FetchError(words, Failure.ADDRESS) from None
     if parts.scheme not in {"http", "https"} or parts.username or parts.password:
         words = "It leads to an address that is neither http nor https."
@@ -172,7 +175,7 @@ def check_host(url: str, hosts: Collection[str], *, public: bool = False) -> Non
 
 
 def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """The headers; one that is there more than once as a list."""
+    """The headers by lower-case name; repeated ones are joined by commas."""
     names = {name.lower() for name in response.headers}
     return {name: ", ".join(response.headers.getall(name)) for name in names}
 
@@ -188,10 +191,10 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 def _problem(error: aiohttp.ClientError) -> FetchError:
-    """Why, in words; never the address, which may hold what is nobody's business."""
+    """The reason in words, without the address, which may hold a secret."""
     match error:
         case aiohttp.InvalidURL():
-            return FetchError("This is not an address that can be asked.", Failure.ADDRESS)
+            return FetchError("This is not a valid address.", Failure.ADDRESS)
         case aiohttp.ClientConnectorCertificateError():
             return FetchError("Its TLS certificate is not trusted.", Failure.TLS)
         case aiohttp.ClientConnectorSSLError():

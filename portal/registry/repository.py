@@ -158,7 +158,7 @@ class Repository:
         return body
 
     async def is_registry(self) -> bool:
-        """Return whether there is a registry at all at this address."""
+        """Return True if there is a registry at all at this address."""
         answer = await self._ask(f"{self._base}/v2/", MAX_JSON)
         challenged = answer.status == 401 and "www-authenticate" in answer.headers
         told = "docker-distribution-api-version" in answer.headers
