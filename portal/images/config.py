@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from portal.domain.secrets import HIDDEN, looks_secret, without_forms
+from portal.domain.secrets import HIDDEN, looks_secret, without_secret_patterns
 from portal.images.report import (
     ExposedPort,
     Healthcheck,
@@ -83,7 +83,7 @@ def read_config(body: bytes) -> tuple[Platform, ImageConfig]:
         ports=tuple(sorted(_ports(told.exposed_ports or {}), key=lambda each: each.number)),
         volumes=tuple(sorted(_texts(told.volumes))),
         environment=_environment(told.env or ()),
-        labels={name: without_forms(text) for name, text in labels.items()},
+        labels={name: without_secret_patterns(text) for name, text in labels.items()},
         needed=tuple(_needed(labels)),
         healthcheck=_healthcheck(told.healthcheck),
         stop_signal=_cut(told.stop_signal or ""),
@@ -104,7 +104,7 @@ def _environment(lines: Iterable[str]) -> dict[str, str]:
     for line in _some(lines):
         name, _, value = line.partition("=")
         secret = value and looks_secret(name[:253])
-        found[_cut(name)] = HIDDEN if secret else without_forms(_cut(value))
+        found[_cut(name)] = HIDDEN if secret else without_secret_patterns(_cut(value))
     return found
 
 
@@ -128,7 +128,7 @@ def _healthcheck(told: _Healthcheck | None) -> Healthcheck | None:
 
 
 def _texts(found: Iterable[str] | None) -> tuple[str, ...]:
-    return tuple(without_forms(_cut(each)) for each in _some(found or ()))
+    return tuple(without_secret_patterns(_cut(each)) for each in _some(found or ()))
 
 
 def _some(found: Iterable[T]) -> Iterable[T]:
