@@ -106,7 +106,7 @@ class WebApp:
             self._metrics.ended,
         )
         self._catalog = catalog = _catalog(settings, stack, store)
-        images = _images(settings, stack, sync, policy)
+        images = _images(settings, stack, sync, rights)
         outside = ExternalAddresses(settings.node_address, settings.ingress_address)
         views = ScopedViews(store, rights, outside, sync.prioritize, lambda: catalog.listings)
         self._context = UiContext(
@@ -189,14 +189,14 @@ def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog
 
 
 def _images(
-    settings: Settings, stack: AsyncExitStack, sync: ClusterSync, policy: Policy
+    settings: Settings, stack: AsyncExitStack, sync: ClusterSync, rights: KnownRights
 ) -> ImageInspector:
     """Looks at images; what is under way ends with the portal."""
     fetch = HttpFetch(DEADLINE)
     stack.push_async_callback(fetch.close)
 
     def refusal(identity: Identity, namespace: str) -> Forbidden | None:
-        return policy.refusal(identity, Permission.LAUNCH, Key(namespace, ""), None)
+        return rights.known(identity).refusal(Permission.LAUNCH, Key(namespace, ""), None)
 
     images = ImageInspector(
         fetch,
