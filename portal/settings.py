@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from portal.auth.hosts import KnownHosts, allowed_host_problem, known_hosts
-from portal.catalog.presets import Preset
+from portal.catalog.presets import Preset, read_presets
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
 from portal.domain.namespaces import NamespaceRules, listed_problem, pattern_problem
@@ -300,8 +300,8 @@ class Settings(BaseModel):
             return ()
         try:
             entries: object = yaml.safe_load(self.presets_file.read_text()) or []
-            return TypeAdapter(tuple[Preset, ...]).validate_python(entries)
-        except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
+            return read_presets(entries)
+        except (OSError, yaml.YAMLError, ValueError) as error:
             raise SettingsError(f"{PREFIX}PRESETS_FILE: {error}") from None
 
     def sources(self) -> tuple[Source, ...]:

@@ -12,6 +12,8 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from portal.catalog.form import Field, Form
+from portal.catalog.launch_field import Control, LaunchField
+from portal.catalog.launch_fields import SIMPLE_FIELDS
 from portal.domain.names import survives_helm
 
 OPTIONS = [
@@ -242,7 +244,35 @@ _variables = st.lists(
     max_size=4,
 ).map("\n".join)
 
+_by_control: dict[Control, st.SearchStrategy[object]] = {
+    Control.TEXT: texts,
+    Control.NUMBER: _whole_numbers,
+    Control.SWITCH: st.booleans(),
+    Control.CHOICE: texts,
+    Control.LINES: st.lists(texts, max_size=3).map("\n".join),
+}
+
+
+def _contents(field: LaunchField) -> st.SearchStrategy[object]:
+    """Good and bad contents of a simple field."""
+    return _or_anything(_by_control[field.control] | valid_contents(field))
+
+
+def valid_contents(field: LaunchField) -> st.SearchStrategy[object]:
+    """Contents that a simple field accepts."""
+    if field.control is Control.SWITCH:
+        return st.booleans()
+    choices = [each.value for each in field.choices]
+    return st.sampled_from([field.default, field.placeholder or field.default, *choices])
+
+
+simple_fields: dict[str, st.SearchStrategy[object]] = {
+    each.name: valid_contents(each) for each in SIMPLE_FIELDS
+} | {"port": st.integers(1, 65535)}
+"""What each simple field of the launch form accepts."""
+
 launch_fields: dict[str, st.SearchStrategy[object]] = {
+    **{each.name: _contents(each) for each in SIMPLE_FIELDS},
     "name": names,
     "namespace": st.one_of(st.just("apps"), names),
     "repository": _or_anything(st.sampled_from(["a", "r.io:5000/team/app"]) | references),
@@ -265,7 +295,6 @@ launch_fields: dict[str, st.SearchStrategy[object]] = {
         st.sampled_from(["LoadBalancer", "NodePort", "ClusterIP", "Ingress", "HTTPRoute"])
     ),
     "hostname": _or_anything(st.sampled_from(["app.example.com", "a.b"]) | texts),
-    "session_affinity": _or_anything(st.booleans()),
 }
 """Values that a browser may claim for each field of the launch form."""
 

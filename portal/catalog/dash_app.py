@@ -7,7 +7,13 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from portal.catalog.launch_fields import DEFAULT_MOUNT_PATH, DEFAULT_PORT
+from portal.catalog.launch_fields import (
+    DEFAULT_MOUNT_PATH,
+    SIMPLE_FIELDS,
+    show_fields,
+    split_changes,
+    write_fields,
+)
 from portal.catalog.values import (
     Values,
     as_list,
@@ -36,8 +42,6 @@ _OWNED = (
     "image.repository",
     "image.tag",
     "image.digest",
-    "containerPort",
-    "containerPorts.http",
     "extraEnvVars",
     "resources.requests.cpu",
     "resources.requests.memory",
@@ -48,7 +52,6 @@ _OWNED = (
     "ingress.hostname",
     "httpRoute.enabled",
     "httpRoute.hostnames",
-    "sessionAffinity",
 )
 """Values that belong to the form: those that it does not set are removed when it is applied."""
 
@@ -70,6 +73,7 @@ FORM_PATHS = (
     *_OWNED,
     *_VOLUME,
     *_KEPT_IF_SET,
+    *(path for each in SIMPLE_FIELDS for path in each.owned),
     "replicaCount",
     "autoscaling.enabled",
     "autoscaling.minReplicas",
@@ -113,9 +117,9 @@ def to_values(spec: LaunchSpec, launched_by: str, site: ExposureSettings | None 
             "repository": spec.repository,
             **({"tag": "", "digest": spec.tag} if digest else {"tag": spec.tag}),
         },
-        "containerPort": spec.port,
         "replicaCount": spec.replicas,
     }
+    write_fields(values, spec.fields)
     put_autoscaling(values, spec.autoscaling)
     values["resources"] = _resources(spec)
     exposure = spec.exposure
@@ -135,8 +139,6 @@ def to_values(spec: LaunchSpec, launched_by: str, site: ExposureSettings | None 
             "parentRefs": site.parent_refs(),
             "hostnames": [spec.hostname],
         }
-    if spec.session_affinity:
-        values["sessionAffinity"] = "ClientIP"
     if spec.volume:
         values["persistence"] = _persistence(spec.volume)
     if spec.env:
@@ -187,7 +189,8 @@ def merge(existing: Mapping[str, object], new: Mapping[str, object]) -> Values:
     These include variables from Secrets and ConfigMaps, further host names, and who launched
     the app first.
     """
-    kept = without(existing, _OWNED)
+    kept, new = split_changes(existing, new)
+    kept = without(kept, _OWNED)
     if get(new, "service.type") == Exposure.CLUSTER_IP:
         kept = without(kept, ["service.nodePort"])  # the chart refuses the two together
     if get(new, "autoscaling.enabled") and not has(new, _WINDOW):
@@ -304,7 +307,6 @@ def from_values(key: Key, values: Mapping[str, object]) -> dict[str, object]:
         "namespace": key.namespace,
         "repository": f"{registry}/{repository}" if registry else repository,
         "tag": str(get(values, "image.digest", "") or get(values, "image.tag", DEFAULT_TAG)),
-        "port": get(values, "containerPort") or get(values, "containerPorts.http", DEFAULT_PORT),
         "env": "\n".join(
             f"{as_mapping(each).get('name')}={as_mapping(each).get('value', '')}"
             for each in as_list(get(values, "extraEnvVars"))
@@ -325,11 +327,10 @@ def from_values(key: Key, values: Mapping[str, object]) -> dict[str, object]:
         "memory_limit": _quantity(values, "resources.limits.memory", ""),
         "exposure": exposure,
         "hostname": hostname,
-        "session_affinity": get(values, "sessionAffinity") == "ClientIP",
         "claim": str(get(values, "persistence.existingClaim", "")),
         "mount_path": str(get(values, "persistence.mountPath", DEFAULT_MOUNT_PATH)),
         "read_only": get(values, "persistence.readOnly") is True,
-    }
+    } | show_fields(values)
 
 
 def _quantity(values: Mapping[str, object], path: str, default: str) -> str:

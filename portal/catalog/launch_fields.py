@@ -1,135 +1,16 @@
-"""The fields of the built-in chart's form: name, label, default, and the values they set."""
+"""What follows from the table of launch fields: their names, labels, values and links."""
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from portal.catalog.launch_field import FieldError, LaunchField, Link, Section
+from portal.catalog.launch_table import DEFAULT_MOUNT_PATH, DEFAULT_PORT, LAUNCH_FIELDS
+from portal.catalog.values import Values, without
 
-from portal.domain.launch import Exposure
+__all__ = ["DEFAULT_MOUNT_PATH", "DEFAULT_PORT", "LAUNCH_FIELDS"]
 
-DEFAULT_PORT = 8050
-DEFAULT_MOUNT_PATH = "/data"
-
-
-class Link(Enum):
-    """The ways in which a link to the form carries a field."""
-
-    TEXT = auto()
-    NUMBER = auto()
-    TARGET = auto()
-    """A number that can be switched off; the link then has the name without a number."""
-    SWITCH = auto()
-
-
-class LaunchField(Struct, frozen=True):
-    """One field.
-
-    ``paths`` are the values that it sets: Helm's errors about them, or about values below them,
-    are shown beside the field. With ``link`` None links do not carry it, or in a way of its own. A
-    ``preset`` may fill it in; with ``switched`` a switch beside it turns it off.
-    """
-
-    name: str
-    label: str
-    default: object = ""
-    paths: tuple[str, ...] = ()
-    link: Link | None = None
-    preset: bool = False
-    switched: bool = False
-
-
-LAUNCH_FIELDS = (
-    LaunchField("name", "Name"),
-    LaunchField("namespace", "Namespace"),
-    LaunchField("repository", "Image", paths=("image.registry", "image.repository"), preset=True),
-    LaunchField("tag", "Tag", paths=("image.tag", "image.digest"), preset=True),
-    LaunchField(
-        "port",
-        "Port",
-        DEFAULT_PORT,
-        ("containerPort", "containerPorts.http"),
-        Link.NUMBER,
-        preset=True,
-    ),
-    # Not in links: those end up in logs.
-    LaunchField("env", "Environment variables", paths=("extraEnvVars",)),
-    LaunchField("replicas", "Replicas", 1, ("replicaCount",), Link.NUMBER),
-    LaunchField("autoscaling", "Autoscaling", default=False),
-    LaunchField(
-        "bounds",
-        "Minimum and maximum replicas",
-        paths=("autoscaling.minReplicas", "autoscaling.maxReplicas"),
-    ),
-    LaunchField(
-        "target_cpu",
-        "CPU target",
-        70,
-        ("autoscaling", "autoscaling.targetCPU"),
-        Link.TARGET,
-        switched=True,
-    ),
-    LaunchField(
-        "target_memory",
-        "Memory target",
-        None,
-        ("autoscaling.targetMemory",),
-        Link.TARGET,
-        switched=True,
-    ),
-    LaunchField(
-        "scale_down_window",
-        "Scale-down stabilization window",
-        None,
-        ("autoscaling.behavior",),
-        Link.TARGET,
-    ),
-    LaunchField(
-        "cpu_request", "CPU request", "100m", ("resources.requests.cpu",), Link.TEXT, preset=True
-    ),
-    LaunchField("cpu_limit", "CPU limit", "", ("resources.limits.cpu",), Link.TEXT, preset=True),
-    LaunchField(
-        "memory_request",
-        "Memory request",
-        "256Mi",
-        ("resources.requests.memory",),
-        Link.TEXT,
-        preset=True,
-    ),
-    LaunchField(
-        "memory_limit",
-        "Memory limit",
-        "256Mi",
-        ("resources.limits.memory",),
-        Link.TEXT,
-        preset=True,
-    ),
-    LaunchField(
-        "exposure",
-        "Exposure",
-        str(Exposure.LOAD_BALANCER),
-        ("service", "httpRoute.parentRefs"),
-        Link.TEXT,
-    ),
-    LaunchField("hostname", "Host name", "", ("ingress", "httpRoute"), Link.TEXT),
-    LaunchField(
-        "session_affinity",
-        "Session affinity",
-        False,
-        ("sessionAffinity",),
-        Link.SWITCH,
-        preset=True,
-    ),
-    LaunchField("claim", "Volume claim", "", ("persistence",), Link.TEXT),
-    LaunchField(
-        "mount_path",
-        "Mount path",
-        DEFAULT_MOUNT_PATH,
-        ("persistence.mountPath",),
-        Link.TEXT,
-    ),
-    LaunchField("read_only", "Mount read-only", False, ("persistence.readOnly",), Link.SWITCH),
-)
+BY_NAME = {each.name: each for each in LAUNCH_FIELDS}
 
 LABELS = {each.name: each.label for each in LAUNCH_FIELDS}
 
@@ -142,12 +23,20 @@ PRESET_FIELDS = tuple(each.name for each in LAUNCH_FIELDS if each.preset)
 SWITCHED = tuple(each.name for each in LAUNCH_FIELDS if each.switched)
 """The fields with a switch beside them."""
 
-_BY_PATH = {path: each.name for each in LAUNCH_FIELDS for path in each.paths}
+SIMPLE_FIELDS = tuple(each for each in LAUNCH_FIELDS if each.parse)
+"""The fields whose entry in the table says all about them."""
+
+_BY_PATH = {path: each.name for each in LAUNCH_FIELDS for path in each.owned}
 
 
 def fields_linked_as(*kinds: Link) -> tuple[str, ...]:
     """The fields that links carry in one of these ways."""
     return tuple(each.name for each in LAUNCH_FIELDS if each.link in kinds)
+
+
+def fields_in(section: Section) -> tuple[str, ...]:
+    """The fields of a section, in their order."""
+    return tuple(each.name for each in LAUNCH_FIELDS if each.section is section)
 
 
 def field_of(path: str) -> str:
@@ -157,3 +46,54 @@ def field_of(path: str) -> str:
             return _BY_PATH[path]
         path = path.rpartition(".")[0]
     return ""
+
+
+def read_fields(raw: Mapping[str, object]) -> tuple[dict[str, object], dict[str, str]]:
+    """The values of all simple fields of a form, and the errors, both by the field's name.
+
+    A field that leaves the chart's default has no value.
+    """
+    found: dict[str, object] = {}
+    errors: dict[str, str] = {}
+    for each in SIMPLE_FIELDS:
+        try:
+            value = each.read(raw.get(each.name))
+        except FieldError as error:
+            errors[each.name] = str(error)
+        else:
+            if value is not None:
+                found[each.name] = value
+    return found, errors
+
+
+def write_fields(values: Values, fields: Mapping[str, object]) -> None:
+    """Set the values of simple fields, by the field's name, in those of the chart."""
+    for each in SIMPLE_FIELDS:
+        each.write(values, fields.get(each.name))
+
+
+def show_fields(values: Mapping[str, object]) -> dict[str, object]:
+    """The contents of all simple fields for the chart's values, by the field's name."""
+    return {each.name: each.shown(values) for each in SIMPLE_FIELDS}
+
+
+def split_changes(
+    existing: Mapping[str, object], new: Mapping[str, object]
+) -> tuple[Values, Values]:
+    """Return copies of ``existing`` and ``new`` with each simple field in one of them.
+
+    A field whose content stays is in the first, with its values as they were written, even where
+    the form could not show them.
+    """
+    kept = [each for each in SIMPLE_FIELDS if each.says(existing, new)]
+    changed = [each for each in SIMPLE_FIELDS if each not in kept]
+    return without(existing, _owned(changed)), without(new, _owned(kept))
+
+
+def _owned(fields: Iterable[LaunchField]) -> list[str]:
+    return [path for each in fields for path in each.owned]
+
+
+def hidden_paths(values: Mapping[str, object]) -> list[str]:
+    """The paths of simple fields with values that the form does not show as they are."""
+    return [path for each in SIMPLE_FIELDS for path in each.paths if each.hides(values)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from portal.catalog import dash_app, edits
+from portal.catalog.launch_fields import hidden_paths
 from portal.catalog.values import Values, as_list, as_mapping, get, put, without
 from portal.domain.keys import LAUNCHED_BY
 
@@ -19,7 +20,7 @@ def unmapped(values: Mapping[str, object], defaults: Mapping[str, object]) -> tu
         others = {name: text for name, text in annotations.items() if name != LAUNCHED_BY}
         if others:
             put(rest, "commonAnnotations", others)
-    found = [*_leaves(edits.minimal(rest, defaults))]
+    found = [*_leaves(edits.minimal(rest, defaults)), *hidden_paths(values)]
     for variable in as_list(get(values, "extraEnvVars")):
         if not dash_app.in_form(variable):
             found.append(f"extraEnvVars ({as_mapping(variable).get('name')})")

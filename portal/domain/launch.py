@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from portal.domain.keys import Key
 
@@ -57,13 +58,13 @@ class LaunchSpec(Struct, frozen=True):
     """A checked request to launch or change an app of the built-in chart.
 
     Quantities are kept as entered ("250m", "256Mi"); "" means not set.
-    ``autoscaling`` None means a fixed number of ``replicas``.
+    ``autoscaling`` None means a fixed number of ``replicas``. ``fields`` are the values of all
+    other fields, by the field's name; one that is missing has the chart's default.
     """
 
     key: Key
     repository: str
     tag: str
-    port: int
     replicas: int
     autoscaling: AutoscalingSpec | None
     cpu_request: str
@@ -73,5 +74,5 @@ class LaunchSpec(Struct, frozen=True):
     exposure: Exposure
     hostname: str = ""
     env: tuple[EnvVar, ...] = ()
-    session_affinity: bool = False
     volume: VolumeMount | None = None
+    fields: Mapping[str, object] = field(default_factory=dict[str, object])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import cast
@@ -10,16 +9,14 @@ from typing import cast
 from msgspec import Struct
 
 from portal.catalog.images import image_problem
+from portal.catalog.launch_field import FieldError, text, whole
+from portal.catalog.launch_fields import read_fields
 from portal.domain import images, names, quantities
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
 from portal.domain.namespaces import NamespaceRules
 
 MAX_TARGET = 1000
 MAX_WINDOW = 3600
-MAX_TEXT = 300
-"""Maximum characters of a field: more than any name, address or amount has."""
-
-_WHOLE = re.compile(r"-?[0-9]{1,11}")
 
 
 class Resources(Struct, frozen=True):
@@ -41,12 +38,11 @@ class Check:
         self.warnings: dict[str, str] = {}
 
     def _text(self, field: str) -> str:
-        value = self._raw.get(field)
-        text = "" if value is None else str(value)
-        if len(text) > MAX_TEXT:
-            self._error(field, f"This is too long: at most {MAX_TEXT} characters.")
+        try:
+            return text(self._raw.get(field))
+        except FieldError as error:
+            self._error(field, str(error))
             return ""
-        return text.strip()
 
     def _error(self, field: str, problem: str) -> bool:
         if problem:
@@ -59,17 +55,11 @@ class Check:
 
     def _whole(self, field: str, value: object, what: str) -> int | None:
         """Return a whole number, None for an empty field; record an error for anything else."""
-        if value is None or value == "":
+        try:
+            return whole(value, what)
+        except FieldError as error:
+            self._error(field, str(error))
             return None
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        text = str(value)[:MAX_TEXT].strip()
-        if _WHOLE.fullmatch(text):
-            return int(text)
-        self._error(field, f"{what} is a whole number; “{text[:20]}” is not.")
-        return None
 
     def name(self) -> str:
         """Read field ``name``."""
@@ -92,16 +82,17 @@ class Check:
             self._warn("tag", images.tag_warning(tag))
         return repository, tag
 
-    def port(self) -> int:
-        """Read field ``port``."""
-        port = self._whole("port", self._raw.get("port"), "A port")
-        self._error("port", names.port_problem(port))
-        return port or 0
+    def simple(self) -> dict[str, object]:
+        """Read all simple fields: their values for the chart, by the field's name."""
+        found, errors = read_fields(self._raw)
+        for field, problem in errors.items():
+            self._error(field, problem)
+        return found
 
     def env(self) -> tuple[EnvVar, ...]:
         """Read field ``env``."""
-        text = self._raw.get("env")
-        lines = names.parse_env("" if text is None else str(text))
+        raw = self._raw.get("env")
+        lines = names.parse_env("" if raw is None else str(raw))
         self._error("env", lines.error)
         self._warn("env", lines.warning)
         return lines.variables
@@ -116,11 +107,11 @@ class Check:
         ):
             for side in ("request", "limit"):
                 field = f"{kind}_{side}"
-                text = self._text(field)
-                if self._error(field, problem_of(text)):
+                amount = self._text(field)
+                if self._error(field, problem_of(amount)):
                     wrong.add(field)
-                    text = ""
-                read[field] = text
+                    amount = ""
+                read[field] = amount
             request, limit = read[f"{kind}_request"], read[f"{kind}_limit"]
             what = "CPU" if kind == "cpu" else "memory"
             self._error(f"{kind}_limit", quantities.limit_problem(request, limit, what))
@@ -137,9 +128,9 @@ class Check:
 
     def exposure(self, has_gateway: bool) -> tuple[Exposure, str]:
         """Read fields ``exposure`` and ``hostname``."""
-        text, hostname = self._text("exposure"), self._text("hostname").rstrip(".")
+        chosen, hostname = self._text("exposure"), self._text("hostname").rstrip(".")
         try:
-            exposure = Exposure(text)
+            exposure = Exposure(chosen)
         except ValueError:
             self._error("exposure", "Choose how the app is to be reached.")
             return Exposure.CLUSTER_IP, ""

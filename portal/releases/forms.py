@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from portal.catalog import dash_app
 from portal.catalog.dash_app import ExposureSettings
 from portal.catalog.launch_fields import LAUNCH_FIELDS
-from portal.catalog.presets import Preset
+from portal.catalog.presets import Preset, preset_fields
 from portal.catalog.values import as_mapping, to_yaml
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, LaunchSpec
@@ -59,26 +59,6 @@ class Preview(Struct, frozen=True):
     command: str
 
 
-def preset_fields(preset: Preset) -> FormFields:
-    """Return the fields that a preset fills in."""
-    fields: FormFields = {
-        "repository": preset.repository,
-        "tag": preset.tag,
-        "port": preset.port,
-        "session_affinity": preset.session_affinity,
-    }
-    for kind, request, limit in (
-        ("cpu", preset.cpu_request, preset.cpu_limit),
-        ("memory", preset.memory_request, preset.memory_limit),
-    ):
-        if request:
-            # The limit is set too: the one in the form may be below this request.
-            fields |= {f"{kind}_request": request, f"{kind}_limit": limit}
-        elif limit:
-            fields[f"{kind}_limit"] = limit
-    return fields
-
-
 class ReleaseForms(Struct, frozen=True):
     """The forms' rules, configured by the settings.
 
@@ -106,7 +86,7 @@ class ReleaseForms(Struct, frozen=True):
         check = Check(raw)
         name, namespace = check.name(), check.namespace(self.rules)
         repository, tag = check.image(self.images)
-        port = check.port()
+        fields = check.simple()
         env = check.env()
         resources = check.resources()
         replicas, autoscaling = check.scaling(self.max_replicas, resources)
@@ -118,7 +98,6 @@ class ReleaseForms(Struct, frozen=True):
             key=Key(namespace, name),
             repository=repository,
             tag=tag,
-            port=port,
             replicas=replicas,
             autoscaling=autoscaling,
             cpu_request=resources.cpu_request,
@@ -128,8 +107,8 @@ class ReleaseForms(Struct, frozen=True):
             exposure=exposure,
             hostname=hostname,
             env=env,
-            session_affinity=bool(raw.get("session_affinity")),
             volume=volume,
+            fields=fields,
         )
         return CheckedLaunch(spec, {}, check.warnings)
 

@@ -62,15 +62,14 @@ def link_of(raw: Mapping[str, object]) -> dict[str, str]:
     if repository := text("repository"):
         mark = "@" if is_digest(text("tag")) else ":"
         parameters["image"] = f"{repository}{mark}{text('tag')}".rstrip(":")
-    names = [*_TEXTS, "port"]
+    names = [*_TEXTS, *_NUMBERS]
     if raw.get("autoscaling"):
         bounds = raw.get("bounds")
         pair = cast("list[object]", bounds) if isinstance(bounds, list) else []
         low, high = pair if len(pair) == 2 else ("", "")
         parameters |= {"min": str(low), "max": str(high)}
         names += _TARGETS
-    else:
-        names.append("replicas")
+        names.remove("replicas")
     if not text("claim"):
         names = [name for name in names if name not in {"claim", "mount_path"}]
     parameters |= {name: text(name) for name in names}

@@ -148,7 +148,14 @@ def harmless(spec: LaunchSpec) -> LaunchSpec:
 
 @pytest.fixture(scope="module")
 def rendered_once(dry: DryHelm) -> Callable[[LaunchSpec], list[Any]]:
-    return cache(lambda spec: dry.objects(CHART, FORMS.values(spec, "ann")))
+    rendered: dict[str, list[Any]] = {}
+
+    def once(spec: LaunchSpec) -> list[Any]:
+        if repr(spec) not in rendered:
+            rendered[repr(spec)] = dry.objects(CHART, FORMS.values(spec, "ann"))
+        return rendered[repr(spec)]
+
+    return once
 
 
 @tried(400, accepting=0.1, raw=some.forms(USUAL))

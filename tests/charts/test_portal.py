@@ -415,7 +415,8 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     presets = tmp_path / "presets.yaml"
     presets.write_text(files["presets.yaml"])
     (preset,) = settings.model_copy(update={"presets_file": presets}).presets()
-    assert (preset.name, preset.tag, preset.session_affinity) == ("Sample", "1.0", True)
+    assert (preset.name, preset.tag) == ("Sample", "1.0")
+    assert preset.fields["session_affinity"] is True
 
 
 def test_what_is_not_given_keeps_the_portals_own_default(helm: Helm) -> None:

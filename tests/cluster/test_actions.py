@@ -171,7 +171,6 @@ def sample(key: Key, **changes: object) -> LaunchSpec:
         key=key,
         repository=IMAGE,
         tag="1.0",
-        port=8050,
         replicas=1,
         autoscaling=None,
         cpu_request="50m",
@@ -179,6 +178,7 @@ def sample(key: Key, **changes: object) -> LaunchSpec:
         memory_request="128Mi",
         memory_limit="256Mi",
         exposure=Exposure.CLUSTER_IP,
+        fields={"port": 8050},
     )
     return replace(spec, **changes)  # type: ignore[arg-type]
 

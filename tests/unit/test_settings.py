@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from portal.catalog.presets import preset_fields
 from portal.images.registries import ImageLookup
 from portal.settings import Settings, SettingsError
 
@@ -64,7 +65,7 @@ def test_presets(tmp_path: Path):
     file = tmp_path / "presets.yaml"
     settings = Settings.from_env(WHOLE | {"DASH_PORTAL_PRESETS_FILE": str(file)})
     file.write_text("- {name: Sample, repository: example/app, tag: '1.0'}")
-    assert settings.presets()[0].port == 8050
+    assert preset_fields(settings.presets()[0])["port"] == 8050
     file.write_text("- {name: Sample, repo: example/app}")
     with pytest.raises(SettingsError, match="repository"):
         settings.presets()

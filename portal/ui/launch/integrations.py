@@ -8,66 +8,25 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Input, Output, State
 
+from portal.catalog.launch_field import Section
 from portal.domain.proposals import VolumeClaim
 from portal.releases.checks import Check
 from portal.ui import html, ids
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, card
-from portal.ui.components.sliders import field, note
+from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
+from portal.ui.launch.fields import drawn, fields
 from portal.viewmodels.connections import Connection
 
 
 def storage(raw: Mapping[str, object]) -> html.Section:
     """The fields for an existing volume claim and its mount path."""
+    own = {"claim": drawn("claim", raw, list=ids.LAUNCH_CLAIMS)}
     return card(
-        "Storage",
+        Section.STORAGE,
         [
-            html.Div(
-                [
-                    field(
-                        ids.launch("claim"),
-                        "Volume claim",
-                        dbc.Input(
-                            id=ids.launch("claim"),
-                            type="text",
-                            value=str(raw.get("claim") or ""),
-                            placeholder="none",
-                            autocomplete="off",
-                            list=ids.LAUNCH_CLAIMS,
-                        ),
-                        note_id=ids.launch_note("claim"),
-                        hint="An existing claim (PVC) in this namespace. Uninstalling keeps it.",
-                        class_name="half",
-                    ),
-                    field(
-                        ids.launch("mount_path"),
-                        "Mount path",
-                        dbc.Input(
-                            id=ids.launch("mount_path"),
-                            type="text",
-                            value=str(raw.get("mount_path") or ""),
-                            placeholder="/data",
-                            autocomplete="off",
-                        ),
-                        note_id=ids.launch_note("mount_path"),
-                        hint="The directory where the app finds the volume's files.",
-                        class_name="half",
-                    ),
-                ],
-                className="fields",
-            ),
-            html.Div(
-                [
-                    dbc.Switch(
-                        id=ids.launch("read_only"),
-                        value=bool(raw.get("read_only")),
-                        label="Mount read-only",
-                    ),
-                    note(ids.launch_note("read_only")),
-                ],
-                className="field",
-            ),
+            html.Div(fields(Section.STORAGE, raw, own), className="fields"),
             html.Datalist(id=ids.LAUNCH_CLAIMS),
         ],
         icon_name="storage",
@@ -77,7 +36,7 @@ def storage(raw: Mapping[str, object]) -> html.Section:
 def environment(raw: Mapping[str, object]) -> html.Section:
     """The fields for environment variables and connections."""
     return card(
-        "Environment variables",
+        Section.ENVIRONMENT,
         [
             html.Div(
                 field(
@@ -96,21 +55,7 @@ def environment(raw: Mapping[str, object]) -> html.Section:
                 id=ids.LAUNCH_CONNECTING,
                 className="d-none",
             ),
-            field(
-                ids.launch("env"),
-                "Environment variables",
-                dbc.Textarea(
-                    id=ids.launch("env"),
-                    value=str(raw.get("env") or ""),
-                    rows=4,
-                    placeholder="GREETING=Hello\nDATA_URL=https://data.example.org/sales.parquet",
-                    className="mono",
-                    spellcheck=False,
-                ),
-                note_id=ids.launch_note("env"),
-                hint="One NAME=value a line. Not for passwords: the release stores plain text.",
-                label_hidden=True,
-            ),
+            *fields(Section.ENVIRONMENT, raw),
         ],
         icon_name="terminal",
     )

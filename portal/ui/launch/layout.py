@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import dash_bootstrap_components as dbc
 from dash import dcc
 
+from portal.catalog.launch_field import Section
 from portal.catalog.launch_fields import PRESET_FIELDS
-from portal.catalog.presets import Preset
+from portal.catalog.presets import Preset, preset_fields
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
-from portal.releases.forms import ReleaseForms, preset_fields
+from portal.releases.forms import ReleaseForms
 from portal.ui import html, ids
 from portal.ui.components.basics import (
     ORDINARY_RELEASE,
@@ -27,9 +28,10 @@ from portal.ui.components.basics import (
 )
 from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import CHECKING, change_dialog, waiting
-from portal.ui.components.sliders import bounds_slider, field, replica_slider, target
+from portal.ui.components.sliders import bounds_slider, replica_slider, target
 from portal.ui.components.sliders import note as note_place
 from portal.ui.launch import integrations
+from portal.ui.launch.fields import caption, drawn, fields, labelled
 from portal.ui.routes import app_path
 
 _EXPOSURES: tuple[tuple[Exposure, str, str], ...] = (
@@ -154,53 +156,23 @@ def _presets(presets: tuple[Preset, ...]) -> html.Div:
 def _app(forms: ReleaseForms, raw: Mapping[str, object], *, locked: bool) -> html.Section:
     namespace = str(raw.get("namespace") or "")
     offered = dict.fromkeys([*forms.rules.open, namespace] if forms.rules.listed else [])
-    return card(
-        "App",
-        html.Div(
-            [
-                _text(
-                    raw,
-                    "name",
-                    "Name",
-                    "Lower-case letters, digits and “-”. It becomes part of the address.",
-                    placeholder="sales-dashboard",
-                    readonly=locked,
-                    class_name="half",
-                ),
-                _field(
-                    "namespace",
-                    "Namespace",
-                    dbc.Select(
-                        id=ids.launch("namespace"),
-                        options=[{"label": each, "value": each} for each in offered],
-                        value=namespace,
-                        disabled=locked,
-                    )
-                    if offered
-                    else dbc.Input(id=ids.launch("namespace"), value=namespace, readonly=locked),
-                    "The namespace of the release.",
-                    class_name="half",
-                ),
-                _text(
-                    raw,
-                    "repository",
-                    "Image",
-                    "Registry and repository, without the tag.",
-                    placeholder="registry.example.org/team/app",
-                    class_name="large",
-                ),
-                _text(raw, "tag", "Tag", "The image's tag.", placeholder="1.0", class_name="small"),
-                _text(
-                    raw,
-                    "port",
-                    "Port",
-                    "The port the app listens on.",
-                    inputmode="numeric",
-                    class_name="small",
-                ),
-            ],
-            className="fields",
+    own = {
+        "name": drawn("name", raw, readonly=locked),
+        "namespace": labelled(
+            "namespace",
+            dbc.Select(
+                id=ids.launch("namespace"),
+                options=[{"label": each, "value": each} for each in offered],
+                value=namespace,
+                disabled=locked,
+            )
+            if offered
+            else dbc.Input(id=ids.launch("namespace"), value=namespace, readonly=locked),
         ),
+    }
+    return card(
+        Section.APP,
+        html.Div(fields(Section.APP, raw, own), className="fields"),
         icon_name="boxes",
     )
 
@@ -208,17 +180,13 @@ def _app(forms: ReleaseForms, raw: Mapping[str, object], *, locked: bool) -> htm
 def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
     auto = bool(raw.get("autoscaling"))
     top = forms.max_replicas
-    cpu, memory = raw.get("target_cpu"), raw.get("target_memory")
     return card(
-        "Replicas and autoscaling",
+        Section.SCALING,
         [
             html.Div(
-                field(
-                    ids.launch("replicas"),
-                    "Replicas",
+                labelled(
+                    "replicas",
                     replica_slider(ids.launch("replicas"), raw.get("replicas"), top),
-                    note_id=ids.launch_note("replicas"),
-                    hint="The number of pods.",
                     group=True,
                 ),
                 id=ids.LAUNCH_FIXED,
@@ -226,39 +194,23 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
             ),
             html.Div(
                 [
-                    field(
-                        ids.launch("bounds"),
-                        "Minimum and maximum replicas",
+                    labelled(
+                        "bounds",
                         bounds_slider(ids.launch("bounds"), raw.get("bounds"), top),
-                        note_id=ids.launch_note("bounds"),
-                        hint="The autoscaler (HorizontalPodAutoscaler) stays within these.",
                         group=True,
                     ),
-                    target(
-                        "CPU target, % of the request",
-                        ids.launch_on("target_cpu"),
-                        ids.launch("target_cpu"),
-                        cpu,
-                        70,
-                        note_place(ids.launch_note("target_cpu")),
-                    ),
-                    target(
-                        "Memory target, % of the request",
-                        ids.launch_on("target_memory"),
-                        ids.launch("target_memory"),
-                        memory,
-                        80,
-                        note_place(ids.launch_note("target_memory")),
-                    ),
-                    _text(
-                        raw,
-                        "scale_down_window",
-                        "Scale-down delay (stabilization window), in seconds",
-                        "Seconds that the load must stay low before pods are removed. Empty: 300.",
-                        placeholder="300",
-                        inputmode="numeric",
-                        class_name="half",
-                    ),
+                    *[
+                        target(
+                            caption(name),
+                            ids.launch_on(name),
+                            ids.launch(name),
+                            raw.get(name),
+                            fallback,
+                            note_place(ids.launch_note(name)),
+                        )
+                        for name, fallback in (("target_cpu", 70), ("target_memory", 80))
+                    ],
+                    drawn("scale_down_window", raw),
                 ],
                 id=ids.LAUNCH_SCALED,
                 className="" if auto else "d-none",
@@ -266,7 +218,7 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
         ],
         icon_name="sliders",
         aside=[
-            dbc.Switch(id=ids.launch("autoscaling"), value=auto, label="Autoscaling"),
+            dbc.Switch(id=ids.launch("autoscaling"), value=auto, label=caption("autoscaling")),
             html.Div(id=ids.launch_note("autoscaling")),
         ],
     )
@@ -274,50 +226,14 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
 
 def _resources(raw: Mapping[str, object]) -> html.Section:
     return card(
-        "Resources of each pod (requests and limits)",
+        Section.RESOURCES,
         [
             html.P(
                 "A request is reserved for the pod, and autoscaling targets are percentages of it. "
                 "A limit is the most that the pod can use.",
                 className="words quiet-text",
             ),
-            html.Div(
-                [
-                    _text(
-                        raw,
-                        "cpu_request",
-                        "CPU request",
-                        "250m is a quarter of a core.",
-                        placeholder="100m",
-                        class_name="half",
-                    ),
-                    _text(
-                        raw,
-                        "cpu_limit",
-                        "CPU limit",
-                        "Empty: no limit.",
-                        placeholder="none",
-                        class_name="half",
-                    ),
-                    _text(
-                        raw,
-                        "memory_request",
-                        "Memory request",
-                        "256Mi is 256 mebibytes.",
-                        placeholder="256Mi",
-                        class_name="half",
-                    ),
-                    _text(
-                        raw,
-                        "memory_limit",
-                        "Memory limit",
-                        "A container that exceeds it is killed and restarted.",
-                        placeholder="none",
-                        class_name="half",
-                    ),
-                ],
-                className="fields",
-            ),
+            html.Div(fields(Section.RESOURCES, raw), className="fields"),
         ],
         icon_name="pods",
     )
@@ -326,57 +242,33 @@ def _resources(raw: Mapping[str, object]) -> html.Section:
 def _address(raw: Mapping[str, object]) -> html.Section:
     exposure = str(raw.get("exposure") or Exposure.LOAD_BALANCER)
     needs_host = exposure in {Exposure.INGRESS, Exposure.HTTP_ROUTE}
-    return card(
-        "Exposure (how the app is reached)",
-        [
-            _field(
-                "exposure",
-                "Exposure",
-                dbc.RadioItems(
-                    id=ids.launch("exposure"),
-                    options=[
-                        {
-                            "label": html.Span(
-                                [html.Span(name, className="choice-name"), html.Span(about)]
-                            ),
-                            "value": value.value,
-                        }
-                        for value, name, about in _EXPOSURES
-                    ],
-                    value=exposure,
-                    className="choices",
-                ),
-                group=True,
-                label_hidden=True,
-            ),
-            html.Div(
-                _text(
-                    raw,
-                    "hostname",
-                    "Host name",
-                    "Its DNS record must point to the cluster: ask an administrator.",
-                    placeholder="sales.example.org",
-                ),
-                id=ids.LAUNCH_HOST,
-                className="" if needs_host else "d-none",
-            ),
-            html.Div(
-                [
-                    dbc.Switch(
-                        id=ids.launch("session_affinity"),
-                        value=bool(raw.get("session_affinity")),
-                        label="Keep each client on the same pod (session affinity)",
-                    ),
-                    html.Div(
-                        "For apps that keep a client's state in memory.", className="form-text"
-                    ),
-                    note_place(ids.launch_note("session_affinity")),
+    own = {
+        "exposure": labelled(
+            "exposure",
+            dbc.RadioItems(
+                id=ids.launch("exposure"),
+                options=[
+                    {
+                        "label": html.Span(
+                            [html.Span(name, className="choice-name"), html.Span(about)]
+                        ),
+                        "value": value.value,
+                    }
+                    for value, name, about in _EXPOSURES
                 ],
-                className="field",
+                value=exposure,
+                className="choices",
             ),
-        ],
-        icon_name="pin",
-    )
+            group=True,
+            label_hidden=True,
+        ),
+        "hostname": html.Div(
+            drawn("hostname", raw),
+            id=ids.LAUNCH_HOST,
+            className="" if needs_host else "d-none",
+        ),
+    }
+    return card(Section.EXPOSURE, fields(Section.EXPOSURE, raw, own), icon_name="pin")
 
 
 def _summary(editing: Key | None) -> list[Node]:
@@ -418,45 +310,3 @@ def _summary(editing: Key | None) -> list[Node]:
             className="aside-note",
         ),
     ]
-
-
-def _text(
-    raw: Mapping[str, object],
-    name: str,
-    label: str,
-    hint: str = "",
-    *,
-    class_name: str = "",
-    **attributes: object,
-) -> html.Div:
-    value = raw.get(name)
-    control = dbc.Input(
-        id=ids.launch(name),
-        type="text",
-        value="" if value is None else str(value),
-        autocomplete="off",
-        **attributes,  # pyright: ignore[reportArgumentType]
-    )
-    return _field(name, label, control, hint, class_name=class_name)
-
-
-def _field(
-    name: str,
-    label: Node,
-    control: Node,
-    hint: str = "",
-    *,
-    class_name: str = "",
-    group: bool = False,
-    label_hidden: bool = False,
-) -> html.Div:
-    return field(
-        ids.launch(name),
-        label,
-        control,
-        note_id=ids.launch_note(name),
-        hint=hint,
-        class_name=class_name,
-        group=group,
-        label_hidden=label_hidden,
-    )

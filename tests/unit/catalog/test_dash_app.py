@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from portal.catalog import dash_app
 from portal.catalog.dash_app import ExposureSettings, from_values, merge, scaled, to_values
-from portal.catalog.launch_fields import field_of
+from portal.catalog.launch_fields import field_of, read_fields
 from portal.catalog.values import get, put, to_yaml, without
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec, VolumeMount
@@ -32,7 +32,6 @@ SPEC = LaunchSpec(
     key=KEY,
     repository="localhost:5000/dash-sample",
     tag="1.0",
-    port=8050,
     replicas=2,
     autoscaling=None,
     cpu_request="100m",
@@ -40,16 +39,19 @@ SPEC = LaunchSpec(
     memory_request="256Mi",
     memory_limit="512Mi",
     exposure=Exposure.LOAD_BALANCER,
+    fields={"port": 8050},
 )
 
 SPECS = [
     SPEC,
-    replace(SPEC, tag=DIGEST, port=80, replicas=0),
+    replace(SPEC, tag=DIGEST, fields={"port": 80}, replicas=0),
     replace(SPEC, autoscaling=AUTO),
     replace(SPEC, autoscaling=AutoscalingSpec(1, 3, None, 80)),
     replace(SPEC, cpu_request="", cpu_limit="", memory_request="", memory_limit=""),
     replace(SPEC, cpu_request=".5", cpu_limit="1e0", memory_request="1e8", memory_limit=".5Gi"),
-    replace(SPEC, exposure=Exposure.NODE_PORT, session_affinity=True),
+    replace(
+        SPEC, exposure=Exposure.NODE_PORT, fields={"port": 8050, "session_affinity": "ClientIP"}
+    ),
     replace(SPEC, exposure=Exposure.CLUSTER_IP),
     replace(SPEC, exposure=Exposure.INGRESS, hostname="a.example.com"),
     replace(SPEC, exposure=Exposure.HTTP_ROUTE, hostname="a.example.com"),
@@ -83,7 +85,8 @@ def test_the_form_shows_again_what_was_asked_for(spec: LaunchSpec) -> None:
     raw = from_values(KEY, to_values(spec, "ann", SITE))
 
     assert (raw["name"], raw["namespace"]) == ("sales", "apps")
-    assert (raw["repository"], raw["tag"], raw["port"]) == (spec.repository, spec.tag, spec.port)
+    assert (raw["repository"], raw["tag"]) == (spec.repository, spec.tag)
+    assert read_fields(raw) == (spec.fields, {})
     assert raw["replicas"] == spec.replicas
     assert raw["autoscaling"] is (spec.autoscaling is not None)
     if spec.autoscaling:
@@ -94,7 +97,7 @@ def test_the_form_shows_again_what_was_asked_for(spec: LaunchSpec) -> None:
     assert (raw["cpu_request"] == "") == (spec.cpu_request == "")
     assert (raw["exposure"], raw["hostname"]) == (spec.exposure, spec.hostname)
     assert raw["env"] == "\n".join(f"{each.name}={each.value}" for each in spec.env)
-    assert raw["session_affinity"] is spec.session_affinity
+    assert raw["session_affinity"] is ("session_affinity" in spec.fields)
     volume = spec.volume or VolumeMount("", "/data")
     shown = (raw["claim"], raw["mount_path"], raw["read_only"])
     assert shown == (volume.claim, volume.path, volume.read_only)

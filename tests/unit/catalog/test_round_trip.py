@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from portal.catalog.dash_app import ExposureSettings, to_values
+from portal.catalog.launch_fields import read_fields
 from portal.catalog.values import Values, get, put
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, LaunchSpec, VolumeMount
 from portal.domain.namespaces import NamespaceRules
 from portal.releases.forms import ReleaseForms
-from tests.strategies import json_values
+from tests.strategies import json_values, simple_fields
 
 KEY = Key("apps", "sales")
 SITE = ExposureSettings(ingress_class="traefik", gateway="kube-system/traefik")
@@ -44,7 +45,6 @@ def specs(draw: st.DrawFn) -> LaunchSpec:
         key=KEY,
         repository=draw(st.sampled_from(["a", "localhost:5000/team/app"])),
         tag=draw(st.sampled_from(["1.0", "latest", "sha256:" + "0a" * 32])),
-        port=draw(st.integers(1, 65535)),
         replicas=draw(st.integers(0, 9)),
         autoscaling=autoscaling,
         cpu_request=draw(quantities) or ("100m" if autoscaling else ""),
@@ -56,8 +56,8 @@ def specs(draw: st.DrawFn) -> LaunchSpec:
         env=draw(
             st.lists(st.builds(EnvVar, names, st.text("ab1 =", max_size=4)), max_size=3).map(tuple)
         ),
-        session_affinity=draw(st.booleans()),
         volume=draw(st.none() | volumes),
+        fields=read_fields({name: draw(some) for name, some in simple_fields.items()})[0],
     )
 
 

@@ -15,7 +15,7 @@ from portal.auth.identify import HeaderAuthenticator
 from portal.catalog import edits
 from portal.catalog.chart import read_chart
 from portal.catalog.dash_app import equivalent_command
-from portal.catalog.launch_fields import FIELDS
+from portal.catalog.launch_fields import FIELDS, SIMPLE_FIELDS
 from portal.catalog.validate import Checker
 from portal.catalog.values import to_yaml
 from portal.domain.errors import InvalidInput, PortalError, Unauthenticated
@@ -49,16 +49,17 @@ IMAGE = re.compile(
 )
 PLAIN = re.compile(r"[A-Za-z0-9_/\[][A-Za-z0-9._:/\[\]-]*|")
 PATHS = {
-    *("image.repository", "image.tag", "image.digest", "containerPort", "replicaCount"),
+    *("image.repository", "image.tag", "image.digest", "replicaCount"),
     *("autoscaling.enabled", "autoscaling.minReplicas", "autoscaling.maxReplicas"),
     *("autoscaling.targetCPU", "autoscaling.targetMemory"),
     "autoscaling.behavior.scaleDown.stabilizationWindowSeconds",
     *(f"resources.{side}.{what}" for side in ("requests", "limits") for what in ("cpu", "memory")),
     *("service.type", "ingress.enabled", "ingress.hostname", "ingress.ingressClassName"),
     *("httpRoute.enabled", "httpRoute.parentRefs[].namespace", "httpRoute.parentRefs[].name"),
-    *("httpRoute.hostnames[]", "sessionAffinity", "extraEnvVars[].name", "extraEnvVars[].value"),
+    *("httpRoute.hostnames[]", "extraEnvVars[].name", "extraEnvVars[].value"),
     *(f"persistence.{what}" for what in ("existingClaim", "mountPath", "readOnly")),
     f"commonAnnotations.{LAUNCHED_BY}",
+    *(path for each in SIMPLE_FIELDS for path in each.paths),
 }
 """All values that the launch form sets."""
 OURS = read_chart(CHART, "local")

@@ -53,7 +53,6 @@ SPEC = LaunchSpec(
     key=KEY,
     repository="r/a",
     tag="1",
-    port=8050,
     replicas=1,
     autoscaling=None,
     cpu_request="100m",
@@ -61,6 +60,7 @@ SPEC = LaunchSpec(
     memory_request="128Mi",
     memory_limit="",
     exposure=Exposure.CLUSTER_IP,
+    fields={"port": 8050},
 )
 
 

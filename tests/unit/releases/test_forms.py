@@ -6,21 +6,19 @@ from hypothesis import strategies as st
 
 from portal.catalog.dash_app import ExposureSettings
 from portal.catalog.launch_fields import FIELDS
-from portal.catalog.presets import Preset
+from portal.catalog.presets import Preset, preset_fields
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
 from portal.domain.namespaces import NamespaceRules
-from portal.releases.forms import FormFields, ReleaseForms, ScaleRequest, preset_fields
+from portal.releases.forms import FormFields, ReleaseForms, ScaleRequest
 
 PRESET = Preset(
     "Sample",
     "localhost:5000/dash-sample",
     "1.0",
-    8051,
-    memory_request="200Mi",
-    memory_limit="200Mi",
+    fields={"port": 8051, "memory_request": "200Mi", "memory_limit": "200Mi"},
 )
-OTHER = Preset("Streams", "r.io/streams", "2", session_affinity=True)
+OTHER = Preset("Streams", "r.io/streams", "2", fields={"session_affinity": True})
 FORMS = ReleaseForms(
     NamespaceRules(("apps", "lab")), "apps", max_replicas=6, presets=(PRESET, OTHER)
 )
@@ -39,7 +37,8 @@ def test_a_new_form_needs_only_a_name() -> None:
     assert (checked.errors, checked.warnings) == ({}, {})
     assert checked.spec is not None
     assert checked.spec.key == Key("apps", "sales")
-    assert (checked.spec.repository, checked.spec.port) == ("localhost:5000/dash-sample", 8051)
+    assert checked.spec.repository == "localhost:5000/dash-sample"
+    assert checked.spec.fields["port"] == 8051
     assert checked.spec.autoscaling is None
 
 
@@ -210,8 +209,8 @@ def test_everything_asked_for_arrives() -> None:
     assert spec is not None
     assert spec.env == (EnvVar("A", "1"), EnvVar("B", "2"))
     assert spec.autoscaling == AutoscalingSpec(2, 5, 60, 70, 20)
-    assert (spec.exposure, spec.session_affinity) == (Exposure.NODE_PORT, True)
-    assert (spec.port, spec.replicas) == (8060, 3)
+    assert (spec.exposure, spec.replicas) == (Exposure.NODE_PORT, 3)
+    assert (spec.fields["port"], spec.fields["session_affinity"]) == (8060, "ClientIP")
     assert FORMS.check_values(spec.key, FORMS.request(spec).values).errors == {}
 
 

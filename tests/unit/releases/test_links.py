@@ -59,7 +59,10 @@ def test_any_link_is_a_form_that_can_be_checked(link: dict[str, str]) -> None:
 def test_a_link_gives_the_same_form_again(changed: dict[str, object]) -> None:
     raw = {**FORMS.defaults(), "repository": "a", "tag": "1", **changed}
     other = ReleaseForms(
-        NamespaceRules(("apps",)), "apps", 5, presets=(Preset("P", "b", "2", memory_limit="9Gi"),)
+        NamespaceRules(("apps",)),
+        "apps",
+        5,
+        presets=(Preset("P", "b", "2", fields={"memory_limit": "9Gi"}),),
     )
     assert linked_form(other, link_of(raw)) == raw
 

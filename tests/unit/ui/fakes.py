@@ -51,19 +51,22 @@ PRESETS = (
         "localhost:5000/dash-sample",
         "1.0",
         description="A small dashboard with something to compute.",
-        cpu_request="100m",
-        memory_request="256Mi",
-        memory_limit="256Mi",
+        fields={"cpu_request": "100m", "memory_request": "256Mi", "memory_limit": "256Mi"},
     ),
     Preset(
         "Notebook viewer",
         "registry.example.org/tools/voila",
         "0.5.8",
-        8866,
         "Shows a notebook as an app.",
-        session_affinity=True,
+        {"port": 8866, "session_affinity": True},
     ),
-    Preset("Streamlit", "registry.example.org/tools/streamlit", "1.50", 8501, "Scripts as apps."),
+    Preset(
+        "Streamlit",
+        "registry.example.org/tools/streamlit",
+        "1.50",
+        "Scripts as apps.",
+        {"port": 8501},
+    ),
 )
 
 

@@ -1,0 +1,94 @@
+"""Draws the fields of the launch form from their entries in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dash_bootstrap_components as dbc
+
+from portal.catalog.launch_field import Control, Section
+from portal.catalog.launch_fields import BY_NAME, fields_in
+from portal.ui import html, ids
+from portal.ui.components.basics import Node
+from portal.ui.components.sliders import field, note
+
+
+def fields(
+    section: Section, raw: Mapping[str, object], own: Mapping[str, Node] | None = None
+) -> list[Node]:
+    """All fields of a section in their order; ``own`` are those drawn elsewhere, by name."""
+    own = own or {}
+    return [own[name] if name in own else drawn(name, raw) for name in fields_in(section)]
+
+
+def drawn(name: str, raw: Mapping[str, object], **attributes: object) -> Node:
+    """A field with its label, hint and the place of its message, filled in from ``raw``.
+
+    Further ``attributes`` are those of the control.
+    """
+    entry, content = BY_NAME[name], raw.get(name)
+    shown = "" if content is None else str(content)
+    if entry.control is Control.SWITCH:
+        return html.Div(
+            [
+                dbc.Switch(id=ids.launch(name), value=bool(content), label=caption(name)),
+                html.Div(entry.hint, className="form-text") if entry.hint else None,
+                note(ids.launch_note(name)),
+            ],
+            className=f"field {entry.width}".strip(),
+        )
+    if entry.control is Control.CHOICE:
+        options = [
+            {
+                "label": html.Span(
+                    [html.Span(each.label, className="choice-name"), html.Span(each.about)]
+                ),
+                "value": each.value,
+            }
+            for each in entry.choices
+        ]
+        control: Node = dbc.RadioItems(
+            id=ids.launch(name), options=options, value=shown, className="choices"
+        )
+        return labelled(name, control, group=True)
+    if entry.control is Control.LINES:
+        control = dbc.Textarea(
+            id=ids.launch(name),
+            value=shown,
+            rows=4,
+            placeholder=entry.placeholder,
+            className="mono",
+            spellcheck=False,
+        )
+        return labelled(name, control, label_hidden=entry.label == entry.section)
+    if entry.control is Control.NUMBER:
+        attributes["inputmode"] = "numeric"
+    control = dbc.Input(
+        id=ids.launch(name),
+        type="text",
+        value=shown,
+        placeholder=entry.placeholder or None,
+        autocomplete="off",
+        **attributes,  # pyright: ignore[reportArgumentType]
+    )
+    return labelled(name, control)
+
+
+def caption(name: str) -> str:
+    """The words on a field's control."""
+    return BY_NAME[name].caption or BY_NAME[name].label
+
+
+def labelled(name: str, control: Node, *, group: bool = False, label_hidden: bool = False) -> Node:
+    """A control of one's own with the label, hint and place of the message of a field."""
+    entry = BY_NAME[name]
+    return field(
+        ids.launch(name),
+        caption(name),
+        control,
+        note_id=ids.launch_note(name),
+        hint=entry.hint,
+        class_name=entry.width,
+        group=group,
+        label_hidden=label_hidden,
+    )
