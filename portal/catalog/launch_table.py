@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portal.catalog.launch_field import (
+    Choice,
     Control,
     LaunchField,
     Link,
@@ -183,7 +184,16 @@ LAUNCH_FIELDS = (
         Section.EXPOSURE,
         str(Exposure.LOAD_BALANCER),
         ("service", "httpRoute.parentRefs"),
-        control=Control.OWN,
+        control=Control.CHOICE,
+        choices=(
+            Choice(Exposure.LOAD_BALANCER, "LoadBalancer", "An external address of its own."),
+            Choice(
+                Exposure.HTTP_ROUTE, "HTTPRoute", "A host name on the cluster's shared gateway."
+            ),
+            Choice(Exposure.INGRESS, "Ingress", "A host name on the cluster's ingress controller."),
+            Choice(Exposure.NODE_PORT, "NodePort", "A high port on every node. For testing."),
+            Choice(Exposure.CLUSTER_IP, "ClusterIP", "Reachable from inside the cluster only."),
+        ),
         link=Link.TEXT,
     ),
     LaunchField(

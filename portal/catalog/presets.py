@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 from msgspec import Struct, field
 
 from portal.catalog.launch_field import FieldError
 from portal.catalog.launch_fields import BY_NAME, PRESET_FIELDS, SIMPLE_FIELDS
+from portal.catalog.values import as_list, as_mapping
 
 _REQUIRED = ("name", "repository", "tag")
 _QUANTITIES = ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
@@ -52,11 +52,11 @@ def read_presets(entries: object) -> tuple[Preset, ...]:
     """
     if not isinstance(entries, list):
         raise ValueError("a list of presets is needed")
-    return tuple(map(_read, cast("list[object]", entries)))
+    return tuple(map(_read, as_list(entries)))
 
 
 def _read(entry: object) -> Preset:
-    given = cast("Mapping[str, object]", entry) if isinstance(entry, dict) else {}
+    given = as_mapping(entry)
     where = f"preset {given.get('name', entry)}"[:80]
     texts: dict[str, str] = {}
     for name in (*_REQUIRED, "description"):

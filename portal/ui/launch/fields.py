@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import dash_bootstrap_components as dbc
 
@@ -38,7 +39,7 @@ def drawn(name: str, raw: Mapping[str, object], **attributes: object) -> Node:
             className=f"field {entry.width}".strip(),
         )
     if entry.control is Control.CHOICE:
-        options = [
+        options: list[Any] = [
             {
                 "label": html.Span(
                     [html.Span(each.label, className="choice-name"), html.Span(each.about)]
@@ -60,7 +61,7 @@ def drawn(name: str, raw: Mapping[str, object], **attributes: object) -> Node:
             className="mono",
             spellcheck=False,
         )
-        return labelled(name, control, label_hidden=entry.label == entry.section)
+        return labelled(name, control)
     if entry.control is Control.NUMBER:
         attributes["inputmode"] = "numeric"
     control = dbc.Input(
@@ -79,7 +80,7 @@ def caption(name: str) -> str:
     return BY_NAME[name].caption or BY_NAME[name].label
 
 
-def labelled(name: str, control: Node, *, group: bool = False, label_hidden: bool = False) -> Node:
+def labelled(name: str, control: Node, *, group: bool = False) -> Node:
     """A control of one's own with the label, hint and place of the message of a field."""
     entry = BY_NAME[name]
     return field(
@@ -90,5 +91,5 @@ def labelled(name: str, control: Node, *, group: bool = False, label_hidden: boo
         hint=entry.hint,
         class_name=entry.width,
         group=group,
-        label_hidden=label_hidden,
+        label_hidden=entry.section.startswith(entry.label),
     )

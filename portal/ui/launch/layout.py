@@ -34,14 +34,6 @@ from portal.ui.launch import integrations
 from portal.ui.launch.fields import caption, drawn, fields, labelled
 from portal.ui.routes import app_path
 
-_EXPOSURES: tuple[tuple[Exposure, str, str], ...] = (
-    (Exposure.LOAD_BALANCER, "LoadBalancer", "An external address of its own."),
-    (Exposure.HTTP_ROUTE, "HTTPRoute", "A host name on the cluster's shared gateway."),
-    (Exposure.INGRESS, "Ingress", "A host name on the cluster's ingress controller."),
-    (Exposure.NODE_PORT, "NodePort", "A high port on every node. For testing."),
-    (Exposure.CLUSTER_IP, "ClusterIP", "Reachable from inside the cluster only."),
-)
-
 
 def layout(
     forms: ReleaseForms,
@@ -243,25 +235,6 @@ def _address(raw: Mapping[str, object]) -> html.Section:
     exposure = str(raw.get("exposure") or Exposure.LOAD_BALANCER)
     needs_host = exposure in {Exposure.INGRESS, Exposure.HTTP_ROUTE}
     own = {
-        "exposure": labelled(
-            "exposure",
-            dbc.RadioItems(
-                id=ids.launch("exposure"),
-                options=[
-                    {
-                        "label": html.Span(
-                            [html.Span(name, className="choice-name"), html.Span(about)]
-                        ),
-                        "value": value.value,
-                    }
-                    for value, name, about in _EXPOSURES
-                ],
-                value=exposure,
-                className="choices",
-            ),
-            group=True,
-            label_hidden=True,
-        ),
         "hostname": html.Div(
             drawn("hostname", raw),
             id=ids.LAUNCH_HOST,
