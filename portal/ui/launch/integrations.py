@@ -24,7 +24,7 @@ def storage(raw: Mapping[str, object]) -> html.Section:
     """The fields for an existing volume claim and its mount path."""
     own = {"claim": drawn("claim", raw, list=ids.LAUNCH_CLAIMS)}
     return card(
-        Section.STORAGE,
+        Section.STORAGE.value,
         [
             html.Div(fields(Section.STORAGE, raw, own), className="fields"),
             html.Datalist(id=ids.LAUNCH_CLAIMS),
@@ -36,7 +36,7 @@ def storage(raw: Mapping[str, object]) -> html.Section:
 def environment(raw: Mapping[str, object]) -> html.Section:
     """The fields for environment variables and connections."""
     return card(
-        Section.ENVIRONMENT,
+        Section.ENVIRONMENT.value,
         [
             html.Div(
                 field(

@@ -163,7 +163,7 @@ def _app(forms: ReleaseForms, raw: Mapping[str, object], *, locked: bool) -> htm
         ),
     }
     return card(
-        Section.APP,
+        Section.APP.value,
         html.Div(fields(Section.APP, raw, own), className="fields"),
         icon_name="boxes",
     )
@@ -173,7 +173,7 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
     auto = bool(raw.get("autoscaling"))
     top = forms.max_replicas
     return card(
-        Section.SCALING,
+        Section.SCALING.value,
         [
             html.Div(
                 labelled(
@@ -218,7 +218,7 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
 
 def _resources(raw: Mapping[str, object]) -> html.Section:
     return card(
-        Section.RESOURCES,
+        Section.RESOURCES.value,
         [
             html.P(
                 "A request is reserved for the pod, and autoscaling targets are percentages of it. "
@@ -241,7 +241,7 @@ def _address(raw: Mapping[str, object]) -> html.Section:
             className="" if needs_host else "d-none",
         ),
     }
-    return card(Section.EXPOSURE, fields(Section.EXPOSURE, raw, own), icon_name="pin")
+    return card(Section.EXPOSURE.value, fields(Section.EXPOSURE, raw, own), icon_name="pin")
 
 
 def _summary(editing: Key | None) -> list[Node]:
