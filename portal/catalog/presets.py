@@ -50,9 +50,10 @@ def read_presets(entries: object) -> tuple[Preset, ...]:
     Raises:
         ValueError: an entry is wrong; the message names it and the field.
     """
-    if not isinstance(entries, list):
+    listed = as_list(entries)
+    if entries != listed:
         raise ValueError("a list of presets is needed")
-    return tuple(map(_read, as_list(entries)))
+    return tuple(map(_read, listed))
 
 
 def _read(entry: object) -> Preset:
