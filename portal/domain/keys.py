@@ -15,6 +15,9 @@ OPERATION_LABEL = "dash-portal.io/operation"
 ORIGIN_LABEL = "dash-portal.io/chart-source"
 """Label on Helm's record of a revision with the chart's source: ``charts.note_of``."""
 
+RESOURCE_POLICY = "helm.sh/resource-policy"
+"""Annotation by which a chart has Helm keep an object (``keep``)."""
+
 HELM_RELEASE_NAME = "meta.helm.sh/release-name"
 """Annotation that Helm writes on every object of a release."""
 

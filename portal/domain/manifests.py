@@ -16,6 +16,7 @@ from yaml.composer import ComposerError
 
 from portal.domain import yaml_text
 from portal.domain.errors import PortalError
+from portal.domain.keys import RESOURCE_POLICY
 
 Tree: TypeAlias = Mapping[str, object]
 
@@ -148,9 +149,9 @@ def at(tree: Tree, *path: str) -> Tree:
     return tree
 
 
-def has_keep_policy(tree: Tree) -> bool:
-    """Return True if Helm keeps the object when its release no longer contains it."""
-    policy = at(tree, "metadata", "annotations").get("helm.sh/resource-policy")
+def kept(tree: Tree) -> bool:
+    """Whether Helm leaves the object when its release no longer has it."""
+    policy = at(tree, "metadata", "annotations").get(RESOURCE_POLICY)
     return str(policy or "").strip().lower() == "keep"
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from portal.catalog.images import image_allowed
 from portal.domain.errors import ChartError
-from portal.domain.keys import HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE
+from portal.domain.keys import HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, RESOURCE_POLICY
 from portal.domain.manifests import Ref, Tree, at
 from portal.guardrails.manifest import MAX_OBJECTS, PodSpec, Rendered, pod_specs, texts
 from portal.guardrails.references import (
@@ -54,6 +54,11 @@ class ExistingObject(Struct, frozen=True):
         """The Helm release that owns it, as ``namespace/name``; "" if none does."""
         name = self.annotations.get(HELM_RELEASE_NAME)
         return f"{self.annotations.get(HELM_RELEASE_NAMESPACE)}/{name}" if name else ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether Helm leaves it when it uninstalls that release."""
+        return bool(self.release) and self.annotations.get(RESOURCE_POLICY) == "keep"
 
 
 class ClusterFacts(Struct, frozen=True):
@@ -319,6 +324,11 @@ def _ownership(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
             continue  # Helm itself refuses it
         whose = f"of the release {live.release[:120]}" if live.release else "not of this release"
         help = "" if live.release else "; if an earlier run of the hook has left it, delete it"
+        if live.kept:
+            help = (
+                "; its chart keeps it (helm.sh/resource-policy), so it may be what is left of that "
+                "release: if it is uninstalled, an administrator can delete the object"
+            )
         yield Violation(
             each.ref,
             Rule.OWNERSHIP,

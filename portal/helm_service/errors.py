@@ -50,40 +50,61 @@ _HOOK = re.compile(
 )
 _TEMPLATE = re.compile(
     r"(?P<file>[\w./-]+):(?P<line>\d+)(?::\d+)?:?\s+executing \"[^\"]*\" at "
-    r"<(?P<expression>[^\n]*?)>:\s*(?P<why>[^\n]+)"
+    r"<(?P<expression>[^\n]*?)>:\s*(?P<why>[^\n]+(?:\n(?![\w./-]+:\d+:\d)[^\n]+)*)"
 )
+_SYNTAX = re.compile(r"parse error at \((?P<file>[\w./-]+):(?P<line>\d+)\): (?P<why>[^\n]+)")
+_YAML = re.compile(r"YAML parse error on (?P<file>[\w./-]+): (?P<why>[^\n]+)")
+_KUBERNETES = re.compile(
+    r"chart requires kubeVersion: (?P<wanted>[^\n]+?) which is incompatible with "
+    r"Kubernetes (?P<version>\S+)"
+)
+_MISSING = re.compile(r"found in Chart\.yaml, but missing in charts/ directory: (?P<names>[^\n]+)")
 _OWNED = re.compile(
-    r'(?P<kind>\w+) "(?P<name>[^"]+)" in namespace "[^"]*" exists and cannot be imported'
+    r'(?P<kind>\w+) "(?P<name>[^"]+)" in namespace "(?P<namespace>[^"]*)" exists and cannot be '
+    r"imported(?P<why>[^\n]*)"
+)
+_OWNER_NAME = re.compile(
+    r'"meta\.helm\.sh/release-name" must equal "[^"]*": current value is "(.*?)"'
+)
+_OWNER_NAMESPACE = re.compile(
+    r'"meta\.helm\.sh/release-namespace" must equal "[^"]*": current value is "(.*?)"'
 )
 _INVALID = re.compile(r'(?P<kind>[\w.]+) "(?P<name>[^"]*)" is invalid: (?P<why>[^\n]+)')
 _IMMUTABLE = re.compile(r"field is immutable|updates to \w+ spec for fields other than")
 _FIELD = re.compile(r"([\w.\[\]]+): (?:Invalid value|Forbidden)")
 _REGEX = re.compile(r",? regex used for validation is .*")
-_SCHEMA_LINE = re.compile(r"^- at '(?P<path>[^']*)': (?P<sentence>.+)$", re.MULTILINE)
+_SCHEMA_LINE = re.compile(r"^(?P<indent> *)- at '(?P<path>[^']*)': (?P<sentence>.+)$")
+_SCHEMA_CHART = re.compile(r"^(?P<chart>[\w.-]+):$")
+_FINAL = re.compile(r"\n+Use --debug flag[^\n]*\s*\Z")
 _CONST = re.compile(r"^value must be '(?P<sentence>.+)'$")
-_EXECUTION = re.compile(r"execution error at \([^)]*\): (?P<why>[^\n]+)")
+_EXECUTION = re.compile(r"execution error at \([^)]*\): (?P<why>.+)", re.DOTALL)
 _OWNER = re.compile(
     r'conflicts? with "(?P<manager>[^"]+)"[^:\n]*:\s*(?P<fields>(?:-?\s*\.[^\n]+\n?)+)'
 )
 
 
-def explain(output: str, verb: str, key: Key) -> PortalError:
+def explain(output: str, verb: str, key: Key, chart: str = "") -> PortalError:
     """The error for a helm command that failed. ``output`` is its redacted standard error.
 
-    ``verb`` completes "Helm could not …".
+    ``verb`` completes "Helm could not …". ``chart`` is what the chart calls itself, "" if not
+    known: other names in what Helm says are then those of its subcharts.
     """
     text = _error_part(output)
-    for rule in (_hook, _source, _cluster, _release, _chart, _objects, _permission):
-        error = rule(text, key)
-        if error is not None:
-            return error
-    return HelmError(f"Helm could not {verb} {key.name}: {_first(text)}", "", text)
+    answers = (
+        *(rule(text, key) for rule in (_hook, _source, _cluster, _release)),
+        _chart(text, chart),
+        *(rule(text, key) for rule in (_objects, _permission)),
+    )
+    error = next((each for each in answers if each is not None), None)
+    if error is not None:
+        return error
+    return HelmError(f"Helm could not {verb} {key.name}: {_cause(text)}", "", text)
 
 
 def _error_part(output: str) -> str:
     """The output without the warnings that Helm and the API server write before the error."""
     found = re.search(r"^Error: ", output, re.MULTILINE)
-    return (output[found.start() :] if found else output).strip()
+    return _FINAL.sub("", (output[found.start() :] if found else output).strip())
 
 
 def _hook(text: str, key: Key) -> PortalError | None:
@@ -176,23 +197,36 @@ def _release(text: str, key: Key) -> PortalError | None:
     return None
 
 
-def _chart(text: str, key: Key) -> PortalError | None:
+def _chart(text: str, chart: str) -> PortalError | None:
+    found = _KUBERNETES.search(text)
+    if found:
+        return ChartError(
+            f"The chart is for Kubernetes {found['wanted']}, and this cluster has "
+            f"{found['version']}.",
+            "Choose another version of the chart; nothing was changed.",
+            text,
+        )
+    found = _MISSING.search(text)
+    if found:
+        return ChartError(
+            f"The chart's subcharts are missing in it: {found['names']}.",
+            "This is a mistake of the chart: its author has to package it with them (helm "
+            "dependency update). Choose another version; nothing was changed.",
+            text,
+        )
     execution = _EXECUTION.search(text)
-    wrong = {
-        found["path"].strip("/").replace("/", "."): _sentence(found["sentence"])
-        for found in _SCHEMA_LINE.finditer(text)
-    }
+    wrong = _complaints(text, chart)
     if "meet the specifications of the schema" in text or (wrong and execution):
         lines = [f"{path}: {sentence}" if path else sentence for path, sentence in wrong.items()]
         return ChartError(
-            "The chart refuses these values. " + "; ".join(lines or [_first(text)]) + ".",
+            "The chart refuses these values. " + "; ".join(lines or [_cause(text)]) + ".",
             "Correct them and try again; nothing was changed.",
             text,
             wrong,
         )
     if execution:
         return ChartError(
-            f"The chart refuses these values: {execution['why']}.",
+            f"The chart refuses these values: {_paragraph(execution['why'])}.",
             "Correct them and try again; nothing was changed.",
             text,
         )
@@ -200,16 +234,34 @@ def _chart(text: str, key: Key) -> PortalError | None:
     if templates:
         inner = templates[-1]  # the innermost call
         return ChartError(
-            f"The chart could not be rendered: {inner['why']}, at {inner['expression']} "
-            f"({inner['file']}, line {inner['line']}).",
+            f"The chart could not be rendered: {_paragraph(inner['why'])}, at "
+            f"{inner['expression']} ({inner['file']}, line {inner['line']}).",
             "Nothing was changed. If the chart takes a value for granted, set that value; else "
-            "this is a fault of the chart, for whoever maintains it.",
+            "this is a mistake of the chart, for its author to correct: choose another version.",
+            text,
+        )
+    found = _SYNTAX.search(text)
+    if found:
+        return ChartError(
+            f"The chart has a mistake in {found['file']}, line {found['line']}: {found['why']}.",
+            "Nothing was changed. No value helps: its author has to correct it. Choose another "
+            "version of the chart.",
+            text,
+        )
+    found = _YAML.search(text)
+    if found:
+        return ChartError(
+            f"The chart could not be rendered: with these values {found['file']} becomes no YAML "
+            f"({found['why'].removeprefix('error converting YAML to JSON: ')}).",
+            "Nothing was changed. A value with a line break, a quote or a colon may have done it: "
+            "take it back. Else this is a mistake of the chart: choose another version.",
             text,
         )
     if re.search(r"failed to render chart|YAML parse error|template: |parse error at", text):
         return ChartError(
-            f"The chart could not be rendered: {_first(text)}",
-            "Nothing was changed. This is a fault of the chart, for whoever maintains it.",
+            f"The chart could not be rendered: {_cause(text)}",
+            "Nothing was changed. This is a mistake of the chart, for its author to correct: "
+            "choose another version.",
             text,
         )
     if re.search(
@@ -242,11 +294,7 @@ def unknown_kind(kind: str, version: str, output: str = "") -> ChartError:
 def _objects(text: str, key: Key) -> PortalError | None:
     found = _OWNED.search(text)
     if found:
-        return Conflict(
-            f"A {found['kind']} named {found['name']} exists already in {key.namespace} and does "
-            "not belong to this release.",
-            "Choose another name for the app, or remove that object.",
-        )
+        return _in_the_way(found, key)
     owners = conflicting_fields(text)
     if owners:
         fields = ", ".join(owners)
@@ -299,6 +347,28 @@ def _objects(text: str, key: Key) -> PortalError | None:
     return None
 
 
+def _in_the_way(found: re.Match[str], key: Key) -> Conflict:
+    """Say whose the object is that is there already, as far as Helm has said."""
+    named = f"A {found['kind']} named {found['name']} exists already "
+    named += f"in {found['namespace']}" if found["namespace"] else "in the cluster"
+    name = _OWNER_NAME.search(found["why"])
+    namespace = _OWNER_NAMESPACE.search(found["why"])
+    if not name and not namespace:
+        return Conflict(
+            f"{named} and does not belong to a release.",
+            "Choose another name for the app. Whoever made that object may still need it: ask "
+            "before it is removed.",
+        )
+    release = name[1] if name else key.name
+    where = namespace[1] if namespace else key.namespace
+    return Conflict(
+        f"{named} and belongs to the release {release} in {where}.",
+        f"Choose another name for the app. If {release} is still there, it needs that object. If "
+        f"it was uninstalled, its chart has asked to keep the object: an administrator can remove "
+        f"it, or give it to this release (helm upgrade --install {key.name} --take-ownership).",
+    )
+
+
 def _permission(text: str, key: Key) -> PortalError | None:
     found = _DENIED.search(text)
     if not found:
@@ -321,6 +391,33 @@ def busy(key: Key, status: str = "") -> ReleaseBusy:
     )
 
 
+def _complaints(text: str, root: str) -> dict[str, str]:
+    """What the schemas of a chart and its subcharts refuse, by path from the chart's own root.
+
+    Helm tells it chart by chart, the chart itself first, with each one's own paths; below a
+    complaint stands what it is made of.
+    """
+    below = ""
+    wrong: dict[str, str] = {}
+    last = ""
+    for line in text.splitlines():
+        chart = _SCHEMA_CHART.match(line)
+        if chart:
+            root = root or chart["chart"]
+            below = "" if chart["chart"] == root else chart["chart"]
+        found = _SCHEMA_LINE.match(line)
+        if not found:
+            continue
+        sentence = _sentence(found["sentence"])
+        if found["indent"] and last:
+            wrong[last] += f" ({sentence})"
+            continue
+        path = found["path"].strip("/").replace("/", ".")
+        last = ".".join(part for part in (below, path) if part)
+        wrong[last] = f"{wrong[last]}; {sentence}" if last in wrong else sentence
+    return wrong
+
+
 def conflicting_fields(text: str) -> dict[str, str]:
     """The field manager by field, of every server-side apply conflict in ``text``."""
     owners: dict[str, str] = {}
@@ -337,9 +434,23 @@ def _sentence(text: str) -> str:
     return constant["sentence"] if constant else text
 
 
-def _first(text: str) -> str:
-    for line in text.splitlines():
-        line = line.removeprefix("Error: ").strip()
-        if line and not line.startswith(("level=", "time=", "WARNING", "walk.go", "I0", "W0")):
-            return line[:500]
-    return "it gave no reason."
+_NOISE = ("level=", "time=", "WARNING", "walk.go", "I0", "W0")
+MAX_CAUSE = 800
+
+
+def _cause(text: str) -> str:
+    """What Helm says, all of its lines: the cause often stands in the last."""
+    lines = (line.removeprefix("Error: ").strip() for line in text.splitlines())
+    told = [line for line in lines if line and not line.startswith(_NOISE)]
+    return _cut(" ".join(told)) or "it gave no reason."
+
+
+def _paragraph(text: str) -> str:
+    return _cut(" ".join(text.split()).rstrip("."))
+
+
+def _cut(text: str) -> str:
+    """The text, within its limit: of a long one the end is kept, too."""
+    if len(text) <= MAX_CAUSE:
+        return text
+    return f"{text[: MAX_CAUSE // 2]} … {text[-MAX_CAUSE // 2 :]}"

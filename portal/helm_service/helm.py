@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,6 +21,7 @@ from portal.helm_service.runner import CommandFailed, Runner
 
 _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_CHART_NAME = re.compile(r"^name:[ \t]*[\"']?([\w.-]+)", re.MULTILINE)
 _MAX_DESCRIPTION = 250
 # By default Helm keeps the apply method of a release: releases of Helm 3 are patched client-side,
 # which ignores other owners of a field that the chart gives up, such as replicas.
@@ -164,6 +166,7 @@ class Helm:
                         reset_values=True,
                         server_side=_SERVER_SIDE,
                     ),
+                    chart,
                 )
             except PortalError:
                 if outcome.error is not None:
@@ -197,6 +200,7 @@ class Helm:
                 namespace=key.namespace,
                 reset_values=True,
             ),
+            chart,
         )
         told = cast("dict[str, object]", answer)
         listed = told.get("hooks")
@@ -262,18 +266,37 @@ class Helm:
         """The version of the helm program, such as "v4.3.1"."""
         return await _explained("tell its version of", Key("", "helm"), self._runner.version)
 
-    async def _call(self, verb: str, key: Key, command: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _call(
+        self,
+        verb: str,
+        key: Key,
+        command: Callable[[], Awaitable[Answer]],
+        chart: Path | None = None,
+    ) -> Answer:
         if not (_RELEASE.fullmatch(key.name) and _NAMESPACE.fullmatch(key.namespace)):
             # A name that could be read as an option must not reach the command line.
             raise InvalidInput({"name": "This is not a name that a release can have."})
-        return await _explained(verb, key, command)
+        return await _explained(verb, key, command, chart)
 
 
-async def _explained(verb: str, key: Key, command: Callable[[], Awaitable[Answer]]) -> Answer:
+async def _explained(
+    verb: str, key: Key, command: Callable[[], Awaitable[Answer]], chart: Path | None = None
+) -> Answer:
     try:
         return await command()
     except CommandFailed as failed:
-        raise explain(failed.stderr or failed.stdout, verb, key) from None
+        output = failed.stderr or failed.stdout
+        name = await asyncio.to_thread(_chart_name, chart) if chart else ""
+        raise explain(output, verb, key, name) from None
+
+
+def _chart_name(chart: Path) -> str:
+    """What a chart's folder calls itself; "" if that cannot be read."""
+    try:
+        found = _CHART_NAME.search((chart / "Chart.yaml").read_text(errors="replace"))
+    except OSError:
+        return ""
+    return found[1] if found else ""
 
 
 def _line(text: str) -> str:

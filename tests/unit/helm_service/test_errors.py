@@ -158,6 +158,43 @@ STATEFUL = (
             "A Service named sales exists already in apps",
         ),
         (
+            'Error: ClusterRole "viewer" in namespace "" exists and cannot be imported into the '
+            "current release: invalid ownership metadata; annotation validation error: key "
+            '"meta.helm.sh/release-name" must equal "sales": current value is "first"; annotation '
+            'validation error: key "meta.helm.sh/release-namespace" must equal "apps": current '
+            'value is "lab"',
+            Conflict,
+            "A ClusterRole named viewer exists already in the cluster and belongs to the release "
+            "first in lab.",
+        ),
+        (
+            "Error: chart requires kubeVersion: >=1.99 which is incompatible with Kubernetes v1.37",
+            ChartError,
+            "The chart is for Kubernetes >=1.99, and this cluster has v1.37.",
+        ),
+        (
+            "Error: an error occurred while checking for chart dependencies: found in Chart.yaml, "
+            "but missing in charts/ directory: cache, store",
+            ChartError,
+            "subcharts are missing in it: cache, store",
+        ),
+        (
+            'Error: parse error at (c/templates/x.yaml:3): function "foo" not defined',
+            ChartError,
+            'mistake in c/templates/x.yaml, line 3: function "foo" not defined',
+        ),
+        (
+            "Error: execution error at (c/templates/x.yaml:1:3): VALUES VALIDATION:\n\ncache: "
+            "choose one\n  - this\n  - that\n\nUse --debug flag to render out invalid YAML\n",
+            ChartError,
+            "these values: VALUES VALIDATION: cache: choose one - this - that.",
+        ),
+        (
+            "Error: UPGRADE FAILED: cannot patch:\nfirst line\nthe cause",
+            HelmError,
+            "first line the cause",
+        ),
+        (
             'Error: Deployment.apps "sales" is invalid: spec.replicas: Invalid value: -1',
             HelmError,
             "refused the Deployment sales: spec.replicas: Invalid value: -1",
@@ -194,7 +231,7 @@ STATEFUL = (
         (
             "Error: YAML parse error on dash-app/templates/bad.yaml: error converting YAML to JSON",
             ChartError,
-            "could not be rendered: YAML parse error on dash-app/templates/bad.yaml",
+            "with these values dash-app/templates/bad.yaml becomes no YAML",
         ),
         (
             "Error: unable to build kubernetes objects from release manifest: resource mapping not "
@@ -234,6 +271,28 @@ def test_the_chart_says_which_value_is_wrong() -> None:
         "resources.requests.memory": "an amount of memory, such as 200Mi",
         "": "additional properties 'bogus' not allowed",
     }
+
+
+def test_subcharts_complain_with_their_own_paths() -> None:
+    told = """Error: values don't meet the specifications of the schema(s) in the chart(s):
+web:
+- at '/mode': 'oneOf' failed, none matched
+  - at '/mode': value must be 'a'
+  - at '/mode': got string, want integer
+- at '/port': got string, want integer
+store:
+- at '/port': got boolean, want integer
+"""
+    error = explain(told, "upgrade", KEY, "web")
+    assert isinstance(error, ChartError)
+    assert error.values == {
+        "mode": "'oneOf' failed, none matched (a) (got string, want integer)",
+        "port": "got string, want integer",
+        "store.port": "got boolean, want integer",
+    }
+    alone = explain(told.replace("web:\n", "other:\n"), "upgrade", KEY, "web")
+    assert isinstance(alone, ChartError)
+    assert "other.port" in alone.values
 
 
 def test_every_field_in_conflict_is_found() -> None:
