@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import bring_up, stop, weight
+from benchmarks.inputs import index
 from benchmarks.inputs import measure as inputs
 from benchmarks.launching import form, many, pairs
 from benchmarks.launching.ground import Ground, ground
@@ -34,6 +35,7 @@ SCALE: dict[str, Callable[[Stage], Awaitable[list[Row]]]] = {
     "revision": revision.measure,
     "restart": restart.measure,
     "inputs": inputs.measure,
+    "index": index.measure,
     "soak": soak.measure,
 }
 LAUNCHES: dict[str, Callable[[Ground, int], Awaitable[list[Row]]]] = {

@@ -98,6 +98,15 @@ class Settings(BaseModel):
     catalog_interval: Annotated[
         float, Field(ge=10, description="Seconds between two reads of the sources of charts.")
     ] = 300.0
+    catalog_index_limit: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=200,
+            description="MiB that the index of a repository of charts may have. It is read by a "
+            "process of its own, and again only when it has changed; memory grows with it.",
+        ),
+    ] = 20
     allowed_images: Annotated[
         tuple[str, ...],
         Field(

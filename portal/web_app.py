@@ -185,7 +185,14 @@ def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog
     def used() -> list[ReleaseRevision]:
         return [app.detail for app in store.snapshot.apps.values() if app.detail]
 
-    return Catalog(settings.sources(), fetch, cache, every=settings.catalog_interval, used=used)
+    return Catalog(
+        settings.sources(),
+        fetch,
+        cache,
+        every=settings.catalog_interval,
+        index_limit=settings.catalog_index_limit * 2**20,
+        used=used,
+    )
 
 
 def _images(

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from portal.catalog.archive import ArchiveError, unpack
 from portal.catalog.chart import Chart, ChartProblem, read_chart
 from portal.catalog.icons import Icon, Icons
+from portal.catalog.index import MAX_INDEX
 from portal.catalog.reader import SourceReader
 from portal.catalog.sources import ChartPreset, Source, SourceKind, SourceState
 from portal.catalog.text import TextError
@@ -43,14 +44,9 @@ def _now() -> datetime:
 class Catalog:
     """The sources and their charts, kept current by ``run``; fetched charts are cached on disk.
 
-    Args:
-        sources: the sources, in the order of the settings.
-        fetch: makes HTTP requests.
-        cache: the folder for unpacked charts.
-        every: seconds between two reads of all sources. A source that cannot be read keeps its
-            last content.
-        used: returns the charts of current releases, whose sources are then looked up.
-        clock: returns the time.
+    ``every``: seconds between two reads of all sources. ``index_limit``: bytes of an index. Of a
+    source that cannot be read the last content stays. ``used`` is asked for what releases are made
+    of, to find out where that came from.
     """
 
     def __init__(
@@ -60,10 +56,11 @@ class Catalog:
         cache: Path,
         *,
         every: float = 300.0,
+        index_limit: int = MAX_INDEX,
         used: Callable[[], Iterable[ChartIdentity]] = tuple,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        self._reader = SourceReader(fetch)
+        self._reader = SourceReader(fetch, index_limit)
         self._icons = Icons(self._reader.ask)
         self._cache = cache
         self._every = every
@@ -216,7 +213,12 @@ class Catalog:
             state = replace(state, error=why, since=state.since or now, loading=False)
         else:
             state = SourceState(
-                state.source, index.charts, now, skipped=index.skipped, loading=False
+                state.source,
+                index.charts,
+                now,
+                skipped=index.skipped,
+                notes=index.notes,
+                loading=False,
             )
         self._put(state)
 

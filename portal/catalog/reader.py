@@ -1,15 +1,22 @@
-"""Reading sources: their indexes and archives. Stateless."""
+"""Reading one source: what it lists, and its archives. Kept is only what an index said last."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
+from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from portal.catalog.archive import MAX_PACKED
 from portal.catalog.chart import ChartProblem, read_metadata
-from portal.catalog.index import MAX_INDEX, Index, chart_version, read_index
+from portal.catalog.fetch import Answer, Fetch, FetchError, TooLarge
+from portal.catalog.index import MAX_INDEX, Index, described, is_oci
+from portal.catalog.index_process import read_large
 from portal.catalog.oci import Registry
 from portal.catalog.sign_in import may_send_password, read_login
 from portal.catalog.sources import Source, SourceKind, SourceState
@@ -20,11 +27,13 @@ from portal.registry.fetch import Answer, Fetch, FetchError
 class SourceReader:
     """Reads sources through ``fetch``, with their credentials.
 
-    All methods raise ``FetchError`` with the reason in words.
+    All raise ``FetchError``, with why in words. ``index_limit`` is in bytes.
     """
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, index_limit: int = MAX_INDEX) -> None:
         self._fetch = fetch
+        self._index_limit = index_limit
+        self._read: dict[str, _ReadIndex] = {}
 
     async def index(self, state: SourceState) -> Index:
         """The charts of a source; of a registry with metadata from ``state``.
@@ -36,14 +45,7 @@ class SourceReader:
         source = state.source
         match source.kind:
             case SourceKind.REPOSITORY:
-                url = source.url.rstrip("/") + "/index.yaml"
-                answer = await self.ask(source, url, MAX_INDEX)
-                if answer.status in {401, 403}:
-                    raise FetchError(f"The repository requires {_sign_in_words(source)}")
-                if answer.status != 200:
-                    raise FetchError(f"The repository answers with status {answer.status}.")
-                text = answer.body.decode(errors="replace")
-                return await asyncio.to_thread(read_index, text, source)
+                return await self._read_repository(source)
             case SourceKind.OCI:
                 return await self._read_registry(state)
             case SourceKind.FOLDER | SourceKind.BUILTIN:
@@ -56,6 +58,8 @@ class SourceReader:
         problem = FetchError("The index names no archive.")
         for url in wanted.urls:
             try:
+                if is_oci(url):
+                    return await self._pulled(source, url)
                 answer = await self.ask(source, url, MAX_PACKED)
             except FetchError as error:
                 problem = error
@@ -70,12 +74,80 @@ class SourceReader:
                 return answer.body
         raise problem
 
-    async def ask(self, source: Source, url: str, limit: int) -> Answer:
-        """Get an address of a classic repository, with its password if that may be sent there."""
+    async def ask(
+        self,
+        source: Source,
+        url: str,
+        limit: int,
+        headers: Mapping[str, str] | None = None,
+        into: IO[bytes] | None = None,
+    ) -> Answer:
+        """Ask a classic repository, or where its archives are, with its password if that may be."""
         login = await asyncio.to_thread(read_login, source)
-        allowed = login is not None and may_send_password(source, url)
-        headers = {"Authorization": login.basic} if login and allowed else {}
-        return await self._fetch(url, hosts=source.allowed_hosts, limit=limit, headers=headers)
+        told = login is not None and may_have_password(source, url)
+        sent = dict(headers or {}) | ({"Authorization": login.basic} if login and told else {})
+        hosts = source.allowed_hosts
+        if into is None:
+            return await self._fetch(url, hosts=hosts, limit=limit, headers=sent)
+        return await self._fetch(url, hosts=hosts, limit=limit, headers=sent, into=into)
+
+    async def _read_repository(self, source: Source) -> Index:
+        """The index of a classic repository: what was read before, while it stays the same."""
+        url = source.url.rstrip("/") + "/index.yaml"
+        before = self._read.get(source.name)
+        with TemporaryDirectory(prefix="index-") as folder:
+            file = Path(folder, "index.yaml")
+            into = await asyncio.to_thread(file.open, "wb")
+            with into:
+                try:
+                    asked = before.conditions if before else None
+                    answer = await self.ask(source, url, self._index_limit, asked, into)
+                except TooLarge as error:
+                    raise FetchError(
+                        f"{error} An administrator can allow more (settings.catalogIndexLimit, in "
+                        "MiB: memory grows with it), or offer some of its charts from a smaller "
+                        "repository or a registry."
+                    ) from None
+            if answer.status == 304 and before:
+                return before.index
+            if answer.status in {401, 403}:
+                raise FetchError(f"The repository wants {_sign_in_words(source)}")
+            if answer.status != 200:
+                raise FetchError(f"The repository answers with status {answer.status}.")
+            digest = await asyncio.to_thread(_digest, file)
+            same = before is not None and before.digest == digest
+            index = before.index if before and same else await read_large(file, source)
+        asking = {
+            name: answer.headers[header]
+            for name, header in (("If-None-Match", "etag"), ("If-Modified-Since", "last-modified"))
+            if header in answer.headers
+        }
+        self._read[source.name] = _ReadIndex(index, digest, asking)
+        return index
+
+    async def _pulled(self, source: Source, url: str) -> bytes:
+        """An archive that a repository's index says is in a registry.
+
+        The repository's password goes there only if it is the same host.
+        """
+        parts = urlsplit(url)
+        above, _, named = parts.path.strip("/").rpartition("/")
+        name, _, tag = named.partition(":")
+        registry = Source(
+            source.name,
+            SourceKind.OCI,
+            f"oci://{parts.netloc}/{above}",
+            charts=(name.lower(),),
+            hosts=source.hosts,
+            plain_http=source.plain_http,
+        )
+        if parts.netloc.lower() not in source.allowed_hosts:
+            raise FetchError(
+                f"Its archive is in the registry {parts.netloc[:100]}, which is not among this "
+                "source's hosts. An administrator can name it there, or add it as a source of the "
+                "kind oci."
+            )
+        return await Registry(registry, self._fetch).pull(name, tag)
 
     async def registry(self, source: Source) -> Registry:
         """The client for a source of kind ``oci``."""
@@ -95,7 +167,25 @@ class SourceReader:
             state.chart(name) if isinstance(each, FetchError) else each
             for name, each in zip(names, read, strict=True)
         ]
-        return Index(tuple(each for each in known if each), len(problems))
+        notes = tuple(
+            f"{name} cannot be read. {each}"
+            for name, each in zip(names, read, strict=True)
+            if isinstance(each, FetchError)
+        )
+        return Index(tuple(each for each in known if each), len(problems), notes)
+
+
+class _ReadIndex(Struct, frozen=True):
+    """An index that was read, and what tells whether it has changed since."""
+
+    index: Index
+    digest: str
+    conditions: Mapping[str, str]
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _sign_in_words(source: Source) -> str:
@@ -124,14 +214,16 @@ def _read_folder(source: Source) -> Index:
         if not root.is_dir():
             raise FetchError("There is no such folder.")
     found: dict[str, ChartEntry] = {}
-    skipped = 0
+    notes: list[str] = []
     for folder in folders:
         try:
-            version = chart_version(metadata := read_metadata(folder))
-        except ChartProblem:
-            skipped += 1
+            version = described(metadata := read_metadata(folder))
+        except ChartProblem as problem:
+            notes.append(f"The chart in {folder.name} is left out. {problem}")
             continue
         name = str(metadata["name"])
-        if source.allows(name) and name not in found:
+        if name in found:
+            notes.append(f"The chart in {folder.name} is left out: {name} is there already.")
+        elif source.allows(name):
             found[name] = ChartEntry(name, (version,), folder)
-    return Index(tuple(found.values()), skipped)
+    return Index(tuple(found.values()), len(notes), tuple(notes))

@@ -126,8 +126,9 @@ def chart_name_problem(name: str) -> str:
 class SourceState(Struct, frozen=True):
     """The state of a source; an unreachable one keeps its last charts.
 
-    ``read_at`` is the time of the last successful read; ``error`` is why reading fails, ``since``
-    the time since when. ``skipped`` counts malformed entries that were left out.
+    ``read_at`` is when it was last read; ``error`` says why that fails, ``since`` since when.
+    ``skipped`` counts entries that were left out, and ``notes`` say which, and what cannot be
+    fetched.
     """
 
     source: Source
@@ -136,6 +137,7 @@ class SourceState(Struct, frozen=True):
     error: str = ""
     since: datetime | None = None
     skipped: int = 0
+    notes: tuple[str, ...] = ()
     loading: bool = True
 
     def chart(self, name: str) -> ChartEntry | None:

@@ -59,6 +59,10 @@ def _source(state: SourceState) -> html.Section:
     )
 
 
+MAX_NOTES = 10
+"""Sentences about what was left out of a source that are shown."""
+
+
 def _trouble(state: SourceState) -> Node:
     """A notice of a source that is loading, unreadable or empty; else None."""
     if state.loading:
@@ -79,9 +83,11 @@ def _trouble(state: SourceState) -> Node:
                 html.P(["Unreadable for ", age(state.since, ago=False)], className="aside-note"),
             ]
         )
+    notes = state.notes[:MAX_NOTES]
+    told = [html.P([icon("warn"), each], className="aside-note") for each in notes]
     if not state.charts:
-        return html.P("This source has no charts.", className="quiet-text")
-    return None
+        told = [html.P("There is no chart in it.", className="quiet-text"), *told]
+    return html.Div(told) if told else None
 
 
 def _card(state: SourceState, entry: ChartEntry) -> Node:

@@ -13,6 +13,9 @@ from aiohttp import web
 
 from portal.catalog.catalog import Catalog, ChartUnavailable
 from portal.catalog.chart import ChartProblem, read_chart
+from portal.catalog.fetch import FetchError, HttpFetch
+from portal.catalog.index import Index
+from portal.catalog.index_process import read_large
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import fingerprint
 from portal.domain.errors import NotFound
@@ -225,7 +228,7 @@ async def test_a_source_that_nobody_expected_does_not_end_the_portal(
     def surprised(*_: object) -> None:
         raise KeyError("hunter2")
 
-    monkeypatch.setattr("portal.catalog.reader.read_index", surprised)
+    monkeypatch.setattr("portal.catalog.index_process.read_index", surprised)
     async with serving(files({"/index.yaml": b""})) as host:
         catalog = Catalog([repository(host)], fetch, tmp_path)
         await catalog.refresh()
@@ -330,3 +333,95 @@ async def test_a_release_of_a_repositorys_chart_is_recognised(
     assert found
     assert found.source == "team"
     assert await catalog.identify(Release("tiny", "1.0.0", "other")) is None
+
+
+async def test_an_index_is_read_again_only_when_it_has_changed(
+    tmp_path: Path, fetch: HttpFetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    body = [index(tiny="tiny.tgz")]
+
+    async def answer(request: web.Request) -> web.Response:
+        tag = f'"{sha256(body[0])}"'
+        asked.append(request.headers.get("If-None-Match", ""))
+        if asked[-1] == tag:
+            return web.Response(status=304)
+        return web.Response(body=body[0], headers={"ETag": tag})
+
+    app = web.Application()
+    app.router.add_get("/index.yaml", answer)
+    reads: list[Path] = []
+
+    async def counted(file: Path, source: Source) -> Index:
+        reads.append(file)
+        return await read_large(file, source)
+
+    monkeypatch.setattr("portal.catalog.reader.read_large", counted)
+    async with serving(app) as host:
+        catalog = Catalog([repository(host)], fetch, tmp_path)
+        for _ in range(3):
+            await catalog.refresh()
+        assert [bool(each) for each in asked] == [False, True, True]
+        assert len(reads) == 1
+        body[0] = index(tiny="tiny.tgz", other="other.tgz")
+        await catalog.refresh()
+    assert len(reads) == 2
+    assert [each.name for each in catalog.sources[0].charts] == ["other", "tiny"]
+
+
+async def test_a_large_index_is_read_by_a_process(
+    tmp_path: Path, fetch: HttpFetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.catalog.index_process.SMALL", 0)
+    contents = {"/index.yaml": index(tiny="tiny.tgz", evil="ftp://x/y")}
+    async with serving(files(contents)) as host:
+        catalog = Catalog([repository(host)], fetch, tmp_path)
+        await catalog.refresh()
+        (state,) = catalog.sources
+        assert [each.name for each in state.charts] == ["tiny"]
+        assert state.charts[0].newest.urls == (f"http://{host}/tiny.tgz",)
+        assert state.notes == (
+            "Left out: versions without an address that they can be fetched from (1).",
+        )
+        contents["/index.yaml"] = b"entries: ["
+        await catalog.refresh()
+    assert "it is no YAML" in catalog.sources[0].error
+
+
+async def test_too_large_an_index_is_told_with_what_helps(tmp_path: Path, fetch: HttpFetch) -> None:
+    async with serving(files({"/index.yaml": index(tiny="tiny.tgz")})) as host:
+        catalog = Catalog([repository(host)], fetch, tmp_path, index_limit=9)
+        await catalog.refresh()
+    assert "An administrator can allow more" in catalog.sources[0].error
+
+
+async def test_archives_in_a_registry(tmp_path: Path, fetch: HttpFetch) -> None:
+    packed = chart_archive("web", "1.2.0+b")
+    async with serving(registry({"web:1.2.0_b": packed})) as there:
+        address = f"oci://{there}/charts/web:1.2.0+b"
+        contents = {"/index.yaml": index(web=address)}
+        async with serving(files(contents)) as host:
+            catalog = Catalog([repository(host)], fetch, tmp_path / "one")
+            await catalog.refresh()
+            (state,) = catalog.sources
+            assert [each.name for each in state.charts] == ["web"]
+            assert f"The archives of web are in the registry {there}" in state.notes[0]
+            with pytest.raises(ChartUnavailable, match="not among this source's hosts"):
+                await catalog.chart("team", "web")
+            allowed = repository(host, hosts=(there,), plain_http=True)
+            catalog = Catalog([allowed], fetch, tmp_path / "two")
+            await catalog.refresh()
+            assert catalog.sources[0].notes == ()
+            assert (await catalog.chart("team", "web")).name == "web"
+
+
+async def test_broken_charts_of_a_folder_are_named(tmp_path: Path, fetch: HttpFetch) -> None:
+    for name, text in (("good", "name: good\nversion: 1.0.0"), ("bad", "name: bad")):
+        (tmp_path / "charts" / name).mkdir(parents=True)
+        (tmp_path / "charts" / name / "Chart.yaml").write_text(f"apiVersion: v2\n{text}\n")
+    source = Source("here", SourceKind.FOLDER, path=tmp_path / "charts")
+    catalog = Catalog([source], fetch, tmp_path / "cache")
+    await catalog.refresh()
+    (state,) = catalog.sources
+    assert [each.name for each in state.charts] == ["good"]
+    assert state.notes == ("The chart in bad is left out. Its Chart.yaml names no version.",)

@@ -61,7 +61,7 @@ def test_an_index_becomes_charts() -> None:
     assert web.versions[0].urls == ("https://charts.example.com/web-2.0.0-rc.1.tgz",)
     assert web.versions[2].urls == ("https://charts.example.com/team/web-1.9.0.tgz",)
     assert web.version("9.9.9") is None
-    assert read.skipped == 6
+    assert read.skipped == 7
 
 
 def test_only_allowed_charts_are_read() -> None:
