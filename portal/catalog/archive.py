@@ -15,7 +15,8 @@ MAX_FILE = 5 * 1024 * 1024
 """Bytes of one file; Helm has the same limit."""
 MAX_FILES = 3_000
 MAX_NESTED = 3
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:]")
+HELM_IGNORE = ".helmignore"
+_STRANGE = re.compile(r"[\x00-\x1f\x7f\\:]")
 
 
 class ArchiveError(Exception):
@@ -63,6 +64,8 @@ def _unpack(packed: bytes, folder: Path, budget: _Budget, level: int) -> Path:
                 continue
             if not member.isreg() or member.issparse():
                 raise ArchiveError(f"The archive holds a link or a device: {_shown(member.name)}")
+            if path.parts[1:] == (HELM_IGNORE,):
+                continue  # Helm takes all of an archive; of the folder that it becomes it would not
             if len(path.parts) < 2 or (top and path.parts[0] != top):
                 raise ArchiveError("The archive is not one folder with a chart in it.")
             top = path.parts[0]
@@ -75,7 +78,8 @@ def _unpack(packed: bytes, folder: Path, budget: _Budget, level: int) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.read() if content else b"")
             budget.written.add(str(target))
-            if path.parent.name == "charts" and path.suffix == ".tgz":
+            packed_chart = path.parent.name == "charts" and path.suffix == ".tgz"
+            if packed_chart and path.name[0] not in "_.":  # which Helm leaves out
                 nested.append(target)
     if not top or not (folder / top / "Chart.yaml").is_file():
         raise ArchiveError("The archive holds no Chart.yaml.")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 from msgspec import Struct, field
 
-from portal.catalog.index import chart_version
-from portal.catalog.references import (
-    SCHEMA_FILE,
-    SchemaProblem,
-    check_references,
-    read_schema,
+from portal.catalog.coalesce import ChartContent, ValuesProblem, read
+from portal.catalog.content import (
+    MAX_METADATA,
+    ContentProblem,
+    metadata_problem,
+    read_content,
+    read_text,
 )
-from portal.catalog.sources import chart_name_problem
-from portal.catalog.text import MAX_TEXT, TextError, load, load_values, text_of
+from portal.catalog.index import described
+from portal.catalog.text import MAX_TEXT, TextError, load
 from portal.catalog.values import Values, as_mapping
 from portal.domain.charts import ChartVersion, note_of
 
@@ -23,21 +25,37 @@ class ChartProblem(Exception):
     """A folder holds no chart that can be launched; the message says why."""
 
 
-class Chart(Struct, frozen=True):
-    """A chart in a folder, ready for Helm; ``source`` is the name of its source.
+class Chart(Struct, frozen=True, dict=True):
+    """A chart, ready for Helm. ``source`` names where it came from.
 
-    ``values_text`` is its ``values.yaml`` unchanged, ``defaults`` the same parsed. ``schema`` is
-    None if it has none. ``digest`` is the SHA-256 of its archive, "" for a folder.
+    ``content`` is what Helm makes values of, and ``values_text`` its ``values.yaml``, word for
+    word; ``digest`` is that of its archive, "" for a folder.
     """
 
     source: str
-    name: str
     version: ChartVersion
     path: Path
+    content: ChartContent = field(default_factory=lambda: ChartContent("", ""))
     values_text: str = ""
-    defaults: Values = field(default_factory=dict[str, object])
-    schema: Values | None = None
     digest: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the chart calls itself."""
+        return self.content.name
+
+    @property
+    def schema(self) -> Values | None:
+        """The schema of its values, from which its form is drawn."""
+        return self.content.schema if isinstance(self.content.schema, dict) else None
+
+    @cached_property
+    def defaults(self) -> Values:
+        """What its templates see if nothing is given, its subcharts' values included."""
+        try:
+            return read(self.content, {}).values
+        except ValuesProblem:
+            return self.content.values
 
     @property
     def note(self) -> str:
@@ -49,29 +67,28 @@ def read_chart(path: Path, source: str, *, digest: str = "") -> Chart:
     """Read the chart in a folder.
 
     Raises:
-        ChartProblem: it is not a chart, it is a library chart, or its schema has references to
-            the outside.
+        ChartProblem: it is no chart, a library, or nothing that Helm would take.
     """
     metadata = read_metadata(path)
-    own_schema = path / SCHEMA_FILE
     try:
-        check_references(path)
-        schema = as_mapping(read_schema(own_schema)) if own_schema.exists() else None
-    except SchemaProblem as problem:
+        content = read_content(path)
+        has_values = (path / "values.yaml").exists()
+        text = read_text(path / "values.yaml", MAX_TEXT) if has_values else ""
+    except ContentProblem as problem:
         raise ChartProblem(str(problem)) from None
-    try:
-        text = _text(path / "values.yaml", MAX_TEXT) if (path / "values.yaml").exists() else ""
-        defaults = load_values(text)
-    except TextError as error:
-        raise ChartProblem(f"Its values.yaml cannot be read. {error}") from None
+    if content.schema_problem:
+        raise ChartProblem(content.schema_problem)
+    if content.missing:
+        raise ChartProblem(
+            f"Its subcharts are missing in charts/: {', '.join(content.missing)[:200]}. Helm "
+            "refuses it. Its author has to package it with them (helm dependency update)."
+        )
     return Chart(
         source=source,
-        name=text_of(metadata, "name"),
-        version=chart_version(metadata),
+        version=described(metadata),
         path=path,
+        content=content,
         values_text=text,
-        defaults=defaults,
-        schema=schema,
         digest=digest,
     )
 
@@ -79,23 +96,13 @@ def read_chart(path: Path, source: str, *, digest: str = "") -> Chart:
 def read_metadata(path: Path) -> Values:
     """The validated ``Chart.yaml`` of a folder. Raises ``ChartProblem``."""
     try:
-        metadata = as_mapping(load(_text(path / "Chart.yaml", 64 * 1024), nodes=2_000))
+        metadata = as_mapping(load(read_text(path / "Chart.yaml", MAX_METADATA), nodes=5_000))
     except TextError as error:
         raise ChartProblem(f"Its Chart.yaml cannot be read. {error}") from None
-    if metadata.get("apiVersion") not in {"v1", "v2"}:
-        raise ChartProblem("Its Chart.yaml has an apiVersion that Helm does not know.")
-    problem = chart_name_problem(text_of(metadata, "name"))
-    if problem or not text_of(metadata, "version"):
-        raise ChartProblem(problem or "Its Chart.yaml names no version.")
+    except ContentProblem as problem:
+        raise ChartProblem(str(problem)) from None
+    if problem := metadata_problem(metadata):
+        raise ChartProblem(problem)
     if metadata.get("type") == "library":
         raise ChartProblem("It is a library chart for other charts, which cannot be launched.")
     return metadata
-
-
-def _text(path: Path, limit: int) -> str:
-    try:
-        if path.stat().st_size > limit:
-            raise ChartProblem(f"Its {path.name} is larger than {limit // 1024} KiB.")
-        return path.read_text()
-    except (OSError, UnicodeError):
-        raise ChartProblem(f"Its {path.name} is missing, or cannot be read.") from None

@@ -9,18 +9,20 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from msgspec import Struct, field
 
 from portal.catalog import edits
 from portal.catalog.chart import Chart
-from portal.catalog.form import Alternatives, Form, Rows, build
+from portal.catalog.form import Alternatives, Field, Form, Rows, build
+from portal.catalog.own_text import own_text
+from portal.catalog.reading import ReadValues, read_values
 from portal.catalog.rewrite import rewritten
 from portal.catalog.text import TextError, comments, limited, load_values
 from portal.catalog.validate import Checker, Path, Problem
-from portal.catalog.values import Values, to_yaml
+from portal.catalog.values import Values, as_mapping, to_yaml
 from portal.domain.placeholders import NO_SECRET, Restored, restored
 from portal.domain.secrets import HIDDEN, redacted, without_secrets
 
@@ -29,12 +31,10 @@ MAX_LINK = 8 * 1024
 
 
 class Draft(Struct, frozen=True):
-    """A parsed text of values.
-
-    ``form`` is None for a chart without a schema, and where ``error`` says why the text cannot be
-    parsed. ``field_errors`` says, by path, why a field's input cannot be used. ``complete`` is
-    False if the schema could not be checked in full.
-    """
+    """A text, read. ``form`` is None for a chart without a schema, and while ``error`` says why
+    the text cannot be read. ``unread`` are fields whose content means nothing, with why.
+    ``defaults`` are what the chart's templates see where nothing is given, and ``kept`` are names
+    of the chart's own file that the text leaves out, so that they stay as the chart has them."""
 
     text: str
     values: Values = field(default_factory=dict[str, object])
@@ -42,7 +42,9 @@ class Draft(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     complete: bool = True
     error: TextError | None = None
-    field_errors: Mapping[Path, str] = field(default_factory=dict[Path, str])
+    unread: Mapping[Path, str] = field(default_factory=dict[Path, str])
+    defaults: Values = field(default_factory=dict[str, object])
+    kept: tuple[Path, ...] = ()
 
     @property
     def launchable(self) -> bool:
@@ -82,15 +84,13 @@ class DraftEditor:
     def __init__(self, chart: Chart, existing: Values | None = None) -> None:
         self.chart = chart
         self._existing = existing
-        self._checker = None if chart.schema is None else Checker(chart.schema)
+        self._has_form = chart.schema is not None
         self._described = comments(chart.values_text)
 
     def shown(self, values: Mapping[str, object]) -> Values:
         """``values`` with placeholders for secrets, told by name or by the schema."""
         hidden = cast("Values", redacted(values))
-        if self._checker is None:
-            return hidden
-        for each in build(self._checker, self.chart.defaults, dict(values), {}).fields():
+        for each in _fields(self._form(read_values(self.chart, values))):
             given = edits.at(hidden, each.path) if each.secret else None
             if isinstance(given, str | int | float) and given not in ("", False, True):
                 hidden = edits.changed(hidden, {}, each.path, HIDDEN)
@@ -110,7 +110,7 @@ class DraftEditor:
             begin = self.shown(self._existing)
         if begin:
             return to_yaml(begin)
-        return self.chart.values_text if self._checker is None else ""
+        return "" if self._has_form else own_text(self.chart)
 
     def read(self, text: str, field_errors: Mapping[Path, str] | None = None) -> Draft:
         """The draft for a text, with the errors of its fields."""
@@ -120,14 +120,25 @@ class DraftEditor:
             return Draft(text, error=error)
         meant = self.restored(values)
         problems = tuple(Problem(path, NO_SECRET) for path in meant.unknown)
-        if self._checker is None:
-            return Draft(text, values, problems=problems, field_errors=field_errors or {})
-        verdict = edits.check(self._checker, meant.values, self.chart.defaults)
-        form = build(self._checker, self.chart.defaults, values, self._described)
-        problems += verdict.problems
+        verdict = read_values(self.chart, meant.values).verdict
+        made = read_values(self.chart, values)
+        whole_file = not self._has_form and self._existing is None
         return Draft(
-            text, values, form, problems, verdict.complete, field_errors=field_errors or {}
+            text,
+            values,
+            self._form(made),
+            (*problems, *verdict.problems),
+            verdict.complete,
+            unread=unread or {},
+            defaults=made.defaults,
+            kept=tuple(_kept(self.chart.content.values, values)) if whole_file else (),
         )
+
+    def _form(self, made: ReadValues) -> Form | None:
+        if not self._has_form:
+            return None
+        checker = Checker(made.form_schema())
+        return build(checker, made.form_defaults(), made.values, self._described)
 
     def fill(self, text: str, contents: Iterable[tuple[Path, object]]) -> Draft:
         """The draft with the input of form controls applied, given as path and raw content."""
@@ -146,8 +157,8 @@ class DraftEditor:
             except edits.FieldError as error:
                 field_errors[path] = str(error)
                 continue
-            values = edits.changed(values, self.chart.defaults, path, value)
-        return self._rewritten(draft, values, field_errors)
+            values = edits.changed(values, draft.defaults, path, value)
+        return self._rewritten(draft, values, unread)
 
     def add(self, text: str, path: Path) -> Draft:
         """The draft with a row added to the list at ``path``."""
@@ -155,7 +166,7 @@ class DraftEditor:
         rows = draft.form.find(path) if draft.form else None
         if not isinstance(rows, Rows):
             return draft
-        values = edits.added(draft.values, self.chart.defaults, path, rows.blank)
+        values = edits.added(draft.values, draft.defaults, path, rows.blank)
         return self._rewritten(draft, values)
 
     def remove(self, text: str, path: Path) -> Draft:
@@ -163,7 +174,7 @@ class DraftEditor:
         draft = self.read(text)
         if draft.form is None or not path or not isinstance(path[-1], int):
             return draft
-        return self._rewritten(draft, edits.removed(draft.values, self.chart.defaults, path))
+        return self._rewritten(draft, edits.removed(draft.values, draft.defaults, path))
 
     def choose(self, text: str, path: Path, form: int) -> Draft:
         """The draft with alternative number ``form`` chosen at ``path``."""
@@ -175,14 +186,14 @@ class DraftEditor:
             or not 0 <= form < len(item.starts)
         ):
             return draft
-        values = edits.changed(draft.values, self.chart.defaults, path, item.starts[form])
+        values = edits.changed(draft.values, draft.defaults, path, item.starts[form])
         return self._rewritten(draft, values)
 
     def values_for_helm(self, draft: Draft) -> Values:
         """The values for Helm: all of an existing release, else those that differ from defaults."""
         if self._existing is not None:
             return draft.values
-        return edits.minimal(draft.values, self.chart.defaults)
+        return edits.minimal(draft.values, draft.defaults)
 
     def link(self, draft: Draft) -> str:
         """The values, without secrets, encoded for a link; "" if they exceed ``MAX_LINK``."""
@@ -238,6 +249,20 @@ def _escaped(part: str) -> str:
 
 def _unescaped(part: str) -> str:
     return part.replace("~2", "#").replace("~1", "/").replace("~0", "~")
+
+
+def _fields(form: Form | None) -> Iterable[Field]:
+    return form.fields() if form else ()
+
+
+def _kept(own: Values, given: Values, path: Path = ()) -> Iterator[Path]:
+    for name, standard in own.items():
+        if name not in given:
+            if standard is not None:
+                yield (*path, name)
+        elif isinstance(standard, dict) and isinstance(given[name], dict):
+            below = as_mapping(cast("object", standard))
+            yield from _kept(below, as_mapping(given[name]), (*path, name))
 
 
 def _unhidden(value: object) -> object:

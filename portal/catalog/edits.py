@@ -9,7 +9,7 @@ from typing import cast
 
 from portal.catalog.form import Control, Field, number_in
 from portal.catalog.text import TextError, load
-from portal.catalog.validate import Checker, Path, Verdict
+from portal.catalog.validate import Path
 from portal.catalog.values import Values, as_list, as_mapping, is_exact, overlay, to_yaml
 from portal.domain.names import UNSUPPORTED_CHARACTER, survives_helm
 
@@ -120,19 +120,30 @@ def changed(
 ) -> Values:
     """A copy of ``values`` with ``value`` at ``path``; ``UNSET`` removes it.
 
-    A value equal to the chart's default is left out. Helm replaces lists as a whole, so a change
-    within a list writes the whole list.
+    What equals the chart's default is not written. Helm replaces lists whole, so a change
+    within a list writes all of it; mappings it merges, so a name that the default has and
+    ``value`` has not is written as null, which takes it away.
     """
     names = path[: next((n for n, each in enumerate(path) if isinstance(each, int)), len(path))]
     if len(names) < len(path):
         whole = copy.deepcopy(at(overlay(defaults, values), names))
         value = _within(whole, path[len(names) :], value)
     result = copy.deepcopy(dict(values))
-    if isinstance(value, Unset) or alike(value, at(defaults, names, UNSET)):
+    standard = at(defaults, names, UNSET)
+    if isinstance(value, Unset) or alike(value, standard):
         _drop(result, names)
     else:
-        _put(result, names, copy.deepcopy(value))
+        _put(result, names, _instead_of(standard, value))
     return result
+
+
+def _instead_of(standard: object, value: object) -> object:
+    """A copy of ``value``, with null for each name that Helm would fill in again."""
+    given, base = as_mapping(value), as_mapping(standard)
+    if not isinstance(value, dict) or not base:
+        return copy.deepcopy(cast("object", value))
+    made = {name: _instead_of(base.get(name), each) for name, each in given.items()}
+    return made | {name: None for name in base if name not in given and base[name] is not None}
 
 
 def at(values: object, path: Path, default: object = None) -> object:
@@ -181,21 +192,6 @@ def _difference(value: object, default: object) -> object:
     return UNSET if alike(value, default) else value
 
 
-def check(
-    checker: Checker, values: Mapping[str, object], defaults: Mapping[str, object]
-) -> Verdict:
-    """The verdict of the chart's schema on ``values`` over the chart's defaults."""
-    whole = overlay(defaults, values)
-    verdict = checker.check(_without_nulls(whole))
-    # A null default of the chart is not the user's mistake, even if the schema refuses it.
-    kept = [
-        each
-        for each in verdict.problems
-        if at(whole, each.path, UNSET) is not None or at(values, each.path, UNSET) is None
-    ]
-    return Verdict(tuple(kept), verdict.complete)
-
-
 def alike(one: object, other: object) -> bool:
     """Return True if two values are equal for Helm: 1 equals 1.0, but neither equals true."""
     if isinstance(one, bool) or isinstance(other, bool):
@@ -207,16 +203,6 @@ def alike(one: object, other: object) -> bool:
         first, second = as_list(cast("object", one)), as_list(cast("object", other))
         return len(first) == len(second) and all(map(alike, first, second))
     return one == other
-
-
-def _without_nulls(values: Values) -> Values:
-    return {
-        name: _without_nulls(as_mapping(cast("object", value)))
-        if isinstance(value, dict)
-        else value
-        for name, value in values.items()
-        if value is not None
-    }
 
 
 def _within(whole: object, path: Path, value: object) -> object:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from portal.catalog.schema import SchemaReader, Shape, TooComplex
 from portal.catalog.validate import Checker, Path
-from portal.catalog.values import Values, as_list, as_mapping, overlay
+from portal.catalog.values import Values, as_list, as_mapping
 from portal.domain.secrets import is_secret
 
 MAX_FIELDS = 400
@@ -48,6 +48,9 @@ class Choice(Struct, frozen=True):
 
     label: str
     value: object
+
+
+_ON_OFF = (Choice("On", value=True), Choice("Off", value=False))
 
 
 class Field(Struct, frozen=True):
@@ -164,12 +167,12 @@ def build(
     values: Mapping[str, object],
     described: Mapping[tuple[str, ...], str] | None = None,
 ) -> Form:
-    """The form of a chart for ``values`` over its ``defaults``.
+    """The form of a chart whose templates see ``values``.
 
-    ``described`` are the comments of its values file by path, for fields that the schema does not
-    describe.
+    ``defaults`` are what they see where nothing is given. ``described`` are the comments of its
+    values file, for what the schema does not describe.
     """
-    return _Builder(checker, dict(defaults), described or {}).form(overlay(defaults, values))
+    return _Builder(checker, dict(defaults), described or {}).form(dict(values))
 
 
 class _Builder:
@@ -349,8 +352,11 @@ def _field(
     choices = as_list(shape.keywords.get("enum"))
     if choices and len(choices) <= MAX_CHOICES:
         return Field(control=Control.CHOICE, choices=_choices(shape, choices), **made)
-    if types == _BOOLEAN and _holds(value, bool) and not shape.nullable:
-        return Field(control=Control.SWITCH, **made)
+    if types == _BOOLEAN and _holds(value, bool):
+        if isinstance(default, bool) and isinstance(value, bool) and not shape.nullable:
+            return Field(control=Control.SWITCH, **made)
+        # A switch would show what is not set as what is off.
+        return Field(control=Control.CHOICE, choices=_ON_OFF, **made)
     if types and types <= {"integer", "number"} and _holds(value, int, float):
         low, high = shape.number("minimum"), shape.number("maximum")
         step = shape.number("multipleOf") or (1 if "number" not in types else None)
@@ -417,7 +423,8 @@ def _shown(value: object) -> str:
 
 
 def _line_types(items: object) -> frozenset[str]:
-    kind = as_mapping(items).get("type") if items else "string"
+    """What each of a list's rows is, if rows are known to be texts or numbers; else nothing."""
+    kind = as_mapping(items).get("type")
     types = frozenset(str(each) for each in (as_list(kind) or [kind]))
     plain = {"string", "integer", "number"}
     return types if types <= plain and "enum" not in as_mapping(items) else frozenset()

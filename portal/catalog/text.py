@@ -12,9 +12,9 @@ from typing import Any, cast
 import yaml
 
 from portal.catalog.loader import Loader, StrictLoader
-from portal.catalog.values import Values, as_mapping
-from portal.domain import yaml_text
-from portal.domain.names import UNSUPPORTED_CHARACTER
+from portal.catalog.values import Values, as_mapping, overlay
+from portal.domain import yamls
+from portal.domain.names import UNFIT
 
 MAX_TEXT = 256 * 1024
 """Characters of a values file, or of a person's values."""
@@ -24,6 +24,7 @@ MAX_DEPTH = 50
 _TOO_DEEP = f"This is nested too deeply: at most {MAX_DEPTH} levels are read."
 _TOO_MANY = "This is too large: it holds too many values."
 _NO_NUMBER = "Infinity and “not a number” cannot be sent."
+_DOCUMENT = re.compile(r"^---[ \t]*(?:#[^\n]*)?\n", re.MULTILINE)
 _FORBIDDEN = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that YAML does not allow: control characters and lone surrogates."""
 
@@ -53,6 +54,7 @@ def load(text: str, *, limit: int = MAX_TEXT, nodes: int = MAX_NODES, strict: bo
     Raises:
         TextError: it is too large or not YAML; the message quotes nothing of the text.
     """
+    text = text.removeprefix("\ufeff")  # a byte order mark
     if len(text) > limit:
         raise TextError(f"This is too long: at most {limit // 1024} KiB are read.")
     try:
@@ -106,6 +108,28 @@ def load_values(text: str, *, strict: bool = False) -> Values:
     if not isinstance(loaded, dict):
         raise TextError("Values are “name: value” lines; this is something else.", 1, 1)
     return cast("Values", loaded)
+
+
+def load_documents(text: str) -> Values:
+    """The values of a chart's own file: of several documents in it a later one goes over those
+    before, as Helm reads it.
+
+    Raises:
+        TextError: as ``load_values``.
+    """
+    try:
+        return load_values(text)
+    except TextError as error:
+        parts = _DOCUMENT.split(f"{text}\n")
+        if len(parts) == 1:
+            raise
+        values: Values = {}
+        for part in parts:
+            try:
+                values = overlay(values, load_values(part))
+            except TextError:
+                raise error from None
+        return values
 
 
 def _plain(value: object, left: list[int], depth: int) -> object:

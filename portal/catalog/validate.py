@@ -16,7 +16,7 @@ from msgspec import Struct
 from referencing.jsonschema import EMPTY_REGISTRY
 
 from portal.catalog import patterns
-from portal.catalog.values import as_list
+from portal.catalog.values import as_list, as_mapping
 
 Path = tuple[str | int, ...]
 """The place of a value: names in mappings, indexes in lists."""
@@ -24,7 +24,9 @@ Path = tuple[str | int, ...]
 Keyword = Callable[[Any, Any, Any, Any], Iterable[ValidationError] | None]
 
 MAX_STEPS = 100_000
-"""Limit of a check's cost: a step a keyword, plus sizes of collections and costs of patterns."""
+"""What one check may cost: keywords, the lengths of what they look through, and patterns."""
+MAX_SCHEMA_STEPS = 2_000_000
+"""The same for a schema that is checked itself, once when a chart is read."""
 MAX_PROBLEMS = 50
 MAX_UNIQUE = 500
 
@@ -53,13 +55,15 @@ class _BudgetSpent(Exception):
 
 
 class Checker:
-    """Checks values against one schema and its parts; external references are not followed."""
+    """Checks against one schema and its parts, which is ``references.self_contained``."""
 
-    def __init__(self, schema: Mapping[str, object]) -> None:
-        dialect = validator_for(_dialect(schema), default=Draft202012Validator)
-        self.root = cast("dict[str, object]", _bare(schema))
-        # Without an empty registry, external references would be fetched.
-        self._validator: Any = _bounded(dialect)(self.root, registry=EMPTY_REGISTRY)
+    def __init__(self, schema: Mapping[str, object] | bool) -> None:
+        self.root = {} if isinstance(schema, bool) else dict(schema)
+        dialect: Any = validator_for(_dialect(self.root), default=Draft202012Validator)
+        # Without a registry of its own, references would be fetched from anywhere.
+        self._validator: Any = _bounded(dialect)(
+            schema if isinstance(schema, bool) else self.root, registry=EMPTY_REGISTRY
+        )
 
     def check(self, value: object) -> Verdict:
         """The problems of ``value``, at most ``MAX_PROBLEMS``."""
@@ -85,22 +89,29 @@ class Checker:
             return False
 
 
+def dialect_problem(schema: object) -> str:
+    """Why a schema is none by the rules of its own dialect, so that Helm refuses it; "" if it is
+    one, or too large to tell."""
+    named = as_mapping(schema)
+    dialect: Any = validator_for(_dialect(named), default=Draft202012Validator)
+    checker = _bounded(dialect)(dialect.META_SCHEMA)
+    _left.set([MAX_SCHEMA_STEPS])
+    try:
+        error = next(iter(checker.iter_errors(schema)), None)
+    except Exception:  # Helm has the last word
+        return ""
+    if error is None:
+        return ""
+    where = "/".join(map(str, error.absolute_path))[:120] or "its root"
+    return (
+        f"Its schema is no valid one (at {where}): Helm refuses the chart. Its author has to "
+        "correct that."
+    )
+
+
 def _dialect(schema: Mapping[str, object]) -> Mapping[str, object]:
     named = schema.get("$schema")
     return {"$schema": named} if isinstance(named, str) else {}
-
-
-def _bare(schema: object) -> object:
-    """A schema without the keywords that would change the dialect or base URI of a part."""
-    if isinstance(schema, dict):
-        return {
-            name: _bare(value)
-            for name, value in cast("dict[str, object]", schema).items()
-            if not (name in {"$schema", "$id", "id"} and isinstance(value, str))
-        }
-    if isinstance(schema, list):
-        return [_bare(each) for each in cast("list[object]", schema)]
-    return schema
 
 
 @cache
@@ -119,7 +130,18 @@ def _bounded(dialect: Any) -> Any:
         name: keyword for name, keyword in own.items() if name in dialect.VALIDATORS
     }
     counted = {name: _counted(keyword) for name, keyword in keywords.items()}
-    return cast("Any", extend(dialect, counted))
+    made = cast("Any", extend(dialect, counted))
+    made.evolve = _evolve
+    return made
+
+
+def _evolve(validator: Any, **changes: Any) -> Any:
+    """The validator of a part of the schema: of the same dialect, whatever the part names."""
+    kind: Any = cast("Any", type(validator))
+    for each in cast("tuple[Any, ...]", kind.__attrs_attrs__):
+        if each.init and each.alias not in changes:
+            changes[each.alias] = getattr(validator, each.name)
+    return kind(**changes)
 
 
 def _counted(keyword: Keyword) -> Keyword:
@@ -216,6 +238,10 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
             yield Problem(path, f"Choose one of: {_list(limit)}.")
         case "const":
             yield Problem(path, f"This has to be {_list([limit])}.")
+        case "minimum" if _exclusive(error, "exclusiveMinimum"):
+            yield Problem(path, f"Choose more than {limit}.")
+        case "maximum" if _exclusive(error, "exclusiveMaximum"):
+            yield Problem(path, f"Choose less than {limit}.")
         case "minimum":
             yield Problem(path, f"Choose {limit} or more.")
         case "maximum":
@@ -256,6 +282,11 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
             yield Problem(path, "A name in here is not one that the chart allows.")
         case _:
             yield Problem(path, f"The chart's schema refuses this ({error.validator}).")
+
+
+def _exclusive(error: ValidationError, word: str) -> bool:
+    """Whether a bound is itself not allowed, as Draft 4 says it."""
+    return as_mapping(error.schema).get(word) is True
 
 
 def _written(pattern: str, schema: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""Looks up whether namespaces exist."""
+"""Asks Kubernetes which namespaces there are, and which version it is of."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ async def namespace_exists(client: ClusterClient, name: str) -> bool:
     return True
 
 
+VERSION_MEMORY = 300.0
+"""Seconds for which the cluster's version is remembered."""
+
+
 class Namespaces:
     """Looks up namespaces one by one, and caches the answers for ``memory`` seconds.
 
@@ -35,6 +39,18 @@ class Namespaces:
         self._memory = memory
         self._clock = clock
         self._known: dict[str, tuple[float, bool]] = {}
+        self._version = (float("-inf"), "")
+
+    async def kubernetes(self) -> str:
+        """The cluster's version, such as v1.37.2; "" where it is not told."""
+        known, version = self._version
+        if known <= self._clock():
+            try:
+                version = str((await self._client.get("/version")).get("gitVersion") or "")
+            except PortalError:
+                return version
+            self._version = (self._clock() + VERSION_MEMORY, version)
+        return version
 
     async def missing(self, name: str) -> bool:
         """Return True if the namespace certainly does not exist; False where that is unknown."""

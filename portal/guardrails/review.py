@@ -9,6 +9,10 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from portal.aside import aside
+from portal.catalog.coalesce import ValuesProblem
+from portal.catalog.coalesce import read as read_values
+from portal.catalog.content import ContentProblem, read_content, schema_problem
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError
 from portal.domain.keys import Key
@@ -110,14 +114,18 @@ class Guardrails:
     async def check_values(
         self, key: Key, source: str, chart: Path, values: Mapping[str, object]
     ) -> None:
-        """Raise ``ChartError`` for values with templates, which could read the cluster.
+        """Raise ``ChartError`` for values with which rendering would reach where it must not.
 
-        The built-in chart renders no values as templates, so its values are not checked.
+        That is the cluster, by templates in values; and what the schema of a subchart refers to
+        that these values switch on, which Helm would fetch. The built-in chart has neither.
         """
-        if (
-            source == BUILT_IN
-            or Rule.VALUE_TEMPLATES in self.allowances(key.namespace, source).rules
-        ):
+        if source == BUILT_IN:
+            return
+        if problem := await aside(_schema_problem, chart, values):
+            raise ChartError(
+                problem, "Nothing was changed. Switch the subchart off, or use another chart."
+            )
+        if Rule.VALUE_TEMPLATES in self.allowances(key.namespace, source).rules:
             return
         problems = await in_thread(_value_problems, chart, values)
         if problems:
@@ -250,6 +258,26 @@ class Guardrails:
 def live(metadata: Tree) -> ExistingObject:
     """An existing object from its metadata."""
     return ExistingObject(at(metadata, "labels"), at(metadata, "annotations"))
+
+
+def _schema_problem(chart: Path, values: Mapping[str, object]) -> str:
+    """Why Helm must not be given the schemas of a chart and of its subcharts, or ""."""
+    try:
+        enabled = read_values(read_content(chart), values).charts
+    except ContentProblem:
+        try:
+            return schema_problem(chart)
+        except ContentProblem as problem:
+            return f"The chart cannot be read. {problem}"
+    except ValuesProblem:
+        return ""  # Helm says so before it reads a schema
+    named = (
+        (each.path, each.content.schema_problem) for each in enabled if each.content.schema_problem
+    )
+    return next(
+        (f"The chart{' ' + path[-1] if path else ''} cannot be used. {why}" for path, why in named),
+        "",
+    )
 
 
 def _value_problems(chart: Path, values: Mapping[str, object]) -> dict[str, str]:

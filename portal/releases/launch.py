@@ -101,8 +101,11 @@ class LaunchPlanner:
             if checked.spec:
                 found |= (await self._volumes.notes(identity, checked.spec)).errors
         else:
-            found = await in_thread(chart_problems, request, self._forms.rules, self._forms.images)
-        # An invalid name is not looked up.
+            found = await aside(chart_problems, request, self._forms.rules, self._forms.images)
+            wanted = request.chart.content.kube_version
+            problem = await self._preconditions.kubernetes_problem(wanted)
+            found |= {"chart": problem} if problem else {}
+        # A name that no namespace can have is not asked for.
         if "namespace" not in found:
             problem = await self._preconditions.namespace_problem(request.key.namespace)
             found |= {"namespace": problem} if problem else {}

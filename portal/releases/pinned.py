@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from portal.catalog.chart import ChartProblem, read_metadata
-from portal.catalog.index import chart_version
-from portal.catalog.references import SchemaProblem, check_references
+from portal.catalog.content import ContentProblem, read_content, schema_problem
+from portal.catalog.index import described
 from portal.domain.charts import ChartVersion
 from portal.domain.errors import ChartError
 from portal.domain.identity import Identity
@@ -57,10 +57,19 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    try:
-        check_references(folder)  # unchecked so far if it came from a terminal
-    except SchemaProblem as problem:
+    try:  # nobody has looked at it if it came from a terminal
+        problem = _schema_problem(folder)
+    except ContentProblem as error:
+        problem = str(error)
+    if problem:
         raise ChartError(
             f"The chart that this release was made with cannot be used. {problem}",
             "Launch it from the catalogue again, in another version.",
-        ) from None
+        )
+
+
+def _schema_problem(folder: Path) -> str:
+    try:
+        return read_content(folder).schema_problem
+    except ContentProblem:
+        return schema_problem(folder)

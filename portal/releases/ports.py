@@ -39,7 +39,11 @@ class ReplicaOwners(Protocol):
 
 
 class NamespaceLookup(Protocol):
-    """A lookup of namespaces."""
+    """Which namespaces there are, and which version of Kubernetes."""
+
+    async def kubernetes(self) -> str:
+        """The cluster's version, such as v1.37.2; "" where it is not told."""
+        ...
 
     async def missing(self, name: str) -> bool:
         """Return True if there certainly is no such namespace; False if that is unknown."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from portal.domain.errors import Conflict, NotFound
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
+from portal.domain.version_ranges import within
 from portal.helm_service.errors import busy
 from portal.releases.current import CurrentRelease, check_stored_with_objects
 from portal.releases.existing import Existing, existing
@@ -118,4 +119,23 @@ class Preconditions:
         return (
             f"There is no namespace {namespace} in the cluster. Check the spelling, or ask an "
             "administrator to create it."
+        )
+
+    async def kubernetes_problem(self, wanted: str) -> str:
+        """Why a chart for the versions ``wanted`` of Kubernetes is not installed here; "" if it is.
+
+        Helm asks the same, and refuses what it cannot read as well.
+        """
+        version = await self._namespaces.kubernetes() if self._namespaces and wanted else ""
+        if not version or within(version, wanted):
+            return ""
+        hint = ""
+        if within(version.partition("-")[0], wanted):
+            hint = (
+                f" Helm takes “{version}” for a pre-release, which that range leaves out: its "
+                "author has to write it with “-0”, such as >=1.25.0-0."
+            )
+        return (
+            f"This chart is for Kubernetes {wanted[:80]}, and this cluster has {version[:40]}."
+            f"{hint} Choose another version of the chart."
         )

@@ -87,6 +87,10 @@ class Queries:
         """Raise ``Forbidden`` unless ``identity`` may do this to a release."""
         await self._access.check(identity, permission, key)
 
+    async def kubernetes_problem(self, wanted: str) -> str:
+        """Why a chart for the versions ``wanted`` of Kubernetes cannot be installed, or ""."""
+        return await self._preconditions.kubernetes_problem(wanted)
+
     async def namespace_problem(self, namespace: str) -> str:
         """Return an error if a namespace certainly does not exist, else ""."""
         return await self._preconditions.namespace_problem(namespace)

@@ -8,12 +8,12 @@ from typing import cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from portal.catalog import dash_app, edits
+from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.draft import DraftEditor
 from portal.catalog.images import image_problem, images_in
 from portal.catalog.launch_fields import field_of
-from portal.catalog.validate import Checker
+from portal.catalog.reading import read_values
 from portal.catalog.values import as_list, as_mapping, overlay
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import LAUNCHED_BY, Key
@@ -116,13 +116,14 @@ def chart_problems(
         "name": release_name_problem(name),
         "namespace": namespace_problem(namespace) or rules.problem(namespace),
     }
-    if chart is not None and chart.schema is not None:
-        verdict = edits.check(Checker(chart.schema), request.values, chart.defaults)
+    values = request.values
+    if chart is not None:
+        made = read_values(chart, request.values)
+        values = made.values
         found["values"] = " ".join(
-            f"{'.'.join(map(str, each.path))}: {each.message}" for each in verdict.problems[:3]
+            f"{'.'.join(map(str, each.path))}: {each.message}" for each in made.verdict.problems[:3]
         )
-    defaults = chart.defaults if chart else {}
-    named = images_in(overlay(defaults, request.values)) if images else ()
+    named = images_in(values) if images else ()
     refused = (image_problem(each, images) for each in named)
     found["image"] = next((problem for problem in refused if problem), "")
     return {field: problem for field, problem in found.items() if problem}

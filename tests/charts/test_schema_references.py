@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from portal.catalog.references import SchemaProblem, check_references
+from portal.catalog.references import SchemaProblem, self_contained
 from tests.charts.conftest import program
 from tests.charts.helm import Helm
 from tests.unit.catalog.outside import Schema, fetched, inside
@@ -76,19 +76,17 @@ def asked(helm: Helm, server: Server, folder: Path, schema: Schema) -> list[str]
 def test_what_helm_fetches_is_refused(
     helm: Helm, server: Server, tmp_path: Path, name: str
 ) -> None:
-    folder = tmp_path / "x"
-    assert asked(helm, server, folder, fetched(server.site)[name])
+    assert asked(helm, server, tmp_path / "x", fetched(server.site)[name])
     with pytest.raises(SchemaProblem, match="outside the chart"):
-        check_references(folder)
+        self_contained(fetched(server.site)[name])
 
 
 @pytest.mark.parametrize("name", inside(""))
 def test_what_helm_fetches_nothing_for_is_taken(
     helm: Helm, server: Server, tmp_path: Path, name: str
 ) -> None:
-    folder = tmp_path / "x"
-    assert asked(helm, server, folder, inside(server.site)[name]) == []
-    check_references(folder)
+    assert asked(helm, server, tmp_path / "x", inside(server.site)[name]) == []
+    self_contained(inside(server.site)[name])
 
 
 def test_a_dialect_that_helm_does_not_have_would_be_fetched(

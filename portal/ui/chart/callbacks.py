@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 
 from portal.catalog.draft import path_id
-from portal.domain.errors import InvalidInput
+from portal.domain.errors import InvalidInput, PortalError
 from portal.domain.keys import Key
 from portal.domain.proposals import Proposal
 from portal.releases.actions import Existing
@@ -83,7 +83,8 @@ def _register_name(app: Callbacks, context: UiContext) -> None:
             taken := context.actions.overwrite_problem(context.identity(), _key(name, namespace))
         ):
             errors["name"] = taken
-        needed = _needed(errors)
+        unfit = await _unfit(context, place)
+        needed = [failure(unfit), _needed(errors)] if unfit else _needed(errors)
         if not name and not left:
             errors.pop("name", None)  # an empty name is no error before the field was left
         existing = (
@@ -250,6 +251,15 @@ async def request_of(context: UiContext, inputs: ChartInputs) -> ReleaseRequest:
         raise InvalidInput({path_id(path): words for path, words in draft.field_errors.items()})
     key = _key(inputs["name"], inputs["namespace"])
     return ReleaseRequest(key, editor.chart, await in_thread(editor.values_for_helm, draft))
+
+
+async def _unfit(context: UiContext, place: Place) -> str:
+    """Why the chart cannot be installed in this cluster, whatever its values; "" if it can."""
+    try:
+        drafting = await drafting_of(context, place)
+    except PortalError:  # its source has changed since the page was made: said beside the text
+        return ""
+    return await context.actions.kubernetes_problem(drafting.chart.content.kube_version)
 
 
 def _needed(errors: Mapping[str, str]) -> Node:

@@ -135,7 +135,7 @@ def _control(field: Field, path: str, title: str) -> Node:
             options: list[Any] = [
                 {"label": each.label, "value": str(n)} for n, each in enumerate(field.choices)
             ]
-            if value == "":
+            if value == "" or (field.default is None and not field.required):
                 options = [{"label": "Not set", "value": ""}, *options]
             return dbc.Select(id=id, value=value, options=options)
         case Control.NUMBER:

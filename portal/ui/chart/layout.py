@@ -86,7 +86,7 @@ async def page_of(
             except NotFound:  # there is no release of that name
                 sent = await context.actions.failed_request(identity, key)
     except PortalError as error:
-        return _unusable(place, entry, error)
+        return _unusable(place, entry, error, key)
     again = sent is not None and sent.chart is not None and sent.chart.name == chart.name
     existing = dict(given.values) if given else None
     if sent is not None and again:
@@ -100,7 +100,9 @@ async def page_of(
     )
 
 
-def _unusable(place: ChartPlace, entry: ChartEntry | None, error: PortalError) -> html.Div:
+def _unusable(
+    place: ChartPlace, entry: ChartEntry | None, error: PortalError, key: Key | None
+) -> html.Div:
     return page(
         [
             _breadcrumb(place),
@@ -109,7 +111,7 @@ def _unusable(place: ChartPlace, entry: ChartEntry | None, error: PortalError) -
                 className="page-head",
             ),
             failure(error.message, error.advice),
-            _versions(place, entry, "") if entry else None,
+            _other_versions(place, entry, key) if entry else None,
         ],
         topic="",
         title=place.chart[:80],
@@ -219,6 +221,10 @@ def _upgrade() -> dbc.Modal:
     )
 
 
+MAX_KEPT = 8
+"""Names that are told of those that a text leaves out."""
+
+
 def form_of(draft: Draft, notes: Mapping[tuple[str | int, ...], str]) -> list[Node]:
     """The form, or the reason why there is none."""
     if draft.form is not None:
@@ -233,8 +239,25 @@ def form_of(draft: Draft, notes: Mapping[tuple[str | int, ...], str]) -> list[No
                 "right; values that you do not set keep the chart's defaults.",
             ],
             className="aside-note",
-        )
+        ),
+        _kept(draft),
     ]
+
+
+def _kept(draft: Draft) -> Node:
+    """Which names the text leaves out, so that the chart's own values for them count."""
+    if not draft.kept:
+        return None
+    names = [".".join(map(str, path)) for path in draft.kept]
+    more = f" and {len(names) - MAX_KEPT} more" if len(names) > MAX_KEPT else ""
+    return html.P(
+        [
+            icon("warn"),
+            f"Not in these values, so the chart's own count: {', '.join(names[:MAX_KEPT])}{more}. "
+            "To take one away, write it with null: “name: null”.",
+        ],
+        className="aside-note severity-warn",
+    )
 
 
 def _presets(presets: tuple[ChartPreset, ...]) -> html.Div:
@@ -263,6 +286,23 @@ def _breadcrumb(place: ChartPlace, editing: Key | None = None) -> html.Nav:
         app = internal_link(editing.name, app_path(editing))
         return breadcrumb(internal_link("Apps", "/"), app)
     return breadcrumb(internal_link("Catalogue", "/catalog"), html.Span(place.source[:63]))
+
+
+MAX_OTHERS = 20
+"""Versions to go to from a page without a form."""
+
+
+def _other_versions(place: ChartPlace, entry: ChartEntry, key: Key | None) -> Node:
+    """Links to the other versions: what a choice would need of the form is not there."""
+    asked = place.version or entry.newest.version
+    others = [each.version for each in entry.versions if each.version != asked][:MAX_OTHERS]
+    if not others:
+        return html.P("Its source has no other version.", className="quiet-text")
+    links = [
+        html.Li(internal_link(each, chart_path(place.source, place.chart, each, place.values, key)))
+        for each in others
+    ]
+    return html.Div([html.H2("Other versions"), html.Ul(links)])
 
 
 def _versions(place: ChartPlace, entry: ChartEntry, current: str) -> html.Div:

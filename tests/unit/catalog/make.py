@@ -12,6 +12,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
+from msgspec.structs import replace
+
+from portal.catalog.chart import Chart
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,6 +46,11 @@ def chart_archive(name: str = "tiny", version: str = "1.0.0", **files: str) -> b
             for path, text in files.items()
         ),
     )
+
+
+def with_content(chart: Chart, **changes: object) -> Chart:
+    """``chart`` with other values, schema or subcharts."""
+    return replace(chart, content=replace(chart.content, **changes))
 
 
 def sha256(content: bytes) -> str:

@@ -54,6 +54,33 @@ def inside(site: str) -> dict[str, Schema]:
     }
     return {
         **dialects,
+        "a bundled schema": {
+            "$id": f"{site}/values.json",
+            "properties": {"a": {"$ref": "defs.json#/$defs/x"}, "b": {"$ref": f"{site}/defs.json"}},
+            "$defs": {"defs": {"$id": f"{site}/defs.json", "$defs": _X}},
+        },
+        "an anchor": {
+            "$id": f"{site}/values.json",
+            "properties": {"a": {"$ref": "#x"}},
+            "$defs": {"x": {"$anchor": "x"}},
+        },
+        "an anchor of draft 7": {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "properties": {"a": {"$ref": "#x"}},
+            "definitions": {"x": {"$id": "#x"}},
+        },
+        "an id with a query": {"$id": f"{site}/x?y=1", **_LOCAL},
+        "a reference that nothing uses": {"$defs": {"a": {"$ref": f"{site}/x"}}},
+        "a reference that is data": {"default": {"$ref": f"{site}/x"}, "enum": [{"$ref": "x"}, {}]},
+        "a dialect that is data": {"examples": [{"$schema": f"{site}/x"}]},
+        "a schema of schemas": {
+            "properties": {"a": {"$ref": "http://json-schema.org/draft-07/schema#"}}
+        },
+        "a name that nobody knows": {"properties": {"a": {"$ref": "urn:example:x"}}},
+        "a keyword of a later draft": {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "$dynamicRef": f"{site}/x",
+        },
         "2019": {"$schema": _DRAFT_2019, "$recursiveRef": "#"},
         "2020": {"$schema": "https://json-schema.org/draft/2020-12/schema", "$dynamicRef": "#"},
         "no dialect": {"properties": {"$schema": {"type": "string"}}},

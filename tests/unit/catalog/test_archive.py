@@ -107,3 +107,16 @@ def test_damage_is_refused_and_never_crashes(
     except ArchiveError:
         return
     assert root.is_relative_to(place)
+
+
+def test_what_helm_leaves_out_or_takes_of_an_archive(tmp_path: Path) -> None:
+    inner = chart_archive("sub")
+    whole = packed(
+        member("tiny/Chart.yaml", b"apiVersion: v2\nname: tiny\nversion: 1.0.0\n"),
+        member("tiny/.helmignore", b"*.json\n"),
+        member("tiny/charts/_sub.tgz", inner),
+    )
+    folder = unpack(whole, tmp_path)
+    assert not (folder / ".helmignore").exists(), "rules count for folders only"
+    assert (folder / "charts" / "_sub.tgz").exists()
+    assert not (folder / "charts" / "sub").exists()

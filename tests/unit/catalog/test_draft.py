@@ -8,14 +8,13 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from portal.catalog.chart import read_chart
 from portal.catalog.draft import MAX_LINK, DraftEditor, path_id, path_of, values_from_link
 from portal.catalog.edits import control_content
 from portal.catalog.validate import Path
 from portal.catalog.values import Values
-from tests.unit.catalog.make import CHARTS
+from tests.unit.catalog.make import CHARTS, with_content
 
 WEB = DraftEditor(read_chart(CHARTS / "web-server", "local"))
 BARE = DraftEditor(read_chart(CHARTS / "bare", "local"))
@@ -100,9 +99,9 @@ def test_a_release_keeps_what_it_was_given() -> None:
 
 def test_a_link_carries_values_but_no_passwords() -> None:
     schema = {"properties": {"password": {"type": "string"}, "user": {"type": "string"}}}
-    editor = DraftEditor(replace(WEB.chart, schema=schema, defaults={}))
-    link = editor.link(editor.read("password: hunter2\nuser: ada\n"))
-    assert values_from_link(link) == {"user": "ada"}
+    drafting = Drafting(with_content(WEB.chart, schema=schema, values={}))
+    link = drafting.link(drafting.read("password: hunter2\nuser: ada\n"))
+    assert linked(link) == {"user": "ada"}
     env = (
         "env: [{name: DB_PASSWORD, value: hunter2}, {name: A, value: b}]\nauth: {apiKey: hunter2}\n"
     )
@@ -147,7 +146,7 @@ SCHEMA = {
         "note": {"type": "string"},
     },
 }
-SAFE = replace(read_chart(CHARTS / "web-server", "local"), schema=SCHEMA, defaults={})
+SAFE = with_content(read_chart(CHARTS / "web-server", "local"), schema=SCHEMA, values={})
 KEPT: Values = {"password": "correct-horse-battery", "mark": "zebra-stripes", "note": "hello"}
 
 
@@ -167,5 +166,13 @@ def test_a_placeholder_for_nothing_is_refused_at_its_field() -> None:
     assert not moved.launchable
     new = DraftEditor(SAFE).read('password: "(hidden)"\n')
     assert set(new.notes()) == {("password",)}
-    bare = DraftEditor(replace(SAFE, schema=None)).read('password: "(hidden)"\n')
+    bare = Drafting(with_content(SAFE, schema=None)).read('password: "(hidden)"\n')
     assert not bare.launchable
+
+
+def test_block_text_and_comments_stay_through_an_edit() -> None:
+    text = "# of the app\nreplicaCount: 2 # two\nnotes: |\n  one\n\n  # no comment\n  two\n"
+    draft = WEB.fill(text, [(("containerPort",), 81)])
+    assert draft.text == f"{text}containerPort: 81\n"
+    again = WEB.fill(draft.text, [(("replicaCount",), 3)])
+    assert again.text == draft.text.replace("replicaCount: 2", "replicaCount: 3")

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from portal.catalog import coalesce
 from portal.catalog.chart import Chart, read_chart
+from portal.catalog.coalesce import ChartContent
 from portal.catalog.edits import (
     UNSET,
     FieldError,
@@ -18,8 +20,6 @@ from portal.catalog.edits import (
     alike,
     at,
     changed,
-    check,
-    control_content,
     minimal,
     parse_input,
     removed,
@@ -27,7 +27,7 @@ from portal.catalog.edits import (
 from portal.catalog.form import Alternatives, Control, Field, Form, Group, Rows, build, humanised
 from portal.catalog.text import TextError, comments, load_values
 from portal.catalog.validate import Checker
-from portal.catalog.values import Values, overlay, to_yaml
+from portal.catalog.values import Values, to_yaml
 from tests.strategies import json_values, schemas, submissions
 from tests.unit.catalog.make import CHARTS
 
@@ -42,8 +42,17 @@ def opened(path: Path) -> tuple[Chart, Checker]:
 WEB, WEB_CHECKER = opened(CHARTS / "web-server")
 
 
+def drawn(checker: Checker, defaults: Values, values: Values) -> Form:
+    """The form of a chart without subcharts."""
+    return build(checker, defaults, seen(defaults, values))
+
+
+def seen(defaults: Values, values: Values) -> Values:
+    return coalesce.read(ChartContent("x", "1.0.0", defaults), values).values
+
+
 def form_of(schema: dict[str, object], values: Values | None = None, **defaults: object) -> Form:
-    return build(Checker({"properties": schema}), defaults, values or {})
+    return drawn(Checker({"properties": schema}), defaults, values or {})
 
 
 def only(schema: object, value: object = None, default: object = None) -> Field:
@@ -72,6 +81,10 @@ def only(schema: object, value: object = None, default: object = None) -> Field:
         ({"type": "number", "minimum": 0, "maximum": 1}, 0.5, Control.SLIDER),
         ({"type": "number", "minimum": 0, "maximum": 1, "multipleOf": 0}, 0.5, Control.SLIDER),
         ({"type": "boolean"}, True, Control.SWITCH),
+        ({"type": ["boolean", "null"]}, True, Control.CHOICE),
+        ({"type": "array"}, ["a"], Control.YAML),
+        ({"type": "array", "items": {}}, [], Control.YAML),
+        ({"type": "array", "items": True}, ["a"], Control.YAML),
         ({"type": "boolean"}, "yes", Control.YAML),
         ({"enum": ["a", 1, None, True]}, 1, Control.CHOICE),
         ({"oneOf": [{"const": "a", "title": "A"}, {"enum": ["b"]}]}, "a", Control.CHOICE),
@@ -92,7 +105,7 @@ def test_each_type_has_its_control(schema: object, value: object, control: Contr
 
 
 def test_the_form_of_a_chart() -> None:
-    form = build(WEB_CHECKER, WEB.defaults, {}, comments(WEB.values_text))
+    form = build(WEB_CHECKER, WEB.defaults, WEB.defaults, comments(WEB.values_text))
     fields = {field.path: field for field in form.fields()}
     tag = fields["image", "tag"]
     assert (tag.title, tag.description) == ("Tag", 'Tag; a version is safer than "latest".')
@@ -101,7 +114,7 @@ def test_the_form_of_a_chart() -> None:
     assert [each.label for each in fields["service", "type"].choices][1] == "A port on every node"
     assert fields["resources", "limits", "cpu"].title == "CPU"
     assert isinstance(form.find(("extraEnvVars",)), Rows)
-    assert check(WEB_CHECKER, {}, WEB.defaults).problems == ()
+    assert WEB_CHECKER.check(WEB.defaults).problems == ()
 
 
 def test_a_condition_decides_what_is_shown() -> None:
@@ -115,13 +128,13 @@ def test_a_condition_decides_what_is_shown() -> None:
         "else": {"properties": {"note": {"type": "string"}}},
     }
     checker = Checker(whole)
-    small, large = (build(checker, {"kind": "small"}, {"kind": k}) for k in ("small", "large"))
+    small, large = (drawn(checker, {"kind": "small"}, {"kind": k}) for k in ("small", "large"))
     assert [each.path for each in small.fields()] == [("kind",), ("note",)]
     assert [each.path for each in large.fields()] == [("kind",), ("size",)]
     assert small.structure != large.structure
     assert build(checker, {}, {"kind": "large", "size": 3}).structure == large.structure
     defaults: Values = {"kind": "small", "size": 3, "other": True}
-    with_defaults = build(checker, defaults, {})
+    with_defaults = drawn(checker, defaults, {})
     assert [each.path for each in with_defaults.fields()] == [("kind",), ("note",), ("other",)]
 
 
@@ -171,13 +184,13 @@ def test_a_form_is_bounded() -> None:
 def test_no_schema_crashes_the_form(schema: object, defaults: object, values: object) -> None:
     whole = {"properties": {"a": schema}, "a": schema}
     checker = Checker(whole)
-    form = build(checker, {"a": defaults}, {"a": values})
+    form = drawn(checker, {"a": defaults}, {"a": values})
     for field in form.fields():
         try:
             parse_input(field, control_content(field))
         except FieldError:
             continue
-    check(checker, {"a": values}, {"a": defaults})
+    checker.check(seen({"a": defaults}, {"a": values}))
 
 
 CHARTS_WITH_SCHEMA = [
@@ -191,7 +204,7 @@ OWN: Values = {"unknown": {"kept": [1, {"x": None}]}, "image": {"secondTag": "ke
 
 @pytest.mark.parametrize(("chart", "checker"), CHARTS_WITH_SCHEMA)
 def test_what_a_form_shows_changes_nothing(chart: Chart, checker: Checker) -> None:
-    form = build(checker, chart.defaults, OWN)
+    form = drawn(checker, chart.defaults, OWN)
     assert len(list(form.fields())) > 5
     for field in form.fields():
         assert (
@@ -207,7 +220,7 @@ def test_any_submission_becomes_values_or_a_message(
     chart: Chart, checker: Checker, data: st.DataObject
 ) -> None:
     values: Values = copy.deepcopy(OWN)
-    form = build(checker, chart.defaults, values)
+    form = drawn(checker, chart.defaults, values)
     for field, raw in data.draw(submissions(form)):
         try:
             value = parse_input(field, raw)
@@ -215,16 +228,16 @@ def test_any_submission_becomes_values_or_a_message(
             continue
         values = changed(values, chart.defaults, field.path, value)
         if value is not UNSET:
-            assert alike(at(overlay(chart.defaults, values), field.path), value)
+            assert alike(at(seen(chart.defaults, values), field.path), seen({}, {"x": value})["x"])
     assert values["unknown"] == OWN["unknown"]
     assert at(values, ("image", "secondTag")) == "kept"
     sent = minimal(values, chart.defaults)
-    assert alike(overlay(chart.defaults, sent), overlay(chart.defaults, values))
+    assert alike(seen(chart.defaults, sent), seen(chart.defaults, values))
     try:
         assert alike(load_values(to_yaml(sent)), sent)
     except TextError as error:
         assert "character" in str(error)  # noqa: PT017
-    check(checker, values, chart.defaults)
+    checker.check(seen(chart.defaults, values))
     assert set(values) <= set(OWN) | set(chart.defaults) | {each.path[0] for each in form.fields()}
 
 
@@ -249,8 +262,9 @@ def test_only_what_differs_is_written() -> None:
     st.dictionaries(st.sampled_from("abc"), json_values),
 )
 def test_leaving_out_defaults_changes_nothing(values: Values, defaults: Values) -> None:
+    defaults = seen(defaults, {})  # no null, as a form sees them
     sent = minimal(values, defaults)
-    assert alike(overlay(defaults, sent), overlay(defaults, values))
+    assert alike(seen(defaults, sent), seen(defaults, values))
     assert minimal(sent, defaults) == sent
 
 
@@ -328,9 +342,28 @@ def test_names_become_words() -> None:
 
 
 def test_groups_have_their_fields() -> None:
-    form = build(WEB_CHECKER, WEB.defaults, {})
+    form = drawn(WEB_CHECKER, WEB.defaults, {})
     assert [each.title for each in form.items if isinstance(each, Group)][:2] == [
         "Image",
         "Autoscaling",
     ]
     json.dumps([str(each.path) for each in form.fields()])
+
+
+def test_a_switch_that_is_not_set_is_not_off() -> None:
+    schema = {"type": "boolean"}
+    unset, off = only(schema), only(schema, False)
+    assert (unset.control, shown(unset)) == (Control.CHOICE, "")
+    assert [each.label for each in unset.choices] == ["On", "Off"]
+    assert shown(off) == "1"
+    assert (read(unset, "0"), read(unset, "")) == (True, UNSET)
+    assert only(schema, False, default=True).control is Control.SWITCH
+
+
+def test_a_name_that_is_taken_out_of_a_default_becomes_null() -> None:
+    defaults: Values = {"selector": {"os": "linux", "disk": {"kind": "ssd", "size": 1}}}
+    made = changed({}, defaults, ("selector",), {"disk": {"kind": "ssd"}})
+    assert made == {"selector": {"os": None, "disk": {"kind": "ssd", "size": None}}}
+    assert seen(defaults, made) == {"selector": {"disk": {"kind": "ssd"}}}
+    assert changed({}, defaults, ("selector",), {}) == {"selector": {"os": None, "disk": None}}
+    assert changed(made, defaults, ("selector",), defaults["selector"]) == {}

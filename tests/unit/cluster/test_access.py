@@ -22,7 +22,7 @@ class FakeClient(ClusterClient):
         self.asked.append(name)
         if answer := self.answers.get(name):
             raise answer
-        return {}
+        return {"gitVersion": "v1.37.2"} if name == "version" else {}
 
 
 @pytest.fixture
@@ -52,3 +52,14 @@ async def test_what_cannot_be_told_is_not_held_against_anybody(clock: list[float
     assert not await found.missing("apps")
     client.answers["apps"] = NotFound("none")
     assert await found.missing("apps"), "a failure is not remembered"
+
+
+async def test_the_version_is_asked_once_in_a_while(clock: list[float]) -> None:
+    client = FakeClient()
+    asked = namespaces(client, clock)
+    assert [await asked.kubernetes() for _ in range(2)] == ["v1.37.2", "v1.37.2"]
+    assert client.asked == ["version"]
+    client.answers["version"] = ClusterUnavailable("x")
+    clock[0] = 1_000.0
+    assert await asked.kubernetes() == "v1.37.2", "as it was told last"
+    assert await namespaces(client, clock).kubernetes() == ""

@@ -12,14 +12,15 @@ from msgspec.structs import replace
 from portal.catalog.chart import read_chart
 from portal.catalog.draft import MAX_LINK, Draft, DraftEditor, values_from_link
 from portal.catalog.edits import alike
+from portal.catalog.reading import read_values
 from portal.catalog.validate import Path
-from portal.catalog.values import Values, overlay, to_yaml
+from portal.catalog.values import Values, to_yaml
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
 from portal.releases.request import ReleaseRequest
 from tests import strategies as some
 from tests.tried import tried
-from tests.unit.catalog.make import CHARTS
+from tests.unit.catalog.make import CHARTS, with_content
 from tests.unit.fuzz.portal import ANN, CHART, Portal, finish, is_upgrade
 
 KEY = Key("apps", "sales")
@@ -36,9 +37,9 @@ def launched(editor: DraftEditor, draft: Draft) -> bool:
 
     A client may send a text that its page would not: it is checked again.
     """
-    chart, portal = editor.chart, Portal()
-    sent = editor.values_for_helm(draft)
-    assert alike(overlay(chart.defaults, sent), overlay(chart.defaults, draft.values))
+    chart, portal = drafting.chart, Portal()
+    sent = drafting.sent(draft)
+    assert alike(read_values(chart, sent).values, read_values(chart, draft.values).values)
     asked = portal.command(portal.actions.launch(ANN, ReleaseRequest(KEY, chart, sent)))
     if draft.problems:
         with pytest.raises(InvalidInput) as refused:
@@ -138,11 +139,10 @@ def test_values_in_a_link(packed: str, torn: int) -> bool:
     return launched(BARE, draft)
 
 
-LOOSE = DraftEditor(
-    replace(
-        BARE.chart,
-        values_text="",
-        defaults={"a": [], "image": {}},
+LOOSE = Drafting(
+    with_content(
+        replace(BARE.chart, values_text=""),
+        values={"a": [], "image": {}},
         schema={"properties": {"a": {}, "image": {"type": "object"}}},
     )
 )

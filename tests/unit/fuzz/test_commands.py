@@ -12,11 +12,10 @@ import pytest
 from hypothesis import strategies as st
 
 from portal.auth.identify import HeaderAuthenticator
-from portal.catalog import edits
 from portal.catalog.chart import read_chart
 from portal.catalog.dash_app import equivalent_command
 from portal.catalog.launch_fields import FIELDS, SIMPLE_FIELDS
-from portal.catalog.validate import Checker
+from portal.catalog.reading import read_values
 from portal.catalog.values import to_yaml
 from portal.domain.errors import InvalidInput, PortalError, Unauthenticated
 from portal.domain.keys import LAUNCHED_BY, Key
@@ -64,7 +63,6 @@ PATHS = {
 """All values that the launch form sets."""
 OURS = read_chart(CHART, "local")
 assert OURS.schema is not None
-SCHEMA = Checker(OURS.schema)
 FREE = "extraEnvVars[].value"
 """The only one of them that may be any text."""
 
@@ -102,7 +100,7 @@ def launched(spec: LaunchSpec) -> Command:
     for path, value in found:
         if isinstance(value, str) and path != FREE:
             assert PLAIN.fullmatch(value), (path, value)
-    verdict = edits.check(SCHEMA, made.values, OURS.defaults)
+    verdict = read_values(OURS, made.values).verdict
     assert verdict.complete
     assert not verdict.problems
     return made

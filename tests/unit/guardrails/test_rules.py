@@ -496,6 +496,9 @@ async def test_values_have_no_chart_read_the_cluster(
         inner = chart / "charts" / "inner" / "templates"
         inner.mkdir(parents=True)
         (inner / "a.yaml").write_text(text)
+        for folder in (chart, inner.parent):
+            metadata = f"apiVersion: v2\nname: {folder.name}\nversion: 1.0.0\n"
+            (folder / "Chart.yaml").write_text(metadata)
     guardrails = Guardrails(FakeAdmission())
     for values in ({"a": {"b": [value]}}, {value: 1}):
         await guardrails.check_values(KEY, "team", still, values)

@@ -136,6 +136,9 @@ class World:
         self.recovery_loop.cancel()
         await asyncio.wait([self.recovery_loop])
 
+    async def kubernetes(self) -> str:
+        return "v1.37.2"
+
     async def missing(self, name: str) -> bool:
         return name in self.no_namespaces
 

@@ -16,7 +16,7 @@ from portal.domain.objects import Hpa, Kind, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.domain.release import ReleaseRevision
 from portal.releases.request import ReleaseRequest, chart_problems
-from tests.unit.catalog.make import CHARTS
+from tests.unit.catalog.make import CHARTS, with_content
 from tests.unit.releases.test_actions import ANN, KEY, RULES, World
 
 WEB = read_chart(CHARTS / "web-server", "local")
@@ -93,7 +93,7 @@ async def test_wrong_orders_are_refused_before_anything_began(world: World) -> N
 
 def test_who_launched_it_is_written_where_the_chart_has_a_place() -> None:
     assert ORDER.new_values(None, "ann") == {"replicaCount": 2}
-    chart = replace(WEB, defaults={**WEB.defaults, "commonAnnotations": {}})
+    chart = with_content(WEB, values={**WEB.content.values, "commonAnnotations": {}})
     order = replace(ORDER, chart=chart)
     assert order.new_values(None, "ann")["commonAnnotations"] == {LAUNCHED_BY: "ann"}
     assert "commonAnnotations" not in order.new_values(None, "")

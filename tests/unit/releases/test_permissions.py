@@ -25,7 +25,7 @@ from portal.domain.secrets import HIDDEN
 from portal.releases.forms import ScaleRequest
 from portal.releases.request import ReleaseRequest
 from portal.viewmodels.preview import values_diff
-from tests.unit.catalog.make import CHARTS
+from tests.unit.catalog.make import CHARTS, with_content
 from tests.unit.releases.test_actions import ANN, BOB, KEY, SPEC, World
 
 ROOT = Identity("root", ("admins",))
@@ -132,7 +132,7 @@ async def test_an_administrator_changes_it_and_it_stays_whose_it_was(world: Worl
 
 async def test_nobody_becomes_an_owner_by_what_they_type(world: World) -> None:
     forged = {"commonAnnotations": {LAUNCHED_BY: "ann"}, "replicaCount": 2}
-    anything = replace(CHART, schema=None)
+    anything = with_content(CHART, schema=None)
     await world.ended(await world.actions.launch(BOB, ReleaseRequest(KEY, anything, forged)))
     world.helm.charts[KEY] = CHART.name
     _, values = world.cluster.shown[KEY]

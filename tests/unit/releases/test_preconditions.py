@@ -22,6 +22,7 @@ from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import ScaleRequest
 from portal.releases.pinned import own_chart
 from portal.releases.request import ReleaseRequest
+from tests.unit.catalog.make import CHARTS, with_content
 from tests.unit.releases.test_actions import ANN, BOB, KEY, SPEC, World
 
 OTHER = Key("apps", "database")
@@ -317,3 +318,26 @@ async def test_objects_without_a_record_are_not_taken_over(world: World) -> None
     world.store.delete(Kind.DEPLOYMENT, KEY)
     ended = await world.ended(await world.actions.launch(ANN, SPEC))
     assert ended.phase is OperationPhase.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("", ""),
+        (">=1.30", ""),
+        (">=1.99.0-0", "for Kubernetes >=1.99.0-0, and this cluster has v1.37.2"),
+        ("latest", "for Kubernetes latest"),
+    ],
+)
+async def test_a_chart_for_another_kubernetes_is_refused_before(
+    world: World, wanted: str, words: str
+) -> None:
+    chart = with_content(read_chart(CHARTS / "web-server", "local"), kube_version=wanted)
+    order = ReleaseRequest(KEY, chart, {})
+    if not words:
+        await world.ended(await world.actions.launch(ANN, order))
+        return
+    with pytest.raises(InvalidInput) as refused:
+        await world.actions.launch(ANN, order)
+    assert words in refused.value.fields["chart"]
+    assert world.helm.calls == []

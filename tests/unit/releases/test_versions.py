@@ -17,7 +17,7 @@ from portal.domain.operations import Operation, OperationPhase
 from portal.domain.release import ReleaseRevision
 from portal.releases.previews import Previews
 from portal.releases.upgrade import UPGRADE
-from tests.unit.catalog.make import CHARTS
+from tests.unit.catalog.make import CHARTS, with_content
 from tests.unit.releases.fakes import until
 from tests.unit.releases.test_actions import ANN, KEY, SPEC, World
 
@@ -106,7 +106,7 @@ async def test_values_that_the_version_does_not_take_are_refused_before_anything
     world: World,
 ) -> None:
     chart = web("1.4.0")
-    strict = replace(chart, schema={"properties": {"replicaCount": {"type": "string"}}})
+    strict = with_content(chart, schema={"properties": {"replicaCount": {"type": "string"}}})
     with pytest.raises(InvalidInput, match="replicaCount"):
         await world.actions.previews.version(ANN, KEY, strict)
     with pytest.raises(InvalidInput, match="replicaCount"):
@@ -121,7 +121,7 @@ async def test_it_is_refused_where_any_change_is(world: World) -> None:
         await world.actions.previews.version(ANN, KEY, web("1.4.0"), expected_revision=2)
     with pytest.raises(Conflict, match="another chart"):
         await world.actions.change_version(
-            ANN, KEY, replace(web("1.4.0"), name="other"), expected_revision=3
+            ANN, KEY, with_content(web("1.4.0"), name="other"), expected_revision=3
         )
     for elsewhere, error in ((Key("kube-system", "x"), Forbidden), (Key("apps", "no"), NotFound)):
         with pytest.raises(error):

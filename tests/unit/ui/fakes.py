@@ -255,6 +255,9 @@ class FakeActions(Actions):
         self.changed()
         return self._operation(key, UNINSTALL)
 
+    async def kubernetes_problem(self, wanted: str) -> str:
+        return f"not for {wanted}" if wanted else ""
+
     async def namespace_problem(self, namespace: str) -> str:
         return "There is no such namespace." if namespace in self.no_namespaces else ""
 

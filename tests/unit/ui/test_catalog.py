@@ -13,14 +13,14 @@ from portal.catalog.draft import DraftEditor, path_id
 from portal.catalog.sources import ChartPreset, Source, SourceKind
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
-from portal.registry.fetch import HttpFetch
-from portal.ui.chart.callbacks import ChartInputs, request_of
+from portal.ui import html
+from portal.ui.chart.callbacks import Asked, order_of
 from portal.ui.chart.edit import Edit, edited
-from portal.ui.chart.layout import version_path
-from portal.ui.ids import CHART_PRESETS, chart_part, chart_preset
+from portal.ui.chart.layout import form_of, version_path
+from portal.ui.ids import CHART_PRESETS, CHART_VERSION, chart_part, chart_preset
 from portal.ui.router import page_for
 from portal.ui.routes import ChartPlace, Page, Route, chart_path, parse
-from tests.unit.catalog.make import CHARTS
+from tests.unit.catalog.make import CHARTS, files, repository_of, serving
 from tests.unit.ui.fakes import ADA, context
 from tests.unit.ui.test_components import text, walk
 
@@ -202,3 +202,40 @@ async def test_named_values_are_offered_for_a_new_app(tmp_path: Path) -> None:
     assert filled == {"Small": ["replicaCount: 1\n"]}
     with pytest.raises(ValueError, match="same name"):
         Source("x", SourceKind.FOLDER, path=CHARTS, presets=(preset, preset))
+
+
+async def test_a_page_without_a_form_leads_to_other_versions(tmp_path: Path) -> None:
+    """A choice of versions needs parts of the form, which are not there."""
+    contents = repository_of("web", "1.0.0", "1.1.0")
+    contents["/1.1.0.tgz"] = b"broken"
+    async with serving(files(contents)) as host:
+        fetch = HttpFetch()
+        source = Source("team", SourceKind.REPOSITORY, f"http://{host}")
+        made = Catalog([source], fetch, tmp_path)
+        await made.refresh()
+        ui, _ = context(catalog=made)
+        page: Any = await page_for(ui, parse("/catalog/team/web", "?namespace=apps&name=x"), ADA)
+        await fetch.close()
+    assert "cannot be used" in text(page)
+    ids = [getattr(each, "id", None) for each in walk(page)]
+    assert CHART_VERSION not in ids, "its callback reads the form"
+    links = [getattr(each, "href", "") for each in walk(page)]
+    assert chart_path("team", "web", "1.0.0", key=Key("apps", "x")) in links
+
+
+async def test_a_source_says_what_it_leaves_out(tmp_path: Path) -> None:
+    (tmp_path / "charts" / "bad").mkdir(parents=True)
+    (tmp_path / "charts" / "bad" / "Chart.yaml").write_text("apiVersion: v2\nname: bad\n")
+    source = Source("here", SourceKind.FOLDER, path=tmp_path / "charts")
+    made = Catalog([source], HttpFetch(), tmp_path / "cache")
+    await made.refresh()
+    ui, _ = context(catalog=made)
+    assert "The chart in bad is left out." in text(await page_for(ui, parse("/catalog"), ADA))
+
+
+async def test_a_text_says_which_of_the_charts_values_it_leaves_out(tmp_path: Path) -> None:
+    bare = Drafting(read_chart(CHARTS / "bare", "local"))
+    shown = text(html.Div(form_of(bare.read("other: 1\n"), {})))
+    assert "Not in these values, so the chart's own count" in shown
+    assert "null" in shown
+    assert "Not in these" not in text(html.Div(form_of(bare.read(bare.start()), {})))
