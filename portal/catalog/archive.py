@@ -16,7 +16,7 @@ MAX_FILE = 5 * 1024 * 1024
 MAX_FILES = 3_000
 MAX_NESTED = 3
 HELM_IGNORE = ".helmignore"
-_STRANGE = re.compile(r"[\x00-\x1f\x7f\\:]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:]")
 
 
 class ArchiveError(Exception):

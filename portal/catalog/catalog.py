@@ -44,9 +44,15 @@ def _now() -> datetime:
 class Catalog:
     """The sources and their charts, kept current by ``run``; fetched charts are cached on disk.
 
-    ``every``: seconds between two reads of all sources. ``index_limit``: bytes of an index. Of a
-    source that cannot be read the last content stays. ``used`` is asked for what releases are made
-    of, to find out where that came from.
+    Args:
+        sources: the sources, in the order of the settings.
+        fetch: makes HTTP requests.
+        cache: the folder for unpacked charts.
+        every: seconds between two reads of all sources. A source that cannot be read keeps its
+            last content.
+        index_limit: bytes of a repository's index.
+        used: returns the charts of current releases, whose sources are then looked up.
+        clock: returns the time.
     """
 
     def __init__(

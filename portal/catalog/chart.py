@@ -15,7 +15,7 @@ from portal.catalog.content import (
     read_content,
     read_text,
 )
-from portal.catalog.index import described
+from portal.catalog.index import chart_version
 from portal.catalog.text import MAX_TEXT, TextError, load
 from portal.catalog.values import Values, as_mapping
 from portal.domain.charts import ChartVersion, note_of
@@ -85,7 +85,7 @@ def read_chart(path: Path, source: str, *, digest: str = "") -> Chart:
         )
     return Chart(
         source=source,
-        version=described(metadata),
+        version=chart_version(metadata),
         path=path,
         content=content,
         values_text=text,

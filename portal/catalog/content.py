@@ -129,7 +129,7 @@ def schema_problem(folder: Path) -> str:
 def metadata_problem(metadata: Values) -> str:
     """Why Helm refuses what a ``Chart.yaml`` says; "" if it does not."""
     if metadata.get("apiVersion", "v1") not in {"v1", "v2"}:
-        return "Its Chart.yaml is of no version that Helm knows."
+        return "Its Chart.yaml has an apiVersion that Helm does not know."
     if problem := chart_name_problem(text_of(metadata, "name")):
         return problem
     if not text_of(metadata, "version"):

@@ -32,7 +32,7 @@ MAX_LINK = 8 * 1024
 
 class Draft(Struct, frozen=True):
     """A text, read. ``form`` is None for a chart without a schema, and while ``error`` says why
-    the text cannot be read. ``unread`` are fields whose content means nothing, with why.
+    the text cannot be read. ``field_errors`` are fields whose content means nothing, with why.
     ``defaults`` are what the chart's templates see where nothing is given, and ``kept`` are names
     of the chart's own file that the text leaves out, so that they stay as the chart has them."""
 
@@ -42,7 +42,7 @@ class Draft(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     complete: bool = True
     error: TextError | None = None
-    unread: Mapping[Path, str] = field(default_factory=dict[Path, str])
+    field_errors: Mapping[Path, str] = field(default_factory=dict[Path, str])
     defaults: Values = field(default_factory=dict[str, object])
     kept: tuple[Path, ...] = ()
 
@@ -129,7 +129,7 @@ class DraftEditor:
             self._form(made),
             (*problems, *verdict.problems),
             verdict.complete,
-            unread=unread or {},
+            field_errors=field_errors or {},
             defaults=made.defaults,
             kept=tuple(_kept(self.chart.content.values, values)) if whole_file else (),
         )
@@ -158,7 +158,7 @@ class DraftEditor:
                 field_errors[path] = str(error)
                 continue
             values = edits.changed(values, draft.defaults, path, value)
-        return self._rewritten(draft, values, unread)
+        return self._rewritten(draft, values, field_errors)
 
     def add(self, text: str, path: Path) -> Draft:
         """The draft with a row added to the list at ``path``."""

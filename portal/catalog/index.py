@@ -20,7 +20,7 @@ from portal.catalog.loader import kind_of
 from portal.catalog.sources import Source, chart_name_problem
 from portal.catalog.text import MAX_DEPTH, TextError, limited, text_of
 from portal.catalog.values import Values, as_list, as_mapping
-from portal.domain import yamls
+from portal.domain import yaml_text
 from portal.domain.charts import ChartEntry, ChartVersion, fingerprint, version_order
 
 MAX_INDEX = 20 * 1024 * 1024
@@ -162,7 +162,7 @@ def _version(entry: Values, name: str, base: str) -> ChartVersion | str:
         for each in as_list(entry.get("urls"))[:5]
         if isinstance(each, str) and (url := _address(base, each))
     )
-    version = described(entry, urls=urls, digest=text_of(entry, "digest", 80))
+    version = chart_version(entry, urls=urls, digest=text_of(entry, "digest", 80))
     if not version.version:
         return "entries without a version"
     return version if urls else "versions without an address that they can be fetched from"
@@ -236,7 +236,7 @@ class _Reader:
     """Walks through the events of an index."""
 
     def __init__(self, text: str | IO[bytes]) -> None:
-        self._events: Iterator[Any] = yaml.parse(text, Loader=yamls.LOADER)  # pyright: ignore[reportArgumentType]
+        self._events: Iterator[Any] = yaml.parse(text, Loader=yaml_text.LOADER)  # pyright: ignore[reportArgumentType]
         self._left = MAX_INDEX_NODES
         self._anchors: dict[str, object] = {}
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import msgspec
 
 import portal
-from portal.aside import aside
 from portal.catalog.index import Index, charts_in, index_of, read_index
 from portal.catalog.sources import Source, SourceKind
 from portal.catalog.text import TextError
 from portal.domain.charts import ChartEntry
 from portal.helm_service.process import Process
+from portal.threads import in_thread
 
 SMALL = 256 * 1024
 """Bytes of an index that is read in a thread: a process would take longer to start."""
@@ -38,7 +38,7 @@ async def read_large(file: Path, source: Source) -> Index:
         TextError: it is none, or takes too long to read.
     """
     if await asyncio.to_thread(os.path.getsize, file) <= SMALL:
-        return await aside(_read, file, source)
+        return await in_thread(_read, file, source)
     made = file.with_suffix(".read")
     about = json.dumps([source.name, source.url, source.charts])
     argv = [sys.executable, "-m", __name__, about, str(file), str(made)]
@@ -46,14 +46,14 @@ async def read_large(file: Path, source: Source) -> Index:
     program = Process.start(argv, environment, None)
     try:
         async with asyncio.timeout(PATIENCE):
-            _, said = await program.printed()
+            _, said = await program.output()
     except TimeoutError:
         raise TextError(f"Its index takes more than {PATIENCE:.0f} seconds to read.") from None
     finally:
         await program.end(0.5)
     if program.status != 0:
         raise TextError(said.decode(errors="replace").strip()[:300] or "Its index cannot be read.")
-    return await aside(_collected, made, source)
+    return await in_thread(_collected, made, source)
 
 
 def _read(file: Path, source: Source) -> Index:

@@ -10,7 +10,7 @@ from portal.catalog.chart import Chart
 from portal.catalog.edits import alike
 from portal.catalog.text import TextError, load_values
 from portal.catalog.values import to_yaml
-from portal.domain import yamls
+from portal.domain import yaml_text
 
 MAX_TWICE = 100
 
@@ -49,7 +49,7 @@ def _mended(text: str) -> str:
 def _first_twice(text: str) -> tuple[str, int, int] | None:
     """A name that its mapping has again further down, and the lines that it takes."""
     try:
-        root: Any = yaml.compose(text, Loader=yamls.LOADER)
+        root: Any = yaml.compose(text, Loader=yaml_text.LOADER)
     except (yaml.YAMLError, RecursionError):
         return None
     waiting: list[Any] = [root]

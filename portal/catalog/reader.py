@@ -14,14 +14,13 @@ from msgspec import Struct
 
 from portal.catalog.archive import MAX_PACKED
 from portal.catalog.chart import ChartProblem, read_metadata
-from portal.catalog.fetch import Answer, Fetch, FetchError, TooLarge
-from portal.catalog.index import MAX_INDEX, Index, described, is_oci
+from portal.catalog.index import MAX_INDEX, Index, chart_version, is_oci
 from portal.catalog.index_process import read_large
 from portal.catalog.oci import Registry
 from portal.catalog.sign_in import may_send_password, read_login
 from portal.catalog.sources import Source, SourceKind, SourceState
 from portal.domain.charts import ChartEntry, ChartVersion
-from portal.registry.fetch import Answer, Fetch, FetchError
+from portal.registry.fetch import Answer, Failure, Fetch, FetchError
 
 
 class SourceReader:
@@ -84,7 +83,7 @@ class SourceReader:
     ) -> Answer:
         """Ask a classic repository, or where its archives are, with its password if that may be."""
         login = await asyncio.to_thread(read_login, source)
-        told = login is not None and may_have_password(source, url)
+        told = login is not None and may_send_password(source, url)
         sent = dict(headers or {}) | ({"Authorization": login.basic} if login and told else {})
         hosts = source.allowed_hosts
         if into is None:
@@ -102,16 +101,19 @@ class SourceReader:
                 try:
                     asked = before.conditions if before else None
                     answer = await self.ask(source, url, self._index_limit, asked, into)
-                except TooLarge as error:
+                except FetchError as error:
+                    if error.failure is not Failure.TOO_LARGE:
+                        raise
                     raise FetchError(
                         f"{error} An administrator can allow more (settings.catalogIndexLimit, in "
                         "MiB: memory grows with it), or offer some of its charts from a smaller "
-                        "repository or a registry."
+                        "repository or a registry.",
+                        Failure.TOO_LARGE,
                     ) from None
             if answer.status == 304 and before:
                 return before.index
             if answer.status in {401, 403}:
-                raise FetchError(f"The repository wants {_sign_in_words(source)}")
+                raise FetchError(f"The repository requires {_sign_in_words(source)}")
             if answer.status != 200:
                 raise FetchError(f"The repository answers with status {answer.status}.")
             digest = await asyncio.to_thread(_digest, file)
@@ -217,7 +219,7 @@ def _read_folder(source: Source) -> Index:
     notes: list[str] = []
     for folder in folders:
         try:
-            version = described(metadata := read_metadata(folder))
+            version = chart_version(metadata := read_metadata(folder))
         except ChartProblem as problem:
             notes.append(f"The chart in {folder.name} is left out. {problem}")
             continue

@@ -13,8 +13,8 @@ import yaml
 
 from portal.catalog.loader import Loader, StrictLoader
 from portal.catalog.values import Values, as_mapping, overlay
-from portal.domain import yamls
-from portal.domain.names import UNFIT
+from portal.domain import yaml_text
+from portal.domain.names import UNSUPPORTED_CHARACTER
 
 MAX_TEXT = 256 * 1024
 """Characters of a values file, or of a person's values."""

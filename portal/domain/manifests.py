@@ -149,8 +149,8 @@ def at(tree: Tree, *path: str) -> Tree:
     return tree
 
 
-def kept(tree: Tree) -> bool:
-    """Whether Helm leaves the object when its release no longer has it."""
+def has_keep_policy(tree: Tree) -> bool:
+    """Return True if Helm keeps the object when its release no longer contains it."""
     policy = at(tree, "metadata", "annotations").get(RESOURCE_POLICY)
     return str(policy or "").strip().lower() == "keep"
 

@@ -9,7 +9,6 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from portal.aside import aside
 from portal.catalog.coalesce import ValuesProblem
 from portal.catalog.coalesce import read as read_values
 from portal.catalog.content import ContentProblem, read_content, schema_problem
@@ -121,7 +120,7 @@ class Guardrails:
         """
         if source == BUILT_IN:
             return
-        if problem := await aside(_schema_problem, chart, values):
+        if problem := await in_thread(_schema_problem, chart, values):
             raise ChartError(
                 problem, "Nothing was changed. Switch the subchart off, or use another chart."
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Collection, Mapping
-from typing import Protocol
+from typing import IO, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -54,6 +54,7 @@ class Fetch(Protocol):
         headers: Mapping[str, str] | None = None,
         public: bool = False,
         head: bool = False,
+        into: IO[bytes] | None = None,
     ) -> Answer:
         """Fetch ``url``; see ``HttpFetch``."""
         ...
@@ -83,13 +84,14 @@ class HttpFetch:
         headers: Mapping[str, str] | None = None,
         public: bool = False,
         head: bool = False,
+        into: IO[bytes] | None = None,
     ) -> Answer:
         """Get ``url``, following redirects while each is on one of ``hosts``.
 
         ``public`` allows any other host as well, over https and at a public address alone.
-        ``limit`` is in bytes of the body; ``head`` asks for none (HEAD). An ``Authorization``
-        header goes to the first origin only, so never from HTTPS to HTTP. Any HTTP status is an
-        answer.
+        ``limit`` is in bytes of the body, which is written ``into`` a file if there is one;
+        ``head`` asks for none (HEAD). An ``Authorization`` header goes to the first origin only, so
+        never from HTTPS to HTTP. Any HTTP status is an answer.
 
         Raises:
             FetchError: no answer, an address that is not allowed, or too large a body.
@@ -107,7 +109,7 @@ class HttpFetch:
                             before, url = url, urljoin(url, target)
                             sent = redirect_headers(sent, before, url)
                             continue
-                        body = await _read(response, limit)
+                        body = await _read(response, limit, into)
                         return Answer(response.status, body, _headers(response))
         except TimeoutError:
             words = f"No answer within {self._timeout:.0f} seconds."
@@ -180,11 +182,18 @@ def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     return {name: ", ".join(response.headers.getall(name)) for name in names}
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def _read(
+    response: aiohttp.ClientResponse, limit: int, into: IO[bytes] | None = None
+) -> bytes:
     body = bytearray()
+    size = 0
     async for chunk in response.content.iter_chunked(64 * 1024):
-        body += chunk
-        if len(body) > limit:
+        size += len(chunk)
+        if into is None:
+            body += chunk
+        else:
+            into.write(chunk)
+        if size > limit:
             words = f"The answer is larger than {limit / 2**20:.3g} MiB."
             raise FetchError(words, Failure.TOO_LARGE)
     return bytes(body)

@@ -101,7 +101,7 @@ class LaunchPlanner:
             if checked.spec:
                 found |= (await self._volumes.notes(identity, checked.spec)).errors
         else:
-            found = await aside(chart_problems, request, self._forms.rules, self._forms.images)
+            found = await in_thread(chart_problems, request, self._forms.rules, self._forms.images)
             wanted = request.chart.content.kube_version
             problem = await self._preconditions.kubernetes_problem(wanted)
             found |= {"chart": problem} if problem else {}

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from portal.catalog.chart import ChartProblem, read_metadata
 from portal.catalog.content import ContentProblem, read_content, schema_problem
-from portal.catalog.index import described
+from portal.catalog.index import chart_version
 from portal.domain.charts import ChartVersion
 from portal.domain.errors import ChartError
 from portal.domain.identity import Identity

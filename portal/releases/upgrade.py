@@ -53,11 +53,11 @@ class Upgrade(RevisionAction):
             self._preconditions.require_existing(key)
 
         async def request() -> tuple[CurrentRelease, ReleaseRequest]:
-            current = await self.changes.of_chart(key, chart.name)
+            current = await self.changes.releases.of_chart(key, chart.name)
             wanted = chart.content.kube_version
             if problem := await self._preconditions.kubernetes_problem(wanted):
                 raise InvalidInput({"chart": problem})
-            self._preconditions.unchanged(current, key, expected_revision)
+            self._preconditions.check_unchanged(current, key, expected_revision)
             return current, await version_request(key, chart, current.values, self._images)
 
         async def run(progress: Progress) -> WaitCondition:

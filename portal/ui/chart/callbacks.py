@@ -256,10 +256,10 @@ async def request_of(context: UiContext, inputs: ChartInputs) -> ReleaseRequest:
 async def _unfit(context: UiContext, place: Place) -> str:
     """Why the chart cannot be installed in this cluster, whatever its values; "" if it can."""
     try:
-        drafting = await drafting_of(context, place)
+        editor = await draft_editor_of(context, place)
     except PortalError:  # its source has changed since the page was made: said beside the text
         return ""
-    return await context.actions.kubernetes_problem(drafting.chart.content.kube_version)
+    return await context.actions.kubernetes_problem(editor.chart.content.kube_version)
 
 
 def _needed(errors: Mapping[str, str]) -> Node:

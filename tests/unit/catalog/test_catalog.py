@@ -13,7 +13,6 @@ from aiohttp import web
 
 from portal.catalog.catalog import Catalog, ChartUnavailable
 from portal.catalog.chart import ChartProblem, read_chart
-from portal.catalog.fetch import FetchError, HttpFetch
 from portal.catalog.index import Index
 from portal.catalog.index_process import read_large
 from portal.catalog.sources import Source, SourceKind

@@ -87,7 +87,9 @@ def test_values_are_lifted_into_the_chart_above() -> None:
 def test_global_is_passed_down() -> None:
     inner = ChartContent("inner", "1.0.0", {"global": {"own": 1}})
     outer = ChartContent("outer", "1.0.0", {}, subcharts=(inner,))
-    made = seen(chart(outer, **{"global": {"host": "a", "tls": {"on": True}}}))
+    made = seen(
+        ChartContent("web", "1", {"global": {"host": "a", "tls": {"on": True}}}, subcharts=(outer,))
+    )
     assert made["outer"] == {
         "global": {"host": "a", "tls": {"on": True}},
         "inner": {"global": {"host": "a", "tls": {"on": True}, "own": 1}},

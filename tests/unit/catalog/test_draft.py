@@ -99,9 +99,9 @@ def test_a_release_keeps_what_it_was_given() -> None:
 
 def test_a_link_carries_values_but_no_passwords() -> None:
     schema = {"properties": {"password": {"type": "string"}, "user": {"type": "string"}}}
-    drafting = Drafting(with_content(WEB.chart, schema=schema, values={}))
-    link = drafting.link(drafting.read("password: hunter2\nuser: ada\n"))
-    assert linked(link) == {"user": "ada"}
+    editor = DraftEditor(with_content(WEB.chart, schema=schema, values={}))
+    link = editor.link(editor.read("password: hunter2\nuser: ada\n"))
+    assert values_from_link(link) == {"user": "ada"}
     env = (
         "env: [{name: DB_PASSWORD, value: hunter2}, {name: A, value: b}]\nauth: {apiKey: hunter2}\n"
     )
@@ -166,7 +166,7 @@ def test_a_placeholder_for_nothing_is_refused_at_its_field() -> None:
     assert not moved.launchable
     new = DraftEditor(SAFE).read('password: "(hidden)"\n')
     assert set(new.notes()) == {("password",)}
-    bare = Drafting(with_content(SAFE, schema=None)).read('password: "(hidden)"\n')
+    bare = DraftEditor(with_content(SAFE, schema=None)).read('password: "(hidden)"\n')
     assert not bare.launchable
 
 

@@ -20,6 +20,7 @@ from portal.catalog.edits import (
     alike,
     at,
     changed,
+    control_content,
     minimal,
     parse_input,
     removed,
@@ -353,10 +354,10 @@ def test_groups_have_their_fields() -> None:
 def test_a_switch_that_is_not_set_is_not_off() -> None:
     schema = {"type": "boolean"}
     unset, off = only(schema), only(schema, False)
-    assert (unset.control, shown(unset)) == (Control.CHOICE, "")
+    assert (unset.control, control_content(unset)) == (Control.CHOICE, "")
     assert [each.label for each in unset.choices] == ["On", "Off"]
-    assert shown(off) == "1"
-    assert (read(unset, "0"), read(unset, "")) == (True, UNSET)
+    assert control_content(off) == "1"
+    assert (parse_input(unset, "0"), parse_input(unset, "")) == (True, UNSET)
     assert only(schema, False, default=True).control is Control.SWITCH
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from portal.catalog.chart import Chart, ChartProblem, read_chart
-from portal.catalog.draft import Drafting
+from portal.catalog.draft import DraftEditor
 from portal.catalog.helmignore import IgnoreProblem, IgnoreRules
 from portal.catalog.own_text import own_text
 from portal.catalog.reading import read_values
@@ -25,7 +26,7 @@ STORE = {
 }
 
 
-def write(folder: Path, name: str = "web", more: str = "", **files: str | Values) -> Path:
+def write(folder: Path, name: str = "web", more: str = "", **files: str | dict[str, Any]) -> Path:
     """A chart's folder; a file's name has “__” for “/” and “_” for “.”."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "Chart.yaml").write_text(f"apiVersion: v2\nname: {name}\nversion: 1.0.0\n{more}")
@@ -49,7 +50,7 @@ def umbrella(tmp_path: Path) -> Chart:
 
 
 def test_a_subchart_is_part_of_the_form_and_of_the_check(umbrella: Chart) -> None:
-    drafting = Drafting(umbrella)
+    drafting = DraftEditor(umbrella)
     draft = drafting.read("")
     assert draft.launchable, draft.problems
     assert draft.form is not None
@@ -58,16 +59,16 @@ def test_a_subchart_is_part_of_the_form_and_of_the_check(umbrella: Chart) -> Non
     assert (fields["db", "size"].value, fields["db", "size"].required) == ("8Gi", True)
     assert ("db", "global") not in fields
     edited = drafting.fill("", [(("db", "size"), "9Gi")])
-    assert drafting.sent(edited) == {"db": {"size": "9Gi"}}
+    assert drafting.values_for_helm(edited) == {"db": {"size": "9Gi"}}
     assert drafting.fill(edited.text, [(("db", "size"), "8Gi")]).values == {}
 
 
 def test_complaints_name_the_subchart(umbrella: Chart) -> None:
-    draft = Drafting(umbrella).read("db: {size: large, nodes: x}\n")
+    draft = DraftEditor(umbrella).read("db: {size: large, nodes: x}\n")
     told = draft.notes()
     assert set(told) == {("db", "size"), ("db", "nodes")}
     assert all("(The subchart db asks for this.)" in each for each in told.values())
-    assert Drafting(umbrella).read("db: {enabled: false, nodes: x}\n").problems != ()
+    assert DraftEditor(umbrella).read("db: {enabled: false, nodes: x}\n").problems != ()
 
 
 def test_images_are_those_that_helm_will_see(umbrella: Chart) -> None:
@@ -108,26 +109,26 @@ def test_a_name_that_is_there_twice_in_the_charts_own_file(tmp_path: Path) -> No
     }
     assert "# labels was here, and again below: Helm takes the last one." in begun
     assert "# again" in begun
-    drafting = Drafting(chart)
-    assert drafting.sent(drafting.read(drafting.start())) == {}
+    drafting = DraftEditor(chart)
+    assert drafting.values_for_helm(drafting.read(drafting.initial_text())) == {}
 
 
 def test_several_documents_are_one_file_of_values(tmp_path: Path) -> None:
     text = "a: {x: 1, z: 1}\n---\na: {z: 2}\nb: 3\n"
     chart = read_chart(write(tmp_path / "web", values_yaml=text), "here")
     assert chart.defaults == {"a": {"x": 1, "z": 2}, "b": 3}
-    assert Drafting(chart).read(own_text(chart)).launchable
+    assert DraftEditor(chart).read(own_text(chart)).launchable
 
 
 def test_what_a_text_leaves_out_is_told(tmp_path: Path) -> None:
     text = "selector:\n  os: linux\n  disk: ssd\nreplicas: 1\n"
-    drafting = Drafting(read_chart(write(tmp_path / "web", values_yaml=text), "here"))
+    drafting = DraftEditor(read_chart(write(tmp_path / "web", values_yaml=text), "here"))
     assert drafting.read(text).kept == ()
     shorter = drafting.read("selector:\n  os: linux\n")
     assert shorter.kept == (("selector", "disk"), ("replicas",))
     gone = drafting.read("selector:\n  os: linux\n  disk: null\nreplicas: 1\n")
     assert gone.kept == ()
-    assert drafting.sent(gone) == {"selector": {"disk": None}}
+    assert drafting.values_for_helm(gone) == {"selector": {"disk": None}}
 
 
 @pytest.mark.parametrize(

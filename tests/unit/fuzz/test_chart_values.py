@@ -37,8 +37,8 @@ def launched(editor: DraftEditor, draft: Draft) -> bool:
 
     A client may send a text that its page would not: it is checked again.
     """
-    chart, portal = drafting.chart, Portal()
-    sent = drafting.sent(draft)
+    chart, portal = editor.chart, Portal()
+    sent = editor.values_for_helm(draft)
     assert alike(read_values(chart, sent).values, read_values(chart, draft.values).values)
     asked = portal.command(portal.actions.launch(ANN, ReleaseRequest(KEY, chart, sent)))
     if draft.problems:
@@ -139,7 +139,7 @@ def test_values_in_a_link(packed: str, torn: int) -> bool:
     return launched(BARE, draft)
 
 
-LOOSE = Drafting(
+LOOSE = DraftEditor(
     with_content(
         replace(BARE.chart, values_text=""),
         values={"a": [], "image": {}},

@@ -13,8 +13,9 @@ from portal.catalog.draft import DraftEditor, path_id
 from portal.catalog.sources import ChartPreset, Source, SourceKind
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
+from portal.registry.fetch import HttpFetch
 from portal.ui import html
-from portal.ui.chart.callbacks import Asked, order_of
+from portal.ui.chart.callbacks import ChartInputs, request_of
 from portal.ui.chart.edit import Edit, edited
 from portal.ui.chart.layout import form_of, version_path
 from portal.ui.ids import CHART_PRESETS, CHART_VERSION, chart_part, chart_preset
@@ -234,8 +235,8 @@ async def test_a_source_says_what_it_leaves_out(tmp_path: Path) -> None:
 
 
 async def test_a_text_says_which_of_the_charts_values_it_leaves_out(tmp_path: Path) -> None:
-    bare = Drafting(read_chart(CHARTS / "bare", "local"))
+    bare = DraftEditor(read_chart(CHARTS / "bare", "local"))
     shown = text(html.Div(form_of(bare.read("other: 1\n"), {})))
     assert "Not in these values, so the chart's own count" in shown
     assert "null" in shown
-    assert "Not in these" not in text(html.Div(form_of(bare.read(bare.start()), {})))
+    assert "Not in these" not in text(html.Div(form_of(bare.read(bare.initial_text()), {})))
