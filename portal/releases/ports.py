@@ -39,10 +39,10 @@ class ReplicaOwners(Protocol):
 
 
 class NamespaceLookup(Protocol):
-    """Which namespaces there are, and which version of Kubernetes."""
+    """Facts about the cluster that anybody may know: its namespaces and its version."""
 
     async def kubernetes(self) -> str:
-        """The cluster's version, such as v1.37.2; "" where it is not told."""
+        """Return the version of Kubernetes, such as v1.37.2; "" if unknown."""
         ...
 
     async def missing(self, name: str) -> bool:

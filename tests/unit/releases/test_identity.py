@@ -28,7 +28,7 @@ CARL = Identity("carl", ("team", "users"), extra=(("scopes", ("a", "b")),))
 OWN_ACCOUNT = {
     OperationLeases: {"read", "put", "delete"},
     RevisionRecords: {"newest"},
-    NamespaceLookup: {"missing"},
+    NamespaceLookup: {"missing", "kubernetes"},
 }
 """Calls that the portal makes with its own account; ``docs/security.md`` says why."""
 
