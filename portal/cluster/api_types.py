@@ -47,6 +47,7 @@ class Owner(Part, frozen=True):
 
     name: str
     controller: bool | None = None
+    kind: str = ""
 
 
 class BasicMeta(Part, frozen=True):

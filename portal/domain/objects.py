@@ -25,6 +25,7 @@ from portal.domain.relations import (
     release_tag,
 )
 from portal.domain.release import ReleaseStatus as ReleaseStatus
+from portal.domain.scaling import MetricSource, ScalingBehavior
 
 
 class Kind(StrEnum):
@@ -174,18 +175,34 @@ class ReplicaSet(Watched, frozen=True):
 class HpaMetric(Struct, frozen=True):
     """One metric of an HPA. For ``Utilization`` both numbers are percent of the request.
 
-    ``current`` is None while the HPA has no reading (``<unknown>``).
+    ``name`` is ``container/metric`` for a container's metric. ``target`` is 0 if it cannot be
+    read. ``current`` is None while there is no reading (``<unknown>``); ``reported`` is then True
+    if the status has a value all the same, which is no number: an average over no pods.
+    ``selector`` and ``object`` ("Service front") tell metrics of the same name apart.
     """
 
     name: str
     target_type: str
     target: float
     current: float | None
-    current_average: str = ""
+    source: MetricSource = MetricSource.RESOURCE
+    selector: str = ""
+    object: str = ""
+    reported: bool = False
+
+    @property
+    def failing(self) -> bool:
+        """True if the HPA controller could not read it at its last sync, or has not tried yet."""
+        return self.current is None and not self.reported
 
 
 class Hpa(Watched, frozen=True):
-    """A HorizontalPodAutoscaler (autoscaling/v2)."""
+    """A HorizontalPodAutoscaler (autoscaling/v2).
+
+    ``current`` and ``desired`` are of the sync that read the metrics. ``target_api`` is the
+    ``apiVersion`` of its scale target. ``behavior`` is None if the spec has none: then the
+    controller follows older rules. ``scaled_object`` is the KEDA ScaledObject that owns it.
+    """
 
     key: Key
     release: str
@@ -198,8 +215,11 @@ class Hpa(Watched, frozen=True):
     metrics: tuple[HpaMetric, ...]
     conditions: tuple[Condition, ...]
     last_scale_at: datetime | None = None
-    scale_down_window: int = 300
+    behavior: ScalingBehavior | None = None
     uid: str = ""
+    target_api: str = ""
+    created_at: datetime | None = None
+    scaled_object: str = ""
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tags of the release it is annotated with, and of its scale target."""

@@ -90,7 +90,7 @@ def app_view(
             pod_view(pod, found, state.usage.get(pod.key), state.pod_history.get(pod.key))
             for pod, found in shown
         ),
-        autoscaler=autoscaler_view(hpa, known.ready, sources, now) if hpa else None,
+        autoscaler=autoscaler_view(hpa, state.pods, sources, now, state.events) if hpa else None,
         settled=state.history.settled,
         unsettled=state.history.unsettled,
         scale=scale_view(state, chart, "" if scope.may(Permission.SCALE) else scope.why),

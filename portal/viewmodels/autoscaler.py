@@ -3,43 +3,59 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
-from portal.autoscaling.algorithm import Decision, Reading, arithmetic, decide
-from portal.domain.objects import Condition, Hpa, HpaMetric
-from portal.state.model import WatchHealth
-from portal.viewmodels.freshness import METRICS, source_of
-from portal.viewmodels.model import AutoscalerView, Badge, MetricView, Notice, Severity
-from portal.viewmodels.words import cores, count, number, percent, sentence, shortened, size, span
-
-PATIENCE = 180.0
-"""Seconds for which missing metrics are normal: new pods take up to a minute, at times more."""
-
-METRICS_ADVICE = (
-    "Ask an administrator to install metrics-server (kubectl get apiservice "
-    "v1beta1.metrics.k8s.io shows whether it is there)."
+from portal.autoscaling.algorithm import (
+    TOLERANCE,
+    Basis,
+    Decision,
+    PodCounts,
+    Reading,
+    Tolerance,
+    arithmetic,
+    decide,
 )
+from portal.autoscaling.rates import highest, lowest
+from portal.domain.objects import Condition, Event, Hpa, HpaMetric, Pod
+from portal.domain.scaling import BEHAVIOR
+from portal.state.model import WatchHealth
+from portal.viewmodels.hpa_metrics import amount, label_within, metric_label, metric_view
+from portal.viewmodels.hpa_problems import condition, failing_metrics, problems, scaling_disabled
+from portal.viewmodels.hpa_rules import behavior_words, limit_words, step_up_words
+from portal.viewmodels.model import AutoscalerView, Badge, Notice, Severity
+from portal.viewmodels.words import count, joined, shortened, span
 
-NO_METRICS = "The metrics API is not available"
+MEASURED_AFTER = 60.0
+"""Seconds until a pod that became ready is surely part of a metric: two windows of metrics-server
+and a sync of the controller."""
+
+INITIALIZATION = 300.0
+"""Seconds from its start after which a pod is measured whenever it is ready (the controller's
+``--horizontal-pod-autoscaler-cpu-initialization-period``)."""
 
 
 def autoscaler_view(
-    hpa: Hpa, ready: int, sources: Mapping[str, WatchHealth], now: datetime
+    hpa: Hpa,
+    pods: Sequence[Pod],
+    sources: Mapping[str, WatchHealth],
+    now: datetime,
+    events: Sequence[Event] = (),
 ) -> AutoscalerView:
-    """The card of one HPA; ``ready`` is how many of its pods are ready."""
+    """The card of one HPA; ``pods`` are those of its target, ``events`` those of its app."""
+    decision = decision_of(hpa, pod_counts(hpa, pods, now))
+    limit = limit_notice(hpa, decision)
     return AutoscalerView(
         name=hpa.key.name,
         min_replicas=hpa.min_replicas,
         max_replicas=hpa.max_replicas,
         current=hpa.current,
-        desired=hpa.desired,
+        desired=hpa.desired if has_decided(hpa) else None,
         metrics=tuple(metric_view(metric) for metric in hpa.metrics),
-        summary=_summary(hpa, ready),
-        notices=_notices(hpa, sources, now),
+        summary=_summary(hpa, decision),
+        notices=(*problems(hpa, pods, events, sources, now), *([limit] if limit else [])),
         conditions=tuple(
-            _badge(one)
+            _badge(hpa, one, decision)
             for one in hpa.conditions
             # A condition of a type added by a newer Kubernetes is shown only where it is true.
             if (one.type, one.status) in _CONDITIONS or one.status != "False"
@@ -47,236 +63,214 @@ def autoscaler_view(
     )
 
 
-def metric_name(name: str) -> str:
-    """The display name of a metric: "cpu" → "CPU", "app/cpu" → "CPU of app"."""
-    container, _, metric = name.rpartition("/")
-    shown = {"cpu": "CPU", "memory": "Memory"}.get(metric.lower(), metric)
-    return f"{shown} of {container}" if container else shown
+def has_decided(hpa: Hpa) -> bool:
+    """Return True if ``desired`` is a decision; it is 0 until the first one."""
+    if scaling_disabled(hpa):
+        return False
+    return hpa.desired > 0 or (hpa.min_replicas == 0 and hpa.last_scale_at is not None)
 
 
-def _within(name: str) -> str:
-    """A metric's name in the middle of a sentence."""
-    return metric_name(name).replace("Memory", "memory")
+def pod_counts(hpa: Hpa, pods: Sequence[Pod], now: datetime) -> PodCounts:
+    """The pods at the sync that read the metrics, as far as they can be told from outside.
+
+    After a change of the replicas the metrics are of the pods before it: one that became ready
+    since then is not counted as measured.
+    """
+    replicas = hpa.current
+    if has_decided(hpa) and hpa.desired < replicas:
+        return PodCounts(replicas, replicas, replicas)  # some of them are gone by now
+    ready = [pod for pod in pods if pod.ready and not pod.deleting]
+    before = now - timedelta(seconds=MEASURED_AFTER)
+    if hpa.last_scale_at:
+        before = max(before, hpa.last_scale_at)
+    measured = [pod for pod in ready if _measured(pod, before, now)]
+    if hpa.desired > replicas:
+        ready = measured  # the status is that of the sync that made the change
+    seen = min(len(measured) or len(ready) or replicas, replicas)
+    return PodCounts(replicas, min(len(ready) or replicas, replicas), seen)
 
 
-def metric_view(metric: HpaMetric) -> MetricView:
-    """One metric against its target."""
-    name = metric_name(metric.name)
-    target = _amount(metric, metric.target)
-    known = metric.current is not None and math.isfinite(metric.current)
-    current = _amount(metric, metric.current) if known and metric.current is not None else "unknown"
-    fraction = None
-    if known and metric.current is not None and metric.target > 0:
-        fraction = metric.current / metric.target
-    if not known:
-        words = f"{name}: no metrics yet, target {target}"
-    elif metric.target_type == "Utilization":
-        words = f"{name} {current} of the request, target {target}"
-    elif metric.target_type == "AverageValue":
-        words = f"{name} {current} a pod, target {target}"
-    else:
-        words = f"{name} {current}, target {target}"
-    return MetricView(name, current, target, fraction, words)
+def _measured(pod: Pod, before: datetime, now: datetime) -> bool:
+    """Return True for a ready pod that became so ``before`` a time, or began long ago."""
+    if pod.ready_at is None or pod.ready_at <= before:
+        return True
+    return (now - pod.created_at).total_seconds() >= INITIALIZATION
 
 
-def bounds(hpa: Hpa) -> str:
-    """The minimum and maximum replicas: "1–4"."""
-    return f"{hpa.min_replicas}–{hpa.max_replicas}"
+def tolerance_of(hpa: Hpa) -> Tolerance:
+    """The tolerance of each direction; the cluster's own is taken to be Kubernetes' default."""
+    rules = hpa.behavior or BEHAVIOR
+    up, down = rules.up.tolerance, rules.down.tolerance
+    return Tolerance(TOLERANCE if up is None else up, TOLERANCE if down is None else down)
 
 
-def hpa_words(hpa: Hpa) -> str:
-    """An HPA in a table's cell: "1–4, CPU 143 % / 70 %"."""
-    shown = (metric_view(metric) for metric in hpa.metrics)
-    return ", ".join([bounds(hpa), *(f"{one.name} {one.current} / {one.target}" for one in shown)])
+def decision_of(hpa: Hpa, counts: PodCounts) -> Decision | None:
+    """The decision of the documented algorithm for the metrics that have a reading."""
+    readings = filter(None, map(_reading, hpa.metrics))
+    return decide(counts, readings, hpa.min_replicas, hpa.max_replicas, tolerance_of(hpa))
 
 
-def _amount(metric: HpaMetric, value: float) -> str:
-    if metric.target_type == "Utilization":
-        return percent(value)
-    resource = metric.name.lower().rpartition("/")[2]
-    if resource == "cpu":
-        return cores(value)
-    if resource == "memory":
-        return size(value)
-    return number(value)
+def _reading(metric: HpaMetric) -> Reading | None:
+    if metric.current is None or not math.isfinite(metric.current):
+        return None
+    return Reading(metric_label(metric), metric.current, metric.target, _basis(metric))
 
 
-def condition(hpa: Hpa, kind: str) -> Condition | None:
-    """The condition of that type, if it is there."""
-    return next((one for one in hpa.conditions if one.type == kind), None)
+def _basis(metric: HpaMetric) -> Basis:
+    if not metric.source.shared:
+        return Basis.MEASURED
+    return Basis.READY if metric.target_type == "Value" else Basis.REPLICAS
 
 
-def decision_of(hpa: Hpa, ready: int) -> Decision | None:
-    """The decision of the documented algorithm for these metrics; utilization targets only."""
-    readings = [
-        Reading(metric_name(metric.name), metric.current, metric.target)
-        for metric in hpa.metrics
-        if metric.target_type == "Utilization" and metric.current is not None
-    ]
-    counted = ready or hpa.current
-    return decide(
-        counted, readings, hpa.min_replicas, hpa.max_replicas, max(0, hpa.current - counted)
-    )
+def _decider(hpa: Hpa, decision: Decision) -> HpaMetric:
+    """The metric that a decision was made by."""
+    return next(metric for metric in hpa.metrics if _reading(metric) == decision.reading)
 
 
-def _summary(hpa: Hpa, ready: int) -> str:
+def _summary(hpa: Hpa, decision: Decision | None) -> str:
     words = [f"Keeps between {hpa.min_replicas} and {count(hpa.max_replicas, 'pod')}."]
     if hpa.min_replicas == hpa.max_replicas:
         words = [f"Keeps {count(hpa.max_replicas, 'pod')}: minimum and maximum are the same."]
-    active = condition(hpa, "ScalingActive")
+    words.extend(behavior_words(hpa.behavior))
+    able, active = condition(hpa, "AbleToScale"), condition(hpa, "ScalingActive")
+    if able and able.status == "False" and able.reason == "FailedGetScale":
+        return " ".join([*words, "It cannot read how many pods there are."])
     if active and active.status == "False":
-        words.append(
-            "It is disabled because the workload is scaled to zero."
-            if active.reason == "ScalingDisabled"
-            else "It cannot compute the replicas at the moment."
-        )
-        return " ".join(words)
+        return " ".join([*words, _inactive(hpa, decision)])
+    if not has_decided(hpa):
+        return " ".join([*words, "It has not decided yet."])
     if hpa.desired != hpa.current:
         words.append(f"Desired replicas: {hpa.desired}; current: {hpa.current}.")
-    decision = decision_of(hpa, ready)
     if decision is None:
         return " ".join(words)
-    several = len(hpa.metrics) > 1
-    prefix = f"{decision.reading.name} decides: " if several else f"{decision.reading.name}: "
-    words.append(f"{prefix}{arithmetic(decision)}.")
+    metric = _decider(hpa, decision)
+    decides = " decides" if len(hpa.metrics) > 1 else ""
+    calculation = arithmetic(decision, _start(hpa, metric, decision))
+    words.append(f"{metric_label(metric)}{decides}: {calculation}.")
+    words.append(_earlier(hpa, decision))
     words.append(_outcome(hpa, decision))
     return " ".join(part for part in words if part)
 
 
+def _inactive(hpa: Hpa, decision: Decision | None) -> str:
+    """Say what ScalingActive=False means."""
+    if scaling_disabled(hpa):
+        return (
+            "KEDA has scaled the workload to zero, and wakes it."
+            if hpa.scaled_object
+            else "It is disabled because the workload is scaled to zero."
+        )
+    failing = failing_metrics(hpa)
+    if decision is None or not failing or len(failing) == len(hpa.metrics):
+        return "It cannot compute the replicas at the moment."
+    return _held(failing)
+
+
+def _held(failing: Sequence[HpaMetric]) -> str:
+    names = joined(label_within(each) for each in failing)
+    return f"It takes no pods away while it cannot read {names}."
+
+
+def _start(hpa: Hpa, metric: HpaMetric, decision: Decision) -> str:
+    """The reading before the arrow of the arithmetic; "" for a percentage of the request."""
+    if metric.target_type == "Utilization":
+        return ""
+    current, target = amount(metric, decision.reading.current), amount(metric, metric.target)
+    if decision.reading.basis is Basis.READY:
+        pods = f", with {count(decision.counted, 'ready pod')}" if hpa.current else ""
+        return f"{current} of a target of {target}{pods}"
+    return f"{count(decision.counted, 'pod')} at {current} each, target {target}"
+
+
+def _remembers_more(hpa: Hpa, decision: Decision | None) -> bool:
+    """Return True if it is at its maximum for what the load asked earlier, not for what it asks.
+
+    A ScalingLimited condition is about the highest recommendation of the stabilization window.
+    """
+    if not _at_maximum(hpa) or (hpa.behavior or BEHAVIOR).down.window <= 0:
+        return False
+    if decision is not None:
+        return decision.asked <= hpa.max_replicas
+    able = condition(hpa, "AbleToScale")
+    return able is not None and able.reason == "ScaleDownStabilized"
+
+
+def _earlier(hpa: Hpa, decision: Decision) -> str:
+    """Say that the maximum was too low within the stabilization window, and is not any more."""
+    if not _remembers_more(hpa, decision):
+        return ""
+    return (
+        f"Within the last {span((hpa.behavior or BEHAVIOR).down.window)} the load asked for more "
+        f"than the maximum of {hpa.max_replicas}; at present it does not."
+    )
+
+
+def _at_maximum(hpa: Hpa) -> bool:
+    return _limited_by(hpa, "TooManyReplicas")
+
+
 def _outcome(hpa: Hpa, decision: Decision) -> str:
     """The reason why the desired replicas differ from the algorithm's result, and any limit."""
-    able, limited = condition(hpa, "AbleToScale"), condition(hpa, "ScalingLimited")
+    able = condition(hpa, "AbleToScale")
     if decision.replicas < hpa.desired and not decision.steady:
-        return (
-            f"It scales down to {decision.replicas} when the load has stayed this low for "
-            f"{span(hpa.scale_down_window)} (scale-down stabilization window)."
-            if hpa.scale_down_window > 0
-            else f"It scales down to {decision.replicas} at its next sync, every 15 s by default."
-        )
+        return _downwards(hpa, decision)
     if able and able.reason == "ScaleUpStabilized":
         return "It adds pods if the load stays this high (scale-up stabilization window)."
-    if limited and limited.status == "True" and limited.reason == "ScaleUpLimit":
-        return "Its scale-up policy limits each step: by default to double or four more in 15 s."
+    if decision.replicas > hpa.desired and (hpa.behavior or BEHAVIOR).up.disabled:
+        return f"It stays at {hpa.desired}."
+    if _limited_by(hpa, "ScaleUpLimit"):
+        return f"Its scale-up policy limits each step: {step_up_words(hpa.behavior)}."
     if decision.replicas > hpa.desired and not decision.steady:
-        return f"It scales up to {decision.replicas} at its next sync, every 15 s by default."
+        following = min(decision.replicas, highest(hpa.desired, hpa.behavior))
+        return f"It scales up to {_steps(following, decision.replicas)}."
     if decision.asked > hpa.max_replicas:
         return f"It is limited by its maximum of {hpa.max_replicas}."
     return ""
 
 
-def _notices(hpa: Hpa, sources: Mapping[str, WatchHealth], now: datetime) -> tuple[Notice, ...]:
-    found: list[Notice] = []
-    able, active = condition(hpa, "AbleToScale"), condition(hpa, "ScalingActive")
-    if able and able.status == "False":
-        found.append(_unable(hpa, able))
-    if active and active.status == "False":
-        found.append(_inactive(hpa, active, sources, now))
-    elif any(metric.current is None for metric in hpa.metrics):
-        found.append(_no_readings(hpa, active, sources, now))
+def _downwards(hpa: Hpa, decision: Decision) -> str:
+    """Say when it scales down to what the reading asks for."""
+    rules = (hpa.behavior or BEHAVIOR).down
+    failing = failing_metrics(hpa)
+    if failing:
+        return _held(failing)
+    if rules.disabled:
+        return f"It stays at {hpa.desired}."
+    if _limited_by(hpa, "ScaleDownLimit"):
+        return f"Its scale-down policy limits each step: {limit_words(rules)}."
+    if rules.window > 0:
+        return (
+            f"It scales down to {decision.replicas} when the load has stayed this low for "
+            f"{span(rules.window)} (scale-down stabilization window)."
+        )
+    following = max(decision.replicas, lowest(hpa.desired, hpa.behavior))
+    return f"It scales down to {_steps(following, decision.replicas)}."
+
+
+def _steps(following: int, last: int) -> str:
+    """The replicas after the next sync, and after all that follow it."""
+    then = f", then to {last}" if following != last else ""
+    return f"{following} at its next sync, every 15 s by default{then}"
+
+
+def _limited_by(hpa: Hpa, reason: str) -> bool:
     limited = condition(hpa, "ScalingLimited")
-    if limited and limited.status == "True" and limited.reason == "TooManyReplicas":
-        found.append(
-            Notice(
-                Severity.WARN,
-                f"Limited by the maximum of {count(hpa.max_replicas, 'replica')}",
-                "The load asks for more pods than the maximum allows.",
-                "Raise the maximum if the app has become slow.",
-            )
-        )
-    return tuple(found)
+    return limited is not None and limited.status == "True" and limited.reason == reason
 
 
-def _unable(hpa: Hpa, able: Condition) -> Notice:
-    if able.reason == "FailedGetScale":
-        return Notice(
-            Severity.BAD,
-            "The autoscaler's target cannot be read",
-            f"It is to scale the {hpa.target_kind} {hpa.target_name}, whose scale it cannot read.",
-            "Launch the app again, or remove the autoscaler.",
-        )
-    if able.reason.startswith("Backoff"):
-        return Notice(Severity.BUSY, "The autoscaler waits", "It has just changed the replicas.")
-    return Notice(Severity.BAD, "The autoscaler cannot scale", sentence(shortened(able.message)))
-
-
-SEVERAL_HPAS = "Several HPAs target one workload"
-
-
-def _inactive(
-    hpa: Hpa, active: Condition, sources: Mapping[str, WatchHealth], now: datetime
-) -> Notice:
-    if active.reason == "ScalingDisabled":
-        return Notice(
-            Severity.WARN,
-            "The autoscaler is disabled",
-            "The workload is scaled to zero, which disables its autoscaler.",
-            "Set at least one replica to enable the autoscaler again.",
-        )
-    if active.reason == "AmbiguousSelector" or "controlled by multiple HPAs" in active.message:
-        return Notice(
-            Severity.BAD,
-            SEVERAL_HPAS,
-            sentence(shortened(active.message)),
-            "Remove one of them.",
-        )
-    return _no_readings(hpa, active, sources, now)
-
-
-def _no_readings(
-    hpa: Hpa, active: Condition | None, sources: Mapping[str, WatchHealth], now: datetime
-) -> Notice:
-    """Explain why a metric shows ``<unknown>``."""
-    message = active.message if active and active.status == "False" else ""
-    unknown = [_within(one.name) for one in hpa.metrics if one.current is None]
-    what = " and ".join(unknown) or "resource"
-    missing = re.search(r"missing request for (\w+)(?: in container (\S+) of)?", message)
-    if missing:
-        resource = _within(missing[1])
-        where = f"the container {missing[2]}" if missing[2] else "a container"
-        return Notice(
-            Severity.BAD,
-            f"No {resource} request",
-            f"The target is a percentage of the {resource} request; {where} has none.",
-            f"Set a {resource} request for the app.",
-        )
-    source = source_of(sources, METRICS)
-    absent = source is not None and not source.available
-    if absent or re.search(
-        r"could not find the requested resource|unable to handle the request|no matches for kind"
-        r"|apiservice|connection refused|service unavailable",
-        message,
-        re.IGNORECASE,
-    ):
-        return Notice(
-            Severity.BAD,
-            NO_METRICS,
-            f"The autoscaler cannot read {what} metrics: the metrics API does not answer.",
-            METRICS_ADVICE,
-        )
-    since = active.changed_at if active and message else None
-    waiting = since is None or (now - since).total_seconds() <= PATIENCE
-    ordinary = not message or re.search(
-        r"no metrics returned|did not receive metrics|no recommendation|unable to fetch metrics",
-        message,
-    )
-    if ordinary and waiting:
-        return Notice(
-            Severity.BUSY,
-            f"No {what} metrics yet",
-            "It takes about a minute until new pods are measured; until then the autoscaler shows "
-            "<unknown> and changes nothing.",
-        )
+def limit_notice(hpa: Hpa, decision: Decision | None) -> Notice | None:
+    """A notice that the load asks for more than the maximum at present; else None."""
+    others = (condition(hpa, "AbleToScale"), condition(hpa, "ScalingActive"))
+    if any(each is not None and each.status == "False" for each in others):
+        return None  # the condition is old
+    if not _at_maximum(hpa) or _remembers_more(hpa, decision):
+        return None
     return Notice(
         Severity.WARN,
-        f"The autoscaler gets no {what} metrics",
-        sentence(shortened(_core(message))) or "It gives no reason.",
-        "Pods that are not ready are not measured: check those first, then metrics-server.",
+        f"Limited by the maximum of {count(hpa.max_replicas, 'replica')}",
+        "The load asks for more pods than the maximum allows.",
+        "Raise the maximum if the app has become slow.",
     )
-
-
-def _core(message: str) -> str:
-    """The cause, at the end of a chain of "failed to …: unable to …:"."""
-    return message.rpartition("the HPA was unable to compute the replica count: ")[2]
 
 
 _CONDITIONS: dict[tuple[str, str], tuple[str, Severity]] = {
@@ -286,20 +280,38 @@ _CONDITIONS: dict[tuple[str, str], tuple[str, Severity]] = {
     ("ScalingActive", "False"): ("No metrics", Severity.WARN),
     ("ScalingLimited", "True"): ("At a limit", Severity.WARN),
     ("ScalingLimited", "False"): ("Within its limits", Severity.QUIET),
+    ("ScaledToZero", "True"): ("Scaled to zero", Severity.QUIET),
 }
 
-_QUIET_LIMITS = {"TooFewReplicas"}
-"""Limits that are normal for an idle app."""
+_REASONS: dict[tuple[str, str], tuple[str, Severity]] = {
+    ("ScalingActive", "ScalingDisabled"): ("Disabled at zero replicas", Severity.QUIET),
+    ("ScalingActive", "AmbiguousSelector"): ("Cannot decide", Severity.BAD),
+    ("ScalingActive", "InvalidSelector"): ("Cannot decide", Severity.BAD),
+    ("ScalingActive", "InvalidMetricSourceType"): ("Cannot decide", Severity.BAD),
+    ("ScalingLimited", "TooFewReplicas"): ("At the minimum", Severity.QUIET),
+    ("ScalingLimited", "TooManyReplicas"): ("At the maximum", Severity.WARN),
+    ("ScalingLimited", "ScaleUpLimit"): ("Scales up in steps", Severity.QUIET),
+    ("ScalingLimited", "ScaleDownLimit"): ("Scales down in steps", Severity.QUIET),
+}
+"""Words for reasons of a condition that is not as it should be, where they say more."""
 
 
-def _badge(one: Condition) -> Badge:
+def _badge(hpa: Hpa, one: Condition, decision: Decision | None) -> Badge:
     text, severity = _CONDITIONS.get(
         (one.type, one.status), (f"{one.type}: {one.status}", Severity.QUIET)
     )
-    if one.type == "ScalingLimited" and one.reason in _QUIET_LIMITS and one.status == "True":
-        text, severity = "At the minimum", Severity.QUIET
-    elif one.type == "ScalingLimited" and one.reason == "TooManyReplicas":
-        text = "At the maximum"
+    sound = "False" if one.type == "ScalingLimited" else "True"
+    if one.status != sound:
+        text, severity = _REASONS.get((one.type, one.reason), (text, severity))
+    rules = hpa.behavior or BEHAVIOR
+    if one.reason == "ScaleUpLimit" and rules.up.disabled:
+        text = "Never scales up"
+    if one.reason == "ScaleDownLimit" and rules.down.disabled:
+        text = "Never scales down"
+    if one.type == "ScalingLimited" and _remembers_more(hpa, decision):
+        text, severity = "Was limited by the maximum", Severity.QUIET
+    if one.type == "ScalingActive" and decision and failing_metrics(hpa):
+        text, severity = "Some metrics are missing", Severity.WARN
     return Badge(
         text, severity, shortened(f"{one.type}={one.status} {one.reason}: {one.message}", 400)
     )

@@ -12,6 +12,7 @@ from portal.domain.operations import DEAD_AFTER, OperationPhase
 from portal.state.model import AppState
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.finalizers import blocked_removal
+from portal.viewmodels.hpa_problems import autoscaler_problem
 from portal.viewmodels.model import Badge, Severity
 from portal.viewmodels.operation import failed, moved, progressive, running
 from portal.viewmodels.words import moment, sentence, shortened
@@ -21,6 +22,9 @@ STUCK = "Stuck"
 """The badge of a release that Helm left pending, with nobody working on it any more."""
 
 NOT_FOUND = "Not found"
+
+AUTOSCALER_PROBLEM = "Autoscaler fails"
+"""The badge of an app that is in order but for its autoscaler."""
 
 
 class Headline(Struct, frozen=True):
@@ -40,7 +44,11 @@ def headline(
         found = rule(state, known, now) if rule is not _absent or not loading else _loading(state)
         if found:
             return found
-    return _by_pods(state, known)
+    found = _by_pods(state, known)
+    return _autoscaled(state, found, now) if found.badge.severity in _IN_ORDER else found
+
+
+_IN_ORDER = {Severity.GOOD, Severity.QUIET}
 
 
 Rule = Callable[[AppState, PodSummary, datetime], Headline | None]
@@ -261,6 +269,19 @@ def _steady(state: AppState, known: PodSummary, words: str) -> Headline:
             "Updating", Severity.BUSY, f"{words} Pods of the new version are still to come."
         )
     return _made("Ready", Severity.GOOD, words, _ready_since(known))
+
+
+def _autoscaled(state: AppState, found: Headline, now: datetime) -> Headline:
+    """The headline of an app that is in order but for its autoscaler."""
+    problem = autoscaler_problem(state, now)
+    if problem is None:
+        return found
+    return _made(
+        AUTOSCALER_PROBLEM,
+        Severity.WARN,
+        f"{found.sentence} {sentence(problem.title)}",
+        problem=sentence(problem.title),
+    )
 
 
 def _counts_updates(state: AppState) -> bool:

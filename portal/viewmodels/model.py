@@ -88,13 +88,16 @@ class MetricView(Struct, frozen=True):
 
 
 class AutoscalerView(Struct, frozen=True):
-    """The HPA: minimum and maximum replicas, metrics, decision and problems."""
+    """The HPA: minimum and maximum replicas, metrics, decision and problems.
+
+    ``desired`` is None until it has decided.
+    """
 
     name: str
     min_replicas: int
     max_replicas: int
     current: int
-    desired: int
+    desired: int | None
     metrics: tuple[MetricView, ...]
     summary: str
     notices: tuple[Notice, ...]

@@ -9,10 +9,10 @@ from portal.domain.objects import Quota, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.domain.release import ReleaseRecord
 from portal.state.model import AppState, WatchHealth
-from portal.viewmodels.autoscaler import METRICS_ADVICE, NO_METRICS, SEVERAL_HPAS
 from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import STUCK, Headline
+from portal.viewmodels.hpa_problems import METRICS_ADVICE, NO_METRICS, SEVERAL_HPAS
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.operation import failed, overtaken, running
 from portal.viewmodels.quotas import quota_notice

@@ -16,9 +16,10 @@ from portal.domain.objects import Kind, Node, PodUsage
 from portal.domain.operations import OperationPhase
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.app import app_version, chart_name, launched_by
-from portal.viewmodels.autoscaler import hpa_words
 from portal.viewmodels.freshness import loading, source_of, stale_words
 from portal.viewmodels.headline import headline
+from portal.viewmodels.hpa_metrics import hpa_words
+from portal.viewmodels.hpa_problems import awaits_readings
 from portal.viewmodels.listing import Entry, ListView, measurements, run_query, sorted_by_name
 from portal.viewmodels.model import ReleaseRow, Severity
 from portal.viewmodels.operation import running
@@ -178,7 +179,11 @@ class RowCache:
         )
         self._made[state.key] = _CachedRow(state, inputs, inputs.about(state), entry)
         self._aging.pop(state.key, None)
-        if entry.row.status.severity not in _LASTING or not all(pod.node for pod in state.pods):
+        if (
+            entry.row.status.severity not in _LASTING
+            or not all(pod.node for pod in state.pods)
+            or awaits_readings(state)
+        ):
             self._aging[state.key] = now
         return entry
 

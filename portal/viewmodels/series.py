@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portal.state.history import MINUTE, History, PodHistory, Sample
-from portal.viewmodels.autoscaler import metric_name
+from portal.viewmodels.hpa_metrics import metric_name
 from portal.viewmodels.model import SeriesView
 
 SPARK_MINUTES = 30

@@ -65,7 +65,9 @@ def autoscaler(view: AutoscalerView | None) -> Node:
                     className="chip",
                     title="Minimum and maximum replicas",
                 ),
-                html.Span(f"desired {view.desired}", className="chip"),
+                None
+                if view.desired is None
+                else html.Span(f"desired {view.desired}", className="chip"),
                 *[badge(each) for each in view.conditions],
             ],
             className="chips",
@@ -75,7 +77,7 @@ def autoscaler(view: AutoscalerView | None) -> Node:
 
 def _metric(view: MetricView) -> html.Div:
     fraction = view.fraction
-    filled = 0.0 if fraction is None else min(fraction, BAR_TOP) / BAR_TOP * 100
+    filled = 0.0 if fraction is None else min(max(fraction, 0.0), BAR_TOP) / BAR_TOP * 100
     severity = (
         Severity.QUIET if fraction is None else Severity.WARN if fraction > 1.1 else Severity.GOOD
     )

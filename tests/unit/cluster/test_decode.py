@@ -25,6 +25,13 @@ from portal.cluster.kinds import (
 )
 from portal.domain.keys import Key
 from portal.domain.objects import Condition, HpaMetric, Kind, Quota, ReleaseStatus, ServicePort
+from portal.domain.scaling import (
+    SCALE_DOWN,
+    MetricSource,
+    ScalingBehavior,
+    ScalingPolicy,
+    ScalingRules,
+)
 from tests.unit.cluster import fake
 
 JsonObject = dict[str, Any]
@@ -328,15 +335,18 @@ def test_an_hpa_with_a_reading() -> None:
     assert (found.release, found.target_kind, found.target_name) == ("dash", "Deployment", "dash")
     assert (found.min_replicas, found.max_replicas) == (2, 5)
     assert (found.current, found.desired, found.last_scale_at) == (2, 3, AT)
-    assert found.metrics == (HpaMetric("cpu", "Utilization", 70, 143, "143m"),)
-    assert found.scale_down_window == 0, "none is not the default of 300"
+    assert found.metrics == (HpaMetric("cpu", "Utilization", 70, 143, reported=True),)
+    assert found.behavior is not None
+    assert found.behavior.down.window == 0, "none is not the default of 300"
+    assert found.target_api == "apps/v1"
+    assert found.created_at == AT
 
 
 @pytest.mark.parametrize("current", [None, [], [{"type": ""}]])
 def test_an_hpa_without_a_reading_says_unknown(current: list[JsonObject] | None) -> None:
     _, found = of(hpa.decode, raw_hpa([CPU], current))
-    assert found.metrics[0].current is None
-    assert found.scale_down_window == 300
+    assert found.metrics[0].failing
+    assert found.behavior is None
 
 
 def test_an_hpas_other_metrics() -> None:
@@ -385,6 +395,137 @@ def test_an_hpas_other_metrics() -> None:
     assert (memory.target, memory.current) == (500 * 2**20, 250 * 2**20)
     assert (container.name, container.current) == ("app/cpu", 0)
     assert (queue.name, queue.target, queue.current) == ("queue_length", 10, None)
+
+
+def external(value: str, queue: str = "orders", part: str = "target") -> JsonObject:
+    """A metric of a spec; with ``part`` "current" of a status."""
+    metric: JsonObject = {"name": "queue", "selector": {"matchLabels": {"queue": queue}}}
+    kind = {"type": "AverageValue"} if part == "target" else {}
+    return {
+        "type": "External",
+        "external": {"metric": metric, part: {**kind, "averageValue": value}},
+    }
+
+
+def readings(metrics: list[JsonObject], current: list[JsonObject] | None) -> list[float | None]:
+    return [each.current for each in of(hpa.decode, raw_hpa(metrics, current))[1].metrics]
+
+
+def test_metrics_of_one_name_are_told_apart() -> None:
+    rps: JsonObject = {"name": "rps"}
+    front = {"kind": "Service", "name": "front"}
+    labels: JsonObject = {
+        "matchLabels": {"b": "2", "a": "1"},
+        "matchExpressions": [
+            {"key": "tier", "operator": "In", "values": ["x", "y"]},
+            {"key": "new", "operator": "Exists"},
+            {"key": "old", "operator": "DoesNotExist"},
+        ],
+    }
+    metrics: list[JsonObject] = [
+        external("40", "invoices"),
+        external("40", "mails"),
+        external("500m", "gone"),
+        {"type": "Object", "object": {"metric": rps, "describedObject": front}
+         | {"target": {"type": "Value", "value": "2500m"}}},
+        {"type": "Pods", "pods": {"metric": rps | {"selector": labels}}
+         | {"target": {"type": "AverageValue", "averageValue": "2"}}},
+    ]  # fmt: skip
+    current: list[JsonObject] = [
+        external("300", "invoices", "current"),
+        external("4", "mails", "current"),
+        {"type": ""},
+        {"type": "Object", "object": {"metric": rps, "describedObject": front}
+         | {"current": {"value": "1250m"}}},
+        {"type": "Pods", "pods": {"metric": rps | {"selector": labels}}
+         | {"current": {"averageValue": "417m"}}},
+    ]  # fmt: skip
+    _, found = of(hpa.decode, raw_hpa(metrics, current))
+    assert [(each.source, each.selector, each.object, each.current) for each in found.metrics] == [
+        ("External", "queue=invoices", "", 300),
+        ("External", "queue=mails", "", 4),
+        ("External", "queue=gone", "", None),
+        ("Object", "", "Service front", 1.25),
+        ("Pods", "a=1, b=2, tier in (x, y), new, !old", "", 0.417),
+    ]
+    assert [each.failing for each in found.metrics] == [False, False, True, False, False]
+
+
+def test_the_same_metric_twice_is_matched_by_its_place() -> None:
+    metrics = [external("10"), external("20")]
+    assert readings(metrics, [{"type": ""}, external("7", part="current")]) == [None, 7]
+
+
+@pytest.mark.parametrize(
+    ("queues", "expected"),
+    [
+        (["b", "a"], [1, 2]),  # the spec's order was changed since
+        (["b"], [None, 2]),
+        (["c", "a"], [1, None]),
+    ],
+)
+def test_a_status_of_another_spec_is_matched_by_identity(
+    queues: list[str], expected: list[float | None]
+) -> None:
+    values = {"a": "1", "b": "2", "c": "3"}
+    current = [external(values[queue], queue, "current") for queue in queues]
+    assert readings([external("5", "a"), external("5", "b")], current) == expected
+
+
+def test_an_average_over_no_pods_is_no_reading() -> None:
+    for value in ("-9223372036854775808m", "9223372036854775807m"):
+        _, found = of(
+            hpa.decode, raw_hpa([external("40")], [external(value, part="current")], minReplicas=0)
+        )
+        (metric,) = found.metrics
+        assert (metric.current, metric.reported, metric.failing) == (None, True, False)
+        assert (found.min_replicas, found.max_replicas) == (0, 5)
+
+
+def test_the_field_that_is_set_decides_how_a_metric_is_read() -> None:
+    metric: JsonObject = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageValue": "500m"}},
+    }
+    current: JsonObject = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "current": {"averageUtilization": 143, "averageValue": "250m"}},
+    }
+    (found,) = of(hpa.decode, raw_hpa([metric], [current]))[1].metrics
+    assert (found.target_type, found.target, found.current) == ("AverageValue", 0.5, 0.25)
+    # A reading in another unit than the target's is none.
+    assert readings(
+        [CPU], [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageValue": "1"}}}]
+    ) == [None]
+
+
+def test_a_type_of_metrics_that_is_not_known() -> None:
+    (found,) = of(hpa.decode, raw_hpa([{"type": "Tarot"}], None))[1].metrics
+    assert (found.source, found.target, found.failing) == (MetricSource.UNKNOWN, 0, True)
+
+
+def test_scaling_behavior() -> None:
+    up: JsonObject = {
+        "stabilizationWindowSeconds": 60,
+        "selectPolicy": "Min",
+        "policies": [{"type": "Pods", "value": 1, "periodSeconds": 120}],
+        "tolerance": "50m",
+    }
+    behavior = {"scaleUp": up, "scaleDown": {"selectPolicy": "Disabled"}}
+    found = of(hpa.decode, raw_hpa([CPU], None, behavior=behavior))[1].behavior
+    assert found == ScalingBehavior(
+        ScalingRules(60, (ScalingPolicy("Pods", 1, 120),), "Min", 0.05),
+        ScalingRules(300, SCALE_DOWN.policies, "Disabled"),
+    )
+    assert of(hpa.decode, raw_hpa([CPU], None, behavior={}))[1].behavior == ScalingBehavior()
+
+
+def test_an_hpa_that_keda_made() -> None:
+    raw = raw_hpa([CPU], None)
+    raw["metadata"]["ownerReferences"] = [
+        {"kind": "ScaledObject", "name": "worker", "controller": True}
+    ]
+    assert of(hpa.decode, raw)[1].scaled_object == "worker"
 
 
 def test_min_replicas_default_to_one() -> None:

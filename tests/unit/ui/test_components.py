@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from dash.development.base_component import Component
+from msgspec.structs import replace
 
 from portal.ui.app import header as release
 from portal.ui.app import pods, replicas
@@ -108,6 +109,13 @@ def test_the_metric_bar_ends_at_twice_the_target() -> None:
         if getattr(each, "className", "") == "metric-fill"
     ]
     assert fills == ["100%", "30%"]
+
+
+def test_an_autoscaler_that_has_not_decided_shows_no_number() -> None:
+    view = fixtures.autoscaled().autoscaler
+    assert view is not None
+    assert f"desired {view.desired}" in text(replicas.autoscaler(view))
+    assert "desired" not in text(replicas.autoscaler(replace(view, desired=None, summary="")))
 
 
 def test_without_an_autoscaler_it_says_so() -> None:

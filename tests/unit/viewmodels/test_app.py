@@ -14,7 +14,7 @@ from portal.domain.operations import OperationPhase, Step
 from portal.releases.upgrade import UPGRADE
 from portal.state.model import AppState, History, PodHistory, Sample, WatchHealth
 from portal.viewmodels.app import app_view
-from portal.viewmodels.autoscaler import SEVERAL_HPAS
+from portal.viewmodels.hpa_problems import SEVERAL_HPAS
 from portal.viewmodels.model import AppView, ScaleMode, Severity
 from portal.viewmodels.series import series_view
 
