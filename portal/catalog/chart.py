@@ -41,7 +41,7 @@ class Chart(Struct, frozen=True, dict=True):
 
     @property
     def name(self) -> str:
-        """What the chart calls itself."""
+        """The name in the chart's ``Chart.yaml``."""
         return self.content.name
 
     @property
@@ -51,7 +51,7 @@ class Chart(Struct, frozen=True, dict=True):
 
     @cached_property
     def defaults(self) -> Values:
-        """What its templates see if nothing is given, its subcharts' values included."""
+        """The values that its templates see if none are given, those of subcharts included."""
         try:
             return read(self.content, {}).values
         except ValuesProblem:

@@ -21,7 +21,7 @@ GLOBAL = "global"
 
 
 class Dependency(Struct, frozen=True):
-    """What a ``Chart.yaml`` says of one subchart.
+    """One dependency in a ``Chart.yaml``.
 
     ``imports`` are pairs of dotted paths, the subchart's and the chart's own; ``.`` is the root.
     """
@@ -35,7 +35,7 @@ class Dependency(Struct, frozen=True):
 
 
 class ChartContent(Struct, frozen=True):
-    """What Helm reads of a chart to make its values.
+    """The parts of a chart that its values are made from.
 
     ``values`` are those of its ``values.yaml``. ``schema`` is None if it has none that can be
     used; ``schema_problem`` says why Helm will not take the one that it has.
@@ -91,7 +91,7 @@ class Reading(Struct, frozen=True):
 
 
 def read(content: ChartContent, given: Mapping[str, object]) -> Reading:
-    """What Helm makes of a chart and of values that are given to it.
+    """Return the values that a chart's templates see for the values that are given.
 
     Raises:
         ValuesProblem: something stands where the values of a subchart have to be.

@@ -36,7 +36,7 @@ MAX_SCHEMA_NODES = 50_000
 _ALIAS = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 
 Files = Mapping[str, Path]
-"""Where the files of a chart are, by their names in it."""
+"""Paths of a chart's files on disk, by their names in the chart."""
 
 
 class ContentProblem(Exception):
@@ -110,7 +110,7 @@ def _read(files: Files, where: str, level: int) -> ChartContent:
 
 
 def schema_problem(folder: Path) -> str:
-    """Why Helm must not be given any of the schemas in a chart's folder, enabled or not; or "".
+    """Return the problem that keeps the schemas in a chart's folder from Helm, "" if there is none.
 
     For a chart that cannot be read as a whole. Raises ``ContentProblem``.
     """
@@ -127,7 +127,7 @@ def schema_problem(folder: Path) -> str:
 
 
 def metadata_problem(metadata: Values) -> str:
-    """Why Helm refuses what a ``Chart.yaml`` says; "" if it does not."""
+    """Return the reason why Helm refuses a ``Chart.yaml``, "" if it does not."""
     if metadata.get("apiVersion", "v1") not in {"v1", "v2"}:
         return "Its Chart.yaml has an apiVersion that Helm does not know."
     if problem := chart_name_problem(text_of(metadata, "name")):

@@ -423,7 +423,7 @@ def _shown(value: object) -> str:
 
 
 def _line_types(items: object) -> frozenset[str]:
-    """What each of a list's rows is, if rows are known to be texts or numbers; else nothing."""
+    """Return the JSON types of a list's rows if all are texts or numbers, else nothing."""
     kind = as_mapping(items).get("type")
     types = frozenset(str(each) for each in (as_list(kind) or [kind]))
     plain = {"string", "integer", "number"}

@@ -27,7 +27,7 @@ class IgnoreRules:
         self._rules = [_rule(each) for each in (*wanted, _DEFAULT)]
 
     def leave_out(self, path: str, *, folder: bool = False) -> bool:
-        """Whether Helm does not see what is at ``path``, from the chart's folder on.
+        """Return True if Helm leaves out ``path``, which is relative to the chart's folder.
 
         The first rule that decides does. One with a ``!`` leaves out all that it does *not* name.
         """
@@ -35,7 +35,7 @@ class IgnoreRules:
         return next((each for each in decided if each is not None), False)
 
     def hides(self, path: str) -> bool:
-        """Whether Helm does not see a file, by its own name or by a folder that it is in."""
+        """Return True if Helm leaves out a file, or a folder that it is in."""
         parts = path.split("/")
         folders = ("/".join(parts[:number]) for number in range(1, len(parts)))
         return any(self.leave_out(each, folder=True) for each in folders) or self.leave_out(path)

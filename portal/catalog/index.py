@@ -37,7 +37,7 @@ _NO_LIST = "charts without a list of versions"
 _READ = frozenset(
     ("name", "version", "appVersion", "description", "home", "icon", "sources", "keywords")
 ) | {"deprecated", "type", "urls", "digest"}
-"""What is kept of an entry, or its fingerprint is made of. The rest is not even built."""
+"""The keys of an entry that are kept, or are part of its fingerprint; others are not parsed."""
 
 
 class Index(Struct, frozen=True):
@@ -119,7 +119,7 @@ def _kept(entry: ChartEntry) -> ChartEntry:
 
 
 def _notes(charts: Iterable[ChartEntry], left_out: Counter[str], source: Source) -> Iterator[str]:
-    """What an administrator should know of an index."""
+    """Return the notes on an index for administrators."""
     away: dict[str, list[str]] = {}
     for each in charts:
         host = elsewhere(each.newest, source)
@@ -147,7 +147,7 @@ def elsewhere(version: ChartVersion, source: Source) -> str:
 
 
 def is_oci(url: str) -> bool:
-    """Whether an archive's address is in a registry."""
+    """Return True if an archive's address is in a registry."""
     return url.startswith("oci://")
 
 

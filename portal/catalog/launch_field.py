@@ -23,7 +23,7 @@ Raises ``FieldError``.
 
 
 class FieldError(ValueError):
-    """What a field holds is wrong; the message is a sentence that says what to do."""
+    """The content of a field is wrong; the message says what to do."""
 
 
 class Link(Enum):

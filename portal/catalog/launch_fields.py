@@ -1,4 +1,4 @@
-"""What follows from the table of launch fields: their names, labels, values and links."""
+"""Names, labels, values and links of the launch fields, derived from their table."""
 
 from __future__ import annotations
 

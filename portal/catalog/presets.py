@@ -28,7 +28,7 @@ class Preset(Struct, frozen=True):
 
 
 def preset_fields(preset: Preset) -> dict[str, object]:
-    """What a preset fills in, by ``PRESET_FIELDS``; fields that it leaves alone are missing.
+    """Return the fields that a preset fills in, by ``PRESET_FIELDS``; others are missing.
 
     Of quantities it fills in those that it names; all others get the form's default unless it
     names them, so that nothing stays from another preset.

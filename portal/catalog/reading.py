@@ -1,4 +1,4 @@
-"""What Helm will make of values that are given to a chart, and what it will say. Pure.
+"""The values that a chart's templates will see, and what Helm will refuse. Pure.
 
 The one reading of values: forms are drawn from it, and checks hold it against the schemas of the
 chart and of its subcharts, and against the images that may be run.
@@ -67,7 +67,7 @@ class ReadValues(Struct, frozen=True):
 
 
 def read_values(chart: Chart, given: Mapping[str, object]) -> ReadValues:
-    """What Helm makes of ``given`` values, and all that is known against it."""
+    """Return the values that templates see for ``given`` ones, with all known problems."""
     content = chart.content
     try:
         made = read(content, given)
@@ -95,7 +95,7 @@ def _verdict(made: Reading, given: Mapping[str, object]) -> Verdict:
 
 
 def _unusable(each: EnabledChart) -> tuple[Path, str]:
-    """What is to be said of a subchart whose schema Helm cannot take, and where."""
+    """Return the problem of a subchart whose schema Helm refuses, with its path."""
     name = each.path[-1]
     switch = (
         f" Switch it off ({each.condition}: false), or choose another version of the chart."

@@ -1,4 +1,4 @@
-"""What a chart's schema refers to, followed as Helm follows it: all has to be in the schema itself.
+"""The references of a chart's schema, followed as Helm does: all must lead into the schema itself.
 
 Helm would fetch the rest, from its own network. Tried with Helm 4.3 and its JSON Schema library: it
 knows the places where a dialect has subschemas, an ``$id`` there as the address of what is below,
@@ -143,7 +143,7 @@ class _Document:
             waiting.extend(((*pointer, *path), base, resource.draft) for path in below)
 
     def _follow(self, pointer: Pointer) -> Iterator[Pointer]:
-        """What the subschema at a pointer uses."""
+        """Return the references and subschemas that the subschema at a pointer uses."""
         here = self._at(pointer)
         if pointer not in self._collected:
             above = self._resource(pointer)
@@ -167,7 +167,7 @@ class _Document:
                 yield (*pointer, *path)
 
     def _target(self, reference: str, resource: _Resource) -> Pointer | None:
-        """Where a reference leads within the schema; None to something that allows anything."""
+        """Return the pointer that a reference leads to; None if its target allows anything."""
         address, _, fragment = reference.partition("#")
         whole = _joined(resource.address, address)
         fragment = unquote(fragment)

@@ -24,7 +24,7 @@ Path = tuple[str | int, ...]
 Keyword = Callable[[Any, Any, Any, Any], Iterable[ValidationError] | None]
 
 MAX_STEPS = 100_000
-"""What one check may cost: keywords, the lengths of what they look through, and patterns."""
+"""Most steps of one check: keywords, the lengths of what they look through, and patterns."""
 MAX_SCHEMA_STEPS = 2_000_000
 """The same for a schema that is checked itself, once when a chart is read."""
 MAX_PROBLEMS = 50
@@ -90,8 +90,10 @@ class Checker:
 
 
 def dialect_problem(schema: object) -> str:
-    """Why a schema is none by the rules of its own dialect, so that Helm refuses it; "" if it is
-    one, or too large to tell."""
+    """Return the rule of its own dialect that a schema breaks, for which Helm refuses it.
+
+    "" if there is none, or the schema is too large to tell.
+    """
     named = as_mapping(schema)
     dialect: Any = validator_for(_dialect(named), default=Draft202012Validator)
     checker = _bounded(dialect)(dialect.META_SCHEMA)
@@ -285,7 +287,7 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
 
 
 def _exclusive(error: ValidationError, word: str) -> bool:
-    """Whether a bound is itself not allowed, as Draft 4 says it."""
+    """Return True if a bound is exclusive, by the boolean of Draft 4."""
     return as_mapping(error.schema).get(word) is True
 
 

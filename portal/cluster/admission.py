@@ -29,7 +29,7 @@ PROVEN_FOR = 300.0
 """Seconds that a namespace counts as enforcing its level after it has refused a pod."""
 
 CONNECTIONS = 6
-"""How many questions a chart with one Deployment makes, which are asked at the same time."""
+"""The number of questions that a chart with one Deployment causes at the same time."""
 
 _VIOLATES = re.compile(r"violates PodSecurity \"[^\"]*\": (?P<why>.+)", re.DOTALL)
 _INVALID = re.compile(r"Pod \"[^\"]*\" is invalid: (?P<why>.+)", re.DOTALL)

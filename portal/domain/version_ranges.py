@@ -36,7 +36,7 @@ _Order = tuple[bool, tuple[int, ...], bool, tuple[tuple[int, int, str], ...]]
 
 
 class _Bound(Struct, frozen=True):
-    """What a version is compared with. ``given`` counts the numbers that are named, of three."""
+    """The bound of a comparison. ``given`` is the number of parts that are named, of three."""
 
     order: _Order
     given: int
@@ -51,7 +51,7 @@ class _Bound(Struct, frozen=True):
 
 
 def within(version: str, wanted: str) -> bool | None:
-    """Whether a version is in a range; None if one of them cannot be understood.
+    """Return True if a version is in a range; None if either cannot be understood.
 
     >>> [within("1.37.2", each) for each in (">=1.25.0-0", "^1.20", "1.x", "<1.30 || >2", "~1.36")]
     [True, True, True, False, False]

@@ -57,7 +57,7 @@ class ExistingObject(Struct, frozen=True):
 
     @property
     def kept(self) -> bool:
-        """Whether Helm leaves it when it uninstalls that release."""
+        """True if Helm keeps the object when it uninstalls that release."""
         return bool(self.release) and self.annotations.get(RESOURCE_POLICY) == "keep"
 
 

@@ -260,7 +260,7 @@ def live(metadata: Tree) -> ExistingObject:
 
 
 def _schema_problem(chart: Path, values: Mapping[str, object]) -> str:
-    """Why Helm must not be given the schemas of a chart and of its subcharts, or ""."""
+    """Return the problem that keeps the schemas of a chart and its subcharts from Helm, or ""."""
     try:
         enabled = read_values(read_content(chart), values).charts
     except ContentProblem:

@@ -392,7 +392,7 @@ def busy(key: Key, status: str = "") -> ReleaseBusy:
 
 
 def _complaints(text: str, root: str) -> dict[str, str]:
-    """What the schemas of a chart and its subcharts refuse, by path from the chart's own root.
+    """Return the complaints of a chart's and its subcharts' schemas, by path from the chart's root.
 
     Helm tells it chart by chart, the chart itself first, with each one's own paths; below a
     complaint stands what it is made of.
@@ -439,7 +439,7 @@ MAX_CAUSE = 800
 
 
 def _cause(text: str) -> str:
-    """What Helm says, all of its lines: the cause often stands in the last."""
+    """Return all lines of Helm's error: the cause often stands in the last."""
     lines = (line.removeprefix("Error: ").strip() for line in text.splitlines())
     told = [line for line in lines if line and not line.startswith(_NOISE)]
     return _cut(" ".join(told)) or "it gave no reason."

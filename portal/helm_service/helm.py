@@ -291,7 +291,7 @@ async def _explained(
 
 
 def _chart_name(chart: Path) -> str:
-    """What a chart's folder calls itself; "" if that cannot be read."""
+    """Return the name in a chart folder's ``Chart.yaml``; "" if it cannot be read."""
     try:
         found = _CHART_NAME.search((chart / "Chart.yaml").read_text(errors="replace"))
     except OSError:

@@ -59,7 +59,7 @@ class SuggestedPort(Struct, frozen=True):
 
 
 class _Signs(Struct, frozen=True):
-    """What a framework is known by: programs in the command, variables, ports, names."""
+    """The signs of a framework: programs in the command, variables, ports, names."""
 
     framework: Framework
     port: int
@@ -71,7 +71,7 @@ class _Signs(Struct, frozen=True):
 
 
 class _Seen(Struct, frozen=True):
-    """What is looked at for signs."""
+    """The properties of an image in which signs are looked for."""
 
     repository: str
     line: str

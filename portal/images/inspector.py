@@ -152,7 +152,7 @@ class ImageInspector:
     async def _logins(
         self, namespace: str, chosen: Sequence[str], name: ImageName, endpoint: Endpoint
     ) -> PullLogins:
-        """Those of the pods, and else the portal's own."""
+        """Return the logins that the pods would use, or else the portal's own."""
         try:
             async with asyncio.timeout(self._deadline):
                 found = await pull_logins(self._pull_secrets, namespace, chosen, name.repository)
@@ -171,9 +171,9 @@ class ImageInspector:
         nodes: tuple[Platform, ...],
         logins: tuple[Login, ...],
     ) -> ImageReport:
-        """What was found not long ago, or is being found by somebody, or else is found now.
+        """Return a recent report, or join a look-up under way, or else start one.
 
-        Whoever has other logins has another answer.
+        Reports are kept per set of logins.
         """
         now = self._clock()
         self._kept = {key: each for key, each in self._kept.items() if each.until > now}

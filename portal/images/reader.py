@@ -100,7 +100,7 @@ class ImageReader:
     async def _absent(
         self, found: FetchError | None, tags: FetchError | Tags
     ) -> tuple[Existence, list[Problem]]:
-        """What is known of an image whose manifest was not asked for, or not given."""
+        """Return whether an image exists, judged without its manifest, and the problems."""
         error = found if found is not None else tags
         if isinstance(error, Tags):
             return Existence.YES, []
@@ -163,7 +163,7 @@ class ImageReader:
         return await in_thread(read_config, body)
 
     async def _kept(self, asking: Coroutine[Any, Any, T]) -> T | FetchError:
-        """What ``asking`` gives, or why it gives nothing in time."""
+        """Return the result of ``asking``, or the failure if it has none in time."""
         try:
             async with asyncio.timeout_at(self._until):
                 return await asking
@@ -181,7 +181,7 @@ def _is_index(manifest: Manifest) -> bool:
 
 
 def _offered(found: Found) -> dict[Platform, Descriptor]:
-    """What an index offers, by platform; attestations and the like, of no platform, left out."""
+    """Return the images of an index by platform, without attestations, which have none."""
     offered: dict[Platform, Descriptor] = {}
     for each in (found.manifest.manifests or ())[:MAX_PLATFORMS]:
         told = each.platform

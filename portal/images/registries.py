@@ -22,7 +22,7 @@ from portal.domain.images import (
 from portal.registry.auth import Reach
 
 _API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
-"""Where a registry's own name is not where it answers."""
+"""API hosts of registries that answer under another name than their own."""
 
 
 class ImageLookup(StrEnum):

@@ -146,7 +146,7 @@ class Tags(Struct, frozen=True):
 
 
 class ImageReport(Struct, frozen=True):
-    """All that is known of an image before it is launched.
+    """An image as its registry describes it, before it is launched.
 
     ``repository`` is written out (``docker.io/library/nginx``), ``tag`` is the tag or the digest
     that was asked for, "" if none was: then only the tags are looked at, and ``exists`` is about

@@ -56,7 +56,7 @@ def _descending(numbers: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _maturity(rest: str) -> tuple[int, ...]:
-    """Where a version comes among those of the same number, by what follows it."""
+    """Return the sort key of a version's suffix among versions of the same number."""
     if not rest:
         return (_FINISHED,)
     found = _BEFORE.fullmatch(rest)

@@ -122,7 +122,7 @@ class Preconditions:
         )
 
     async def kubernetes_problem(self, wanted: str) -> str:
-        """Why a chart for the versions ``wanted`` of Kubernetes is not installed here; "" if it is.
+        """Return an error if this Kubernetes is not among the versions ``wanted``, else "".
 
         Helm asks the same, and refuses what it cannot read as well.
         """

@@ -88,7 +88,7 @@ class Queries:
         await self._access.check(identity, permission, key)
 
     async def kubernetes_problem(self, wanted: str) -> str:
-        """Why a chart for the versions ``wanted`` of Kubernetes cannot be installed, or ""."""
+        """Return an error if this Kubernetes is not among the versions ``wanted``, else ""."""
         return await self._preconditions.kubernetes_problem(wanted)
 
     async def namespace_problem(self, namespace: str) -> str:

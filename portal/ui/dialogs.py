@@ -1,4 +1,4 @@
-"""What the dialogs have in common that ask before a change: a preview, and a way out."""
+"""The common parts of dialogs that ask before a change: Cancel, and the preview."""
 
 from __future__ import annotations
 

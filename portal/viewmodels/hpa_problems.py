@@ -1,4 +1,4 @@
-"""What keeps a HorizontalPodAutoscaler from working, and what to do about it.
+"""Problems of a HorizontalPodAutoscaler, and advice on each.
 
 The causes are the messages of its conditions and events, as the HPA controller writes them. A
 condition names the first metric that failed; what an event says of each is newer or as new.
@@ -380,7 +380,7 @@ class _Failure:
         return " CPU and memory are measured." if working else ""
 
     def _consequence(self) -> str:
-        """What its absence means for the replicas."""
+        """Return the effect of the metric's absence on the replicas."""
         others = [
             metric_label(each)
             for each in self._hpa.metrics
@@ -449,7 +449,7 @@ def _cause(hpa: Hpa, metric: HpaMetric, events: Sequence[Event]) -> str:
 
 
 def _words(metric: HpaMetric) -> list[str]:
-    """What every message about this metric has, and none about another of its name."""
+    """Return the words that occur in messages about this metric and no other of its name."""
     labels = re.findall(r"([^\s,=]+)=([^\s,]+)", metric.selector)
     expressions = re.findall(r"(\S+) (?:in|notin) \(([^)]*)\)", metric.selector)
     return [

@@ -36,7 +36,7 @@ def step_up_words(behavior: ScalingBehavior | None) -> str:
 
 
 def limit_words(rules: ScalingRules) -> str:
-    """What the policies of one direction allow: "1 pod every 2 min"."""
+    """Describe the policies of one direction: "1 pod every 2 min"."""
     found = " or ".join(_policy(each) for each in rules.policies) or "nothing"
     if len(rules.policies) < 2:
         return found

@@ -115,7 +115,7 @@ class RowCache:
         self._shown = shown
         self._made: dict[Key, _CachedRow] = {}
         self._aging: dict[Key, datetime] = {}
-        """When each row was made that time alone can change, the oldest first."""
+        """The times at which rows were made that time alone can change, the oldest first."""
         self._newer = NewerVersions()
         self._inputs = _RowInputs()
         self._apps: Mapping[Key, AppState] | None = None

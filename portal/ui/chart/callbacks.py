@@ -254,7 +254,7 @@ async def request_of(context: UiContext, inputs: ChartInputs) -> ReleaseRequest:
 
 
 async def _unfit(context: UiContext, place: Place) -> str:
-    """Why the chart cannot be installed in this cluster, whatever its values; "" if it can."""
+    """Return the reason why the chart cannot be installed in this cluster, "" if it can."""
     try:
         editor = await draft_editor_of(context, place)
     except PortalError:  # its source has changed since the page was made: said beside the text

@@ -144,7 +144,7 @@ def edited(editor: DraftEditor, made: Edit) -> Draft:
 
 
 def answer(editor: DraftEditor, made: Edit, noted: list[Path]) -> dict[str, Any]:
-    """What the page shows after an edit. The form is made anew only if it looks different."""
+    """Return the page's parts after an edit; the form only if its structure has changed."""
     draft = edited(editor, made)
     before = editor.read(made.basis)
     notes = draft.notes()
