@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from portal.cluster import api_types
 from portal.domain.keys import HELM_RELEASE_NAME, Key
+from portal.domain.management import Management, management
 from portal.domain.objects import Condition
 
 HELM_RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
@@ -37,6 +38,12 @@ def release_of(meta: api_types.Meta) -> str:
     namespace = annotations.get(HELM_RELEASE_NAMESPACE)
     foreign = namespace and namespace != meta.namespace
     return "" if foreign else annotations.get(HELM_RELEASE_NAME, "")
+
+
+def management_of(meta: api_types.Meta) -> Management:
+    """The tool that manages the object, and whether it outlives its release."""
+    deleting = meta.deletion_timestamp is not None
+    return management(meta.labels or {}, meta.annotations or {}, deleting=deleting)
 
 
 def controller_of(meta: api_types.Meta) -> str:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from portal.domain.keys import Key
+from portal.domain.management import UNSAID, Management
 from portal.domain.relations import (
     ABOUT,
     ADDRESS,
@@ -142,6 +143,7 @@ class Workload(Watched, frozen=True):
     observed_generation: int = 0
     deleting_since: datetime | None = None
     finalizers: tuple[str, ...] = ()
+    management: Management = UNSAID
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of the release it is annotated with."""
@@ -251,6 +253,7 @@ class Service(Watched, frozen=True):
     cluster_ip: str
     ports: tuple[ServicePort, ...]
     addresses: tuple[str, ...] = ()
+    management: Management = UNSAID
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tags of the release it is annotated with, and of its addresses."""
@@ -279,6 +282,7 @@ class Ingress(Watched, frozen=True):
     hosts: tuple[str, ...]
     tls_hosts: tuple[str, ...]
     addresses: tuple[str, ...] = ()
+    management: Management = UNSAID
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of the release it is annotated with."""
@@ -298,6 +302,7 @@ class HttpRoute(Watched, frozen=True):
     gateways: tuple[Key, ...]
     accepted: bool | None
     message: str = ""
+    management: Management = UNSAID
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tags of the release it is annotated with, and of its Gateways."""

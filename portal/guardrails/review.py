@@ -15,7 +15,7 @@ from portal.catalog.content import ContentProblem, read_content, schema_problem
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError
 from portal.domain.keys import Key
-from portal.domain.manifests import Tree, at
+from portal.domain.manifests import Ref, Tree, at, has_keep_policy
 from portal.guardrails.checks import (
     ClusterFacts,
     ExistingObject,
@@ -167,6 +167,27 @@ class Guardrails:
         if found:
             raise GuardrailViolations(found, await in_thread(value_paths, found, values))
         return subject.objects
+
+    async def existing_objects(self, key: Key, rendered: Sequence[Rendered]) -> tuple[Ref, ...]:
+        """Return the objects of those that exist and are marked as the release's already.
+
+        Helm would take them over. Objects kept by policy are left out, since a release of the same
+        name is meant to find them, and so are hooks, which Helm replaces.
+        """
+        namespace = key.namespace
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def look(each: Rendered) -> bool:
+            async with slots:
+                named = Key(namespace, each.ref.name)
+                meta = await self._cluster.metadata(each.api_version, each.ref.kind, named)
+            if meta is None or meta.get("deletionTimestamp") or has_keep_policy({"metadata": meta}):
+                return False
+            return live(meta).release == str(key)
+
+        own = [each for each in rendered if each.hook is None]
+        found = await asyncio.gather(*map(look, own))
+        return tuple(each.ref for each, there in zip(own, found, strict=True) if there)
 
     async def skip_crds(self, key: Key, source: str, chart: Path) -> bool:
         """Return True if Helm must skip a chart's ``crds/`` when it installs the chart.

@@ -84,8 +84,13 @@ def complete(workload: Workload, autoscaled: bool) -> bool:
 
 
 def gone(state: AppState) -> Rollout:
-    """Return the state of a removal: done if no record, workload or pod is left."""
-    done = state.release is None and not state.workloads and not state.pods
+    """Return the state of a removal: done if no record, workload or pod is left.
+
+    A workload that the policy ``keep`` leaves, and then its pods, are no part of it.
+    """
+    kept = [each for each in state.workloads if each.management.kept]
+    pods = () if kept else state.pods
+    done = state.release is None and len(kept) == len(state.workloads) and not pods
     return Rollout(
         done, held=" ".join(_held_by(kind, each) for kind, each in held_by_finalizers(state))
     )

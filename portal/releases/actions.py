@@ -97,7 +97,7 @@ class Actions(Queries):
             Upgrade(changes, access, preconditions, forms.images),
         )
         self._launches = LaunchPlanner(
-            install, upgrade, changes, forms, preconditions, failed_forms, volumes
+            install, upgrade, changes, forms, preconditions, failed_forms, volumes, ports.records
         )
         self._upgrade = upgrade
         self._scale = Scale(changes, forms, preconditions)

@@ -21,13 +21,14 @@ from portal.domain.objects import Workload
 from portal.domain.operations import Operation
 from portal.domain.release import ReleaseRevision
 from portal.domain.replica_ownership import ReplicaOwnership, without_replicas
-from portal.guardrails.manifest import with_owned_hooks
+from portal.guardrails.manifest import Rendered, with_owned_hooks
 from portal.helm_service.helm import HelmResult
 from portal.operations.action import Action
 from portal.operations.progress import Progress
 from portal.operations.rollout import RolloutTarget, rollout_progress
 from portal.operations.waiting import WaitCondition
 from portal.releases.current import CurrentRelease, CurrentReleases
+from portal.releases.existing import taken_over
 from portal.releases.handover import Handover
 from portal.releases.pinned import own_chart, version_of
 from portal.releases.ports import ReleasePorts
@@ -154,6 +155,8 @@ class Changes:
             async def review(manifest: str) -> str:
                 progress.begin_step("Check what it renders")
                 found = await self.guardrails.check(operation.key, chart.source, manifest, values)
+                if current is None:
+                    await self._check_nothing_taken_over(operation.key, found)
                 handover.ownership = self.handover.ownership_with(
                     operation.key, {each.ref: each.tree for each in found}
                 )
@@ -188,6 +191,12 @@ class Changes:
     async def _prepare(self, key: Key, source: str) -> None:
         await asyncio.sleep(HEAD_START)
         await self.guardrails.prepare(key, source)
+
+    async def _check_nothing_taken_over(self, key: Key, rendered: Sequence[Rendered]) -> None:
+        """Raise ``Conflict`` if a new release would take over objects marked as its own."""
+        found = await self.guardrails.existing_objects(key, rendered)
+        if found:
+            raise taken_over(key, str(found[0]))
 
     async def hooks_problem(self, key: Key, identity: Identity | None) -> str:
         """Return why the hooks of a release must not run on uninstall, "" if they may."""

@@ -142,15 +142,24 @@ def check_ours(current: CurrentRelease | None, key: Key, chart: str = dash_app.C
 
 
 def check_stored_with_objects(record: ReleaseRecord) -> None:
-    """Raise ``Conflict`` if Helm keeps a release in another namespace than its objects.
+    """Raise ``Conflict`` if Helm keeps a release in another namespace than its objects."""
+    error = stored_elsewhere(record)
+    if error is not None:
+        raise error
 
-    Helm's command line has one namespace for both: with the objects' namespace it would not find
-    the record, with the record's it would delete the record and leave the objects.
+
+def stored_elsewhere(record: ReleaseRecord) -> Conflict | None:
+    """Return the error for a release that Helm keeps in another namespace than its objects.
+
+    None if it is kept with them. Helm's command line has one namespace for both: with the objects'
+    namespace it would not find the record, with the record's it would delete the record and leave
+    the objects.
     """
-    if record.storage_namespace:
-        raise Conflict(
-            f"Helm's records of {record.key.name} are in the namespace {record.storage_namespace}, "
-            f"and its objects in {record.key.namespace}: the portal shows such a release, but does "
-            "not change it.",
-            "Change it where it is managed, such as in its Flux HelmRelease (storageNamespace).",
-        )
+    if not record.storage_namespace:
+        return None
+    return Conflict(
+        f"Helm's records of {record.key.name} are in the namespace {record.storage_namespace}, "
+        f"and its objects in {record.key.namespace}: the portal shows such a release, but does "
+        "not change it.",
+        "Change it where it is managed, such as in its Flux HelmRelease (storageNamespace).",
+    )

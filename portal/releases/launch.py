@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from portal.domain.errors import Conflict
 from portal.domain.identity import Identity
+from portal.domain.keys import Key
 from portal.operations.progress import Progress
 from portal.operations.waiting import WaitCondition
 from portal.releases.changes import Changes
 from portal.releases.current import CurrentRelease, check_ours
+from portal.releases.existing import taken_over
 from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import ReleaseForms
 from portal.releases.install import Install
 from portal.releases.plan import Plan
+from portal.releases.ports import Records
 from portal.releases.preconditions import Preconditions
 from portal.releases.request import ReleaseRequest, chart_problems
 from portal.releases.upgrade import Upgrade
@@ -32,6 +35,7 @@ class LaunchPlanner:
         preconditions: Preconditions,
         failed_forms: FailedForms,
         volumes: Volumes,
+        records: Records,
     ) -> None:
         self._install = install
         self._upgrade = upgrade
@@ -40,6 +44,7 @@ class LaunchPlanner:
         self._preconditions = preconditions
         self._failed_forms = failed_forms
         self._volumes = volumes
+        self._records = records
 
     def plan(
         self,
@@ -69,7 +74,7 @@ class LaunchPlanner:
             with progress.step("Check the values"):
                 current = await self._changes.releases.find(key)
                 if current is None:
-                    self._preconditions.check_no_unrecorded_objects(key)
+                    await self._check_not_elsewhere(key)
                 check_ours(current, key, request.chart_name)
                 self._preconditions.check_unchanged(current, key, expected_revision)
                 if current is not None and create_only:
@@ -109,7 +114,21 @@ class LaunchPlanner:
         if "namespace" not in found:
             problem = await self._preconditions.namespace_problem(request.key.namespace)
             found |= {"namespace": problem} if problem else {}
+        if not found.keys() & {"name", "namespace"}:
+            try:
+                await self._check_not_elsewhere(request.key)
+            except Conflict as error:
+                found["name"] = str(error)
         return found
+
+    async def _check_not_elsewhere(self, key: Key) -> None:
+        """Raise ``Conflict`` if the name belongs to a release that is managed elsewhere."""
+        error = self._preconditions.taken_elsewhere(key)
+        if error is None and self._preconditions.existing(key) is None:
+            record = await self._records.other_record(key)
+            error = taken_over(key, record, record=True) if record else None
+        if error is not None:
+            raise error
 
 
 def _owner(current: CurrentRelease | None, identity: Identity) -> str:

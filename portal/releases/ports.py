@@ -90,6 +90,10 @@ class Records(RevisionRecords, Protocol):
         """
         ...
 
+    async def other_record(self, key: Key) -> str:
+        """Return Helm's record of a release outside Secrets, such as "ConfigMap x"; "" if none."""
+        ...
+
     async def set_owners(self, key: Key, owners: Owners, *, identity: Identity | None) -> None:
         """Write the owners of a release into every revision that Helm keeps."""
         ...

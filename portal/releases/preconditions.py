@@ -9,9 +9,10 @@ from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
 from portal.domain.version_ranges import within
 from portal.helm_service.errors import busy
-from portal.releases.current import CurrentRelease, check_stored_with_objects
-from portal.releases.existing import Existing, existing
+from portal.releases.current import CurrentRelease, check_stored_with_objects, stored_elsewhere
+from portal.releases.existing import Existing, existing, taken_over
 from portal.releases.ports import NamespaceLookup
+from portal.state.elsewhere import managed_elsewhere
 from portal.state.finalizers import held_by_finalizers
 from portal.state.store import Store
 
@@ -63,28 +64,18 @@ class Preconditions:
                 "The app's page says what to do about that. Or choose another name.",
             )
 
-    def check_no_unrecorded_objects(self, key: Key) -> None:
-        """Raise ``Conflict`` if there are objects of a release without a record.
+    def taken_elsewhere(self, key: Key) -> Conflict | None:
+        """Return the error for a name that belongs to a release managed elsewhere, else None.
 
-        Helm would take them over silently. They may be in use: the record may be in a ConfigMap
-        or a database (``HELM_DRIVER``), which the portal does not read.
+        Helm would take its objects over silently. They may be in use.
         """
         state = self._store.snapshot.app(key)
         if state.release is not None:
-            return
-        there = [
-            *(f"{one.kind} {one.key.name}" for one in state.workloads if not one.deleting_since),
-            *(f"Service {each.key.name}" for each in state.services),
-            *(f"Ingress {each.key.name}" for each in state.ingresses),
-            *(f"HTTPRoute {each.key.name}" for each in state.routes),
-        ]
-        if there:
-            raise Conflict(
-                f"In {key.namespace} there is a {there[0]} of a release {key.name}, but no record "
-                "of that release in a Secret: Helm would take over what may be in use.",
-                "Choose another name. Or uninstall it with the helm that made it (perhaps with "
-                "HELM_DRIVER=configmap), or delete what is left of it.",
-            )
+            return stored_elsewhere(state.release)
+        if state.operation is not None and not state.operation.phase.terminal:
+            return None  # its objects are coming or going
+        found = managed_elsewhere(state)
+        return None if found is None else taken_over(key, found.objects[0], found.manager)
 
     def check_unchanged(
         self, current: CurrentRelease | None, key: Key, expected_revision: int | None

@@ -78,7 +78,10 @@ class Queries:
 
     def overwrite_problem(self, identity: Identity, key: Key) -> str:
         """Return why an existing app may not be overwritten; "" if it may, or there is none."""
-        return self._access.refusal_reason(identity, Permission.UPGRADE, key)
+        elsewhere = self._preconditions.taken_elsewhere(key)
+        return self._access.refusal_reason(identity, Permission.UPGRADE, key) or (
+            str(elsewhere) if elsewhere else ""
+        )
 
     def _may(self, identity: Identity, permission: Permission, key: Key) -> bool:
         return self._access.may(identity, permission, key)

@@ -13,6 +13,7 @@ from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
 from portal.domain.owners import NOBODY, text_of
 from portal.domain.permissions import UNLIMITED, Permission, Scope
+from portal.state.elsewhere import managed_elsewhere
 from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import annotated, owner_name, owners_of
 from portal.viewmodels.autoscaler import autoscaler_view
@@ -76,6 +77,7 @@ def app_view(
     return AppView(
         key=state.key,
         exists=release is not None,
+        elsewhere=managed_elsewhere(state) is not None,
         headline=head.badge,
         sentence=head.sentence,
         helm_status=helm_badge(release.status if release else None),

@@ -9,13 +9,14 @@ from msgspec import Struct
 
 from portal.domain.objects import Condition, ReleaseStatus, Workload
 from portal.domain.operations import DEAD_AFTER, OperationPhase
+from portal.state.elsewhere import left_behind, managed_elsewhere
 from portal.state.model import AppState
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.hpa_problems import autoscaler_problem
 from portal.viewmodels.model import Badge, Severity
 from portal.viewmodels.operation import failed, moved, progressive, running
-from portal.viewmodels.words import moment, sentence, shortened
+from portal.viewmodels.words import joined, moment, sentence, shortened
 from portal.viewmodels.workloads import PodSummary, counts_in_words
 
 STUCK = "Stuck"
@@ -25,6 +26,9 @@ NOT_FOUND = "Not found"
 
 AUTOSCALER_PROBLEM = "Autoscaler fails"
 """The badge of an app that is in order but for its autoscaler."""
+
+ELSEWHERE = "Managed elsewhere"
+"""The badge of a release whose record is not in a Secret of its namespace."""
 
 
 class Headline(Struct, frozen=True):
@@ -40,7 +44,7 @@ def headline(
     state: AppState, known: PodSummary, now: datetime, *, loading: bool = False
 ) -> Headline:
     """The headline by the first rule that applies; ``loading`` while releases are unread."""
-    for rule in (_removing, _absent, _requested, _damaged, _pending, _failed):
+    for rule in (_removing, _absent, _elsewhere, _requested, _damaged, _pending, _failed):
         found = rule(state, known, now) if rule is not _absent or not loading else _loading(state)
         if found:
             return found
@@ -90,7 +94,8 @@ def _removing(state: AppState, known: PodSummary, now: datetime) -> Headline | N
         left = len(known.pods)
         words = f"It is being removed. {counts_left(left)}" if left else "It is being removed."
         return _made("Removing", Severity.BUSY, words, since)
-    if release is None and known.pods and not running(operation):
+    left = release is None and known.pods and not running(operation)
+    if left and managed_elsewhere(state) is None and not left_behind(state):
         return _made(
             "Removing",
             Severity.BUSY,
@@ -106,8 +111,15 @@ def counts_left(pods: int) -> str:
 
 def _absent(state: AppState, known: PodSummary, now: datetime) -> Headline | None:
     operation = state.operation
-    if state.release is not None or running(operation):
+    if state.release is not None or running(operation) or managed_elsewhere(state):
         return None
+    kept = left_behind(state)
+    if kept:
+        return _made(
+            "Removed",
+            Severity.QUIET,
+            f"It was removed. Kept in the cluster (resource policy keep): {joined(kept)}.",
+        )
     if operation and operation.verb.removes:
         if operation.phase is OperationPhase.SUCCEEDED:
             left = operation.advice or "No pod and no Helm record of it remain."
@@ -126,6 +138,23 @@ def _absent(state: AppState, known: PodSummary, now: datetime) -> Headline | Non
         NOT_FOUND,
         Severity.QUIET,
         f"There is no release named {state.key.name} in the namespace {state.key.namespace}.",
+    )
+
+
+def _elsewhere(state: AppState, known: PodSummary, now: datetime) -> Headline | None:
+    """The headline of a release that the portal finds no record of, by the state of its pods."""
+    found = managed_elsewhere(state)
+    if found is None or running(state.operation):
+        return None
+    pods = _by_pods(state, known)
+    troubled = pods.badge.severity in {Severity.WARN, Severity.BAD}
+    by = f" by {found.manager}" if found.manager else ""
+    words = pods.sentence if state.workloads else ""
+    return _made(
+        ELSEWHERE,
+        pods.badge.severity if troubled else Severity.QUIET,
+        f"It is managed{by} outside this portal. {words}".strip(),
+        problem=pods.problem,
     )
 
 

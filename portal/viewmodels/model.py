@@ -213,6 +213,8 @@ class EventView(Struct, frozen=True):
 class AppView(Struct, frozen=True):
     """The page of one release. ``since`` is when the headline's state began, if known.
 
+    ``elsewhere``: the release is managed elsewhere, so it has objects and no record.
+
     The chart shows ``settled``, which is long and seldom changes, followed by ``unsettled``; both
     stay packed, so that comparing views is fast.
 
@@ -253,6 +255,7 @@ class AppView(Struct, frozen=True):
     permissions: frozenset[Permission] = ALL
     shared_with: tuple[str, ...] = ()
     unanswered: bool = False
+    elsewhere: bool = False
 
 
 class ReleaseRow(Struct, frozen=True):

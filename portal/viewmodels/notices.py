@@ -8,6 +8,7 @@ from datetime import datetime
 from portal.domain.objects import Quota, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.domain.release import ReleaseRecord
+from portal.state.elsewhere import managed_elsewhere, manager_of
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.freshness import METRICS, source_of
@@ -17,7 +18,7 @@ from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.operation import failed, overtaken, running
 from portal.viewmodels.quotas import quota_notice
 from portal.viewmodels.scale import drift
-from portal.viewmodels.words import count, moment, sentence, shortened
+from portal.viewmodels.words import count, joined, moment, sentence, shortened
 from portal.viewmodels.workloads import PodSummary
 
 _ORDER = (Severity.BAD, Severity.WARN, Severity.BUSY, Severity.QUIET, Severity.GOOD)
@@ -38,6 +39,7 @@ def notices(
         *_operation(state),
         *_release(state, head),
         *_stored_elsewhere(state.release),
+        *_managed_elsewhere(state),
         *([known.blocked] if known.blocked else _quota(known, quotas)),
         *_pods(known),
         *_late(state, known),
@@ -86,6 +88,34 @@ def _stored_elsewhere(release: ReleaseRecord | None) -> list[Notice]:
             "The portal does not change it: the helm command uses one namespace for both the "
             "record and the objects.",
             "Change it where it is managed, such as in its Flux HelmRelease.",
+        )
+    ]
+
+
+def _managed_elsewhere(state: AppState) -> list[Notice]:
+    """A notice of the tool that manages the release, where that is not this portal."""
+    found = managed_elsewhere(state)
+    if found is None:
+        manager = manager_of(state) if state.release else ""
+        if not manager:
+            return []
+        return [
+            Notice(
+                Severity.QUIET,
+                f"Managed by {manager}",
+                "That tool may undo what is changed here.",
+                "Change it where it is managed.",
+            )
+        ]
+    where = f"in {found.manager}" if found.manager else "with the tool that installed it"
+    return [
+        Notice(
+            Severity.QUIET,
+            "Helm's record of it is not in this namespace's Secrets",
+            f"These objects say that they belong to a Helm release of this name: "
+            f"{joined(found.objects)}. Its record may be in a ConfigMap or a database "
+            "(HELM_DRIVER), or in another namespace. The portal shows it, and changes nothing.",
+            f"Change or remove it {where}. If nobody manages it any more, delete these objects.",
         )
     ]
 

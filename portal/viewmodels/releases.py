@@ -14,6 +14,7 @@ from portal.domain.charts import Listing
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Node, PodUsage
 from portal.domain.operations import OperationPhase
+from portal.state.elsewhere import managed_elsewhere
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.app import app_version, chart_name, launched_by
 from portal.viewmodels.freshness import loading, source_of, stale_words
@@ -296,8 +297,8 @@ def _choices(given: set[str], chosen: str) -> tuple[str, ...]:
 
 
 def is_listed(state: AppState) -> bool:
-    """Return True for a release, and for an operation that has yet to create one."""
-    if state.release is not None:
+    """Return True for a release, here or elsewhere, and for an operation that will create one."""
+    if state.release is not None or managed_elsewhere(state) is not None:
         return True
     operation = state.operation
     if operation is None:

@@ -8,6 +8,7 @@ from typing import cast
 
 from portal.domain.objects import Hpa
 from portal.domain.release import ReleaseRevision
+from portal.state.elsewhere import managed_elsewhere
 from portal.state.model import AppState
 from portal.viewmodels.model import ScaleMode, ScaleView
 from portal.viewmodels.operation import running
@@ -69,6 +70,8 @@ def drift(state: AppState) -> tuple[int, int] | None:
 def _read_only(state: AppState, hpa: Hpa | None, chart: str) -> str:
     release = state.release
     if release is None:
+        if managed_elsewhere(state):
+            return "This release is managed elsewhere: scale it there."
         return "There is no release to scale yet."
     if state.detail and state.detail.damaged:
         return "Helm's record of this release is damaged, so it cannot be changed from here."

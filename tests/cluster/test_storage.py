@@ -14,8 +14,8 @@ import pytest
 
 from portal.cluster.client import ClusterClient
 from portal.cluster.storage.storage import HelmStorage
+from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
-from portal.domain.operations import OperationPhase
 from tests.cluster.test_actions import ANN, _run, portal, sample
 from tests.cluster.test_watches import until, watching
 
@@ -93,15 +93,12 @@ async def test_a_release_in_a_config_map_is_not_installed_over(
     async with portal(namespace, tmp_path) as here:
         key = here.key("taken")
         await here.until(lambda: bool(here.app(key).services), "its objects")
-        operation = await here.actions.launch(ANN, sample(key))
-
-        def over() -> bool:
-            last = here.app(key).operation
-            return last is not None and last.id == operation.id and last.phase.terminal
-
-        await here.until(over, "the end of the launch")
-        last = here.app(key).operation
-        assert last is not None
-        assert last.phase is OperationPhase.FAILED
-        assert "there is a Service taken of a release taken" in last.error
+        with pytest.raises(InvalidInput) as refused:
+            await here.actions.launch(ANN, sample(key))
+        assert "Its Service taken is there" in refused.value.fields["name"]
+        _run("kubectl", "delete", "service", "taken", "-n", namespace)
+        await here.until(lambda: not here.app(key).services, "no objects that are watched")
+        with pytest.raises(InvalidInput) as refused:
+            await here.actions.launch(ANN, sample(key))
+        assert "ConfigMap sh.helm.release.v1.taken.v1" in refused.value.fields["name"]
         assert not here.app(key).workloads

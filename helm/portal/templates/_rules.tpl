@@ -32,10 +32,11 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, list, watch, create, update, delete]
-# An app may use what is labelled as shared.
+# An app may use what is labelled as shared. Helm may keep a release in a ConfigMap (HELM_DRIVER),
+# and an uninstall says which ones it leaves.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get]
+  verbs: [get, list]
 # Helm keeps each revision of a release in a Secret. Those that images are pulled with are got by name.
 - apiGroups: [""]
   resources: [secrets]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.cluster.api_types import Conditions, Meta, Part, from_json
-from portal.cluster.decode import key, release_of
+from portal.cluster.decode import key, management_of, release_of
 from portal.cluster.resource import GATEWAY_API, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import HttpRoute, Kind
@@ -56,6 +56,7 @@ def decode(found: _HttpRoute) -> tuple[Key, HttpRoute]:
         ),
         accepted=False if refused else True if taken else None,
         message="; ".join(each.message or each.reason for each in refused),
+        management=management_of(found.metadata),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.cluster.api_types import LoadBalancerStatus, Meta, Part, from_json
-from portal.cluster.decode import key, load_balancer_addresses, release_of
+from portal.cluster.decode import key, load_balancer_addresses, management_of, release_of
 from portal.cluster.resource import Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Ingress, Kind
@@ -44,6 +44,7 @@ def decode(found: _Ingress) -> tuple[Key, Ingress]:
         hosts=tuple(each.host for each in spec.rules or () if each.host),
         tls_hosts=tuple(host for each in spec.tls or () for host in each.hosts or ()),
         addresses=load_balancer_addresses(found.status),
+        management=management_of(found.metadata),
     )
 
 

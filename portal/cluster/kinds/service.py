@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from portal.cluster.api_types import LoadBalancerStatus, Meta, Part, from_json
-from portal.cluster.decode import key, load_balancer_addresses, release_of
+from portal.cluster.decode import key, load_balancer_addresses, management_of, release_of
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Service, ServicePort
@@ -48,6 +48,7 @@ def decode(found: _Service) -> tuple[Key, Service]:
             if each.protocol == "TCP"
         ),
         addresses=load_balancer_addresses(found.status),
+        management=management_of(found.metadata),
     )
 
 

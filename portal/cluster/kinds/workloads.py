@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from portal.cluster.api_types import Conditions, Meta, Part
-from portal.cluster.decode import blocking_finalizers, conditions, deleting_since, key, release_of
+from portal.cluster.decode import (
+    blocking_finalizers,
+    conditions,
+    deleting_since,
+    key,
+    management_of,
+    release_of,
+)
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Workload
 
@@ -71,6 +78,7 @@ def workload(kind: Kind, found: ApiWorkload) -> tuple[Key, Workload]:
         observed_generation=status.observed_generation,
         deleting_since=deleting_since(meta),
         finalizers=blocking_finalizers(meta),
+        management=management_of(meta),
     )
 
 

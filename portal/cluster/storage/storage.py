@@ -20,7 +20,7 @@ from portal.cluster.json_object import JsonObject, items, part, text
 from portal.cluster.storage.codec import decode, marked_failed, metadata, recorded_chart
 from portal.cluster.storage.unpack import Damaged, read_bounded
 from portal.cluster.volume_claims import volume_claims
-from portal.domain.errors import Conflict, DamagedRecord, NotFound
+from portal.domain.errors import Conflict, DamagedRecord, Forbidden, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.owners import Owners, is_about_owners
@@ -132,6 +132,20 @@ class HelmStorage:
     ) -> tuple[VolumeClaim, ...] | None:
         """The volume claims of a namespace; None where the portal may not list them."""
         return await volume_claims(self._client.acting_for(identity), namespace)
+
+    async def other_record(self, key: Key) -> str:
+        """Return the ConfigMap in which Helm keeps a release, such as "ConfigMap x"; "" if none.
+
+        Helm does so with ``HELM_DRIVER=configmap``. Where they may not be listed, it is "".
+        """
+        path = f"/api/v1/namespaces/{key.namespace}/configmaps"
+        selector = {"labelSelector": f"owner=helm,name={key.name},status!=uninstalled"}
+        try:
+            found = items(await self._client.get(path, selector, METADATA_LIST), "items")
+        except Forbidden:
+            return ""
+        newest = max(found, key=_revision_number, default=None)
+        return f"ConfigMap {text(newest, 'metadata', 'name')}" if newest else ""
 
     # Writing.
 

@@ -29,7 +29,7 @@ def _data(view: ScaleView | SeriesView) -> dict[str, Any]:
 
 def _shown(view: AppView) -> bool:
     running = view.operation is not None and view.operation.running
-    return view.exists or running or bool(view.pods)
+    return view.exists or view.elsewhere or running or bool(view.pods)
 
 
 def _lost(view: AppView) -> bool:
@@ -37,7 +37,7 @@ def _lost(view: AppView) -> bool:
 
 
 def _buttons(view: AppView) -> str:
-    offered = _shown(view) and Permission.UPGRADE in view.permissions
+    offered = _shown(view) and not view.elsewhere and Permission.UPGRADE in view.permissions
     return "head-buttons" if offered else "gone"
 
 

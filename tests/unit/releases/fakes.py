@@ -392,6 +392,7 @@ class FakeRecords:
         self.helm = helm
         self.left: dict[Key, ReleaseRevision] = {}
         self.failed: list[tuple[Key, int]] = []
+        self.others: dict[Key, str] = {}
         self.written: list[tuple[Key, Owners]] = []
         self.looks = 0
         self.files: dict[str, bytes] = {}
@@ -436,6 +437,9 @@ class FakeRecords:
         self.acted_for.append(identity)
         self.asked.append(revision)
         return self.files
+
+    async def other_record(self, key: Key) -> str:
+        return self.others.get(key, "")
 
     async def mark_failed(
         self, key: Key, recorded: ReleaseRevision, why: str, *, identity: Identity | None

@@ -12,7 +12,12 @@ from msgspec.structs import replace
 from portal.catalog.chart import read_chart
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError, Conflict, Forbidden, HelmError, InvalidInput
-from portal.domain.keys import LAUNCHED_BY, Key
+from portal.domain.keys import (
+    HELM_RELEASE_NAME,
+    HELM_RELEASE_NAMESPACE,
+    LAUNCHED_BY,
+    Key,
+)
 from portal.domain.launch import Exposure
 from portal.domain.objects import Kind
 from portal.domain.operations import OperationPhase
@@ -300,7 +305,7 @@ async def test_a_release_kept_in_another_namespace_is_looked_at_and_not_changed(
         lambda: world.actions.launch(ANN, SPEC),
     ):
         if read:
-            with pytest.raises(Conflict, match=told):
+            with pytest.raises((Conflict, InvalidInput), match=told):
                 await ask()
         else:
             ended = await world.ended(await ask())
@@ -309,13 +314,38 @@ async def test_a_release_kept_in_another_namespace_is_looked_at_and_not_changed(
     assert world.helm.calls == []
 
 
+@pytest.mark.parametrize(
+    ("notes", "taken"), [({}, True), ({"helm.sh/resource-policy": "keep"}, False)]
+)
+async def test_objects_that_no_watch_shows_are_not_taken_over(
+    world: World, notes: dict[str, str], taken: bool
+) -> None:
+    owner = {HELM_RELEASE_NAME: "sales", HELM_RELEASE_NAMESPACE: "apps"}
+    world.admission.live["Deployment", "sales"] = {"annotations": {**owner, **notes}}
+    ended = await world.ended(await world.actions.launch(ANN, SPEC))
+    if taken:
+        assert ended.phase is OperationPhase.FAILED
+        assert "Its Deployment sales is there" in ended.error
+        assert world.helm.calls == []
+    else:
+        assert ended.phase is OperationPhase.SUCCEEDED
+
+
 async def test_objects_without_a_record_are_not_taken_over(world: World) -> None:
     world.cluster.workload(KEY, 1, 1)
-    ended = await world.ended(await world.actions.launch(ANN, SPEC))
-    assert ended.phase is OperationPhase.FAILED
-    assert "there is a Deployment sales of a release sales" in ended.error
+    with pytest.raises(InvalidInput) as refused:
+        await world.actions.launch(ANN, SPEC)
+    assert "Its Deployment sales is there, and no record of it" in refused.value.fields["name"]
+    assert world.actions.overwrite_problem(ANN, KEY) == refused.value.fields["name"]
     assert world.helm.calls == []
     world.store.delete(Kind.DEPLOYMENT, KEY)
+    world.records.others[KEY] = "ConfigMap sh.helm.release.v1.sales.v1"
+    with pytest.raises(InvalidInput) as refused:
+        await world.actions.launch(ANN, SPEC)
+    assert "is the ConfigMap sh.helm.release.v1.sales.v1" in refused.value.fields["name"]
+    assert world.helm.calls == []
+    del world.records.others[KEY]
+    assert world.actions.overwrite_problem(ANN, KEY) == ""
     ended = await world.ended(await world.actions.launch(ANN, SPEC))
     assert ended.phase is OperationPhase.SUCCEEDED
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from portal.domain.management import Management
 from portal.domain.objects import Kind, Pod, ReleaseStatus, ReplicaSet
 from portal.domain.operations import OperationPhase, Verb
 from portal.releases.install import LAUNCH
@@ -15,6 +16,7 @@ from portal.releases.upgrade import UPGRADE
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import AppView, Severity
+from portal.viewmodels.releases import is_listed
 
 from .make import (
     IMAGE,
@@ -353,3 +355,39 @@ def test_the_workload_is_believed_while_pods_are_unread() -> None:
     unread = app_view(one, sources(Pod=watched("Pod")), NOW)
     assert unread.replicas.ready == 2
     assert view(one).replicas.ready == 0
+
+
+def test_a_release_without_a_record_is_managed_elsewhere_and_says_how_it_is() -> None:
+    by_flux = Management(manager="Flux HelmRelease flux/demo")
+    workload = replace(deployment(1, 1), management=by_flux)
+    one = state(release=None, detail=None, workloads=(workload,), pods=pods(pod()))
+    assert said(one) == (
+        "Managed elsewhere",
+        Severity.QUIET,
+        "It is managed by Flux HelmRelease flux/demo outside this portal. Its one pod is ready.",
+    )
+    found = view(one)
+    assert found.elsewhere
+    assert not found.exists
+    (notice,) = found.notices
+    assert "Deployment demo" in notice.body
+    assert "Flux HelmRelease flux/demo" in notice.advice
+    assert is_listed(one)
+
+    crashing = replace(one, pods=pods(CRASHING))
+    assert said(crashing)[:2] == ("Managed elsewhere", Severity.BAD)
+
+
+def test_what_a_removal_has_kept_is_named() -> None:
+    kept = replace(deployment(1, 1), management=Management(kept=True))
+    one = state(release=None, detail=None, workloads=(kept,), pods=pods(pod()))
+    assert said(one)[0] == "Removed"
+    assert "Deployment demo" in said(one)[2]
+    assert not view(one).elsewhere
+
+
+def test_a_release_in_its_place_says_which_tool_manages_it() -> None:
+    workload = replace(deployment(1, 1), management=Management(manager="Argo CD application demo"))
+    one = state(workloads=(workload,), pods=pods(pod()))
+    assert said(one)[0] == "Ready"
+    assert "Managed by Argo CD application demo" in [each.title for each in view(one).notices]

@@ -1,0 +1,44 @@
+"""Releases without a record where they run."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from portal.domain.management import Management
+from portal.domain.objects import Kind
+from portal.state.elsewhere import left_behind, managed_elsewhere
+from portal.state.store import Store
+
+from .make import T0, deployment, key, release, service
+
+KEPT = Management(kept=True)
+FLUX = Management(manager="Flux HelmRelease flux/web")
+
+
+def test_objects_without_a_record_are_of_a_release_that_is_managed_elsewhere() -> None:
+    store = Store()
+    store.apply(Kind.DEPLOYMENT, key("web"), replace(deployment("web"), management=FLUX))
+    store.apply(Kind.SERVICE, key("web"), service("web"))
+    found = managed_elsewhere(store.snapshot.app(key("web")))
+    assert found is not None
+    assert found.objects == ("Deployment web", "Service web")
+    assert found.manager == FLUX.manager
+
+    secret = release("web")
+    store.apply(Kind.RELEASE, key(secret.secret_name), secret)
+    assert managed_elsewhere(store.snapshot.app(key("web"))) is None
+
+
+def test_what_is_going_or_was_kept_is_no_release() -> None:
+    store = Store()
+    going = replace(deployment("web"), deleting_since=T0)
+    store.apply(Kind.DEPLOYMENT, key("web"), going)
+    store.apply(
+        Kind.SERVICE, key("web"), replace(service("web"), management=Management(deleting=True))
+    )
+    assert managed_elsewhere(store.snapshot.app(key("web"))) is None
+    assert left_behind(store.snapshot.app(key("web"))) == ()
+
+    store.apply(Kind.SERVICE, key("web"), replace(service("web"), management=KEPT))
+    assert managed_elsewhere(store.snapshot.app(key("web"))) is None
+    assert left_behind(store.snapshot.app(key("web"))) == ("Service web",)
