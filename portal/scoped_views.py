@@ -13,6 +13,7 @@ from portal.domain.owners import NOBODY
 from portal.domain.permissions import Permission, Scope
 from portal.live.topics import ADMIN, APPS, app_key, list_query
 from portal.state.assemble import nothing
+from portal.state.model import AppState
 from portal.state.ownership import owners_of
 from portal.state.store import Store
 from portal.viewmodels.app import app_view
@@ -30,7 +31,8 @@ class ScopedViews:
 
     ``prioritize`` is called with the releases that are being viewed, so that release bodies and
     probes of URLs, which are read on demand, are read for them first. ``catalog`` returns the
-    present listings of the sources of charts.
+    present listings of the sources of charts, and ``offered`` the names of the plain actions that
+    are of use for an app.
     """
 
     def __init__(
@@ -40,9 +42,11 @@ class ScopedViews:
         outside: ExternalAddresses,
         prioritize: Callable[[Iterable[Key]], None],
         catalog: Callable[[], Sequence[Listing]] = tuple,
+        offered: Callable[[AppState, datetime], frozenset[str]] = lambda state, now: frozenset(),
     ) -> None:
         self._prioritize = prioritize
         self._catalog = catalog
+        self._offered = offered
         self._store = store
         self._rights = rights
         self._outside = outside
@@ -68,15 +72,17 @@ class ScopedViews:
         if scope.may(Permission.SEE):
             self._prioritize((key,))
             state = snapshot.app(key)
+        now = datetime.now(UTC)
         return app_view(
             state,
             snapshot.sources,
-            datetime.now(UTC),
+            now,
             nodes=snapshot.nodes,
             quotas=snapshot.quotas.get(state.key.namespace, ()),
             outside=self._outside,
             catalog=self._catalog(),
             scope=scope,
+            offered=self._offered(state, now),
         )
 
     def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:

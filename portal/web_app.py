@@ -28,6 +28,7 @@ from portal.cluster.leases import LEASES, Leases
 from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
 from portal.cluster.restarts import Restarts
+from portal.cluster.served_apis import ServedApis
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
 from portal.cluster_sync import ClusterSync
@@ -108,7 +109,14 @@ class WebApp:
         self._catalog = catalog = _catalog(settings, stack, store)
         images = _images(settings, stack, sync, rights)
         outside = ExternalAddresses(settings.node_address, settings.ingress_address)
-        views = ScopedViews(store, rights, outside, sync.prioritize, lambda: catalog.listings)
+        views = ScopedViews(
+            store,
+            rights,
+            outside,
+            sync.prioritize,
+            lambda: catalog.listings,
+            self._actions.offered,
+        )
         self._context = UiContext(
             actions=self._actions,
             catalog=catalog,
@@ -266,7 +274,15 @@ def _actions(
         settings.guardrail_exceptions(),
         GuardrailSettings(settings.allowed_images, frozenset(settings.allowed_hosts)),
     )
-    ports = ReleasePorts(helm, storage, storage, Replicas(client), guardrails, Namespaces(client))
+    ports = ReleasePorts(
+        helm,
+        storage,
+        storage,
+        Replicas(client),
+        guardrails,
+        ServedApis(client),
+        Namespaces(client),
+    )
     return Actions(
         sync.store,
         ports,

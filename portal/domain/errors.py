@@ -15,6 +15,7 @@ PortalError
     ├── ChartError      the chart does not render, or its schema refuses the values
     ├── SourceUnavailable   the repository or registry of a chart does not answer
     ├── FieldConflict   another field manager owns what the chart sets
+    ├── RemovedApi      the release's record names an API that the cluster no longer serves
     └── ReleaseBusy     the release is in a pending state
 """
 
@@ -109,6 +110,18 @@ class ChartError(HelmError):
     ) -> None:
         super().__init__(message, advice, output)
         self.values = dict(values or {})
+
+
+class UnknownKind(ChartError):
+    """A manifest has a kind that the cluster does not serve; ``api`` names it."""
+
+    def __init__(self, message: str, advice: str, output: str, api: str) -> None:
+        super().__init__(message, advice, output)
+        self.api = api
+
+
+class RemovedApi(HelmError):
+    """Helm's record of an existing release names an API that the cluster no longer serves."""
 
 
 class SourceUnavailable(HelmError):

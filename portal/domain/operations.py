@@ -78,6 +78,7 @@ class Operation(Struct, frozen=True):
     """An operation on a release. ``fields`` maps form fields to error messages.
 
     ``base`` is the newest revision when it began; ``description`` is the text for Helm's history.
+    ``cause`` is the type of the error that ended it, such as "HelmTimeout", "" if none.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Operation(Struct, frozen=True):
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
     base: int = 0
     description: str = ""
+    cause: str = ""
 
 
 class OperationLease(Watched, frozen=True):

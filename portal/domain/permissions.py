@@ -24,6 +24,7 @@ class Permission(StrEnum):
     ROLLBACK = "roll back"
     UNINSTALL = "uninstall"
     UNLOCK = "unlock"
+    MAP_APIS = "update the record of"
     CANCEL = "cancel the operation on"
     DISMISS = "dismiss the operation on"
     SHARE = "share"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from msgspec import field
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from portal.domain.compressed import CompressedText
@@ -71,6 +71,22 @@ class ReleaseRecord(Watched, frozen=True):
         return {self.key}
 
 
+class DeleteHook(Struct, frozen=True):
+    """A hook that Helm runs when it removes the release, at ``event``.
+
+    ``unfinished``: Helm has recorded that it was started, and not that it succeeded.
+    """
+
+    kind: str
+    name: str
+    event: str
+    unfinished: bool = False
+
+    def __str__(self) -> str:
+        """Its kind and name."""
+        return f"{self.kind} {self.name}"
+
+
 class ReleaseRevision(ReleaseRecord, frozen=True):
     """A revision with its body. ``damaged`` says why the body could not be read, "" if it was.
 
@@ -98,6 +114,7 @@ class ReleaseRevision(ReleaseRecord, frozen=True):
     source: str = ""
     operation: str = ""
     version: str = ""
+    delete_hooks: tuple[DeleteHook, ...] = ()
 
     @property
     def whole(self) -> str:

@@ -16,9 +16,12 @@ from portal.domain.errors import (
     NotFound,
     PortalError,
     ReleaseBusy,
+    RemovedApi,
     SourceUnavailable,
+    UnknownKind,
 )
 from portal.domain.keys import Key
+from portal.domain.release import ReleaseStatus
 
 _UNREACHABLE = re.compile(
     r"cluster unreachable|connection refused|connect: network is unreachable|no such host|"
@@ -41,6 +44,8 @@ _WEBHOOK = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request:?
 _SECURITY = re.compile(r"violates PodSecurity[^\n]*")
 _NO_NAMESPACE = re.compile(r'namespaces "(?P<name>[^"]+)" not found')
 _NO_KIND = re.compile(r'no matches for kind "(?P<kind>[^"]+)"(?: in version "(?P<version>[^"]+)")?')
+_CURRENT_MANIFEST = "unable to build kubernetes objects from current release manifest"
+_NEW_MANIFEST = "unable to build kubernetes objects from new release manifest"
 _LEAVING = re.compile(
     r"unable to create new content in namespace (?P<name>\S+) because it is being terminated"
 )
@@ -48,6 +53,8 @@ _HOOK = re.compile(
     r"resource (?P<kind>\w+)/(?P<namespace>[\w.-]+)/(?P<name>[\w.-]+) not ready\. "
     r"status: (?P<status>\w+)"
 )
+_REMOVED = "uninstallation completed with"
+"""Helm's words when it has removed a release, and what came after that has failed."""
 _TEMPLATE = re.compile(
     r"(?P<file>[\w./-]+):(?P<line>\d+)(?::\d+)?:?\s+executing \"[^\"]*\" at "
     r"<(?P<expression>[^\n]*?)>:\s*(?P<why>[^\n]+(?:\n(?![\w./-]+:\d+:\d)[^\n]+)*)"
@@ -90,8 +97,10 @@ def explain(output: str, verb: str, key: Key, chart: str = "") -> PortalError:
     known: other names in what Helm says are then those of its subcharts.
     """
     text = _error_part(output)
+    if verb == "roll back" and _NEW_MANIFEST in text and (missing := _missing(text)):
+        return removed_from_past(missing, text)
     answers = (
-        *(rule(text, key) for rule in (_hook, _source, _cluster, _release)),
+        *(rule(text, key) for rule in (_record, _hook, _source, _cluster, _release)),
         _chart(text, chart),
         *(rule(text, key) for rule in (_objects, _permission)),
     )
@@ -115,6 +124,12 @@ def _hook(text: str, key: Key) -> PortalError | None:
     # Helm is never told to wait for the release itself, so this is about a hook.
     hook = f"{found['kind']} {found['name']}"
     log = f"kubectl logs -n {found['namespace']} {found['kind'].lower()}/{found['name']}"
+    if _REMOVED in text:
+        return HelmError(
+            f"{key.name} is removed, but the chart's hook ({hook}) did not succeed after that.",
+            f"What the hook was to clean up may be left. Its log says why: {log}",
+            text,
+        )
     if found["status"] == "InProgress":
         return HelmTimeout(
             f"The chart's hook ({hook}) did not end in time, so Helm has given up.",
@@ -279,16 +294,51 @@ def _chart(text: str, chart: str) -> PortalError | None:
     return None
 
 
-def unknown_kind(kind: str, version: str, output: str = "") -> ChartError:
+def _record(text: str, key: Key) -> PortalError | None:
+    """Helm reads what the record names before it applies anything of a chart."""
+    missing = _missing(text)
+    if _CURRENT_MANIFEST not in text or not missing:
+        return None
+    return RemovedApi(
+        f"Helm's record of the existing release {key.name} names {missing}, which this cluster no "
+        "longer serves. Neither the new chart nor the values are the cause.",
+        "Nothing was changed. Choose Update record on the app's page, which maps the record to the "
+        "API of today and changes nothing in the cluster; then try again. Or uninstall the app.",
+        text,
+    )
+
+
+def _missing(text: str) -> str:
+    """The kinds that Helm has found no API for, in words; "" if none."""
+    found = {_api(each["kind"], each["version"] or "") for each in _NO_KIND.finditer(text)}
+    return ", ".join(sorted(found))
+
+
+def removed_from_past(missing: str, output: str = "") -> RemovedApi:
+    """The error for a rollback to a revision with kinds that the cluster no longer serves."""
+    return RemovedApi(
+        f"The revision to go back to names {missing}, which this cluster no longer serves.",
+        "Nothing was changed. Choose a newer revision, or launch the version of the chart that "
+        "you want.",
+        output,
+    )
+
+
+def unknown_kind(kind: str, version: str, output: str = "") -> UnknownKind:
     """The error for a kind that the cluster does not serve."""
-    return ChartError(
+    return UnknownKind(
         f"This cluster does not know the kind {kind}.",
         "It has no Gateway API: choose another way to reach the app."
         if kind == "HTTPRoute"
         else f"Nothing was changed. Ask an administrator to install what brings "
         f"{version or 'it'}, then try again.",
         output,
+        _api(kind, version),
     )
+
+
+def _api(kind: str, version: str) -> str:
+    return f"{kind} in {version}" if version else kind
 
 
 def _objects(text: str, key: Key) -> PortalError | None:
@@ -382,6 +432,13 @@ def _permission(text: str, key: Key) -> PortalError | None:
 
 def busy(key: Key, status: str = "") -> ReleaseBusy:
     """The error for a release with a pending operation, running or abandoned."""
+    if status == ReleaseStatus.UNINSTALLING:
+        return ReleaseBusy(
+            f"{key.name} is being removed, or its removal has failed (its status is {status}): "
+            "Helm will neither upgrade it nor roll it back.",
+            "If nobody is removing it any more, uninstall it again on its page, and without its "
+            "hooks if these fail. Then launch it again.",
+        )
     state = f" (its status is {status})" if status else ""
     return ReleaseBusy(
         f"Another Helm operation on {key.name} is under way{state}.",

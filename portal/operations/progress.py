@@ -136,15 +136,20 @@ class Progress:
         """
         if self.finished or self._left:
             return
+        kind = type(cause).__name__ if cause else ""
         self._end_step(error or "did not finish")
         self._write(
             replace(
-                self.operation, phase=phase, error=error, advice=advice, fields=dict(fields or {})
+                self.operation,
+                phase=phase,
+                error=error,
+                advice=advice,
+                fields=dict(fields or {}),
+                cause=kind,
             )
         )
         ended = self.operation
         seconds = round((ended.updated_at - ended.created_at).total_seconds(), 3)
-        kind = type(cause).__name__ if cause else ""
         log.info(
             "%s of %s %s after %.1f s%s",
             ended.verb,

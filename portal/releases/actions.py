@@ -25,6 +25,7 @@ from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.install import Install
 from portal.releases.launch import LaunchPlanner
+from portal.releases.map_apis import MapApis
 from portal.releases.placeholders import Placeholders
 from portal.releases.plain import PlainAction
 from portal.releases.plan import Plan
@@ -36,10 +37,11 @@ from portal.releases.request import ReleaseRequest
 from portal.releases.rollback import Rollback
 from portal.releases.scale import Scale
 from portal.releases.share import Share
-from portal.releases.uninstall import Uninstall
+from portal.releases.uninstall import Uninstall, UninstallWithoutHooks
 from portal.releases.unlock import Unlock
 from portal.releases.upgrade import Upgrade
 from portal.releases.volumes import Volumes
+from portal.state.model import AppState
 from portal.state.store import Store
 
 __all__ = ["Actions", "Existing", "PrefilledForm", "ReleaseValues"]
@@ -71,8 +73,6 @@ class Actions(Queries):
         plain: Iterable[PlainAction] = (),
     ) -> None:
         """Set it up; ``remembered``: forms of launches kept. ``plain``: actions on app pages."""
-        self.plain: Mapping[str, PlainAction] = {each.verb.name: each for each in plain}
-        """The plain actions on an app's page, by name."""
         self.volumes = volumes = Volumes(ports.history.claims)
         """The volume claims that an app can mount."""
         self.operations = operations
@@ -81,6 +81,7 @@ class Actions(Queries):
         access, failed_forms = Access(rights, store, changes.releases.find), FailedForms(remembered)
         preconditions = Preconditions(store, operations.executor.check_free, ports.namespaces)
         placeholders = Placeholders(access, changes, failed_forms)
+        map_apis = MapApis(changes.releases, ports.records, ports.history, ports.apis)
         super().__init__(store, access, forms, changes, preconditions, failed_forms, placeholders)
         self.previews = Previews(
             store,
@@ -90,6 +91,7 @@ class Actions(Queries):
             changes,
             preconditions,
             placeholders,
+            map_apis.note,
         )
         """Previews of changes, and the history of releases."""
         install, upgrade = (
@@ -102,7 +104,14 @@ class Actions(Queries):
         self._upgrade = upgrade
         self._scale = Scale(changes, forms, preconditions)
         self._rollback = Rollback(changes, preconditions)
-        self._uninstall = Uninstall(changes, preconditions, self.previews, failed_forms)
+        self._uninstall = uninstall = Uninstall(
+            changes, preconditions, self.previews, map_apis, failed_forms
+        )
+        remedies = (UninstallWithoutHooks(uninstall, store), map_apis)
+        self.plain: Mapping[str, PlainAction] = {
+            each.verb.name: each for each in (*plain, *remedies)
+        }
+        """The plain actions on an app's page, by name."""
         self._unlock = Unlock(store, ports.records, preconditions, clock)
         self._share = Share(changes, ports.records, preconditions)
         operations.declare(
@@ -217,11 +226,15 @@ class Actions(Queries):
         """
         return await self._begin(identity, self._share.plan(key, text))
 
+    def offered(self, state: AppState, now: datetime) -> frozenset[str]:
+        """Return the names of the ``plain`` actions that the page of an app offers."""
+        return frozenset(name for name, each in self.plain.items() if each.offered(state, now))
+
     async def preview_plain(self, identity: Identity, name: str, key: Key) -> tuple[str, ...]:
         """Describe what one of the ``plain`` actions would do, in sentences."""
         action = self._plain(name)
         await self._access.check(identity, Permission.PREVIEW, key)
-        return action.preview(key)
+        return await action.preview(key, identity)
 
     async def begin_plain(self, identity: Identity, name: str, key: Key) -> Operation:
         """Begin one of the ``plain`` actions."""

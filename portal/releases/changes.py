@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.values import get
 from portal.domain.charts import BUILT_IN, note_of
-from portal.domain.errors import ChartError, FieldConflict
+from portal.domain.errors import ChartError, FieldConflict, UnknownKind
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
 from portal.domain.objects import Workload
@@ -22,6 +22,7 @@ from portal.domain.operations import Operation
 from portal.domain.release import ReleaseRevision
 from portal.domain.replica_ownership import ReplicaOwnership, without_replicas
 from portal.guardrails.manifest import Rendered, with_owned_hooks
+from portal.helm_service.errors import removed_from_past
 from portal.helm_service.helm import HelmResult
 from portal.operations.action import Action
 from portal.operations.progress import Progress
@@ -235,7 +236,7 @@ class Changes:
                 made = await self.upgrade(progress, current, ref, values, _UPGRADE)
             return rollout(RolloutTarget(made, workload=False))
         with progress.step("Check what it goes back to"):
-            await self.guardrails.check(key, past.source, past.whole, values)
+            await self.check_past(key, past)
 
         # Helm copies the labels of the revision that it rolls back to.
         await self._records.set_owners(key, current.owners, identity=identity)
@@ -261,6 +262,18 @@ class Changes:
         self.releases.record_revision(key, made)
         progress.put(revision=made, helm_seconds=done.seconds)
         return rollout(RolloutTarget(made, workload=current.chart == dash_app.CHART_NAME))
+
+    async def check_past(self, key: Key, past: ReleaseRevision) -> None:
+        """Check a revision before a rollback to it.
+
+        Raises:
+            ChartError: the guardrails refuse it.
+            RemovedApi: it has a kind that the cluster no longer serves.
+        """
+        try:
+            await self.guardrails.check(key, past.source, past.whole, past.values)
+        except UnknownKind as error:
+            raise removed_from_past(error.api) from error
 
     async def _run_helm(
         self,

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from portal.domain.api_mapping import Successors
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
@@ -94,8 +95,30 @@ class Records(RevisionRecords, Protocol):
         """Return Helm's record of a release outside Secrets, such as "ConfigMap x"; "" if none."""
         ...
 
+    async def add_mapped(
+        self,
+        key: Key,
+        base: ReleaseRevision,
+        revision: int,
+        successors: Successors,
+        why: str,
+        labels: Mapping[str, str],
+        *,
+        identity: Identity | None,
+    ) -> None:
+        """Add a revision that is ``base`` with mapped APIs; raises ``Conflict`` if it changed."""
+        ...
+
     async def set_owners(self, key: Key, owners: Owners, *, identity: Identity | None) -> None:
         """Write the owners of a release into every revision that Helm keeps."""
+        ...
+
+
+class ServedApis(Protocol):
+    """The APIs that the cluster serves."""
+
+    async def versions(self, group: str, kind: str) -> tuple[str, ...]:
+        """Return the ``apiVersion`` s in which a kind is served, the preferred one first."""
         ...
 
 
@@ -110,4 +133,5 @@ class ReleasePorts(Struct, frozen=True):
     history: ReleaseHistory
     replicas: ReplicaOwners
     guardrails: Guardrails
+    apis: ServedApis
     namespaces: NamespaceLookup | None = None

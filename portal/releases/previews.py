@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from portal.catalog.chart import Chart
 from portal.catalog.launch_fields import field_of
-from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
+from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError, RemovedApi
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
@@ -47,6 +47,7 @@ class Previews:
         changes: Changes,
         preconditions: Preconditions,
         placeholders: Placeholders,
+        note_removed_api: Callable[[Key, int], None],
     ) -> None:
         self._store = store
         self._access = access
@@ -55,6 +56,7 @@ class Previews:
         self._changes = changes
         self._preconditions = preconditions
         self._placeholders = placeholders
+        self._note_removed_api = note_removed_api
 
     async def upgrade(
         self,
@@ -111,7 +113,7 @@ class Previews:
         await self._access.check(identity, Permission.PREVIEW, key)
         newest, runs = await self._present(key, identity)
         back = _read(await self._past.revision(key, revision, identity=identity))
-        await self._changes.guardrails.check(key, back.source, back.whole, back.values)
+        await self._changes.check_past(key, back)
         manifest = await self._applied(key, back.manifest)
         return self._proposal(key, newest, runs, manifest, back.values)
 
@@ -129,14 +131,17 @@ class Previews:
     async def removal(self, identity: Identity, key: Key) -> Removal:
         """Return the proposed uninstall, from which follows what it would leave."""
         await self._access.check(identity, Permission.PREVIEW, key)
+        return await self._removal(key, identity)
+
+    async def _removal(self, key: Key, identity: Identity | None) -> Removal:
         newest, _ = await self._present(key, identity)
         claims = await self._past.claims(key.namespace, identity=identity)
         return Removal(key, newest.manifest, claims)
 
-    async def remaining_volumes(self, identity: Identity, key: Key) -> str:
+    async def remaining_volumes(self, key: Key, identity: Identity | None) -> str:
         """Describe the volumes that an uninstall would leave; "" if none, or if unknown."""
         try:
-            removal = await self.removal(identity, key)
+            removal = await self._removal(key, identity)
             found = await in_thread(objects, removal.manifest, key.namespace)
         except PortalError:
             return ""
@@ -158,7 +163,13 @@ class Previews:
     ) -> str:
         """Render a chart; raises ``ChartError`` if the guardrails refuse it."""
         await self._changes.guardrails.check_values(key, source, chart, values)
-        rendering = await self._changes.helm.render(key, chart, values, identity=identity)
+        try:
+            rendering = await self._changes.helm.render(key, chart, values, identity=identity)
+        except RemovedApi:
+            release = self._store.snapshot.app(key).release
+            if release is not None:
+                self._note_removed_api(key, release.revision)
+            raise
         await self._changes.guardrails.check(key, source, rendering.whole, values)
         return rendering.manifest
 
@@ -168,7 +179,7 @@ class Previews:
         return await in_thread(without_replicas, manifest, conflicting)
 
     async def _present(
-        self, key: Key, identity: Identity
+        self, key: Key, identity: Identity | None
     ) -> tuple[ReleaseRevision, ReleaseRevision]:
         found = await self._past.newest_and_deployed(key, identity=identity)
         if found is None or found[0].status is ReleaseStatus.UNINSTALLED:

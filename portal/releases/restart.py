@@ -18,6 +18,7 @@ from portal.operations.progress import Progress
 from portal.operations.rollout import Rollout, complete
 from portal.operations.waiting import WaitCondition
 from portal.releases.plain import PlainAction
+from portal.releases.preconditions import Preconditions
 from portal.state.model import AppState
 from portal.state.store import Store
 
@@ -50,11 +51,20 @@ class Restart(PlainAction):
         self._store = store
         self._restarts = restarts
 
-    def preview(self, key: Key) -> tuple[str, ...]:
-        """Describe which pods are replaced."""
+    def check(self, key: Key, preconditions: Preconditions) -> None:
+        """Raise ``PortalError`` unless the release has workloads and is not in use."""
+        super().check(key, preconditions)
+        self._with_workloads(key)
+
+    def _with_workloads(self, key: Key) -> AppState:
         state = self._store.snapshot.app(key)
         if not state.workloads:
             raise Conflict(f"{key.name} has no Deployment or StatefulSet, so nothing to restart.")
+        return state
+
+    async def preview(self, key: Key, identity: Identity) -> tuple[str, ...]:
+        """Describe which pods are replaced."""
+        state = self._with_workloads(key)
         names = sorted(each.key.name for each in state.pods if each.deleting_since is None)
         if not names:
             return ("No pod runs now: there is nothing to replace.",)

@@ -203,6 +203,10 @@ UPGRADE_PREVIEWED = "upgrade-previewed"
 UPGRADE_CONFIRM = "upgrade-confirm"
 UPGRADE_CANCEL = "upgrade-cancel"
 
+APP_REMEDIES = "app-remedies"
+APP_UNINSTALL_AGAIN = "app-uninstall-again"
+APP_REMOVING = "app-removing"
+
 PLAIN_ACTION = "plain-action"
 PLAIN_NAME = "plain-name"
 PLAIN_MODAL = "plain-modal"
@@ -211,6 +215,11 @@ PLAIN_PREVIEW = "plain-preview"
 PLAIN_FAILURE = "plain-failure"
 PLAIN_CONFIRM = "plain-confirm"
 PLAIN_CANCEL = "plain-cancel"
+
+
+def plain_offer(name: str) -> str:
+    """The live part that holds the button of an action."""
+    return f"plain-offer_{name}"
 
 
 def plain_action(name: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from portal.domain.permissions import Scope
 from portal.live.channel import View
 from portal.live.hub import OpenView
 from portal.live.topics import ADMIN, APPS, app_key, list_query, list_topic
-from portal.ui.app.live import APP_PARTS
+from portal.ui.app.live import app_parts
 from portal.ui.apps.live import LIST_PARTS
 from portal.ui.context import UiContext
 from portal.ui.encoding import Encoder
@@ -19,7 +19,7 @@ def opener(context: UiContext) -> OpenView:
     def open_view(topic: str, scope: Scope) -> View:
         key = app_key(topic)
         if key is not None:
-            encode_app = Encoder(APP_PARTS)
+            encode_app = Encoder(app_parts(context))
             return lambda: encode_app(context.app_view(scope, key))
         which, asked = list_query(topic) or (APPS, "")
         everyone, query = which == ADMIN, ListQuery.parse(asked)

@@ -14,6 +14,7 @@ from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
 from portal.domain.owners import NOBODY, text_of
 from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.state.elsewhere import managed_elsewhere
+from portal.state.failed_removal import removal_failed
 from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import annotated, owner_name, owners_of
 from portal.viewmodels.autoscaler import autoscaler_view
@@ -56,10 +57,13 @@ def app_view(
     chart: str = CHART,
     catalog: Sequence[Listing] = (),
     scope: Scope = UNLIMITED,
+    offered: frozenset[str] = frozenset(),
 ) -> AppView:
     """The page of a release for viewers with ``scope``.
 
     Never raises: odd data gives an odd page, not none.
+
+    ``offered`` are the names of plain actions that are of use in this state.
 
     ``now`` only decides how long is too long, in coarse steps: views of an unchanged state are
     equal, so it is enough to make a new one every few seconds while nothing changes.
@@ -78,6 +82,8 @@ def app_view(
         key=state.key,
         exists=release is not None,
         elsewhere=managed_elsewhere(state) is not None,
+        offered=offered,
+        removal_failed=removal_failed(state, now) and scope.may(Permission.UNINSTALL),
         headline=head.badge,
         sentence=head.sentence,
         helm_status=helm_badge(release.status if release else None),

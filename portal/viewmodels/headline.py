@@ -10,6 +10,7 @@ from msgspec import Struct
 from portal.domain.objects import Condition, ReleaseStatus, Workload
 from portal.domain.operations import DEAD_AFTER, OperationPhase
 from portal.state.elsewhere import left_behind, managed_elsewhere
+from portal.state.failed_removal import removal_failed, unfinished_hook
 from portal.state.model import AppState
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.finalizers import blocked_removal
@@ -78,19 +79,12 @@ def _removing(state: AppState, known: PodSummary, now: datetime) -> Headline | N
         words = f"It was uninstalled, but some of its objects remain. {blocked.body}"
         since = operation.created_at if ours and operation else None
         return _made("Removal blocked", Severity.BAD, words, since, sentence(blocked.title))
+    if removal_failed(state, now):
+        return _removal_failed(state, known)
     if ours or (release and release.status is ReleaseStatus.UNINSTALLING):
         since = operation.created_at if ours and operation else None
         if not ours and release:
             since = release.updated_at
-            if since and (now - since).total_seconds() > DEAD_AFTER:
-                return _made(
-                    STUCK,
-                    Severity.BAD,
-                    f"Its removal began at {moment(since)} and has not finished. Nothing seems to "
-                    "be working on it any more.",
-                    since,
-                    f"Removal unfinished since {moment(since)}",
-                )
         left = len(known.pods)
         words = f"It is being removed. {counts_left(left)}" if left else "It is being removed."
         return _made("Removing", Severity.BUSY, words, since)
@@ -102,6 +96,23 @@ def _removing(state: AppState, known: PodSummary, now: datetime) -> Headline | N
             f"Helm's record of it is deleted. {counts_left(len(known.pods))}",
         )
     return None
+
+
+def _removal_failed(state: AppState, known: PodSummary) -> Headline:
+    """The headline of a release whose removal has ended without removing it."""
+    release, operation = state.release, state.operation
+    hook = unfinished_hook(state)
+    why = f"Its hook {hook} did not succeed." if hook else ""
+    if operation and operation.verb.removes and operation.error:
+        why = sentence(shortened(operation.error))
+    pods = counts_left(len(known.pods)) if known.pods else ""
+    return _made(
+        "Removal failed",
+        Severity.BAD,
+        " ".join(filter(None, ("Its removal has failed.", why, pods))),
+        release.updated_at if release else None,
+        f"Its removal has failed. {why}".strip(),
+    )
 
 
 def counts_left(pods: int) -> str:
@@ -121,6 +132,10 @@ def _absent(state: AppState, known: PodSummary, now: datetime) -> Headline | Non
             f"It was removed. Kept in the cluster (resource policy keep): {joined(kept)}.",
         )
     if operation and operation.verb.removes:
+        if operation.phase is OperationPhase.FAILED:
+            why = sentence(shortened(operation.error))
+            words = f"It was removed. The removal has reported an error: {why}"
+            return _made("Removed", Severity.WARN, words, operation.updated_at, why)
         if operation.phase is OperationPhase.SUCCEEDED:
             left = operation.advice or "No pod and no Helm record of it remain."
             return _made("Removed", Severity.QUIET, f"It was removed. {left}", operation.updated_at)

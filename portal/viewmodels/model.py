@@ -213,6 +213,9 @@ class EventView(Struct, frozen=True):
 class AppView(Struct, frozen=True):
     """The page of one release. ``since`` is when the headline's state began, if known.
 
+    ``offered`` are the names of the plain actions whose buttons are shown. ``removal_failed``: the
+    removal of the release can be tried again.
+
     ``elsewhere``: the release is managed elsewhere, so it has objects and no record.
 
     The chart shows ``settled``, which is long and seldom changes, followed by ``unsettled``; both
@@ -256,6 +259,8 @@ class AppView(Struct, frozen=True):
     shared_with: tuple[str, ...] = ()
     unanswered: bool = False
     elsewhere: bool = False
+    offered: frozenset[str] = frozenset()
+    removal_failed: bool = False
 
 
 class ReleaseRow(Struct, frozen=True):

@@ -9,6 +9,7 @@ from portal.domain.objects import Quota, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.domain.release import ReleaseRecord
 from portal.state.elsewhere import managed_elsewhere, manager_of
+from portal.state.failed_removal import removal_failed, unfinished_hook
 from portal.state.model import AppState, WatchHealth
 from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.freshness import METRICS, source_of
@@ -37,6 +38,7 @@ def notices(
     found = [
         *([blocked] if blocked else []),
         *_operation(state),
+        *_removal(state, now),
         *_release(state, head),
         *_stored_elsewhere(state.release),
         *_managed_elsewhere(state),
@@ -120,6 +122,29 @@ def _managed_elsewhere(state: AppState) -> list[Notice]:
     ]
 
 
+def _removal(state: AppState, now: datetime) -> list[Notice]:
+    """A notice of what a failed removal has left, and the ways out."""
+    release, detail, operation = state.release, state.detail, state.operation
+    if release is None or not removal_failed(state, now):
+        return []
+    hook = unfinished_hook(state)
+    ours = operation is not None and operation.verb.removes and failed(operation, release)
+    seen = f" The hook {hook} was started, and is not known to have succeeded." if hook else ""
+    without = ""
+    if detail is not None and detail.delete_hooks:
+        named = joined(dict.fromkeys(map(str, detail.delete_hooks)))
+        without = f" Or remove it without hooks: then {named} will not run."
+    return [
+        Notice(
+            Severity.WARN if ours else Severity.BAD,
+            "Its removal did not finish",
+            f"The release has the status {release.status.value}, so Helm will neither upgrade it "
+            f"nor roll it back. What is listed below still runs.{'' if ours else seen}",
+            f"Correct the cause, then try again.{without}",
+        )
+    ]
+
+
 def _release(state: AppState, head: Headline) -> list[Notice]:
     release, detail = state.release, state.detail
     if release is None:
@@ -136,19 +161,15 @@ def _release(state: AppState, head: Headline) -> list[Notice]:
         ]
     if head.badge.text == STUCK:
         when = f" since {moment(release.updated_at)}" if release.updated_at else ""
-        undo = (
-            f"Then unlock it: that marks revision {release.revision} as failed and leaves running "
-            "pods alone. After that it can be launched again, rolled back or uninstalled."
-            if unlockable(release)
-            else "Then uninstall it again."
-        )
         return [
             Notice(
                 Severity.BAD,
                 "Helm's last operation did not finish",
                 f"The release has the status {release.status.value}{when}. Until that is resolved, "
                 "Helm refuses every change.",
-                f"First make sure that nobody is running Helm on it elsewhere. {undo}",
+                "First make sure that nobody is running Helm on it elsewhere. Then unlock it: that "
+                f"marks revision {release.revision} as failed and leaves running pods alone. After "
+                "that it can be launched again, rolled back or uninstalled.",
             )
         ]
     if _left_failed(state) and not failed(state.operation, release):

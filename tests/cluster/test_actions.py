@@ -22,6 +22,7 @@ from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.replicas import Replicas
+from portal.cluster.served_apis import ServedApis
 from portal.cluster.storage.fetcher import ReleaseFetcher
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
@@ -142,7 +143,7 @@ async def portal(
         )
         actions = Actions(
             store,
-            ReleasePorts(helm, storage, storage, Replicas(client), guardrails),
+            ReleasePorts(helm, storage, storage, Replicas(client), guardrails, ServedApis(client)),
             operations,
             KnownRights(Policy(rules, open_mode=not told_apart)),
             ReleaseForms(rules, namespace, max_replicas=6),

@@ -35,6 +35,7 @@ from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.replicas import Replicas
+from portal.cluster.served_apis import ServedApis
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
 from portal.cluster_sync import ClusterSync, running
@@ -43,15 +44,17 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import ReleaseStatus
-from portal.domain.operations import OperationPhase
+from portal.domain.operations import DEAD_AFTER, OperationPhase
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.operations.operations import Operations
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
+from portal.releases.map_apis import MAP_APIS
 from portal.releases.ports import ReleasePorts
 from portal.releases.request import ReleaseRequest
+from portal.releases.uninstall import UNINSTALL_WITHOUT_HOOKS
 from portal.settings import Settings
 from portal.state.model import AppState
 from portal.viewmodels.app import app_view
@@ -336,6 +339,84 @@ async def other_manager(here: Course) -> None:
     await here.succeeds()
 
 
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.removed.endings.example.com"
+
+
+@asynccontextmanager
+async def widgets(client: ClusterClient) -> AsyncGenerator[Callable[[str], Awaitable[None]]]:
+    """A kind; what is given serves it in one of its versions, and in no other any more."""
+
+    async def serve(version: str) -> None:
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        body: dict[str, Any] = {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": CRD.rpartition("/")[2]},
+            "spec": {
+                "group": "removed.endings.example.com",
+                "names": {"kind": "Widget", "plural": "widgets"},
+                "scope": "Namespaced",
+                "versions": [
+                    {
+                        "name": each,
+                        "served": each == version,
+                        "storage": each == "v1beta1",
+                        "schema": {"openAPIV3Schema": schema},
+                    }
+                    for each in ("v1beta1", "v1")
+                ],
+            },
+        }
+        await client.apply(CRD, body, "endings", force=True)
+        wanted = (f"removed.endings.example.com/{version}",)
+        apis, group = ServedApis(client), "removed.endings.example.com"
+        async with asyncio.timeout(SLOW):
+            while await apis.versions(group, "Widget") != wanted:
+                pass  # each question takes the API server a moment
+
+    try:
+        yield serve
+    finally:
+        await client.delete(CRD, {})
+
+
+@ending(
+    "Installed",
+    "Helm's record of the existing release removed-api names Widget in "
+    "removed.endings.example.com/v1beta1, which this cluster no longer serves. Neither the new "
+    "chart nor the values are the cause.",
+    "Choose Update record on the app's page",
+)
+async def removed_api(here: Course) -> None:
+    actions = here.portal.actions
+    async with widgets(here.portal.client) as serve:
+        await serve("v1beta1")
+        await here.launch()
+        await here.succeeds()
+        await serve("v1")
+        await here.launch(version="v1")
+        await here.says()
+        assert MAP_APIS.name in actions.offered(here.app, datetime.now(UTC))
+
+        (first, *_) = await actions.preview_plain(ANN, MAP_APIS.name, here.key)
+        group = "removed.endings.example.com"
+        assert first == f"Widget removed-api: {group}/v1beta1 becomes {group}/v1."
+        await actions.begin_plain(ANN, MAP_APIS.name, here.key)
+        await here.succeeds()
+        await here.launch(version="v1")  # the advice is good
+        await here.succeeds()
+        await actions.rollback(ANN, here.key, 1)
+        await here.says(
+            Told("Failed", "The revision to go back to names Widget in", "Choose a newer revision")
+        )
+
+        await actions.uninstall(ANN, here.key)  # a removal needs no advice
+        await here.succeeds()
+        path = f"/apis/{group}/v1/namespaces/{here.key.namespace}/widgets"
+        left = (await here.portal.client.get(path))["items"]
+        assert all("deletionTimestamp" in each["metadata"] for each in left)
+
+
 # What becomes of its pods.
 
 
@@ -422,6 +503,29 @@ async def blocked_finalizer(here: Course) -> None:
 
 
 @ending(
+    "Removal failed",
+    "The chart's hook (Job delete-hook-fails-guard) failed, so Helm went no further.",
+    "Or remove it without hooks: then Job delete-hook-fails-guard will not run.",
+)
+async def delete_hook_fails(here: Course) -> None:
+    without = UNINSTALL_WITHOUT_HOOKS.name
+    actions = here.portal.actions
+    await here.launch()
+    await here.succeeds()
+    await actions.uninstall(ANN, here.key)
+    await here.says()
+    assert here.page().removal_failed
+    assert without in actions.offered(here.app, datetime.now(UTC))
+    # What Helm has recorded is enough, also where the operation is forgotten.
+    await actions.dismiss(ANN, here.key)
+    hook = "The hook Job delete-hook-fails-guard was started, and is not known to have succeeded."
+    await here.says(Told("Removal failed", hook, here.told.advice), later=DEAD_AFTER + SLOW)
+
+    await actions.begin_plain(ANN, without, here.key)
+    await here.says(Told("Removed", "Its hooks were not run.", ""))
+
+
+@ending(
     "Removed",
     "Volumes stay, with their data: data-leftover-volume-0.",
     "to delete one: kubectl delete pvc -n",
@@ -456,7 +560,7 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
         )
         actions = Actions(
             sync.store,
-            ReleasePorts(helm, storage, storage, Replicas(client), guardrails),
+            ReleasePorts(helm, storage, storage, Replicas(client), guardrails, ServedApis(client)),
             operations,
             KnownRights(Policy(rules)),
             ReleaseForms(rules, "default", max_replicas=6),

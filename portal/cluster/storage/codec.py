@@ -6,7 +6,7 @@ import base64
 import binascii
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from sys import intern
 
@@ -27,12 +27,15 @@ from portal.cluster.storage.unpack import (
     body,
     check_size,
     hook_manifests,
+    hooks,
+    listed,
     members,
     parts,
     string,
     tree,
     unpack,
 )
+from portal.domain.api_mapping import Successors, mapped
 from portal.domain.charts import fingerprint, source_of
 from portal.domain.compressed import CompressedText, CompressedValues
 from portal.domain.error_redaction import without_values
@@ -41,7 +44,7 @@ from portal.domain.keys import OPERATION_LABEL, ORIGIN_LABEL, Key, operation_of
 from portal.domain.names import namespace_problem
 from portal.domain.notes import shown_notes
 from portal.domain.redaction import values_yaml
-from portal.domain.release import ReleaseRecord, ReleaseRevision, ReleaseStatus, damaged
+from portal.domain.release import DeleteHook, ReleaseRecord, ReleaseRevision, ReleaseStatus, damaged
 from portal.domain.secrets import scrubbed_text, secret_texts
 from portal.domain.truncation import truncated
 
@@ -53,8 +56,20 @@ MAX_CHART = 500_000
 """JSON values in a chart, counted by delimiters, so that texts in its files count as well."""
 USUAL_DESCRIPTION = 200
 """Characters of the description of a revision that succeeded."""
+MAX_HOOKS = 100
+"""Hooks that are looked at for those of a removal."""
 AT_HAND = ("image", "commonAnnotations", "replicaCount", "autoscaling")
 """Values that lists and the scale control show."""
+
+
+_DELETE = frozenset({"pre-delete", "post-delete"})
+"""Events at which Helm runs hooks when it removes a release."""
+
+
+class _Execution(Struct):
+    """The last execution of a hook."""
+
+    phase: msgspec.Raw = NOTHING
 
 
 # A revision.
@@ -158,7 +173,25 @@ def _decoded(record: ReleaseRecord, raw: Body, note: str) -> tuple[ReleaseRevisi
         last_deployed=_time(string(info.last_deployed)),
         fingerprint=chart_print,
         source=source_of(note, chart_print),
+        delete_hooks=_readable_delete_hooks(raw),
     ), values
+
+
+def _readable_delete_hooks(raw: Body) -> tuple[DeleteHook, ...]:
+    """The hooks that run when the release is removed; none if they cannot be read."""
+    try:
+        return tuple(_delete_hooks(raw))
+    except Damaged:
+        return ()
+
+
+def _delete_hooks(raw: Body) -> Iterator[DeleteHook]:
+    for each in hooks(raw)[:MAX_HOOKS]:
+        events = map(string, listed(each.events, "events"))
+        if event := next((one for one in events if one in _DELETE), ""):
+            phase = string(parts(each.last_run, _Execution).phase)
+            name, kind = string(each.name)[:MAX_WORDS], string(each.kind)[:MAX_WORDS]
+            yield DeleteHook(kind, name, event, phase not in {"", "Succeeded"})
 
 
 def _namespaces(record: ReleaseRecord, namespace: str) -> tuple[Key, str]:
@@ -217,11 +250,46 @@ def _time(text: str) -> datetime | None:
 
 def marked_failed(encoded: str, most: int, why: str) -> str:
     """The encoded body with its status set to failed; all other parts stay byte for byte."""
-    whole = members(unpack(encoded, most), "parts")
-    info = members(whole.get("info", b"null"), "facts")
     failed = {"status": ReleaseStatus.FAILED.value, "description": why}
-    whole["info"] = msgspec.Raw(msgspec.json.encode({**info, **failed}))
+    return _with_info(members(unpack(encoded, most), "parts"), failed)
+
+
+def marked_superseded(encoded: str, most: int) -> str:
+    """The encoded body with its status set to superseded; all other parts stay byte for byte."""
+    superseded = {"status": ReleaseStatus.SUPERSEDED.value}
+    return _with_info(members(unpack(encoded, most), "parts"), superseded)
+
+
+def _with_info(whole: dict[str, msgspec.Raw], changed: Mapping[str, str]) -> str:
+    """The encoded body with fields of its ``info`` changed."""
+    info = members(whole.get("info", b"null"), "facts")
+    whole["info"] = msgspec.Raw(msgspec.json.encode({**info, **changed}))
     return encode(whole)
+
+
+def with_mapped_apis(
+    encoded: str, most: int, revision: int, successors: Successors, why: str, at: datetime
+) -> str:
+    """The encoded body of a new revision, whose manifest and hooks name other APIs.
+
+    All other parts stay byte for byte. A hook whose kind has no successor is left out.
+
+    Raises:
+        Damaged: the body cannot be read.
+        PortalError: its manifest cannot be read.
+    """
+    whole = members(unpack(encoded, most), "parts")
+    manifest, _ = mapped(string(whole.get("manifest", NOTHING)), successors)
+    kept: list[dict[str, msgspec.Raw]] = []
+    for each in listed(whole.get("hooks", NOTHING), "hooks"):
+        hook = members(each, "hook")
+        text, _ = mapped(string(hook.get("manifest", NOTHING)), successors)
+        if text.strip():
+            kept.append(hook | {"manifest": msgspec.Raw(msgspec.json.encode(text))})
+    whole["manifest"] = msgspec.Raw(msgspec.json.encode(manifest))
+    whole["hooks"] = msgspec.Raw(msgspec.json.encode(kept))
+    whole["version"] = msgspec.Raw(msgspec.json.encode(revision))
+    return _with_info(whole, {"description": why, "last_deployed": at.isoformat()})
 
 
 def encode(body: Mapping[str, object]) -> str:

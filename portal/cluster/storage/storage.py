@@ -17,9 +17,17 @@ from msgspec.structs import replace
 
 from portal.cluster.client import METADATA_LIST, ClusterClient
 from portal.cluster.json_object import JsonObject, items, part, text
-from portal.cluster.storage.codec import decode, marked_failed, metadata, recorded_chart
+from portal.cluster.storage.codec import (
+    decode,
+    marked_failed,
+    marked_superseded,
+    metadata,
+    recorded_chart,
+    with_mapped_apis,
+)
 from portal.cluster.storage.unpack import Damaged, read_bounded
 from portal.cluster.volume_claims import volume_claims
+from portal.domain.api_mapping import Successors
 from portal.domain.errors import Conflict, DamagedRecord, Forbidden, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -193,6 +201,62 @@ class HelmStorage:
             "modifiedAt": str(int(datetime.now(UTC).timestamp())),
         }
         await client.put(secret_path(recorded), secret)
+
+    async def add_mapped(
+        self,
+        key: Key,
+        base: ReleaseRevision,
+        revision: int,
+        successors: Successors,
+        why: str,
+        labels: Mapping[str, str],
+        *,
+        identity: Identity | None = None,
+    ) -> None:
+        """Add a revision that is ``base`` with mapped APIs, and that has its status.
+
+        ``base`` is then superseded if it was deployed. ``labels`` are added to its own.
+
+        Raises:
+            Conflict: ``base`` has changed since it was read, or there is such a revision already.
+        """
+        client = self._client.acting_for(identity)
+        secret = await self._secret(client, base)
+        if text(secret, "metadata", "resourceVersion") != base.version:
+            raise Conflict(f"Helm has gone on with {key.name} in the meantime.")
+        now = datetime.now(UTC)
+
+        def with_mapped(encoded: str, most: int) -> str:
+            return with_mapped_apis(encoded, most, revision, successors, why, now)
+
+        stamp = str(int(now.timestamp()))
+        stem = base.secret_name.rpartition(".v")[0]
+        body: JsonObject = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": text(secret, "type"),
+            "metadata": {
+                "name": f"{stem}.v{revision}",
+                "namespace": base.secret.namespace,
+                "labels": {
+                    **part(secret, "metadata", "labels"),
+                    "version": str(revision),
+                    "createdAt": stamp,
+                    "modifiedAt": stamp,
+                    **labels,
+                },
+            },
+            "data": {"release": await _read(with_mapped, secret)},
+        }
+        # First the new one: two that are deployed do no harm, none would.
+        await client.post(f"/api/v1/namespaces/{base.secret.namespace}/secrets", body)
+        if base.status is ReleaseStatus.DEPLOYED:
+            secret["data"]["release"] = await _read(marked_superseded, secret)
+            secret["metadata"]["labels"] |= {
+                "status": ReleaseStatus.SUPERSEDED.value,
+                "modifiedAt": stamp,
+            }
+            await client.put(secret_path(base), secret)
 
     # Secrets.
 

@@ -75,8 +75,14 @@ class Chart(Struct):
     values: msgspec.Raw = NOTHING
 
 
-class _Hook(Struct):
+class Hook(Struct):
+    """A hook of a release, with its fields still as JSON."""
+
+    name: msgspec.Raw = NOTHING
+    kind: msgspec.Raw = NOTHING
     manifest: msgspec.Raw = NOTHING
+    events: msgspec.Raw = NOTHING
+    last_run: msgspec.Raw = NOTHING
 
 
 async def read_bounded(read: Callable[[Input, int], T], source: Input) -> T:
@@ -178,21 +184,38 @@ def string(part: msgspec.Raw) -> str:
     return found if isinstance(found, str) else ""
 
 
+def hooks(release: Body) -> list[Hook]:
+    """The hooks of a release.
+
+    Raises:
+        Damaged: they are too large, or not a list.
+    """
+    check_size(release.hooks, "hooks", MAX_BODY, MAX_MEMBERS)
+    found = listed(release.hooks, "hooks")
+    return [parts(each, Hook) for each in found if bytes(memoryview(each)[:1]) == b"{"]
+
+
 def hook_manifests(release: Body) -> list[str]:
     """The manifests of a release's hooks.
 
     Raises:
         Damaged: they are too large, or not a list.
     """
-    check_size(release.hooks, "hooks", MAX_BODY, MAX_MEMBERS)
+    return [string(each.manifest) for each in hooks(release)]
+
+
+def listed(part: msgspec.Raw, what: str) -> list[msgspec.Raw]:
+    """The items of a JSON list, still as JSON; [] for null.
+
+    Raises:
+        Damaged: it is not a list.
+    """
     try:
-        found = msgspec.json.decode(release.hooks, type=list[msgspec.Raw] | None)
+        return msgspec.json.decode(part, type=list[msgspec.Raw] | None) or []
     except msgspec.ValidationError as error:
-        raise Damaged("The release record is odd: its hooks are not a list.") from error
+        raise Damaged(f"The release record is odd: its {what} are not a list.") from error
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise Damaged(f"The release record is not JSON: {error}") from error
-    hooks = (each for each in found or () if bytes(memoryview(each)[:1]) == b"{")
-    return [string(parts(each, _Hook).manifest) for each in hooks]
 
 
 def _decoded(text: bytes | msgspec.Raw) -> object:

@@ -131,6 +131,7 @@ def _register_uninstall(app: Callbacks, context: UiContext) -> None:
         ClientsideFunction("portal", "modal"),
         Output(ids.UNINSTALL_MODAL, "is_open", allow_duplicate=True),
         Input(ids.APP_UNINSTALL, "n_clicks"),
+        Input(ids.APP_UNINSTALL_AGAIN, "n_clicks"),
         Input(ids.UNINSTALL_CANCEL, "n_clicks"),
         prevent_initial_call=True,
     )

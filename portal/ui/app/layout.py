@@ -10,7 +10,7 @@ from portal.domain.keys import Key
 from portal.live.topics import app_topic
 from portal.ui import html, ids
 from portal.ui.app.history import CHECKING_REMAINS, history_fold, manifest_fold, rollback_dialog
-from portal.ui.app.live import app_patches
+from portal.ui.app.live import app_parts, app_patches
 from portal.ui.app.plain import plain_buttons, plain_dialog
 from portal.ui.app.scale import scale_card
 from portal.ui.app.version import version_dialog, version_line
@@ -39,7 +39,7 @@ LONGEST = 2000
 def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
     """The page with its current view."""
     view = context.app(identity, key)
-    live = app_patches(view)
+    live = app_patches(view, app_parts(context))
     return page(
         [
             dcc.Store(id=ids.APP_KEY, data=list(key)),
@@ -60,7 +60,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
                                 "btn btn-outline-secondary",
                                 id=ids.APP_EDIT,
                             ),
-                            *plain_buttons(context, view),
+                            *plain_buttons(context, live),
                             button(
                                 "Uninstall",
                                 ids.APP_UNINSTALL,
@@ -117,6 +117,18 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
     return [
         _part(ids.APP_URLS, live),
         _part(ids.APP_NOTICES, live, role="status"),
+        html.Div(
+            [
+                html.Div(
+                    button("Try again", ids.APP_UNINSTALL_AGAIN, color="danger", icon_name="trash"),
+                    id=ids.APP_REMOVING,
+                    **live[ids.APP_REMOVING],
+                ),
+                *plain_buttons(context, live, remedies=True),
+            ],
+            id=ids.APP_REMEDIES,
+            className="button-row",
+        ),
         html.Div(
             button("Unlock", ids.APP_UNLOCK, color="primary"),
             id=ids.APP_UNLOCKING,

@@ -14,7 +14,9 @@ from msgspec.structs import fields
 from portal.domain.permissions import Permission
 from portal.ui import html, ids
 from portal.ui.app import header, pods, replicas
+from portal.ui.app.plain import plain_parts
 from portal.ui.components.basics import code_block, stale_notice, wildcards
+from portal.ui.context import UiContext
 from portal.ui.encoding import Part, Props
 from portal.ui.routes import edit_path
 from portal.viewmodels.model import AppView, ScaleView, SeriesView
@@ -100,11 +102,17 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_CANCELLING: lambda view: {
         "className": "button-row" if view.operation and view.operation.cancellable else "gone"
     },
+    ids.APP_REMOVING: lambda view: {"className": "" if view.removal_failed else "gone"},
     ids.APP_UNLOCKING: lambda view: {"className": "button-row" if view.unlock else "gone"},
 }
 """The live parts of an app's page."""
 
 
-def app_patches(view: AppView) -> Props:
+def app_parts(context: UiContext) -> Mapping[str, Part[AppView]]:
+    """The live parts of an app's page, with those of the plain actions' buttons."""
+    return {**APP_PARTS, **plain_parts(context.actions.plain)}
+
+
+def app_patches(view: AppView, parts: Mapping[str, Part[AppView]] = APP_PARTS) -> Props:
     """The properties of the live parts, for the first rendering."""
-    return {id: part(view) for id, part in APP_PARTS.items()}
+    return {id: part(view) for id, part in parts.items()}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from dash import ALL, Input, Output, State, ctx, dcc, no_update
 
 from portal.domain.keys import Key
+from portal.domain.permissions import Permission
+from portal.releases.plain import PlainAction
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey
 from portal.ui.callbacks import Callbacks
@@ -14,23 +17,41 @@ from portal.ui.components.basics import Node, button
 from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.context import UiContext
 from portal.ui.dialogs import close_on_cancel
+from portal.ui.encoding import Part, Props
 from portal.ui.refusals import refusal
 from portal.viewmodels.model import AppView
 
 
-def plain_buttons(context: UiContext, view: AppView) -> list[Node]:
-    """A button for each action that the viewer may perform."""
+def plain_buttons(context: UiContext, live: Props, *, remedies: bool = False) -> list[Node]:
+    """A button for each action, in a live part that hides it; ``remedies`` or the others."""
     return [
-        button(
-            each.label,
-            ids.plain_action(name),
-            color="secondary",
-            outline=True,
-            icon_name=each.icon,
+        html.Div(
+            button(
+                each.label,
+                ids.plain_action(name),
+                color="primary" if remedies else "secondary",
+                outline=not remedies,
+                icon_name=each.icon,
+            ),
+            id=ids.plain_offer(name),
+            **live[ids.plain_offer(name)],
         )
         for name, each in context.actions.plain.items()
-        if each.permission in view.permissions
+        if each.remedy == remedies
     ]
+
+
+def plain_parts(actions: Mapping[str, PlainAction]) -> dict[str, Part[AppView]]:
+    """The live part of each action's button: shown if it is offered, and the viewer may do it."""
+
+    def shown(name: str, needed: Permission) -> Part[AppView]:
+        def part(view: AppView) -> dict[str, Any]:
+            offered = name in view.offered and needed in view.permissions
+            return {"className": "" if offered else "gone"}
+
+        return part
+
+    return {ids.plain_offer(name): shown(name, each.permission) for name, each in actions.items()}
 
 
 def plain_dialog() -> html.Div:

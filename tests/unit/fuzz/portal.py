@@ -30,6 +30,7 @@ from portal.releases.ports import ReleasePorts
 from tests.unit.releases.fakes import (
     Clock,
     FakeAdmission,
+    FakeApis,
     FakeCluster,
     FakeHelm,
     FakeLeases,
@@ -169,7 +170,12 @@ class Portal:
             clock=clock,
         )
         ports = ReleasePorts(
-            helm(self.commands), records, past, FakeReplicas([]), Guardrails(FakeAdmission())
+            helm(self.commands),
+            records,
+            past,
+            FakeReplicas([]),
+            Guardrails(FakeAdmission()),
+            FakeApis(),
         )
         self.rights = KnownRights(Policy(FORMS.rules))
         self.actions = Actions(

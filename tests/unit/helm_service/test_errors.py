@@ -15,10 +15,12 @@ from portal.domain.errors import (
     NotFound,
     PortalError,
     ReleaseBusy,
+    RemovedApi,
     SourceUnavailable,
+    UnknownKind,
 )
 from portal.domain.keys import Key
-from portal.helm_service.errors import conflicting_fields, explain
+from portal.helm_service.errors import busy, conflicting_fields, explain
 
 KEY = Key("apps", "sales")
 
@@ -99,8 +101,23 @@ STATEFUL = (
         ),
         (
             'Error: resource mapping not found: no matches for kind "Widget" in version "e.com/v1"',
-            ChartError,
+            UnknownKind,
             "install what brings e.com/v1",
+        ),
+        (
+            "Error: UPGRADE FAILED: unable to build kubernetes objects from current release "
+            'manifest: [resource mapping not found for name: "a" namespace: "" from "": no matches '
+            'for kind "Widget" in version "e.com/v1beta1"\nensure CRDs are installed first, '
+            'resource mapping not found for name: "b" namespace: "" from "": no matches for kind '
+            '"Ingress" in version "extensions/v1beta1"\nensure CRDs are installed first]',
+            RemovedApi,
+            "names Ingress in extensions/v1beta1, Widget in e.com/v1beta1, which this cluster no",
+        ),
+        (
+            "Error: uninstallation completed with 1 error(s): resource Job/apps/sales-clean not "
+            "ready. status: Failed, message: Job Failed",
+            HelmError,
+            "sales is removed, but the chart's hook (Job sales-clean) did not succeed",
         ),
         (SCHEMA, ChartError, "an amount of memory, such as 200Mi"),
         (EXECUTION, ChartError, "set targetCPU or targetMemory"),
@@ -108,7 +125,7 @@ STATEFUL = (
         ('Error: path "/x" not found', ChartError, "chart was not found"),
         (
             'Error: resource mapping not found: no matches for kind "HTTPRoute" in version "x"',
-            ChartError,
+            UnknownKind,
             "no Gateway API",
         ),
         (
@@ -237,7 +254,7 @@ STATEFUL = (
             "Error: unable to build kubernetes objects from release manifest: resource mapping not "
             'found for name: "x" namespace: "" from "": no matches for kind "Nope" in version '
             '"nope.io/v1"\nensure CRDs are installed first',
-            ChartError,
+            UnknownKind,
             "does not know the kind Nope",
         ),
         (
@@ -302,3 +319,20 @@ def test_every_field_in_conflict_is_found() -> None:
         '.spec.template.spec.containers[name="app"].image': "kubectl-client-side-apply",
     }
     assert conflicting_fields("Error: conflict of interest") == {}
+
+
+def test_a_revision_to_go_back_to_may_name_an_api_that_is_gone() -> None:
+    error = explain(
+        "Error: unable to build kubernetes objects from new release manifest: resource mapping not "
+        'found: no matches for kind "Widget" in version "e.com/v1beta1"',
+        "roll back",
+        KEY,
+    )
+    assert isinstance(error, RemovedApi)
+    assert "revision to go back to names Widget in e.com/v1beta1" in error.message
+
+
+def test_no_rollback_is_advised_to_what_is_being_removed() -> None:
+    error = busy(KEY, "uninstalling")
+    assert "rollback" not in str(error)
+    assert "without its hooks" in error.advice

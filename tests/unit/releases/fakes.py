@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from portal.catalog import dash_app
 from portal.catalog.values import get
+from portal.domain.api_mapping import Successors
 from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import OPERATION_LABEL, Key
@@ -314,6 +315,21 @@ class FakeAdmission:
         return self.problems.pop(0) if self.problems else ""
 
 
+class FakeApis:
+    """The cluster's APIs: it serves each kind in ``v1`` of its group, except those ``moved``."""
+
+    def __init__(self) -> None:
+        self.moved: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.errors: list[PortalError] = []
+
+    async def versions(self, group: str, kind: str) -> tuple[str, ...]:
+        if self.errors:
+            raise self.errors.pop(0)
+        if (group, kind) in self.moved:
+            return self.moved[group, kind]
+        return (f"{group}/v1", f"{group}/v2") if group else ("v1",)
+
+
 def _built_in(key: Key, values: Mapping[str, object]) -> str:
     """Return the relevant part of what the built-in chart renders."""
     workload = f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {key.name}}}\nspec:\n"
@@ -393,6 +409,7 @@ class FakeRecords:
         self.left: dict[Key, ReleaseRevision] = {}
         self.failed: list[tuple[Key, int]] = []
         self.others: dict[Key, str] = {}
+        self.mapped: list[tuple[int, dict[tuple[str, str], str], str]] = []
         self.written: list[tuple[Key, Owners]] = []
         self.looks = 0
         self.files: dict[str, bytes] = {}
@@ -440,6 +457,23 @@ class FakeRecords:
 
     async def other_record(self, key: Key) -> str:
         return self.others.get(key, "")
+
+    async def add_mapped(
+        self,
+        key: Key,
+        base: ReleaseRevision,
+        revision: int,
+        successors: Successors,
+        why: str,
+        labels: Mapping[str, str],
+        *,
+        identity: Identity | None,
+    ) -> None:
+        self.acted_for.append(identity)
+        self.mapped.append((base.revision, dict(successors), why))
+        self.cluster.labels[key, revision] = {**labels}
+        self.helm.made_by[key] = labels[OPERATION_LABEL]
+        self.cluster.release(key, revision, base.values, status=base.status)
 
     async def mark_failed(
         self, key: Key, recorded: ReleaseRevision, why: str, *, identity: Identity | None

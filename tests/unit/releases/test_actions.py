@@ -36,6 +36,7 @@ from portal.releases.upgrade import UPGRADE
 from tests.unit.releases.fakes import (
     Clock,
     FakeAdmission,
+    FakeApis,
     FakeCluster,
     FakeHelm,
     FakeLeases,
@@ -93,6 +94,7 @@ class World:
         self.records = FakeRecords(self.cluster, self.helm)
         self.past = FakePast(self.helm)
         self.admission = FakeAdmission()
+        self.apis = FakeApis()
         self.replicas = FakeReplicas(self.helm.calls)
         forms = ReleaseForms(rules, "apps", max_replicas=5)
         self.operations = Operations(
@@ -111,7 +113,13 @@ class World:
             ),
         )
         ports = ReleasePorts(
-            self.helm, self.records, self.past, self.replicas, Guardrails(self.admission), self
+            self.helm,
+            self.records,
+            self.past,
+            self.replicas,
+            Guardrails(self.admission),
+            self.apis,
+            self,
         )
         self.rights = KnownRights(policy or Policy(rules))
         self.actions = Actions(

@@ -25,6 +25,7 @@ from portal.operations.progress import Progress
 from portal.releases.restart import RESTART, Restart, restarted
 from portal.state.assemble import nothing
 from portal.ui import ids
+from portal.ui.app.live import app_parts, app_patches
 from portal.ui.app.plain import plain_buttons
 from portal.ui.build import ASSETS, build_ui
 from tests.unit.releases.fakes import T0, until
@@ -225,7 +226,7 @@ class OnPage(Restart):
     def __init__(self) -> None:
         self.begun: list[Key] = []
 
-    def preview(self, key: Key) -> tuple[str, ...]:
+    async def preview(self, key: Key, identity: Identity) -> tuple[str, ...]:
         return ("2 pods are replaced: iris-1, iris-2.",)
 
     async def run(self, progress: Progress) -> Any:
@@ -265,11 +266,14 @@ def test_the_dialog_begins_what_it_asked_about(
 async def test_the_page_has_a_button_for_who_may() -> None:
     ui, actions = context(fixtures.healthy())
     actions.plain = {RESTART.name: OnPage()}
-    view = fixtures.healthy()
-    (button,) = plain_buttons(ui, view)
-    assert text(button) == "Restart"
-    assert plain_buttons(ui, replace(view, permissions=frozenset())) == []
-    assert json.dumps(button.id) == '{"type": "plain-action", "name": "restart"}'
+    view = replace(fixtures.healthy(), offered=frozenset({"restart"}))
+    parts = app_parts(ui)
+    (part,) = plain_buttons(ui, app_patches(view, parts))
+    assert text(part) == "Restart"
+    assert json.dumps(part.children.id) == '{"type": "plain-action", "name": "restart"}'
+    assert parts[part.id](view) == {"className": ""}
+    assert parts[part.id](replace(view, permissions=frozenset())) == {"className": "gone"}
+    assert parts[part.id](replace(view, offered=frozenset())) == {"className": "gone"}
 
 
 def test_its_button_has_an_icon_that_is_there() -> None:

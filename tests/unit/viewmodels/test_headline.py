@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from portal.domain.management import Management
 from portal.domain.objects import Kind, Pod, ReleaseStatus, ReplicaSet
 from portal.domain.operations import OperationPhase, Verb
+from portal.domain.release import DeleteHook
 from portal.releases.install import LAUNCH
 from portal.releases.rollback import ROLLBACK
 from portal.releases.scale import SCALE
@@ -275,7 +276,7 @@ def test_removing_and_removed() -> None:
     assert said(replace(gone, operation=done))[0] == "Removed"
     assert said(replace(gone, operation=None))[0] == "Not found"
     old = release(ReleaseStatus.UNINSTALLING, updated_at=ago(3600))
-    assert said(state(release=old))[0] == "Stuck"
+    assert said(state(release=old))[0] == "Removal failed"
     assert not view(state(release=old)).unlock
 
 
@@ -391,3 +392,57 @@ def test_a_release_in_its_place_says_which_tool_manages_it() -> None:
     one = state(workloads=(workload,), pods=pods(pod()))
     assert said(one)[0] == "Ready"
     assert "Managed by Argo CD application demo" in [each.title for each in view(one).notices]
+
+
+GUARD = DeleteHook("Job", "demo-guard", "pre-delete", unfinished=True)
+UNINSTALLING = release(ReleaseStatus.UNINSTALLING, updated_at=ago(60))
+
+
+def test_a_removal_that_failed_says_what_failed_and_the_ways_out() -> None:
+    ended = operation(
+        UNINSTALL,
+        OperationPhase.FAILED,
+        error="The chart's hook (Job demo-guard) failed",
+        advice="Read its log.",
+    )
+    one = state(release=UNINSTALLING, operation=ended, detail=detail(delete_hooks=(GUARD,)))
+    found = view(one)
+    assert (found.headline.text, found.headline.severity) == ("Removal failed", Severity.BAD)
+    assert "hook (Job demo-guard) failed. 1 pod is still there." in found.sentence
+    assert found.removal_failed
+    failure, way_out = found.notices
+    assert (failure.title, failure.advice) == ("The removal failed", "Read its log.")
+    assert "without hooks: then Job demo-guard will not run." in way_out.advice
+    told = " ".join(f"{each.body} {each.advice}" for each in found.notices)
+    assert "roll back" not in told, "Helm would refuse that"
+
+
+def test_a_removal_that_somebody_else_left_is_told_from_the_record() -> None:
+    one = state(release=UNINSTALLING, detail=detail(delete_hooks=(GUARD,)))
+    assert said(one)[0] == "Removing", "somebody may be at work"
+    old = release(ReleaseStatus.UNINSTALLING, updated_at=ago(3600))
+    found = view(replace(one, release=old))
+    assert found.headline.text == "Removal failed"
+    assert "Its hook Job demo-guard did not succeed." in found.sentence
+    (notice,) = found.notices
+    assert "The hook Job demo-guard was started" in notice.body
+
+
+def test_a_removal_that_is_repeated_is_under_way() -> None:
+    again = operation(UNINSTALL, OperationPhase.RUNNING)
+    one = state(release=UNINSTALLING, operation=again)
+    assert said(one)[0] == "Removing"
+    assert not view(one).removal_failed
+    # In a terminal, after ours had ended.
+    ended = replace(again, phase=OperationPhase.FAILED, updated_at=ago(600))
+    assert said(replace(one, operation=ended))[0] == "Removing"
+
+
+def test_what_failed_after_the_removal_is_said() -> None:
+    ended = operation(UNINSTALL, OperationPhase.FAILED, error="The hook did not succeed")
+    gone = state(release=None, detail=None, workloads=(), pods=(), operation=ended)
+    assert said(gone) == (
+        "Removed",
+        Severity.WARN,
+        "It was removed. The removal has reported an error: The hook did not succeed.",
+    )

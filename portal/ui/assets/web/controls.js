@@ -106,8 +106,9 @@
       return outputs_list.map((_, at) => chosen[at] ?? none());
     },
 
-    modal(opened, kept) {
-      return window.dash_clientside.callback_context.triggered_id === "app-uninstall" && opened > 0;
+    modal(opened, again) {
+      const pressed = window.dash_clientside.callback_context.triggered_id;
+      return (pressed === "app-uninstall" && opened > 0) || (pressed === "app-uninstall-again" && again > 0);
     },
 
     saveText(clicks, text, place, name) {

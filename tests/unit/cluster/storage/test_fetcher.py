@@ -88,6 +88,24 @@ def test_what_helm_says_of_a_failure_quotes_no_value() -> None:
     )
 
 
+def test_the_hooks_of_a_removal() -> None:
+    hooks = [
+        {"kind": "Job", "name": "a", "events": ["pre-delete"], "last_run": {"phase": "Running"}},
+        {"kind": "Job", "name": "b", "events": ["post-delete"], "last_run": {"phase": ""}},
+        {"kind": "Pod", "name": "c", "events": ["pre-install", "pre-delete"]},
+        {"kind": "Job", "name": "d", "events": ["test"], "last_run": {"phase": "Failed"}},
+        {"kind": "Job", "name": "e", "events": "pre-delete"},
+    ]
+    found = detail(3, encoded({**BODY, "hooks": hooks[:4]})).delete_hooks
+    assert [(str(each), each.event, each.unfinished) for each in found] == [
+        ("Job a", "pre-delete", True),
+        ("Job b", "post-delete", False),
+        ("Pod c", "pre-delete", False),
+    ]
+    odd = detail(3, encoded({**BODY, "hooks": hooks}))
+    assert (odd.delete_hooks, odd.damaged) == ((), "")
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_body(zipped: bool) -> None:
     found = detail(3, encoded(zipped=zipped))

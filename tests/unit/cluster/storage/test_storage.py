@@ -11,7 +11,7 @@ from portal.cluster.client import ClusterClient
 from portal.cluster.storage.codec import chart_files, encode
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.storage.unpack import MAX_BODY, unpack
-from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
+from portal.domain.errors import ChartError, Conflict, Forbidden, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import OPERATION_LABEL, Key, made_by
 from portal.domain.objects import ReleaseStatus
@@ -43,6 +43,8 @@ class FakeClient(ClusterClient):
         self.patched: list[str] = []
         self.gone: set[str] = set()
         self.acted_for: list[Identity | None] = []
+        self.others: list[dict[str, Any]] = []
+        self.forbidden = False
 
     def acting_for(self, identity: Identity | None) -> FakeClient:
         self.acted_for.append(identity)
@@ -78,6 +80,8 @@ class FakeClient(ClusterClient):
     ) -> dict[str, Any]:
         if path in self.secrets:
             return self.secrets[path]
+        if path.endswith("/configmaps"):
+            return self.config_maps()
         assert params == {"labelSelector": "owner=helm,name=sales"}
         return {"items": [{"metadata": each["metadata"]} for each in self.secrets.values()]}
 
@@ -93,6 +97,18 @@ class FakeClient(ClusterClient):
             else:
                 labels[name] = each["value"]
         return self.secrets[path]
+
+    def config_maps(self) -> dict[str, Any]:
+        if self.forbidden:
+            raise Forbidden("configmaps")
+        return {"items": self.others}
+
+    async def post(self, path: str, body: dict[str, Any], params: Any = None) -> dict[str, Any]:
+        name = f"{path}/{body['metadata']['name']}"
+        if name in self.secrets:
+            raise Conflict("already exists")
+        self.secrets[name] = body
+        return body
 
     async def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         self.secrets[path] = body
@@ -158,6 +174,70 @@ async def test_what_moved_meanwhile_is_left_alone(client: FakeClient, records: H
     with pytest.raises(Conflict, match="gone on with sales"):
         await records.mark_failed(KEY, found, "Interrupted")
     assert secret["metadata"]["labels"]["status"] == PENDING
+
+
+OLD, NEW = "example.com/v1beta1", "example.com/v1"
+WIDGET = f"apiVersion: {OLD}\nkind: Widget\nmetadata: {{name: é}}\n"
+SUCCESSORS = {(OLD, "Widget"): NEW, ("policy/v1beta1", "PodSecurityPolicy"): ""}
+
+
+@pytest.mark.parametrize("status", ["deployed", "uninstalling"])
+async def test_a_mapped_revision_is_the_old_one_with_other_apis(
+    client: FakeClient, records: HelmStorage, status: str
+) -> None:
+    client.add(3, status)
+    ((path, before),) = client.secrets.items()
+    was = json.loads(unpack(before["data"]["release"], MAX_BODY))
+    policy = "apiVersion: policy/v1beta1\nkind: PodSecurityPolicy\nmetadata: {name: p}\n"
+    was |= {"manifest": WIDGET, "hooks": [{"name": "h", "manifest": WIDGET}, {"manifest": policy}]}
+    before["data"]["release"] = encode(was)
+    before["metadata"]["labels"]["team"] = "a"
+    found = await records.newest(KEY)
+    assert found is not None
+
+    await records.add_mapped(KEY, found, 4, SUCCESSORS, "Mapped by ann", {OPERATION_LABEL: "o1.4"})
+
+    new = client.secrets[path.replace(".v3", ".v4")]
+    labels = new["metadata"]["labels"]
+    assert (new["type"], labels["team"], labels["version"]) == ("helm.sh/release.v1", "a", "4")
+    assert (labels["status"], labels[OPERATION_LABEL]) == (status, "o1.4")
+    body = json.loads(unpack(new["data"]["release"], MAX_BODY))
+    assert body["manifest"] == WIDGET.replace(OLD, NEW)
+    assert body["hooks"] == [{"name": "h", "manifest": WIDGET.replace(OLD, NEW)}]
+    assert (body["version"], body["info"]["status"]) == (4, status)
+    assert body["info"]["description"] == "Mapped by ann"
+    assert (body["chart"], body["config"]) == (was["chart"], was["config"])
+
+    old = client.secrets[path]
+    left = "superseded" if status == "deployed" else status
+    assert old["metadata"]["labels"]["status"] == left
+    assert json.loads(unpack(old["data"]["release"], MAX_BODY))["info"]["status"] == left
+    with pytest.raises(Conflict):
+        await records.add_mapped(KEY, found, 4, SUCCESSORS, "Mapped by bob", {})
+
+
+async def test_a_revision_that_moved_meanwhile_is_not_mapped(
+    client: FakeClient, records: HelmStorage
+) -> None:
+    client.add(3, "deployed")
+    found = await records.newest(KEY)
+    assert found is not None
+    (secret,) = client.secrets.values()
+    secret["metadata"]["resourceVersion"] = "31"
+    with pytest.raises(Conflict, match="gone on with sales"):
+        await records.add_mapped(KEY, found, 4, SUCCESSORS, "Mapped", {})
+    assert len(client.secrets) == 1
+
+
+async def test_a_release_in_a_config_map_is_found(client: FakeClient, records: HelmStorage) -> None:
+    assert await records.other_record(KEY) == ""
+    client.others = [
+        {"metadata": {"name": f"sh.helm.release.v1.sales.v{each}", "labels": {"version": each}}}
+        for each in ("9", "10")
+    ]
+    assert await records.other_record(KEY) == "ConfigMap sh.helm.release.v1.sales.v10"
+    client.forbidden = True
+    assert await records.other_record(KEY) == ""
 
 
 async def test_a_damaged_record_is_told(client: FakeClient, records: HelmStorage) -> None:
