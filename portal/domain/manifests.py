@@ -18,6 +18,9 @@ from portal.domain import yaml_text
 from portal.domain.errors import PortalError
 from portal.domain.keys import RESOURCE_POLICY
 
+HOOK = "helm.sh/hook"
+"""Annotation that makes an object a hook; its value names the events."""
+
 Tree: TypeAlias = Mapping[str, object]
 
 MAX_MANIFEST = 8 * 2**20
@@ -147,6 +150,17 @@ def at(tree: Tree, *path: str) -> Tree:
             return {}
         tree = cast("Tree", inner)
     return tree
+
+
+def hook_events(tree: Tree) -> frozenset[str] | None:
+    """Return the events at which Helm creates an object as a hook; None if it is no hook.
+
+    Helm ignores a hook without any event that it knows.
+    """
+    annotations = at(tree, "metadata", "annotations")
+    if HOOK not in annotations:
+        return None
+    return frozenset(each.strip() for each in str(annotations[HOOK]).lower().split(","))
 
 
 def has_keep_policy(tree: Tree) -> bool:

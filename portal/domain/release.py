@@ -92,10 +92,11 @@ class ReleaseRevision(ReleaseRecord, frozen=True):
 
     ``operation`` is the portal's operation that made it, "" if it was made elsewhere.
     ``fingerprint`` and ``source`` identify its chart: see ``charts.ChartIdentity``. ``hooks`` is
-    the manifest of its hooks, which are not in ``manifest``. In the snapshot ``values`` are
-    compressed, ``shown`` is their redacted YAML, and manifests are left out; revisions read on
-    demand lack ``shown`` and ``notes``. ``version`` is the Secret's resource version, "" if the
-    record will not be written.
+    the manifest of its hooks, which are not in ``manifest``; ``delete_hooks`` are those that run
+    when it is removed; ``crds`` is the manifest of its chart's ``crds/``. In the snapshot
+    ``values`` are compressed, ``shown`` is their redacted YAML, and manifests are left out;
+    revisions read on demand lack ``shown`` and ``notes``. ``version`` is the Secret's resource
+    version, "" if the record will not be written.
     """
 
     chart: str = ""
@@ -115,6 +116,7 @@ class ReleaseRevision(ReleaseRecord, frozen=True):
     operation: str = ""
     version: str = ""
     delete_hooks: tuple[DeleteHook, ...] = ()
+    crds: str = ""
 
     @property
     def whole(self) -> str:

@@ -17,6 +17,7 @@ from portal.domain import yaml_text
 from portal.domain.errors import ChartError, PortalError
 from portal.domain.keys import HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, Key
 from portal.domain.manifests import (
+    HOOK,
     MAX_DEPTH,
     MAX_MANIFEST,
     MAX_NODES,
@@ -24,10 +25,9 @@ from portal.domain.manifests import (
     Tree,
     at,
     check_written_out,
+    hook_events,
 )
 
-HOOK = "helm.sh/hook"
-"""Annotation that makes an object a hook; its value names the events."""
 MAX_OBJECTS = 500
 """Objects in a manifest, and pods in all of them; Kubernetes is asked about each."""
 _KNOWN = ("apiVersion", "kind", "metadata", "spec", "items", "data", "stringData", "type")
@@ -48,10 +48,7 @@ class Rendered(Struct, frozen=True):
 
         Helm ignores a hook without any event that it knows.
         """
-        annotations = at(self.tree, "metadata", "annotations")
-        if HOOK not in annotations:
-            return None
-        return frozenset(each.strip() for each in str(annotations[HOOK]).lower().split(","))
+        return hook_events(self.tree)
 
 
 class PodSpec(Struct, frozen=True):

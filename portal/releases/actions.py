@@ -91,6 +91,7 @@ class Actions(Queries):
             changes,
             preconditions,
             placeholders,
+            ports.apis,
             map_apis.note,
         )
         """Previews of changes, and the history of releases."""

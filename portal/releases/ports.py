@@ -16,7 +16,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
 from portal.domain.owners import Owners
-from portal.domain.proposals import VolumeClaim
+from portal.domain.proposals import NamespaceObjects, VolumeClaim
 from portal.domain.release import ReleaseRevision
 from portal.guardrails.review import Guardrails
 from portal.helm_service.helm import HelmClient
@@ -76,6 +76,10 @@ class ReleaseHistory(Protocol):
         self, namespace: str, *, identity: Identity | None
     ) -> tuple[VolumeClaim, ...] | None:
         """Return the volume claims of a namespace; None if they may not be listed."""
+        ...
+
+    async def objects(self, namespace: str, *, identity: Identity | None) -> NamespaceObjects:
+        """Return the objects of a namespace that may outlive a release."""
         ...
 
 

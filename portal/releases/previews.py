@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from portal.catalog.chart import Chart
@@ -11,19 +13,19 @@ from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
-from portal.domain.manifests import objects
 from portal.domain.objects import ReleaseStatus
 from portal.domain.permissions import Permission
-from portal.domain.proposals import Proposal, Removal
+from portal.domain.proposals import CrdDifference, Proposal, Removal
 from portal.domain.release import ReleaseRevision
-from portal.domain.removals import remaining_claims
+from portal.domain.removals import remains, summary
 from portal.domain.replica_ownership import without_replicas
+from portal.guardrails.crds import Definition, definitions, kinds_in
 from portal.releases.access import Access
 from portal.releases.changes import Changes
 from portal.releases.current import CurrentRelease, check_ours
 from portal.releases.forms import ReleaseForms
 from portal.releases.placeholders import Placeholders
-from portal.releases.ports import ReleaseHistory
+from portal.releases.ports import ReleaseHistory, ServedApis
 from portal.releases.preconditions import Preconditions
 from portal.releases.request import ReleaseRequest
 from portal.releases.upgrade import version_request
@@ -47,6 +49,7 @@ class Previews:
         changes: Changes,
         preconditions: Preconditions,
         placeholders: Placeholders,
+        apis: ServedApis,
         note_removed_api: Callable[[Key, int], None],
     ) -> None:
         self._store = store
@@ -56,6 +59,7 @@ class Previews:
         self._changes = changes
         self._preconditions = preconditions
         self._placeholders = placeholders
+        self._apis = apis
         self._note_removed_api = note_removed_api
 
     async def upgrade(
@@ -88,12 +92,14 @@ class Previews:
         try:
             async with self._changes.chart_for(key, current, chart, identity=identity) as ref:
                 manifest = await self._rendered(identity, key, ref.path, ref.source, values)
+                crds = await self._crds(runs, ref.path)
         except ChartError as error:
             fields = {field_of(path): sentence for path, sentence in error.values.items()}
             if chart or not fields or "" in fields:
                 raise
             raise InvalidInput(fields) from error
-        return self._proposal(key, newest, runs, await self._applied(key, manifest), values)
+        manifest = await self._applied(key, manifest)
+        return self._proposal(key, newest, runs, manifest, values, crds)
 
     async def version(
         self, identity: Identity, key: Key, chart: Chart, *, expected_revision: int | None = None
@@ -106,7 +112,8 @@ class Previews:
         self._preconditions.check_unchanged(current, key, expected_revision)
         request = await version_request(key, chart, newest.values, self._forms.images)
         manifest = await self._rendered(identity, key, chart.path, chart.source, request.values)
-        return self._proposal(key, newest, runs, manifest, request.values)
+        crds = await self._crds(runs, chart.path)
+        return self._proposal(key, newest, runs, manifest, request.values, crds)
 
     async def rollback(self, identity: Identity, key: Key, revision: int) -> Proposal:
         """Preview ``Actions.rollback``, which applies the manifest that Helm has kept."""
@@ -135,23 +142,56 @@ class Previews:
 
     async def _removal(self, key: Key, identity: Identity | None) -> Removal:
         newest, _ = await self._present(key, identity)
-        claims = await self._past.claims(key.namespace, identity=identity)
-        return Removal(key, newest.manifest, claims)
+        claims, objects = await asyncio.gather(
+            self._past.claims(key.namespace, identity=identity),
+            self._past.objects(key.namespace, identity=identity),
+        )
+        defined = await in_thread(kinds_in, newest.crds)
+        served = [each for each in defined if await self._served(each) != ()]
+        return Removal(
+            key,
+            newest.manifest,
+            claims,
+            newest.hooks,
+            tuple(each.ref.name for each in served),
+            objects,
+        )
 
-    async def remaining_volumes(self, key: Key, identity: Identity | None) -> str:
-        """Describe the volumes that an uninstall would leave; "" if none, or if unknown."""
+    async def remaining(self, key: Key, identity: Identity | None, *, hooks: bool = True) -> str:
+        """Describe what an uninstall would leave; "" if nothing, or if unknown."""
         try:
             removal = await self._removal(key, identity)
-            found = await in_thread(objects, removal.manifest, key.namespace)
+            left = await in_thread(partial(remains, removal, hooks=hooks))
         except PortalError:
             return ""
-        names = ", ".join(each.key.name for each in remaining_claims(removal, found))
-        if not names:
-            return ""
-        return (
-            f"Volumes stay, with their data: {names}. An app launched again under this name finds "
-            f"them; to delete one: kubectl delete pvc -n {key.namespace} NAME"
-        )
+        return summary(left, key.namespace)
+
+    async def _served(self, defined: Definition) -> tuple[str, ...] | None:
+        """Return the versions in which the cluster serves a kind; None if that is unknown."""
+        try:
+            return await self._apis.versions(defined.group, defined.kind)
+        except PortalError:
+            return None
+
+    async def _crds(self, runs: ReleaseRevision, chart: Path) -> tuple[CrdDifference, ...]:
+        """Return how ``crds/`` of a chart differs from what the cluster has.
+
+        The cluster's definitions are taken to be those of the recorded chart, as far as that has
+        them; besides, they have to serve every version.
+        """
+        known = await in_thread(kinds_in, runs.crds)
+        before = {each.ref.name: each for each in known}
+        found: list[CrdDifference] = []
+        for each in await in_thread(definitions, chart):
+            served = await self._served(each)
+            old = before.get(each.ref.name)
+            if served == ():
+                found.append(CrdDifference(each.ref.name, missing=True))
+            elif (old is not None and old != each) or not set(each.served) <= set(
+                each.served if served is None else served
+            ):
+                found.append(CrdDifference(each.ref.name))
+        return tuple(found)
 
     async def _rendered(
         self,
@@ -194,6 +234,7 @@ class Previews:
         runs: ReleaseRevision,
         manifest: str,
         values: Mapping[str, object],
+        crds: tuple[CrdDifference, ...] = (),
     ) -> Proposal:
         return Proposal(
             key=key,
@@ -204,6 +245,7 @@ class Previews:
             new_values=values,
             live={each.key.name: each.desired for each in self._store.snapshot.app(key).workloads},
             compared=runs.revision,
+            crds=crds,
         )
 
 

@@ -66,14 +66,18 @@ class Uninstall(Action):
         self._preconditions.check_free(key, allow=ReleaseStatus.UNINSTALLING)
         self._preconditions.require_existing(key)
 
+    async def remaining(self, key: Key, identity: Identity) -> str:
+        """Describe what a removal without hooks leaves; "" if nothing, or if unknown."""
+        return await self._previews.remaining(key, identity, hooks=False)
+
     async def remove(self, progress: Progress, *, hooks: bool = True) -> WaitCondition:
         """Remove a release; without ``hooks`` its delete hooks do not run."""
         key, identity = progress.operation.key, progress.identity
         # Determined first: Helm deletes the manifest.
-        advice = await self._previews.remaining_volumes(key, identity)
+        advice = await self._previews.remaining(key, identity, hooks=hooks)
         problem = await self._changes.hooks_problem(key, identity) if hooks else ""
         if problem or not hooks:
-            advice = f"Its hooks were not run. {problem} {advice}".strip()
+            advice = " ".join(filter(None, ("Its hooks were not run.", problem, advice)))
         progress.put(advice=advice)
         await self._map_record(progress)
         with progress.step(f"Run helm uninstall{'' if hooks else ' without hooks'}"):
@@ -151,11 +155,12 @@ class UninstallWithoutHooks(PlainAction):
             f"{each} ({each.event})" for each in (detail.delete_hooks if detail else ())
         )
         skipped = f"These hooks do not run: {', '.join(hooks)}." if hooks else "No hooks run."
+        left = await self._uninstall.remaining(key, identity)
         return (
             f"Helm deletes the release {key.name}, its history and its objects.",
             f"{skipped} What they were to do, such as a last backup, or deleting what the app has "
             "made elsewhere, is not done.",
-            "Objects of hooks that ran before stay, such as a Job and its pods.",
+            *([left] if left else []),
         )
 
     async def run(self, progress: Progress) -> WaitCondition:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from portal.domain import yaml_text
 from portal.domain.manifests import ChangeType, ObjectChange, Ref, Tree, changes, objects
-from portal.domain.proposals import Proposal
+from portal.domain.proposals import CrdDifference, Proposal
 from portal.domain.secrets import HIDDEN, redacted, scrubbed
 from portal.domain.upgrades import Effects, ReplicaChange, effects
 from portal.viewmodels.manifest import opened, secrets_of
@@ -78,7 +78,11 @@ def preview_view(proposal: Proposal) -> PreviewView:
         [proposal.values, proposal.new_values], [*before.values(), *after.values()]
     )
     return PreviewView(
-        words=(*_failed(proposal), *_words(meant, proposal.live, bool(found))),
+        words=(
+            *_failed(proposal),
+            *_crds(proposal.crds),
+            *_words(meant, proposal.live, bool(found)),
+        ),
         values=values_diff(proposal.values, proposal.new_values),
         objects=(*_objects(found[:MAX_OBJECTS], secrets), *_more(found[MAX_OBJECTS:])),
         possible=not meant.refused,
@@ -180,6 +184,32 @@ def _failed(proposal: Proposal) -> tuple[Notice, ...]:
             f"This compares with revision {proposal.compared}, the last deployed one.",
         ),
     )
+
+
+def _crds(found: Sequence[CrdDifference]) -> Iterator[Notice]:
+    """Notices of the definitions in ``crds/`` that an upgrade does not apply."""
+    changed = [each.name for each in found if not each.missing]
+    missing = [each.name for each in found if each.missing]
+    apply = (
+        "If the app needs it, an administrator applies the chart's crds/ before the upgrade: "
+        "helm show crds CHART | kubectl apply --server-side -f -"
+    )
+    if changed:
+        yield Notice(
+            Severity.WARN,
+            f"{joined(changed)} stays as it is.",
+            "This version of the chart has another definition of it in crds/. Helm creates what is "
+            "there once, and an upgrade never changes it.",
+            apply,
+        )
+    if missing:
+        yield Notice(
+            Severity.WARN,
+            f"{joined(missing)} is not created.",
+            "The cluster has no such kind yet. Helm creates what a chart has in crds/ when it is "
+            "installed, and not when it is upgraded.",
+            apply,
+        )
 
 
 def _words(meant: Effects, live: Mapping[str, int], changed: bool) -> tuple[Notice, ...]:

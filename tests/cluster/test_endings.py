@@ -25,6 +25,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import yaml
 from msgspec.structs import replace
 
 from dev import demo
@@ -60,6 +61,7 @@ from portal.state.model import AppState
 from portal.viewmodels.app import app_view
 from portal.viewmodels.finalizers import HELD_AFTER
 from portal.viewmodels.model import AppView
+from portal.viewmodels.preview import preview_view
 from portal.viewmodels.readiness import SLOW_START
 from portal.viewmodels.removal import removal_words
 from tests.unit.releases.fakes import unchanged
@@ -522,7 +524,8 @@ async def delete_hook_fails(here: Course) -> None:
     await here.says(Told("Removal failed", hook, here.told.advice), later=DEAD_AFTER + SLOW)
 
     await actions.begin_plain(ANN, without, here.key)
-    await here.says(Told("Removed", "Its hooks were not run.", ""))
+    left = "Its hooks were not run. Left by hooks: Job delete-hook-fails-guard"
+    await here.says(Told("Removed", left, ""))
 
 
 @ending(
@@ -538,6 +541,51 @@ async def leftover_volume(here: Course) -> None:
     assert before.title == "1 volume claim will be kept: data-leftover-volume-0 (1Gi)."
     await here.portal.actions.uninstall(ANN, here.key)
     await here.says()
+
+
+@ending(
+    "Removed",
+    "Not part of the release, so not deleted: Secret crds-folder-login. CustomResourceDefinitions "
+    "stay: gadgets.crds.endings.example.com.",
+    "",
+)
+async def crds_folder(here: Course) -> None:
+    previews = here.portal.actions.previews
+    crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    (file,) = (here.chart.path / "crds").iterdir()
+    definition = yaml.safe_load(file.read_text())
+    path = f"{crds}/{definition['metadata']['name']}"
+    await here.portal.client.apply(path, definition, "endings", force=True)
+    try:
+        apis = ServedApis(here.portal.client)
+        async with asyncio.timeout(SLOW):
+            while not await apis.versions(definition["spec"]["group"], "Gadget"):
+                pass  # each question takes the API server a moment
+        await here.launch()
+        await here.succeeds()
+
+        newer = shutil.copytree(here.chart.path, here.home / "newer")
+        definition["spec"]["versions"][0]["additionalPrinterColumns"] = [
+            {"name": "Size", "type": "string", "jsonPath": ".spec.size"}
+        ]
+        (newer / "crds" / file.name).write_text(yaml.safe_dump(definition))
+        same = await previews.version(ANN, here.key, here.chart)
+        assert same.crds == ()
+        changed = await previews.version(ANN, here.key, read_chart(newer, "endings"))
+        (notice, *_) = preview_view(changed).words
+        assert notice.title == "gadgets.crds.endings.example.com stays as it is."
+
+        login = {"kind": "Secret", "stringData": {"password": "made by a controller"}}
+        await here.put("secrets/crds-folder-login", login)
+        titles = [each.title for each in removal_words(await previews.removal(ANN, here.key))]
+        assert titles == [
+            "Not part of the release, so not deleted: Secret crds-folder-login.",
+            "CustomResourceDefinitions stay: gadgets.crds.endings.example.com.",
+        ]
+        await here.portal.actions.uninstall(ANN, here.key)
+        await here.says()
+    finally:
+        await here.portal.client.delete(path, {})
 
 
 @asynccontextmanager

@@ -11,6 +11,10 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [list]
+# It says which Jobs of hooks it leaves, too.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list]
 - apiGroups: [apps]
   resources: [replicasets, statefulsets]
   verbs: [get, list, watch]

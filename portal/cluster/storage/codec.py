@@ -98,6 +98,7 @@ def decode(record: ReleaseRecord, secret: JsonObject, most: int = MAX_BODY) -> R
             values=values,
             manifest=string(raw.manifest),
             hooks="\n---\n".join(hook_manifests(raw)),
+            crds=_crds(raw),
         )
 
     return replace(
@@ -243,6 +244,23 @@ def _time(text: str) -> datetime | None:
     if not text or text.startswith("0001-"):
         return None
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _crds(raw: Body) -> str:
+    """What the recorded chart has in ``crds/``, as one manifest; "" if that cannot be read.
+
+    Helm does not record the charts in a chart.
+    """
+    try:
+        check_size(raw.chart, "chart", MAX_BODY, MAX_CHART)
+        found = [
+            base64.b64decode(each.data).decode(errors="replace")
+            for each in parts(raw.chart, _RecordedChart).files or ()
+            if each.name.startswith("crds/") and each.name.endswith((".yaml", ".yml", ".json"))
+        ]
+    except (Damaged, binascii.Error):
+        return ""
+    return "\n---\n".join(found)
 
 
 # Pending revisions that a killed Helm has left.

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from portal.cluster.client import METADATA_LIST, ClusterClient
 from portal.cluster.json_object import JsonObject, items, part, text
+from portal.cluster.namespace_objects import namespace_objects
 from portal.cluster.storage.codec import (
     decode,
     marked_failed,
@@ -32,7 +33,7 @@ from portal.domain.errors import Conflict, DamagedRecord, Forbidden, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.owners import Owners, is_about_owners
-from portal.domain.proposals import VolumeClaim
+from portal.domain.proposals import NamespaceObjects, VolumeClaim
 from portal.domain.release import ReleaseRecord, ReleaseRevision, ReleaseStatus
 
 T = TypeVar("T")
@@ -85,7 +86,9 @@ class HelmStorage:
         for record in (await self._records(client, key))[:MAX_REVISIONS]:
             with suppress(NotFound):  # Helm has just pruned it
                 # Manifests of many revisions would take much memory, and no page shows them.
-                found.append(replace(await self._revision(client, record), manifest="", hooks=""))
+                found.append(
+                    replace(await self._revision(client, record), manifest="", hooks="", crds="")
+                )
         return tuple(found)
 
     async def newest_and_deployed(
@@ -140,6 +143,12 @@ class HelmStorage:
     ) -> tuple[VolumeClaim, ...] | None:
         """The volume claims of a namespace; None where the portal may not list them."""
         return await volume_claims(self._client.acting_for(identity), namespace)
+
+    async def objects(
+        self, namespace: str, *, identity: Identity | None = None
+    ) -> NamespaceObjects:
+        """The objects of a namespace that may outlive a release."""
+        return await namespace_objects(self._client.acting_for(identity), namespace)
 
     async def other_record(self, key: Key) -> str:
         """Return the ConfigMap in which Helm keeps a release, such as "ConfigMap x"; "" if none.

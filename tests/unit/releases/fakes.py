@@ -20,7 +20,7 @@ from portal.domain.manifests import Tree, at, objects
 from portal.domain.objects import Hpa, Kind, ReleaseStatus, Workload
 from portal.domain.operations import Operation, OperationLease
 from portal.domain.owners import Owners, is_about_owners, owners_in
-from portal.domain.proposals import VolumeClaim
+from portal.domain.proposals import NamespaceObjects, VolumeClaim
 from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.domain.replica_ownership import workload_name
 from portal.guardrails.checks import SHARED_LABEL
@@ -491,6 +491,7 @@ class FakePast:
         self.manifest = ""
         self.kept: dict[Key, tuple[ReleaseRevision, ...]] = {}
         self.volume_claims: tuple[VolumeClaim, ...] | None = ()
+        self.there = NamespaceObjects()
         self.acted_for: list[Identity | None] = []
 
     async def revisions(
@@ -532,6 +533,10 @@ class FakePast:
     ) -> tuple[VolumeClaim, ...] | None:
         self.acted_for.append(identity)
         return self.volume_claims
+
+    async def objects(self, namespace: str, *, identity: Identity | None) -> NamespaceObjects:
+        self.acted_for.append(identity)
+        return self.there
 
 
 class FakeReplicas:

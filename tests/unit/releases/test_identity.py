@@ -16,7 +16,13 @@ from portal.domain.release import ReleaseRevision
 from portal.helm_service.helm import HelmClient
 from portal.operations.ports import OperationLeases, RevisionRecords
 from portal.releases.forms import ScaleRequest
-from portal.releases.ports import NamespaceLookup, Records, ReleaseHistory, ReplicaOwners
+from portal.releases.ports import (
+    NamespaceLookup,
+    Records,
+    ReleaseHistory,
+    ReplicaOwners,
+    ServedApis,
+)
 from portal.releases.restart import WorkloadRestarts
 from tests.unit.auth.test_authorizer import Asked
 from tests.unit.releases.test_actions import AUTO, KEY, SPEC, World
@@ -29,6 +35,8 @@ OWN_ACCOUNT = {
     OperationLeases: {"read", "put", "delete"},
     RevisionRecords: {"newest"},
     NamespaceLookup: {"missing", "kubernetes"},
+    Records: {"other_record"},
+    ServedApis: {"versions"},
 }
 """Calls that the portal makes with its own account; ``docs/security.md`` says why."""
 
@@ -52,6 +60,7 @@ def methods(port: type) -> dict[str, inspect.Signature]:
         RevisionRecords,
         OperationLeases,
         NamespaceLookup,
+        ServedApis,
     ],
 )
 def test_every_call_of_a_port_is_for_somebody_unless_it_is_named(port: type) -> None:

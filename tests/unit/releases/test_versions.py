@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from msgspec.structs import replace
 
 from portal.catalog.chart import Chart, read_chart
 from portal.domain.charts import BUILT_IN, fingerprint
-from portal.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
+from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, InvalidInput, NotFound
 from portal.domain.keys import ORIGIN_LABEL, Key
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase
 from portal.domain.release import ReleaseRevision
 from portal.releases.previews import Previews
 from portal.releases.upgrade import UPGRADE
+from portal.viewmodels.preview import preview_view
 from tests.unit.catalog.make import CHARTS, with_content
 from tests.unit.releases.fakes import until
 from tests.unit.releases.test_actions import ANN, KEY, SPEC, World
@@ -150,3 +152,50 @@ async def test_where_a_chart_came_from_is_noted_when_it_is_taken_and_then_left(
 def origins(world: World) -> list[object]:
     found = [how["labels"] for verb, _, how in world.helm.calls if verb == "upgrade"]
     return [each.get(ORIGIN_LABEL) for each in found if isinstance(each, dict)]
+
+
+CRD = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  names: {kind: Widget}
+  versions: [{name: v1, served: true, storage: true}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("recorded", "served", "found"),
+    [
+        (CRD, ("example.com/v1",), ()),
+        (CRD.replace("storage: true", "storage: false"), ("example.com/v1",), (False,)),
+        (CRD, ("example.com/v1beta1",), (False,)),  # what the one before brought was not applied
+        ("", ("example.com/v1",), ()),
+        ("", (), (True,)),
+    ],
+)
+async def test_definitions_that_an_upgrade_does_not_apply_are_named(
+    world: World, tmp_path: Path, recorded: str, served: tuple[str, ...], found: tuple[bool, ...]
+) -> None:
+    path = shutil.copytree(web("1.4.0").path, tmp_path / "chart")
+    (path / "crds").mkdir()
+    (path / "crds" / "w.yaml").write_text(CRD)
+    world.apis.moved["example.com", "Widget"] = served
+    world.past.kept[KEY] = (replace(world.past.kept[KEY][0], crds=recorded),)
+    chart = replace(web("1.4.0"), path=path)
+    proposal = await world.actions.previews.version(ANN, KEY, chart, expected_revision=3)
+    assert [each.missing for each in proposal.crds] == list(found)
+    words = preview_view(proposal).words
+    assert any("widgets.example.com" in each.title for each in words) == bool(found)
+
+
+async def test_an_api_server_that_does_not_answer_spoils_no_preview(
+    world: World, tmp_path: Path
+) -> None:
+    path = shutil.copytree(web("1.4.0").path, tmp_path / "chart")
+    (path / "crds").mkdir()
+    (path / "crds" / "w.yaml").write_text(CRD)
+    world.apis.errors = [ClusterUnavailable("no answer")]
+    chart = replace(web("1.4.0"), path=path)
+    assert (await world.actions.previews.version(ANN, KEY, chart)).crds == ()
