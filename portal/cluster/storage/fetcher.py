@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from itertools import islice
 from typing import Protocol
 
 from portal.cluster.backoff import Backoff
@@ -108,9 +109,15 @@ class ReleaseFetcher:
                 self._wanted.put(key)
 
     def prefetch(self) -> None:
-        """Fetch the releases of a list's first page before anybody looks."""
-        by_name = sorted(self._store.snapshot.apps, key=lambda key: (key.name, key.namespace))
-        self.prioritize(by_name[:AHEAD])
+        """Fetch the releases of a list's first page before anybody looks.
+
+        Before them those whose name objects without a record carry: they may be theirs.
+        """
+        apps = self._store.snapshot.apps
+        unrecorded = {key.name for key, state in apps.items() if state.release is None}
+        namesakes = (key for key, state in apps.items() if state.release and key.name in unrecorded)
+        by_name = sorted(apps, key=lambda key: (key.name, key.namespace))
+        self.prioritize([*islice(namesakes, AHEAD), *by_name[:AHEAD]])
 
     async def run(self) -> None:
         """Fetch until cancelled."""

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from portal.cluster.errors import Throttled, Unauthenticated
 from portal.cluster.storage import codec, fetcher, unpack
-from portal.cluster.storage.codec import decode_for_pages
+from portal.cluster.storage.codec import decode, decode_for_pages
 from portal.cluster.storage.fetcher import ReleaseFetcher
 from portal.cluster.storage.unpack import MAX_BODY
 from portal.domain.charts import fingerprint, note_of
@@ -26,6 +26,7 @@ from portal.domain.keys import Key
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.state.store import Store
+from tests.unit.state.make import service
 
 JsonObject = dict[str, Any]
 KEY = Key("apps", "dash")
@@ -104,6 +105,22 @@ def test_the_hooks_of_a_removal() -> None:
     ]
     odd = detail(3, encoded({**BODY, "hooks": hooks}))
     assert (odd.delete_hooks, odd.damaged) == ((), "")
+
+
+def test_what_is_in_crds_is_read_for_previews() -> None:
+    files = [
+        {"name": "crds/a.yaml", "data": base64.b64encode(b"kind: A").decode()},
+        {"name": "crds/b.txt", "data": "eA=="},
+        {"name": "README.md", "data": "eA=="},
+    ]
+    body = {**BODY, "chart": {**BODY["chart"], "files": files}}
+    secret = {"metadata": {"labels": {}}, "data": {"release": encoded(body)}}
+    assert decode(ReleaseRecord(KEY, 3), secret).crds == "kind: A"
+    files[0]["data"] = "?"
+    body = {**BODY, "chart": {**BODY["chart"], "files": files}}
+    secret["data"]["release"] = encoded(body)
+    odd = decode(ReleaseRecord(KEY, 3), secret)
+    assert (odd.crds, odd.damaged) == ("", "")
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -391,6 +408,24 @@ async def test_the_first_page_is_read_before_anybody_asks(
     first = [Key("apps", name) for name in ("app0", "app1", "app10")]
     await until(store, lambda: all(revision(store, key) for key in first))
     assert len(api.asked) <= 4, "the others wait"
+    running.cancel()
+
+
+async def test_a_record_that_objects_elsewhere_may_belong_to_is_read_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fetcher, "AHEAD", 1)
+    store, api, pauses = Store(), Secrets(), Pauses()
+    many(store, api, 20)
+    store.apply(
+        Kind.SERVICE, Key("shop", "app7"), replace(service("app7"), key=Key("shop", "app7"))
+    )
+    read = ReleaseFetcher(api, store, pause=pauses)
+    read.prefetch()
+    pauses.over.clear()
+    running = asyncio.create_task(read.run())
+    await until(store, lambda: bool(revision(store, Key("apps", "app7"))))
+    assert len(api.asked) <= 3, "the others wait"
     running.cancel()
 
 
