@@ -1,4 +1,4 @@
-"""Who manages an object, and whether it goes with its release, from its metadata alone. Pure."""
+"""The manager of an object, and what becomes of it with its release, from its metadata alone. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST = 120
 
 
 class Management(Struct, frozen=True):
-    """What an object's metadata says about its management.
+    """Management of an object, as its metadata tells it.
 
     ``manager`` is the tool beside Helm that its labels name, such as "Flux HelmRelease apps/web",
     "" if none. ``kept``: Helm leaves it when its release goes. ``deleting``: its deletion has been

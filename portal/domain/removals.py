@@ -31,7 +31,7 @@ _BUILT_IN = re.compile(r"|apps|batch|autoscaling|policy|extensions|.*\.k8s\.io")
 
 
 class Remains(Struct, frozen=True):
-    """What an uninstall leaves.
+    """The objects that an uninstall leaves.
 
     ``kept`` are objects with the policy ``keep``; ``hooks`` are objects of hooks, with the number
     of their pods; ``others`` are objects that are not of the release, and live with it.

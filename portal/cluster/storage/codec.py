@@ -247,7 +247,7 @@ def _time(text: str) -> datetime | None:
 
 
 def _crds(raw: Body) -> str:
-    """What the recorded chart has in ``crds/``, as one manifest; "" if that cannot be read.
+    """Return the CRDs in ``crds/`` of the recorded chart as one manifest; "" if unreadable.
 
     Helm does not record the charts in a chart.
     """
