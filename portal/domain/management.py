@@ -1,4 +1,4 @@
-"""The manager of an object, and what becomes of it with its release, from its metadata alone. Pure."""
+"""The manager of an object, and what becomes of it with its release, by its metadata. Pure."""
 
 from __future__ import annotations
 

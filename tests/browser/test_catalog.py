@@ -150,7 +150,7 @@ def test_form_and_text_stay_in_step(page: Page):
     good = text.input_value()
     text.fill(good + "\nimage: {\n")
     expect(page.locator("#chart-yaml-note [data-kind=error]")).to_be_visible()
-    expect(page.locator("#chart-form")).to_contain_text("comes back when the values can be read")
+    expect(page.locator("#chart-form")).to_contain_text("is shown again when the YAML is valid")
     text.fill(good)
     expect(slider.get_by_role("slider")).to_have_attribute("aria-valuenow", "5")
 

@@ -47,7 +47,7 @@ def test_preview_change_history_and_rollback(page: Page, app_name: Callable[[str
     expect(preview).to_contain_text("1 replica now; stays 1.")
     expect(preview.locator(".diff-added").first).to_contain_text("API_TOKEN")
     expect(preview).not_to_contain_text(TOKEN)
-    preview.get_by_text(re.compile("What changes in the cluster")).click()
+    preview.get_by_text(re.compile("Changes in the cluster")).click()
     preview.locator("summary").get_by_text(f"Deployment {name}").click()
     expect(preview.locator(".diff").last).to_contain_text("API_TOKEN")
     expect(page.locator("#upgrade-confirm")).to_be_enabled()
