@@ -8,7 +8,7 @@ from enum import Enum, StrEnum, auto
 
 from msgspec import Struct
 
-from portal.catalog.values import Values, get, put
+from portal.catalog.values import Values, get, has, put
 
 MAX_TEXT = 300
 """Characters of a field: more than any name, address or amount has."""
@@ -57,6 +57,11 @@ class Section(StrEnum):
     EXPOSURE = "Exposure (how the app is reached)"
     STORAGE = "Storage"
     ENVIRONMENT = "Environment variables"
+    KEYS = "Variables from Secrets and ConfigMaps"
+    FILES = "Files and shared memory"
+    PROCESS = "User, command and time zone"
+    HEALTH = "Health and start"
+    REGISTRY = "Pull secrets and labels"
 
 
 class Choice(Struct, frozen=True):
@@ -89,6 +94,9 @@ class LaunchField(Struct, frozen=True):
         parse: reads what a page sends.
         show: the content for a value; None if the form cannot show the value, which is then kept
             as it is while nobody fills the field in.
+        spread: the value of each path, where they are not all the same.
+        look: the content for the chart's values, where ``show`` cannot tell it from one of them;
+            None as for ``show``.
         control: the kind of control; ``choices`` are those of a ``CHOICE``.
         link: the way in which links carry it. None: not, or in a way of its own.
         preset: a preset may fill it in.
@@ -107,6 +115,8 @@ class LaunchField(Struct, frozen=True):
     aliases: tuple[str, ...] = ()
     parse: Parse | None = None
     show: Callable[[object], object] = _unchanged
+    spread: Callable[[object], Values] | None = None
+    look: Callable[[Mapping[str, object]], object] | None = None
     control: Control = Control.TEXT
     choices: tuple[Choice, ...] = ()
     link: Link | None = None
@@ -132,19 +142,32 @@ class LaunchField(Struct, frozen=True):
 
     def write(self, values: Values, value: object) -> None:
         """Set a value of a simple field in ``values``."""
-        if value is not None:
-            for path in self.paths:
-                put(values, path, value)
+        for path, each in self._written(value).items():
+            put(values, path, each)
+
+    def _written(self, value: object) -> Values:
+        """The values by path."""
+        if value is None:
+            return {}
+        return self.spread(value) if self.spread else dict.fromkeys(self.paths, value)
 
     def shown(self, values: Mapping[str, object]) -> object:
         """The content of a simple field for the chart's values."""
-        found = (get(values, path) for path in self.owned)
-        value = next((each for each in found if each is not None), None)
-        content = None if value is None else self.show(value)
+        if self.look:
+            content = self.look(values)
+        else:
+            found = (get(values, path) for path in self.owned)
+            value = next((each for each in found if each is not None), None)
+            content = None if value is None else self.show(value)
         return self.default if content is None else content
 
     def hides(self, values: Mapping[str, object]) -> bool:
         """Return True if the content for ``values`` does not show all that they hold."""
+        if self.look:
+            written = self._written(self.read(self.shown(values)))
+            return any(
+                has(values, path) and get(values, path) != written.get(path) for path in self.owned
+            )
         found = (get(values, path) for path in self.owned)
         shown = [self.show(each) for each in found if each is not None]
         return any(each is None or each != shown[0] for each in shown)
@@ -152,10 +175,13 @@ class LaunchField(Struct, frozen=True):
     def says(self, values: Mapping[str, object], others: Mapping[str, object]) -> bool:
         """Return True if the content for ``values`` is sent as what ``others`` hold."""
         try:
-            value = self.read(self.shown(values))
+            written = self._written(self.read(self.shown(values)))
         except FieldError:
             return False
-        return all(get(others, path) == value for path in self.paths)
+        return all(
+            (path in written) == has(others, path) and get(others, path) == written.get(path)
+            for path in self.paths
+        )
 
 
 # What fields read.

@@ -18,6 +18,9 @@ ORIGIN_LABEL = "dash-portal.io/chart-source"
 RESOURCE_POLICY = "helm.sh/resource-policy"
 """Annotation by which a chart has Helm keep an object (``keep``)."""
 
+SHARED_LABEL = "dash-portal.io/shared"
+"""Label, with the value ``true``, of Secrets and ConfigMaps that apps of the namespace may use."""
+
 HELM_RELEASE_NAME = "meta.helm.sh/release-name"
 """Annotation that Helm writes on every object of a release."""
 

@@ -113,6 +113,21 @@ def claim_problem(name: str) -> str:
     return ""
 
 
+def object_name_problem(name: str, what: str) -> str:
+    """Return what is wrong with the name of an object, an RFC 1123 subdomain; "" if it is valid.
+
+    ``what`` is the kind of the object, in words.
+    """
+    if len(name) > MAX_HOSTNAME:
+        return f"The name of a {what} may have at most {MAX_HOSTNAME} characters."
+    if not all(_LABEL.fullmatch(part) for part in name.split(".")):
+        return (
+            f"“{name[:60]}” cannot be the name of a {what}: it holds only lower-case letters, "
+            "digits, “-” and “.”."
+        )
+    return ""
+
+
 _SYSTEM = frozenset({"bin", "dev", "etc", "lib", "lib64", "proc", "sbin", "sys", "tmp", "usr"})
 
 

@@ -11,7 +11,12 @@ from msgspec import Struct, field
 
 from portal.catalog.images import image_allowed
 from portal.domain.errors import ChartError
-from portal.domain.keys import HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, RESOURCE_POLICY
+from portal.domain.keys import (
+    HELM_RELEASE_NAME,
+    HELM_RELEASE_NAMESPACE,
+    RESOURCE_POLICY,
+    SHARED_LABEL,
+)
 from portal.domain.manifests import Ref, Tree, at
 from portal.guardrails.manifest import MAX_OBJECTS, PodSpec, Rendered, pod_specs, texts
 from portal.guardrails.references import (
@@ -25,9 +30,6 @@ from portal.guardrails.references import (
     service_account,
 )
 from portal.guardrails.rules import Rule, Violation
-
-SHARED_LABEL = "dash-portal.io/shared"
-"""Label, with the value ``true``, of Secrets and ConfigMaps that apps of the namespace may use."""
 
 PUBLIC = frozenset({("ConfigMap", "kube-root-ca.crt")})
 """Objects that Kubernetes puts into every namespace for every pod to read."""

@@ -9,8 +9,10 @@ from typing import cast
 from msgspec import Struct
 
 from portal.catalog.images import image_problem
+from portal.catalog.launch_contents import within
 from portal.catalog.launch_field import FieldError, text, whole
 from portal.catalog.launch_fields import read_fields
+from portal.catalog.values import as_list, as_mapping
 from portal.domain import images, names, quantities
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
 from portal.domain.namespaces import NamespaceRules
@@ -88,6 +90,31 @@ class Check:
         for field, problem in errors.items():
             self._error(field, problem)
         return found
+
+    def files(
+        self, fields: Mapping[str, object], resources: Resources, volume: VolumeMount | None
+    ) -> None:
+        """Check writable folders and shared memory against the volume and the memory limit."""
+        shared, limit = fields.get("shared_memory"), resources.memory_limit
+        if shared and limit and quantities.parse(str(shared)) >= quantities.parse(limit):
+            self._warn(
+                "shared_memory",
+                f"This counts as memory, and the memory limit is {limit}: an app that fills it is "
+                "killed. Raise the limit.",
+            )
+        for each in as_list(fields.get("writable_folders")):
+            folder = str(as_mapping(each).get("path"))
+            mount = volume.path.rstrip("/") if volume else ""
+            if mount and (folder == mount or within(folder, mount) or within(mount, folder)):
+                self._error(
+                    "writable_folders",
+                    f"{folder} and {mount}, where the volume is mounted, are in each other's way.",
+                )
+            if fields.get("writable_root") is False:
+                self._warn(
+                    "writable_folders",
+                    "What is written elsewhere is lost in the same way when the pod is replaced.",
+                )
 
     def env(self) -> tuple[EnvVar, ...]:
         """Read field ``env``."""

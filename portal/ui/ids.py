@@ -99,6 +99,7 @@ LAUNCH_SAVE = "launch-save"
 LAUNCH_SAVED = "launch-saved"
 LAUNCH_LINK = "launch-link"
 LAUNCH_PRESETS = "launch-presets"
+LAUNCH_UNFOLDED = "launch-unfolded"
 PRESET = "preset"
 
 
@@ -110,6 +111,11 @@ def launch(field: str) -> str:
 def launch_on(field: str) -> str:
     """The switch of a field that can be off."""
     return f"launch-{field}-on"
+
+
+def launch_mark(section: str) -> str:
+    """The mark in the title of a folded section of the launch form."""
+    return f"launch-mark-{section.lower()}"
 
 
 def launch_note(field: str) -> str:

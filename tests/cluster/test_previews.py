@@ -14,11 +14,10 @@ import yaml
 from portal.catalog.chart import read_chart
 from portal.catalog.values import get, overlay
 from portal.domain.errors import NotFound
-from portal.domain.keys import Key
+from portal.domain.keys import SHARED_LABEL, Key
 from portal.domain.launch import AutoscalingSpec, EnvVar
 from portal.domain.operations import OperationPhase
 from portal.domain.proposals import Proposal
-from portal.guardrails.checks import SHARED_LABEL
 from portal.operations import executor
 from portal.operations.waiting import until
 from portal.releases.forms import ScaleRequest

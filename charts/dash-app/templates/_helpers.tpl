@@ -88,9 +88,16 @@ tcpSocket:
 {{- toYaml $out -}}
 {{- end }}
 
-{{/* Environment. HOME is set unless the user did: the pod's user has no home in the image, and libraries keep caches there. */}}
+{{/*
+Environment. HOME is set unless the user did: the pod's user has no home in the image, and libraries keep caches there.
+So is TZ, if there is a time zone.
+*/}}
 {{- define "dash-app.env" -}}
-{{- $home := list (dict "name" "HOME" "value" "/tmp") -}}
-{{- range .Values.extraEnvVars }}{{ if eq .name "HOME" }}{{ $home = list }}{{ end }}{{ end -}}
-{{- toYaml (concat $home .Values.extraEnvVars) -}}
+{{- $own := list (dict "name" "HOME" "value" "/tmp") -}}
+{{- with .Values.timezone }}{{ $own = append $own (dict "name" "TZ" "value" .) }}{{ end -}}
+{{- $given := dict -}}
+{{- range .Values.extraEnvVars }}{{ $_ := set $given .name true }}{{ end -}}
+{{- $all := list -}}
+{{- range $own }}{{ if not (hasKey $given .name) }}{{ $all = append $all . }}{{ end }}{{ end -}}
+{{- toYaml (concat $all .Values.extraEnvVars) -}}
 {{- end }}

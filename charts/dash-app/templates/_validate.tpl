@@ -68,6 +68,27 @@ of the form that Helm uses for the schema's own messages: - at '/path/of/value':
 {{- $wrong = append $wrong "at '/persistence/mountPath': /tmp is the pod's own scratch space; mount the volume elsewhere" -}}
 {{- end -}}
 
+{{- $taken := dict "/tmp" "the pod's own scratch space" "/dev/shm" "shared memory" -}}
+{{- if $v.persistence.existingClaim -}}
+{{- $_ := set $taken (clean $v.persistence.mountPath) "where the volume is mounted" -}}
+{{- end -}}
+{{- range $i, $folder := $v.writableFolders -}}
+{{- $path := clean $folder.path -}}
+{{- $at := printf "at '/writableFolders/%d/path'" $i -}}
+{{- if eq $path "/" -}}
+{{- $wrong = append $wrong (printf "%s: / is the whole image; name folders in it, or set containerSecurityContext.readOnlyRootFilesystem to false" $at) -}}
+{{- else -}}
+{{- range $other, $what := $taken -}}
+{{- if eq $other $path -}}
+{{- $wrong = append $wrong (printf "%s: %s is %s" $at $path $what) -}}
+{{- else if or (hasPrefix (printf "%s/" $other) $path) (hasPrefix (printf "%s/" $path) $other) -}}
+{{- $wrong = append $wrong (printf "%s: %s and %s, which is %s, lie one in the other" $at $path $other $what) -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $taken $path "another writable folder" -}}
+{{- end -}}
+{{- end -}}
+
 {{- $seen := dict -}}
 {{- range $i, $var := $v.extraEnvVars -}}
 {{- if hasKey $seen $var.name -}}

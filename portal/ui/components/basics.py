@@ -185,12 +185,13 @@ def fold(
     open: bool = False,
     class_name: str = "",
     id: str = "",
+    mark: Node = None,
 ) -> html.Details:
-    """A panel that opens and closes; ``id`` is that of its summary line."""
+    """A panel that opens and closes; ``id`` is that of its summary line, ``mark`` stands in it."""
     named: dict[str, Any] = {"id": id} if id else {}
     return html.Details(
         [
-            html.Summary([icon(icon_name), html.H2(title), icon("chevron")], **named),
+            html.Summary([icon(icon_name), html.H2(title), mark, icon("chevron")], **named),
             html.Div(body, className="panel-body"),
         ],
         className=f"panel fold {class_name}".strip(),

@@ -26,6 +26,7 @@ from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.dialogs import close_on_cancel, preview_on_open
 from portal.ui.launch import files, integrations
+from portal.ui.launch.fields import FOLDED, section_mark
 from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path, launch_path
@@ -49,6 +50,7 @@ class _CheckResult(Struct, frozen=True):
     """The outputs of a check of the form."""
 
     notes: dict[str, Node]
+    marks: dict[str, str]
     values: str
     command: str
     existing: Node
@@ -94,6 +96,12 @@ def _register_controls(app: Callbacks) -> None:
         Input(*_SWITCHES["target_memory"]),
     )
     app.clientside_callback(
+        ClientsideFunction("portal", "unfold"),
+        Output(ids.LAUNCH_UNFOLDED, "data"),
+        [Input(ids.launch_mark(each.name), "children") for each in FOLDED],
+        State(ids.LAUNCH_UNFOLDED, "data"),
+    )
+    app.clientside_callback(
         ClientsideFunction("portal", "presetMark"),
         Output({"type": ids.PRESET, "name": ALL}, "className"),
         Input(*_CONTROLS["repository"]),
@@ -115,6 +123,7 @@ def _register_check(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         output={
             "notes": {field: Output(ids.launch_note(field), "children") for field in FIELDS},
+            "marks": {each.name: Output(ids.launch_mark(each.name), "children") for each in FOLDED},
             "values": Output(ids.LAUNCH_VALUES, "children"),
             "command": Output(ids.LAUNCH_COMMAND, "children"),
             "existing": Output(ids.LAUNCH_EXISTING, "children"),
@@ -135,6 +144,7 @@ def _register_check(app: Callbacks, context: UiContext) -> None:
         answer = await _check(context, raw_form(values, on), name_left=left)
         return {
             "notes": answer.notes,
+            "marks": answer.marks,
             "values": answer.values or NOTHING_YET,
             "command": answer.command or NOTHING_YET,
             "unsaved": not answer.values,
@@ -269,6 +279,7 @@ async def _check(
         warnings |= context.actions.last_chart_errors(identity, checked.spec)
     return _CheckResult(
         notes={field: message(shown, warnings, field) for field in FIELDS},
+        marks={each.name: section_mark(each, raw, {*shown, *warnings}) for each in FOLDED},
         values=preview.values_yaml,
         command=preview.command,
         existing=_existing(existing),

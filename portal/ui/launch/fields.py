@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -10,7 +10,7 @@ import dash_bootstrap_components as dbc
 from portal.catalog.launch_field import Control, Section
 from portal.catalog.launch_fields import BY_NAME, fields_in
 from portal.ui import html, ids
-from portal.ui.components.basics import Node
+from portal.ui.components.basics import Node, fold
 from portal.ui.components.sliders import field, note
 
 
@@ -20,6 +20,46 @@ def fields(
     """All fields of a section in their order; ``own`` are those drawn elsewhere, by name."""
     own = own or {}
     return [own[name] if name in own else drawn(name, raw) for name in fields_in(section)]
+
+
+_ICONS = {
+    Section.KEYS: "terminal",
+    Section.FILES: "file",
+    Section.PROCESS: "boxes",
+    Section.HEALTH: "pods",
+    Section.REGISTRY: "pin",
+}
+FOLDED = tuple(_ICONS)
+"""The sections that most people never open, in their order."""
+
+
+def folded(section: Section, raw: Mapping[str, object]) -> Node:
+    """A section that is closed until one of its fields is filled in, or has a message."""
+    mark = section_mark(section, raw, ())
+    return fold(
+        section.value,
+        html.Div(fields(section, raw), className="fields"),
+        icon_name=_ICONS[section],
+        open=bool(mark),
+        mark=html.Span(mark, id=ids.launch_mark(section.name), className="fold-mark"),
+        class_name="section",
+    )
+
+
+def section_mark(section: Section, raw: Mapping[str, object], noted: Collection[str]) -> str:
+    """What is said of a section beside its title; "" for one that is as usual.
+
+    ``noted`` are the fields with a message.
+    """
+    names = fields_in(section)
+    if any(name in noted for name in names):
+        return "Look here"
+    usual = all(_text(raw.get(name)) == _text(BY_NAME[name].default) for name in names)
+    return "" if usual else "Filled in"
+
+
+def _text(content: object) -> str:
+    return "" if content in (None, False) else str(content).strip()
 
 
 def drawn(name: str, raw: Mapping[str, object], **attributes: object) -> Node:
@@ -64,6 +104,13 @@ def drawn(name: str, raw: Mapping[str, object], **attributes: object) -> Node:
         return labelled(name, control)
     if entry.control is Control.NUMBER:
         attributes["inputmode"] = "numeric"
+    suggested: Node = None
+    if entry.choices:
+        attributes["list"] = f"{ids.launch(name)}-choices"
+        suggested = html.Datalist(
+            [html.Option(value=each.value, label=each.label) for each in entry.choices],
+            id=f"{ids.launch(name)}-choices",
+        )
     control = dbc.Input(
         id=ids.launch(name),
         type="text",
@@ -72,7 +119,7 @@ def drawn(name: str, raw: Mapping[str, object], **attributes: object) -> Node:
         autocomplete="off",
         **attributes,  # pyright: ignore[reportArgumentType]
     )
-    return labelled(name, control)
+    return labelled(name, [control, suggested] if suggested else control)
 
 
 def caption(name: str) -> str:

@@ -31,7 +31,7 @@ from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.components.sliders import bounds_slider, replica_slider, target
 from portal.ui.components.sliders import note as note_place
 from portal.ui.launch import integrations
-from portal.ui.launch.fields import caption, drawn, fields, labelled
+from portal.ui.launch.fields import FOLDED, caption, drawn, fields, folded, labelled
 from portal.ui.routes import app_path
 
 
@@ -54,6 +54,7 @@ def layout(
             dcc.Store(id=ids.LAUNCH_EDITED_REVISION, data=revision),
             dcc.Download(id=ids.LAUNCH_SAVED),
             dcc.Store(id=ids.LAUNCH_NAME_LEFT, data=False),
+            dcc.Store(id=ids.LAUNCH_UNFOLDED, data=[]),
             dcc.Store(id=ids.LAUNCH_PRESETS, data=_filled(forms.presets)),
             breadcrumb(internal_link("Apps", "/"), internal_link(editing.name, app_path(editing)))
             if editing
@@ -84,6 +85,7 @@ def layout(
                             _address(raw),
                             integrations.storage(raw),
                             integrations.environment(raw),
+                            *[folded(each, raw) for each in FOLDED],
                         ],
                         className="column wide-column launch-form",
                         **wildcards({"data-testid": "launch-form"}),

@@ -15,7 +15,7 @@ from portal.catalog.values import get
 from portal.domain.api_mapping import Successors
 from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.identity import Identity
-from portal.domain.keys import OPERATION_LABEL, Key
+from portal.domain.keys import OPERATION_LABEL, SHARED_LABEL, Key
 from portal.domain.manifests import Tree, at, objects
 from portal.domain.objects import Hpa, Kind, ReleaseStatus, Workload
 from portal.domain.operations import Operation, OperationLease
@@ -23,7 +23,6 @@ from portal.domain.owners import Owners, is_about_owners, owners_in
 from portal.domain.proposals import NamespaceObjects, VolumeClaim
 from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.domain.replica_ownership import workload_name
-from portal.guardrails.checks import SHARED_LABEL
 from portal.helm_service.helm import HelmResult, Rendering
 from portal.helm_service.review import Review
 from portal.operations.registry import OperationRegistry

@@ -90,6 +90,16 @@
       return [shown(!auto), shown(auto), shown(host), !cpuOn, !memoryOn];
     },
 
+    /* Opens each section when its mark appears, or changes; people close it again as they like. */
+    unfold(marks, before) {
+      const { inputs_list } = window.dash_clientside.callback_context;
+      marks.forEach((mark, at) => {
+        if (mark && mark !== before?.[at])
+          document.getElementById(inputs_list[0][at].id)?.closest("details")?.setAttribute("open", "");
+      });
+      return marks;
+    },
+
     presetMark(repository, tag, tiles) {
       const chosen = `${repository}:${tag}`;
       return tiles.map((id) => {
