@@ -14,9 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from portal.auth.hosts import KnownHosts, allowed_host_problem, known_hosts
 from portal.catalog.presets import Preset, read_presets
+from portal.catalog.sizes import read_sizes
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
 from portal.domain.namespaces import NamespaceRules, listed_problem, pattern_problem
+from portal.domain.sizes import Size
 from portal.guardrails.rules import GuardrailException, Level
 from portal.images.registries import ImageLookup, ImageRegistry
 
@@ -90,6 +92,13 @@ class Settings(BaseModel):
     ] = False
     presets_file: Annotated[
         Path | None, Field(description="YAML list of the images that the launch form offers.")
+    ] = None
+    sizes_file: Annotated[
+        Path | None,
+        Field(
+            description="YAML list of named sizes that the launch form offers: resources, and the "
+            "nodes to run on."
+        ),
     ] = None
     catalog_file: Annotated[
         Path | None,
@@ -312,6 +321,20 @@ class Settings(BaseModel):
             return read_presets(entries)
         except (OSError, yaml.YAMLError, ValueError) as error:
             raise SettingsError(f"{PREFIX}PRESETS_FILE: {error}") from None
+
+    def sizes(self) -> tuple[Size, ...]:
+        """Read the file of sizes.
+
+        Raises:
+            SettingsError: the file cannot be read or an entry is wrong.
+        """
+        if self.sizes_file is None:
+            return ()
+        try:
+            entries: object = yaml.safe_load(self.sizes_file.read_text()) or []
+            return read_sizes(entries)
+        except (OSError, yaml.YAMLError, ValueError) as error:
+            raise SettingsError(f"{PREFIX}SIZES_FILE: {error}") from None
 
     def sources(self) -> tuple[Source, ...]:
         """Read the file of sources; the built-in chart comes first.

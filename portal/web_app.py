@@ -244,6 +244,7 @@ def _forms(settings: Settings) -> ReleaseForms:
         max_replicas=settings.max_replicas,
         chart=settings.chart_ref,
         presets=settings.presets(),
+        sizes=settings.sizes(),
         site=ExposureSettings(settings.ingress_class, settings.ingress_tls, settings.gateway),
         images=settings.allowed_images,
     )

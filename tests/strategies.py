@@ -273,6 +273,7 @@ simple_fields: dict[str, st.SearchStrategy[object]] = {
 
 launch_fields: dict[str, st.SearchStrategy[object]] = {
     **{each.name: _contents(each) for each in SIMPLE_FIELDS},
+    "size": st.sampled_from(["", "", "S", "GPU"]) | texts,
     "name": names,
     "namespace": st.one_of(st.just("apps"), names),
     "repository": _or_anything(st.sampled_from(["a", "r.io:5000/team/app"]) | references),

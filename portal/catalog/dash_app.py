@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from portal.catalog.launch_fields import (
     split_changes,
     write_fields,
 )
+from portal.catalog.sizes import size_of, without_size, write_size
 from portal.catalog.values import (
     Values,
     as_list,
@@ -31,6 +32,7 @@ from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec, VolumeMo
 from portal.domain.names import fits_env_line
 from portal.domain.quantities import parse, plain_cpu, plain_memory
 from portal.domain.secrets import HIDDEN, redacted
+from portal.domain.sizes import Size
 
 CHART_NAME = "dash-app"
 DEFAULT_TAG = "latest"
@@ -122,6 +124,8 @@ def to_values(spec: LaunchSpec, launched_by: str, site: ExposureSettings | None 
     write_fields(values, spec.fields)
     put_autoscaling(values, spec.autoscaling)
     values["resources"] = _resources(spec)
+    if spec.size:
+        write_size(values, spec.size)
     exposure = spec.exposure
     values["service"] = {
         "type": str(Exposure.CLUSTER_IP) if exposure.needs_hostname else str(exposure)
@@ -183,12 +187,16 @@ def put_autoscaling(values: Values, autoscaling: AutoscalingSpec | None) -> None
         put(values, _WINDOW, autoscaling.scale_down_window)
 
 
-def merge(existing: Mapping[str, object], new: Mapping[str, object]) -> Values:
+def merge(
+    existing: Mapping[str, object], new: Mapping[str, object], sizes: Sequence[Size] = ()
+) -> Values:
     """``new`` values from the form over those of a release; values without a field are kept.
 
     These include variables from Secrets and ConfigMaps, further host names, and who launched
     the app first.
     """
+    if size_of(existing, sizes) or size_of(new, sizes):
+        existing = without_size(existing)
     kept, new = split_changes(existing, new)
     kept = without(kept, _OWNED)
     if get(new, "service.type") == Exposure.CLUSTER_IP:

@@ -91,8 +91,9 @@ def show_lines(value: object) -> str | None:
 
 def words(raw: object) -> list[str] | None:
     """A command line, taken apart as a shell does it, without expanding anything."""
+    line = _fit(text(raw, MAX_COMMAND))
     try:
-        found = shlex.split(_fit(text(raw, MAX_COMMAND)))
+        found = shlex.split(line)
     except ValueError as error:
         open_quote = "quotation" in str(error)
         raise FieldError(

@@ -133,6 +133,15 @@ LAUNCH_FIELDS = (
         width="half",
     ),
     LaunchField(
+        "size",
+        "Size",
+        Section.RESOURCES,
+        paths=("nodeSelector", "tolerations", "resources"),
+        control=Control.OWN,
+        link=Link.TEXT,
+        preset=True,
+    ),
+    LaunchField(
         "cpu_request",
         "CPU request",
         Section.RESOURCES,

@@ -35,6 +35,8 @@ def preset_fields(preset: Preset) -> dict[str, object]:
     """
     fields: dict[str, object] = {"repository": preset.repository, "tag": preset.tag}
     fields |= {each.name: each.default for each in SIMPLE_FIELDS if each.preset}
+    if any(preset.fields.get(name) for name in _QUANTITIES):
+        fields["size"] = ""
     for kind in ("cpu", "memory"):
         # Its limit goes with a request: the one in the form may be below it.
         if preset.fields.get(f"{kind}_request"):

@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from portal.domain.keys import Key
+from portal.domain.sizes import Size
 
 
 class Exposure(StrEnum):
@@ -58,7 +59,8 @@ class LaunchSpec(Struct, frozen=True):
     """A checked request to launch or change an app of the built-in chart.
 
     Quantities are kept as entered ("250m", "256Mi"); "" means not set.
-    ``autoscaling`` None means a fixed number of ``replicas``. ``fields`` are the values of all
+    ``autoscaling`` None means a fixed number of ``replicas``. With a ``size`` the quantities are
+    its own. ``fields`` are the values of all
     other fields, by the field's name; one that is missing has the chart's default.
     """
 
@@ -75,4 +77,5 @@ class LaunchSpec(Struct, frozen=True):
     hostname: str = ""
     env: tuple[EnvVar, ...] = ()
     volume: VolumeMount | None = None
+    size: Size | None = None
     fields: Mapping[str, object] = field(default_factory=dict[str, object])

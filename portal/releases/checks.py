@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import cast
 
@@ -16,6 +16,7 @@ from portal.catalog.values import as_list, as_mapping
 from portal.domain import images, names, quantities
 from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
 from portal.domain.namespaces import NamespaceRules
+from portal.domain.sizes import Size
 
 MAX_TARGET = 1000
 MAX_WINDOW = 3600
@@ -124,8 +125,16 @@ class Check:
         self._warn("env", lines.warning)
         return lines.variables
 
-    def resources(self) -> Resources:
+    def resources(self, size: Size | None = None) -> Resources:
         """Read fields ``cpu_request``, ``cpu_limit``, ``memory_request``, ``memory_limit``."""
+        if size:
+            requests, limits = size.requests, size.limits
+            return Resources(
+                requests.get("cpu", ""),
+                limits.get("cpu", ""),
+                requests.get("memory", ""),
+                limits.get("memory", ""),
+            )
         read: dict[str, str] = {}
         wrong: set[str] = set()
         for kind, problem_of in (
@@ -152,6 +161,15 @@ class Check:
             )
         self._warn("memory_request", quantities.memory_warning(read["memory_request"]))
         return Resources(**read, wrong=frozenset(wrong))
+
+    def size(self, sizes: Sequence[Size]) -> Size | None:
+        """Read field ``size``, one of the administrator's sizes; None if the form has its own."""
+        name = self._text("size")
+        found = next((each for each in sizes if each.name == name), None)
+        if name and found is None:
+            known = ", ".join(each.name for each in sizes) or "none"
+            self._error("size", f"There is no size of this name. There are: {known}.")
+        return found
 
     def exposure(self, has_gateway: bool) -> tuple[Exposure, str]:
         """Read fields ``exposure`` and ``hostname``."""

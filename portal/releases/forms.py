@@ -14,11 +14,13 @@ from portal.catalog import dash_app
 from portal.catalog.dash_app import ExposureSettings
 from portal.catalog.launch_fields import LAUNCH_FIELDS
 from portal.catalog.presets import Preset, preset_fields
+from portal.catalog.sizes import beyond_fields, size_of
 from portal.catalog.values import as_mapping, to_yaml
 from portal.domain.keys import Key
 from portal.domain.launch import AutoscalingSpec, LaunchSpec
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.secrets import redacted
+from portal.domain.sizes import Size
 from portal.releases.checks import Check
 from portal.releases.request import ReleaseRequest
 
@@ -74,6 +76,7 @@ class ReleaseForms(Struct, frozen=True):
     presets: tuple[Preset, ...] = ()
     site: ExposureSettings = field(default_factory=ExposureSettings)
     images: tuple[str, ...] = ()
+    sizes: tuple[Size, ...] = ()
 
     def defaults(self) -> FormFields:
         """Return a new form, filled in with defaults and the first preset."""
@@ -88,7 +91,8 @@ class ReleaseForms(Struct, frozen=True):
         repository, tag = check.image(self.images)
         fields = check.simple()
         env = check.env()
-        resources = check.resources()
+        size = check.size(self.sizes)
+        resources = check.resources(size)
         replicas, autoscaling = check.scaling(self.max_replicas, resources)
         exposure, hostname = check.exposure(bool(self.site.gateway))
         volume = check.volume()
@@ -109,17 +113,22 @@ class ReleaseForms(Struct, frozen=True):
             hostname=hostname,
             env=env,
             volume=volume,
+            size=size,
             fields=fields,
         )
         return CheckedLaunch(spec, {}, check.warnings)
 
     def check_values(self, key: Key, values: Mapping[str, object]) -> CheckedLaunch:
         """Check values that a browser claims to be made by the form."""
-        return self.check(self.prefill(key, values))
+        checked = self.check(self.prefill(key, values))
+        if beyond_fields(values) and size_of(values, self.sizes) is None:
+            problem = "Only an administrator's sizes choose nodes and devices: choose one of them."
+            return CheckedLaunch(None, {**checked.errors, "size": problem}, checked.warnings)
+        return checked
 
     def request(self, spec: LaunchSpec) -> ReleaseRequest:
         """Return the request for the built-in chart that ``spec`` describes."""
-        return ReleaseRequest(spec.key, None, dash_app.to_values(spec, "", self.site))
+        return ReleaseRequest(spec.key, None, dash_app.to_values(spec, "", self.site), self.sizes)
 
     def requested(self, asked: LaunchSpec | ReleaseRequest) -> ReleaseRequest:
         """Return ``asked`` as a request, whichever form it comes from."""
@@ -166,7 +175,7 @@ class ReleaseForms(Struct, frozen=True):
     ) -> dict[str, object]:
         """Return the chart's values for ``spec``, merged into those of the existing release."""
         values = dash_app.to_values(spec, launched_by, self.site)
-        return values if existing is None else dash_app.merge(existing, values)
+        return values if existing is None else dash_app.merge(existing, values, self.sizes)
 
     def preview(
         self,
@@ -181,8 +190,9 @@ class ReleaseForms(Struct, frozen=True):
 
     def prefill(self, key: Key, values: Mapping[str, object]) -> FormFields:
         """Return the form for the ``values`` of an existing release, with its secrets."""
-        return dash_app.from_values(key, values)
+        size = size_of(values, self.sizes)
+        return dash_app.from_values(key, values) | {"size": size.name if size else ""}
 
     def shown(self, key: Key, values: Mapping[str, object]) -> FormFields:
         """Return the form as ``prefill`` does, with placeholders for secrets."""
-        return dash_app.from_values(key, dash_app.shown_in_form(values))
+        return self.prefill(key, dash_app.shown_in_form(values))

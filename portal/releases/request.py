@@ -20,6 +20,7 @@ from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.names import namespace_problem, release_name_problem
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.placeholders import NO_SECRET, Path, placeholders, restored
+from portal.domain.sizes import Size
 
 Values = Mapping[str, object]
 
@@ -38,6 +39,7 @@ class ReleaseRequest(Struct, frozen=True):
     key: Key
     chart: Chart | None
     values: Values
+    sizes: tuple[Size, ...] = ()
 
     @property
     def chart_name(self) -> str:
@@ -51,7 +53,9 @@ class ReleaseRequest(Struct, frozen=True):
         themselves is replaced or removed: it may have been typed, or copied from another app.
         """
         if self.chart is None:
-            values = self.values if before is None else dash_app.merge(before, self.values)
+            values = self.values
+            if before is not None:
+                values = dash_app.merge(before, values, self.sizes)
             return overlay(values, {ANNOTATIONS: {LAUNCHED_BY: owner}}) if owner else values
         values = overlay(self.values, {})
         annotations = as_mapping(values.get(ANNOTATIONS))

@@ -100,6 +100,7 @@ LAUNCH_SAVED = "launch-saved"
 LAUNCH_LINK = "launch-link"
 LAUNCH_PRESETS = "launch-presets"
 LAUNCH_UNFOLDED = "launch-unfolded"
+LAUNCH_SIZES = "launch-sizes"
 PRESET = "preset"
 
 

@@ -25,7 +25,7 @@ from portal.ui.components.basics import Node, accepted, failure, icon, notice, w
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.dialogs import close_on_cancel, preview_on_open
-from portal.ui.launch import files, integrations
+from portal.ui.launch import files, integrations, sizes
 from portal.ui.launch.fields import FOLDED, section_mark
 from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
@@ -65,6 +65,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     """Add this page's callbacks."""
     integrations.register(app, context)
     files.register(app, context)
+    sizes.register(app)
     name_left.register(app, ids.launch("name"), ids.LAUNCH_NAME_LEFT)
     _register_controls(app)
     _register_check(app, context)

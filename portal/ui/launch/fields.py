@@ -80,13 +80,7 @@ def drawn(name: str, raw: Mapping[str, object], **attributes: object) -> Node:
         )
     if entry.control is Control.CHOICE:
         options: list[Any] = [
-            {
-                "label": html.Span(
-                    [html.Span(each.label, className="choice-name"), html.Span(each.about)]
-                ),
-                "value": each.value,
-            }
-            for each in entry.choices
+            {"label": choice(each.label, each.about), "value": each.value} for each in entry.choices
         ]
         control: Node = dbc.RadioItems(
             id=ids.launch(name), options=options, value=shown, className="choices"
@@ -120,6 +114,11 @@ def drawn(name: str, raw: Mapping[str, object], **attributes: object) -> Node:
         **attributes,  # pyright: ignore[reportArgumentType]
     )
     return labelled(name, [control, suggested] if suggested else control)
+
+
+def choice(label: str, about: str) -> html.Span:
+    """The words of one choice."""
+    return html.Span([html.Span(label, className="choice-name"), html.Span(about)])
 
 
 def caption(name: str) -> str:

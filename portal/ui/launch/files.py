@@ -13,6 +13,7 @@ from msgspec import Struct
 from portal.catalog import dash_app
 from portal.catalog.draft import DraftEditor
 from portal.catalog.launch_fields import FIELDS, SWITCHED
+from portal.catalog.sizes import without_size
 from portal.catalog.unmapped import unmapped
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import PortalError
@@ -120,7 +121,8 @@ async def read_file(context: UiContext, contents: str, named: str, key: Key) -> 
             ),
         )
     raw = context.forms.prefill(key, draft.values)
-    return Opened(raw, _outcome(named, unmapped(draft.values, chart.defaults)))
+    known = without_size(draft.values) if raw["size"] else draft.values
+    return Opened(raw, _outcome(named, unmapped(known, chart.defaults)))
 
 
 def _outcome(named: str, lost: tuple[str, ...]) -> Node:

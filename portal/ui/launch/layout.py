@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import dcc
@@ -31,7 +32,8 @@ from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.components.sliders import bounds_slider, replica_slider, target
 from portal.ui.components.sliders import note as note_place
 from portal.ui.launch import integrations
-from portal.ui.launch.fields import FOLDED, caption, drawn, fields, folded, labelled
+from portal.ui.launch.fields import FOLDED, caption, choice, drawn, fields, folded, labelled
+from portal.ui.launch.sizes import SIZED, size_amounts, size_words
 from portal.ui.routes import app_path
 
 
@@ -81,7 +83,7 @@ def layout(
                             _presets(forms.presets) if forms.presets and not editing else None,
                             _app(forms, raw, locked=editing is not None),
                             _size(forms, raw),
-                            _resources(raw),
+                            _resources(forms, raw),
                             _address(raw),
                             integrations.storage(raw),
                             integrations.environment(raw),
@@ -218,7 +220,31 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
     )
 
 
-def _resources(raw: Mapping[str, object]) -> html.Section:
+def _resources(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
+    chosen = next((each for each in forms.sizes if each.name == raw.get("size")), None)
+    options: list[Any] = [
+        {"label": choice(name, about), "value": value}
+        for value, name, about in (
+            *((each.name, each.name, size_words(each)) for each in forms.sizes),
+            ("", "Custom", "The requests and limits below."),
+        )
+    ]
+    own = {
+        "size": html.Div(
+            labelled(
+                "size",
+                dbc.RadioItems(
+                    id=ids.launch("size"),
+                    options=options,
+                    value=str(raw.get("size") or ""),
+                    className="choices",
+                ),
+                group=True,
+            ),
+            className="" if forms.sizes else "d-none",
+        ),
+        **{name: drawn(name, raw, disabled=chosen is not None) for name in SIZED},
+    }
     return card(
         Section.RESOURCES.value,
         [
@@ -227,7 +253,8 @@ def _resources(raw: Mapping[str, object]) -> html.Section:
                 "A limit is the most that the pod can use.",
                 className="words quiet-text",
             ),
-            html.Div(fields(Section.RESOURCES, raw), className="fields"),
+            dcc.Store(id=ids.LAUNCH_SIZES, data=size_amounts(forms.sizes)),
+            html.Div(fields(Section.RESOURCES, raw, own), className="fields"),
         ],
         icon_name="pods",
     )

@@ -90,6 +90,12 @@
       return [shown(!auto), shown(auto), shown(host), !cpuOn, !memoryOn];
     },
 
+    /* The quantities of the chosen size, which it locks. */
+    launchSize(name, sizes) {
+      const amounts = sizes?.[name];
+      return [amounts ?? Array(4).fill(none()), Array(4).fill(Boolean(amounts))];
+    },
+
     /* Opens each section when its mark appears, or changes; people close it again as they like. */
     unfold(marks, before) {
       const { inputs_list } = window.dash_clientside.callback_context;
