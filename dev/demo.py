@@ -280,6 +280,20 @@ def values(how: How | None, digest: str) -> dict[str, object]:
                 "memory_limit": "256Mi",
             }
         ],
+        # No node here has a GPU; docs/settings.md shows a size with one.
+        "sizes": [
+            {
+                "name": name,
+                "description": description,
+                "requests": {"cpu": cpu, "memory": memory},
+                "limits": {"memory": memory},
+            }
+            for name, description, cpu, memory in (
+                ("S", "A small dashboard.", "100m", "256Mi"),
+                ("M", "Some data in memory.", "250m", "1Gi"),
+                ("L", "Much data, or heavy callbacks.", "1", "3Gi"),
+            )
+        ],
         "catalog": _catalog(kind),
         # Two of those charts make ConfigMaps, which the built-in one does not.
         "rbac": {"extraRules": [_CONFIG_MAPS]},

@@ -14,7 +14,7 @@ from portal.catalog.launch_fields import (
     split_changes,
     write_fields,
 )
-from portal.catalog.sizes import size_of, without_size, write_size
+from portal.catalog.sizes import beyond_fields, size_of, without_size, write_size
 from portal.catalog.values import (
     Values,
     as_list,
@@ -195,7 +195,7 @@ def merge(
     These include variables from Secrets and ConfigMaps, further host names, and who launched
     the app first.
     """
-    if size_of(existing, sizes) or size_of(new, sizes):
+    if size_of(existing, sizes) or beyond_fields(new):
         existing = without_size(existing)
     kept, new = split_changes(existing, new)
     kept = without(kept, _OWNED)

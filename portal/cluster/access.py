@@ -1,21 +1,30 @@
-"""Asks Kubernetes which namespaces there are, and which version it is of."""
+"""Asks Kubernetes of namespaces, the Pod Security they enforce, and of its version."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from portal.cluster.client import ClusterClient
+from portal.cluster.json_object import part
 from portal.domain.errors import NotFound, PortalError
+
+ENFORCE = "pod-security.kubernetes.io/enforce"
+"""Label on a namespace with the Pod Security level that its pods must meet."""
 
 
 async def namespace_exists(client: ClusterClient, name: str) -> bool:
     """Return True if the namespace exists. Raises ``Forbidden`` if it may not be read."""
+    return await _labels(client, name) is not None
+
+
+async def _labels(client: ClusterClient, name: str) -> Mapping[str, object] | None:
+    """Return the labels of a namespace; None if it does not exist."""
     try:
-        await client.get(f"/api/v1/namespaces/{name}")
+        found = await client.get(f"/api/v1/namespaces/{name}")
     except NotFound:
-        return False
-    return True
+        return None
+    return part(found, "metadata", "labels")
 
 
 VERSION_MEMORY = 300.0
@@ -38,7 +47,7 @@ class Namespaces:
         self._client = client
         self._memory = memory
         self._clock = clock
-        self._known: dict[str, tuple[float, bool]] = {}
+        self._known: dict[str, tuple[float, Mapping[str, object] | None]] = {}
         self._version = (float("-inf"), "")
 
     async def kubernetes(self) -> str:
@@ -54,12 +63,21 @@ class Namespaces:
 
     async def missing(self, name: str) -> bool:
         """Return True if the namespace certainly does not exist; False where that is unknown."""
+        try:
+            return await self._look_up(name) is None
+        except PortalError:
+            return False
+
+    async def enforced_level(self, name: str) -> str:
+        """Return the Pod Security level that a namespace enforces, "" if none, or if unknown."""
+        try:
+            return str((await self._look_up(name) or {}).get(ENFORCE, ""))
+        except PortalError:
+            return ""
+
+    async def _look_up(self, name: str) -> Mapping[str, object] | None:
         now = self._clock()
         self._known = {key: each for key, each in self._known.items() if each[0] > now}
         if name not in self._known:
-            try:
-                missing = not await namespace_exists(self._client, name)
-            except PortalError:
-                return False
-            self._known[name] = (now + self._memory, missing)
+            self._known[name] = (now + self._memory, await _labels(self._client, name))
         return self._known[name][1]

@@ -9,6 +9,7 @@ from pathlib import Path
 from portal.auth.authorizer import KnownRights
 from portal.catalog.chart import Chart
 from portal.catalog.launch_fields import field_of
+from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -35,6 +36,7 @@ from portal.releases.previews import Previews
 from portal.releases.queries import PrefilledForm, Queries, ReleaseValues
 from portal.releases.request import ReleaseRequest
 from portal.releases.rollback import Rollback
+from portal.releases.root import RootRules
 from portal.releases.scale import Scale
 from portal.releases.share import Share
 from portal.releases.uninstall import Uninstall, UninstallWithoutHooks
@@ -73,6 +75,11 @@ class Actions(Queries):
         plain: Iterable[PlainAction] = (),
     ) -> None:
         """Set it up; ``remembered``: forms of launches kept. ``plain``: actions on app pages."""
+        self.root = root = RootRules(
+            lambda namespace: ports.guardrails.allowances(namespace, BUILT_IN).pod_security,
+            ports.namespaces,
+        )
+        """The rules for apps that run as root."""
         self.volumes = volumes = Volumes(ports.history.claims)
         """The volume claims that an app can mount."""
         self.operations = operations
@@ -100,7 +107,15 @@ class Actions(Queries):
             Upgrade(changes, access, preconditions, forms.images),
         )
         self._launches = LaunchPlanner(
-            install, upgrade, changes, forms, preconditions, failed_forms, volumes, ports.records
+            install,
+            upgrade,
+            changes,
+            forms,
+            preconditions,
+            failed_forms,
+            volumes,
+            ports.records,
+            root,
         )
         self._upgrade = upgrade
         self._scale = Scale(changes, forms, preconditions)

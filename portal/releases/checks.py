@@ -9,7 +9,7 @@ from typing import cast
 from msgspec import Struct
 
 from portal.catalog.images import image_problem
-from portal.catalog.launch_contents import within
+from portal.catalog.launch_contents import IMAGE_USER, within
 from portal.catalog.launch_field import FieldError, text, whole
 from portal.catalog.launch_fields import read_fields
 from portal.catalog.values import as_list, as_mapping
@@ -92,16 +92,22 @@ class Check:
             self._error(field, problem)
         return found
 
-    def files(
+    def pod(
         self, fields: Mapping[str, object], resources: Resources, volume: VolumeMount | None
     ) -> None:
-        """Check writable folders and shared memory against the volume and the memory limit."""
+        """Check simple fields against each other, the volume and the memory limit."""
         shared, limit = fields.get("shared_memory"), resources.memory_limit
         if shared and limit and quantities.parse(str(shared)) >= quantities.parse(limit):
             self._warn(
                 "shared_memory",
                 f"This counts as memory, and the memory limit is {limit}: an app that fills it is "
                 "killed. Raise the limit.",
+            )
+        if fields.get("runs_as") == IMAGE_USER:
+            self._warn(
+                "runs_as",
+                "Kubernetes does not start it if that user is root, or has only a name: then give "
+                "a number.",
             )
         for each in as_list(fields.get("writable_folders")):
             folder = str(as_mapping(each).get("path"))

@@ -96,7 +96,7 @@ class ReleaseForms(Struct, frozen=True):
         replicas, autoscaling = check.scaling(self.max_replicas, resources)
         exposure, hostname = check.exposure(bool(self.site.gateway))
         volume = check.volume()
-        check.files(fields, resources, volume)
+        check.pod(fields, resources, volume)
         if check.errors:
             return CheckedLaunch(None, check.errors, check.warnings)
         spec = LaunchSpec(

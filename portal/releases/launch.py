@@ -17,6 +17,7 @@ from portal.releases.plan import Plan
 from portal.releases.ports import Records
 from portal.releases.preconditions import Preconditions
 from portal.releases.request import ReleaseRequest, chart_problems
+from portal.releases.root import RootRules
 from portal.releases.upgrade import Upgrade
 from portal.releases.volumes import Volumes
 from portal.state.ownership import owner_name
@@ -36,6 +37,7 @@ class LaunchPlanner:
         failed_forms: FailedForms,
         volumes: Volumes,
         records: Records,
+        root: RootRules,
     ) -> None:
         self._install = install
         self._upgrade = upgrade
@@ -45,6 +47,7 @@ class LaunchPlanner:
         self._failed_forms = failed_forms
         self._volumes = volumes
         self._records = records
+        self._root = root
 
     def plan(
         self,
@@ -105,6 +108,7 @@ class LaunchPlanner:
             found = dict(checked.errors)
             if checked.spec:
                 found |= (await self._volumes.notes(identity, checked.spec)).errors
+                found |= await self._root.problems(checked.spec)
         else:
             found = await in_thread(chart_problems, request, self._forms.rules, self._forms.images)
             wanted = request.chart.content.kube_version

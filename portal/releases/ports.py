@@ -50,6 +50,10 @@ class NamespaceLookup(Protocol):
         """Return True if there certainly is no such namespace; False if that is unknown."""
         ...
 
+    async def enforced_level(self, name: str) -> str:
+        """Return the Pod Security level that a namespace enforces; "" if none, or if unknown."""
+        ...
+
 
 class ReleaseHistory(Protocol):
     """Helm's history of a release, read without a cache."""

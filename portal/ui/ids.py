@@ -15,7 +15,7 @@ Element ids are stable and meant to be used by browser tests:
                           (sliders: the wrapper; the number box in it is an ``input``)
 ``launch-note-<field>``   the message beside that field (``data-kind`` ``error`` or ``warning``)
 ``launch-target_cpu-on``  switch of the CPU target (``launch-target_memory-on`` likewise)
-``launch-values``         the values YAML; ``launch-command`` the helm command
+``launch-values``         the values YAML; ``launch-helm-command`` the helm command
 ``launch-existing``       notice of an existing release; ``launch-submit`` the button
 ``launch-failure``        error of a launch that was refused
 ``launch-connect``        services to connect to; choosing one adds to ``launch-env``
@@ -80,7 +80,7 @@ OPEN_MODE = "open-mode"
 # Launch.
 LAUNCH_SUBMIT = "launch-submit"
 LAUNCH_VALUES = "launch-values"
-LAUNCH_COMMAND = "launch-command"
+LAUNCH_COMMAND = "launch-helm-command"
 LAUNCH_EXISTING = "launch-existing"
 LAUNCH_FAILURE = "launch-failure"
 LAUNCH_PROBLEMS = "launch-problems"

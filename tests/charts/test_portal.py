@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from portal.auth.hosts import KnownHosts
+from portal.catalog.launch_fields import PRESET_FIELDS
 from portal.cluster import restarts
 from portal.cluster.kinds import RESOURCES
 from portal.cluster.leases import LEASES
@@ -36,6 +37,26 @@ PRESET = {
     "memory_request": "128Mi",
     "memory_limit": "256Mi",
     "session_affinity": True,
+    "size": "GPU",
+    "env": "A=1",
+    "writable_folders": "/app/data",
+    "writable_root": True,
+    "scratch_size": "1Gi",
+    "shared_memory": "1Gi",
+    "runs_as": "image",
+    "timezone": "Europe/Berlin",
+    "command": "python app.py",
+    "args": "--quiet",
+    "health_path": "/healthz",
+    "start_time": 300,
+}
+SIZE = {
+    "name": "GPU",
+    "description": "One A100.",
+    "requests": {"cpu": "2", "memory": "8Gi", "nvidia.com/gpu": 1},
+    "limits": {"memory": "8Gi", "nvidia.com/gpu": 1},
+    "nodeSelector": {"gpu": "a100"},
+    "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
 }
 ALL_SETTINGS = {
     "defaultNamespace": "apps",
@@ -112,6 +133,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "header": {"auth": HEADER},
     "settings": {"settings": ALL_SETTINGS},
     "presets": {"presets": [PRESET]},
+    "sizes": {"sizes": [SIZE]},
     "catalog": {"catalog": [SOURCE, REGISTRY, FOLDER]},
     "image registries": {"imageRegistries": [{"host": "r.example.com"}, IMAGES]},
     "exceptions": {"guardrails": {"exceptions": [EXCEPTION]}},
@@ -364,6 +386,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         auth={**HEADER, "adminGroups": ["ops", "team leads"]},
         settings=ALL_SETTINGS,
         presets=[PRESET],
+        sizes=[SIZE],
         catalog=[SOURCE, REGISTRY, FOLDER],
         imageRegistries=[{"host": "r.example.com"}, IMAGES],
         guardrails={"exceptions": [EXCEPTION]},
@@ -417,6 +440,17 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     (preset,) = settings.model_copy(update={"presets_file": presets}).presets()
     assert (preset.name, preset.tag) == ("Sample", "1.0")
     assert preset.fields["session_affinity"] is True
+    sizes = tmp_path / "sizes.yaml"
+    sizes.write_text(files["sizes.yaml"])
+    (size,) = settings.model_copy(update={"sizes_file": sizes}).sizes()
+    assert (size.name, size.limits["nvidia.com/gpu"]) == ("GPU", "1")
+    assert (size.node_selector, len(size.tolerations)) == ({"gpu": "a100"}, 1)
+
+
+def test_a_preset_may_set_every_field_that_presets_fill_in() -> None:
+    known = json.loads((CHART / "values.schema.json").read_text())["properties"]["presets"]
+    own = {"name", "description"}
+    assert set(known["items"]["properties"]) == own | set(PRESET_FIELDS) == set(PRESET) | own
 
 
 def test_what_is_not_given_keeps_the_portals_own_default(helm: Helm) -> None:

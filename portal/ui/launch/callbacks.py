@@ -259,7 +259,7 @@ async def _check(
     warnings = dict(checked.warnings)
     if checked.spec and not errors:
         volume = await context.actions.volumes.notes(context.identity(), checked.spec)
-        errors |= volume.errors
+        errors |= volume.errors | await context.actions.root.problems(checked.spec)
         warnings |= volume.warnings
     shown = dict(errors)
     if not raw.get("name") and not name_left:

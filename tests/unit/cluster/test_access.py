@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from portal.cluster.access import Namespaces
+from portal.cluster.access import ENFORCE, Namespaces
 from portal.cluster.client import ClusterClient
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
 
 
 class FakeClient(ClusterClient):
-    def __init__(self, **answers: PortalError | None) -> None:
+    def __init__(self, **answers: PortalError | str | None) -> None:
         self.answers = answers
         self.asked: list[str] = []
 
@@ -20,7 +20,10 @@ class FakeClient(ClusterClient):
     ) -> dict[str, Any]:
         name = path.rpartition("/")[2]
         self.asked.append(name)
-        if answer := self.answers.get(name):
+        answer = self.answers.get(name)
+        if isinstance(answer, str):
+            return {"metadata": {"labels": {ENFORCE: answer}}}
+        if answer:
             raise answer
         return {"gitVersion": "v1.37.2"} if name == "version" else {}
 
@@ -63,3 +66,10 @@ async def test_the_version_is_asked_once_in_a_while(clock: list[float]) -> None:
     clock[0] = 1_000.0
     assert await asked.kubernetes() == "v1.37.2", "as it was told last"
     assert await namespaces(client, clock).kubernetes() == ""
+
+
+async def test_the_level_that_a_namespace_enforces(clock: list[float]) -> None:
+    found = namespaces(FakeClient(strict="restricted", away=ClusterUnavailable("away")), clock)
+    assert await found.enforced_level("strict") == "restricted"
+    assert await found.enforced_level("apps") == ""
+    assert await found.enforced_level("away") == ""

@@ -88,6 +88,7 @@ class World:
         for kind in (Kind.RELEASE, Kind.LEASE) if watched else ():
             self.store.set_source(str(kind), synced=True, alive_at=self.clock.now)
         self.no_namespaces: set[str] = set()
+        self.enforced = ""
         self.cluster = FakeCluster(self.store)
         self.helm = FakeHelm(self.cluster)
         self.leases = leases or FakeLeases()
@@ -149,6 +150,9 @@ class World:
 
     async def missing(self, name: str) -> bool:
         return name in self.no_namespaces
+
+    async def enforced_level(self, name: str) -> str:
+        return self.enforced
 
     def operation(self, key: Key = KEY) -> Operation:
         found = self.store.snapshot.app(key).operation

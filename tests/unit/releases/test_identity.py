@@ -34,7 +34,7 @@ CARL = Identity("carl", ("team", "users"), extra=(("scopes", ("a", "b")),))
 OWN_ACCOUNT = {
     OperationLeases: {"read", "put", "delete"},
     RevisionRecords: {"newest"},
-    NamespaceLookup: {"missing", "kubernetes"},
+    NamespaceLookup: {"missing", "kubernetes", "enforced_level"},
     Records: {"other_record"},
     ServedApis: {"versions"},
 }

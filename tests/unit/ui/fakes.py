@@ -21,6 +21,7 @@ from portal.domain.operations import Operation, OperationPhase, Verb
 from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.domain.proposals import Proposal, Removal, VolumeClaim
 from portal.domain.release import ReleaseRevision
+from portal.guardrails.rules import Level
 from portal.live.topics import APPS
 from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, Existing, PrefilledForm
@@ -29,6 +30,7 @@ from portal.releases.install import LAUNCH
 from portal.releases.previews import Previews
 from portal.releases.request import ReleaseRequest
 from portal.releases.rollback import ROLLBACK
+from portal.releases.root import RootRules
 from portal.releases.scale import SCALE
 from portal.releases.share import SHARE
 from portal.releases.uninstall import UNINSTALL
@@ -187,6 +189,7 @@ class FakeActions(Actions):
         self.previews: FakePreviews = FakePreviews()
         self.volume_claims: tuple[VolumeClaim, ...] | None = ()
         self.volumes = Volumes(self._claims, memory=0)
+        self.root = RootRules(lambda _: Level.RESTRICTED, None)
 
     async def _claims(
         self, namespace: str, *, identity: Identity | None
