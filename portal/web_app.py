@@ -24,6 +24,7 @@ from portal.catalog.catalog import Catalog
 from portal.catalog.dash_app import ExposureSettings
 from portal.cluster.access import Namespaces
 from portal.cluster.admission import Admission
+from portal.cluster.env_secrets import EnvSecrets
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
@@ -283,6 +284,7 @@ def _actions(
         guardrails,
         ServedApis(client),
         Namespaces(client),
+        EnvSecrets(client),
     )
     return Actions(
         sync.store,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from portal.catalog.env_keys import key_line, show_keys
 from portal.catalog.launch_fields import (
     DEFAULT_MOUNT_PATH,
     SIMPLE_FIELDS,
@@ -145,8 +146,11 @@ def to_values(spec: LaunchSpec, launched_by: str, site: ExposureSettings | None 
         }
     if spec.volume:
         values["persistence"] = _persistence(spec.volume)
-    if spec.env:
-        values["extraEnvVars"] = [{"name": each.name, "value": each.value} for each in spec.env]
+    if spec.env or spec.env_keys:
+        values["extraEnvVars"] = [
+            *({"name": each.name, "value": each.value} for each in spec.env),
+            *map(dict, spec.env_keys),
+        ]
     if launched_by:
         values["commonAnnotations"] = {LAUNCHED_BY: launched_by}
     return values
@@ -245,13 +249,15 @@ def _variables(existing: list[object], new: list[object]) -> list[object]:
     """
     names = {as_mapping(each).get("name") for each in new}
     result: list[object] = []
-    left = iter(new)
+    plain = iter([each for each in new if not key_line(each)])
+    keys = iter([each for each in new if key_line(each)])
     for each in existing:
-        if in_form(each):
-            result += [following for following in [next(left, None)] if following is not None]
+        if in_form(each) or key_line(each):
+            following = next(keys if key_line(each) else plain, None)
+            result += [] if following is None else [following]
         elif as_mapping(each).get("name") not in names:
             result.append(each)
-    return [*result, *left]
+    return [*result, *plain, *keys]
 
 
 def in_form(variable: object) -> bool:
@@ -267,7 +273,7 @@ def shown_in_form(values: Mapping[str, object]) -> Values:
     real = as_list(values.get("extraEnvVars"))
     if real:
         variables = zip(as_list(hidden["extraEnvVars"]), real, strict=True)
-        hidden["extraEnvVars"] = [each for each, was in variables if in_form(was)]
+        hidden["extraEnvVars"] = [each for each, was in variables if in_form(was) or key_line(was)]
     return hidden
 
 
@@ -320,6 +326,8 @@ def from_values(key: Key, values: Mapping[str, object]) -> dict[str, object]:
             for each in as_list(get(values, "extraEnvVars"))
             if in_form(each)
         ),
+        "env_keys": show_keys(values),
+        "secrets": "",
         "replicas": get(values, "replicaCount", 1),
         "autoscaling": autoscaled,
         "bounds": [

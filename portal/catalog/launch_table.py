@@ -275,6 +275,25 @@ LAUNCH_FIELDS = (
         preset=True,
     ),
     LaunchField(
+        "env_keys",
+        "Variables from single keys",
+        Section.KEYS,
+        control=Control.LINES,
+        hint="One NAME=secret/key a line, or NAME=configmap:name/key.",
+        placeholder="DB_PASSWORD=database-login/password\nMODE=configmap:team-settings/mode",
+    ),
+    # Never filled in, and in no link: a value is sent once, and is in its Secret from then on.
+    LaunchField(
+        "secrets",
+        "New secret values",
+        Section.KEYS,
+        control=Control.LINES,
+        hint="One NAME=value a line. They are kept in a Secret of the app's own, are never shown "
+        "again, and are deleted with the app. Above, their lines name that Secret: a line that is "
+        "removed takes its variable away.",
+        placeholder="API_TOKEN=…",
+    ),
+    LaunchField(
         "env_secret",
         "All keys of a Secret",
         Section.KEYS,

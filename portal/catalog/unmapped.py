@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from portal.catalog import dash_app, edits
+from portal.catalog.env_keys import key_line
 from portal.catalog.launch_fields import hidden_paths
 from portal.catalog.values import Values, as_list, as_mapping, get, put, without
 from portal.domain.keys import LAUNCHED_BY
@@ -20,9 +21,10 @@ def unmapped(values: Mapping[str, object], defaults: Mapping[str, object]) -> tu
         others = {name: text for name, text in annotations.items() if name != LAUNCHED_BY}
         if others:
             put(rest, "commonAnnotations", others)
-    found = [*_leaves(edits.minimal(rest, defaults)), *hidden_paths(values)]
+    hidden = [path for path in hidden_paths(values) if get(values, path) != get(defaults, path)]
+    found = [*_leaves(edits.minimal(rest, defaults)), *hidden]
     for variable in as_list(get(values, "extraEnvVars")):
-        if not dash_app.in_form(variable):
+        if not (dash_app.in_form(variable) or key_line(variable)):
             found.append(f"extraEnvVars ({as_mapping(variable).get('name')})")
     if len(as_list(get(values, "httpRoute.hostnames"))) > 1:
         found.append("httpRoute.hostnames after the first")

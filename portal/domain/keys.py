@@ -18,6 +18,9 @@ ORIGIN_LABEL = "dash-portal.io/chart-source"
 RESOURCE_POLICY = "helm.sh/resource-policy"
 """Annotation by which a chart has Helm keep an object (``keep``)."""
 
+ENV_OF = "dash-portal.io/env-of"
+"""Label on a Secret with variables of an app, with the name of its release."""
+
 SHARED_LABEL = "dash-portal.io/shared"
 """Label, with the value ``true``, of Secrets and ConfigMaps that apps of the namespace may use."""
 

@@ -33,6 +33,18 @@ class EnvVar(Struct, frozen=True):
     value: str
 
 
+class SecretVar(Struct, frozen=True):
+    """A new secret variable. Its text does not hold the value, so that no log does."""
+
+    name: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"SecretVar({self.name!r})"
+
+    __str__ = __repr__
+
+
 class VolumeMount(Struct, frozen=True):
     """An existing PersistentVolumeClaim and the path at which it is mounted."""
 
@@ -61,7 +73,8 @@ class LaunchSpec(Struct, frozen=True):
     Quantities are kept as entered ("250m", "256Mi"); "" means not set.
     ``autoscaling`` None means a fixed number of ``replicas``. With a ``size`` the quantities are
     its own. ``fields`` are the values of all
-    other fields, by the field's name; one that is missing has the chart's default.
+    other fields, by the field's name; one that is missing has the chart's default. ``env_keys``
+    are entries of ``extraEnvVars``; ``secrets`` go into a Secret, never into values.
     """
 
     key: Key
@@ -77,5 +90,7 @@ class LaunchSpec(Struct, frozen=True):
     hostname: str = ""
     env: tuple[EnvVar, ...] = ()
     volume: VolumeMount | None = None
+    env_keys: tuple[Mapping[str, object], ...] = ()
+    secrets: tuple[SecretVar, ...] = ()
     size: Size | None = None
     fields: Mapping[str, object] = field(default_factory=dict[str, object])

@@ -160,6 +160,11 @@ def port_problem(port: int | None) -> str:
     return ""
 
 
+def is_env_name(name: str) -> bool:
+    """Return True for a valid name of an environment variable."""
+    return bool(_ENV_NAME.fullmatch(name))
+
+
 class EnvLines(Struct, frozen=True):
     """Environment variables read from text; ``error`` and ``warning`` are sentences or ""."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from portal.catalog.images import image_allowed
 from portal.domain.errors import ChartError
 from portal.domain.keys import (
+    ENV_OF,
     HELM_RELEASE_NAME,
     HELM_RELEASE_NAMESPACE,
     RESOURCE_POLICY,
@@ -106,8 +107,15 @@ class Subject:
     """A manifest under review: its objects, their pods, and the release and its namespace."""
 
     def __init__(
-        self, objects: tuple[Rendered, ...], namespace: str, release: str, site: GuardrailSettings
+        self,
+        objects: tuple[Rendered, ...],
+        namespace: str,
+        release: str,
+        site: GuardrailSettings,
+        upcoming: Collection[str] = (),
     ) -> None:
+        self.upcoming = frozenset(upcoming)
+        """Secrets that the portal is about to make for the release."""
         self.namespace = namespace
         self.release = release
         self.objects = objects
@@ -202,14 +210,21 @@ def _service_accounts(subject: Subject, facts: ClusterFacts) -> Iterator[Violati
 def _references(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for each, found in subject.outside:
         live = facts.referenced.get((found.kind, found.name))
-        problem = _claim_problem(live, subject) if found.kind == CLAIM else _shared_problem(live)
+        if found.kind == SECRET and found.name in subject.upcoming:
+            continue
+        if found.kind == CLAIM:
+            problem = _claim_problem(live, subject)
+        else:
+            problem = _shared_problem(live, subject)
         if problem:
             words = f"it refers to the {found.kind} {found.name[:100]}, which {problem}"
             yield Violation(each.ref, Rule.REFERENCES, words, found.path, found.name)
 
 
-def _shared_problem(live: ExistingObject | None) -> str:
-    if live is not None and live.labels.get(SHARED_LABEL) == "true":
+def _shared_problem(live: ExistingObject | None, subject: Subject) -> str:
+    if live is not None and (
+        live.labels.get(SHARED_LABEL) == "true" or live.labels.get(ENV_OF) == subject.release
+    ):
         return ""
     return (
         "there is not" if live is None else "is not shared with apps"

@@ -141,7 +141,12 @@ class Guardrails:
         await self._cluster.prepare(self.allowances(key.namespace, source).pod_security)
 
     async def check(
-        self, key: Key, source: str, manifest: str, values: Mapping[str, object]
+        self,
+        key: Key,
+        source: str,
+        manifest: str,
+        values: Mapping[str, object],
+        upcoming: Collection[str] = (),
     ) -> tuple[Rendered, ...]:
         """Check a manifest against the rules; return its objects.
 
@@ -150,6 +155,7 @@ class Guardrails:
             source: the source of its chart, "" if unknown.
             manifest: the rendered manifest, hooks included.
             values: the values it was rendered with, to name the field that caused a violation.
+            upcoming: Secrets that the portal will make for the release before it is applied.
 
         Raises:
             GuardrailViolations: it breaks a rule.
@@ -157,7 +163,7 @@ class Guardrails:
             PortalError: Kubernetes could not be asked, so the manifest is not accepted.
         """
         allowed = self.allowances(key.namespace, source)
-        subject = await in_thread(self._subject, manifest, key)
+        subject = await in_thread(self._subject, manifest, key, upcoming)
         facts = await self._facts(subject, allowed)
         unknown = [named for named, answer in facts.namespaced.items() if answer is None]
         if unknown:
@@ -216,10 +222,10 @@ class Guardrails:
                 return True
         return False
 
-    def _subject(self, manifest: str, key: Key) -> Subject:
+    def _subject(self, manifest: str, key: Key, upcoming: Collection[str]) -> Subject:
         objects = read(manifest, key.namespace)
         try:
-            return Subject(objects, key.namespace, key.name, self._site)
+            return Subject(objects, key.namespace, key.name, self._site, upcoming)
         except RecursionError as error:  # recursive aliases
             raise unreadable() from error
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from portal.auth.authorizer import KnownRights
 from portal.catalog.chart import Chart
 from portal.catalog.launch_fields import field_of
@@ -27,6 +29,7 @@ from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.install import Install
 from portal.releases.launch import LaunchPlanner
 from portal.releases.map_apis import MapApis
+from portal.releases.new_secrets import NewSecrets
 from portal.releases.placeholders import Placeholders
 from portal.releases.plain import PlainAction
 from portal.releases.plan import Plan
@@ -116,6 +119,7 @@ class Actions(Queries):
             volumes,
             ports.records,
             root,
+            NewSecrets(ports.env_secrets),
         )
         self._upgrade = upgrade
         self._scale = Scale(changes, forms, preconditions)
@@ -196,7 +200,7 @@ class Actions(Queries):
             identity, request, create_only=create_only, expected_revision=expected_revision
         )
         operation = await self._begin(identity, plan)
-        self._failed_forms.keep(request.key, identity.user, request)
+        self._failed_forms.keep(request.key, identity.user, replace(request, secrets=()))
         return operation
 
     async def change_version(

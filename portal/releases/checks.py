@@ -8,13 +8,14 @@ from typing import cast
 
 from msgspec import Struct
 
+from portal.catalog.env_keys import read_keys, read_secrets
 from portal.catalog.images import image_problem
 from portal.catalog.launch_contents import IMAGE_USER, within
 from portal.catalog.launch_field import FieldError, text, whole
 from portal.catalog.launch_fields import read_fields
 from portal.catalog.values import as_list, as_mapping
 from portal.domain import images, names, quantities
-from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, VolumeMount
+from portal.domain.launch import AutoscalingSpec, EnvVar, Exposure, SecretVar, VolumeMount
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.sizes import Size
 
@@ -130,6 +131,31 @@ class Check:
         self._error("env", lines.error)
         self._warn("env", lines.warning)
         return lines.variables
+
+    def env_keys(self, env: tuple[EnvVar, ...]) -> tuple[Mapping[str, object], ...]:
+        """Read field ``env_keys``: entries of ``extraEnvVars``."""
+        try:
+            found = read_keys(self._raw.get("env_keys"))
+        except FieldError as error:
+            self._error("env_keys", str(error))
+            return ()
+        names = [str(each["name"]) for each in found]
+        for each in env:
+            if each.name in names:
+                self._error("env_keys", f"{each.name} is set above already. Keep one of them.")
+        return found
+
+    def secrets(self, env: tuple[EnvVar, ...]) -> tuple[SecretVar, ...]:
+        """Read field ``secrets``."""
+        try:
+            found = read_secrets(self._raw.get("secrets"))
+        except FieldError as error:
+            self._error("secrets", str(error))
+            return ()
+        for each in env:
+            if each.name in {one.name for one in found}:
+                self._error("secrets", f"{each.name} is set above already. Keep one of them.")
+        return found
 
     def resources(self, size: Size | None = None) -> Resources:
         """Read fields ``cpu_request``, ``cpu_limit``, ``memory_request``, ``memory_limit``."""

@@ -91,6 +91,7 @@ class ReleaseForms(Struct, frozen=True):
         repository, tag = check.image(self.images)
         fields = check.simple()
         env = check.env()
+        env_keys, secrets = check.env_keys(env), check.secrets(env)
         size = check.size(self.sizes)
         resources = check.resources(size)
         replicas, autoscaling = check.scaling(self.max_replicas, resources)
@@ -112,6 +113,8 @@ class ReleaseForms(Struct, frozen=True):
             exposure=exposure,
             hostname=hostname,
             env=env,
+            env_keys=env_keys,
+            secrets=secrets,
             volume=volume,
             size=size,
             fields=fields,
@@ -128,7 +131,9 @@ class ReleaseForms(Struct, frozen=True):
 
     def request(self, spec: LaunchSpec) -> ReleaseRequest:
         """Return the request for the built-in chart that ``spec`` describes."""
-        return ReleaseRequest(spec.key, None, dash_app.to_values(spec, "", self.site), self.sizes)
+        return ReleaseRequest(
+            spec.key, None, dash_app.to_values(spec, "", self.site), self.sizes, spec.secrets
+        )
 
     def requested(self, asked: LaunchSpec | ReleaseRequest) -> ReleaseRequest:
         """Return ``asked`` as a request, whichever form it comes from."""

@@ -13,6 +13,7 @@ from portal.releases.existing import taken_over
 from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import ReleaseForms
 from portal.releases.install import Install
+from portal.releases.new_secrets import NewSecrets
 from portal.releases.plan import Plan
 from portal.releases.ports import Records
 from portal.releases.preconditions import Preconditions
@@ -38,6 +39,7 @@ class LaunchPlanner:
         volumes: Volumes,
         records: Records,
         root: RootRules,
+        secrets: NewSecrets,
     ) -> None:
         self._install = install
         self._upgrade = upgrade
@@ -48,6 +50,7 @@ class LaunchPlanner:
         self._volumes = volumes
         self._records = records
         self._root = root
+        self._secrets = secrets
 
     def plan(
         self,
@@ -84,7 +87,8 @@ class LaunchPlanner:
                     raise Conflict(f"There is an app named {key.name} already.")
             before = current.values if current else None
             values = await in_thread(request.new_values, before, _owner(current, identity))
-            condition = await self._changes.apply(progress, current, values, request.chart)
+            async with self._secrets.kept(identity, request, values) as values:
+                condition = await self._changes.apply(progress, current, values, request.chart)
             self._failed_forms.drop(key)
             return condition
 
@@ -109,6 +113,7 @@ class LaunchPlanner:
             if checked.spec:
                 found |= (await self._volumes.notes(identity, checked.spec)).errors
                 found |= await self._root.problems(checked.spec)
+            found |= self._secrets.problems(request)
         else:
             found = await in_thread(chart_problems, request, self._forms.rules, self._forms.images)
             wanted = request.chart.content.kube_version

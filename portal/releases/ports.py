@@ -130,10 +130,25 @@ class ServedApis(Protocol):
         ...
 
 
+class EnvSecretStore(Protocol):
+    """The Secrets with variables of apps."""
+
+    async def create(
+        self, key: Key, name: str, content: Mapping[str, str], *, identity: Identity | None
+    ) -> None:
+        """Create an immutable Secret for the release ``key``."""
+        ...
+
+    async def settle(self, key: Key, name: str, *, identity: Identity | None) -> None:
+        """Hand a Secret over to the Deployment that uses it; delete it if none does."""
+        ...
+
+
 class ReleasePorts(Struct, frozen=True):
     """The interfaces that actions use: Helm, its records, and the cluster.
 
-    Without ``namespaces`` every namespace is assumed to exist.
+    Without ``namespaces`` every namespace is assumed to exist, and without ``env_secrets`` new
+    secret values are refused.
     """
 
     helm: HelmClient
@@ -143,3 +158,4 @@ class ReleasePorts(Struct, frozen=True):
     guardrails: Guardrails
     apis: ServedApis
     namespaces: NamespaceLookup | None = None
+    env_secrets: EnvSecretStore | None = None

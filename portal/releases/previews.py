@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 
 from portal.catalog.chart import Chart
+from portal.catalog.env_keys import with_secrets
 from portal.catalog.launch_fields import field_of
 from portal.domain.errors import ChartError, InvalidInput, NotFound, PortalError, RemovedApi
 from portal.domain.identity import Identity
@@ -89,9 +90,15 @@ class Previews:
         self._preconditions.check_unchanged(current, key, expected_revision)
         owner = owner_name(newest.owners, newest.values)
         values = await in_thread(request.new_values, newest.values, owner)
+        upcoming = ()
+        if request.secrets:
+            upcoming = (f"{key.name}-env-new",)
+            values = with_secrets(values, upcoming[0], (each.name for each in request.secrets))
         try:
             async with self._changes.chart_for(key, current, chart, identity=identity) as ref:
-                manifest = await self._rendered(identity, key, ref.path, ref.source, values)
+                manifest = await self._rendered(
+                    identity, key, ref.path, ref.source, values, upcoming
+                )
                 crds = await self._crds(runs, ref.path)
         except ChartError as error:
             fields = {field_of(path): sentence for path, sentence in error.values.items()}
@@ -200,6 +207,7 @@ class Previews:
         chart: Path,
         source: str,
         values: Mapping[str, object],
+        upcoming: Collection[str] = (),
     ) -> str:
         """Render a chart; raises ``ChartError`` if the guardrails refuse it."""
         await self._changes.guardrails.check_values(key, source, chart, values)
@@ -210,7 +218,7 @@ class Previews:
             if release is not None:
                 self._note_removed_api(key, release.revision)
             raise
-        await self._changes.guardrails.check(key, source, rendering.whole, values)
+        await self._changes.guardrails.check(key, source, rendering.whole, values, upcoming)
         return rendering.manifest
 
     async def _applied(self, key: Key, manifest: str) -> str:

@@ -17,6 +17,7 @@ from portal.catalog.reading import read_values
 from portal.catalog.values import as_list, as_mapping, overlay
 from portal.domain.errors import InvalidInput
 from portal.domain.keys import LAUNCHED_BY, Key
+from portal.domain.launch import SecretVar
 from portal.domain.names import namespace_problem, release_name_problem
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.placeholders import NO_SECRET, Path, placeholders, restored
@@ -40,6 +41,7 @@ class ReleaseRequest(Struct, frozen=True):
     chart: Chart | None
     values: Values
     sizes: tuple[Size, ...] = ()
+    secrets: tuple[SecretVar, ...] = ()
 
     @property
     def chart_name(self) -> str:

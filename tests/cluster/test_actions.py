@@ -20,6 +20,7 @@ from portal.auth.authorizer import KnownRights
 from portal.auth.policy import Policy
 from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
+from portal.cluster.env_secrets import EnvSecrets
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.replicas import Replicas
 from portal.cluster.served_apis import ServedApis
@@ -143,7 +144,15 @@ async def portal(
         )
         actions = Actions(
             store,
-            ReleasePorts(helm, storage, storage, Replicas(client), guardrails, ServedApis(client)),
+            ReleasePorts(
+                helm,
+                storage,
+                storage,
+                Replicas(client),
+                guardrails,
+                ServedApis(client),
+                env_secrets=EnvSecrets(client),
+            ),
             operations,
             KnownRights(Policy(rules, open_mode=not told_apart)),
             ReleaseForms(rules, namespace, max_replicas=6),

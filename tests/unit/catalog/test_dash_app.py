@@ -114,11 +114,11 @@ def test_who_launched_it_is_kept() -> None:
 
 def test_what_the_form_does_not_know_is_kept() -> None:
     existing: dict[str, Any] = {
-        "image": {"registry": "r.io", "repository": "old", "tag": "0", "pullSecrets": ["s"]},
+        "image": {"registry": "r.io", "repository": "old", "tag": "0", "pullPolicy": "Always"},
         "containerPorts": {"http": 1234},
         "extraEnvVars": [
             {"name": "OLD", "value": "x"},
-            {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+            {"name": "SECRET", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "TWO", "value": "line 1\nline 2"},
             {"name": "a.b", "value": "dots"},
             {"name": "NEW", "valueFrom": {}},
@@ -135,7 +135,7 @@ def test_what_the_form_does_not_know_is_kept() -> None:
     merged = merge(existing, to_values(replace(SPEC, env=(EnvVar("NEW", "1"),)), "ann"))
 
     assert merged["image"] == {
-        "pullSecrets": ["s"],
+        "pullPolicy": "Always",
         "repository": "localhost:5000/dash-sample",
         "tag": "1.0",
     }

@@ -574,3 +574,19 @@ async def until(store: Store, condition: Callable[[], bool]) -> None:
                 await changed.wait()
     finally:
         stop()
+
+
+class FakeEnvSecrets:
+    """The Secrets with variables: what is in each, and which were settled."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, Mapping[str, str]] = {}
+        self.settled: list[str] = []
+
+    async def create(
+        self, key: Key, name: str, content: Mapping[str, str], *, identity: Identity | None
+    ) -> None:
+        self.made[name] = content
+
+    async def settle(self, key: Key, name: str, *, identity: Identity | None) -> None:
+        self.settled.append(name)

@@ -38,6 +38,7 @@ from tests.unit.releases.fakes import (
     FakeAdmission,
     FakeApis,
     FakeCluster,
+    FakeEnvSecrets,
     FakeHelm,
     FakeLeases,
     FakePast,
@@ -97,6 +98,7 @@ class World:
         self.admission = FakeAdmission()
         self.apis = FakeApis()
         self.replicas = FakeReplicas(self.helm.calls)
+        self.env_secrets = FakeEnvSecrets()
         forms = ReleaseForms(rules, "apps", max_replicas=5)
         self.operations = Operations(
             self.store,
@@ -121,6 +123,7 @@ class World:
             Guardrails(self.admission),
             self.apis,
             self,
+            self.env_secrets,
         )
         self.rights = KnownRights(policy or Policy(rules))
         self.actions = Actions(

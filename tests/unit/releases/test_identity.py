@@ -17,6 +17,7 @@ from portal.helm_service.helm import HelmClient
 from portal.operations.ports import OperationLeases, RevisionRecords
 from portal.releases.forms import ScaleRequest
 from portal.releases.ports import (
+    EnvSecretStore,
     NamespaceLookup,
     Records,
     ReleaseHistory,
@@ -61,6 +62,7 @@ def methods(port: type) -> dict[str, inspect.Signature]:
         OperationLeases,
         NamespaceLookup,
         ServedApis,
+        EnvSecretStore,
     ],
 )
 def test_every_call_of_a_port_is_for_somebody_unless_it_is_named(port: type) -> None:
