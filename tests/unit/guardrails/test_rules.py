@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from portal.domain.errors import ChartError, ClusterUnavailable
-from portal.domain.keys import Key
+from portal.domain.keys import ENV_OF, Key
 from portal.domain.manifests import Tree
 from portal.guardrails.checks import GuardrailSettings
 from portal.guardrails.manifest import pod_specs, read, with_owned_hooks
@@ -321,6 +321,21 @@ async def test_secrets_and_config_maps_are_the_releases_own_or_shared(pod: str) 
         "---\n" + plain("Secret", name="login") + "\n---\n" + plain("ConfigMap", name="login")
     )
     assert Rule.REFERENCES not in await rules()
+
+
+async def test_secrets_with_variables_are_for_their_release_alone() -> None:
+    env = "[{name: T, valueFrom: {secretKeyRef: {name: login, key: T}}}]"
+    manifest = workload(f"{{containers: [{{name: a, image: b, env: {env}}}]}}")
+    admission = FakeAdmission()
+    guardrails = Guardrails(admission)
+    admission.live["Secret", "login"] = {"labels": {ENV_OF: KEY.name}}
+    await guardrails.check(KEY, "", manifest, {})
+    admission.live["Secret", "login"] = {"labels": {ENV_OF: "other"}}
+    with pytest.raises(GuardrailViolations) as refused:
+        await guardrails.check(KEY, "", manifest, {})
+    assert {each.rule for each in refused.value.violations} == {Rule.REFERENCES}
+    admission.live.clear()
+    await guardrails.check(KEY, "", manifest, {}, ("login",))
 
 
 async def test_what_every_namespace_has_is_shared() -> None:

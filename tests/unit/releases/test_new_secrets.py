@@ -64,7 +64,7 @@ async def test_a_failed_launch_settles_its_secret_and_forgets_the_value() -> Non
     ended = await world.ended(await world.actions.launch(ANN, WITH_SECRET))
     assert ended.phase is OperationPhase.FAILED
     assert world.env_secrets.settled == list(world.env_secrets.made)
-    assert WORD not in repr(await world.actions.asked_form(ANN, KEY))
+    assert WORD not in repr(await world.actions.failed_form(ANN, KEY))
     kept = await world.actions.failed_request(ANN, KEY)
     assert kept is not None
     assert kept.secrets == ()
