@@ -325,7 +325,9 @@ async def test_secrets_and_config_maps_are_the_releases_own_or_shared(pod: str) 
 
 async def test_secrets_with_variables_are_for_their_release_alone() -> None:
     env = "[{name: T, valueFrom: {secretKeyRef: {name: login, key: T}}}]"
-    manifest = workload(f"{{containers: [{{name: a, image: b, env: {env}}}]}}")
+    manifest = workload(
+        "{automountServiceAccountToken: false, containers: [{name: a, image: b, env: " + env + "}]}"
+    )
     admission = FakeAdmission()
     guardrails = Guardrails(admission)
     admission.live["Secret", "login"] = {"labels": {ENV_OF: KEY.name}}

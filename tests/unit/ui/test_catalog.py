@@ -103,7 +103,8 @@ async def test_a_link_fills_in_the_launch_form() -> None:
     ui, _ = context()
     route = parse("/launch", "?image=r.example/team/app:1.0&replicas=3&odd=x&name=new")
     page: Any = await page_for(ui, route, ADA)
-    values = {each.id: each.value for each in walk(page) if getattr(each, "value", None)}
+    named = [each for each in walk(page) if getattr(each, "id", None)]
+    values = {each.id: each.value for each in named if getattr(each, "value", None)}
     assert values["launch-repository"] == "r.example/team/app"
     assert (values["launch-tag"], values["launch-replicas"]) == ("1.0", 3)
     assert values["launch-name"] == "new"
