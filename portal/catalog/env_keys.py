@@ -12,7 +12,7 @@ from portal.domain.launch import SecretVar
 from portal.domain.names import is_env_name, object_name_problem, parse_env
 
 CONFIG_MAP = "configmap:"
-"""What a line has before the name of a ConfigMap; without it the name is a Secret's."""
+"""The prefix of a ConfigMap's name in a line; without it the name is a Secret's."""
 
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,253}", re.ASCII)
 _REFERENCES = {"secretKeyRef": "", "configMapKeyRef": CONFIG_MAP}

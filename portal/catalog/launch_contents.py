@@ -133,7 +133,7 @@ def start_time(raw: object) -> int | None:
 
 
 def spread_start_time(seconds: object) -> Values:
-    """How often a start is looked at, and how often it may have failed."""
+    """Return the values of the startup probe: its period, and the failures that it allows."""
     return {
         "startupProbe.periodSeconds": START_PERIOD,
         "startupProbe.failureThreshold": cast("int", seconds) // START_PERIOD,

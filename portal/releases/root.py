@@ -1,4 +1,4 @@
-"""Whether an app may run as root in a namespace."""
+"""The check that an app may run as root in a namespace."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def folded(section: Section, raw: Mapping[str, object]) -> Node:
 
 
 def section_mark(section: Section, raw: Mapping[str, object], noted: Collection[str]) -> str:
-    """What is said of a section beside its title; "" for one that is as usual.
+    """Return the mark beside the title of a section, "" for one with its defaults.
 
     ``noted`` are the fields with a message.
     """

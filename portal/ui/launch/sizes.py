@@ -15,7 +15,7 @@ SIZED = ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
 
 
 def size_words(size: Size) -> str:
-    """What a size is, for the choice."""
+    """Return the label of a size in the choice."""
     amounts = [f"{name} {amount}" for name, amount in {**size.requests, **size.limits}.items()]
     nodes = [f"{label}={value}" for label, value in size.node_selector.items()]
     on = f" on nodes with {', '.join(nodes)}" if nodes else ""
@@ -23,7 +23,7 @@ def size_words(size: Size) -> str:
 
 
 def size_amounts(sizes: Sequence[Size]) -> dict[str, list[str]]:
-    """What each size fills in, by ``SIZED``."""
+    """Return the fields that each size fills in, in the order of ``SIZED``."""
     return {
         each.name: [
             each.requests.get("cpu", ""),
