@@ -46,6 +46,7 @@ class Owner(Part, frozen=True):
     """``metadata.ownerReferences[]``."""
 
     name: str
+    kind: str = ""
     controller: bool | None = None
     kind: str = ""
 

@@ -46,9 +46,10 @@ def management_of(meta: api_types.Meta) -> Management:
     return management(meta.labels or {}, meta.annotations or {}, deleting=deleting)
 
 
-def controller_of(meta: api_types.Meta) -> str:
-    """The name of the controlling owner, or ""."""
-    return next((each.name for each in meta.owner_references or () if each.controller), "")
+def controller_of(meta: api_types.Meta) -> tuple[str, str]:
+    """Kind and name of the controlling owner, "" for both if there is none."""
+    owners = meta.owner_references or ()
+    return next(((each.kind, each.name) for each in owners if each.controller), ("", ""))
 
 
 def conditions(found: tuple[api_types.Condition, ...] | None) -> tuple[Condition, ...]:

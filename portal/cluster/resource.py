@@ -12,6 +12,7 @@ from portal.domain.objects import Kind, Watched
 
 CORE = "/api/v1"
 APPS = "/apis/apps/v1"
+BATCH = "/apis/batch/v1"
 GATEWAY_API = "/apis/gateway.networking.k8s.io/v1"
 
 Decode = Callable[[Json], tuple[Key, Watched]]

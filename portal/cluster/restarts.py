@@ -15,11 +15,15 @@ FIELD_MANAGER = "dash-portal-restart"
 """Separate, so that neither Helm nor the hand-over of replicas removes the annotation."""
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
-_PLURALS = {Kind.DEPLOYMENT: "deployments", Kind.STATEFUL_SET: "statefulsets"}
+_PLURALS = {
+    Kind.DEPLOYMENT: "deployments",
+    Kind.STATEFUL_SET: "statefulsets",
+    Kind.DAEMON_SET: "daemonsets",
+}
 
 
 class Restarts:
-    """Restarts Deployments and StatefulSets."""
+    """Restarts Deployments, StatefulSets and DaemonSets."""
 
     def __init__(self, client: ClusterClient) -> None:
         self._client = client

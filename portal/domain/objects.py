@@ -35,6 +35,9 @@ class Kind(StrEnum):
     RELEASE = "Release"
     DEPLOYMENT = "Deployment"
     STATEFUL_SET = "StatefulSet"
+    DAEMON_SET = "DaemonSet"
+    JOB = "Job"
+    CRON_JOB = "CronJob"
     REPLICA_SET = "ReplicaSet"
     POD = "Pod"
     HPA = "HorizontalPodAutoscaler"
@@ -106,24 +109,24 @@ class Pod(Watched, frozen=True):
     owner: str = ""
     cpu_request: float | None = None
     memory_request: float | None = None
+    owner_kind: str = "ReplicaSet"
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of its controller."""
         if self.owner:
-            yield (OWNER, self.key.namespace, self.owner)
+            yield (OWNER, self.key.namespace, self.owner_kind, self.owner)
 
     def releases(self, index: Index) -> set[Key]:
-        """Return the releases of its ReplicaSet or StatefulSet."""
-        owner = Key(self.key.namespace, self.owner)
-        return index.releases_through(Kind.REPLICA_SET, owner) | index.releases_through(
-            Kind.STATEFUL_SET, owner
-        )
+        """Return the releases of its controller."""
+        return index.releases_through(self.owner_kind, Key(self.key.namespace, self.owner))
 
 
 class Workload(Watched, frozen=True):
-    """A Deployment or StatefulSet, which owns an app's pods.
+    """A Deployment, StatefulSet or DaemonSet, which owns an app's pods.
 
-    ``deleting_since`` and ``finalizers`` are as in ``Pod``.
+    ``updated`` are the pods of the newest pod template. ``strategy`` is the type of its update
+    strategy; ``partition`` is how many pods its rolling update leaves as they are. A paused
+    Deployment rolls nothing out. ``deleting_since`` and ``finalizers`` are as in ``Pod``.
     """
 
     kind: Kind
@@ -144,6 +147,9 @@ class Workload(Watched, frozen=True):
     deleting_since: datetime | None = None
     finalizers: tuple[str, ...] = ()
     management: Management = UNSAID
+    paused: bool = False
+    strategy: str = ""
+    partition: int = 0
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of the release it is annotated with."""
@@ -155,7 +161,11 @@ class Workload(Watched, frozen=True):
 
 
 class ReplicaSet(Watched, frozen=True):
-    """A ReplicaSet, watched for conditions that say why it cannot create pods, such as a quota."""
+    """A ReplicaSet: the pods of one pod template of a Deployment.
+
+    Its conditions say why it cannot create pods, such as a quota. ``revision`` is the number that
+    the Deployment's controller has given it: the newest one has the highest.
+    """
 
     key: Key
     owner: str
@@ -163,15 +173,75 @@ class ReplicaSet(Watched, frozen=True):
     current: int
     conditions: tuple[Condition, ...]
     uid: str = ""
+    ready: int = 0
+    revision: int = 0
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of its controller."""
         if self.owner:
-            yield (OWNER, self.key.namespace, self.owner)
+            yield (OWNER, self.key.namespace, Kind.DEPLOYMENT.value, self.owner)
 
     def releases(self, index: Index) -> set[Key]:
         """Return the releases of its Deployment."""
         return index.releases_through(Kind.DEPLOYMENT, Key(self.key.namespace, self.owner))
+
+
+class Job(Watched, frozen=True):
+    """A Job: pods that run to their end. ``completions`` is how many of them have to succeed.
+
+    ``owner`` is the CronJob that created it, "" if none. ``started_at`` and ``completed_at`` are
+    None before that.
+    """
+
+    key: Key
+    release: str
+    completions: int
+    active: int
+    succeeded: int
+    failed: int
+    conditions: tuple[Condition, ...]
+    created_at: datetime
+    uid: str = ""
+    owner: str = ""
+    suspended: bool = False
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    def tags(self) -> Iterator[Tag]:
+        """Yield the tags of the release it is annotated with, and of its CronJob."""
+        yield from release_tag(self.key, self.release)
+        if self.owner:
+            yield (OWNER, self.key.namespace, Kind.CRON_JOB.value, self.owner)
+
+    def releases(self, index: Index) -> set[Key]:
+        """Return the release it is annotated with, and those of its CronJob."""
+        cron = Key(self.key.namespace, self.owner)
+        return own_release(self.key, self.release) | index.releases_through(Kind.CRON_JOB, cron)
+
+
+class CronJob(Watched, frozen=True):
+    """A CronJob: creates a Job at each time of its ``schedule``, in ``time_zone`` ("" for UTC).
+
+    ``last_scheduled_at`` and ``last_succeeded_at`` are None if that has not happened yet.
+    """
+
+    key: Key
+    release: str
+    schedule: str
+    created_at: datetime
+    uid: str = ""
+    time_zone: str = ""
+    suspended: bool = False
+    last_scheduled_at: datetime | None = None
+    last_succeeded_at: datetime | None = None
+
+    def tags(self) -> Iterator[Tag]:
+        """Yield the tag of the release it is annotated with."""
+        return release_tag(self.key, self.release)
+
+    def releases(self, index: Index) -> set[Key]:
+        """Return the release it is annotated with."""
+        return own_release(self.key, self.release)
 
 
 class HpaMetric(Struct, frozen=True):

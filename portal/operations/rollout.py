@@ -7,6 +7,7 @@ from msgspec import Struct
 from portal.domain.objects import Kind, Pod, Workload
 from portal.state.finalizers import held_by_finalizers
 from portal.state.model import AppState
+from portal.state.rollouts import rollouts
 
 
 class RolloutTarget(Struct, frozen=True):
@@ -65,22 +66,7 @@ def rollout_progress(state: AppState, wanted: RolloutTarget, seen: bool = False)
         state.hpas or any(each.desired != wanted.replicas for each in deployments)
     ):
         return UNDER_WAY
-    autoscaled = bool(state.hpas)
-    return Rollout(all(complete(each, autoscaled) for each in state.workloads))
-
-
-def complete(workload: Workload, autoscaled: bool) -> bool:
-    """Return True if all pods are of the newest pod template, and ready.
-
-    An autoscaler may change ``desired`` at any time; then the existing pods are counted.
-    """
-    if workload.observed_generation < workload.generation:
-        return False
-    if workload.updated != workload.current:
-        return False
-    if autoscaled:
-        return workload.ready >= max(1, min(workload.desired, workload.current))
-    return workload.current == workload.desired == workload.ready
+    return Rollout(all(each.complete for each in rollouts(state)))
 
 
 def gone(state: AppState) -> Rollout:

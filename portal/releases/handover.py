@@ -9,7 +9,12 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.manifests import Ref, Tree, objects
 from portal.domain.objects import Hpa, Workload
-from portal.domain.replica_ownership import ReplicaOwnership, replica_ownership, workload_name
+from portal.domain.replica_ownership import (
+    SCALABLE,
+    ReplicaOwnership,
+    replica_ownership,
+    workload_name,
+)
 from portal.operations.progress import Progress
 from portal.releases.ports import ReplicaOwners
 from portal.state.store import Store
@@ -54,7 +59,7 @@ class Handover:
         """
         key = progress.operation.key
         state = self._store.snapshot.app(key)
-        workloads = {_name(each): each for each in state.workloads}
+        workloads = {_name(each): each for each in state.workloads if each.kind in SCALABLE}
         scaled = {_target(hpa) for hpa in state.hpas}
         if not scaled and dash_app.is_autoscaled(before):
             scaled = set(workloads)

@@ -15,11 +15,12 @@ from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
 from portal.operations.outcome import InterruptedOutcome
 from portal.operations.progress import Progress
-from portal.operations.rollout import Rollout, complete
+from portal.operations.rollout import Rollout
 from portal.operations.waiting import WaitCondition
 from portal.releases.plain import PlainAction
 from portal.releases.preconditions import Preconditions
 from portal.state.model import AppState
+from portal.state.rollouts import rollouts
 from portal.state.store import Store
 
 RESTART = Verb("restart", "restart", "restarting")
@@ -59,7 +60,9 @@ class Restart(PlainAction):
     def _with_workloads(self, key: Key) -> AppState:
         state = self._store.snapshot.app(key)
         if not state.workloads:
-            raise Conflict(f"{key.name} has no Deployment or StatefulSet, so nothing to restart.")
+            raise Conflict(
+                f"{key.name} has no Deployment, StatefulSet or DaemonSet, so nothing to restart."
+            )
         return state
 
     async def preview(self, key: Key, identity: Identity) -> tuple[str, ...]:
@@ -103,13 +106,13 @@ def restarted(state: AppState, wanted: Mapping[tuple[Kind, Key], int], seen: boo
     """Return the state of a restart; ``wanted`` are the generations that must be rolled out."""
     if seen and state.release is None:
         return Rollout(False, "The release was removed by somebody else in the meantime.")
-    found = {(each.kind, each.key): each for each in state.workloads}
+    found = {(each.workload.kind, each.workload.key): each for each in rollouts(state)}
     gone = next((f"{kind} {key.name}" for kind, key in wanted if (kind, key) not in found), "")
     if gone:
         return Rollout(False, f"{gone} was removed by somebody else in the meantime.")
     return Rollout(
         all(
-            found[each].generation >= generation and complete(found[each], bool(state.hpas))
+            found[each].workload.generation >= generation and found[each].complete
             for each, generation in wanted.items()
         )
     )

@@ -10,11 +10,13 @@ from msgspec.structs import replace
 
 from portal.domain.keys import Key
 from portal.domain.objects import (
+    CronJob,
     Event,
     Gateway,
     Hpa,
     HttpRoute,
     Ingress,
+    Job,
     Kind,
     Pod,
     PodUsage,
@@ -25,6 +27,7 @@ from portal.domain.objects import (
 from portal.state.history import History, PodHistory, Sample
 from portal.state.index import Objects
 from portal.state.model import AppState
+from portal.state.workloads import autoscaler_of
 
 MAX_EVENTS = 60
 """Maximum number of events of an app; the newest are kept."""
@@ -44,6 +47,8 @@ def nothing(key: Key) -> AppState:
         operation=None,
         workloads=(),
         replica_sets=(),
+        jobs=(),
+        cron_jobs=(),
         pods=(),
         hpas=(),
         services=(),
@@ -69,15 +74,20 @@ def assemble(objects: Objects, key: Key) -> AppState:
             each
             for workload in workloads
             if workload.kind is Kind.DEPLOYMENT
-            for each in objects.owned(key.namespace, workload.key.name, ReplicaSet)
+            for each in objects.owned(workload.kind, workload.key, ReplicaSet)
         ),
         key=lambda each: each.key,
     )
-    owners = [each.key.name for each in sets] + [
-        each.key.name for each in workloads if each.kind is Kind.STATEFUL_SET
+    cron_jobs = sorted(objects.annotated(key, CronJob), key=lambda each: each.key)
+    created = (each for cron in cron_jobs for each in objects.owned(Kind.CRON_JOB, cron.key, Job))
+    jobs = {each.key: each for each in (*objects.annotated(key, Job), *created)}
+    owners = [
+        *((Kind.REPLICA_SET, each.key) for each in sets),
+        *((each.kind, each.key) for each in workloads if each.kind is not Kind.DEPLOYMENT),
+        *((Kind.JOB, each) for each in jobs),
     ]
     pods = sorted(
-        (pod for owner in owners for pod in objects.owned(key.namespace, owner, Pod)),
+        (pod for kind, owner in owners for pod in objects.owned(kind, owner, Pod)),
         key=lambda each: (each.created_at, each.key),
     )
     hpas = {each.key: each for each in objects.annotated(key, Hpa)}
@@ -91,6 +101,8 @@ def assemble(objects: Objects, key: Key) -> AppState:
     subjects: list[tuple[str, Key, str]] = [
         *((each.kind.value, each.key, each.uid) for each in workloads),
         *((Kind.REPLICA_SET.value, each.key, each.uid) for each in sets),
+        *((Kind.JOB.value, each.key, each.uid) for each in jobs.values()),
+        *((Kind.CRON_JOB.value, each.key, each.uid) for each in cron_jobs),
         *((Kind.POD.value, each.key, each.uid) for each in pods),
         *((Kind.HPA.value, each.key, each.uid) for each in hpas.values()),
         *((Kind.SERVICE.value, each.key, "") for each in services),
@@ -104,6 +116,8 @@ def assemble(objects: Objects, key: Key) -> AppState:
         operation=None,
         workloads=tuple(workloads),
         replica_sets=tuple(sets),
+        jobs=tuple(sorted(jobs.values(), key=lambda each: (each.created_at, each.key))),
+        cron_jobs=tuple(cron_jobs),
         pods=tuple(pods),
         hpas=tuple(hpas[each] for each in sorted(hpas)),
         services=tuple(services),
@@ -170,6 +184,8 @@ def known(state: AppState) -> bool:
         state.release
         or state.operation
         or state.workloads
+        or state.jobs
+        or state.cron_jobs
         or state.pods
         or state.hpas
         or state.services
@@ -181,19 +197,25 @@ def known(state: AppState) -> bool:
 def sample(state: AppState, usage: Mapping[Key, PodUsage], at: datetime) -> Sample | None:
     """Return a sample for the history; None for an app without a workload.
 
-    With an HPA the counts are those of its scale target, else sums over all workloads.
+    With HPAs the counts and bounds are sums over their scale targets, else over all workloads. Of
+    several scale targets each has its own metrics, named as ``workload/metric``.
     """
     if not state.workloads:
         return None
-    hpa = state.hpas[0] if state.hpas else None
-    counted = [
-        each
-        for each in state.workloads
-        if hpa and each.kind == hpa.target_kind and each.key.name == hpa.target_name
-    ] or list(state.workloads)
+    scaled = {
+        workload.key: (workload, hpa)
+        for workload in state.workloads
+        if (hpa := autoscaler_of(state, workload))
+    }
+    hpas = [hpa for _, hpa in scaled.values()] or list(state.hpas[:1])
+    counted = [workload for workload, _ in scaled.values()] or list(state.workloads)
     metrics = {
-        metric.name: (metric.current, metric.target)
-        for metric in (hpa.metrics if hpa else ())
+        f"{hpa.target_name}/{metric.name}" if len(hpas) > 1 else metric.name: (
+            metric.current,
+            metric.target,
+        )
+        for hpa in hpas
+        for metric in hpa.metrics
         if metric.target_type == "Utilization"
     }
     used = usage.values()
@@ -202,8 +224,8 @@ def sample(state: AppState, usage: Mapping[Key, PodUsage], at: datetime) -> Samp
         desired=sum(each.desired for each in counted),
         current=sum(each.current for each in counted),
         ready=sum(each.ready for each in counted),
-        min_replicas=hpa.min_replicas if hpa else None,
-        max_replicas=hpa.max_replicas if hpa else None,
+        min_replicas=sum(each.min_replicas for each in hpas) if hpas else None,
+        max_replicas=sum(each.max_replicas for each in hpas) if hpas else None,
         metrics=metrics or NO_METRICS,
         cpu=sum(each.cpu for each in used) if used else None,
         memory=sum(each.memory for each in used) if used else None,

@@ -119,9 +119,9 @@ class Objects:
         """Return the objects annotated by Helm as the release's."""
         return self._bucket(of, RELEASE, *release)
 
-    def owned(self, namespace: str, owner: str, of: type[T]) -> list[T]:
-        """Return the Pods or ReplicaSets whose controller has this name."""
-        return self._bucket(of, OWNER, namespace, owner)
+    def owned(self, kind: Kind, owner: Key, of: type[T]) -> list[T]:
+        """Return the Pods, ReplicaSets or Jobs of a controller."""
+        return self._bucket(of, OWNER, owner.namespace, kind.value, owner.name)
 
     def targeting(self, workload: Workload) -> list[Hpa]:
         """Return the HPAs that scale this workload."""

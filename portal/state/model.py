@@ -9,11 +9,13 @@ from msgspec import Struct
 
 from portal.domain.keys import Key
 from portal.domain.objects import (
+    CronJob,
     Event,
     Gateway,
     Hpa,
     HttpRoute,
     Ingress,
+    Job,
     Pod,
     PodUsage,
     Probe,
@@ -70,6 +72,8 @@ class AppState(Struct, frozen=True):
     operation: Operation | None
     workloads: tuple[Workload, ...]
     replica_sets: tuple[ReplicaSet, ...]
+    jobs: tuple[Job, ...]
+    cron_jobs: tuple[CronJob, ...]
     pods: tuple[Pod, ...]
     hpas: tuple[Hpa, ...]
     services: tuple[Service, ...]

@@ -17,6 +17,7 @@ from portal.state.elsewhere import managed_elsewhere
 from portal.state.failed_removal import removal_failed
 from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import annotated, owner_name, owners_of
+from portal.state.workloads import target_pods
 from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.events import events_view
 from portal.viewmodels.freshness import loading, stale_words
@@ -29,7 +30,13 @@ from portal.viewmodels.scale import scale_view
 from portal.viewmodels.urls import NOWHERE, ExternalAddresses, url_views
 from portal.viewmodels.versions import version_view
 from portal.viewmodels.withheld import without_values
-from portal.viewmodels.workloads import pod_summary, replicas_view
+from portal.viewmodels.workloads import (
+    PodSummary,
+    obstacle,
+    pod_summary,
+    replicas_view,
+    workload_views,
+)
 
 CHART = "dash-app"
 """The built-in chart, whose values the scale card can change."""
@@ -77,7 +84,6 @@ def app_view(
         head = Headline(Badge("Not known", Severity.WARN), scope.unanswered)
     release, detail = state.release, state.detail
     shown, more = foremost(known.pods)
-    hpa = state.hpas[0] if state.hpas else None
     return AppView(
         key=state.key,
         exists=release is not None,
@@ -93,16 +99,21 @@ def app_view(
         launched_by=by,
         updated_at=release.updated_at if release else None,
         urls=url_views(state, outside, nodes),
-        replicas=replicas_view(known, bool(state.workloads)),
+        replicas=replicas_view(known),
         pods=tuple(
             pod_view(pod, found, state.usage.get(pod.key), state.pod_history.get(pod.key))
             for pod, found in shown
         ),
-        autoscaler=autoscaler_view(hpa, state.pods, sources, now, state.events) if hpa else None,
+        autoscalers=tuple(
+            autoscaler_view(hpa, target_pods(state, hpa), sources, now, state.events)
+            for hpa in state.hpas
+        ),
         settled=state.history.settled,
         unsettled=state.history.unsettled,
         scale=scale_view(state, chart, "" if scope.may(Permission.SCALE) else scope.why),
-        operation=operation_view(state.operation, cancels=scope.may(Permission.CANCEL))
+        operation=operation_view(
+            state.operation, cancels=scope.may(Permission.CANCEL), obstacle=obstacle(known)
+        )
         if state.operation
         else None,
         notices=notices(state, known, head, sources, now, quotas),
@@ -112,12 +123,26 @@ def app_view(
         stale=stale_words(sources, now),
         since=head.since,
         more_pods=more,
+        workloads=workload_views(known),
+        back_to=_back_to(state, known),
         unlock=head.badge.text == STUCK and unlockable(release) and scope.may(Permission.UNLOCK),
         version=version_view(detail, catalog),
         permissions=scope.permissions,
         unanswered=bool(scope.unanswered),
         shared_with=tuple(text_of(each) for each in owners.shared),
     )
+
+
+def _back_to(state: AppState, known: PodSummary) -> int:
+    """The revision to roll back to, 0 if the rollout goes on or there is none.
+
+    A restart makes no revision, so that going back would not undo it.
+    """
+    release, operation = state.release, state.operation
+    if release is None or release.status.pending or obstacle(known) is None:
+        return 0
+    restarting = operation is not None and not operation.phase.terminal and not operation.revision
+    return 0 if restarting else release.revision - 1
 
 
 def helm_badge(status: ReleaseStatus | None) -> Badge:

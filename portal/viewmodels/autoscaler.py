@@ -47,6 +47,7 @@ def autoscaler_view(
     limit = limit_notice(hpa, decision)
     return AutoscalerView(
         name=hpa.key.name,
+        workload=hpa.target_name,
         min_replicas=hpa.min_replicas,
         max_replicas=hpa.max_replicas,
         current=hpa.current,

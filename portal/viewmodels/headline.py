@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from portal.domain.objects import Condition, ReleaseStatus, Workload
+from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, OperationPhase
 from portal.state.elsewhere import left_behind, managed_elsewhere
 from portal.state.failed_removal import removal_failed, unfinished_hook
@@ -17,13 +17,15 @@ from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.hpa_problems import autoscaler_problem
 from portal.viewmodels.model import Badge, Severity
 from portal.viewmodels.operation import failed, moved, progressive, running
+from portal.viewmodels.rollouts import HeldRollout
 from portal.viewmodels.words import joined, moment, sentence, shortened
-from portal.viewmodels.workloads import PodSummary, counts_in_words
+from portal.viewmodels.workloads import PodSummary, counts_in_words, on_nodes
 
 STUCK = "Stuck"
 """The badge of a release that Helm left pending, with nobody working on it any more."""
 
 NOT_FOUND = "Not found"
+LATE = "Takes longer than usual."
 
 AUTOSCALER_PROBLEM = "Autoscaler fails"
 """The badge of an app that is in order but for its autoscaler."""
@@ -245,27 +247,36 @@ def _by_pods(state: AppState, known: PodSummary) -> Headline:
     """The headline of a release that is in order, from its pods."""
     words = counts_in_words(known)
     if not state.workloads:
-        return _without_workloads(state)
-    if known.blocked:
-        return _made(
-            "Degraded" if known.ready else "Cannot start",
-            Severity.WARN if known.ready else Severity.BAD,
-            f"{words} {known.blocked.title}.",
-            problem=sentence(known.blocked.title),
-        )
+        return _without_workloads(state, known)
+    if known.refused:
+        return _held(known.refused, words)
     if known.desired == 0:
-        if known.present:
-            return _made("Scaling", Severity.BUSY, f"It is being scaled to zero. {words}")
-        return _made("Stopped", Severity.QUIET, "It is scaled to zero, so it runs no pods.")
+        return _at_zero(known, words)
     troubled = known.troubled
     if troubled:
         return _in_trouble(known, troubled, words)
-    if known.ready == known.desired == known.present and known.settled:
+    if known.held:
+        return _held(known.held[0], "")
+    if known.ready == known.desired == known.present and known.observed:
         return _steady(state, known, words)
     return _under_way(state, known, words)
 
 
-def _without_workloads(state: AppState) -> Headline:
+def _held(held: HeldRollout, words: str) -> Headline:
+    """The headline of a rollout that does not go on by itself."""
+    text = held.words if held.title == "Update stuck" else f"{words} {held.words}".strip()
+    return _made(held.title, held.severity, text, problem=held.problem)
+
+
+def _at_zero(known: PodSummary, words: str) -> Headline:
+    if known.present:
+        return _made("Scaling", Severity.BUSY, f"It is being scaled to zero. {words}")
+    if on_nodes(known):
+        return _made("No pods", Severity.QUIET, "No node matches it, so it runs no pods.")
+    return _made("Stopped", Severity.QUIET, "It is scaled to zero, so it runs no pods.")
+
+
+def _without_workloads(state: AppState, known: PodSummary) -> Headline:
     if running(state.operation) and state.operation:
         return _made(
             progressive(state.operation.verb),
@@ -273,11 +284,28 @@ def _without_workloads(state: AppState) -> Headline:
             "Helm is working; there are no pods yet.",
             state.operation.created_at,
         )
+    if known.jobs:
+        return _by_jobs(known)
     return _made(
         "Installed",
         Severity.QUIET,
-        "This release runs no pods: it has no Deployment or StatefulSet.",
+        "It has no Deployment, StatefulSet, DaemonSet, Job or CronJob; this page does not follow "
+        "the pods of others.",
     )
+
+
+def _by_jobs(known: PodSummary) -> Headline:
+    """The headline of a release that has only Jobs and CronJobs: that of the worst one."""
+    worst = known.jobs[0]
+    if worst.state.severity is not Severity.BAD and known.troubled:
+        return _in_trouble(known, known.troubled, worst.words)
+    problem = sentence(worst.notice.title) if worst.notice else ""
+    words = " ".join(each.words for each in known.jobs[:MOST_JOBS])
+    return _made(worst.state.text, worst.state.severity, words, problem=problem)
+
+
+MOST_JOBS = 3
+"""The most Jobs in the sentence of a headline."""
 
 
 def _in_trouble(known: PodSummary, troubled: list[Diagnosis], words: str) -> Headline:
@@ -308,9 +336,20 @@ def _steady(state: AppState, known: PodSummary, words: str) -> Headline:
     operation = state.operation
     if operation and running(operation) and operation.phase is not OperationPhase.WAITING:
         return _made(progressive(operation.verb), Severity.BUSY, words, operation.created_at)
-    if known.updated < known.desired and _counts_updates(state):
+    if known.outdated:
         return _made(
-            "Updating", Severity.BUSY, f"{words} Pods of the new version are still to come."
+            "Updating",
+            Severity.BUSY,
+            f"{words} Pods of the new version are still to come.",
+            problem=LATE if known.late else "",
+        )
+    failed = next((each for each in known.jobs if each.notice), None)
+    if failed and failed.notice:
+        return _made(
+            "Job failed" if failed.state.text == "Failed" else "Degraded",
+            Severity.WARN,
+            f"{words} {failed.words}",
+            problem=sentence(failed.notice.title),
         )
     return _made("Ready", Severity.GOOD, words, _ready_since(known))
 
@@ -328,11 +367,6 @@ def _autoscaled(state: AppState, found: Headline, now: datetime) -> Headline:
     )
 
 
-def _counts_updates(state: AppState) -> bool:
-    """Return True if every workload reports updated pods; a StatefulSet may leave them out."""
-    return all(workload.updated > 0 or workload.desired == 0 for workload in state.workloads)
-
-
 def _ready_since(known: PodSummary) -> datetime | None:
     times = [pod.ready_at for pod, found in known.pods if found.stage is Stage.READY]
     dated = [time for time in times if time is not None]
@@ -342,8 +376,7 @@ def _ready_since(known: PodSummary) -> datetime | None:
 def _under_way(state: AppState, known: PodSummary, words: str) -> Headline:
     """The headline of an app that is changing without a problem."""
     operation = state.operation
-    updating = any(_rolling(workload) for workload in state.workloads)
-    late = _late(state)
+    late = LATE if known.late else ""
     if late:
         words = f"{words} This takes longer than usual."
     since = min((one.since for one in known.progressing if one.since), default=None)
@@ -351,24 +384,6 @@ def _under_way(state: AppState, known: PodSummary, words: str) -> Headline:
         return _made("Starting", Severity.BUSY, words, since, late)
     if operation and running(operation) and not operation.verb.creates:
         return _made(progressive(operation.verb), Severity.BUSY, words, operation.created_at, late)
-    if updating or not known.settled:
+    if known.outdated or not known.observed:
         return _made("Updating", Severity.BUSY, words, since, late)
     return _made("Scaling", Severity.BUSY, words, since, late)
-
-
-def _rolling(workload: Workload) -> bool:
-    """Return True if pods of an older template are still there."""
-    return 0 <= workload.updated < min(workload.current, workload.desired) or (
-        workload.current > workload.desired and workload.updated < workload.current
-    )
-
-
-def _late(state: AppState) -> str:
-    progressing = (_condition(workload, "Progressing") for workload in state.workloads)
-    if any(one and one.reason == "ProgressDeadlineExceeded" for one in progressing):
-        return "Takes longer than usual."
-    return ""
-
-
-def _condition(workload: Workload, kind: str) -> Condition | None:
-    return next((one for one in workload.conditions if one.type == kind), None)

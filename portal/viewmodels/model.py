@@ -90,10 +90,11 @@ class MetricView(Struct, frozen=True):
 class AutoscalerView(Struct, frozen=True):
     """The HPA: minimum and maximum replicas, metrics, decision and problems.
 
-    ``desired`` is None until it has decided.
+    ``desired`` is None until it has decided; ``workload`` is the name of its scale target.
     """
 
     name: str
+    workload: str
     min_replicas: int
     max_replicas: int
     current: int
@@ -102,6 +103,15 @@ class AutoscalerView(Struct, frozen=True):
     summary: str
     notices: tuple[Notice, ...]
     conditions: tuple[Badge, ...]
+
+
+class WorkloadView(Struct, frozen=True):
+    """One workload of the app: its kind and name, its state, and a sentence."""
+
+    kind: str
+    name: str
+    state: Badge
+    words: str
 
 
 class ReplicasView(Struct, frozen=True):
@@ -125,7 +135,10 @@ class StepView(Struct, frozen=True):
 
 
 class OperationView(Struct, frozen=True):
-    """The newest operation on a release. ``running`` until it is terminal."""
+    """The newest operation on a release. ``running`` until it is terminal.
+
+    ``obstacle`` is what keeps a waiting one from finishing, None if nothing is known to.
+    """
 
     id: str
     title: str
@@ -137,6 +150,7 @@ class OperationView(Struct, frozen=True):
     error: str = ""
     advice: str = ""
     cancellable: bool = False
+    obstacle: Notice | None = None
 
 
 class SeriesView(Struct, frozen=True):
@@ -224,6 +238,9 @@ class AppView(Struct, frozen=True):
     ``permissions`` are those of the viewer, and ``shared_with`` are the users and groups that the
     owner has named. ``unanswered``: the viewer's rights are not known, so nothing is shown.
 
+    ``workloads`` are empty if there is only one, which ``replicas`` describes. ``back_to`` is the
+    revision to roll back to where a rollout does not go on, 0 otherwise.
+
     ``more_pods`` describes the pods that are left out of ``pods``, "" if none. ``values`` are
     YAML as it is shown, without secrets.
     """
@@ -241,7 +258,7 @@ class AppView(Struct, frozen=True):
     urls: tuple[UrlView, ...]
     replicas: ReplicasView
     pods: tuple[PodView, ...]
-    autoscaler: AutoscalerView | None
+    autoscalers: tuple[AutoscalerView, ...]
     settled: History
     unsettled: History
     scale: ScaleView
@@ -253,6 +270,8 @@ class AppView(Struct, frozen=True):
     stale: tuple[str, ...]
     since: datetime | None = None
     more_pods: str = ""
+    workloads: tuple[WorkloadView, ...] = ()
+    back_to: int = 0
     unlock: bool = False
     version: VersionView | None = None
     permissions: frozenset[Permission] = ALL

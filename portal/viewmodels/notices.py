@@ -11,6 +11,7 @@ from portal.domain.release import ReleaseRecord
 from portal.state.elsewhere import managed_elsewhere, manager_of
 from portal.state.failed_removal import removal_failed, unfinished_hook
 from portal.state.model import AppState, WatchHealth
+from portal.state.rollouts import Hold
 from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import STUCK, Headline
@@ -18,6 +19,7 @@ from portal.viewmodels.hpa_problems import METRICS_ADVICE, NO_METRICS, SEVERAL_H
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.operation import failed, overtaken, running
 from portal.viewmodels.quotas import quota_notice
+from portal.viewmodels.rollouts import name_of, resume
 from portal.viewmodels.scale import drift
 from portal.viewmodels.words import count, joined, moment, sentence, shortened
 from portal.viewmodels.workloads import PodSummary
@@ -42,9 +44,12 @@ def notices(
         *_release(state, head),
         *_stored_elsewhere(state.release),
         *_managed_elsewhere(state),
-        *([known.blocked] if known.blocked else _quota(known, quotas)),
+        *[each.notice for each in known.held],
+        *([] if known.refused else _quota(known, quotas)),
+        *_paused(known),
+        *(each.notice for each in known.jobs if each.notice),
         *_pods(known),
-        *_late(state, known),
+        *_late(known),
         *_hpas(state),
         *_drift(state),
         *_metrics(state, sources),
@@ -234,15 +239,24 @@ def _pods(known: PodSummary) -> list[Notice]:
     ]
 
 
-def _late(state: AppState, known: PodSummary) -> list[Notice]:
-    if known.troubled or known.blocked or known.ready >= known.desired:
+def _paused(known: PodSummary) -> list[Notice]:
+    """A notice of each paused Deployment whose pods are all of the newest pod template."""
+    return [
+        Notice(
+            Severity.QUIET,
+            f"{name_of(each)} is paused",
+            "Its next change will not be rolled out until it is resumed.",
+            resume(each.workload.key.name, each),
+        )
+        for each in known.rollouts
+        if each.workload.paused and each.hold is Hold.NONE
+    ]
+
+
+def _late(known: PodSummary) -> list[Notice]:
+    if known.troubled or known.held or not known.late:
         return []
-    late = any(
-        one.reason == "ProgressDeadlineExceeded"
-        for workload in state.workloads
-        for one in workload.conditions
-    )
-    if not late:
+    if known.ready >= known.desired and not known.outdated:
         return []
     return [
         Notice(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portal.domain.operations import Operation, OperationPhase, Step, Verb
 from portal.domain.release import ReleaseRecord
-from portal.viewmodels.model import Badge, OperationView, Severity, StepView
+from portal.viewmodels.model import Badge, Notice, OperationView, Severity, StepView
 
 _STATES = {
     OperationPhase.QUEUED: ("Queued", Severity.BUSY),
@@ -60,8 +60,13 @@ def failed(operation: Operation | None, release: ReleaseRecord | None) -> bool:
     )
 
 
-def operation_view(operation: Operation, *, cancels: bool = True) -> OperationView:
-    """The operation's card; ``cancels`` is True if the viewer may cancel it."""
+def operation_view(
+    operation: Operation, *, cancels: bool = True, obstacle: Notice | None = None
+) -> OperationView:
+    """The operation's card; ``cancels`` is True if the viewer may cancel it.
+
+    ``obstacle`` is what keeps the app's rollout from going on.
+    """
     text, severity = _STATES[operation.phase]
     by = "" if operation.actor in {"", "anonymous"} else f" by {operation.actor}"
     title = f"{operation.verb.noun.capitalize()}{by}"
@@ -76,6 +81,7 @@ def operation_view(operation: Operation, *, cancels: bool = True) -> OperationVi
         error=operation.error,
         advice=operation.advice,
         cancellable=cancels and running(operation) and not operation.verb.removes,
+        obstacle=obstacle if operation.phase is OperationPhase.WAITING else None,
     )
 
 

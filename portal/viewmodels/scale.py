@@ -10,6 +10,7 @@ from portal.domain.objects import Hpa
 from portal.domain.release import ReleaseRevision
 from portal.state.elsewhere import managed_elsewhere
 from portal.state.model import AppState
+from portal.state.workloads import autoscaler_of, target_of
 from portal.viewmodels.model import ScaleMode, ScaleView
 from portal.viewmodels.operation import running
 
@@ -24,8 +25,10 @@ def scale_view(state: AppState, chart: str, forbidden: str = "") -> ScaleView:
     """
     detail = current_detail(state)
     values: Mapping[str, object] = detail.values if detail else {}
-    hpa = state.hpas[0] if state.hpas else None
-    live = sum(workload.desired for workload in state.workloads)
+    hpas = (autoscaler_of(state, each) for each in state.workloads)
+    hpa = next((each for each in hpas if each), state.hpas[0] if state.hpas else None)
+    target = target_of(state, hpa) if hpa else None
+    live = target.desired if target else sum(each.desired for each in state.workloads)
     configured = _whole(values.get("replicaCount"))
     replicas = live if hpa or configured is None else configured
     minimum = _first(_setting(values, "minReplicas"), hpa.min_replicas if hpa else None, 1)

@@ -1,39 +1,63 @@
-"""Counts of an app's pods, and explanations of why its workloads cannot create any."""
+"""Counts of an app's pods, and the rollouts that they belong to."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
-from portal.domain.objects import Condition, Kind, Node, Pod
+from portal.domain.objects import Kind, Node, Pod
 from portal.state.model import AppState, WatchHealth
+from portal.state.rollouts import WorkloadRollout, rollouts
+from portal.state.workloads import endless
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.freshness import source_of
-from portal.viewmodels.model import Notice, ReplicasView, Severity
+from portal.viewmodels.jobs import JobSummary, job_summaries, job_views
+from portal.viewmodels.model import Badge, Notice, ReplicasView, Severity, WorkloadView
 from portal.viewmodels.pods import diagnose
-from portal.viewmodels.words import count, joined, sentence, shortened
+from portal.viewmodels.rollouts import HeldRollout, held_rollouts
+from portal.viewmodels.words import count, joined
 
 
 class PodSummary(Struct, frozen=True):
     """Totals over the pods and workloads of an app.
 
     ``desired`` are the desired replicas, ``present`` the pods that count towards them, ``ready``
-    those that are ready, ``updated`` those of the newest template. ``blocked`` explains why pods
-    cannot be created.
+    those that are ready. ``pods`` are all pods, those of Jobs too, which the counts and ``stages``
+    leave out. ``held`` are the rollouts that do not go on by themselves, ``jobs`` the Jobs and
+    CronJobs, worst first.
     """
 
     desired: int
     present: int
     ready: int
-    updated: int
-    settled: bool
     pods: tuple[tuple[Pod, Diagnosis], ...]
     stages: Counter[Stage]
-    blocked: Notice | None
+    rollouts: tuple[WorkloadRollout, ...]
+    held: tuple[HeldRollout, ...]
+    jobs: tuple[JobSummary, ...]
+
+    @property
+    def refused(self) -> HeldRollout | None:
+        """The rollout of which the cluster refuses pods, if there is one."""
+        return next((each for each in self.held if each.refused), None)
+
+    @property
+    def observed(self) -> bool:
+        """True if the controllers have seen the newest generation of each workload."""
+        return all(each.observed for each in self.rollouts)
+
+    @property
+    def outdated(self) -> bool:
+        """True if there are pods of an earlier pod template."""
+        return any(each.old for each in self.rollouts)
+
+    @property
+    def late(self) -> bool:
+        """True if a rollout has exceeded its progress deadline."""
+        return any(each.late for each in self.rollouts)
 
     @property
     def troubled(self) -> list[Diagnosis]:
@@ -62,33 +86,34 @@ def pod_summary(
 ) -> PodSummary:
     """Count and diagnose the pods of an app."""
     pods = tuple((pod, diagnose(pod, state.events, nodes, now)) for pod in state.pods)
-    stages = Counter(diagnosis.stage for _, diagnosis in pods)
+    stages = Counter(diagnosis.stage for pod, diagnosis in pods if endless(pod))
     present = sum(number for stage, number in stages.items() if stage.present)
     ready = stages[Stage.READY]
     source = source_of(sources, Kind.POD)
     if not pods and not (source and source.synced):
         present = sum(workload.current for workload in state.workloads)
         ready = sum(workload.ready for workload in state.workloads)
+    found = rollouts(state)
     return PodSummary(
         desired=sum(workload.desired for workload in state.workloads),
         present=present,
         ready=ready,
-        updated=sum(workload.updated for workload in state.workloads),
-        settled=all(w.observed_generation >= w.generation for w in state.workloads),
         pods=pods,
         stages=stages,
-        blocked=creation_problem(state, present),
+        rollouts=found,
+        held=held_rollouts(found),
+        jobs=job_summaries(state, pods, now),
     )
 
 
-def replicas_view(known: PodSummary, has_workloads: bool) -> ReplicasView:
+def replicas_view(known: PodSummary) -> ReplicasView:
     """The counts and their sentence."""
     missing = known.desired - known.ready
-    if not has_workloads:
+    if not known.rollouts:
         severity = Severity.QUIET
     elif missing <= 0:
         severity = Severity.GOOD if known.desired else Severity.QUIET
-    elif known.blocked or known.troubled:
+    elif known.refused or known.troubled:
         severity = Severity.WARN if known.ready else Severity.BAD
     else:
         severity = Severity.BUSY
@@ -96,16 +121,19 @@ def replicas_view(known: PodSummary, has_workloads: bool) -> ReplicasView:
         desired=known.desired,
         current=known.present,
         ready=known.ready,
-        words=counts_in_words(known) if has_workloads else "This release runs no pods.",
+        words=counts_in_words(known) if known.rollouts else NO_ENDLESS_PODS,
         severity=severity,
     )
+
+
+NO_ENDLESS_PODS = "It has no Deployment, StatefulSet or DaemonSet, whose pods run all the time."
 
 
 def counts_in_words(known: PodSummary) -> str:
     """The counts as a sentence, such as "All 2 pods are ready"."""
     stages = known.stages
     if known.desired == 0 and known.ready == 0:
-        begin = "It is scaled to zero"
+        begin = "It runs no pods" if on_nodes(known) else "It is scaled to zero"
     elif known.ready == known.desired:
         begin = (
             "Its one pod is ready" if known.desired == 1 else f"All {known.desired} pods are ready"
@@ -123,8 +151,8 @@ def counts_in_words(known: PodSummary) -> str:
     ]
     unmade = known.desired - known.present
     if unmade > 0:
-        how = "cannot be created" if known.blocked else "is yet to be created"
-        if unmade > 1 and not known.blocked:
+        how = "cannot be created" if known.refused else "is yet to be created"
+        if unmade > 1 and not known.refused:
             how = "are yet to be created"
         others.append(f"{unmade} {how}")
     if known.desired == 1 and known.ready == 0 and len(others) == 1:
@@ -136,94 +164,47 @@ def _are(amount: int) -> str:
     return "is" if amount == 1 else "are"
 
 
-def creation_problem(state: AppState, present: int) -> Notice | None:
-    """A notice of why the cluster refuses to create pods, from conditions or events; else None."""
-    wanted = sum(workload.desired for workload in state.workloads)
-    if present >= wanted:
-        return None
-    for message in _refusals(state, present):
-        return refusal(message, state.key.namespace)
-    return None
+def on_nodes(known: PodSummary) -> bool:
+    """Return True if all its workloads are DaemonSets: the nodes decide how many pods it has."""
+    return all(each.workload.kind is Kind.DAEMON_SET for each in known.rollouts)
 
 
-def _refusals(state: AppState, present: int) -> list[str]:
-    conditions: list[Condition] = [
-        one for owner in (*state.replica_sets, *state.workloads) for one in owner.conditions
-    ]
-    found = [
-        one.message
-        for one in conditions
-        if one.type == "ReplicaFailure" and one.status == "True" and one.message
-    ]
-    if found or present:
-        return found
-    # A StatefulSet has no such condition, only events.
-    events = sorted(state.events, key=lambda one: one.last_at, reverse=True)
-    newest = next(
-        (
-            one
-            for one in events
-            if one.about_kind in {Kind.REPLICA_SET, Kind.STATEFUL_SET}
-            and one.reason in {"FailedCreate", "SuccessfulCreate"}
-        ),
-        None,
-    )
-    return [newest.message] if newest and newest.reason == "FailedCreate" else []
+def workload_views(known: PodSummary) -> tuple[WorkloadView, ...]:
+    """A line for each workload, Jobs too; none if there is only one, without Jobs."""
+    if len(known.rollouts) + len(known.jobs) < 2 and not known.jobs:
+        return ()
+    return (*map(_workload_view, known.rollouts), *job_views(known.jobs))
 
 
-def refusal(message: str, namespace: str) -> Notice:
-    """Explain why the API server refused a pod."""
-    quota = re.search(
-        r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+)$", message
-    )
-    if quota:
-        return Notice(
-            Severity.BAD,
-            "The namespace's quota is used up",
-            f"No more pods fit into the quota {quota[1]} of {namespace}: one more requests "
-            f"{_amounts(quota[2])}, {_amounts(quota[3])} of {_amounts(quota[4])} are in use.",
-            "Request less, run fewer pods, stop another app of this namespace, or ask an "
-            "administrator for a larger quota.",
+def _workload_view(rollout: WorkloadRollout) -> WorkloadView:
+    workload = rollout.workload
+    held = held_rollouts((rollout,))
+    words = f"{workload.ready} of {count(workload.desired, 'pod')} ready"
+    if rollout.old and workload.updated:
+        words = f"{words}, {rollout.old} of the version before"
+    if held:
+        return WorkloadView(
+            workload.kind.value,
+            workload.key.name,
+            Badge(held[0].title, held[0].severity, held[0].words),
+            f"{words}.",
         )
-    if "must specify" in message and "quota" in message:
-        what = joined(re.findall(r"((?:limits|requests)\.\w+)", message)) or "requests and limits"
-        return Notice(
-            Severity.BAD,
-            "The namespace's quota requires requests and limits",
-            f"The quota of {namespace} refuses pods that do not set {what}.",
-            "Set the CPU and memory requests and limits.",
-        )
-    if "violates PodSecurity" in message:
-        return Notice(
-            Severity.BAD,
-            "Pod Security refuses the pods",
-            sentence(shortened(message.partition("violates ")[2])),
-            "Change the security context in the chart's values, or use another namespace.",
-        )
-    if "usage per" in message and ("maximum" in message or "minimum" in message):
-        found = re.search(r"(m(?:ax|in)imum \w+ usage per \w+ is [^,.]+)", message)
-        return Notice(
-            Severity.BAD,
-            "The namespace's LimitRange refuses the pods",
-            sentence(f"In {namespace} the {found[1] if found else shortened(message)}"),
-            "Change the CPU and memory requests and limits to fit.",
-        )
-    account = re.search(r'serviceaccount "([^"]+)" not found', message)
-    if account:
-        return Notice(
-            Severity.BAD,
-            "The service account is missing",
-            f"The pods are to run as the service account {account[1]}, which does not exist.",
-            "Create it, or name another in the app's values.",
-        )
-    return Notice(
-        Severity.BAD,
-        "Pods cannot be created",
-        sentence(shortened(message)),
-        "If this does not tell you what to change, ask an administrator.",
-    )
+    if rollout.complete:
+        severity = Severity.GOOD if workload.desired else Severity.QUIET
+        state = Badge("Ready" if workload.desired else "No pods", severity)
+    elif rollout.old or not rollout.observed:
+        state = Badge("Updating", Severity.BUSY)
+    else:
+        state = Badge("Not ready", Severity.BUSY)
+    return WorkloadView(workload.kind.value, workload.key.name, state, f"{words}.")
 
 
-def _amounts(text: str) -> str:
-    """ "requests.cpu=200m,pods=1" → "requests.cpu 200m and pods 1"."""
-    return joined(part.strip().replace("=", " ") for part in text.strip().split(","))
+def obstacle(known: PodSummary) -> Notice | None:
+    """A notice of what keeps a rollout from going on: held pods first, then the worst pod's."""
+    if known.refused:
+        return known.refused.notice
+    troubled = known.troubled
+    if troubled:
+        worst = troubled[0]
+        return Notice(worst.severity, worst.title, worst.reason, worst.advice)
+    return known.held[0].notice if known.held else None

@@ -97,6 +97,7 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
     ready = next((each for each in facts if each.type == "Ready"), None)
     is_ready = ready is not None and ready.status == "True"
     own = key(meta)
+    owner_kind, owner = controller_of(meta)
     return own, Pod(
         key=own,
         uid=meta.uid,
@@ -113,7 +114,8 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         node=spec.node_name,
         reason=status.reason,
         message=status.message,
-        owner=controller_of(meta),
+        owner=owner,
+        owner_kind=owner_kind,
         cpu_request=_requested(spec, "cpu"),
         memory_request=_requested(spec, "memory"),
     )

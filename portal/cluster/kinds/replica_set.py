@@ -9,18 +9,25 @@ from portal.cluster.resource import APPS, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, ReplicaSet
 
+REVISION = "deployment.kubernetes.io/revision"
+
 
 @from_json(ApiWorkload)
 def decode(found: ApiWorkload) -> tuple[Key, ReplicaSet]:
     """A ReplicaSet."""
-    own = key(found.metadata)
+    meta = found.metadata
+    own = key(meta)
+    kind, owner = controller_of(meta)
+    revision = (meta.annotations or {}).get(REVISION, "")
     return own, ReplicaSet(
         key=own,
-        owner=controller_of(found.metadata),
+        owner=owner if kind == Kind.DEPLOYMENT else "",
         desired=desired(found.spec.replicas),
         current=found.status.replicas,
         conditions=conditions(found.status.conditions),
-        uid=found.metadata.uid,
+        uid=meta.uid,
+        ready=found.status.ready_replicas,
+        revision=int(revision) if revision.isdecimal() else 0,
     )
 
 

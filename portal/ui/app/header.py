@@ -206,8 +206,9 @@ def operation(view: OperationView | None) -> Node:
             [html.Summary(heading), steps], className="operation done", **attributes
         )
     problem = notice(Notice(Severity.BAD, view.error, advice=view.advice)) if view.error else None
+    obstacle = html.Div(notice(view.obstacle), className="obstacle") if view.obstacle else None
     return html.Div(
-        [heading, steps, problem],
+        [heading, steps, obstacle, problem],
         className=f"operation severity-{view.state.severity.value}",
         **attributes,
     )

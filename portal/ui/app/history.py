@@ -152,13 +152,20 @@ def _register_rollback(app: Callbacks, context: UiContext) -> None:
         Output(ids.ROLLBACK_MODAL, "is_open", allow_duplicate=True),
         Output(ids.ROLLBACK_FAILURE, "children", allow_duplicate=True),
         Input({"type": ids.ROLL_BACK, "revision": ALL}, "n_clicks"),
+        Input(ids.APP_BACK, "n_clicks"),
+        State(ids.APP_BACK_TO, "data"),
         prevent_initial_call=True,
     )
-    async def choose(clicks: list[int | None]) -> tuple[Any, ...]:
-        chosen = cast("dict[str, int] | None", ctx.triggered_id)
-        if not any(clicks) or not chosen:
+    async def choose(
+        clicks: list[int | None], back: int | None, back_to: int | None
+    ) -> tuple[Any, ...]:
+        chosen = cast("dict[str, int] | str | None", ctx.triggered_id)
+        revision = back_to if chosen == ids.APP_BACK else None
+        if isinstance(chosen, dict) and any(clicks):
+            revision = chosen["revision"]
+        if not revision or not (any(clicks) or back):
             return (no_update,) * 4
-        return chosen["revision"], f"{chosen['revision']}?", True, None
+        return revision, f"{revision}?", True, None
 
     @app.callback(
         *preview_on_open(

@@ -46,6 +46,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             dcc.Store(id=ids.APP_REVISION, **live[ids.APP_REVISION]),
             dcc.Store(id=ids.APP_SERIES, **live[ids.APP_SERIES]),
             dcc.Store(id=ids.APP_SERIES_TAIL, **live[ids.APP_SERIES_TAIL]),
+            dcc.Store(id=ids.APP_BACK_TO, **live[ids.APP_BACK_TO]),
             dcc.Store(id=ids.SCALE_LIVE, **live[ids.SCALE_LIVE]),
             dcc.Store(id=ids.SCALE_BASE, data=live[ids.SCALE_LIVE]["data"]),
             breadcrumb(internal_link("Apps", "/"), html.Span(key.name)),
@@ -78,6 +79,24 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             _part(ids.APP_STALE, live),
             _part(ids.APP_GONE, live),
             _part(ids.APP_OPERATION, live, role="status"),
+            html.Div(
+                [
+                    internal_link(
+                        [icon("edit"), "Correct"],
+                        edit_path(key),
+                        "btn btn-outline-secondary",
+                        id=ids.APP_FIX,
+                    ),
+                    html.Button(
+                        [icon("back"), "Roll back"],
+                        id=ids.APP_BACK,
+                        type="button",
+                        **live[ids.APP_BACK],
+                    ),
+                ],
+                id=ids.APP_WAYS_OUT,
+                **live[ids.APP_WAYS_OUT],
+            ),
             html.Div(
                 button("Cancel", ids.APP_CANCEL, color="secondary", outline=True),
                 id=ids.APP_CANCELLING,

@@ -43,6 +43,11 @@ def _buttons(view: AppView) -> str:
     return "head-buttons" if offered else "gone"
 
 
+def _ways_out(view: AppView) -> str:
+    stuck = view.back_to or (view.operation is not None and view.operation.obstacle is not None)
+    return "button-row" if stuck and _buttons(view) != "gone" else "gone"
+
+
 def _private(view: AppView, permission: Permission) -> str:
     return "" if permission in view.permissions else "gone"
 
@@ -73,8 +78,10 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_STALE: lambda view: {"content": stale_notice(view.stale)},
     ids.APP_OPERATION: lambda view: {"content": header.operation(view.operation)},
     ids.APP_NOTICES: lambda view: {"content": header.notices(view.notices)},
-    ids.APP_REPLICAS: lambda view: {"content": replicas.replicas(view.replicas)},
-    ids.APP_AUTOSCALER: lambda view: {"content": replicas.autoscaler(view.autoscaler)},
+    ids.APP_REPLICAS: lambda view: {
+        "content": [*replicas.replicas(view.replicas), replicas.workloads(view.workloads)]
+    },
+    ids.APP_AUTOSCALER: lambda view: {"content": replicas.autoscalers(view.autoscalers)},
     ids.APP_PODS: lambda view: {"content": pods.pods(view.pods, view.key, view.more_pods)},
     ids.APP_EVENTS: lambda view: {"content": pods.events(view.events)},
     ids.APP_NOTES: lambda view: {
@@ -99,6 +106,13 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
         if _lost(view) and Permission.DISMISS in view.permissions
         else "gone"
     },
+    ids.APP_WAYS_OUT: lambda view: {"className": _ways_out(view)},
+    ids.APP_BACK: lambda view: {
+        "className": "btn btn-outline-secondary"
+        if view.back_to and Permission.ROLLBACK in view.permissions
+        else "d-none"
+    },
+    ids.APP_BACK_TO: lambda view: {"data": view.back_to},
     ids.APP_CANCELLING: lambda view: {
         "className": "button-row" if view.operation and view.operation.cancellable else "gone"
     },

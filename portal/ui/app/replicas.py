@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from portal.ui import html
 from portal.ui.components.basics import Node, badge, notice, wildcards
-from portal.viewmodels.model import AutoscalerView, MetricView, ReplicasView, Severity
+from portal.viewmodels.model import AutoscalerView, MetricView, ReplicasView, Severity, WorkloadView
 
 BAR_TOP = 2.0
 """The end of the metric bar, as a multiple of the target, which is in its middle."""
@@ -48,12 +49,42 @@ def _dots(view: ReplicasView) -> list[html.Span]:
     return [html.Span(className=f"pod-dot {state}") for state in states]
 
 
-def autoscaler(view: AutoscalerView | None) -> Node:
-    """The HorizontalPodAutoscaler; a sentence where there is none."""
-    if view is None:
+def workloads(views: Sequence[WorkloadView]) -> Node:
+    """The workloads, each with its state."""
+    if not views:
+        return None
+    return html.Ul([_workload(each) for each in views], className="workloads")
+
+
+def _workload(view: WorkloadView) -> html.Li:
+    return html.Li(
+        [
+            html.Span(view.kind, className="quiet-text"),
+            html.Strong(view.name),
+            badge(view.state),
+            html.Span(view.words, className="words"),
+        ],
+        **wildcards({"data-testid": "workload", "data-kind": view.kind}),
+    )
+
+
+def autoscalers(views: Sequence[AutoscalerView]) -> Node:
+    """Each HorizontalPodAutoscaler, of several with its workload; a sentence if there is none."""
+    if not views:
         return html.P(
             "No autoscaler: the number of replicas is fixed.", className="words quiet-text"
         )
+    return [
+        html.Section(
+            [html.H3(view.workload) if len(views) > 1 else None, *_autoscaler(view)],
+            className="autoscaler",
+            **wildcards({"data-testid": "autoscaler", "data-workload": view.workload}),
+        )
+        for view in views
+    ]
+
+
+def _autoscaler(view: AutoscalerView) -> list[Node]:
     return [
         html.P(view.summary, className="words"),
         html.Div([_metric(metric) for metric in view.metrics]),

@@ -1,0 +1,59 @@
+"""Jobs of batch/v1."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from portal.cluster.api_types import Conditions, Meta, Part, from_json
+from portal.cluster.decode import conditions, controller_of, key, release_of
+from portal.cluster.resource import BATCH, Resource
+from portal.domain.keys import Key
+from portal.domain.objects import Job, Kind
+
+
+class _JobSpec(Part, frozen=True):
+    completions: int | None = None
+    suspend: bool | None = None
+
+
+class _JobStatus(Conditions, frozen=True):
+    active: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+
+
+class _Job(Part, frozen=True):
+    """A Job of batch/v1."""
+
+    metadata: Meta
+    spec: _JobSpec = _JobSpec()
+    status: _JobStatus = _JobStatus()
+
+
+@from_json(_Job)
+def decode(found: _Job) -> tuple[Key, Job]:
+    """A Job."""
+    meta, spec, status = found.metadata, found.spec, found.status
+    own = key(meta)
+    kind, owner = controller_of(meta)
+    return own, Job(
+        key=own,
+        release=release_of(meta),
+        # Without a number one success is enough.
+        completions=1 if spec.completions is None else spec.completions,
+        active=status.active,
+        succeeded=status.succeeded,
+        failed=status.failed,
+        conditions=conditions(status.conditions),
+        created_at=meta.creation_timestamp,
+        uid=meta.uid,
+        owner=owner if kind == Kind.CRON_JOB else "",
+        suspended=bool(spec.suspend),
+        started_at=status.start_time,
+        completed_at=status.completion_time,
+    )
+
+
+RESOURCE = Resource(Kind.JOB, "Jobs", BATCH, "jobs", decode)

@@ -1,0 +1,142 @@
+"""The state of each workload's rollout, from the rollout's own facts. Pure.
+
+Counts of ready pods do not tell it: while the API server refuses the first new pod, or a
+Deployment is paused, all old pods stay ready.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from portal.domain.objects import Condition, Kind, ReplicaSet, Workload
+from portal.state.model import AppState
+from portal.state.workloads import autoscaler_of, replica_sets_of
+
+
+class Hold(StrEnum):
+    """The reason why a rollout does not go on by itself; the value is for logs."""
+
+    NONE = ""
+    REFUSED = "refused"
+    """The API server refuses to create the next pod."""
+    PAUSED = "paused"
+    ON_DELETE = "on delete"
+    """The update strategy replaces a pod when somebody deletes it."""
+    PARTITION = "partition"
+    """The partition of a StatefulSet keeps some of its pods as they are."""
+
+
+class WorkloadRollout(Struct, frozen=True):
+    """The rollout of one workload.
+
+    ``observed`` is False until its controller has seen the newest generation. ``old`` are the pods
+    of earlier pod templates, ``old_ready`` those of them that are ready; ``missing`` are the pods
+    yet to be created. ``refusal`` is the API server's message if it refuses to create them.
+    ``late`` is True once the progress deadline has passed.
+    """
+
+    workload: Workload
+    observed: bool
+    old: int
+    old_ready: int
+    missing: int
+    complete: bool
+    hold: Hold = Hold.NONE
+    refusal: str = ""
+    late: bool = False
+
+
+def rollouts(state: AppState) -> tuple[WorkloadRollout, ...]:
+    """Return the rollout of each workload of an app."""
+    return tuple(rollout_of(state, each) for each in state.workloads)
+
+
+def rollout_of(state: AppState, workload: Workload) -> WorkloadRollout:
+    """Return the rollout of one workload."""
+    observed = workload.observed_generation >= workload.generation
+    old = max(workload.current - workload.updated, 0)
+    missing = max(workload.desired - workload.current, 0)
+    sets = replica_sets_of(state, workload)
+    refusal = _refusal(state, workload, sets) if old or missing else ""
+    return WorkloadRollout(
+        workload=workload,
+        observed=observed,
+        old=old,
+        old_ready=_old_ready(workload, old, sets),
+        missing=missing,
+        complete=observed and _complete(workload, old, autoscaler_of(state, workload) is not None),
+        hold=_hold(workload, old, missing, refusal, bool(sets)) if observed else Hold.NONE,
+        refusal=refusal,
+        late=any(
+            one.type == "Progressing" and one.reason == "ProgressDeadlineExceeded"
+            for one in workload.conditions
+        ),
+    )
+
+
+def _complete(workload: Workload, old: int, autoscaled: bool) -> bool:
+    """Return True if all pods that are to be of the newest pod template are, and all are ready.
+
+    An autoscaler may change ``desired`` at any time; then the existing pods are counted.
+    """
+    if old > workload.partition:
+        return False
+    if autoscaled:
+        return workload.ready >= max(1, min(workload.desired, workload.current))
+    return workload.current == workload.desired == workload.ready
+
+
+def _hold(workload: Workload, old: int, missing: int, refusal: str, begun: bool) -> Hold:
+    if workload.paused and (old or (missing and not begun)):
+        return Hold.PAUSED
+    if refusal:
+        return Hold.REFUSED
+    if old and workload.strategy == "OnDelete":
+        return Hold.ON_DELETE
+    if 0 < old <= workload.partition:
+        return Hold.PARTITION
+    return Hold.NONE
+
+
+def _old_ready(workload: Workload, old: int, sets: tuple[ReplicaSet, ...]) -> int:
+    """Return how many pods of earlier pod templates are ready."""
+    newest = max((each.revision for each in sets), default=0)
+    if workload.updated and newest:
+        # One ReplicaSet has all pods of the newest pod template.
+        new = sum(each.ready for each in sets if each.revision == newest)
+        return min(max(workload.ready - new, 0), old)
+    return min(workload.ready, old)
+
+
+def _refusal(state: AppState, workload: Workload, sets: tuple[ReplicaSet, ...]) -> str:
+    """Return the API server's message about the pod that it refused last; "" if none."""
+    newest_first = sorted(sets, key=lambda each: each.revision, reverse=True)
+    for owner in (*newest_first, workload):
+        if message := _failure(owner.conditions):
+            return message
+    if workload.kind is Kind.DEPLOYMENT and workload.current:
+        return ""
+    # StatefulSets and DaemonSets have no such condition, only events.
+    names = {(workload.kind.value, workload.key.name)}
+    names |= {(Kind.REPLICA_SET.value, each.key.name) for each in sets}
+    told = [
+        each
+        for each in state.events
+        if (each.about_kind, each.about_name) in names
+        and each.reason in {"FailedCreate", "SuccessfulCreate"}
+    ]
+    newest = max(told, key=lambda each: (each.last_at, each.reason), default=None)
+    return newest.message if newest and newest.reason == "FailedCreate" else ""
+
+
+def _failure(conditions: tuple[Condition, ...]) -> str:
+    return next(
+        (
+            one.message
+            for one in conditions
+            if one.type == "ReplicaFailure" and one.status == "True" and one.message
+        ),
+        "",
+    )

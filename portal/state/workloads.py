@@ -1,0 +1,46 @@
+"""What belongs to a workload in an app's state: its pods, and its autoscaler. Pure."""
+
+from __future__ import annotations
+
+from portal.domain.objects import Hpa, Kind, Pod, ReplicaSet, Workload
+from portal.state.model import AppState
+
+
+def target_of(state: AppState, hpa: Hpa) -> Workload | None:
+    """Return the workload that an HPA scales, None if it is not one of the app."""
+    return next((each for each in state.workloads if _scales(hpa, each)), None)
+
+
+def autoscaler_of(state: AppState, workload: Workload) -> Hpa | None:
+    """Return the HPA that scales a workload, None if there is none."""
+    return next((hpa for hpa in state.hpas if _scales(hpa, workload)), None)
+
+
+def _scales(hpa: Hpa, workload: Workload) -> bool:
+    return hpa.target_kind == workload.kind and hpa.target_name == workload.key.name
+
+
+def replica_sets_of(state: AppState, workload: Workload) -> tuple[ReplicaSet, ...]:
+    """Return a Deployment's ReplicaSets; () for other workloads."""
+    if workload.kind is not Kind.DEPLOYMENT:
+        return ()
+    return tuple(each for each in state.replica_sets if each.owner == workload.key.name)
+
+
+def endless(pod: Pod) -> bool:
+    """Return True if a pod is to run without end: those of Jobs are not."""
+    return pod.owner_kind != Kind.JOB
+
+
+def target_pods(state: AppState, hpa: Hpa) -> tuple[Pod, ...]:
+    """Return the pods of an HPA's scale target; () if that is not a workload of the app."""
+    target = target_of(state, hpa)
+    if target is None:
+        return ()
+    if len(state.workloads) == 1:
+        return tuple(each for each in state.pods if endless(each))
+    sets = {each.key.name for each in replica_sets_of(state, target)}
+    owners = {(Kind.REPLICA_SET.value, name) for name in sets} or {
+        (target.kind.value, target.key.name)
+    }
+    return tuple(each for each in state.pods if (each.owner_kind, each.owner) in owners)

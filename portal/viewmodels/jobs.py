@@ -1,0 +1,166 @@
+"""Jobs and CronJobs in words: whether they run, how they ended, when they run next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from portal.domain.objects import CronJob, Job, Kind, Pod
+from portal.domain.schedules import next_run
+from portal.state.model import AppState
+from portal.viewmodels.diagnosis import Diagnosis
+from portal.viewmodels.model import Badge, Notice, Severity, WorkloadView
+from portal.viewmodels.refusals import refusal
+from portal.viewmodels.words import count, moment, sentence, shortened
+
+Diagnosed = tuple[Pod, Diagnosis]
+
+
+class JobSummary(Struct, frozen=True):
+    """A Job or CronJob: its state, a sentence, and a notice if it needs attention."""
+
+    kind: Kind
+    name: str
+    state: Badge
+    words: str
+    notice: Notice | None = None
+
+
+_WORST_FIRST = (Severity.BAD, Severity.WARN, Severity.BUSY, Severity.GOOD, Severity.QUIET)
+
+_FAILURES = {
+    "BackoffLimitExceeded": "its pods failed more often than its backoff limit allows",
+    "DeadlineExceeded": "it took longer than its deadline allows",
+    "PodFailurePolicy": "its failure policy ended it",
+}
+
+
+def job_summaries(
+    state: AppState, pods: Sequence[Diagnosed], now: datetime
+) -> tuple[JobSummary, ...]:
+    """The Jobs and CronJobs of an app, worst first; a CronJob stands for the Jobs it created."""
+    found = [
+        *(_job(each, state, pods) for each in state.jobs if not each.owner),
+        *(_cron_job(each, state, pods, now) for each in state.cron_jobs),
+    ]
+    return tuple(sorted(found, key=lambda each: _WORST_FIRST.index(each.state.severity)))
+
+
+def job_views(found: Sequence[JobSummary]) -> tuple[WorkloadView, ...]:
+    """Their lines on the app's page."""
+    return tuple(WorkloadView(each.kind.value, each.name, each.state, each.words) for each in found)
+
+
+def _ended(job: Job, kind: str) -> str | None:
+    """The reason of the condition that ended a Job, None if it has not ended so."""
+    return next(
+        (one.reason for one in job.conditions if one.type == kind and one.status == "True"), None
+    )
+
+
+def _job(job: Job, state: AppState, pods: Sequence[Diagnosed]) -> JobSummary:
+    badge, words, notice = _run(job, f"The Job {job.key.name}", state, pods)
+    return JobSummary(Kind.JOB, job.key.name, badge, words, notice)
+
+
+def _run(
+    job: Job, who: str, state: AppState, pods: Sequence[Diagnosed]
+) -> tuple[Badge, str, Notice | None]:
+    """State, sentence and notice of one Job; ``who`` names it."""
+    reason = _ended(job, "Failed")
+    if reason is not None:
+        why = _why(job, reason, pods)
+        notice = Notice(
+            Severity.BAD,
+            f"{who} has failed",
+            sentence(why),
+            f"Its log: kubectl logs -n {job.key.namespace} job/{job.key.name}",
+        )
+        return Badge("Failed", Severity.BAD), sentence(f"{who} has failed: {why}"), notice
+    if _ended(job, "Complete") is not None:
+        return Badge("Succeeded", Severity.GOOD), f"{who} has succeeded.", None
+    if job.suspended:
+        return Badge("Suspended", Severity.QUIET), f"{who} is suspended: it runs no pods.", None
+    refused = _refused(job, state)
+    if refused:
+        return Badge("Cannot start", Severity.BAD), f"{who} runs no pods. {refused.title}.", refused
+    failed = f"; {count(job.failed, 'pod')} failed before" if job.failed else ""
+    done = f", {job.succeeded} of {job.completions} have succeeded" if job.completions > 1 else ""
+    if job.active:
+        are = "is" if job.active == 1 else "are"
+        words = f"{who} is running: {count(job.active, 'pod')} {are} at work{done}{failed}."
+        return Badge("Running", Severity.BUSY), words, None
+    return Badge("Starting", Severity.BUSY), f"{who} is starting{done}{failed}.", None
+
+
+def _why(job: Job, reason: str, pods: Sequence[Diagnosed]) -> str:
+    """The reason why a Job failed: what Kubernetes says, and how its last pod ended."""
+    message = next((one.message for one in job.conditions if one.type == "Failed"), "")
+    said = _FAILURES.get(reason) or shortened(message).rstrip(".") or "Kubernetes gives no reason"
+    own = [
+        (pod.created_at, found)
+        for pod, found in pods
+        if pod.owner_kind == Kind.JOB and pod.owner == job.key.name and pod.phase == "Failed"
+    ]
+    if not own:
+        return said
+    last = max(own, key=lambda each: each[0])[1]
+    return f"{said}. The last one: {last.reason}"
+
+
+def _refused(job: Job, state: AppState) -> Notice | None:
+    if job.active:
+        return None
+    told = [
+        each
+        for each in state.events
+        if (each.about_kind, each.about_name) == (Kind.JOB.value, job.key.name)
+        and each.reason in {"FailedCreate", "SuccessfulCreate"}
+    ]
+    newest = max(told, key=lambda each: (each.last_at, each.reason), default=None)
+    refused = newest is not None and newest.reason == "FailedCreate"
+    return refusal(newest.message, job.key.namespace) if newest and refused else None
+
+
+def _cron_job(
+    cron: CronJob, state: AppState, pods: Sequence[Diagnosed], now: datetime
+) -> JobSummary:
+    runs = [each for each in state.jobs if each.owner == cron.key.name]
+    newest = max(runs, key=lambda each: (each.created_at, each.key), default=None)
+    if newest is not None:
+        begun = moment(newest.started_at or newest.created_at)
+        badge, words, notice = _run(newest, f"The run at {begun}", state, pods)
+    else:
+        badge, words, notice = Badge("Scheduled", Severity.QUIET), _before(cron), None
+    if badge.severity in {Severity.GOOD, Severity.QUIET}:
+        badge = Badge("Scheduled", badge.severity)
+    who = f"The CronJob {cron.key.name}"
+    if cron.suspended:
+        badge = badge if notice else Badge("Suspended", Severity.QUIET)
+        words = f"{who} is suspended: it begins no new runs. {words}"
+    else:
+        words = f"{who} runs at “{cron.schedule}”{_zone(cron)}. {words} {_next(cron, now)}"
+    if notice:
+        notice = Notice(notice.severity, f"{who}: {notice.title}", notice.body, notice.advice)
+    return JobSummary(Kind.CRON_JOB, cron.key.name, badge, words.strip(), notice)
+
+
+def _zone(cron: CronJob) -> str:
+    return f" ({cron.time_zone})" if cron.time_zone else " (UTC)"
+
+
+def _before(cron: CronJob) -> str:
+    """What is known of runs whose Jobs are deleted."""
+    last = cron.last_scheduled_at
+    if last is None:
+        return "It has not run yet."
+    if cron.last_succeeded_at and cron.last_succeeded_at >= last:
+        return f"It last ran at {moment(last)}, and succeeded."
+    return f"It last ran at {moment(last)}."
+
+
+def _next(cron: CronJob, now: datetime) -> str:
+    due = next_run(cron.schedule, cron.time_zone, now.replace(second=0, microsecond=0))
+    return f"Next: {moment(due)}." if due else ""

@@ -1,0 +1,159 @@
+"""Rollouts that do not go on by themselves, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from portal.state.rollouts import Hold, WorkloadRollout
+from portal.viewmodels.model import Notice, Severity
+from portal.viewmodels.refusals import refusal
+from portal.viewmodels.words import count, sentence
+
+
+class HeldRollout(Struct, frozen=True):
+    """A rollout that does not go on by itself.
+
+    ``title`` is the app's headline then, ``words`` say how far it is and why it stops; ``notice``
+    has the advice. ``refused`` is True if the cluster refuses pods, False if it is held on purpose.
+    """
+
+    title: str
+    severity: Severity
+    words: str
+    notice: Notice
+    refused: bool
+
+    @property
+    def problem(self) -> str:
+        """The sentence for lists."""
+        return sentence(self.notice.title)
+
+
+def held_rollouts(rollouts: Sequence[WorkloadRollout]) -> tuple[HeldRollout, ...]:
+    """The rollouts that do not go on by themselves, refused ones first."""
+    found = [
+        _WORDS[each.hold](each, f"{name_of(each)}: " if len(rollouts) > 1 else "")
+        for each in rollouts
+        if each.hold is not Hold.NONE
+    ]
+    return tuple(sorted(found, key=lambda each: not each.refused))
+
+
+def name_of(rollout: WorkloadRollout) -> str:
+    """Kind and name of the workload: "Deployment web"."""
+    return f"{rollout.workload.kind} {rollout.workload.key.name}"
+
+
+def _refused(rollout: WorkloadRollout, of: str) -> HeldRollout:
+    why = refusal(rollout.refusal, rollout.workload.key.namespace)
+    if not rollout.old_ready:
+        ready = rollout.workload.ready > 0
+        return HeldRollout(
+            "Degraded" if ready else "Cannot start",
+            Severity.WARN if ready else Severity.BAD,
+            f"{of}{why.title}.",
+            why,
+            True,
+        )
+    serve = _serve_on(rollout)
+    return HeldRollout(
+        "Update stuck",
+        Severity.WARN,
+        f"{of}{serve}; the new one cannot be created. {why.body}",
+        Notice(
+            why.severity,
+            f"Update stuck. {why.title}",
+            f"{of}{serve}. {why.body}",
+            f"{why.advice} Or roll back: an update creates the new pod before it deletes an old "
+            "one.",
+        ),
+        True,
+    )
+
+
+def _serve_on(rollout: WorkloadRollout) -> str:
+    serve = "serves" if rollout.old_ready == 1 else "serve"
+    return f"{count(rollout.old_ready, 'old pod')} {serve} on"
+
+
+def _before(rollout: WorkloadRollout) -> str:
+    """The pods of the version before, in a sentence."""
+    if not rollout.old_ready:
+        return f"None of its {count(rollout.old, 'pod')} of the version before is ready."
+    are = "is" if rollout.old_ready == 1 else "are"
+    return f"{count(rollout.old_ready, 'pod')} of the version before {are} ready."
+
+
+def _paused(rollout: WorkloadRollout, of: str) -> HeldRollout:
+    key = rollout.workload.key
+    if rollout.old:
+        words = f"{of}Paused: changes are not rolled out. {_before(rollout)}"
+    else:
+        words = f"{of}Paused, so no pods are made."
+    return HeldRollout(
+        "Paused",
+        Severity.WARN,
+        words,
+        Notice(Severity.WARN, f"{name_of(rollout)} is paused", words, resume(key.name, rollout)),
+        False,
+    )
+
+
+def resume(name: str, rollout: WorkloadRollout) -> str:
+    """Advice for a paused Deployment."""
+    return (
+        f"Resume it with kubectl rollout resume deployment/{name} "
+        f"-n {rollout.workload.key.namespace}, or by the chart's values if they pause it."
+    )
+
+
+def _on_delete(rollout: WorkloadRollout, of: str) -> HeldRollout:
+    words = (
+        f"{of}The new version is not rolled out. {_before(rollout)} The update strategy OnDelete "
+        "replaces a pod only when somebody deletes it."
+    )
+    return HeldRollout(
+        "Not rolled out",
+        Severity.WARN,
+        words,
+        Notice(
+            Severity.WARN,
+            f"{name_of(rollout)} waits for its pods to be deleted",
+            words,
+            "Delete its pods one after another, or choose the update strategy RollingUpdate in "
+            "the chart's values.",
+        ),
+        False,
+    )
+
+
+def _partition(rollout: WorkloadRollout, of: str) -> HeldRollout:
+    workload = rollout.workload
+    words = (
+        f"{of}The new version is rolled out to {workload.updated} of {workload.current} pods. "
+        f"{_before(rollout)} The partition of the rolling update keeps "
+        f"{'it' if rollout.old == 1 else 'them'} as {'it is' if rollout.old == 1 else 'they are'}."
+    )
+    return HeldRollout(
+        "Partly rolled out",
+        Severity.WARN,
+        words,
+        Notice(
+            Severity.WARN,
+            f"{name_of(rollout)} is rolled out in part",
+            words,
+            "Lower the partition (spec.updateStrategy.rollingUpdate.partition) in the chart's "
+            "values to update the others too.",
+        ),
+        False,
+    )
+
+
+_WORDS = {
+    Hold.REFUSED: _refused,
+    Hold.PAUSED: _paused,
+    Hold.ON_DELETE: _on_delete,
+    Hold.PARTITION: _partition,
+}
