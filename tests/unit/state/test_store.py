@@ -83,7 +83,8 @@ def test_the_same_names_in_another_namespace_are_another_app(store: Store) -> No
 
 
 def test_stateful_sets_own_their_pods_directly(store: Store) -> None:
-    put(store, replace(make.deployment("db"), kind=Kind.STATEFUL_SET), make.pod("db-0", "db"))
+    pod = replace(make.pod("db-0", "db"), owner_kind=Kind.STATEFUL_SET)
+    put(store, replace(make.deployment("db"), kind=Kind.STATEFUL_SET), pod)
     assert [each.key.name for each in store.snapshot.app(key("db")).pods] == ["db-0"]
 
 

@@ -180,32 +180,37 @@ def autoscaled(key: Key = SALES) -> AppView:
                 advice="Dash apps that read data at start take a while; nothing to do so far.",
             ),
         ),
-        autoscaler=AutoscalerView(
-            name="sales-dashboard",
-            min_replicas=1,
-            max_replicas=4,
-            current=4,
-            desired=4,
-            metrics=(
-                MetricView(
-                    "CPU",
-                    "143 %",
-                    "50 %",
-                    2.86,
-                    "3 pods at 143 % of a 50 % target → ceil(3 × 2.86) = 9, capped at 4.",
+        autoscalers=(
+            AutoscalerView(
+                name="sales-dashboard",
+                workload="sales-dashboard",
+                min_replicas=1,
+                max_replicas=4,
+                current=4,
+                desired=4,
+                metrics=(
+                    MetricView(
+                        "CPU",
+                        "143 %",
+                        "50 %",
+                        2.86,
+                        "3 pods at 143 % of a 50 % target → ceil(3 × 2.86) = 9, capped at 4.",
+                    ),
+                    MetricView("Memory", "47 %", "80 %", 0.59, "Well below its target."),
                 ),
-                MetricView("Memory", "47 %", "80 %", 0.59, "Well below its target."),
-            ),
-            summary="It wants 9 pods and may have 4: the upper bound holds it back.",
-            notices=(
-                Notice(
-                    Severity.WARN, "At the upper bound.", advice="Raise the most pods it may have."
+                summary="It wants 9 pods and may have 4: the upper bound holds it back.",
+                notices=(
+                    Notice(
+                        Severity.WARN,
+                        "At the upper bound.",
+                        advice="Raise the most pods it may have.",
+                    ),
                 ),
-            ),
-            conditions=(
-                Badge("can scale", Severity.GOOD),
-                Badge("metrics arrive", Severity.GOOD),
-                Badge("limited", Severity.WARN),
+                conditions=(
+                    Badge("can scale", Severity.GOOD),
+                    Badge("metrics arrive", Severity.GOOD),
+                    Badge("limited", Severity.WARN),
+                ),
             ),
         ),
         settled=history.settled,
@@ -254,7 +259,7 @@ def healthy(key: Key = IRIS) -> AppView:
         sentence="Both pods are ready and the address answers.",
         replicas=ReplicasView(2, 2, 2, "Both pods are ready.", Severity.GOOD),
         pods=(pod("iris-5f7c-aaaaa"), pod("iris-5f7c-bbbbb")),
-        autoscaler=None,
+        autoscalers=(),
         settled=history.settled,
         unsettled=history.unsettled,
         scale=ScaleView(ScaleMode.FIXED, 2, 0, 0, None, None),
@@ -318,7 +323,7 @@ def read_only(key: Key = DNS) -> AppView:
         pods=(),
         events=(),
         operation=None,
-        autoscaler=None,
+        autoscalers=(),
         launched_by="",
         scale=ScaleView(
             ScaleMode.READ_ONLY,
@@ -354,7 +359,7 @@ VIEWS = (autoscaled, healthy, broken, read_only, gone)
 
 
 def row(view: AppView) -> ReleaseRow:
-    hpa = view.autoscaler
+    hpa = next(iter(view.autoscalers), None)
     return ReleaseRow(
         key=view.key,
         chart=view.chart,

@@ -101,11 +101,10 @@ def test_a_ready_pod_has_no_row_of_reasons() -> None:
 
 
 def test_the_metric_bar_ends_at_twice_the_target() -> None:
-    view = fixtures.autoscaled().autoscaler
-    assert view is not None
+    views = fixtures.autoscaled().autoscalers
     fills = [
         each.style["width"]
-        for each in walk(replicas.autoscaler(view))
+        for each in walk(replicas.autoscalers(views))
         if getattr(each, "className", "") == "metric-fill"
     ]
     assert fills == ["100%", "30%"]
@@ -119,7 +118,7 @@ def test_an_autoscaler_that_has_not_decided_shows_no_number() -> None:
 
 
 def test_without_an_autoscaler_it_says_so() -> None:
-    assert "fixed" in text(replicas.autoscaler(None))
+    assert "fixed" in text(replicas.autoscalers(()))
 
 
 @pytest.mark.parametrize("state", ["running", "failed", "succeeded"])

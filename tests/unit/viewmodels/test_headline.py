@@ -129,7 +129,7 @@ def scaled(desired: int, *found: Pod, **fields: object) -> AppState:
             state(workloads=(), pods=()),
             "Installed",
             Severity.QUIET,
-            "This release runs no pods: it has no Deployment or StatefulSet.",
+            "It has no Deployment, StatefulSet, DaemonSet, Job or CronJob; ",
         ),
     ],
 )
@@ -165,7 +165,7 @@ def test_quota_is_never_running_with_zero_pods(ready: int) -> None:
     assert "cannot be created" in words
     notice = view(one).notices[0]
     assert notice.title == "The namespace's quota is used up"
-    assert "requests.cpu 900m of requests.cpu 1" in notice.body
+    assert "requests.cpu 900m of 1 in use, one more needs 200m" in notice.body
     assert view(one).replicas.severity is not Severity.GOOD
 
 
@@ -337,8 +337,8 @@ def test_zero_pods_with_an_autoscaler() -> None:
     one = replace(scaled(0), hpas=(hpa(None, conditions=(off,)),))
     found = view(one)
     assert found.headline.text == "Stopped"
-    assert found.autoscaler is not None
-    assert found.autoscaler.notices[0].title == "The autoscaler is disabled"
+    (shown,) = found.autoscalers
+    assert shown.notices[0].title == "The autoscaler is disabled"
 
 
 def test_a_deadline_passed_while_pulling_is_no_failure() -> None:

@@ -211,9 +211,9 @@ def test_any_autoscaler_is_put_into_words(hpa: Hpa) -> None:
     from .make import state
 
     view = app_view(state(hpas=(hpa,)), {}, NOW)
-    assert view.autoscaler is not None
-    assert view.autoscaler.summary
-    assert not any("nan" in text or "None" in text for text in texts(view.autoscaler.metrics)) or (
+    (shown,) = view.autoscalers
+    assert shown.summary
+    assert not any("nan" in text or "None" in text for text in texts(shown.metrics)) or (
         "nan" in "".join(metric.name for metric in hpa.metrics).lower()
         or "None" in "".join(metric.name for metric in hpa.metrics)
     )
