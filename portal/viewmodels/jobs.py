@@ -61,20 +61,21 @@ def _ended(job: Job, kind: str) -> str | None:
 
 
 def _job(job: Job, state: AppState, pods: Sequence[Diagnosed]) -> JobSummary:
-    badge, words, notice = _run(job, f"The Job {job.key.name}", state, pods)
+    who = f"The Job {job.key.name}"
+    badge, words, notice = _run(job, who, who, state, pods)
     return JobSummary(Kind.JOB, job.key.name, badge, words, notice)
 
 
 def _run(
-    job: Job, who: str, state: AppState, pods: Sequence[Diagnosed]
+    job: Job, who: str, title: str, state: AppState, pods: Sequence[Diagnosed]
 ) -> tuple[Badge, str, Notice | None]:
-    """State, sentence and notice of one Job; ``who`` names it."""
+    """State, sentence and notice of one Job; ``who`` and ``title`` name it in the last two."""
     reason = _ended(job, "Failed")
     if reason is not None:
         why = _why(job, reason, pods)
         notice = Notice(
             Severity.BAD,
-            f"{who} has failed",
+            f"{title} has failed",
             sentence(why),
             f"Its log: kubectl logs -n {job.key.namespace} job/{job.key.name}",
         )
@@ -85,7 +86,13 @@ def _run(
         return Badge("Suspended", Severity.QUIET), f"{who} is suspended: it runs no pods.", None
     refused = _refused(job, state)
     if refused:
-        return Badge("Cannot start", Severity.BAD), f"{who} runs no pods. {refused.title}.", refused
+        refused = Notice(
+            refused.severity,
+            f"{title} cannot start",
+            f"{refused.title}. {refused.body}",
+            refused.advice,
+        )
+        return Badge("Cannot start", Severity.BAD), f"{who} runs no pods. {refused.body}", refused
     failed = f"; {count(job.failed, 'pod')} failed before" if job.failed else ""
     done = f", {job.succeeded} of {job.completions} have succeeded" if job.completions > 1 else ""
     if job.active:
@@ -131,7 +138,8 @@ def _cron_job(
     newest = max(runs, key=lambda each: (each.created_at, each.key), default=None)
     if newest is not None:
         begun = moment(newest.started_at or newest.created_at)
-        badge, words, notice = _run(newest, f"The run at {begun}", state, pods)
+        title = f"The last run of the CronJob {cron.key.name}"
+        badge, words, notice = _run(newest, f"Its run at {begun}", title, state, pods)
     else:
         badge, words, notice = Badge("Scheduled", Severity.QUIET), _before(cron), None
     if badge.severity in {Severity.GOOD, Severity.QUIET}:
@@ -142,8 +150,6 @@ def _cron_job(
         words = f"{who} is suspended: it begins no new runs. {words}"
     else:
         words = f"{who} runs at “{cron.schedule}”{_zone(cron)}. {words} {_next(cron, now)}"
-    if notice:
-        notice = Notice(notice.severity, f"{who}: {notice.title}", notice.body, notice.advice)
     return JobSummary(Kind.CRON_JOB, cron.key.name, badge, words.strip(), notice)
 
 

@@ -66,8 +66,7 @@ def _refused(rollout: WorkloadRollout, of: str) -> HeldRollout:
             why.severity,
             f"Update stuck. {why.title}",
             f"{of}{serve}. {why.body}",
-            f"{why.advice} Or roll back: an update creates the new pod before it deletes an old "
-            "one.",
+            f"{why.advice} Or roll back.",
         ),
         True,
     )
