@@ -86,13 +86,10 @@ def _run(
         return Badge("Suspended", Severity.QUIET), f"{who} is suspended: it runs no pods.", None
     refused = _refused(job, state)
     if refused:
-        refused = Notice(
-            refused.severity,
-            f"{title} cannot start",
-            f"{refused.title}. {refused.body}",
-            refused.advice,
-        )
-        return Badge("Cannot start", Severity.BAD), f"{who} runs no pods. {refused.body}", refused
+        body = f"{refused.title}. {refused.body}"
+        notice = Notice(refused.severity, f"{title} cannot start", body, refused.advice)
+        words = f"{who} runs no pods. {refused.body}"
+        return Badge("Cannot start", Severity.BAD), words, notice
     failed = f"; {count(job.failed, 'pod')} failed before" if job.failed else ""
     done = f", {job.succeeded} of {job.completions} have succeeded" if job.completions > 1 else ""
     if job.active:

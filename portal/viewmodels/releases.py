@@ -56,7 +56,10 @@ def release_row(
         helm_status=release.status.value if release else "",
         updated_at=release.updated_at if release else None,
         pods=f"{known.ready}/{known.desired}" if state.workloads else "",
-        hpa="; ".join(hpa_words(hpa) for hpa in state.hpas),
+        hpa="; ".join(
+            f"{hpa.target_name} {hpa_words(hpa)}" if len(state.hpas) > 1 else hpa_words(hpa)
+            for hpa in state.hpas
+        ),
         url=next((one.href for one in links(state, outside, nodes)), ""),
         launched_by=launched_by(state),
         problem=head.problem,

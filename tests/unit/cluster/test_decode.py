@@ -9,18 +9,22 @@ import pytest
 
 from portal.cluster import decode, metrics
 from portal.cluster.kinds import (
+    cron_job,
+    daemon_set,
     deployment,
     event,
     gateway,
     hpa,
     http_route,
     ingress,
+    job,
     node,
     pod,
     quota,
     release,
     replica_set,
     service,
+    stateful_set,
     workloads,
 )
 from portal.domain.keys import Key
@@ -130,6 +134,114 @@ def test_zero_replicas_are_zero() -> None:
         {"metadata": meta("dash-1", **owned("Deployment", "dash")), "spec": {"replicas": 0}},
     )
     assert (found.desired, found.current, found.owner) == (0, 0, "dash")
+
+
+def test_a_replica_set_of_a_rollout() -> None:
+    raw = meta("dash-1", **owned("Deployment", "dash"))
+    raw["annotations"] = {"deployment.kubernetes.io/revision": "12"}
+    status = {"replicas": 2, "readyReplicas": 1}
+    _, found = of(replica_set.decode, {"metadata": raw, "spec": {}, "status": status})
+    assert (found.revision, found.current, found.ready) == (12, 2, 1)
+    raw |= owned("Rollout", "dash")
+    _, found = of(replica_set.decode, {"metadata": raw, "spec": {}})
+    assert found.owner == "", "a Deployment of that name is another workload"
+
+
+def test_a_paused_deployment() -> None:
+    raw = {"metadata": meta("dash"), "spec": {"paused": True, "strategy": {"type": "Recreate"}}}
+    _, found = of(deployment.decode, raw)
+    assert (found.paused, found.strategy) == (True, "Recreate")
+
+
+@pytest.mark.parametrize(
+    ("spec", "partition"),
+    [
+        ({}, 0),
+        ({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}}, 2),
+        ({"updateStrategy": {"rollingUpdate": {"partition": 9}}}, 3),
+        ({"updateStrategy": {"rollingUpdate": {"partition": 6}}, "ordinals": {"start": 5}}, 1),
+        ({"updateStrategy": {"rollingUpdate": {"partition": 4}}, "ordinals": {"start": 5}}, 0),
+        ({"updateStrategy": {"type": "OnDelete"}}, 0),
+    ],
+)
+def test_the_pods_that_a_partition_keeps(spec: JsonObject, partition: int) -> None:
+    raw = {"metadata": meta("db"), "spec": {"replicas": 3, **spec}}
+    _, found = of(stateful_set.decode, raw)
+    assert found.partition == partition
+    assert found.strategy == spec.get("updateStrategy", {}).get("type", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "updated"),
+    [
+        ({"currentRevision": "db-1", "updateRevision": "db-1"}, 3),
+        ({"currentRevision": "db-1", "updateRevision": "db-2"}, 0),
+        ({"currentRevision": "db-1", "updateRevision": "db-2", "updatedReplicas": 1}, 1),
+    ],
+)
+def test_a_stateful_set_may_leave_the_updated_replicas_out(
+    status: JsonObject, updated: int
+) -> None:
+    raw = {"metadata": meta("db"), "spec": {"replicas": 3}, "status": {"replicas": 3, **status}}
+    assert of(stateful_set.decode, raw)[1].updated == updated
+
+
+def test_a_daemon_set_is_counted_by_nodes() -> None:
+    _, found = of(
+        daemon_set.decode,
+        {
+            "metadata": meta("agent", generation=2, **HELM),
+            "spec": {"updateStrategy": {"type": "OnDelete"}},
+            "status": {
+                "observedGeneration": 2,
+                "desiredNumberScheduled": 4,
+                "currentNumberScheduled": 3,
+                "numberReady": 2,
+                "updatedNumberScheduled": 1,
+            },
+        },
+    )
+    assert (found.kind, found.release, found.strategy) == (Kind.DAEMON_SET, "dash", "OnDelete")
+    assert (found.desired, found.current, found.ready, found.updated) == (4, 3, 2, 1)
+
+
+def test_a_job() -> None:
+    raw = {
+        "metadata": meta("load", **HELM, **owned("CronJob", "nightly")),
+        "spec": {"completions": 3, "suspend": True},
+        "status": {
+            "active": 1,
+            "succeeded": 2,
+            "failed": 4,
+            "startTime": CREATED,
+            "completionTime": CREATED,
+            "conditions": [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}],
+        },
+    }
+    key, found = of(job.decode, raw)
+    assert (key.name, found.release, found.owner) == ("load", "dash", "nightly")
+    assert (found.completions, found.active, found.succeeded, found.failed) == (3, 1, 2, 4)
+    assert (found.suspended, found.started_at, found.completed_at) == (True, AT, AT)
+    assert found.conditions[0].reason == "DeadlineExceeded"
+    _, bare = of(job.decode, {"metadata": meta("load", **owned("Workflow", "nightly"))})
+    assert (bare.completions, bare.suspended, bare.owner) == (1, False, "")
+
+
+def test_a_cron_job() -> None:
+    raw = {
+        "metadata": meta("nightly", **HELM),
+        "spec": {"schedule": "0 2 * * *", "timeZone": "Europe/Berlin", "suspend": True},
+        "status": {"lastScheduleTime": CREATED, "lastSuccessfulTime": CREATED},
+    }
+    _, found = of(cron_job.decode, raw)
+    assert (found.release, found.schedule, found.time_zone) == (
+        "dash",
+        "0 2 * * *",
+        "Europe/Berlin",
+    )
+    assert (found.suspended, found.last_scheduled_at, found.last_succeeded_at) == (True, AT, AT)
+    _, bare = of(cron_job.decode, {"metadata": meta("nightly"), "spec": {"schedule": "@daily"}})
+    assert (bare.time_zone, bare.suspended, bare.last_scheduled_at) == ("", False, None)
 
 
 def test_an_object_of_a_release_in_another_namespace_is_not_this_namespaces_release() -> None:

@@ -10,8 +10,10 @@ from msgspec.structs import replace
 
 from portal.domain.keys import Key
 from portal.domain.objects import (
+    CronJob,
     Gateway,
     HttpRoute,
+    Job,
     Kind,
     Probe,
     Quota,
@@ -86,6 +88,47 @@ def test_stateful_sets_own_their_pods_directly(store: Store) -> None:
     pod = replace(make.pod("db-0", "db"), owner_kind=Kind.STATEFUL_SET)
     put(store, replace(make.deployment("db"), kind=Kind.STATEFUL_SET), pod)
     assert [each.key.name for each in store.snapshot.app(key("db")).pods] == ["db-0"]
+
+
+def test_pods_belong_to_their_owner_by_its_kind_and_name(store: Store) -> None:
+    agent = replace(make.deployment("agent"), kind=Kind.DAEMON_SET)
+    put(store, agent, replace(make.deployment("other"), kind=Kind.STATEFUL_SET))
+    put(store, replace(make.pod("agent-x", "agent"), owner_kind=Kind.DAEMON_SET))
+    put(store, replace(make.pod("agent-0", "agent"), owner_kind=Kind.STATEFUL_SET))
+    put(store, make.pod("agent-y", "agent"))
+    assert [each.key.name for each in store.snapshot.app(key("agent")).pods] == ["agent-x"]
+
+
+def job(name: str, release: str = "", owner: str = "") -> Job:
+    return Job(key(name), release, 1, 1, 0, 0, (), make.T0, uid=f"uid-{name}", owner=owner)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_a_cron_job_brings_its_jobs_and_their_pods(store: Store, order: tuple[int, ...]) -> None:
+    cron = CronJob(key("nightly"), "one", "0 2 * * *", make.T0)
+    objects = (
+        (Kind.CRON_JOB, cron),
+        (Kind.JOB, job("nightly-1", owner="nightly")),
+        (Kind.POD, replace(make.pod("nightly-1-x", "nightly-1"), owner_kind=Kind.JOB)),
+    )
+    for index in order:
+        kind, each = objects[index]
+        store.apply(kind, each.key, each)
+    state = store.snapshot.app(key("one"))
+    assert state.cron_jobs == (cron,)
+    assert [each.key.name for each in state.jobs] == ["nightly-1"]
+    assert [each.key.name for each in state.pods] == ["nightly-1-x"]
+    store.delete(Kind.CRON_JOB, cron.key)
+    assert not store.snapshot.app(key("one")).jobs
+
+
+def test_a_job_of_a_release_has_its_pods_and_events(store: Store) -> None:
+    store.apply(Kind.JOB, key("load"), job("load", release="one"))
+    put(store, replace(make.pod("load-x", "load"), owner_kind=Kind.JOB))
+    put(store, make.event("refused", "Job", "load"), make.event("else", "CronJob", "load"))
+    state = store.snapshot.app(key("one"))
+    assert [each.key.name for each in state.pods] == ["load-x"]
+    assert [each.key.name for each in state.events] == ["refused"]
 
 
 def test_an_hpa_belongs_by_its_target_even_without_the_annotation(store: Store) -> None:
@@ -344,6 +387,18 @@ def test_history_is_sampled_on_changes_and_at_each_metrics_poll(store: Store, cl
     state = store.snapshot.app(key("one"))
     assert state.usage == {}
     assert state.history[-1].cpu is None
+
+
+def test_of_several_autoscalers_each_has_its_own_metrics(store: Store) -> None:
+    front, worker = make.deployment("front", 2, 2), make.deployment("worker", 3, 3)
+    put(store, *(replace(each, release="one") for each in (front, worker)))
+    put(store, replace(make.deployment("cache", 5, 5), release="one"))
+    put(store, make.hpa("a", "front", current=101), make.hpa("b", "worker", current=0))
+    found = sample(store.snapshot.app(key("one")), {}, make.T0)
+    assert found is not None
+    assert (found.desired, found.ready) == (5, 5)
+    assert (found.min_replicas, found.max_replicas) == (2, 8)
+    assert found.metrics == {"front/cpu": (101, 50), "worker/cpu": (0, 50)}
 
 
 def test_samples_hold_the_autoscalers_bounds_and_metrics(store: Store) -> None:

@@ -8,12 +8,14 @@ import pytest
 from dash.development.base_component import Component
 from msgspec.structs import replace
 
+from portal.ui import ids
 from portal.ui.app import header as release
 from portal.ui.app import pods, replicas
+from portal.ui.app.live import app_patches
 from portal.ui.components import sliders
 from portal.ui.components.basics import badge, notice, outside_link, safe_href
 from portal.ui.encoding import encode
-from portal.viewmodels.model import Badge, Notice, Severity
+from portal.viewmodels.model import AppView, Badge, Notice, Severity, WorkloadView
 from tests.unit.ui import fixtures
 
 
@@ -119,6 +121,46 @@ def test_an_autoscaler_that_has_not_decided_shows_no_number() -> None:
 
 def test_without_an_autoscaler_it_says_so() -> None:
     assert "fixed" in text(replicas.autoscalers(()))
+
+
+def test_each_of_several_autoscalers_is_named_by_its_workload() -> None:
+    (view,) = fixtures.autoscaled().autoscalers
+    assert [
+        each for each in walk(replicas.autoscalers((view,))) if type(each).__name__ == "H3"
+    ] == []
+    shown = replicas.autoscalers((view, replace(view, workload="worker")))
+    titles = [each.children for each in walk(shown) if type(each).__name__ == "H3"]
+    assert titles == ["sales-dashboard", "worker"]
+
+
+def test_workloads_are_listed_with_their_state() -> None:
+    line = WorkloadView("Job", "load", Badge("Failed", Severity.BAD), "The Job load has failed.")
+    shown = text(replicas.workloads((line,)))
+    assert all(each in shown for each in ("Job", "load", "Failed", "The Job load has failed."))
+    assert replicas.workloads(()) is None
+
+
+OBSTACLE = Notice(Severity.WARN, "Deployment sales is paused", "Changes wait.", "Resume it.")
+WAITS = replace(fixtures.operation(), obstacle=OBSTACLE)
+
+
+@pytest.mark.parametrize(
+    ("view", "offered", "back"),
+    [
+        (fixtures.autoscaled(), False, False),
+        (replace(fixtures.autoscaled(), operation=WAITS), True, False),
+        (replace(fixtures.autoscaled(), back_to=3), True, True),
+        (replace(fixtures.autoscaled(), back_to=3, permissions=frozenset()), False, False),
+    ],
+)
+def test_a_stuck_update_offers_to_correct_it_and_to_go_back(
+    view: AppView, offered: bool, back: bool
+) -> None:
+    patches = app_patches(view)
+    assert (patches[ids.APP_WAYS_OUT]["className"] != "gone") is offered
+    assert (patches[ids.APP_BACK]["className"] != "d-none") is back
+    said = text(patches[ids.APP_OPERATION]["content"])
+    assert ("Deployment sales is paused" in said) is (view.operation is WAITS)
 
 
 @pytest.mark.parametrize("state", ["running", "failed", "succeeded"])

@@ -191,6 +191,16 @@ def test_each_revision_shows_who_what_and_a_way_back() -> None:
     assert "Helm has no revisions" in text(history(()))
 
 
+def test_the_way_back_of_a_stuck_update_opens_the_dialog(portal: Portal) -> None:
+    browser, _, _ = portal
+    pressed = {f"{ids.APP_BACK}.n_clicks": 1, f"{ids.APP_BACK_TO}.data": 3}
+    answer = browser.call(ids.ROLLBACK_NAME, pressed, f"{ids.APP_BACK}.n_clicks")
+    assert answer[ids.ROLLBACK_TO]["data"] == 3
+    assert answer[ids.ROLLBACK_MODAL]["is_open"] is True
+    nothing = {f"{ids.APP_BACK}.n_clicks": 1, f"{ids.APP_BACK_TO}.data": 0}
+    assert not browser.call(ids.ROLLBACK_NAME, nothing, f"{ids.APP_BACK}.n_clicks")
+
+
 def test_a_difference_is_marked_by_sign_and_colour() -> None:
     shown = diff(["  a:", "-  b: 1", "-  c: 1", "+  b: 2"])
     assert [(each.className, each.children) for each in shown.children or ()] == [

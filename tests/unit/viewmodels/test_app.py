@@ -16,9 +16,11 @@ from portal.state.model import AppState, History, PodHistory, Sample, WatchHealt
 from portal.viewmodels.app import app_view
 from portal.viewmodels.hpa_problems import SEVERAL_HPAS
 from portal.viewmodels.model import AppView, ScaleMode, Severity
+from portal.viewmodels.releases import release_row
 from portal.viewmodels.series import series_view
 
 from .make import (
+    KEY,
     NOW,
     ago,
     condition,
@@ -305,3 +307,20 @@ def test_an_unchanged_app_gives_an_equal_view() -> None:
     for one in (state(), state(pods=pods(busy)), state(operation=operation())):
         later = NOW + timedelta(seconds=3)
         assert app_view(one, sources(), NOW) == app_view(one, sources(), later)
+
+
+def test_each_autoscaler_counts_the_pods_of_its_own_target() -> None:
+    front = replace(deployment(2, 2), key=KEY._replace(name="front"))
+    worker = replace(deployment(3, 3), key=KEY._replace(name="worker"))
+    hpas = (
+        hpa(101, key=front.key, target_name="front", max_replicas=2, desired=2),
+        hpa(0, key=worker.key, target_name="worker", min_replicas=3, current=3, desired=3),
+    )
+    one = state(workloads=(front, worker), hpas=hpas, pods=pods(*[pod()] * 5))
+    found = app_view(one, sources(), NOW)
+    first, second = found.autoscalers
+    assert (first.workload, second.workload) == ("front", "worker")
+    assert "2 pods at 101 % of a 70 % target → ceil(2 × 1.45) = 3, capped at 2" in first.summary
+    assert "3 pods at 0 % of a 70 % target" in second.summary
+    row = release_row(one, sources(), NOW)
+    assert row.hpa == "front 1–2, CPU 101 % / 70 %; worker 3–4, CPU 0 % / 70 %"
