@@ -320,7 +320,7 @@ def test_each_autoscaler_counts_the_pods_of_its_own_target() -> None:
     found = app_view(one, sources(), NOW)
     first, second = found.autoscalers
     assert (first.workload, second.workload) == ("front", "worker")
-    assert "2 pods at 101 % of a 70 % target → ceil(2 × 1.45) = 3, capped at 2" in first.summary
+    assert "2 pods at 101 % of a 70 % target → ceil(2 × 1.44) = 3, capped at 2" in first.summary
     assert "3 pods at 0 % of a 70 % target" in second.summary
     row = release_row(one, sources(), NOW)
     assert row.hpa == "front 1–2, CPU 101 % / 70 %; worker 3–4, CPU 0 % / 70 %"
