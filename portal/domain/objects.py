@@ -61,6 +61,19 @@ class Condition(Struct, frozen=True):
     changed_at: datetime | None = None
 
 
+class ContainerProbe(Struct, frozen=True):
+    """A probe of a container; ``kind`` is "startup", "readiness" or "liveness".
+
+    ``port`` is a number or a name, ``path`` "" unless it asks by HTTP. ``limit`` is the time in
+    seconds until Kubernetes acts on its failures.
+    """
+
+    kind: str
+    port: str
+    path: str
+    limit: float
+
+
 class Container(Struct, frozen=True):
     """One container of a pod. ``state`` is waiting, running or terminated.
 
@@ -82,6 +95,7 @@ class Container(Struct, frozen=True):
     last_message: str = ""
     started_at: datetime | None = None
     init: bool = False
+    probes: tuple[ContainerProbe, ...] = ()
 
 
 class Pod(Watched, frozen=True):

@@ -116,7 +116,7 @@ def app_view(
         )
         if state.operation
         else None,
-        notices=notices(state, known, head, sources, now, quotas),
+        notices=notices(state, known, head, sources, now, quotas, chart),
         events=events_view(state.events),
         notes=detail.notes if detail else "",
         values=detail.shown if detail else CompressedText(),

@@ -52,7 +52,10 @@ class Stage(StrEnum):
 
 
 class Diagnosis(Struct, frozen=True):
-    """The state of a pod: a title, a sentence, advice, and since when."""
+    """The state of a pod: a title, a sentence, advice, and since when.
+
+    ``fields`` are the fields of the launch form that mend it.
+    """
 
     stage: Stage
     title: str
@@ -61,6 +64,7 @@ class Diagnosis(Struct, frozen=True):
     advice: str = ""
     since: datetime | None = None
     detail: str = ""
+    fields: tuple[str, ...] = ()
 
 
 def events_about(pod: Pod, events: Sequence[Event]) -> tuple[Event, ...]:

@@ -36,12 +36,16 @@ class Badge(Struct, frozen=True):
 
 
 class Notice(Struct, frozen=True):
-    """A message: a problem or something noteworthy, and advice."""
+    """A message: a problem or something noteworthy, and advice.
+
+    ``fields`` are the fields of the launch form that mend it.
+    """
 
     severity: Severity
     title: str
     body: str = ""
     advice: str = ""
+    fields: tuple[str, ...] = ()
 
 
 class UrlView(Struct, frozen=True):

@@ -34,8 +34,10 @@ def notices(
     sources: Mapping[str, WatchHealth],
     now: datetime,
     quotas: Sequence[Quota] = (),
+    chart: str = "",
 ) -> tuple[Notice, ...]:
-    """All notices that apply, worst first. ``quotas`` are those of the app's namespace."""
+    """All notices that apply, worst first. ``quotas`` are those of the app's namespace,
+    ``chart`` is the chart that the launch form has fields for."""
     blocked = blocked_removal(state, now)
     found = [
         *([blocked] if blocked else []),
@@ -48,7 +50,9 @@ def notices(
         *([] if known.refused else _quota(known, quotas)),
         *_paused(known),
         *(each.notice for each in known.jobs if each.notice),
-        *_pods(known),
+        *_pods(
+            known, fields=bool(chart) and state.detail is not None and state.detail.chart == chart
+        ),
         *_late(known),
         *_hpas(state),
         *_drift(state),
@@ -222,18 +226,28 @@ def _quota(known: PodSummary, quotas: Sequence[Quota]) -> list[Notice]:
     return [found] if found else []
 
 
-def _pods(known: PodSummary) -> list[Notice]:
-    """One notice for each kind of problem, however many pods have it."""
+def _pods(known: PodSummary, *, fields: bool) -> list[Notice]:
+    """One notice for each kind of problem, however many pods have it.
+
+    ``fields``: the launch form has fields for the release's chart.
+    """
     grouped: dict[str, Notice] = {}
     amounts: dict[str, int] = {}
-    for one in known.troubled:
+    for one in (*known.troubled, *(each for each in known.progressing if each.fields)):
         amounts[one.title] = amounts.get(one.title, 0) + 1
-        grouped.setdefault(one.title, Notice(one.severity, one.title, one.reason, one.advice))
+        notice = Notice(
+            one.severity, one.title, one.reason, one.advice, one.fields if fields else ()
+        )
+        grouped.setdefault(one.title, notice)
     return [
         notice
         if amounts[title] == 1
         else Notice(
-            notice.severity, f"{title} ({count(amounts[title], 'pod')})", notice.body, notice.advice
+            notice.severity,
+            f"{title} ({count(amounts[title], 'pod')})",
+            notice.body,
+            notice.advice,
+            notice.fields,
         )
         for title, notice in grouped.items()
     ]

@@ -10,10 +10,17 @@ from portal.domain.objects import Event, Pod
 from portal.viewmodels.crashes import restarted
 from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, log_command, newest
 from portal.viewmodels.model import Severity
-from portal.viewmodels.words import sentence, shortened
+from portal.viewmodels.probes import ProbeFailure, probe_failure
+from portal.viewmodels.words import shortened
 
 SLOW_START = 180.0
 """Seconds of running without being ready after which a pod counts as slow to start."""
+
+
+NAMED_AFTER = 10.0
+"""Seconds of running after which the failure of a probe is named: most apps listen sooner."""
+
+NO_FAILURE = ProbeFailure("")
 
 
 def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
@@ -21,19 +28,22 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
     since = _waiting_since(pod, own)
     event = newest(own, "Unhealthy")
     waited = (now - since).total_seconds()
-    words, advice = _probe_words(event.message if event else "")
+    found = probe_failure(pod, event.message if event else "") or NO_FAILURE
+    words, advice = found.words, found.advice
     detail = shortened(event.message, 500) if event else ""
     killing = newest(own, "Killing")
     restarts = sum(one.restarts for one in pod.containers)
-    if restarts and killing and "liveness" in killing.message.lower():
+    killed = re.search(r"(liveness|startup) probe", killing.message.lower()) if killing else None
+    if restarts and killed:
         return Diagnosis(
             Stage.SILENT,
-            "Restarted: liveness probe failed",
+            f"Restarted: {killed[1]} probe failed",
             Severity.BAD,
-            f"It runs, but was restarted because its liveness probe failed. {words}".strip(),
+            f"It runs, but was restarted because its {killed[1]} probe failed. {words}".strip(),
             advice or f"See its log: {log_command(pod)}",
             since,
             detail,
+            found.fields,
         )
     if _was_ready(pod):
         return Diagnosis(
@@ -47,6 +57,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             "give it more CPU.",
             since,
             detail,
+            found.fields,
         )
     if waited > SLOW_START:
         return Diagnosis(
@@ -57,7 +68,10 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             advice or f"See its log: {log_command(pod).removesuffix(' --previous')}",
             since,
             detail,
+            found.fields,
         )
+    if words and waited > NAMED_AFTER:
+        return _failing(event, found, since, detail)
     return Diagnosis(
         Stage.STARTING,
         "Starting",
@@ -66,6 +80,25 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
         "",
         since,
         detail,
+    )
+
+
+def _failing(event: Event | None, found: ProbeFailure, since: datetime, detail: str) -> Diagnosis:
+    """Diagnose a pod that runs for a while and fails its probe."""
+    kind = event.message.partition(" ")[0].lower() if event else ""
+    title = f"Fails its {kind} probe" if kind in {"startup", "readiness"} else "Fails its probe"
+    stage, severity = (
+        (Stage.SLOW, Severity.WARN) if found.answered else (Stage.STARTING, Severity.BUSY)
+    )
+    return Diagnosis(
+        stage,
+        title,
+        severity,
+        f"It runs, and is not ready to answer yet. {found.words}",
+        found.advice,
+        since,
+        detail,
+        found.fields,
     )
 
 
@@ -99,32 +132,3 @@ def _waiting_since(pod: Pod, own: Sequence[Event]) -> datetime:
     if ready and ready.changed_at:
         times.append(ready.changed_at)
     return max(times, default=pod.created_at)
-
-
-def _probe_words(message: str) -> tuple[str, str]:
-    """A sentence about a failed probe, and advice, from "Readiness probe failed: …"."""
-    lowered = message.lower()
-    port = re.search(r"https?://[^/\s\"]*?:(\d+)|tcp [\d.]+:(\d+)", message)
-    on = f" on port {port[1] or port[2]}" if port else ""
-    if "connection refused" in lowered:
-        return (
-            f"Nothing listens{on} in it.",
-            "Check that the port is the one the app listens on, and that it listens on 0.0.0.0, "
-            "not only on 127.0.0.1.",
-        )
-    status = re.search(r"statuscode: (\d+)", lowered)
-    if status:
-        return (
-            f"Its probe gets HTTP {status[1]}.",
-            "Check the probe's path, and the app's log."
-            if status[1].startswith("4")
-            else "Check the app's log.",
-        )
-    if "deadline exceeded" in lowered or "timeout" in lowered or "timed out" in lowered:
-        return (
-            f"It accepts connections{on} but answers too slowly.",
-            "It may be overloaded: give it more CPU, more worker processes, or run more pods.",
-        )
-    if "no route to host" in lowered or "connection reset" in lowered:
-        return "Connections to it are reset.", ""
-    return (sentence(f"The probe failed: {shortened(message, 160)}"), "") if message else ("", "")

@@ -16,7 +16,7 @@ from portal.cluster.decode import (
 )
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
-from portal.domain.objects import Container, Kind, Pod
+from portal.domain.objects import Container, ContainerProbe, Kind, Pod
 from portal.domain.quantities import parse
 
 
@@ -26,6 +26,23 @@ class _Resources(Part, frozen=True):
     requests: dict[str, str] | None = None
 
 
+class _ProbeTarget(Part, frozen=True):
+    """``httpGet`` or ``tcpSocket`` of a probe."""
+
+    port: int | str = ""
+    path: str = ""
+
+
+class _Probe(Part, frozen=True):
+    """``startupProbe``, ``readinessProbe`` or ``livenessProbe`` of a container."""
+
+    http_get: _ProbeTarget | None = None
+    tcp_socket: _ProbeTarget | None = None
+    initial_delay_seconds: int = 0
+    period_seconds: int = 10
+    failure_threshold: int = 3
+
+
 class _ContainerSpec(Part, frozen=True):
     """``spec.containers[]``."""
 
@@ -33,6 +50,9 @@ class _ContainerSpec(Part, frozen=True):
     image: str = ""
     resources: _Resources | None = None
     restart_policy: str = ""
+    startup_probe: _Probe | None = None
+    readiness_probe: _Probe | None = None
+    liveness_probe: _Probe | None = None
 
 
 class _ContainerMoment(Part, frozen=True):
@@ -182,7 +202,24 @@ def _container(
         last_message=last.message,
         started_at=now.started_at if word == "running" else None,
         init=init,
+        probes=_probes(spec.startup_probe, spec.readiness_probe, spec.liveness_probe),
     )
+
+
+@lru_cache(256)
+def _probes(
+    startup: _Probe | None, readiness: _Probe | None, liveness: _Probe | None
+) -> tuple[ContainerProbe, ...]:
+    """The probes of a container; cached, since most pods have the same ones."""
+    given = (("startup", startup), ("readiness", readiness), ("liveness", liveness))
+    return tuple(_probe(kind, each) for kind, each in given if each is not None)
+
+
+def _probe(kind: str, probe: _Probe) -> ContainerProbe:
+    target = probe.http_get or probe.tcp_socket or _ProbeTarget()
+    limit = probe.initial_delay_seconds + probe.period_seconds * probe.failure_threshold
+    path = target.path or ("/" if probe.http_get else "")
+    return ContainerProbe(kind, str(target.port), path, float(limit))
 
 
 RESOURCE = Resource(Kind.POD, "Pods", CORE, "pods", decode)

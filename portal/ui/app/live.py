@@ -77,7 +77,9 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     },
     ids.APP_STALE: lambda view: {"content": stale_notice(view.stale)},
     ids.APP_OPERATION: lambda view: {"content": header.operation(view.operation)},
-    ids.APP_NOTICES: lambda view: {"content": header.notices(view.notices)},
+    ids.APP_NOTICES: lambda view: {
+        "content": header.notices(view.notices, view.key, edits=_buttons(view) != "gone")
+    },
     ids.APP_REPLICAS: lambda view: {
         "content": [*replicas.replicas(view.replicas), replicas.workloads(view.workloads)]
     },

@@ -77,8 +77,8 @@ def outside_link(href: str, text: Node = None, **attributes: Any) -> Node:
     )
 
 
-def notice(view: Notice) -> html.Div:
-    """A notice with its advice."""
+def notice(view: Notice, more: Node = None) -> html.Div:
+    """A notice with its advice, and ``more`` below it."""
     return html.Div(
         [
             icon(view.severity.value),
@@ -87,6 +87,7 @@ def notice(view: Notice) -> html.Div:
                     html.Div(view.title, className="notice-title"),
                     html.Div(view.body, className="notice-body") if view.body else None,
                     html.Div(view.advice, className="notice-advice") if view.advice else None,
+                    more,
                 ]
             ),
         ],

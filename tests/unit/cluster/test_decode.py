@@ -28,7 +28,15 @@ from portal.cluster.kinds import (
     workloads,
 )
 from portal.domain.keys import Key
-from portal.domain.objects import Condition, HpaMetric, Kind, Quota, ReleaseStatus, ServicePort
+from portal.domain.objects import (
+    Condition,
+    ContainerProbe,
+    HpaMetric,
+    Kind,
+    Quota,
+    ReleaseStatus,
+    ServicePort,
+)
 from portal.domain.scaling import (
     SCALE_DOWN,
     MetricSource,
@@ -402,6 +410,21 @@ def test_init_containers_are_kept_until_they_are_done_and_sidecars_count() -> No
         ("sidecar", True),
     ]
     assert found.cpu_request == pytest.approx(0.4)
+
+
+def test_the_probes_of_a_container() -> None:
+    http = {"httpGet": {"port": "http", "path": "/up"}, "periodSeconds": 2, "failureThreshold": 90}
+    tcp = {"tcpSocket": {"port": 8050}, "initialDelaySeconds": 5}
+    app = {"name": "app", "image": "a", "startupProbe": http, "readinessProbe": tcp}
+    exec_only = {"name": "b", "image": "b", "livenessProbe": {"exec": {"command": ["true"]}}}
+    said = {"containerStatuses": [{"name": "app"}, {"name": "b"}]}
+    raw = {"metadata": meta("dash-1-x"), "spec": {"containers": [app, exec_only]}, "status": said}
+    first, second = of(pod.decode, raw)[1].containers
+    assert first.probes == (
+        ContainerProbe("startup", "http", "/up", 180),
+        ContainerProbe("readiness", "8050", "", 35),
+    )
+    assert second.probes == (ContainerProbe("liveness", "", "", 30),)
 
 
 def test_a_pod_without_requests_and_one_that_requests_as_a_whole() -> None:

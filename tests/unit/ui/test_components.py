@@ -183,3 +183,10 @@ def test_an_error_goes_before_a_warning() -> None:
     assert json.loads(encode(shown))["p"]["data-kind"] == "error"
     assert "wrong" in text(shown)
     assert sliders.message({}, {}, "tag") is None
+
+
+def test_a_notice_leads_to_the_fields_that_mend_it() -> None:
+    said = Notice(Severity.BUSY, "Fails its startup probe", fields=("port", "no_such_field"))
+    shown = release.notices([said], fixtures.IRIS)
+    assert hrefs(shown) == ["/launch?namespace=apps&name=iris#launch-port"]
+    assert hrefs(release.notices([said], fixtures.IRIS, edits=False)) == []

@@ -24,6 +24,7 @@ from .make import (
     NOW,
     ago,
     condition,
+    container,
     deployment,
     detail,
     event,
@@ -324,3 +325,15 @@ def test_each_autoscaler_counts_the_pods_of_its_own_target() -> None:
     assert "3 pods at 0 % of a 70 % target" in second.summary
     row = release_row(one, sources(), NOW)
     assert row.hpa == "front 1–2, CPU 101 % / 70 %; worker 3–4, CPU 0 % / 70 %"
+
+
+def test_a_probe_that_fails_has_its_controls_beside_the_notice() -> None:
+    message = "Startup probe failed: dial tcp 198.18.0.9:8050: connect: connection refused"
+    starting = unready(container(ready=False, started_at=ago(15)))
+    told = event("Unhealthy", message, about="demo-0")
+    one = state(workloads=(deployment(1, 0),), pods=pods(starting), events=(told,))
+    (notice,) = view(one).notices
+    assert (notice.severity, notice.title) == (Severity.BUSY, "Fails its startup probe")
+    assert notice.fields == ("port", "start_time")
+    (notice,) = view(replace(one, detail=detail(chart="another"))).notices
+    assert notice.fields == ()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from portal.domain.objects import Event, Pod, PodUsage
+from portal.domain.objects import ContainerProbe, Event, Pod, PodUsage
 from portal.viewmodels.crashes import ending, last_words
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.model import Severity
@@ -330,9 +330,112 @@ REFUSED = (
 
 
 def test_starting_is_no_trouble() -> None:
-    found = told(running(20), event("Unhealthy", REFUSED))
-    assert (found.stage, found.severity) == (Stage.STARTING, Severity.BUSY)
-    assert found.since == ago(20)
+    found = told(running(8), event("Unhealthy", REFUSED))
+    assert (found.stage, found.severity, found.title) == (Stage.STARTING, Severity.BUSY, "Starting")
+    assert found.since == ago(8)
+    assert not found.fields
+
+
+STARTUP = ContainerProbe("startup", "http", "/healthz", 180)
+
+
+@pytest.mark.parametrize(
+    ("message", "stage", "words", "fields"),
+    [
+        (
+            'Startup probe failed: Get "http://198.18.0.9:8050/healthz": dial tcp 198.18.0.9:8050: '
+            "connect: connection refused",
+            Stage.STARTING,
+            "Its startup probe gets /healthz on port 8050. Nothing listens on port 8050 of the "
+            "pod's address: it is not listening yet, or on another port, or on 127.0.0.1 only.",
+            ("port", "start_time"),
+        ),
+        (
+            "Startup probe failed: dial tcp 198.18.0.9:8050: connect: connection refused",
+            Stage.STARTING,
+            "Its startup probe gets /healthz on port 8050. Nothing listens on port 8050",
+            ("port", "start_time"),
+        ),
+        (
+            "Startup probe failed: HTTP probe failed with statuscode: 404",
+            Stage.SLOW,
+            "Its startup probe gets /healthz on port http. It gets HTTP 404.",
+            ("health_path", "port"),
+        ),
+        (
+            "Startup probe failed: HTTP probe failed with statuscode: 401",
+            Stage.SLOW,
+            "It gets HTTP 401. The app wants a sign-in for that path.",
+            ("health_path",),
+        ),
+        (
+            "Startup probe failed: HTTP probe failed with statuscode: 302",
+            Stage.SLOW,
+            "It gets HTTP 302.",
+            ("health_path", "port"),
+        ),
+        (
+            "Startup probe failed: HTTP probe failed with statuscode: 503",
+            Stage.STARTING,
+            "It gets HTTP 503.",
+            (),
+        ),
+        (
+            'Startup probe failed: Get "http://198.18.0.9:8050/healthz": context deadline exceeded '
+            "(Client.Timeout exceeded while awaiting headers)",
+            Stage.STARTING,
+            "It accepts connections on port 8050 but answers too slowly.",
+            ("start_time",),
+        ),
+        (
+            'Startup probe failed: Get "http://198.18.0.9:8050/healthz": dial tcp 198.18.0.9:8050: '
+            "i/o timeout",
+            Stage.STARTING,
+            "No connection on port 8050 comes about.",
+            ("start_time",),
+        ),
+        (
+            'Startup probe failed: Get "http://198.18.0.9:8050/healthz": EOF',
+            Stage.STARTING,
+            "Connections to it are closed without an answer.",
+            ("port",),
+        ),
+        (
+            'Startup probe failed: Get "https://198.18.0.9:8050/": http: server gave HTTP response '
+            "to HTTPS client",
+            Stage.STARTING,
+            "What answers on port 8050 speaks another protocol.",
+            ("port",),
+        ),
+        ("Startup probe failed: no such file", Stage.STARTING, "The probe failed: ", ()),
+    ],
+)
+def test_a_probe_that_fails_is_named_within_seconds(
+    message: str, stage: Stage, words: str, fields: tuple[str, ...]
+) -> None:
+    one = container(ready=False, started_at=ago(15), probes=(STARTUP,))
+    found = told(replace(running(15), containers=(one,)), event("Unhealthy", message))
+    assert (found.stage, found.title) == (stage, "Fails its startup probe")
+    assert words in found.reason
+    assert found.fields == fields
+    assert ("allow a longer start" in found.advice) is ("start_time" in fields)
+
+
+def test_of_several_containers_the_probe_of_the_one_that_is_not_ready_is_told() -> None:
+    fine = container(name="proxy", probes=(ContainerProbe("startup", "15021", "/ready", 30),))
+    one = container(ready=False, started_at=ago(15), probes=(STARTUP,))
+    message = "Startup probe failed: HTTP probe failed with statuscode: 404"
+    found = told(replace(running(15), containers=(fine, one)), event("Unhealthy", message))
+    assert "/healthz" in found.reason
+
+
+def test_killed_by_its_startup_probe() -> None:
+    one = container(ready=False, restarts=1, started_at=ago(3), probes=(STARTUP,))
+    killing = event("Killing", "Container demo failed startup probe, will be restarted")
+    refused = event("Unhealthy", REFUSED.replace("Readiness", "Startup"))
+    found = told(replace(running(3), containers=(one,)), killing, refused)
+    assert (found.stage, found.title) == (Stage.SILENT, "Restarted: startup probe failed")
+    assert "restarted after 3 min, so allow a longer start" in found.advice
 
 
 def test_a_long_pull_before_does_not_make_the_start_slow() -> None:

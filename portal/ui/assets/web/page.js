@@ -66,6 +66,23 @@
     setTimeout(openPage, 0, path);
   }
 
+  function focusOn(control) {
+    const fold = control?.closest("details");
+    if (fold) fold.open = true;
+    control?.scrollIntoView({ block: "center" });
+    (control?.matches("input,select,textarea") ? control : control?.querySelector("input"))?.focus();
+  }
+
+  /* A field of the form that the address names gets the focus, once, when it is there. */
+  let reached = "";
+  function reachField() {
+    const wanted = location.hash.startsWith("#launch-") ? location.hash.slice(1) : "";
+    if (wanted === reached) return;
+    const control = wanted && document.getElementById(wanted);
+    if (!wanted || control) reached = wanted;
+    if (control) focusOn(control);
+  }
+
   async function copy(text) {
     if (window.isSecureContext && navigator.clipboard) {
       await navigator.clipboard.writeText(text);
@@ -98,9 +115,7 @@
     const jump = event.target.closest("[data-focus]");
     if (jump) {
       event.preventDefault();
-      const control = document.getElementById(jump.dataset.focus);
-      control?.scrollIntoView({ block: "center" });
-      (control?.matches("input,select,textarea") ? control : control?.querySelector("input"))?.focus();
+      focusOn(document.getElementById(jump.dataset.focus));
     }
     const inside = event.target.closest("a[data-inside]");
     if (inside && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
@@ -183,6 +198,7 @@
     describe();
     nameSliders();
     refocus();
+    reachField();
     follow();
     if (!themed && document.getElementById("theme-toggle")) {
       themed = true;
