@@ -22,6 +22,7 @@ from portal.releases.preconditions import Preconditions
 from portal.state.model import AppState
 from portal.state.rollouts import rollouts
 from portal.state.store import Store
+from portal.state.workloads import endless
 
 RESTART = Verb("restart", "restart", "restarting")
 
@@ -68,7 +69,9 @@ class Restart(PlainAction):
     async def preview(self, key: Key, identity: Identity) -> tuple[str, ...]:
         """Describe which pods are replaced."""
         state = self._with_workloads(key)
-        names = sorted(each.key.name for each in state.pods if each.deleting_since is None)
+        names = sorted(
+            each.key.name for each in state.pods if each.deleting_since is None and endless(each)
+        )
         if not names:
             return ("No pod runs now: there is nothing to replace.",)
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""

@@ -399,6 +399,22 @@ async def test_an_autoscaler_that_decides_once_more_does_not_have_its_way(world:
     assert world.helm.made_by[KEY] == f"{ended.id}.3"
 
 
+async def test_a_daemon_set_has_no_replicas_to_take_back(world: World) -> None:
+    await world.launched(replace(SPEC, autoscaling=AUTO))
+    (deployment,) = world.store.snapshot.app(KEY).workloads
+    agent = replace(deployment, kind=Kind.DAEMON_SET, key=Key("apps", "agent"))
+    world.store.apply(Kind.DAEMON_SET, agent.key, agent)
+    world.store.delete(Kind.HPA, KEY)
+    world.helm.calls.clear()
+
+    await world.actions.scale(ANN, KEY, ScaleRequest(replicas=2))
+    await until(world.store, lambda: world.operation().phase is OperationPhase.WAITING)
+
+    assert [(verb, key) for verb, key, _ in world.helm.calls if verb == "take back"] == [
+        ("take back", KEY)
+    ] * 2
+
+
 async def test_an_app_at_nothing_wakes_up_with_an_autoscaler(world: World) -> None:
     await world.launched(replace(SPEC, replicas=0))
     await world.actions.scale(ANN, KEY, ScaleRequest(autoscaling=AUTO))

@@ -18,7 +18,7 @@ from portal.cluster.restarts import FIELD_MANAGER, RESTARTED_AT, Restarts
 from portal.domain.errors import Conflict, Forbidden, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.domain.objects import Kind, Pod, ReplicaSet
+from portal.domain.objects import Job, Kind, Pod, ReplicaSet
 from portal.domain.operations import Operation, OperationLease, OperationPhase
 from portal.domain.permissions import Permission
 from portal.operations.progress import Progress
@@ -127,6 +127,9 @@ async def test_what_must_be_seen(world: Restartable) -> None:
     assert "release was removed" in restarted(gone, {DEPLOYMENT: 1}, True).lost
 
 
+JOB = Job(Key("apps", "load"), "sales", 1, 1, 0, 0, (), T0)
+
+
 async def test_the_preview_names_the_pods(world: Restartable) -> None:
     await world.launched()
     assert "No pod runs now" in (await world.actions.preview_plain(ANN, "restart", KEY))[0]
@@ -134,6 +137,9 @@ async def test_the_preview_names_the_pods(world: Restartable) -> None:
     world.store.apply(Kind.REPLICA_SET, replica_set.key, replica_set)
     for name in ("sales-b", "sales-a"):
         world.store.apply(Kind.POD, Key("apps", name), owned(name))
+    world.store.apply(Kind.JOB, Key("apps", "load"), JOB)
+    of_job = replace(owned("load-x"), owner="load", owner_kind=Kind.JOB)
+    world.store.apply(Kind.POD, of_job.key, of_job)
     words = await world.actions.preview_plain(ANN, "restart", KEY)
     assert words[0] == "2 pods are replaced: sales-a, sales-b."
     with pytest.raises(NotFound, match="no such action"):
