@@ -202,13 +202,11 @@ def sample(state: AppState, usage: Mapping[Key, PodUsage], at: datetime) -> Samp
     """
     if not state.workloads:
         return None
-    scaled = {
-        workload.key: (workload, hpa)
-        for workload in state.workloads
-        if (hpa := autoscaler_of(state, workload))
-    }
-    hpas = [hpa for _, hpa in scaled.values()] or list(state.hpas[:1])
-    counted = [workload for workload, _ in scaled.values()] or list(state.workloads)
+    scaled = [
+        (workload, hpa) for workload in state.workloads if (hpa := autoscaler_of(state, workload))
+    ]
+    hpas = [hpa for _, hpa in scaled] or list(state.hpas[:1])
+    counted = [workload for workload, _ in scaled] or list(state.workloads)
     metrics = {
         f"{hpa.target_name}/{metric.name}" if len(hpas) > 1 else metric.name: (
             metric.current,

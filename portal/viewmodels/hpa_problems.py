@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from portal.domain.objects import Condition, Event, Hpa, HpaMetric, Kind, Pod
 from portal.domain.scaling import CUSTOM_METRICS, RESOURCE_METRICS, MetricSource
 from portal.state.model import AppState, WatchHealth
+from portal.state.workloads import target_pods
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.hpa_metrics import RESOURCES, label_within, metric_label
 from portal.viewmodels.model import Notice, Severity
@@ -56,7 +57,7 @@ def autoscaler_problem(state: AppState, now: datetime) -> Notice | None:
         notice
         for hpa in state.hpas
         if not scaling_disabled(hpa)
-        for notice in problems(hpa, state.pods, state.events, {}, now)
+        for notice in problems(hpa, target_pods(state, hpa), state.events, {}, now)
         if notice.severity in _TROUBLE
     ]
     return min(found, key=lambda one: _TROUBLE.index(one.severity), default=None)

@@ -19,7 +19,7 @@ from portal.ui.components.basics import code_block, stale_notice, wildcards
 from portal.ui.context import UiContext
 from portal.ui.encoding import Part, Props
 from portal.ui.routes import edit_path
-from portal.viewmodels.model import AppView, ScaleView, SeriesView
+from portal.viewmodels.model import AppView, Notice, ScaleView, SeriesView
 from portal.viewmodels.series import series_view
 from portal.viewmodels.withheld import ONLY_OWNERS_SEE
 
@@ -46,6 +46,12 @@ def _buttons(view: AppView) -> str:
 def _ways_out(view: AppView) -> str:
     stuck = view.back_to or (view.operation is not None and view.operation.obstacle is not None)
     return "button-row" if stuck and _buttons(view) != "gone" else "gone"
+
+
+def _beside(view: AppView) -> list[Notice]:
+    """The notices, without the one that the operation's card shows."""
+    shown = view.operation.obstacle if view.operation else None
+    return [each for each in view.notices if each != shown]
 
 
 def _private(view: AppView, permission: Permission) -> str:
@@ -78,7 +84,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_STALE: lambda view: {"content": stale_notice(view.stale)},
     ids.APP_OPERATION: lambda view: {"content": header.operation(view.operation)},
     ids.APP_NOTICES: lambda view: {
-        "content": header.notices(view.notices, view.key, edits=_buttons(view) != "gone")
+        "content": header.notices(_beside(view), view.key, edits=_buttons(view) != "gone")
     },
     ids.APP_REPLICAS: lambda view: {
         "content": [*replicas.replicas(view.replicas), replicas.workloads(view.workloads)]

@@ -113,10 +113,9 @@ def test_the_metric_bar_ends_at_twice_the_target() -> None:
 
 
 def test_an_autoscaler_that_has_not_decided_shows_no_number() -> None:
-    view = fixtures.autoscaled().autoscaler
-    assert view is not None
-    assert f"desired {view.desired}" in text(replicas.autoscaler(view))
-    assert "desired" not in text(replicas.autoscaler(replace(view, desired=None, summary="")))
+    (view,) = fixtures.autoscaled().autoscalers
+    assert f"desired {view.desired}" in text(replicas.autoscalers((view,)))
+    assert "desired" not in text(replicas.autoscalers((replace(view, desired=None, summary=""),)))
 
 
 def test_without_an_autoscaler_it_says_so() -> None:
