@@ -1,4 +1,4 @@
-"""What belongs to a workload in an app's state: its pods, and its autoscaler. Pure."""
+"""The parts of an app's state that belong to one workload: its pods, its autoscaler. Pure."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def _zone(cron: CronJob) -> str:
 
 
 def _before(cron: CronJob) -> str:
-    """What is known of runs whose Jobs are deleted."""
+    """The times of runs whose Jobs are deleted."""
     last = cron.last_scheduled_at
     if last is None:
         return "It has not run yet."

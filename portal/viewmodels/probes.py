@@ -97,7 +97,7 @@ def _probe(pod: Pod, kind: str) -> ContainerProbe | None:
 
 
 def _asked(probe: ContainerProbe | None, message: str) -> tuple[str, str]:
-    """What the probe asks for, as a sentence, and " on port 8050"; "" where not known."""
+    """Return what the probe asks for as a sentence, and " on port 8050"; "" if unknown."""
     found = _ADDRESS.search(message)
     port = (found[1] or found[3]) if found else probe.port if probe else ""
     path = (found[2] or "") if found else ""
