@@ -1,20 +1,22 @@
 """API types that objects of several kinds share; those of a single kind are in ``kinds``.
 
 They are decoded straight from JSON: fields that are not declared are skipped. Fields that the API
-leaves out have a default; lists and parts may also be null.
+leaves out have a default, which also stands for a null and for a time that cannot be read (see
+``lenient``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from typing import TypeVar
 
 import msgspec
 from msgspec import Raw, Struct, field
 
+from portal.cluster.lenient import Time, decode_leniently
 from portal.domain.keys import Key
+from portal.domain.objects import UNDATED
 
 Json = Raw | bytes | str
 Shape = TypeVar("Shape")
@@ -24,14 +26,19 @@ Found = TypeVar("Found")
 def from_json(shape: type[Shape]) -> Callable[[Callable[[Shape], Found]], Callable[[Json], Found]]:
     """Decorate a function of a ``shape`` so that it takes the object as JSON.
 
-    The function then raises ``ValueError``, with the path, for JSON that does not have the shape.
+    The function then raises ``ValueError``, with the path, for JSON that does not have the shape,
+    but for nulls and times that cannot be read.
     """
     read = msgspec.json.Decoder(shape).decode
 
     def decorate(decode: Callable[[Shape], Found]) -> Callable[[Json], Found]:
         @wraps(decode)
         def decode_json(raw: Json) -> Found:
-            return decode(read(raw))
+            try:
+                found = read(raw)
+            except ValueError:
+                found = decode_leniently(shape, raw)
+            return decode(found)
 
         return decode_json
 
@@ -63,24 +70,24 @@ class BasicMeta(Part, frozen=True):
 class Meta(BasicMeta, frozen=True, kw_only=True):
     """``metadata``."""
 
-    creation_timestamp: datetime
+    creation_timestamp: Time = UNDATED
     uid: str = ""
     generation: int = 0
     labels: dict[str, str] | None = None
     owner_references: tuple[Owner, ...] | None = None
     finalizers: tuple[str, ...] | None = None
-    deletion_timestamp: datetime | None = None
+    deletion_timestamp: Time | None = None
     deletion_grace_period_seconds: int | None = None
 
 
 class Condition(Part, frozen=True):
     """``status.conditions[]``."""
 
-    type: str
+    type: str = ""
     status: str = ""
     reason: str = ""
     message: str = ""
-    last_transition_time: datetime | None = None
+    last_transition_time: Time | None = None
 
 
 class Conditions(Part, frozen=True):
@@ -155,4 +162,6 @@ def any_object(raw: Json) -> AnyObject:
         return AnyObject()
 
 
-_any = msgspec.json.Decoder(AnyObject).decode
+@from_json(AnyObject)
+def _any(found: AnyObject) -> AnyObject:
+    return found

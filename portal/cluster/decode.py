@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
 
 from portal.cluster import api_types
+from portal.cluster.lenient import decode_leniently
 from portal.domain.keys import HELM_RELEASE_NAME, Key
 from portal.domain.management import Management, management
-from portal.domain.objects import Condition
+from portal.domain.objects import Condition, Kind, Unreadable
+from portal.domain.quantities import QuantityError, parse
+
+T = TypeVar("T")
 
 HELM_RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 
@@ -21,7 +31,18 @@ def deleting_since(meta: api_types.Meta) -> datetime | None:
     """The time at which deletion was requested; the API has the end of the grace period."""
     if meta.deletion_timestamp is None:
         return None
-    return meta.deletion_timestamp - timedelta(seconds=meta.deletion_grace_period_seconds or 0)
+    with suppress(OverflowError):
+        return meta.deletion_timestamp - timedelta(seconds=meta.deletion_grace_period_seconds or 0)
+    return meta.deletion_timestamp
+
+
+@lru_cache(1024)
+def quantity(text: str) -> float | None:
+    """A quantity as a number; None if it is left out or cannot be read."""
+    try:
+        return float(parse(text))
+    except QuantityError:
+        return None
 
 
 def blocking_finalizers(meta: api_types.Meta) -> tuple[str, ...]:
@@ -66,3 +87,51 @@ def load_balancer_addresses(status: api_types.LoadBalancerStatus) -> tuple[str, 
     """The addresses that a load balancer or ingress controller has written into the status."""
     found = (each.hostname or each.ip for each in status.load_balancer.ingress or ())
     return tuple(each for each in found if each)
+
+
+class _Owner(api_types.Part, frozen=True):
+    kind: str = ""
+    name: str = ""
+    controller: bool | None = None
+
+
+class _Target(api_types.Part, frozen=True):
+    kind: str = ""
+    name: str = ""
+
+
+_HELM_SECRET = re.compile(r"sh\.helm\.release\.v1\.(.+)\.v\d+")
+
+
+def unreadable(kind: Kind, raw: api_types.Json, error: Exception) -> Unreadable | None:
+    """An object that cannot be read, with what it belongs to; None if it has no name either."""
+    own = api_types.any_object(raw).key
+    if not own.name:
+        return None
+    owners = _read(raw, tuple[_Owner, ...], "metadata", "ownerReferences") or ()
+    owner = next((each for each in owners if each.controller), _Owner())
+    target = _read(raw, _Target, "spec", "scaleTargetRef") or _Target()
+    notes = _read(raw, dict[str, str], "metadata", "annotations") or {}
+    revision = _HELM_SECRET.fullmatch(own.name) if kind is Kind.RELEASE else None
+    foreign = notes.get(HELM_RELEASE_NAMESPACE, own.namespace) != own.namespace
+    return Unreadable(
+        kind=kind,
+        key=own,
+        release=revision[1] if revision else "" if foreign else notes.get(HELM_RELEASE_NAME, ""),
+        uid=_read(raw, str, "metadata", "uid") or "",
+        owner_kind=owner.kind if owner.name else "",
+        owner=owner.name,
+        target_kind=target.kind,
+        target_name=target.name,
+        error=str(error),
+    )
+
+
+def _read(raw: api_types.Json, shape: type[T], *path: str) -> T | None:
+    """The part of an object at ``path``; None if it is not there or cannot be read."""
+    with suppress(ValueError, KeyError, TypeError):
+        found: Any = msgspec.json.decode(raw)
+        for name in path:
+            found = found[name]
+        return decode_leniently(shape, msgspec.json.encode(found))
+    return None

@@ -141,7 +141,13 @@ class _PodMetrics(Part, frozen=True):
 
 @from_json(_PodMetrics)
 def pod_usage(found: _PodMetrics) -> PodUsage:
-    """The usage of a pod from its PodMetrics: the sum over its containers."""
+    """The usage of a pod from its PodMetrics: the sum over its containers.
+
+    Raises:
+        ValueError: there is no reading, or it cannot be read.
+    """
+    if not found.containers:
+        raise ValueError("no container was measured")
     return PodUsage(
         key=key(found.metadata),
         cpu=float(sum(parse(each.usage["cpu"]) for each in found.containers)),

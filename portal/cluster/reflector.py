@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from portal.cluster.api_types import Change, Json, any_object
 from portal.cluster.backoff import Backoff, jittered
+from portal.cluster.decode import unreadable
 from portal.cluster.errors import Gone, Throttled, from_status
 from portal.cluster.lists import TimeSlicer, page
 from portal.cluster.resource import Resource
@@ -79,7 +80,10 @@ class Sink(Protocol):
 
 
 class Health(Struct, frozen=True):
-    """The health of a reflector; ``unread`` are the objects that cannot be decoded."""
+    """The health of a reflector; ``unread`` are the objects that cannot be decoded.
+
+    They are passed on as ``Unreadable``, as far as their names can be read.
+    """
 
     synced: bool = False
     available: bool = True
@@ -281,7 +285,6 @@ class Reflector:
         if change.type != "BOOKMARK":
             decoded = None if change.type == "DELETED" else self._decode(change.object)
             if decoded is not None:
-                self._readable(decoded[0])
                 self._sink.apply(self._resource.kind, *decoded)
             else:
                 # Do not show the old state of an object that can no longer be decoded.
@@ -294,13 +297,17 @@ class Reflector:
         return self._sink.keys(self._resource.kind, self._namespace)
 
     def _decode(self, raw: Json) -> tuple[Key, Watched] | None:
+        """Return an object with its key; None if it has no name."""
         try:
-            return self._resource.decode(raw)
+            found = self._resource.decode(raw)
         except Exception as error:
             key = any_object(raw).key
             self.health = replace(self.health, unread=self.health.unread | {key})
-            log.warning("%s: skipping %s: %r", self._path, key, error)
-            return None
+            log.warning("%s: cannot read %s: %r", self._path, key, error)
+            rest = unreadable(self._resource.kind, raw, error)
+            return (key, rest) if rest else None
+        self._readable(found[0])
+        return found
 
     def _readable(self, key: Key) -> None:
         if key in self.health.unread:

@@ -6,7 +6,7 @@ Times are timezone-aware UTC; CPU is in cores, memory in bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from msgspec import Struct
@@ -27,6 +27,9 @@ from portal.domain.relations import (
 )
 from portal.domain.release import ReleaseStatus as ReleaseStatus
 from portal.domain.scaling import MetricSource, ScalingBehavior
+
+UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time of creation of an object whose own cannot be read."""
 
 
 class Kind(StrEnum):
@@ -49,6 +52,43 @@ class Kind(StrEnum):
     NODE = "Node"
     QUOTA = "ResourceQuota"
     LEASE = "Lease"
+
+
+class Unreadable(Watched, frozen=True):
+    """An object that cannot be read, with what it belongs to, as far as that can be.
+
+    ``target_kind`` and ``target_name`` are the scale target of an HPA. ``error`` says what cannot
+    be read, for administrators.
+    """
+
+    kind: Kind
+    key: Key
+    release: str = ""
+    uid: str = ""
+    owner_kind: str = ""
+    owner: str = ""
+    target_kind: str = ""
+    target_name: str = ""
+    error: str = ""
+
+    def tags(self) -> Iterator[Tag]:
+        """Yield the tags of its release, its controller and its scale target."""
+        yield from release_tag(self.key, self.release)
+        if self.owner:
+            yield (OWNER, self.key.namespace, self.owner_kind, self.owner)
+        if self.target_name:
+            yield (TARGET, self.key.namespace, self.target_kind, self.target_name)
+
+    def releases(self, index: Index) -> set[Key]:
+        """Return the releases that it belongs to, itself, by its controller or scale target."""
+        others = ((self.owner_kind, self.owner), (self.target_kind, self.target_name))
+        return own_release(self.key, self.release).union(
+            *(
+                index.releases_through(kind, Key(self.key.namespace, name))
+                for kind, name in others
+                if name
+            )
+        )
 
 
 class Condition(Struct, frozen=True):
@@ -80,6 +120,7 @@ class Container(Struct, frozen=True):
     ``last_*`` describe the previous run (``lastState.terminated``); ``last_message`` is its
     termination message, the end of its log where the chart asks for that. ``started_at`` is
     ``state.running.startedAt``. ``init`` marks an init container: only unfinished ones are kept.
+    ``sidecar`` marks a native sidecar, which the API lists among the init containers.
     """
 
     name: str
@@ -96,10 +137,15 @@ class Container(Struct, frozen=True):
     started_at: datetime | None = None
     init: bool = False
     probes: tuple[ContainerProbe, ...] = ()
+    sidecar: bool = False
 
 
 class Pod(Watched, frozen=True):
-    """A pod. ``cpu_request`` and ``memory_request`` are sums over its containers.
+    """A pod. ``cpu_request`` and ``memory_request`` are sums over its containers, as in force.
+
+    They are None if nothing is requested, or an amount cannot be read. ``readiness_gates`` are the
+    types of the conditions that have to be true, too, before it is ready. ``nominated_node`` is
+    the node on which pods of a lower priority are being removed for it.
 
     ``finalizers`` block its deletion until they are removed; they are kept only of a pod that is
     being deleted.
@@ -124,6 +170,8 @@ class Pod(Watched, frozen=True):
     cpu_request: float | None = None
     memory_request: float | None = None
     owner_kind: str = "ReplicaSet"
+    readiness_gates: tuple[str, ...] = ()
+    nominated_node: str = ""
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of its controller."""
@@ -444,15 +492,16 @@ class Event(Watched, frozen=True):
 class Node(Watched, frozen=True):
     """A node: readiness, schedulability, address for NodePorts, capacity (cores, bytes), platform.
 
-    ``os`` and ``architecture`` are named as in images (``linux``, ``amd64``); "" if unknown.
+    ``cpu`` and ``memory`` are None if they cannot be read. ``os`` and ``architecture`` are named as
+    in images (``linux``, ``amd64``); "" if unknown.
     """
 
     name: str
     ready: bool
     unschedulable: bool
     internal_ip: str
-    cpu: float
-    memory: float
+    cpu: float | None
+    memory: float | None
     os: str = ""
     architecture: str = ""
 

@@ -28,7 +28,7 @@ _SUFFIXES = {
     "Ei": Decimal(2**60),
 }
 _QUANTITY = re.compile(
-    r"(?P<sign>[+-]?)(?P<number>[0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})"
+    r"(?P<sign>[+-]?)(?P<number>[0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})"
     r"((?P<exponent>[eE][+-]?[0-9]{1,2})|(?P<suffix>[A-Za-zµ%]*))"
 )
 

@@ -8,6 +8,7 @@ from portal.domain.objects import Kind, Pod, Workload
 from portal.state.finalizers import held_by_finalizers
 from portal.state.model import AppState
 from portal.state.rollouts import rollouts
+from portal.state.workloads import unreadable_workloads
 
 
 class RolloutTarget(Struct, frozen=True):
@@ -76,7 +77,12 @@ def gone(state: AppState) -> Rollout:
     """
     kept = [each for each in state.workloads if each.management.kept]
     pods = () if kept else state.pods
-    done = state.release is None and len(kept) == len(state.workloads) and not pods
+    done = (
+        state.release is None
+        and len(kept) == len(state.workloads)
+        and not pods
+        and not unreadable_workloads(state)
+    )
     return Rollout(
         done, held=" ".join(_held_by(kind, each) for kind, each in held_by_finalizers(state))
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from portal.catalog import dash_app
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.manifests import Ref, Tree, objects
-from portal.domain.objects import Hpa, Workload
+from portal.domain.objects import Hpa, Unreadable, Workload
 from portal.domain.replica_ownership import (
     SCALABLE,
     ReplicaOwnership,
@@ -18,6 +18,7 @@ from portal.domain.replica_ownership import (
 from portal.operations.progress import Progress
 from portal.releases.ports import ReplicaOwners
 from portal.state.store import Store
+from portal.state.workloads import unreadable_hpas
 from portal.threads import in_thread
 
 Values = Mapping[str, object]
@@ -46,6 +47,12 @@ class Handover:
         state = self._store.snapshot.app(key)
         live = {_name(each) for each in state.workloads if each.desired > 0}
         others = [_target(hpa) for hpa in state.hpas if hpa.release != key.name]
+        others += [
+            name
+            for each in unreadable_hpas(state)
+            if each.release != key.name
+            for name in _possible_targets(each, live)
+        ]
         ownership = replica_ownership(found, others)
         return ReplicaOwnership(ownership.autoscaled, ownership.conflicting & live)
 
@@ -61,12 +68,13 @@ class Handover:
         state = self._store.snapshot.app(key)
         workloads = {_name(each): each for each in state.workloads if each.kind in SCALABLE}
         scaled = {_target(hpa) for hpa in state.hpas}
+        for each in unreadable_hpas(state):
+            scaled |= _possible_targets(each, workloads)
         if not scaled and dash_app.is_autoscaled(before):
             scaled = set(workloads)
         # Helm does not own what the release's autoscaler has, unless the chart renders it.
-        settled = {
-            _target(hpa) for hpa in state.hpas if hpa.release == key.name
-        } - ownership.conflicting
+        own = (hpa for hpa in (*state.hpas, *unreadable_hpas(state)) if hpa.release == key.name)
+        settled = {_target(hpa) for hpa in own} - ownership.conflicting
         # An autoscaler ignores workloads at 0; without an owner the number would become 1.
         transferred = [
             each
@@ -100,5 +108,10 @@ def _name(workload: Workload) -> str:
     return workload_name(workload.kind, workload.key.name)
 
 
-def _target(hpa: Hpa) -> str:
+def _target(hpa: Hpa | Unreadable) -> str:
     return workload_name(hpa.target_kind, hpa.target_name)
+
+
+def _possible_targets(hpa: Unreadable, workloads: Iterable[str]) -> set[str]:
+    """Return the workloads that an unreadable HPA may scale: all, if its target is not known."""
+    return {_target(hpa)} if hpa.target_name else set(workloads)

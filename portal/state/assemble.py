@@ -22,6 +22,7 @@ from portal.domain.objects import (
     PodUsage,
     ReplicaSet,
     Service,
+    Unreadable,
     Workload,
 )
 from portal.state.history import History, PodHistory, Sample
@@ -69,23 +70,27 @@ def assemble(objects: Objects, key: Key) -> AppState:
     The store adds detail, operation, probe, usage and histories.
     """
     workloads = sorted(objects.annotated(key, Workload), key=lambda each: (each.kind, each.key))
+    cron_jobs = sorted(objects.annotated(key, CronJob), key=lambda each: each.key)
+    # What an unreadable object owns belongs to the release all the same.
+    lost = objects.annotated(key, Unreadable)
+    controllers = [
+        *((each.kind, each.key) for each in workloads),
+        *((Kind.CRON_JOB, each.key) for each in cron_jobs),
+        *((each.kind, each.key) for each in lost),
+    ]
     sets = sorted(
-        (
-            each
-            for workload in workloads
-            if workload.kind is Kind.DEPLOYMENT
-            for each in objects.owned(workload.kind, workload.key, ReplicaSet)
-        ),
+        (each for kind, owner in controllers for each in objects.owned(kind, owner, ReplicaSet)),
         key=lambda each: each.key,
     )
-    cron_jobs = sorted(objects.annotated(key, CronJob), key=lambda each: each.key)
-    created = (each for cron in cron_jobs for each in objects.owned(Kind.CRON_JOB, cron.key, Job))
+    created = (each for kind, owner in controllers for each in objects.owned(kind, owner, Job))
     jobs = {each.key: each for each in (*objects.annotated(key, Job), *created)}
-    owners = [
-        *((Kind.REPLICA_SET, each.key) for each in sets),
-        *((each.kind, each.key) for each in workloads if each.kind is not Kind.DEPLOYMENT),
-        *((Kind.JOB, each) for each in jobs),
-    ]
+    lost += [each for kind, own in controllers for each in objects.owned(kind, own, Unreadable)]
+    owners = {
+        **dict.fromkeys(controllers),
+        **dict.fromkeys((Kind.REPLICA_SET, each.key) for each in sets),
+        **dict.fromkeys((Kind.JOB, each) for each in jobs),
+        **dict.fromkeys((each.kind, each.key) for each in lost),
+    }
     pods = sorted(
         (pod for kind, owner in owners for pod in objects.owned(kind, owner, Pod)),
         key=lambda each: (each.created_at, each.key),
@@ -93,6 +98,8 @@ def assemble(objects: Objects, key: Key) -> AppState:
     hpas = {each.key: each for each in objects.annotated(key, Hpa)}
     for workload in workloads:
         hpas.update((each.key, each) for each in objects.targeting(workload))
+    lost += [each for kind, own in owners for each in objects.owned(kind, own, Unreadable)]
+    lost += [each for workload in workloads for each in objects.unreadable_for(workload)]
     services = sorted(objects.annotated(key, Service), key=lambda each: each.key)
     ingresses = sorted(objects.annotated(key, Ingress), key=lambda each: each.key)
     routes = sorted(objects.annotated(key, HttpRoute), key=lambda each: each.key)
@@ -131,6 +138,7 @@ def assemble(objects: Objects, key: Key) -> AppState:
         probe=None,
         history=NO_HISTORY,
         pod_history=NO_PODS,
+        unreadable=tuple(sorted(set(lost), key=lambda each: (each.kind, each.key))),
     )
 
 
@@ -191,6 +199,7 @@ def known(state: AppState) -> bool:
         or state.services
         or state.ingresses
         or state.routes
+        or state.unreadable
     )
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import TypeVar
 
 from portal.domain.keys import Key
-from portal.domain.objects import Event, Hpa, Kind, Service, Workload
+from portal.domain.objects import Event, Hpa, Kind, Service, Unreadable, Workload
 from portal.domain.relations import (
     ABOUT,
     ADDRESS,
@@ -127,6 +127,12 @@ class Objects:
         """Return the HPAs that scale this workload."""
         return self._bucket(
             Hpa, TARGET, workload.key.namespace, workload.kind.value, workload.key.name
+        )
+
+    def unreadable_for(self, workload: Workload) -> list[Unreadable]:
+        """Return the HPAs that scale this workload and cannot be read."""
+        return self._bucket(
+            Unreadable, TARGET, workload.key.namespace, workload.kind.value, workload.key.name
         )
 
     def about(self, kind: str, key: Key) -> list[Event]:

@@ -21,6 +21,7 @@ from portal.domain.objects import (
     Probe,
     ReplicaSet,
     Service,
+    Unreadable,
     Workload,
 )
 from portal.domain.operations import Operation
@@ -85,3 +86,5 @@ class AppState(Struct, frozen=True):
     probe: Probe | None
     history: History
     pod_history: Mapping[Key, PodHistory]
+    unreadable: tuple[Unreadable, ...] = ()
+    """Its objects that cannot be read."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from portal.domain.objects import Condition, Kind, ReplicaSet, Workload
 from portal.state.model import AppState
-from portal.state.workloads import autoscaler_of, replica_sets_of
+from portal.state.workloads import may_be_autoscaled, replica_sets_of
 
 
 class Hold(StrEnum):
@@ -66,7 +66,7 @@ def rollout_of(state: AppState, workload: Workload) -> WorkloadRollout:
         old=old,
         old_ready=_old_ready(workload, old, sets),
         missing=missing,
-        complete=observed and _complete(workload, old, autoscaler_of(state, workload) is not None),
+        complete=observed and _complete(workload, old, may_be_autoscaled(state, workload)),
         hold=_hold(workload, old, missing, refusal, bool(sets)) if observed else Hold.NONE,
         refusal=refusal,
         late=any(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.domain.objects import Hpa, Kind, Pod, ReplicaSet, Workload
+from portal.domain.objects import Hpa, Kind, Pod, ReplicaSet, Unreadable, Workload
 from portal.state.model import AppState
 
 
@@ -18,6 +18,30 @@ def autoscaler_of(state: AppState, workload: Workload) -> Hpa | None:
 
 def _scales(hpa: Hpa, workload: Workload) -> bool:
     return hpa.target_kind == workload.kind and hpa.target_name == workload.key.name
+
+
+def unreadable_hpas(state: AppState) -> tuple[Unreadable, ...]:
+    """Return the HPAs of an app that cannot be read."""
+    return tuple(each for each in state.unreadable if each.kind is Kind.HPA)
+
+
+def unreadable_workloads(state: AppState) -> tuple[Unreadable, ...]:
+    """Return the Deployments, StatefulSets, DaemonSets and Jobs of an app that cannot be read."""
+    return tuple(each for each in state.unreadable if each.kind in _WORKLOADS)
+
+
+_WORKLOADS = {Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET, Kind.JOB, Kind.CRON_JOB}
+
+
+def may_be_autoscaled(state: AppState, workload: Workload) -> bool:
+    """Return True if an HPA scales a workload, or one that cannot be read may do so."""
+    if autoscaler_of(state, workload) is not None:
+        return True
+    return any(
+        not each.target_name
+        or (each.target_kind, each.target_name) == (workload.kind, workload.key.name)
+        for each in unreadable_hpas(state)
+    )
 
 
 def replica_sets_of(state: AppState, workload: Workload) -> tuple[ReplicaSet, ...]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from portal.cluster.api_types import Meta, Part, from_json
+from portal.cluster.api_types import Meta, Part, Time, from_json
 from portal.cluster.decode import key, release_of
 from portal.cluster.resource import BATCH, Resource
 from portal.domain.keys import Key
@@ -18,8 +16,8 @@ class _CronJobSpec(Part, frozen=True):
 
 
 class _CronJobStatus(Part, frozen=True):
-    last_schedule_time: datetime | None = None
-    last_successful_time: datetime | None = None
+    last_schedule_time: Time | None = None
+    last_successful_time: Time | None = None
 
 
 class _CronJob(Part, frozen=True):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from portal.cluster.api_types import Meta, Part, from_json
+from portal.cluster.api_types import Meta, Part, Time, from_json
 from portal.cluster.decode import key
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
@@ -19,7 +17,7 @@ class _InvolvedObject(Part, frozen=True):
 
 class _Series(Part, frozen=True):
     count: int = 0
-    last_observed_time: datetime | None = None
+    last_observed_time: Time | None = None
 
 
 class _Event(Part, frozen=True):
@@ -32,8 +30,8 @@ class _Event(Part, frozen=True):
     message: str = ""
     count: int = 0
     series: _Series | None = None
-    last_timestamp: datetime | None = None
-    event_time: datetime | None = None
+    last_timestamp: Time | None = None
+    event_time: Time | None = None
 
 
 @from_json(_Event)

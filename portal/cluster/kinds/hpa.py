@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from portal.cluster.api_types import Conditions, Meta, Part, from_json
-from portal.cluster.decode import conditions, key, release_of
+from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
+from portal.cluster.decode import conditions, key, quantity, release_of
 from portal.cluster.resource import Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, HpaMetric, Kind
-from portal.domain.quantities import QuantityError, parse
 from portal.domain.scaling import (
     SCALE_DOWN,
     SCALE_UP,
@@ -122,7 +120,7 @@ class _HpaStatus(Conditions, frozen=True):
     current_replicas: int = 0
     desired_replicas: int = 0
     current_metrics: tuple[_Metric, ...] | None = None
-    last_scale_time: datetime | None = None
+    last_scale_time: Time | None = None
 
 
 class _Hpa(Part, frozen=True):
@@ -271,16 +269,13 @@ def _text(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _number(quantity: str) -> float | None:
+def _number(text: str) -> float | None:
     """The value of a quantity; None if there is none.
 
     There is none at the ends of int64 either: the controller writes them for an average over no
     pods.
     """
-    try:
-        number = float(parse(quantity)) if quantity else None
-    except QuantityError:
-        return None
+    number = quantity(text)
     return None if number is None or abs(number) * 1000 >= INT64 else number
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from portal.cluster.api_types import Conditions, Meta, Part, from_json
+from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
 from portal.cluster.decode import conditions, controller_of, key, release_of
 from portal.cluster.resource import BATCH, Resource
 from portal.domain.keys import Key
@@ -20,8 +18,8 @@ class _JobStatus(Conditions, frozen=True):
     active: int = 0
     succeeded: int = 0
     failed: int = 0
-    start_time: datetime | None = None
-    completion_time: datetime | None = None
+    start_time: Time | None = None
+    completion_time: Time | None = None
 
 
 class _Job(Part, frozen=True):

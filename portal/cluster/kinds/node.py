@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from portal.cluster.api_types import Conditions, Meta, Part, from_json
-from portal.cluster.decode import key
+from portal.cluster.decode import key, quantity
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Node
-from portal.domain.quantities import parse
 
 
 class _NodeSpec(Part, frozen=True):
@@ -54,8 +53,8 @@ def decode(found: _Node) -> tuple[Key, Node]:
         internal_ip=next(
             (each.address for each in status.addresses or () if each.type == "InternalIP"), ""
         ),
-        cpu=float(parse(room.get("cpu", "0"))),
-        memory=float(parse(room.get("memory", "0"))),
+        cpu=quantity(room.get("cpu", "")),
+        memory=quantity(room.get("memory", "")),
         os=info.operating_system,
         architecture=info.architecture,
     )

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Mapping
 from functools import lru_cache
 
-from portal.cluster.api_types import Conditions, Meta, Part, from_json
+from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
 from portal.cluster.decode import (
     blocking_finalizers,
     conditions,
     controller_of,
     deleting_since,
     key,
+    quantity,
 )
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Container, ContainerProbe, Kind, Pod
-from portal.domain.quantities import parse
 
 
 class _Resources(Part, frozen=True):
@@ -61,7 +60,7 @@ class _ContainerMoment(Part, frozen=True):
     reason: str = ""
     message: str = ""
     exit_code: int | None = None
-    started_at: datetime | None = None
+    started_at: Time | None = None
 
 
 class _ContainerState(Part, frozen=True):
@@ -73,13 +72,19 @@ class _ContainerState(Part, frozen=True):
 
 
 class _ContainerStatus(Part, frozen=True):
-    """``status.containerStatuses[]``."""
+    """``status.containerStatuses[]``; ``resources`` are those in force after a resize."""
 
-    name: str
+    name: str = ""
     ready: bool = False
     restart_count: int = 0
     state: _ContainerState = _ContainerState()
     last_state: _ContainerState = _ContainerState()
+    resources: _Resources | None = None
+    allocated_resources: dict[str, str] | None = None
+
+
+class _ReadinessGate(Part, frozen=True):
+    condition_type: str = ""
 
 
 class _PodSpec(Part, frozen=True):
@@ -89,6 +94,7 @@ class _PodSpec(Part, frozen=True):
     init_containers: tuple[_ContainerSpec, ...] | None = None
     node_name: str = ""
     resources: _Resources | None = None
+    readiness_gates: tuple[_ReadinessGate, ...] | None = None
 
 
 class _PodStatus(Conditions, frozen=True):
@@ -97,15 +103,17 @@ class _PodStatus(Conditions, frozen=True):
     phase: str = ""
     reason: str = ""
     message: str = ""
+    nominated_node_name: str = ""
     container_statuses: tuple[_ContainerStatus, ...] | None = None
     init_container_statuses: tuple[_ContainerStatus, ...] | None = None
+    resources: _Resources | None = None
 
 
 class _Pod(Part, frozen=True):
     """A Pod."""
 
     metadata: Meta
-    spec: _PodSpec
+    spec: _PodSpec = _PodSpec()
     status: _PodStatus = _PodStatus()
 
 
@@ -118,6 +126,7 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
     is_ready = ready is not None and ready.status == "True"
     own = key(meta)
     owner_kind, owner = controller_of(meta)
+    said = _statuses(status)
     return own, Pod(
         key=own,
         uid=meta.uid,
@@ -125,7 +134,7 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         phase=status.phase or "Unknown",
         ready=is_ready,
         conditions=facts,
-        containers=_containers(spec, status),
+        containers=_containers(spec, said),
         created_at=meta.creation_timestamp,
         ready_at=ready.changed_at if ready is not None and is_ready else None,
         deleting=meta.deletion_timestamp is not None,
@@ -136,50 +145,78 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         message=status.message,
         owner=owner,
         owner_kind=owner_kind,
-        cpu_request=_requested(spec, "cpu"),
-        memory_request=_requested(spec, "memory"),
+        cpu_request=_requested(spec, status, said, "cpu"),
+        memory_request=_requested(spec, status, said, "memory"),
+        readiness_gates=tuple(each.condition_type for each in spec.readiness_gates or ()),
+        nominated_node=status.nominated_node_name,
     )
 
 
-def _requested(spec: _PodSpec, what: str) -> float | None:
-    """The pod-level request of a resource, else the sum of its containers' requests."""
-    whole = _request(spec.resources, what)
-    if whole is not None:
-        return float(_amount(whole))
-    sidecars = (each for each in spec.init_containers or () if each.restart_policy)
-    asked = (_request(each.resources, what) for each in (*spec.containers, *sidecars))
-    found = [_amount(each) for each in asked if each is not None]
-    return float(sum(found)) if found else None
+def _requested(
+    spec: _PodSpec, status: _PodStatus, said: Mapping[str, _ContainerStatus], what: str
+) -> float | None:
+    """The pod-level request of a resource, else the sum of its containers' requests.
+
+    Those in force count, which may differ from the spec while a resize is pending.
+    """
+    for whole in (status.resources, spec.resources):
+        if (found := _request(whole, what)) is not None:
+            return quantity(found)
+    sidecars = (each for each in spec.init_containers or () if _is_sidecar(each))
+    asked = [_in_force(each, said.get(each.name), what) for each in (*spec.containers, *sidecars)]
+    amounts = [quantity(each) for each in asked if each is not None]
+    known = [each for each in amounts if each is not None]
+    return sum(known) if known and len(known) == len(amounts) else None
+
+
+def _in_force(spec: _ContainerSpec, status: _ContainerStatus | None, what: str) -> str | None:
+    """A container's request: the one that the kubelet has applied, else that of the spec."""
+    if status is not None and status.resources is not None:
+        return _request(status.resources, what)
+    allocated = (status.allocated_resources or {}) if status is not None else {}
+    return allocated.get(what, _request(spec.resources, what))
 
 
 def _request(resources: _Resources | None, what: str) -> str | None:
     return resources.requests.get(what) if resources and resources.requests else None
 
 
-@lru_cache(256)
-def _amount(text: str) -> Decimal:
-    """A parsed quantity; cached, since most pods request the same ones."""
-    return parse(text)
+def _is_sidecar(init: _ContainerSpec) -> bool:
+    return init.restart_policy == "Always"
 
 
-def _containers(spec: _PodSpec, status: _PodStatus) -> tuple[Container, ...]:
-    said = {each.name: each for each in status.container_statuses or ()}
-    before = {each.name: each for each in status.init_container_statuses or ()}
+def _statuses(status: _PodStatus) -> dict[str, _ContainerStatus]:
+    """The status of each container by its name, which is unique in a pod."""
+    found = (*(status.container_statuses or ()), *(status.init_container_statuses or ()))
+    return {each.name: each for each in found}
+
+
+def _containers(spec: _PodSpec, said: Mapping[str, _ContainerStatus]) -> tuple[Container, ...]:
+    """The containers, then the sidecars, then the init containers that have not finished."""
+    before = spec.init_containers or ()
     main = [_container(each, said.get(each.name)) for each in spec.containers]
-    initial = [
-        _container(each, before.get(each.name), init=True) for each in spec.init_containers or ()
+    sidecars = [
+        _container(each, said.get(each.name), sidecar=True) for each in before if _is_sidecar(each)
     ]
-    return (*main, *(each for each in initial if not (each.ready or each.exit_code == 0)))
+    initial = [
+        _container(each, said.get(each.name), init=True) for each in before if not _is_sidecar(each)
+    ]
+    unfinished = (each for each in initial if not (each.ready or each.exit_code == 0))
+    return (*main, *sidecars, *unfinished)
 
 
 _NO_STATE = _ContainerMoment()
 
 
 def _container(
-    spec: _ContainerSpec, status: _ContainerStatus | None, init: bool = False
+    spec: _ContainerSpec,
+    status: _ContainerStatus | None,
+    *,
+    init: bool = False,
+    sidecar: bool = False,
 ) -> Container:
     if status is None:  # not yet reported by the kubelet
-        return Container(spec.name, spec.image, False, 0, "waiting", init=init)
+        return Container(spec.name, spec.image, False, 0, "waiting", init=init, sidecar=sidecar)
     state = status.state
     if state.running is not None:
         word, now = "running", state.running
@@ -203,6 +240,7 @@ def _container(
         started_at=now.started_at if word == "running" else None,
         init=init,
         probes=_probes(spec.startup_probe, spec.readiness_probe, spec.liveness_probe),
+        sidecar=sidecar,
     )
 
 

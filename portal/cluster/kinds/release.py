@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from portal.cluster.api_types import Meta, Part, from_json
+from portal.cluster.api_types import Meta, Part, Time, from_json
 from portal.cluster.client import METADATA, METADATA_LIST
 from portal.cluster.decode import key
 from portal.cluster.resource import CORE, Resource
@@ -17,7 +17,7 @@ from portal.domain.release import ReleaseRecord, ReleaseStatus
 class _ManagedFields(Part, frozen=True):
     """``metadata.managedFields[]``, without the fields."""
 
-    time: datetime | None = None
+    time: Time | None = None
 
 
 class _SecretMeta(Meta, frozen=True):

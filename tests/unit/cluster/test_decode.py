@@ -403,11 +403,11 @@ def test_init_containers_are_kept_until_they_are_done_and_sidecars_count() -> No
         },
     ]
     _, found = of(pod.decode, raw)
-    assert [(each.name, each.init) for each in found.containers] == [
-        ("app", False),
-        ("side", False),
-        ("stuck", True),
-        ("sidecar", True),
+    assert [(each.name, each.init, each.sidecar) for each in found.containers] == [
+        ("app", False, False),
+        ("side", False, False),
+        ("sidecar", False, True),
+        ("stuck", True, False),
     ]
     assert found.cpu_request == pytest.approx(0.4)
 
@@ -425,6 +425,26 @@ def test_the_probes_of_a_container() -> None:
         ContainerProbe("readiness", "8050", "", 35),
     )
     assert second.probes == (ContainerProbe("liveness", "", "", 30),)
+
+
+def test_the_requests_in_force_count_and_what_a_pod_waits_for() -> None:
+    raw = running_pod()
+    names = [each["name"] for each in raw["spec"]["containers"]]
+    raw["status"]["containerStatuses"] = [
+        {"name": names[0], "resources": {"requests": {"cpu": "2"}}},
+        {"name": names[1], "allocatedResources": {"cpu": "1"}},
+    ]
+    raw["spec"]["readinessGates"] = [{"conditionType": "example.com/ready"}]
+    raw["status"]["nominatedNodeName"] = "node-2"
+    _, found = of(pod.decode, raw)
+    assert found.cpu_request == 3
+    assert (found.readiness_gates, found.nominated_node) == (("example.com/ready",), "node-2")
+
+
+def test_a_sum_of_requests_with_one_that_cannot_be_read_is_unknown() -> None:
+    raw = running_pod()
+    raw["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "a lot"}}
+    assert of(pod.decode, raw)[1].cpu_request is None
 
 
 def test_a_pod_without_requests_and_one_that_requests_as_a_whole() -> None:

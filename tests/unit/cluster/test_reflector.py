@@ -15,7 +15,7 @@ from portal.cluster.resource import Resource
 from portal.cluster.watches import combined
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
 from portal.domain.keys import Key
-from portal.domain.objects import Kind
+from portal.domain.objects import Kind, Unreadable
 from portal.state.store import Store
 from tests.unit.cluster import fake
 from tests.unit.cluster.fake import FakeApi
@@ -330,27 +330,31 @@ async def test_an_object_that_stops_matching_the_selector_is_deleted() -> None:
     assert run.api.watched[0]["labelSelector"] == "owner=helm,status!=superseded"
 
 
-async def test_an_object_that_cannot_be_read_is_skipped_and_named() -> None:
-    bad = {"metadata": {"name": "bad", "namespace": "apps"}}
+async def test_an_object_that_cannot_be_read_is_kept_as_that_and_named() -> None:
+    bad = {"metadata": {"name": "bad", "namespace": "apps"}, "spec": 1}
     run = await Run(
         FakeApi(
             [fake.listing(bad, fake.pod("good"), fake.pod("turns"))],
             [
                 [
-                    fake.modified({"metadata": {"name": "turns", "namespace": "apps"}}, "11"),
+                    fake.modified(
+                        {"metadata": {"name": "turns", "namespace": "apps"}, "spec": 1}, "11"
+                    ),
                     fake.added(fake.pod("next"), "12"),
                 ]
             ],
         )
     ).to_the_end()
-    assert run.sink.names == ["good", "next"], "the last good state of a bad one is not kept"
+    assert run.sink.names == ["bad", "good", "next", "turns"]
+    unread = {key.name for key, obj in run.sink.objects.items() if isinstance(obj, Unreadable)}
+    assert unread == {"bad", "turns"}, "the last good state of a bad one is not kept"
     assert run.reflector.health.unread == {Key("apps", "bad"), Key("apps", "turns")}
     assert run.reports[-1].unread == run.reflector.health.unread
 
 
 async def test_an_object_that_can_be_read_again_is_marked_no_more() -> None:
-    bad = {"metadata": {"name": "bad", "namespace": "apps"}}
-    gone = {"metadata": {"name": "gone", "namespace": "apps"}}
+    bad = {"metadata": {"name": "bad", "namespace": "apps"}, "spec": 1}
+    gone = {"metadata": {"name": "gone", "namespace": "apps"}, "spec": 1}
     run = await Run(
         FakeApi(
             [fake.listing(bad, gone)],
