@@ -27,6 +27,7 @@ from portal.viewmodels.notices import notices, unlockable
 from portal.viewmodels.operation import operation_view
 from portal.viewmodels.pods import foremost, pod_view
 from portal.viewmodels.scale import scale_view
+from portal.viewmodels.unreadable import autoscaler_unknown, unlisted
 from portal.viewmodels.urls import NOWHERE, ExternalAddresses, url_views
 from portal.viewmodels.versions import version_view
 from portal.viewmodels.withheld import without_values
@@ -125,6 +126,7 @@ def app_view(
         more_pods=more,
         workloads=workload_views(known),
         back_to=_back_to(state, known),
+        autoscaler_unknown=autoscaler_unknown(state) or unlisted(sources),
         unlock=head.badge.text == STUCK and unlockable(release) and scope.may(Permission.UNLOCK),
         version=version_view(detail, catalog),
         permissions=scope.permissions,

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from portal.domain.objects import Container, Event, Pod
 from portal.viewmodels.crashes import ending, last_words
-from portal.viewmodels.diagnosis import Diagnosis, Stage, log_command, newest
+from portal.viewmodels.diagnosis import Diagnosis, Stage, container_name, log_command, newest
 from portal.viewmodels.images import PULL_REASONS, pull_problem
 from portal.viewmodels.model import Severity
-from portal.viewmodels.words import sentence, shortened
+from portal.viewmodels.words import joined, sentence, shortened
 
 
 def broken(pod: Pod, one: Container, own: Sequence[Event]) -> Diagnosis | None:
@@ -86,8 +86,7 @@ def _crashed(pod: Pod, one: Container, looping: bool, detail: str) -> Diagnosis:
         reason, code, message = one.reason, one.exit_code, one.message
     end = ending(reason, code, message)
     times = f" {one.restarts + 1} times so far" if one.restarts else ""
-    what = f"Its init container {one.name}" if one.init else "It"
-    words = [sentence(f"{what} crashed{times}: {end.clause}")]
+    words = [sentence(f"{container_name(pod, one)} crashed{times}: {end.clause}")]
     said = last_words(message)
     if said and said not in words[0]:
         words.append(f"Its last message: “{said}”")
@@ -99,8 +98,23 @@ def _crashed(pod: Pod, one: Container, looping: bool, detail: str) -> Diagnosis:
         )
     elif not looping:
         words.append("Kubernetes is starting it again.")
-    advice = f"{end.advice} See its log: {log_command(pod)}".strip()
-    return Diagnosis(Stage.CRASHING, end.title, Severity.BAD, " ".join(words), advice, None, detail)
+    if running := _running_app(pod, one):
+        words.append(running)
+    advice = f"{end.advice} See its log: {log_command(pod, one)}".strip()
+    title = end.title if container_name(pod, one) == "It" else f"{end.title}: {one.name}"
+    return Diagnosis(Stage.CRASHING, title, Severity.BAD, " ".join(words), advice, None, detail)
+
+
+def _running_app(pod: Pod, broken: Container) -> str:
+    """A sentence that names the containers that run all the same; "" if none does."""
+    names = [
+        each.name
+        for each in pod.containers
+        if each.state == "running" and each is not broken and not (each.init or each.sidecar)
+    ]
+    if not names:
+        return ""
+    return f"Its container {names[0]} runs." if len(names) == 1 else f"{joined(names)} run."
 
 
 _UNITS = {"m": "min", "s": "s"}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from msgspec import Struct
 
-from portal.domain.objects import Pod
+from portal.domain.objects import Container, Pod
 from portal.domain.secrets import without_secret_patterns
+from portal.viewmodels.diagnosis import container_name
 from portal.viewmodels.words import shortened
 
 _SIGNALS = {
@@ -30,21 +32,9 @@ _CODES: dict[int, tuple[str, str]] = {
         "its program ended with an error (exit code 1)",
         "",
     ),
-    2: (
-        "its program ended with exit code 2, usually a wrong argument or a file that is not there",
-        "Check the image's command.",
-    ),
-    3: (
-        "its program ended with exit code 3; with gunicorn, a worker did not start",
-        "Most often the app fails while it is imported.",
-    ),
-    4: (
-        "its program ended with exit code 4; with gunicorn, it could not load the app",
-        "Check the module and variable that gunicorn is given, such as app:server.",
-    ),
     126: (
         "its command was found but cannot be run (exit code 126)",
-        "Check that the file is executable and built for the nodes' CPU architecture.",
+        "Check that the file is executable.",
     ),
     127: (
         "its command was not found in the image (exit code 127)",
@@ -52,16 +42,15 @@ _CODES: dict[int, tuple[str, str]] = {
     ),
     137: (
         "it was killed from outside (SIGKILL, exit code 137)",
-        "Either it used too much memory, or it did not stop in time after a failed "
-        "liveness probe. Raise the memory limit, or make it answer sooner.",
+        "Kubernetes does not say why. Its events, its memory use and the node's log may tell.",
     ),
     139: (
         "its program crashed on a memory access (SIGSEGV, exit code 139)",
-        "Usually a compiled library is at fault, or an image built for another CPU architecture.",
+        "",
     ),
     143: (
         "it was told to stop (SIGTERM, exit code 143)",
-        "Most often its liveness probe failed: it may be too busy, or start too slowly.",
+        "Its events say whether its liveness probe failed.",
     ),
     255: (
         "its program ended with exit code 255, or its node lost contact with it",
@@ -94,6 +83,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
         r"permission ?(error|denied)",
         "It lacks permission for a file or port. The container does not run as root: "
         "listen above port 1024, and make its files readable to all users.",
+    ),
+    (
+        r"worker failed to boot",
+        "gunicorn's workers did not start: most often the app fails while it is imported.",
     ),
     (
         r"failed to find attribute|failed to parse .* as an attribute",
@@ -141,16 +134,37 @@ def ending(reason: str, exit_code: int | None, message: str = "") -> Ending:
     return Ending("Crashing", clause, hint or advice)
 
 
+RESTARTS = 3
+"""Restarts from which on a container that ran shortly before counts as restarting."""
+STEADY = 600.0
+"""Seconds of running after which its earlier restarts are past."""
+
+
+def restarting(pod: Pod, now: datetime) -> Container | None:
+    """The container of a running pod that keeps being restarted, None if none does."""
+    one = max(pod.containers, key=lambda each: each.restarts, default=None)
+    if one is None or one.restarts < RESTARTS or one.started_at is None:
+        return None
+    return one if (now - one.started_at).total_seconds() < STEADY else None
+
+
+def named(pod: Pod, one: Container) -> str:
+    """A container as the subject of a sentence about the app."""
+    name = container_name(pod, one)
+    return "The app" if name == "It" else name
+
+
 def restarted(pod: Pod) -> str:
     """The earlier restarts of a running pod's containers, in words; "" if there were none."""
-    for one in pod.containers:
-        if one.restarts:
-            times = "once" if one.restarts == 1 else f"{one.restarts} times"
-            if one.last_exit_code is None and not one.last_reason:
-                return f"It was restarted {times}."
-            end = ending(one.last_reason, one.last_exit_code, one.last_message)
-            return f"It was restarted {times}: {end.clause}."
-    return ""
+    one = max(pod.containers, key=lambda each: each.restarts, default=None)
+    if one is None or not one.restarts:
+        return ""
+    times = "once" if one.restarts == 1 else f"{one.restarts} times"
+    words = f"{container_name(pod, one)} was restarted {times}"
+    if one.last_exit_code is None and not one.last_reason:
+        return f"{words}."
+    end = ending(one.last_reason, one.last_exit_code, one.last_message)
+    return f"{words}: {end.clause}."
 
 
 def last_words(message: str) -> str:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from portal.domain.objects import Condition, Event, Pod
+from portal.domain.objects import UNDATED, Condition, Container, Event, Pod
 from portal.viewmodels.model import Severity
 
 
@@ -26,6 +26,7 @@ class Stage(StrEnum):
     SILENT = "not answering"
     LOST = "on a node that does not answer"
     LEAVING = "shutting down"
+    FAILED = "failed"
     ENDED = "finished"
 
     @property
@@ -48,7 +49,12 @@ class Stage(StrEnum):
     @property
     def present(self) -> bool:
         """True if such a pod counts towards the desired replicas."""
-        return self not in {Stage.LEAVING, Stage.ENDED}
+        return not self.ended and self is not Stage.LEAVING
+
+    @property
+    def ended(self) -> bool:
+        """True if such a pod runs no more."""
+        return self in {Stage.FAILED, Stage.ENDED}
 
 
 class Diagnosis(Struct, frozen=True):
@@ -80,9 +86,30 @@ def events_about(pod: Pod, events: Sequence[Event]) -> tuple[Event, ...]:
     return tuple(sorted(own, key=lambda event: (event.last_at, event.key), reverse=True))
 
 
-def log_command(pod: Pod) -> str:
-    """The command that prints the log of a container's last run."""
-    return f"kubectl logs -n {pod.key.namespace} {pod.key.name} --previous"
+def log_command(pod: Pod, one: Container | None = None, *, previous: bool = True) -> str:
+    """The command that prints a container's log, of its previous run by default."""
+    which = f" -c {one.name}" if one and (one.init or several(pod)) else ""
+    last = " --previous" if previous else ""
+    return f"kubectl logs -n {pod.key.namespace} {pod.key.name}{which}{last}"
+
+
+def several(pod: Pod) -> bool:
+    """Return True if a pod has more than one container besides those that initialize it."""
+    return sum(not one.init for one in pod.containers) > 1
+
+
+def container_name(pod: Pod, one: Container) -> str:
+    """A container as the subject of a sentence about its pod; "It" if it is the only one."""
+    if one.init:
+        return f"Its init container {one.name}"
+    if one.sidecar:
+        return f"Its sidecar {one.name}"
+    return f"Its container {one.name}" if several(pod) else "It"
+
+
+def created(pod: Pod) -> datetime | None:
+    """The time of a pod's creation, None if it is not known."""
+    return None if pod.created_at == UNDATED else pod.created_at
 
 
 def condition(pod: Pod, kind: str) -> Condition | None:

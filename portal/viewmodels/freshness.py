@@ -37,6 +37,14 @@ def stale_words(sources: Mapping[str, WatchHealth], now: datetime) -> tuple[str,
     return tuple(found)
 
 
+def unread_words(sources: Mapping[str, WatchHealth], name: str) -> tuple[str, ...]:
+    """A sentence that names the objects of a source that cannot be read; () if there are none."""
+    source = source_of(sources, name)
+    if source is None or not source.unread:
+        return ()
+    return (sentence(f"{source.title or name}: {source.unread}"),)
+
+
 def loading(sources: Mapping[str, WatchHealth], name: str) -> bool:
     """Return True if the first list of a source has not arrived yet."""
     source = source_of(sources, name)
@@ -57,7 +65,7 @@ def _words(key: str, source: WatchHealth, now: datetime) -> str:
     if key == METRICS and source.error:
         return sentence(f"{name}: {shortened(source.error, 160)}")
     if not source.stale(now):
-        return sentence(f"{name}: {source.unread}") if source.unread else ""
+        return ""
     if source.alive_at is None:
         return sentence(f"{name}: may be out of date{why}")
     age = (now - source.alive_at).total_seconds()

@@ -12,13 +12,17 @@ from portal.domain.operations import DEAD_AFTER, OperationPhase
 from portal.state.elsewhere import left_behind, managed_elsewhere
 from portal.state.failed_removal import removal_failed, unfinished_hook
 from portal.state.model import AppState
+from portal.state.workloads import unreadable_workloads
+from portal.viewmodels.crashes import named, restarted
 from portal.viewmodels.diagnosis import Diagnosis, Stage
+from portal.viewmodels.failures import Failures
 from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.hpa_problems import autoscaler_problem
 from portal.viewmodels.model import Badge, Severity
 from portal.viewmodels.operation import failed, moved, progressive, running
 from portal.viewmodels.rollouts import HeldRollout
-from portal.viewmodels.words import joined, moment, sentence, shortened
+from portal.viewmodels.unreadable import NAMED, name_of
+from portal.viewmodels.words import count, joined, moment, sentence, shortened
 from portal.viewmodels.workloads import PodSummary, counts_in_words, on_nodes
 
 STUCK = "Stuck"
@@ -246,8 +250,13 @@ def _failed(state: AppState, known: PodSummary, now: datetime) -> Headline | Non
 def _by_pods(state: AppState, known: PodSummary) -> Headline:
     """The headline of a release that is in order, from its pods."""
     words = counts_in_words(known)
+    if unreadable_workloads(state):
+        return _unread(state, words if state.workloads else "")
     if not state.workloads:
         return _without_workloads(state, known)
+    if known.failures and not known.troubled and known.ready < known.desired:
+        # Before a quota that refuses further pods: those that have failed may fill it.
+        return _failing(known, known.failures[0], words)
     if known.refused:
         return _held(known.refused, words)
     if known.desired == 0:
@@ -257,9 +266,18 @@ def _by_pods(state: AppState, known: PodSummary) -> Headline:
         return _in_trouble(known, troubled, words)
     if known.held:
         return _held(known.held[0], "")
+    if known.failures:
+        return _failing(known, known.failures[0], words)
     if known.ready == known.desired == known.present and known.observed:
         return _steady(state, known, words)
     return _under_way(state, known, words)
+
+
+def _unread(state: AppState, words: str) -> Headline:
+    """The headline of a release with workloads that cannot be read."""
+    names = joined([name_of(each) for each in unreadable_workloads(state)[:NAMED]])
+    text = f"The portal cannot read {names}, so that its state is not known. {words}".strip()
+    return _made("Not known", Severity.WARN, text, problem="A workload cannot be read.")
 
 
 def _held(held: HeldRollout, words: str) -> Headline:
@@ -351,6 +369,10 @@ def _steady(state: AppState, known: PodSummary, words: str) -> Headline:
             f"{words} {failed.words}",
             problem=sentence(failed.notice.title),
         )
+    if known.restarting:
+        pod, one = known.restarting[0]
+        problem = f"{named(pod, one)} keeps restarting."
+        return _made("Degraded", Severity.WARN, f"{words} {restarted(pod)}", problem=problem)
     return _made("Ready", Severity.GOOD, words, _ready_since(known))
 
 
@@ -364,6 +386,17 @@ def _autoscaled(state: AppState, found: Headline, now: datetime) -> Headline:
         Severity.WARN,
         f"{found.sentence} {sentence(problem.title)}",
         problem=sentence(problem.title),
+    )
+
+
+def _failing(known: PodSummary, failures: Failures, words: str) -> Headline:
+    """The headline of an app whose pods fail again and again."""
+    return _made(
+        "Degraded" if known.ready else "Pods fail",
+        Severity.WARN if known.ready else Severity.BAD,
+        f"{words} {failures.words}",
+        failures.since,
+        sentence(f"{failures.newest.title} ({count(failures.amount, 'pod')})"),
     )
 
 

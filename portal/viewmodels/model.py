@@ -245,6 +245,9 @@ class AppView(Struct, frozen=True):
     ``workloads`` are empty if there is only one, which ``replicas`` describes. ``back_to`` is the
     revision to roll back to where a rollout does not go on, 0 otherwise.
 
+    ``autoscaler_unknown`` says why it may be autoscaled although ``autoscalers`` do not tell, ""
+    if they do.
+
     ``more_pods`` describes the pods that are left out of ``pods``, "" if none. ``values`` are
     YAML as it is shown, without secrets.
     """
@@ -276,6 +279,7 @@ class AppView(Struct, frozen=True):
     more_pods: str = ""
     workloads: tuple[WorkloadView, ...] = ()
     back_to: int = 0
+    autoscaler_unknown: str = ""
     unlock: bool = False
     version: VersionView | None = None
     permissions: frozenset[Permission] = ALL

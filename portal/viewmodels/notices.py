@@ -12,6 +12,9 @@ from portal.state.elsewhere import managed_elsewhere, manager_of
 from portal.state.failed_removal import removal_failed, unfinished_hook
 from portal.state.model import AppState, WatchHealth
 from portal.state.rollouts import Hold
+from portal.state.workloads import unreadable_hpas
+from portal.viewmodels.crashes import named, restarted
+from portal.viewmodels.diagnosis import log_command
 from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import STUCK, Headline
@@ -19,8 +22,10 @@ from portal.viewmodels.hpa_problems import METRICS_ADVICE, NO_METRICS, SEVERAL_H
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.operation import failed, overtaken, running
 from portal.viewmodels.quotas import quota_notice
+from portal.viewmodels.readiness import resize_failed, resizing
 from portal.viewmodels.rollouts import name_of, resume
 from portal.viewmodels.scale import drift
+from portal.viewmodels.unreadable import unreadable_notice
 from portal.viewmodels.words import count, joined, moment, sentence, shortened
 from portal.viewmodels.workloads import PodSummary
 
@@ -38,7 +43,7 @@ def notices(
 ) -> tuple[Notice, ...]:
     """All notices that apply, worst first. ``quotas`` are those of the app's namespace,
     ``chart`` is the chart that the launch form has fields for."""
-    blocked = blocked_removal(state, now)
+    blocked, unread = blocked_removal(state, now), unreadable_notice(state)
     found = [
         *([blocked] if blocked else []),
         *_operation(state),
@@ -46,6 +51,7 @@ def notices(
         *_release(state, head),
         *_stored_elsewhere(state.release),
         *_managed_elsewhere(state),
+        *([unread] if unread else []),
         *[each.notice for each in known.held],
         *([] if known.refused else _quota(known, quotas)),
         *_paused(known),
@@ -53,6 +59,9 @@ def notices(
         *_pods(
             known, fields=bool(chart) and state.detail is not None and state.detail.chart == chart
         ),
+        *(each.notice for each in known.failures),
+        *_restarting(known),
+        *_resizes(known),
         *_late(known),
         *_hpas(state),
         *_drift(state),
@@ -253,6 +262,36 @@ def _pods(known: PodSummary, *, fields: bool) -> list[Notice]:
     ]
 
 
+def _restarting(known: PodSummary) -> list[Notice]:
+    """A notice of each container that keeps ending in pods that are ready in between."""
+    found: dict[str, Notice] = {}
+    for pod, one in known.restarting:
+        notice = Notice(
+            Severity.WARN,
+            f"{named(pod, one)} keeps restarting",
+            restarted(pod),
+            f"See its log: {log_command(pod, one)}",
+        )
+        found.setdefault(one.name, notice)
+    return list(found.values())
+
+
+def _resizes(known: PodSummary) -> list[Notice]:
+    """A notice of the first pod whose resize in place its node cannot do."""
+    for pod, _ in known.pods:
+        if resize_failed(pod):
+            return [
+                Notice(
+                    Severity.WARN,
+                    f"{pod.key.name} cannot be resized",
+                    f"{resizing(pod)} Until then the requests and limits of before are in force.",
+                    "Ask for less, or launch the app again with the new amounts: new pods may be "
+                    "placed on another node.",
+                )
+            ]
+    return []
+
+
 def _paused(known: PodSummary) -> list[Notice]:
     """A notice of each paused Deployment whose pods are all of the newest pod template."""
     return [
@@ -317,7 +356,7 @@ def _metrics(state: AppState, sources: Mapping[str, WatchHealth]) -> list[Notice
     source = source_of(sources, METRICS)
     if source is None or source.available or not state.workloads:
         return []
-    needed = bool(state.hpas)
+    needed = bool(state.hpas or unreadable_hpas(state))
     body = "CPU and memory use cannot be shown"
     body += ", and the autoscaler cannot work." if needed else ", and an autoscaler could not work."
     return [

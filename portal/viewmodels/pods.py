@@ -9,11 +9,13 @@ from datetime import datetime
 from portal.domain.objects import Event, Node, Pod, PodUsage
 from portal.state.history import PodHistory
 from portal.viewmodels.containers import broken
-from portal.viewmodels.crashes import ending, restarted
-from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, events_about, newest
+from portal.viewmodels.crashes import restarted
+from portal.viewmodels.device_claims import claim_missing
+from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, created, events_about, newest
+from portal.viewmodels.failures import failed
 from portal.viewmodels.model import Badge, PodView, Severity
 from portal.viewmodels.preparation import being_set_up
-from portal.viewmodels.readiness import not_ready
+from portal.viewmodels.readiness import not_ready, resizing
 from portal.viewmodels.scheduling import no_room
 from portal.viewmodels.series import spark
 from portal.viewmodels.words import cores, count, joined, percent, sentence, shortened, size
@@ -32,7 +34,7 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
             "Its program ended without an error (exit code 0).",
         )
     if pod.phase == "Failed":
-        return _failed(pod)
+        return failed(pod)
     if pod.phase == "Unknown" or _node_lost(pod, nodes):
         return Diagnosis(
             Stage.LOST,
@@ -44,7 +46,11 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
         )
     if pod.ready:
         return Diagnosis(
-            Stage.READY, "Ready", Severity.GOOD, since=pod.ready_at, detail=restarted(pod)
+            Stage.READY,
+            "Ready",
+            Severity.GOOD,
+            since=pod.ready_at,
+            detail=f"{restarted(pod)} {resizing(pod)}".strip(),
         )
     if not pod.node:
         return _unscheduled(pod, own, nodes)
@@ -54,29 +60,40 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
 MOST = 50
 """The most pods on an app's page: each change sends all of them."""
 
+MOST_ENDED = 5
+"""The most pods on an app's page that have ended: Kubernetes keeps thousands of failed ones."""
+
 Diagnosed = tuple[Pod, Diagnosis]
 
 
 def foremost(pods: Sequence[Diagnosed]) -> tuple[Sequence[Diagnosed], str]:
     """The pods to show, and a summary of the others: "450 more pods: 448 ready and 2 starting".
 
+    Pods that run come before those that have ended, of which the newest ``MOST_ENDED`` are shown.
     Up to ``MOST`` these are all, in their order; else those with problems, then those that are not
     ready, then the newest.
     """
-    if len(pods) <= MOST:
-        return pods, ""
+
+    def newest(each: Diagnosed) -> float:
+        return -each[0].created_at.timestamp()
 
     def urgency(each: Diagnosed) -> tuple[bool, bool, float]:
-        pod, found = each
-        ready = found.stage is Stage.READY
-        return not found.stage.troubled, ready, -pod.created_at.timestamp()
+        stage = each[1].stage
+        return not stage.troubled, stage is Stage.READY, newest(each)
 
-    ranked = sorted(pods, key=urgency)
-    left = Counter(found.stage for _, found in ranked[MOST:])
+    present = [each for each in pods if not each[1].stage.ended]
+    ended = sorted((each for each in pods if each[1].stage.ended), key=newest)
+    if len(present) > MOST:
+        present.sort(key=urgency)
+    shown = [*present[:MOST], *ended[: max(0, min(MOST_ENDED, MOST - len(present)))]]
+    hidden = {pod.key for pod, _ in pods} - {pod.key for pod, _ in shown}
+    left = Counter(found.stage for pod, found in pods if pod.key in hidden)
+    if not left:
+        return shown, ""
     if set(left) == {Stage.READY}:
-        return ranked[:MOST], f"{count(left.total(), 'more pod')}, all ready"
+        return shown, f"{count(left.total(), 'more pod')}, all ready"
     states = [f"{left[stage]:,} {stage.value}" for stage in Stage if left[stage]]
-    return ranked[:MOST], f"{count(left.total(), 'more pod')}: {joined(states)}"
+    return shown, f"{count(left.total(), 'more pod')}: {joined(states)}"
 
 
 def pod_view(
@@ -138,50 +155,10 @@ def _leaving(pod: Pod, nodes: Sequence[Node]) -> Diagnosis:
     )
 
 
-def _failed(pod: Pod) -> Diagnosis:
-    if pod.reason == "Evicted":
-        return Diagnosis(
-            Stage.ENDED,
-            "Evicted",
-            Severity.WARN,
-            sentence(
-                f"Its node ran short of resources: {shortened(pod.message) or 'no reason given'}"
-            ),
-            "Kubernetes replaces it. Requests as high as the use make evictions less likely.",
-        )
-    if pod.reason == "Preempting" or "preempt" in pod.message.lower():
-        return Diagnosis(
-            Stage.ENDED,
-            "Preempted",
-            Severity.WARN,
-            "It was removed for a pod with a higher priority.",
-            "Kubernetes replaces it when a node has room.",
-        )
-    for one in pod.containers:
-        if one.state == "terminated" and one.exit_code:
-            end = ending(one.reason, one.exit_code, one.message)
-            return Diagnosis(
-                Stage.ENDED,
-                "Failed",
-                Severity.BAD,
-                sentence(end.clause),
-                end.advice,
-                None,
-                one.message,
-            )
-    detail = shortened(pod.message) or pod.reason
-    return Diagnosis(
-        Stage.ENDED,
-        "Failed",
-        Severity.BAD,
-        sentence(f"It ended: {detail}" if detail else "It ended"),
-    )
-
-
 def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagnosis:
     scheduled = condition(pod, "PodScheduled")
     message = scheduled.message if scheduled else ""
-    since = scheduled.changed_at if scheduled and scheduled.changed_at else pod.created_at
+    since = scheduled.changed_at if scheduled and scheduled.changed_at else created(pod)
     event = newest(own, "FailedScheduling", "TriggeredScaleUp", "Nominated", "NotTriggerScaleUp")
     if scheduled and scheduled.reason == "SchedulingGated":
         return Diagnosis(
@@ -190,6 +167,20 @@ def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagn
             Severity.BUSY,
             "It has a scheduling gate, so it is not scheduled yet.",
             "The controller or administrator that set the gate removes it.",
+            since,
+        )
+    if missing := claim_missing(message, own):
+        return Diagnosis(
+            Stage.BLOCKED, missing.title, Severity.BAD, missing.words, missing.advice, since
+        )
+    if pod.nominated_node:
+        return Diagnosis(
+            Stage.WAITING,
+            "Waiting for room",
+            Severity.BUSY,
+            f"Pods of a lower priority are being removed from the node {pod.nominated_node} to "
+            "make room for it.",
+            "",
             since,
         )
     if any(one.reason in {"TriggeredScaleUp", "Nominated"} for one in own):

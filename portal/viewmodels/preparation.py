@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from portal.domain.objects import Event, Pod
-from portal.viewmodels.diagnosis import Diagnosis, Stage, newest
+from portal.viewmodels.diagnosis import Diagnosis, Stage, created, newest
 from portal.viewmodels.model import Severity
 from portal.viewmodels.words import shortened
 
@@ -19,7 +19,7 @@ def being_set_up(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
     """Diagnose a pod that has a node, but whose containers do not all run yet."""
     stuck = newest(own, "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
     pulling = newest(own, "Pulling", "Pulled", "Failed")
-    since = pod.created_at
+    since = created(pod)
     if (
         pulling
         and pulling.reason == "Pulling"
@@ -36,7 +36,7 @@ def being_set_up(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
         )
     if stuck and (pulling is None or stuck.last_at >= pulling.last_at):
         return _not_set_up(stuck, since)
-    if not own and (now - since).total_seconds() > SLOW_CREATION:
+    if since and not own and (now - since).total_seconds() > SLOW_CREATION:
         return Diagnosis(
             Stage.SLOW,
             "Slow to start",
@@ -45,14 +45,22 @@ def being_set_up(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             f"kubectl describe pod -n {pod.key.namespace} {pod.key.name} may give details.",
             since,
         )
-    waiting = next((one for one in pod.containers if one.reason == "PodInitializing"), None)
-    words = "The node is preparing it."
-    if waiting:
-        words = "Its init containers are running."
-    return Diagnosis(Stage.STARTING, "Starting", Severity.BUSY, words, "", since)
+    return Diagnosis(Stage.STARTING, "Starting", Severity.BUSY, _present_step(pod), "", since)
 
 
-def _not_set_up(event: Event, since: datetime) -> Diagnosis:
+def _present_step(pod: Pod) -> str:
+    """A sentence about what the node is doing: init containers and sidecars start in turn."""
+    initial = next((one for one in pod.containers if one.init and one.state == "running"), None)
+    if initial:
+        return f"Its init container {initial.name} is running."
+    initializing = any(one.reason == "PodInitializing" for one in pod.containers)
+    sidecar = next((one for one in pod.containers if one.sidecar and not one.ready), None)
+    if initializing and sidecar:
+        return f"It waits for its sidecar {sidecar.name} to start."
+    return "The node is preparing it."
+
+
+def _not_set_up(event: Event, since: datetime | None) -> Diagnosis:
     detail = shortened(event.message, 500)
     missing = re.search(r'(secret|configmap) "([^"]+)" not found', event.message, re.IGNORECASE)
     if missing:

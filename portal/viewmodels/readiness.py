@@ -6,12 +6,21 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from portal.domain.objects import Event, Pod
+from portal.domain.objects import Condition, Event, Pod
 from portal.viewmodels.crashes import restarted
-from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, log_command, newest
+from portal.viewmodels.diagnosis import (
+    Diagnosis,
+    Stage,
+    condition,
+    container_name,
+    created,
+    log_command,
+    newest,
+    several,
+)
 from portal.viewmodels.model import Severity
 from portal.viewmodels.probes import ProbeFailure, probe_failure
-from portal.viewmodels.words import shortened
+from portal.viewmodels.words import sentence, shortened
 
 SLOW_START = 180.0
 """Seconds of running without being ready after which a pod counts as slow to start."""
@@ -27,10 +36,16 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
     """Diagnose a pod whose containers all run, but that is not ready."""
     since = _waiting_since(pod, own)
     event = newest(own, "Unhealthy")
-    waited = (now - since).total_seconds()
+    waited = (now - since).total_seconds() if since else 0.0
     found = probe_failure(pod, event.message if event else "") or NO_FAILURE
     words, advice = found.words, found.advice
     detail = shortened(event.message, 500) if event else ""
+    gate = _closed_gate(pod)
+    if gate:
+        return _gated(gate, since, waited)
+    unready = next((one for one in pod.containers if not one.ready and several(pod)), None)
+    if unready:
+        words = f"{container_name(pod, unready)} is not ready. {words}".strip()
     killing = newest(own, "Killing")
     restarts = sum(one.restarts for one in pod.containers)
     killed = re.search(r"(liveness|startup) probe", killing.message.lower()) if killing else None
@@ -40,7 +55,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             f"Restarted: {killed[1]} probe failed",
             Severity.BAD,
             f"It runs, but was restarted because its {killed[1]} probe failed. {words}".strip(),
-            advice or f"See its log: {log_command(pod)}",
+            advice or f"See its log: {log_command(pod, unready)}",
             since,
             detail,
             found.fields,
@@ -65,7 +80,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             "Slow to start",
             Severity.WARN,
             f"It runs but has not become ready. {words}".strip(),
-            advice or f"See its log: {log_command(pod).removesuffix(' --previous')}",
+            advice or f"See its log: {log_command(pod, unready, previous=False)}",
             since,
             detail,
             found.fields,
@@ -83,7 +98,9 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
     )
 
 
-def _failing(event: Event | None, found: ProbeFailure, since: datetime, detail: str) -> Diagnosis:
+def _failing(
+    event: Event | None, found: ProbeFailure, since: datetime | None, detail: str
+) -> Diagnosis:
     """Diagnose a pod that runs for a while and fails its probe."""
     kind = event.message.partition(" ")[0].lower() if event else ""
     title = f"Fails its {kind} probe" if kind in {"startup", "readiness"} else "Fails its probe"
@@ -100,6 +117,59 @@ def _failing(event: Event | None, found: ProbeFailure, since: datetime, detail: 
         detail,
         found.fields,
     )
+
+
+def _closed_gate(pod: Pod) -> Condition | None:
+    """Return the readiness gate that a pod waits for though its containers are ready, or None."""
+    containers = condition(pod, "ContainersReady")
+    if containers is None or containers.status != "True":
+        return None
+    gates = (condition(pod, each) or Condition(each, "") for each in pod.readiness_gates)
+    return next((each for each in gates if each.status != "True"), None)
+
+
+def _gated(gate: Condition, since: datetime | None, waited: float) -> Diagnosis:
+    late = waited > SLOW_START
+    why = sentence(shortened(gate.message)) or "Its controller gives no reason."
+    return Diagnosis(
+        Stage.SLOW if late else Stage.STARTING,
+        "Waiting for a readiness gate",
+        Severity.WARN if late else Severity.BUSY,
+        f"Its containers are ready, but its readiness gate {gate.type} is not. {why}",
+        "A controller outside the app, such as that of a load balancer, sets it: ask an "
+        "administrator."
+        if late
+        else "",
+        since,
+    )
+
+
+def resize_failed(pod: Pod) -> bool:
+    """Return True if a pod's resize in place has failed, or is not possible on its node."""
+    pending, going = condition(pod, "PodResizePending"), condition(pod, "PodResizeInProgress")
+    return bool(
+        (pending and pending.status == "True" and pending.reason == "Infeasible")
+        or (going and going.status == "True" and going.reason == "Error")
+    )
+
+
+def resizing(pod: Pod) -> str:
+    """A sentence about a resize in place that is not done; "" if there is none."""
+    pending, going = condition(pod, "PodResizePending"), condition(pod, "PodResizeInProgress")
+    if pending and pending.status == "True":
+        how = {
+            "Deferred": "waits until its node has room",
+            "Infeasible": "is not possible on its node",
+        }.get(pending.reason, "is pending")
+        return _resize(f"Its resize {how}", pending)
+    if going and going.status == "True":
+        failed = going.reason == "Error"
+        return _resize("Its resize failed" if failed else "It is being resized", going)
+    return ""
+
+
+def _resize(words: str, said: Condition) -> str:
+    return sentence(f"{words}: {shortened(said.message)}" if said.message else words)
 
 
 def _was_ready(pod: Pod) -> bool:
@@ -122,8 +192,8 @@ def _was_ready(pod: Pod) -> bool:
 _SAME_MOMENT = 2.0
 
 
-def _waiting_since(pod: Pod, own: Sequence[Event]) -> datetime:
-    """The time since when a running pod is not ready."""
+def _waiting_since(pod: Pod, own: Sequence[Event]) -> datetime | None:
+    """The time since when a running pod is not ready, None if it is not known."""
     times = [one.started_at for one in pod.containers if one.started_at]
     started = newest(own, "Started")
     if not times and started:
@@ -131,4 +201,4 @@ def _waiting_since(pod: Pod, own: Sequence[Event]) -> datetime:
     ready = condition(pod, "Ready")
     if ready and ready.changed_at:
         times.append(ready.changed_at)
-    return max(times, default=pod.created_at)
+    return max(times, default=created(pod))

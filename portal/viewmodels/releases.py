@@ -16,8 +16,9 @@ from portal.domain.objects import Kind, Node, PodUsage
 from portal.domain.operations import OperationPhase
 from portal.state.elsewhere import managed_elsewhere
 from portal.state.model import AppState, WatchHealth
+from portal.state.workloads import unreadable_hpas
 from portal.viewmodels.app import app_version, chart_name, launched_by
-from portal.viewmodels.freshness import loading, source_of, stale_words
+from portal.viewmodels.freshness import loading, source_of, stale_words, unread_words
 from portal.viewmodels.headline import headline
 from portal.viewmodels.hpa_metrics import hpa_words
 from portal.viewmodels.hpa_problems import awaits_readings
@@ -59,12 +60,17 @@ def release_row(
         hpa="; ".join(
             f"{hpa.target_name} {hpa_words(hpa)}" if len(state.hpas) > 1 else hpa_words(hpa)
             for hpa in state.hpas
-        ),
+        )
+        or _unreadable_hpa(state),
         url=next((one.href for one in links(state, outside, nodes)), ""),
         launched_by=launched_by(state),
         problem=head.problem,
         newer=newer,
     )
+
+
+def _unreadable_hpa(state: AppState) -> str:
+    return "not readable" if unreadable_hpas(state) else ""
 
 
 class ReleaseList(Struct, frozen=True, dict=True):
@@ -280,7 +286,7 @@ def list_view(
         rows=found.rows,
         summary="" if unanswered else f"{_summary(entries, unread)}{_unsorted(entries, query)}",
         loading=unread,
-        stale=stale_words(sources, now),
+        stale=(*stale_words(sources, now), *unread_words(sources, Kind.RELEASE)),
         query=query.at(found.page),
         total=len(entries),
         found=found.total,

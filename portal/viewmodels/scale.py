@@ -10,9 +10,10 @@ from portal.domain.objects import Hpa
 from portal.domain.release import ReleaseRevision
 from portal.state.elsewhere import managed_elsewhere
 from portal.state.model import AppState
-from portal.state.workloads import autoscaler_of, target_of
+from portal.state.workloads import autoscaler_of, target_of, unreadable_hpas
 from portal.viewmodels.model import ScaleMode, ScaleView
 from portal.viewmodels.operation import running
+from portal.viewmodels.unreadable import autoscaler_unknown
 
 DEFAULT_MAXIMUM = 4
 """The maximum that the range slider starts with where neither values nor an HPA set one."""
@@ -37,6 +38,7 @@ def scale_view(state: AppState, chart: str, forbidden: str = "") -> ScaleView:
     why = _read_only(state, hpa, chart)
     if forbidden and state.release is not None:
         why = forbidden
+    why = why or autoscaler_unknown(state)
     mode = ScaleMode.AUTOSCALED if hpa else ScaleMode.FIXED
     return ScaleView(
         mode=ScaleMode.READ_ONLY if why else mode,
@@ -61,7 +63,8 @@ def current_detail(state: AppState) -> ReleaseRevision | None:
 def drift(state: AppState) -> tuple[int, int] | None:
     """(configured, live) replicas of a workload that was scaled outside Helm; else None."""
     detail = current_detail(state)
-    if detail is None or state.hpas or running(state.operation) or len(state.workloads) != 1:
+    autoscaled = state.hpas or unreadable_hpas(state)
+    if detail is None or autoscaled or running(state.operation) or len(state.workloads) != 1:
         return None
     if state.release is None or state.release.status.pending:
         return None

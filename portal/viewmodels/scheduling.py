@@ -20,6 +20,7 @@ class NoRoom(Struct, frozen=True):
 
 
 _ROOM = "Request less CPU or memory, run fewer pods, or ask an administrator for more nodes."
+_UNKNOWN = "The portal does not know this cause. Ask an administrator if this lasts."
 _RULES: tuple[tuple[str, str, str, str], ...] = (
     (r"insufficient cpu", "has too little CPU left", "have too little CPU left", _ROOM),
     (r"insufficient memory", "has too little memory left", "have too little memory left", _ROOM),
@@ -61,10 +62,22 @@ _RULES: tuple[tuple[str, str, str, str], ...] = (
         "Run fewer pods, or relax the chart's pod anti-affinity.",
     ),
     (
+        r"pod affinity",
+        "does not run the pods that this one has to share a node with (pod affinity)",
+        "do not run the pods that this one has to share a node with (pod affinity)",
+        "Check the app's pod affinity.",
+    ),
+    (
         r"node affinity|node selector|affinity/selector",
         "does not match the app's node selector or affinity",
         "do not match the app's node selector or affinity",
         "Check the app's node selector and affinity.",
+    ),
+    (
+        r"topology spread constraints \(missing required label\)",
+        "lacks the label that the app's topology spread constraints count by",
+        "lack the label that the app's topology spread constraints count by",
+        "Name a label that the nodes have as topologyKey, or ask an administrator.",
     ),
     (
         r"topology spread",
@@ -102,7 +115,7 @@ def no_room(pod: Pod, message: str, nodes: Sequence[Node]) -> NoRoom:
         return NoRoom(
             "Waiting for a node",
             sentence(f"No node takes it: {shortened(message)}" if message else "No node takes it"),
-            _ROOM,
+            _UNKNOWN,
         )
     total = int(found[1])
     parts = re.split(r"\.?\s*preemption:|,?\s*no new claims", found[2])[0].strip(" .")
@@ -116,14 +129,15 @@ def no_room(pod: Pod, message: str, nodes: Sequence[Node]) -> NoRoom:
     too_large = _too_large(pod, nodes)
     if too_large:
         advice = [too_large]
-    return NoRoom("Unschedulable", _asks(pod) + joined(causes) + ".", " ".join(advice[:2]))
+    asks = _asks(pod) if _ROOM in advice or too_large else ""
+    return NoRoom("Unschedulable", asks + joined(causes) + ".", " ".join(advice[:2]))
 
 
 def _cause(part: str, total: int, again: bool) -> tuple[str, str]:
     """One cause in words, with what to do about it: ``part`` is "2 Insufficient cpu"."""
     number, _, cause = part.partition(" ")
     if not number.isdigit():
-        return shortened(part) or "no node is free", _ROOM
+        return shortened(part) or "no node is free", _UNKNOWN
     amount = int(number)
     who = f"{amount} of {count(total, 'node')}" if amount != total else f"all {amount} nodes"
     if total == 1:
@@ -133,7 +147,7 @@ def _cause(part: str, total: int, again: bool) -> tuple[str, str]:
         if match:
             words = (one if amount == 1 else many).format(*match.groups())
             return f"{who} {words}", advice
-    return f"{who}: {shortened(cause)}", "Ask an administrator if this lasts."
+    return f"{who}: {shortened(cause)}", _UNKNOWN
 
 
 def _asks(pod: Pod) -> str:
@@ -150,13 +164,19 @@ def _too_large(pod: Pod, nodes: Sequence[Node]) -> str:
     """Advice for a pod that no node could take, even an empty one."""
     if not nodes:
         return ""
-    most_cpu = max(node.cpu for node in nodes)
-    most_memory = max(node.memory for node in nodes)
-    if pod.cpu_request and 0 < most_cpu < pod.cpu_request:
+    most_cpu = _most([node.cpu for node in nodes])
+    most_memory = _most([node.memory for node in nodes])
+    if pod.cpu_request and most_cpu and most_cpu < pod.cpu_request:
         return f"No node is that large: request less than {cores(most_cpu)} of CPU."
-    if pod.memory_request and 0 < most_memory < pod.memory_request:
+    if pod.memory_request and most_memory and most_memory < pod.memory_request:
         return f"No node is that large: request less than {size(most_memory)} of memory."
     return ""
+
+
+def _most(amounts: Sequence[float | None]) -> float | None:
+    """The largest amount; None if any of them is not known."""
+    known = [each for each in amounts if each is not None]
+    return max(known) if len(known) == len(amounts) else None
 
 
 def _volume(message: str) -> NoRoom:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 _STEPS = (15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400)
@@ -90,5 +91,6 @@ def coarse(seconds: float) -> str:
 
 def moment(at: datetime) -> str:
     """A time, in UTC: "07:12 UTC on 23 November"."""
-    at = at.astimezone(UTC)
+    with suppress(OverflowError):  # at the ends of the calendar
+        at = at.astimezone(UTC)
     return f"{at:%H:%M} UTC on {at.day} {at:%B}"

@@ -8,11 +8,13 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from portal.domain.objects import Kind, Node, Pod
+from portal.domain.objects import Container, Kind, Node, Pod
 from portal.state.model import AppState, WatchHealth
 from portal.state.rollouts import WorkloadRollout, rollouts
 from portal.state.workloads import endless
+from portal.viewmodels.crashes import restarting
 from portal.viewmodels.diagnosis import Diagnosis, Stage
+from portal.viewmodels.failures import Failures, repeated
 from portal.viewmodels.freshness import source_of
 from portal.viewmodels.jobs import JobSummary, job_summaries, job_views
 from portal.viewmodels.model import Badge, Notice, ReplicasView, Severity, WorkloadView
@@ -27,7 +29,8 @@ class PodSummary(Struct, frozen=True):
     ``desired`` are the desired replicas, ``present`` the pods that count towards them, ``ready``
     those that are ready. ``pods`` are all pods, those of Jobs too, which the counts and ``stages``
     leave out. ``held`` are the rollouts that do not go on by themselves, ``jobs`` the Jobs and
-    CronJobs, worst first.
+    CronJobs, worst first. ``failures`` are the causes for which several pods have failed recently.
+    ``restarting`` are the containers that keep ending in pods that are ready in between.
     """
 
     desired: int
@@ -38,6 +41,8 @@ class PodSummary(Struct, frozen=True):
     rollouts: tuple[WorkloadRollout, ...]
     held: tuple[HeldRollout, ...]
     jobs: tuple[JobSummary, ...]
+    failures: tuple[Failures, ...] = ()
+    restarting: tuple[tuple[Pod, Container], ...] = ()
 
     @property
     def refused(self) -> HeldRollout | None:
@@ -103,6 +108,12 @@ def pod_summary(
         rollouts=found,
         held=held_rollouts(found),
         jobs=job_summaries(state, pods, now),
+        failures=repeated(pods, now),
+        restarting=tuple(
+            (pod, one)
+            for pod, diagnosis in pods
+            if diagnosis.stage is Stage.READY and (one := restarting(pod, now))
+        ),
     )
 
 
@@ -113,7 +124,7 @@ def replicas_view(known: PodSummary) -> ReplicasView:
         severity = Severity.QUIET
     elif missing <= 0:
         severity = Severity.GOOD if known.desired else Severity.QUIET
-    elif known.refused or known.troubled:
+    elif known.refused or known.troubled or known.failures:
         severity = Severity.WARN if known.ready else Severity.BAD
     else:
         severity = Severity.BUSY
@@ -147,7 +158,7 @@ def counts_in_words(known: PodSummary) -> str:
     others = [
         f"{stages[stage]} {_are(stages[stage])} {stage.value}"
         for stage in Stage
-        if stage is not Stage.READY and stage is not Stage.ENDED and stages[stage]
+        if stage is not Stage.READY and not stage.ended and stages[stage]
     ]
     unmade = known.desired - known.present
     if unmade > 0:
@@ -207,4 +218,6 @@ def obstacle(known: PodSummary) -> Notice | None:
     if troubled:
         worst = troubled[0]
         return Notice(worst.severity, worst.title, worst.reason, worst.advice)
-    return known.held[0].notice if known.held else None
+    if known.held:
+        return known.held[0].notice
+    return known.failures[0].notice if known.failures else None

@@ -89,7 +89,9 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_REPLICAS: lambda view: {
         "content": [*replicas.replicas(view.replicas), replicas.workloads(view.workloads)]
     },
-    ids.APP_AUTOSCALER: lambda view: {"content": replicas.autoscalers(view.autoscalers)},
+    ids.APP_AUTOSCALER: lambda view: {
+        "content": replicas.autoscalers(view.autoscalers, view.autoscaler_unknown)
+    },
     ids.APP_PODS: lambda view: {"content": pods.pods(view.pods, view.key, view.more_pods)},
     ids.APP_EVENTS: lambda view: {"content": pods.events(view.events)},
     ids.APP_NOTES: lambda view: {

@@ -68,8 +68,13 @@ def _workload(view: WorkloadView) -> html.Li:
     )
 
 
-def autoscalers(views: Sequence[AutoscalerView]) -> Node:
-    """Each HorizontalPodAutoscaler, of several with its workload; a sentence if there is none."""
+def autoscalers(views: Sequence[AutoscalerView], unknown: str = "") -> Node:
+    """Each HorizontalPodAutoscaler, of several with its workload; a sentence if there is none.
+
+    ``unknown`` says why there may be one that is not among ``views``, "" if all are.
+    """
+    if not views and unknown:
+        return html.P(unknown, className="words")
     if not views:
         return html.P(
             "No autoscaler: the number of replicas is fixed.", className="words quiet-text"
