@@ -167,6 +167,7 @@ async def test_the_record_stays_as_it_is_for_portals_of_other_versions(
         "fields": {"tag": "no"},
         "base": 3,
         "description": "Scaled to 2 by ann",
+        "cause": "",
     }
 
 
