@@ -112,7 +112,7 @@ def _of_config(report: ImageReport, config: ImageConfig, asked: AskedFor) -> Ite
             "The image has neither an entry point nor a command (ENTRYPOINT, CMD), so there is "
             "nothing to start.",
         )
-    if not asked.command and listens_on_loopback(config):
+    if not asked.command and listens_on_loopback(config, asked.variables):
         yield Advice(
             AdviceKind.LOOPBACK,
             Severity.PROBLEM,

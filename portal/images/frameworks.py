@@ -13,22 +13,8 @@ from itertools import islice
 
 from msgspec import Struct
 
+from portal.images.framework_table import BY_FRAMEWORK, Framework
 from portal.images.report import ImageConfig, ImageReport
-
-
-class Framework(StrEnum):
-    """A kind of app that people bring; the values are how it is called."""
-
-    DASH = "Dash"
-    STREAMLIT = "Streamlit"
-    GRADIO = "Gradio"
-    PANEL = "Panel"
-    SHINY_PYTHON = "Shiny for Python"
-    SHINY_R = "Shiny for R"
-    FASTAPI = "FastAPI or another ASGI app"
-    JUPYTER = "Jupyter"
-    VOILA = "Voilà"
-    WEB_SERVER = "a web server"
 
 
 class Confidence(StrEnum):
@@ -62,12 +48,15 @@ class _Signs(Struct, frozen=True):
     """The signs of a framework: programs in the command, variables, ports, names."""
 
     framework: Framework
-    port: int
     programs: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     port_is_sign: bool = False
     names: tuple[str, ...] = ()
+
+    @property
+    def port(self) -> int:
+        return BY_FRAMEWORK[self.framework].port
 
 
 class _Seen(Struct, frozen=True):
@@ -83,7 +72,6 @@ class _Seen(Struct, frozen=True):
 _SIGNS = (
     _Signs(
         Framework.STREAMLIT,
-        8501,
         programs=("streamlit",),
         variables=(
             "STREAMLIT_SERVER_PORT",
@@ -95,7 +83,6 @@ _SIGNS = (
     ),
     _Signs(
         Framework.VOILA,
-        8866,
         programs=("voila",),
         phrases=("jupyter voila",),
         port_is_sign=True,
@@ -103,7 +90,6 @@ _SIGNS = (
     ),
     _Signs(
         Framework.PANEL,
-        5006,
         programs=("panel",),
         variables=("BOKEH_ALLOW_WS_ORIGIN",),
         port_is_sign=True,
@@ -111,16 +97,14 @@ _SIGNS = (
     ),
     _Signs(
         Framework.SHINY_R,
-        3838,
         programs=("shiny-server",),
         phrases=("shiny::", "runApp(", "golem::", "run_app("),
         port_is_sign=True,
         names=("rocker/shiny", "r-shiny", "shiny-server"),
     ),
-    _Signs(Framework.SHINY_PYTHON, 8000, phrases=("shiny run",), names=("shiny",)),
+    _Signs(Framework.SHINY_PYTHON, phrases=("shiny run",), names=("shiny",)),
     _Signs(
         Framework.GRADIO,
-        7860,
         programs=("gradio",),
         variables=("GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME"),
         port_is_sign=True,
@@ -128,7 +112,6 @@ _SIGNS = (
     ),
     _Signs(
         Framework.JUPYTER,
-        8888,
         programs=(
             "jupyter",
             "jupyter-lab",
@@ -146,7 +129,6 @@ _SIGNS = (
     ),
     _Signs(
         Framework.FASTAPI,
-        8000,
         programs=("fastapi", "uvicorn", "hypercorn", "daphne"),
         phrases=("uvicorn.workers.", "uvicorn_worker."),
         variables=("UVICORN_PORT", "UVICORN_HOST"),
@@ -154,7 +136,6 @@ _SIGNS = (
     ),
     _Signs(
         Framework.DASH,
-        8050,
         phrases=("app:server", "dash_app", "dash run"),
         variables=("DASH_DEBUG", "DASH_URL_BASE_PATHNAME", "DASH_REQUESTS_PATHNAME_PREFIX"),
         port_is_sign=True,
@@ -162,7 +143,6 @@ _SIGNS = (
     ),
     _Signs(
         Framework.WEB_SERVER,
-        80,
         programs=("nginx", "httpd", "httpd-foreground", "apache2-foreground", "caddy", "lighttpd"),
         variables=("NGINX_VERSION", "HTTPD_VERSION", "CADDY_VERSION"),
         names=("nginx", "httpd", "caddy"),
@@ -249,15 +229,18 @@ def suggested_port(report: ImageReport) -> SuggestedPort | None:
     return None
 
 
-def listens_on_loopback(config: ImageConfig) -> bool:
-    """Return True if the command has the app listen where nothing outside its pod reaches it."""
+def listens_on_loopback(config: ImageConfig, given: Collection[str] = ()) -> bool:
+    """Return True if the command has the app listen where nothing outside its pod reaches it.
+
+    ``given`` are the names of variables that are set beside the image's own.
+    """
     line = _line(config)
     told = _HOST_FLAG.search(line)
     if told:
         return next(each for each in told.groups() if each) in _LOOPBACK
     for program in _programs(line):
         if program in _LOOPBACK_BY_DEFAULT:
-            return _LOOPBACK_BY_DEFAULT[program] not in config.environment
+            return _LOOPBACK_BY_DEFAULT[program] not in {*config.environment, *given}
     return False
 
 
