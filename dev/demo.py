@@ -295,6 +295,10 @@ def values(how: How | None, digest: str) -> dict[str, object]:
             )
         ],
         "catalog": _catalog(kind),
+        # What nodes call localhost is the pod itself to the portal.
+        "imageRegistries": []
+        if kind
+        else [{"host": settings.REGISTRY, "url": f"http://{settings.REGISTRY_FOR_PODS}"}],
         # Two of those charts make ConfigMaps, which the built-in one does not.
         "rbac": {"extraRules": [_CONFIG_MAPS]},
         # Two cores for the cluster and the portal: leave them to the apps.

@@ -35,6 +35,12 @@ def registry(layout: Layout, program: str) -> Component:
     return Component("registry", (program, "serve", str(conf)), config=(conf,))
 
 
+def registry_for_pods(layout: Layout, program: str) -> Component:
+    """The same images for pods, which the portal's pod asks about them."""
+    conf = layout.conf / "registry-for-pods.yaml"
+    return Component("registry-for-pods", (program, "serve", str(conf)), config=(conf,))
+
+
 def etcd(layout: Layout, bins: Path) -> Component:
     """etcd, with mutual TLS even on loopback: who can write to it owns the machine."""
     pki = layout.pki

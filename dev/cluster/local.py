@@ -44,6 +44,7 @@ ORDER = (
     "kube-apiserver",
     "containerd",
     "etcd",
+    "registry-for-pods",
     "registry",
 )
 
@@ -90,6 +91,7 @@ def _fetch(layout: Layout, steps: Steps) -> None:
 def _start(layout: Layout, steps: Steps, processes: Processes, bins: Path) -> None:
     path = network.components_path(layout, bins)
     api = Api(layout)
+    registry_program = packages.which("docker-registry") or "docker-registry"
 
     def ensure(*wanted: Component) -> None:
         for component in wanted:
@@ -98,7 +100,8 @@ def _start(layout: Layout, steps: Steps, processes: Processes, bins: Path) -> No
     with steps.step("registry, etcd, API server, containerd"):
         ensure(
             components.etcd(layout, bins),
-            components.registry(layout, packages.which("docker-registry") or "docker-registry"),
+            components.registry(layout, registry_program),
+            components.registry_for_pods(layout, registry_program),
             components.containerd(layout, bins, path),
             components.apiserver(layout, bins),
         )

@@ -26,6 +26,7 @@ def files(
         conf / "kubelet.yaml": kubelet(layout, resolv_conf=resolv_conf),
         conf / "kube-proxy.yaml": kube_proxy(layout),
         conf / "registry.yaml": registry(layout),
+        conf / "registry-for-pods.yaml": registry_for_pods(layout),
         conf / "Corefile": corefile(layout, resolv_conf=resolv_conf),
     }
 
@@ -181,18 +182,35 @@ def kube_proxy(layout: Layout) -> str:
 
 def registry(layout: Layout) -> str:
     """The image registry: on loopback, its storage in the cache."""
+    # No clean-up of half-finished uploads behind an image build's back.
+    return _registry(
+        layout,
+        f"127.0.0.1:{settings.REGISTRY_PORT}",
+        delete={"enabled": True},
+        cache={"blobdescriptor": "inmemory"},
+        maintenance={"uploadpurging": {"enabled": False}},
+    )
+
+
+def registry_for_pods(layout: Layout) -> str:
+    """The registry's storage, read-only, where pods reach it; it remembers nothing of it."""
+    return _registry(
+        layout,
+        settings.REGISTRY_FOR_PODS,
+        maintenance={"uploadpurging": {"enabled": False}, "readonly": {"enabled": True}},
+    )
+
+
+def _registry(layout: Layout, address: str, **storage: object) -> str:
     return yaml.safe_dump(
         {
             "version": 0.1,
             "log": {"level": "warn", "accesslog": {"disabled": True}},
             "storage": {
                 "filesystem": {"rootdirectory": str(layout.registry_data)},
-                "delete": {"enabled": True},
-                "cache": {"blobdescriptor": "inmemory"},
-                # No clean-up of half-finished uploads behind an image build's back.
-                "maintenance": {"uploadpurging": {"enabled": False}},
+                **storage,
             },
-            "http": {"addr": f"127.0.0.1:{settings.REGISTRY_PORT}"},
+            "http": {"addr": address},
         },
         sort_keys=False,
     )

@@ -35,6 +35,8 @@ TRAEFIK_HTTP_PORT = 80
 TRAEFIK_HTTPS_PORT = 443
 REGISTRY_PORT = 5000
 REGISTRY = f"localhost:{REGISTRY_PORT}"
+#: The same images, read-only, at the node's address: ``localhost`` is another place in a pod.
+REGISTRY_FOR_PODS = f"{NODE_IP}:{REGISTRY_PORT}"
 DOMAIN = "cluster.local"
 
 PAUSE_IMAGE = f"{REGISTRY}/pause:1"

@@ -31,6 +31,7 @@ def every_component():
     bins = Path("/bins")
     return [
         components.registry(LAYOUT, "docker-registry"),
+        components.registry_for_pods(LAYOUT, "docker-registry"),
         components.etcd(LAYOUT, bins),
         components.apiserver(LAYOUT, bins),
         components.controller_manager(LAYOUT, bins),
