@@ -21,6 +21,11 @@ Element ids are stable and meant to be used by browser tests:
 ``launch-connect``        services to connect to; choosing one adds to ``launch-env``
 ``launch-open``           fills the form in from a file (``launch-opened`` shows the result),
                           ``launch-save`` saves one, ``launch-link`` copies a link
+``launch-image-panel``    what is known of the image (``data-testid="image-panel"``): its sentences
+                          have ``data-severity``; ``launch-image-tag-<tag>``, ``launch-image-pin``,
+                          ``launch-image-again`` its buttons
+``launch-image-offer``    ``launch-image-port`` and ``launch-image-use`` fill in what suits it;
+                          ``launch-made-with`` says what it was made with
 ``upgrade-confirm``       confirms the upgrade of an existing app; ``upgrade-cancel``
 ``preset-<name>``         ``data-testid`` of a preset's tile
 ``chart-form``            a chart's form; its parts have ids of a type and a path of values
@@ -101,6 +106,14 @@ LAUNCH_LINK = "launch-link"
 LAUNCH_PRESETS = "launch-presets"
 LAUNCH_UNFOLDED = "launch-unfolded"
 LAUNCH_SIZES = "launch-sizes"
+LAUNCH_IMAGE_PANEL = "launch-image-panel"
+LAUNCH_IMAGE = "launch-image"
+LAUNCH_IMAGE_OFFER = "launch-image-offer"
+LAUNCH_IMAGE_ASKED = "launch-image-asked"
+LAUNCH_IMAGE_ANSWER = "launch-image-answer"
+LAUNCH_IMAGE_FOUND = "launch-image-found"
+LAUNCH_TAGS = "launch-tags"
+LAUNCH_MADE_WITH = "launch-made-with"
 PRESET = "preset"
 
 

@@ -59,6 +59,8 @@ _LONG: dict[tuple[str, str], int] = {
     (ids.CHART_LINK, "data-copy-link"): 16 * KIB,
     (ids.LAUNCH_LINK, "data-copy-link"): 16 * KIB,
     (ids.launch("env"), "value"): USUAL,
+    (ids.LAUNCH_IMAGE_ASKED, "data"): 16 * KIB,
+    (ids.LAUNCH_IMAGE_FOUND, "data"): 64 * KIB,
 }
 """Texts longer than ``SHORT``, within what a request usually holds."""
 _LONGER: dict[tuple[str, str], int] = {

@@ -14,6 +14,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.proposals import Proposal
+from portal.images.report import ImageReport
 from portal.releases.actions import Existing
 from portal.releases.forms import Preview
 from portal.releases.links import link_of
@@ -25,7 +26,7 @@ from portal.ui.components.basics import Node, accepted, failure, icon, notice, w
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.dialogs import close_on_cancel, preview_on_open
-from portal.ui.launch import files, integrations, sizes
+from portal.ui.launch import files, image, integrations, sizes
 from portal.ui.launch.fields import FOLDED, section_mark
 from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
@@ -57,6 +58,7 @@ class _CheckResult(Struct, frozen=True):
     told: str
     link: str
     problems: Node
+    offer: Node
     label: str
     disabled: bool
 
@@ -66,6 +68,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     integrations.register(app, context)
     files.register(app, context)
     sizes.register(app)
+    image.register(app, context)
     name_left.register(app, ids.launch("name"), ids.LAUNCH_NAME_LEFT)
     _register_controls(app)
     _register_check(app, context)
@@ -132,6 +135,7 @@ def _register_check(app: Callbacks, context: UiContext) -> None:
             "link": Output(ids.LAUNCH_LINK, "data-copy-link"),
             "unsaved": Output(ids.LAUNCH_SAVE, "disabled"),
             "problems": Output(ids.LAUNCH_PROBLEMS, "children"),
+            "offer": Output(ids.LAUNCH_IMAGE_OFFER, "children"),
             "submit": Output(ids.LAUNCH_SUBMIT, "children"),
             "disabled": Output(ids.LAUNCH_SUBMIT, "disabled"),
         },
@@ -139,10 +143,20 @@ def _register_check(app: Callbacks, context: UiContext) -> None:
             "values": {field: Input(*where) for field, where in _CONTROLS.items()},
             "on": {field: Input(*where) for field, where in _SWITCHES.items()},
             "left": Input(ids.LAUNCH_NAME_LEFT, "data"),
+            "found": Input(ids.LAUNCH_IMAGE_FOUND, "data"),
+            "made_with": Input(ids.LAUNCH_MADE_WITH, "value"),
         },
     )
-    async def check(values: Fields, on: Switches, left: bool | None) -> dict[str, Any]:
-        answer = await _check(context, raw_form(values, on), name_left=left)
+    async def check(
+        values: Fields,
+        on: Switches,
+        left: bool | None,
+        found: image.Answered,
+        made_with: str | None,
+    ) -> dict[str, Any]:
+        raw = raw_form(values, on)
+        report = image.report_for(found, raw)
+        answer = await _check(context, raw, name_left=left, report=report, made_with=made_with)
         return {
             "notes": answer.notes,
             "marks": answer.marks,
@@ -153,6 +167,7 @@ def _register_check(app: Callbacks, context: UiContext) -> None:
             "told": answer.told,
             "link": answer.link,
             "problems": answer.problems,
+            "offer": answer.offer,
             "submit": [icon("launch"), html.Span(answer.label)],
             "disabled": answer.disabled,
         }
@@ -249,7 +264,12 @@ async def _proposal(context: UiContext, raw: dict[str, object], edited: int | No
 
 
 async def _check(
-    context: UiContext, raw: dict[str, object], *, name_left: bool | None
+    context: UiContext,
+    raw: dict[str, object],
+    *,
+    name_left: bool | None,
+    report: ImageReport | None = None,
+    made_with: str | None = "",
 ) -> _CheckResult:
     checked = context.forms.check(raw)
     errors = dict(checked.errors)
@@ -278,6 +298,8 @@ async def _check(
         preview = await _preview(context, identity, spec, existing)
     if checked.spec:
         warnings |= context.actions.last_chart_errors(identity, checked.spec)
+    advised = await image.advised(warnings, report, raw, made_with)
+    warnings = advised.warnings
     return _CheckResult(
         notes={field: message(shown, warnings, field) for field in FIELDS},
         marks={each.name: section_mark(each, raw, {*shown, *warnings}) for each in FOLDED},
@@ -287,6 +309,7 @@ async def _check(
         told=str(existing.key) if existing else "",
         link=launch_path(link_of(raw)),
         problems=_problems(errors),
+        offer=advised.offer,
         label="Upgrade" if existing else "Launch",
         disabled=bool(errors),
     )

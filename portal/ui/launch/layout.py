@@ -31,7 +31,7 @@ from portal.ui.components.files import file_buttons
 from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.components.sliders import bounds_slider, replica_slider, target
 from portal.ui.components.sliders import note as note_place
-from portal.ui.launch import integrations
+from portal.ui.launch import image, integrations
 from portal.ui.launch.fields import FOLDED, caption, choice, drawn, fields, folded, labelled
 from portal.ui.launch.sizes import SIZED, size_amounts, size_words
 from portal.ui.routes import app_path
@@ -165,10 +165,11 @@ def _app(forms: ReleaseForms, raw: Mapping[str, object], *, locked: bool) -> htm
             if offered
             else dbc.Input(id=ids.launch("namespace"), value=namespace, readonly=locked),
         ),
+        "tag": drawn("tag", raw, list=ids.LAUNCH_TAGS),
     }
     return card(
         Section.APP.value,
-        html.Div(fields(Section.APP, raw, own), className="fields"),
+        [html.Div(fields(Section.APP, raw, own), className="fields"), image.panel()],
         icon_name="boxes",
     )
 

@@ -99,7 +99,7 @@ def test_nothing_is_told_to_listen_on_every_address():
 
 def test_every_component_has_a_name_of_its_own():
     names = [component.name for component in every_component()]
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 13
 
 
 def test_the_autoscaler_decides_as_often_as_kubernetes_does_unless_asked(monkeypatch):
