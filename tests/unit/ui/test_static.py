@@ -24,6 +24,7 @@ ALLOWED = [
     "chart.js",
     "controls.js",
     "history.js",
+    "image.js",
     "list.js",
     "live.js",
     "markup.js",
