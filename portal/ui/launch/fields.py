@@ -113,7 +113,7 @@ def drawn(name: str, raw: Mapping[str, object], **attributes: object) -> Node:
         autocomplete="off",
         **attributes,  # pyright: ignore[reportArgumentType]
     )
-    return labelled(name, [control, suggested] if suggested else control)
+    return labelled(name, html.Div([control, suggested]) if suggested else control)
 
 
 def choice(label: str, about: str) -> html.Span:
