@@ -97,11 +97,13 @@
     },
 
     /* Opens each section when its mark appears, or changes; people close it again as they like. */
-    unfold(marks, before) {
+    unfold(...given) {
+      const before = given.at(-1);
+      const marks = given.slice(0, -1);
       const { inputs_list } = window.dash_clientside.callback_context;
       marks.forEach((mark, at) => {
         if (mark && mark !== before?.[at])
-          document.getElementById(inputs_list[0][at].id)?.closest("details")?.setAttribute("open", "");
+          document.getElementById(inputs_list[at].id)?.closest("details")?.setAttribute("open", "");
       });
       return marks;
     },
