@@ -25,7 +25,7 @@ from tests.unit.ui.test_pages import IRIS, Browser
 @pytest.mark.parametrize("ours", [True, False])
 def test_the_preview_shows_values_of_our_apps_alone(ours: bool) -> None:
     ui, actions = context(fixtures.healthy())
-    actions.kept = {"podLabels": {"team": "red"}}
+    actions.kept = {"podLabels": {"team": "vermilion"}}
     actions.ours = ours
     server = FastAPI()
     build_ui(server, ui)
@@ -35,7 +35,7 @@ def test_the_preview_shows_values_of_our_apps_alone(ours: bool) -> None:
     with TestClient(server) as client:
         shown = Browser(client).call(ids.LAUNCH_VALUES, values, "launch-name.value")
     assert "image:" in shown[ids.LAUNCH_VALUES]["children"]
-    assert ("red" in json.dumps(shown)) is ours
+    assert ("vermilion" in json.dumps(shown)) is ours
     assert actions.looked_up == []
 
 
