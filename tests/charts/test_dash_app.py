@@ -303,9 +303,20 @@ def test_security(render):
 
 
 def test_home_is_writable_unless_the_user_says_otherwise(render):
-    assert container(render())["env"] == [{"name": "HOME", "value": "/tmp"}]
+    user = {"name": "USER", "value": "app"}
+    assert container(render())["env"] == [{"name": "HOME", "value": "/tmp"}, user]
     own = [{"name": "HOME", "value": "/data"}]
-    assert container(render({"extraEnvVars": own}))["env"] == own
+    assert container(render({"extraEnvVars": own}))["env"] == [user, *own]
+
+
+def test_a_user_without_a_name_in_the_image_has_one(render):
+    def names(**context):
+        given = container(render({"containerSecurityContext": context}))["env"]
+        return [each["value"] for each in given if each["name"] == "USER"]
+
+    assert names(runAsUser=1234) == ["app"]
+    assert names(runAsUser=None) == []
+    assert names(enabled=False) == []
 
 
 def test_requests_by_default_so_that_an_autoscaler_has_a_baseline(render):

@@ -178,7 +178,11 @@ def test_launch_forms(
     (deployment,) = [each for each in made if each["kind"] == "Deployment"]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     given = values.get("extraEnvVars", [])
-    own = [{"name": "HOME", "value": "/tmp"}, {"name": "TZ", "value": values.get("timezone")}]
+    own = [
+        {"name": "HOME", "value": "/tmp"},
+        {"name": "USER", "value": "app"},
+        {"name": "TZ", "value": values.get("timezone")},
+    ]
     assert [each for each in container["env"] if each in given or each not in own] == given
     return True
 

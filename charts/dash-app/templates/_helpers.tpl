@@ -90,10 +90,12 @@ tcpSocket:
 
 {{/*
 Environment. HOME is set unless the user did: the pod's user has no home in the image, and libraries keep caches there.
-So is TZ, if there is a time zone.
+So is USER, which Python (PyTorch) and others ask before they look for a name that the image does not have for this user;
+not for root or the image's own user. So is TZ, if there is a time zone.
 */}}
 {{- define "dash-app.env" -}}
 {{- $own := list (dict "name" "HOME" "value" "/tmp") -}}
+{{- if and .Values.containerSecurityContext.enabled .Values.containerSecurityContext.runAsUser }}{{ $own = append $own (dict "name" "USER" "value" "app") }}{{ end -}}
 {{- with .Values.timezone }}{{ $own = append $own (dict "name" "TZ" "value" .) }}{{ end -}}
 {{- $given := dict -}}
 {{- range .Values.extraEnvVars }}{{ $_ := set $given .name true }}{{ end -}}
