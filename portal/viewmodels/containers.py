@@ -10,6 +10,7 @@ from portal.viewmodels.crashes import ending, last_words
 from portal.viewmodels.diagnosis import Diagnosis, Stage, container_name, log_command, newest
 from portal.viewmodels.images import PULL_REASONS, pull_problem
 from portal.viewmodels.model import Severity
+from portal.viewmodels.probes import restarted_by_probe
 from portal.viewmodels.words import joined, sentence, shortened
 
 
@@ -21,7 +22,14 @@ def broken(pod: Pod, one: Container, own: Sequence[Event]) -> Diagnosis | None:
         messages = f"{one.message}\n{failed.message if failed else ''}"
         why = pull_problem(one.reason, one.image, messages)
         return Diagnosis(
-            Stage.BLOCKED, why.title, Severity.BAD, why.words, why.advice, None, detail
+            Stage.BLOCKED,
+            why.title,
+            Severity.BAD,
+            why.words,
+            why.advice,
+            None,
+            detail,
+            why.fields,
         )
     if one.state == "waiting" and one.reason in {
         "CreateContainerConfigError",
@@ -33,13 +41,21 @@ def broken(pod: Pod, one: Container, own: Sequence[Event]) -> Diagnosis | None:
         return _not_created(one, detail)
     looping = one.state == "waiting" and one.reason == "CrashLoopBackOff"
     if looping or one.state == "terminated":
-        return _crashed(pod, one, looping, detail)
+        return _crashed(pod, one, own, detail)
+    return None
+
+
+def crashed_before(pod: Pod, own: Sequence[Event]) -> Diagnosis | None:
+    """The diagnosis of a pod with a container that runs again after a crash; None without one."""
+    for one in pod.containers:
+        if one.restarts and one.state == "running" and (one.last_reason or one.last_exit_code):
+            return _crashed(pod, one, own, "")
     return None
 
 
 def _not_created(one: Container, detail: str) -> Diagnosis:
     message = one.message.lower()
-    advice = ""
+    advice, fields = "", ("command",)
     title = "Cannot be started"
     words = f"Its container cannot be started: {shortened(one.message) or one.reason}"
     missing = re.search(r'(secret|configmap) "([^"]+)" not found', one.message, re.IGNORECASE)
@@ -53,17 +69,24 @@ def _not_created(one: Container, detail: str) -> Diagnosis:
             )
         advice = (
             "Give the image a numeric user that is not root, such as USER 1000 at the end of its "
-            "Dockerfile."
+            "Dockerfile, or run it as a user's number."
         )
+        fields = ("runs_as",)
     elif missing:
         kind = "Secret" if missing[1].lower() == "secret" else "ConfigMap"
         title = f"{kind} missing"
         words = f"It uses the {kind} {missing[2]}, which does not exist in this namespace"
         advice = f"Create the {kind}, or remove the reference from the app's values."
+        fields = ("env_secret" if kind == "Secret" else "env_config_map",)
     elif "couldn't find key" in message:
         title = "Key missing"
         words = f"It uses a key that does not exist: {shortened(one.message)}"
         advice = "Correct the key's name, or add the key to the Secret or ConfigMap."
+        fields = ("env_secret", "env_config_map")
+    elif "no command specified" in message:
+        title = "No command"
+        words = "Its image has neither an entry point nor a command (ENTRYPOINT, CMD)"
+        advice = "Give the command that starts the app, or set CMD in the image's Dockerfile."
     elif "executable file not found" in message or "no such file or directory" in message:
         title = "Command not found"
         words = f"Its command is not in the image: {shortened(one.message, 160)}"
@@ -72,20 +95,30 @@ def _not_created(one: Container, detail: str) -> Diagnosis:
         title = "Wrong CPU architecture"
         words = "Its image was built for another CPU architecture than the node has"
         advice = "Build it for the nodes' architecture, for example with --platform linux/amd64."
+        fields = ("tag", "repository")
     elif "read-only file system" in message:
         title = "Read-only file system"
         words = "It needs to write where the file system is read-only"
         advice = "Write below /tmp, or mount a volume."
-    return Diagnosis(Stage.BLOCKED, title, Severity.BAD, sentence(words), advice, None, detail)
+        fields = ("writable_folders", "writable_root")
+    return Diagnosis(
+        Stage.BLOCKED, title, Severity.BAD, sentence(words), advice, None, detail, fields
+    )
 
 
-def _crashed(pod: Pod, one: Container, looping: bool, detail: str) -> Diagnosis:
-    if looping:
+def _crashed(pod: Pod, one: Container, own: Sequence[Event], detail: str) -> Diagnosis:
+    looping, again = one.state == "waiting", one.state == "running"
+    if looping or again:
         reason, code, message = one.last_reason, one.last_exit_code, one.last_message
     else:
         reason, code, message = one.reason, one.exit_code, one.message
+    if code in _STOPPED and reason != "OOMKilled" and not one.init:
+        refused = restarted_by_probe(pod, own)
+        if refused:
+            return refused
     end = ending(reason, code, message)
-    times = f" {one.restarts + 1} times so far" if one.restarts else ""
+    ends = one.restarts + (not again)
+    times = f" {ends} times so far" if ends > 1 else ""
     words = [sentence(f"{container_name(pod, one)} crashed{times}: {end.clause}")]
     said = last_words(message)
     if said and said not in words[0]:
@@ -96,13 +129,17 @@ def _crashed(pod: Pod, one: Container, looping: bool, detail: str) -> Diagnosis:
         words.append(
             f"Kubernetes waits up to {length[:-1]} {_UNITS[length[-1]]} before it retries."
         )
+    elif again:
+        words.append("It runs again, and is not ready yet.")
     elif not looping:
         words.append("Kubernetes is starting it again.")
     if running := _running_app(pod, one):
         words.append(running)
     advice = f"{end.advice} See its log: {log_command(pod, one)}".strip()
     title = end.title if container_name(pod, one) == "It" else f"{end.title}: {one.name}"
-    return Diagnosis(Stage.CRASHING, title, Severity.BAD, " ".join(words), advice, None, detail)
+    return Diagnosis(
+        Stage.CRASHING, title, Severity.BAD, " ".join(words), advice, None, detail, end.fields
+    )
 
 
 def _running_app(pod: Pod, broken: Container) -> str:
@@ -117,4 +154,6 @@ def _running_app(pod: Pod, broken: Container) -> str:
     return f"Its container {names[0]} runs." if len(names) == 1 else f"{joined(names)} run."
 
 
+_STOPPED = frozenset({0, 137, 143})
+"""Exit codes of a container that was told to stop."""
 _UNITS = {"m": "min", "s": "s"}

@@ -20,11 +20,15 @@ PULL_REASONS = frozenset(
 
 
 class PullProblem(Struct, frozen=True):
-    """An image pull error explained: a title, a sentence, advice."""
+    """An image pull error explained: a title, a sentence, advice.
+
+    ``fields`` are the fields of the launch form that mend it.
+    """
 
     title: str
     words: str
     advice: str
+    fields: tuple[str, ...] = ("repository", "tag")
 
 
 _RULES: tuple[tuple[str, str, str, str], ...] = (
@@ -106,7 +110,13 @@ def pull_problem(reason: str, image: str, messages: str) -> PullProblem:
     lowered = messages.lower().replace(image.lower(), " ") if image else messages.lower()
     for pattern, title, words, advice in _RULES:
         if re.search(pattern, lowered):
-            return PullProblem(title, f"{name} cannot be pulled: {words}.", advice)
+            private = "private" in advice
+            return PullProblem(
+                title,
+                f"{name} cannot be pulled: {words}.",
+                advice,
+                ("pull_secrets", "repository") if private else ("repository", "tag"),
+            )
     return PullProblem(
         "Image cannot be pulled",
         f"{name} cannot be pulled. Kubernetes keeps trying.",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
-from portal.domain.objects import ContainerProbe, Pod
-from portal.viewmodels.words import sentence, shortened, span
+from portal.domain.objects import ContainerProbe, Event, Pod
+from portal.viewmodels.diagnosis import Diagnosis, Stage, log_command, newest
+from portal.viewmodels.model import Severity
+from portal.viewmodels.words import count, sentence, shortened, span
 
 PORT, PATH, START = "port", "health_path", "start_time"
 """The fields of the launch form that decide about probes."""
@@ -49,6 +53,13 @@ def probe_failure(pod: Pod, message: str) -> ProbeFailure | None:
     status = re.search(r"statuscode: (\d+)", lowered)
     if status:
         return _by_status(asked, status[1])
+    if "redirects" in lowered:
+        return ProbeFailure(
+            f"{asked}It redirects in a circle.",
+            f"Check the probe's path: it has to answer by itself. {OPEN_PORT}",
+            (PATH,),
+            True,
+        )
     if "deadline exceeded" in lowered or "timeout" in lowered or "timed out" in lowered:
         reached = "awaiting headers" in lowered or "deadline exceeded" in lowered
         return ProbeFailure(
@@ -74,17 +85,52 @@ def probe_failure(pod: Pod, message: str) -> ProbeFailure | None:
     return ProbeFailure(sentence(f"The probe failed: {shortened(message, 160)}"))
 
 
+def restarted_by_probe(pod: Pod, own: Sequence[Event]) -> Diagnosis | None:
+    """Diagnose a pod with a container that was restarted for its probe; None if none was."""
+    killing = newest(own, "Killing")
+    killed = re.search(r"(liveness|startup) probe", killing.message.lower()) if killing else None
+    restarts = sum(one.restarts for one in pod.containers)
+    if killed is None or killing is None or not restarts:
+        return None
+    failed = newest(own, "Unhealthy")
+    found = (probe_failure(pod, failed.message) if failed else None) or ProbeFailure("")
+    begins = killed[1] == "startup" and not found.answered
+    times = f", {count(restarts, 'time')} so far" if restarts > 1 else ""
+    return Diagnosis(
+        Stage.SILENT,
+        f"Restarted: {killed[1]} probe failed",
+        Severity.BAD,
+        f"It was restarted because its {killed[1]} probe failed{times}. {found.words}".strip(),
+        found.advice or f"See its log: {log_command(pod)}",
+        None,
+        shortened(failed.message if failed else killing.message, 500),
+        tuple(dict.fromkeys((*([START] if begins else []), *found.fields))),
+    )
+
+
+OPEN_PORT = "Without a path, an open port is enough."
+_BY_STATUS = {
+    "400": "It may refuse requests that name it by its pod's address: have it allow any host name "
+    f"(ALLOWED_HOSTS), or choose another path. {OPEN_PORT}",
+    "421": "It refuses requests that name it by its pod's address: have it allow any host name, or "
+    f"choose another path. {OPEN_PORT}",
+    "426": f"It speaks WebSockets only at that path: choose another one. {OPEN_PORT}",
+}
+"""Advice on answers that only a probe gets."""
+
+
 def _by_status(asked: str, status: str) -> ProbeFailure:
     words = f"{asked}It gets HTTP {status}."
     if status in {"401", "403"}:
         return ProbeFailure(
             f"{words} The app wants a sign-in for that path.",
-            "Check the probe's path: it has to answer without a sign-in.",
+            f"Check the probe's path: it has to answer without a sign-in. {OPEN_PORT}",
             (PATH,),
             True,
         )
     if status.startswith(("3", "4")):
-        return ProbeFailure(words, "Check the probe's path, and the app's log.", (PATH, PORT), True)
+        advice = _BY_STATUS.get(status, f"Check the probe's path, and the app's log. {OPEN_PORT}")
+        return ProbeFailure(words, advice, (PATH, PORT), True)
     return ProbeFailure(words, "Check the app's log.")
 
 

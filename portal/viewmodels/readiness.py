@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from portal.domain.objects import Condition, Event, Pod
+from portal.viewmodels.containers import crashed_before
 from portal.viewmodels.crashes import restarted
 from portal.viewmodels.diagnosis import (
     Diagnosis,
@@ -19,7 +21,7 @@ from portal.viewmodels.diagnosis import (
     several,
 )
 from portal.viewmodels.model import Severity
-from portal.viewmodels.probes import ProbeFailure, probe_failure
+from portal.viewmodels.probes import ProbeFailure, probe_failure, restarted_by_probe
 from portal.viewmodels.words import sentence, shortened
 
 SLOW_START = 180.0
@@ -46,20 +48,9 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
     unready = next((one for one in pod.containers if not one.ready and several(pod)), None)
     if unready:
         words = f"{container_name(pod, unready)} is not ready. {words}".strip()
-    killing = newest(own, "Killing")
-    restarts = sum(one.restarts for one in pod.containers)
-    killed = re.search(r"(liveness|startup) probe", killing.message.lower()) if killing else None
-    if restarts and killed:
-        return Diagnosis(
-            Stage.SILENT,
-            f"Restarted: {killed[1]} probe failed",
-            Severity.BAD,
-            f"It runs, but was restarted because its {killed[1]} probe failed. {words}".strip(),
-            advice or f"See its log: {log_command(pod, unready)}",
-            since,
-            detail,
-            found.fields,
-        )
+    killed = restarted_by_probe(pod, own)
+    if killed:
+        return replace(killed, since=since)
     if _was_ready(pod):
         return Diagnosis(
             Stage.SILENT,
@@ -74,6 +65,9 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             detail,
             found.fields,
         )
+    crashed = crashed_before(pod, own)
+    if crashed:
+        return replace(crashed, since=since)
     if waited > SLOW_START:
         return Diagnosis(
             Stage.SLOW,
@@ -91,7 +85,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
         Stage.STARTING,
         "Starting",
         Severity.BUSY,
-        f"It runs, and is not ready to answer yet. {restarted(pod)}".strip(),
+        "It runs, and is not ready to answer yet.",
         "",
         since,
         detail,

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
+from portal.catalog.launch_fields import LABELS
 from portal.domain.objects import ContainerProbe, Event, Pod, PodUsage
-from portal.viewmodels.crashes import ending, last_words
+from portal.viewmodels.crashes import CODES, HINTS, ending, last_words
 from portal.viewmodels.diagnosis import Diagnosis, Stage
 from portal.viewmodels.model import Severity
 from portal.viewmodels.pods import diagnose, foremost, pod_view
+from tests.images.corpus import CORPUS
 
 from .make import (
     IMAGE,
@@ -155,6 +157,24 @@ def test_no_secret_is_in_the_last_words() -> None:
         ("PermissionError: [Errno 13] Permission denied: '/data'", "does not run as root"),
         ("exec /usr/bin/gunicorn: exec format error", "another CPU architecture"),
         ("Failed to find attribute 'server' in 'app'.", "app.server"),
+        ("sqlite3.OperationalError: unable to open database file", "SQLite"),
+        ("sqlite3.OperationalError: attempt to write a readonly database", "SQLite"),
+        ("OSError: [Errno 28] No space left on device", "/dev/shm"),
+        ("RuntimeError: DataLoader worker is killed by signal: Bus error.", "/dev/shm"),
+        ("nginx: setgid(101) failed (1: Operation not permitted)", "only root may"),
+        ("KeyError: 'getpwuid(): uid not found: 1001'", "number 1001"),
+        ("KeyError: 'DATABASE_URL'", "It reads DATABASE_URL"),
+        ("Error: environment variable API_TOKEN is not set", "API_TOKEN"),
+        (
+            "URLError: <urlopen error [Errno -3] Temporary failure in name resolution>",
+            "Another server",
+        ),
+        ("exec /app/start.sh: no such file or directory", "CRLF"),
+        ("start.sh: 2: exec: python3\r: not found", "CRLF"),
+        (
+            "[ERROR] Worker (pid:9) was sent SIGKILL! Perhaps out of memory?",
+            "raise the memory limit",
+        ),
     ],
 )
 def test_last_words_give_the_advice(message: str, advice: str) -> None:
@@ -447,7 +467,6 @@ def test_a_long_pull_before_does_not_make_the_start_slow() -> None:
     ("message", "words", "advice"),
     [
         (REFUSED, "Nothing listens on port 8050", "0.0.0.0"),
-        ("Startup probe failed: HTTP probe failed with statuscode: 404", "HTTP 404", "path"),
         ("Readiness probe failed: HTTP probe failed with statuscode: 500", "HTTP 500", "log"),
         (
             'Readiness probe failed: Get "http://198.18.0.9:8050/": context deadline exceeded '
@@ -462,6 +481,66 @@ def test_slow_to_start(message: str, words: str, advice: str) -> None:
     assert (found.stage, found.title) == (Stage.SLOW, "Slow to start")
     assert words in found.reason
     assert advice in found.advice
+
+
+STARTUP = ContainerProbe("startup", "http", "/", 180.0)
+
+
+def starting(seconds: float, **fields: object) -> Pod:
+    """A pod whose startup probe has not succeeded yet."""
+    known = {"ready": False, "started_at": ago(seconds), "probes": (STARTUP,), **fields}
+    return unready(container(**known), conditions=running(seconds).conditions)
+
+
+@pytest.mark.parametrize(
+    ("failure", "words", "advice"),
+    [
+        ("HTTP probe failed with statuscode: 400", "HTTP 400", "ALLOWED_HOSTS"),
+        ("HTTP probe failed with statuscode: 426", "HTTP 426", "WebSockets"),
+        ('Get "http://198.18.0.9:8050/": stopped after 10 redirects', "in a circle", "by itself"),
+    ],
+)
+def test_an_answer_that_only_the_probe_gets(failure: str, words: str, advice: str) -> None:
+    found = told(starting(12), event("Unhealthy", f"Startup probe failed: {failure}"))
+    assert found.stage.troubled
+    assert words in found.reason
+    assert advice in found.advice
+    assert "an open port is enough" in found.advice
+    assert "health_path" in found.fields
+
+
+KILLED = event("Killing", "Container demo failed startup probe, will be restarted")
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        starting(3, restarts=2, last_exit_code=137, last_reason="Error"),
+        unready(
+            waiting(
+                "CrashLoopBackOff",
+                restarts=2,
+                last_exit_code=143,
+                last_reason="Error",
+                probes=(STARTUP,),
+            )
+        ),
+    ],
+)
+def test_a_start_that_takes_too_long_is_no_crash(again: Pod) -> None:
+    found = told(again, event("Unhealthy", REFUSED.replace("Readiness", "Startup")), KILLED)
+    assert (found.stage, found.title) == (Stage.SILENT, "Restarted: startup probe failed")
+    assert "its startup probe failed, 2 times so far" in found.reason
+    assert "Nothing listens on port 8050" in found.reason
+    assert found.fields == ("start_time", "port")
+
+
+def test_a_crash_is_told_while_it_runs_again() -> None:
+    found = told(starting(3, restarts=1, last_exit_code=1, last_message="KeyError: 'DATABASE_URL'"))
+    assert found.stage is Stage.CRASHING
+    assert "It crashed: its program ended" in found.reason
+    assert "It runs again" in found.reason
+    assert "DATABASE_URL" in found.advice
 
 
 def test_no_longer_ready() -> None:
@@ -545,8 +624,9 @@ def test_earlier_crashes_are_not_forgotten() -> None:
     before = {"restarts": 2, "last_exit_code": 137, "last_reason": "OOMKilled"}
     words = "It was restarted 2 times: it used more memory than its limit allows and was killed."
     again = told(unready(container(ready=False, started_at=ago(5), **before)))
-    assert again.stage is Stage.STARTING
-    assert words in again.reason
+    assert again.stage is Stage.CRASHING
+    assert "used more memory" in again.reason
+    assert "It runs again" in again.reason
     well = told(pod(containers=(container(**before),)))
     assert (well.stage, well.reason, well.detail) == (Stage.READY, "", words)
 
@@ -571,3 +651,38 @@ def test_of_many_pods_those_in_trouble_are_shown(ready: int, broken: int, more: 
     if 0 < broken < 50:
         assert shown[broken][0].key.name == "p-0", "then the newest"
     assert words == more
+
+
+def test_only_the_last_known_line_gives_the_advice() -> None:
+    log = "mkdir -p failed: Read-only file system: '/.config'\nKeyError: 'TOKEN'\nexit"
+    advice = told(crashed(1, last_message=log)).advice
+    assert "TOKEN" in advice
+    assert "read-only" not in advice
+    assert "CRLF" not in told(crashed(1, last_message="10 %\r20 %\r30 %")).advice
+
+
+def test_every_control_is_a_field_of_the_form() -> None:
+    named = {control for _, _, controls in HINTS for control in controls}
+    named |= {control for _, _, controls in CODES.values() for control in controls}
+    for case in CORPUS.values():
+        named |= {*case.form, *(case.told.controls if case.told else ())}
+    assert named <= set(LABELS)
+
+
+def test_the_runtimes_parts_are_left_out() -> None:
+    said = (
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
+        'runc create failed: unable to start container process: exec: "/app/start.sh": permission '
+        "denied"
+    )
+    found = told(crashed(128, "StartError", last_message=said))
+    assert "runc" not in found.reason
+    assert found.reason.count("permission denied") == 1
+    assert "chmod +x" in found.advice
+    assert found.fields == ("command",)
+
+
+def test_an_image_without_a_command() -> None:
+    said = "failed to generate spec: no command specified"
+    found = told(unready(waiting("CreateContainerError", said)))
+    assert (found.title, found.fields) == ("No command", ("command",))
