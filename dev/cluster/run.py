@@ -95,12 +95,13 @@ def run(
                     child.stdin.write(stdin)
                     child.stdin.close()
                 assert child.stdout is not None
-                for line in child.stdout:
-                    sink.write(line)
-                    sink.flush()
-                    lines.append(line)
-                    if on_line is not None:
-                        on_line(line.rstrip("\n"))
+                with child.stdout:
+                    for line in child.stdout:
+                        sink.write(line)
+                        sink.flush()
+                        lines.append(line)
+                        if on_line is not None:
+                            on_line(line.rstrip("\n"))
                 child.wait()
         finally:
             if child.poll() is None:
