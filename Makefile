@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # Expanded only by the recipes that use it, so `make help` installs nothing.
 PY = $(or $(shell dev/venv),$(error no Python environment; why is said above))/bin/python
 
-.PHONY: help demo down status test lint unit fuzz charts cluster browser lifecycle bench screenshots docs lock sbom audit
+.PHONY: help demo down status test lint unit fuzz charts cluster images frameworks browser lifecycle bench screenshots docs lock sbom audit
 
 help:            ## list the commands
 	@grep -E '^[a-z]+: +.*##' $(MAKEFILE_LIST) | sed -E 's/: +.*## /\t/' | expand -t 14
@@ -18,7 +18,7 @@ down:            ## stop the local Kubernetes and leave nothing behind
 status:          ## what is running
 	@$(PY) -m dev.cluster status
 
-test:            ## all tests: lint, unit, fuzz, charts, cluster, browser, lifecycle
+test:            ## all tests: lint, unit, fuzz, charts, cluster, images, browser, lifecycle
 	@$(PY) -m dev.check all
 
 lint:            ## style, types, import contracts, generated documents
@@ -35,6 +35,12 @@ charts:          ## charts rendered and validated
 
 cluster:         ## tests on the real cluster
 	@$(PY) -m dev.check cluster
+
+images:          ## images as people bring them, launched on the real cluster
+	@$(PY) -m dev.check images
+
+frameworks:      ## real Streamlit, Gradio, Panel, Shiny and Jupyter images; not part of `make test`
+	@$(PY) -m dev.check frameworks
 
 browser:         ## user journeys in a real browser on the real cluster
 	@$(PY) -m dev.check browser

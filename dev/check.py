@@ -108,6 +108,16 @@ def cluster() -> bool:
     return pytest("tests/cluster", "-m", "cluster and not lifecycle", **environment)
 
 
+def images() -> bool:
+    """Images as people bring them, launched on the real cluster."""
+    return pytest("tests/images/test_corpus.py", **_demo_environment())
+
+
+def frameworks() -> bool:
+    """Real Streamlit, Gradio, Panel, Shiny and Jupyter images; needs a package index."""
+    return pytest("tests/images/test_frameworks.py", FRAMEWORKS="1", **_demo_environment())
+
+
 def browser() -> bool:
     """User journeys in Chromium against the portal that runs in the cluster."""
     return pytest("tests/browser", **_demo_environment())
@@ -126,8 +136,12 @@ def lifecycle() -> bool:
 
 
 STAGES: dict[str, Callable[[], bool]] = {
-    stage.__name__: stage for stage in (lint, unit, fuzz, charts, cluster, browser, lifecycle)
+    stage.__name__: stage
+    for stage in (lint, unit, fuzz, charts, cluster, images, browser, lifecycle)
 }
+"""The stages of `make test`, in their order."""
+APART: dict[str, Callable[[], bool]] = {frameworks.__name__: frameworks}
+"""Stages that only run by name."""
 
 
 def main(names: list[str]) -> int:
@@ -138,7 +152,7 @@ def main(names: list[str]) -> int:
     for name in chosen:
         started = time.monotonic()
         try:
-            ok = STAGES[name]()
+            ok = (STAGES | APART)[name]()
         except Exception:  # a stage that cannot be set up must not hide the others
             console.print_exception()
             ok = False

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import subprocess
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
-import yaml
 
 from dev.cluster import registry, settings
-from dev.cluster.paths import Layout
 from portal.cluster.client import ClusterClient
 from portal.cluster.kinds import node as node_kind
 from portal.cluster.pull_secrets import PullSecrets
@@ -31,13 +25,12 @@ from portal.images.registries import ImageRegistry, Registries
 from portal.images.report import Existence, ImageReport, Part
 from portal.registry.failure import Failure
 from portal.registry.fetch import HttpFetch
+from tests.registries import PASSWORD, USER, private_registry
 
 pytestmark = pytest.mark.cluster
 
 ANN = Identity("ann")
 SAMPLE = "dash-sample"
-USER, PASSWORD = "ann", "open-sesame"
-HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuutXu9KzOt.1yBoZUeFWoT/914/JfszCO\n"
 LOCAL = ImageRegistry(settings.REGISTRY, f"http://127.0.0.1:{settings.REGISTRY_PORT}")
 
 
@@ -56,48 +49,8 @@ def namespace() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The ``host:port`` of a second registry with the same content, which wants a sign-in."""
-    program = shutil.which("docker-registry")
-    if program is None:
-        pytest.skip("only the local cluster has a registry program")
-    folder = tmp_path_factory.mktemp("private")
-    (folder / "htpasswd").write_text(HTPASSWD)
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{free.getsockname()[1]}"
-    configuration = {
-        "version": 0.1,
-        "log": {"level": "error", "accesslog": {"disabled": True}},
-        "storage": {
-            "filesystem": {"rootdirectory": str(Layout.default().registry_data)},
-            "maintenance": {"readonly": {"enabled": True}, "uploadpurging": {"enabled": False}},
-        },
-        "auth": {"htpasswd": {"realm": "tests", "path": str(folder / "htpasswd")}},
-        "http": {"addr": host},
-    }
-    (folder / "registry.yaml").write_text(yaml.safe_dump(configuration))
-    with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(
-            [program, "serve", str(folder / "registry.yaml")], stdout=log, stderr=log
-        ) as running,
-    ):
-        try:
-            while not answers(host):
-                assert running.poll() is None, (folder / "log").read_text()
-            yield host
-        finally:
-            running.terminate()
-
-
-def answers(host: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{host}/v2/", timeout=5):
-            return True
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code == 401
-    except OSError:
-        return False
+    with private_registry(tmp_path_factory.mktemp("private")) as host:
+        yield host
 
 
 async def nodes(client: ClusterClient) -> list[Node]:

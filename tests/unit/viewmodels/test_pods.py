@@ -483,12 +483,12 @@ def test_slow_to_start(message: str, words: str, advice: str) -> None:
     assert advice in found.advice
 
 
-STARTUP = ContainerProbe("startup", "http", "/", 180.0)
+AT_ROOT = ContainerProbe("startup", "http", "/", 180.0)
 
 
 def starting(seconds: float, **fields: object) -> Pod:
     """A pod whose startup probe has not succeeded yet."""
-    known = {"ready": False, "started_at": ago(seconds), "probes": (STARTUP,), **fields}
+    known = {"ready": False, "started_at": ago(seconds), "probes": (AT_ROOT,), **fields}
     return unready(container(**known), conditions=running(seconds).conditions)
 
 
@@ -522,7 +522,7 @@ KILLED = event("Killing", "Container demo failed startup probe, will be restarte
                 restarts=2,
                 last_exit_code=143,
                 last_reason="Error",
-                probes=(STARTUP,),
+                probes=(AT_ROOT,),
             )
         ),
     ],
@@ -661,11 +661,11 @@ def test_only_the_last_known_line_gives_the_advice() -> None:
     assert "CRLF" not in told(crashed(1, last_message="10 %\r20 %\r30 %")).advice
 
 
-def test_every_control_is_a_field_of_the_form() -> None:
-    named = {control for _, _, controls in HINTS for control in controls}
-    named |= {control for _, _, controls in CODES.values() for control in controls}
+def test_what_mends_a_crash_is_a_field_of_the_form() -> None:
+    named = {name for _, _, fields in HINTS for name in fields}
+    named |= {name for _, _, fields in CODES.values() for name in fields}
     for case in CORPUS.values():
-        named |= {*case.form, *(case.told.controls if case.told else ())}
+        named |= {*case.form, *(case.told.fields if case.told else ())}
     assert named <= set(LABELS)
 
 
