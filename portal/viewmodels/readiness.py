@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from portal.domain.objects import Condition, Event, Pod
 from portal.viewmodels.containers import crashed_before
-from portal.viewmodels.crashes import restarted
 from portal.viewmodels.diagnosis import (
     Diagnosis,
     Stage,
