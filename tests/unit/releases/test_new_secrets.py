@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from portal.catalog.env_keys import key_line, read_keys, show_keys, with_secrets
 from portal.catalog.launch_field import FieldError
+from portal.catalog.values import as_list, as_mapping, get
 from portal.domain.errors import ChartError, InvalidInput
 from portal.domain.launch import EnvVar, SecretVar
 from portal.domain.operations import OperationPhase
@@ -52,9 +53,9 @@ async def test_a_value_goes_into_a_secret_and_nowhere_else(caplog: Any) -> None:
         await world.actions.launch(ANN, replace(spec, secrets=(SecretVar("API_TOKEN", "other"),)))
     )
     old, new = world.env_secrets.made
-    (_, changed) = world.cluster.shown[KEY][1]["extraEnvVars"]
+    _, changed = as_list(world.cluster.shown[KEY][1]["extraEnvVars"])
     assert old == name
-    assert changed["valueFrom"]["secretKeyRef"]["name"] == new
+    assert get(as_mapping(changed), "valueFrom.secretKeyRef.name") == new
     await world.close()
 
 

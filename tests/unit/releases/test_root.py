@@ -19,6 +19,9 @@ class Enforcing:
     def __init__(self, level: str) -> None:
         self.level = level
 
+    async def kubernetes(self) -> str:
+        return ""
+
     async def missing(self, name: str) -> bool:
         return False
 
