@@ -242,7 +242,7 @@ def _resources(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
                 ),
                 group=True,
             ),
-            className="" if forms.sizes else "d-none",
+            className="field" if forms.sizes else "d-none",
         ),
         **{name: drawn(name, raw, disabled=chosen is not None) for name in SIZED},
     }
