@@ -125,6 +125,12 @@ SWITCHES: dict[str, dict[str, Any]] = {
         ],
         "tests": {"image": "python:3", "path": "/healthz"},
     },
+    "files and time": {
+        "scratch": {"sizeLimit": "1Gi"},
+        "sharedMemory": {"sizeLimit": "256Mi"},
+        "timezone": "Europe/Lisbon",
+        "writableFolders": [{"path": "/app"}, {"path": "/var/cache", "copy": False}],
+    },
 }
 
 

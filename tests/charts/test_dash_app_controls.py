@@ -33,8 +33,7 @@ def pod(helm: Helm, **fields: object) -> dict[str, Any]:
     assert checked.spec is not None, checked.errors
     rendered = helm.template(CHART, FORMS.values(checked.spec, "ann"))
     assert not rendered.error, rendered.error
-    for each in rendered.manifests:
-        validate(each)
+    assert [problem for each in rendered.manifests for problem in validate(each)] == []
     made: dict[str, Any] = rendered.one("Deployment")["spec"]["template"]
     return {**made["spec"], "labels": made["metadata"]["labels"]}
 
