@@ -8,6 +8,7 @@ from sys import intern
 from msgspec import Struct
 
 from portal.domain.keys import RESOURCE_POLICY
+from portal.domain.manifests import HOOK
 
 _FLUX = {
     "helm.toolkit.fluxcd.io": "Flux HelmRelease",
@@ -26,8 +27,8 @@ class Management(Struct, frozen=True):
     """Management of an object, as its metadata tells it.
 
     ``manager`` is the tool beside Helm that its labels name, such as "Flux HelmRelease apps/web",
-    "" if none. ``kept``: Helm leaves it when its release goes. ``deleting``: its deletion has been
-    requested.
+    "" if none. ``kept``: Helm leaves it when its release goes, by policy or as an object of a hook.
+    ``deleting``: its deletion has been requested.
     """
 
     manager: str = ""
@@ -44,7 +45,8 @@ def management(
     """The management of an object with these labels and annotations."""
     found = Management(
         manager=intern(_manager(labels, annotations)[:_LONGEST]),
-        kept=annotations.get(RESOURCE_POLICY, "").strip().lower() == "keep",
+        kept=annotations.get(RESOURCE_POLICY, "").strip().lower() == "keep"
+        or bool(annotations.get(HOOK)),
         deleting=deleting,
     )
     return UNSAID if found == UNSAID else found

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from dev import demo
 from portal.auth.authorizer import KnownRights
 from portal.auth.policy import Policy
+from portal.catalog.launch_fields import SIMPLE_FIELDS
 from portal.cluster.admission import Admission
 from portal.cluster.client import ClusterClient
 from portal.cluster.env_secrets import EnvSecrets
@@ -177,6 +178,7 @@ async def portal(
 
 
 def sample(key: Key, **changes: object) -> LaunchSpec:
+    fields = {each.name: changes.pop(each.name) for each in SIMPLE_FIELDS if each.name in changes}
     spec = LaunchSpec(
         key=key,
         repository=IMAGE,
@@ -188,7 +190,7 @@ def sample(key: Key, **changes: object) -> LaunchSpec:
         memory_request="128Mi",
         memory_limit="256Mi",
         exposure=Exposure.CLUSTER_IP,
-        fields={"port": 8050},
+        fields={"port": 8050, **fields},
     )
     return replace(spec, **changes)  # type: ignore[arg-type]
 

@@ -237,7 +237,9 @@ async def schema_violation(here: Course) -> None:
     assert "workers" in refused.value.fields["values"]
     assert here.app.operation is None, "the form says so before anything begins"
     # A schema that the portal does not read, as that of a chart within the chart, Helm does.
-    await here.launch(replace(here.chart, schema=None), workers=20)
+    await here.launch(
+        replace(here.chart, content=replace(here.chart.content, schema=None)), workers=20
+    )
     await here.says()
 
 
@@ -424,8 +426,8 @@ async def removed_api(here: Course) -> None:
 
 @ending(
     "Cannot start",
-    "No more pods fit into the quota small",
-    "Ask for less, run fewer pods, stop another app of this namespace",
+    "leaves no room for one more pod",
+    "Request less, run fewer pods, stop another app of this namespace",
 )
 async def quota_exceeded(here: Course) -> None:
     quota = {"kind": "ResourceQuota", "spec": {"hard": {"pods": "0"}}}
@@ -464,7 +466,7 @@ async def pod_crashes(here: Course) -> None:
 
 @ending(
     "Slow to start",
-    "It runs but has not become ready. Nothing listens on port 8050 in it.",
+    "It runs but has not become ready. Its readiness probe gets / on port 8050.",
     "Check that the port is the one the app listens on, and that it listens on 0.0.0.0",
 )
 async def never_ready(here: Course) -> None:
@@ -489,7 +491,7 @@ async def no_room(here: Course) -> None:
 @ending(
     "Removal blocked",
     f"The Deployment blocked-finalizer is being deleted, but kept by the finalizer {FINALIZER}.",
-    "an administrator can let go in its place: kubectl patch deployment blocked-finalizer",
+    "an administrator can remove it: kubectl patch deployment blocked-finalizer",
 )
 async def blocked_finalizer(here: Course) -> None:
     path = f"/apis/apps/v1/namespaces/{here.key.namespace}/deployments/{here.key.name}"

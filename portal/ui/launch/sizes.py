@@ -39,8 +39,10 @@ def register(app: Callbacks) -> None:
     """Add the callback of the choice. It runs in the browser."""
     app.clientside_callback(
         ClientsideFunction("portal", "launchSize"),
-        [Output(ids.launch(name), "value", allow_duplicate=True) for name in SIZED],
-        [Output(ids.launch(name), "disabled") for name in SIZED],
+        [
+            *(Output(ids.launch(name), "value", allow_duplicate=True) for name in SIZED),
+            *(Output(ids.launch(name), "disabled") for name in SIZED),
+        ],
         Input(ids.launch("size"), "value"),
         State(ids.LAUNCH_SIZES, "data"),
         prevent_initial_call=True,

@@ -30,7 +30,7 @@ from portal.domain.objects import Kind
 from portal.settings import Settings
 from portal.state.model import AppState, WatchHealth
 from portal.state.store import Store
-from portal.viewmodels.freshness import stale_words
+from portal.viewmodels.freshness import stale_words, unread_words
 from tests.cluster.faults.proxy import Ask, FaultProxy
 from tests.cluster.faults.server import ApiServer
 
@@ -107,8 +107,9 @@ class Lab:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Return the freshness that a page shows now."""
-        return stale_words(self.store.snapshot.sources, datetime.now(UTC))
+        """Return the freshness that the lists show now."""
+        sources = self.store.snapshot.sources
+        return *stale_words(sources, datetime.now(UTC)), *unread_words(sources, Kind.RELEASE)
 
     def marked(self, name: str) -> bool:
         """Return True if the page has a notice about ``name``."""

@@ -291,3 +291,14 @@ def test_markup_without_elements(content: object) -> None:
 def test_a_connection_becomes_one_line_of_variables(env: str | None, line: str, after: str) -> None:
     connect = f"window.dash_clientside.portal.connect({json.dumps(line)}, {json.dumps(env)})"
     assert run("web/controls.js", "", connect) == [after, ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("M", ["1", "", "1Gi", "2Gi", True, True, True, True]), ("", [None] * 4 + [False] * 4)],
+)
+def test_a_size_gives_each_field_a_value_and_locks_it(name: str, values: list[object]) -> None:
+    sizes = json.dumps({"M": values[:4] if name else ["9"] * 4})
+    before = "window.dash_clientside = { no_update: null };"
+    given = f"window.dash_clientside.portal.launchSize({name!r}, {sizes})"
+    assert run("web/controls.js", before, given) == values

@@ -93,7 +93,7 @@
     /* The quantities of the chosen size, which it locks. */
     launchSize(name, sizes) {
       const amounts = sizes?.[name];
-      return [amounts ?? Array(4).fill(none()), Array(4).fill(Boolean(amounts))];
+      return [...(amounts ?? Array(4).fill(none())), ...Array(4).fill(Boolean(amounts))];
     },
 
     /* Opens each section when its mark appears, or changes; people close it again as they like. */
