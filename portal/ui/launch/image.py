@@ -166,7 +166,7 @@ def read_asked(text: str) -> Asked:
     """Read what a page asks for; nothing if that cannot be read."""
     try:
         return msgspec.json.decode(text, type=Asked)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeEncodeError):  # a lone surrogate
         return Asked()
 
 
@@ -207,7 +207,7 @@ def report_for(answer: object, raw: Mapping[str, object]) -> ImageReport | None:
         return None
     try:
         return msgspec.json.decode(str(found["report"]), type=ImageReport)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeEncodeError):
         return None
 
 

@@ -198,6 +198,7 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.VERSION_CHOICE, "value"): st.sampled_from([None, "1.2.0"]) | some.fit_texts,
     (ids.VERSION_PLAN, "data"): st.none()
     | st.fixed_dictionaries({"version": some.fit_texts, "since": st.integers()}),
+    (ids.LAUNCH_MADE_WITH, "value"): _maybe_texts,
     (ids.CHART_EXISTING_KEY, "data"): _told,
     (ids.LAUNCH_EXISTING_KEY, "data"): _told,
     **{
@@ -213,7 +214,12 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     **{(id, "data"): st.booleans() for id in (ids.LAUNCH_NAME_LEFT, ids.CHART_NAME_LEFT)},
     **{
         (id, "data"): _maybe_texts
-        for id in (ids.HISTORY_WANTED, ids.MANIFEST_WANTED, ids.PLAIN_NAME)
+        for id in (
+            ids.HISTORY_WANTED,
+            ids.MANIFEST_WANTED,
+            ids.PLAIN_NAME,
+            ids.LAUNCH_IMAGE_ASKED,
+        )
     },
     **{(ids.launch_on(field), "value"): st.booleans() for field in ("target_cpu", "target_memory")},
 }

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from portal.auth.identify import HeaderAuthenticator
 from portal.catalog.chart import read_chart
 from portal.catalog.dash_app import equivalent_command
+from portal.catalog.launch_contents import ROOT
 from portal.catalog.launch_fields import FIELDS, SIMPLE_FIELDS, field_of
 from portal.catalog.reading import read_values
 from portal.catalog.values import to_yaml
@@ -193,6 +194,10 @@ def test_launch_forms(raw: dict[str, Any]) -> bool:
     if refused(checked):
         return False
     assert checked.spec is not None
+    if checked.spec.fields.get("runs_as") == ROOT:
+        with pytest.raises(InvalidInput, match="may not run as root"):
+            launched(checked.spec)
+        return False
     sent = launched(checked.spec).values
     lines = [each for each in re.split(r"\r\n|\r|\n", str(raw["env"] or "")) if each.strip()]
     given = [line.partition("=") for line in lines if not line.lstrip().startswith("#")]

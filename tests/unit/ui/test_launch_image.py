@@ -400,3 +400,9 @@ def test_buttons_fill_in_fields_and_add_lines_that_are_missing() -> None:
 def test_nothing_is_filled_in_from_what_was_known_of_another_image() -> None:
     fill = json.dumps(json.dumps({"launch-tag": "sha256:1"}))
     assert run("web/image.js", SCRIPT, f"(press({{ fill: {fill} }}, {{}}), sent)") == []
+
+
+@pytest.mark.parametrize("given", ["", "no JSON", "\ud800", "[1]"])
+def test_what_no_page_asks_for_is_nothing(given: str) -> None:
+    assert read_asked(given) == Asked()
+    assert report_for({"asked": given, "report": given or "x"}, {}) is None
