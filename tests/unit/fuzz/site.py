@@ -199,6 +199,8 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.VERSION_PLAN, "data"): st.none()
     | st.fixed_dictionaries({"version": some.fit_texts, "since": st.integers()}),
     (ids.LAUNCH_MADE_WITH, "value"): _maybe_texts,
+    (ids.LAUNCH_IMAGE_FOUND, "data"): st.none()
+    | st.fixed_dictionaries({"asked": some.texts, "report": some.texts}),
     (ids.CHART_EXISTING_KEY, "data"): _told,
     (ids.LAUNCH_EXISTING_KEY, "data"): _told,
     **{
@@ -211,6 +213,7 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
         )
     },
     (ids.ROLLBACK_TO, "data"): _counts,
+    (ids.APP_BACK_TO, "data"): _counts,
     **{(id, "data"): st.booleans() for id in (ids.LAUNCH_NAME_LEFT, ids.CHART_NAME_LEFT)},
     **{
         (id, "data"): _maybe_texts
