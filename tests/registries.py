@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
@@ -13,11 +14,19 @@ from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 import yaml
 
 from dev.cluster import settings
 from dev.cluster.paths import Layout
+from portal.cluster.client import ClusterClient
+from portal.cluster.kinds import node as node_kind
+from portal.cluster.pull_secrets import PullSecrets
+from portal.domain.objects import Node
+from portal.images.inspector import ImageInspector
+from portal.images.registries import ImageRegistry, Registries
+from portal.registry.fetch import HttpFetch
 
 USER, PASSWORD = "ann", "open-sesame"
 HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuutXu9KzOt.1yBoZUeFWoT/914/JfszCO\n"
@@ -127,3 +136,29 @@ async def held_registry() -> AsyncGenerator[HeldRegistry]:
     finally:
         server.close()
         await held.close()
+
+
+async def _nodes(client: ClusterClient) -> list[Node]:
+    listed = await client.get("/api/v1/nodes")
+    return [node_kind.decode(msgspec.json.encode(each))[1] for each in listed["items"]]
+
+
+@asynccontextmanager
+async def inspecting(*named: ImageRegistry) -> AsyncGenerator[ImageInspector]:
+    """Look at images of these registries as the portal does."""
+    async with ClusterClient.connect(Path(os.environ["KUBECONFIG"])) as client:
+        known = await _nodes(client)
+        fetch = HttpFetch()
+        inspector = ImageInspector(
+            fetch,
+            Registries(named),
+            PullSecrets(client),
+            lambda identity, namespace: None,
+            lambda: known,
+            deadline=60,
+        )
+        try:
+            yield inspector
+        finally:
+            await inspector.close()
+            await fetch.close()

@@ -13,11 +13,6 @@ ENFORCE = "pod-security.kubernetes.io/enforce"
 """Label on a namespace with the Pod Security level that its pods must meet."""
 
 
-async def namespace_exists(client: ClusterClient, name: str) -> bool:
-    """Return True if the namespace exists. Raises ``Forbidden`` if it may not be read."""
-    return await _labels(client, name) is not None
-
-
 async def _labels(client: ClusterClient, name: str) -> Mapping[str, object] | None:
     """Return the labels of a namespace; None if it does not exist."""
     try:

@@ -9,8 +9,7 @@ import yaml
 from msgspec import Struct
 
 from portal.domain import yaml_text
-from portal.domain.errors import PortalError
-from portal.domain.manifests import MAX_DEPTH, MAX_MANIFEST, MAX_NODES, Tree
+from portal.domain.manifests import Tree, parsing
 
 Api = tuple[str, str]
 """An ``apiVersion`` and a ``kind``."""
@@ -61,15 +60,8 @@ def mapped(manifest: str, successors: Successors) -> tuple[str, tuple[MappedObje
     Raises:
         PortalError: the manifest is not YAML, or too large to be read.
     """
-    if len(manifest) > MAX_MANIFEST:
-        raise PortalError(f"The manifest is longer than {MAX_MANIFEST // 2**20} MiB.")
-    try:
-        yaml_text.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
+    with parsing(manifest, subject="The recorded manifest", use="changed"):
         documents = list(yaml.compose_all(manifest, Loader=yaml_text.LOADER))
-    except yaml_text.TooLarge as error:
-        raise PortalError(f"The manifest is too large to be changed here. {error}") from error
-    except yaml.YAMLError as error:
-        raise PortalError(f"The recorded manifest is not YAML: {error}") from error
     found: list[MappedObject] = []
     edits: list[tuple[int, int, str]] = []
     for document in documents:

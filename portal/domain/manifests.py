@@ -6,7 +6,8 @@ since ``apps/v1`` and ``apps/v1beta1`` are the same Deployment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TypeAlias, cast
 
@@ -60,6 +61,26 @@ class ObjectChange(Struct, frozen=True):
     after: Tree
 
 
+@contextmanager
+def parsing(manifest: str, *, subject: str, use: str) -> Generator[None]:
+    """Check the size of ``manifest``, and report the errors of the block that parses it.
+
+    Errors read "``subject`` is not YAML" and "The manifest is too large to be ``use`` here".
+
+    Raises:
+        PortalError: the manifest is not YAML, or too large to be read.
+    """
+    if len(manifest) > MAX_MANIFEST:
+        raise PortalError(f"The manifest is longer than {MAX_MANIFEST // 2**20} MiB.")
+    try:
+        yaml_text.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
+        yield
+    except yaml_text.TooLarge as error:
+        raise PortalError(f"The manifest is too large to be {use} here. {error}") from error
+    except yaml.YAMLError as error:
+        raise PortalError(f"{subject} is not YAML: {error}") from error
+
+
 def objects(manifest: str, namespace: str) -> dict[Ref, Tree]:
     """Return the objects in ``manifest``, in its order; ``namespace`` is the default namespace.
 
@@ -69,16 +90,9 @@ def objects(manifest: str, namespace: str) -> dict[Ref, Tree]:
     Raises:
         PortalError: the manifest is not YAML, or too large to be read.
     """
-    if len(manifest) > MAX_MANIFEST:
-        raise PortalError(f"The manifest is longer than {MAX_MANIFEST // 2**20} MiB.")
-    try:
-        yaml_text.measure(manifest, nodes=MAX_NODES, depth=MAX_DEPTH)
+    with parsing(manifest, subject="What the chart renders", use="shown"):
         documents = list(yaml.load_all(manifest, Loader=yaml_text.LOADER))
         check_written_out(documents)
-    except yaml_text.TooLarge as error:
-        raise PortalError(f"The manifest is too large to be shown here. {error}") from error
-    except yaml.YAMLError as error:
-        raise PortalError(f"What the chart renders is not YAML: {error}") from error
     found: dict[Ref, Tree] = {}
     for tree in _flat(documents):
         meta = at(tree, "metadata")

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import uuid
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from dev.cluster import registry, settings
-from portal.cluster.client import ClusterClient
-from portal.cluster.kinds import node as node_kind
-from portal.cluster.pull_secrets import PullSecrets
 from portal.domain.identity import Identity
-from portal.domain.objects import Node
 from portal.images.advice import AdviceKind, AskedFor, advice
 from portal.images.frameworks import suggested_port
-from portal.images.inspector import ImageInspector
-from portal.images.registries import ImageRegistry, Registries
+from portal.images.registries import ImageRegistry
 from portal.images.report import Existence, ImageReport, Part
 from portal.registry.failure import Failure
-from portal.registry.fetch import HttpFetch
-from tests.registries import PASSWORD, USER, private_registry
+from tests.registries import PASSWORD, USER, inspecting, private_registry
 
 pytestmark = pytest.mark.cluster
 
@@ -51,31 +42,6 @@ def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The ``host:port`` of a second registry with the same content, which wants a sign-in."""
     with private_registry(tmp_path_factory.mktemp("private")) as host:
         yield host
-
-
-async def nodes(client: ClusterClient) -> list[Node]:
-    listed = await client.get("/api/v1/nodes")
-    return [node_kind.decode(msgspec.json.encode(each))[1] for each in listed["items"]]
-
-
-@asynccontextmanager
-async def inspecting(*named: ImageRegistry) -> AsyncGenerator[ImageInspector]:
-    async with ClusterClient.connect(Path(os.environ["KUBECONFIG"])) as client:
-        known = await nodes(client)
-        fetch = HttpFetch()
-        inspector = ImageInspector(
-            fetch,
-            Registries(named),
-            PullSecrets(client),
-            lambda identity, namespace: None,
-            lambda: known,
-            deadline=60,
-        )
-        try:
-            yield inspector
-        finally:
-            await inspector.close()
-            await fetch.close()
 
 
 def failures(report: ImageReport) -> list[tuple[Part, Failure]]:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from portal.cluster.access import namespace_exists
+from portal.cluster.access import Namespaces
 from portal.cluster.client import ClusterClient
 from portal.cluster.metrics import MetricsPoller
 from portal.cluster.prober import UrlProber
@@ -225,8 +225,9 @@ async def test_a_server_that_is_not_there_is_told(kubeconfig: Path, tmp_path: Pa
 
 async def test_a_namespace_that_is_not_there(kubeconfig: Path, namespace: str) -> None:
     async with ClusterClient.connect(kubeconfig) as client:
-        assert await namespace_exists(client, namespace)
-        assert not await namespace_exists(client, "there-is-none-such")
+        namespaces = Namespaces(client)
+        assert not await namespaces.missing(namespace)
+        assert await namespaces.missing("there-is-none-such")
 
 
 async def test_replicas_survive_a_change_of_owner(kubeconfig: Path, namespace: str) -> None:

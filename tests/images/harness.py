@@ -6,33 +6,26 @@ All run at once in a namespace of their own, as the demo's are (Pod Security ``r
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
-from portal.cluster.client import ClusterClient
-from portal.cluster.kinds import node as node_kind
-from portal.cluster.pull_secrets import PullSecrets
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.images.advice import Advice, AskedFor, advice
 from portal.images.inspector import ImageInspector
-from portal.images.registries import ImageRegistry, Registries
-from portal.registry.fetch import HttpFetch
+from portal.images.registries import ImageRegistry
 from portal.releases.forms import FormFields, ReleaseForms
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import AppView
 from tests.cluster.test_actions import Portal, portal
 from tests.images.corpus import Case
-from tests.registries import HeldRegistry, held_registry
+from tests.registries import HeldRegistry, held_registry, inspecting
 
 ANN = Identity("ann@example.com")
 AT_ONCE = 4
@@ -165,31 +158,6 @@ class Run:
             stop()
 
 
-@asynccontextmanager
-async def inspecting(hosts: Iterable[str]) -> AsyncGenerator[ImageInspector]:
-    """Look at images of these registries as the portal does, without a sign-in."""
-    named = [
-        ImageRegistry(host, f"http://{host.replace('localhost', '127.0.0.1')}") for host in hosts
-    ]
-    async with ClusterClient.connect(Path(os.environ["KUBECONFIG"])) as client:
-        listed = await client.get("/api/v1/nodes")
-        nodes = [node_kind.decode(msgspec.json.encode(each))[1] for each in listed["items"]]
-        fetch = HttpFetch()
-        inspector = ImageInspector(
-            fetch,
-            Registries(named),
-            PullSecrets(client),
-            lambda *_: None,
-            lambda: nodes,
-            deadline=60,
-        )
-        try:
-            yield inspector
-        finally:
-            await inspector.close()
-            await fetch.close()
-
-
 @contextmanager
 def restricted_namespace() -> Generator[str]:
     """A namespace for the apps, deleted at the end."""
@@ -216,7 +184,11 @@ async def launched(
     async with held_registry() as held:
         named = images(held)
         hosts = {each.partition("/")[0] for each in named.values()}
-        async with portal(namespace, home, limit=100) as here, inspecting(hosts) as inspector:
+        local = [
+            ImageRegistry(each, f"http://{each.replace('localhost', '127.0.0.1')}")
+            for each in hosts
+        ]
+        async with portal(namespace, home, limit=100) as here, inspecting(*local) as inspector:
             run = Run(here, named, held, within)
             async with asyncio.TaskGroup() as group:
                 for name, case in cases.items():
