@@ -79,8 +79,14 @@ def counts(page: Page, *, ready: int, desired: int) -> None:
     expect(page.get_by_test_id("pod")).to_have_count(desired, timeout=SLOW)
 
 
-def operation_ended(page: Page, state: str = "succeeded") -> None:
-    expect(page.get_by_test_id("operation")).to_have_attribute("data-state", state, timeout=SLOW)
+def operation_ended(page: Page, noun: str = "launch") -> None:
+    """Wait until the newest operation is one of this kind and has succeeded.
+
+    The kind is asked for because the operation before it may stand on the page a moment longer.
+    """
+    operation = page.get_by_test_id("operation")
+    expect(operation).to_contain_text(noun.capitalize(), timeout=SLOW)
+    expect(operation).to_have_attribute("data-state", "succeeded", timeout=SLOW)
 
 
 def url_of(page: Page) -> str:

@@ -208,7 +208,7 @@ def test_a_chart_is_launched_changed_and_launched_again_from_its_file(
     page.locator("#chart-confirm").click()
     page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
     counts(page, ready=1, desired=1)
-    operation_ended(page)
+    operation_ended(page, "update")
     assert "web-server-1.1.0" in run("helm", "list", "-n", NAMESPACE, "--filter", f"^{name}$")
 
     page.locator("#app-edit").click()

@@ -53,7 +53,7 @@ def test_preview_change_history_and_rollback(page: Page, app_name: Callable[[str
     expect(page.locator("#upgrade-confirm")).to_be_enabled()
     page.locator("#upgrade-confirm").click()
     page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
-    operation_ended(page)
+    operation_ended(page, "update")
 
     # The past is read when it is opened, and follows what happens.
     expect(page.get_by_test_id("revision")).to_have_count(0)
@@ -76,7 +76,7 @@ def test_preview_change_history_and_rollback(page: Page, app_name: Callable[[str
     expect(page.locator("#rollback-confirm")).to_be_enabled(timeout=SLOW)
     page.locator("#rollback-confirm").click()
     expect(revision(page, 3)).to_contain_text("Rolled back to revision 1", timeout=SLOW)
-    operation_ended(page)
+    operation_ended(page, "rollback")
     counts(page, ready=1, desired=1)
     expect(revision(page, 3)).to_have_attribute("data-status", "deployed", timeout=SLOW)
 

@@ -56,7 +56,7 @@ def test_scale_by_slider_to_three_and_back(page: Page, app_name: Name):
         slide(page.locator("#scale-fixed-part"), 3)
         page.locator("#scale-apply").click()
         counts(page, ready=3, desired=3)
-        operation_ended(page)
+        operation_ended(page, "change of scale")
         assert url_of(page) == href, "one URL in front of all pods"
         assert load.answered_by(3), "all three pods answer at the one URL"
         slide(page.locator("#scale-fixed-part"), 1)
@@ -177,7 +177,7 @@ def test_uninstall_leaves_nothing(page: Page, app_name: Name):
     expect(page.locator("#uninstall-confirm")).to_be_hidden()
     page.locator("#app-uninstall").click()
     page.locator("#uninstall-confirm").click()
-    operation_ended(page)
+    operation_ended(page, "removal")
     expect(page.get_by_test_id("pod")).to_have_count(0, timeout=SLOW)
     assert objects_of(name) == []
     assert name not in run("helm", "list", "-n", NAMESPACE, "-q").split()
@@ -201,7 +201,7 @@ def test_an_image_that_does_not_exist_is_named_and_corrected_in_place(page: Page
     upgrade(page)
     page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
     expect(page.get_by_test_id("headline")).to_have_text("Ready", timeout=SLOW)
-    operation_ended(page)
+    operation_ended(page, "update")
     url_of(page)
     history = run("helm", "history", name, "-n", NAMESPACE, "-o", "json")
     assert history.count('"revision"') == 2
@@ -274,7 +274,7 @@ def test_launching_an_existing_name_offers_to_upgrade(page: Page, app_name: Name
     expect(page.locator("#upgrade-confirm")).to_be_hidden()
     upgrade(page)
     page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
-    operation_ended(page)
+    operation_ended(page, "update")
     counts(page, ready=1, desired=1)
     (deployment,) = kubectl(
         "get", "deployment", "-n", NAMESPACE, "-l", f"app.kubernetes.io/instance={name}"

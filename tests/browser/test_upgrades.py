@@ -70,7 +70,7 @@ def test_a_newer_chart_is_offered_previewed_and_taken(
     expect(page.locator("#version-confirm")).to_have_text(f"Upgrade to {newest[1]}")
     expect(page.locator("#version-confirm")).to_be_enabled(timeout=SLOW)
     page.locator("#version-confirm").click()
-    operation_ended(page)
+    operation_ended(page, "update")
     expect(page.locator("#app-header")).to_contain_text(f"dash-app-{newest[1]}", timeout=SLOW)
     expect(line).to_be_hidden()  # the portal has no other
     counts(page, ready=2, desired=2)
