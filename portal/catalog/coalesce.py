@@ -165,7 +165,7 @@ def _is_on(wanted: Dependency, values: Values, path: tuple[str, ...]) -> bool:
     """A condition's first switch that there is has the last word, then the tags."""
     for condition in wanted.condition.strip().split(","):
         whole = ".".join((*path, condition))
-        switch = _at(values, whole.split(".")) if condition else None
+        switch = at_path(values, whole.split(".")) if condition else None
         if isinstance(switch, bool):
             return switch
     tags = as_mapping(values.get("tags"))
@@ -185,7 +185,7 @@ def _import(chart: _Chart) -> None:
     imported: Values = {}
     for each in chart.dependencies:
         for child, parent in each.imports:
-            found = _at(values, f"{each.name}.{child}".split("."))
+            found = at_path(values, f"{each.name}.{child}".split("."))
             if isinstance(found, dict):
                 lifted = cast("object", found)  # not a copy, as in Helm: later ones are seen in it
                 for part in reversed(parent.split(".") if parent != "." else ()):
@@ -263,7 +263,8 @@ def _merge(top: Values, base: Values, *, keep: bool) -> None:
             _merge(as_mapping(top[name]), as_mapping(cast("object", value)), keep=keep)
 
 
-def _at(values: object, path: Iterable[str]) -> object:
+def at_path(values: object, path: Iterable[str]) -> object:
+    """Return what is at a path of names in values; None if there is nothing."""
     for part in path:
         values = as_mapping(values).get(part)
     return values

@@ -120,8 +120,10 @@ class DraftEditor:
             return Draft(text, error=error)
         meant = self.restored(values)
         problems = tuple(Problem(path, NO_SECRET) for path in meant.unknown)
-        verdict = read_values(self.chart, meant.values).verdict
         made = read_values(self.chart, values)
+        # Without placeholders both are the same, and the schema is asked once.
+        same = meant.values == values
+        verdict = made.verdict if same else read_values(self.chart, meant.values).verdict
         whole_file = not self._has_form and self._existing is None
         return Draft(
             text,

@@ -83,11 +83,10 @@ class SourceReader:
     ) -> Answer:
         """Ask a classic repository, or where its archives are, with its password if that may be."""
         login = await asyncio.to_thread(read_login, source)
-        told = login is not None and may_send_password(source, url)
-        sent = dict(headers or {}) | ({"Authorization": login.basic} if login and told else {})
+        sent = dict(headers or {})
+        if login is not None and may_send_password(source, url):
+            sent["Authorization"] = login.basic
         hosts = source.allowed_hosts
-        if into is None:
-            return await self._fetch(url, hosts=hosts, limit=limit, headers=sent)
         return await self._fetch(url, hosts=hosts, limit=limit, headers=sent, into=into)
 
     async def _read_repository(self, source: Source) -> Index:

@@ -6,13 +6,13 @@ chart and of its subcharts, and against the images that may be run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 from msgspec import Struct
 
 from portal.catalog.chart import Chart
-from portal.catalog.coalesce import GLOBAL, EnabledChart, Reading, ValuesProblem, read
+from portal.catalog.coalesce import GLOBAL, EnabledChart, Reading, ValuesProblem, at_path, read
 from portal.catalog.validate import Checker, Path, Problem, Verdict
 from portal.catalog.values import Values, as_list, as_mapping, get, overlay
 
@@ -58,7 +58,7 @@ class ReadValues(Struct, frozen=True):
         shown = overlay(self.defaults, {})
         for each in sorted(self.charts[1:], key=lambda one: -len(one.path)):
             *above, name = each.path
-            parent = as_mapping(_at(shown, above))
+            parent = as_mapping(at_path(shown, above))
             below = as_mapping(parent.get(name))
             below.pop(GLOBAL, None)
             if not below and name in parent:
@@ -88,7 +88,7 @@ def _verdict(made: Reading, given: Mapping[str, object]) -> Verdict:
             problems.append(Problem(*_unusable(each)))
         if each.content.schema is None:
             continue
-        checked = Checker(each.content.schema).check(_at(made.values, each.path))
+        checked = Checker(each.content.schema).check(at_path(made.values, each.path))
         complete = complete and checked.complete
         problems += (_named(found, each, given) for found in checked.problems)
     return Verdict(tuple(problems), complete)
@@ -140,9 +140,3 @@ def _moved(schema: object, place: str, *, root: bool = True) -> object:
         for name, value in pairs
         if not (root and name in {"title", "description"})
     }
-
-
-def _at(values: object, path: Iterator[str] | list[str] | tuple[str, ...]) -> object:
-    for part in path:
-        values = as_mapping(values).get(part)
-    return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -12,14 +13,13 @@ import msgspec
 
 from portal.cluster import api_types
 from portal.cluster.lenient import decode_leniently
-from portal.domain.keys import HELM_RELEASE_NAME, Key
+from portal.domain.keys import HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, Key
 from portal.domain.management import Management, management
+from portal.domain.manifests import HOOK
 from portal.domain.objects import Condition, Kind, Unreadable
 from portal.domain.quantities import QuantityError, parse
 
 T = TypeVar("T")
-
-HELM_RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 
 
 def key(meta: api_types.BasicMeta) -> Key:
@@ -55,10 +55,15 @@ def blocking_finalizers(meta: api_types.Meta) -> tuple[str, ...]:
 
 def release_of(meta: api_types.Meta) -> str:
     """The name of the Helm release in the object's namespace that owns it, or ""."""
-    annotations = meta.annotations or {}
-    namespace = annotations.get(HELM_RELEASE_NAMESPACE)
-    foreign = namespace and namespace != meta.namespace
-    return "" if foreign else annotations.get(HELM_RELEASE_NAME, "")
+    return _release_named(meta.annotations or {}, meta.namespace)
+
+
+def _release_named(annotations: Mapping[str, str], namespace: str) -> str:
+    # An object of a hook is made beside the release, and left when that is removed.
+    there = annotations.get(HELM_RELEASE_NAMESPACE)
+    if HOOK in annotations or (there and there != namespace):
+        return ""
+    return annotations.get(HELM_RELEASE_NAME, "")
 
 
 def management_of(meta: api_types.Meta) -> Management:
@@ -113,11 +118,10 @@ def unreadable(kind: Kind, raw: api_types.Json, error: Exception) -> Unreadable 
     target = _read(raw, _Target, "spec", "scaleTargetRef") or _Target()
     notes = _read(raw, dict[str, str], "metadata", "annotations") or {}
     revision = _HELM_SECRET.fullmatch(own.name) if kind is Kind.RELEASE else None
-    foreign = notes.get(HELM_RELEASE_NAMESPACE, own.namespace) != own.namespace
     return Unreadable(
         kind=kind,
         key=own,
-        release=revision[1] if revision else "" if foreign else notes.get(HELM_RELEASE_NAME, ""),
+        release=revision[1] if revision else _release_named(notes, own.namespace),
         uid=_read(raw, str, "metadata", "uid") or "",
         owner_kind=owner.kind if owner.name else "",
         owner=owner.name,

@@ -7,8 +7,7 @@ from sys import intern
 
 from msgspec import Struct
 
-from portal.domain.keys import RESOURCE_POLICY
-from portal.domain.manifests import HOOK
+from portal.domain.manifests import keeps
 
 _FLUX = {
     "helm.toolkit.fluxcd.io": "Flux HelmRelease",
@@ -27,7 +26,7 @@ class Management(Struct, frozen=True):
     """Management of an object, as its metadata tells it.
 
     ``manager`` is the tool beside Helm that its labels name, such as "Flux HelmRelease apps/web",
-    "" if none. ``kept``: Helm leaves it when its release goes, by policy or as an object of a hook.
+    "" if none. ``kept``: Helm leaves it when its release goes.
     ``deleting``: its deletion has been requested.
     """
 
@@ -45,8 +44,7 @@ def management(
     """The management of an object with these labels and annotations."""
     found = Management(
         manager=intern(_manager(labels, annotations)[:_LONGEST]),
-        kept=annotations.get(RESOURCE_POLICY, "").strip().lower() == "keep"
-        or bool(annotations.get(HOOK)),
+        kept=keeps(annotations),
         deleting=deleting,
     )
     return UNSAID if found == UNSAID else found

@@ -179,8 +179,12 @@ def hook_events(tree: Tree) -> frozenset[str] | None:
 
 def has_keep_policy(tree: Tree) -> bool:
     """Return True if Helm keeps the object when its release no longer contains it."""
-    policy = at(tree, "metadata", "annotations").get(RESOURCE_POLICY)
-    return str(policy or "").strip().lower() == "keep"
+    return keeps(at(tree, "metadata", "annotations"))
+
+
+def keeps(annotations: Mapping[str, object]) -> bool:
+    """Return True if an object's annotations have Helm's policy ``keep``."""
+    return str(annotations.get(RESOURCE_POLICY) or "").strip().lower() == "keep"
 
 
 def check_written_out(documents: list[object]) -> None:

@@ -46,13 +46,18 @@ class Remains(Struct, frozen=True):
     unlisted: tuple[str, ...] = ()
 
 
-def remains(removal: Removal, *, hooks: bool = True) -> Remains:
+def remains(
+    removal: Removal, found: Mapping[Ref, Tree] | None = None, *, hooks: bool = True
+) -> Remains:
     """Return what an uninstall leaves, with its delete ``hooks`` or without.
+
+    ``found`` are the objects of the manifest, if they are read already.
 
     Raises:
         PortalError: a manifest cannot be read.
     """
-    found = objects(removal.manifest, removal.key.namespace)
+    if found is None:
+        found = objects(removal.manifest, removal.key.namespace)
     hooked = objects(removal.hooks, removal.key.namespace)
     left = tuple(_hooks_left(removal, hooked, run=hooks))
     return Remains(

@@ -193,7 +193,7 @@ def _of_variables(config: ImageConfig, given: Collection[str]) -> Iterator[Advic
 def _of_volumes(config: ImageConfig, asked: AskedFor) -> Iterator[Advice]:
     if asked.writable:
         return
-    closed = [each for each in config.volumes if not _below(each, asked.folders)]
+    closed = [each for each in config.volumes if not below(each, asked.folders)]
     if closed:
         yield Advice(
             AdviceKind.VOLUMES,
@@ -204,5 +204,6 @@ def _of_volumes(config: ImageConfig, asked: AskedFor) -> Iterator[Advice]:
         )
 
 
-def _below(path: str, folders: Collection[str]) -> bool:
+def below(path: str, folders: Collection[str]) -> bool:
+    """Return True if a path is one of ``folders``, or in one of them."""
     return any(f"{path.rstrip('/')}/".startswith(f"{each.rstrip('/')}/") for each in folders)

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
+from portal.catalog.launch_contents import IMAGE_USER, ROOT
 from portal.catalog.launch_field import FieldError, whole
 from portal.catalog.launch_fields import BY_NAME
 from portal.domain import quantities
-from portal.images.advice import APP_USER, AdviceKind, AskedFor, advice
+from portal.images.advice import APP_USER, AdviceKind, AskedFor, advice, below
 from portal.images.framework_table import WORKING_FOLDER, FrameworkSettings
 from portal.images.frameworks import suggested_port
 from portal.images.report import ImageConfig, ImageReport
@@ -148,16 +149,20 @@ def _folders(settings: FrameworkSettings, config: ImageConfig, asked: AskedFor) 
         return
     for each in settings.folders:
         folder = config.working_folder.rstrip("/") if each == WORKING_FOLDER else each
-        if folder and not any(f"{folder}/".startswith(f"{one}/") for one in asked.folders):
+        if folder and not below(folder, asked.folders):
             yield folder if each == WORKING_FOLDER else f"{folder} empty"
 
 
-def _user(content: str) -> int | None:
-    if content == "image":
+def _user(content: object) -> int | None:
+    try:
+        user = BY_NAME["runs_as"].read(content)
+    except FieldError:
+        return APP_USER  # the field has its error
+    if user == IMAGE_USER:
         return None
-    if content == "root":
+    if user == ROOT:
         return 0
-    return int(content) if content.isascii() and content.isdigit() else APP_USER
+    return user if isinstance(user, int) else APP_USER
 
 
 def _is_less(content: str, amount: str) -> bool:

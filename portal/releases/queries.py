@@ -125,10 +125,9 @@ class Queries:
 
     def placeholder_problems(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
         """Return errors about placeholders in a form, by field, from the snapshot."""
-        existing = self.existing(identity, spec.key)
-        if existing is not None and self.known_values(identity, spec.key) is None:
-            return {}
         known = self.known_values(identity, spec.key)
+        if known is None and self.existing(identity, spec.key) is not None:
+            return {}
         sent = self._placeholders.last_sent_values(identity, spec.key)
         try:
             self._forms.request(spec).restored(sent if known is None else known)

@@ -51,14 +51,12 @@ def manager_of(state: AppState) -> str:
 
 def _remaining(state: AppState) -> Iterator[tuple[str, Management]]:
     """The objects that are not being deleted, by a name for people."""
-    for workload in state.workloads:
-        if workload.deleting_since is None and not workload.finalizers:
-            yield f"{workload.kind} {workload.key.name}", workload.management
-    others = (
+    found = (
+        *((each.kind, each) for each in state.workloads),
         *(("Service", each) for each in state.services),
         *(("Ingress", each) for each in state.ingresses),
         *(("HTTPRoute", each) for each in state.routes),
     )
-    for kind, each in others:
+    for kind, each in found:
         if not each.management.deleting:
             yield f"{kind} {each.key.name}", each.management

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from portal.domain.objects import Condition, Kind, ReplicaSet, Workload
 from portal.state.model import AppState
-from portal.state.workloads import may_be_autoscaled, replica_sets_of
+from portal.state.workloads import may_be_autoscaled, refused_pod, replica_sets_of
 
 
 class Hold(StrEnum):
@@ -121,14 +121,7 @@ def _refusal(state: AppState, workload: Workload, sets: tuple[ReplicaSet, ...]) 
     # StatefulSets and DaemonSets have no such condition, only events.
     names = {(workload.kind.value, workload.key.name)}
     names |= {(Kind.REPLICA_SET.value, each.key.name) for each in sets}
-    told = [
-        each
-        for each in state.events
-        if (each.about_kind, each.about_name) in names
-        and each.reason in {"FailedCreate", "SuccessfulCreate"}
-    ]
-    newest = max(told, key=lambda each: (each.last_at, each.reason), default=None)
-    return newest.message if newest and newest.reason == "FailedCreate" else ""
+    return refused_pod(state, names)
 
 
 def _failure(conditions: tuple[Condition, ...]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from portal.domain.objects import Hpa, Kind, Pod, ReplicaSet, Unreadable, Workload
 from portal.state.model import AppState
 
@@ -68,3 +70,18 @@ def target_pods(state: AppState, hpa: Hpa) -> tuple[Pod, ...]:
         (target.kind.value, target.key.name)
     }
     return tuple(each for each in state.pods if (each.owner_kind, each.owner) in owners)
+
+
+def refused_pod(state: AppState, owners: Collection[tuple[str, str]]) -> str:
+    """Return the API server's message if the last pod of ``owners`` was refused, else "".
+
+    ``owners`` are kinds and names. Events tell it, of those that have no condition for it.
+    """
+    told = [
+        each
+        for each in state.events
+        if (each.about_kind, each.about_name) in owners
+        and each.reason in {"FailedCreate", "SuccessfulCreate"}
+    ]
+    newest = max(told, key=lambda each: (each.last_at, each.reason), default=None)
+    return newest.message if newest and newest.reason == "FailedCreate" else ""

@@ -22,8 +22,8 @@ from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.events import events_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import STUCK, Headline, headline
-from portal.viewmodels.model import AppView, Badge, Severity
-from portal.viewmodels.notices import notices, unlockable
+from portal.viewmodels.model import AppView, Badge, Notice, Severity
+from portal.viewmodels.notices import notices
 from portal.viewmodels.operation import operation_view
 from portal.viewmodels.pods import foremost, pod_view
 from portal.viewmodels.scale import scale_view
@@ -32,7 +32,6 @@ from portal.viewmodels.urls import NOWHERE, ExternalAddresses, url_views
 from portal.viewmodels.versions import version_view
 from portal.viewmodels.withheld import without_values
 from portal.viewmodels.workloads import (
-    PodSummary,
     obstacle,
     pod_summary,
     replicas_view,
@@ -85,6 +84,7 @@ def app_view(
         head = Headline(Badge("Not known", Severity.WARN), scope.unanswered)
     release, detail = state.release, state.detail
     shown, more = foremost(known.pods)
+    hindrance = obstacle(known)
     return AppView(
         key=state.key,
         exists=release is not None,
@@ -113,7 +113,7 @@ def app_view(
         unsettled=state.history.unsettled,
         scale=scale_view(state, chart, "" if scope.may(Permission.SCALE) else scope.why),
         operation=operation_view(
-            state.operation, cancels=scope.may(Permission.CANCEL), obstacle=obstacle(known)
+            state.operation, cancels=scope.may(Permission.CANCEL), obstacle=hindrance
         )
         if state.operation
         else None,
@@ -125,9 +125,9 @@ def app_view(
         since=head.since,
         more_pods=more,
         workloads=workload_views(known),
-        back_to=_back_to(state, known),
+        back_to=_back_to(state, hindrance),
         autoscaler_unknown=autoscaler_unknown(state) or unlisted(sources),
-        unlock=head.badge.text == STUCK and unlockable(release) and scope.may(Permission.UNLOCK),
+        unlock=head.badge.text == STUCK and scope.may(Permission.UNLOCK),
         version=version_view(detail, catalog),
         permissions=scope.permissions,
         unanswered=bool(scope.unanswered),
@@ -135,13 +135,13 @@ def app_view(
     )
 
 
-def _back_to(state: AppState, known: PodSummary) -> int:
+def _back_to(state: AppState, hindrance: Notice | None) -> int:
     """The revision to roll back to, 0 if the rollout goes on or there is none.
 
     A restart makes no revision, so that going back would not undo it.
     """
     release, operation = state.release, state.operation
-    if release is None or release.status.pending or obstacle(known) is None:
+    if release is None or release.status.pending or hindrance is None:
         return 0
     restarting = operation is not None and not operation.phase.terminal and not operation.revision
     return 0 if restarting else release.revision - 1

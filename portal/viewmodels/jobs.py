@@ -10,6 +10,7 @@ from msgspec import Struct
 from portal.domain.objects import CronJob, Job, Kind, Pod
 from portal.domain.schedules import next_run
 from portal.state.model import AppState
+from portal.state.workloads import refused_pod
 from portal.viewmodels.diagnosis import Diagnosis
 from portal.viewmodels.model import Badge, Notice, Severity, WorkloadView
 from portal.viewmodels.refusals import refusal
@@ -115,17 +116,8 @@ def _why(job: Job, reason: str, pods: Sequence[Diagnosed]) -> str:
 
 
 def _refused(job: Job, state: AppState) -> Notice | None:
-    if job.active:
-        return None
-    told = [
-        each
-        for each in state.events
-        if (each.about_kind, each.about_name) == (Kind.JOB.value, job.key.name)
-        and each.reason in {"FailedCreate", "SuccessfulCreate"}
-    ]
-    newest = max(told, key=lambda each: (each.last_at, each.reason), default=None)
-    refused = newest is not None and newest.reason == "FailedCreate"
-    return refusal(newest.message, job.key.namespace) if newest and refused else None
+    message = "" if job.active else refused_pod(state, {(Kind.JOB.value, job.key.name)})
+    return refusal(message, job.key.namespace) if message else None
 
 
 def _cron_job(

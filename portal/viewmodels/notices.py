@@ -215,15 +215,6 @@ def _left_failed(state: AppState) -> bool:
     )
 
 
-def unlockable(release: ReleaseRecord | None) -> bool:
-    """Return True if Helm left the release pending, so that it can be marked as failed."""
-    return (
-        release is not None
-        and release.status.pending
-        and release.status is not ReleaseStatus.UNINSTALLING
-    )
-
-
 def known_serving(head: Headline) -> bool:
     """Return True if the headline of a failed release says that its pods still serve."""
     return head.badge.severity is Severity.WARN

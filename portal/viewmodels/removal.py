@@ -18,7 +18,7 @@ def removal_words(removal: Removal) -> tuple[Notice, ...]:
         PortalError: a manifest cannot be read.
     """
     found = objects(removal.manifest, removal.key.namespace)
-    left = remains(removal)
+    left = remains(removal, found)
     going = [ref for ref, tree in found.items() if ref.kind == CLAIM and not has_keep_policy(tree)]
     words: list[Notice] = []
     if going:

@@ -6,7 +6,6 @@ from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
 from portal.cluster.decode import conditions, controller_of, key, release_of
 from portal.cluster.resource import BATCH, Resource
 from portal.domain.keys import Key
-from portal.domain.manifests import HOOK
 from portal.domain.objects import Job, Kind
 
 
@@ -39,8 +38,7 @@ def decode(found: _Job) -> tuple[Key, Job]:
     kind, owner = controller_of(meta)
     return own, Job(
         key=own,
-        # Helm makes Jobs of hooks beside the release, and leaves them when that is removed.
-        release="" if HOOK in (meta.annotations or {}) else release_of(meta),
+        release=release_of(meta),
         # Without a number one success is enough.
         completions=1 if spec.completions is None else spec.completions,
         active=status.active,

@@ -16,7 +16,6 @@ from dash import ClientsideFunction, Input, Output, dcc
 from msgspec import Struct
 from msgspec.structs import replace
 
-from portal.catalog.launch_fields import FIELDS
 from portal.catalog.values import as_mapping
 from portal.domain.errors import InvalidInput, PortalError
 from portal.images.launch_form import Change
@@ -44,12 +43,9 @@ from portal.viewmodels.model import Severity
 MAX_KEPT = 60_000
 """Characters of a report that a page keeps; an image may say much of itself."""
 
-_ASKS = tuple(each for each in ("repository", "tag", "namespace", "pull_secrets") if each in FIELDS)
-"""The fields that a look-up depends on, in the order of ``Asked``."""
-
 
 class Asked(Struct, frozen=True, array_like=True):
-    """The contents of the fields ``_ASKS``, as the page writes them."""
+    """The contents of the fields that a look-up depends on, as the page writes them."""
 
     repository: str = ""
     tag: str = ""
@@ -59,7 +55,7 @@ class Asked(Struct, frozen=True, array_like=True):
     @classmethod
     def of(cls, raw: Mapping[str, object]) -> Asked:
         """The contents of a form."""
-        return cls(*(str(raw.get(each) or "").strip() for each in _ASKS))
+        return cls(*(str(raw.get(each) or "").strip() for each in cls.__struct_fields__))
 
     @property
     def reference(self) -> str:
@@ -139,7 +135,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     app.clientside_callback(
         ClientsideFunction("portal", "imageTyped"),
         Output(ids.LAUNCH_IMAGE_PANEL, "className"),
-        *[Input(ids.launch(each), "value") for each in _ASKS],
+        *[Input(ids.launch(each), "value") for each in Asked.__struct_fields__],
     )
     app.clientside_callback(
         ClientsideFunction("portal", "imageAnswered"),
@@ -172,7 +168,7 @@ def read_asked(text: str) -> Asked:
 
 async def look_up(context: UiContext, asked: Asked) -> Answer:
     """Ask the registry, unless the fields hold something that the form refuses."""
-    check = Check(dict(zip(_ASKS, (asked.repository, asked.tag, asked.namespace), strict=False)))
+    check = Check({"repository": asked.repository, "tag": asked.tag, "namespace": asked.namespace})
     check.namespace(context.forms.rules)
     check.image(context.forms.images)
     refused = set(check.errors) - (set() if asked.tag else {"tag"})

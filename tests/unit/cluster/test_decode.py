@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import ModuleType
 from typing import Any, TypeVar
 
 import pytest
@@ -27,7 +28,7 @@ from portal.cluster.kinds import (
     stateful_set,
     workloads,
 )
-from portal.domain.keys import Key
+from portal.domain.keys import HELM_RELEASE_NAMESPACE, Key
 from portal.domain.objects import (
     Condition,
     ContainerProbe,
@@ -253,10 +254,20 @@ def test_a_cron_job() -> None:
 
 
 def test_an_object_of_a_release_in_another_namespace_is_not_this_namespaces_release() -> None:
-    raw = {"metadata": meta("dash", annotations={decode.HELM_RELEASE_NAMESPACE: "elsewhere"})}
+    raw = {"metadata": meta("dash", annotations={HELM_RELEASE_NAMESPACE: "elsewhere"})}
     raw["metadata"]["annotations"]["meta.helm.sh/release-name"] = "dash"
     _, found = of(deployment.decode, raw | {"spec": {}})
     assert found.release == ""
+
+
+@pytest.mark.parametrize("kind", [deployment, job])
+def test_an_object_of_a_hook_is_beside_the_release(kind: ModuleType) -> None:
+    marks = {"meta.helm.sh/release-name": "dash", "helm.sh/hook": "pre-install"}
+    raw = {"metadata": meta("dash-check", annotations=marks), "spec": {}}
+    assert of(kind.decode, raw)[1].release == ""
+    left = decode.unreadable(Kind.JOB, json.dumps(raw).encode(), ValueError("odd"))
+    assert left is not None
+    assert left.release == ""
 
 
 def running_pod() -> JsonObject:

@@ -113,6 +113,7 @@ def test_a_variable_in_the_form_ends_the_warning_of_the_loopback_address() -> No
         ({"port": "x", "runs_as": "image"}, None, False, None, ("/tmp",)),
         ({"args": "--x", "runs_as": "root"}, None, True, 0, ("/tmp",)),
         ({"command": "a", "runs_as": "1000"}, None, True, 1000, ("/tmp",)),
+        ({"runs_as": "1" * 5000}, None, False, 1001, ("/tmp",)),
         ({"writable_folders": "/a\n/b empty\n"}, None, False, 1001, ("/tmp", "/a", "/b")),
     ],
 )

@@ -19,6 +19,7 @@ from portal.domain.keys import (
     Key,
 )
 from portal.domain.launch import Exposure
+from portal.domain.management import Management
 from portal.domain.objects import Kind
 from portal.domain.operations import OperationPhase
 from portal.domain.owners import label_of
@@ -278,7 +279,10 @@ async def test_a_name_is_not_free_while_a_finalizer_holds_what_had_it(world: Wor
     (workload,) = world.store.snapshot.app(KEY).workloads
     world.cluster.lingers = True
     world.cluster.remove(KEY)
-    world.store.apply(Kind.DEPLOYMENT, KEY, replace(workload, finalizers=("example.com/backup",)))
+    held = replace(
+        workload, finalizers=("example.com/backup",), management=Management(deleting=True)
+    )
+    world.store.apply(Kind.DEPLOYMENT, KEY, held)
 
     with pytest.raises(Conflict, match=r"example.com/backup holds its Deployment sales"):
         await world.actions.launch(BOB, SPEC)

@@ -31,7 +31,7 @@ def test_objects_without_a_record_are_of_a_release_that_is_managed_elsewhere() -
 
 def test_what_is_going_or_was_kept_is_no_release() -> None:
     store = Store()
-    going = replace(deployment("web"), deleting_since=T0)
+    going = replace(deployment("web"), deleting_since=T0, management=Management(deleting=True))
     store.apply(Kind.DEPLOYMENT, key("web"), going)
     store.apply(
         Kind.SERVICE, key("web"), replace(service("web"), management=Management(deleting=True))

@@ -42,6 +42,8 @@ from .make import (
     watched,
 )
 
+DELETING = Management(deleting=True)
+
 
 def view(one: AppState, **changes: WatchHealth) -> AppView:
     return app_view(one, sources(**changes), NOW)
@@ -288,7 +290,9 @@ def test_what_a_removal_leaves_is_said() -> None:
 
 @pytest.mark.parametrize("phase", [OperationPhase.WAITING, OperationPhase.FAILED])
 def test_a_finalizer_blocks_a_removal(phase: OperationPhase) -> None:
-    held = deployment(0, 0, deleting_since=ago(60), finalizers=("example.com/backup",))
+    held = deployment(
+        0, 0, deleting_since=ago(60), finalizers=("example.com/backup",), management=DELETING
+    )
     removal = operation(UNINSTALL, phase=phase)
     blocked = state(release=None, detail=None, workloads=(held,), pods=(), operation=removal)
     found = view(blocked)
@@ -300,7 +304,9 @@ def test_a_finalizer_blocks_a_removal(phase: OperationPhase) -> None:
 
 
 def test_a_finalizer_may_take_a_moment() -> None:
-    held = deployment(0, 0, deleting_since=ago(5), finalizers=("example.com/backup",))
+    held = deployment(
+        0, 0, deleting_since=ago(5), finalizers=("example.com/backup",), management=DELETING
+    )
     removal = operation(UNINSTALL, phase=OperationPhase.WAITING)
     found = view(state(release=None, detail=None, workloads=(held,), pods=(), operation=removal))
     assert found.headline.text == "Removing"
