@@ -6,7 +6,7 @@ from portal.domain.operations import Operation, OperationPhase, Step, Verb
 from portal.domain.release import ReleaseRecord
 from portal.viewmodels.model import Badge, Notice, OperationView, Severity, StepView
 
-_STATES = {
+STATES = {
     OperationPhase.QUEUED: ("Queued", Severity.BUSY),
     OperationPhase.RUNNING: ("Running", Severity.BUSY),
     OperationPhase.WAITING: ("Waiting for the rollout", Severity.BUSY),
@@ -15,6 +15,7 @@ _STATES = {
     OperationPhase.CANCELLED: ("Cancelled", Severity.QUIET),
     OperationPhase.INTERRUPTED: ("Interrupted", Severity.WARN),
 }
+"""What pages call each phase, and how severe it is."""
 
 
 def progressive(verb: Verb) -> str:
@@ -67,7 +68,7 @@ def operation_view(
 
     ``obstacle`` is what keeps the app's rollout from going on.
     """
-    text, severity = _STATES[operation.phase]
+    text, severity = STATES[operation.phase]
     by = "" if operation.actor in {"", "anonymous"} else f" by {operation.actor}"
     title = f"{operation.verb.noun.capitalize()}{by}"
     return OperationView(
