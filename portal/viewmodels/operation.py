@@ -15,7 +15,7 @@ STATES = {
     OperationPhase.CANCELLED: ("Cancelled", Severity.QUIET),
     OperationPhase.INTERRUPTED: ("Interrupted", Severity.WARN),
 }
-"""What pages call each phase, and how severe it is."""
+"""The name of each phase on pages, and its severity."""
 
 
 def progressive(verb: Verb) -> str:

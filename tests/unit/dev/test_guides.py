@@ -40,7 +40,7 @@ PAGES = {
     Page.CATALOG: "Catalogue",
     Page.CHART: "a chart's page",
 }
-"""What the guides call the pages."""
+"""The names of the pages in the guides."""
 
 
 def literals(node: ast.expr) -> Iterator[str]:
