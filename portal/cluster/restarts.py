@@ -45,7 +45,8 @@ class Restarts:
         if live["spec"].get("paused"):
             raise Conflict(
                 f"{kind} {key.name} is paused: its pods are not replaced.",
-                "Resume it first, with kubectl rollout resume.",
+                "It has to be resumed first: in the chart's values if they pause it, else by "
+                "whoever has paused it.",
             )
         annotations = {RESTARTED_AT: at.isoformat(timespec="seconds")}
         body: JsonObject = {

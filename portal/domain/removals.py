@@ -195,7 +195,7 @@ def summary(left: Remains, namespace: str) -> str:
         names = ", ".join(each.key.name for each in left.claims)
         said.append(
             f"Volumes stay, with their data: {names}. An app launched again under this name finds "
-            f"them; to delete one: kubectl delete pvc -n {namespace} NAME"
+            f"them; an administrator can delete them from {namespace}"
         )
     if left.kept:
         said.append(f"Kept by policy: {', '.join(map(str, left.kept))}.")

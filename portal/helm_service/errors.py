@@ -123,23 +123,24 @@ def _hook(text: str, key: Key) -> PortalError | None:
         return None
     # Helm is never told to wait for the release itself, so this is about a hook.
     hook = f"{found['kind']} {found['name']}"
-    log = f"kubectl logs -n {found['namespace']} {found['kind'].lower()}/{found['name']}"
     if _REMOVED in text:
         return HelmError(
             f"{key.name} is removed, but the chart's hook ({hook}) did not succeed after that.",
-            f"What the hook was to clean up may be left. Its log says why: {log}",
+            "What the hook was to clean up may be left. Its log says why; an administrator can "
+            "read it as long as its pod is kept.",
             text,
         )
     if found["status"] == "InProgress":
         return HelmTimeout(
             f"The chart's hook ({hook}) did not end in time, so Helm has given up.",
-            f"Its log says what it waits for: {log}. See to that, then try again: Helm replaces "
-            "the hook, which runs on until then.",
+            "Its log says what it waits for; an administrator can read it. See to that, then try "
+            "again: Helm replaces the hook, which runs on until then.",
             text,
         )
     return HelmError(
         f"The chart's hook ({hook}) failed, so Helm went no further.",
-        f"Its log says why: {log}. Correct that, then try again.",
+        "Its log says why; an administrator can read it as long as its pod is kept. Correct that, "
+        "then try again.",
         text,
     )
 
@@ -179,7 +180,7 @@ def _cluster(text: str, key: Key) -> PortalError | None:
     if found:
         return NotFound(
             f"There is no namespace {found['name']} in the cluster.",
-            f"Ask an administrator to create it (kubectl create namespace {found['name']}).",
+            "Ask an administrator to create it.",
         )
     found = _LEAVING.search(text)
     if found:
@@ -352,7 +353,7 @@ def _objects(text: str, key: Key) -> PortalError | None:
         return FieldConflict(
             f"{fields} was last set by {managers}, not by Helm, so Helm did not change it.",
             "To keep that change, ask for the same here. To undo it, set it back where it was "
-            "made; an administrator can overrule it with helm upgrade --force-conflicts.",
+            "made; an administrator can have Helm take these fields over.",
             text,
             owners,
         )
@@ -415,7 +416,7 @@ def _in_the_way(found: re.Match[str], key: Key) -> Conflict:
         f"{named} and belongs to the release {release} in {where}.",
         f"Choose another name for the app. If {release} is still there, it needs that object. If "
         f"it was uninstalled, its chart has asked to keep the object: an administrator can remove "
-        f"it, or give it to this release (helm upgrade --install {key.name} --take-ownership).",
+        "it, or give it to this release.",
     )
 
 
@@ -443,8 +444,8 @@ def busy(key: Key, status: str = "") -> ReleaseBusy:
     return ReleaseBusy(
         f"Another Helm operation on {key.name} is under way{state}.",
         "It may come from a terminal or from another tool: wait for it to end. If you know that "
-        f"it was ended by force, an administrator can run: helm rollback {key.name} "
-        f"--namespace {key.namespace}",
+        "it was ended by force: after ten minutes without a change the app's page offers to unlock "
+        "the release.",
     )
 
 

@@ -98,14 +98,14 @@ def _entries(name: str, secret: PullSecret | None, *, chosen: bool) -> tuple[Ent
     if secret.config is None or secret.type not in {DOCKER_CONFIG_JSON, DOCKER_CFG}:
         return _problem(
             f"The Secret {name} is no pull secret.",
-            f"One has the type {DOCKER_CONFIG_JSON}: kubectl create secret docker-registry.",
+            f"One has the type {DOCKER_CONFIG_JSON}: ask an administrator to make it.",
         )
     try:
         return read_config(secret.config, legacy=secret.type == DOCKER_CFG)
     except ConfigError as error:
         return _problem(
             f"The Docker configuration in the Secret {name} {error}.",
-            "Make it anew: kubectl create secret docker-registry.",
+            f"It has to be made anew, with the type {DOCKER_CONFIG_JSON}.",
         )
 
 

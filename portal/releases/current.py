@@ -137,7 +137,7 @@ def check_ours(current: CurrentRelease | None, key: Key, chart: str = dash_app.C
     if current.chart != chart:
         raise Conflict(
             f"{key.name} is a release of another chart ({current.chart}).",
-            "Choose another name, or change that release with helm.",
+            "Choose another name, or change that release on its own page.",
         )
 
 

@@ -44,7 +44,7 @@ class Scale(RevisionAction):
                 raise Conflict(
                     f"{key.name} comes from the chart {existing.chart}, which the portal cannot "
                     "scale.",
-                    "Use that chart's own values, with helm.",
+                    "Change its values under Edit, if the catalogue has that chart.",
                 )
 
         async def run(progress: Progress) -> WaitCondition:

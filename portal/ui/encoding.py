@@ -94,7 +94,7 @@ def plain(node: object) -> Any:
 _CUT = encode(
     {
         "content": html.P(
-            "This is too large to show here: use helm or kubectl.",
+            "This is too large to show here.",
             className="quiet-text",
         )
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from portal.domain.objects import Container, Event, Pod
 from portal.viewmodels.crashes import ending, last_words
-from portal.viewmodels.diagnosis import Diagnosis, Stage, container_name, log_command, newest
+from portal.viewmodels.diagnosis import Diagnosis, Stage, container_name, newest, see_log
 from portal.viewmodels.images import PULL_REASONS, pull_problem
 from portal.viewmodels.model import Severity
 from portal.viewmodels.probes import restarted_by_probe
@@ -135,7 +135,7 @@ def _crashed(pod: Pod, one: Container, own: Sequence[Event], detail: str) -> Dia
         words.append("Kubernetes is starting it again.")
     if running := _running_app(pod, one):
         words.append(running)
-    advice = f"{end.advice} See its log: {log_command(pod, one)}".strip()
+    advice = f"{end.advice} {see_log(pod, one)}".strip()
     title = end.title if container_name(pod, one) == "It" else f"{end.title}: {one.name}"
     return Diagnosis(
         Stage.CRASHING, title, Severity.BAD, " ".join(words), advice, None, detail, end.fields

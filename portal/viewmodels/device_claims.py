@@ -26,7 +26,7 @@ _RULES: tuple[tuple[str, str, str, str], ...] = (
         "Device class missing",
         "The device class {0} that its resource claim names does not exist.",
         "Name a device class that the cluster has, or ask an administrator to install the device "
-        "driver (kubectl get deviceclasses lists them).",
+        "driver.",
     ),
     (
         r'resourceclaimtemplate\S* "([^"]+)" not found',

@@ -86,11 +86,11 @@ def events_about(pod: Pod, events: Sequence[Event]) -> tuple[Event, ...]:
     return tuple(sorted(own, key=lambda event: (event.last_at, event.key), reverse=True))
 
 
-def log_command(pod: Pod, one: Container | None = None, *, previous: bool = True) -> str:
-    """The command that prints a container's log, of its previous run by default."""
-    which = f" -c {one.name}" if one and (one.init or several(pod)) else ""
-    last = " --previous" if previous else ""
-    return f"kubectl logs -n {pod.key.namespace} {pod.key.name}{which}{last}"
+def see_log(pod: Pod, one: Container | None = None, *, previous: bool = True) -> str:
+    """Advice to read a container's log, of its previous run by default."""
+    which = f" of the container {one.name}" if one and (one.init or several(pod)) else ""
+    run = f"the previous run{which}" if previous else f"its log{which}"
+    return f"See {run} under Logs."
 
 
 def several(pod: Pod) -> bool:

@@ -7,7 +7,7 @@ that the app cannot run as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -226,18 +226,29 @@ class Failures(Struct, frozen=True):
         )
 
 
-def repeated(pods: Iterable[tuple[Pod, Diagnosis]], now: datetime) -> tuple[Failures, ...]:
+def repeated(
+    pods: Sequence[tuple[Pod, Diagnosis]], now: datetime, *, rolled_out: bool = False
+) -> tuple[Failures, ...]:
     """Group the pods that failed recently by cause; only causes of several, the most first.
 
-    Pods of Jobs are left out: how often those are tried is the Job's to decide.
+    Pods of Jobs are left out: how often those are tried is the Job's to decide. Once a new pod
+    template is ``rolled_out`` those of earlier ones are past: it has repaired them.
     """
+    current = {_template(pod) for pod, found in pods if found.stage is Stage.READY}
     grouped: dict[str, list[tuple[Pod, Diagnosis]]] = {}
     for pod, found in pods:
         recent = (now - pod.created_at).total_seconds() <= RECENT
-        if found.stage is Stage.FAILED and recent and endless(pod):
+        past = rolled_out and bool(current) and _template(pod) not in {"", *current}
+        if found.stage is Stage.FAILED and recent and endless(pod) and not past:
             grouped.setdefault(found.title, []).append((pod, found))
     causes = [_failures(each) for each in grouped.values() if len(each) >= REPEATED]
     return tuple(sorted(causes, key=lambda each: -each.amount))
+
+
+def _template(pod: Pod) -> str:
+    """The hash of a pod's template, as its controller labels it; "" if it does not."""
+    labels = pod.labels
+    return labels.get("pod-template-hash") or labels.get("controller-revision-hash", "")
 
 
 def _failures(found: Sequence[tuple[Pod, Diagnosis]]) -> Failures:

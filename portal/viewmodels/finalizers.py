@@ -31,7 +31,6 @@ def blocked_removal(state: AppState, now: datetime) -> Notice | None:
         "Its removal is blocked",
         " ".join(words),
         "The controller that set a finalizer removes it when its clean-up is done. If that "
-        "controller no longer exists, an administrator can remove it: kubectl patch "
-        f"{kind.lower()} {first.key.name} -n {first.key.namespace} --type merge "
-        """-p '{"metadata":{"finalizers":null}}'""",
+        f"controller no longer exists, an administrator can remove it from the {kind} "
+        f"{first.key.name}.",
     )

@@ -335,8 +335,9 @@ def _in_trouble(known: PodSummary, troubled: list[Diagnosis], words: str) -> Hea
         name = "Update stuck" if known.ready >= known.desired else "Degraded"
         return _made(name, Severity.WARN, text, worst.since, problem)
     if worst.stage in {Stage.SILENT, Stage.SLOW, Stage.LOST}:
+        # A slow one that answers says what.
         return _made(
-            {Stage.SILENT: "Not answering", Stage.SLOW: "Slow to start"}.get(
+            {Stage.SILENT: "Not answering", Stage.SLOW: worst.title}.get(
                 worst.stage, "Node does not answer"
             ),
             Severity.WARN if worst.stage is Stage.SLOW else Severity.BAD,

@@ -78,7 +78,7 @@ def _run(
             Severity.BAD,
             f"{title} has failed",
             sentence(why),
-            f"Its log: kubectl logs -n {job.key.namespace} job/{job.key.name}",
+            "Its pods' log is under Logs, as long as they are kept.",
         )
         return Badge("Failed", Severity.BAD), sentence(f"{who} has failed: {why}"), notice
     if _ended(job, "Complete") is not None:

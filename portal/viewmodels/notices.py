@@ -14,7 +14,7 @@ from portal.state.model import AppState, WatchHealth
 from portal.state.rollouts import Hold
 from portal.state.workloads import unreadable_hpas
 from portal.viewmodels.crashes import named, restarted
-from portal.viewmodels.diagnosis import log_command
+from portal.viewmodels.diagnosis import see_log
 from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.headline import STUCK, Headline
@@ -261,7 +261,7 @@ def _restarting(known: PodSummary) -> list[Notice]:
             Severity.WARN,
             f"{named(pod, one)} keeps restarting",
             restarted(pod),
-            f"See its log: {log_command(pod, one)}",
+            see_log(pod, one),
         )
         found.setdefault(one.name, notice)
     return list(found.values())

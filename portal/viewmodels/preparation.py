@@ -42,7 +42,7 @@ def being_set_up(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             "Slow to start",
             Severity.WARN,
             "Its node has not started its containers and gives no reason.",
-            f"kubectl describe pod -n {pod.key.namespace} {pod.key.name} may give details.",
+            f"The node may be overloaded: ask an administrator to look at {pod.node}.",
             since,
         )
     return Diagnosis(Stage.STARTING, "Starting", Severity.BUSY, _present_step(pod), "", since)

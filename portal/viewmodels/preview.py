@@ -191,8 +191,8 @@ def _crds(found: Sequence[CrdDifference]) -> Iterator[Notice]:
     changed = [each.name for each in found if not each.missing]
     missing = [each.name for each in found if each.missing]
     apply = (
-        "If the app needs it, an administrator applies the chart's crds/ before the upgrade: "
-        "helm show crds CHART | kubectl apply --server-side -f -"
+        "If the app needs it, an administrator applies what is in the chart's folder crds/ before "
+        "the upgrade."
     )
     if changed:
         yield Notice(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from portal.domain.objects import ContainerProbe, Event, Pod
-from portal.viewmodels.diagnosis import Diagnosis, Stage, log_command, newest
+from portal.viewmodels.diagnosis import Diagnosis, Stage, newest, see_log
 from portal.viewmodels.model import Severity
 from portal.viewmodels.words import count, sentence, shortened, span
 
@@ -17,15 +17,16 @@ PORT, PATH, START = "port", "health_path", "start_time"
 
 
 class ProbeFailure(Struct, frozen=True):
-    """A failed probe. ``answered`` is True if the app answers, so that waiting does not help.
+    """A failed probe. ``answer`` is what the app answers, so that waiting does not help.
 
-    ``fields`` are the fields of the launch form that mend it.
+    It completes "Startup probe …": "gets HTTP 404"; "" if nothing answers. ``fields`` are the
+    fields of the launch form that mend it.
     """
 
     words: str
     advice: str = ""
     fields: tuple[str, ...] = ()
-    answered: bool = False
+    answer: str = ""
 
 
 _ADDRESS = re.compile(r"https?://[^/\s\"]*?:(\d+)(/[^\s\"]*)?|tcp [\d.]+:(\d+)")
@@ -57,7 +58,7 @@ def probe_failure(pod: Pod, message: str) -> ProbeFailure | None:
             f"{asked}It redirects in a circle.",
             f"Check the probe's path: it has to answer by itself. {OPEN_PORT}",
             (PATH,),
-            True,
+            "is redirected in a circle",
         )
     if "deadline exceeded" in lowered or "timeout" in lowered or "timed out" in lowered:
         reached = "awaiting headers" in lowered or "deadline exceeded" in lowered
@@ -93,14 +94,14 @@ def restarted_by_probe(pod: Pod, own: Sequence[Event]) -> Diagnosis | None:
         return None
     failed = newest(own, "Unhealthy")
     found = (probe_failure(pod, failed.message) if failed else None) or ProbeFailure("")
-    begins = killed[1] == "startup" and not found.answered
+    begins = killed[1] == "startup" and not found.answer
     times = f", {count(restarts, 'time')} so far" if restarts > 1 else ""
     return Diagnosis(
         Stage.SILENT,
         f"Restarted: {killed[1]} probe failed",
         Severity.BAD,
         f"It was restarted because its {killed[1]} probe failed{times}. {found.words}".strip(),
-        found.advice or f"See its log: {log_command(pod)}",
+        found.advice or see_log(pod),
         None,
         shortened(failed.message if failed else killing.message, 500),
         tuple(dict.fromkeys((*([START] if begins else []), *found.fields))),
@@ -125,11 +126,11 @@ def _by_status(asked: str, status: str) -> ProbeFailure:
             f"{words} The app wants a sign-in for that path.",
             f"Check the probe's path: it has to answer without a sign-in. {OPEN_PORT}",
             (PATH,),
-            True,
+            f"gets HTTP {status}",
         )
     if status.startswith(("3", "4")):
         advice = _BY_STATUS.get(status, f"Check the probe's path, and the app's log. {OPEN_PORT}")
-        return ProbeFailure(words, advice, (PATH, PORT), True)
+        return ProbeFailure(words, advice, (PATH, PORT), f"gets HTTP {status}")
     return ProbeFailure(words, "Check the app's log.")
 
 

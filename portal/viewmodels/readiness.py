@@ -15,8 +15,8 @@ from portal.viewmodels.diagnosis import (
     condition,
     container_name,
     created,
-    log_command,
     newest,
+    see_log,
     several,
 )
 from portal.viewmodels.model import Severity
@@ -67,13 +67,13 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
     crashed = crashed_before(pod, own)
     if crashed:
         return replace(crashed, since=since)
-    if waited > SLOW_START:
+    if waited > SLOW_START and not found.answer:
         return Diagnosis(
             Stage.SLOW,
             "Slow to start",
             Severity.WARN,
             f"It runs but has not become ready. {words}".strip(),
-            advice or f"See its log: {log_command(pod, unready, previous=False)}",
+            advice or see_log(pod, unready, previous=False),
             since,
             detail,
             found.fields,
@@ -96,9 +96,12 @@ def _failing(
 ) -> Diagnosis:
     """Diagnose a pod that runs for a while and fails its probe."""
     kind = event.message.partition(" ")[0].lower() if event else ""
-    title = f"Fails its {kind} probe" if kind in {"startup", "readiness"} else "Fails its probe"
+    named = kind in {"startup", "readiness"}
+    title = f"Fails its {kind} probe" if named else "Fails its probe"
+    if found.answer:
+        title = f"{kind.capitalize() if named else 'Its'} probe {found.answer}"
     stage, severity = (
-        (Stage.SLOW, Severity.WARN) if found.answered else (Stage.STARTING, Severity.BUSY)
+        (Stage.SLOW, Severity.WARN) if found.answer else (Stage.STARTING, Severity.BUSY)
     )
     return Diagnosis(
         stage,

@@ -62,7 +62,7 @@ def removal_words(removal: Removal) -> tuple[Notice, ...]:
 
 def _others(removal: Removal, left: Remains) -> list[Notice]:
     """Notices of objects of hooks, and of objects that controllers or the app itself have made."""
-    delete = f"To delete one: kubectl delete -n {removal.key.namespace} KIND NAME"
+    delete = f"An administrator can delete them from the namespace {removal.key.namespace}."
     words: list[Notice] = []
     if left.hooks:
         words.append(
@@ -105,7 +105,7 @@ def _stay(title: str, removal: Removal) -> Notice:
         title,
         "They keep their data and go on using storage. An app launched again under this name may "
         "use them.",
-        f"To delete one: kubectl delete pvc -n {removal.key.namespace} NAME",
+        "An administrator can delete those whose data is not needed any more.",
     )
 
 

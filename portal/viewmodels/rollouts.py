@@ -103,8 +103,8 @@ def _paused(rollout: WorkloadRollout, of: str) -> HeldRollout:
 def resume(name: str, rollout: WorkloadRollout) -> str:
     """Advice for a paused Deployment."""
     return (
-        f"Resume it with kubectl rollout resume deployment/{name} "
-        f"-n {rollout.workload.key.namespace}, or by the chart's values if they pause it."
+        f"It goes on when spec.paused of the Deployment {name} is removed: in the chart's values "
+        "if they pause it, else by whoever has paused it or an administrator."
     )
 
 

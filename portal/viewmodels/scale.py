@@ -89,7 +89,7 @@ def _read_only(state: AppState, hpa: Hpa | None, chart: str) -> str:
         return (
             "The number of replicas is set by the values of its chart, "
             f"{state.detail.chart or '(unknown)'}: change it under Edit, if the catalogue has that "
-            "chart, or with helm."
+            "chart."
         )
     if hpa and hpa.release and hpa.release != state.key.name:
         return f"The autoscaler {hpa.key.name} belongs to another release, {hpa.release}."

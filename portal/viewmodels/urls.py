@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from portal.domain.launch import Exposure
-from portal.domain.objects import Node, Probe, Service, ServicePort
-from portal.domain.ports import is_web
+from portal.domain.objects import Node, Probe
 from portal.domain.urls import Url, urls
 from portal.state.model import AppState
 from portal.viewmodels.connections import address, connection_id, usable
@@ -25,6 +24,10 @@ class ExternalAddresses(Struct, frozen=True):
 
 
 NOWHERE = ExternalAddresses()
+EXPOSE = (
+    "To reach it from your own machine, choose another exposure under Edit: a load balancer, a "
+    "node port, an Ingress or an HTTPRoute."
+)
 MOST_PORTS = 4
 """The most ports of a Service that are shown."""
 
@@ -189,19 +192,9 @@ def _only_inside(state: AppState) -> list[UrlView]:
         UrlView(
             "",
             f"Only inside the cluster: {address(service, port)}",
-            Badge("ClusterIP", Severity.QUIET, _forward(service, port)),
+            Badge("ClusterIP", Severity.QUIET, EXPOSE),
             connect=connection_id(service, port),
         )
         for service in usable(state.services)
         for port in service.ports[:MOST_PORTS]
     ]
-
-
-def _forward(service: Service, port: ServicePort) -> str:
-    """The command that makes a port reachable from a user's own machine."""
-    local = 8050 if is_web(port) else port.port
-    then = "open http://localhost:8050" if is_web(port) else f"it is at localhost:{local}"
-    return (
-        "From your own machine: kubectl port-forward "
-        f"-n {service.key.namespace} svc/{service.key.name} {local}:{port.port}, then {then}."
-    )

@@ -108,7 +108,7 @@ def pod_summary(
         rollouts=found,
         held=held_rollouts(found),
         jobs=job_summaries(state, pods, now),
-        failures=repeated(pods, now),
+        failures=repeated(pods, now, rolled_out=all(each.complete for each in found)),
         restarting=tuple(
             (pod, one)
             for pod, diagnosis in pods

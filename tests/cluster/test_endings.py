@@ -272,7 +272,7 @@ async def hook_never_ends(here: Course) -> None:
 @ending(
     "Failed",
     "The chart's hook (Job hook-fails-prepare) failed, so Helm went no further.",
-    "Its log says why: kubectl logs -n",
+    "Its log says why; an administrator can read it",
 )
 async def hook_fails(here: Course) -> None:
     await here.launch()
@@ -457,7 +457,7 @@ async def image_not_pulled(here: Course) -> None:
 @ending(
     "Crashing",
     "Its last message: “no file called table.parquet”",
-    "See its log: kubectl logs -n",
+    "See the previous run under Logs.",
 )
 async def pod_crashes(here: Course) -> None:
     await here.launch()
@@ -491,7 +491,7 @@ async def no_room(here: Course) -> None:
 @ending(
     "Removal blocked",
     f"The Deployment blocked-finalizer is being deleted, but kept by the finalizer {FINALIZER}.",
-    "an administrator can remove it: kubectl patch deployment blocked-finalizer",
+    "an administrator can remove it from the Deployment blocked-finalizer",
 )
 async def blocked_finalizer(here: Course) -> None:
     path = f"/apis/apps/v1/namespaces/{here.key.namespace}/deployments/{here.key.name}"
@@ -533,7 +533,7 @@ async def delete_hook_fails(here: Course) -> None:
 @ending(
     "Removed",
     "Volumes stay, with their data: data-leftover-volume-0.",
-    "to delete one: kubectl delete pvc -n",
+    "an administrator can delete them from",
 )
 async def leftover_volume(here: Course) -> None:
     await here.launch()

@@ -86,8 +86,9 @@ def crash(cause: str, *fields: str, title: str = "Crashing") -> Told:
     return Told("Crashing", title, cause, fields)
 
 
-def unhealthy(cause: str) -> Told:
-    return Told("Slow to start", "Fails its startup probe", cause, ("health_path",))
+def unhealthy(status: int, cause: str) -> Told:
+    title = f"Startup probe gets HTTP {status}"
+    return Told(title, title, cause, ("health_path",))
 
 
 FOREIGN = b"\x7fELF\x02\x02\x01".ljust(18, b"\0") + b"\0\x16".ljust(256, b"\0")
@@ -207,7 +208,9 @@ CORPUS: dict[str, Case] = {
     ),
     **{
         f"answers-{status}": Case(
-            f"answers {status} on `/`", app(f"serve(status={status})"), unhealthy(f"HTTP {status}")
+            f"answers {status} on `/`",
+            app(f"serve(status={status})"),
+            unhealthy(status, f"HTTP {status}"),
         )
         for status in (401, 403, 404)
     },
@@ -223,12 +226,12 @@ CORPUS: dict[str, Case] = {
     "only-websockets": Case(
         "answers WebSockets only",
         app("serve(status=426, headers={'Upgrade': 'websocket'})"),
-        unhealthy("WebSockets only"),
+        unhealthy(426, "WebSockets only"),
     ),
     "own-host-only": Case(
         "refuses host names that it does not know, as Django does",
         app("serve(refuses=lambda r: not r.headers['Host'].startswith('localhost'))"),
-        unhealthy("allow any host name"),
+        unhealthy(400, "allow any host name"),
     ),
     "service-links": Case(
         "reads a number from a variable that Kubernetes may set for a Service of its name",

@@ -92,7 +92,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_AUTOSCALER: lambda view: {
         "content": replicas.autoscalers(view.autoscalers, view.autoscaler_unknown)
     },
-    ids.APP_PODS: lambda view: {"content": pods.pods(view.pods, view.key, view.more_pods)},
+    ids.APP_PODS: lambda view: {"content": pods.pods(view.pods, view.more_pods)},
     ids.APP_EVENTS: lambda view: {"content": pods.events(view.events)},
     ids.APP_NOTES: lambda view: {
         "content": header.notes(view.notes, withheld=Permission.READ_VALUES not in view.permissions)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from portal.domain.keys import Key
 from portal.ui import html
 from portal.ui.components.basics import Node, age, badge, icon, wildcards
 from portal.viewmodels.model import EventView, PodView
 
 
-def pods(views: Sequence[PodView], key: Key, more: str = "") -> Node:
+def pods(views: Sequence[PodView], more: str = "") -> Node:
     """The table of pods; the reason why a pod is not ready is in a row below it.
 
-    ``more`` summarizes the pods that are left out; the command that lists all is shown with it.
+    ``more`` summarizes the pods that are left out.
     """
     if not views:
         return html.P("No pods.", className="words quiet-text")
@@ -34,13 +33,12 @@ def pods(views: Sequence[PodView], key: Key, more: str = "") -> Node:
         role="region",
         **wildcards({"aria-label": "Pods"}),
     )
-    return [table, _more(more, key)] if more else table
+    return [table, _more(more)] if more else table
 
 
-def _more(more: str, key: Key) -> Node:
-    command = f"kubectl get pods -n {key.namespace} -l app.kubernetes.io/instance={key.name}"
+def _more(more: str) -> Node:
     return html.P(
-        [f"And {more}. To list all: ", html.Span(command, className="mono")],
+        f"And {more}.",
         className="words quiet-text more-pods",
         **wildcards({"data-testid": "more-pods"}),
     )

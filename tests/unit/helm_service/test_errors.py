@@ -77,7 +77,7 @@ STATEFUL = (
         (
             f"{HOOK}Failed, message: Job Failed. failed: 1/1",
             HelmError,
-            "kubectl logs -n apps job/sales-prepare",
+            "an administrator can read it",
         ),
         (
             TEMPLATE,
@@ -131,7 +131,7 @@ STATEFUL = (
         (
             "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",
             ReleaseBusy,
-            "helm rollback sales --namespace apps",
+            "offers to unlock the release",
         ),
         (
             'Error: kubernetes cluster unreachable: Get "http://localhost:8080/version": dial tcp '

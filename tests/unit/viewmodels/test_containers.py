@@ -46,7 +46,7 @@ def test_a_native_sidecar_counts_and_is_named() -> None:
     assert "exit code 3" in found.reason
     assert "Its container app runs." in found.reason
     assert "gunicorn" not in f"{found.reason} {found.advice}"
-    assert found.advice.endswith("-c log-shipper --previous")
+    assert found.advice.endswith("See the previous run of the container log-shipper under Logs.")
     view = pod_view(one, found, None)
     assert (view.ready, view.restarts) == ("1/2", 7)
 
@@ -55,7 +55,7 @@ def test_the_second_container_that_crashes_is_named() -> None:
     found = told(unready(APP, looping("metrics-exporter")))
     assert "Its container metrics-exporter crashed" in found.reason
     assert "Its container app runs." in found.reason
-    assert "-c metrics-exporter --previous" in found.advice
+    assert "the previous run of the container metrics-exporter under Logs" in found.advice
 
 
 def test_the_only_container_needs_no_name() -> None:
@@ -68,7 +68,7 @@ def test_the_only_container_needs_no_name() -> None:
 def test_an_init_container_is_named_with_its_log() -> None:
     found = told(unready(waiting("PodInitializing", name="app"), looping("migrate", init=True)))
     assert "Its init container migrate crashed" in found.reason
-    assert "-c migrate --previous" in found.advice
+    assert "the previous run of the container migrate under Logs" in found.advice
 
 
 def test_what_a_starting_pod_waits_for() -> None:

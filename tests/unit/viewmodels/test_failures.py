@@ -142,7 +142,8 @@ def test_the_container_that_failed_is_named() -> None:
 
 
 def page(*found: Pod, desired: int = 2) -> AppView:
-    return app_view(state(workloads=(deployment(desired),), pods=found), sources(), NOW)
+    there = deployment(desired, sum(each.ready and each.phase == "Running" for each in found))
+    return app_view(state(workloads=(there,), pods=found), sources(), NOW)
 
 
 def evicted(amount: int, age: float = 600) -> list[Pod]:
@@ -176,6 +177,15 @@ def test_failures_of_before_are_past() -> None:
     view = page(*evicted(92, age=7200), *pods(pod(), pod()))
     assert view.headline.text == "Ready"
     assert not view.notices
+
+
+def test_a_rollout_that_is_ready_ends_the_trouble_of_the_version_before() -> None:
+    before = [replace(each, labels={"pod-template-hash": "old"}) for each in evicted(12)]
+    after = pods(pod(labels={"pod-template-hash": "new"}), pod(labels={"pod-template-hash": "new"}))
+    assert page(*before, *after).headline.text == "Ready"
+    same = [replace(each, labels={"pod-template-hash": "new"}) for each in evicted(12)]
+    assert page(*same, *after).headline.text == "Degraded"
+    assert page(*before, *after[:1]).headline.text == "Degraded"
 
 
 def test_a_few_failed_pods_are_no_trouble() -> None:

@@ -298,7 +298,7 @@ def test_a_finalizer_blocks_a_removal(phase: OperationPhase) -> None:
     found = view(blocked)
     assert (found.headline.text, found.headline.severity) == ("Removal blocked", Severity.BAD)
     assert "but kept by the finalizer example.com/backup." in found.sentence
-    assert "kubectl patch deployment demo -n apps" in found.notices[0].advice
+    assert "an administrator can remove it from the Deployment demo" in found.notices[0].advice
     leaving = replace(blocked, pods=pods(pod(deleting=True)))
     assert said(leaving)[0] == "Removing"
 
@@ -452,3 +452,17 @@ def test_what_failed_after_the_removal_is_said() -> None:
         Severity.WARN,
         "It was removed. The removal has reported an error: The hook did not succeed.",
     )
+
+
+def test_a_probe_that_is_answered_is_the_headline() -> None:
+    starting = unready(container(ready=False, started_at=ago(400)))
+    answer = event(
+        "Unhealthy", "Startup probe failed: HTTP probe failed with statuscode: 401", about="demo-0"
+    )
+    one = state(workloads=(deployment(1, 0),), pods=pods(starting), events=(answer,))
+    found = app_view(one, sources(), NOW)
+    assert (found.headline.text, found.headline.severity) == (
+        "Startup probe gets HTTP 401",
+        Severity.WARN,
+    )
+    assert "The app wants a sign-in for that path." in found.sentence

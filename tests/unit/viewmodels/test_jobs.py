@@ -183,7 +183,7 @@ def test_a_cron_job_whose_last_run_failed_needs_attention() -> None:
     found = view(one)
     assert found.headline.text == "Failed"
     assert found.notices[0].title == "The last run of the CronJob nightly has failed"
-    assert "job/load" in found.notices[0].advice
+    assert "under Logs" in found.notices[0].advice
 
 
 def test_the_worst_of_several_is_the_headline() -> None:

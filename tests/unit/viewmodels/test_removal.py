@@ -74,7 +74,7 @@ def test_how_to_delete_what_is_left_is_said() -> None:
     removal = Removal(Key("apps", "demo"), yaml.safe_dump(STATEFUL), (claim("data-db-0"),))
     (notice,) = removal_words(removal)
     assert notice.severity is Severity.WARN
-    assert "kubectl delete pvc -n apps" in notice.advice
+    assert "An administrator can delete those" in notice.advice
 
 
 def hook(events: str, policy: str = "", kind: str = "Job", name: str = "tidy") -> dict[str, Any]:

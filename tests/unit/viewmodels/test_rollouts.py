@@ -80,20 +80,20 @@ def refused(message: str, **changes: Any) -> AppState:
             updating(paused=True),
             "Paused",
             "Paused: changes are not rolled out. 2 pods of the version before are ready.",
-            "kubectl rollout resume deployment/demo -n apps",
+            "when spec.paused of the Deployment demo is removed",
         ),
         (
             updating(paused=True, ready=0),
             "Paused",
             "Paused: changes are not rolled out. None of its 2 pods of the version before is "
             "ready.",
-            "kubectl rollout resume",
+            "when spec.paused",
         ),
         (
             replace(updating(paused=True, current=0, ready=0), pods=()),
             "Paused",
             "Paused, so no pods are made.",
-            "kubectl rollout resume",
+            "when spec.paused",
         ),
         (
             updating(Kind.STATEFUL_SET, strategy="OnDelete"),

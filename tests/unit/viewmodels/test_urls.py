@@ -53,7 +53,7 @@ def test_waiting_for_the_load_balancer() -> None:
 def test_only_inside_the_cluster() -> None:
     view = only(services=(service("ClusterIP"),))
     assert (view.href, view.text) == ("", "Only inside the cluster: http://demo.apps.svc")
-    assert "kubectl port-forward -n apps svc/demo 8050:80, then open" in view.state.detail
+    assert "choose another exposure under Edit" in view.state.detail
     assert view.connect == "demo:80"
 
 
@@ -63,7 +63,6 @@ def test_what_is_not_for_a_browser_has_no_web_address() -> None:
     )
     tcp, dashboard = url_views(state(services=(scheduler,)))
     assert tcp.text.endswith("tcp://demo.apps.svc:8786")
-    assert "svc/demo 8786:8786, then it is at localhost:8786" in tcp.state.detail
     assert (tcp.connect, dashboard.connect) == ("demo:8786", "demo:8787")
     assert dashboard.text.endswith("http://demo.apps.svc:8787")
 
