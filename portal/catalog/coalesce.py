@@ -79,15 +79,24 @@ class EnabledChart(Struct, frozen=True):
     condition: str = ""
 
 
+class Switch(Struct, frozen=True):
+    """The value that switches a subchart on or off, whether it is on now or not."""
+
+    path: tuple[str, ...]
+    subchart: str
+
+
 class Reading(Struct, frozen=True):
     """Given values, as the templates of a chart see them.
 
     ``defaults`` are what they would see if nothing were given, with the same ``charts`` enabled.
+    ``switches`` are those of all subcharts of these charts.
     """
 
     values: Values
     defaults: Values
     charts: tuple[EnabledChart, ...]
+    switches: tuple[Switch, ...] = ()
 
 
 def read(content: ChartContent, given: Mapping[str, object]) -> Reading:
@@ -97,9 +106,15 @@ def read(content: ChartContent, given: Mapping[str, object]) -> Reading:
         ValuesProblem: something stands where the values of a subchart have to be.
     """
     root = _Chart(content)
-    _enable(root, given, ())
+    switches: list[Switch] = []
+    _enable(root, given, (), switches)
     _import(root)
-    return Reading(_coalesced(root, given), _coalesced(root, {}), tuple(_enabled(root, ())))
+    return Reading(
+        _coalesced(root, given),
+        _coalesced(root, {}),
+        tuple(_enabled(root, ())),
+        tuple(switches),
+    )
 
 
 class _Chart:
@@ -123,10 +138,23 @@ def _enabled(chart: _Chart, path: tuple[str, ...]) -> Iterator[EnabledChart]:
 # Which subcharts there are.
 
 
-def _enable(chart: _Chart, given: Mapping[str, object], path: tuple[str, ...]) -> None:
-    """Leave only the subcharts that are wanted, under the names that they go by here."""
+def _enable(
+    chart: _Chart,
+    given: Mapping[str, object],
+    path: tuple[str, ...],
+    switches: list[Switch],
+) -> None:
+    """Leave only the subcharts that are wanted, under the names that they go by here.
+
+    The values that switch them are added to ``switches``.
+    """
     if chart.dependencies is None:
         return
+    switches += (
+        Switch((*path, *first.split(".")), _name(each))
+        for each in chart.dependencies
+        if (first := _first_condition(each))
+    )
     chart.subcharts = [
         each
         for each in chart.subcharts
@@ -136,7 +164,7 @@ def _enable(chart: _Chart, given: Mapping[str, object], path: tuple[str, ...]) -
     off = {_name(each) for each in chart.dependencies if not _is_on(each, values, path)}
     chart.subcharts = [each for each in chart.subcharts if each.name not in off]
     for each in chart.subcharts:
-        _enable(each, values, (*path, each.name))
+        _enable(each, values, (*path, each.name), switches)
     left = [each for each in chart.dependencies if _name(each) not in off]
     # From here on by the name that it goes by. Helm comes here only below a chart that lists its
     # dependencies; elsewhere an alias means nothing to what is imported.
@@ -145,6 +173,10 @@ def _enable(chart: _Chart, given: Mapping[str, object], path: tuple[str, ...]) -
 
 def _name(wanted: Dependency) -> str:
     return wanted.alias or wanted.name
+
+
+def _first_condition(wanted: Dependency) -> str:
+    return wanted.condition.split(",")[0].strip()
 
 
 def _is_meant(content: ChartContent, wanted: Dependency) -> bool:
@@ -157,7 +189,7 @@ def _named(
     for wanted in dependencies:
         found = next((e.content for e in chart.subcharts if _is_meant(e.content, wanted)), None)
         if found is not None:
-            first = wanted.condition.split(",")[0].strip()
+            first = _first_condition(wanted)
             yield _Chart(found, _name(wanted), ".".join((*path, first)) if first else "")
 
 

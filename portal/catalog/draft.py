@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from portal.catalog import edits
 from portal.catalog.chart import Chart
+from portal.catalog.edits import UNSET
 from portal.catalog.form import Alternatives, Field, Form, Rows, build
 from portal.catalog.own_text import own_text
 from portal.catalog.reading import ReadValues, read_values
@@ -31,8 +32,8 @@ MAX_LINK = 8 * 1024
 
 
 class Draft(Struct, frozen=True):
-    """A text, read. ``form`` is None for a chart without a schema, and while ``error`` says why
-    the text cannot be read. ``field_errors`` are fields whose content means nothing, with why.
+    """A text, read. ``form`` is None while ``error`` says why the text cannot be read.
+    ``field_errors`` are fields whose content means nothing, with why.
     ``defaults`` are what the chart's templates see where nothing is given, and ``kept`` are names
     of the chart's own file that the text leaves out, so that they stay as the chart has them."""
 
@@ -84,7 +85,7 @@ class DraftEditor:
     def __init__(self, chart: Chart, existing: Values | None = None) -> None:
         self.chart = chart
         self._existing = existing
-        self._has_form = chart.schema is not None
+        self._whole_file = chart.schema is None and not existing
         self._described = comments(chart.values_text)
 
     def shown(self, values: Mapping[str, object]) -> Values:
@@ -103,14 +104,15 @@ class DraftEditor:
     def initial_text(self, values: Values | None = None) -> str:
         """The text to begin with: ``values``, else the release's values, else the chart's text.
 
-        The chart's text is its whole ``values.yaml`` where it has no schema, else "".
+        The chart's text is its whole ``values.yaml`` where it has no schema: its comments are all
+        that explains it. Else it is "".
         """
         begin = values
         if values is None and self._existing:
             begin = self.shown(self._existing)
         if begin:
             return to_yaml(begin)
-        return "" if self._has_form else own_text(self.chart)
+        return own_text(self.chart) if self._whole_file else ""
 
     def read(self, text: str, field_errors: Mapping[Path, str] | None = None) -> Draft:
         """The draft for a text, with the errors of its fields."""
@@ -124,7 +126,6 @@ class DraftEditor:
         # Without placeholders both are the same, and the schema is asked once.
         same = meant.values == values
         verdict = made.verdict if same else read_values(self.chart, meant.values).verdict
-        whole_file = not self._has_form and self._existing is None
         return Draft(
             text,
             values,
@@ -133,14 +134,17 @@ class DraftEditor:
             verdict.complete,
             field_errors=field_errors or {},
             defaults=made.defaults,
-            kept=tuple(_kept(self.chart.content.values, values)) if whole_file else (),
+            kept=tuple(_kept(self.chart.content.values, values)) if self._whole_file else (),
         )
 
-    def _form(self, made: ReadValues) -> Form | None:
-        if not self._has_form:
-            return None
-        checker = Checker(made.form_schema())
-        return build(checker, made.form_defaults(), made.values, self._described)
+    def _form(self, made: ReadValues) -> Form:
+        return build(
+            Checker(made.form_schema()),
+            made.form_defaults(),
+            made.values,
+            self._described,
+            {each.path: each.subchart for each in made.switches},
+        )
 
     def fill(self, text: str, contents: Iterable[tuple[Path, object]]) -> Draft:
         """The draft with the input of form controls applied, given as path and raw content."""
@@ -159,8 +163,17 @@ class DraftEditor:
             except edits.FieldError as error:
                 field_errors[path] = str(error)
                 continue
-            values = edits.changed(values, draft.defaults, path, value)
+            values = self._changed(draft, values, path, value)
         return self._rewritten(draft, values, field_errors)
+
+    def _changed(self, draft: Draft, values: Values, path: Path, value: object) -> Values:
+        """``values`` with one more at ``path``. What a whole file says stays in it."""
+        made = edits.changed(values, draft.defaults, path, value)
+        if not self._whole_file or edits.at(values, path, UNSET) is UNSET:
+            return made
+        own = edits.at(self.chart.content.values, path, UNSET)
+        lost = edits.at(made, path, UNSET) is UNSET
+        return edits.changed(made, {}, path, own) if lost else made
 
     def add(self, text: str, path: Path) -> Draft:
         """The draft with a row added to the list at ``path``."""

@@ -166,25 +166,32 @@ def build(
     defaults: Mapping[str, object],
     values: Mapping[str, object],
     described: Mapping[tuple[str, ...], str] | None = None,
+    switches: Mapping[tuple[str, ...], str] | None = None,
 ) -> Form:
     """The form of a chart whose templates see ``values``.
 
     ``defaults`` are what they see where nothing is given. ``described`` are the comments of its
-    values file, for what the schema does not describe.
+    values file, for what the schema does not describe. ``switches`` are the values that enable
+    subcharts, with the subchart's name; each comes first in its group, even if it is not set.
     """
-    return _Builder(checker, dict(defaults), described or {}).form(dict(values))
+    return _Builder(checker, dict(defaults), described or {}, switches or {}).form(dict(values))
 
 
 class _Builder:
     """Walks through schema, defaults and values together, within the limits of this module."""
 
     def __init__(
-        self, checker: Checker, defaults: Values, described: Mapping[tuple[str, ...], str]
+        self,
+        checker: Checker,
+        defaults: Values,
+        described: Mapping[tuple[str, ...], str],
+        switches: Mapping[tuple[str, ...], str],
     ) -> None:
         self._root = checker.root
         self._reader = SchemaReader(checker)
         self._defaults = defaults
         self._described = described
+        self._switches = switches
         self._left = MAX_FIELDS
 
     def form(self, value: Values) -> Form:
@@ -214,13 +221,15 @@ class _Builder:
         title = (shape.text("title", 120) or humanised(name)).strip()
         names = tuple(part for part in path if isinstance(part, str))
         words = shape.text("description", 600) or self._described.get(names, "")
+        if not words and path == names and names in self._switches:
+            words = f"Switches the subchart {self._switches[names]} on or off."
         if "const" in shape.keywords and "enum" not in shape.keywords:
             return None  # a constant: nothing to choose
         types = shape.types or _inferred(shape, default if default is not None else value)
         if level < MAX_DEPTH and self._left > 0:
             if shape.forms:
                 return self._forms(shape, path, title, words, value, default, level)
-            if types == _OBJECT and _holds(value, dict):
+            if types == _OBJECT and _holds(value, dict) and not _is_free(shape, name, value):
                 items = self._below(shape, path, value, default, level)
                 if items or shape.properties:
                     return Group(path, title, words, items)
@@ -242,6 +251,7 @@ class _Builder:
             known |= {
                 name: {} for name in standard if name not in known and name not in shape.hidden
             }
+            known = self._switches_in(path, known) | known
         items = (
             self._item(
                 schema,
@@ -255,6 +265,16 @@ class _Builder:
             for name, schema in known.items()
         )
         return tuple(each for each in items if each is not None)
+
+    def _switches_in(self, path: Path, known: Mapping[str, object]) -> dict[str, object]:
+        """The schemas of the switches below ``path``, and of the groups where there is but one."""
+        found: dict[str, object] = {}
+        for switch in self._switches:
+            if len(switch) > len(path) and switch[: len(path)] == path:
+                name, last = switch[len(path)], len(switch) == len(path) + 1
+                if last or name not in known:
+                    found[name] = known.get(name) or {"type": "boolean" if last else "object"}
+        return found
 
     def _rows(
         self, shape: Shape, path: Path, title: str, words: str, value: object, level: int
@@ -384,6 +404,22 @@ def _holds(value: object, *kinds: type) -> bool:
     if isinstance(value, bool):
         return bool in kinds
     return value is None or isinstance(value, kinds)
+
+
+_FREE = re.compile(r"(annotations|labels|selector)$", re.IGNORECASE)
+
+
+def _is_free(shape: Shape, name: str, value: object) -> bool:
+    """Return True for a mapping whose names are for its user to choose, such as labels.
+
+    As fields none could be added, and none be taken away.
+    """
+    if shape.properties or any(
+        isinstance(each, dict | list) for each in as_mapping(value).values()
+    ):
+        return False
+    more = shape.keywords.get("additionalProperties")
+    return bool(_FREE.search(name) or as_mapping(more))
 
 
 def _inferred(shape: Shape, value: object) -> frozenset[str]:

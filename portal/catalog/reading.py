@@ -12,7 +12,15 @@ from typing import cast
 from msgspec import Struct
 
 from portal.catalog.chart import Chart
-from portal.catalog.coalesce import GLOBAL, EnabledChart, Reading, ValuesProblem, at_path, read
+from portal.catalog.coalesce import (
+    GLOBAL,
+    EnabledChart,
+    Reading,
+    Switch,
+    ValuesProblem,
+    at_path,
+    read,
+)
 from portal.catalog.validate import Checker, Path, Problem, Verdict
 from portal.catalog.values import Values, as_list, as_mapping, get, overlay
 
@@ -24,13 +32,14 @@ class ReadValues(Struct, frozen=True):
     """Values given to a chart, read. ``values`` are what its templates will see.
 
     ``defaults`` are what they would see if nothing were given, with the same subcharts enabled;
-    ``charts`` are those, the chart itself first.
+    ``charts`` are those, the chart itself first. ``switches`` are the values that enable subcharts.
     """
 
     values: Values
     defaults: Values
     charts: tuple[EnabledChart, ...]
     verdict: Verdict
+    switches: tuple[Switch, ...] = ()
 
     def form_schema(self) -> Values:
         """The chart's schema, with those of its subcharts where their values are."""
@@ -77,7 +86,7 @@ def read_values(chart: Chart, given: Mapping[str, object]) -> ReadValues:
         verdict = Verdict((Problem(problem.path, problem.message),))
     else:
         verdict = _verdict(made, given)
-    return ReadValues(made.values, made.defaults, made.charts, verdict)
+    return ReadValues(made.values, made.defaults, made.charts, verdict, made.switches)
 
 
 def _verdict(made: Reading, given: Mapping[str, object]) -> Verdict:

@@ -227,20 +227,19 @@ MAX_KEPT = 8
 
 def form_of(draft: Draft, notes: Mapping[tuple[str | int, ...], str]) -> list[Node]:
     """The form, or the reason why there is none."""
-    if draft.form is not None:
-        return chart_form(draft.form, notes or draft.notes())
-    if draft.error is not None:
+    if draft.form is None:
         return [html.P("The form is shown again when the YAML is valid.", className="aside-note")]
+    if draft.form.items:
+        return [_kept(draft), *chart_form(draft.form, notes or draft.notes())]
     return [
         html.P(
             [
                 icon("info"),
-                "The portal cannot make a form for this chart. Edit its values as YAML on the "
-                "right; values that you do not set keep the chart's defaults.",
+                "This chart's files name no values. Those that its templates read can be set as "
+                "YAML on the right.",
             ],
             className="aside-note",
-        ),
-        _kept(draft),
+        )
     ]
 
 

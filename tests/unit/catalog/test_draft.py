@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from portal.catalog.chart import read_chart
 from portal.catalog.draft import MAX_LINK, DraftEditor, path_id, path_of, values_from_link
 from portal.catalog.edits import control_content
+from portal.catalog.form import Control
 from portal.catalog.validate import Path
 from portal.catalog.values import Values
 from tests.unit.catalog.make import CHARTS, with_content
@@ -84,9 +85,26 @@ def test_a_chart_without_a_schema_begins_with_its_own_words() -> None:
     text = BARE.initial_text()
     assert text == BARE.chart.values_text
     draft = BARE.read(text.replace("Hello", "Good morning"))
-    assert draft.form is None
     assert draft.launchable
     assert BARE.values_for_helm(draft) == {"words": {"greeting": "Good morning"}}
+
+
+def test_the_form_of_a_chart_without_a_schema_edits_its_own_words() -> None:
+    text = BARE.initial_text()
+    form = BARE.read(text).form
+    assert form
+    assert {each.path: (each.control, each.description) for each in form.fields()} == {
+        ("words", "greeting"): (Control.TEXT, "Said first."),
+        ("words", "farewell"): (Control.TEXT, "Said last."),
+        ("times",): (Control.NUMBER, "How often it is said."),
+    }
+    changed = BARE.fill(text, [(("times",), 4)])
+    assert changed.text == text.replace("times: 3", "times: 4")
+    assert BARE.values_for_helm(changed) == {"times": 4}
+    back = BARE.fill(changed.text, [(("times",), 3)])
+    assert (back.text, back.kept) == (text, ())
+    # A name that the text leaves out is the chart's own, until it is set.
+    assert BARE.fill("words: {}\n", [(("times",), 3)]).text == "words: {}\n"
 
 
 def test_a_release_keeps_what_it_was_given() -> None:

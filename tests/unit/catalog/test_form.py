@@ -361,6 +361,21 @@ def test_a_switch_that_is_not_set_is_not_off() -> None:
     assert only(schema, False, default=True).control is Control.SWITCH
 
 
+def test_names_that_are_the_users_own_are_one_text() -> None:
+    disk = {"disk": "ssd"}
+    texts = {"additionalProperties": {"type": "string"}}
+    for schema, name in (({}, "nodeSelector"), ({}, "podAnnotations"), (texts, "hosts")):
+        defaults = {name: disk}
+        (field,) = drawn(Checker({"properties": {name: schema}}), defaults, defaults).fields()
+        assert (field.path, field.control) == ((name,), Control.YAML)
+        emptied = changed({}, defaults, (name,), parse_input(field, "os: linux"))
+        assert emptied == {name: {"os": "linux", "disk": None}}
+    # What has parts that are known, or parts with parts, stays a group of fields.
+    for defaults in ({"resources": {"cpu": 1}}, {"labels": {"a": {"b": 1}}}):
+        (field,) = drawn(Checker({}), defaults, defaults).fields()
+        assert field.control is Control.NUMBER
+
+
 def test_a_name_that_is_taken_out_of_a_default_becomes_null() -> None:
     defaults: Values = {"selector": {"os": "linux", "disk": {"kind": "ssd", "size": 1}}}
     made = changed({}, defaults, ("selector",), {"disk": {"kind": "ssd"}})

@@ -10,6 +10,7 @@ import pytest
 
 from portal.catalog.chart import Chart, ChartProblem, read_chart
 from portal.catalog.draft import DraftEditor
+from portal.catalog.form import Control
 from portal.catalog.helmignore import IgnoreProblem, IgnoreRules
 from portal.catalog.own_text import own_text
 from portal.catalog.reading import read_values
@@ -61,6 +62,51 @@ def test_a_subchart_is_part_of_the_form_and_of_the_check(umbrella: Chart) -> Non
     edited = drafting.fill("", [(("db", "size"), "9Gi")])
     assert drafting.values_for_helm(edited) == {"db": {"size": "9Gi"}}
     assert drafting.fill(edited.text, [(("db", "size"), "8Gi")]).values == {}
+
+
+def test_a_chart_without_a_schema_has_the_fields_of_its_subcharts(tmp_path: Path) -> None:
+    more = (
+        "dependencies:\n"
+        "  - {name: store, version: 1.x, condition: store.enabled}\n"
+        "  - {name: extra, version: 1.x, condition: extra.use}\n"
+    )
+    top = write(tmp_path / "web", more=more, values_yaml="title: x\nextra: {use: false}\n")
+    store = write(top / "charts" / "store", "store", values_yaml="size: 8Gi\nport: 80\n")
+    write(store, "store", values_schema_json={"properties": {"size": {"title": "How large"}}})
+    write(top / "charts" / "extra", "extra", values_yaml="words: hello\n")
+    editor = DraftEditor(read_chart(top, "here"))
+
+    def fields(text: str) -> dict[tuple[str | int, ...], tuple[str, Control, object]]:
+        form = editor.read(text).form
+        assert form is not None
+        return {each.path: (each.title, each.control, each.value) for each in form.fields()}
+
+    text = editor.initial_text()
+    assert fields(text) == {
+        ("store", "enabled"): ("Enabled", Control.CHOICE, None),  # not set: it is on
+        ("store", "size"): ("How large", Control.TEXT, "8Gi"),
+        ("store", "port"): ("Port", Control.NUMBER, 80),
+        ("extra", "use"): ("Use", Control.SWITCH, False),
+        ("title",): ("Title", Control.TEXT, "x"),
+    }
+    switched = editor.fill(text, [(("store", "enabled"), "1"), (("extra", "use"), True)])
+    assert editor.values_for_helm(switched) == {"store": {"enabled": False}, "extra": {"use": True}}
+    assert fields(switched.text) == {
+        ("store", "enabled"): ("Enabled", Control.CHOICE, False),
+        ("extra", "use"): ("Use", Control.SWITCH, True),
+        ("extra", "words"): ("Words", Control.TEXT, "hello"),
+        ("title",): ("Title", Control.TEXT, "x"),
+    }
+
+
+def test_a_closed_schema_gets_no_switch_that_it_refuses(tmp_path: Path) -> None:
+    more = "dependencies: [{name: store, version: 1.x, condition: store.enabled}]\n"
+    schema: Values = {"properties": {"title": {"type": "string"}}, "additionalProperties": False}
+    top = write(tmp_path / "web", more=more, values_yaml="", values_schema_json=schema)
+    write(top / "charts" / "store", "store", values_yaml="")
+    draft = DraftEditor(read_chart(top, "here")).read("")
+    assert draft.form is not None
+    assert ("store", "enabled") not in {each.path for each in draft.form.fields()}
 
 
 def test_complaints_name_the_subchart(umbrella: Chart) -> None:

@@ -89,7 +89,9 @@ async def test_a_chart_has_a_field_for_each_value(tmp_path: Path) -> None:
 async def test_a_chart_without_a_schema_has_its_values(tmp_path: Path) -> None:
     ui, _ = context(catalog=await catalog(tmp_path))
     page: Any = await page_for(ui, parse("/catalog/local/bare"), ADA)
-    assert "cannot make a form" in text(page)
+    found = [getattr(each, "id", None) for each in walk(page)]
+    assert {"type": "chart-field", "path": "/words/greeting"} in found
+    assert "Said first." in text(page)
     assert "deprecated" in text(page)
 
 
