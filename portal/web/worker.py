@@ -99,6 +99,7 @@ class Worker(gasgi.ASGIWorker):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # pyright: ignore
         self.connections: set[Connection] = set()
+        self._serving: asyncio.Task[None] | None = None
 
     def init_process(self) -> None:
         """Start; connections inherit the listeners' timeout for browsers that do not read."""
@@ -109,9 +110,16 @@ class Worker(gasgi.ASGIWorker):
                 )
         super().init_process()
 
+    async def _serve(self) -> None:
+        self._serving = asyncio.current_task()
+        await super()._serve()  # pyright: ignore
+
     def handle_exit_signal(self) -> None:
         """Handle SIGTERM."""
+        waiting = self.alive and len(self.servers) == len(self.sockets)  # pyright: ignore
         super().handle_exit_signal()
+        if waiting and self._serving is not None:
+            self._serving.cancel()  # out of its sleep of a second, to stop as usual
         self.asgi.drain()  # pyright: ignore
         loop: asyncio.AbstractEventLoop = self.loop  # pyright: ignore
         self._close_connections(loop, loop.time() + LONGEST_REQUEST)

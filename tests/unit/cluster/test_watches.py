@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from portal.cluster import watches as module
 from portal.cluster.kinds import RESOURCES
 from portal.cluster.reflector import Health
 from portal.cluster.resource import Resource
@@ -66,7 +67,10 @@ LISTED = Health(synced=True)
     ],
     ids=["listed", "forbidden", "unreachable"],
 )
-async def test_events_come_last_and_apps_are_shown_without_them(answer: Health) -> None:
+async def test_events_come_last_and_apps_are_shown_without_them(
+    answer: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LAST_AFTER", 0)
     told: list[str] = []
     all_of_them, made = watches(lambda: told.append("listed"))
     running = asyncio.create_task(all_of_them.run())

@@ -222,9 +222,9 @@ def test_an_endless_object_is_cut() -> None:
     long = {
         "kind": "ConfigMap",
         "metadata": {"name": "c"},
-        "data": {str(n): "x" for n in range(9000)},
+        "data": {str(n): "x" for n in range(2000)},
     }
-    other = {**long, "data": {str(n): "y" for n in range(9000)}}
+    other = {**long, "data": {str(n): "y" for n in range(2000)}}
     (diff,) = preview([long], [other], live=1).objects
     assert len(diff.diff) == 401
     assert "more lines" in diff.diff[-1]
