@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="input")
 _ONE = ThreadPoolExecutor(1, thread_name_prefix="large")
+_WORK: set[Future[Any]] = set()
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -30,5 +31,12 @@ async def in_single_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwar
 
 
 async def _in(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-    context = copy_context()
-    return await asyncio.get_running_loop().run_in_executor(threads, context.run, work)
+    done = threads.submit(copy_context().run, work)
+    _WORK.add(done)
+    done.add_done_callback(_WORK.discard)
+    return await asyncio.wrap_future(done)
+
+
+def busy() -> bool:
+    """Return True while such work waits or is under way."""
+    return bool(_WORK)

@@ -15,10 +15,9 @@ from portal.domain.keys import (
     ENV_OF,
     HELM_RELEASE_NAME,
     HELM_RELEASE_NAMESPACE,
-    RESOURCE_POLICY,
     SHARED_LABEL,
 )
-from portal.domain.manifests import Ref, Tree, at
+from portal.domain.manifests import Ref, Tree, at, keeps
 from portal.guardrails.manifest import MAX_OBJECTS, PodSpec, Rendered, pod_specs, texts
 from portal.guardrails.references import (
     CLAIM,
@@ -47,10 +46,11 @@ _NAMESPACE_WIDE = frozenset({"ResourceQuota", "LimitRange", "Endpoints", "Endpoi
 
 
 class ExistingObject(Struct, frozen=True):
-    """Labels and annotations of an object in the cluster."""
+    """Labels and annotations of an object in the cluster, and whether it is being deleted."""
 
     labels: Tree = field(default_factory=dict[str, object])
     annotations: Tree = field(default_factory=dict[str, object])
+    deleting: bool = False
 
     @property
     def release(self) -> str:
@@ -61,7 +61,7 @@ class ExistingObject(Struct, frozen=True):
     @property
     def kept(self) -> bool:
         """True if Helm keeps the object when it uninstalls that release."""
-        return bool(self.release) and self.annotations.get(RESOURCE_POLICY) == "keep"
+        return bool(self.release) and keeps(self.annotations)
 
 
 class ClusterFacts(Struct, frozen=True):

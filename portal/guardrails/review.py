@@ -15,7 +15,7 @@ from portal.catalog.content import ContentProblem, read_content, schema_problem
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError
 from portal.domain.keys import Key
-from portal.domain.manifests import Ref, Tree, at, has_keep_policy
+from portal.domain.manifests import Ref, Tree, at
 from portal.guardrails.checks import (
     ClusterFacts,
     ExistingObject,
@@ -93,6 +93,27 @@ class GuardrailViolations(ChartError):
         self.violations = found
 
 
+class Reviewed(Struct, frozen=True):
+    """The objects of a manifest that breaks no rule, and those of them that exist already."""
+
+    objects: tuple[Rendered, ...]
+    existing: Mapping[Ref, ExistingObject]
+
+    def taken_over(self, key: Key) -> Ref | None:
+        """Return an object that is marked as the release's own, which Helm would take over.
+
+        Objects kept by policy do not count, since a release of the same name is meant to find
+        them, nor do hooks, which Helm replaces.
+        """
+        for each in self.objects:
+            there = self.existing.get(each.ref)
+            if each.hook is not None or there is None or there.kept or there.deleting:
+                continue
+            if there.release == str(key):
+                return each.ref
+        return None
+
+
 class Guardrails:
     """The rules, with an administrator's exceptions and settings, applied to a cluster."""
 
@@ -147,7 +168,9 @@ class Guardrails:
         manifest: str,
         values: Mapping[str, object],
         upcoming: Collection[str] = (),
-    ) -> tuple[Rendered, ...]:
+        *,
+        new: bool = False,
+    ) -> Reviewed:
         """Check a manifest against the rules; return its objects.
 
         Args:
@@ -156,6 +179,7 @@ class Guardrails:
             manifest: the rendered manifest, hooks included.
             values: the values it was rendered with, to name the field that caused a violation.
             upcoming: Secrets that the portal will make for the release before it is applied.
+            new: True to find out of all objects if they exist, even if no rule needs it.
 
         Raises:
             GuardrailViolations: it breaks a rule.
@@ -164,7 +188,7 @@ class Guardrails:
         """
         allowed = self.allowances(key.namespace, source)
         subject = await in_thread(self._subject, manifest, key, upcoming)
-        facts = await self._facts(subject, allowed)
+        facts = await self._facts(subject, allowed, new)
         unknown = [named for named, answer in facts.namespaced.items() if answer is None]
         if unknown:
             version, kind = unknown[0]
@@ -172,28 +196,8 @@ class Guardrails:
         found = await in_thread(violations, subject, facts, allowed.rules)
         if found:
             raise GuardrailViolations(found, await in_thread(value_paths, found, values))
-        return subject.objects
-
-    async def existing_objects(self, key: Key, rendered: Sequence[Rendered]) -> tuple[Ref, ...]:
-        """Return the objects of those that exist and are marked as the release's already.
-
-        Helm would take them over. Objects kept by policy are left out, since a release of the same
-        name is meant to find them, and so are hooks, which Helm replaces.
-        """
-        namespace = key.namespace
-        slots = asyncio.Semaphore(AT_ONCE)
-
-        async def look(each: Rendered) -> bool:
-            async with slots:
-                named = Key(namespace, each.ref.name)
-                meta = await self._cluster.metadata(each.api_version, each.ref.kind, named)
-            if meta is None or meta.get("deletionTimestamp") or has_keep_policy({"metadata": meta}):
-                return False
-            return live(meta).release == str(key)
-
-        own = [each for each in rendered if each.hook is None]
-        found = await asyncio.gather(*map(look, own))
-        return tuple(each.ref for each, there in zip(own, found, strict=True) if there)
+        existing = {ref: each for ref, each in facts.live.items() if each is not None}
+        return Reviewed(subject.objects, existing)
 
     async def skip_crds(self, key: Key, source: str, chart: Path) -> bool:
         """Return True if Helm must skip a chart's ``crds/`` when it installs the chart.
@@ -229,10 +233,10 @@ class Guardrails:
         except RecursionError as error:  # recursive aliases
             raise unreadable() from error
 
-    async def _facts(self, subject: Subject, allowed: Allowances) -> ClusterFacts:
+    async def _facts(self, subject: Subject, allowed: Allowances, new: bool) -> ClusterFacts:
         """The facts that the rules need, asked with at most ``AT_ONCE`` concurrent requests."""
         cluster, namespace = self._cluster, subject.namespace
-        needs = await in_thread(_Needs.of, subject, allowed)
+        needs = await in_thread(_Needs.of, subject, allowed, new)
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def ask(question: Awaitable[Answer]) -> Answer:
@@ -283,7 +287,9 @@ class Guardrails:
 
 def live(metadata: Tree) -> ExistingObject:
     """An existing object from its metadata."""
-    return ExistingObject(at(metadata, "labels"), at(metadata, "annotations"))
+    return ExistingObject(
+        at(metadata, "labels"), at(metadata, "annotations"), bool(metadata.get("deletionTimestamp"))
+    )
 
 
 def _schema_problem(chart: Path, values: Mapping[str, object]) -> str:
@@ -322,8 +328,8 @@ class _Needs(Struct, frozen=True):
     services: bool
 
     @classmethod
-    def of(cls, subject: Subject, allowed: Allowances) -> _Needs:
-        """The questions that the rules need answered about a manifest."""
+    def of(cls, subject: Subject, allowed: Allowances, new: bool) -> _Needs:
+        """The questions that the rules need answered about a manifest, and a new release."""
         references: set[tuple[str, str]] = set()
         if Rule.REFERENCES not in allowed.rules:
             references = {(found.kind, found.name) for _, found in subject.outside}
@@ -337,7 +343,7 @@ class _Needs(Struct, frozen=True):
                 for pod in subject.pods
             ),
             () if privileged else tuple(as_pod(pod) for pod in subject.pods),
-            () if Rule.OWNERSHIP in allowed.rules else tuple(by_ref.values()),
+            tuple(by_ref.values()) if new or Rule.OWNERSHIP not in allowed.rules else (),
             bool(subject.pods) and Rule.TRAFFIC not in allowed.rules,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -155,9 +155,7 @@ class Changes:
         async def upgrade(revision: int, force: bool, handover: ReplicaHandover) -> HelmResult:
             async def review(manifest: str) -> str:
                 progress.begin_step("Check what it renders")
-                found = await self.guardrails.check(operation.key, chart.source, manifest, values)
-                if current is None:
-                    await self._check_nothing_taken_over(operation.key, found)
+                found = await self._checked(operation.key, chart.source, manifest, values, current)
                 handover.ownership = self.handover.ownership_with(
                     operation.key, {each.ref: each.tree for each in found}
                 )
@@ -193,11 +191,33 @@ class Changes:
         await asyncio.sleep(HEAD_START)
         await self.guardrails.prepare(key, source)
 
-    async def _check_nothing_taken_over(self, key: Key, rendered: Sequence[Rendered]) -> None:
-        """Raise ``Conflict`` if a new release would take over objects marked as its own."""
-        found = await self.guardrails.existing_objects(key, rendered)
-        if found:
-            raise taken_over(key, str(found[0]))
+    async def _checked(
+        self,
+        key: Key,
+        source: str,
+        manifest: str,
+        values: Values,
+        current: CurrentRelease | None,
+    ) -> tuple[Rendered, ...]:
+        """Return the objects of a manifest that Helm may apply.
+
+        Raises:
+            ChartError: the guardrails refuse it.
+            Conflict: the release is new, and has a record elsewhere, or would take over objects
+                marked as its own.
+        """
+        if current is not None:
+            return (await self.guardrails.check(key, source, manifest, values)).objects
+        # Asked here again, while Helm waits for the answers of the guardrails anyway.
+        found, record = await asyncio.gather(
+            self.guardrails.check(key, source, manifest, values, new=True),
+            self._records.other_record(key),
+        )
+        if record:
+            raise taken_over(key, record, record=True)
+        if there := found.taken_over(key):
+            raise taken_over(key, str(there))
+        return found.objects
 
     async def hooks_problem(self, key: Key, identity: Identity | None) -> str:
         """Return why the hooks of a release must not run on uninstall, "" if they may."""

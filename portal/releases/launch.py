@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from portal.domain.errors import Conflict
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -79,8 +81,8 @@ class LaunchPlanner:
         async def run(progress: Progress) -> WaitCondition:
             with progress.step("Check the values"):
                 current = await self._changes.releases.find(key)
-                if current is None:
-                    await self._check_not_elsewhere(key)
+                if current is None and (error := self._preconditions.taken_elsewhere(key)):
+                    raise error
                 check_ours(current, key, request.chart_name)
                 self._preconditions.check_unchanged(current, key, expected_revision)
                 if current is not None and create_only:
@@ -121,23 +123,28 @@ class LaunchPlanner:
             found |= {"chart": problem} if problem else {}
         # A name that no namespace can have is not asked for.
         if "namespace" not in found:
-            problem = await self._preconditions.namespace_problem(request.key.namespace)
-            found |= {"namespace": problem} if problem else {}
-        if not found.keys() & {"name", "namespace"}:
-            try:
-                await self._check_not_elsewhere(request.key)
-            except Conflict as error:
-                found["name"] = str(error)
+            problem, taken = await asyncio.gather(
+                self._preconditions.namespace_problem(request.key.namespace),
+                self._taken_elsewhere(request.key, valid="name" not in found),
+            )
+            if problem:
+                found["namespace"] = problem
+            elif taken is not None:
+                found["name"] = str(taken)
         return found
 
-    async def _check_not_elsewhere(self, key: Key) -> None:
-        """Raise ``Conflict`` if the name belongs to a release that is managed elsewhere."""
+    async def _taken_elsewhere(self, key: Key, *, valid: bool) -> Conflict | None:
+        """Return the error for a name that belongs to a release managed elsewhere, else None.
+
+        A name that is not valid belongs to none.
+        """
+        if not valid:
+            return None
         error = self._preconditions.taken_elsewhere(key)
-        if error is None and self._preconditions.existing(key) is None:
-            record = await self._records.other_record(key)
-            error = taken_over(key, record, record=True) if record else None
-        if error is not None:
-            raise error
+        if error is not None or self._preconditions.existing(key) is not None:
+            return error
+        record = await self._records.other_record(key)
+        return taken_over(key, record, record=True) if record else None
 
 
 def _owner(current: CurrentRelease | None, identity: Identity) -> str:

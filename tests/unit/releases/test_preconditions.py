@@ -348,6 +348,15 @@ async def test_objects_without_a_record_are_not_taken_over(world: World) -> None
         await world.actions.launch(ANN, SPEC)
     assert "is the ConfigMap sh.helm.release.v1.sales.v1" in refused.value.fields["name"]
     assert world.helm.calls == []
+
+
+async def test_a_record_that_appears_while_helm_renders_ends_the_launch(world: World) -> None:
+    begun = await world.actions.launch(ANN, SPEC)
+    world.records.others[KEY] = "ConfigMap sh.helm.release.v1.sales.v1"
+    ended = await world.ended(begun)
+    assert ended.phase is OperationPhase.FAILED
+    assert "is the ConfigMap sh.helm.release.v1.sales.v1" in ended.error
+    assert world.helm.calls == []
     del world.records.others[KEY]
     assert world.actions.overwrite_problem(ANN, KEY) == ""
     ended = await world.ended(await world.actions.launch(ANN, SPEC))
