@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from portal.domain.images import tag_warning
-from portal.images.frameworks import SuggestedPort, listens_on_loopback, suggested_port
+from portal.images.frameworks import SuggestedPort, listens_on_loopback
 from portal.images.report import ImageConfig, ImageReport
 
 APP_USER = 1001
@@ -65,11 +65,16 @@ class Advice(Struct, frozen=True):
     message: str
 
 
-def advice(report: ImageReport, asked: AskedFor) -> tuple[Advice, ...]:
-    """Return what to say of an image that is launched as a form asks for, the gravest first."""
+def advice(
+    report: ImageReport, asked: AskedFor, port: SuggestedPort | None = None
+) -> tuple[Advice, ...]:
+    """Return what to say of an image that is launched as a form asks for, the gravest first.
+
+    ``port`` is the one that the image seems to listen on.
+    """
     found = [*_of_platforms(report), *_of_tag(report)]
     if report.config is not None:
-        found += _of_config(report, report.config, asked)
+        found += _of_config(report.config, asked, port)
     order = list(Severity)
     return tuple(sorted(found, key=lambda each: order.index(each.severity)))
 
@@ -103,7 +108,9 @@ def _of_tag(report: ImageReport) -> Iterator[Advice]:
         yield Advice(AdviceKind.TAG, Severity.NOTE, "tag", warning + pin)
 
 
-def _of_config(report: ImageReport, config: ImageConfig, asked: AskedFor) -> Iterator[Advice]:
+def _of_config(
+    config: ImageConfig, asked: AskedFor, port: SuggestedPort | None
+) -> Iterator[Advice]:
     if not config.words and not asked.command:
         yield Advice(
             AdviceKind.NO_COMMAND,
@@ -122,7 +129,7 @@ def _of_config(report: ImageReport, config: ImageConfig, asked: AskedFor) -> Ite
         )
     yield from _of_user(config, asked)
     if not asked.command:
-        yield from _of_port(suggested_port(report), asked)
+        yield from _of_port(port, asked)
     yield from _of_variables(config, asked.variables)
     yield from _of_volumes(config, asked)
 

@@ -26,15 +26,16 @@ class Confidence(StrEnum):
 
 
 class Recognition(Struct, frozen=True):
-    """A framework, how sure that is, and the sign that tells.
-
-    ``port`` is the framework's own, where it is not told otherwise.
-    """
+    """A framework, how sure that is, and the sign that tells."""
 
     framework: Framework
     confidence: Confidence
     reason: str
-    port: int
+
+    @property
+    def port(self) -> int:
+        """The framework's own port, where it is not told otherwise."""
+        return BY_FRAMEWORK[self.framework].port
 
 
 class SuggestedPort(Struct, frozen=True):
@@ -199,7 +200,7 @@ def recognized(report: ImageReport) -> Recognition | None:
         ports=frozenset(each.number for each in config.ports),
     )
     found = [
-        Recognition(signs.framework, confidence, reason, signs.port)
+        Recognition(signs.framework, confidence, reason)
         for signs in _SIGNS
         for confidence, reason in islice(_told(signs, seen), 1)
     ]
@@ -207,8 +208,11 @@ def recognized(report: ImageReport) -> Recognition | None:
     return min(found, key=lambda each: order.index(each.confidence), default=None)
 
 
-def suggested_port(report: ImageReport) -> SuggestedPort | None:
-    """Return the port that the app most likely listens on; None if nothing tells."""
+def suggested_port(report: ImageReport, known: Recognition | None) -> SuggestedPort | None:
+    """Return the port that the app most likely listens on; None if nothing tells.
+
+    ``known`` is what the image was ``recognized`` as.
+    """
     config = report.config
     if config is None:
         return None
@@ -219,7 +223,6 @@ def suggested_port(report: ImageReport) -> SuggestedPort | None:
         if number := _port(config.environment.get(name, "")):
             return SuggestedPort(number, f"its variable {name} says so")
     exposed = [each.number for each in config.ports if each.protocol == "tcp"]
-    known = recognized(report)
     if known and known.port in exposed:
         return SuggestedPort(known.port, "the image exposes it")
     if len(exposed) == 1:

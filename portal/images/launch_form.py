@@ -15,7 +15,7 @@ from portal.catalog.launch_fields import BY_NAME
 from portal.domain import quantities
 from portal.images.advice import APP_USER, AdviceKind, AskedFor, advice, below
 from portal.images.framework_table import WORKING_FOLDER, FrameworkSettings
-from portal.images.frameworks import suggested_port
+from portal.images.frameworks import SuggestedPort
 from portal.images.report import ImageConfig, ImageReport
 
 _FOLDERS = AskedFor().folders
@@ -67,21 +67,27 @@ def asked_for(raw: Mapping[str, object]) -> AskedFor:
     )
 
 
-def warnings(report: ImageReport, asked: AskedFor) -> dict[str, str]:
-    """Return what is to be said beside fields, by the field's name, the gravest first."""
+def warnings(
+    report: ImageReport, asked: AskedFor, port: SuggestedPort | None = None
+) -> dict[str, str]:
+    """Return what is to be said beside fields, by the field's name, the gravest first.
+
+    ``port`` is the one that the image seems to listen on.
+    """
     found: dict[str, str] = {}
-    for each in advice(report, asked):
+    for each in advice(report, asked, port):
         if each.kind is not AdviceKind.TAG:  # the form says that itself
             found[each.field] = f"{found.get(each.field, '')} {each.message}".strip()
     return found
 
 
-def port_change(report: ImageReport, raw: Mapping[str, object], asked: AskedFor) -> Change | None:
+def port_change(
+    port: SuggestedPort | None, raw: Mapping[str, object], asked: AskedFor
+) -> Change | None:
     """Return the change to the port that the image seems to listen on, if it is another."""
-    found = None if asked.command else suggested_port(report)
-    if found is None or found.number == asked.port:
+    if port is None or asked.command or port.number == asked.port:
         return None
-    return Change("port", _text(raw, "port"), str(found.number))
+    return Change("port", _text(raw, "port"), str(port.number))
 
 
 def changes(
@@ -89,15 +95,16 @@ def changes(
     report: ImageReport | None,
     raw: Mapping[str, object],
     asked: AskedFor,
+    port: SuggestedPort | None = None,
 ) -> Changes:
     """Return what differs in the form from the settings of a framework.
 
     What the image says of itself counts more than the framework's own. ``asked`` is what the form
-    asks for (``asked_for``).
+    asks for (``asked_for``), ``port`` the one that the image seems to listen on.
     """
     free: list[Change] = []
     filled_in: list[Change] = []
-    for each in _changes(settings, report, raw, asked):
+    for each in _changes(settings, report, raw, asked, port):
         usual = _shown(BY_NAME[each.field].default)
         (free if each.lines or each.now in {"", usual} else filled_in).append(each)
     return Changes(tuple(free), tuple(filled_in))
@@ -108,11 +115,11 @@ def _changes(
     report: ImageReport | None,
     raw: Mapping[str, object],
     asked: AskedFor,
+    port: SuggestedPort | None,
 ) -> Iterator[Change]:
     config = (report.config if report else None) or ImageConfig()
-    told = suggested_port(report) if report else None
     contents: dict[str, str | bool] = {
-        "port": str(told.number if told else settings.port),
+        "port": str(port.number if port else settings.port),
         "health_path": settings.health_path,
     }
     if settings.session_affinity:

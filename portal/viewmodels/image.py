@@ -138,16 +138,17 @@ def form_view(
     asked = asked_for(raw)
     offer = None
     found = recognized(report) if report else None
+    port = suggested_port(report, found) if report else None
     chosen = next((each for each in Framework if each.value == made_with), None)
     if chosen:
-        offer = _offer(chosen, "", changes(BY_FRAMEWORK[chosen], report, raw, asked))
+        offer = _offer(chosen, "", changes(BY_FRAMEWORK[chosen], report, raw, asked, port))
     elif found:
-        wanted = changes(BY_FRAMEWORK[found.framework], report, raw, asked)
+        wanted = changes(BY_FRAMEWORK[found.framework], report, raw, asked, port)
         offer = _offer(found.framework, _recognition(found), wanted)
     offered = [each.field for each in (*offer.sets, *offer.replaces)] if offer else []
     return FormView(
-        warnings=warnings(report, asked) if report else {},
-        port=port_change(report, raw, asked) if report and "port" not in offered else None,
+        warnings=warnings(report, asked, port) if report else {},
+        port=port_change(port, raw, asked) if "port" not in offered else None,
         offer=offer,
     )
 
@@ -222,7 +223,7 @@ def _tags_note(report: ImageReport) -> str:
 
 
 def _facts(report: ImageReport, config: ImageConfig) -> Iterator[Fact]:
-    port = suggested_port(report)
+    port = suggested_port(report, recognized(report))
     exposed = joined([f"{each.number}/{each.protocol}" for each in config.ports[:8]])
     if port or exposed:
         note = f"The app most likely listens on {port.number}: {port.reason}." if port else ""

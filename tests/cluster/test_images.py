@@ -12,7 +12,7 @@ import pytest
 from dev.cluster import registry, settings
 from portal.domain.identity import Identity
 from portal.images.advice import AdviceKind, AskedFor, advice
-from portal.images.frameworks import suggested_port
+from portal.images.frameworks import recognized, suggested_port
 from portal.images.registries import ImageRegistry
 from portal.images.report import Existence, ImageReport, Part
 from portal.registry.failure import Failure
@@ -63,10 +63,10 @@ async def test_the_sample_is_known(namespace: str) -> None:
     assert report.runs_here is True
     assert image.config.words
     assert not image.config.runs_as_root
-    port = suggested_port(report)
+    port = suggested_port(report, recognized(report))
     assert port is not None
     assert port.number == 8050
-    kinds = {each.kind for each in advice(report, AskedFor(port=80))}
+    kinds = {each.kind for each in advice(report, AskedFor(port=80), port)}
     assert AdviceKind.PORT in kinds
     assert AdviceKind.PLATFORM not in kinds
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.images.advice import Advice, AskedFor, advice
+from portal.images.frameworks import recognized, suggested_port
 from portal.images.inspector import ImageInspector
 from portal.images.registries import ImageRegistry
 from portal.releases.forms import FormFields, ReleaseForms
@@ -120,7 +121,8 @@ class Run:
         fields, key = self.fields(name, case), self._here.key(name)
         report = await inspector.inspect(ANN, self._images[name], key.namespace)
         port = fields["port"]
-        seen.advice = advice(report, AskedFor(port=port if isinstance(port, int) else None))
+        asked = AskedFor(port=port if isinstance(port, int) else None)
+        seen.advice = advice(report, asked, suggested_port(report, recognized(report)))
         checked = self._forms.check(fields)
         assert checked.spec is not None, checked.errors
         began = time.monotonic()

@@ -221,7 +221,13 @@ async def advised(
     made_with: str | None,
 ) -> Advised:
     """Add to the form's own ``warnings``; see ``portal.viewmodels.image.form_view``."""
-    view = await in_thread(form_view, report, raw, made_with or RECOGNISED)
+    made_with = made_with or RECOGNISED
+    # What grows with an input is the report alone.
+    view = (
+        await in_thread(form_view, report, raw, made_with)
+        if report
+        else form_view(None, raw, made_with)
+    )
     joined = {
         field: f"{warnings.get(field, '')} {text}".strip() for field, text in view.warnings.items()
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from portal.images.advice import AdviceKind, AskedFor, Severity, advice
+from portal.images.frameworks import recognized, suggested_port
 from portal.images.report import ExposedPort, ImageConfig, ImageReport, NeededVariable
 from tests.unit.images.make import AMD64, ARM64, report
 
@@ -13,7 +14,8 @@ ASKED = AskedFor(port=8050)
 
 
 def given(config: ImageConfig | None, asked: AskedFor = ASKED, **more: object) -> dict[str, str]:
-    found = advice(report(config, **more), asked)  # pyright: ignore
+    image = report(config, **more)  # pyright: ignore
+    found = advice(image, asked, suggested_port(image, recognized(image)))
     return {f"{each.kind} {each.severity} {each.field}": each.message for each in found}
 
 

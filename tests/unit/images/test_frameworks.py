@@ -120,9 +120,9 @@ def test_nothing_is_recognized_where_nothing_tells(repository: str) -> None:
     ],
 )
 def test_the_port_that_is_likely(config: ImageConfig, port: int | None) -> None:
-    found = suggested_port(report(config))
+    found = suggested_port(report(config), recognized(report(config)))
     assert (found.number if found else None) == port
-    assert suggested_port(report(None)) is None
+    assert suggested_port(report(None), None) is None
 
 
 def test_where_an_app_listens() -> None:

@@ -8,8 +8,9 @@ from portal.catalog.launch_fields import LAUNCH_FIELDS
 from portal.domain import quantities
 from portal.domain.names import parse_env, port_problem
 from portal.images.framework_table import BY_FRAMEWORK, FRAMEWORKS, Framework
+from portal.images.frameworks import SuggestedPort, recognized, suggested_port
 from portal.images.launch_form import Change, asked_for, changes, port_change, warnings
-from portal.images.report import ExposedPort, ImageConfig, NeededVariable
+from portal.images.report import ExposedPort, ImageConfig, ImageReport, NeededVariable
 from tests.unit.images.make import AMD64, ARM64, report
 
 STREAMLIT = BY_FRAMEWORK[Framework.STREAMLIT]
@@ -80,12 +81,14 @@ def test_the_settings_of_a_form_that_has_them_all_change_nothing() -> None:
     assert (found.free, found.filled_in) == ((), ())
 
 
+def port_of(image: ImageReport) -> SuggestedPort | None:
+    return suggested_port(image, recognized(image))
+
+
 def test_the_image_tells_its_port_better_than_its_framework() -> None:
     config = ImageConfig(command=("streamlit", "run", "a.py", "--server.port=9001"))
-    assert (
-        contents(changes(STREAMLIT, report(config), form(), asked_for(form())).free)["port"]
-        == "9001"
-    )
+    found = changes(STREAMLIT, report(config), form(), asked_for(form()), port_of(report(config)))
+    assert contents(found.free)["port"] == "9001"
 
 
 def test_variables_that_the_image_sets_or_does_not_need_are_left_out() -> None:
@@ -139,7 +142,8 @@ def test_warnings_stand_beside_their_fields_the_gravest_first() -> None:
         ports=(ExposedPort(8000),),
         needed=(NeededVariable("API_KEY"),),
     )
-    found = warnings(report(config, platforms=(ARM64,), nodes=(AMD64,)), asked_for(form()))
+    image = report(config, platforms=(ARM64,), nodes=(AMD64,))
+    found = warnings(image, asked_for(form()), port_of(image))
     assert found.keys() == {"repository", "port", "env"}
     assert found["repository"].index("linux/arm64") < found["repository"].index("root")
 
@@ -151,7 +155,7 @@ def test_the_tag_is_warned_of_by_the_form_alone() -> None:
 
 
 def test_the_port_is_offered_if_it_is_another() -> None:
-    image = report(ImageConfig(ports=(ExposedPort(9000),)))
-    assert port_change(image, form(), asked_for(form())) == Change("port", "8050", "9000")
-    assert port_change(image, form(port=9000), asked_for(form(port=9000))) is None
-    assert port_change(image, form(command="serve"), asked_for(form(command="serve"))) is None
+    port = port_of(report(ImageConfig(ports=(ExposedPort(9000),))))
+    assert port_change(port, form(), asked_for(form())) == Change("port", "8050", "9000")
+    assert port_change(port, form(port=9000), asked_for(form(port=9000))) is None
+    assert port_change(port, form(command="serve"), asked_for(form(command="serve"))) is None
