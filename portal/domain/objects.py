@@ -268,6 +268,7 @@ class Job(Watched, frozen=True):
     suspended: bool = False
     started_at: datetime | None = None
     completed_at: datetime | None = None
+    management: Management = UNSAID
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tags of the release it is annotated with, and of its CronJob."""
@@ -296,6 +297,7 @@ class CronJob(Watched, frozen=True):
     suspended: bool = False
     last_scheduled_at: datetime | None = None
     last_succeeded_at: datetime | None = None
+    management: Management = UNSAID
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of the release it is annotated with."""

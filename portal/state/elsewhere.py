@@ -53,6 +53,8 @@ def _remaining(state: AppState) -> Iterator[tuple[str, Management]]:
     """The objects that are not being deleted, by a name for people."""
     found = (
         *((each.kind, each) for each in state.workloads),
+        *(("Job", each) for each in state.jobs if not each.owner),
+        *(("CronJob", each) for each in state.cron_jobs),
         *(("Service", each) for each in state.services),
         *(("Ingress", each) for each in state.ingresses),
         *(("HTTPRoute", each) for each in state.routes),

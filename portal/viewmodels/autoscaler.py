@@ -20,8 +20,9 @@ from portal.autoscaling.rates import highest, lowest
 from portal.domain.objects import Condition, Event, Hpa, HpaMetric, Pod
 from portal.domain.scaling import BEHAVIOR
 from portal.state.model import WatchHealth
+from portal.viewmodels.conditions import condition
 from portal.viewmodels.hpa_metrics import amount, label_within, metric_label, metric_view
-from portal.viewmodels.hpa_problems import condition, failing_metrics, problems, scaling_disabled
+from portal.viewmodels.hpa_problems import failing_metrics, problems, scaling_disabled
 from portal.viewmodels.hpa_rules import behavior_words, limit_words, step_up_words
 from portal.viewmodels.model import AutoscalerView, Badge, Notice, Severity
 from portal.viewmodels.words import count, joined, shortened, span

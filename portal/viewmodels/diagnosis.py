@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from portal.domain.objects import UNDATED, Condition, Container, Event, Pod
+from portal.domain.objects import UNDATED, Container, Event, Pod
 from portal.viewmodels.model import Severity
 
 
@@ -110,11 +110,6 @@ def container_name(pod: Pod, one: Container) -> str:
 def created(pod: Pod) -> datetime | None:
     """The time of a pod's creation, None if it is not known."""
     return None if pod.created_at == UNDATED else pod.created_at
-
-
-def condition(pod: Pod, kind: str) -> Condition | None:
-    """The pod's condition of a type, or None."""
-    return next((one for one in pod.conditions if one.type == kind), None)
 
 
 def newest(own: Sequence[Event], *reasons: str) -> Event | None:

@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from portal.domain.objects import Container, Pod
 from portal.state.workloads import endless
+from portal.viewmodels.conditions import condition
 from portal.viewmodels.crashes import ending
-from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, container_name
+from portal.viewmodels.diagnosis import Diagnosis, Stage, container_name
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.words import cores, count, moment, sentence, shortened, size
 
@@ -216,11 +217,16 @@ class Failures(Struct, frozen=True):
         return f"{begin} {self.newest.reason}"
 
     @property
+    def title(self) -> str:
+        """The newest one's title, and how many there are: "A container failed (92 pods)"."""
+        return f"{self.newest.title} ({count(self.amount, 'pod')})"
+
+    @property
     def notice(self) -> Notice:
         """A notice of the pods and their cause."""
         return Notice(
             Severity.WARN,
-            f"{self.newest.title} ({count(self.amount, 'pod')})",
+            self.title,
             f"{self.words} Kubernetes creates others in their place.",
             self.newest.advice,
         )

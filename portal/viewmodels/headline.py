@@ -22,7 +22,7 @@ from portal.viewmodels.model import Badge, Severity
 from portal.viewmodels.operation import failed, moved, progressive, running
 from portal.viewmodels.rollouts import HeldRollout
 from portal.viewmodels.unreadable import NAMED, name_of
-from portal.viewmodels.words import count, joined, moment, sentence, shortened
+from portal.viewmodels.words import joined, moment, sentence, shortened
 from portal.viewmodels.workloads import PodSummary, counts_in_words, on_nodes
 
 STUCK = "Stuck"
@@ -397,7 +397,7 @@ def _failing(known: PodSummary, failures: Failures, words: str) -> Headline:
         Severity.WARN if known.ready else Severity.BAD,
         f"{words} {failures.words}",
         failures.since,
-        sentence(f"{failures.newest.title} ({count(failures.amount, 'pod')})"),
+        sentence(failures.title),
     )
 
 

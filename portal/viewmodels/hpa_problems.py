@@ -14,6 +14,7 @@ from portal.domain.objects import Condition, Event, Hpa, HpaMetric, Kind, Pod
 from portal.domain.scaling import CUSTOM_METRICS, RESOURCE_METRICS, MetricSource
 from portal.state.model import AppState, WatchHealth
 from portal.state.workloads import target_pods
+from portal.viewmodels.conditions import condition
 from portal.viewmodels.freshness import METRICS, source_of
 from portal.viewmodels.hpa_metrics import RESOURCES, label_within, metric_label
 from portal.viewmodels.model import Notice, Severity
@@ -33,11 +34,6 @@ SEVERAL_HPAS = "Several HPAs target one workload"
 
 _WORKLOAD_APIS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "ReplicaSet": "apps/v1"}
 """The ``apiVersion`` of kinds that had others in older versions of Kubernetes."""
-
-
-def condition(hpa: Hpa, kind: str) -> Condition | None:
-    """The condition of that type, if it is there."""
-    return next((one for one in hpa.conditions if one.type == kind), None)
 
 
 def failing_metrics(hpa: Hpa) -> list[HpaMetric]:

@@ -11,6 +11,7 @@ from portal.domain.objects import CronJob, Job, Kind, Pod
 from portal.domain.schedules import next_run
 from portal.state.model import AppState
 from portal.state.workloads import refused_pod
+from portal.viewmodels.conditions import condition
 from portal.viewmodels.diagnosis import Diagnosis
 from portal.viewmodels.model import Badge, Notice, Severity, WorkloadView
 from portal.viewmodels.refusals import refusal
@@ -56,9 +57,8 @@ def job_views(found: Sequence[JobSummary]) -> tuple[WorkloadView, ...]:
 
 def _ended(job: Job, kind: str) -> str | None:
     """The reason of the condition that ended a Job, None if it has not ended so."""
-    return next(
-        (one.reason for one in job.conditions if one.type == kind and one.status == "True"), None
-    )
+    found = condition(job, kind)
+    return found.reason if found and found.status == "True" else None
 
 
 def _job(job: Job, state: AppState, pods: Sequence[Diagnosed]) -> JobSummary:
@@ -102,7 +102,8 @@ def _run(
 
 def _why(job: Job, reason: str, pods: Sequence[Diagnosed]) -> str:
     """The reason why a Job failed: what Kubernetes says, and how its last pod ended."""
-    message = next((one.message for one in job.conditions if one.type == "Failed"), "")
+    failed = condition(job, "Failed")
+    message = failed.message if failed else ""
     said = _FAILURES.get(reason) or shortened(message).rstrip(".") or "Kubernetes gives no reason"
     own = [
         (pod.created_at, found)

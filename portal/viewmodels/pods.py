@@ -8,10 +8,11 @@ from datetime import datetime
 
 from portal.domain.objects import Event, Node, Pod, PodUsage
 from portal.state.history import PodHistory
+from portal.viewmodels.conditions import condition
 from portal.viewmodels.containers import broken
 from portal.viewmodels.crashes import restarted
 from portal.viewmodels.device_claims import claim_missing
-from portal.viewmodels.diagnosis import Diagnosis, Stage, condition, created, events_about, newest
+from portal.viewmodels.diagnosis import Diagnosis, Stage, created, events_about, newest
 from portal.viewmodels.failures import failed
 from portal.viewmodels.model import Badge, PodView, Severity
 from portal.viewmodels.preparation import being_set_up

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from portal.domain.objects import Quota
@@ -38,25 +38,6 @@ def quota_notice(quotas: Sequence[Quota]) -> Notice | None:
         "Run fewer pods, stop another app of this namespace, or ask an administrator for a larger "
         "quota.",
     )
-
-
-def quota_words(quotas: Iterable[Quota], needs: Mapping[str, Decimal | float]) -> tuple[str, ...]:
-    """One sentence for each quota that ``needs``, on top of the present use, would exceed.
-
-    ``needs`` has a quota's names (``pods``, ``requests.cpu``, ``limits.memory``); CPU is in
-    cores, memory in bytes. For a replacement pass the difference.
-    """
-    found: list[str] = []
-    for quota, name, hard, used in _limits(quotas):
-        need = needs.get(name, needs.get(f"requests.{name}"))
-        if need and Decimal(need) > hard - used:
-            left = max(hard - used, Decimal(0))
-            found.append(
-                f"The quota {quota.key.name} of {quota.key.namespace} leaves {_amount(name, left)} "
-                f"of {_amount(name, hard)} {_PODS_NEED.get(name, name)}; this needs "
-                f"{_amount(name, Decimal(need))}."
-            )
-    return tuple(found)
 
 
 def _limits(quotas: Iterable[Quota]) -> Iterator[tuple[Quota, str, Decimal, Decimal]]:

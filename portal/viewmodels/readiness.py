@@ -8,11 +8,11 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from portal.domain.objects import Condition, Event, Pod
+from portal.viewmodels.conditions import condition
 from portal.viewmodels.containers import crashed_before
 from portal.viewmodels.diagnosis import (
     Diagnosis,
     Stage,
-    condition,
     container_name,
     created,
     newest,

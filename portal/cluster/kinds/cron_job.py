@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.cluster.api_types import Meta, Part, Time, from_json
-from portal.cluster.decode import key, release_of
+from portal.cluster.decode import key, management_of, release_of
 from portal.cluster.resource import BATCH, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import CronJob, Kind
@@ -43,6 +43,7 @@ def decode(found: _CronJob) -> tuple[Key, CronJob]:
         suspended=bool(spec.suspend),
         last_scheduled_at=status.last_schedule_time,
         last_succeeded_at=status.last_successful_time,
+        management=management_of(meta),
     )
 
 

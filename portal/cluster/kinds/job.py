@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
-from portal.cluster.decode import conditions, controller_of, key, release_of
+from portal.cluster.decode import conditions, controller_of, key, management_of, release_of
 from portal.cluster.resource import BATCH, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Job, Kind
@@ -51,6 +51,7 @@ def decode(found: _Job) -> tuple[Key, Job]:
         suspended=bool(spec.suspend),
         started_at=status.start_time,
         completed_at=status.completion_time,
+        management=management_of(meta),
     )
 
 

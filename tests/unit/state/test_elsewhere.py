@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from portal.domain.management import Management
-from portal.domain.objects import Kind
+from portal.domain.objects import CronJob, Job, Kind
 from portal.state.elsewhere import left_behind, managed_elsewhere
 from portal.state.store import Store
 
@@ -13,6 +13,10 @@ from .make import T0, deployment, key, release, service
 
 KEPT = Management(kept=True)
 FLUX = Management(manager="Flux HelmRelease flux/web")
+
+
+def job(name: str) -> Job:
+    return Job(key(name), "web", 1, 1, 0, 0, (), T0)
 
 
 def test_objects_without_a_record_are_of_a_release_that_is_managed_elsewhere() -> None:
@@ -26,6 +30,19 @@ def test_objects_without_a_record_are_of_a_release_that_is_managed_elsewhere() -
 
     secret = release("web")
     store.apply(Kind.RELEASE, key(secret.secret_name), secret)
+    assert managed_elsewhere(store.snapshot.app(key("web"))) is None
+
+
+def test_jobs_alone_are_a_release_as_well() -> None:
+    store = Store()
+    store.apply(Kind.CRON_JOB, key("night"), CronJob(key("night"), "web", "0 2 * * *", T0))
+    store.apply(Kind.JOB, key("load"), job("load"))
+    store.apply(Kind.JOB, key("night-1"), replace(job("night-1"), release="", owner="night"))
+    found = managed_elsewhere(store.snapshot.app(key("web")))
+    assert found is not None
+    assert found.objects == ("Job load", "CronJob night")
+    store.apply(Kind.JOB, key("load"), replace(job("load"), management=KEPT))
+    store.delete(Kind.CRON_JOB, key("night"))
     assert managed_elsewhere(store.snapshot.app(key("web"))) is None
 
 

@@ -5,7 +5,7 @@ import pytest
 from portal.domain.keys import Key
 from portal.domain.objects import Quota
 from portal.viewmodels.app import app_view
-from portal.viewmodels.quotas import quota_notice, quota_words
+from portal.viewmodels.quotas import quota_notice
 from tests.unit.viewmodels import make
 
 
@@ -47,13 +47,3 @@ def test_it_is_told_to_an_app_that_lacks_pods(desired: int, told: bool) -> None:
     full = [quota(pods=("10", "10"))]
     view = app_view(state, make.sources(), make.NOW, quotas=full)
     assert any("quota" in each.title for each in view.notices) is told
-
-
-def test_what_would_not_fit() -> None:
-    full = [quota(pods=("8", "10"), requests_cpu=("3500m", "4"), limits_memory=("1Gi", "4Gi"))]
-    assert quota_words(full, {"pods": 2, "requests.cpu": 0.5, "limits.memory": 2**30}) == ()
-    (pods, cpu) = quota_words(full, {"pods": 3, "requests.cpu": 0.75})
-    assert pods == "The quota team of apps leaves 2 of 10 pods; this needs 3."
-    assert cpu == "The quota team of apps leaves 0.5 of 4 CPU requests; this needs 0.75."
-    (short,) = quota_words([quota(cpu=("4", "4"))], {"requests.cpu": 1})
-    assert "leaves 0 of 4" in short, "cpu is the older name of requests.cpu"
