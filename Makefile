@@ -24,7 +24,7 @@ test:            ## all tests: lint, unit, fuzz, charts, cluster, images, browse
 lint:            ## style, types, import contracts, generated documents
 	@$(PY) -m dev.check lint
 
-unit:            ## the tests that need no cluster, in about a minute
+unit:            ## the tests that need no cluster, in less than a minute
 	@$(PY) -m dev.check unit
 
 fuzz:            ## generated and hostile input, in about three minutes

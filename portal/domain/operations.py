@@ -18,7 +18,7 @@ LEASE_SECONDS = 15.0
 STOP_PATIENCE = 3.0
 """Seconds that a running Helm gets to finish when its portal stops; most do."""
 STOP_GRACE = 5.0
-"""Seconds from SIGTERM until tasks are cancelled; Helm is killed a second earlier."""
+"""Seconds that tasks get after that; Helm, asked to end by then, is killed a second earlier."""
 
 DEAD_AFTER = 600.0
 """Seconds in a pending state, without an operation of a portal, after which Helm counts as dead
