@@ -43,12 +43,13 @@ async def collect(
 ) -> None:
     """Collect all garbage once a minute, at a moment when the portal is not ``busy``.
 
-    Python would do so whenever there are a quarter more objects: in the middle of a large input,
+    What the first minute has read, such as the records of releases, is frozen, too. Python would do so whenever there are a quarter more objects: in the middle of a large input,
     through all of whose objects it then looks, and no thread runs meanwhile (bar: 20 ms that the
     loop is held up). A portal that is always busy does it after ``PATIENCE`` seconds.
     """
     young, middle, old = gc.get_threshold()
     gc.set_threshold(young, middle, _NEVER)
+    first = True
     try:
         while True:
             await sleep(EVERY)
@@ -57,5 +58,8 @@ async def collect(
                 await sleep(LOOK_EVERY)
                 waited += LOOK_EVERY
             gc.collect()
+            if first:
+                gc.freeze()
+            first = False
     finally:
         gc.set_threshold(young, middle, old)

@@ -39,8 +39,8 @@ from portal.domain.keys import Key
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
-from portal.guardrails.checks import GuardrailSettings
 from portal.guardrails.review import Guardrails
+from portal.guardrails.subject import GuardrailSettings
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.images.inspector import DEADLINE, ImageInspector

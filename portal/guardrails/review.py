@@ -16,15 +16,7 @@ from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError
 from portal.domain.keys import Key
 from portal.domain.manifests import Ref, Tree, at
-from portal.guardrails.checks import (
-    ClusterFacts,
-    ExistingObject,
-    GuardrailSettings,
-    Subject,
-    renders_values,
-    value_templates,
-    violations,
-)
+from portal.guardrails.checks import violations
 from portal.guardrails.crds import Definition, definitions
 from portal.guardrails.fields import value_paths
 from portal.guardrails.manifest import PodSpec, Rendered, read, unreadable
@@ -37,6 +29,8 @@ from portal.guardrails.rules import (
     Violation,
     allowances,
 )
+from portal.guardrails.subject import ClusterFacts, ExistingObject, GuardrailSettings, Subject
+from portal.guardrails.value_templates import renders_values, value_templates
 from portal.helm_service.errors import unknown_kind
 from portal.threads import in_thread
 

@@ -10,9 +10,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from portal.domain.errors import PortalError
-from portal.domain.keys import Key
+from portal.domain.keys import SHARED_LABEL, Key
 from portal.domain.pull_secrets import DOCKER_CFG, DOCKER_CONFIG_JSON, PullSecret
-from portal.guardrails.checks import SHARED_LABEL
 from portal.images.report import Part, Problem
 from portal.registry.credentials import ConfigError, Entry, Login, entries_for, read_config
 from portal.registry.failure import Failure, FetchError

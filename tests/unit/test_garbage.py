@@ -21,6 +21,7 @@ def freezes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def collections(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
     monkeypatch.setattr(gc, "collect", lambda: done.append("collect"))
+    monkeypatch.setattr(gc, "freeze", lambda: done.append("freeze"))
     return done
 
 
@@ -54,6 +55,8 @@ async def test_all_garbage_is_collected_now_and_then_while_no_input_is_read(
 
     with pytest.raises(asyncio.CancelledError):
         await garbage.collect(busy, sleep)
-    assert happened[:5] == ["a minute", "a moment", "a moment", "collect", "a minute"]
+    assert happened[:4] == ["a minute", "a moment", "a moment", "collect"]
+    assert happened[4:6] == ["freeze", "a minute"]
+    assert happened.count("freeze") == 1
     assert happened[-2:] == ["collect", "a minute"], "however busy it is"
     assert gc.get_threshold() == before

@@ -11,10 +11,10 @@ import pytest
 from portal.domain.errors import ChartError, ClusterUnavailable
 from portal.domain.keys import ENV_OF, Key
 from portal.domain.manifests import Tree
-from portal.guardrails.checks import GuardrailSettings
 from portal.guardrails.manifest import pod_specs, read, with_owned_hooks
 from portal.guardrails.review import Guardrails, GuardrailViolations, as_pod
 from portal.guardrails.rules import GuardrailException, Level, Rule, allowances
+from portal.guardrails.subject import GuardrailSettings
 from tests.unit.releases.fakes import FakeAdmission
 
 KEY = Key("apps", "sales")
