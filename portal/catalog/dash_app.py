@@ -132,14 +132,14 @@ def to_values(spec: LaunchSpec, launched_by: str, site: ExposureSettings | None 
         "type": str(Exposure.CLUSTER_IP) if exposure.needs_hostname else str(exposure)
     }
     if exposure is Exposure.INGRESS:
-        ingress: Values = {"enabled": True, "hostname": spec.hostname}
+        ingress = as_mapping(values.get("ingress")) | {"enabled": True, "hostname": spec.hostname}
         if site.ingress_class:
             ingress["ingressClassName"] = site.ingress_class
         if site.ingress_tls:
             ingress["tls"] = True
         values["ingress"] = ingress
     if exposure is Exposure.HTTP_ROUTE:
-        values["httpRoute"] = {
+        values["httpRoute"] = as_mapping(values.get("httpRoute")) | {
             "enabled": True,
             "parentRefs": site.parent_refs(),
             "hostnames": [spec.hostname],

@@ -27,6 +27,7 @@ IMAGE_USER, ROOT = "image", "root"
 MAX_USER = 2**31 - 1
 
 _SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - paths in the app's container
+_BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+", re.ASCII)
 _TIMEZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", re.ASCII)
 
 
@@ -120,6 +121,19 @@ def path(raw: object) -> str | None:
     if " " in found:
         raise FieldError("A path holds no spaces.")
     return None if found == "/" else found
+
+
+def base_path(raw: object) -> str | None:
+    """The path below which an app is served, without a slash at its end; None for "/"."""
+    found = _fit(text(raw)).rstrip("/")
+    if not found:
+        return None
+    if not _BASE_PATH.fullmatch(found) or ".." in found:
+        raise FieldError(
+            "A base path is made of parts such as /team/sales, of letters, digits and “-”, “_”, "
+            "“.”, “~”."
+        )
+    return found
 
 
 def start_time(raw: object) -> int | None:

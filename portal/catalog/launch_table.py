@@ -218,6 +218,19 @@ LAUNCH_FIELDS = (
         placeholder="sales.example.org",
     ),
     LaunchField(
+        "base_path",
+        "Base path",
+        Section.EXPOSURE,
+        "",
+        ("ingress.path", "httpRoute.path"),
+        parse=contents.base_path,
+        link=Link.TEXT,
+        preset=True,
+        hint="For an app that shares its host name with others: the path below which it is served, "
+        "of which the app itself has to know. Empty: the host name is its own.",
+        placeholder="/sales",
+    ),
+    LaunchField(
         "session_affinity",
         "Session affinity",
         Section.EXPOSURE,

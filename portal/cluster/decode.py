@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -86,6 +86,16 @@ def conditions(found: tuple[api_types.Condition, ...] | None) -> tuple[Condition
             for each in found or ()
         ]
     )
+
+
+_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9._~%-]+)+/?", re.ASCII)
+
+
+def only_path(paths: Iterable[str]) -> str:
+    """Return the path that all of these are; "" if they differ, or are patterns."""
+    found = {each.rstrip("/") for each in paths}
+    path = found.pop() if len(found) == 1 else ""
+    return path if _PLAIN_PATH.fullmatch(path) else ""
 
 
 def load_balancer_addresses(status: api_types.LoadBalancerStatus) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 from msgspec import Struct
@@ -291,7 +292,7 @@ class _Http:
         name = url.host_header.rsplit(":", 1)[0] if url.tls else None
         try:
             async with self._session.get(
-                f"{scheme}://{host}:{url.connect_port}/",
+                f"{scheme}://{host}:{url.connect_port}{urlsplit(url.href).path or '/'}",
                 headers={"Host": url.host_header},
                 server_hostname=name,
                 allow_redirects=False,

@@ -408,7 +408,10 @@ class Service(Watched, frozen=True):
 
 
 class Ingress(Watched, frozen=True):
-    """An Ingress; ``hosts`` are in the order of its rules, ``tls_hosts`` are those with TLS."""
+    """An Ingress; ``hosts`` are in the order of its rules, ``tls_hosts`` are those with TLS.
+
+    ``path`` is the one below which it serves; "" for all of a host, or for several.
+    """
 
     key: Key
     release: str
@@ -417,6 +420,7 @@ class Ingress(Watched, frozen=True):
     tls_hosts: tuple[str, ...]
     addresses: tuple[str, ...] = ()
     management: Management = UNSAID
+    path: str = ""
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of the release it is annotated with."""
@@ -428,7 +432,10 @@ class Ingress(Watched, frozen=True):
 
 
 class HttpRoute(Watched, frozen=True):
-    """A Gateway API HTTPRoute; ``accepted`` is None until a Gateway has reported."""
+    """A Gateway API HTTPRoute; ``accepted`` is None until a Gateway has reported.
+
+    ``path`` is the one below which it serves; "" for all of a host, or for several.
+    """
 
     key: Key
     release: str
@@ -437,6 +444,7 @@ class HttpRoute(Watched, frozen=True):
     accepted: bool | None
     message: str = ""
     management: Management = UNSAID
+    path: str = ""
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tags of the release it is annotated with, and of its Gateways."""

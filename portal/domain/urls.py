@@ -68,12 +68,19 @@ def urls(
     return tuple({each.href: each for each in reversed(found)}.values())[::-1]
 
 
-def _url(kind: Exposure, host: str, port: int, tls: bool, connect: str | None = None) -> Url:
+def _url(
+    kind: Exposure,
+    host: str,
+    port: int,
+    tls: bool,
+    connect: str | None = None,
+    path: str = "",
+) -> Url:
     bracketed = f"[{host}]" if ":" in host else host
     usual = port == (443 if tls else 80)
     authority = bracketed if usual else f"{bracketed}:{port}"
     return Url(
-        href=f"{'https' if tls else 'http'}://{authority}",
+        href=f"{'https' if tls else 'http'}://{authority}{f'{path}/' if path else ''}",
         kind=kind,
         connect_host=host if connect is None else connect,
         connect_port=port,
@@ -126,9 +133,9 @@ def _ingress_urls(ingress: Ingress, ingress_address: str) -> Iterator[Url]:
     for host in ingress.hosts:
         if not host.startswith("*"):
             tls = host in ingress.tls_hosts
-            yield _url(Exposure.INGRESS, host, 443 if tls else 80, tls, connect=at)
+            yield _url(Exposure.INGRESS, host, 443 if tls else 80, tls, at, ingress.path)
     if not ingress.hosts and at:
-        yield _url(Exposure.INGRESS, at, 80, False)
+        yield _url(Exposure.INGRESS, at, 80, False, path=ingress.path)
 
 
 def _route_urls(
@@ -149,6 +156,6 @@ def _route_urls(
         at = ingress_address or next(iter(gateway.addresses), "")
         for host in route.hosts:
             if not host.startswith("*"):
-                yield _url(Exposure.HTTP_ROUTE, host, port, tls, connect=at)
+                yield _url(Exposure.HTTP_ROUTE, host, port, tls, at, route.path)
         if not route.hosts and at:
-            yield _url(Exposure.HTTP_ROUTE, at, port, tls)
+            yield _url(Exposure.HTTP_ROUTE, at, port, tls, path=route.path)

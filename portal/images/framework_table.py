@@ -26,6 +26,21 @@ class Framework(StrEnum):
     WEB_SERVER = "a web server"
 
 
+class BasePath(Struct, frozen=True):
+    """How a framework is told the path under which it is served: by a variable or an option.
+
+    ``ending`` is what it wants after the path.
+    """
+
+    variable: str = ""
+    option: str = ""
+    ending: str = ""
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"variable {self.variable}" if self.variable else f"option {self.option}"
+
+
 class FrameworkSettings(Struct, frozen=True):
     """Settings that suit an app made with a framework.
 
@@ -41,8 +56,8 @@ class FrameworkSettings(Struct, frozen=True):
         folders: those that it writes to, beside ``/tmp`` and HOME (which the chart has at
             ``/tmp``); ``WORKING_FOLDER`` is one.
         environment: variables that it needs to be reached in a pod.
-        base_path: the variable or option that tells it the path under which it is served, where
-            that is not ``/``.
+        base_path: how it is told the path under which it is served, where that is not ``/``; None
+            if it cannot be told.
         command: an example of a command that is reached from outside its pod.
     """
 
@@ -55,7 +70,7 @@ class FrameworkSettings(Struct, frozen=True):
     websockets: bool = False
     folders: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    base_path: str = ""
+    base_path: BasePath | None = None
     command: str = ""
 
 
@@ -64,7 +79,7 @@ FRAMEWORKS = (
         Framework.DASH,
         8050,
         "Callbacks get all that they need from the browser, so any pod can answer them.",
-        base_path="variable DASH_URL_BASE_PATHNAME",
+        base_path=BasePath(variable="DASH_URL_BASE_PATHNAME", ending="/"),
         command="gunicorn --bind 0.0.0.0:8050 app:server",
     ),
     FrameworkSettings(
@@ -76,7 +91,7 @@ FRAMEWORKS = (
         session_affinity=True,
         websockets=True,
         environment={"STREAMLIT_SERVER_HEADLESS": "true"},
-        base_path="variable STREAMLIT_SERVER_BASE_URL_PATH",
+        base_path=BasePath(variable="STREAMLIT_SERVER_BASE_URL_PATH"),
         command="streamlit run app.py --server.address=0.0.0.0 --server.port=8501",
     ),
     FrameworkSettings(
@@ -87,7 +102,7 @@ FRAMEWORKS = (
         session_affinity=True,
         folders=(WORKING_FOLDER,),
         environment={"GRADIO_SERVER_NAME": "0.0.0.0"},  # noqa: S104 - in the app's own pod
-        base_path="variable GRADIO_ROOT_PATH",
+        base_path=BasePath(variable="GRADIO_ROOT_PATH"),
         command="python app.py",
     ),
     FrameworkSettings(
@@ -99,7 +114,7 @@ FRAMEWORKS = (
         websockets=True,
         # Its default is localhost alone, and the address is not known before the launch.
         environment={"BOKEH_ALLOW_WS_ORIGIN": "*"},
-        base_path="option --prefix",
+        base_path=BasePath(option="--prefix"),
         command="panel serve app.py --address 0.0.0.0 --port 5006",
     ),
     FrameworkSettings(
@@ -109,7 +124,6 @@ FRAMEWORKS = (
         memory="512Mi",
         session_affinity=True,
         websockets=True,
-        base_path="option --root-path",
         command="shiny run --host 0.0.0.0 --port 8000 app.py",
     ),
     FrameworkSettings(
@@ -128,7 +142,6 @@ FRAMEWORKS = (
         "Requests are independent of each other, unless the app keeps state in memory.",
         health_path="",  # many an API has nothing at /
         environment={"UVICORN_HOST": "0.0.0.0"},  # noqa: S104 - in the app's own pod
-        base_path="variable UVICORN_ROOT_PATH",
         command="uvicorn main:app --host 0.0.0.0 --port 8000",
     ),
     FrameworkSettings(
@@ -140,7 +153,7 @@ FRAMEWORKS = (
         session_affinity=True,
         websockets=True,
         folders=(WORKING_FOLDER,),
-        base_path="option --ServerApp.base_url",
+        base_path=BasePath(option="--ServerApp.base_url", ending="/"),
         command="jupyter lab --ip=0.0.0.0 --port=8888 --no-browser",
     ),
     FrameworkSettings(
@@ -151,7 +164,7 @@ FRAMEWORKS = (
         memory="512Mi",
         session_affinity=True,
         websockets=True,
-        base_path="option --Voila.base_url",
+        base_path=BasePath(option="--Voila.base_url", ending="/"),
         command="voila notebook.ipynb --no-browser --Voila.ip=0.0.0.0 --port=8866",
     ),
     FrameworkSettings(

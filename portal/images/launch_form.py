@@ -13,6 +13,7 @@ from portal.catalog.launch_contents import IMAGE_USER, ROOT
 from portal.catalog.launch_field import FieldError, whole
 from portal.catalog.launch_fields import BY_NAME
 from portal.domain import quantities
+from portal.domain.launch import Exposure
 from portal.images.advice import APP_USER, AdviceKind, AskedFor, advice, below
 from portal.images.framework_table import WORKING_FOLDER, FrameworkSettings
 from portal.images.frameworks import SuggestedPort
@@ -81,6 +82,38 @@ def warnings(
     return found
 
 
+def base_path_warning(
+    settings: FrameworkSettings, report: ImageReport | None, raw: Mapping[str, object]
+) -> dict[str, str]:
+    """Return the option that is missing in the command of an app that is served below a path."""
+    path, told = _base_path(raw), settings.base_path
+    if not path or (told and told.variable):
+        return {}
+    if told is None:
+        return {
+            "base_path": f"No setting tells {settings.framework} of it: unless the app's own code "
+            "answers below that path, a proxy has to take it off the requests. A host name of the "
+            "app's own is simpler."
+        }
+    config = (report.config if report else None) or ImageConfig()
+    given = " ".join((*config.words, _text(raw, "command"), _text(raw, "args")))
+    if told.option in given:
+        return {}
+    return {
+        "base_path": f"{settings.framework} has to be told, by an option of its command: "
+        f"{told.option}={path}{told.ending}"
+    }
+
+
+def _base_path(raw: Mapping[str, object]) -> str:
+    """Return the path below which the app is served; "" if that is all of a host."""
+    try:
+        exposed = Exposure(_text(raw, "exposure")).needs_hostname
+        return str(BY_NAME["base_path"].read(raw.get("base_path")) or "") if exposed else ""
+    except ValueError:
+        return ""  # the field has its error
+
+
 def port_change(
     port: SuggestedPort | None, raw: Mapping[str, object], asked: AskedFor
 ) -> Change | None:
@@ -120,7 +153,7 @@ def _changes(
     config = (report.config if report else None) or ImageConfig()
     contents: dict[str, str | bool] = {
         "port": str(port.number if port else settings.port),
-        "health_path": settings.health_path,
+        "health_path": settings.health_path and _base_path(raw) + settings.health_path,
     }
     if settings.session_affinity:
         contents["session_affinity"] = True
@@ -134,7 +167,7 @@ def _changes(
         if name in BY_NAME and now != _shown(content):
             yield Change(name, now, content)
     for name, lines in (
-        ("env", tuple(_environment(settings, config, asked))),
+        ("env", tuple(_environment(settings, config, asked, _base_path(raw)))),
         ("writable_folders", tuple(_folders(settings, config, asked))),
     ):
         if name in BY_NAME and lines:
@@ -142,11 +175,15 @@ def _changes(
 
 
 def _environment(
-    settings: FrameworkSettings, config: ImageConfig, asked: AskedFor
+    settings: FrameworkSettings, config: ImageConfig, asked: AskedFor, base_path: str
 ) -> Iterator[str]:
     set_already = {*config.environment, *asked.variables}
     reached = any(_ANY_ADDRESS in each for each in config.words)
-    for name, value in settings.environment.items():
+    environment = dict(settings.environment)
+    if base_path and settings.base_path and settings.base_path.variable:
+        told = settings.base_path
+        environment[told.variable] = f"{base_path}{told.ending}"
+    for name, value in environment.items():
         if name not in set_already and not (reached and value == _ANY_ADDRESS):
             yield f"{name}={value}"
 

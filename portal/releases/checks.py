@@ -104,6 +104,13 @@ class Check:
                 f"This counts as memory, and the memory limit is {limit}: an app that fills it is "
                 "killed. Raise the limit.",
             )
+        base = fields.get("base_path")
+        if base and fields.get("health_path") is None and "base_path" not in self.warnings:
+            self._warn(
+                "health_path",
+                f"An app that is served below {base} often answers there only: then this is "
+                f"{base}/.",
+            )
         if fields.get("runs_as") == IMAGE_USER:
             self._warn(
                 "runs_as",
@@ -222,6 +229,8 @@ class Check:
             return exposure, hostname
         if hostname:
             self._warn("hostname", f"A host name has no effect with {exposure}.")
+        if self._text("base_path"):
+            self._warn("base_path", f"A base path has no effect with {exposure}.")
         return exposure, ""
 
     def volume(self) -> VolumeMount | None:

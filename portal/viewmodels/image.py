@@ -11,7 +11,15 @@ from portal.domain.images import is_digest
 from portal.images.advice import APP_USER
 from portal.images.framework_table import BY_FRAMEWORK, Framework
 from portal.images.frameworks import Confidence, Recognition, recognized, suggested_port
-from portal.images.launch_form import Change, Changes, asked_for, changes, port_change, warnings
+from portal.images.launch_form import (
+    Change,
+    Changes,
+    asked_for,
+    base_path_warning,
+    changes,
+    port_change,
+    warnings,
+)
 from portal.images.report import (
     Existence,
     Image,
@@ -146,8 +154,12 @@ def form_view(
         wanted = changes(BY_FRAMEWORK[found.framework], report, raw, asked, port)
         offer = _offer(found.framework, _recognition(found), wanted)
     offered = [each.field for each in (*offer.sets, *offer.replaces)] if offer else []
+    framework = chosen or (found.framework if found else None)
+    told = warnings(report, asked, port) if report else {}
+    if framework:
+        told |= base_path_warning(BY_FRAMEWORK[framework], report, raw)
     return FormView(
-        warnings=warnings(report, asked, port) if report else {},
+        warnings=told,
         port=port_change(port, raw, asked) if "port" not in offered else None,
         offer=offer,
     )
@@ -167,7 +179,7 @@ def _offer(framework: Framework, said: str, wanted: Changes) -> OfferView:
         Fact("WebSockets", "needed", "A proxy in front of the app has to let them through.")
         if settings.websockets
         else None,
-        Fact("Base path", settings.base_path, "For an app that is served under a path.")
+        Fact("Base path", str(settings.base_path), "For an app that is served under a path.")
         if settings.base_path
         else None,
         Fact("Example of a command", settings.command) if settings.command else None,

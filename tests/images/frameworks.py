@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from tests.images.assemble import Image
@@ -10,7 +11,10 @@ from tests.images.corpus import Case
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """A package, an app of it, the command that serves it, and the fields to launch it with."""
+    """A package, an app of it, the command that serves it, and the fields to launch it with.
+
+    ``app`` is the content of ``file``.
+    """
 
     package: str
     app: str
@@ -18,6 +22,7 @@ class Framework:
     port: int
     health_path: str = "/"
     memory: str = "512Mi"
+    file: str = "app.py"
 
     @property
     def dockerfile(self) -> str:
@@ -27,7 +32,7 @@ class Framework:
             "FROM ${BASE}\n"
             f"RUN pip3 install --break-system-packages --no-cache-dir {self.package}\n"
             "WORKDIR /app\n"
-            "COPY app.py .\n"
+            f"COPY {self.file} .\n"
             f"EXPOSE {self.port}\n"
             f"CMD {self.command}\n"
         )
@@ -81,5 +86,37 @@ FRAMEWORKS = {
         "jupyter lab --ip=0.0.0.0 --port=8888 --no-browser",
         8888,
         "/api",
+    ),
+    "voila": Framework(
+        "voila ipykernel",
+        json.dumps(
+            {
+                "cells": [
+                    {
+                        "cell_type": "code",
+                        "execution_count": None,
+                        "metadata": {},
+                        "outputs": [],
+                        "source": ["print('Sales')"],
+                    }
+                ],
+                "metadata": {},
+                "nbformat": 4,
+                "nbformat_minor": 5,
+            }
+        ),
+        "voila app.ipynb --no-browser --Voila.ip=0.0.0.0 --port=8866",
+        8866,
+        "",
+        file="app.ipynb",
+    ),
+    "fastapi": Framework(
+        "fastapi uvicorn",
+        "from fastapi import FastAPI\n\napp = FastAPI()\n\n\n"
+        "@app.get('/sales')\ndef sales():\n    return {'sales': 3}\n",
+        "uvicorn app:app --host 0.0.0.0 --port 8000",
+        8000,
+        "",
+        "256Mi",
     ),
 }

@@ -1,4 +1,4 @@
-"""Real Streamlit, Gradio, Panel, Shiny and Jupyter images become ready at the first launch.
+"""Real images of Streamlit, Gradio, Jupyter and the like become ready at the first launch.
 
 Their packages come from a package index, some 200 MB each, so this is a stage of its own.
 """
@@ -31,7 +31,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     made: dict[str, str] = {}
     for name, framework in FRAMEWORKS.items():
         context = tmp_path_factory.mktemp(name)
-        (context / "app.py").write_text(framework.app)
+        (context / framework.file).write_text(framework.app)
         (context / "Dockerfile").write_text(framework.dockerfile)
         made[name] = f"{settings.REGISTRY}/frameworks/{name}:1.0"
         base = {"BASE": settings.PYTHON_BASE_IMAGE}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.cluster.api_types import Conditions, Meta, Part, from_json
-from portal.cluster.decode import key, management_of, release_of
+from portal.cluster.decode import key, management_of, only_path, release_of
 from portal.cluster.resource import GATEWAY_API, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import HttpRoute, Kind
@@ -15,9 +15,22 @@ class _ParentRef(Part, frozen=True):
     kind: str = "Gateway"
 
 
+class _Path(Part, frozen=True):
+    value: str = "/"
+
+
+class _Match(Part, frozen=True):
+    path: _Path | None = None
+
+
+class _Rule(Part, frozen=True):
+    matches: tuple[_Match, ...] | None = None
+
+
 class _RouteSpec(Part, frozen=True):
     hostnames: tuple[str, ...] | None = None
     parent_refs: tuple[_ParentRef, ...] | None = None
+    rules: tuple[_Rule, ...] | None = None
 
 
 class _RouteStatus(Part, frozen=True):
@@ -57,6 +70,11 @@ def decode(found: _HttpRoute) -> tuple[Key, HttpRoute]:
         accepted=False if refused else True if taken else None,
         message="; ".join(each.message or each.reason for each in refused),
         management=management_of(found.metadata),
+        path=only_path(
+            (match.path or _Path()).value
+            for rule in spec.rules or ()
+            for match in rule.matches or (_Match(),)
+        ),
     )
 
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from portal.cluster.api_types import LoadBalancerStatus, Meta, Part, from_json
-from portal.cluster.decode import key, load_balancer_addresses, management_of, release_of
+from portal.cluster.decode import key, load_balancer_addresses, management_of, only_path, release_of
 from portal.cluster.resource import Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Ingress, Kind
 
 
+class _Path(Part, frozen=True):
+    path: str = ""
+
+
+class _Http(Part, frozen=True):
+    paths: tuple[_Path, ...] | None = None
+
+
 class _Rule(Part, frozen=True):
     host: str = ""
+    http: _Http | None = None
 
 
 class _Tls(Part, frozen=True):
@@ -45,6 +54,11 @@ def decode(found: _Ingress) -> tuple[Key, Ingress]:
         tls_hosts=tuple(host for each in spec.tls or () for host in each.hosts or ()),
         addresses=load_balancer_addresses(found.status),
         management=management_of(found.metadata),
+        path=only_path(
+            path.path
+            for rule in spec.rules or ()
+            for path in (rule.http and rule.http.paths) or (_Path(),)
+        ),
     )
 
 

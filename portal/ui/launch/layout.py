@@ -266,10 +266,11 @@ def _address(raw: Mapping[str, object]) -> html.Section:
     needs_host = exposure in {Exposure.INGRESS, Exposure.HTTP_ROUTE}
     own = {
         "hostname": html.Div(
-            drawn("hostname", raw),
+            [drawn("hostname", raw), drawn("base_path", raw)],
             id=ids.LAUNCH_HOST,
             className="" if needs_host else "d-none",
         ),
+        "base_path": None,  # beside the host name
     }
     return card(Section.EXPOSURE.value, fields(Section.EXPOSURE, raw, own), icon_name="pin")
 

@@ -188,6 +188,18 @@ def test_another_volume(
     assert merged["persistence"] == persistence
 
 
+@pytest.mark.parametrize("exposure", [Exposure.INGRESS, Exposure.HTTP_ROUTE])
+def test_an_app_below_a_path_of_its_host(exposure: Exposure) -> None:
+    spec = replace(SPEC, exposure=exposure, hostname="h", fields={"base_path": "/sales"})
+    values = to_values(spec, "", SITE)
+    part = "ingress" if exposure is Exposure.INGRESS else "httpRoute"
+    assert get(values, f"{part}.path") == "/sales"
+    assert get(values, f"{part}.enabled") is True
+    assert from_values(KEY, values)["base_path"] == "/sales"
+    own = merge(values, to_values(replace(spec, fields={}), "", SITE))
+    assert get(own, f"{part}.path") is None
+
+
 def test_reaching_an_app_another_way() -> None:
     existing = {
         "service": {"type": "NodePort", "nodePort": 30080},

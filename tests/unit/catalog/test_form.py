@@ -365,13 +365,14 @@ def test_names_that_are_the_users_own_are_one_text() -> None:
     disk = {"disk": "ssd"}
     texts = {"additionalProperties": {"type": "string"}}
     for schema, name in (({}, "nodeSelector"), ({}, "podAnnotations"), (texts, "hosts")):
-        defaults = {name: disk}
+        defaults: Values = {name: disk}
         (field,) = drawn(Checker({"properties": {name: schema}}), defaults, defaults).fields()
         assert (field.path, field.control) == ((name,), Control.YAML)
         emptied = changed({}, defaults, (name,), parse_input(field, "os: linux"))
         assert emptied == {name: {"os": "linux", "disk": None}}
     # What has parts that are known, or parts with parts, stays a group of fields.
-    for defaults in ({"resources": {"cpu": 1}}, {"labels": {"a": {"b": 1}}}):
+    parts: list[Values] = [{"resources": {"cpu": 1}}, {"labels": {"a": {"b": 1}}}]
+    for defaults in parts:
         (field,) = drawn(Checker({}), defaults, defaults).fields()
         assert field.control is Control.NUMBER
 

@@ -806,6 +806,26 @@ def test_a_service() -> None:
     assert found.release == "dash"
 
 
+@pytest.mark.parametrize(
+    ("paths", "path"),
+    [
+        ((), ""),
+        (("/",), ""),
+        (("/sales/",), "/sales"),
+        (("/sales", "/sales"), "/sales"),
+        (("/sales", "/"), ""),
+        (("/sales(/|$)(.*)",), ""),
+    ],
+)
+def test_the_path_below_which_an_app_is_served(paths: tuple[str, ...], path: str) -> None:
+    rules = [{"host": "web.test", "http": {"paths": [{"path": each} for each in paths] or None}}]
+    _, found = of(ingress.decode, {"metadata": meta("dash", **HELM), "spec": {"rules": rules}})
+    matches = [{"path": {"type": "PathPrefix", "value": each}} for each in paths]
+    rules = [{"matches": matches or None}]
+    _, below = of(http_route.decode, {"metadata": meta("dash", **HELM), "spec": {"rules": rules}})
+    assert (found.path, below.path) == (path, path)
+
+
 def test_an_ingress() -> None:
     _, found = of(
         ingress.decode,

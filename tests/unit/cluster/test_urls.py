@@ -27,6 +27,21 @@ def route(*hosts: str, accepted: bool | None = True) -> HttpRoute:
     return HttpRoute(KEY, "dash", hosts, (Key("gw", "traefik"),), accepted)
 
 
+@pytest.mark.parametrize(
+    ("ingresses", "routes"),
+    [
+        ((replace(ingress("a.example.com"), path="/sales"),), ()),
+        ((), (replace(route("a.example.com"), path="/sales"),)),
+    ],
+)
+def test_an_address_has_the_path_below_which_the_app_is_served(
+    ingresses: tuple[Ingress, ...], routes: tuple[HttpRoute, ...]
+) -> None:
+    (found,) = urls((), ingresses, routes, (replace(GATEWAY, protocols=(("HTTP", 80),)),))
+    assert found.href == "http://a.example.com/sales/"
+    assert found.host_header == "a.example.com"
+
+
 GATEWAY = Gateway(Key("gw", "traefik"), ("5.6.7.8",), (("HTTP", 8000), ("TCP", 1)))
 
 

@@ -9,7 +9,14 @@ from portal.domain import quantities
 from portal.domain.names import parse_env, port_problem
 from portal.images.framework_table import BY_FRAMEWORK, FRAMEWORKS, Framework
 from portal.images.frameworks import SuggestedPort, recognized, suggested_port
-from portal.images.launch_form import Change, asked_for, changes, port_change, warnings
+from portal.images.launch_form import (
+    Change,
+    asked_for,
+    base_path_warning,
+    changes,
+    port_change,
+    warnings,
+)
 from portal.images.report import ExposedPort, ImageConfig, ImageReport, NeededVariable
 from tests.unit.images.make import AMD64, ARM64, report
 
@@ -89,6 +96,44 @@ def test_the_image_tells_its_port_better_than_its_framework() -> None:
     config = ImageConfig(command=("streamlit", "run", "a.py", "--server.port=9001"))
     found = changes(STREAMLIT, report(config), form(), asked_for(form()), port_of(report(config)))
     assert contents(found.free)["port"] == "9001"
+
+
+def test_an_app_that_is_served_below_a_path_is_told_so() -> None:
+    below = {"exposure": "Ingress", "hostname": "a.example.com", "base_path": "/sales/"}
+
+    def found(framework: Framework, **more: object) -> dict[str, object]:
+        settings, raw = BY_FRAMEWORK[framework], form(**below | more)
+        made = contents(changes(settings, None, raw, asked_for(raw), None).free)
+        words = base_path_warning(settings, None, raw).get("base_path", "")
+        return {
+            "health": made.get("health_path"),
+            "told": [each for each in made.get("env", ()) if "/sales" in each],  # type: ignore[attr-defined]
+            "words": words,
+        }
+
+    assert found(Framework.STREAMLIT) == {
+        "health": "/sales/_stcore/health",
+        "told": ["STREAMLIT_SERVER_BASE_URL_PATH=/sales"],
+        "words": "",
+    }
+    assert found(Framework.DASH) == {
+        "health": "/sales/",
+        "told": ["DASH_URL_BASE_PATHNAME=/sales/"],
+        "words": "",
+    }
+    assert found(Framework.JUPYTER)["words"] == (
+        "Jupyter has to be told, by an option of its command: --ServerApp.base_url=/sales/"
+    )
+    told = "jupyter lab --ServerApp.base_url=/sales/"
+    assert found(Framework.JUPYTER, command=told)["words"] == ""
+    assert "A host name of the app's own" in str(found(Framework.SHINY_R)["words"])
+    # Where there is no path to be served below, there is nothing to be told.
+    for without in ({"exposure": "LoadBalancer"}, {"base_path": ""}, {"base_path": "?"}):
+        assert found(Framework.STREAMLIT, **without) == {
+            "health": "/_stcore/health",
+            "told": [],
+            "words": "",
+        }
 
 
 def test_variables_that_the_image_sets_or_does_not_need_are_left_out() -> None:
