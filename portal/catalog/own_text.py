@@ -9,7 +9,7 @@ import yaml
 from portal.catalog.chart import Chart
 from portal.catalog.edits import alike
 from portal.catalog.text import TextError, load_values
-from portal.catalog.values import to_yaml
+from portal.catalog.values import Values, to_yaml
 from portal.domain import yaml_text
 
 MAX_TWICE = 100
@@ -19,17 +19,26 @@ def own_text(chart: Chart) -> str:
     """The ``values.yaml`` word for word, comments and all, as long as it means what it says.
 
     A name that is there twice is taken out, with a comment that says so: Helm takes the last one.
-    A file that says something else than it means in another way is written anew.
+    A file that says something else than it means in another way is written anew. One that cannot be
+    written, such as with numbers that Helm rounds, is left to the chart.
     """
     text, wanted = chart.values_text, chart.content.values
-    for candidate in (text, _mended(text)):
-        try:
-            if alike(load_values(candidate, strict=True), wanted):
-                return candidate
-        except TextError:
-            continue
+    if not wanted:
+        return text if _says(text, wanted) else ""
     words = "# The chart's own values.yaml, written anew: it cannot be passed on as it is.\n"
-    return words + to_yaml(wanted) if wanted else ""
+    for candidate in (text, _mended(text), words + to_yaml(wanted)):
+        if _says(candidate, wanted):
+            return candidate
+    return (
+        "# The chart's own values.yaml cannot be passed on as it is: its values count unchanged.\n"
+    )
+
+
+def _says(text: str, wanted: Values) -> bool:
+    try:
+        return alike(load_values(text, strict=True), wanted)
+    except TextError:
+        return False
 
 
 def _mended(text: str) -> str:

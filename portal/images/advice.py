@@ -159,8 +159,20 @@ def _of_user(config: ImageConfig, asked: AskedFor) -> Iterator[Advice]:
             "repository",
             f"The image is made to run as root. Here it runs as user {asked.user}"
             + ("" if asked.writable else _READ_ONLY.format(folders=" and ".join(asked.folders)))
-            + ": an app that writes beside its code, or listens on a port below 1024, may fail.",
+            + ": an app that writes beside its code, or listens on a port below 1024, may fail."
+            + (_BELOW_ROOT if _needs_root_home(config) else ""),
         )
+
+
+_BELOW_ROOT = (
+    " What is installed below /root, where its PATH or its command leads, is out of that user's "
+    "reach: install it for all users."
+)
+
+
+def _needs_root_home(config: ImageConfig) -> bool:
+    search = config.environment.get("PATH", "").split(":")
+    return any(f"{each}/".startswith("/root/") for each in (*search, *config.words))
 
 
 _READ_ONLY = ", and may write below {folders} only"

@@ -37,8 +37,9 @@ CODES: dict[int, tuple[str, str, tuple[str, ...]]] = {
     ),
     127: (
         "its command was not found in the image (exit code 127)",
-        "Check the image's command, and that the program is installed in the image.",
-        ("command",),
+        "Check the image's command, and that the program is installed in the image, where every "
+        "user may read it: not below /root.",
+        ("command", "runs_as"),
     ),
     135: (
         "its program was ended by a memory that it maps (SIGBUS, exit code 135)",
@@ -71,6 +72,18 @@ HINTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         r"insufficient shared memory|/dev/shm|\bbus error",
         "Its shared memory (/dev/shm) is full: it has 64 MiB unless more is asked for.",
         ("shared_memory",),
+    ),
+    (
+        r"inotify (?:instance|watch) limit|inotify watches",
+        "It watches files, and the node allows no more of that (inotify). In a pod no file "
+        "changes: switch it off, for Streamlit by STREAMLIT_SERVER_FILE_WATCHER_TYPE=none.",
+        ("env",),
+    ),
+    (
+        r"cannot cache function .* no locator available",
+        "Numba, which librosa and UMAP use, keeps what it compiles beside the code, where the app "
+        "may not write: set NUMBA_CACHE_DIR=/tmp/numba.",
+        ("env",),
     ),
     (
         r"no space left on device",
@@ -118,7 +131,20 @@ HINTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("command",),
     ),
     (
-        r"executable file not found|no such file or directory",
+        r"\b(?:ba|da)?sh: (?:line )?(?:\d+: )?([\w.+-]+): "
+        r"(?:(?:command )?not found|permission denied)",
+        "{0} is not in the image, or not where every user finds it: a program below /root, where "
+        "pip install --user puts it, is out of reach.",
+        ("command", "runs_as"),
+    ),
+    (
+        r"executable file not found",
+        "The program is not in the image, or below a folder such as /root, which only root may "
+        "read (pip install --user puts it there): install it for all users.",
+        ("command", "runs_as"),
+    ),
+    (
+        r"no such file or directory",
         "A program or file that it starts with is not in the image.",
         ("command",),
     ),
@@ -131,7 +157,8 @@ HINTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         r"permission ?(error|denied)",
         "It lacks permission for a file or port. The container does not run as root: "
-        "listen above port 1024, and make its files readable to all users.",
+        "listen above port 1024, and make its files readable to all users, or run it as the "
+        "image's own user.",
         ("runs_as", "writable_folders"),
     ),
     (

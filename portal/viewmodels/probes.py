@@ -66,8 +66,7 @@ def probe_failure(pod: Pod, message: str) -> ProbeFailure | None:
             f"{asked}It accepts connections{on} but answers too slowly."
             if reached
             else f"{asked}No connection{on} comes about.",
-            "It may be overloaded: give it more CPU, more worker processes, or run more pods."
-            f"{longer}",
+            (_LOADING if startup else _OVERLOADED) + longer,
             slow,
         )
     if "no route to host" in lowered or "connection reset" in lowered or lowered.endswith("eof"):
@@ -108,6 +107,11 @@ def restarted_by_probe(pod: Pod, own: Sequence[Event]) -> Diagnosis | None:
     )
 
 
+_OVERLOADED = "It may be overloaded: give it more CPU, more worker processes, or run more pods."
+_LOADING = (
+    "It may still be loading, for which more CPU helps. gunicorn starts a worker anew that takes "
+    "longer than 30 seconds to load: then raise that (GUNICORN_CMD_ARGS=--timeout=120)."
+)
 OPEN_PORT = "Without a path, an open port is enough."
 _BY_STATUS = {
     "400": "It may refuse requests that name it by its pod's address: have it allow any host name "

@@ -164,7 +164,8 @@ def _tar(files: Mapping[str, File]) -> bytes:
         folders = {parent for path in files for parent in _parents(path.strip("/")) if parent}
         for folder in sorted(folders):
             entry = tarfile.TarInfo(folder)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            # As in every base image, root's home is root's alone.
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o700 if folder == "root" else 0o755
             tar.addfile(entry)
         for path, file in files.items():
             content = file.content.encode() if isinstance(file.content, str) else file.content

@@ -135,6 +135,62 @@ CORPUS: dict[str, Case] = {
         app("open('/app/data.csv')", SERVE, files={"/app/data.csv": File("1", 0o600)}),
         crash("permission", "runs_as"),
     ),
+    "program-of-root": Case(
+        "has its program below `/root`, as `pip install --user` puts it there",
+        app(
+            SERVE,
+            cmd=("serve",),
+            env={"PATH": "/root/.local/bin:/usr/local/bin:/usr/bin:/bin"},
+            files={"/root/.local/bin/serve": File("#!/bin/sh\nexec python3 app.py\n", 0o755)},
+        ),
+        crash("only root may read", "command", "runs_as", title="Cannot be started"),
+        before=AdviceKind.ROOT,
+    ),
+    "program-of-root-sh": Case(
+        "the same, started by a shell",
+        app(
+            SERVE,
+            cmd=("sh", "-c", "serve --port 8050"),
+            env={"PATH": "/root/.local/bin:/usr/local/bin:/usr/bin:/bin"},
+            files={"/root/.local/bin/serve": File("#!/bin/sh\nexec python3 app.py\n", 0o755)},
+        ),
+        crash("serve is not in the image, or not where every user", "command", "runs_as"),
+    ),
+    "private-home": Case(
+        "has its code in a home that only the image's own user may enter",
+        app(
+            SERVE,
+            cmd=("python3", "/home/app/app.py"),
+            user="1000:1000",
+            files={"/home/app/app.py": File("import web\n", 0o600, owner=1000)},
+        ),
+        crash("the image's own user", "runs_as"),
+    ),
+    "compiles-beside-code": Case(
+        "caches what it compiles beside its code, as Numba does for librosa and UMAP",
+        app(
+            "raise RuntimeError(",
+            "    \"cannot cache function 'shear': no locator available for file '/app/audio.py'\"",
+            ")",
+        ),
+        crash("NUMBA_CACHE_DIR", "env"),
+    ),
+    "watches-files": Case(
+        "watches its files, on a node that allows no more of that, as Streamlit does",
+        app("raise OSError(24, 'inotify instance limit reached')"),
+        crash("STREAMLIT_SERVER_FILE_WATCHER_TYPE", "env"),
+    ),
+    "loads-without-answer": Case(
+        "accepts connections and does not answer, as gunicorn while the app is imported",
+        Image(
+            cmd=(
+                "python3",
+                "-c",
+                "import socket, time; s = socket.create_server(('', 8050)); time.sleep(3600)",
+            )
+        ),
+        Told("Starting", "Fails its startup probe", "GUNICORN_CMD_ARGS", ("start_time",)),
+    ),
     "low-port": Case("listens on port 80", app("serve(80)"), form={"port": 80}),
     "writes-beside-code": Case(
         "opens an SQLite file beside its code",

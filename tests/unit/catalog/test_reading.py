@@ -159,6 +159,45 @@ def test_a_name_that_is_there_twice_in_the_charts_own_file(tmp_path: Path) -> No
     assert drafting.values_for_helm(drafting.read(drafting.initial_text())) == {}
 
 
+def test_a_number_that_helm_rounds_in_the_charts_own_file_is_left_to_the_chart(
+    tmp_path: Path,
+) -> None:
+    editor = DraftEditor(
+        read_chart(write(tmp_path / "w", values_yaml="id: 12345678901234567890\nport: 80\n"), "x")
+    )
+    draft = editor.read(editor.initial_text())
+    assert draft.launchable
+    assert draft.kept == (("id",), ("port",))
+    changed = editor.fill(draft.text, [(("port",), 81)])
+    assert changed.launchable
+    assert editor.values_for_helm(changed) == {"port": 81}
+
+
+def test_a_text_may_take_the_place_of_a_mapping(tmp_path: Path) -> None:
+    """As a chart has it that takes the name of a Secret or what is to be in it."""
+    folder = write(tmp_path / "w", values_yaml="login:\n  token: ''\nurl: ''\n")
+    editor = DraftEditor(read_chart(folder, "x"))
+    draft = editor.read("login: team-login\nurl: https://git.example.com\n")
+    assert draft.launchable
+    assert draft.form is not None
+    assert draft.form.find(("login",)).value == "team-login"  # type: ignore[union-attr]
+    assert editor.values_for_helm(draft)["login"] == "team-login"
+
+
+@pytest.mark.parametrize(
+    "draft", ["draft-07/schema#", "draft/2019-09/schema", "draft/2020-12/schema"]
+)
+def test_a_schema_may_name_any_published_dialect(tmp_path: Path, draft: str) -> None:
+    schema: Values = {
+        "$schema": f"{'http' if '07' in draft else 'https'}://json-schema.org/{draft}",
+        "properties": {"port": {"type": "integer"}},
+    }
+    folder = write(tmp_path / "w", values_yaml="port: 80\n", values_schema_json=schema)
+    editor = DraftEditor(read_chart(folder, "x"))
+    assert editor.read("").launchable
+    assert not editor.read("port: x\n").launchable
+
+
 def test_several_documents_are_one_file_of_values(tmp_path: Path) -> None:
     text = "a: {x: 1, z: 1}\n---\na: {z: 2}\nb: 3\n"
     chart = read_chart(write(tmp_path / "web", values_yaml=text), "here")
