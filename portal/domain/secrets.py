@@ -148,7 +148,9 @@ class _Redaction:
         secret_pair = "value" in plain and isinstance(named, str) and looks_secret(named)
         shown: dict[str, object] = {}
         for key, item in plain.items():
-            if secret_pair and key in {"name", "value"}:
+            if key == "key" and _is_match(plain):
+                shown[key] = _copied(item)
+            elif secret_pair and key in {"name", "value"}:
                 shown[key] = item if key == "name" else self._hidden(item)
             elif looks_secret(key):
                 shown[key] = self._hidden(item)
@@ -192,6 +194,15 @@ class _Redaction:
             spans = secret_spans(text)
         self.found.update(text[start:end] for start, end in spans)
         return _hiding(text, spans)
+
+
+_MATCHES = frozenset({"Exists", "DoesNotExist", "Equal", "In", "NotIn", "Gt", "Lt"})
+_EFFECTS = frozenset({"NoSchedule", "PreferNoSchedule", "NoExecute"})
+
+
+def _is_match(value: Mapping[str, object]) -> bool:
+    """Return True for a toleration or a selector's requirement: its key names a taint or label."""
+    return value.get("operator") in _MATCHES or value.get("effect") in _EFFECTS
 
 
 def _copied(value: object) -> object:

@@ -44,6 +44,7 @@ class AdviceKind(StrEnum):
     VARIABLES = "variables"
     VOLUMES = "volumes"
     TAG = "tag"
+    PRIVATE = "private"
 
 
 class Severity(StrEnum):
@@ -72,7 +73,7 @@ def advice(
 
     ``port`` is the one that the image seems to listen on.
     """
-    found = [*_of_platforms(report), *_of_tag(report)]
+    found = [*_of_platforms(report), *_of_tag(report), *_of_sign_in(report)]
     if report.config is not None:
         found += _of_config(report.config, asked, port)
     order = list(Severity)
@@ -106,6 +107,17 @@ def _of_tag(report: ImageReport) -> Iterator[Advice]:
     if warning:
         pin = f" To keep just this one, use {report.image.digest}." if report.image else ""
         yield Advice(AdviceKind.TAG, Severity.NOTE, "tag", warning + pin)
+
+
+def _of_sign_in(report: ImageReport) -> Iterator[Advice]:
+    if report.wants_sign_in:
+        yield Advice(
+            AdviceKind.PRIVATE,
+            Severity.WARNING,
+            "pull_secrets",
+            "The image's registry wants a sign-in. Name the pull secret that has it, unless the "
+            "nodes have one of their own.",
+        )
 
 
 def _of_config(

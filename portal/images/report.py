@@ -164,6 +164,11 @@ class ImageReport(Struct, frozen=True):
     signed_in: bool = False
 
     @property
+    def wants_sign_in(self) -> bool:
+        """True if the registry gave nothing without a sign-in."""
+        return any(each.failure is Failure.SIGN_IN for each in self.problems)
+
+    @property
     def config(self) -> ImageConfig | None:
         """The image's configuration, if that is known."""
         return self.image.config if self.image else None

@@ -192,7 +192,8 @@ def kept(report: ImageReport | None) -> str:
     image = report.image
     if image and image.config:
         image = replace(image, config=replace(image.config, labels={}, healthcheck=None))
-    text = msgspec.json.encode(replace(report, image=image, tags=None, problems=())).decode()
+    problems = report.problems if report.wants_sign_in else ()
+    text = msgspec.json.encode(replace(report, image=image, tags=None, problems=problems)).decode()
     return text if len(text) <= MAX_KEPT else ""
 
 

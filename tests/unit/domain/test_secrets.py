@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.domain.secrets import is_secret, looks_secret, redacted, without_secrets
+from portal.domain.secrets import HIDDEN, is_secret, looks_secret, redacted, without_secrets
 
 SURE = ["adminPassword", "PGPASSWD", "passphrase", "myPassphrase", "CLIENT_SECRET", "authToken"]
 SURE += ["credentials", "apiKey", "API_KEY", "accesskey", "AWS_ACCESS_KEY", "authKey", "privatekey"]
@@ -39,6 +39,14 @@ def test_where_a_secret_is_may_be_sent(name: str) -> None:
 def test_references_are_neither(name: str) -> None:
     assert not looks_secret(name)
     assert not is_secret(name)
+
+
+def test_the_keys_of_taints_and_labels_are_none() -> None:
+    toleration = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    required = {"key": "accelerator", "operator": "In", "values": ["a100"]}
+    shown = {"tolerations": [toleration], "matchExpressions": [required]}
+    assert redacted(shown) == shown
+    assert redacted({"key": "abc123", "operator": "me"}) == {"key": HIDDEN, "operator": "me"}
 
 
 def test_what_lies_below_a_secret_name_is_looked_at_by_itself() -> None:

@@ -6,7 +6,15 @@ import pytest
 
 from portal.images.advice import AdviceKind, AskedFor, Severity, advice
 from portal.images.frameworks import recognized, suggested_port
-from portal.images.report import ExposedPort, ImageConfig, ImageReport, NeededVariable
+from portal.images.report import (
+    ExposedPort,
+    ImageConfig,
+    ImageReport,
+    NeededVariable,
+    Part,
+    Problem,
+)
+from portal.registry.failure import Failure
 from tests.unit.images.make import AMD64, ARM64, report
 
 FINE = ImageConfig(command=("python", "app.py"), user="1000", ports=(ExposedPort(8050),))
@@ -23,6 +31,25 @@ def test_nothing_is_said_of_what_is_well() -> None:
     assert given(FINE) == {}
     assert advice(ImageReport("r.example/app", "1.0"), ASKED) == ()
     assert given(None) == {}
+
+
+def test_a_private_image_needs_a_pull_secret() -> None:
+    refused = Problem(Part.IMAGE, Failure.SIGN_IN, "It is private.")
+    (found,) = advice(ImageReport("r.example/app", "1.0", problems=(refused,)), ASKED)
+    assert (found.kind, found.field) == (AdviceKind.PRIVATE, "pull_secrets")
+    slow = Problem(Part.IMAGE, Failure.TIMEOUT, "It did not answer.")
+    assert advice(ImageReport("r.example/app", "1.0", problems=(slow,)), ASKED) == ()
+
+
+def test_what_lies_below_roots_home_is_out_of_reach() -> None:
+    search = {"PATH": "/root/.local/bin:/usr/bin"}
+    for config in (
+        ImageConfig(command=("serve",), environment=search),
+        ImageConfig(command=("/root/venv/bin/python", "app.py")),
+    ):
+        assert "below /root" in given(config)["root warning repository"]
+    plain = ImageConfig(command=("python", "app.py"), environment={"PATH": "/usr/bin:/rooted"})
+    assert "below /root" not in given(plain)["root warning repository"]
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,15 @@ def test_no_secret_is_in_the_last_words() -> None:
     [
         ("Traceback…\nModuleNotFoundError: No module named 'pandas'", "Python package pandas"),
         ("OSError: [Errno 30] Read-only file system: '/app/cache'", "below /tmp"),
+        ("OSError: [Errno 24] inotify instance limit reached", "FILE_WATCHER_TYPE=none"),
+        (
+            "RuntimeError: cannot cache function 'f': no locator available for file '/app/a.py'",
+            "NUMBA_CACHE_DIR",
+        ),
+        ("sh: 1: streamlit: not found", "streamlit is not in the image"),
+        ("/bin/sh: 1: serve: Permission denied", "below /root"),
+        ("bash: line 1: panel: command not found", "panel is not in the image"),
+        ('exec: "serve": executable file not found in $PATH', "only root may read"),
         ("PermissionError: [Errno 13] Permission denied: '/data'", "does not run as root"),
         ("exec /usr/bin/gunicorn: exec format error", "another CPU architecture"),
         ("Failed to find attribute 'server' in 'app'.", "app.server"),
