@@ -119,7 +119,8 @@ class Container(Struct, frozen=True):
 
     ``last_*`` describe the previous run (``lastState.terminated``); ``last_message`` is its
     termination message, the end of its log where the chart asks for that. ``started_at`` is
-    ``state.running.startedAt``. ``init`` marks an init container: only unfinished ones are kept.
+    ``state.running.startedAt``, ``ended_at`` the end of its newest run that has ended. ``init``
+    marks an init container: only unfinished ones are kept.
     ``sidecar`` marks a native sidecar, which the API lists among the init containers.
     """
 
@@ -138,6 +139,7 @@ class Container(Struct, frozen=True):
     init: bool = False
     probes: tuple[ContainerProbe, ...] = ()
     sidecar: bool = False
+    ended_at: datetime | None = None
 
 
 class Pod(Watched, frozen=True):
@@ -476,7 +478,10 @@ class Gateway(Watched, frozen=True):
 
 
 class Event(Watched, frozen=True):
-    """A Kubernetes event about ``about_kind``/``about_name`` in the key's namespace."""
+    """A Kubernetes event about ``about_kind``/``about_name`` in the key's namespace.
+
+    It has happened ``count`` times, first at ``first_at`` (None if that cannot be read).
+    """
 
     key: Key
     about_kind: str
@@ -487,6 +492,7 @@ class Event(Watched, frozen=True):
     message: str
     count: int
     last_at: datetime
+    first_at: datetime | None = None
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of the object it is about."""

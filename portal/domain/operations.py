@@ -66,12 +66,16 @@ class OperationPhase(StrEnum):
 
 
 class Step(Struct, frozen=True):
-    """A step of an operation; ``ended_at`` is None while it runs, ``error`` is "" on success."""
+    """A step of an operation; ``ended_at`` is None while it runs, ``error`` is "" on success.
+
+    ``waits``: it waits for the cluster, with nothing left to do.
+    """
 
     title: str
     started_at: datetime
     ended_at: datetime | None = None
     error: str = ""
+    waits: bool = False
 
 
 class Operation(Struct, frozen=True):

@@ -319,7 +319,7 @@ class OperationExecutor:
                 progress.put(phase=OperationPhase.WAITING)
                 if self._draining:
                     running.leave()
-                with progress.step(condition.title):
+                with progress.step(condition.title, waits=True):
                     await until(self._store, progress.operation.key, condition.look, self._settle)
             progress.finish(OperationPhase.SUCCEEDED, advice=progress.operation.advice)
         except Interrupted as error:

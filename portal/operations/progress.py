@@ -98,20 +98,19 @@ class Progress:
             changed = replace(changed, advice=advice)
         self._write(changed)
 
-    def begin_step(self, title: str) -> None:
+    def begin_step(self, title: str, *, waits: bool = False) -> None:
         """Record the beginning of a step, and the end of an open one."""
         self._end_step("")
-        self._write(
-            replace(self.operation, steps=(*self.operation.steps, Step(title, self._clock())))
-        )
+        step = Step(title, self._clock(), waits=waits)
+        self._write(replace(self.operation, steps=(*self.operation.steps, step)))
 
     @contextmanager
-    def step(self, title: str) -> Generator[None]:
+    def step(self, title: str, *, waits: bool = False) -> Generator[None]:
         """Record the beginning, end and error of a step around the block.
 
         The end is recorded for the step that is then open.
         """
-        self.begin_step(title)
+        self.begin_step(title, waits=waits)
         try:
             yield
         except PortalError as error:

@@ -27,6 +27,7 @@ from portal.domain.objects import (
 from portal.domain.operations import Operation
 from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.state.history import History, PodHistory, Sample
+from portal.state.timeline import NO_TIMELINE, Timeline
 
 __all__ = ["STALE_AFTER", "AppState", "History", "PodHistory", "Probe", "Sample", "WatchHealth"]
 
@@ -88,3 +89,4 @@ class AppState(Struct, frozen=True):
     pod_history: Mapping[Key, PodHistory]
     unreadable: tuple[Unreadable, ...] = ()
     """Its objects that cannot be read."""
+    timeline: Timeline = NO_TIMELINE

@@ -20,7 +20,9 @@ from portal.state.assemble import NO_HISTORY, NO_PODS, assemble, known, sample, 
 from portal.state.history import History, PodHistory
 from portal.state.index import Objects
 from portal.state.model import AppState, WatchHealth
+from portal.state.recorder import recorded
 from portal.state.snapshot import Snapshot
+from portal.state.timeline import NO_TIMELINE, Timeline
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class Store:
         self._usage: Mapping[Key, PodUsage] = {}
         self._history: dict[Key, History] = {}
         self._pod_history: dict[Key, PodHistory] = {}
+        self._timelines: dict[Key, Timeline] = {}
         self._sources: dict[str, WatchHealth] = {}
         self._apps = immutables.Map[Key, AppState]()
         self._quotas = immutables.Map[str, tuple[Quota, ...]]()
@@ -336,7 +339,7 @@ class Store:
             for key in self._touched:
                 state = self._build(key, now)
                 if known(state):
-                    apps[key] = state
+                    apps[key] = self._noted(apps.get(key), state, now)
                 else:
                     apps.pop(key, None)
             # A metrics poll changes no objects, so the state need not be assembled.
@@ -362,6 +365,12 @@ class Store:
             probe=self._probes.get(key),
         )
         return self._measured(state, now)
+
+    def _noted(self, before: AppState | None, state: AppState, now: datetime) -> AppState:
+        """Return ``state`` with its timeline, to which it adds what differs from ``before``."""
+        timeline = self._timelines.get(state.key, NO_TIMELINE)
+        timeline = self._timelines[state.key] = recorded(timeline, before, state, now)
+        return replace(state, timeline=timeline)
 
     # Measuring.
 
@@ -390,6 +399,9 @@ class Store:
     def _drop_old_histories(self) -> None:
         """Remove the histories of apps and pods that have been gone for ``GRACE`` seconds."""
         before = self._clock().timestamp() - GRACE
+        for key in [each for each in self._timelines if each not in self._apps]:
+            if key not in self._history:
+                del self._timelines[key]
         for key in [
             key
             for key, history in self._history.items()

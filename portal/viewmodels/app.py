@@ -19,7 +19,6 @@ from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import annotated, owner_name, owners_of
 from portal.state.workloads import target_pods
 from portal.viewmodels.autoscaler import autoscaler_view
-from portal.viewmodels.events import events_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import STUCK, Headline, headline
 from portal.viewmodels.model import AppView, Badge, Notice, Severity
@@ -27,6 +26,8 @@ from portal.viewmodels.notices import notices
 from portal.viewmodels.operation import operation_view
 from portal.viewmodels.pods import foremost, pod_view
 from portal.viewmodels.scale import scale_view
+from portal.viewmodels.stages import stages
+from portal.viewmodels.timeline import timeline_view
 from portal.viewmodels.unreadable import autoscaler_unknown, unlisted
 from portal.viewmodels.urls import NOWHERE, ExternalAddresses, url_views
 from portal.viewmodels.versions import version_view
@@ -85,6 +86,7 @@ def app_view(
     release, detail = state.release, state.detail
     shown, more = foremost(known.pods)
     hindrance = obstacle(known)
+    addresses = url_views(state, outside, nodes)
     return AppView(
         key=state.key,
         exists=release is not None,
@@ -99,7 +101,7 @@ def app_view(
         app_version=app_version(state, chart),
         launched_by=by,
         updated_at=release.updated_at if release else None,
-        urls=url_views(state, outside, nodes),
+        urls=addresses,
         replicas=replicas_view(known),
         pods=tuple(
             pod_view(pod, found, state.usage.get(pod.key), state.pod_history.get(pod.key))
@@ -113,12 +115,15 @@ def app_view(
         unsettled=state.history.unsettled,
         scale=scale_view(state, chart, "" if scope.may(Permission.SCALE) else scope.why),
         operation=operation_view(
-            state.operation, cancels=scope.may(Permission.CANCEL), obstacle=hindrance
+            state.operation,
+            cancels=scope.may(Permission.CANCEL),
+            obstacle=hindrance,
+            stages=stages(state, known, addresses),
         )
         if state.operation
         else None,
         notices=notices(state, known, head, sources, now, quotas, chart),
-        events=events_view(state.events),
+        timeline=timeline_view(state),
         notes=detail.notes if detail else "",
         values=detail.shown if detail else CompressedText(),
         stale=stale_words(sources, now),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
@@ -13,18 +12,10 @@ from portal.domain.objects import ReleaseStatus
 from portal.domain.release import ReleaseRevision
 from portal.domain.secrets import scrubbed_text, secret_texts
 from portal.viewmodels.app import helm_badge
+from portal.viewmodels.descriptions import change_and_author
 from portal.viewmodels.model import Badge
 from portal.viewmodels.preview import values_diff
 from portal.viewmodels.words import count, joined, shortened
-
-_BY = re.compile(r"(?P<what>.+) by (?P<who>\S.*)")
-_HELM = {
-    "Install complete": "Installed with helm",
-    "Upgrade complete": "Upgraded with helm",
-    "Preparing upgrade": "Upgrading",
-    "Initial install underway": "Installing",
-}
-_ROLLBACK = re.compile(r"Rollback to (?P<revision>\d+)")
 
 MAX_NAMED = 4
 """Changed values that are named; the others are counted."""
@@ -86,14 +77,7 @@ def _told(said: str, each: ReleaseRevision) -> tuple[str, str]:
         return "Cannot be read", ""
     if each.status is ReleaseStatus.FAILED:
         return "Failed", ""
-    by = _BY.fullmatch(said)
-    if by and not said.startswith(tuple(_HELM)):
-        who = by["who"]
-        return by["what"], "" if who == "anonymous" else who
-    back = _ROLLBACK.fullmatch(said)
-    if back:
-        return f"Rolled back to revision {back['revision']} with helm", ""
-    return _HELM.get(said, shortened(said, 200) or "Changed"), ""
+    return change_and_author(said)
 
 
 def _changed(each: ReleaseRevision, before: ReleaseRevision | None, diff: tuple[str, ...]) -> str:

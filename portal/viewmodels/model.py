@@ -129,13 +129,19 @@ class ReplicasView(Struct, frozen=True):
 
 
 class StepView(Struct, frozen=True):
-    """A step of an operation."""
+    """A step of an operation, or a stage of its pods.
+
+    ``started_at`` is None if it has not begun, and ``ended_at`` and ``seconds`` are None until it
+    is done, or if that is not known. ``detail`` says what it waits for, or what is known of it.
+    """
 
     title: str
     state: Badge
-    started_at: datetime
+    started_at: datetime | None
     seconds: float | None
     error: str = ""
+    detail: str = ""
+    ended_at: datetime | None = None
 
 
 class OperationView(Struct, frozen=True):
@@ -217,15 +223,27 @@ class VersionView(Struct, frozen=True):
     since: datetime | None = None
 
 
-class EventView(Struct, frozen=True):
-    """An event, newest first."""
+class TimelineLine(Struct, frozen=True):
+    """A line of the timeline: what has happened ``count`` times, last at ``at``.
+
+    ``kind`` is the value of its ``EntryKind``; ``first_at`` is None if it has happened once.
+    """
 
     at: datetime
+    kind: str
     severity: Severity
+    title: str
     about: str
-    reason: str
-    message: str
-    count: int
+    text: str
+    count: int = 1
+    first_at: datetime | None = None
+
+
+class TimelineView(Struct, frozen=True):
+    """The timeline of an app, newest first, and since when the portal watches the app."""
+
+    lines: tuple[TimelineLine, ...]
+    since: datetime
 
 
 class AppView(Struct, frozen=True):
@@ -271,7 +289,7 @@ class AppView(Struct, frozen=True):
     scale: ScaleView
     operation: OperationView | None
     notices: tuple[Notice, ...]
-    events: tuple[EventView, ...]
+    timeline: TimelineView
     notes: str
     values: CompressedText
     stale: tuple[str, ...]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from portal.domain.operations import Operation, OperationPhase, Step, Verb
 from portal.domain.release import ReleaseRecord
 from portal.viewmodels.model import Badge, Notice, OperationView, Severity, StepView
@@ -62,11 +64,16 @@ def failed(operation: Operation | None, release: ReleaseRecord | None) -> bool:
 
 
 def operation_view(
-    operation: Operation, *, cancels: bool = True, obstacle: Notice | None = None
+    operation: Operation,
+    *,
+    cancels: bool = True,
+    obstacle: Notice | None = None,
+    stages: Sequence[StepView] = (),
 ) -> OperationView:
     """The operation's card; ``cancels`` is True if the viewer may cancel it.
 
-    ``obstacle`` is what keeps the app's rollout from going on.
+    ``obstacle`` is what keeps the app's rollout from going on. ``stages`` are those of its pods,
+    which tell more than the step that waits for them.
     """
     text, severity = STATES[operation.phase]
     by = "" if operation.actor in {"", "anonymous"} else f" by {operation.actor}"
@@ -78,7 +85,14 @@ def operation_view(
         running=running(operation),
         actor=operation.actor,
         started_at=operation.created_at,
-        steps=tuple(_step(step, operation.phase) for step in operation.steps),
+        steps=(
+            *(
+                _step(step, operation.phase)
+                for step in operation.steps
+                if step.error or not (step.waits and stages)
+            ),
+            *stages,
+        ),
         error=operation.error,
         advice=operation.advice,
         cancellable=cancels and running(operation) and not operation.verb.removes,
@@ -98,4 +112,4 @@ def _step(step: Step, phase: OperationPhase) -> StepView:
         state = Badge("Not finished", Severity.WARN)
     else:
         state = Badge("Running", Severity.BUSY)
-    return StepView(step.title, state, step.started_at, seconds, step.error)
+    return StepView(step.title, state, step.started_at, seconds, step.error, ended_at=step.ended_at)

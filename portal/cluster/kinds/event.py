@@ -30,6 +30,7 @@ class _Event(Part, frozen=True):
     message: str = ""
     count: int = 0
     series: _Series | None = None
+    first_timestamp: Time | None = None
     last_timestamp: Time | None = None
     event_time: Time | None = None
 
@@ -52,6 +53,7 @@ def decode(found: _Event) -> tuple[Key, Event]:
         or found.last_timestamp
         or found.event_time
         or found.metadata.creation_timestamp,
+        first_at=found.first_timestamp or found.event_time,
     )
 
 

@@ -61,6 +61,7 @@ class _ContainerMoment(Part, frozen=True):
     message: str = ""
     exit_code: int | None = None
     started_at: Time | None = None
+    finished_at: Time | None = None
 
 
 class _ContainerState(Part, frozen=True):
@@ -241,6 +242,7 @@ def _container(
         init=init,
         probes=_probes(spec.startup_probe, spec.readiness_probe, spec.liveness_probe),
         sidecar=sidecar,
+        ended_at=(status.state.terminated or last).finished_at,
     )
 
 

@@ -203,8 +203,10 @@ def operation(view: OperationView | None) -> Node:
         {"data-testid": "operation", "data-state": state, "data-operation": view.id}
     )
     if state == "succeeded":
+        # Open while its URL does not answer yet: nobody who waits for it has to look for it.
+        going = any(step.state.severity is Severity.BUSY for step in view.steps)
         return html.Details(
-            [html.Summary(heading), steps], className="operation done", **attributes
+            [html.Summary(heading), steps], className="operation done", open=going, **attributes
         )
     problem = notice(Notice(Severity.BAD, view.error, advice=view.advice)) if view.error else None
     obstacle = html.Div(notice(view.obstacle), className="obstacle") if view.obstacle else None
@@ -216,21 +218,29 @@ def operation(view: OperationView | None) -> Node:
 
 
 def _step(view: StepView) -> html.Li:
-    if view.seconds is None:
-        took: Node = html.Time(
-            className="step-time", **wildcards({"data-timer": view.started_at.isoformat()})
-        )
-    else:
-        took = html.Span(f"{view.seconds:.1f} s", className="step-time")
     return html.Li(
         [
             icon(view.state.severity.value, view.state.text),
             html.Span(view.title, className="step-title"),
-            took,
+            html.Span(_step_time(view), className="step-time"),
+            html.Span(view.detail, className="step-detail") if view.detail else None,
             html.Pre(view.error, className="step-error") if view.error else None,
         ],
         className=f"step severity-{view.state.severity.value}",
+        **wildcards({"data-testid": "step", "data-step": view.title}),
     )
+
+
+def _step_time(view: StepView) -> Node:
+    """When it was done and how long that took; a running clock while it is under way."""
+    done = view.ended_at
+    took = f"{view.seconds:.1f} s" if view.seconds is not None else None
+    if done is not None:
+        at = html.Time(dateTime=done.isoformat(), **wildcards({"data-clock": done.isoformat()}))
+        return [took, " · " if took else None, at]
+    if took or view.started_at is None or view.state.severity is Severity.GOOD:
+        return took or ("time not known" if view.state.severity is Severity.GOOD else None)
+    return html.Time(**wildcards({"data-timer": view.started_at.isoformat()}))
 
 
 def notices(views: Sequence[Notice], key: Key, *, edits: bool = True) -> list[Node]:

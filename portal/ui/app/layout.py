@@ -13,6 +13,7 @@ from portal.ui.app.history import CHECKING_REMAINS, history_fold, manifest_fold,
 from portal.ui.app.live import app_parts, app_patches
 from portal.ui.app.plain import plain_buttons, plain_dialog
 from portal.ui.app.scale import scale_card
+from portal.ui.app.timeline import timeline_panel
 from portal.ui.app.version import version_dialog, version_line
 from portal.ui.components.basics import (
     Node,
@@ -165,8 +166,8 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                         ),
                         card("Pods", _part(ids.APP_PODS, live), icon_name="pods"),
                         fold(
-                            "Events",
-                            _part(ids.APP_EVENTS, live),
+                            "Timeline",
+                            timeline_panel(live),
                             icon_name="events",
                             open=True,
                             class_name="last",

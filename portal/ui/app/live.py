@@ -13,7 +13,7 @@ from msgspec.structs import fields
 
 from portal.domain.permissions import Permission
 from portal.ui import html, ids
-from portal.ui.app import header, pods, replicas
+from portal.ui.app import header, pods, replicas, timeline
 from portal.ui.app.plain import plain_parts
 from portal.ui.components.basics import code_block, stale_notice, wildcards
 from portal.ui.context import UiContext
@@ -93,7 +93,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
         "content": replicas.autoscalers(view.autoscalers, view.autoscaler_unknown)
     },
     ids.APP_PODS: lambda view: {"content": pods.pods(view.pods, view.more_pods)},
-    ids.APP_EVENTS: lambda view: {"content": pods.events(view.events)},
+    ids.APP_TIMELINE: lambda view: {"content": timeline.lines(view.timeline)},
     ids.APP_NOTES: lambda view: {
         "content": header.notes(view.notes, withheld=Permission.READ_VALUES not in view.permissions)
     },

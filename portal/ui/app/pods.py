@@ -1,4 +1,4 @@
-"""The pods and the events of an app."""
+"""The pods of an app."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from portal.ui import html
 from portal.ui.components.basics import Node, age, badge, icon, wildcards
-from portal.viewmodels.model import EventView, PodView
+from portal.viewmodels.model import PodView
 
 
 def pods(views: Sequence[PodView], more: str = "") -> Node:
@@ -99,32 +99,4 @@ def _spark(heights: Sequence[int | None]) -> Node:
         className="spark",
         style={"clipPath": f"polygon(0% 100%, {edge}, 100% 100%)"},
         title="CPU in the last half hour",
-    )
-
-
-def events(views: Sequence[EventView]) -> Node:
-    """The Kubernetes events about this app, newest first."""
-    if not views:
-        return html.P(
-            "No recent events. By default Kubernetes keeps them for an hour.",
-            className="words quiet-text",
-        )
-    return html.Ul([_event(view) for view in views], className="events")
-
-
-def _event(view: EventView) -> html.Li:
-    return html.Li(
-        [
-            html.Span(className=f"event-dot severity-{view.severity.value}"),
-            html.Div(
-                [
-                    html.Span(view.reason, className="event-reason"),
-                    html.Span(view.about, className="event-about mono"),
-                    html.Span(f"×{view.count}", className="chip") if view.count > 1 else None,
-                    html.Div(view.message, className="event-message"),
-                ],
-                className="event-text",
-            ),
-            age(view.at),
-        ]
     )

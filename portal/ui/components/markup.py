@@ -19,3 +19,12 @@ def markup(id: str, content: Node, **properties: Any) -> Node:
 def live_chart(id: str) -> Node:
     """The chart of an app's history (see chart.js); a callback in the browser sets ``drawn``."""
     return {"type": "LiveChart", "namespace": "portal_components", "props": {"id": id}}
+
+
+def checkbox(value: str, *, checked: bool) -> Node:
+    """A checkbox within ``markup``, for style sheets and scripts: Dash has no such element."""
+    return {
+        "type": "Input",
+        "namespace": "dash_html_components",
+        "props": {"type": "checkbox", "value": value, "defaultChecked": checked},
+    }

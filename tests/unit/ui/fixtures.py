@@ -17,7 +17,6 @@ from portal.viewmodels.model import (
     AppView,
     AutoscalerView,
     Badge,
-    EventView,
     MetricView,
     Notice,
     OperationView,
@@ -28,6 +27,8 @@ from portal.viewmodels.model import (
     ScaleView,
     Severity,
     StepView,
+    TimelineLine,
+    TimelineView,
     UrlView,
     VersionView,
 )
@@ -137,6 +138,36 @@ def operation(*, running: bool = True, error: str = "") -> OperationView:
     )
 
 
+def timeline() -> TimelineView:
+    pod = "Pod sales-dashboard-7c9d8f6b5d-qq2vn"
+    return TimelineView(
+        (
+            TimelineLine(
+                ago(7), "routine", Severity.QUIET, "Started", pod, "Started container app"
+            ),
+            TimelineLine(
+                ago(9),
+                "scaling",
+                Severity.BUSY,
+                "1 → 4",
+                "Deployment sales-dashboard",
+                "CPU 972 % of 50 %.",
+            ),
+            TimelineLine(
+                ago(190),
+                "warning",
+                Severity.WARN,
+                "Unhealthy",
+                pod,
+                "Startup probe failed: connection refused",
+                2,
+                ago(200),
+            ),
+        ),
+        ago(900),
+    )
+
+
 def autoscaled(key: Key = SALES) -> AppView:
     """A healthy, autoscaled app under load."""
     history = series()
@@ -218,32 +249,7 @@ def autoscaled(key: Key = SALES) -> AppView:
         scale=ScaleView(ScaleMode.AUTOSCALED, 4, 1, 4, 50, None),
         operation=operation(),
         notices=(),
-        events=(
-            EventView(
-                ago(7),
-                Severity.QUIET,
-                "Pod sales-dashboard-7c9d8f6b5d-qq2vn",
-                "Started",
-                "Started container app",
-                1,
-            ),
-            EventView(
-                ago(9),
-                Severity.QUIET,
-                "HorizontalPodAutoscaler sales-dashboard",
-                "SuccessfulRescale",
-                "New size: 4; reason: cpu utilization (percentage of request) above target",
-                3,
-            ),
-            EventView(
-                ago(190),
-                Severity.WARN,
-                "Pod sales-dashboard-7c9d8f6b5d-hb8tr",
-                "Unhealthy",
-                "Startup probe failed: connection refused",
-                2,
-            ),
-        ),
+        timeline=timeline(),
         notes=NOTES,
         values=CompressedText(values_yaml(VALUES)),
         stale=(),
@@ -321,7 +327,7 @@ def read_only(key: Key = DNS) -> AppView:
         urls=(),
         notes="",
         pods=(),
-        events=(),
+        timeline=TimelineView((), ago(900)),
         operation=None,
         autoscalers=(),
         launched_by="",

@@ -88,16 +88,14 @@ def test_notes_leave_punctuation_out_of_links() -> None:
 
 
 def test_a_pod_that_is_not_ready_says_why() -> None:
-    shown = text(pods.pods(fixtures.broken().pods, fixtures.CHURN))
+    shown = text(pods.pods(fixtures.broken().pods))
     assert "manifest unknown" in shown
     assert "use Edit to correct" in shown
 
 
 def test_a_ready_pod_has_no_row_of_reasons() -> None:
     rows = [
-        each
-        for each in walk(pods.pods(fixtures.healthy().pods, fixtures.IRIS))
-        if type(each).__name__ == "Tr"
+        each for each in walk(pods.pods(fixtures.healthy().pods)) if type(each).__name__ == "Tr"
     ]
     assert len(rows) == 1 + 2
 

@@ -69,7 +69,7 @@ def test_only_what_read_something_that_changed_is_made_anew() -> None:
     encoder = Encoder(APP_PARTS)
     before = encoder(view)
     pods = (replace(view.pods[0], status=Badge("Other", Severity.BAD)), *view.pods[1:])
-    after = encoder(replace(view, pods=pods, events=tuple(view.events)))
+    after = encoder(replace(view, pods=pods, timeline=replace(view.timeline)))
     assert {id for id in before if after[id] is not before[id]} == {ids.APP_PODS}
     assert "Other" in after[ids.APP_PODS]
 

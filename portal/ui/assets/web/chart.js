@@ -264,6 +264,16 @@
       this.tell({ at, place, width: this.box.clientWidth });
     }
 
+    /* Point at the sample nearest to a moment; return false if the samples begin later. */
+    moment(seconds) {
+      if (!this.made.length) return false;
+      const { min, max } = this.scale();
+      if (seconds < min || seconds > max) this.whole();
+      const off = this.times.map((time) => Math.abs(time - seconds));
+      this.move(off.indexOf(Math.min(...off)));
+      return seconds >= this.times[0] - 60;
+    }
+
     /* Point at a sample, as the mouse would. */
     move(at) {
       const { min, max } = this.scale();
@@ -371,6 +381,15 @@
       return () => { over = true; };
     }, [drawn, hidden]);
     useEffect(() => () => plots.current?.end(), []);
+    useEffect(() => {
+      const show = ({ detail }) => {
+        box.current?.parentElement.focus({ preventScroll: true });
+        box.current?.scrollIntoView({ block: "center" });
+        setState((before) => ({ ...before, early: plots.current?.moment(detail) === false }));
+      };
+      window.addEventListener("portal-moment", show);
+      return () => window.removeEventListener("portal-moment", show);
+    }, []);
 
     const toggle = (name) =>
       setHidden((before) => new Set(before.has(name) ? [...before].filter((each) => each !== name) : [...before, name]));
@@ -388,10 +407,11 @@
       !empty && el("div", { className: "chart-top" },
         el(Legend, { found, hidden, toggle }),
         el("button", { type: "button", className: "chart-whole", hidden: !state.zoomed, onClick: () => plots.current.whole() }, "Show all")),
-      el("div", { className: "chart-plots", role: "img", tabIndex: 0, onKeyDown: key, onBlur: () => plots.current?.leave(),
+      el("div", { className: "chart-plots", role: "img", tabIndex: 0, onKeyDown: key, onBlur: () => { plots.current?.leave(); setState((before) => ({ ...before, early: false })); },
           "aria-label": "Replicas, CPU and memory over time. Arrow keys select a sample, + and - zoom, Escape shows all. The table below has the same data." },
         el("div", { ref: box, className: "chart-box" }),
         (empty || state.failed) && el("p", { className: "chart-empty" }, words),
+        !empty && state.early && el("p", { className: "chart-early", role: "status" }, "The chart begins after that moment."),
         !empty && el(Pointed, { series, found, hidden, pointed: state })),
       !empty && el(Rows, { series, theme: drawn.theme }));
   }

@@ -25,6 +25,11 @@
     for (const each of document.querySelectorAll("time[data-timer]")) {
       put(each, `${Math.max(0, Math.floor((now - new Date(each.dataset.timer)) / 1000))} s`);
     }
+    for (const each of document.querySelectorAll("time[data-clock]:not([title])")) {
+      const at = new Date(each.dataset.clock);
+      put(each, at.toLocaleTimeString());
+      each.title = at.toLocaleString();
+    }
   }
 
   /* Inputs of dash-bootstrap-components take no aria attributes; they are added here. */
@@ -116,6 +121,11 @@
     if (jump) {
       event.preventDefault();
       focusOn(document.getElementById(jump.dataset.focus));
+    }
+    const moment = event.target.closest("[data-moment]");
+    if (moment) {
+      const at = Number(moment.dataset.moment);
+      window.dispatchEvent(new CustomEvent("portal-moment", { detail: at }));
     }
     const inside = event.target.closest("a[data-inside]");
     if (inside && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {

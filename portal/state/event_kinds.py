@@ -1,0 +1,50 @@
+"""The kinds of Kubernetes events in a timeline. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from portal.domain.objects import Event, Kind
+from portal.state.timeline import EntryKind
+
+_NODE = {
+    "NodeNotReady",
+    "NodeShutdown",
+    "Rebooted",
+    "TaintManagerEviction",
+    "NodeNotSchedulable",
+}
+_POD = {"Evicted", "Preempted", "Preempting", "FailedCreate", "ExceededGracePeriod"}
+_IMAGE = {"ErrImageNeverPull", "InspectFailed", "FailedToRetrieveImagePullSecret"}
+_CRASH = {"OOMKilling", "CrashLoopBackOff"}
+_SIZE = re.compile(r"New size: (\d+)")
+
+
+def kind_of(event: Event) -> EntryKind:
+    """Return the kind of an event by its reason, and its message where the reason is shared."""
+    reason, message = event.reason, event.message.lower()
+    if event.reason == "SuccessfulRescale":
+        return EntryKind.SCALING
+    if reason in _NODE:
+        return EntryKind.NODE
+    if event.type != "Warning":
+        return EntryKind.ROUTINE
+    if event.about_kind == Kind.HPA:
+        return EntryKind.SCALING
+    if reason in _IMAGE or (reason in {"Failed", "BackOff"} and _about_image(message)):
+        return EntryKind.IMAGE
+    if reason in _CRASH or reason == "BackOff":
+        return EntryKind.CRASH
+    return EntryKind.POD if reason in _POD else EntryKind.WARNING
+
+
+def _about_image(message: str) -> bool:
+    return "image" in message or "imagepull" in message
+
+
+def new_size(event: Event) -> int | None:
+    """Return the replicas that an HPA has set, by its event; None for other events."""
+    if event.reason != "SuccessfulRescale":
+        return None
+    found = _SIZE.match(event.message)
+    return int(found[1]) if found else None

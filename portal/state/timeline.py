@@ -1,0 +1,94 @@
+"""The timeline of an app: what has happened to it, as far as the portal has seen. Pure data.
+
+Kubernetes forgets: events after an hour, the readings behind a decision with the next sync, a pod
+with all that it tells once it is gone. So what matters is noted when it is seen; see
+``portal.state.recorder``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from portal.domain.objects import HpaMetric
+
+MAX_ENTRIES = 80
+MAX_OF_A_KIND = 40
+"""The most entries of an app: of all kinds and of one. The oldest are dropped."""
+
+
+class EntryKind(StrEnum):
+    """The kind of a timeline entry."""
+
+    CHANGE = "change"
+    """A revision of the release, or an operation of the portal that makes none."""
+    ROLLOUT = "rollout"
+    SCALING = "scaling"
+    CRASH = "crash"
+    """A container has ended that was to run on."""
+    POD = "pod"
+    """A pod was evicted, preempted, refused, or has failed."""
+    NODE = "node"
+    IMAGE = "image"
+    """A pull has failed."""
+    URL = "url"
+    WARNING = "warning"
+    """Any other warning of Kubernetes."""
+    ROUTINE = "routine"
+    """Any other event of Kubernetes. It is never recorded."""
+
+
+class Entry(Struct, frozen=True):
+    """One thing that has happened, ``count`` times, last at ``at``.
+
+    ``id`` identifies it among the entries of its app. ``about`` is the object ("Pod web-1"),
+    ``what`` the reason, status or phase, ``detail`` a message. Of a decision of an HPA ``old`` and
+    ``new`` are replicas, and ``metrics`` the readings that it was made on; of a revision ``new`` is
+    its number. Of a container's end ``new`` is the exit code. ``actor`` is who asked for it.
+    ``ended_at`` is when a rollout was complete.
+    """
+
+    id: str
+    kind: EntryKind
+    at: datetime
+    about: str = ""
+    what: str = ""
+    detail: str = ""
+    actor: str = ""
+    old: int | None = None
+    new: int | None = None
+    metrics: tuple[HpaMetric, ...] = ()
+    count: int = 1
+    first_at: datetime | None = None
+    ended_at: datetime | None = None
+    warning: bool = False
+
+
+class Timeline(Struct, frozen=True):
+    """The entries of an app, oldest first, and since when the portal watches it."""
+
+    since: datetime
+    entries: tuple[Entry, ...] = ()
+
+    def of(self, kind: EntryKind) -> tuple[Entry, ...]:
+        """Return the entries of one kind, oldest first."""
+        return tuple(each for each in self.entries if each.kind is kind)
+
+
+NO_TIMELINE = Timeline(datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def bounded(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Return the entries in the order of time, without the oldest of those that are too many."""
+    left, of_kind = MAX_ENTRIES, Counter[EntryKind]()
+    kept: list[Entry] = []
+    for each in sorted(entries, key=lambda one: (one.at, one.id), reverse=True):
+        of_kind[each.kind] += 1
+        if of_kind[each.kind] <= MAX_OF_A_KIND and left:
+            kept.append(each)
+            left -= 1
+    return tuple(reversed(kept))

@@ -1,0 +1,94 @@
+"""The timeline of an app: what has happened to it, with a filter by kind.
+
+The filter's boxes are outside the live part and are applied by the style sheet, so that they keep
+their state while lines arrive.
+"""
+
+from __future__ import annotations
+
+from portal.state.timeline import EntryKind
+from portal.ui import html, ids
+from portal.ui.components.basics import Node, age, wildcards
+from portal.ui.components.markup import checkbox, markup
+from portal.ui.encoding import Props
+from portal.viewmodels.model import TimelineLine, TimelineView
+from portal.viewmodels.timeline import LABELS
+
+
+def timeline_panel(live: Props) -> html.Div:
+    """The filter and the lines."""
+    return html.Div(
+        [
+            markup(
+                ids.TIMELINE_FILTER,
+                html.Fieldset(
+                    [
+                        html.Legend("Kinds that are shown", className="visually-hidden"),
+                        *(_box(kind, name) for kind, name in LABELS.items()),
+                    ],
+                    className="timeline-filter",
+                ),
+            ),
+            markup(ids.APP_TIMELINE, **live[ids.APP_TIMELINE]),
+        ],
+        className="timeline",
+    )
+
+
+def _box(kind: EntryKind, name: str) -> html.Label:
+    """The box of a kind; routine events are not shown at first."""
+    return html.Label(
+        [
+            checkbox(kind.value, checked=kind is not EntryKind.ROUTINE),
+            name,
+        ]
+    )
+
+
+def lines(view: TimelineView) -> Node:
+    """The lines, newest first, and since when they are complete."""
+    since = html.P(
+        [
+            "Watched for ",
+            age(view.since, ago=False),
+            ". Of the time before there is only what Kubernetes still tells: events of the last "
+            "hour by default, and the state of what is there. Older revisions are under History.",
+        ],
+        className="words quiet-text timeline-since",
+    )
+    if not view.lines:
+        return [html.P("Nothing has happened yet.", className="words quiet-text"), since]
+    return [
+        html.Ol([_line(line) for line in view.lines], className="events", tabIndex=0),
+        since,
+    ]
+
+
+def _line(line: TimelineLine) -> html.Li:
+    moment = html.Button(
+        age(line.at),
+        type="button",
+        className="moment",
+        title="Show this moment on the chart",
+        **wildcards({"data-moment": str(int(line.at.timestamp()))}),
+    )
+    repeated = None
+    if line.count > 1:
+        first = [", first ", age(line.first_at)] if line.first_at else []
+        repeated = html.Span([f"×{line.count}", *first], className="chip")
+    return html.Li(
+        [
+            html.Span(className=f"event-dot severity-{line.severity.value}"),
+            html.Div(
+                [
+                    html.Span(line.title, className="event-reason"),
+                    html.Span(line.about, className="event-about mono"),
+                    repeated,
+                    html.Div(line.text, className="event-message"),
+                ],
+                className="event-text",
+            ),
+            moment,
+        ],
+        **wildcards({"data-kind": line.kind, "data-testid": "timeline-line"}),
+    )

@@ -1,0 +1,198 @@
+"""The timeline of an app in words: one list of what has happened to it, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from portal.domain.objects import Event, HpaMetric, ReleaseStatus
+from portal.state.event_kinds import kind_of
+from portal.state.model import AppState
+from portal.state.timeline import Entry, EntryKind
+from portal.viewmodels.crashes import ending
+from portal.viewmodels.descriptions import change_and_author
+from portal.viewmodels.hpa_metrics import UNKNOWN, metric_view
+from portal.viewmodels.model import Severity, TimelineLine, TimelineView
+from portal.viewmodels.words import count, joined, sentence, shortened, span
+
+MAX_ROUTINE = 40
+"""The most lines of routine events; all others are bounded where they are recorded."""
+
+LABELS = {
+    EntryKind.CHANGE: "Changes",
+    EntryKind.ROLLOUT: "Rollouts",
+    EntryKind.SCALING: "Autoscaler",
+    EntryKind.CRASH: "Crashes",
+    EntryKind.POD: "Evictions and failed pods",
+    EntryKind.NODE: "Nodes",
+    EntryKind.IMAGE: "Image pulls",
+    EntryKind.URL: "URL",
+    EntryKind.WARNING: "Other warnings",
+    EntryKind.ROUTINE: "Routine events",
+}
+"""The names of the kinds in the filter."""
+
+_APART = {EntryKind.CHANGE, EntryKind.ROLLOUT, EntryKind.SCALING, EntryKind.URL}
+"""The kinds of which each entry is a line of its own: each is a moment to go to on the chart."""
+
+
+def timeline_view(state: AppState) -> TimelineView:
+    """The lines of an app's timeline, newest first; repeated ones are one line with a count."""
+    lines = [_line(each) for each in state.timeline.entries]
+    routine = [_routine(each) for each in state.events if kind_of(each) is EntryKind.ROUTINE]
+    routine.sort(key=_order, reverse=True)
+    grouped = _grouped([*lines, *_grouped(routine)[:MAX_ROUTINE]])
+    return TimelineView(
+        lines=tuple(sorted(grouped, key=_order, reverse=True)), since=state.timeline.since
+    )
+
+
+def _order(line: TimelineLine) -> tuple[datetime, str, str]:
+    return line.at, line.title, line.about
+
+
+def _line(entry: Entry) -> TimelineLine:
+    severity, title, text = _WORDS[entry.kind](entry)
+    return TimelineLine(
+        at=entry.at,
+        kind=entry.kind.value,
+        severity=severity,
+        title=title,
+        about=entry.about if entry.kind is not EntryKind.CHANGE else "",
+        text=text,
+        count=entry.count,
+        first_at=entry.first_at if entry.count > 1 else None,
+    )
+
+
+def _routine(event: Event) -> TimelineLine:
+    return TimelineLine(
+        at=event.last_at,
+        kind=EntryKind.ROUTINE.value,
+        severity=Severity.QUIET,
+        title=event.reason,
+        about=f"{event.about_kind} {event.about_name}".strip(),
+        text=shortened(event.message, 400),
+        count=max(1, event.count),
+        first_at=event.first_at if event.count > 1 else None,
+    )
+
+
+def _grouped(lines: Iterable[TimelineLine]) -> list[TimelineLine]:
+    """Put lines that say the same into one, with a count, the first and the last time."""
+    found: dict[tuple[str, ...], list[TimelineLine]] = {}
+    for number, line in enumerate(lines):
+        apart = str(number) if line.kind in _APART else ""
+        found.setdefault((line.kind, line.title, line.text, apart), []).append(line)
+    return [_together(each) for each in found.values()]
+
+
+def _together(same: list[TimelineLine]) -> TimelineLine:
+    newest = max(same, key=_order)
+    if len(same) == 1:
+        return newest
+    others = len({line.about for line in same}) - 1
+    about = f"{newest.about} and {count(others, 'other')}" if others else newest.about
+    return replace(
+        newest,
+        about=about,
+        count=sum(line.count for line in same),
+        first_at=min(line.first_at or line.at for line in same),
+    )
+
+
+# The words of each kind: severity, title, text.
+
+_Words = tuple[Severity, str, str]
+
+
+def _change(entry: Entry) -> _Words:
+    if entry.new is None:
+        by = _by(entry.actor)
+        good = entry.detail == "succeeded"
+        severity = Severity.GOOD if good else Severity.WARN
+        return severity, f"{entry.what.capitalize()}{by}", "" if good else sentence(entry.detail)
+    failed = entry.what == ReleaseStatus.FAILED
+    what, who = change_and_author(entry.detail) if entry.detail and not failed else ("", "")
+    who = entry.actor or who
+    severity = Severity.BAD if failed else Severity.GOOD
+    if entry.what.startswith("pending"):
+        severity = Severity.BUSY
+    title = f"Revision {entry.new}{_by(who)}"
+    if failed:
+        return severity, title, "It has failed."
+    return severity, title, sentence(what) if what else f"Helm's status: {entry.what}."
+
+
+def _by(who: str) -> str:
+    return f" by {who}" if who and who != "anonymous" else ""
+
+
+def _rollout(entry: Entry) -> _Words:
+    if entry.ended_at is None:
+        return Severity.BUSY, "Rollout began", "It is not complete yet."
+    took = span(max(0.0, (entry.ended_at - entry.at).total_seconds()))
+    ready = count(entry.old or 0, "pod")
+    are = "is" if entry.old == 1 else "are"
+    return Severity.GOOD, "Rolled out", f"After {took} {ready} {are} ready."
+
+
+def _scaling(entry: Entry) -> _Words:
+    if entry.new is None:
+        return Severity.WARN, entry.what, shortened(entry.detail, 400)
+    title = f"{entry.old} → {entry.new}" if entry.old is not None else f"Scaled to {entry.new}"
+    readings = joined(map(_reading, entry.metrics))
+    _, _, reason = entry.detail.partition("reason: ")
+    text = readings or reason or "The reading behind this decision is not known."
+    pods = "" if entry.old is not None else " The number before is not known."
+    return Severity.BUSY, title, f"{sentence(text)}{pods}"
+
+
+def _reading(metric: HpaMetric) -> str:
+    view = metric_view(metric)
+    if view.current == UNKNOWN:
+        return f"{view.name}: no reading"
+    return f"{view.name} {view.current} of {view.target}"
+
+
+def _crash(entry: Entry) -> _Words:
+    if entry.id.startswith("event/"):
+        return Severity.WARN, entry.what, shortened(entry.detail, 400)
+    end = ending(entry.what, entry.new, "")
+    container = f"Container {entry.detail}: " if entry.detail else ""
+    if entry.what == "OOMKilled":
+        return Severity.BAD, "Out of memory (OOMKilled)", sentence(f"{container}{end.clause}")
+    severity = Severity.BAD if entry.new else Severity.WARN
+    return severity, "Crashed" if entry.new else "Ended", sentence(f"{container}{end.clause}")
+
+
+def _plain(entry: Entry) -> _Words:
+    severity = Severity.WARN if entry.warning else Severity.QUIET
+    return severity, entry.what, shortened(entry.detail, 400)
+
+
+def _image(entry: Entry) -> _Words:
+    return Severity.BAD, "Image not pulled", shortened(entry.detail, 400)
+
+
+def _url(entry: Entry) -> _Words:
+    status = f" (HTTP {entry.new})" if entry.new else ""
+    if entry.what == "answers":
+        return Severity.GOOD, f"URL answers{status}", entry.detail
+    return Severity.BAD, f"URL does not answer{status}", entry.detail
+
+
+_WORDS: dict[EntryKind, Callable[[Entry], _Words]] = {
+    EntryKind.CHANGE: _change,
+    EntryKind.ROLLOUT: _rollout,
+    EntryKind.SCALING: _scaling,
+    EntryKind.CRASH: _crash,
+    EntryKind.POD: _plain,
+    EntryKind.NODE: _plain,
+    EntryKind.IMAGE: _image,
+    EntryKind.URL: _url,
+    EntryKind.WARNING: _plain,
+    EntryKind.ROUTINE: _plain,
+}
