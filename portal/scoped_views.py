@@ -11,7 +11,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.owners import NOBODY
 from portal.domain.permissions import Permission, Scope
-from portal.live.topics import ADMIN, APPS, app_key, list_query
+from portal.live.topics import ADMIN, APPS, MINE, app_key, list_query
 from portal.state.assemble import nothing
 from portal.state.model import AppState
 from portal.state.ownership import owners_of
@@ -19,6 +19,7 @@ from portal.state.store import Store
 from portal.viewmodels.app import app_view
 from portal.viewmodels.connections import Connection, connections
 from portal.viewmodels.listing import ListView
+from portal.viewmodels.mine import MineView, mine_view
 from portal.viewmodels.model import AppView
 from portal.viewmodels.query import ListQuery
 from portal.viewmodels.releases import RowCache, list_view
@@ -62,7 +63,7 @@ class ScopedViews:
             known = state.release is not None or state.operation is not None
             owners = (owners_of(state) or NOBODY) if known else None
             return rights.scope(key, owners)
-        own = (list_query(topic) or (ADMIN, ""))[0] == APPS
+        own = topic == MINE or (list_query(topic) or (ADMIN, ""))[0] == APPS
         return rights.list_scope(identity.user if own else None)
 
     def app(self, scope: Scope, key: Key) -> AppView:
@@ -84,6 +85,14 @@ class ScopedViews:
             scope=scope,
             offered=self._offered(state, now),
         )
+
+    def mine(self, scope: Scope) -> MineView:
+        """The apps and operations that the viewer is notified of."""
+        snapshot, now = self._store.snapshot, datetime.now(UTC)
+        every = self._rows.release_list(
+            snapshot.apps, snapshot.sources, now, snapshot.nodes, self._catalog()
+        )
+        return mine_view(every, snapshot.apps, scope, now)
 
     def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:
         """The connections that a namespace offers to a new app."""

@@ -21,6 +21,7 @@ from portal.domain.namespaces import NamespaceRules, listed_problem, pattern_pro
 from portal.domain.sizes import Size
 from portal.guardrails.rules import GuardrailException, Level
 from portal.images.registries import ImageLookup, ImageRegistry
+from portal.notifications.webhook import webhook_problem
 
 PREFIX = "DASH_PORTAL_"
 
@@ -213,6 +214,24 @@ class Settings(BaseModel):
             "for any other name is refused: it may be another site's (DNS rebinding)."
         ),
     ] = ()
+    public_url: Annotated[
+        str,
+        Field(
+            description="Address at which people reach the portal, such as "
+            "`https://portal.example.com`, for links in messages of the webhook."
+        ),
+    ] = ""
+    webhook_url_file: Annotated[
+        Path | None,
+        Field(
+            description="File with the address of a webhook that is told of operations that have "
+            "ended and of apps that need attention, as JSON that Slack and others take. The "
+            "address is a secret: it is never logged. Empty: no webhook."
+        ),
+    ] = None
+    webhook_allow_http: Annotated[
+        bool, Field(description="Allow an address of the webhook without TLS (`http://`).")
+    ] = False
     metrics_interval: Annotated[
         float, Field(ge=1, description="Seconds between two reads of the metrics API.")
     ] = 10.0
@@ -409,6 +428,24 @@ class Settings(BaseModel):
             Level.RESTRICTED: self.pod_security_namespace,
             Level.BASELINE: self.pod_security_baseline_namespace,
         }
+
+    def webhook_url(self) -> str:
+        """Read the address of the webhook; "" if there is none.
+
+        Raises:
+            SettingsError: the file cannot be read or does not hold an address that is allowed. The
+                message does not quote it.
+        """
+        if self.webhook_url_file is None:
+            return ""
+        name = f"{PREFIX}WEBHOOK_URL_FILE"
+        try:
+            url = self.webhook_url_file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{name}: {type(error).__name__}: it cannot be read.") from None
+        if problem := webhook_problem(url, allow_http=self.webhook_allow_http):
+            raise SettingsError(f"{name}: {problem}")
+        return url
 
     def secret(self) -> str:
         """Read the shared secret ("" in the open mode).

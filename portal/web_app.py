@@ -48,6 +48,9 @@ from portal.images.registries import Registries
 from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
+from portal.notifications.messages import operation_message
+from portal.notifications.troubles import Troubles
+from portal.notifications.webhook import HttpPost, Webhook
 from portal.operations.operations import Operations, OperationTiming
 from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
@@ -99,13 +102,14 @@ class WebApp:
         )
         forms = _forms(settings)
         self._metrics = Metrics()
+        self._webhook, self._troubles = _webhook(settings, store, stack)
         self._actions = _actions(
             settings,
             sync,
             rights,
             forms,
             Helm(_runner(settings, environ, stack)),
-            self._metrics.ended,
+            self._ended,
         )
         self._catalog = catalog = _catalog(settings, stack, store)
         images = _images(settings, stack, sync, rights)
@@ -125,6 +129,7 @@ class WebApp:
             scope=views.scope,
             app_view=views.app,
             list_view=views.releases,
+            mine_view=views.mine,
             connections=views.connections,
             identity=current_identity,
             inspect_image=images.inspect,
@@ -135,6 +140,10 @@ class WebApp:
         store.on_change(self.hub.changed)
         rights.on_change(self.hub.rescope)
         _publish(self._metrics, sync, self.hub)
+        if self._webhook is not None:
+            self._metrics.by_label(
+                "webhook_messages", "Messages of the webhook", "outcome", self._webhook.counts
+            )
         self._leases = Watches(
             sync.client,
             store,
@@ -143,9 +152,18 @@ class WebApp:
             sink=self._actions.operations.registry,
         )
 
+    def _ended(self, operation: Operation) -> None:
+        """Count an operation that has ended, and tell the webhook."""
+        self._metrics.ended(operation)
+        if self._webhook is not None:
+            self._webhook.say(operation_message(operation, self._settings.public_url))
+
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """The coroutines that run for as long as the portal does, by name."""
-        return {
+        told: dict[str, Coroutine[Any, Any, None]] = {}
+        if self._webhook is not None and self._troubles is not None:
+            told = {"webhook": self._webhook.run(), "troubles": self._troubles.run()}
+        return told | {
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
             "catalog": self._catalog.run(),
@@ -224,6 +242,19 @@ def _images(
     )
     stack.push_async_callback(images.close)
     return images
+
+
+def _webhook(
+    settings: Settings, store: Store, stack: AsyncExitStack
+) -> tuple[Webhook | None, Troubles | None]:
+    """The webhook that an administrator has set, and what it is told of apps in trouble."""
+    url = settings.webhook_url()
+    if not url:
+        return None, None
+    post = HttpPost(url)
+    stack.push_async_callback(post.close)
+    webhook = Webhook(post)
+    return webhook, Troubles(store, webhook.say, public_url=settings.public_url)
 
 
 def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack) -> Runner:

@@ -1,7 +1,7 @@
 """Topics: names of the views that a page can watch, as a browser sends them.
 
 ``apps`` and ``admin`` are the two lists, with the query of the page behind a ``?``;
-``app/<namespace>/<name>`` is one release.
+``app/<namespace>/<name>`` is one release; ``mine`` is what the viewer is notified of.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from portal.domain.keys import Key
 APP = "app"
 APPS = "apps"
 ADMIN = "admin"
+MINE = "mine"
 
 LONGEST = 600
 """Characters of the longest topic: two full names, or a list with its query."""
@@ -25,6 +26,7 @@ KINDS: Mapping[str, re.Pattern[str]] = {
     APP: re.compile(rf"{APP}/({_NAME})/({_NAME})"),
     APPS: re.compile(APPS + _QUERY),
     ADMIN: re.compile(ADMIN + _QUERY),
+    MINE: re.compile(MINE),
 }
 """The patterns of all kinds of topics. Nothing else can be watched."""
 

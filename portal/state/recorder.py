@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from portal.domain.objects import Container, Event, Hpa, HpaMetric, Pod, Workload
+from portal.domain.objects import Container, Event, Hpa, HpaMetric, Kind, Pod, Workload
 from portal.domain.operations import Operation
 from portal.state.event_kinds import kind_of, new_size
 from portal.state.model import AppState
@@ -145,10 +145,10 @@ class _Notes:
         before = self._before
         found = before.workloads if before else ()
         was = next((one for one in found if one.key == workload.key), None)
-        if before is None or was is None:
+        if workload.kind is Kind.DEPLOYMENT:
+            return number > (_template(before, was) if before and was else 0)
+        if was is None:
             return True
-        if number:
-            return number > _template(before, was)
         return was.current <= was.updated and workload.current > workload.updated
 
     # Autoscaling.

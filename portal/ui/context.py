@@ -17,6 +17,7 @@ from portal.releases.actions import Actions
 from portal.releases.forms import ReleaseForms
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.listing import ListView
+from portal.viewmodels.mine import MineView
 from portal.viewmodels.model import AppView
 from portal.viewmodels.query import ListQuery
 
@@ -39,7 +40,8 @@ class UiContext(Struct, frozen=True):
     """The services that pages and callbacks use.
 
     ``identity`` returns the user of the current request, and ``scope`` a user's scope on a topic.
-    ``app_view`` and ``list_view`` return view models of the snapshot for a scope, and are cheap.
+    ``app_view``, ``list_view`` and ``mine_view`` return view models of the snapshot for a scope,
+    and are cheap.
     ``connections`` returns the connections that a namespace offers. ``inspect_image`` returns a
     registry's report on an image. ``open_mode`` shows the banner of the open mode.
     """
@@ -49,6 +51,7 @@ class UiContext(Struct, frozen=True):
     scope: Callable[[str, Identity], Scope]
     app_view: Callable[[Scope, Key], AppView]
     list_view: Callable[[Scope, ListQuery], ListView]
+    mine_view: Callable[[Scope], MineView]
     connections: Callable[[Identity, str], tuple[Connection, ...]]
     identity: Callable[[], Identity]
     catalog: Catalog

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from portal.domain.permissions import Scope
 from portal.live.channel import View
 from portal.live.hub import OpenView
-from portal.live.topics import ADMIN, APPS, app_key, list_query, list_topic
+from portal.live.topics import ADMIN, APPS, MINE, app_key, list_query, list_topic
+from portal.ui import ids
 from portal.ui.app.live import app_parts
 from portal.ui.apps.live import LIST_PARTS
 from portal.ui.context import UiContext
-from portal.ui.encoding import Encoder
+from portal.ui.encoding import Encoder, Part
+from portal.viewmodels.mine import MineView
 from portal.viewmodels.query import ListQuery
+
+MINE_PARTS: Mapping[str, Part[MineView]] = {
+    ids.MINE: lambda view: {"data": {"apps": list(view.apps), "unanswered": view.unanswered}}
+}
+"""The data that notify.js reads; no component has this id."""
 
 
 def opener(context: UiContext) -> OpenView:
@@ -21,6 +30,9 @@ def opener(context: UiContext) -> OpenView:
         if key is not None:
             encode_app = Encoder(app_parts(context))
             return lambda: encode_app(context.app_view(scope, key))
+        if topic == MINE:
+            encode_mine = Encoder(MINE_PARTS)
+            return lambda: encode_mine(context.mine_view(scope))
         which, asked = list_query(topic) or (APPS, "")
         everyone, query = which == ADMIN, ListQuery.parse(asked)
         encode_list = Encoder(LIST_PARTS[everyone])

@@ -43,6 +43,16 @@ def shell(*, open_mode: bool, version: str) -> html.Div:
                                 ),
                                 html.Span(id=ids.WHO, className="who"),
                                 html.Button(
+                                    icon("bell"),
+                                    id=ids.NOTIFY_TOGGLE,
+                                    type="button",
+                                    className="btn btn-quiet notify-toggle",
+                                    title="Notify me of my apps",
+                                    **wildcards(
+                                        {"aria-label": "Notify me", "aria-pressed": "false"}
+                                    ),
+                                ),
+                                html.Button(
                                     [icon("sun"), icon("moon"), icon("auto")],
                                     id=ids.THEME_TOGGLE,
                                     type="button",

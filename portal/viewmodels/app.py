@@ -119,6 +119,7 @@ def app_view(
             cancels=scope.may(Permission.CANCEL),
             obstacle=hindrance,
             stages=stages(state, known, addresses),
+            now=now,
         )
         if state.operation
         else None,

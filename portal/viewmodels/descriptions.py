@@ -1,4 +1,4 @@
-"""What a revision is, from the description in Helm's record."""
+"""The change that made a revision, from the description in Helm's record."""
 
 from __future__ import annotations
 

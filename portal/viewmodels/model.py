@@ -148,6 +148,7 @@ class OperationView(Struct, frozen=True):
     """The newest operation on a release. ``running`` until it is terminal.
 
     ``obstacle`` is what keeps a waiting one from finishing, None if nothing is known to.
+    ``recent``: it has ended a short time ago, so that its steps are still shown.
     """
 
     id: str
@@ -161,6 +162,7 @@ class OperationView(Struct, frozen=True):
     advice: str = ""
     cancellable: bool = False
     obstacle: Notice | None = None
+    recent: bool = False
 
 
 class SeriesView(Struct, frozen=True):

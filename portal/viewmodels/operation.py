@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from portal.domain.operations import Operation, OperationPhase, Step, Verb
 from portal.domain.release import ReleaseRecord
@@ -18,6 +19,10 @@ STATES = {
     OperationPhase.INTERRUPTED: ("Interrupted", Severity.WARN),
 }
 """The name of each phase on pages, and its severity."""
+
+
+RECENT = 120.0
+"""Seconds for which the steps of an operation that has succeeded stay open."""
 
 
 def progressive(verb: Verb) -> str:
@@ -69,6 +74,7 @@ def operation_view(
     cancels: bool = True,
     obstacle: Notice | None = None,
     stages: Sequence[StepView] = (),
+    now: datetime | None = None,
 ) -> OperationView:
     """The operation's card; ``cancels`` is True if the viewer may cancel it.
 
@@ -97,6 +103,7 @@ def operation_view(
         advice=operation.advice,
         cancellable=cancels and running(operation) and not operation.verb.removes,
         obstacle=obstacle if operation.phase is OperationPhase.WAITING else None,
+        recent=now is not None and (now - operation.updated_at).total_seconds() < RECENT,
     )
 
 

@@ -211,7 +211,7 @@ def _with_pull(view: StepView, pods: Sequence[Pod], events: Sequence[Event]) -> 
 
 
 def pull_words(pods: Sequence[Pod], events: Sequence[Event]) -> str:
-    """How large the image was and how long the pull took, of the slowest pod."""
+    """The size of the image and the time of the pull, of the slowest pod."""
     pulls: list[tuple[float, str]] = []
     there = 0
     for pod in pods:
@@ -246,6 +246,9 @@ def _answers(
 ) -> StepView:
     title, probe = "URL answers", state.probe
     external = next((each for each in urls if each.href), None)
+    helm = operation.phase in {OperationPhase.QUEUED, OperationPhase.RUNNING}
+    if external is None and helm:
+        return StepView(title, NEXT, None, None)
     if external is None and not any(each.state.severity is Severity.BUSY for each in urls):
         words = urls[0].text if urls else "It has no URL."
         return StepView(title, Badge("None", Severity.QUIET), None, None, detail=words)

@@ -206,7 +206,10 @@ def operation(view: OperationView | None) -> Node:
         # Open while its URL does not answer yet: nobody who waits for it has to look for it.
         going = any(step.state.severity is Severity.BUSY for step in view.steps)
         return html.Details(
-            [html.Summary(heading), steps], className="operation done", open=going, **attributes
+            [html.Summary(heading), steps],
+            className="operation done",
+            open=going or view.recent,
+            **attributes,
         )
     problem = notice(Notice(Severity.BAD, view.error, advice=view.advice)) if view.error else None
     obstacle = html.Div(notice(view.obstacle), className="obstacle") if view.obstacle else None
@@ -232,7 +235,7 @@ def _step(view: StepView) -> html.Li:
 
 
 def _step_time(view: StepView) -> Node:
-    """When it was done and how long that took; a running clock while it is under way."""
+    """The time at which it was done and its length; a running clock while it is under way."""
     done = view.ended_at
     took = f"{view.seconds:.1f} s" if view.seconds is not None else None
     if done is not None:

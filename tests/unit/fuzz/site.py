@@ -107,6 +107,7 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         scope=views.scope,
         app_view=views.app,
         list_view=views.releases,
+        mine_view=views.mine,
         connections=views.connections,
         inspect_image=uninspected,
         identity=current_identity,

@@ -40,6 +40,7 @@ from portal.releases.volumes import Volumes
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.listing import ListView
+from portal.viewmodels.mine import MineView
 from portal.viewmodels.model import AppView, ScaleMode, ScaleView
 from portal.viewmodels.query import ListQuery
 from tests.unit.images.make import uninspected
@@ -357,6 +358,7 @@ def context(
         scope=scope,
         app_view=app_view,
         list_view=list_view,
+        mine_view=lambda scope: MineView(()),
         connections=lambda _, namespace: tuple(
             each for each in connections if each.release.namespace == namespace
         ),

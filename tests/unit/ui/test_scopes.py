@@ -31,7 +31,7 @@ from portal.live.endpoint import FRAME_PATH, frame_endpoint
 from portal.live.hub import Hub
 from portal.live.schedule import RenderSchedule
 from portal.live.subscription import Subscription
-from portal.live.topics import ADMIN, APPS, KINDS, app_topic, kind
+from portal.live.topics import ADMIN, APPS, KINDS, MINE, app_topic, kind
 from portal.registry.fetch import HttpFetch
 from portal.releases.upgrade import UPGRADE
 from portal.scoped_views import ScopedViews
@@ -56,7 +56,7 @@ NOTES = "sign in with notes-password"
 VALUE = "value-of-ann"
 FAILURE = "Failure-that-quotes-a-value"
 
-TOPICS = {app_topic(KEY): (ANN, BOB), APPS: (ANN, BOB), ADMIN: (ROOT, BOB)}
+TOPICS = {app_topic(KEY): (ANN, BOB), APPS: (ANN, BOB), ADMIN: (ROOT, BOB), MINE: (ANN, BOB)}
 """Each kind of topic, and two users of whom the first may see more."""
 
 PEOPLE = (ANN, BOB, CARL, ROOT)
@@ -84,6 +84,7 @@ class Site:
             scope=self.views.scope,
             app_view=self.views.app,
             list_view=self.views.releases,
+            mine_view=self.views.mine,
             catalog=Catalog((), HttpFetch(), Path("nowhere")),
         )
         self.hub = Hub(opener(self.ui), self.views.scope, spell=spelled, schedule=PROMPT)
@@ -203,6 +204,8 @@ async def test_a_permission_that_is_taken_away_empties_the_open_page(
     shown = json.loads(left)["patches"]
     if topic == app_topic(KEY):
         assert shown[ids.APP_GONE]["content"]
+    elif topic == MINE:
+        assert shown[ids.MINE]["data"]["apps"] == []
     else:
         assert shown[ids.RELEASES]["rows"] == []
     other.nudge()

@@ -28,6 +28,7 @@ ALLOWED = [
     "list.js",
     "live.js",
     "markup.js",
+    "notify.js",
     "page.js",
     "table.js",
     "dash_renderer.min.js",

@@ -68,6 +68,7 @@
     if (!answer) return;
     const path = answer.dataset.next;
     delete answer.dataset.next;
+    window.dispatchEvent(new CustomEvent("portal-began", { detail: path }));
     setTimeout(openPage, 0, path);
   }
 

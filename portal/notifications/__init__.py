@@ -1,0 +1,1 @@
+"""Messages to people who do not look at a page, and the webhook that takes them."""
