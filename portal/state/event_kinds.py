@@ -17,6 +17,9 @@ _NODE = {
 _POD = {"Evicted", "Preempted", "Preempting", "FailedCreate", "ExceededGracePeriod"}
 _IMAGE = {"ErrImageNeverPull", "InspectFailed", "FailedToRetrieveImagePullSecret"}
 _CRASH = {"OOMKilling", "CrashLoopBackOff"}
+USUAL_STARTUP = 10
+"""Failures of a startup probe from which on they are no part of an ordinary start."""
+
 _SIZE = re.compile(r"New size: (\d+)")
 
 
@@ -28,6 +31,8 @@ def kind_of(event: Event) -> EntryKind:
     if reason in _NODE:
         return EntryKind.NODE
     if event.type != "Warning":
+        return EntryKind.ROUTINE
+    if reason == "Unhealthy" and message.startswith("startup") and event.count < USUAL_STARTUP:
         return EntryKind.ROUTINE
     if event.about_kind == Kind.HPA:
         return EntryKind.SCALING

@@ -27,6 +27,7 @@ DONE = Badge("Done", Severity.GOOD)
 NEXT = Badge("Not begun", Severity.QUIET)
 
 NOT_CREATED = "Waits for its pods to be created."
+UNDATED = "When is not known any more."
 LOST = "Size and time are not known: the event about it has expired."
 ON_THE_NODE = "already on the node"
 
@@ -110,6 +111,8 @@ def _stage(
     if total and len(passed) == total:
         times = [each.at for each in passed if each.at is not None]
         at = max(times) if len(times) == len(passed) else None
+        if at is None:
+            of = f"{of}. {UNDATED}" if of else UNDATED
         return StepView(title, DONE, began, _seconds(began, at), detail=of, ended_at=at)
     if not first:
         return StepView(title, NEXT, None, None, detail=of if passed else "")

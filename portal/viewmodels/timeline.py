@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from portal.viewmodels.descriptions import change_and_author
 from portal.viewmodels.hpa_metrics import UNKNOWN, metric_view
 from portal.viewmodels.model import Severity, TimelineLine, TimelineView
 from portal.viewmodels.words import count, joined, sentence, shortened, span
+
+_OF_A_POD = re.compile(r"\b\d+(?:\.\d+){3}\b|\b[a-z0-9-]+-[a-z0-9]{5}\b|\bpod: \S+")
 
 MAX_ROUTINE = 40
 """The most lines of routine events; all others are bounded where they are recorded."""
@@ -85,8 +88,13 @@ def _grouped(lines: Iterable[TimelineLine]) -> list[TimelineLine]:
     found: dict[tuple[str, ...], list[TimelineLine]] = {}
     for number, line in enumerate(lines):
         apart = str(number) if line.kind in _APART else ""
-        found.setdefault((line.kind, line.title, line.text, apart), []).append(line)
+        found.setdefault((line.kind, line.title, _alike(line.text), apart), []).append(line)
     return [_together(each) for each in found.values()]
+
+
+def _alike(text: str) -> str:
+    """A message without what differs from pod to pod: addresses, and names in quotes."""
+    return _OF_A_POD.sub("…", text)
 
 
 def _together(same: list[TimelineLine]) -> TimelineLine:

@@ -67,6 +67,7 @@ ALL_SETTINGS = {
     "ingressClass": "traefik",
     "ingressTls": True,
     "allowExec": True,
+    "publicUrl": "https://portal.example.com",
     "gateway": "kube-system/traefik",
     "trustedOrigins": ["https://portal.example.com", "http://localhost:8080"],
     "allowedHosts": ["public.example.com", "*.example.net"],
@@ -109,6 +110,7 @@ IMAGES = {
     "hosts": ["cdn.internal"],
     "existingSecret": "images-login",
 }
+WEBHOOK = {"existingSecret": "channel", "existingSecretKey": "address", "allowHttp": True}
 FOLDER = {"name": "local", "kind": "folder", "path": "/charts"}
 
 SWITCHES: dict[str, dict[str, Any]] = {
@@ -131,6 +133,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "own account": {"serviceAccount": {"create": False, "name": "mine"}},
     "annotated account": {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "x"}}},
     "header": {"auth": HEADER},
+    "webhook": {"webhook": WEBHOOK},
     "settings": {"settings": ALL_SETTINGS},
     "presets": {"presets": [PRESET]},
     "sizes": {"sizes": [SIZE]},
@@ -538,6 +541,20 @@ def test_the_shared_secret_is_mounted_and_never_in_the_environment(helm: Helm) -
     assert path == f"{mount['mountPath']}/{item['path']}"
 
 
+def test_the_webhooks_address_is_mounted_and_never_in_the_environment(helm: Helm) -> None:
+    rendered = render(helm, webhook=WEBHOOK)
+    pod = rendered.one("Deployment")["spec"]["template"]["spec"]
+    (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "webhook"]
+    assert volume["secret"]["secretName"] == "channel"
+    (item,) = volume["secret"]["items"]
+    assert item["key"] == "address"
+    (mount,) = [each for each in container(rendered)["volumeMounts"] if each["name"] == "webhook"]
+    given = environment(rendered)
+    assert given["DASH_PORTAL_WEBHOOK_URL_FILE"] == f"{mount['mountPath']}/{item['path']}"
+    assert given["DASH_PORTAL_WEBHOOK_ALLOW_HTTP"] == "true"
+    assert not [name for name in environment(render(helm)) if "WEBHOOK" in name]
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown value": ({"replicas": 2}, "replicas"),
     "an unknown setting": ({"settings": {"theme": "dark"}}, "theme"),
@@ -587,6 +604,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "/guardrails/exceptions/0/namespaces/0",
     ),
     "a digest cut short": ({"image": IMAGE | {"digest": "sha256:abc"}}, "/image/digest"),
+    "a public address without a scheme": (
+        {"settings": {"publicUrl": "portal.example.com"}},
+        "/settings/publicUrl",
+    ),
     "a quiet log": ({"settings": {"logLevel": "info"}}, "/settings/logLevel"),
     "an origin with a path": (
         {"settings": {"trustedOrigins": ["https://a.example.com/x"]}},

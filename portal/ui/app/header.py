@@ -242,7 +242,7 @@ def _step_time(view: StepView) -> Node:
         at = html.Time(dateTime=done.isoformat(), **wildcards({"data-clock": done.isoformat()}))
         return [took, " · " if took else None, at]
     if took or view.started_at is None or view.state.severity is Severity.GOOD:
-        return took or ("time not known" if view.state.severity is Severity.GOOD else None)
+        return took
     return html.Time(**wildcards({"data-timer": view.started_at.isoformat()}))
 
 

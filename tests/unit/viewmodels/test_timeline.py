@@ -114,6 +114,16 @@ def test_what_says_the_same_is_one_line_with_a_count() -> None:
     assert one.about == "Pod b and 1 other"
 
 
+def test_addresses_and_names_of_pods_do_not_keep_lines_apart() -> None:
+    def refused(number: int) -> Entry:
+        why = f"Readiness probe failed: dial tcp 198.18.0.{number}:8050: connection refused"
+        about = f"Pod demo-{number}"
+        return Entry(str(number), EntryKind.WARNING, ago(number), about, "Unhealthy", why)
+
+    (one,) = view(refused(1), refused(2)).lines
+    assert (one.count, one.about) == (2, "Pod demo-1 and 1 other")
+
+
 def test_decisions_that_say_the_same_stay_apart() -> None:
     first = Entry("1", EntryKind.SCALING, ago(900), old=1, new=4, metrics=(metric("cpu", 90),))
     assert len(view(first, replace(first, id="2", at=ago(30))).lines) == 2
