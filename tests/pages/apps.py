@@ -1,0 +1,286 @@
+"""The apps of the pages' tests: each state that the view models' tests know, under a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from portal.domain.compressed import CompressedText
+from portal.domain.keys import Key
+from portal.domain.objects import Kind, Pod, PodUsage, Probe, ReleaseStatus
+from portal.domain.operations import OperationPhase, Step
+from portal.domain.owners import Owners
+from portal.domain.redaction import values_yaml
+from portal.releases.install import LAUNCH
+from portal.releases.restart import RESTART
+from portal.releases.scale import SCALE
+from portal.releases.uninstall import UNINSTALL
+from portal.releases.upgrade import UPGRADE
+from portal.state.model import AppState
+from tests.unit.ui.fixtures import NOTES, VALUES, series
+from tests.unit.viewmodels import (
+    test_failures,
+    test_headline,
+    test_hpa_problems,
+    test_jobs,
+    test_pods,
+    test_rollouts,
+    test_unreadable,
+    test_urls,
+)
+from tests.unit.viewmodels.make import (
+    KEY,
+    NOW,
+    ago,
+    condition,
+    deployment,
+    detail,
+    event,
+    hpa,
+    operation,
+    pending,
+    pod,
+    pods,
+    release,
+    service,
+    state,
+    unready,
+    waiting,
+)
+
+
+def cases(test: Callable[..., None]) -> list[tuple[Any, ...]]:
+    """The parameters that a test is run with."""
+    marks = getattr(test, "pytestmark", [])
+    return [
+        row if isinstance(row, tuple) else (row,)
+        for mark in marks
+        if mark.name == "parametrize"
+        for row in mark.args[1]
+    ]
+
+
+def named(prefix: str, states: Iterable[tuple[AppState, str]]) -> dict[str, AppState]:
+    """The states, each under a name made of a prefix, its number and its badge."""
+    return {
+        re.sub(r"\W+", "-", f"{prefix}-{number}-{badge}".lower()): each
+        for number, (each, badge) in enumerate(states, 1)
+    }
+
+
+VALUES_TEXT = CompressedText(values_yaml(VALUES))
+WELL = state(
+    release=release(revision=3, owners=Owners("ada")),
+    detail=detail(revision=3, notes=NOTES, values=VALUES, shown=VALUES_TEXT),
+    workloads=(deployment(2, 2),),
+    pods=pods(pod(), pod()),
+    services=(service("LoadBalancer", "198.19.255.7"),),
+    probe=Probe("http://198.19.255.7", 200, "", NOW),
+    history=series(autoscaled=False),
+)
+"""An app that nothing is wrong with."""
+
+SCALED = replace(
+    WELL,
+    hpas=(
+        hpa(
+            143,
+            conditions=(
+                condition("AbleToScale", "True", reason="SucceededRescale"),
+                condition("ScalingActive", "True", reason="ValidMetricFound"),
+                condition("ScalingLimited", "True", reason="TooManyReplicas"),
+            ),
+        ),
+    ),
+    workloads=(deployment(4, 3),),
+    pods=pods(pod(), pod(), pod(), test_headline.STARTING),
+    usage={Key("apps", f"demo-{n}"): PodUsage(Key("apps", f"demo-{n}"), 0.07, 1e8, NOW, 15) for n in range(3)},
+    history=series(),
+    events=(
+        event("SuccessfulRescale", "New size: 4; reason: cpu above target", "demo",
+              about_kind="HorizontalPodAutoscaler", type="Normal", count=3),
+        event("Unhealthy", "Startup probe failed: connection refused", last_at=ago(190)),
+        event("Started", "Started container demo", type="Normal", last_at=ago(7)),
+    ),
+)  # fmt: skip
+"""An app under load, whose autoscaler is at its maximum."""
+
+STEPS = (
+    Step("Checked", ago(20), ago(19)),
+    Step("helm upgrade --install", ago(19), ago(17)),
+    Step("Waiting until every pod runs the new version", ago(17)),
+)
+LOST = state(release=None, detail=None, workloads=(), pods=())
+LONG = "a-name-as-long-as-helm-lets-it-be-for-any-release-abc"
+HOSTILE = "<b>&amp;" + "wwwwwwwwww" * 30
+
+
+def every(*found: Pod) -> AppState:
+    """An app with all these pods, and nothing ready."""
+    return replace(WELL, workloads=(deployment(len(found), 0),), pods=pods(*found), probe=None)
+
+
+def crashing_pods() -> list[Pod]:
+    return [test_pods.crashed(code, reason) for code, reason, *_ in cases(test_pods.test_crashes)]
+
+
+def last_words() -> list[Pod]:
+    said = cases(test_pods.test_last_words_give_the_advice)
+    return [test_pods.crashed(1, last_message=message) for message, _ in said]
+
+
+def blocked_pods() -> list[Pod]:
+    tests = (test_pods.test_images, test_pods.test_containers_that_cannot_be_made)
+    return [
+        unready(waiting(reason, message), phase="Pending")
+        for each in tests
+        for reason, message, _ in cases(each)
+    ]
+
+
+def pods_without_room() -> list[Pod]:
+    return [
+        pending(condition("PodScheduled", reason="Unschedulable", message=message))
+        for message, *_ in cases(test_pods.test_no_room)
+    ]
+
+
+def troubled_autoscalers() -> AppState:
+    """An app with an autoscaler for each reason that keeps one from working."""
+    found = tuple(
+        hpa(None, key=Key("apps", f"demo-{n}"), target_name=f"demo-{n}", conditions=(why,))
+        for n, (why, *_) in enumerate(cases(test_hpa_problems.test_why_it_does_nothing))
+    )
+    targets = tuple(deployment(1, 1, key=each.key) for each in found)
+    return replace(WELL, hpas=found, workloads=targets)
+
+
+OPERATIONS = {
+    "launching": replace(LOST, operation=operation(LAUNCH, steps=STEPS)),
+    "queued": replace(WELL, operation=operation(UPGRADE, OperationPhase.QUEUED)),
+    "upgrading": replace(WELL, operation=operation(UPGRADE, steps=STEPS)),
+    "scaling": replace(WELL, operation=operation(SCALE, OperationPhase.WAITING, steps=STEPS)),
+    "stuck-upgrade": replace(
+        test_rollouts.refused(test_rollouts.SEATS),
+        operation=operation(UPGRADE, OperationPhase.WAITING, revision=2, steps=STEPS),
+    ),
+    "failed-upgrade": replace(
+        WELL,
+        release=release(ReleaseStatus.FAILED),
+        operation=operation(
+            UPGRADE,
+            OperationPhase.FAILED,
+            error="The rollout did not finish: no pod became ready.\n" + HOSTILE,
+            advice="Correct the image and launch again; the old pods keep serving.",
+            steps=(*STEPS[:2], Step("Waiting", ago(17), ago(1), "No pod became ready.")),
+        ),
+    ),
+    "failed-launch": replace(
+        LOST,
+        operation=operation(
+            LAUNCH, OperationPhase.FAILED, error="The chart refuses the values", steps=STEPS[:2]
+        ),
+    ),
+    "succeeded": replace(
+        WELL, operation=operation(RESTART, OperationPhase.SUCCEEDED, steps=STEPS[:2])
+    ),
+    "interrupted": replace(
+        WELL, operation=operation(UPGRADE, OperationPhase.INTERRUPTED, steps=STEPS)
+    ),
+    "cancelled": replace(WELL, operation=operation(UPGRADE, OperationPhase.CANCELLED)),
+    "removing": replace(WELL, operation=operation(UNINSTALL, steps=STEPS)),
+    "removed": replace(LOST, operation=operation(UNINSTALL, OperationPhase.SUCCEEDED)),
+    "removal-failed": state(
+        release=test_headline.UNINSTALLING,
+        operation=operation(UNINSTALL, OperationPhase.FAILED, error="The hook failed"),
+        detail=detail(delete_hooks=(test_headline.GUARD,)),
+    ),
+    "removal-blocked": replace(
+        LOST,
+        workloads=(
+            deployment(
+                0,
+                0,
+                deleting_since=ago(60),
+                finalizers=("example.com/backup",),
+                management=test_headline.DELETING,
+            ),
+        ),
+        operation=operation(UNINSTALL, OperationPhase.WAITING),
+    ),
+}
+
+APPS: dict[str, AppState] = {
+    "well": WELL,
+    "scaled": SCALED,
+    "lost": LOST,
+    "damaged": state(detail=detail(damaged="the record is not gzip")),
+    "unread": state(detail=None),
+    "stuck": state(release=release(ReleaseStatus.PENDING_UPGRADE, updated_at=ago(7200))),
+    "elsewhere": state(release=None, detail=None),
+    "other-chart": replace(WELL, detail=detail(chart="prometheus", notes="")),
+    "old-chart": replace(
+        WELL,
+        detail=detail(chart="web-server", chart_version="1.2.0", source="team", values=VALUES),
+    ),
+    "deprecated-chart": replace(
+        WELL, detail=detail(chart="bare", chart_version="0.1.0", source="samples")
+    ),
+    "unreadable": state(
+        unreadable=tuple(test_unreadable.lost(kind) for kind in (Kind.HPA, Kind.DEPLOYMENT))
+    ),
+    LONG: replace(
+        SCALED,
+        detail=detail(description=HOSTILE, notes=f"{HOSTILE} http://{HOSTILE}/", shown=VALUES_TEXT),
+        release=release(owners=Owners(HOSTILE)),
+        events=(event("Failed", HOSTILE, HOSTILE),),
+        services=(service("LoadBalancer", "a-long-name-of-a-load-balancer" * 3 + ".example.org"),),
+        pods=(
+            unready(
+                waiting("ErrImagePull", HOSTILE),
+                key=Key("apps", f"{LONG}-7d9c8f6b5d-2xkqp"),
+                node="ip-198-18-100-100.eu-central-1.compute.internal",
+            ),
+        ),
+    ),
+    "many-pods": replace(
+        WELL,
+        workloads=(deployment(300, 300),),
+        pods=pods(*[pod()] * 300),
+        events=tuple(event(f"Reason{n}", "A message", last_at=ago(n)) for n in range(60)),
+    ),
+    "crashing-pods": every(*crashing_pods()),
+    "last-words": every(*last_words()),
+    "blocked-pods": every(*blocked_pods()),
+    "pods-without-room": every(*pods_without_room()),
+    "failed-pods": replace(WELL, pods=(*test_failures.evicted(92), *WELL.pods)),
+    "troubled-autoscalers": troubled_autoscalers(),
+    "paused-update": replace(
+        test_rollouts.updating(paused=True), services=WELL.services, history=WELL.history
+    ),
+    "waiting-address": replace(WELL, services=(service("LoadBalancer"),)),
+    "inner-address": replace(WELL, services=(service("ClusterIP"),)),
+    "refused-ingress": replace(WELL, ingresses=(test_urls.ingress(),)),
+    **OPERATIONS,
+    **named(
+        "pods", ((one, text) for one, text, *_ in cases(test_headline.test_by_pods))
+    ),
+    **named(
+        "held",
+        (
+            (one, text)
+            for one, text, *_ in cases(test_rollouts.test_an_update_that_is_held_needs_attention)
+        ),
+    ),
+    **named("jobs", ((one, text) for one, text, *_ in cases(test_jobs.test_a_release_of_jobs))),
+}
+"""Each state of an app, by the name of its release."""
+
+MANY = {
+    f"app-{number:04}": replace(WELL, key=KEY, pods=WELL.pods[: number % 3])
+    for number in range(1000)
+}
+"""A thousand releases."""

@@ -1,0 +1,186 @@
+"""One tab of the browser, and what is wrong with the page that it shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect
+
+THEMES = ("light", "dark")
+WIDTHS = (320, 360, 768, 1360, 2560)
+HEIGHT = 900
+USUAL = 1360
+NARROW = 360
+
+# Layout shifts and controls that get the focus are noted from the first paint on.
+OBSERVERS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const each of list.getEntries()) {
+    if (each.hadRecentInput) continue;
+    const moved = each.sources.map(({ node }) => node?.id || node?.className || node?.nodeName);
+    window.shifts.push({ value: each.value, moved: moved.join(", ") });
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+RULES = """async () => {
+  const found = await axe.run(document, { resultTypes: ["violations"] });
+  return found.violations.flatMap((each) => each.nodes.map((node) =>
+    `${each.id}: ${node.target.join(" ")}: ${node.any.concat(node.all, node.none)
+      .map((check) => check.message).join("; ").slice(0, 300)}`));
+}"""
+
+# What sticks out beyond the window's right edge, the innermost elements first.
+SIDEWAYS = """() => {
+  const root = document.scrollingElement;
+  if (root.scrollWidth <= root.clientWidth) return [];
+  const out = [...document.querySelectorAll("body *")]
+    .filter((each) => each.getBoundingClientRect().right > root.clientWidth + 0.5)
+    .map((each) => `${each.nodeName.toLowerCase()}#${each.id}.${each.className}`);
+  return [`${root.scrollWidth} > ${root.clientWidth}`, ...out.slice(-4)];
+}"""
+
+# Every control that a mouse can use, of a group of radio buttons the chosen one.
+CONTROLS = """() => {
+  const all = `a[href], button, input:not([type=hidden]), select, textarea, summary,
+    [tabindex]:not([tabindex^="-"]), [role=slider]`;
+  const inside = document.querySelector(".modal.show") ?? document;
+  const usable = (each) => {
+    if (each.disabled || each.closest("fieldset[disabled], [inert], [aria-hidden=true]")) return false;
+    if (each.matches("input[type=radio]:not(:checked)")) return false;
+    if (each.closest("details:not([open])") && !each.matches("summary")) return false;
+    const box = each.getBoundingClientRect();
+    return box.width > 0 && box.height > 0 && getComputedStyle(each).visibility !== "hidden";
+  };
+  const look = (each) => {
+    const style = getComputedStyle(each);
+    return [style.outlineStyle, style.outlineWidth, style.boxShadow, style.borderColor,
+      style.backgroundColor].join("|");
+  };
+  const name = (each) => `${each.nodeName.toLowerCase()}#${each.id}.${each.className} ${
+    (each.getAttribute("aria-label") ?? each.textContent).trim().slice(0, 40)}`;
+  window.controls = [...inside.querySelectorAll(all)].filter(usable)
+    .map((each) => ({ element: each, name: name(each), before: look(each), reached: false }));
+  document.addEventListener("focusin", ({ target }) => {
+    for (const each of window.controls) {
+      if (each.element !== target) continue;
+      each.reached = true;
+      const around = target.closest("label, .list-bar, .search, .dash-slider-container");
+      each.seen = look(target) !== each.before || Boolean(around);
+      each.hidden = target.getBoundingClientRect().width === 0;
+    }
+  });
+  document.activeElement?.blur();
+  return window.controls.length;
+}"""
+REACHED = """() => window.controls
+  .filter((each) => each.element.isConnected)
+  .flatMap((each) => !each.reached ? [`not reached: ${each.name}`]
+    : !each.seen ? [`focus not visible: ${each.name}`] : [])"""
+
+MOVING = """() => document.getAnimations()
+  .filter((each) => each.effect.getComputedTiming().duration > 1)
+  .map((each) => `${each.animationName ?? each.transitionProperty} of ${each.effect.target.className}`)"""
+
+
+class Tab:
+    """A tab that notes every error that the page or the network has."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        self.allowed = 200
+        page.on("pageerror", lambda error: self._note(f"script: {error}"))
+        page.on("console", self._console)
+        page.on("requestfailed", self._failed)
+        page.on("response", self._answered)
+
+    def _note(self, problem: str) -> None:
+        self.problems.append(problem)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            self._note(f"console: {message.text}")
+
+    def _failed(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # a page that is left drops its requests
+            self._note(f"request: {request.url} {request.failure}")
+
+    def _answered(self, response: Response) -> None:
+        document = response.request.resource_type == "document"
+        if response.status != self.allowed if document else response.status >= 400:
+            self._note(f"answer: {response.status} {response.url}")
+
+    def open(self, url: str, status: int = 200) -> None:
+        """Open a page and wait until it is there, with its live connection."""
+        self.problems.clear()
+        self.allowed = status
+        answer = self.page.goto(url)
+        assert answer
+        assert answer.status == status
+        self.page.locator("#page > [data-live-view]").wait_for()
+        if self.page.locator("#page > [data-live-view='']").count() == 0:
+            self.page.locator("#live-state[data-state=live]").wait_for()
+
+    def idle(self) -> None:
+        """Wait until callbacks have been answered and everything is drawn."""
+        expect(self.page.locator("[data-dash-is-loading]")).to_have_count(0)
+        self.page.evaluate("() => document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
+
+    def width(self, width: int) -> None:
+        """Make the window as wide as this."""
+        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+
+    def theme(self, theme: str) -> None:
+        """Have the system's theme be this."""
+        self.page.emulate_media(color_scheme=cast("Any", theme), reduced_motion="reduce")
+        expect(self.page.locator("html")).to_have_attribute("data-bs-theme", theme)
+
+    def axe(self) -> list[str]:
+        """The accessibility rules that the page breaks."""
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate(Axe().axe_script)
+        return self.page.evaluate(RULES)
+
+    def sideways(self) -> list[str]:
+        """Why the page scrolls sideways; empty if it does not."""
+        return self.page.evaluate(SIDEWAYS)
+
+    def moving(self) -> list[str]:
+        """The animations that run."""
+        return self.page.evaluate(MOVING)
+
+    def unreached(self) -> list[str]:
+        """The controls that the Tab key does not come to, or does not show."""
+        amount: int = self.page.evaluate(CONTROLS)
+        for _ in range(amount + 12):
+            self.page.keyboard.press("Tab")
+        return self.page.evaluate(REACHED)
+
+    def shifts(self) -> list[dict[str, Any]]:
+        """The layout shifts since the last call."""
+        return json.loads(
+            self.page.evaluate("() => JSON.stringify(window.shifts.splice(0))")
+        )
+
+
+@contextmanager
+def tab(browser: Browser) -> Iterator[Tab]:
+    """A tab with a profile of its own."""
+    context = browser.new_context(
+        viewport={"width": USUAL, "height": HEIGHT},
+        reduced_motion="reduce",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    context.add_init_script(OBSERVERS)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    try:
+        yield Tab(page)
+    finally:
+        context.close()

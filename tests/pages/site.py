@@ -1,0 +1,334 @@
+"""The portal itself on a loopback port, over states of apps instead of a cluster.
+
+Everything between the snapshot and the browser is the real thing; made up are the store's content,
+the answers of actions, and the registry of images. Each ``Site`` has a host name of its own below
+``localhost``, so that one server can be several portals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
+
+import uvicorn
+from msgspec import Struct
+from msgspec.structs import fields, replace
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from portal.auth.authorizer import NoRights
+from portal.catalog.catalog import Catalog
+from portal.catalog.chart import Chart
+from portal.catalog.sources import SourceState
+from portal.cluster.client import Calls
+from portal.cluster_sync import ClusterSync
+from portal.domain.errors import ClusterUnavailable, NotFound
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.launch import LaunchSpec
+from portal.domain.operations import Operation
+from portal.registry.failure import FetchError
+from portal.releases.queries import ReleaseValues
+from portal.releases.request import ReleaseRequest
+from portal.releases.upgrade import UPGRADE
+from portal.settings import Settings
+from portal.state.history import History
+from portal.state.model import AppState, WatchHealth
+from portal.state.snapshot import Snapshot
+from portal.state.store import Store
+from portal.ui.context import InspectImage
+from portal.web_app import WebApp
+from tests.unit.images.make import uninspected
+from tests.unit.ui.fakes import PRESETS, FakeActions
+from tests.unit.viewmodels.make import NOW, sources
+
+ROOT = Path(__file__).parents[2]
+SECRET = "of the login proxy"
+ADMINISTRATORS = "data-science"
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True)
+class Site:
+    """One portal: its apps, and who looks at it.
+
+    ``sources`` are the watches' health. ``charts`` are the sources of charts in the state to show.
+    ``open_mode`` needs no login proxy. ``known`` is False where nobody knows what the user may do.
+    """
+
+    states: Mapping[str, AppState] = field(default_factory=dict[str, AppState])
+    user: str = "ada"
+    groups: str = ADMINISTRATORS
+    sources: Callable[[datetime], Mapping[str, WatchHealth]] = lambda now: {
+        name: replace(each, alive_at=now) for name, each in sources().items()
+    }
+    charts: Sequence[SourceState] = ()
+    inspect: InspectImage = uninspected
+    open_mode: bool = False
+    known: bool = True
+
+
+def present(value: Thing, by: timedelta | None = None) -> Thing:
+    """``value`` as if ``NOW`` of the view models' tests were now: all its times are moved."""
+    moved: Any = value
+    by = datetime.now(UTC) - NOW if by is None else by
+    match value:
+        case datetime():
+            moved = value + by
+        case History() | Key():
+            pass
+        case Struct():
+            known = {each.name: getattr(value, each.name) for each in fields(value)}
+            changed = {name: present(each, by) for name, each in known.items()}
+            if any(changed[name] is not known[name] for name in known):
+                moved = replace(value, **changed)
+        case tuple():
+            parts = cast("tuple[object, ...]", value)
+            if type(parts) is tuple:
+                moved = tuple(present(each, by) for each in parts)
+        case dict():
+            parts = cast("dict[object, object]", value)
+            moved = {name: present(each, by) for name, each in parts.items()}
+        case _:
+            pass
+    return moved
+
+
+class StateStore(Store):
+    """A store whose snapshot consists of given states, each under a name of its own."""
+
+    def __init__(
+        self,
+        states: Mapping[str, AppState],
+        sources: Callable[[datetime], Mapping[str, WatchHealth]],
+    ) -> None:
+        super().__init__()
+        self._states: dict[Key, AppState] = {}
+        self._health = sources
+        for name, each in states.items():
+            self._put(Key("apps", name), each)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The states, and watches that are as healthy as they were said to be."""
+        return Snapshot(1, self._states, self._health(datetime.now(UTC)))
+
+    def show(self, key: Key, state: AppState) -> None:
+        """Have an app be in another state, as a watch would."""
+        self._put(key, state)
+        for told in self._listeners:
+            told(frozenset({key}))
+
+    def _put(self, key: Key, state: AppState) -> None:
+        self._states[key] = replace(present(state), key=key)
+
+
+class PageActions(FakeActions):
+    """Actions that answer what pages ask, and change nothing."""
+
+    def __init__(self, app: WebApp) -> None:
+        super().__init__({}, lambda: None)
+        self._of = app._context
+        self.plain = app._actions.plain
+        self.kept = {"replicaCount": 2}
+
+    def existing(self, identity: Identity, key: Key) -> Any:
+        self._know(identity, key)
+        return super().existing(identity, key)
+
+    def _know(self, identity: Identity, key: Key) -> None:
+        view = self._of.app(identity, key)
+        if view.exists:
+            self.views[key] = view
+
+    async def edit_form(self, identity: Identity, key: Key) -> Any:
+        self._know(identity, key)
+        return await super().edit_form(identity, key)
+
+    async def chart_values(self, identity: Identity, key: Key, chart: str) -> ReleaseValues:
+        if not self._of.app(identity, key).exists:
+            raise NotFound(f"There is no release {key}.")
+        return ReleaseValues({"replicas": 3}, 4)
+
+    async def preview_plain(self, identity: Identity, name: str, key: Key) -> tuple[str, ...]:
+        return (f"All pods of {key.name} are replaced, a few at a time.", "Its values stay.")
+
+    async def launch(
+        self,
+        identity: Identity,
+        asked: LaunchSpec | ReleaseRequest,
+        *,
+        create_only: bool = False,
+        expected_revision: int | None = None,
+    ) -> Operation:
+        return self._operation(asked.key, UPGRADE)
+
+
+class PageCatalog(Catalog):
+    """A catalogue whose sources are in given states; what is in no folder cannot be fetched."""
+
+    def __init__(self, states: Sequence[SourceState], cache: Path) -> None:
+        super().__init__([each.source for each in states], cast("Any", None), cache)
+        for each in states:
+            self._put(present(each))
+
+    async def read_folders(self) -> None:
+        """Read the sources that are folders."""
+        for each in self.sources:
+            if each.source.path is not None:
+                await self._refresh(each.source.name)
+
+    async def chart(self, source: str, name: str, version: str = "") -> Chart:
+        entry = self.entry(source, name)
+        if entry is not None and entry.path is None:
+            self._reader = cast("Any", _Unreachable())
+        return await super().chart(source, name, version)
+
+
+class _Unreachable:
+    async def archive(self, *_: object) -> bytes:
+        raise FetchError("The host charts.example.com does not answer.")
+
+
+class _Sync:
+    """What a web application needs of the cluster's side."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.client = SimpleNamespace(calls=Calls())
+        self.fetcher = cast("Any", None)
+
+    def prioritize(self, keys: object) -> None:
+        pass
+
+
+class LoginProxy:
+    """Names the user to the portal, as a login proxy in front of it does."""
+
+    def __init__(self, portal: ASGIApp, user: str, groups: str) -> None:
+        self._portal = portal
+        self._headers = [
+            (b"x-portal-secret", SECRET.encode()),
+            (b"x-forwarded-user", user.encode()),
+            (b"x-forwarded-groups", groups.encode()),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._portal(
+            {**scope, "headers": [*scope["headers"], *self._headers]}, receive, send
+        )
+
+
+class Sites:
+    """An ASGI application that is each of the sites, by the first part of the host's name."""
+
+    def __init__(self, sites: Mapping[str, Site], folder: Path) -> None:
+        self._sites = sites
+        self._folder = folder
+        self._made: dict[str, ASGIApp] = {}
+        self._making = asyncio.Lock()
+        self.stores: dict[str, StateStore] = {}
+        self.stack = AsyncExitStack()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        host = dict(scope["headers"])[b"host"].decode()
+        name = host.partition(".")[0]
+        async with self._making:
+            if name not in self._made:
+                self._made[name] = await self._make(name, self._sites[name])
+        await self._made[name](scope, receive, send)
+
+    async def _make(self, name: str, site: Site) -> ASGIApp:
+        secret = self._folder / "secret"
+        secret.write_text(SECRET)
+        settings = Settings(
+            namespaces=("apps", "lab"),
+            default_namespace="apps",
+            auth_mode="none" if site.open_mode else "header",
+            auth_secret_file=None if site.open_mode else secret,
+            auth_admin_groups=(ADMINISTRATORS,),
+            chart_path=ROOT / "charts" / "dash-app",
+            pod_security_namespace="check",
+        )
+        store = self.stores[name] = StateStore(site.states, site.sources)
+        sync = cast("ClusterSync", _Sync(store))
+        app = WebApp(settings, {}, sync, self.stack)
+        catalog = PageCatalog(site.charts, self._folder)
+        await catalog.read_folders()
+        views = app._context
+        app._context = replace(
+            views,
+            actions=PageActions(app),
+            catalog=catalog,
+            inspect_image=site.inspect,
+            forms=replace(views.forms, presets=PRESETS),
+        )
+        app._catalog = catalog
+        if not site.known:
+            app._rights._authorizer = Silent()
+        app.hub.start()
+        portal = await asyncio.to_thread(app.site)
+        return portal if site.open_mode else LoginProxy(portal, site.user, site.groups)
+
+
+class Silent:
+    """An authorizer that cannot find out what anybody may do."""
+
+    async def rights(self, identity: Identity) -> NoRights:
+        raise ClusterUnavailable("Kubernetes does not answer.")
+
+
+class Running:
+    """The server as a test sees it."""
+
+    def __init__(self, sites: Sites, loop: asyncio.AbstractEventLoop, port: int) -> None:
+        self._sites = sites
+        self._loop = loop
+        self._port = port
+
+    def url(self, site: str) -> str:
+        """The address of a site."""
+        return f"http://{site}.localhost:{self._port}"
+
+    def show(self, site: str, name: str, state: AppState) -> None:
+        """Have an app of a site be in another state."""
+        self._loop.call_soon_threadsafe(self._sites.stores[site].show, Key("apps", name), state)
+
+
+@contextmanager
+def serving(sites: Mapping[str, Site]) -> Iterator[Running]:
+    """Serve the sites on a free port of the loopback interface, in a thread."""
+    loop = asyncio.new_event_loop()
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as port:
+        made = Sites(sites, Path(folder))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                made,
+                interface="asgi3",
+                lifespan="off",
+                log_level="warning",
+                ws="websockets-sansio",
+            )
+        )
+
+        async def serve() -> None:
+            async with made.stack:
+                await server.serve(sockets=[port])
+
+        thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+        thread.start()
+        try:
+            yield Running(made, loop, port.getsockname()[1])
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join()
+            loop.close()

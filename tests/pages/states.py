@@ -1,0 +1,324 @@
+"""Every page in every state: the one table that the pages' tests go through.
+
+A new page, or a new dialog, needs at least one state here: ``test_table.py`` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from msgspec.structs import replace
+from playwright.sync_api import Page as Tab
+
+from portal.catalog.sources import ChartPreset, Source, SourceKind, SourceState
+from portal.domain.charts import BUILT_IN, ChartEntry, ChartVersion
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.images.report import ImageReport
+from portal.images.report import Existence
+from portal.state.model import WatchHealth
+from portal.ui import ids
+from portal.ui.routes import Page, app_path, chart_path, connect_path, edit_path
+from tests.pages.apps import APPS, LONG, MANY, WELL
+from tests.pages.site import ROOT, Site
+from tests.unit.catalog.make import CHARTS
+from tests.unit.images.make import report
+from tests.unit.viewmodels.make import ago, sources
+
+# Sites.
+
+
+def stale(now: datetime) -> Mapping[str, WatchHealth]:
+    """Watches that have been silent for five minutes; metrics are refused."""
+    silent = now - timedelta(minutes=5)
+    found = {name: replace(each, alive_at=silent) for name, each in sources().items()}
+    return {**found, "metrics": replace(found["metrics"], available=False, error="refused")}
+
+
+def unsynced(now: datetime) -> Mapping[str, WatchHealth]:
+    """Watches whose first lists are still being read."""
+    return {name: replace(each, synced=False, alive_at=None) for name, each in sources().items()}
+
+
+def versions(*names: str, deprecated: bool = False) -> tuple[ChartVersion, ...]:
+    about = "A web server, with everything that a web server may need, and a long description."
+    return tuple(
+        ChartVersion(each, "2.0", about, deprecated, ("web", "server", "http")) for each in names
+    )
+
+
+def repository(name: str) -> Source:
+    return Source(name, SourceKind.REPOSITORY, url=f"https://charts.example.com/{name}")
+
+
+CATALOGUE = (
+    SourceState(Source(BUILT_IN, SourceKind.BUILTIN, path=ROOT / "charts" / "dash-app")),
+    SourceState(
+        Source(
+            "samples",
+            SourceKind.FOLDER,
+            path=CHARTS,
+            presets=(
+                ChartPreset("web-server", "Sample", "A dashboard.", {"image": {"tag": "1.0"}}),
+                ChartPreset("web-server", "Notebook", "A notebook."),
+            ),
+        )
+    ),
+    SourceState(
+        repository("team"),
+        (ChartEntry("web-server", versions("1.4.0", "1.2.0", "1.0.0"), CHARTS / "web-server"),),
+        loading=False,
+    ),
+    SourceState(
+        repository("far"),
+        (
+            ChartEntry("nginx", versions("18.0.0", "17.0.0-beta.1", "16.0.0")),
+            ChartEntry("old", versions("0.1.0", deprecated=True)),
+        ),
+        error="The host charts.example.com does not answer.",
+        since=ago(4000),
+        loading=False,
+    ),
+    SourceState(repository("gone"), error="404 Not Found", since=ago(90), loading=False),
+    SourceState(repository("slow")),
+    SourceState(repository("empty"), loading=False),
+    SourceState(
+        repository("odd"),
+        (ChartEntry("kept", versions("1.0.0")),),
+        notes=("The entry “a” has no version.", "2 entries cannot be fetched: oci://…"),
+        loading=False,
+    ),
+)
+
+
+async def inspected(
+    identity: Identity, reference: str, namespace: str, pull_secrets: object = ()
+) -> ImageReport:
+    """Know every image; those called "missing" are not there."""
+    repository, _, tag = reference.rpartition(":")
+    found = report(repository=repository, tag=tag)
+    return replace(found, exists=Existence.NO) if "missing" in reference else found
+
+
+EVERYTHING = Site(APPS, charts=CATALOGUE, inspect=inspected)
+SITES = {
+    "portal": EVERYTHING,
+    "open": Site(APPS, charts=CATALOGUE, open_mode=True),
+    "guest": Site(APPS, user="bob", groups="guests", charts=CATALOGUE),
+    "unknown": Site(APPS, known=False, charts=CATALOGUE),
+    "empty": Site(),
+    "loading": Site(sources=unsynced),
+    "stale": Site({"well": WELL}, sources=stale),
+    "many": Site(MANY),
+}
+
+# States.
+
+Act = Callable[[Tab], None]
+
+
+def nothing(tab: Tab) -> None:
+    """Leave the page as it opens."""
+
+
+def press(*selectors: str) -> Act:
+    """Press one after the other."""
+
+    def act(tab: Tab) -> None:
+        for each in selectors:
+            tab.locator(each).first.click()
+
+    return act
+
+
+def fill(fields: Mapping[str, str], *then: str) -> Act:
+    """Fill fields in, by selector, leave the last one, and press."""
+
+    def act(tab: Tab) -> None:
+        for selector, text in fields.items():
+            tab.locator(selector).fill(text)
+            tab.locator(selector).blur()
+        press(*then)(tab)
+
+    return act
+
+
+def unfold(tab: Tab) -> None:
+    """Open every fold."""
+    for each in tab.locator("#page details:not([open]) > summary:visible").all():
+        each.click()
+
+
+@dataclass(frozen=True)
+class State:
+    """One state of one page.
+
+    ``act`` brings the page at ``path`` into it, and ``shows`` is then visible: it proves that
+    the state is the one that is meant. ``site`` is one of ``SITES``. ``status`` is that of the
+    document.
+    """
+
+    page: Page
+    name: str
+    path: str
+    shows: str = "h1"
+    act: Act = nothing
+    site: str = "portal"
+    status: int = 200
+
+    @property
+    def id(self) -> str:
+        """Its name in a test's report."""
+        return f"{self.page}-{self.name}" + (f"-{self.site}" if self.site != "portal" else "")
+
+
+def app(name: str, shows: str = "h1", act: Act = nothing, *, of: str = "", site: str = "portal"):
+    """A state of an app's page; ``of``: the app, if it is not called as the state."""
+    return State(Page.APP, name, app_path(Key("apps", of or name)), shows, act, site)
+
+
+def dialog(id: str) -> str:
+    """The selector of an open dialog whose content is there."""
+    return f"#{id} .modal-body:not(:has(.waiting))"
+
+
+WEB = chart_path("samples", "web-server")
+TEAM = chart_path("team", "web-server")
+
+STATES: tuple[State, ...] = (
+    # Lists.
+    *(
+        State(page, name, path + query, shows, site=site)
+        for page, path in ((Page.APPS, "/"), (Page.ADMIN, "/admin"))
+        for name, query, shows, site in (
+            ("every-badge", "", "[data-testid=release]", "portal"),
+            ("attention", "?status=attention", "[data-testid=release]", "portal"),
+            ("unmatched", "?q=nothing-like-it", "[data-testid=unmatched]", "portal"),
+            ("many", "?page=3&sort=-name", "[data-testid=release]", "many"),
+            ("many-filtered", "?q=app-07", "[data-testid=release]", "many"),
+            ("empty", "", "#releases-empty .empty", "empty"),
+            ("loading", "", "#releases-empty .spinner-border", "loading"),
+            ("stale", "", "[data-testid=notice]", "stale"),
+            ("refused", "", "h1", "guest"),
+            ("unknown-rights", "", "[data-testid=unanswered]", "unknown"),
+            ("open-mode", "", "#open-mode", "open"),
+        )
+    ),
+    # An app.
+    *(app(name) for name in APPS),
+    app("not-found", "[data-testid=app-gone]", of="nothing"),
+    app("loading", of="nothing", site="loading"),
+    app("stale", "#app-stale [data-testid=notice]", of="well", site="stale"),
+    app("refused", of="scaled", site="guest"),
+    app("unknown-rights", of="scaled", site="unknown"),
+    app("open-mode", "#open-mode", of="scaled", site="open"),
+    app("unfolded", "[data-testid=revision]", unfold, of="scaled"),
+    app("uninstall", dialog(ids.UNINSTALL_MODAL), press("#app-uninstall"), of="well"),
+    app(
+        "rollback",
+        dialog(ids.ROLLBACK_MODAL),
+        press("#history-fold", "[data-testid=revision] .revision-back"),
+        of="well",
+    ),
+    app("version", dialog(ids.VERSION_MODAL), press("#version-open"), of="old-chart"),
+    app("plain", dialog(ids.PLAIN_MODAL), press("[id*=plain-action]:visible"), of="well"),
+    app("shared-badly", act=fill({"#share-with": "nobody"}, "#share-save"), of="well"),
+    # The launch form.
+    State(Page.LAUNCH, "new", "/launch", "#launch-name"),
+    State(Page.LAUNCH, "unfolded", "/launch", "#launch-name", unfold),
+    State(Page.LAUNCH, "autoscaled", "/launch", "#launch-bounds", press("#launch-autoscaling")),
+    State(
+        Page.LAUNCH,
+        "errors",
+        "/launch",
+        ".note-error",
+        fill(
+            {
+                "#launch-name": "Bad_Name",
+                "#launch-repository": "not an image",
+                "#launch-port": "99999",
+                "#launch-cpu_request": "much",
+                "#launch-env": "A B\n=",
+            }
+        ),
+    ),
+    State(
+        Page.LAUNCH,
+        "image-known",
+        "/launch",
+        "#launch-image .image-said",
+        fill({"#launch-repository": "registry.example.com/team/app", "#launch-tag": "1.0"}),
+    ),
+    State(
+        Page.LAUNCH,
+        "image-missing",
+        "/launch",
+        "#launch-image .image-said",
+        fill({"#launch-repository": "registry.example.com/missing", "#launch-tag": "1.0"}),
+    ),
+    State(Page.LAUNCH, "edit", edit_path(Key("apps", "well")), "#launch-name[readonly]"),
+    State(Page.LAUNCH, "edit-nothing", edit_path(Key("apps", "nothing")), "[role=alert]"),
+    State(Page.LAUNCH, "connect-gone", connect_path("apps", "gone:80"), "[data-testid=notice]"),
+    State(Page.LAUNCH, "connect", connect_path("apps", "well:80"), "#launch-name"),
+    State(Page.LAUNCH, "open-mode", "/launch", "#open-mode", site="open"),
+    State(
+        Page.LAUNCH,
+        "upgrade",
+        "/launch",
+        dialog(ids.UPGRADE_MODAL),
+        fill({"#launch-name": "well"}, "#launch-submit:enabled"),
+    ),
+    # The catalogue.
+    State(Page.CATALOG, "every-source", "/catalog", "[data-testid=source-samples] .chart-card"),
+    State(Page.CATALOG, "empty", "/catalog", site="empty"),
+    # A chart.
+    State(Page.CHART, "form", WEB, "#chart-yaml"),
+    State(Page.CHART, "unfolded", WEB, "#chart-yaml", unfold),
+    State(Page.CHART, "older-version", chart_path("team", "web-server", "1.0.0"), "#chart-version"),
+    State(Page.CHART, "no-form", chart_path("samples", "bare"), "#chart-yaml"),
+    State(Page.CHART, "rows", chart_path("samples", "task-cluster"), "#chart-yaml"),
+    State(
+        Page.CHART,
+        "added-row",
+        WEB,
+        "[id*=chart-remove]",
+        press("[id*=chart-add]"),
+    ),
+    State(Page.CHART, "broken-yaml", WEB, "#chart-yaml-note *", fill({"#chart-yaml": "a: [b"})),
+    State(
+        Page.CHART,
+        "errors",
+        WEB,
+        ".note-error",
+        fill({"#chart-name": "Bad_Name", "#chart-yaml": "replicaCount: many\nimage: 3\n"}),
+    ),
+    State(Page.CHART, "unusable", chart_path("far", "nginx"), "[role=alert]"),
+    State(
+        Page.CHART,
+        "unusable-other",
+        chart_path("far", "nginx"),
+        "[role=alert]",
+        press("a:text-is('16.0.0')"),
+    ),
+    State(Page.CHART, "unusable-only", chart_path("far", "old"), "[role=alert]"),
+    State(Page.CHART, "broken-source", chart_path("gone", "web"), "[role=alert]"),
+    State(Page.CHART, "not-found", chart_path("nowhere", "web"), "[role=alert]"),
+    State(
+        Page.CHART,
+        "edit",
+        chart_path("team", "web-server", "1.2.0", key=Key("apps", "old-chart")),
+        "#chart-yaml",
+    ),
+    State(
+        Page.CHART,
+        "upgrade",
+        chart_path("team", "web-server", "1.2.0", key=Key("apps", "old-chart")),
+        dialog(ids.CHART_MODAL),
+        press("#chart-submit:enabled"),
+    ),
+    # No page.
+    State(Page.NOT_FOUND, "address", "/nowhere", "[data-testid=not-found-page]", status=404),
+)
