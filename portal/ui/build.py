@@ -39,7 +39,7 @@ _INDEX = """<!DOCTYPE html>
   <body>
     {%app_entry%}
     <noscript>Dash Portal needs JavaScript.</noscript>
-    <footer>{%config%}{%scripts%}{%renderer%}</footer>
+    {%config%}{%scripts%}{%renderer%}
   </body>
 </html>
 """

@@ -115,8 +115,8 @@ def not_found() -> html.Div:
     )
 
 
-def _open_mode() -> html.Div:
-    return html.Div(
+def _open_mode() -> html.Aside:
+    return html.Aside(
         [
             icon("warn"),
             html.Span(
@@ -129,7 +129,7 @@ def _open_mode() -> html.Div:
         ],
         id=ids.OPEN_MODE,
         className="open-mode",
-        role="note",
+        **wildcards({"aria-label": "Open mode"}),
     )
 
 

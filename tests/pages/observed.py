@@ -51,12 +51,14 @@ CONTROLS = """() => {
     [tabindex]:not([tabindex^="-"]), [role=slider]`;
   const inside = document.querySelector(".modal.show") ?? document;
   const usable = (each) => {
-    if (each.disabled || each.closest("fieldset[disabled], [inert], [aria-hidden=true]")) return false;
+    if (each.disabled || each.hasAttribute("data-disabled")) return false;
+    if (each.closest("fieldset[disabled], [inert], [aria-hidden=true]")) return false;
     if (each.matches("input[type=radio]:not(:checked)")) return false;
-    if (each.closest("details:not([open])") && !each.matches("summary")) return false;
     const box = each.getBoundingClientRect();
-    return box.width > 0 && box.height > 0 && getComputedStyle(each).visibility !== "hidden";
+    return box.width > 0 && box.height > 0
+      && each.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true });
   };
+  document.activeElement?.blur();
   const look = (each) => {
     const style = getComputedStyle(each);
     return [style.outlineStyle, style.outlineWidth, style.boxShadow, style.borderColor,
@@ -75,7 +77,6 @@ CONTROLS = """() => {
       each.hidden = target.getBoundingClientRect().width === 0;
     }
   });
-  document.activeElement?.blur();
   return window.controls.length;
 }"""
 REACHED = """() => window.controls

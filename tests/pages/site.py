@@ -157,7 +157,10 @@ class PageActions(FakeActions):
     async def chart_values(self, identity: Identity, key: Key, chart: str) -> ReleaseValues:
         if not self._of.app(identity, key).exists:
             raise NotFound(f"There is no release {key}.")
-        return ReleaseValues({"replicas": 3}, 4)
+        return ReleaseValues({"replicaCount": 3}, 4)
+
+    async def own_values(self, identity: Identity, key: Key) -> Mapping[str, object]:
+        return {"replicaCount": 3}
 
     async def preview_plain(self, identity: Identity, name: str, key: Key) -> tuple[str, ...]:
         return (f"All pods of {key.name} are replaced, a few at a time.", "Its values stay.")

@@ -107,7 +107,7 @@ EVERYTHING = Site(APPS, charts=CATALOGUE, inspect=inspected)
 SITES = {
     "portal": EVERYTHING,
     "open": Site(APPS, charts=CATALOGUE, open_mode=True),
-    "guest": Site(APPS, user="bob", groups="guests", charts=CATALOGUE),
+    "guest": Site(APPS, user="grace.brewster.hopper@navy.example.org", groups="guests", charts=CATALOGUE),
     "unknown": Site(APPS, known=False, charts=CATALOGUE),
     "empty": Site(),
     "loading": Site(sources=unsynced),
@@ -148,8 +148,9 @@ def fill(fields: Mapping[str, str], *then: str) -> Act:
 
 def unfold(tab: Tab) -> None:
     """Open every fold."""
-    for each in tab.locator("#page details:not([open]) > summary:visible").all():
-        each.click()
+    closed = tab.locator("#page details:not([open]) > summary:visible")
+    while closed.count():
+        closed.first.click()
 
 
 @dataclass(frozen=True)

@@ -46,15 +46,24 @@
     }
   }
 
-  /* The parts of a slider have no names of their own. */
-  function nameSliders() {
+  function name(part, label) {
+    if (part.getAttribute("aria-label") !== label) part.setAttribute("aria-label", label);
+  }
+
+  /* The parts of sliders and of what opens files have no names of their own. */
+  function nameParts() {
     for (const slider of document.querySelectorAll(".slider")) {
       const around = slider.closest(".target") ?? slider.closest('[role="group"]');
-      const label = around?.querySelector(".form-check-label, .form-label")?.textContent ?? "";
-      for (const part of slider.querySelectorAll('[role="slider"], input')) {
-        if (part.getAttribute("aria-label") !== label) part.setAttribute("aria-label", label);
+      const label =
+        around?.querySelector(".form-check-label, .form-label, .visually-hidden")?.textContent ?? "";
+      for (const selector of ['[role="slider"]', "input"]) {
+        const parts = slider.querySelectorAll(selector);
+        const ends = parts.length === 2 ? [", minimum", ", maximum"] : [""];
+        parts.forEach((part, number) => name(part, label + ends[number % ends.length]));
       }
     }
+    for (const file of document.querySelectorAll('input[type="file"]'))
+      name(file, file.parentElement.querySelector("button")?.title ?? "File");
   }
 
   function openPage(path) {
@@ -207,7 +216,7 @@
     queued = false;
     tick();
     describe();
-    nameSliders();
+    nameParts();
     refocus();
     reachField();
     follow();
