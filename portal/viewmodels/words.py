@@ -89,6 +89,10 @@ def coarse(seconds: float) -> str:
     return "1 min" if reached[-1] == 60 else span(reached[-1])
 
 
+MOMENT = re.compile(r"\d{2}:\d{2} UTC on \d{1,2} [A-Z][a-z]+")
+"""A time as ``moment`` writes it; pages show it in the browser's time zone."""
+
+
 def moment(at: datetime) -> str:
     """A time, in UTC: "07:12 UTC on 23 November"."""
     with suppress(OverflowError):  # at the ends of the calendar

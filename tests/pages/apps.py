@@ -97,7 +97,10 @@ SCALED = replace(
     ),
     workloads=(deployment(4, 3),),
     pods=pods(pod(), pod(), pod(), test_headline.STARTING),
-    usage={Key("apps", f"demo-{n}"): PodUsage(Key("apps", f"demo-{n}"), 0.07, 1e8, NOW, 15) for n in range(3)},
+    usage={
+        key: PodUsage(key, 0.07, 1e8, NOW, 15)
+        for key in (Key("apps", f"demo-{number}") for number in range(3))
+    },
     history=series(),
     events=(
         event("SuccessfulRescale", "New size: 4; reason: cpu above target", "demo",
@@ -265,9 +268,7 @@ APPS: dict[str, AppState] = {
     "inner-address": replace(WELL, services=(service("ClusterIP"),)),
     "refused-ingress": replace(WELL, ingresses=(test_urls.ingress(),)),
     **OPERATIONS,
-    **named(
-        "pods", ((one, text) for one, text, *_ in cases(test_headline.test_by_pods))
-    ),
+    **named("pods", ((one, text) for one, text, *_ in cases(test_headline.test_by_pods))),
     **named(
         "held",
         (

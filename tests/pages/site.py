@@ -112,10 +112,9 @@ class StateStore(Store):
         sources: Callable[[datetime], Mapping[str, WatchHealth]],
     ) -> None:
         super().__init__()
-        self._states: dict[Key, AppState] = {}
+        keys = {Key("apps", name): each for name, each in states.items()}
+        self._states = {key: _called(key, each) for key, each in keys.items()}
         self._health = sources
-        for name, each in states.items():
-            self._put(Key("apps", name), each)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -124,12 +123,18 @@ class StateStore(Store):
 
     def show(self, key: Key, state: AppState) -> None:
         """Have an app be in another state, as a watch would."""
-        self._put(key, state)
+        self._states = {**self._states, key: _called(key, state)}
         for told in self._listeners:
             told(frozenset({key}))
 
-    def _put(self, key: Key, state: AppState) -> None:
-        self._states[key] = replace(present(state), key=key)
+
+def _called(key: Key, state: AppState) -> AppState:
+    """The state of an app of this name, at present."""
+    mine = (
+        replace(each, release=key.name) if each.release == state.key.name else each
+        for each in state.hpas
+    )
+    return replace(present(replace(state, hpas=tuple(mine))), key=key)
 
 
 class PageActions(FakeActions):
@@ -226,9 +231,7 @@ class LoginProxy:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._portal(
-            {**scope, "headers": [*scope["headers"], *self._headers]}, receive, send
-        )
+        await self._portal({**scope, "headers": [*scope["headers"], *self._headers]}, receive, send)
 
 
 class Sites:
@@ -239,7 +242,7 @@ class Sites:
         self._folder = folder
         self._made: dict[str, ASGIApp] = {}
         self._making = asyncio.Lock()
-        self.stores: dict[str, StateStore] = {}
+        self.stores = {name: StateStore(each.states, each.sources) for name, each in sites.items()}
         self.stack = AsyncExitStack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -262,7 +265,7 @@ class Sites:
             chart_path=ROOT / "charts" / "dash-app",
             pod_security_namespace="check",
         )
-        store = self.stores[name] = StateStore(site.states, site.sources)
+        store = self.stores[name]
         sync = cast("ClusterSync", _Sync(store))
         app = WebApp(settings, {}, sync, self.stack)
         catalog = PageCatalog(site.charts, self._folder)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from msgspec.structs import replace
 from playwright.sync_api import Page as Tab
@@ -17,12 +16,11 @@ from portal.catalog.sources import ChartPreset, Source, SourceKind, SourceState
 from portal.domain.charts import BUILT_IN, ChartEntry, ChartVersion
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.images.report import ImageReport
-from portal.images.report import Existence
+from portal.images.report import Existence, ImageReport
 from portal.state.model import WatchHealth
 from portal.ui import ids
 from portal.ui.routes import Page, app_path, chart_path, connect_path, edit_path
-from tests.pages.apps import APPS, LONG, MANY, WELL
+from tests.pages.apps import APPS, MANY, SCALED, WELL
 from tests.pages.site import ROOT, Site
 from tests.unit.catalog.make import CHARTS
 from tests.unit.images.make import report
@@ -107,12 +105,15 @@ EVERYTHING = Site(APPS, charts=CATALOGUE, inspect=inspected)
 SITES = {
     "portal": EVERYTHING,
     "open": Site(APPS, charts=CATALOGUE, open_mode=True),
-    "guest": Site(APPS, user="grace.brewster.hopper@navy.example.org", groups="guests", charts=CATALOGUE),
+    "guest": Site(
+        APPS, user="grace.brewster.hopper@navy.example.org", groups="guests", charts=CATALOGUE
+    ),
     "unknown": Site(APPS, known=False, charts=CATALOGUE),
     "empty": Site(),
     "loading": Site(sources=unsynced),
     "stale": Site({"well": WELL}, sources=stale),
     "many": Site(MANY),
+    "live": Site({"live": SCALED}),
 }
 
 # States.

@@ -15,6 +15,7 @@ from portal.ui.components.basics import (
     badge,
     icon,
     internal_link,
+    local_times,
     notice,
     outside_link,
     wildcards,
@@ -50,7 +51,7 @@ def header(view: AppView) -> list[Node]:
             ],
             className="title-line",
         ),
-        html.P(view.sentence, className="lead-sentence", role="status"),
+        html.P(local_times(view.sentence), className="lead-sentence", role="status"),
         html.Dl(
             [_fact(name, value) for name, value in _facts(view) if value not in ("", None)],
             className="facts",

@@ -71,7 +71,10 @@ def _rows(view: PodView) -> list[html.Tr]:
                     icon(view.status.severity.value),
                     html.Div(
                         [
-                            html.Span(view.reason, **wildcards({"data-testid": "pod-reason"})),
+                            html.Span(
+                                local_times(view.reason),
+                                **wildcards({"data-testid": "pod-reason"}),
+                            ),
                             html.Span(f" {view.advice}", className="advice"),
                         ]
                     ),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portal.ui import html
-from portal.ui.components.basics import Node, badge, notice, wildcards
+from portal.ui.components.basics import Node, badge, local_times, notice, wildcards
 from portal.viewmodels.model import AutoscalerView, MetricView, ReplicasView, Severity, WorkloadView
 
 BAR_TOP = 2.0
@@ -25,7 +25,7 @@ def replicas(view: ReplicasView) -> list[Node]:
             className="counts",
         ),
         html.Div(_dots(view), className="pod-dots", **wildcards({"aria-hidden": "true"})),
-        html.P(view.words, className="words"),
+        html.P(local_times(view.words), className="words"),
     ]
 
 
@@ -62,7 +62,7 @@ def _workload(view: WorkloadView) -> html.Li:
             html.Span(view.kind, className="quiet-text"),
             html.Strong(view.name),
             badge(view.state),
-            html.Span(view.words, className="words"),
+            html.Span(local_times(view.words), className="words"),
         ],
         **wildcards({"data-testid": "workload", "data-kind": view.kind}),
     )

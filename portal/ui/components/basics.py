@@ -13,6 +13,7 @@ from portal.domain.keys import Key
 from portal.domain.operations import Operation
 from portal.ui import html
 from portal.viewmodels.model import Badge, Notice, Severity
+from portal.viewmodels.words import MOMENT
 
 Node = Any
 """A Dash component, a string, a number, None, or a list of these (Dash has no type for it)."""
@@ -53,6 +54,17 @@ def age(at: datetime | None, empty: str = "–", *, ago: bool = True) -> Node:
     return html.Time(dateTime=stamp, className="age", **wildcards({name: stamp}))
 
 
+def local_times(text: str) -> Node:
+    """``text``, with the times in it as elements that the browser shows in its time zone."""
+    parts: list[Node] = []
+    end = 0
+    for match in MOMENT.finditer(text):
+        shown = html.Time(match[0], **wildcards({"data-moment": match[0]}))
+        parts += [text[end : match.start()], shown]
+        end = match.end()
+    return [*parts, text[end:]] if parts else text
+
+
 def safe_href(href: str) -> str:
     """``href`` if it is safe to follow (http or https), else ""."""
     try:
@@ -84,9 +96,13 @@ def notice(view: Notice, more: Node = None) -> html.Div:
             icon(view.severity.value),
             html.Div(
                 [
-                    html.Div(view.title, className="notice-title"),
-                    html.Div(view.body, className="notice-body") if view.body else None,
-                    html.Div(view.advice, className="notice-advice") if view.advice else None,
+                    html.Div(local_times(view.title), className="notice-title"),
+                    html.Div(local_times(view.body), className="notice-body")
+                    if view.body
+                    else None,
+                    html.Div(local_times(view.advice), className="notice-advice")
+                    if view.advice
+                    else None,
                     more,
                 ]
             ),

@@ -13,14 +13,33 @@
     if (element.textContent !== text) element.textContent = text;
   }
 
+  const exact = (at) => at.toLocaleString([], { dateStyle: "full", timeStyle: "long" });
+
+  /* The time that "07:12 UTC on 23 November" means: of the years the nearest. */
+  function meant(moment) {
+    const [clock, , , day, month] = moment.split(" ");
+    const year = new Date().getUTCFullYear();
+    const years = [year - 1, year, year + 1].map((each) => new Date(`${day} ${month} ${each} ${clock} UTC`));
+    const far = (at) => Math.abs(at - Date.now());
+    return years.reduce((best, each) => (far(each) < far(best) ? each : best));
+  }
+
+  function local(at) {
+    const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    return `${clock} on ${at.toLocaleDateString([], { day: "numeric", month: "long" })}`;
+  }
+
   function tick() {
     const now = Date.now();
-    for (const each of document.querySelectorAll("time[data-time], time[data-for]")) {
-      const at = new Date(each.dataset.time ?? each.dataset.for);
+    for (const each of document.querySelectorAll("time[data-time], time[data-for], time[data-moment]")) {
+      const { time, for: since, moment } = each.dataset;
+      const at = moment ? meant(moment) : new Date(time ?? since);
       const seconds = Math.max(0, (now - at) / 1000);
-      if (each.dataset.for) put(each, words(seconds));
+      if (moment) put(each, local(at));
+      else if (since) put(each, words(seconds));
       else put(each, seconds < 5 ? "just now" : `${words(seconds)} ago`);
-      if (!each.title) each.title = at.toLocaleString();
+      const title = exact(at);
+      if (each.title !== title) each.title = title;
     }
     for (const each of document.querySelectorAll("time[data-timer]")) {
       put(each, `${Math.max(0, Math.floor((now - new Date(each.dataset.timer)) / 1000))} s`);
@@ -196,18 +215,22 @@
       window.dash_clientside.set_props("theme", { data: event.detail });
   });
 
-  /* An element that is replaced while it has the focus keeps it. */
+  /* An element that is replaced while it has the focus keeps it. Where it is gone or hidden, the
+     page's content gets it: with none in focus, the next Tab would start from the top. */
+  const shown = (element) => element.isConnected && element.checkVisibility();
   let focused = null;
   document.addEventListener("focusin", (event) => { focused = event.target; });
   document.addEventListener("focusout", ({ target }) => {
     // Also fired just before an element is removed; only later the two can be distinguished.
-    setTimeout(() => { if (focused === target && target.isConnected) focused = null; });
+    setTimeout(() => { if (focused === target && shown(target)) focused = null; });
   });
   function refocus() {
-    if (!focused || focused.isConnected) return;
+    if (!focused || shown(focused)) return;
+    const lost = [document.body, focused].includes(document.activeElement);
     const again = focused.id && document.getElementById(focused.id);
     focused = null;
-    if (again) again.focus({ preventScroll: true });
+    if (!lost) return;
+    (again && shown(again) ? again : document.querySelector("main"))?.focus({ preventScroll: true });
   }
 
   let themed = false;
@@ -230,5 +253,8 @@
     queued = true;
     queueMicrotask(settle);
   }).observe(document.documentElement, { childList: true, subtree: true });
-  setInterval(tick, 1000);
+  setInterval(() => {
+    tick();
+    refocus();
+  }, 1000);
 })();
