@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # Expanded only by the recipes that use it, so `make help` installs nothing.
 PY = $(or $(shell dev/venv),$(error no Python environment; why is said above))/bin/python
 
-.PHONY: help demo down status test lint unit fuzz charts cluster images frameworks browser lifecycle bench screenshots docs lock sbom audit
+.PHONY: help demo down status test lint unit fuzz pages charts cluster images frameworks browser lifecycle bench screenshots docs lock sbom audit
 
 help:            ## list the commands
 	@grep -E '^[a-z]+: +.*##' $(MAKEFILE_LIST) | sed -E 's/: +.*## /\t/' | expand -t 14
@@ -18,7 +18,7 @@ down:            ## stop the local Kubernetes and leave nothing behind
 status:          ## what is running
 	@$(PY) -m dev.cluster status
 
-test:            ## all tests: lint, unit, fuzz, charts, cluster, images, browser, lifecycle
+test:            ## all tests: lint, unit, fuzz, pages, charts, cluster, images, browser, lifecycle
 	@$(PY) -m dev.check all
 
 lint:            ## style, types, import contracts, generated documents
@@ -29,6 +29,9 @@ unit:            ## the tests that need no cluster, in less than a minute
 
 fuzz:            ## generated and hostile input, in about three minutes
 	@$(PY) -m dev.check fuzz
+
+pages:           ## every page in every state in a real browser, without a cluster
+	@$(PY) -m dev.check pages
 
 charts:          ## charts rendered and validated
 	@$(PY) -m dev.check charts

@@ -72,6 +72,14 @@ def fuzz() -> bool:
     return pytest(FUZZ, *IN_PARALLEL, **BYTECODE)
 
 
+def pages() -> bool:
+    """Every page in every state, in Chromium, without a cluster."""
+    from dev import chromium
+
+    chromium.executable()  # before several processes look for it
+    return pytest("tests/pages", *IN_PARALLEL, **BYTECODE)
+
+
 def charts() -> bool:
     """Charts rendered by the real Helm and validated."""
     from dev.cluster import binaries
@@ -137,7 +145,7 @@ def lifecycle() -> bool:
 
 STAGES: dict[str, Callable[[], bool]] = {
     stage.__name__: stage
-    for stage in (lint, unit, fuzz, charts, cluster, images, browser, lifecycle)
+    for stage in (lint, unit, fuzz, pages, charts, cluster, images, browser, lifecycle)
 }
 """The stages of `make test`, in their order."""
 APART: dict[str, Callable[[], bool]] = {frameworks.__name__: frameworks}
