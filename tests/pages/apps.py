@@ -12,7 +12,6 @@ from portal.domain.compressed import CompressedText
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, Pod, PodUsage, Probe, ReleaseStatus
 from portal.domain.operations import OperationPhase, Step
-from portal.domain.owners import Owners
 from portal.domain.redaction import values_yaml
 from portal.releases.install import LAUNCH
 from portal.releases.restart import RESTART
@@ -73,7 +72,7 @@ def named(prefix: str, states: Iterable[tuple[AppState, str]]) -> dict[str, AppS
 
 VALUES_TEXT = CompressedText(values_yaml(VALUES))
 WELL = state(
-    release=release(revision=3, owners=Owners("ada")),
+    release=release(revision=3),
     detail=detail(revision=3, notes=NOTES, values=VALUES, shown=VALUES_TEXT),
     workloads=(deployment(2, 2),),
     pods=pods(pod(), pod()),
@@ -238,7 +237,6 @@ APPS: dict[str, AppState] = {
     LONG: replace(
         SCALED,
         detail=detail(description=HOSTILE, notes=f"{HOSTILE} http://{HOSTILE}/", shown=VALUES_TEXT),
-        release=release(owners=Owners(HOSTILE)),
         events=(event("Failed", HOSTILE, HOSTILE),),
         services=(service("LoadBalancer", "a-long-name-of-a-load-balancer" * 3 + ".example.org"),),
         pods=(

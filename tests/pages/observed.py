@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
 WIDTHS = (320, 360, 768, 1360, 2560)
 HEIGHT = 900
+PATIENCE = 60_000
+"""Milliseconds that anything may take on a busy machine."""
 USUAL = 1360
 NARROW = 360
 
@@ -188,7 +190,8 @@ def tab(browser: Browser, *, timezone: str = "UTC", locale: str = "en-GB") -> It
     )
     context.add_init_script(OBSERVERS)
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     try:
         yield Tab(page)
     finally:

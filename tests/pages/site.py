@@ -26,7 +26,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal.auth.authorizer import NoRights
 from portal.catalog.catalog import Catalog
-from portal.catalog.chart import Chart
 from portal.catalog.sources import SourceState
 from portal.cluster.client import Calls
 from portal.cluster_sync import ClusterSync
@@ -181,30 +180,17 @@ class PageActions(FakeActions):
         return self._operation(asked.key, UPGRADE)
 
 
-class PageCatalog(Catalog):
-    """A catalogue whose sources are in given states; what is in no folder cannot be fetched."""
+async def stock(catalog: Catalog, states: Sequence[SourceState]) -> None:
+    """Have the sources be in these states; folders are read, all else cannot be reached."""
 
-    def __init__(self, states: Sequence[SourceState], cache: Path) -> None:
-        super().__init__([each.source for each in states], cast("Any", None), cache)
-        for each in states:
-            self._put(present(each))
-
-    async def read_folders(self) -> None:
-        """Read the sources that are folders."""
-        for each in self.sources:
-            if each.source.path is not None:
-                await self._refresh(each.source.name)
-
-    async def chart(self, source: str, name: str, version: str = "") -> Chart:
-        entry = self.entry(source, name)
-        if entry is not None and entry.path is None:
-            self._reader = cast("Any", _Unreachable())
-        return await super().chart(source, name, version)
-
-
-class _Unreachable:
-    async def archive(self, *_: object) -> bytes:
+    async def unreachable(*_: object) -> bytes:
         raise FetchError("The host charts.example.com does not answer.")
+
+    catalog._reader.archive = unreachable
+    for each in states:
+        catalog._put(present(each))
+        if each.source.path is not None:
+            await catalog._refresh(each.source.name)
 
 
 class _Sync:
@@ -268,17 +254,14 @@ class Sites:
         store = self.stores[name]
         sync = cast("ClusterSync", _Sync(store))
         app = WebApp(settings, {}, sync, self.stack)
-        catalog = PageCatalog(site.charts, self._folder)
-        await catalog.read_folders()
+        await stock(app._catalog, site.charts)
         views = app._context
         app._context = replace(
             views,
             actions=PageActions(app),
-            catalog=catalog,
             inspect_image=site.inspect,
             forms=replace(views.forms, presets=PRESETS),
         )
-        app._catalog = catalog
         if not site.known:
             app._rights._authorizer = Silent()
         app.hub.start()

@@ -222,7 +222,7 @@ STATES: tuple[State, ...] = (
     app(
         "rollback",
         dialog(ids.ROLLBACK_MODAL),
-        press("#history-fold", "[data-testid=revision] .revision-back"),
+        press("#history-fold", "[id*=roll-back]:visible"),
         of="well",
     ),
     app("version", dialog(ids.VERSION_MODAL), press("#version-open"), of="old-chart"),

@@ -117,7 +117,16 @@ def _metric(view: MetricView) -> html.Div:
     severity = (
         Severity.QUIET if fraction is None else Severity.WARN if fraction > 1.1 else Severity.GOOD
     )
-    now: dict[str, Any] = {} if fraction is None else {"aria-valuenow": round(fraction * 100)}
+    meter: dict[str, Any] = {"aria-hidden": "true"}  # the words beside it say that it is not known
+    if fraction is not None:
+        meter = {
+            "role": "meter",
+            "aria-label": f"{view.name} against its target",
+            "aria-valuemin": 0,
+            "aria-valuemax": 200,
+            "aria-valuenow": min(round(fraction * 100), 200),
+            "aria-valuetext": f"{view.current} of a target of {view.target}",
+        }
     return html.Div(
         [
             html.Div(
@@ -136,16 +145,7 @@ def _metric(view: MetricView) -> html.Div:
                     html.Div(className="metric-target"),
                 ],
                 className="metric-bar",
-                role="meter",
-                **wildcards(
-                    {
-                        "aria-label": f"{view.name} against its target",
-                        "aria-valuemin": 0,
-                        "aria-valuemax": 200,
-                        "aria-valuetext": f"{view.current} of a target of {view.target}",
-                        **now,
-                    }
-                ),
+                **meter,
             ),
             html.Div(view.words, className="metric-words") if view.words else None,
         ],
