@@ -18,7 +18,8 @@ from portal.domain.operations import Operation, OperationPhase
 from portal.state.model import AppState
 from portal.state.timeline import EntryKind
 from portal.state.workloads import endless, replica_sets_of
-from portal.viewmodels.diagnosis import Diagnosis, condition, events_about
+from portal.viewmodels.conditions import condition
+from portal.viewmodels.diagnosis import Diagnosis, events_about
 from portal.viewmodels.model import Badge, Severity, StepView, UrlView
 from portal.viewmodels.words import count, number, size, span
 from portal.viewmodels.workloads import PodSummary

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portal.ui import html
-from portal.ui.components.basics import Node, age, badge, icon, wildcards
+from portal.ui.components.basics import Node, age, badge, icon, local_times, wildcards
 from portal.viewmodels.model import PodView
 
 
