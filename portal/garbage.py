@@ -43,10 +43,10 @@ async def collect(
 ) -> None:
     """Collect all garbage once a minute, at a moment when the portal is not ``busy``.
 
-    What the first minute has read, such as the records of releases, is frozen, too. Python would
-    collect whenever there are a quarter more objects: in the middle of a large input, through all
-    of whose objects it then looks, and no thread runs meanwhile (bar: 20 ms that the loop is held
-    up). A portal that is always busy does it after ``PATIENCE`` seconds.
+    Python would do so whenever there are a quarter more objects: in the middle of a large input,
+    through all of whose objects it then looks, and no thread runs meanwhile (bar: 20 ms that the
+    loop is held up). A portal that is always busy does it after ``PATIENCE`` seconds. The first
+    time freezes all that has been read by then, such as the records of releases.
     """
     young, middle, old = gc.get_threshold()
     gc.set_threshold(young, middle, _NEVER)

@@ -1,4 +1,4 @@
-"""What the rules look at: a manifest under review, and facts about the cluster."""
+"""A manifest under review and the facts about the cluster, which the rules look at."""
 
 from __future__ import annotations
 
