@@ -27,7 +27,7 @@ class Framework(StrEnum):
 
 
 class BasePath(Struct, frozen=True):
-    """How a framework is told the path under which it is served: by a variable or an option.
+    """The variable or option that tells a framework the path under which it is served.
 
     ``ending`` is what it wants after the path.
     """
