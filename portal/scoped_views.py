@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from portal.auth.authorizer import KnownRights
@@ -11,7 +11,9 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.owners import NOBODY
 from portal.domain.permissions import Permission, Scope
-from portal.live.topics import ADMIN, APPS, MINE, app_key, list_query
+from portal.live.topics import ADMIN, APPS, MINE, list_query, release_key
+from portal.objects.reader import ReleaseObjects
+from portal.objects.tree import ObjectsView, objects_view
 from portal.state.assemble import nothing
 from portal.state.model import AppState
 from portal.state.ownership import owners_of
@@ -33,7 +35,8 @@ class ScopedViews:
     ``prioritize`` is called with the releases that are being viewed, so that release bodies and
     probes of URLs, which are read on demand, are read for them first. ``catalog`` returns the
     present listings of the sources of charts, and ``offered`` the names of the plain actions that
-    are of use for an app.
+    are of use for an app. ``objects`` returns what is known of a release's objects beside the
+    snapshot, and ``readable`` are the kinds that can be opened.
     """
 
     def __init__(
@@ -44,7 +47,11 @@ class ScopedViews:
         prioritize: Callable[[Iterable[Key]], None],
         catalog: Callable[[], Sequence[Listing]] = tuple,
         offered: Callable[[AppState, datetime], frozenset[str]] = lambda state, now: frozenset(),
+        objects: Callable[[Key], ReleaseObjects] = lambda key: ReleaseObjects(),
+        readable: Collection[str] = (),
     ) -> None:
+        self._objects = objects
+        self._readable = readable
         self._prioritize = prioritize
         self._catalog = catalog
         self._offered = offered
@@ -57,7 +64,7 @@ class ScopedViews:
     def scope(self, topic: str, identity: Identity) -> Scope:
         """Return the scope of ``identity`` on a topic, by the newest known rights."""
         rights = self._rights.known(identity)
-        key = app_key(topic)
+        key = release_key(topic)
         if key is not None:
             state = self._store.snapshot.app(key)
             known = state.release is not None or state.operation is not None
@@ -93,6 +100,27 @@ class ScopedViews:
             snapshot.apps, snapshot.sources, now, snapshot.nodes, self._catalog()
         )
         return mine_view(every, snapshot.apps, scope, now)
+
+    def objects(self, scope: Scope, key: Key) -> ObjectsView:
+        """The tree of one release's objects; an empty one where it may not be seen."""
+        snapshot = self._store.snapshot
+        state, more = nothing(key), ReleaseObjects()
+        if scope.may(Permission.SEE):
+            self._prioritize((key,))
+            state = snapshot.app(key)
+        if scope.may(Permission.READ_MANIFEST):
+            more = self._objects(key)
+        return objects_view(
+            state,
+            more.inventory,
+            more.states,
+            snapshot.sources,
+            datetime.now(UTC),
+            nodes=snapshot.nodes,
+            scope=scope,
+            readable=self._readable,
+            problem=more.problem,
+        )
 
     def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:
         """The connections that a namespace offers to a new app."""

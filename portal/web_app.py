@@ -26,6 +26,7 @@ from portal.cluster.access import Namespaces
 from portal.cluster.admission import Admission
 from portal.cluster.env_secrets import EnvSecrets
 from portal.cluster.leases import LEASES, Leases
+from portal.cluster.objects import ClusterObjects
 from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
 from portal.cluster.restarts import Restarts
@@ -51,6 +52,7 @@ from portal.live.hub import Hub
 from portal.notifications.messages import operation_message
 from portal.notifications.troubles import Troubles
 from portal.notifications.webhook import HttpPost, Webhook
+from portal.objects.reader import ObjectReader
 from portal.operations.operations import Operations, OperationTiming
 from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
@@ -114,6 +116,13 @@ class WebApp:
         self._catalog = catalog = _catalog(settings, stack, store)
         images = _images(settings, stack, sync, rights)
         outside = ExternalAddresses(settings.node_address, settings.ingress_address)
+        objects = ObjectReader(
+            store,
+            self._actions.access,
+            HelmStorage(sync.client, store.storage_namespace),
+            ClusterObjects(sync.client),
+        )
+        stack.push_async_callback(objects.close)
         views = ScopedViews(
             store,
             rights,
@@ -121,6 +130,8 @@ class WebApp:
             sync.prioritize,
             lambda: catalog.listings,
             self._actions.offered,
+            objects.known,
+            objects.kinds,
         )
         self._context = UiContext(
             actions=self._actions,
@@ -133,11 +144,14 @@ class WebApp:
             connections=views.connections,
             identity=current_identity,
             inspect_image=images.inspect,
+            objects_view=views.objects,
+            read_object=objects.read,
             open_mode=settings.auth_mode == "none",
             version=__version__,
         )
         self.hub = Hub(opener(self._context), views.scope, spell=spelled)
         store.on_change(self.hub.changed)
+        objects.on_change(self.hub.changed)
         rights.on_change(self.hub.rescope)
         _publish(self._metrics, sync, self.hub)
         if self._webhook is not None:

@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 from urllib.request import getproxies
@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct, field
 
 from portal.cluster.api_types import Change
-from portal.cluster.errors import Unauthenticated, from_status, message_of
+from portal.cluster.errors import TooLarge, Unauthenticated, from_status, message_of
 from portal.cluster.json_object import JsonObject
 from portal.cluster.kubernetes_aio import (
     ApiClient,
@@ -39,18 +39,25 @@ JSON = "application/json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 JSON_PATCH = "application/json-patch+json"
+MERGE = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
 
 FIRST_ANSWER_WITHIN = 10.0
 """Seconds that the start waits for the API: less than gunicorn gives a worker to start."""
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=60, sock_connect=5, sock_read=15)
 
+MOST_OF_MESSAGE = 1024 * 1024
+"""The most bytes of a message of a WebSocket: the kubelet sends at most 32 KiB at once."""
+
+CLOSES_WITHIN = 2.0
+"""Seconds for the API server to confirm that a WebSocket is closed."""
+
 
 class Calls(Struct):
     """Counts of API requests since the start, for the portal's own metrics."""
 
     made: Counter[str] = field(default_factory=Counter[str])
-    """Requests by verb: list, watch, get, post, put, patch or delete."""
+    """Requests by verb: list, watch, get, post, put, patch, delete or exec."""
     failed: Counter[str] = field(default_factory=Counter[str])
     """Failed requests by HTTP status; "none" where there was no answer."""
     watching: int = 0
@@ -170,6 +177,63 @@ class ClusterClient:
         """GET a page of a list as raw bytes; it may be large, see ``portal.cluster.lists``."""
         return await self._call(_Request("list", path, params, accept=accept))
 
+    async def read_at_most(
+        self,
+        path: str,
+        most: int,
+        params: Mapping[str, str] | None = None,
+        accept: str = JSON,
+    ) -> bytes:
+        """GET an object as raw bytes.
+
+        Raises:
+            TooLarge: it has more than ``most`` bytes; the rest is not read.
+        """
+        with _transport_errors():
+            async with await self._send(_Request("get", path, params, accept=accept)) as response:
+                body = bytearray()
+                async for chunk in response.content.iter_chunked(64 * 1024):
+                    body += chunk
+                    if len(body) > most:
+                        raise TooLarge(f"It is larger than {most // 1024:,} KiB.")
+                return bytes(body)
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, params: Sequence[tuple[str, str]], protocol: str
+    ) -> AsyncGenerator[aiohttp.ClientWebSocketResponse]:
+        """Open a WebSocket to a subresource such as ``pods/exec``, with a subprotocol.
+
+        Raises:
+            PortalError: it is refused, or the server does not speak ``protocol``.
+        """
+        self.calls.made["exec"] += 1
+        with _transport_errors():
+            _, url, headers, *_ = await self._api.param_serialize(
+                "GET", path, query_params=list(params), auth_settings=["BearerToken"]
+            )
+            # The pool is made by the first request, and ``connect`` has made one.
+            pool = cast(aiohttp.ClientSession, self._api.rest_client.pool_manager)
+            try:
+                socket = await pool.ws_connect(
+                    url,
+                    headers=headers,
+                    protocols=(protocol,),
+                    heartbeat=20,
+                    max_msg_size=MOST_OF_MESSAGE,
+                )
+            except aiohttp.WSServerHandshakeError as error:
+                self.calls.failed[str(error.status)] += 1
+                raise from_status(error.status, error.message) from error
+        try:
+            if socket.protocol != protocol:
+                raise ClusterUnavailable(f"The Kubernetes API does not speak {protocol}.")
+            yield socket
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSES_WITHIN):
+                    await socket.close()
+
     async def post(
         self, path: str, body: JsonObject, params: Mapping[str, str] | None = None
     ) -> JsonObject:
@@ -192,6 +256,10 @@ class ClusterClient:
         """PATCH an object with a JSON patch, which is applied as a whole or not at all."""
         request = _Request("patch", path, body=operations, content_type=JSON_PATCH)
         return _decoded(await self._call(request))
+
+    async def merge(self, path: str, body: JsonObject) -> JsonObject:
+        """PATCH an object by a strategic merge, which adds to lists by the names in them."""
+        return _decoded(await self._call(_Request("patch", path, body=body, content_type=MERGE)))
 
     async def apply(
         self, path: str, body: JsonObject, field_manager: str, *, force: bool = False

@@ -28,6 +28,10 @@ class Unauthenticated(Forbidden):
     """The API does not accept the credentials (401): missing, wrong or expired."""
 
 
+class TooLarge(PortalError):
+    """An answer has more bytes than are read."""
+
+
 class Rejected(PortalError):
     """Any other refusal: the request itself is invalid (400, 422 …)."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from portal.domain.permissions import Scope
-from portal.live.topics import app_key
+from portal.live.topics import release_key
 
 Patches: TypeAlias = Mapping[str, str]
 """The properties of components as JSON, by id. A view returns the same ids every time."""
@@ -36,7 +36,7 @@ class Channel:
     def __init__(self, topic: str, scope: Scope, view: View) -> None:
         self.topic = topic
         self.scope = scope
-        self.key = app_key(topic)
+        self.key = release_key(topic)
         """The release that it shows; None for a list."""
         self.version = 0
         """The number of renderings that changed something; 0 before the first."""

@@ -1,7 +1,8 @@
 """Topics: names of the views that a page can watch, as a browser sends them.
 
 ``apps`` and ``admin`` are the two lists, with the query of the page behind a ``?``;
-``app/<namespace>/<name>`` is one release; ``mine`` is what the viewer is notified of.
+``app/<namespace>/<name>`` is one release, ``objects/<namespace>/<name>`` the tree of its objects;
+``mine`` is what the viewer is notified of.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ APP = "app"
 APPS = "apps"
 ADMIN = "admin"
 MINE = "mine"
+OBJECTS = "objects"
 
 LONGEST = 600
 """Characters of the longest topic: two full names, or a list with its query."""
@@ -27,6 +29,7 @@ KINDS: Mapping[str, re.Pattern[str]] = {
     APPS: re.compile(APPS + _QUERY),
     ADMIN: re.compile(ADMIN + _QUERY),
     MINE: re.compile(MINE),
+    OBJECTS: re.compile(rf"{OBJECTS}/({_NAME})/({_NAME})"),
 }
 """The patterns of all kinds of topics. Nothing else can be watched."""
 
@@ -45,6 +48,19 @@ def app_key(topic: str) -> Key | None:
     """The release of a topic; None for other and malformed topics."""
     match = KINDS[APP].fullmatch(topic)
     return Key(match[1], match[2]) if match else None
+
+
+def objects_topic(key: Key) -> str:
+    """The topic of the tree of a release's objects."""
+    return f"{OBJECTS}/{key.namespace}/{key.name}"
+
+
+def release_key(topic: str) -> Key | None:
+    """The release that a topic of any kind is about; None for lists and malformed topics."""
+    for which in (APP, OBJECTS):
+        if match := KINDS[which].fullmatch(topic):
+            return Key(match[1], match[2])
+    return None
 
 
 def list_topic(which: str, query: str = "") -> str:

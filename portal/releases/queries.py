@@ -63,6 +63,11 @@ class Queries:
         self._placeholders = placeholders
 
     @property
+    def access(self) -> Access:
+        """The permission checks of all actions and queries."""
+        return self._access
+
+    @property
     def forms(self) -> ReleaseForms:
         """The rules of the forms."""
         return self._forms

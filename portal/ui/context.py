@@ -12,7 +12,9 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Scope
 from portal.images.report import ImageReport
-from portal.live.topics import app_topic
+from portal.live.topics import app_topic, objects_topic
+from portal.objects.describe import ObjectView
+from portal.objects.tree import ObjectsView
 from portal.releases.actions import Actions
 from portal.releases.forms import ReleaseForms
 from portal.viewmodels.connections import Connection
@@ -36,6 +38,14 @@ class InspectImage(Protocol):
         ...
 
 
+class ReadObject(Protocol):
+    """Read an object of a release; see ``portal.objects.reader.ObjectReader.read``."""
+
+    async def __call__(self, identity: Identity, key: Key, kind: str, name: str) -> ObjectView:
+        """Return it in detail."""
+        ...
+
+
 class UiContext(Struct, frozen=True):
     """The services that pages and callbacks use.
 
@@ -43,7 +53,8 @@ class UiContext(Struct, frozen=True):
     ``app_view``, ``list_view`` and ``mine_view`` return view models of the snapshot for a scope,
     and are cheap.
     ``connections`` returns the connections that a namespace offers. ``inspect_image`` returns a
-    registry's report on an image. ``open_mode`` shows the banner of the open mode.
+    registry's report on an image. ``objects_view`` returns the tree of a release's objects, and
+    ``read_object`` reads one of them. ``open_mode`` shows the banner of the open mode.
     """
 
     actions: Actions
@@ -56,9 +67,15 @@ class UiContext(Struct, frozen=True):
     identity: Callable[[], Identity]
     catalog: Catalog
     inspect_image: InspectImage
+    objects_view: Callable[[Scope, Key], ObjectsView]
+    read_object: ReadObject
     open_mode: bool = False
     version: str = ""
 
     def app(self, identity: Identity, key: Key) -> AppView:
         """The view of a release's page for ``identity``."""
         return self.app_view(self.scope(app_topic(key), identity), key)
+
+    def objects(self, identity: Identity, key: Key) -> ObjectsView:
+        """The tree of a release's objects for ``identity``."""
+        return self.objects_view(self.scope(objects_topic(key), identity), key)

@@ -60,6 +60,9 @@ Element ids are stable and meant to be used by browser tests:
 ``rollback-preview``      preview of a rollback (``data-testid="preview"``, ``data-possible``);
                           ``rollback-confirm``, ``rollback-cancel``. ``upgrade-preview`` likewise
 ``app-uninstall``         opens the confirmation; ``uninstall-confirm``, ``uninstall-cancel``
+``objects-tree``          the tree of a release's objects; a node is ``data-testid="object"`` with
+                          ``data-kind``, ``data-name``; ``object-detail`` the one that is opened,
+                          ``object-again`` reads it once more
 ``releases``              the table of Apps and Admin; a row is ``data-testid="release"`` with
                           ``data-name``, its cells are ``.col-<column>``
 ``releases-search``       its search; ``releases-namespace`` and ``releases-owner`` its filters
@@ -264,6 +267,15 @@ MANIFEST_FOLD = "manifest-fold"
 MANIFEST_TEXT = "manifest-text"
 MANIFEST_WANTED = "manifest-wanted"
 ROLL_BACK = "roll-back"
+# The objects of a release.
+APP_OBJECTS = "app-objects"
+OBJECTS_HEAD = "objects-head"
+OBJECTS_STALE = "objects-stale"
+OBJECTS_TREE = "objects-tree"
+OBJECT_ASKED = "object-asked"
+OBJECT_DETAIL = "object-detail"
+OBJECT_AGAIN = "object-again"
+
 APP_WAYS_OUT = "app-ways-out"
 APP_FIX = "app-fix"
 APP_BACK = "app-back"

@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from portal.domain.permissions import Scope
 from portal.live.channel import View
 from portal.live.hub import OpenView
-from portal.live.topics import ADMIN, APPS, MINE, app_key, list_query, list_topic
+from portal.live.topics import (
+    ADMIN,
+    APPS,
+    MINE,
+    OBJECTS,
+    kind,
+    list_query,
+    list_topic,
+    release_key,
+)
 from portal.ui import ids
 from portal.ui.app.live import app_parts
 from portal.ui.apps.live import LIST_PARTS
 from portal.ui.context import UiContext
 from portal.ui.encoding import Encoder, Part
+from portal.ui.objects.live import OBJECT_PARTS
 from portal.viewmodels.mine import MineView
 from portal.viewmodels.query import ListQuery
 
@@ -26,7 +36,10 @@ def opener(context: UiContext) -> OpenView:
     """The function with which the hub opens views."""
 
     def open_view(topic: str, scope: Scope) -> View:
-        key = app_key(topic)
+        key = release_key(topic)
+        if key is not None and kind(topic) == OBJECTS:
+            encode_objects = Encoder(OBJECT_PARTS)
+            return lambda: encode_objects(context.objects_view(scope, key))
         if key is not None:
             encode_app = Encoder(app_parts(context))
             return lambda: encode_app(context.app_view(scope, key))

@@ -20,6 +20,7 @@ from portal.ui.components.basics import Node, failure, launch_failed, notice
 from portal.ui.context import UiContext
 from portal.ui.encoding import plain
 from portal.ui.launch import layout as launch_page
+from portal.ui.objects import layout as objects_page
 from portal.ui.refusals import refusal
 from portal.ui.routes import CONNECT, Page, Route, parse
 from portal.ui.shell import nav, not_found, who
@@ -33,6 +34,8 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
             return releases_page.layout(context, identity, route)
         case Page.APP if route.key is not None:
             return app_page.layout(context, identity, route.key)
+        case Page.OBJECTS if route.key is not None:
+            return await objects_page.layout(context, identity, route.key, dict(route.given))
         case Page.LAUNCH:
             return await _launch(context, route, identity)
         case Page.CATALOG:
@@ -101,8 +104,9 @@ def register(app: Callbacks, context: UiContext) -> None:
     async def route(pathname: str | None, search: str | None) -> tuple[Node, Node, Node]:
         identity = context.identity()
         where = parse(pathname, search)
-        if where.lists and set(ctx.triggered_prop_ids) == {f"{ids.LOCATION}.search"}:
-            raise PreventUpdate  # the live connection delivers another part of the same list
+        searched = where.lists or where.page is Page.OBJECTS
+        if searched and set(ctx.triggered_prop_ids) == {f"{ids.LOCATION}.search"}:
+            raise PreventUpdate  # another part of the same list, or object of the same tree
         try:
             shown = await in_thread(plain, await page_for(context, where, identity))
         except Exception as error:

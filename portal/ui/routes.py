@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode
 from msgspec import Struct
 
 from portal.domain.keys import Key
-from portal.live.topics import app_key, app_topic, list_topic
+from portal.live.topics import app_key, app_topic, list_topic, objects_topic
 from portal.releases.links import LINKABLE
 from portal.viewmodels.query import EVERYTHING, ListQuery
 
@@ -23,6 +23,9 @@ class Page(StrEnum):
     APPS = "apps"
     LAUNCH = "launch"
     APP = "app"
+    OBJECTS = "objects"
+    PROCESSES = "processes"
+    SHELL = "shell"
     ADMIN = "admin"
     CATALOG = "catalog"
     CHART = "chart"
@@ -41,7 +44,8 @@ class ChartPlace(Struct, frozen=True):
 class Route(Struct, frozen=True):
     """A page with its parameters: a release, a chart, or the query of a list.
 
-    ``given`` are the fields that a link fills into the launch form.
+    ``given`` are the fields that a link fills into the launch form, or what it names of a release:
+    the ``kind`` and ``name`` of an object, the ``pod`` and ``container`` of a shell.
     """
 
     page: Page
@@ -63,6 +67,8 @@ class Route(Struct, frozen=True):
                 return list_topic(self.page, self.query.encode())
             case Page.APP if self.key is not None:
                 return app_topic(self.key)
+            case Page.OBJECTS if self.key is not None:
+                return objects_topic(self.key)
             case _:
                 return ""
 
@@ -87,10 +93,30 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
         case _ if path.startswith("/catalog/"):
             return _chart(path.removeprefix("/catalog/"), _asked(search))
         case _ if path.startswith("/apps/"):
-            key = app_key(f"app/{path.removeprefix('/apps/')}")
-            return Route(Page.APP, key) if key else Route(Page.NOT_FOUND)
+            return _app(path.removeprefix("/apps/"), search)
         case _:
             return Route(Page.NOT_FOUND)
+
+
+_OF_AN_APP = {
+    Page.OBJECTS.value: (Page.OBJECTS, ("kind", "name")),
+    Page.PROCESSES.value: (Page.PROCESSES, ("pod", "container")),
+    Page.SHELL.value: (Page.SHELL, ("pod", "container")),
+}
+"""The pages of an app beside its own, by the end of their address, with what a link names."""
+
+
+def _app(path: str, search: str | None) -> Route:
+    key = app_key(f"app/{path}")
+    if key is not None:
+        return Route(Page.APP, key)
+    place, _, last = path.rpartition("/")
+    key, found = app_key(f"app/{place}"), _OF_AN_APP.get(last)
+    if key is None or found is None:
+        return Route(Page.NOT_FOUND)
+    page, names = found
+    asked = _asked(search)
+    return Route(page, key, given=tuple((each, asked[each]) for each in names if each in asked))
 
 
 def _asked(search: str | None) -> dict[str, str]:
@@ -138,6 +164,19 @@ def icon_path(source: str, chart: str) -> str:
 def app_path(key: Key) -> str:
     """The address of an app's page."""
     return f"/apps/{quote(key.namespace)}/{quote(key.name)}"
+
+
+def objects_path(key: Key, kind: str = "", name: str = "") -> str:
+    """The address of the tree of a release's objects, with one of them opened."""
+    asked = _query({"kind": kind, "name": name}) if kind else ""
+    return f"{app_path(key)}/{Page.OBJECTS}" + (f"?{asked}" if asked else "")
+
+
+def pod_path(page: Page, key: Key, pod: str, container: str = "") -> str:
+    """The address of the processes or the shell of a pod."""
+    asked = {"pod": pod, "container": container}
+    query = _query({name: text for name, text in asked.items() if text})
+    return f"{app_path(key)}/{page}" + (f"?{query}" if query else "")
 
 
 def list_path(everyone: bool, query: ListQuery) -> str:

@@ -15,7 +15,13 @@ _NAV = (
     (Page.CATALOG, "Catalogue", "/catalog", "boxes"),
     (Page.ADMIN, "Admin", "/admin", "admin"),
 )
-_ACTIVE = {Page.APP: Page.APPS, Page.CHART: Page.CATALOG}
+_ACTIVE = {
+    Page.APP: Page.APPS,
+    Page.OBJECTS: Page.APPS,
+    Page.PROCESSES: Page.APPS,
+    Page.SHELL: Page.APPS,
+    Page.CHART: Page.CATALOG,
+}
 
 
 def shell(*, open_mode: bool, version: str) -> html.Div:

@@ -44,7 +44,7 @@ def job_summaries(
 ) -> tuple[JobSummary, ...]:
     """The Jobs and CronJobs of an app, worst first; a CronJob stands for the Jobs it created."""
     found = [
-        *(_job(each, state, pods) for each in state.jobs if not each.owner),
+        *(job_summary(each, state, pods) for each in state.jobs if not each.owner),
         *(_cron_job(each, state, pods, now) for each in state.cron_jobs),
     ]
     return tuple(sorted(found, key=lambda each: _WORST_FIRST.index(each.state.severity)))
@@ -61,7 +61,8 @@ def _ended(job: Job, kind: str) -> str | None:
     return found.reason if found and found.status == "True" else None
 
 
-def _job(job: Job, state: AppState, pods: Sequence[Diagnosed]) -> JobSummary:
+def job_summary(job: Job, state: AppState, pods: Sequence[Diagnosed]) -> JobSummary:
+    """The state of one Job."""
     who = f"The Job {job.key.name}"
     badge, words, notice = _run(job, who, who, state, pods)
     return JobSummary(Kind.JOB, job.key.name, badge, words, notice)

@@ -184,10 +184,11 @@ def workload_views(known: PodSummary) -> tuple[WorkloadView, ...]:
     """A line for each workload, Jobs too; none if there is only one, without Jobs."""
     if len(known.rollouts) + len(known.jobs) < 2 and not known.jobs:
         return ()
-    return (*map(_workload_view, known.rollouts), *job_views(known.jobs))
+    return (*map(workload_view, known.rollouts), *job_views(known.jobs))
 
 
-def _workload_view(rollout: WorkloadRollout) -> WorkloadView:
+def workload_view(rollout: WorkloadRollout) -> WorkloadView:
+    """The line of one workload."""
     workload = rollout.workload
     held = held_rollouts((rollout,))
     words = f"{workload.ready} of {count(workload.desired, 'pod')} ready"

@@ -30,7 +30,7 @@ from portal.ui.components.preview import waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.encoding import Props
-from portal.ui.routes import edit_path
+from portal.ui.routes import edit_path, objects_path
 from portal.viewmodels.model import AppView
 
 LONGEST = 2000
@@ -164,7 +164,17 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                             icon_name="chart",
                             class_name="second",
                         ),
-                        card("Pods", _part(ids.APP_PODS, live), icon_name="pods"),
+                        card(
+                            "Pods",
+                            _part(ids.APP_PODS, live),
+                            icon_name="pods",
+                            aside=internal_link(
+                                [icon("boxes"), "All objects"],
+                                objects_path(view.key),
+                                "btn btn-sm btn-outline-secondary",
+                                id=ids.APP_OBJECTS,
+                            ),
+                        ),
                         fold(
                             "Timeline",
                             timeline_panel(live),

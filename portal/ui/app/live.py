@@ -92,7 +92,14 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_AUTOSCALER: lambda view: {
         "content": replicas.autoscalers(view.autoscalers, view.autoscaler_unknown)
     },
-    ids.APP_PODS: lambda view: {"content": pods.pods(view.pods, view.more_pods)},
+    ids.APP_PODS: lambda view: {
+        "content": pods.pods(
+            view.pods,
+            view.key,
+            view.more_pods,
+            opens=Permission.READ_MANIFEST in view.permissions,
+        )
+    },
     ids.APP_TIMELINE: lambda view: {"content": timeline.lines(view.timeline)},
     ids.APP_NOTES: lambda view: {
         "content": header.notes(view.notes, withheld=Permission.READ_VALUES not in view.permissions)

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from portal.domain.keys import Key
 from portal.ui import html
-from portal.ui.components.basics import Node, age, badge, icon, local_times, wildcards
+from portal.ui.components.basics import (
+    Node,
+    age,
+    badge,
+    icon,
+    internal_link,
+    local_times,
+    wildcards,
+)
+from portal.ui.routes import objects_path
 from portal.viewmodels.model import PodView
 
 
-def pods(views: Sequence[PodView], more: str = "") -> Node:
+def pods(views: Sequence[PodView], key: Key, more: str = "", *, opens: bool = False) -> Node:
     """The table of pods; the reason why a pod is not ready is in a row below it.
 
     ``more`` summarizes the pods that are left out.
+    With ``opens`` a name leads to the pod among the release's objects.
     """
     if not views:
         return html.P("No pods.", className="words quiet-text")
     head = ("Pod", "Status", "Ready", "Restarts", "Age", "CPU", "Memory", "Node")
     rows: list[html.Tr] = []
     for view in views:
-        rows.extend(_rows(view))
+        rows.extend(_rows(view, key, opens=opens))
     table = html.Div(
         html.Table(
             [
@@ -44,9 +55,16 @@ def _more(more: str) -> Node:
     )
 
 
-def _rows(view: PodView) -> list[html.Tr]:
+def _name(view: PodView, key: Key, *, opens: bool) -> Node:
+    if not opens:
+        return html.Span(view.name, className="mono", title=view.name)
+    href = objects_path(key, "Pod", view.name)
+    return internal_link(view.name, href, "mono", title=view.name, id=f"pod-{view.name}")
+
+
+def _rows(view: PodView, key: Key, *, opens: bool) -> list[html.Tr]:
     cells: list[tuple[str, Node]] = [
-        ("Pod", html.Span(view.name, className="mono", title=view.name)),
+        ("Pod", _name(view, key, opens=opens)),
         ("Status", badge(view.status)),
         ("Ready", view.ready),
         ("Restarts", html.Span(str(view.restarts), className="many" if view.restarts else "")),

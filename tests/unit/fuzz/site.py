@@ -27,6 +27,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.live.endpoint import FRAME_PATH, PATH, Timing, frame_endpoint, live_endpoint
 from portal.live.hub import Hub
+from portal.objects.reader import ObjectReader
 from portal.registry.fetch import HttpFetch
 from portal.scoped_views import ScopedViews
 from portal.ui import ids
@@ -45,6 +46,7 @@ from tests import strategies as some
 from tests.unit.catalog.make import CHARTS
 from tests.unit.fuzz.portal import FORMS, RELEASED, USUAL, Portal
 from tests.unit.images.make import uninspected
+from tests.unit.objects.make import FakeObjects, FakeRevisions
 
 Json = dict[str, Any]
 
@@ -110,6 +112,10 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         mine_view=views.mine,
         connections=views.connections,
         inspect_image=uninspected,
+        objects_view=views.objects,
+        read_object=ObjectReader(
+            portal.store, portal.actions.access, FakeRevisions(), FakeObjects()
+        ).read,
         identity=current_identity,
         catalog=catalog,
         open_mode=True,
@@ -189,6 +195,9 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     | some.texts,
     (ids.LOCATION, "search"): _maybe_texts,
     (ids.APP_KEY, "data"): _keys,
+    (ids.OBJECT_ASKED, "data"): st.none()
+    | st.sampled_from(["", "?kind=Pod&name=a", "?kind=Secret&name=there-0"])
+    | some.texts,
     (ids.CHART_PLACE, "data"): _places,
     (ids.CHART_YAML, "value"): st.none() | some.yaml_texts,
     (ids.CHART_BASIS, "data"): st.sampled_from(["", "a: 1\n"]) | some.yaml_texts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -23,6 +24,8 @@ from portal.domain.proposals import Proposal, Removal, VolumeClaim
 from portal.domain.release import ReleaseRevision
 from portal.guardrails.rules import Level
 from portal.live.topics import APPS
+from portal.objects.inventory import NOTHING
+from portal.objects.tree import objects_view
 from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, Existing, PrefilledForm
 from portal.releases.forms import FormFields, ReleaseForms, ScaleRequest
@@ -37,6 +40,7 @@ from portal.releases.uninstall import UNINSTALL
 from portal.releases.unlock import UNLOCK
 from portal.releases.upgrade import UPGRADE
 from portal.releases.volumes import Volumes
+from portal.state.assemble import nothing
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.listing import ListView
@@ -44,6 +48,7 @@ from portal.viewmodels.mine import MineView
 from portal.viewmodels.model import AppView, ScaleMode, ScaleView
 from portal.viewmodels.query import ListQuery
 from tests.unit.images.make import uninspected
+from tests.unit.objects.make import no_object
 from tests.unit.ui import fixtures
 
 ADA = Identity("ada", ("data-science",))
@@ -363,6 +368,10 @@ def context(
             each for each in connections if each.release.namespace == namespace
         ),
         inspect_image=uninspected,
+        objects_view=lambda scope, key: objects_view(
+            nothing(key), NOTHING, {}, {}, datetime.now(UTC), scope=scope
+        ),
+        read_object=no_object,
         identity=lambda: identity,
         open_mode=open_mode,
         version="0.1.0",

@@ -31,7 +31,7 @@ from portal.live.endpoint import FRAME_PATH, frame_endpoint
 from portal.live.hub import Hub
 from portal.live.schedule import RenderSchedule
 from portal.live.subscription import Subscription
-from portal.live.topics import ADMIN, APPS, KINDS, MINE, app_topic, kind
+from portal.live.topics import ADMIN, APPS, KINDS, MINE, app_topic, kind, objects_topic
 from portal.registry.fetch import HttpFetch
 from portal.releases.upgrade import UPGRADE
 from portal.scoped_views import ScopedViews
@@ -56,7 +56,13 @@ NOTES = "sign in with notes-password"
 VALUE = "value-of-ann"
 FAILURE = "Failure-that-quotes-a-value"
 
-TOPICS = {app_topic(KEY): (ANN, BOB), APPS: (ANN, BOB), ADMIN: (ROOT, BOB), MINE: (ANN, BOB)}
+TOPICS = {
+    app_topic(KEY): (ANN, BOB),
+    objects_topic(KEY): (ANN, BOB),
+    APPS: (ANN, BOB),
+    ADMIN: (ROOT, BOB),
+    MINE: (ANN, BOB),
+}
 """Each kind of topic, and two users of whom the first may see more."""
 
 PEOPLE = (ANN, BOB, CARL, ROOT)
@@ -85,6 +91,7 @@ class Site:
             app_view=self.views.app,
             list_view=self.views.releases,
             mine_view=self.views.mine,
+            objects_view=self.views.objects,
             catalog=Catalog((), HttpFetch(), Path("nowhere")),
         )
         self.hub = Hub(opener(self.ui), self.views.scope, spell=spelled, schedule=PROMPT)
@@ -206,6 +213,8 @@ async def test_a_permission_that_is_taken_away_empties_the_open_page(
         assert shown[ids.APP_GONE]["content"]
     elif topic == MINE:
         assert shown[ids.MINE]["data"]["apps"] == []
+    elif topic == objects_topic(KEY):
+        assert "still reading" in json.dumps(shown[ids.OBJECTS_HEAD])
     else:
         assert shown[ids.RELEASES]["rows"] == []
     other.nudge()

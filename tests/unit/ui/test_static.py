@@ -29,6 +29,7 @@ ALLOWED = [
     "live.js",
     "markup.js",
     "notify.js",
+    "objects.js",
     "page.js",
     "table.js",
     "dash_renderer.min.js",
