@@ -87,10 +87,30 @@ class Settings(BaseModel):
     allow_exec: Annotated[
         bool,
         Field(
-            description="Allow those who may change an app to run commands in its pods. "
-            "No page offers that yet."
+            description="Allow those who may change an app to run commands in its pods: the page "
+            "of a pod's processes does so, and a shell if that is switched on too."
         ),
     ] = False
+    shell: Annotated[
+        bool,
+        Field(
+            description="Offer a shell in the browser, in the containers of apps, to those who may "
+            "run commands there. Needs `DASH_PORTAL_ALLOW_EXEC`."
+        ),
+    ] = False
+    shell_image: Annotated[
+        str,
+        Field(
+            description="Image of debug containers, for shells beside containers whose image has "
+            "none; it has to have a shell and `sleep`. Empty: none are offered."
+        ),
+    ] = ""
+    shell_idle: Annotated[
+        float, Field(gt=0, description="Seconds without a key after which a shell is closed.")
+    ] = 900.0
+    shell_longest: Annotated[
+        float, Field(gt=0, description="Seconds after which a shell is closed in any case.")
+    ] = 4 * 3600.0
     presets_file: Annotated[
         Path | None, Field(description="YAML list of the images that the launch form offers.")
     ] = None
@@ -292,6 +312,10 @@ class Settings(BaseModel):
             raise SettingsError(
                 f"{PREFIX}AUTH_SECRET_FILE: required when {PREFIX}AUTH_MODE is header; without "
                 "a shared secret anybody could send the user header."
+            )
+        if settings.shell and not settings.allow_exec:
+            raise SettingsError(
+                f"{PREFIX}SHELL: set {PREFIX}ALLOW_EXEC to true as well, or nobody may use it."
             )
         problem = settings.where_problem()
         if problem:

@@ -25,6 +25,7 @@ from portal.catalog.dash_app import ExposureSettings
 from portal.cluster.access import Namespaces
 from portal.cluster.admission import Admission
 from portal.cluster.env_secrets import EnvSecrets
+from portal.cluster.exec import Exec
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.objects import ClusterObjects
 from portal.cluster.pull_secrets import PullSecrets
@@ -61,6 +62,10 @@ from portal.releases.ports import ReleasePorts
 from portal.releases.restart import Restart
 from portal.scoped_views import ScopedViews
 from portal.settings import Settings
+from portal.shell.endpoint import PATH as SHELL_PATH
+from portal.shell.endpoint import Shells, ShellSettings
+from portal.shell.place import Places
+from portal.shell.top import Tops
 from portal.state.store import Store
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
@@ -123,6 +128,19 @@ class WebApp:
             ClusterObjects(sync.client),
         )
         stack.push_async_callback(objects.close)
+        places, programs = Places(store, self._actions.access), Exec(sync.client)
+        tops = Tops(places, programs)
+        stack.push_async_callback(tops.close)
+        self._authenticator = authenticator = _authenticator(settings)
+        self._shells = Shells(
+            places,
+            programs,
+            ShellSettings(
+                settings.shell, settings.shell_image, settings.shell_idle, settings.shell_longest
+            ),
+            lambda _: current_identity(),
+            _reidentify(authenticator),
+        )
         views = ScopedViews(
             store,
             rights,
@@ -146,6 +164,9 @@ class WebApp:
             inspect_image=images.inspect,
             objects_view=views.objects,
             read_object=objects.read,
+            read_top=tops.read,
+            find_place=places.find,
+            shell=self._shells.settings,
             open_mode=settings.auth_mode == "none",
             version=__version__,
         )
@@ -158,6 +179,8 @@ class WebApp:
             self._metrics.by_label(
                 "webhook_messages", "Messages of the webhook", "outcome", self._webhook.counts
             )
+        self._metrics.gauge("shells", "Shells open in pods", lambda: self._shells.running)
+        self._metrics.gauge("tops", "Containers whose processes are read", lambda: tops.running)
         self._leases = Watches(
             sync.client,
             store,
@@ -188,13 +211,14 @@ class WebApp:
         """The ASGI site: pages, live connection and health, behind authentication."""
         inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         add_routes(inner, self._metrics, lambda: _waiting_for(self._store))
-        authenticator = _authenticator(self._settings)
+        authenticator = self._authenticator
         live = live_endpoint(
             self.hub, lambda _: current_identity(), reidentify=_reidentify(authenticator)
         )
         frame = frame_endpoint(self.hub, lambda _: current_identity())
         inner.router.routes += [
             WebSocketRoute(LIVE_PATH, live),
+            WebSocketRoute(SHELL_PATH, self._shells.handle),
             Route(FRAME_PATH, frame),
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
         ]
@@ -214,6 +238,7 @@ class WebApp:
     async def drain(self) -> None:
         """Close the live connections at once, and stop or hand over operations."""
         self.hub.close()
+        self._shells.close()
         await self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
 
 

@@ -135,7 +135,7 @@ def _text(binary: bytes, at: int) -> tuple[bytes, int]:
 def vendored(folder: Path) -> Iterator[Component]:
     """Style sheets of others that the portal serves, by what their first lines say."""
     for sheet in sorted(folder.glob("*.css")):
-        found = re.search(r"(Bootstrap(?: Icons)?) +v?(\d[\w.]*)", sheet.read_text()[:1000])
+        found = re.search(r"(Bootstrap(?: Icons)?|@xterm/xterm) +v?(\d[\w.]*)", sheet.read_text()[:1000])
         if found:
             name = found[1].strip().lower().replace(" ", "-")
             yield component("library", name, found[2], f"pkg:npm/{name}")

@@ -98,7 +98,27 @@ def shown_tree(tree: Tree, secrets: Iterable[str]) -> dict[str, object]:
             name: f"({len(str(value)) * 3 // 4:,} bytes)"
             for name, value in at(tree, "binaryData").items()
         }
-    return cast("dict[str, object]", scrubbed(redacted(shown), secrets))
+    return cast("dict[str, object]", scrubbed(_with_keys(shown, redacted(shown)), secrets))
+
+
+def _with_keys(tree: object, hidden: object) -> object:
+    """Return ``hidden`` with the names of labels and taints that ``tree`` has under ``key``.
+
+    Redaction hides everything called a key; in a selector, toleration or topology it is a name.
+    """
+    if isinstance(tree, Mapping) and isinstance(hidden, Mapping):
+        plain, shown = cast("Tree", tree), cast("Tree", hidden)
+        structural = "operator" in plain or "effect" in plain
+        return {
+            name: plain[name]
+            if name == "matchLabelKeys" or (name == "key" and structural)
+            else _with_keys(plain.get(name), each)
+            for name, each in shown.items()
+        }
+    if isinstance(tree, list) and isinstance(hidden, list):
+        both = zip(cast("list[object]", tree), cast("list[object]", hidden), strict=True)
+        return [_with_keys(one, other) for one, other in both]
+    return hidden
 
 
 def object_view(
@@ -108,13 +128,12 @@ def object_view(
     secrets: Iterable[str],
     opens: Callable[[str, str], bool],
     pods: Mapping[str, Mapping[str, str]],
-    state: Badge | None = None,
     read_at: datetime,
 ) -> ObjectView:
     """Return an object in detail. The time grows with its size: do it in a thread.
 
     ``opens`` tells by kind and name whether another object can be opened. ``pods`` are the labels
-    of the release's pods, by name. ``state`` is its state if the snapshot knows it better.
+    of the release's pods, by name.
     """
     secrets = tuple(secrets)
     shown = shown_tree(tree, secrets)
@@ -128,7 +147,7 @@ def object_view(
     return ObjectView(
         kind=str(tree.get("kind", "")),
         name=str(meta.get("name", "")),
-        state=state or own.state,
+        state=own.state,
         words=own.words,
         created_at=_time(meta.get("creationTimestamp")),
         read_at=read_at,
@@ -149,6 +168,8 @@ def object_view(
 
 
 def _rows(tree: Tree, *, deep: bool = True) -> tuple[Row, ...]:
+    if not tree:
+        return ()
     if not deep:
         return tuple(Row(name, shortened(_text(value), LONGEST)) for name, value in tree.items())
     found: list[Row] = []
@@ -162,7 +183,9 @@ def _rows(tree: Tree, *, deep: bool = True) -> tuple[Row, ...]:
 
 def _flat(path: str, value: object) -> Iterator[tuple[str, object]]:
     """Yield the scalar fields of a value by their paths; lists of scalars are one field."""
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping) and set(cast("Tree", value)) == {"name", "value"}:
+        yield path, cast("Tree", value)["value"]  # a variable: its name is in the path
+    elif isinstance(value, Mapping) and value:
         for name, each in cast("Tree", value).items():
             yield from _flat(f"{path}.{name}" if path else str(name), each)
     elif isinstance(value, list) and any(

@@ -117,6 +117,17 @@ def objects_view(
     )
 
 
+def node_of(view: ObjectsView, kind: str, name: str) -> ObjectNode | None:
+    """Return the node of an object, None if the tree has none."""
+    waiting = [node for group in view.groups for node in group.nodes]
+    while waiting:
+        node = waiting.pop()
+        if (node.kind, node.name) == (kind, name):
+            return node
+        waiting += node.children
+    return None
+
+
 class _Tree:
     """Makes the nodes of one release."""
 

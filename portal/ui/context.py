@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -17,6 +17,9 @@ from portal.objects.describe import ObjectView
 from portal.objects.tree import ObjectsView
 from portal.releases.actions import Actions
 from portal.releases.forms import ReleaseForms
+from portal.shell.endpoint import ShellSettings
+from portal.shell.place import Place
+from portal.shell.top import Top
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.mine import MineView
@@ -54,7 +57,9 @@ class UiContext(Struct, frozen=True):
     and are cheap.
     ``connections`` returns the connections that a namespace offers. ``inspect_image`` returns a
     registry's report on an image. ``objects_view`` returns the tree of a release's objects, and
-    ``read_object`` reads one of them. ``open_mode`` shows the banner of the open mode.
+    ``read_object`` reads one of them. ``read_top`` returns the processes of a container, and
+    ``find_place`` the container that a shell is for. ``open_mode`` shows the banner of the open
+    mode.
     """
 
     actions: Actions
@@ -69,6 +74,9 @@ class UiContext(Struct, frozen=True):
     inspect_image: InspectImage
     objects_view: Callable[[Scope, Key], ObjectsView]
     read_object: ReadObject
+    read_top: Callable[[Identity, Place], Awaitable[Top]]
+    find_place: Callable[[Identity, Place], Awaitable[Place]]
+    shell: ShellSettings
     open_mode: bool = False
     version: str = ""
 

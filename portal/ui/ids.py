@@ -63,6 +63,9 @@ Element ids are stable and meant to be used by browser tests:
 ``objects-tree``          the tree of a release's objects; a node is ``data-testid="object"`` with
                           ``data-kind``, ``data-name``; ``object-detail`` the one that is opened,
                           ``object-again`` reads it once more
+``top``                   a pod's processes; a row is ``data-testid="process"`` with ``data-pid``
+``terminal``              a pod's shell; ``data-state`` is ``open``, ``closed`` or ``connecting``;
+                          ``shell-open``, ``shell-debug`` its buttons, ``shell-words`` its state
 ``releases``              the table of Apps and Admin; a row is ``data-testid="release"`` with
                           ``data-name``, its cells are ``.col-<column>``
 ``releases-search``       its search; ``releases-namespace`` and ``releases-owner`` its filters
@@ -275,6 +278,15 @@ OBJECTS_TREE = "objects-tree"
 OBJECT_ASKED = "object-asked"
 OBJECT_DETAIL = "object-detail"
 OBJECT_AGAIN = "object-again"
+
+# The processes and the shell of a pod.
+TOP = "top"
+TOP_PLACE = "top-place"
+TOP_EVERY = "top-every"
+TERMINAL = "terminal"
+SHELL_OPEN = "shell-open"
+SHELL_DEBUG = "shell-debug"
+SHELL_WORDS = "shell-words"
 
 APP_WAYS_OUT = "app-ways-out"
 APP_FIX = "app-fix"

@@ -21,6 +21,7 @@ from portal.ui.context import UiContext
 from portal.ui.encoding import plain
 from portal.ui.launch import layout as launch_page
 from portal.ui.objects import layout as objects_page
+from portal.ui.pod import layout as pod_page
 from portal.ui.refusals import refusal
 from portal.ui.routes import CONNECT, Page, Route, parse
 from portal.ui.shell import nav, not_found, who
@@ -36,6 +37,10 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
             return app_page.layout(context, identity, route.key)
         case Page.OBJECTS if route.key is not None:
             return await objects_page.layout(context, identity, route.key, dict(route.given))
+        case Page.PROCESSES if route.key is not None:
+            return await pod_page.processes(context, identity, route.key, dict(route.given))
+        case Page.SHELL if route.key is not None:
+            return await pod_page.shell(context, identity, route.key, dict(route.given))
         case Page.LAUNCH:
             return await _launch(context, route, identity)
         case Page.CATALOG:

@@ -8,9 +8,10 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
   resources: [pods, events, resourcequotas]
   verbs: [get, list, watch]
 # An uninstall says which volumes it leaves, the launch form which there are to mount.
+# The page of objects reads those of a release one by one.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [list]
+  verbs: [get, list]
 # It says which Jobs of hooks it leaves, too.
 - apiGroups: [batch]
   resources: [jobs]
@@ -67,6 +68,17 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
   verbs: [get, list, watch, create, update, patch, delete]
+{{- if .Values.settings.allowExec }}
+# Processes and shells. Since Kubernetes 1.35 a WebSocket needs "create" as well, before only "get".
+- apiGroups: [""]
+  resources: [pods/exec]
+  verbs: [get, create]
+{{- if and .Values.settings.shell .Values.settings.shellImage }}
+- apiGroups: [""]
+  resources: [pods/ephemeralcontainers]
+  verbs: [patch]
+{{- end }}
+{{- end }}
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}
 {{- end }}

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dash import dcc
+from msgspec.structs import replace
 
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.permissions import Permission
 from portal.live.topics import objects_topic
+from portal.objects.tree import node_of
 from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.components.basics import (
@@ -24,6 +27,7 @@ from portal.ui.context import UiContext
 from portal.ui.encoding import plain
 from portal.ui.objects.detail import detail, nothing_chosen
 from portal.ui.objects.live import object_patches
+from portal.ui.pod.layout import pod_links
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path
 
@@ -100,4 +104,11 @@ async def object_detail(
         view = await context.read_object(identity, key, kind, name)
     except Exception as error:
         return refusal(error)
-    return await in_thread(lambda: plain(detail(view, key)))
+    # The snapshot knows more of the state of what is watched than the object says itself.
+    node = node_of(context.objects(identity, key), kind, name)
+    if node is not None and node.state.text:
+        view = replace(view, state=node.state, words=node.words)
+    scope = context.scope(objects_topic(key), identity)
+    more = pod_links(context, key, name) if kind == "Pod" and scope.may(Permission.EXEC) else []
+    links = html.Div(more, className="button-row") if more else None
+    return await in_thread(lambda: plain(detail(view, key, links)))

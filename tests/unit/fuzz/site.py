@@ -30,6 +30,9 @@ from portal.live.hub import Hub
 from portal.objects.reader import ObjectReader
 from portal.registry.fetch import HttpFetch
 from portal.scoped_views import ScopedViews
+from portal.shell.endpoint import ShellSettings
+from portal.shell.place import Places
+from portal.shell.top import Tops
 from portal.ui import ids
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
@@ -47,6 +50,7 @@ from tests.unit.catalog.make import CHARTS
 from tests.unit.fuzz.portal import FORMS, RELEASED, USUAL, Portal
 from tests.unit.images.make import uninspected
 from tests.unit.objects.make import FakeObjects, FakeRevisions
+from tests.unit.shell.make import FakeExec
 
 Json = dict[str, Any]
 
@@ -116,6 +120,9 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         read_object=ObjectReader(
             portal.store, portal.actions.access, FakeRevisions(), FakeObjects()
         ).read,
+        read_top=Tops(Places(portal.store, portal.actions.access), FakeExec()).read,
+        find_place=Places(portal.store, portal.actions.access).find,
+        shell=ShellSettings(on=True),
         identity=current_identity,
         catalog=catalog,
         open_mode=True,
@@ -195,6 +202,8 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     | some.texts,
     (ids.LOCATION, "search"): _maybe_texts,
     (ids.APP_KEY, "data"): _keys,
+    (ids.TOP_PLACE, "data"): st.sampled_from([["apps", "there-0", "there-0-x", ""], []])
+    | st.lists(some.texts, max_size=5),
     (ids.OBJECT_ASKED, "data"): st.none()
     | st.sampled_from(["", "?kind=Pod&name=a", "?kind=Secret&name=there-0"])
     | some.texts,

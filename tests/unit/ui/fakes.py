@@ -40,6 +40,7 @@ from portal.releases.uninstall import UNINSTALL
 from portal.releases.unlock import UNLOCK
 from portal.releases.upgrade import UPGRADE
 from portal.releases.volumes import Volumes
+from portal.shell.endpoint import ShellSettings
 from portal.state.assemble import nothing
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection
@@ -49,6 +50,7 @@ from portal.viewmodels.model import AppView, ScaleMode, ScaleView
 from portal.viewmodels.query import ListQuery
 from tests.unit.images.make import uninspected
 from tests.unit.objects.make import no_object
+from tests.unit.shell.make import found_place, no_top
 from tests.unit.ui import fixtures
 
 ADA = Identity("ada", ("data-science",))
@@ -372,6 +374,9 @@ def context(
             nothing(key), NOTHING, {}, {}, datetime.now(UTC), scope=scope
         ),
         read_object=no_object,
+        read_top=no_top,
+        find_place=found_place,
+        shell=ShellSettings(on=True, image="registry.example.com/debug:1"),
         identity=lambda: identity,
         open_mode=open_mode,
         version="0.1.0",

@@ -32,6 +32,7 @@ ALLOWED = [
     "objects.js",
     "page.js",
     "table.js",
+    "terminal.js",
     "dash_renderer.min.js",
     "dash_core_components.js",
     "dash_core_components-shared.js",
@@ -65,7 +66,7 @@ def test_a_page_loads_these_scripts_and_no_others(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["plotly.min", "dash_table/", "polyfill", "worker", "async-", "uplot"]
+    "name", ["plotly.min", "dash_table/", "polyfill", "worker", "async-", "uplot", "xterm"]
 )
 def test_what_no_page_uses_or_some_pages_load_later_is_not_in_it(page: str, name: str) -> None:
     assert name not in page
@@ -87,6 +88,10 @@ def test_what_files_load_later_is_beside_them(client: TestClient) -> None:
     for beside, path in [
         *((core, f"async-{name}.js") for name in ("slider", "upload")),
         *((chart, f"../vendor/uplot.min.{kind}") for kind in ("js", "css")),
+        *(
+            (chart, f"../vendor/{name}")
+            for name in ("xterm.min.js", "xterm-fit.min.js", "xterm.css")
+        ),
     ]:
         answer = client.get(f"{beside.rpartition('/')[0]}/{path}")
         assert answer.headers["Cache-Control"].endswith("immutable"), path
@@ -118,5 +123,5 @@ def test_dash_bootstrap_components_brings_what_dash_takes_from_the_polyfill_it_g
 
 
 def test_licences_are_beside_the_libraries() -> None:
-    for name in ("bootstrap", "bootstrap-icons", "uplot"):
+    for name in ("bootstrap", "bootstrap-icons", "uplot", "xterm"):
         assert "MIT License" in (ASSETS / "vendor" / f"LICENSE-{name}").read_text()

@@ -1,0 +1,1 @@
+"""What runs in pods for people: their processes, and a shell."""

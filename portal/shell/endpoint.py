@@ -1,0 +1,419 @@
+"""The WebSocket endpoint of the shell: a program in a container, with a terminal in the browser.
+
+The query names the container (``namespace``, ``name``, ``pod``, ``container``), the terminal's size
+(``columns``, ``rows``), and ``debug`` for a debug container. Binary messages are what is typed, and
+what is shown. Text messages are JSON: ``{"resize": [columns, rows]}`` from the browser,
+``{"shell": …}`` once it runs and ``{"ended": …}`` before it is closed to the browser.
+
+What is typed and shown is kept nowhere. Start and end are logged, as an audit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import cast
+
+import anyio
+from msgspec import Struct
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from portal.domain.errors import Conflict, NotFound, PortalError
+from portal.domain.identity import Identity
+from portal.shell.place import Place, Places, place_of
+from portal.shell.ports import ExecSource, Running
+
+log = logging.getLogger(__name__)
+
+PATH = "/live/shell"
+
+SHELLS = (("bash",), ("ash",), ("sh",), ("busybox", "sh"))
+"""The shells that are tried in turn."""
+
+MOST = 50
+MOST_OF_ONE = 5
+"""The most shells at once: of everybody, and of one user (not in the open mode)."""
+BYTES_A_SECOND = 4 * 2**20
+"""What a shell may write a second: the event loop is for everybody."""
+LONGEST_INPUT = 64 * 1024
+MOST_COLUMNS = 1000
+
+GOING_AWAY = 1001
+POLICY_VIOLATION = 1008
+ENDED = 1000
+
+
+class ShellSettings(Struct, frozen=True):
+    """The administrator's settings. ``idle`` and ``longest`` are in seconds.
+
+    ``image`` is that of debug containers, "" for none.
+    """
+
+    on: bool = False
+    image: str = ""
+    idle: float = 900.0
+    longest: float = 4 * 3600.0
+    recheck: float = 30.0
+
+
+class Asked(Struct, frozen=True):
+    """What a browser asks for."""
+
+    place: Place
+    columns: int
+    rows: int
+    debug: bool
+
+
+def asked_of(query: dict[str, str]) -> Asked | None:
+    """Return what the query of a connection asks for; None if it is malformed."""
+    place = place_of(query)
+    size = size_of([query.get("columns", "80"), query.get("rows", "24")])
+    if place is None or size is None:
+        return None
+    return Asked(place, *size, debug=query.get("debug") == "1")
+
+
+def size_of(value: object) -> tuple[int, int] | None:
+    """Return columns and rows of a terminal as a browser sends them; None if they are odd."""
+    if not isinstance(value, list) or len(cast("list[object]", value)) != 2:
+        return None
+    try:
+        columns, rows = (int(str(each)) for each in cast("list[object]", value))
+    except ValueError:
+        return None
+    return (columns, rows) if 0 < columns <= MOST_COLUMNS and 0 < rows <= MOST_COLUMNS else None
+
+
+class _Over(Exception):
+    """The shell has to end; the message says why, "" if the browser has left."""
+
+
+class Shells:
+    """The shells that are open, and the handler that opens them."""
+
+    def __init__(
+        self,
+        places: Places,
+        source: ExecSource,
+        settings: ShellSettings,
+        identify: Callable[[HTTPConnection], Identity | None],
+        reidentify: Callable[[HTTPConnection], Identity | None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._places = places
+        self._source = source
+        self._settings = settings
+        self._identify = identify
+        self._reidentify = reidentify or identify
+        self._clock = clock
+        self._open: dict[asyncio.Event, Identity] = {}
+
+    @property
+    def settings(self) -> ShellSettings:
+        """The administrator's settings."""
+        return self._settings
+
+    @property
+    def running(self) -> int:
+        """The number of open shells."""
+        return len(self._open)
+
+    def close(self) -> None:
+        """End all shells: the portal stops."""
+        for each in self._open:
+            each.set()
+
+    async def handle(self, socket: WebSocket) -> None:
+        """Handle one connection."""
+        identity, asked = self._identify(socket), asked_of(dict(socket.query_params))
+        if identity is None or asked is None:
+            await socket.close(POLICY_VIOLATION)
+            return
+        await socket.accept()
+        stop = asyncio.Event()
+        code, words = ENDED, ""
+        try:
+            self._admit(identity)
+            self._open[stop] = identity
+            place = await self._places.find(identity, asked.place)
+            words = await self._shell(socket, identity, place, asked, stop)
+        except _Over as over:
+            words = str(over)
+        except PortalError as error:
+            code, words = POLICY_VIOLATION, str(error)
+        except Exception:
+            log.exception("a shell failed")
+            words = "An internal error occurred in the portal."
+        finally:
+            self._open.pop(stop, None)
+        if stop.is_set():
+            code = GOING_AWAY
+        await _say_goodbye(socket, code, words)
+
+    def _admit(self, identity: Identity) -> None:
+        if not self._settings.on:
+            raise NotFound("The shell is switched off in this portal.")
+        mine = sum(each.user == identity.user for each in self._open.values())
+        if len(self._open) >= MOST or (mine >= MOST_OF_ONE and not identity.anonymous):
+            raise Conflict(
+                "Too many shells are open.", "Close one that is not used, and try again."
+            )
+
+    async def _shell(
+        self,
+        socket: WebSocket,
+        identity: Identity,
+        place: Place,
+        asked: Asked,
+        stop: asyncio.Event,
+    ) -> str:
+        """Try the shells in turn; returns why the one that has run has ended."""
+        container, debug = place.container, asked.debug
+        if debug:
+            container = await self._debug(socket, identity, place)
+        typed = _Typed(socket, (asked.columns, asked.rows), self._clock)
+        for command in SHELLS:
+            async with self._source.run(
+                place.pod_key, container, command, tty=True, identity=identity
+            ) as running:
+                session = _Session(socket, running, typed, self._settings, self._clock)
+                audit = _audit(identity, place, container, command[0], debug=debug)
+                why = await session.run(audit, lambda: self._problem(socket, identity, place), stop)
+                if why is not None:
+                    return why
+        raise NotFound(
+            f"The container {place.container} has no shell that the portal knows "
+            f"({', '.join(each[0] for each in SHELLS)}).",
+            "Open one in a debug container beside it."
+            if self._settings.image and not debug
+            else "An administrator can name an image for debug containers in the settings.",
+        )
+
+    async def _debug(self, socket: WebSocket, identity: Identity, place: Place) -> str:
+        if not self._settings.image:
+            raise NotFound("Debug containers are switched off in this portal.")
+        await socket.send_text(json.dumps({"state": "Starting a debug container …"}))
+        log.info(
+            "a debug container is asked for",
+            extra=_fields(identity, place) | {"image": self._settings.image},
+        )
+        return await self._source.debug(
+            place.pod_key,
+            place.container,
+            self._settings.image,
+            self._settings.longest,
+            identity=identity,
+        )
+
+    async def _problem(self, socket: WebSocket, identity: Identity, place: Place) -> str:
+        """Return why a shell has to end, "" if it may go on."""
+        if self._reidentify(socket) != identity:
+            return "Your sign-in has ended."
+        try:
+            await self._places.find(identity, place)
+        except PortalError as error:
+            return error.message
+        return ""
+
+
+class _Typed:
+    """What the browser sends, kept while shells are tried in turn."""
+
+    def __init__(
+        self, socket: WebSocket, size: tuple[int, int], clock: Callable[[], float]
+    ) -> None:
+        self._socket = socket
+        self._clock = clock
+        self.size = size
+        self.at = clock()
+        """When something was typed last."""
+
+    async def next(self) -> bytes:
+        """Return the next input; b"" for another size of the terminal.
+
+        Raises:
+            _Over: the browser has left, or sends what it may not.
+        """
+        try:
+            message = await self._socket.receive()
+        except (WebSocketDisconnect, RuntimeError):
+            raise _Over from None
+        if message["type"] == "websocket.disconnect":
+            raise _Over
+        data = message.get("bytes")
+        if isinstance(data, bytes):
+            if len(data) > LONGEST_INPUT:
+                raise _Over("The browser sent too much at once.")
+            self.at = self._clock()
+            return data
+        size = _resize(str(message.get("text") or ""))
+        if size is None:
+            raise _Over("The browser sent something that the portal does not understand.")
+        self.size = size
+        return b""
+
+
+def _resize(text: str) -> tuple[int, int] | None:
+    try:
+        message: object = json.loads(text[:200])
+    except (ValueError, RecursionError):
+        return None
+    return (
+        size_of(cast("dict[str, object]", message).get("resize"))
+        if isinstance(message, dict)
+        else None
+    )
+
+
+class _Session:
+    """One shell that runs, between its container and a browser."""
+
+    def __init__(
+        self,
+        socket: WebSocket,
+        running: Running,
+        typed: _Typed,
+        settings: ShellSettings,
+        clock: Callable[[], float],
+    ) -> None:
+        self._socket = socket
+        self._running = running
+        self._typed = typed
+        self._settings = settings
+        self._clock = clock
+        self._begun = False
+
+    async def run(
+        self,
+        audit: dict[str, object],
+        problem: Callable[[], Awaitable[str]],
+        stop: asyncio.Event,
+    ) -> str | None:
+        """Run until either side ends; returns why, or None if there is no such shell."""
+        started, why = self._clock(), ""
+
+        async def until_over(side: Awaitable[str]) -> None:
+            nonlocal why
+            try:
+                why = await side
+            except _Over as over:
+                why = str(over)
+            except PortalError as error:
+                why = error.message
+            group.cancel_scope.cancel()
+
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(until_over, self._show(str(audit["shell"]), audit))
+                group.start_soon(until_over, self._type())
+                group.start_soon(until_over, self._recheck(problem))
+                group.start_soon(until_over, self._expire(started))
+                group.start_soon(until_over, _stopped(stop))
+        finally:
+            if self._begun:
+                seconds = round(self._clock() - started, 1)
+                log.info("a shell has ended", extra=audit | {"seconds": seconds, "reason": why})
+        ended = self._running.ended
+        if not self._begun and ended is not None and ended.missing:
+            return None
+        if not self._begun and ended is not None and ended.exit_code is None:
+            raise PortalError(f"The shell cannot be started: {ended.message[:500]}")
+        return why
+
+    async def _show(self, shell: str, audit: dict[str, object]) -> str:
+        await self._running.resize(*self._typed.size)
+        async for data in self._running.output():
+            if not self._begun:
+                self._begun = True
+                log.info("a shell begins", extra=audit)
+                await self._send_text({"shell": shell, "container": audit["container"]})
+            with _leaving():
+                await self._socket.send_bytes(data)  # waits while the browser does not read
+            await asyncio.sleep(len(data) / BYTES_A_SECOND)
+        ended = self._running.ended
+        if ended is None:
+            return "The connection to the pod was lost."
+        code = ended.exit_code
+        return f"The shell has ended{f' with exit code {code}' if code else ''}."
+
+    async def _send_text(self, message: dict[str, object]) -> None:
+        with _leaving():
+            await self._socket.send_text(json.dumps(message))
+
+    async def _type(self) -> str:
+        while True:
+            data = await self._typed.next()
+            if data:
+                await self._running.send(data)
+            else:
+                await self._running.resize(*self._typed.size)
+
+    async def _recheck(self, problem: Callable[[], Awaitable[str]]) -> str:
+        while True:
+            await asyncio.sleep(self._settings.recheck)
+            if why := await problem():
+                return why
+
+    async def _expire(self, started: float) -> str:
+        while True:
+            now = self._clock()
+            idle = self._typed.at + self._settings.idle - now
+            left = started + self._settings.longest - now
+            if left <= 0:
+                return f"A shell lasts at most {_minutes(self._settings.longest)}."
+            if idle <= 0:
+                return f"Nothing was typed for {_minutes(self._settings.idle)}."
+            await asyncio.sleep(min(idle, left))
+
+
+@contextmanager
+def _leaving() -> Generator[None]:
+    """Turn the errors of a connection that the browser has closed into the end of the shell."""
+    try:
+        yield
+    except (RuntimeError, WebSocketDisconnect):
+        raise _Over from None
+
+
+async def _stopped(stop: asyncio.Event) -> str:
+    await stop.wait()
+    return "The portal is restarting. Open the shell again."
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
+
+
+def _fields(identity: Identity, place: Place) -> dict[str, object]:
+    return {
+        "actor": identity.user,
+        "groups": ",".join(identity.groups),
+        "namespace": place.release.namespace,
+        "release": place.release.name,
+        "pod": place.pod,
+    }
+
+
+def _audit(
+    identity: Identity, place: Place, container: str, shell: str, *, debug: bool
+) -> dict[str, object]:
+    return _fields(identity, place) | {
+        "container": container,
+        "target": place.container,
+        "debug": debug,
+        "shell": shell,
+    }
+
+
+async def _say_goodbye(socket: WebSocket, code: int, words: str) -> None:
+    if socket.client_state is not WebSocketState.CONNECTED:
+        return
+    with suppress(RuntimeError, WebSocketDisconnect):
+        await socket.send_text(json.dumps({"ended": words or "The shell has ended."}))
+        await socket.close(code)

@@ -1,0 +1,1 @@
+"""The pages of one pod: its processes, and a shell in it."""
