@@ -32,7 +32,15 @@ log = logging.getLogger(__name__)
 
 PATH = "/live/shell"
 
-SHELLS = (("bash",), ("ash",), ("sh",), ("busybox", "sh"))
+_SETTING = 'export TERM=xterm-256color LANG="${LANG:-C.UTF-8}"; exec '
+"""An image without a locale would drop what is typed beyond ASCII."""
+
+SHELLS: tuple[tuple[str, ...], ...] = (
+    ("bash", "-c", f"{_SETTING}bash"),
+    ("ash", "-c", f"{_SETTING}ash"),
+    ("sh", "-c", f"{_SETTING}sh"),
+    ("busybox", "sh", "-c", f"{_SETTING}busybox sh"),
+)
 """The shells that are tried in turn."""
 
 MOST = 50
@@ -366,9 +374,9 @@ class _Session:
             idle = self._typed.at + self._settings.idle - now
             left = started + self._settings.longest - now
             if left <= 0:
-                return f"A shell lasts at most {_minutes(self._settings.longest)}."
+                return f"A shell lasts at most {minutes(self._settings.longest)}."
             if idle <= 0:
-                return f"Nothing was typed for {_minutes(self._settings.idle)}."
+                return f"Nothing was typed for {minutes(self._settings.idle)}."
             await asyncio.sleep(min(idle, left))
 
 
@@ -386,7 +394,14 @@ async def _stopped(stop: asyncio.Event) -> str:
     return "The portal is restarting. Open the shell again."
 
 
-def _minutes(seconds: float) -> str:
+def minutes(seconds: float) -> str:
+    """Return a time limit in words.
+
+    >>> minutes(900), minutes(4 * 3600), minutes(20)
+    ('15 minutes', '4 hours', '20 seconds')
+    """
+    if seconds >= 7200 and seconds % 3600 == 0:
+        return f"{seconds / 3600:g} hours"
     return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
 
 

@@ -8,6 +8,7 @@ from dash import dcc
 
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.shell.endpoint import minutes
 from portal.shell.place import Place, place_of
 from portal.shell.processes import ProcessRow, totals
 from portal.shell.top import Top
@@ -102,7 +103,7 @@ def _usage(found: Top) -> Node:
 
 
 def _table(rows: Sequence[ProcessRow]) -> Node:
-    head = ("PID", "CPU", "Memory", "Threads", "State", "Age", "Command")
+    head = ("PID", "CPU", "Memory", "Command", "State", "Threads", "Age")
     more = len(rows) - MOST_ROWS
     return [
         html.Div(
@@ -138,10 +139,10 @@ def _row(row: ProcessRow) -> html.Tr:
             html.Td(str(row.pid)),
             html.Td(cpu),
             html.Td(size(row.memory)),
-            html.Td(str(row.threads)),
-            html.Td(_STATES.get(row.state, row.state)),
-            html.Td(coarse(row.age)),
             html.Td(row.command or f"[{row.name}]", className="mono"),
+            html.Td(_STATES.get(row.state, row.state)),
+            html.Td(str(row.threads)),
+            html.Td(coarse(row.age)),
         ],
         key=str(row.pid),
         **wildcards({"data-testid": "process", "data-pid": str(row.pid)}),
@@ -185,8 +186,8 @@ def _terminal(context: UiContext, place: Place) -> Node:
         debug if context.shell.image else None,
     ]
     hint = (
-        f"It is closed after {coarse(context.shell.idle)} without a key, and after "
-        f"{coarse(context.shell.longest)} in any case. Start and end are logged; what is typed and "
+        f"It is closed after {minutes(context.shell.idle)} without a key, and after "
+        f"{minutes(context.shell.longest)} in any case. Start and end are logged; what is typed and "
         "shown is not. Ctrl+Shift+C and Ctrl+Shift+V copy and paste; Ctrl+Shift+L leaves the "
         "terminal with the keyboard."
     )
@@ -196,7 +197,7 @@ def _terminal(context: UiContext, place: Place) -> Node:
             html.P("Not open.", id=ids.SHELL_WORDS, className="words", role="status"),
             html.Div(
                 id=ids.TERMINAL,
-                className="terminal",
+                className="shell-box",
                 role="group",
                 **wildcards(
                     {
@@ -220,24 +221,20 @@ def _place(key: Key, asked: Mapping[str, str]) -> Place | None:
     return place_of({**asked, "namespace": key.namespace, "name": key.name})
 
 
-def pod_links(context: UiContext, key: Key, pod: str, container: str = "") -> list[Node]:
-    """The links to a pod's processes, and to a shell if this portal offers that."""
-    found: list[Node] = [
+def pod_links(
+    context: UiContext, key: Key, pod: str, container: str = "", *, here: Page | None = None
+) -> list[Node]:
+    """The links to a pod's processes, and to a shell if this portal offers that; not to ``here``."""
+    pages = [(Page.PROCESSES, "chart", "Processes"), (Page.SHELL, "terminal", "Shell")]
+    return [
         internal_link(
-            [icon("chart"), "Processes"],
-            pod_path(Page.PROCESSES, key, pod, container),
+            [icon(icon_name), title],
+            pod_path(page, key, pod, container),
             "btn btn-sm btn-outline-secondary",
         )
+        for page, icon_name, title in pages
+        if page is not here and (page is not Page.SHELL or context.shell.on)
     ]
-    if context.shell.on:
-        found.append(
-            internal_link(
-                [icon("terminal"), "Shell"],
-                pod_path(Page.SHELL, key, pod, container),
-                "btn btn-sm btn-outline-secondary",
-            )
-        )
-    return found
 
 
 def _page(context: UiContext, place: Place, which: Page, title: str, body: list[Node]) -> html.Div:
@@ -254,7 +251,7 @@ def _page(context: UiContext, place: Place, which: Page, title: str, body: list[
                 [
                     html.H1([f"{title} of ", html.Span(place.pod)], tabIndex=-1),
                     html.Div(
-                        pod_links(context, key, place.pod, place.container),
+                        pod_links(context, key, place.pod, place.container, here=which),
                         className="head-buttons",
                     ),
                 ],
