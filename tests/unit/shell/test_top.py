@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from portal.domain.errors import ClusterUnavailable, Forbidden
+from portal.domain.exec import ContainerUsage, Ended
+from portal.shell.place import Place, Places
+from portal.shell.processes import COMMANDS
+from portal.shell.top import Top, Tops
+from tests.unit.auth.test_authorizer import Clock
+from tests.unit.objects.make import ANN, BOB, KEY, POD, Site
+from tests.unit.shell.make import FakeExec, FakeRunning
+from tests.unit.shell.test_processes import said, stat
+
+PLACE = Place(KEY, POD)
+
+
+def answering(running: FakeRunning) -> None:
+    """Answer each line with a snapshot, as the program does."""
+
+    def answer(_: bytes) -> None:
+        running.written.put_nowait(said(100 + len(running.typed), stat(1)))
+
+    running.on_input = answer
+
+
+def tops(source: FakeExec, site: Site, clock: Clock | None = None, every: float = 0) -> Tops:
+    return Tops(
+        Places(site.store, site.access), source, clock or Clock(), every=every, first_after=0
+    )
+
+
+async def until(tops: Tops, running: int) -> None:
+    async with asyncio.timeout(10):
+        while tops.running != running:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def test_one_program_for_all_who_look_and_none_when_nobody_does() -> None:
+    source, clock = FakeExec(sh=answering), Clock()
+    looking = tops(source, Site(), clock)
+    found = await asyncio.gather(*(looking.read(ANN, PLACE) for _ in range(50)))
+    assert {each.known for each in found} == {True}
+    assert [each.pid for each in found[0].rows] == [1]
+    assert source.ran == ["sh"]
+    clock.now += 60
+    await until(looking, 0)
+    assert source.open == [], "its connection is closed"
+
+
+async def test_programs_are_tried_in_turn() -> None:
+    source = FakeExec(python3=answering)
+    looking = tops(source, Site())
+    assert (await looking.read(ANN, PLACE)).known
+    assert source.ran == [each[0] for each in COMMANDS[:5]]
+    await looking.close()
+    assert source.open == []
+
+
+async def test_without_any_it_says_why_and_what_the_metrics_api_knows() -> None:
+    source = FakeExec(sh=lambda running: running.end(Ended(1, "no /proc")))
+    source.usages = (ContainerUsage("demo", 0.25, 2**20),)
+    looking = tops(source, Site())
+    found = [await looking.read(ANN, PLACE) for _ in range(3)]
+    assert isinstance(found[0], Top)
+    assert (found[0].known, found[0].usage) == (False, source.usages)
+    assert "no shell and no Python" in found[0].problem
+    assert len(source.ran) == len(COMMANDS), "they are not tried again while somebody looks"
+    await looking.close()
+
+
+async def test_what_the_cluster_refuses_is_told() -> None:
+    def refuses(running: FakeRunning) -> None:
+        raise ClusterUnavailable("pods/exec is forbidden")
+
+    looking = tops(FakeExec(sh=refuses), Site())
+    assert (await looking.read(ANN, PLACE)).problem == "pods/exec is forbidden"
+    await looking.close()
+
+
+async def test_permission_is_asked_each_time() -> None:
+    site, source = Site(), FakeExec(sh=answering)
+    looking = tops(source, site)
+    await looking.read(ANN, PLACE)
+    with pytest.raises(Forbidden):
+        await looking.read(BOB, PLACE)
+    site.authorizer.policy = site.policy(allow_exec=False)
+    with pytest.raises(Forbidden):
+        await looking.read(ANN, PLACE)
+    await looking.close()
