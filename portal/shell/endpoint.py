@@ -25,6 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.identity import Identity
+from portal.live.recheck import EVERY, until_refused
 from portal.shell.place import Place, Places, place_of
 from portal.shell.ports import ExecSource, Running
 
@@ -66,7 +67,7 @@ class ShellSettings(Struct, frozen=True):
     image: str = ""
     idle: float = 900.0
     longest: float = 4 * 3600.0
-    recheck: float = 30.0
+    recheck: float = EVERY
 
 
 class Asked(Struct, frozen=True):
@@ -320,7 +321,7 @@ class _Session:
             async with anyio.create_task_group() as group:
                 group.start_soon(until_over, self._show(str(audit["shell"]), audit))
                 group.start_soon(until_over, self._type())
-                group.start_soon(until_over, self._recheck(problem))
+                group.start_soon(until_over, until_refused(problem, self._settings.recheck))
                 group.start_soon(until_over, self._expire(started))
                 group.start_soon(until_over, _stopped(stop))
         finally:
@@ -361,12 +362,6 @@ class _Session:
                 await self._running.send(data)
             else:
                 await self._running.resize(*self._typed.size)
-
-    async def _recheck(self, problem: Callable[[], Awaitable[str]]) -> str:
-        while True:
-            await asyncio.sleep(self._settings.recheck)
-            if why := await problem():
-                return why
 
     async def _expire(self, started: float) -> str:
         while True:
