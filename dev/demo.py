@@ -266,6 +266,9 @@ def values(how: How | None, digest: str) -> dict[str, object]:
             "defaultNamespace": APPS,
             "nodeAddress": "" if kind else "127.0.0.1",
             "catalogInterval": 30,
+            "allowExec": True,
+            "shell": True,
+            "shellImage": SAMPLE_IMAGE,
             **({} if kind else {"gateway": "kube-system/traefik", "ingressClass": "traefik"}),
         },
         "presets": [

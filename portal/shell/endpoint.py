@@ -3,7 +3,8 @@
 The query names the container (``namespace``, ``name``, ``pod``, ``container``), the terminal's size
 (``columns``, ``rows``), and ``debug`` for a debug container. Binary messages are what is typed, and
 what is shown. Text messages are JSON: ``{"resize": [columns, rows]}`` from the browser,
-``{"shell": …}`` once it runs and ``{"ended": …}`` before it is closed to the browser.
+``{"shell": …}`` once it runs, ``{"heartbeat": true}`` now and then, since proxies cut silent
+connections, and ``{"ended": …}`` before it is closed to the browser.
 
 What is typed and shown is kept nowhere. Start and end are logged, as an audit.
 """
@@ -47,6 +48,8 @@ SHELLS: tuple[tuple[str, ...], ...] = (
 MOST = 50
 MOST_OF_ONE = 5
 """The most shells at once: of everybody, and of one user (not in the open mode)."""
+HEARTBEAT = 20.0
+"""Seconds between two signs of life: less than proxies' usual 30 or 60."""
 BYTES_A_SECOND = 4 * 2**20
 """What a shell may write a second: the event loop is for everybody."""
 LONGEST_INPUT = 64 * 1024
@@ -68,6 +71,7 @@ class ShellSettings(Struct, frozen=True):
     idle: float = 900.0
     longest: float = 4 * 3600.0
     recheck: float = EVERY
+    heartbeat: float = HEARTBEAT
 
 
 class Asked(Struct, frozen=True):
@@ -323,6 +327,7 @@ class _Session:
                 group.start_soon(until_over, self._type())
                 group.start_soon(until_over, until_refused(problem, self._settings.recheck))
                 group.start_soon(until_over, self._expire(started))
+                group.start_soon(until_over, self._beat())
                 group.start_soon(until_over, _stopped(stop))
         finally:
             if self._begun:
@@ -362,6 +367,11 @@ class _Session:
                 await self._running.send(data)
             else:
                 await self._running.resize(*self._typed.size)
+
+    async def _beat(self) -> str:
+        while True:
+            await asyncio.sleep(self._settings.heartbeat)
+            await self._send_text({"heartbeat": True})
 
     async def _expire(self, started: float) -> str:
         while True:

@@ -187,8 +187,8 @@ def _terminal(context: UiContext, place: Place) -> Node:
     ]
     hint = (
         f"It is closed after {minutes(context.shell.idle)} without a key, and after "
-        f"{minutes(context.shell.longest)} in any case. Start and end are logged; what is typed and "
-        "shown is not. Ctrl+Shift+C and Ctrl+Shift+V copy and paste; Ctrl+Shift+L leaves the "
+        f"{minutes(context.shell.longest)} in any case. Start and end are logged, not what is typed "
+        "and shown. Ctrl+Shift+C and Ctrl+Shift+V copy and paste; Ctrl+Shift+L leaves the "
         "terminal with the keyboard."
     )
     return card(
@@ -224,7 +224,7 @@ def _place(key: Key, asked: Mapping[str, str]) -> Place | None:
 def pod_links(
     context: UiContext, key: Key, pod: str, container: str = "", *, here: Page | None = None
 ) -> list[Node]:
-    """The links to a pod's processes, and to a shell if this portal offers that; not to ``here``."""
+    """The links to a pod's processes, and to a shell if that is on; not to the page ``here``."""
     pages = [(Page.PROCESSES, "chart", "Processes"), (Page.SHELL, "terminal", "Shell")]
     return [
         internal_link(

@@ -17,6 +17,7 @@ from portal.viewmodels import headline, operation
 
 ROOT = Path(__file__).resolve().parents[3]
 VIEW_MODELS = ROOT / "portal" / "viewmodels"
+OBJECTS = ROOT / "portal" / "objects"
 
 NAMES_A_STATE = {
     "_made": 0,
@@ -36,6 +37,9 @@ PAGES = {
     Page.APPS: "Apps",
     Page.LAUNCH: "Launch",
     Page.APP: "the app's page",
+    Page.OBJECTS: "Objects",
+    Page.PROCESSES: "Processes",
+    Page.SHELL: "Shell",
     Page.ADMIN: "Admin",
     Page.CATALOG: "Catalogue",
     Page.CHART: "a chart's page",
@@ -59,7 +63,7 @@ def states() -> set[str]:
     """All names of states that view models give."""
     found = {headline.STUCK, headline.NOT_FOUND, headline.AUTOSCALER_PROBLEM, headline.ELSEWHERE}
     found |= {text for text, _ in operation.STATES.values()}
-    for file in sorted(VIEW_MODELS.glob("*.py")):
+    for file in sorted((*VIEW_MODELS.glob("*.py"), *OBJECTS.glob("*.py"))):
         for node in ast.walk(ast.parse(file.read_text())):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
                 continue

@@ -167,6 +167,13 @@ def test_it_is_closed_when_nothing_is_typed_and_after_a_time_in_any_case() -> No
         assert goodbye(socket) == ("A shell lasts at most 0.05 seconds.", 1000)
 
 
+def test_a_sign_of_life_keeps_proxies_from_cutting_it() -> None:
+    with opened(Server(FakeExec(bash=echoing), heartbeat=0.02)) as socket:
+        socket.receive_json()
+        socket.receive_bytes()
+        assert socket.receive_json() == socket.receive_json() == {"heartbeat": True}
+
+
 @pytest.mark.parametrize("change", ["permission", "sign-in", "pod"])
 def test_it_is_closed_when_what_it_was_opened_with_is_gone(change: str) -> None:
     source = FakeExec(bash=echoing)
