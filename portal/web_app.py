@@ -238,7 +238,7 @@ class WebApp:
     async def drain(self) -> None:
         """Close the live connections at once, and stop or hand over operations."""
         self.hub.close()
-        self._shells.close()
+        await self._shells.close()
         await self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
 
 

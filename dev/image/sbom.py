@@ -135,10 +135,11 @@ def _text(binary: bytes, at: int) -> tuple[bytes, int]:
 def vendored(folder: Path) -> Iterator[Component]:
     """Style sheets of others that the portal serves, by what their first lines say."""
     for sheet in sorted(folder.glob("*.css")):
-        found = re.search(r"(Bootstrap(?: Icons)?|@xterm/xterm) +v?(\d[\w.]*)", sheet.read_text()[:1000])
+        head = sheet.read_text()[:1000]
+        found = re.search(r"(Bootstrap(?: Icons)?|@xterm/xterm) +v?(\d[\w.]*)", head)
         if found:
             name = found[1].strip().lower().replace(" ", "-")
-            yield component("library", name, found[2], f"pkg:npm/{name}")
+            yield component("library", name, found[2], f"pkg:npm/{quote(name)}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
@@ -34,8 +35,15 @@ log = logging.getLogger(__name__)
 
 PATH = "/live/shell"
 
-_SETTING = 'export TERM=xterm-256color LANG="${LANG:-C.UTF-8}"; exec '
-"""An image without a locale would drop what is typed beyond ASCII."""
+_SETTING = (
+    r"""printf '\033]9;%s\007' "$$"; export TERM=xterm-256color LANG="${LANG:-C.UTF-8}"; exec """
+)
+"""What is run before a shell: it tells its process id, to end it by, and sets a locale, without
+which what is typed beyond ASCII would be dropped."""
+_PID = re.compile(rb"\x1b\]9;([0-9]+)\x07")
+_LONGEST_HEAD = 4096
+_HANGS_UP_WITHIN = 5.0
+"""Seconds for a shell to be ended."""
 
 SHELLS: tuple[tuple[str, ...], ...] = (
     ("bash", "-c", f"{_SETTING}bash"),
@@ -126,6 +134,7 @@ class Shells:
         self._reidentify = reidentify or identify
         self._clock = clock
         self._open: dict[asyncio.Event, Identity] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     @property
     def settings(self) -> ShellSettings:
@@ -137,10 +146,14 @@ class Shells:
         """The number of open shells."""
         return len(self._open)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End all shells: the portal stops."""
         for each in self._open:
             each.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HANGS_UP_WITHIN):
+                while self._open or self._ending:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
 
     async def handle(self, socket: WebSocket) -> None:
         """Handle one connection."""
@@ -197,7 +210,13 @@ class Shells:
             ) as running:
                 session = _Session(socket, running, typed, self._settings, self._clock)
                 audit = _audit(identity, place, container, command[0], debug=debug)
-                why = await session.run(audit, lambda: self._problem(socket, identity, place), stop)
+                try:
+                    why = await session.run(
+                        audit, lambda: self._problem(socket, identity, place), stop
+                    )
+                finally:
+                    if session.pid and running.ended is None:
+                        self._hang_up(place, container, command, session.pid, identity)
                 if why is not None:
                     return why
         raise NotFound(
@@ -207,6 +226,37 @@ class Shells:
             if self._settings.image and not debug
             else "An administrator can name an image for debug containers in the settings.",
         )
+
+    def _hang_up(
+        self,
+        place: Place,
+        container: str,
+        command: tuple[str, ...],
+        pid: int,
+        identity: Identity,
+    ) -> None:
+        """End a shell whose connection is closed, and what it runs, as a terminal does.
+
+        Kubernetes does not: it would go on in the container for ever.
+        """
+
+        async def hang_up() -> None:
+            kill = (*command[:-1], f"kill -HUP {pid}")
+            try:
+                async with (
+                    asyncio.timeout(_HANGS_UP_WITHIN),
+                    self._source.run(
+                        place.pod_key, container, kill, tty=False, identity=identity
+                    ) as running,
+                ):
+                    async for _ in running.output():
+                        pass
+            except (PortalError, TimeoutError) as error:
+                log.warning("a shell in %s may still run: %s", place.pod_key, error)
+
+        task = asyncio.create_task(hang_up())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def _debug(self, socket: WebSocket, identity: Identity, place: Place) -> str:
         if not self._settings.image:
@@ -301,6 +351,8 @@ class _Session:
         self._settings = settings
         self._clock = clock
         self._begun = False
+        self.pid = 0
+        """The shell's process id in its container, 0 until it has begun."""
 
     async def run(
         self,
@@ -342,11 +394,21 @@ class _Session:
 
     async def _show(self, shell: str, audit: dict[str, object]) -> str:
         await self._running.resize(*self._typed.size)
+        head = b""
         async for data in self._running.output():
             if not self._begun:
-                self._begun = True
+                head += data
+                found = _PID.match(head)
+                if found is None:
+                    if len(head) > _LONGEST_HEAD:
+                        break  # something else than a shell answers
+                    continue
+                self._begun, self.pid = True, int(found[1])
+                data = head[found.end() :]
                 log.info("a shell begins", extra=audit)
                 await self._send_text({"shell": shell, "container": audit["container"]})
+            if not data:
+                continue
             with _leaving():
                 await self._socket.send_bytes(data)  # waits while the browser does not read
             await asyncio.sleep(len(data) / BYTES_A_SECOND)

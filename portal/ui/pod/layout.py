@@ -187,8 +187,8 @@ def _terminal(context: UiContext, place: Place) -> Node:
     ]
     hint = (
         f"It is closed after {minutes(context.shell.idle)} without a key, and after "
-        f"{minutes(context.shell.longest)} in any case. Start and end are logged, not what is typed "
-        "and shown. Ctrl+Shift+C and Ctrl+Shift+V copy and paste; Ctrl+Shift+L leaves the "
+        f"{minutes(context.shell.longest)} in any case. Start and end are logged, and not what is "
+        "typed and shown. Ctrl+Shift+C and Ctrl+Shift+V copy and paste; Ctrl+Shift+L leaves the "
         "terminal with the keyboard."
     )
     return card(

@@ -83,8 +83,11 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {each["purl"].partition("@")[0]: each["version"] for each in bom["components"]}
 
 
+VENDORED = ("bootstrap", "bootstrap-icons", "%40xterm/xterm")
+
+
 def test_all_parts_are_in_it(made: dict[str, str]) -> None:
-    sheets = {name: made.pop(f"pkg:npm/{name}", "") for name in ("bootstrap", "bootstrap-icons")}
+    sheets = {name: made.pop(f"pkg:npm/{name}", "") for name in VENDORED}
     assert all(sheets.values()), sheets
     assert made == {
         "pkg:deb/debian/libc6": "2.36-9+deb12u10",

@@ -52,6 +52,7 @@ class FakeExec:
     def __init__(self, **programs: Callable[[FakeRunning], None]) -> None:
         self.programs = programs
         self.ran: list[str] = []
+        self.commands: list[tuple[str, ...]] = []
         self.open: list[FakeRunning] = []
         self.usages: tuple[ContainerUsage, ...] = ()
         self.debugged: list[tuple[str, str, float]] = []
@@ -68,6 +69,7 @@ class FakeExec:
     ) -> AsyncGenerator[FakeRunning]:
         running = FakeRunning()
         self.ran.append(command[0])
+        self.commands.append(tuple(command))
         start = self.programs.get(command[0])
         if start is None:
             running.end(MISSING)

@@ -35,6 +35,7 @@ QUERY = f"namespace=apps&name=demo&pod={POD}"
 
 def echoing(running: FakeRunning) -> None:
     """Prompt, and write back what is typed; "exit" ends it."""
+    running.write("\x1b]9;77\x07")
     running.write("$ ")
 
     def typed(data: bytes) -> None:
@@ -124,7 +125,7 @@ def test_shells_are_tried_in_turn() -> None:
     source = FakeExec(sh=echoing)
     with opened(Server(source)) as socket:
         assert socket.receive_json()["shell"] == "sh"
-    assert source.ran == ["bash", "ash", "sh"]
+    assert source.ran[:3] == ["bash", "ash", "sh"]
 
 
 def test_a_shell_that_is_missing_by_its_exit_code_is_passed_over() -> None:
@@ -251,7 +252,7 @@ def test_too_much_at_once_ends_it() -> None:
 
 def test_a_lost_connection_to_the_pod_is_told() -> None:
     def lost(running: FakeRunning) -> None:
-        running.write("$ ")
+        running.write("\x1b]9;77\x07$ ")
         running.end(None)
 
     with opened(Server(FakeExec(bash=lost))) as socket:
@@ -261,7 +262,16 @@ def test_a_lost_connection_to_the_pod_is_told() -> None:
 
 
 def test_a_browser_that_leaves_ends_the_program() -> None:
-    source = FakeExec(bash=echoing)
+    killed: list[tuple[str, ...]] = []
+
+    def start(running: FakeRunning) -> None:
+        if "kill" in source.commands[-1][-1]:
+            killed.append(source.commands[-1])
+            running.end(Ended(0))
+        else:
+            echoing(running)
+
+    source = FakeExec(bash=start)
     server = Server(source)
     with TestClient(server.app) as client:
         with client.websocket_connect(f"{PATH}?{QUERY}") as socket:
@@ -270,6 +280,24 @@ def test_a_browser_that_leaves_ends_the_program() -> None:
         with client.websocket_connect(f"{PATH}?{QUERY}") as socket:
             socket.receive_json()
             assert len(source.open) == 1, "the first one has ended"
+        with client.websocket_connect(f"{PATH}?{QUERY}") as socket:
+            socket.receive_json()
+            socket.receive_bytes()
+            socket.send_bytes(b"exit\r")
+            goodbye(socket)
+        assert client.portal is not None
+        client.portal.call(server.shells.close)
+    assert killed == [("bash", "-c", "kill -HUP 77")] * 2, "the last one has ended by itself"
+
+
+def test_the_shells_process_id_is_not_shown_however_it_arrives() -> None:
+    def start(running: FakeRunning) -> None:
+        for part in ("\x1b]9", ";4", "2\x07$", " "):
+            running.write(part)
+
+    with opened(Server(FakeExec(bash=start))) as socket:
+        assert socket.receive_json()["shell"] == "bash"
+        assert socket.receive_bytes() + socket.receive_bytes() == b"$ "
 
 
 def test_one_person_has_a_few_and_a_stop_ends_all() -> None:
