@@ -150,3 +150,14 @@ def test_registries_of_images(tmp_path: Path) -> None:
 def test_registries_that_make_no_sense(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         with_registries(text, tmp_path).image_registries()
+
+
+def test_a_shell_needs_the_right_to_run_commands():
+    with pytest.raises(SettingsError, match="DASH_PORTAL_ALLOW_EXEC"):
+        Settings.from_env(WHOLE | {"DASH_PORTAL_SHELL": "true"})
+    settings = Settings.from_env(
+        WHOLE | {"DASH_PORTAL_SHELL": "true", "DASH_PORTAL_ALLOW_EXEC": "true"}
+    )
+    assert (settings.shell, settings.shell_image) == (True, "")
+    with pytest.raises(SettingsError, match="SHELL_IDLE"):
+        Settings.from_env(WHOLE | {"DASH_PORTAL_SHELL_IDLE": "0"})

@@ -71,6 +71,20 @@ def page_ids(page: Any) -> list[str]:
         ("/apps/apps", "", Route(Page.NOT_FOUND)),
         ("/apps/apps/iris/more", "", Route(Page.NOT_FOUND)),
         ("/apps/Apps/IRIS", "", Route(Page.NOT_FOUND)),
+        ("/apps/apps/iris/objects", "", Route(Page.OBJECTS, IRIS)),
+        (
+            "/apps/apps/iris/objects/",
+            "?kind=Pod&name=a&other=b",
+            Route(Page.OBJECTS, IRIS, given=(("kind", "Pod"), ("name", "a"))),
+        ),
+        (
+            "/apps/apps/iris/shell",
+            "?pod=a&container=b",
+            Route(Page.SHELL, IRIS, given=(("pod", "a"), ("container", "b"))),
+        ),
+        ("/apps/apps/iris/processes", "?pod=a", Route(Page.PROCESSES, IRIS, given=(("pod", "a"),))),
+        ("/apps/apps/objects", "", Route(Page.NOT_FOUND)),
+        ("/apps/apps/iris/shell/more", "", Route(Page.NOT_FOUND)),
         ("/nowhere", "", Route(Page.NOT_FOUND)),
     ],
 )
