@@ -43,7 +43,7 @@ class ExecStream:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self.ended: Ended | None = None
-        """How it ended; None while it runs, and if the connection was lost."""
+        """The end of the program; None while it runs, and if the connection was lost."""
 
     async def send(self, data: bytes) -> None:
         """Write to its standard input."""

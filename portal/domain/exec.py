@@ -1,4 +1,4 @@
-"""How a program that was run in a container has ended, and the use of containers. Pure values."""
+"""Values about programs in containers: their end, and the use of containers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Ended(Struct, frozen=True):
 
 
 class ContainerUsage(Struct, frozen=True):
-    """What a container uses, as the metrics API measured it: cores and bytes."""
+    """The use of a container, as the metrics API measured it: cores and bytes."""
 
     name: str
     cpu: float

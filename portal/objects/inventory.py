@@ -20,7 +20,7 @@ MOST = 500
 
 
 class Inventory(Struct, frozen=True):
-    """What one revision's manifest tells of the objects of its release.
+    """The objects of a release, as one revision's manifest names them.
 
     ``uses`` are the links of its workloads to what their pods use. ``claims`` are the beginnings
     of the names of the claims that its StatefulSets create, by the names of these. ``secrets`` are

@@ -79,7 +79,7 @@ class Revisions(Protocol):
 
 
 class ReleaseObjects(Struct, frozen=True):
-    """What is known of a release's objects beside the snapshot. ``problem`` says why it is not."""
+    """The knowledge of a release's objects beside the snapshot; ``problem`` says what is missing."""
 
     inventory: Inventory = NOTHING
     states: Mapping[Ref, ObjectState] = {}
@@ -87,7 +87,7 @@ class ReleaseObjects(Struct, frozen=True):
 
 
 class _Held(Struct):
-    """What is kept of one release, and when its states were read last (monotonic seconds)."""
+    """The objects of one release, and the time of the last reading (monotonic seconds)."""
 
     objects: ReleaseObjects = ReleaseObjects()
     read: float = float("-inf")

@@ -1,1 +1,1 @@
-"""What runs in pods for people: their processes, and a shell."""
+"""Programs that run in pods for people: a shell, and a reader of processes."""

@@ -38,8 +38,8 @@ PATH = "/live/shell"
 _SETTING = (
     r"""printf '\033]9;%s\007' "$$"; export TERM=xterm-256color LANG="${LANG:-C.UTF-8}"; exec """
 )
-"""What is run before a shell: it tells its process id, to end it by, and sets a locale, without
-which what is typed beyond ASCII would be dropped."""
+"""The commands before a shell: they tell its process id, to end it by, and set a locale, without
+which input beyond ASCII would be dropped."""
 _PID = re.compile(rb"\x1b\]9;([0-9]+)\x07")
 _LONGEST_HEAD = 4096
 _HANGS_UP_WITHIN = 5.0
@@ -59,7 +59,7 @@ MOST_OF_ONE = 5
 HEARTBEAT = 20.0
 """Seconds between two signs of life: less than proxies' usual 30 or 60."""
 BYTES_A_SECOND = 4 * 2**20
-"""What a shell may write a second: the event loop is for everybody."""
+"""The most output of a shell in a second: the event loop is for everybody."""
 LONGEST_INPUT = 64 * 1024
 MOST_COLUMNS = 1000
 
@@ -83,7 +83,7 @@ class ShellSettings(Struct, frozen=True):
 
 
 class Asked(Struct, frozen=True):
-    """What a browser asks for."""
+    """A browser's request for a shell."""
 
     place: Place
     columns: int
@@ -286,7 +286,7 @@ class Shells:
 
 
 class _Typed:
-    """What the browser sends, kept while shells are tried in turn."""
+    """The browser's input, from one shell that is tried to the next."""
 
     def __init__(
         self, socket: WebSocket, size: tuple[int, int], clock: Callable[[], float]
@@ -295,7 +295,7 @@ class _Typed:
         self._clock = clock
         self.size = size
         self.at = clock()
-        """When something was typed last."""
+        """The time of the last input."""
 
     async def next(self) -> bytes:
         """Return the next input; b"" for another size of the terminal.

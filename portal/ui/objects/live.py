@@ -16,7 +16,7 @@ _SHORT = {
     "PersistentVolumeClaim": "PVC",
     "PodDisruptionBudget": "PDB",
 }
-"""What kubectl calls kinds with long names."""
+"""The names that kubectl has for kinds with long ones."""
 
 
 def kind_label(kind: str) -> html.Span:
