@@ -79,7 +79,7 @@ class Revisions(Protocol):
 
 
 class ReleaseObjects(Struct, frozen=True):
-    """The knowledge of a release's objects beside the snapshot; ``problem`` says what is missing."""
+    """Facts of a release's objects beside the snapshot; ``problem`` says what is missing."""
 
     inventory: Inventory = NOTHING
     states: Mapping[Ref, ObjectState] = {}
