@@ -15,6 +15,7 @@ from portal.catalog.launch_fields import PRESET_FIELDS
 from portal.cluster import restarts
 from portal.cluster.kinds import RESOURCES
 from portal.cluster.leases import LEASES
+from portal.cluster.objects import READABLE
 from portal.guardrails.rules import Level, Rule
 from portal.images.registries import ImageLookup
 from portal.settings import PREFIX, Settings
@@ -313,6 +314,24 @@ def test_everything_the_portal_watches_may_be_watched(helm: Helm, namespaces: li
         api, *rest = resource.group.strip("/").split("/")
         group = rest[0] if api == "apis" else ""
         assert set(resource.verbs) <= allowed(rendered, group, resource.plural), resource.plural
+
+
+def test_what_the_portal_reads_one_by_one_may_be_got(helm: Helm) -> None:
+    rendered = render(helm)
+    for kind, (path, plural) in READABLE.items():
+        group = path.split("/")[2] if path.startswith("/apis") else ""
+        assert "get" in allowed(rendered, group, plural), kind
+
+
+def test_commands_in_pods_take_their_settings(helm: Helm) -> None:
+    def verbs(**settings: Any) -> tuple[set[str], set[str]]:
+        rendered = render(helm, settings=settings)
+        return allowed(rendered, "", "pods/exec"), allowed(rendered, "", "pods/ephemeralcontainers")
+
+    assert verbs() == (set(), set())
+    assert verbs(allowExec=True) == ({"get", "create"}, set())
+    assert verbs(allowExec=True, shell=True) == ({"get", "create"}, set())
+    assert verbs(allowExec=True, shell=True, shellImage="d:1") == ({"get", "create"}, {"patch"})
 
 
 def test_everything_the_app_chart_is_made_of_may_be_changed(helm: Helm) -> None:

@@ -28,7 +28,7 @@ class Api:
     def __init__(self) -> None:
         self.asked: list[tuple[str, list[tuple[str, str]]]] = []
         self.accepts: list[str] = []
-        self.protocols = (PROTOCOL,)
+        self.protocols: tuple[str, ...] = (PROTOCOL,)
         self.pod: dict[str, Any] = {
             "spec": {"containers": [{"name": "app"}], "ephemeralContainers": []},
             "status": {},
