@@ -202,6 +202,7 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     | some.texts,
     (ids.LOCATION, "search"): _maybe_texts,
     (ids.APP_KEY, "data"): _keys,
+    (ids.TOP_EVERY, "n_intervals"): _counts,
     (ids.TOP_PLACE, "data"): st.sampled_from([["apps", "there-0", "there-0-x", ""], []])
     | st.lists(some.texts, max_size=5),
     (ids.OBJECT_ASKED, "data"): st.none()
