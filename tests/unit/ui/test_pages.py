@@ -83,7 +83,7 @@ def page_ids(page: Any) -> list[str]:
             Route(Page.SHELL, IRIS, given=(("pod", "a"), ("container", "b"))),
         ),
         ("/apps/apps/iris/processes", "?pod=a", Route(Page.PROCESSES, IRIS, given=(("pod", "a"),))),
-        ("/apps/apps/objects", "", Route(Page.NOT_FOUND)),
+        ("/apps/apps/objects", "", Route(Page.APP, Key("apps", "objects"))),
         ("/apps/apps/iris/shell/more", "", Route(Page.NOT_FOUND)),
         ("/nowhere", "", Route(Page.NOT_FOUND)),
     ],
