@@ -89,7 +89,7 @@ def _without_pods(
 ) -> tuple[StepView, ...]:
     """The stages of an operation that has ended, and none of whose pods are there."""
     rolled = any(
-        each.kind is EntryKind.ROLLOUT and each.at >= operation.created_at
+        each.kind is EntryKind.ROLLOUT and operation.created_at <= each.at <= operation.updated_at
         for each in state.timeline.entries
     )
     words = "Its pods are gone, and with them what is known of them." if rolled else "None needed."

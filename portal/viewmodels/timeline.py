@@ -167,7 +167,7 @@ def _reading(metric: HpaMetric) -> str:
 
 def _crash(entry: Entry) -> _Words:
     if entry.id.startswith("event/"):
-        return Severity.WARN, entry.what, shortened(entry.detail, 400)
+        return _plain(entry)
     end = ending(entry.what, entry.new, "")
     container = f"Container {entry.detail}: " if entry.detail else ""
     if entry.what == "OOMKilled":
@@ -178,7 +178,26 @@ def _crash(entry: Entry) -> _Words:
 
 def _plain(entry: Entry) -> _Words:
     severity = Severity.WARN if entry.warning else Severity.QUIET
-    return severity, entry.what, shortened(entry.detail, 400)
+    plain = _PLAIN.get(entry.what)
+    title = f"{plain} ({entry.what})" if plain else entry.what
+    return severity, title, shortened(_OWN_NAME.sub("", entry.detail), 400)
+
+
+_OWN_NAME = re.compile(r" in pod \S+_\S+\([0-9a-f-]{36}\)")
+"""The kubelet's name of a pod, which the line has beside its title."""
+
+_PLAIN = {
+    "BackOff": "Waits before it starts again",
+    "Unhealthy": "Probe failed",
+    "FailedScheduling": "No node found",
+    "FailedCreate": "Pod refused",
+    "FailedMount": "Volume not mounted",
+    "FailedAttachVolume": "Volume not attached",
+    "NodeNotReady": "Node not ready",
+    "TaintManagerEviction": "Removed from its node",
+    "FailedToUpdateEndpoint": "Service not updated",
+}
+"""Plain words for the reasons that people meet most; the reason stands beside them."""
 
 
 def _image(entry: Entry) -> _Words:

@@ -416,6 +416,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         catalog=[SOURCE, REGISTRY, FOLDER],
         imageRegistries=[{"host": "r.example.com"}, IMAGES],
         guardrails={"exceptions": [EXCEPTION]},
+        webhook=WEBHOOK,
     )
     given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
     settings = Settings.from_env(given)

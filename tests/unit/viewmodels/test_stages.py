@@ -225,6 +225,20 @@ def test_the_stages_of_an_operation_that_has_ended_are_those_of_its_own_pods() -
     assert told(gone)[1] == ("New pods", "None")
 
 
+def test_a_later_rollout_is_not_that_of_an_operation_without_new_pods() -> None:
+    ended = launched(OperationPhase.SUCCEEDED, base=1)
+    ended = replace(ended, updated_at=ago(50), steps=(HELM, replace(WAITS, ended_at=ago(50))))
+
+    def rolled(seconds: float) -> str:
+        entry = Entry("r", EntryKind.ROLLOUT, ago(seconds), "Deployment demo")
+        later = replace(running(), created_at=ago(10))
+        found = steps(later, operation=ended, timeline=Timeline(ago(900), (entry,)))
+        return found[1].detail
+
+    assert rolled(10) == "None needed."
+    assert rolled(70) == "Its pods are gone, and with them what is known of them."
+
+
 def test_other_operations_have_no_stages() -> None:
     removal = replace(launched(), verb=UNINSTALL, steps=(HELM,))
     assert [one.title for one in steps(there(), operation=removal)] == [HELM.title]

@@ -124,6 +124,16 @@ def test_addresses_and_names_of_pods_do_not_keep_lines_apart() -> None:
     assert (one.count, one.about) == (2, "Pod demo-1 and 1 other")
 
 
+def test_reasons_that_people_meet_have_plain_words_beside_them() -> None:
+    uid = "31406d45-b240-4d3a-8656-e589150df5be"
+    why = f"Back-off restarting failed container app in pod web-1_apps({uid})"
+    (one,) = view(
+        Entry("event/1", EntryKind.CRASH, ago(9), "Pod web-1", "BackOff", why, warning=True)
+    ).lines
+    assert one.title == "Waits before it starts again (BackOff)"
+    assert one.text == "Back-off restarting failed container app"
+
+
 def test_decisions_that_say_the_same_stay_apart() -> None:
     first = Entry("1", EntryKind.SCALING, ago(900), old=1, new=4, metrics=(metric("cpu", 90),))
     assert len(view(first, replace(first, id="2", at=ago(30))).lines) == 2
