@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -41,14 +42,37 @@ _APART = {EntryKind.CHANGE, EntryKind.ROLLOUT, EntryKind.SCALING, EntryKind.URL}
 """The kinds of which each entry is a line of its own: each is a moment to go to on the chart."""
 
 
+class _Source:
+    """The timeline and events of an app; equal for the same ones, which costs next to nothing."""
+
+    def __init__(self, state: AppState) -> None:
+        self.timeline, self.events = state.timeline, state.events
+
+    def __hash__(self) -> int:
+        return hash((id(self.timeline), len(self.events)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Source):
+            return False
+        return self.timeline is other.timeline and self.events == other.events
+
+
 def timeline_view(state: AppState) -> TimelineView:
-    """The lines of an app's timeline, newest first; repeated ones are one line with a count."""
-    lines = [_line(each) for each in state.timeline.entries]
-    routine = [_routine(each) for each in state.events if kind_of(each) is EntryKind.ROUTINE]
+    """The lines of an app's timeline, newest first; repeated ones are one line with a count.
+
+    They are kept for the next call: most changes of an app are not about them.
+    """
+    return _view(_Source(state))
+
+
+@lru_cache(256)
+def _view(source: _Source) -> TimelineView:
+    lines = [_line(each) for each in source.timeline.entries]
+    routine = [_routine(each) for each in source.events if kind_of(each) is EntryKind.ROUTINE]
     routine.sort(key=_order, reverse=True)
     grouped = _grouped([*lines, *_grouped(routine)[:MAX_ROUTINE]])
     return TimelineView(
-        lines=tuple(sorted(grouped, key=_order, reverse=True)), since=state.timeline.since
+        lines=tuple(sorted(grouped, key=_order, reverse=True)), since=source.timeline.since
     )
 
 
