@@ -38,6 +38,9 @@ LABELS = {
 }
 """The names of the kinds in the filter."""
 
+FILTER = tuple((kind.value, label, kind is not EntryKind.ROUTINE) for kind, label in LABELS.items())
+"""The boxes of the filter: a kind, its name, and True if it is shown at first."""
+
 _APART = {EntryKind.CHANGE, EntryKind.ROLLOUT, EntryKind.SCALING, EntryKind.URL}
 """The kinds of which each entry is a line of its own: each is a moment to go to on the chart."""
 

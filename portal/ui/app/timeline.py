@@ -6,13 +6,12 @@ their state while lines arrive.
 
 from __future__ import annotations
 
-from portal.state.timeline import EntryKind
 from portal.ui import html, ids
 from portal.ui.components.basics import Node, age, wildcards
 from portal.ui.components.markup import checkbox, markup
 from portal.ui.encoding import Props
 from portal.viewmodels.model import TimelineLine, TimelineView
-from portal.viewmodels.timeline import LABELS
+from portal.viewmodels.timeline import FILTER
 
 
 def timeline_panel(live: Props) -> html.Div:
@@ -24,7 +23,7 @@ def timeline_panel(live: Props) -> html.Div:
                 html.Fieldset(
                     [
                         html.Legend("Kinds that are shown", className="visually-hidden"),
-                        *(_box(kind, name) for kind, name in LABELS.items()),
+                        *(_box(kind, name, shown=shown) for kind, name, shown in FILTER),
                     ],
                     className="timeline-filter",
                 ),
@@ -35,11 +34,11 @@ def timeline_panel(live: Props) -> html.Div:
     )
 
 
-def _box(kind: EntryKind, name: str) -> html.Label:
-    """The box of a kind; routine events are not shown at first."""
+def _box(kind: str, name: str, *, shown: bool) -> html.Label:
+    """The box of a kind; ``shown`` is True if its lines are shown at first."""
     return html.Label(
         [
-            checkbox(kind.value, checked=kind is not EntryKind.ROUTINE),
+            checkbox(kind, checked=shown),
             name,
         ]
     )
