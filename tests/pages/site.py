@@ -26,9 +26,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal.auth.authorizer import NoRights
 from portal.catalog.catalog import Catalog
-from portal.catalog.sources import SourceState
+from portal.catalog.sources import Source, SourceState
 from portal.cluster.client import Calls
 from portal.cluster_sync import ClusterSync
+from portal.domain.charts import ChartEntry, ChartVersion
 from portal.domain.errors import ClusterUnavailable, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -183,7 +184,7 @@ class PageActions(FakeActions):
 async def stock(catalog: Catalog, states: Sequence[SourceState]) -> None:
     """Have the sources be in these states; folders are read, all else cannot be reached."""
 
-    async def unreachable(*_: object) -> bytes:
+    async def unreachable(source: Source, entry: ChartEntry, wanted: ChartVersion) -> bytes:
         raise FetchError("The host charts.example.com does not answer.")
 
     catalog._reader.archive = unreachable

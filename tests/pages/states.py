@@ -66,6 +66,9 @@ CATALOGUE = (
         )
     ),
     SourceState(
+        Source("plain", SourceKind.FOLDER, path=CHARTS / "endings", charts=("never-ready",))
+    ),
+    SourceState(
         repository("team"),
         (ChartEntry("web-server", versions("1.4.0", "1.2.0", "1.0.0"), CHARTS / "web-server"),),
         loading=False,
@@ -280,7 +283,8 @@ STATES: tuple[State, ...] = (
     State(Page.CHART, "form", WEB, "#chart-yaml"),
     State(Page.CHART, "unfolded", WEB, "#chart-yaml", unfold),
     State(Page.CHART, "older-version", chart_path("team", "web-server", "1.0.0"), "#chart-version"),
-    State(Page.CHART, "no-form", chart_path("samples", "bare"), "#chart-yaml"),
+    State(Page.CHART, "no-form", chart_path("plain", "never-ready"), "#chart-form .aside-note"),
+    State(Page.CHART, "no-schema", chart_path("samples", "bare"), ".severity-warn"),
     State(Page.CHART, "rows", chart_path("samples", "task-cluster"), "#chart-yaml"),
     State(
         Page.CHART,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -64,7 +65,7 @@ def test_new_readings_move_nothing(here: Tab, sites: Running, width: int) -> Non
     count(here, 3)
     here.idle()
     here.shifts()
-    moved: list[object] = []
+    moved: list[dict[str, Any]] = []
     for ready in (4, 3, 2, 4):
         sites.show(LIVE, "live", with_ready(ready))
         count(here, ready)
