@@ -48,6 +48,7 @@ PRESET = {
     "timezone": "Europe/Berlin",
     "command": "python app.py",
     "args": "--quiet",
+    "base_path": "/sales",
     "health_path": "/healthz",
     "start_time": 300,
 }
