@@ -137,5 +137,6 @@ def labelled(name: str, control: Node, *, group: bool = False) -> Node:
         hint=entry.hint,
         class_name=entry.width,
         group=group,
-        label_hidden=entry.section.startswith(entry.label),
+        # Beside another field it would be the one without a label.
+        label_hidden=entry.section.startswith(entry.label) and entry.width != "half",
     )
