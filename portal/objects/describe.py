@@ -15,7 +15,7 @@ from portal.domain.secrets import redacted, scrubbed, without_secret_patterns
 from portal.domain.truncation import truncated
 from portal.objects.links import Link, Relation, links_of, selects
 from portal.objects.states import secret_keys, state_of
-from portal.viewmodels.model import Badge, EventView, Severity
+from portal.viewmodels.model import Badge, Severity, TimelineLine
 from portal.viewmodels.words import shortened
 
 MOST_ROWS = 200
@@ -24,6 +24,9 @@ MOST_YAML = 512 * 1024
 LONGEST = 400
 """The most characters of a value in a row."""
 MOST_LINKS = 50
+
+EVENT = "event"
+"""The kind of the lines of an object's events, which are not told apart."""
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """An annotation that repeats the whole object, the data of a Secret included."""
@@ -71,7 +74,7 @@ class ObjectView(Struct, frozen=True):
     labels: tuple[Row, ...]
     annotations: tuple[Row, ...]
     links: tuple[ObjectLink, ...]
-    events: tuple[EventView, ...]
+    events: tuple[TimelineLine, ...]
     yaml: str
     more_links: int = 0
 
@@ -229,24 +232,25 @@ def _conditions(status: Tree) -> Iterator[ConditionRow]:
             )
 
 
-def _events(events: Sequence[Tree], secrets: tuple[str, ...]) -> tuple[EventView, ...]:
+def _events(events: Sequence[Tree], secrets: tuple[str, ...]) -> tuple[TimelineLine, ...]:
     scrubber = Scrubber(secrets)
     views = [_event(each, scrubber) for each in events]
     return tuple(sorted(views, key=lambda each: each.at, reverse=True))
 
 
-def _event(event: Tree, scrubber: Scrubber) -> EventView:
+def _event(event: Tree, scrubber: Scrubber) -> TimelineLine:
     series = at(event, "series")
     times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
     at_ = next((found for each in times if (found := _time(each))), None)
     counted = series.get("count") or event.get("count")
     warning = event.get("type") == "Warning"
-    return EventView(
+    return TimelineLine(
         at=at_ or _time(at(event, "metadata").get("creationTimestamp")) or _EPOCH,
+        kind=EVENT,
         severity=Severity.WARN if warning else Severity.QUIET,
+        title=str(event.get("reason") or ""),
         about="",
-        reason=str(event.get("reason") or ""),
-        message=without_secret_patterns(
+        text=without_secret_patterns(
             scrubber.text(shortened(str(event.get("message") or ""), 600))
         ),
         count=counted if isinstance(counted, int) and counted > 0 else 1,

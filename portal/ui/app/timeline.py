@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from portal.ui import html, ids
 from portal.ui.components.basics import Node, age, wildcards
+from portal.ui.components.events import event, events
 from portal.ui.components.markup import checkbox, markup
 from portal.ui.encoding import Props
 from portal.viewmodels.model import TimelineLine, TimelineView
@@ -58,7 +59,7 @@ def lines(view: TimelineView) -> Node:
     if not view.lines:
         return [html.P("Nothing has happened yet.", className="words quiet-text"), since]
     return [
-        html.Ol([_line(line) for line in view.lines], className="events", tabIndex=0),
+        events([_line(line) for line in view.lines], "Timeline"),
         since,
     ]
 
@@ -71,23 +72,4 @@ def _line(line: TimelineLine) -> html.Li:
         title="Show this moment on the chart",
         **wildcards({"data-moment": str(int(line.at.timestamp()))}),
     )
-    repeated = None
-    if line.count > 1:
-        first = [", first ", age(line.first_at)] if line.first_at else []
-        repeated = html.Span([f"×{line.count}", *first], className="chip")
-    return html.Li(
-        [
-            html.Span(className=f"event-dot severity-{line.severity.value}"),
-            html.Div(
-                [
-                    html.Span(line.title, className="event-reason"),
-                    html.Span(line.about, className="event-about mono"),
-                    repeated,
-                    html.Div(line.text, className="event-message"),
-                ],
-                className="event-text",
-            ),
-            moment,
-        ],
-        **wildcards({"data-kind": line.kind, "data-testid": "timeline-line"}),
-    )
+    return event(line, moment)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from portal.domain.keys import Key
 from portal.objects.describe import ConditionRow, ObjectLink, ObjectView, Row
 from portal.ui import html
-from portal.ui.app.pods import events
 from portal.ui.components.basics import (
     Node,
     age,
@@ -17,8 +16,10 @@ from portal.ui.components.basics import (
     internal_link,
     wildcards,
 )
+from portal.ui.components.events import event, events
 from portal.ui.objects.live import kind_label
 from portal.ui.routes import objects_path
+from portal.viewmodels.model import TimelineLine
 
 YAML = "object-yaml"
 
@@ -57,7 +58,7 @@ def detail(view: ObjectView, key: Key, more: Node = None) -> Node:
         _section("Linked objects", _links(view, key)) if view.links else None,
         _section("Fields", _table(view.rest)) if view.rest else None,
         _folded("Spec", _table(view.spec)) if view.spec else None,
-        _section("Events", events(view.events)),
+        _section("Events", _events(view.events)),
         _folded("Labels", _table(view.labels)) if view.labels else None,
         _folded("Annotations", _table(view.annotations)) if view.annotations else None,
         _folded(
@@ -157,3 +158,12 @@ def _link(link: ObjectLink, key: Key) -> html.Li:
     if link.opens:
         name = internal_link(link.name, objects_path(key, link.kind, link.name), "object-name")
     return html.Li([kind_label(link.kind), " ", name])
+
+
+def _events(lines: Sequence[TimelineLine]) -> Node:
+    if not lines:
+        return html.P(
+            "No recent events. By default Kubernetes keeps them for an hour.",
+            className="words quiet-text",
+        )
+    return events([event(line, age(line.at)) for line in lines], "Events")

@@ -114,7 +114,7 @@ def test_events_are_newest_first_by_whichever_time_they_have() -> None:
         {"reason": "Odd", "lastTimestamp": "soon", "count": "many"},
     )
     found = view(tree("Pod", "x"), *events).events
-    assert [each.reason for each in found] == ["New", "Old", "Odd"]
+    assert [each.title for each in found] == ["New", "Old", "Odd"]
     assert [each.count for each in found] == [1, 3, 1]
     assert found[0].severity is Severity.WARN
 
