@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import bring_up, stop, weight
+from benchmarks import bring_up, logs, stop, weight
 from benchmarks.inputs import index
 from benchmarks.inputs import measure as inputs
 from benchmarks.launching import form, many, pairs
@@ -43,7 +43,7 @@ LAUNCHES: dict[str, Callable[[Ground, int], Awaitable[list[Row]]]] = {
     "click": form.measure,
     "many": many.measure,
 }
-ALL = ("demo", *LAUNCHES, "stop", "weight", *SCALE)
+ALL = ("demo", *LAUNCHES, "stop", "weight", "logs", *SCALE)
 
 
 async def launches(chosen: list[str], options: argparse.Namespace, console: Console) -> list[Row]:
@@ -166,6 +166,13 @@ def _measure(options: argparse.Namespace, console: Console) -> int:
         pause = not options.beside_demo
         try:
             keep(asyncio.run(weight.run(running.kubeconfig, console, pause=pause)))
+        except KeyboardInterrupt:
+            return _interrupted(console)
+    if "logs" in options.only:
+        running = demo.ensure()
+        _use(running.kubeconfig, running.binaries)
+        try:
+            keep(asyncio.run(logs.measure(running.kubeconfig, console)))
         except KeyboardInterrupt:
             return _interrupted(console)
     scale = [name for name in options.only if name in SCALE]

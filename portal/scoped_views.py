@@ -36,7 +36,8 @@ class ScopedViews:
     probes of URLs, which are read on demand, are read for them first. ``catalog`` returns the
     present listings of the sources of charts, and ``offered`` the names of the plain actions that
     are of use for an app. ``objects`` returns what is known of a release's objects beside the
-    snapshot, and ``readable`` are the kinds that can be opened.
+    snapshot, and ``readable`` are the kinds that can be opened. ``last_lines`` fills in the ends of
+    the logs of crashed containers.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class ScopedViews:
         offered: Callable[[AppState, datetime], frozenset[str]] = lambda state, now: frozenset(),
         objects: Callable[[Key], ReleaseObjects] = lambda key: ReleaseObjects(),
         readable: Collection[str] = (),
+        last_lines: Callable[[AppState], AppState] = lambda state: state,
     ) -> None:
         self._objects = objects
         self._readable = readable
         self._prioritize = prioritize
         self._catalog = catalog
         self._offered = offered
+        self._last_lines = last_lines
         self._store = store
         self._rights = rights
         self._outside = outside
@@ -73,6 +76,15 @@ class ScopedViews:
         own = topic == MINE or (list_query(topic) or (ADMIN, ""))[0] == APPS
         return rights.list_scope(identity.user if own else None)
 
+    def logs_refusal(self, identity: Identity, key: Key) -> str:
+        """Return why ``identity`` may not read the logs of a release; "" if it may.
+
+        Pods that no known release owns are nobody's: only administrators read their logs.
+        """
+        owners = owners_of(self._store.snapshot.app(key)) or NOBODY
+        refusal = self._rights.known(identity).refusal(Permission.LOGS, key, owners)
+        return str(refusal) if refusal else ""
+
     def app(self, scope: Scope, key: Key) -> AppView:
         """The page of one release; an empty one where it may not be seen."""
         snapshot = self._store.snapshot
@@ -80,6 +92,8 @@ class ScopedViews:
         if scope.may(Permission.SEE):
             self._prioritize((key,))
             state = snapshot.app(key)
+        if scope.may(Permission.LOGS):
+            state = self._last_lines(state)
         now = datetime.now(UTC)
         return app_view(
             state,

@@ -84,6 +84,13 @@ class Settings(BaseModel):
             description="Comma-separated groups whose members may change every app (mode `header`)."
         ),
     ] = ()
+    allow_logs: Annotated[
+        bool,
+        Field(
+            description="Show the logs of an app's containers to those who may change the app. "
+            "Needs `get` on `pods/log`."
+        ),
+    ] = True
     allow_exec: Annotated[
         bool,
         Field(

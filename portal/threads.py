@@ -18,6 +18,7 @@ T = TypeVar("T")
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="input")
 _ONE = ThreadPoolExecutor(1, thread_name_prefix="large")
 _WORK: set[Future[Any]] = set()
+_STREAMS = ThreadPoolExecutor(1, thread_name_prefix="streams")
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -28,6 +29,11 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
 async def in_single_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """As ``in_thread``, but one at a time: for work that may also take much memory."""
     return await _in(_ONE, lambda: work(*args, **kwargs))
+
+
+async def in_stream_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """As ``in_thread``, in a thread of its own: for what goes on while a page is open."""
+    return await _in(_STREAMS, lambda: work(*args, **kwargs))
 
 
 async def _in(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:

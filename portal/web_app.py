@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import tempfile
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from portal.cluster.env_secrets import EnvSecrets
 from portal.cluster.exec import Exec
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.objects import ClusterObjects
+from portal.cluster.pod_logs import PodLogs
 from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
 from portal.cluster.restarts import Restarts
@@ -38,6 +39,7 @@ from portal.cluster_sync import ClusterSync
 from portal.domain.errors import Forbidden, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.objects import Pod
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
@@ -50,6 +52,13 @@ from portal.images.registries import Registries
 from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
+from portal.logs.download import Download
+from portal.logs.endpoint import DOWNLOAD_PATH, download_endpoint, log_endpoint
+from portal.logs.endpoint import PATH as LOGS_PATH
+from portal.logs.hub import LogHub
+from portal.logs.last_lines import LastLines
+from portal.logs.secrets import AppSecrets
+from portal.logs.targets import Selection
 from portal.notifications.messages import operation_message
 from portal.notifications.troubles import Troubles
 from portal.notifications.webhook import HttpPost, Webhook
@@ -105,6 +114,7 @@ class WebApp:
                 open_mode=settings.auth_mode == "none",
                 admin_groups=settings.auth_admin_groups,
                 allow_exec=settings.allow_exec,
+                allow_logs=settings.allow_logs,
             )
         )
         forms = _forms(settings)
@@ -141,7 +151,8 @@ class WebApp:
             lambda _: current_identity(),
             _reidentify(authenticator),
         )
-        views = ScopedViews(
+        self._logs, self._download, self._last_lines = _logs(sync, self._changed)
+        self._views = views = ScopedViews(
             store,
             rights,
             outside,
@@ -150,6 +161,7 @@ class WebApp:
             self._actions.offered,
             objects.known,
             objects.kinds,
+            self._last_lines.fill,
         )
         self._context = UiContext(
             actions=self._actions,
@@ -173,8 +185,9 @@ class WebApp:
         self.hub = Hub(opener(self._context), views.scope, spell=spelled)
         store.on_change(self.hub.changed)
         objects.on_change(self.hub.changed)
+        store.on_change(self._logs.changed)
         rights.on_change(self.hub.rescope)
-        _publish(self._metrics, sync, self.hub)
+        _publish(self._metrics, sync, self.hub, self._logs)
         if self._webhook is not None:
             self._metrics.by_label(
                 "webhook_messages", "Messages of the webhook", "outcome", self._webhook.counts
@@ -204,7 +217,7 @@ class WebApp:
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
             "catalog": self._catalog.run(),
-            "rights": self._rights.keep_fresh(lambda: self.hub.identities),
+            "rights": self._rights.keep_fresh(lambda: self.hub.identities | self._logs.identities),
         }
 
     def site(self) -> Methods:
@@ -216,10 +229,21 @@ class WebApp:
             self.hub, lambda _: current_identity(), reidentify=_reidentify(authenticator)
         )
         frame = frame_endpoint(self.hub, lambda _: current_identity())
+        logs = log_endpoint(
+            self._logs,
+            lambda _: current_identity(),
+            self._logs_refusal,
+            reidentify=_reidentify(authenticator),
+        )
+        download = download_endpoint(
+            self._download, lambda _: current_identity(), self._logs_refusal
+        )
         inner.router.routes += [
             WebSocketRoute(LIVE_PATH, live),
             WebSocketRoute(SHELL_PATH, self._shells.handle),
             Route(FRAME_PATH, frame),
+            WebSocketRoute(LOGS_PATH, logs),
+            Route(DOWNLOAD_PATH, download),
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
         ]
         dash = build_ui(inner, self._context)
@@ -235,11 +259,44 @@ class WebApp:
             )
         )
 
+    def _changed(self, key: Key) -> None:
+        """Render the page of an app anew."""
+        self.hub.changed(frozenset({key}))
+
+    async def _logs_refusal(self, identity: Identity, selection: Selection) -> str:
+        """Ask why ``identity`` may not read these logs; "" if it may."""
+        await self._rights.ask(identity)
+        return self._views.logs_refusal(identity, selection.app)
+
     async def drain(self) -> None:
         """Close the live connections at once, and stop or hand over operations."""
         self.hub.close()
         await self._shells.close()
+        self._logs.close()
+        self._last_lines.close()
         await self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
+
+
+def _logs(sync: ClusterSync, changed: Callable[[Key], None]) -> tuple[LogHub, Download, LastLines]:
+    """The hub of logs, their downloads, and the last lines of crashes."""
+    client, store = sync.client, sync.store
+
+    def revision(key: Key) -> int:
+        release = store.snapshot.app(key).release
+        return release.revision if release else 0
+
+    source = PodLogs(client)
+    storage = HelmStorage(client, store.storage_namespace)
+    secrets = AppSecrets(revision, storage.newest_and_deployed, EnvSecrets(client).values)
+
+    def pods(key: Key) -> Sequence[Pod]:
+        return store.snapshot.app(key).pods
+
+    return (
+        LogHub(source, pods, secrets.scrubber),
+        Download(source, pods, secrets.scrubber),
+        LastLines(source, secrets.scrubber, changed),
+    )
 
 
 def _catalog(settings: Settings, stack: AsyncExitStack, store: Store) -> Catalog:
@@ -414,7 +471,7 @@ def _waiting_for(store: Store) -> list[str]:
     return list(snapshot.loading) if snapshot.sources else ["watches"]
 
 
-def _publish(metrics: Metrics, sync: ClusterSync, hub: Hub) -> None:
+def _publish(metrics: Metrics, sync: ClusterSync, hub: Hub, logs: LogHub) -> None:
     store, fetcher, calls = sync.store, sync.fetcher, sync.client.calls
     metrics.gauge("releases", "Releases known", lambda: len(store.snapshot.apps))
     metrics.gauge("bodies_fetched", "Release bodies asked for", lambda: fetcher.fetched)
@@ -423,6 +480,10 @@ def _publish(metrics: Metrics, sync: ClusterSync, hub: Hub) -> None:
     metrics.by_label("api_requests", "Requests to the Kubernetes API", "call", calls.made)
     metrics.by_label("api_failures", "Requests to it that failed", "status", calls.failed)
     metrics.gauge("viewers", "Browser tabs connected", lambda: hub.subscribers)
+    metrics.gauge("log_viewers", "Views of logs connected", lambda: logs.viewers)
+    metrics.gauge("log_streams", "Containers whose logs are read", lambda: logs.streams)
+    metrics.gauge("log_requests", "Logs open at the Kubernetes API", lambda: calls.following)
+    metrics.gauge("log_lines", "Lines of logs read since the start", lambda: logs.lines)
     counts = hub.counts
     metrics.gauge("renderings", "Views rendered since the start", lambda: counts.renderings)
     metrics.gauge("frames_sent", "Frames sent to browsers", lambda: counts.frames)

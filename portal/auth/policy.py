@@ -22,7 +22,8 @@ class Policy:
     Every user sees the namespaces that the portal works in, and may launch there. Unless
     ``open_mode`` is on, only its owner, those it is shared with, and members of
     ``admin_groups`` may change a release and read its values and logs. With ``allow_exec``, those
-    who may change a release may also run commands in its pods.
+    who may change a release may also run commands in its pods; without ``allow_logs`` nobody may
+    read logs.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class Policy:
         open_mode: bool = True,
         admin_groups: Collection[str] = (),
         allow_exec: bool = False,
+        allow_logs: bool = True,
     ) -> None:
         self._rules = rules
         self._open = open_mode
         self._admins = frozenset(admin_groups)
-        self._all = ALL if allow_exec else ALL - {Permission.EXEC}
+        off = {Permission.EXEC: not allow_exec, Permission.LOGS: not allow_logs}
+        self._all = ALL - {permission for permission, is_off in off.items() if is_off}
 
     async def rights(self, identity: Identity) -> OwnerRights:
         """Return the rights of ``identity``; never fails."""
@@ -104,6 +107,8 @@ class OwnerRights(Struct, frozen=True):
             return Forbidden(problem)
         if permission is Permission.EXEC and Permission.EXEC not in self.everything:
             return Forbidden("Running commands in pods is switched off in this portal.")
+        if permission is Permission.LOGS and Permission.LOGS not in self.everything:
+            return Forbidden("Reading logs is switched off in this portal.")
         if permission is Permission.SHARE and owners.shared_with(self.identity):
             return Forbidden(f"{_whose(key, owners)} Only they and administrators can share it.")
         return Forbidden(_whose(key, owners), _advice(owners))

@@ -57,11 +57,13 @@ class Calls(Struct):
     """Counts of API requests since the start, for the portal's own metrics."""
 
     made: Counter[str] = field(default_factory=Counter[str])
-    """Requests by verb: list, watch, get, post, put, patch, delete or exec."""
+    """Requests by verb: list, watch, log, get, post, put, patch, delete or exec."""
     failed: Counter[str] = field(default_factory=Counter[str])
     """Failed requests by HTTP status; "none" where there was no answer."""
     watching: int = 0
     """Currently open watches."""
+    following: int = 0
+    """Currently open streams of logs."""
 
 
 class _Request(Struct, frozen=True):
@@ -78,7 +80,7 @@ class _Request(Struct, frozen=True):
     @property
     def method(self) -> str:
         """The HTTP method."""
-        return "GET" if self.verb in {"list", "watch"} else self.verb.upper()
+        return "GET" if self.verb in {"list", "watch", "log"} else self.verb.upper()
 
 
 class ClusterClient:
@@ -284,13 +286,36 @@ class ClusterClient:
         """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=read_timeout)
         request = _Request("watch", path, params, accept=accept, limits=limits)
+        async with self._open(request) as response:
+            self.calls.watching += 1
+            try:
+                async with aclosing(_lines(response)) as lines:
+                    yield lines
+            finally:
+                self.calls.watching -= 1
+
+    @asynccontextmanager
+    async def chunks(
+        self, path: str, params: Mapping[str, str], read_timeout: float
+    ) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """GET a log, as chunks of bytes; ``read_timeout`` is as in ``stream``."""
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=read_timeout)
+        request = _Request("log", path, params, accept="text/plain, */*", limits=limits)
+        async with self._open(request) as response:
+            self.calls.following += 1
+            try:
+                async with aclosing(_chunks(response)) as chunks:
+                    yield chunks
+            finally:
+                self.calls.following -= 1
+
+    @asynccontextmanager
+    async def _open(self, request: _Request) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """Send a request whose answer has no certain end."""
         response = await self._send(request)
-        self.calls.watching += 1
         try:
-            async with aclosing(_lines(response)) as lines:
-                yield lines
+            yield response
         finally:
-            self.calls.watching -= 1
             # Only a finished answer's connection is used again. Any other is dropped at once: a
             # polite end of TLS would outlive the loop of a portal that stops.
             if not response.content.at_eof() and response.connection is not None:
@@ -418,6 +443,12 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[Change, Non
         async for line in response.content:
             if line.strip():
                 yield _change(line)
+
+
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    with _transport_errors():
+        async for chunk in response.content.iter_any():
+            yield chunk
 
 
 _change = msgspec.json.Decoder(Change).decode

@@ -61,6 +61,17 @@ class EnvSecrets:
             path, [{"op": "add", "path": "/metadata/ownerReferences", "value": [owner]}]
         )
 
+    async def values(self, key: Key) -> tuple[str, ...]:
+        """Return the values in all Secrets with variables of the release ``key``."""
+        found = await self._client.get(
+            f"/api/v1/namespaces/{key.namespace}/secrets", {"labelSelector": f"{ENV_OF}={key.name}"}
+        )
+        return tuple(
+            base64.b64decode(value).decode("utf-8", "replace")
+            for each in items(found, "items")
+            for value in part(each, "data").values()
+        )
+
 
 def _uses(deployment: JsonObject, name: str) -> bool:
     """Return True if a container of a Deployment has a variable from the Secret."""

@@ -147,7 +147,8 @@ class Pod(Watched, frozen=True):
 
     They are None if nothing is requested, or an amount cannot be read. ``readiness_gates`` are the
     types of the conditions that have to be true, too, before it is ready. ``nominated_node`` is
-    the node on which pods of a lower priority are being removed for it.
+    the node on which pods of a lower priority are being removed for it. ``finished_init`` are the
+    names of the init containers that have finished, which are not among ``containers``.
 
     ``finalizers`` block its deletion until they are removed; they are kept only of a pod that is
     being deleted.
@@ -174,6 +175,7 @@ class Pod(Watched, frozen=True):
     owner_kind: str = "ReplicaSet"
     readiness_gates: tuple[str, ...] = ()
     nominated_node: str = ""
+    finished_init: tuple[str, ...] = ()
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of its controller."""

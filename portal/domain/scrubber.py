@@ -23,6 +23,8 @@ _LINE = 16
 _MANY = 50
 """Maximum number of encodings with one prefix that are compared. With more of them, every word
 with that prefix is hidden."""
+_FEW = 200
+"""Number of beginnings of encodings up to which looking for each of them is faster."""
 
 _GO = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"}
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
@@ -55,21 +57,26 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """Return ``text`` with the secrets hidden."""
-        if not self._by_start:
-            return text
         shown: list[str] = []
-        done = at = 0
-        last = len(text) - SHORTEST
+        done = 0
+        for start, end in self.spans(text):
+            shown += [text[done:start], HIDDEN]
+            done = end
+        return "".join([*shown, text[done:]]) if shown else text
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield start and end of each secret in ``text``, in order, without overlaps."""
         starts = self._by_start
+        if len(starts) <= _FEW and not any(start in text for start in starts):
+            return
+        at = 0
+        last = len(text) - SHORTEST
         while at <= last:
             alike = starts.get(text[at : at + SHORTEST])
             end = self._end(text, at, alike) if alike else 0
-            if not end:
-                at += 1
-                continue
-            shown += [text[done:at], HIDDEN]
-            done = at = end
-        return "".join([*shown, text[done:]]) if shown else text
+            if end:
+                yield at, end
+            at = end or at + 1
 
     def _end(self, text: str, at: int, alike: list[str]) -> int:
         """Return the end of the secret that begins at ``at``, 0 if none does."""

@@ -25,7 +25,10 @@ def compressed(frame: str) -> bytes | None:
     return _deflated(frame) if len(frame) >= SMALLEST else None
 
 
-@lru_cache(maxsize=_KEPT)
-def _deflated(frame: str) -> bytes:
+def deflated(frame: str) -> bytes:
+    """Return a frame as raw deflate."""
     squeeze = zlib.compressobj(LEVEL, wbits=-zlib.MAX_WBITS)
     return squeeze.compress(frame.encode()) + squeeze.flush()
+
+
+_deflated = lru_cache(maxsize=_KEPT)(deflated)

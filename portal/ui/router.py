@@ -20,6 +20,7 @@ from portal.ui.components.basics import Node, failure, launch_failed, notice
 from portal.ui.context import UiContext
 from portal.ui.encoding import plain
 from portal.ui.launch import layout as launch_page
+from portal.ui.logs import layout as logs_page
 from portal.ui.objects import layout as objects_page
 from portal.ui.pod import layout as pod_page
 from portal.ui.refusals import refusal
@@ -41,6 +42,8 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
             return await pod_page.processes(context, identity, route.key, dict(route.given))
         case Page.SHELL if route.key is not None:
             return await pod_page.shell(context, identity, route.key, dict(route.given))
+        case Page.LOGS if route.key is not None:
+            return logs_page.layout(context, identity, route.key)
         case Page.LAUNCH:
             return await _launch(context, route, identity)
         case Page.CATALOG:

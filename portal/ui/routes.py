@@ -26,6 +26,7 @@ class Page(StrEnum):
     OBJECTS = "objects"
     PROCESSES = "processes"
     SHELL = "shell"
+    LOGS = "logs"
     ADMIN = "admin"
     CATALOG = "catalog"
     CHART = "chart"
@@ -98,7 +99,8 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
             return Route(Page.NOT_FOUND)
 
 
-_OF_AN_APP = {
+_OF_AN_APP: Mapping[str, tuple[Page, tuple[str, ...]]] = {
+    Page.LOGS.value: (Page.LOGS, ()),
     Page.OBJECTS.value: (Page.OBJECTS, ("kind", "name")),
     Page.PROCESSES.value: (Page.PROCESSES, ("pod", "container")),
     Page.SHELL.value: (Page.SHELL, ("pod", "container")),
@@ -172,11 +174,16 @@ def objects_path(key: Key, kind: str = "", name: str = "") -> str:
     return f"{app_path(key)}/{Page.OBJECTS}" + (f"?{asked}" if asked else "")
 
 
-def pod_path(page: Page, key: Key, pod: str, container: str = "") -> str:
-    """The address of the processes or the shell of a pod."""
-    asked = {"pod": pod, "container": container}
+def pod_path(page: Page, key: Key, pod: str = "", container: str = "", **more: str) -> str:
+    """The address of the logs, the processes or the shell of a pod; ``more`` of its query."""
+    asked = {"pod": pod, "container": container, **more}
     query = _query({name: text for name, text in asked.items() if text})
     return f"{app_path(key)}/{page}" + (f"?{query}" if query else "")
+
+
+def logs_path(key: Key, pod: str = "", container: str = "", *, previous: bool = False) -> str:
+    """The address of an app's logs, or of those of a pod or container of it."""
+    return pod_path(Page.LOGS, key, pod, container, previous="1" if previous else "")
 
 
 def list_path(everyone: bool, query: ListQuery) -> str:

@@ -17,6 +17,7 @@ _NAV = (
 )
 _ACTIVE = {
     Page.APP: Page.APPS,
+    Page.LOGS: Page.APPS,
     Page.OBJECTS: Page.APPS,
     Page.PROCESSES: Page.APPS,
     Page.SHELL: Page.APPS,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from portal.domain.objects import Container, Event, Pod
-from portal.viewmodels.crashes import ending, last_words
+from portal.viewmodels.crashes import ending, last_lines, last_words
 from portal.viewmodels.diagnosis import Diagnosis, Stage, container_name, newest, see_log
 from portal.viewmodels.images import PULL_REASONS, pull_problem
 from portal.viewmodels.model import Severity
@@ -138,7 +138,15 @@ def _crashed(pod: Pod, one: Container, own: Sequence[Event], detail: str) -> Dia
     advice = f"{end.advice} {see_log(pod, one)}".strip()
     title = end.title if container_name(pod, one) == "It" else f"{end.title}: {one.name}"
     return Diagnosis(
-        Stage.CRASHING, title, Severity.BAD, " ".join(words), advice, None, detail, end.fields
+        Stage.CRASHING,
+        title,
+        Severity.BAD,
+        " ".join(words),
+        advice,
+        None,
+        detail,
+        end.fields,
+        last_lines(message),
     )
 
 

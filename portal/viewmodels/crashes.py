@@ -12,6 +12,10 @@ from portal.domain.secrets import without_secret_patterns
 from portal.viewmodels.diagnosis import container_name
 from portal.viewmodels.words import shortened
 
+MOST_LINES = 10
+MOST_CHARACTERS = 2_000
+"""The most lines and characters of the end of a log that are shown."""
+
 _SIGNALS = {
     129: "SIGHUP",
     130: "SIGINT",
@@ -291,6 +295,12 @@ def last_words(message: str) -> str:
         return ""
     last = lines[-1].rpartition("unable to start container process: ")[2]
     return shortened(without_secret_patterns(last), 200)
+
+
+def last_lines(message: str) -> str:
+    """The last lines of a termination message, secrets hidden; "" if there are fewer than two."""
+    lines = [line.rstrip() for line in message.splitlines() if line.strip()][-MOST_LINES:]
+    return without_secret_patterns("\n".join(lines))[-MOST_CHARACTERS:] if len(lines) > 1 else ""
 
 
 def _hint(message: str) -> tuple[str, tuple[str, ...]]:

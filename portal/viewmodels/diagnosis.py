@@ -60,7 +60,8 @@ class Stage(StrEnum):
 class Diagnosis(Struct, frozen=True):
     """The state of a pod: a title, a sentence, advice, and since when.
 
-    ``fields`` are the fields of the launch form that mend it.
+    ``fields`` are the fields of the launch form that mend it. ``log`` are the last lines of the log
+    of a crash, if there is more than one.
     """
 
     stage: Stage
@@ -71,6 +72,7 @@ class Diagnosis(Struct, frozen=True):
     since: datetime | None = None
     detail: str = ""
     fields: tuple[str, ...] = ()
+    log: str = ""
 
 
 def events_about(pod: Pod, events: Sequence[Event]) -> tuple[Event, ...]:

@@ -38,7 +38,7 @@ class Badge(Struct, frozen=True):
 class Notice(Struct, frozen=True):
     """A message: a problem or something noteworthy, and advice.
 
-    ``fields`` are the fields of the launch form that mend it.
+    ``fields`` are the fields of the launch form that mend it. ``log`` are the last lines of a log.
     """
 
     severity: Severity
@@ -46,6 +46,7 @@ class Notice(Struct, frozen=True):
     body: str = ""
     advice: str = ""
     fields: tuple[str, ...] = ()
+    log: str = ""
 
 
 class UrlView(Struct, frozen=True):

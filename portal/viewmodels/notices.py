@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from portal.domain.objects import Quota, ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.domain.release import ReleaseRecord
@@ -236,19 +238,18 @@ def _pods(known: PodSummary, *, fields: bool) -> list[Notice]:
     for one in (*known.troubled, *(each for each in known.progressing if each.fields)):
         amounts[one.title] = amounts.get(one.title, 0) + 1
         notice = Notice(
-            one.severity, one.title, one.reason, one.advice, one.fields if fields else ()
+            one.severity,
+            one.title,
+            one.reason,
+            one.advice,
+            one.fields if fields else (),
+            one.log,
         )
         grouped.setdefault(one.title, notice)
     return [
         notice
         if amounts[title] == 1
-        else Notice(
-            notice.severity,
-            f"{title} ({count(amounts[title], 'pod')})",
-            notice.body,
-            notice.advice,
-            notice.fields,
-        )
+        else replace(notice, title=f"{title} ({count(amounts[title], 'pod')})")
         for title, notice in grouped.items()
     ]
 

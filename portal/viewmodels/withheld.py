@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from portal.domain.compressed import CompressedText
 from portal.domain.keys import LAUNCHED_BY
-from portal.domain.objects import Pod
+from portal.domain.objects import Container, Pod
 from portal.domain.operations import Operation, Step
 from portal.state.model import AppState
 from portal.state.ownership import annotated
@@ -54,9 +54,17 @@ def _public(values: Mapping[str, object]) -> dict[str, object]:
 
 def _without_log(pod: Pod) -> Pod:
     """A pod without termination messages: they are the end of a log and may hold anything."""
-    if not any(each.last_message for each in pod.containers):
+    if not any(each.last_message or _ended(each) for each in pod.containers):
         return pod
-    return replace(pod, containers=tuple(replace(each, last_message="") for each in pod.containers))
+    containers = (
+        replace(each, last_message="", message="" if _ended(each) else each.message)
+        for each in pod.containers
+    )
+    return replace(pod, containers=tuple(containers))
+
+
+def _ended(one: Container) -> bool:
+    return one.state == "terminated"
 
 
 def _quiet(operation: Operation) -> Operation:

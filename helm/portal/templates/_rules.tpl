@@ -22,6 +22,12 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [batch]
   resources: [jobs, cronjobs]
   verbs: [get, list, watch]
+{{- if .Values.settings.allowLogs }}
+# Shown to those who may change an app.
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+{{- end }}
 # A restart writes into their pod template.
 - apiGroups: [apps]
   resources: [statefulsets, daemonsets]

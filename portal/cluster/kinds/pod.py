@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
@@ -128,6 +129,7 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
     own = key(meta)
     owner_kind, owner = controller_of(meta)
     said = _statuses(status)
+    containers = _containers(spec, said)
     return own, Pod(
         key=own,
         uid=meta.uid,
@@ -135,7 +137,7 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         phase=status.phase or "Unknown",
         ready=is_ready,
         conditions=facts,
-        containers=_containers(spec, said),
+        containers=containers,
         created_at=meta.creation_timestamp,
         ready_at=ready.changed_at if ready is not None and is_ready else None,
         deleting=meta.deletion_timestamp is not None,
@@ -150,6 +152,7 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         memory_request=_requested(spec, status, said, "memory"),
         readiness_gates=tuple(each.condition_type for each in spec.readiness_gates or ()),
         nominated_node=status.nominated_node_name,
+        finished_init=_finished(spec, containers),
     )
 
 
@@ -204,6 +207,13 @@ def _containers(spec: _PodSpec, said: Mapping[str, _ContainerStatus]) -> tuple[C
     ]
     unfinished = (each for each in initial if not (each.ready or each.exit_code == 0))
     return (*main, *sidecars, *unfinished)
+
+
+def _finished(spec: _PodSpec, kept: Iterable[Container]) -> tuple[str, ...]:
+    """The names of the init containers that are not kept."""
+    names = {each.name for each in kept}
+    found = (each.name for each in spec.init_containers or ())
+    return tuple(sys.intern(name) for name in found if name not in names)
 
 
 _NO_STATE = _ContainerMoment()

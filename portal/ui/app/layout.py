@@ -30,6 +30,7 @@ from portal.ui.components.preview import waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.encoding import Props
+from portal.ui.logs.layout import logs_fold
 from portal.ui.routes import edit_path, objects_path
 from portal.viewmodels.model import AppView
 
@@ -175,6 +176,7 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                                 id=ids.APP_OBJECTS,
                             ),
                         ),
+                        html.Div(logs_fold(view.key), id=ids.APP_LOGS, **live[ids.APP_LOGS]),
                         fold(
                             "Timeline",
                             timeline_panel(live),

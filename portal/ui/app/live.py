@@ -98,9 +98,11 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
             view.key,
             view.more_pods,
             opens=Permission.READ_MANIFEST in view.permissions,
+            logs=Permission.LOGS in view.permissions,
         )
     },
     ids.APP_TIMELINE: lambda view: {"content": timeline.lines(view.timeline)},
+    ids.APP_LOGS: lambda view: {"className": _private(view, Permission.LOGS)},
     ids.APP_NOTES: lambda view: {
         "content": header.notes(view.notes, withheld=Permission.READ_VALUES not in view.permissions)
     },

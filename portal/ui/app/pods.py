@@ -15,22 +15,29 @@ from portal.ui.components.basics import (
     local_times,
     wildcards,
 )
-from portal.ui.routes import objects_path
+from portal.ui.routes import logs_path, objects_path
 from portal.viewmodels.model import PodView
 
 
-def pods(views: Sequence[PodView], key: Key, more: str = "", *, opens: bool = False) -> Node:
+def pods(
+    views: Sequence[PodView],
+    app: Key,
+    more: str = "",
+    *,
+    opens: bool = False,
+    logs: bool = False,
+) -> Node:
     """The table of pods; the reason why a pod is not ready is in a row below it.
 
-    ``more`` summarizes the pods that are left out.
-    With ``opens`` a name leads to the pod among the release's objects.
+    ``more`` summarizes the pods that are left out. With ``opens`` a name leads to the pod among the
+    release's objects; with ``logs`` pods have links to their logs.
     """
     if not views:
         return html.P("No pods.", className="words quiet-text")
     head = ("Pod", "Status", "Ready", "Restarts", "Age", "CPU", "Memory", "Node")
     rows: list[html.Tr] = []
     for view in views:
-        rows.extend(_rows(view, key, opens=opens))
+        rows.extend(_rows(view, app, opens=opens, logs=logs))
     table = html.Div(
         html.Table(
             [
@@ -55,16 +62,23 @@ def _more(more: str) -> Node:
     )
 
 
-def _name(view: PodView, key: Key, *, opens: bool) -> Node:
+def _name(view: PodView, app: Key, *, opens: bool) -> Node:
     if not opens:
         return html.Span(view.name, className="mono", title=view.name)
-    href = objects_path(key, "Pod", view.name)
+    href = objects_path(app, "Pod", view.name)
     return internal_link(view.name, href, "mono", title=view.name, id=f"pod-{view.name}")
 
 
-def _rows(view: PodView, key: Key, *, opens: bool) -> list[html.Tr]:
+def _log_link(view: PodView, app: Key) -> Node:
+    label = wildcards({"aria-label": f"Log of {view.name}", "data-testid": "pod-log"})
+    address = logs_path(app, view.name)
+    return internal_link([icon("terminal"), "Log"], address, "pod-log", **label)
+
+
+def _rows(view: PodView, app: Key, *, opens: bool, logs: bool) -> list[html.Tr]:
+    name = _name(view, app, opens=opens)
     cells: list[tuple[str, Node]] = [
-        ("Pod", _name(view, key, opens=opens)),
+        ("Pod", [name, _log_link(view, app) if logs else None]),
         ("Status", badge(view.status)),
         ("Ready", view.ready),
         ("Restarts", html.Span(str(view.restarts), className="many" if view.restarts else "")),

@@ -103,6 +103,7 @@ def notice(view: Notice, more: Node = None) -> html.Div:
                     html.Div(local_times(view.advice), className="notice-advice")
                     if view.advice
                     else None,
+                    _last_lines(view.log) if view.log else None,
                     more,
                 ]
             ),
@@ -110,6 +111,11 @@ def notice(view: Notice, more: Node = None) -> html.Div:
         className=f"notice severity-{view.severity.value}",
         **wildcards({"data-testid": "notice"}),
     )
+
+
+def _last_lines(text: str) -> html.Pre:
+    label = wildcards({"aria-label": "The last lines of its log", "data-testid": "last-lines"})
+    return html.Pre(text, className="code wrap last-lines", tabIndex=0, role="region", **label)
 
 
 def failure(message: str, advice: str = "") -> html.Div:

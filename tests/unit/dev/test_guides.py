@@ -40,6 +40,7 @@ PAGES = {
     Page.OBJECTS: "Objects",
     Page.PROCESSES: "Processes",
     Page.SHELL: "Shell",
+    Page.LOGS: "Logs",
     Page.ADMIN: "Admin",
     Page.CATALOG: "Catalogue",
     Page.CHART: "a chart's page",

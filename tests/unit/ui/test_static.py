@@ -27,6 +27,8 @@ ALLOWED = [
     "image.js",
     "list.js",
     "live.js",
+    "logs-lines.js",
+    "logs.js",
     "markup.js",
     "notify.js",
     "objects.js",

@@ -1,0 +1,1 @@
+"""Logs of an app's containers: read once for all who look at them, masked, bounded, pushed."""

@@ -1,0 +1,99 @@
+"""Logs as text to download: one container after the other, masked, within limits."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+
+from portal.domain.errors import PortalError
+from portal.domain.keys import Key
+from portal.domain.objects import Pod
+from portal.domain.scrubber import Scrubber
+from portal.logs.lines import Line, Splitter, lines_of, stamped
+from portal.logs.stream import BATCH, LogSource
+from portal.logs.targets import Selection, Target, targets
+from portal.threads import in_stream_thread
+
+BYTES = 16 * 2**20
+"""The most bytes of one container's log."""
+
+AT_ONCE = 4
+"""The most downloads at the same time."""
+
+
+class Download:
+    """Reads logs once, from their beginning; see ``LogHub`` for the parameters."""
+
+    def __init__(
+        self,
+        source: LogSource,
+        pods: Callable[[Key], Sequence[Pod]],
+        scrubber: Callable[[Key], Awaitable[Scrubber]],
+    ) -> None:
+        self._source = source
+        self._pods = pods
+        self._scrubber = scrubber
+        self._running = 0
+
+    @property
+    def free(self) -> bool:
+        """True if one more may begin."""
+        return self._running < AT_ONCE
+
+    def filename(self, selection: Selection) -> str:
+        """Return the name of the file."""
+        parts = (selection.pod or selection.app.name, selection.container)
+        return "-".join(re.sub(r"[^A-Za-z0-9.-]", "", each) for each in parts if each) + ".log"
+
+    async def text(self, selection: Selection, since: int) -> AsyncGenerator[str, None]:
+        """Yield the logs of a selection, ``since`` seconds old at most (0: all that is kept)."""
+        self._running += 1
+        try:
+            found, left_out = targets(self._pods(selection.app), selection)
+            begin = int(time.time()) - since if since else None
+            for target in found:
+                yield f"# {target.pod.name} / {target.container}\n"
+                try:
+                    async for part in self._one(selection.app, target, begin):
+                        yield part
+                except PortalError as error:
+                    yield f"# {error}\n"
+            if left_out:
+                yield f"# {left_out} more containers are left out.\n"
+        finally:
+            self._running -= 1
+
+    async def _one(self, app: Key, target: Target, since: int | None) -> AsyncGenerator[str, None]:
+        splitter = Splitter()
+        read = 0
+        async with self._source.open(
+            target.pod, target.container, previous=target.previous, since=since, limit=BYTES
+        ) as chunks:
+            async for chunk in chunks:
+                read += len(chunk)
+                for part in await self._shown(app, splitter.feed(chunk)):
+                    yield part
+        for part in await self._shown(app, splitter.end()):
+            yield part
+        if read >= BYTES:
+            yield f"# Only the first {BYTES // 2**20} MiB are given here.\n"
+
+    async def _shown(self, app: Key, raws: Sequence[bytes]) -> list[str]:
+        if not raws:
+            return []
+        scrubber = await self._scrubber(app)
+        parts: list[str] = []
+        for start in range(0, len(raws), BATCH):
+            pairs = [stamped(raw) for raw in raws[start : start + BATCH]]
+            lines = await in_stream_thread(
+                lines_of, [at for at, _ in pairs], [text for _, text in pairs], scrubber
+            )
+            parts.append("".join(map(_written, lines)))
+        return parts
+
+
+def _written(line: Line) -> str:
+    at = datetime.fromtimestamp(line.at / 1e6, UTC).isoformat(timespec="milliseconds")
+    return f"{at.replace('+00:00', 'Z')} {line.text}\n"

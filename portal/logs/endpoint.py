@@ -1,0 +1,237 @@
+"""The endpoints of logs: a WebSocket for each view of a log, and a GET to download one.
+
+Both take the selection as a query: ``namespace`` and ``name`` of the app, ``pod`` and
+``container`` ("" for all), and ``previous=1`` for the run before. The WebSocket also takes
+``tail``, the number of lines of the past, and ``since``, their age in seconds (0 for any), and
+sends the messages of ``portal.logs.wire``, long ones as raw deflate, and ``{"heartbeat": true}``
+when nothing else was sent for a while. It expects no messages. It is closed with 1001 when the
+portal stops, with 1013 (try again) when there are too many, and with 1008 when the viewer may not,
+or no longer, read the logs: that is asked at the start, and again every 30 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
+
+import anyio
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from portal.domain.identity import Identity
+from portal.live.endpoint import (
+    GOING_AWAY,
+    HEARTBEAT,
+    HEARTBEAT_FRAME,
+    POLICY_VIOLATION,
+    TRY_LATER,
+    UNSUPPORTED,
+    Identify,
+)
+from portal.live.recheck import EVERY, until_refused
+from portal.live.topics import app_key
+from portal.logs.download import Download
+from portal.logs.hub import LogHub
+from portal.logs.subscription import LogSubscription
+from portal.logs.targets import Selection
+from portal.logs.wire import Message, ended_message
+
+PATH = "/live/logs"
+DOWNLOAD_PATH = "/live/logs/download"
+
+USUAL_TAIL = 500
+MOST_TAIL = 5_000
+MOST_SINCE = 7 * 86_400
+
+Refusal = Callable[[Identity, Selection], Awaitable[str]]
+"""Asks, anew, why an identity may not read the logs of a selection; "" if it may."""
+
+
+class Asked(Struct, frozen=True):
+    """A request for a log: ``tail`` lines of the past, ``since`` seconds old at most (0: any)."""
+
+    selection: Selection
+    tail: int = USUAL_TAIL
+    since: int = 0
+
+
+def asked(query: Mapping[str, str]) -> Asked | None:
+    """Return what a query asks for; None if it is invalid."""
+    key = app_key(f"app/{query.get('namespace', '')}/{query.get('name', '')}")
+    pod, container = query.get("pod", ""), query.get("container", "")
+    tail, since = query.get("tail", str(USUAL_TAIL)), query.get("since", "0")
+    if key is None or len(pod) > 253 or len(container) > 253:
+        return None
+    if not all(text.isascii() and text.isdecimal() and len(text) < 9 for text in (tail, since)):
+        return None
+    return Asked(
+        Selection(key, pod, container, query.get("previous") == "1"),
+        min(int(tail), MOST_TAIL) or 1,
+        min(int(since), MOST_SINCE),
+    )
+
+
+def log_endpoint(
+    hub: LogHub,
+    identify: Identify,
+    refusal: Refusal,
+    *,
+    reidentify: Identify | None = None,
+    recheck: float = EVERY,
+    heartbeat: float = HEARTBEAT,
+) -> Callable[[WebSocket], Awaitable[None]]:
+    """The handler for ``PATH``; ``identify`` and ``reidentify`` are as in ``live_endpoint``."""
+
+    async def follow(socket: WebSocket) -> None:
+        identity, wanted = identify(socket), asked(socket.query_params)
+        if identity is None or wanted is None:
+            await socket.close(POLICY_VIOLATION)
+            return
+        await socket.accept()
+        if why := await refusal(identity, wanted.selection):
+            await _end(socket, why)
+            return
+        if not hub.admits(identity):
+            await socket.close(TRY_LATER)
+            return
+
+        async def still_refused() -> str:
+            if reidentify is not None and reidentify(socket) != identity:
+                return "Your sign-in has ended: open the page again."
+            return await refusal(identity, wanted.selection)
+
+        await _serve(socket, hub, identity, wanted, still_refused, recheck, heartbeat)
+
+    return follow
+
+
+async def _serve(
+    socket: WebSocket,
+    hub: LogHub,
+    identity: Identity,
+    wanted: Asked,
+    refusal: Callable[[], Awaitable[str]],
+    recheck: float,
+    heartbeat: float,
+) -> None:
+    """Send until either side ends, or the viewer may no longer read."""
+    why = ""
+    code = GOING_AWAY
+
+    async def until_over(side: Awaitable[int]) -> None:
+        nonlocal code
+        code = await side
+        group.cancel_scope.cancel()
+
+    async def until_forbidden() -> None:
+        nonlocal why
+        why = await until_refused(refusal, recheck)
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(until_forbidden)
+        group.start_soon(until_over, _closed(socket))
+        group.start_soon(until_over, _write(socket, hub, identity, wanted, heartbeat))
+    if why:
+        await _end(socket, why)
+    elif socket.client_state is WebSocketState.CONNECTED:
+        with suppress(RuntimeError, WebSocketDisconnect):  # the browser has closed it first
+            await socket.close(code)
+
+
+async def _end(socket: WebSocket, why: str) -> None:
+    """Say why, and close for good."""
+    with suppress(RuntimeError, WebSocketDisconnect):
+        await socket.send_text(ended_message(why).text)
+        await socket.close(POLICY_VIOLATION)
+
+
+async def _closed(socket: WebSocket) -> int:
+    """Wait until the browser has closed the connection, or has sent something."""
+    try:
+        await socket.receive_text()
+    except (WebSocketDisconnect, KeyError):
+        return UNSUPPORTED
+    return POLICY_VIOLATION
+
+
+async def _write(
+    socket: WebSocket, hub: LogHub, identity: Identity, wanted: Asked, heartbeat: float
+) -> int:
+    await socket.send_text(HEARTBEAT_FRAME)
+    since = time.time_ns() // 1000 - wanted.since * 1_000_000 if wanted.since else 0
+    subscription = await hub.join(identity, wanted.selection, tail=wanted.tail, since=since)
+    try:
+        while True:
+            message = await _next(subscription, heartbeat)
+            if message is None:
+                return GOING_AWAY
+            await _send(socket, message)  # waits while the browser is slow
+    except (RuntimeError, WebSocketDisconnect):
+        return GOING_AWAY
+    finally:
+        hub.leave(subscription)
+
+
+async def _next(subscription: LogSubscription, heartbeat: float) -> Message | None:
+    """Return the next message, an empty one after a while without one, or None once closed."""
+    timer = asyncio.get_running_loop().call_later(heartbeat, subscription.nudge)
+    try:
+        return await subscription.next()
+    finally:
+        timer.cancel()
+
+
+async def _send(socket: WebSocket, message: Message) -> None:
+    if message.packed is not None and socket.query_params.get("frames") == "deflate":
+        await socket.send_bytes(message.packed)
+    else:
+        await socket.send_text(message.text or HEARTBEAT_FRAME)
+
+
+def download_endpoint(
+    download: Download, identify: Identify, refusal: Refusal
+) -> Callable[[Request], Awaitable[Response]]:
+    """The handler for ``DOWNLOAD_PATH``."""
+
+    async def read(request: Request) -> Response:
+        identity, wanted = identify(request), asked(request.query_params)
+        if identity is None or wanted is None:
+            return PlainTextResponse("The address is not complete.", status_code=400)
+        if why := await refusal(identity, wanted.selection):
+            return PlainTextResponse(why, status_code=403)
+        if not download.free:
+            busy = "Too many downloads at the same time: try again in a minute."
+            return PlainTextResponse(busy, status_code=503, headers={"Retry-After": "60"})
+        name = download.filename(wanted.selection)
+        return StreamingResponse(
+            _allowed(download.text(wanted.selection, wanted.since), identity, wanted, refusal),
+            media_type="text/plain; charset=utf-8",
+            headers={
+                "Content-Disposition": f'attachment; filename="{name}"',
+                "Cache-Control": "no-store",
+            },
+        )
+
+    return read
+
+
+async def _allowed(
+    parts: AsyncGenerator[str, None], identity: Identity, wanted: Asked, refusal: Refusal
+) -> AsyncGenerator[str, None]:
+    """Yield the parts for as long as the viewer may read them."""
+    asked_at = time.monotonic()
+    try:
+        async for part in parts:
+            yield part
+            if time.monotonic() - asked_at >= EVERY:
+                asked_at = time.monotonic()
+                if why := await refusal(identity, wanted.selection):
+                    yield f"\n{why}\n"
+                    return
+    finally:
+        await parts.aclose()

@@ -1,0 +1,353 @@
+"""Lines of a container's log, made safe to show: time, level, plain text, colours. Pure.
+
+Escape sequences and control characters are removed before secrets are looked for, so that they
+cannot break a secret apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from enum import IntEnum
+from itertools import accumulate
+
+from msgspec import Struct
+
+from portal.domain.scrubber import HIDDEN, Scrubber
+from portal.domain.secret_patterns import Span, secret_spans
+
+LONGEST = 8 * 1024
+"""The most characters of a line; the rest is cut off."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Level(IntEnum):
+    """The severity of a line; ``NONE`` where none was recognised, ``MARK`` for the portal's own."""
+
+    NONE = 0
+    TRACE = 1
+    DEBUG = 2
+    INFO = 3
+    WARN = 4
+    ERROR = 5
+    FATAL = 6
+    MARK = 7
+
+
+class Line(Struct, frozen=True):
+    """One line as it is shown.
+
+    ``at`` is its time in microseconds since 1970, 0 if it has none. ``runs`` are the parts with a
+    style: start, end and style of each, one after the other (see ``style``).
+    """
+
+    at: int
+    level: Level
+    text: str
+    runs: tuple[int, ...] = ()
+
+
+class Splitter:
+    """Splits chunks of bytes into lines, and holds at most one unfinished line."""
+
+    def __init__(self, longest: int = 4 * LONGEST) -> None:
+        self._longest = longest
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the lines that ``chunk`` completes. A line that is too long is cut."""
+        *lines, rest = (self._rest + chunk).split(b"\n")
+        if lines and self._skipping:
+            del lines[0]  # its beginning has been returned
+            self._skipping = False
+        if self._skipping:
+            rest = b""
+        elif len(rest) > self._longest:
+            lines.append(rest[: self._longest])
+            self._skipping, rest = True, b""
+        self._rest = rest
+        return lines
+
+    def end(self) -> list[bytes]:
+        """Return what is left when there are no more chunks."""
+        rest, self._rest = self._rest, b""
+        return [rest] if rest else []
+
+
+def stamped(raw: bytes) -> tuple[int, bytes]:
+    """Return the time of a line and the rest, of a log that was read with ``timestamps``.
+
+    The time is in microseconds since 1970; 0 for a line without one, which is returned whole.
+
+    >>> stamped(b"2026-01-02T03:04:05.678901234Z hello")
+    (1767323045678901, b'hello')
+    """
+    stamp, space, text = raw.partition(b" ")
+    try:
+        at = datetime.fromisoformat(stamp.decode("ascii"))
+    except ValueError:
+        return 0, raw
+    if at.tzinfo is None:
+        return 0, raw
+    since = at - _EPOCH
+    micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return micros, text if space else b""
+
+
+# Escape sequences and control characters
+
+_UNSAFE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_SGR = re.compile(r"(?:\x1b\[|\x9b)([0-9;:]{0,64})m")
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"  # CSI: colours, cursor, erase
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS
+    r"|\x1b[ -/]{0,8}[0-~]"
+)
+_SHOWN = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
+"""Control characters as their pictures; others become a replacement character."""
+
+
+def cleaned(text: str) -> tuple[str, tuple[int, ...]]:
+    """Return a line without control characters and escape sequences, and the runs of its colours.
+
+    Of a line that overwrites itself (a progress bar) the last state is kept.
+    """
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
+    if not _UNSAFE.search(text):
+        return text, ()
+    text = text.rstrip("\r").rpartition("\r")[2]
+    parts: list[str] = []
+    runs: list[int] = []
+    length = at = now = 0
+    for found in _SEQUENCE.finditer(text):
+        length = _append(parts, runs, text[at : found.start()], length, now)
+        at = found.end()
+        colour = _SGR.fullmatch(found[0])
+        if colour:
+            now = style(now, colour[1])
+    _append(parts, runs, text[at:], length, now)
+    return "".join(parts), tuple(runs)
+
+
+def _append(parts: list[str], runs: list[int], text: str, length: int, style: int) -> int:
+    """Append text in a style; returns the length of the whole."""
+    if not text:
+        return length
+    shown = _UNSAFE.sub(lambda found: _SHOWN.get(ord(found[0]), "\ufffd"), text)
+    parts.append(shown)
+    end = length + len(shown)
+    if style:
+        runs += (length, end, style)
+    return end
+
+
+BOLD, FAINT, ITALIC, UNDERLINE, INVERSE = (1 << bit for bit in range(10, 15))
+_ON = {1: BOLD, 2: FAINT, 3: ITALIC, 4: UNDERLINE, 7: INVERSE}
+_OFF = {22: BOLD | FAINT, 23: ITALIC, 24: UNDERLINE, 27: INVERSE}
+
+
+def style(now: int, codes: str) -> int:
+    """Return the style after an escape sequence for colours (SGR).
+
+    A style is one number: the foreground in the lowest five bits (0 for none, else one of 16
+    colours plus one), the background in the next five, then bold, faint, italic, underline and
+    inverse. 256 and true colours become the nearest of the 16.
+    """
+    numbers = [int(each) if each else 0 for each in re.split("[;:]", codes)[:32]]
+    at = 0
+    while at < len(numbers):
+        code = numbers[at]
+        at += 1
+        if code in _ON:
+            now |= _ON[code]
+        elif code in _OFF:
+            now &= ~_OFF[code]
+        elif code in {38, 48}:
+            colour, used = _extended(numbers[at:])
+            at += used
+            now = _coloured(now, colour, background=code == 48)
+        elif code == 0:
+            now = 0
+        else:
+            now = _simple(now, code)
+    return now
+
+
+def _simple(now: int, code: int) -> int:
+    for first, plus in ((30, 0), (90, 8), (40, 0), (100, 8)):
+        if first <= code < first + 8:
+            return _coloured(now, code - first + plus, background=first in {40, 100})
+    if code in {39, 49}:
+        return now & (~0x1F if code == 39 else ~0x3E0)
+    return now
+
+
+def _coloured(now: int, colour: int, *, background: bool) -> int:
+    if background:
+        return now & ~0x3E0 | (colour + 1) << 5
+    return now & ~0x1F | colour + 1
+
+
+def _extended(numbers: Sequence[int]) -> tuple[int, int]:
+    """The nearest of 16 colours for ``5;n`` or ``2;r;g;b``, and how many numbers that took."""
+    match numbers:
+        case [5, index, *_]:
+            return _of_256(min(index, 255)), 2
+        case [2, red, green, blue, *_]:
+            return _nearest(min(red, 255), min(green, 255), min(blue, 255)), 4
+        case _:
+            return 7, len(numbers)
+
+
+def _of_256(index: int) -> int:
+    if index < 16:
+        return index
+    if index >= 232:
+        grey = 8 + 10 * (index - 232)
+        return _nearest(grey, grey, grey)
+    steps = (0, 95, 135, 175, 215, 255)
+    index -= 16
+    return _nearest(steps[index // 36], steps[index // 6 % 6], steps[index % 6])
+
+
+def _nearest(red: int, green: int, blue: int) -> int:
+    most = max(red, green, blue)
+    if most < 48:
+        return 0
+    if most - min(red, green, blue) < 32:  # a grey
+        return 8 if most < 128 else 7 if most < 224 else 15
+    hue = sum(bit for bit, part in ((1, red), (2, green), (4, blue)) if part > most * 0.6)
+    return hue + 8 if most > 208 else hue
+
+
+# Levels
+
+_NAMES = {
+    "trace": Level.TRACE,
+    "verbose": Level.TRACE,
+    "debug": Level.DEBUG,
+    "info": Level.INFO,
+    "information": Level.INFO,
+    "notice": Level.INFO,
+    "warn": Level.WARN,
+    "warning": Level.WARN,
+    "error": Level.ERROR,
+    "err": Level.ERROR,
+    "severe": Level.ERROR,
+    "critical": Level.FATAL,
+    "crit": Level.FATAL,
+    "alert": Level.FATAL,
+    "emergency": Level.FATAL,
+    "fatal": Level.FATAL,
+    "panic": Level.FATAL,
+    "i": Level.INFO,
+    "w": Level.WARN,
+    "e": Level.ERROR,
+    "f": Level.FATAL,
+    "d": Level.DEBUG,
+    "10": Level.TRACE,
+    "20": Level.DEBUG,
+    "30": Level.INFO,
+    "40": Level.WARN,
+    "50": Level.ERROR,
+    "60": Level.FATAL,
+}
+_WHERE = 240
+"""Characters at the beginning of a line in which its level is looked for."""
+_WORDS = "trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|panic"
+_FIELD = re.compile(
+    r"(?<![\w.-])[\"']?(?:log\.)?(?:level(?:name)?|lvl|severity)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
+    r"[\"']?([A-Za-z]{3,11}|[1-6]0)(?![\w-])",
+    re.I,
+)
+"""``"level": "info"`` of JSON, ``level=info`` of logfmt, the numbers of pino and bunyan."""
+_KLOG = re.compile(r"([IWEF])[01]\d[0-3]\d [0-2]\d:")
+_UPPER = re.compile(rf"(?<![\w./-])(?:{_WORDS.upper()}|VERBOSE|SEVERE|ERR|CRIT)(?![\w./=-])")
+_LOWER = re.compile(rf"\W{{0,2}}({_WORDS})\]?:|(?:.{{0,60}}[ \[(|])?\[({_WORDS})\]", re.I)
+_PYTHON = re.compile(r"Traceback \(most recent call last\)|[\w.]{0,80}(?:Error|Exception)(?::|\Z)")
+
+
+def level(text: str) -> Level:
+    """Return the level that a line declares, by the conventions of common log libraries."""
+    head = text[:_WHERE]
+    found = _FIELD.search(head) if "ev" in head or "EV" in head or "lvl" in head else None
+    if found and found[1].lower() in _NAMES:
+        return _NAMES[found[1].lower()]
+    if found := _KLOG.match(head):
+        return _NAMES[found[1].lower()]
+    if found := _UPPER.search(head):
+        return _NAMES[found[0].lower()]
+    if found := _LOWER.match(head):
+        return _NAMES[(found[1] or found[2]).lower()]
+    return Level.ERROR if _PYTHON.match(head) else Level.NONE
+
+
+# Secrets
+
+_PEM = "-----BEGIN"
+
+
+def masked(texts: Sequence[str], scrubber: Scrubber) -> tuple[list[str], set[int]]:
+    """Return the texts with secrets hidden, and the indexes of those that changed.
+
+    They are searched together: it is faster, and finds secrets of several lines.
+    """
+    whole = "\n".join(texts)
+    spans = _merged([*scrubber.spans(whole), *_within_lines(whole, secret_spans(whole))])
+    if not spans:
+        return list(texts), set()
+    parts: list[str] = []
+    done = 0
+    for start, end in spans:
+        # The number of lines stays the same.
+        parts += [whole[done:start], "\n".join([HIDDEN] * (whole.count("\n", start, end) + 1))]
+        done = end
+    hidden = "".join([*parts, whole[done:]]).split("\n")
+    ends = list(accumulate(len(text) + 1 for text in texts))
+    return hidden, set(_touched(spans, ends))
+
+
+def _within_lines(whole: str, spans: Iterable[Span]) -> Iterable[Span]:
+    """Cut each span at the end of its line, but a private key's: what follows is another line."""
+    for start, end in spans:
+        line = whole.find("\n", start, end)
+        yield (start, end) if line < 0 or whole.startswith(_PEM, start) else (start, line)
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if start >= end:
+            continue
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _touched(spans: Iterable[Span], ends: Sequence[int]) -> Iterable[int]:
+    index = 0
+    for start, end in spans:
+        while ends[index] <= start:
+            index += 1
+        last = index
+        while last < len(ends) and (last == index or ends[last - 1] < end):
+            yield last
+            last += 1
+
+
+def lines_of(stamps: Sequence[int], raws: Sequence[bytes], scrubber: Scrubber) -> list[Line]:
+    """Return the lines of one container for their times and texts, made safe to show."""
+    clean = [cleaned(raw.decode("utf-8", "replace")) for raw in raws]
+    texts, changed = masked([text for text, _ in clean], scrubber)
+    return [
+        Line(at, level(text), text, () if index in changed else runs)
+        for index, (at, text, (_, runs)) in enumerate(zip(stamps, texts, clean, strict=True))
+    ]

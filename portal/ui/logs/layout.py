@@ -1,0 +1,45 @@
+"""The layout of an app's logs; the viewer itself is made by the browser (``logs.js``)."""
+
+from __future__ import annotations
+
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.permissions import Permission
+from portal.ui import html
+from portal.ui.components.basics import breadcrumb, fold, internal_link, page, wildcards
+from portal.ui.context import UiContext
+from portal.ui.routes import app_path
+from portal.viewmodels.withheld import ONLY_OWNERS_SEE
+
+
+def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
+    """The page of an app's logs."""
+    may = Permission.LOGS in context.app(identity, key).permissions
+    return page(
+        [
+            breadcrumb(
+                internal_link("Apps", "/"),
+                internal_link(key.name, app_path(key)),
+                html.Span("Logs"),
+            ),
+            html.H1(f"Logs of {key.name}", tabIndex=-1),
+            viewer(key, "page")
+            if may
+            else html.P(f"{ONLY_OWNERS_SEE} its logs.", className="words"),
+        ],
+        topic="",
+        title=f"Logs of {key.name}",
+        class_name="logs-page",
+        testid="logs-page",
+    )
+
+
+def logs_fold(key: Key) -> html.Details:
+    """The logs on the app's page, read while they are open."""
+    return fold("Logs", viewer(key, "fold"), icon_name="terminal", class_name="last")
+
+
+def viewer(key: Key, where: str) -> html.Div:
+    """The element in which the browser makes the viewer: on a "page" of its own, or in a "fold"."""
+    data = {"data-logs": where, "data-namespace": key.namespace, "data-name": key.name}
+    return html.Div(className="logs", **wildcards(data))

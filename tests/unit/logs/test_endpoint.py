@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.scrubber import Scrubber
+from portal.logs import hub as hub_module
+from portal.logs.download import Download
+from portal.logs.endpoint import (
+    DOWNLOAD_PATH,
+    MOST_TAIL,
+    PATH,
+    Asked,
+    asked,
+    download_endpoint,
+    log_endpoint,
+)
+from portal.logs.hub import LogHub
+from portal.logs.targets import Selection
+from tests.unit.logs.fakes import FAST, Logs
+from tests.unit.logs.test_targets import APP, pod
+
+QUERY = "?namespace=apps&name=web"
+
+
+class Server:
+    """The endpoints with fakes behind them; ``why`` is the answer about the permission."""
+
+    app: FastAPI
+    hub: LogHub
+
+    def __init__(self, *, recheck: float = 0.01, heartbeat: float = 20) -> None:
+        self.user: str | None = "ada"
+        self.why = ""
+        self.logs = Logs()
+
+        async def hide(_: Key) -> Scrubber:
+            return Scrubber(["correct-horse"])
+
+        def pods(key: Key) -> list[Any]:
+            return [pod("a")] if key == APP else []
+
+        def identify(_: HTTPConnection) -> Identity | None:
+            return None if self.user is None else Identity(self.user)
+
+        async def refusal(_: Identity, selection: Selection) -> str:
+            return self.why
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            self.hub = LogHub(self.logs, pods, hide, timing=FAST, interval=0, linger=0)
+            self.logs.of("a").write("one", "it is correct-horse")
+            follow = log_endpoint(
+                self.hub,
+                identify,
+                refusal,
+                reidentify=identify,
+                recheck=recheck,
+                heartbeat=heartbeat,
+            )
+            download = download_endpoint(Download(self.logs, pods, hide), identify, refusal)
+            self.app.router.routes += [
+                WebSocketRoute(PATH, follow),
+                Route(DOWNLOAD_PATH, download),
+            ]
+            yield
+            self.hub.close()
+
+        self.app = FastAPI(lifespan=lifespan)
+
+
+@contextmanager
+def served(server: Server) -> Iterator[TestClient]:
+    with TestClient(server.app) as client:
+        yield client
+
+
+def read(socket: WebSocketTestSession) -> dict[str, Any]:
+    message = socket.receive()
+    if message["type"] == "websocket.close":
+        raise WebSocketDisconnect(message["code"])
+    if message.get("bytes") is not None:
+        return json.loads(zlib.decompress(message["bytes"], -zlib.MAX_WBITS))
+    return json.loads(message["text"])
+
+
+def until(socket: WebSocketTestSession, name: str) -> Any:
+    while True:
+        message = read(socket)
+        if message.get(name):
+            return message[name]
+
+
+def texts(socket: WebSocketTestSession, count: int) -> list[str]:
+    found: list[str] = []
+    while len(found) < count:
+        found += [row[3] for row in until(socket, "lines")]
+    return found
+
+
+def test_a_browser_gets_the_masked_lines() -> None:
+    with served(Server()) as client, client.websocket_connect(PATH + QUERY) as socket:
+        assert read(socket) == {"heartbeat": True}
+        assert [each["pod"] for each in until(socket, "sources")] == ["a"]
+        assert texts(socket, 2) == ["one", "it is (hidden)"]
+
+
+def test_long_messages_are_compressed_where_that_is_wanted() -> None:
+    server = Server()
+    with served(server) as client:
+        server.logs.of("a").write("x " * 2_000)
+        with client.websocket_connect(f"{PATH}{QUERY}&frames=deflate") as socket:
+            assert texts(socket, 3)[2] == "x " * 2_000
+
+
+def test_who_may_not_read_is_told_why_and_gets_no_line() -> None:
+    server = Server()
+    server.why = "Ask ada."
+    with served(server) as client, client.websocket_connect(PATH + QUERY) as socket:
+        assert read(socket) == {"ended": "Ask ada."}
+        with pytest.raises(WebSocketDisconnect) as closed:
+            read(socket)
+    assert closed.value.code == 1008
+    assert server.logs.of("a").opened == []
+
+
+def test_a_permission_that_is_taken_away_ends_the_stream() -> None:
+    server = Server()
+    with served(server) as client, client.websocket_connect(PATH + QUERY) as socket:
+        texts(socket, 2)
+        server.why = "Not any more."
+        assert until(socket, "ended") == "Not any more."
+        with pytest.raises(WebSocketDisconnect) as closed:
+            read(socket)
+        assert closed.value.code == 1008
+        assert server.hub.viewers == 0
+
+
+def test_a_sign_in_that_ends_ends_the_stream() -> None:
+    server = Server()
+    with served(server) as client, client.websocket_connect(PATH + QUERY) as socket:
+        texts(socket, 2)
+        server.user = "bob"
+        assert "sign-in" in until(socket, "ended")
+
+
+def test_a_quiet_log_gives_signs_of_life() -> None:
+    with (
+        served(Server(heartbeat=0.01)) as client,
+        client.websocket_connect(PATH + QUERY) as socket,
+    ):
+        texts(socket, 2)
+        assert until(socket, "heartbeat") is True
+
+
+def test_whoever_sends_something_is_closed() -> None:
+    with served(Server()) as client, client.websocket_connect(PATH + QUERY) as socket:
+        socket.send_text("hello")
+        with pytest.raises(WebSocketDisconnect) as closed:
+            until(socket, "ended")
+    assert closed.value.code == 1008
+
+
+def test_too_many_are_asked_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "MOST", 0)
+    with (
+        served(Server()) as client,
+        client.websocket_connect(PATH + QUERY) as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        read(socket)
+    assert closed.value.code == 1013
+
+
+@pytest.mark.parametrize("query", ["", "?namespace=apps", "?namespace=apps&name=../x", "?tail=1"])
+def test_an_address_that_names_no_app_is_refused(query: str) -> None:
+    with served(Server()) as client:
+        with (
+            pytest.raises(WebSocketDisconnect) as closed,
+            client.websocket_connect(PATH + query),
+        ):
+            pass
+        assert closed.value.code == 1008
+        assert client.get(DOWNLOAD_PATH + query).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, Asked(Selection(APP))),
+        ({"pod": "a", "container": "b"}, Asked(Selection(APP, "a", "b"))),
+        ({"previous": "1"}, Asked(Selection(APP, previous=True))),
+        ({"tail": "99999999", "since": "60"}, Asked(Selection(APP), MOST_TAIL, 60)),
+        ({"tail": "0"}, Asked(Selection(APP), 1)),
+        ({"tail": "-1"}, None),
+        ({"tail": "²"}, None),
+        ({"since": "x"}, None),
+        ({"pod": "x" * 254}, None),
+    ],
+)
+def test_what_a_query_asks_for(query: dict[str, str], expected: Asked | None) -> None:
+    assert asked({"namespace": "apps", "name": "web"} | query) == expected
+
+
+def test_a_download_is_masked_and_has_a_harmless_name() -> None:
+    server = Server()
+    with served(server) as client:
+        answer = client.get(f"{DOWNLOAD_PATH}{QUERY}&container=main")
+        assert answer.status_code == 200
+        assert answer.headers["content-disposition"] == 'attachment; filename="web-main.log"'
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+        assert answer.text.splitlines() == [
+            "# a / main",
+            "1970-01-01T00:00:01.000Z one",
+            "1970-01-01T00:00:01.000Z it is (hidden)",
+        ]
+        named = client.get(f'{DOWNLOAD_PATH}{QUERY}&pod=a%22%0d%0aX:%20"')
+        assert named.headers["content-disposition"] == 'attachment; filename="aX.log"'
+        server.why = "Ask ada."
+        refused = client.get(DOWNLOAD_PATH + QUERY)
+        assert (refused.status_code, refused.text) == (403, "Ask ada.")
+        server.user = None
+        assert client.get(DOWNLOAD_PATH + QUERY).status_code == 400
