@@ -1,1 +1,1 @@
-"""Pure arithmetic of the HorizontalPodAutoscaler, in numbers and in words."""
+"""The HorizontalPodAutoscaler controller as a pure function, with a trace; needs msgspec alone."""

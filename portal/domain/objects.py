@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from portal.autoscaling.spec import MetricSource, ScalingBehavior
 from portal.domain.keys import Key
 from portal.domain.management import UNSAID, Management
 from portal.domain.relations import (
@@ -26,7 +27,6 @@ from portal.domain.relations import (
     release_tag,
 )
 from portal.domain.release import ReleaseStatus as ReleaseStatus
-from portal.domain.scaling import MetricSource, ScalingBehavior
 
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of creation of an object whose own cannot be read."""

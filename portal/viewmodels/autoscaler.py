@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from portal.autoscaling.algorithm import (
-    TOLERANCE,
-    Basis,
-    Decision,
-    PodCounts,
-    Reading,
-    Tolerance,
-    arithmetic,
-    decide,
-)
-from portal.autoscaling.rates import highest, lowest
+from portal.autoscaling import rates
+from portal.autoscaling.spec import BEHAVIOR
+from portal.autoscaling.state import History
 from portal.domain.objects import Condition, Event, Hpa, HpaMetric, Pod
-from portal.domain.scaling import BEHAVIOR
 from portal.state.model import WatchHealth
 from portal.viewmodels.conditions import condition
+from portal.viewmodels.hpa_demand import (
+    Demand,
+    PodCounts,
+    arithmetic,
+    demand_of,
+    scale_down_window,
+)
 from portal.viewmodels.hpa_metrics import amount, label_within, metric_label, metric_view
 from portal.viewmodels.hpa_problems import failing_metrics, problems, scaling_disabled
 from portal.viewmodels.hpa_rules import behavior_words, limit_words, step_up_words
@@ -44,8 +41,8 @@ def autoscaler_view(
     events: Sequence[Event] = (),
 ) -> AutoscalerView:
     """The card of one HPA; ``pods`` are those of its target, ``events`` those of its app."""
-    decision = decision_of(hpa, pod_counts(hpa, pods, now))
-    limit = limit_notice(hpa, decision)
+    demand = demand_of(hpa, pod_counts(hpa, pods, now))
+    limit = limit_notice(hpa, demand)
     return AutoscalerView(
         name=hpa.key.name,
         workload=hpa.target_name,
@@ -54,10 +51,10 @@ def autoscaler_view(
         current=hpa.current,
         desired=hpa.desired if has_decided(hpa) else None,
         metrics=tuple(metric_view(metric) for metric in hpa.metrics),
-        summary=_summary(hpa, decision),
+        summary=_summary(hpa, demand),
         notices=(*problems(hpa, pods, events, sources, now), *([limit] if limit else [])),
         conditions=tuple(
-            _badge(hpa, one, decision)
+            _badge(hpa, one, demand)
             for one in hpa.conditions
             # A condition of a type added by a newer Kubernetes is shown only where it is true.
             if (one.type, one.status) in _CONDITIONS or one.status != "False"
@@ -99,37 +96,7 @@ def _measured(pod: Pod, before: datetime, now: datetime) -> bool:
     return (now - pod.created_at).total_seconds() >= INITIALIZATION
 
 
-def tolerance_of(hpa: Hpa) -> Tolerance:
-    """The tolerance of each direction; the cluster's own is taken to be Kubernetes' default."""
-    rules = hpa.behavior or BEHAVIOR
-    up, down = rules.up.tolerance, rules.down.tolerance
-    return Tolerance(TOLERANCE if up is None else up, TOLERANCE if down is None else down)
-
-
-def decision_of(hpa: Hpa, counts: PodCounts) -> Decision | None:
-    """The decision of the documented algorithm for the metrics that have a reading."""
-    readings = filter(None, map(_reading, hpa.metrics))
-    return decide(counts, readings, hpa.min_replicas, hpa.max_replicas, tolerance_of(hpa))
-
-
-def _reading(metric: HpaMetric) -> Reading | None:
-    if metric.current is None or not math.isfinite(metric.current):
-        return None
-    return Reading(metric_label(metric), metric.current, metric.target, _basis(metric))
-
-
-def _basis(metric: HpaMetric) -> Basis:
-    if not metric.source.shared:
-        return Basis.MEASURED
-    return Basis.READY if metric.target_type == "Value" else Basis.REPLICAS
-
-
-def _decider(hpa: Hpa, decision: Decision) -> HpaMetric:
-    """The metric that a decision was made by."""
-    return next(metric for metric in hpa.metrics if _reading(metric) == decision.reading)
-
-
-def _summary(hpa: Hpa, decision: Decision | None) -> str:
+def _summary(hpa: Hpa, demand: Demand | None) -> str:
     words = [f"Keeps between {hpa.min_replicas} and {count(hpa.max_replicas, 'pod')}."]
     if hpa.min_replicas == hpa.max_replicas:
         words = [f"Keeps {count(hpa.max_replicas, 'pod')}: minimum and maximum are the same."]
@@ -138,23 +105,23 @@ def _summary(hpa: Hpa, decision: Decision | None) -> str:
     if able and able.status == "False" and able.reason == "FailedGetScale":
         return " ".join([*words, "It cannot read how many pods there are."])
     if active and active.status == "False":
-        return " ".join([*words, _inactive(hpa, decision)])
+        return " ".join([*words, _inactive(hpa, demand)])
     if not has_decided(hpa):
         return " ".join([*words, "It has not decided yet."])
     if hpa.desired != hpa.current:
         words.append(f"Desired replicas: {hpa.desired}; current: {hpa.current}.")
-    if decision is None:
+    if demand is None:
         return " ".join(words)
-    metric = _decider(hpa, decision)
+    metric = demand.metric
     decides = " decides" if len(hpa.metrics) > 1 else ""
-    calculation = arithmetic(decision, _start(hpa, metric, decision))
+    calculation = arithmetic(demand, _start(hpa, metric, demand))
     words.append(f"{metric_label(metric)}{decides}: {calculation}.")
-    words.append(_earlier(hpa, decision))
-    words.append(_outcome(hpa, decision))
+    words.append(_earlier(hpa, demand))
+    words.append(_outcome(hpa, demand))
     return " ".join(part for part in words if part)
 
 
-def _inactive(hpa: Hpa, decision: Decision | None) -> str:
+def _inactive(hpa: Hpa, demand: Demand | None) -> str:
     """Say what ScalingActive=False means."""
     if scaling_disabled(hpa):
         return (
@@ -163,7 +130,7 @@ def _inactive(hpa: Hpa, decision: Decision | None) -> str:
             else "It is disabled because the workload is scaled to zero."
         )
     failing = failing_metrics(hpa)
-    if decision is None or not failing or len(failing) == len(hpa.metrics):
+    if demand is None or not failing or len(failing) == len(hpa.metrics):
         return "It cannot compute the replicas at the moment."
     return _held(failing)
 
@@ -173,36 +140,36 @@ def _held(failing: Sequence[HpaMetric]) -> str:
     return f"It takes no pods away while it cannot read {names}."
 
 
-def _start(hpa: Hpa, metric: HpaMetric, decision: Decision) -> str:
+def _start(hpa: Hpa, metric: HpaMetric, demand: Demand) -> str:
     """The reading before the arrow of the arithmetic; "" for a percentage of the request."""
     if metric.target_type == "Utilization":
         return ""
-    current, target = amount(metric, decision.reading.current), amount(metric, metric.target)
-    if decision.reading.basis is Basis.READY:
-        pods = f", with {count(decision.counted, 'ready pod')}" if hpa.current else ""
+    current, target = amount(metric, demand.reading), amount(metric, metric.target)
+    if metric.target_type == "Value":
+        pods = f", with {count(demand.counted, 'ready pod')}" if hpa.current else ""
         return f"{current} of a target of {target}{pods}"
-    return f"{count(decision.counted, 'pod')} at {current} each, target {target}"
+    return f"{count(demand.counted, 'pod')} at {current} each, target {target}"
 
 
-def _remembers_more(hpa: Hpa, decision: Decision | None) -> bool:
+def _remembers_more(hpa: Hpa, demand: Demand | None) -> bool:
     """Return True if it is at its maximum for what the load asked earlier, not for what it asks.
 
     A ScalingLimited condition is about the highest recommendation of the stabilization window.
     """
-    if not _at_maximum(hpa) or (hpa.behavior or BEHAVIOR).down.window <= 0:
+    if not _at_maximum(hpa) or scale_down_window(hpa.behavior) <= 0:
         return False
-    if decision is not None:
-        return decision.asked <= hpa.max_replicas
+    if demand is not None:
+        return demand.asked <= hpa.max_replicas
     able = condition(hpa, "AbleToScale")
     return able is not None and able.reason == "ScaleDownStabilized"
 
 
-def _earlier(hpa: Hpa, decision: Decision) -> str:
+def _earlier(hpa: Hpa, demand: Demand) -> str:
     """Say that the maximum was too low within the stabilization window, and is not any more."""
-    if not _remembers_more(hpa, decision):
+    if not _remembers_more(hpa, demand):
         return ""
     return (
-        f"Within the last {span((hpa.behavior or BEHAVIOR).down.window)} the load asked for more "
+        f"Within the last {span(scale_down_window(hpa.behavior))} the load asked for more "
         f"than the maximum of {hpa.max_replicas}; at present it does not."
     )
 
@@ -211,26 +178,26 @@ def _at_maximum(hpa: Hpa) -> bool:
     return _limited_by(hpa, "TooManyReplicas")
 
 
-def _outcome(hpa: Hpa, decision: Decision) -> str:
+def _outcome(hpa: Hpa, demand: Demand) -> str:
     """The reason why the desired replicas differ from the algorithm's result, and any limit."""
     able = condition(hpa, "AbleToScale")
-    if decision.replicas < hpa.desired and not decision.steady:
-        return _downwards(hpa, decision)
+    if demand.replicas < hpa.desired and not demand.steady:
+        return _downwards(hpa, demand)
     if able and able.reason == "ScaleUpStabilized":
         return "It adds pods if the load stays this high (scale-up stabilization window)."
-    if decision.replicas > hpa.desired and (hpa.behavior or BEHAVIOR).up.disabled:
+    if demand.replicas > hpa.desired and (hpa.behavior or BEHAVIOR).up.disabled:
         return f"It stays at {hpa.desired}."
     if _limited_by(hpa, "ScaleUpLimit"):
         return f"Its scale-up policy limits each step: {step_up_words(hpa.behavior)}."
-    if decision.replicas > hpa.desired and not decision.steady:
-        following = min(decision.replicas, highest(hpa.desired, hpa.behavior))
-        return f"It scales up to {_steps(following, decision.replicas)}."
-    if decision.asked > hpa.max_replicas:
+    if demand.replicas > hpa.desired and not demand.steady:
+        following = min(demand.replicas, _highest(hpa))
+        return f"It scales up to {_steps(following, demand.replicas)}."
+    if demand.asked > hpa.max_replicas:
         return f"It is limited by its maximum of {hpa.max_replicas}."
     return ""
 
 
-def _downwards(hpa: Hpa, decision: Decision) -> str:
+def _downwards(hpa: Hpa, demand: Demand) -> str:
     """Say when it scales down to what the reading asks for."""
     rules = (hpa.behavior or BEHAVIOR).down
     failing = failing_metrics(hpa)
@@ -240,13 +207,28 @@ def _downwards(hpa: Hpa, decision: Decision) -> str:
         return f"It stays at {hpa.desired}."
     if _limited_by(hpa, "ScaleDownLimit"):
         return f"Its scale-down policy limits each step: {limit_words(rules)}."
-    if rules.window > 0:
+    window = scale_down_window(hpa.behavior)
+    if window > 0:
         return (
-            f"It scales down to {decision.replicas} when the load has stayed this low for "
-            f"{span(rules.window)} (scale-down stabilization window)."
+            f"It scales down to {demand.replicas} when the load has stayed this low for "
+            f"{span(window)} (scale-down stabilization window)."
         )
-    following = max(decision.replicas, lowest(hpa.desired, hpa.behavior))
-    return f"It scales down to {_steps(following, decision.replicas)}."
+    following = max(demand.replicas, _lowest(hpa))
+    return f"It scales down to {_steps(following, demand.replicas)}."
+
+
+def _highest(hpa: Hpa) -> int:
+    """The most replicas that the next change may lead to, after a quiet time."""
+    if hpa.behavior is None:
+        return rates.without_behavior(hpa.desired).limit
+    return rates.upwards(hpa.desired, hpa.behavior, History(), 0.0).limit
+
+
+def _lowest(hpa: Hpa) -> int:
+    """The fewest replicas that the next change may lead to, after a quiet time."""
+    if hpa.behavior is None:
+        return 0
+    return rates.downwards(hpa.desired, hpa.behavior, History(), 0.0).limit
 
 
 def _steps(following: int, last: int) -> str:
@@ -260,12 +242,12 @@ def _limited_by(hpa: Hpa, reason: str) -> bool:
     return limited is not None and limited.status == "True" and limited.reason == reason
 
 
-def limit_notice(hpa: Hpa, decision: Decision | None) -> Notice | None:
+def limit_notice(hpa: Hpa, demand: Demand | None) -> Notice | None:
     """A notice that the load asks for more than the maximum at present; else None."""
     others = (condition(hpa, "AbleToScale"), condition(hpa, "ScalingActive"))
     if any(each is not None and each.status == "False" for each in others):
         return None  # the condition is old
-    if not _at_maximum(hpa) or _remembers_more(hpa, decision):
+    if not _at_maximum(hpa) or _remembers_more(hpa, demand):
         return None
     return Notice(
         Severity.WARN,
@@ -298,7 +280,7 @@ _REASONS: dict[tuple[str, str], tuple[str, Severity]] = {
 """Words for reasons of a condition that is not as it should be, where they say more."""
 
 
-def _badge(hpa: Hpa, one: Condition, decision: Decision | None) -> Badge:
+def _badge(hpa: Hpa, one: Condition, demand: Demand | None) -> Badge:
     text, severity = _CONDITIONS.get(
         (one.type, one.status), (f"{one.type}: {one.status}", Severity.QUIET)
     )
@@ -310,9 +292,9 @@ def _badge(hpa: Hpa, one: Condition, decision: Decision | None) -> Badge:
         text = "Never scales up"
     if one.reason == "ScaleDownLimit" and rules.down.disabled:
         text = "Never scales down"
-    if one.type == "ScalingLimited" and _remembers_more(hpa, decision):
+    if one.type == "ScalingLimited" and _remembers_more(hpa, demand):
         text, severity = "Was limited by the maximum", Severity.QUIET
-    if one.type == "ScalingActive" and decision and failing_metrics(hpa):
+    if one.type == "ScalingActive" and demand and failing_metrics(hpa):
         text, severity = "Some metrics are missing", Severity.WARN
     return Badge(
         text, severity, shortened(f"{one.type}={one.status} {one.reason}: {one.message}", 400)

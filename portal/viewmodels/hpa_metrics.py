@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from portal.autoscaling.spec import MetricSource
 from portal.domain.objects import Hpa, HpaMetric
-from portal.domain.scaling import MetricSource
 from portal.viewmodels.model import MetricView
 from portal.viewmodels.words import cores, number, percent, size
 

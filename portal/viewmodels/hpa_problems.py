@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from portal.autoscaling.spec import CUSTOM_METRICS, RESOURCE_METRICS, MetricSource
 from portal.domain.objects import Condition, Event, Hpa, HpaMetric, Kind, Pod
-from portal.domain.scaling import CUSTOM_METRICS, RESOURCE_METRICS, MetricSource
 from portal.state.model import AppState, WatchHealth
 from portal.state.workloads import target_pods
 from portal.viewmodels.conditions import condition

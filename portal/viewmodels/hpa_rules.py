@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from portal.domain.scaling import SCALE_DOWN, SCALE_UP, ScalingBehavior, ScalingPolicy, ScalingRules
+from portal.autoscaling.spec import (
+    SCALE_DOWN,
+    SCALE_UP,
+    ScalingBehavior,
+    ScalingPolicy,
+    ScalingRules,
+)
 from portal.viewmodels.words import count, span
 
 
@@ -16,7 +22,7 @@ def behavior_words(behavior: ScalingBehavior | None) -> list[str]:
         found.append("It never adds pods.")
     elif _rates(up) != _rates(SCALE_UP):
         found.append(f"It adds at most {limit_words(up)}.")
-    if up.window > 0 and not up.disabled:
+    if up.window and not up.disabled:
         found.append(
             f"It adds pods when the load has stayed high for {span(up.window)} "
             "(scale-up stabilization window)."

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
-from portal.cluster.decode import conditions, key, quantity, release_of
-from portal.cluster.resource import Resource
-from portal.domain.keys import Key
-from portal.domain.objects import Hpa, HpaMetric, Kind
-from portal.domain.scaling import (
+from portal.autoscaling.spec import (
     SCALE_DOWN,
     SCALE_UP,
     MetricSource,
@@ -17,6 +12,11 @@ from portal.domain.scaling import (
     ScalingPolicy,
     ScalingRules,
 )
+from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
+from portal.cluster.decode import conditions, key, quantity, release_of
+from portal.cluster.resource import Resource
+from portal.domain.keys import Key
+from portal.domain.objects import Hpa, HpaMetric, Kind
 
 INT64 = 2**63
 """The controller keeps values in thousandths as int64."""

@@ -8,6 +8,13 @@ from typing import Any, TypeVar
 
 import pytest
 
+from portal.autoscaling.spec import (
+    SCALE_DOWN,
+    MetricSource,
+    ScalingBehavior,
+    ScalingPolicy,
+    ScalingRules,
+)
 from portal.cluster import decode, metrics
 from portal.cluster.kinds import (
     cron_job,
@@ -37,13 +44,6 @@ from portal.domain.objects import (
     Quota,
     ReleaseStatus,
     ServicePort,
-)
-from portal.domain.scaling import (
-    SCALE_DOWN,
-    MetricSource,
-    ScalingBehavior,
-    ScalingPolicy,
-    ScalingRules,
 )
 from tests.unit.cluster import fake
 
@@ -681,7 +681,7 @@ def test_scaling_behavior() -> None:
     found = of(hpa.decode, raw_hpa([CPU], None, behavior=behavior))[1].behavior
     assert found == ScalingBehavior(
         ScalingRules(60, (ScalingPolicy("Pods", 1, 120),), "Min", 0.05),
-        ScalingRules(300, SCALE_DOWN.policies, "Disabled"),
+        ScalingRules(None, SCALE_DOWN.policies, "Disabled"),
     )
     assert of(hpa.decode, raw_hpa([CPU], None, behavior={}))[1].behavior == ScalingBehavior()
 

@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from portal.domain.objects import Condition, Hpa, HpaMetric
-from portal.domain.scaling import (
+from portal.autoscaling.spec import (
     SCALE_DOWN,
     SCALE_UP,
     MetricSource,
@@ -17,6 +16,7 @@ from portal.domain.scaling import (
     ScalingPolicy,
     ScalingRules,
 )
+from portal.domain.objects import Condition, Hpa, HpaMetric
 from portal.state.model import WatchHealth
 from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.hpa_metrics import hpa_words

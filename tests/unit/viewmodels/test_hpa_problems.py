@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from portal.autoscaling.spec import MetricSource
 from portal.domain.objects import Condition, Event, Hpa, HpaMetric, Pod
-from portal.domain.scaling import MetricSource
 from portal.state.model import WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.autoscaler import autoscaler_view

@@ -1,0 +1,66 @@
+"""Replay: an autoscaler followed over many syncs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from portal.autoscaling.engine import Decision, decide
+from portal.autoscaling.spec import FLAGS, LATEST, Flags, Spec
+from portal.autoscaling.state import Answer, Conditions, History, Pod, Scale, State
+
+
+class Observation(Struct, frozen=True):
+    """The pods and answers that the controller found at one sync.
+
+    ``scale`` is None to go on with the replicas that the replay itself came to.
+    """
+
+    now: float
+    pods: Sequence[Pod]
+    answers: Sequence[Answer]
+    scale: Scale | None = None
+
+
+def replay(
+    spec: Spec,
+    observations: Iterable[Observation],
+    *,
+    flags: Flags = FLAGS,
+    minor: int = LATEST,
+    history: History | None = None,
+    conditions: Conditions | None = None,
+    desired: int = 0,
+) -> list[Decision]:
+    """Return the decision at each observation, each of which goes on from the one before.
+
+    The first observation needs a ``scale``.
+    """
+    decisions: list[Decision] = []
+    scale: Scale | None = None
+    known: Conditions = conditions or {}
+    kept = history or History()
+    for each in observations:
+        scale = each.scale or scale
+        if scale is None:
+            raise ValueError("the first observation has no scale")
+        decision = decide(
+            State(
+                each.now,
+                spec,
+                scale,
+                each.pods,
+                each.answers,
+                kept,
+                known,
+                desired,
+                flags,
+                minor,
+            )
+        )
+        decisions.append(decision)
+        kept, known, desired = decision.history, decision.conditions, decision.desired
+        if decision.replicas != scale.replicas or each.scale is not None:
+            scale = Scale(decision.replicas, decision.replicas)
+    return decisions
