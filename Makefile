@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # Expanded only by the recipes that use it, so `make help` installs nothing.
 PY = $(or $(shell dev/venv),$(error no Python environment; why is said above))/bin/python
 
-.PHONY: help demo down status test lint unit fuzz pages charts cluster images frameworks browser lifecycle bench screenshots docs lock sbom audit
+.PHONY: help demo down status test lint unit fuzz pages charts cluster oracle images frameworks browser lifecycle bench screenshots docs lock sbom audit
 
 help:            ## list the commands
 	@grep -E '^[a-z]+: +.*##' $(MAKEFILE_LIST) | sed -E 's/: +.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ charts:          ## charts rendered and validated
 
 cluster:         ## tests on the real cluster
 	@$(PY) -m dev.check cluster
+
+oracle:          ## the autoscaling engine against Kubernetes' own controller, on 100,000 cases a version
+	@$(PY) -m dev.hpa_oracle $(ARGS)
 
 images:          ## images as people bring them, launched on the real cluster
 	@$(PY) -m dev.check images

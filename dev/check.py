@@ -109,11 +109,18 @@ def cluster() -> bool:
     """The charts, watches and actions on the real cluster."""
     from dev.cluster import binaries
     from dev.cluster.paths import Layout
+    from dev.hpa_oracle import build
 
     environment = _demo_environment()
     # Some releases that people bring along were installed by it.
     environment["HELM3_BIN"] = str(binaries.helm3(Layout.default(), _note))
+    environment["HPA_ORACLE"] = str(build.build(Layout.default(), _note, build.LATEST))
     return pytest("tests/cluster", "-m", "cluster and not lifecycle", **environment)
+
+
+def oracle() -> bool:
+    """The autoscaling engine against the real controller: 100,000 cases for each minor version."""
+    return run(BIN / "python", "-m", "dev.hpa_oracle")
 
 
 def images() -> bool:
@@ -148,7 +155,7 @@ STAGES: dict[str, Callable[[], bool]] = {
     for stage in (lint, unit, fuzz, pages, charts, cluster, images, browser, lifecycle)
 }
 """The stages of `make test`, in their order."""
-APART: dict[str, Callable[[], bool]] = {frameworks.__name__: frameworks}
+APART: dict[str, Callable[[], bool]] = {stage.__name__: stage for stage in (frameworks, oracle)}
 """Stages that only run by name."""
 
 

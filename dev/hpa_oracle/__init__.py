@@ -1,0 +1,1 @@
+"""The real controller as the oracle of ``portal.autoscaling``: the same cases for both."""
