@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import bring_up, logs, stop, weight
+from benchmarks.autoscaling import live, speed
 from benchmarks.inputs import index
 from benchmarks.inputs import measure as inputs
 from benchmarks.launching import form, many, pairs
@@ -43,7 +44,7 @@ LAUNCHES: dict[str, Callable[[Ground, int], Awaitable[list[Row]]]] = {
     "click": form.measure,
     "many": many.measure,
 }
-ALL = ("demo", *LAUNCHES, "stop", "weight", "logs", *SCALE)
+ALL = ("demo", "engine", *LAUNCHES, "stop", "weight", "logs", *SCALE)
 
 
 async def launches(chosen: list[str], options: argparse.Namespace, console: Console) -> list[Row]:
@@ -148,6 +149,11 @@ def _measure(options: argparse.Namespace, console: Console) -> int:
         keep([bring_up.cold()])
     if "demo" in options.only:
         keep(bring_up.warm())
+    if "engine" in options.only:
+        running = demo.ensure()
+        _use(running.kubeconfig, running.binaries)
+        keep(speed.measure())
+        keep(asyncio.run(live.run(running.kubeconfig)))
     chosen = [name for name in options.only if name in LAUNCHES]
     if chosen:
         running = demo.ensure()

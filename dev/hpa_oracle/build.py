@@ -21,7 +21,7 @@ from portal.autoscaling.spec import LATEST
 SOURCES = Path(__file__).resolve().parent / "go"
 PACKAGE = "pkg/controller/podautoscaler"
 KUBERNETES = "k8s.io/kubernetes"
-MINORS = (LATEST, 36, 35, 34)
+MINORS = (LATEST, 36, 34)
 """The minor versions of Kubernetes that the engine is held against."""
 
 
