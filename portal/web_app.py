@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import tempfile
 import uuid
@@ -271,10 +272,11 @@ class WebApp:
     async def drain(self) -> None:
         """Close the live connections at once, and stop or hand over operations."""
         self.hub.close()
-        await self._shells.close()
         self._logs.close()
         self._last_lines.close()
-        await self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
+        await asyncio.gather(
+            self._shells.close(), self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
+        )
 
 
 def _logs(sync: ClusterSync, changed: Callable[[Key], None]) -> tuple[LogHub, Download, LastLines]:

@@ -50,7 +50,7 @@ async def test_a_folder_of_charts(tmp_path: Path, fetch: HttpFetch) -> None:
     await catalog.refresh()
     (state,) = catalog.sources
     names = [each.name for each in state.charts]
-    assert names == ["bare", "fixed-number", "task-cluster", "web-server"]
+    assert names == ["bare", "fixed-number", "printer", "task-cluster", "web-server"]
     assert not state.loading
     assert not state.error
     chart = await catalog.chart("here", "web-server")

@@ -157,8 +157,8 @@ async def test_the_record_stays_as_it_is_for_portals_of_other_versions(
         "created_at": at,
         "updated_at": at,
         "steps": [
-            {"title": "Check", "started_at": at, "ended_at": at, "error": ""},
-            {"title": "Run helm", "started_at": at, "ended_at": None, "error": ""},
+            {"title": "Check", "started_at": at, "ended_at": at, "error": "", "waits": False},
+            {"title": "Run helm", "started_at": at, "ended_at": None, "error": "", "waits": False},
         ],
         "error": "",
         "advice": "",

@@ -71,7 +71,7 @@ def test_secrets_are_hidden_wherever_they_are() -> None:
     rows = {each.path: each.value for each in found.spec}
     assert rows["containers[app].env[DB_PASSWORD]"] == "(hidden)"
     assert rows["containers[app].env[PLAIN]"] == "shown"
-    assert found.events[0].message == "failed with (hidden)"
+    assert found.events[0].text == "failed with (hidden)"
 
 
 def test_names_of_labels_and_taints_are_no_secrets() -> None:

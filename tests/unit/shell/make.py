@@ -73,6 +73,8 @@ class FakeExec:
         start = self.programs.get(command[0])
         if start is None:
             running.end(MISSING)
+        elif "kill" in command[-1]:
+            running.end(Ended(0))
         else:
             start(running)
         self.open.append(running)

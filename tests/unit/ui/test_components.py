@@ -88,14 +88,16 @@ def test_notes_leave_punctuation_out_of_links() -> None:
 
 
 def test_a_pod_that_is_not_ready_says_why() -> None:
-    shown = text(pods.pods(fixtures.broken().pods))
+    shown = text(pods.pods(fixtures.broken().pods, fixtures.broken().key))
     assert "manifest unknown" in shown
     assert "use Edit to correct" in shown
 
 
 def test_a_ready_pod_has_no_row_of_reasons() -> None:
     rows = [
-        each for each in walk(pods.pods(fixtures.healthy().pods)) if type(each).__name__ == "Tr"
+        each
+        for each in walk(pods.pods(fixtures.healthy().pods, fixtures.healthy().key))
+        if type(each).__name__ == "Tr"
     ]
     assert len(rows) == 1 + 2
 
