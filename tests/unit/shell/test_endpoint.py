@@ -262,16 +262,7 @@ def test_a_lost_connection_to_the_pod_is_told() -> None:
 
 
 def test_a_browser_that_leaves_ends_the_program() -> None:
-    killed: list[tuple[str, ...]] = []
-
-    def start(running: FakeRunning) -> None:
-        if "kill" in source.commands[-1][-1]:
-            killed.append(source.commands[-1])
-            running.end(Ended(0))
-        else:
-            echoing(running)
-
-    source = FakeExec(bash=start)
+    source = FakeExec(bash=echoing)
     server = Server(source)
     with TestClient(server.app) as client:
         with client.websocket_connect(f"{PATH}?{QUERY}") as socket:
