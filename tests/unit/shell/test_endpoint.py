@@ -278,6 +278,7 @@ def test_a_browser_that_leaves_ends_the_program() -> None:
             goodbye(socket)
         assert client.portal is not None
         client.portal.call(server.shells.close)
+    killed = [each for each in source.commands if "kill" in each[-1]]
     assert killed == [("bash", "-c", "kill -HUP 77")] * 2, "the last one has ended by itself"
 
 
