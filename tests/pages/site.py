@@ -11,12 +11,11 @@ import asyncio
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import uvicorn
@@ -31,20 +30,26 @@ from portal.cluster.client import Calls
 from portal.cluster_sync import ClusterSync
 from portal.domain.charts import ChartEntry, ChartVersion
 from portal.domain.errors import ClusterUnavailable, NotFound
+from portal.domain.exec import ContainerUsage
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.operations import Operation
+from portal.objects.describe import ConditionRow, ObjectLink, ObjectView, Row
 from portal.registry.failure import FetchError
 from portal.releases.queries import ReleaseValues
 from portal.releases.request import ReleaseRequest
 from portal.releases.upgrade import UPGRADE
 from portal.settings import Settings
+from portal.shell.place import Place
+from portal.shell.processes import ProcessRow
+from portal.shell.top import Top
 from portal.state.history import History
 from portal.state.model import AppState, WatchHealth
 from portal.state.snapshot import Snapshot
 from portal.state.store import Store
 from portal.ui.context import InspectImage
+from portal.viewmodels.model import Badge, Severity, TimelineLine
 from portal.web_app import WebApp
 from tests.unit.images.make import uninspected
 from tests.unit.ui.fakes import PRESETS, FakeActions
@@ -194,12 +199,91 @@ async def stock(catalog: Catalog, states: Sequence[SourceState]) -> None:
             await catalog._refresh(each.source.name)
 
 
+PRINTED = (
+    "2026-11-23 05:30:00 INFO listening on 0.0.0.0:8050",
+    '{"level": "warning", "message": "slow", "user": "ada", "seconds": 4.2}',
+    "\x1b[31mERROR\x1b[0m a line that is \x1b[1mlonger\x1b[0m than the screen: " + 30 * "word ",
+    "Traceback (most recent call last):",
+)
+"""The log of every container."""
+
+
+class _Cluster:
+    """A cluster that has logs, and nothing else to ask for."""
+
+    def __init__(self) -> None:
+        self.calls = Calls()
+
+    def acting_for(self, identity: Identity) -> _Cluster:
+        return self
+
+    @asynccontextmanager
+    async def chunks(
+        self, path: str, params: Mapping[str, str], read_timeout: float
+    ) -> AsyncGenerator[AsyncIterator[bytes]]:
+        async def written() -> AsyncIterator[bytes]:
+            now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "000Z")
+            yield "".join(f"{now} {line}\n" for line in PRINTED).encode()
+            if "follow" in params:
+                await asyncio.Event().wait()
+
+        yield written()
+
+    async def get(self, path: str, *asked: object, **how: object) -> object:
+        if path.endswith(("/secrets", "/configmaps")):
+            return {"items": []}
+        raise NotFound("There is no such object.")
+
+    async def read_at_most(self, *asked: object, **how: object) -> object:
+        raise NotFound("There is no such object.")
+
+
+async def read_object(identity: Identity, key: Key, kind: str, name: str) -> ObjectView:
+    """An object with something in each of its sections."""
+    labels = (Row("app.kubernetes.io/instance", key.name),)
+    event = ("Pulled", "Container image is already present on the machine")
+    return ObjectView(
+        kind=kind,
+        name=name,
+        state=Badge("Ready", Severity.GOOD),
+        words="It answers.",
+        created_at=datetime.now(UTC) - timedelta(hours=3),
+        read_at=datetime.now(UTC),
+        conditions=(ConditionRow("Ready", "False", "Unready", 20 * "why ", datetime.now(UTC)),),
+        status=(Row("phase", "Running"), Row("containerStatuses[main].image", 30 * "long")),
+        spec=(Row("nodeName", "node-1"), Row("containers[main].env[TOKEN]", "(hidden)")),
+        rest=(Row("data", "token"),),
+        labels=labels,
+        annotations=labels,
+        links=(
+            ObjectLink("Owned by", "ReplicaSet", "well-5d4f", opens=True),
+            ObjectLink("Runs on", "Node", "node-1", opens=False),
+        ),
+        events=(TimelineLine(datetime.now(UTC), "event", Severity.QUIET, event[0], "", event[1]),),
+        yaml="kind: Pod\nmetadata:\n  name: " + name + "\n",
+    )
+
+
+async def read_top(identity: Identity, place: Place) -> Top:
+    """The processes of a container; those of a sidecar cannot be read."""
+    here = replace(place, container=place.container or "main")
+    containers = ("main", "proxy")
+    if here.container == "proxy":
+        usage = (ContainerUsage("main", 0.2, 1e8), ContainerUsage("proxy", 0.01, 2e7))
+        return Top(here, containers, problem="It has no shell and no Python.", usage=usage)
+    rows = tuple(
+        ProcessRow(each, "gunicorn", "S", each / 10, each * 1e7, 4, 20 * "--option ", 3600.0)
+        for each in range(1, 6)
+    )
+    return Top(here, containers, rows, known=True)
+
+
 class _Sync:
     """What a web application needs of the cluster's side."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.client = SimpleNamespace(calls=Calls())
+        self.client = _Cluster()
         self.fetcher = cast("Any", None)
 
     def prioritize(self, keys: object) -> None:
@@ -251,6 +335,9 @@ class Sites:
             auth_admin_groups=(ADMINISTRATORS,),
             chart_path=ROOT / "charts" / "dash-app",
             pod_security_namespace="check",
+            allow_exec=True,
+            shell=True,
+            shell_image="registry.example.com/debug:1",
         )
         store = self.stores[name]
         sync = cast("ClusterSync", _Sync(store))
@@ -261,6 +348,8 @@ class Sites:
             views,
             actions=PageActions(app),
             inspect_image=site.inspect,
+            read_object=read_object,
+            read_top=read_top,
             forms=replace(views.forms, presets=PRESETS),
         )
         if not site.known:

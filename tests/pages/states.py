@@ -19,7 +19,16 @@ from portal.domain.keys import Key
 from portal.images.report import Existence, ImageReport
 from portal.state.model import WatchHealth
 from portal.ui import ids
-from portal.ui.routes import Page, app_path, chart_path, connect_path, edit_path
+from portal.ui.routes import (
+    Page,
+    app_path,
+    chart_path,
+    connect_path,
+    edit_path,
+    logs_path,
+    objects_path,
+    pod_path,
+)
 from tests.pages.apps import APPS, MANY, SCALED, WELL
 from tests.pages.site import ROOT, Site
 from tests.unit.catalog.make import CHARTS
@@ -190,6 +199,8 @@ def dialog(id: str) -> str:
     return f"#{id} .modal-body:not(:has(.waiting))"
 
 
+WELL_KEY = Key("apps", "well")
+POD = WELL.pods[0].key.name
 WEB = chart_path("samples", "web-server")
 TEAM = chart_path("team", "web-server")
 
@@ -231,6 +242,21 @@ STATES: tuple[State, ...] = (
     app("version", dialog(ids.VERSION_MODAL), press("#version-open"), of="old-chart"),
     app("plain", dialog(ids.PLAIN_MODAL), press("[id*=plain-action]:visible"), of="well"),
     app("shared-badly", act=fill({"#share-with": "nobody"}, "#share-save"), of="well"),
+    # Into an app: its logs, its objects, the processes of a pod, a shell.
+    State(Page.LOGS, "merged", logs_path(WELL_KEY), ".log-line"),
+    State(Page.LOGS, "unfolded", logs_path(WELL_KEY), ".log-fields", press(".log-open")),
+    State(Page.LOGS, "previous", logs_path(WELL_KEY, POD, previous=True), ".log-empty"),
+    State(Page.LOGS, "no-pods", logs_path(Key("apps", "nothing")), "h1"),
+    State(Page.LOGS, "refused", logs_path(WELL_KEY), "h1", site="guest"),
+    State(Page.OBJECTS, "tree", objects_path(WELL_KEY), ".object-list"),
+    State(Page.OBJECTS, "opened", objects_path(WELL_KEY, "Pod", POD), ".object-links", unfold),
+    State(Page.OBJECTS, "not-found", objects_path(Key("apps", "nothing"))),
+    State(Page.OBJECTS, "refused", objects_path(WELL_KEY), site="guest"),
+    State(Page.PROCESSES, "read", pod_path(Page.PROCESSES, WELL_KEY, POD), ".processes"),
+    State(Page.PROCESSES, "unread", pod_path(Page.PROCESSES, WELL_KEY, POD, "proxy"), ".notice"),
+    State(Page.SHELL, "closed", pod_path(Page.SHELL, WELL_KEY, POD), "h1"),
+    State(Page.SHELL, "not-found", pod_path(Page.SHELL, WELL_KEY, "other"), "[role=alert]"),
+    State(Page.SHELL, "refused", pod_path(Page.SHELL, WELL_KEY, POD), "h1", site="guest"),
     # The launch form.
     State(Page.LAUNCH, "new", "/launch", "#launch-name"),
     State(Page.LAUNCH, "unfolded", "/launch", "#launch-name", unfold),
