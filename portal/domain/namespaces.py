@@ -59,7 +59,7 @@ class NamespaceRules(Struct, frozen=True):
 
     @property
     def _else(self) -> str:
-        return " Choose another namespace."
+        return " Apps can be launched in other namespaces."
 
 
 def listed_problem(listed: tuple[str, ...], own: str) -> str:

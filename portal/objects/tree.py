@@ -90,7 +90,10 @@ def objects_view(
         state = without_values(state)
     if not reads:
         inventory, seen = Inventory(), {}
-        problem = "Only users who may change the app see the objects of its manifest, and open any."
+        problem = (
+            "Only users who may change the app can open objects, and see those of its manifest "
+            "that are not listed here."
+        )
     known = pod_summary(state, sources, now, nodes)
     head = headline(state, known, now, loading=loading(sources, Kind.RELEASE))
     if scope.unanswered:
