@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from portal.ui.routes import Page
-from portal.viewmodels import headline, operation
+from portal.viewmodels import device_claims, headline, images, operation
 
 ROOT = Path(__file__).resolve().parents[3]
 VIEW_MODELS = ROOT / "portal" / "viewmodels"
@@ -24,11 +24,19 @@ NAMES_A_STATE = {
     "Badge": 0,
     "HeldRollout": 0,
     "NoRoom": 0,
+    "PullProblem": 0,
+    "MissingClaim": 0,
     "Ending": 0,
     "_ended": 0,
     "Diagnosis": 1,
 }
 """Calls that name a state, with the position of its name."""
+
+ASSIGNED = {"containers.py": "title"}
+"""Modules that give names of states to a variable first."""
+
+TABLES = (images._RULES, device_claims._RULES)
+"""Tables of rules whose second column names a state."""
 
 PREVIEW = {"added", "changed", "removed"}
 """Badges of the preview of a change, which say what they mean."""
@@ -64,13 +72,18 @@ def states() -> set[str]:
     """All names of states that view models give."""
     found = {headline.STUCK, headline.NOT_FOUND, headline.AUTOSCALER_PROBLEM, headline.ELSEWHERE}
     found |= {text for text, _ in operation.STATES.values()}
+    found |= {rule[1] for table in TABLES for rule in table}
     for file in sorted((*VIEW_MODELS.glob("*.py"), *OBJECTS.glob("*.py"))):
         for node in ast.walk(ast.parse(file.read_text())):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-                continue
-            at = NAMES_A_STATE.get(node.func.id)
-            if at is not None and len(node.args) > at:
-                found.update(literals(node.args[at]))
+            match node:
+                case ast.Call(func=ast.Name(id=name), args=args) if name in NAMES_A_STATE:
+                    found.update(*map(literals, args[NAMES_A_STATE[name] :][:1]))
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == ASSIGNED.get(
+                    file.name
+                ):
+                    found.update(literals(value))
+                case _:
+                    pass
     return found
 
 
@@ -81,6 +94,7 @@ def read(name: str) -> str:
 
 def test_there_are_states_to_look_for():
     assert {"Ready", "Update stuck", "Waiting for a gateway", "Preempted"} <= states()
+    assert {"Registry not trusted", "Key missing", "Device in use", "No resource claim"} <= states()
 
 
 @pytest.mark.parametrize("word", sorted(states() - PREVIEW - {""}))
