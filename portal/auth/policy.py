@@ -15,6 +15,10 @@ from portal.domain.permissions import ALL, READING, Permission, Scope
 
 SEEING = frozenset({Permission.SEE})
 
+OF_OBJECTS = frozenset({Permission.EXEC, Permission.LOGS, Permission.READ_MANIFEST})
+"""The permissions on what runs, which may be there without a release: under a name that is free to
+launch, Helm may keep its record elsewhere, or pods may still end."""
+
 
 class Policy:
     """Decides by owners and administrators. Pure.
@@ -71,12 +75,16 @@ class OwnerRights(Struct, frozen=True):
     def granted(self, key: Key, owners: Owners | None) -> frozenset[Permission]:
         """Return the permissions on the release ``key``.
 
-        ``owners`` is None if there is no such release.
+        ``owners`` is None if there is no such release, so that everybody may launch it.
         """
         if not self.rules.seen(key.namespace):
             return frozenset()
         here = self.everything & (READING if self.rules.problem(key.namespace) else ALL)
-        if owners is None or self.manages or owners.owned_by(self.identity):
+        if self.manages:
+            return here
+        if owners is None:
+            return here - OF_OBJECTS
+        if owners.owned_by(self.identity):
             return here
         shared = owners.shared_with(self.identity)
         return here - {Permission.SHARE} if shared else here & SEEING

@@ -227,6 +227,8 @@ class ClusterClient:
             except aiohttp.WSServerHandshakeError as error:
                 self.calls.failed[str(error.status)] += 1
                 raise from_status(error.status, error.message) from error
+        connection = socket._response.connection  # pyright: ignore[reportPrivateUsage]
+        transport = connection.transport if connection is not None else None
         try:
             if socket.protocol != protocol:
                 raise ClusterUnavailable(f"The Kubernetes API does not speak {protocol}.")
@@ -235,6 +237,8 @@ class ClusterClient:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSES_WITHIN):
                     await socket.close()
+            if transport is not None:
+                transport.abort()  # a polite end of TLS would outlive the loop, as in ``_open``
 
     async def post(
         self, path: str, body: JsonObject, params: Mapping[str, str] | None = None

@@ -25,6 +25,8 @@ def retry_after_seconds(
         return None
     try:
         wait = float(int(retry_after))
+    except OverflowError:  # a number of hundreds of digits
+        return longest
     except ValueError:
         try:
             until = parsedate_to_datetime(retry_after)

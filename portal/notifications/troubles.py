@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from portal.viewmodels.headline import Headline, headline
 from portal.viewmodels.model import Severity
 from portal.viewmodels.withheld import without_values
 from portal.viewmodels.workloads import pod_summary
+
+log = logging.getLogger(__name__)
 
 EVERY = 5.0
 """Seconds between two rounds."""
@@ -73,7 +76,10 @@ class Troubles:
         self._changed.clear()
         for key in sorted(keys):
             if key in apps:
-                self._look_at(key)
+                try:
+                    self._look_at(key)
+                except Exception:  # one odd app must not silence the others
+                    log.exception("the state of %s cannot be told", key)
                 await asyncio.sleep(0)
             else:
                 self._forget(key)

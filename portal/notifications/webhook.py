@@ -134,7 +134,11 @@ class Webhook:
         while True:
             await self._added.wait()
             while self._waiting:
-                await self._send(self._waiting.popleft())
+                try:
+                    await self._send(self._waiting.popleft())
+                except Exception:  # one message must not end them all, and the portal with them
+                    self._counts["failed"] += 1
+                    log.exception("a message of the webhook failed")
             self._added.clear()
 
     async def _send(self, message: Message) -> None:

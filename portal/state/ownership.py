@@ -8,6 +8,7 @@ from typing import cast
 from portal.domain.identity import ANONYMOUS
 from portal.domain.keys import LAUNCHED_BY
 from portal.domain.owners import NOBODY, Owners, label_of, text_of
+from portal.state.elsewhere import managed_elsewhere
 from portal.state.model import AppState
 
 
@@ -15,11 +16,14 @@ def owners_of(state: AppState) -> Owners | None:
     """Return the owners of an app; None while they are not known.
 
     They are labels of Helm's record. A release that was made without them belongs to the user
-    named in its values. An app without a record belongs to the user who launched it.
+    named in its values. An app without a record belongs to the user of its last operation,
+    unless that has ended and objects run under its name: those are somebody else's.
     """
     release, detail, operation = state.release, state.detail, state.operation
     if release is None:
-        return by_name(operation.actor) if operation else NOBODY
+        if operation is None or (operation.phase.terminal and managed_elsewhere(state)):
+            return NOBODY
+        return by_name(operation.actor)
     if release.owners.owner:
         return release.owners
     if detail is None or (detail.revision, detail.uid) != (release.revision, release.uid):

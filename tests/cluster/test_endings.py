@@ -261,7 +261,7 @@ async def immutable_field(here: Course) -> None:
 @ending(
     "Failed",
     "The chart's hook (Job hook-never-ends-prepare) did not end in time, so Helm has given up.",
-    "/hook-never-ends-prepare. See to that, then try again",
+    "Its log says what it waits for; an administrator can read it. See to that, then try again",
 )
 async def hook_never_ends(here: Course) -> None:
     await here.launch()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.auth.policy import Policy
+from portal.auth.policy import OF_OBJECTS, Policy
 from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
@@ -46,7 +46,8 @@ def test_what_nobody_is_known_to_have_launched_is_for_administrators() -> None:
 
 
 def test_a_free_name_is_for_everybody() -> None:
-    assert may(BOB, None) == USUAL
+    assert may(BOB, None) == USUAL - OF_OBJECTS, "what runs under it may be somebody else's"
+    assert may(ROOT, None) == USUAL
 
 
 def test_in_the_open_mode_everybody_does_everything() -> None:
@@ -61,7 +62,7 @@ def test_nobody_changes_anything_in_a_protected_namespace(namespace: str) -> Non
     for found in (may(ANN, ANNS, namespace), may(ROOT, NOBODY, namespace)):
         assert found == READING
     assert may(BOB, ANNS, namespace) == SEEING
-    assert may(BOB, None, namespace) == READING, "nor launches anything"
+    assert may(BOB, None, namespace) == READING - OF_OBJECTS, "nor launches anything"
     assert OPEN.of(ANONYMOUS).granted(key, None) == READING
     refusal = OPEN.of(ANONYMOUS).refusal(Permission.LAUNCH, key, None)
     assert refusal is not None
@@ -104,7 +105,7 @@ MATRIX = {
     "shared with": READING | CHANGES,
     "administrator": READING | CHANGES | {Permission.SHARE},
     "somebody else": SEEING,
-    "a free name": READING | CHANGES | {Permission.SHARE},
+    "a free name": (READING | CHANGES | {Permission.SHARE}) - OF_OBJECTS,
 }
 
 
@@ -121,7 +122,8 @@ def test_each_permission_is_its_owners(who: str, permission: Permission) -> None
 def test_logs_are_read_by_those_who_read_values() -> None:
     for who, (identity, owners) in WHOSE.items():
         granted = POLICY.of(identity).granted(KEY, owners)
-        assert (Permission.LOGS in granted) == (Permission.READ_VALUES in granted), who
+        free = owners is None and Permission.READ_MANIFEST not in granted
+        assert (Permission.LOGS in granted) == (Permission.READ_VALUES in granted and not free), who
 
 
 def test_commands_are_run_by_those_who_change_and_only_if_a_setting_says_so() -> None:
@@ -129,7 +131,8 @@ def test_commands_are_run_by_those_who_change_and_only_if_a_setting_says_so() ->
     for who, (identity, owners) in WHOSE.items():
         rights = allowing.of(identity)
         granted = rights.granted(KEY, owners)
-        assert (Permission.EXEC in granted) == (Permission.UPGRADE in granted), who
+        free = owners is None and Permission.READ_MANIFEST not in granted
+        assert (Permission.EXEC in granted) == (Permission.UPGRADE in granted and not free), who
         assert granted - {Permission.EXEC} == POLICY.of(identity).granted(KEY, owners), who
         protected = rights.granted(Key("kube-system", "sales"), owners)
         assert Permission.EXEC not in protected, who

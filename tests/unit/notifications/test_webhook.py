@@ -14,6 +14,7 @@ from aiohttp import web
 
 from portal.domain.keys import Key
 from portal.domain.operations import OperationPhase
+from portal.domain.retry_after import retry_after_seconds
 from portal.notifications.messages import Message, operation_message, trouble_message
 from portal.notifications.webhook import (
     MOST_WAITING,
@@ -123,6 +124,30 @@ async def test_without_a_receiver_a_message_fails_and_the_portal_goes_on(
     assert (answer.status, answer.taken, answer.passing) == (0, False, True)
     assert "hunter2" not in answer.error
     assert "hunter2" not in caplog.text
+
+
+async def test_a_message_that_fails_in_the_portal_does_not_end_the_others() -> None:
+    asked, both = 0, asyncio.Event()
+
+    async def post(message: Message) -> Answer:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise OverflowError
+        both.set()
+        return Answer(200)
+
+    webhook = Webhook(post)
+    webhook.say(HELLO)
+    webhook.say(HELLO)
+    task = asyncio.create_task(webhook.run())
+    await both.wait()
+    task.cancel()
+    assert webhook.counts["failed"] == 1
+
+
+def test_a_pause_of_hundreds_of_digits_is_the_longest() -> None:
+    assert retry_after_seconds("9" * 400, longest=30.0) == 30.0
 
 
 async def test_the_queue_is_bounded_and_what_is_dropped_is_counted() -> None:

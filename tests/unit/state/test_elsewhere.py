@@ -6,8 +6,12 @@ from msgspec.structs import replace
 
 from portal.domain.management import Management
 from portal.domain.objects import CronJob, Job, Kind
+from portal.domain.operations import OperationPhase
+from portal.domain.owners import NOBODY
 from portal.state.elsewhere import left_behind, managed_elsewhere
+from portal.state.ownership import by_name, owners_of
 from portal.state.store import Store
+from tests.unit.viewmodels.make import operation
 
 from .make import T0, deployment, key, release, service
 
@@ -59,3 +63,14 @@ def test_what_is_going_or_was_kept_is_no_release() -> None:
     store.apply(Kind.SERVICE, key("web"), replace(service("web"), management=KEPT))
     assert managed_elsewhere(store.snapshot.app(key("web"))) is None
     assert left_behind(store.snapshot.app(key("web"))) == ("Service web",)
+
+
+def test_who_failed_to_launch_under_a_name_owns_nothing_of_others_there() -> None:
+    store = Store()
+    store.apply(Kind.DEPLOYMENT, key("web"), replace(deployment("web"), management=FLUX))
+    state = store.snapshot.app(key("web"))
+    failed = operation(phase=OperationPhase.FAILED)
+    assert owners_of(replace(state, operation=failed)) == NOBODY
+    running = operation(phase=OperationPhase.RUNNING)
+    assert owners_of(replace(state, operation=running)) == by_name(running.actor) != NOBODY
+    assert owners_of(replace(state, workloads=(), operation=failed)) == by_name(failed.actor)

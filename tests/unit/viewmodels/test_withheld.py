@@ -7,6 +7,7 @@ from portal.domain.operations import Operation, OperationPhase, Step
 from portal.domain.release import ReleaseRevision
 from portal.releases.upgrade import UPGRADE
 from portal.state.assemble import nothing
+from portal.state.timeline import Entry, EntryKind, Timeline
 from portal.viewmodels.app import app_version, launched_by
 from portal.viewmodels.withheld import without_values
 from tests.unit.viewmodels.make import NOW, container, pod
@@ -41,6 +42,9 @@ def test_what_everybody_sees_has_no_words_of_the_apps_own() -> None:
             description=SECRET,
         ),
         pods=(pod(containers=(container(last_message=SECRET),)),),
+        timeline=Timeline(
+            NOW, (Entry("revision/u/1", EntryKind.CHANGE, NOW, detail=SECRET, actor="ann", new=1),)
+        ),
     )
     shown = without_values(state)
     assert SECRET in str(state)
