@@ -29,7 +29,7 @@ from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.live.recheck import EVERY, until_refused
 from portal.shell.place import Place, Places, place_of
-from portal.shell.ports import ExecSource, Running
+from portal.shell.ports import BYTES_A_SECOND, ExecSource, Running
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,6 @@ MOST_OF_ONE = 5
 """The most shells at once: of everybody, and of one user (not in the open mode)."""
 HEARTBEAT = 20.0
 """Seconds between two signs of life: less than proxies' usual 30 or 60."""
-BYTES_A_SECOND = 4 * 2**20
-"""The most output of a shell in a second: the event loop is for everybody."""
 LONGEST_INPUT = 64 * 1024
 MOST_COLUMNS = 1000
 

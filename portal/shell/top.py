@@ -13,8 +13,9 @@ from portal.domain.errors import Conflict, PortalError
 from portal.domain.exec import ContainerUsage
 from portal.domain.identity import Identity
 from portal.shell.place import Place, Places
-from portal.shell.ports import ExecSource, Running
+from portal.shell.ports import BYTES_A_SECOND, ExecSource, Running
 from portal.shell.processes import COMMANDS, Parser, ProcessRow, rows
+from portal.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ FIRST_AFTER = 1.0
 STOPS_AFTER = 12.0
 """Seconds without anybody who looks after which the program is ended."""
 ANSWERS_WITHIN = 10.0
+"""Seconds for the first snapshot."""
 MOST = 50
 """The most containers that are looked at in the same time."""
 
@@ -62,6 +64,7 @@ class Tops:
         every: float = EVERY,
         first_after: float = FIRST_AFTER,
         stops_after: float = STOPS_AFTER,
+        answers_within: float = ANSWERS_WITHIN,
     ) -> None:
         self._places = places
         self._source = source
@@ -69,6 +72,7 @@ class Tops:
         self._every = every
         self._first_after = first_after
         self._stops_after = stops_after
+        self._answers_within = answers_within
         self._looks: dict[Place, _Look] = {}
 
     @property
@@ -94,17 +98,19 @@ class Tops:
             look = self._looks[place] = _Look(self._clock())
             look.task = asyncio.create_task(self._follow(place, look))
         look.asked = self._clock()
+        slow = ""
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN):
+            async with asyncio.timeout(self._answers_within):
                 await look.known.wait()
         except TimeoutError:
-            look.problem = look.problem or "The container does not answer."
+            slow = "The container does not answer."  # now: it may yet
         pod = self._places.pod(place)
         running = (
             tuple(each.name for each in pod.containers if each.state == "running") if pod else ()
         )
-        if look.problem:
-            return Top(place, running, problem=look.problem, usage=await self._usage(place))
+        problem = look.problem or slow
+        if problem:
+            return Top(place, running, problem=problem, usage=await self._usage(place))
         return Top(place, running, look.rows, known=True)
 
     async def close(self) -> None:
@@ -170,9 +176,10 @@ class Tops:
     async def _read(self, running: Running, look: _Look) -> None:
         parser, before = Parser(), None
         async for data in running.output():
-            for snapshot in parser.feed(data):
+            for snapshot in await in_thread(parser.feed, data):
                 look.rows, before = rows(before, snapshot), snapshot
                 look.known.set()
+            await asyncio.sleep(len(data) / BYTES_A_SECOND)
 
     async def _tick(self, running: Running, look: _Look) -> None:
         """Ask for a snapshot every few seconds, for as long as somebody looks."""
