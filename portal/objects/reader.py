@@ -146,7 +146,7 @@ class ObjectReader:
     def _due(self, held: _Held, state: AppState) -> bool:
         if held.reading or state.release is None:
             return False
-        new = held.objects.inventory.revision != state.release.revision
+        new = not held.objects.inventory.of(state.release)
         return self._clock() - held.read > (FRESH if new else EVERY)
 
     async def read(self, identity: Identity, key: Key, kind: str, name: str) -> ObjectView:
@@ -208,7 +208,7 @@ class ObjectReader:
         """Return the inventory of the newest revision, reading Helm's record if it is a new one."""
         held = self._held.get(key)
         known = held.objects.inventory if held is not None else NOTHING
-        if state.release is not None and known.revision == state.release.revision:
+        if state.release is not None and known.of(state.release):
             return known
         found = await self._revisions.newest(key)
         return await in_thread(inventory_of, found) if found is not None else NOTHING

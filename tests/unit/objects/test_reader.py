@@ -3,10 +3,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
 from portal.domain.keys import ENV_OF, Key
 from portal.domain.manifests import Ref
+from portal.domain.objects import Kind
+from portal.domain.owners import Owners, label_of
 from portal.objects.reader import EVERY, FRESH, ObjectReader
 from tests.unit.auth.test_authorizer import Clock
 from tests.unit.objects.make import ANN, BOB, KEY, POD, FakeObjects, FakeRevisions, Site, tree
@@ -148,6 +151,24 @@ async def test_states_are_read_once_for_all_who_look_and_again_after_a_while(
     reader.known(KEY)
     await reader.settled()
     assert (reader.revisions.read, len(reader.source.asked)) == (1, 6), "the revision is the same"
+
+
+async def test_a_release_that_is_installed_again_is_another_one(reader: Reading) -> None:
+    site, revisions = reader.site, reader.revisions
+    reader.known(KEY)
+    await reader.settled()
+    record = replace(make.release(owners=Owners(label_of("ann"))), uid="later")
+    site.store.apply(Kind.RELEASE, record.secret, record)
+    later = MANIFEST.replace("settings", "others")
+    revisions.revision = make.detail(manifest=later, uid="later")
+    reader.source.trees["ConfigMap", "others"] = tree("ConfigMap", "others")
+    with pytest.raises(NotFound):
+        await reader.read(ANN, KEY, "ConfigMap", "settings")
+    assert (await reader.read(ANN, KEY, "ConfigMap", "others")).name == "others"
+    reader.clock.now += FRESH + 1
+    reader.known(KEY)
+    await reader.settled()
+    assert Ref("ConfigMap", "others", "apps") in reader.known(KEY).states
 
 
 async def test_a_record_that_cannot_be_read_is_told_and_tried_again(reader: Reading) -> None:
