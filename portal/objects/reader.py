@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from portal.domain.keys import ENV_OF, HELM_RELEASE_NAME, Key
 from portal.domain.manifests import Ref, Tree, at
 from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
+from portal.domain.scrubber import Scrubber
 from portal.objects.describe import ObjectView, object_view
 from portal.objects.inventory import (
     NOTHING,
@@ -103,6 +104,7 @@ class ObjectReader:
         access: Access,
         revisions: Revisions,
         source: ObjectSource,
+        scrubber: Callable[[Key], Awaitable[Scrubber]],
         changed: Callable[[frozenset[Key]], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -110,6 +112,7 @@ class ObjectReader:
         self._access = access
         self._revisions = revisions
         self._source = source
+        self._scrubber = scrubber
         self._changed = changed
         self._clock = clock
         self._held: OrderedDict[Key, _Held] = OrderedDict()
@@ -175,7 +178,8 @@ class ObjectReader:
             object_view,
             tree,
             events,
-            secrets=inventory.secrets,
+            scrubber=await self._scrubber(key),
+            logs=self._access.may(identity, Permission.LOGS, key),
             opens=lambda kind, name: kind in self.kinds and belongs(kind, name, state, inventory),
             pods=pods,
             read_at=datetime.now(UTC),

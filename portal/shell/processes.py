@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from portal.domain.errors import PortalError
+from portal.domain.scrubber import Scrubber
 from portal.domain.secrets import redacted
 
 MOST = 300
@@ -113,6 +114,8 @@ class Parser:
     """Makes snapshots of what the program writes, however it arrives, in bounded memory."""
 
     def __init__(self) -> None:
+        self.scrubber = Scrubber(())
+        """Hides the secrets of the app in command lines."""
         self._rest = b""
         self._own = 0
         self._page = 4096.0
@@ -181,7 +184,9 @@ class Parser:
         shown = [each for each in found if each.pid not in own and each.parent not in own]
         return Snapshot(
             self._at,
-            tuple(_commanded(each, self._commands.get(each.pid, "")) for each in shown),
+            tuple(
+                _commanded(each, self._commands.get(each.pid, ""), self.scrubber) for each in shown
+            ),
         )
 
 
@@ -204,9 +209,9 @@ def process(stat: str, page: float) -> Process | None:
     )
 
 
-def _commanded(process: Process, line: str) -> Process:
-    """Return the process with its command line, without what looks like a secret in it."""
-    arguments = [each for each in line.split("\0") if each]
+def _commanded(process: Process, line: str, scrubber: Scrubber) -> Process:
+    """Return the process with its command line, without secrets and what looks like one in it."""
+    arguments = [scrubber.text(each) for each in line.split("\0") if each]
     shown = redacted(arguments)
     words = " ".join(map(str, shown)) if isinstance(shown, list) else ""  # pyright: ignore
     return Process(

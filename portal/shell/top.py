@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
 from portal.domain.errors import Conflict, PortalError
 from portal.domain.exec import ContainerUsage
 from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.scrubber import Scrubber
 from portal.shell.place import Place, Places
 from portal.shell.ports import BYTES_A_SECOND, ExecSource, Running
 from portal.shell.processes import COMMANDS, Parser, ProcessRow, rows
@@ -60,6 +62,7 @@ class Tops:
         self,
         places: Places,
         source: ExecSource,
+        scrubber: Callable[[Key], Awaitable[Scrubber]],
         clock: Callable[[], float] = time.monotonic,
         every: float = EVERY,
         first_after: float = FIRST_AFTER,
@@ -68,6 +71,7 @@ class Tops:
     ) -> None:
         self._places = places
         self._source = source
+        self._scrubber = scrubber
         self._clock = clock
         self._every = every
         self._first_after = first_after
@@ -160,7 +164,7 @@ class Tops:
             place.pod_key, place.container, command, tty=False, identity=None
         ) as running:
             sides = {
-                asyncio.create_task(self._read(running, look)),
+                asyncio.create_task(self._read(running, place, look)),
                 asyncio.create_task(self._tick(running, look)),
             }
             try:
@@ -173,9 +177,10 @@ class Tops:
                 await asyncio.gather(*sides, return_exceptions=True)
         return look.known.is_set()
 
-    async def _read(self, running: Running, look: _Look) -> None:
+    async def _read(self, running: Running, place: Place, look: _Look) -> None:
         parser, before = Parser(), None
         async for data in running.output():
+            parser.scrubber = await self._scrubber(place.release)
             for snapshot in await in_thread(parser.feed, data):
                 look.rows, before = rows(before, snapshot), snapshot
                 look.known.set()
