@@ -159,6 +159,7 @@ async def test_a_debug_container_that_starts_is_waited_for_by_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exec_module, "LOOKS_EVERY", 0)
+    monkeypatch.setattr(exec_module, "STARTS_WITHIN", 10)
     api = Api()
     async with connected(api, tmp_path) as client:
         runs, api.state = api.state, {"waiting": {"reason": "ContainerCreating"}}

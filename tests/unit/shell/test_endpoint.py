@@ -204,6 +204,17 @@ def test_a_browser_that_leaves_ends_the_wait_for_a_debug_container() -> None:
     assert (server.shells.running, source.ran) == (0, [])
 
 
+def test_the_browser_is_heard_while_a_debug_container_starts() -> None:
+    source = FakeExec(bash=echoing)
+    starting = Starting(source)
+    with opened(Server(source, image="d:1"), "&debug=1") as socket:
+        socket.receive_json()
+        socket.send_json({"resize": [132, 50]})
+        socket.send_text("x")
+        assert "does not understand" in goodbye(socket)[0]
+    assert starting.given_up.is_set()
+
+
 @pytest.mark.parametrize("waits", [True, False])
 def test_permission_is_asked_again_before_a_shell_in_a_debug_container(*, waits: bool) -> None:
     source = FakeExec(bash=echoing)
