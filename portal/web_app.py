@@ -132,15 +132,17 @@ class WebApp:
         self._catalog = catalog = _catalog(settings, stack, store)
         images = _images(settings, stack, sync, rights)
         outside = ExternalAddresses(settings.node_address, settings.ingress_address)
+        secrets = _secrets(sync)
         objects = ObjectReader(
             store,
             self._actions.access,
             HelmStorage(sync.client, store.storage_namespace),
             ClusterObjects(sync.client),
+            secrets.scrubber,
         )
         stack.push_async_callback(objects.close)
         places, programs = Places(store, self._actions.access), Exec(sync.client)
-        tops = Tops(places, programs)
+        tops = Tops(places, programs, secrets.scrubber)
         stack.push_async_callback(tops.close)
         self._authenticator = authenticator = _authenticator(settings)
         self._shells = Shells(
@@ -152,7 +154,7 @@ class WebApp:
             lambda _: current_identity(),
             _reidentify(authenticator),
         )
-        self._logs, self._download, self._last_lines = _logs(sync, self._changed)
+        self._logs, self._download, self._last_lines = _logs(sync, secrets, self._changed)
         self._views = views = ScopedViews(
             store,
             rights,
@@ -279,17 +281,23 @@ class WebApp:
         )
 
 
-def _logs(sync: ClusterSync, changed: Callable[[Key], None]) -> tuple[LogHub, Download, LastLines]:
-    """The hub of logs, their downloads, and the last lines of crashes."""
+def _secrets(sync: ClusterSync) -> AppSecrets:
+    """The secrets of apps, hidden in what comes out of their containers and objects."""
     client, store = sync.client, sync.store
 
-    def revision(key: Key) -> int:
+    def revision(key: Key) -> object:
         release = store.snapshot.app(key).release
-        return release.revision if release else 0
+        return (release.uid, release.revision) if release else None
 
-    source = PodLogs(client)
     storage = HelmStorage(client, store.storage_namespace)
-    secrets = AppSecrets(revision, storage.newest_and_deployed, EnvSecrets(client).values)
+    return AppSecrets(revision, storage.newest_and_deployed, EnvSecrets(client).values)
+
+
+def _logs(
+    sync: ClusterSync, secrets: AppSecrets, changed: Callable[[Key], None]
+) -> tuple[LogHub, Download, LastLines]:
+    """The hub of logs, their downloads, and the last lines of crashes."""
+    source, store = PodLogs(sync.client), sync.store
 
     def pods(key: Key) -> Sequence[Pod]:
         return store.snapshot.app(key).pods

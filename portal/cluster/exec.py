@@ -19,7 +19,7 @@ import msgspec
 from portal.cluster.client import ClusterClient
 from portal.cluster.json_object import JsonObject, items, part, text
 from portal.cluster.metrics import GROUP as METRICS
-from portal.domain.errors import ClusterUnavailable, PortalError
+from portal.domain.errors import ClusterUnavailable, Conflict, PortalError
 from portal.domain.exec import ContainerUsage, Ended
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -30,6 +30,8 @@ STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 
 DEBUG_PREFIX = "portal-debug-"
 """Beginning of the names of debug containers that the portal makes."""
+MOST_DEBUG = 5
+"""The most of them in a pod, with those that have ended: Kubernetes removes none."""
 STARTS_WITHIN = 60.0
 """Seconds for the image of a debug container to be pulled and started."""
 LOOKS_EVERY = 0.5
@@ -94,6 +96,7 @@ class Exec:
 
     def __init__(self, client: ClusterClient) -> None:
         self._client = client
+        self._making = asyncio.Lock()
 
     @asynccontextmanager
     async def run(
@@ -125,23 +128,31 @@ class Exec:
         It sleeps for ``seconds`` and ends; Kubernetes keeps its entry until the pod ends.
 
         Raises:
+            Conflict: the pod has ``MOST_DEBUG`` of them.
             PortalError: it cannot be made, or does not start in time.
         """
         client = self._client.acting_for(identity)
-        found = await client.get(_path(pod))
-        name = _running(found, container, image)
-        if name is not None:
-            return name
-        made = debug_container(found, container, image, seconds, secrets.token_hex(3))
-        body: JsonObject = {"spec": {"ephemeralContainers": [made]}}
-        await client.merge(f"{_path(pod)}/ephemeralcontainers", body)
+        async with self._making:  # two who ask at once get the same one
+            found = await client.get(_path(pod))
+            name = _reusable(found, container, image)
+            if name is None:
+                if len(_ours(found)) >= MOST_DEBUG:
+                    raise Conflict(
+                        f"The pod {pod.name} has had {MOST_DEBUG} debug containers already, and "
+                        "Kubernetes keeps each until the pod ends.",
+                        "Restart the app to have a new pod.",
+                    )
+                made = debug_container(found, container, image, seconds, secrets.token_hex(3))
+                name = str(made["name"])
+                body: JsonObject = {"spec": {"ephemeralContainers": [made]}}
+                await client.merge(f"{_path(pod)}/ephemeralcontainers", body)
         state: JsonObject = {}
         try:
             async with asyncio.timeout(STARTS_WITHIN):
                 while True:
-                    state = _state(await client.get(_path(pod)), made["name"])
+                    state = _state(await client.get(_path(pod)), name)
                     if "running" in state:
-                        return str(made["name"])
+                        return name
                     if "terminated" in state:
                         why = text(state, "terminated", "message") or text(
                             state, "terminated", "reason"
@@ -180,15 +191,22 @@ def _path(pod: Key) -> str:
     return f"/api/v1/namespaces/{quote(pod.namespace)}/pods/{quote(pod.name)}"
 
 
-def _running(pod: JsonObject, container: str, image: str) -> str | None:
-    """Return a debug container of the portal that runs beside ``container``, None if none does."""
-    for each in items(pod, "spec", "ephemeralContainers"):
-        name = text(each, "name")
-        ours = name.startswith(DEBUG_PREFIX) and text(each, "image") == image
-        beside = text(each, "targetContainerName") == container
-        if ours and beside and "running" in _state(pod, name):
-            return name
-    return None
+def _ours(pod: JsonObject) -> list[JsonObject]:
+    """Return the debug containers of the portal in a pod, those that have ended too."""
+    found = items(pod, "spec", "ephemeralContainers")
+    return [each for each in found if text(each, "name").startswith(DEBUG_PREFIX)]
+
+
+def _reusable(pod: JsonObject, container: str, image: str) -> str | None:
+    """Return a debug container beside ``container`` that runs, or else starts; None without one."""
+    names = [
+        text(each, "name")
+        for each in _ours(pod)
+        if (text(each, "image"), text(each, "targetContainerName")) == (image, container)
+    ]
+    states = {name: _state(pod, name) for name in names}
+    alive = [name for name in names if "terminated" not in states[name]]
+    return min(alive, key=lambda name: "running" not in states[name], default=None)
 
 
 def _state(pod: JsonObject, container: str) -> JsonObject:

@@ -72,7 +72,19 @@ def secret_texts(tree: object) -> tuple[str, ...]:
 
 def scrubbed(value: object, secrets: Iterable[str]) -> object:
     """Return a copy of ``value`` with all encodings of ``secrets`` hidden."""
-    return _scrubbed(value, Scrubber(secrets))
+    return scrubbed_by(Scrubber(secrets), value)
+
+
+def scrubbed_by(scrubber: Scrubber, value: object) -> object:
+    """Return a copy of ``value`` with what ``scrubber`` knows hidden."""
+    if isinstance(value, str):
+        return scrubber.text(value)
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value).items()
+        return {str(name): scrubbed_by(scrubber, item) for name, item in items}
+    if isinstance(value, list | tuple):
+        return [scrubbed_by(scrubber, item) for item in cast("list[object]", value)]
+    return value
 
 
 def scrubbed_text(text: str, secrets: Iterable[str] = ()) -> str:
@@ -103,17 +115,6 @@ def _decoded(text: str) -> Iterator[str]:
         yield base64.b64decode(text, validate=True).decode()
     except (binascii.Error, ValueError):
         return
-
-
-def _scrubbed(value: object, scrubber: Scrubber) -> object:
-    if isinstance(value, str):
-        return scrubber.text(value)
-    if isinstance(value, Mapping):
-        items = cast("Mapping[object, object]", value).items()
-        return {str(name): _scrubbed(item, scrubber) for name, item in items}
-    if isinstance(value, list | tuple):
-        return [_scrubbed(item, scrubber) for item in cast("list[object]", value)]
-    return value
 
 
 def _hiding(text: str, spans: Iterable[tuple[int, int]]) -> str:

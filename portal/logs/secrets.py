@@ -1,4 +1,4 @@
-"""The secrets of an app that are hidden in its logs."""
+"""The secrets of an app that are hidden in its logs, its objects and its processes."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class AppSecrets:
 
     These are the secrets among its values, the data of the Secrets in its manifest, and those in
     the Secrets that the portal made for its variables: ``env_values``. ``records`` reads Helm's
-    newest record and the deployed one, and ``revision`` returns the number of the newest as far as
-    it is known, without waiting.
+    newest record and the deployed one, and ``revision`` identifies the newest as far as it is
+    known, without waiting.
     """
 
     def __init__(
-        self, revision: Callable[[Key], int], records: Records, env_values: EnvValues
+        self, revision: Callable[[Key], object], records: Records, env_values: EnvValues
     ) -> None:
         self._revision = revision
         self._records = records
         self._env_values = env_values
-        self._known: dict[Key, tuple[int, Scrubber]] = {}
+        self._known: dict[Key, tuple[object, Scrubber]] = {}
         self._asking: dict[Key, asyncio.Task[Scrubber]] = {}
 
     async def scrubber(self, key: Key) -> Scrubber:
         """Return what hides the secrets of a release; who asks meanwhile shares the answer.
 
         Raises:
-            PortalError: they cannot be read, so that nothing of the log may be shown.
+            PortalError: they cannot be read, so that nothing may be shown.
         """
         revision = self._revision(key)
         known = self._known.get(key)
@@ -53,7 +53,7 @@ class AppSecrets:
             task = self._asking[key] = asyncio.create_task(self._read(key, revision))
         return await asyncio.shield(task)
 
-    async def _read(self, key: Key, revision: int) -> Scrubber:
+    async def _read(self, key: Key, revision: object) -> Scrubber:
         try:
             records = await self._records(key) or ()
             kept = await self._env_values(key)

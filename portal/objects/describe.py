@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from portal.domain import yaml_text
 from portal.domain.manifests import Tree, at
-from portal.domain.scrubber import Scrubber
-from portal.domain.secrets import redacted, scrubbed, without_secret_patterns
+from portal.domain.scrubber import HIDDEN, Scrubber
+from portal.domain.secrets import redacted, scrubbed_by, without_secret_patterns
 from portal.domain.truncation import truncated
 from portal.objects.links import Link, Relation, links_of, selects
 from portal.objects.states import secret_keys, state_of
@@ -79,11 +79,12 @@ class ObjectView(Struct, frozen=True):
     more_links: int = 0
 
 
-def shown_tree(tree: Tree, secrets: Iterable[str]) -> dict[str, object]:
+def shown_tree(tree: Tree, scrubber: Scrubber, *, logs: bool = True) -> dict[str, object]:
     """Return an object as it may be shown.
 
-    Without ``managedFields`` and the copy that kubectl keeps, with ``secrets`` and everything
-    that looks like one hidden, and with the sizes of binary data in the place of it. Of a Secret
+    Without ``managedFields`` and the copy that kubectl keeps, with the secrets of ``scrubber`` and
+    everything that looks like one hidden, without the ends of ``logs`` if these are not allowed,
+    and with the sizes of binary data in the place of it. Of a Secret
     there are the names of its keys, in ``keys``, and never its data.
     """
     meta = {name: value for name, value in at(tree, "metadata").items() if name != "managedFields"}
@@ -95,13 +96,28 @@ def shown_tree(tree: Tree, secrets: Iterable[str]) -> dict[str, object]:
         shown = {name: shown[name] for name in ("apiVersion", "kind", "metadata") if name in shown}
         shown["apiVersion"] = "v1"
         shown["keys"] = list(secret_keys(tree))
-        return cast("dict[str, object]", scrubbed(shown, secrets))
+        return cast("dict[str, object]", scrubbed_by(scrubber, shown))
     if "binaryData" in shown:
         shown["binaryData"] = {
             name: f"({len(str(value)) * 3 // 4:,} bytes)"
             for name, value in at(tree, "binaryData").items()
         }
-    return cast("dict[str, object]", scrubbed(_with_keys(shown, redacted(shown)), secrets))
+    if tree.get("kind") == "Pod" and not logs:
+        shown["status"] = _without_logs(at(tree, "status"))
+    return cast("dict[str, object]", scrubbed_by(scrubber, _with_keys(shown, redacted(shown))))
+
+
+def _without_logs(value: object) -> object:
+    """Return a pod's status without messages of containers' ends, which are ends of logs."""
+    if isinstance(value, Mapping):
+        held = cast("Tree", value)
+        shown = {name: _without_logs(each) for name, each in held.items()}
+        if "message" in (ended := at(held, "terminated")):
+            shown["terminated"] = {**ended, "message": HIDDEN}
+        return shown
+    if isinstance(value, list):
+        return [_without_logs(each) for each in cast("list[object]", value)]
+    return value
 
 
 def _with_keys(tree: object, hidden: object) -> object:
@@ -128,7 +144,8 @@ def object_view(
     tree: Tree,
     events: Sequence[Tree],
     *,
-    secrets: Iterable[str],
+    scrubber: Scrubber,
+    logs: bool = True,
     opens: Callable[[str, str], bool],
     pods: Mapping[str, Mapping[str, str]],
     read_at: datetime,
@@ -136,10 +153,9 @@ def object_view(
     """Return an object in detail. The time grows with its size: do it in a thread.
 
     ``opens`` tells by kind and name whether another object can be opened. ``pods`` are the labels
-    of the release's pods, by name.
+    of the release's pods, by name. ``logs`` tells whether logs may be read.
     """
-    secrets = tuple(secrets)
-    shown = shown_tree(tree, secrets)
+    shown = shown_tree(tree, scrubber, logs=logs)
     own = state_of(tree)
     meta, status = at(shown, "metadata"), at(shown, "status")
     known = {"apiVersion", "kind", "metadata", "spec", "status"}
@@ -164,7 +180,7 @@ def object_view(
             ObjectLink(each.relation.value, each.kind, each.name, opens(each.kind, each.name))
             for each in links[:MOST_LINKS]
         ),
-        events=_events(events, secrets),
+        events=_events(events, scrubber),
         yaml=truncated(yaml_text.readable(shown), MOST_YAML, "Its fields"),
         more_links=max(0, len(links) - MOST_LINKS),
     )
@@ -232,8 +248,7 @@ def _conditions(status: Tree) -> Iterator[ConditionRow]:
             )
 
 
-def _events(events: Sequence[Tree], secrets: tuple[str, ...]) -> tuple[TimelineLine, ...]:
-    scrubber = Scrubber(secrets)
+def _events(events: Sequence[Tree], scrubber: Scrubber) -> tuple[TimelineLine, ...]:
     views = [_event(each, scrubber) for each in events]
     return tuple(sorted(views, key=lambda each: each.at, reverse=True))
 
@@ -250,8 +265,8 @@ def _event(event: Tree, scrubber: Scrubber) -> TimelineLine:
         severity=Severity.WARN if warning else Severity.QUIET,
         title=str(event.get("reason") or ""),
         about="",
-        text=without_secret_patterns(
-            scrubber.text(shortened(str(event.get("message") or ""), 600))
+        text=shortened(
+            without_secret_patterns(scrubber.text(str(event.get("message") or ""))), 600
         ),
         count=counted if isinstance(counted, int) and counted > 0 else 1,
     )

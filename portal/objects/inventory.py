@@ -9,11 +9,10 @@ from msgspec import Struct, field
 
 from portal.domain.manifests import Ref, Tree, at, objects
 from portal.domain.objects import Kind
-from portal.domain.release import ReleaseRevision
+from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.domain.removals import claim_prefixes
 from portal.objects.links import Link, used
 from portal.state.model import AppState
-from portal.viewmodels.manifest import secrets_of
 
 MOST = 500
 """The most objects of a manifest that are shown."""
@@ -23,17 +22,21 @@ class Inventory(Struct, frozen=True):
     """The objects of a release, as one revision's manifest names them.
 
     ``uses`` are the links of its workloads to what their pods use. ``claims`` are the beginnings
-    of the names of the claims that its StatefulSets create, by the names of these. ``secrets`` are
-    the texts to be hidden wherever they occur; they stay on the server. ``left_out`` is the number
-    of objects beyond ``MOST``.
+    of the names of the claims that its StatefulSets create, by the names of these. ``uid`` is that
+    of Helm's record: a release that is installed again counts from 1 again. ``left_out`` is the
+    number of objects beyond ``MOST``.
     """
 
     revision: int = 0
     refs: tuple[Ref, ...] = ()
     uses: Mapping[Ref, tuple[Link, ...]] = field(default_factory=dict[Ref, tuple[Link, ...]])
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    secrets: tuple[str, ...] = ()
     left_out: int = 0
+    uid: str = ""
+
+    def of(self, record: ReleaseRecord) -> bool:
+        """Return True if this is the inventory of the revision that ``record`` tells of."""
+        return (self.revision, self.uid) == (record.revision, record.uid)
 
 
 NOTHING = Inventory()
@@ -56,8 +59,8 @@ def inventory_of(revision: ReleaseRevision) -> Inventory:
         claims={
             ref.name: _claims(tree) for ref, tree in found.items() if ref.kind == "StatefulSet"
         },
-        secrets=secrets_of([revision.values], found.values()),
         left_out=max(0, len(refs) - MOST),
+        uid=revision.uid,
     )
 
 

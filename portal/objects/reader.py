@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from portal.domain.keys import ENV_OF, HELM_RELEASE_NAME, Key
 from portal.domain.manifests import Ref, Tree, at
 from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
+from portal.domain.scrubber import Scrubber
 from portal.objects.describe import ObjectView, object_view
 from portal.objects.inventory import (
     NOTHING,
@@ -103,6 +104,7 @@ class ObjectReader:
         access: Access,
         revisions: Revisions,
         source: ObjectSource,
+        scrubber: Callable[[Key], Awaitable[Scrubber]],
         changed: Callable[[frozenset[Key]], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -110,6 +112,7 @@ class ObjectReader:
         self._access = access
         self._revisions = revisions
         self._source = source
+        self._scrubber = scrubber
         self._changed = changed
         self._clock = clock
         self._held: OrderedDict[Key, _Held] = OrderedDict()
@@ -146,7 +149,7 @@ class ObjectReader:
     def _due(self, held: _Held, state: AppState) -> bool:
         if held.reading or state.release is None:
             return False
-        new = held.objects.inventory.revision != state.release.revision
+        new = not held.objects.inventory.of(state.release)
         return self._clock() - held.read > (FRESH if new else EVERY)
 
     async def read(self, identity: Identity, key: Key, kind: str, name: str) -> ObjectView:
@@ -175,7 +178,8 @@ class ObjectReader:
             object_view,
             tree,
             events,
-            secrets=inventory.secrets,
+            scrubber=await self._scrubber(key),
+            logs=self._access.may(identity, Permission.LOGS, key),
             opens=lambda kind, name: kind in self.kinds and belongs(kind, name, state, inventory),
             pods=pods,
             read_at=datetime.now(UTC),
@@ -208,7 +212,7 @@ class ObjectReader:
         """Return the inventory of the newest revision, reading Helm's record if it is a new one."""
         held = self._held.get(key)
         known = held.objects.inventory if held is not None else NOTHING
-        if state.release is not None and known.revision == state.release.revision:
+        if state.release is not None and known.of(state.release):
             return known
         found = await self._revisions.newest(key)
         return await in_thread(inventory_of, found) if found is not None else NOTHING

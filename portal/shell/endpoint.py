@@ -16,9 +16,9 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
-from typing import cast
+from typing import Any, cast
 
 import anyio
 from msgspec import Struct
@@ -29,7 +29,7 @@ from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.live.recheck import EVERY, until_refused
 from portal.shell.place import Place, Places, place_of
-from portal.shell.ports import ExecSource, Running
+from portal.shell.ports import BYTES_A_SECOND, ExecSource, Running
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,6 @@ MOST_OF_ONE = 5
 """The most shells at once: of everybody, and of one user (not in the open mode)."""
 HEARTBEAT = 20.0
 """Seconds between two signs of life: less than proxies' usual 30 or 60."""
-BYTES_A_SECOND = 4 * 2**20
-"""The most output of a shell in a second: the event loop is for everybody."""
 LONGEST_INPUT = 64 * 1024
 MOST_COLUMNS = 1000
 
@@ -201,9 +199,9 @@ class Shells:
     ) -> str:
         """Try the shells in turn; returns why the one that has run has ended."""
         container, debug = place.container, asked.debug
-        if debug:
-            container = await self._debug(socket, identity, place)
         typed = _Typed(socket, (asked.columns, asked.rows), self._clock)
+        if debug:
+            container = await self._debug(socket, identity, place, typed, stop)
         for command in SHELLS:
             async with self._source.run(
                 place.pod_key, container, command, tty=True, identity=identity
@@ -258,21 +256,51 @@ class Shells:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _debug(self, socket: WebSocket, identity: Identity, place: Place) -> str:
+    async def _debug(
+        self,
+        socket: WebSocket,
+        identity: Identity,
+        place: Place,
+        typed: _Typed,
+        stop: asyncio.Event,
+    ) -> str:
+        """Return the name of a debug container once it runs, if the shell may still begin then."""
         if not self._settings.image:
             raise NotFound("Debug containers are switched off in this portal.")
-        await socket.send_text(json.dumps({"state": "Starting a debug container …"}))
+        await _send_text(socket, {"state": "Starting a debug container …"})
         log.info(
             "a debug container is asked for",
             extra=_fields(identity, place) | {"image": self._settings.image},
         )
-        return await self._source.debug(
-            place.pod_key,
-            place.container,
-            self._settings.image,
-            self._settings.longest,
-            identity=identity,
+        starting = asyncio.create_task(
+            self._source.debug(
+                place.pod_key,
+                place.container,
+                self._settings.image,
+                self._settings.longest,
+                identity=identity,
+            )
         )
+
+        def problem() -> Awaitable[str]:
+            return self._problem(socket, identity, place)
+
+        try:
+            why = await _first_end(
+                _done(starting),
+                _ignore(typed),
+                until_refused(problem, self._settings.recheck),
+                _beat(socket, self._settings.heartbeat),
+                _stopped(stop),
+            )
+        finally:
+            given_up = starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+        if not given_up:
+            why = await problem()  # it may have taken a minute
+        if given_up or why:
+            raise _Over(why)
+        return starting.result()
 
     async def _problem(self, socket: WebSocket, identity: Identity, place: Place) -> str:
         """Return why a shell has to end, "" if it may go on."""
@@ -362,25 +390,15 @@ class _Session:
     ) -> str | None:
         """Run until either side ends; returns why, or None if there is no such shell."""
         started, why = self._clock(), ""
-
-        async def until_over(side: Awaitable[str]) -> None:
-            nonlocal why
-            try:
-                why = await side
-            except _Over as over:
-                why = str(over)
-            except PortalError as error:
-                why = error.message
-            group.cancel_scope.cancel()
-
         try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(until_over, self._show(str(audit["shell"]), audit))
-                group.start_soon(until_over, self._type())
-                group.start_soon(until_over, until_refused(problem, self._settings.recheck))
-                group.start_soon(until_over, self._expire(started))
-                group.start_soon(until_over, self._beat())
-                group.start_soon(until_over, _stopped(stop))
+            why = await _first_end(
+                self._show(str(audit["shell"]), audit),
+                self._type(),
+                until_refused(problem, self._settings.recheck),
+                self._expire(started),
+                _beat(self._socket, self._settings.heartbeat),
+                _stopped(stop),
+            )
         finally:
             if self._begun:
                 seconds = round(self._clock() - started, 1)
@@ -406,7 +424,7 @@ class _Session:
                 self._begun, self.pid = True, int(found[1])
                 data = head[found.end() :]
                 log.info("a shell begins", extra=audit)
-                await self._send_text({"shell": shell, "container": audit["container"]})
+                await _send_text(self._socket, {"shell": shell, "container": audit["container"]})
             if not data:
                 continue
             with _leaving():
@@ -418,10 +436,6 @@ class _Session:
         code = ended.exit_code
         return f"The shell has ended{f' with exit code {code}' if code else ''}."
 
-    async def _send_text(self, message: dict[str, object]) -> None:
-        with _leaving():
-            await self._socket.send_text(json.dumps(message))
-
     async def _type(self) -> str:
         while True:
             data = await self._typed.next()
@@ -429,11 +443,6 @@ class _Session:
                 await self._running.send(data)
             else:
                 await self._running.resize(*self._typed.size)
-
-    async def _beat(self) -> str:
-        while True:
-            await asyncio.sleep(self._settings.heartbeat)
-            await self._send_text({"heartbeat": True})
 
     async def _expire(self, started: float) -> str:
         while True:
@@ -454,6 +463,48 @@ def _leaving() -> Generator[None]:
         yield
     except (RuntimeError, WebSocketDisconnect):
         raise _Over from None
+
+
+async def _send_text(socket: WebSocket, message: dict[str, object]) -> None:
+    with _leaving():
+        await socket.send_text(json.dumps(message))
+
+
+async def _first_end(*sides: Coroutine[Any, Any, str]) -> str:
+    """Run all until one of them ends, and end the others; returns why."""
+    why = ""
+
+    async def until_over(side: Coroutine[Any, Any, str]) -> None:
+        nonlocal why
+        try:
+            why = await side
+        except _Over as over:
+            why = str(over)
+        except PortalError as error:
+            why = error.message
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for each in sides:
+            group.start_soon(until_over, each)
+    return why
+
+
+async def _done(task: asyncio.Task[str]) -> str:
+    await asyncio.wait([task])
+    return ""
+
+
+async def _ignore(typed: _Typed) -> str:
+    """Read what is typed before there is a shell, to learn that the browser has left."""
+    while True:
+        await typed.next()
+
+
+async def _beat(socket: WebSocket, every: float) -> str:
+    while True:
+        await asyncio.sleep(every)
+        await _send_text(socket, {"heartbeat": True})
 
 
 async def _stopped(stop: asyncio.Event) -> str:

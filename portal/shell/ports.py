@@ -10,6 +10,9 @@ from portal.domain.exec import ContainerUsage, Ended
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 
+BYTES_A_SECOND = 4 * 2**20
+"""The most output of a program that is read in a second: the event loop is for everybody."""
+
 
 class Running(Protocol):
     """A program that runs in a container."""

@@ -17,10 +17,17 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from portal.domain.errors import PortalError
+from portal.domain.scrubber import Scrubber
 from portal.domain.secrets import redacted
 
 MOST = 300
-"""The most processes of a snapshot."""
+"""The most processes of a snapshot, and the most command lines."""
+MOST_BYTES = 4 * 2**20
+"""The most bytes of a snapshot."""
+LONGEST_LINE = 2048
+"""The most bytes of a line that are read. Of a command line that is longer, the argument that is
+cut goes too: half of a secret would not be recognised as one."""
 TICKS = 100.0
 """Ticks of the CPU's time in a second, as Linux shows them to programs on every platform."""
 LONGEST = 300
@@ -104,24 +111,47 @@ class ProcessRow(Struct, frozen=True):
 
 
 class Parser:
-    """Makes snapshots of what the program writes, however it arrives."""
+    """Makes snapshots of what the program writes, however it arrives, in bounded memory."""
 
     def __init__(self) -> None:
+        self.scrubber = Scrubber(())
+        """Hides the secrets of the app in command lines."""
         self._rest = b""
         self._own = 0
         self._page = 4096.0
         self._at = 0.0
+        self._bytes = 0
         self._stats: list[str] = []
         self._commands: dict[int, str] = {}
 
     def feed(self, data: bytes) -> list[Snapshot]:
-        """Return the snapshots that ``data`` completes."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        self._rest = self._rest[-65536:]
-        return [found for line in lines if (found := self._line(line)) is not None]
+        """Return the snapshots that ``data`` completes. It takes a while: do it in a thread.
+
+        Raises:
+            PortalError: a snapshot is longer than ``MOST_BYTES``.
+        """
+        found: list[Snapshot] = []
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            self._count(len(line) + 1)
+            snapshot = self._line(self._rest + line)
+            self._rest = b""
+            if snapshot is not None:
+                found.append(snapshot)
+        self._count(len(rest))
+        self._rest = (self._rest + rest)[: LONGEST_LINE + 1]
+        return found
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > MOST_BYTES:
+            raise PortalError(
+                "The container tells more about its processes than the portal reads "
+                f"({MOST_BYTES // 2**20} MiB)."
+            )
 
     def _line(self, line: bytes) -> Snapshot | None:
-        text = line.decode(errors="replace").rstrip("\r")
+        text = line[:LONGEST_LINE].decode(errors="replace").rstrip("\r")
         kind, _, value = text.partition(" ")
         match kind:
             case "M" if value.isdecimal():
@@ -139,19 +169,24 @@ class Parser:
             case _ if text.startswith("/proc/"):
                 path, _, command = text.partition("/cmdline:")
                 pid = path.removeprefix("/proc/")
-                if pid.isdecimal():
+                if pid.isdecimal() and len(self._commands) < MOST:
+                    if len(line) > LONGEST_LINE:
+                        command = command.rpartition("\0")[0]
                     self._commands[int(pid)] = command
             case _:
                 pass
         return None
 
     def _snapshot(self) -> Snapshot:
+        self._bytes = 0
         found = [made for each in self._stats if (made := process(each, self._page)) is not None]
         own = {self._own}
         shown = [each for each in found if each.pid not in own and each.parent not in own]
         return Snapshot(
             self._at,
-            tuple(_commanded(each, self._commands.get(each.pid, "")) for each in shown),
+            tuple(
+                _commanded(each, self._commands.get(each.pid, ""), self.scrubber) for each in shown
+            ),
         )
 
 
@@ -174,9 +209,9 @@ def process(stat: str, page: float) -> Process | None:
     )
 
 
-def _commanded(process: Process, line: str) -> Process:
-    """Return the process with its command line, without what looks like a secret in it."""
-    arguments = [each for each in line.split("\0") if each]
+def _commanded(process: Process, line: str, scrubber: Scrubber) -> Process:
+    """Return the process with its command line, without secrets and what looks like one in it."""
+    arguments = [scrubber.text(each) for each in line.split("\0") if each]
     shown = redacted(arguments)
     words = " ".join(map(str, shown)) if isinstance(shown, list) else ""  # pyright: ignore
     return Process(

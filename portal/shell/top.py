@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
 from portal.domain.errors import Conflict, PortalError
 from portal.domain.exec import ContainerUsage
 from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.scrubber import Scrubber
 from portal.shell.place import Place, Places
-from portal.shell.ports import ExecSource, Running
+from portal.shell.ports import BYTES_A_SECOND, ExecSource, Running
 from portal.shell.processes import COMMANDS, Parser, ProcessRow, rows
+from portal.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,7 @@ FIRST_AFTER = 1.0
 STOPS_AFTER = 12.0
 """Seconds without anybody who looks after which the program is ended."""
 ANSWERS_WITHIN = 10.0
+"""Seconds for the first snapshot."""
 MOST = 50
 """The most containers that are looked at in the same time."""
 
@@ -58,17 +62,21 @@ class Tops:
         self,
         places: Places,
         source: ExecSource,
+        scrubber: Callable[[Key], Awaitable[Scrubber]],
         clock: Callable[[], float] = time.monotonic,
         every: float = EVERY,
         first_after: float = FIRST_AFTER,
         stops_after: float = STOPS_AFTER,
+        answers_within: float = ANSWERS_WITHIN,
     ) -> None:
         self._places = places
         self._source = source
+        self._scrubber = scrubber
         self._clock = clock
         self._every = every
         self._first_after = first_after
         self._stops_after = stops_after
+        self._answers_within = answers_within
         self._looks: dict[Place, _Look] = {}
 
     @property
@@ -94,17 +102,19 @@ class Tops:
             look = self._looks[place] = _Look(self._clock())
             look.task = asyncio.create_task(self._follow(place, look))
         look.asked = self._clock()
+        slow = ""
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN):
+            async with asyncio.timeout(self._answers_within):
                 await look.known.wait()
         except TimeoutError:
-            look.problem = look.problem or "The container does not answer."
+            slow = "The container does not answer."  # now: it may yet
         pod = self._places.pod(place)
         running = (
             tuple(each.name for each in pod.containers if each.state == "running") if pod else ()
         )
-        if look.problem:
-            return Top(place, running, problem=look.problem, usage=await self._usage(place))
+        problem = look.problem or slow
+        if problem:
+            return Top(place, running, problem=problem, usage=await self._usage(place))
         return Top(place, running, look.rows, known=True)
 
     async def close(self) -> None:
@@ -154,7 +164,7 @@ class Tops:
             place.pod_key, place.container, command, tty=False, identity=None
         ) as running:
             sides = {
-                asyncio.create_task(self._read(running, look)),
+                asyncio.create_task(self._read(running, place, look)),
                 asyncio.create_task(self._tick(running, look)),
             }
             try:
@@ -167,12 +177,14 @@ class Tops:
                 await asyncio.gather(*sides, return_exceptions=True)
         return look.known.is_set()
 
-    async def _read(self, running: Running, look: _Look) -> None:
+    async def _read(self, running: Running, place: Place, look: _Look) -> None:
         parser, before = Parser(), None
         async for data in running.output():
-            for snapshot in parser.feed(data):
+            parser.scrubber = await self._scrubber(place.release)
+            for snapshot in await in_thread(parser.feed, data):
                 look.rows, before = rows(before, snapshot), snapshot
                 look.known.set()
+            await asyncio.sleep(len(data) / BYTES_A_SECOND)
 
     async def _tick(self, running: Running, look: _Look) -> None:
         """Ask for a snapshot every few seconds, for as long as somebody looks."""

@@ -39,6 +39,7 @@ from portal.shell.endpoint import PATH, Shells, ShellSettings
 from portal.shell.place import Place, Places
 from portal.shell.top import Tops
 from portal.state.store import Store
+from tests.unit.objects.make import hides
 
 pytestmark = pytest.mark.cluster
 
@@ -274,7 +275,7 @@ async def test_an_image_without_a_shell_gets_a_debug_container(here: Here) -> No
 
 
 async def test_processes_are_read_and_nothing_is_left_behind(here: Here) -> None:
-    tops = Tops(here.places, Exec(here.client), every=0.5, stops_after=3)
+    tops = Tops(here.places, Exec(here.client), hides, every=0.5, stops_after=3)
     place = Place(here.release, await here.pod(), "app")
     async with asyncio.timeout(SLOW):
         while True:

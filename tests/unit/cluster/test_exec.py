@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,11 +10,12 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType, web
 
+from portal.cluster import exec as exec_module
 from portal.cluster.client import METADATA, ClusterClient
 from portal.cluster.errors import TooLarge
-from portal.cluster.exec import DEBUG_PREFIX, PROTOCOL, Exec, debug_container, ended
+from portal.cluster.exec import DEBUG_PREFIX, MOST_DEBUG, PROTOCOL, Exec, debug_container, ended
 from portal.cluster.objects import MOST, READABLE, ClusterObjects
-from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
+from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, PortalError
 from portal.domain.exec import Ended
 from portal.domain.keys import Key
 from portal.domain.manifests import Ref
@@ -151,6 +153,37 @@ async def test_a_debug_container_is_made_once_and_used_again(tmp_path: Path) -> 
         api.state = {"terminated": {"reason": "Error", "message": "no sleep"}}
         with pytest.raises(PortalError, match="no sleep"):
             await Exec(client).debug(POD, "app", "d:2", 60, identity=None)
+
+
+async def test_a_debug_container_that_starts_is_waited_for_by_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exec_module, "LOOKS_EVERY", 0)
+    monkeypatch.setattr(exec_module, "STARTS_WITHIN", 10)
+    api = Api()
+    async with connected(api, tmp_path) as client:
+        runs, api.state = api.state, {"waiting": {"reason": "ContainerCreating"}}
+        programs = Exec(client)
+        asking = [
+            asyncio.create_task(programs.debug(POD, "app", "d:1", 60, identity=None))
+            for _ in range(3)
+        ]
+        async with asyncio.timeout(10):
+            while len(api.asked) < 8:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        api.pod["status"]["ephemeralContainerStatuses"][0]["state"] = runs
+        assert len(set(await asyncio.gather(*asking))) == 1
+        assert len(api.pod["spec"]["ephemeralContainers"]) == 1
+
+
+async def test_a_pod_gets_a_few_debug_containers(tmp_path: Path) -> None:
+    api = Api()
+    async with connected(api, tmp_path) as client:
+        for number in range(MOST_DEBUG):
+            await Exec(client).debug(POD, "app", f"d:{number}", 60, identity=None)
+        with pytest.raises(Conflict, match="debug containers already"):
+            await Exec(client).debug(POD, "app", "d:x", 60, identity=None)
+        assert len(api.pod["spec"]["ephemeralContainers"]) == MOST_DEBUG
 
 
 @pytest.mark.parametrize(

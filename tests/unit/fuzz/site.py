@@ -49,7 +49,7 @@ from tests import strategies as some
 from tests.unit.catalog.make import CHARTS
 from tests.unit.fuzz.portal import FORMS, RELEASED, USUAL, Portal
 from tests.unit.images.make import uninspected
-from tests.unit.objects.make import FakeObjects, FakeRevisions
+from tests.unit.objects.make import FakeObjects, FakeRevisions, hides
 from tests.unit.shell.make import FakeExec
 
 Json = dict[str, Any]
@@ -118,9 +118,9 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         inspect_image=uninspected,
         objects_view=views.objects,
         read_object=ObjectReader(
-            portal.store, portal.actions.access, FakeRevisions(), FakeObjects()
+            portal.store, portal.actions.access, FakeRevisions(), FakeObjects(), hides
         ).read,
-        read_top=Tops(Places(portal.store, portal.actions.access), FakeExec()).read,
+        read_top=Tops(Places(portal.store, portal.actions.access), FakeExec(), hides).read,
         find_place=Places(portal.store, portal.actions.access).find,
         shell=ShellSettings(on=True),
         identity=current_identity,

@@ -15,6 +15,7 @@ from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind, ReplicaSet
 from portal.domain.owners import Owners, label_of
 from portal.domain.release import ReleaseRevision
+from portal.domain.scrubber import Scrubber
 from portal.objects.describe import ObjectView
 from portal.releases.access import Access
 from portal.state.store import Store
@@ -59,6 +60,11 @@ class FakeRevisions:
     async def newest(self, key: Key) -> ReleaseRevision | None:
         self.read += 1
         return self.revision
+
+
+async def hides(key: Key) -> Scrubber:
+    """Hide the secrets of an app."""
+    return Scrubber(("long-password",))
 
 
 async def no_object(identity: Identity, key: Key, kind: str, name: str) -> ObjectView:

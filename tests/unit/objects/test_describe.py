@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from portal.domain.scrubber import Scrubber
 from portal.objects.describe import (
     LAST_APPLIED,
     MOST_LINKS,
@@ -23,7 +24,7 @@ PASSWORD = "hunter2-hunter2"
 
 def view(given: dict[str, Any], *events: dict[str, Any], **changes: Any) -> ObjectView:
     usual: dict[str, Any] = {
-        "secrets": (PASSWORD,),
+        "scrubber": Scrubber((PASSWORD,)),
         "opens": lambda kind, name: kind == "ReplicaSet",
         "pods": {},
         "read_at": NOW,
@@ -80,7 +81,7 @@ def test_names_of_labels_and_taints_are_no_secrets() -> None:
         "topologySpreadConstraints": [{"matchLabelKeys": ["pod-template-hash"]}],
         "volumes": [{"key": "kept-secret"}],
     }
-    shown = shown_tree(tree("Pod", "x", spec=spec), ())
+    shown = shown_tree(tree("Pod", "x", spec=spec), Scrubber(()))
     assert "node.kubernetes.io/not-ready" in str(shown)
     assert "pod-template-hash" in str(shown)
     assert "kept-secret" not in str(shown), "a key that is none of these stays hidden"

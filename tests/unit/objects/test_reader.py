@@ -3,13 +3,28 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
+from portal.auth.policy import Policy
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
 from portal.domain.keys import ENV_OF, Key
 from portal.domain.manifests import Ref
+from portal.domain.namespaces import NamespaceRules
+from portal.domain.objects import Kind
+from portal.domain.owners import Owners, label_of
 from portal.objects.reader import EVERY, FRESH, ObjectReader
 from tests.unit.auth.test_authorizer import Clock
-from tests.unit.objects.make import ANN, BOB, KEY, POD, FakeObjects, FakeRevisions, Site, tree
+from tests.unit.objects.make import (
+    ANN,
+    BOB,
+    KEY,
+    POD,
+    FakeObjects,
+    FakeRevisions,
+    Site,
+    hides,
+    tree,
+)
 from tests.unit.viewmodels import make
 
 MANIFEST = """
@@ -20,7 +35,7 @@ metadata: {name: settings}
 apiVersion: v1
 kind: Secret
 metadata: {name: password}
-stringData: {password: long-password}
+stringData: {password: other-words}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -45,6 +60,7 @@ class Reading(ObjectReader):
             self.site.access,
             self.revisions,
             self.source,
+            hides,
             self.told.append,
             self.clock,
         )
@@ -65,6 +81,19 @@ async def test_an_object_of_the_release_is_read_without_its_secrets(reader: Read
     view = await reader.read(ANN, KEY, "Pod", POD)
     assert (view.kind, view.name) == ("Pod", POD)
     assert [each.value for each in view.status] == ["said (hidden)"]
+
+
+async def test_the_end_of_a_log_is_for_those_who_may_read_logs(reader: Reading) -> None:
+    ended = {"terminated": {"exitCode": 1, "message": "the last line"}}
+    one = {"name": "app", "state": ended, "lastState": ended}
+    statuses = {"containerStatuses": [one], "initContainerStatuses": [one]}
+    reader.source.trees["Pod", POD] = tree("Pod", POD, status=statuses)
+    assert "the last line" in (await reader.read(ANN, KEY, "Pod", POD)).yaml
+    policy = Policy(NamespaceRules(("apps",)), open_mode=False, allow_logs=False)
+    reader.site.authorizer.policy = policy
+    view = await reader.read(ANN, KEY, "Pod", POD)
+    assert "the last line" not in repr(view)
+    assert "exitCode: 1" in view.yaml
 
 
 @pytest.mark.parametrize(
@@ -148,6 +177,24 @@ async def test_states_are_read_once_for_all_who_look_and_again_after_a_while(
     reader.known(KEY)
     await reader.settled()
     assert (reader.revisions.read, len(reader.source.asked)) == (1, 6), "the revision is the same"
+
+
+async def test_a_release_that_is_installed_again_is_another_one(reader: Reading) -> None:
+    site, revisions = reader.site, reader.revisions
+    reader.known(KEY)
+    await reader.settled()
+    record = replace(make.release(owners=Owners(label_of("ann"))), uid="later")
+    site.store.apply(Kind.RELEASE, record.secret, record)
+    later = MANIFEST.replace("settings", "others")
+    revisions.revision = make.detail(manifest=later, uid="later")
+    reader.source.trees["ConfigMap", "others"] = tree("ConfigMap", "others")
+    with pytest.raises(NotFound):
+        await reader.read(ANN, KEY, "ConfigMap", "settings")
+    assert (await reader.read(ANN, KEY, "ConfigMap", "others")).name == "others"
+    reader.clock.now += FRESH + 1
+    reader.known(KEY)
+    await reader.settled()
+    assert Ref("ConfigMap", "others", "apps") in reader.known(KEY).states
 
 
 async def test_a_record_that_cannot_be_read_is_told_and_tried_again(reader: Reading) -> None:

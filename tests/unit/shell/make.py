@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from portal.domain.errors import NotFound
@@ -46,6 +46,10 @@ class FakeRunning:
         self.written.put_nowait(None)
 
 
+async def at_once() -> None:
+    """Start a debug container without waiting."""
+
+
 class FakeExec:
     """Runs what ``programs`` has by name; everything else is missing in the container."""
 
@@ -56,6 +60,7 @@ class FakeExec:
         self.open: list[FakeRunning] = []
         self.usages: tuple[ContainerUsage, ...] = ()
         self.debugged: list[tuple[str, str, float]] = []
+        self.starting: Callable[[], Awaitable[None]] = at_once
 
     @asynccontextmanager
     async def run(
@@ -88,6 +93,7 @@ class FakeExec:
         self, pod: Key, container: str, image: str, seconds: float, *, identity: Identity | None
     ) -> str:
         self.debugged.append((container, image, seconds))
+        await self.starting()
         return "portal-debug-1"
 
     async def usage(self, pod: Key) -> tuple[ContainerUsage, ...]:

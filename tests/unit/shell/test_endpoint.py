@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -155,6 +157,80 @@ def test_a_debug_container_takes_the_place_of_the_own_one() -> None:
     assert source.debugged == [("demo", "d:1", 600.0)]
     with opened(Server(source), "&debug=1") as socket:
         assert "switched off" in goodbye(socket)[0]
+
+
+class Starting:
+    """A debug container that does not start by itself."""
+
+    def __init__(self, source: FakeExec) -> None:
+        source.starting = self.wait
+        self.given_up = threading.Event()
+
+    async def wait(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.given_up.set()
+
+
+def test_while_a_debug_container_starts_there_are_signs_of_life_until_a_stop() -> None:
+    source = FakeExec(bash=echoing)
+    starting = Starting(source)
+    server = Server(source, image="d:1", heartbeat=0.02)
+    with (
+        TestClient(server.app) as client,
+        client.websocket_connect(f"{PATH}?{QUERY}&debug=1") as socket,
+    ):
+        assert "debug container" in socket.receive_json()["state"]
+        assert socket.receive_json() == {"heartbeat": True}
+        assert client.portal is not None
+        client.portal.call(server.shells.close)
+        told = socket.receive_json()
+        while told == {"heartbeat": True}:
+            told = socket.receive_json()
+        assert told == {"ended": "The portal is restarting. Open the shell again."}
+    assert starting.given_up.is_set()
+    assert source.ran == []
+
+
+def test_a_browser_that_leaves_ends_the_wait_for_a_debug_container() -> None:
+    source = FakeExec(bash=echoing)
+    starting = Starting(source)
+    server = Server(source, image="d:1")
+    with TestClient(server.app) as client:
+        with client.websocket_connect(f"{PATH}?{QUERY}&debug=1") as socket:
+            socket.receive_json()
+        assert starting.given_up.wait(10)
+    assert (server.shells.running, source.ran) == (0, [])
+
+
+def test_the_browser_is_heard_while_a_debug_container_starts() -> None:
+    source = FakeExec(bash=echoing)
+    starting = Starting(source)
+    with opened(Server(source, image="d:1"), "&debug=1") as socket:
+        socket.receive_json()
+        socket.send_json({"resize": [132, 50]})
+        socket.send_text("x")
+        assert "does not understand" in goodbye(socket)[0]
+    assert starting.given_up.is_set()
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_permission_is_asked_again_before_a_shell_in_a_debug_container(*, waits: bool) -> None:
+    source = FakeExec(bash=echoing)
+    starting = Starting(source)
+    server = Server(source, image="d:1", **({"recheck": 0.02} if waits else {}))
+
+    async def starts() -> None:
+        server.site.authorizer.policy = server.site.policy(allow_exec=False)
+        if waits:
+            await starting.wait()
+
+    source.starting = starts
+    with opened(server, "&debug=1") as socket:
+        socket.receive_json()
+        assert "switched off" in goodbye(socket)[0]
+    assert source.ran == []
 
 
 def test_it_is_closed_when_nothing_is_typed_and_after_a_time_in_any_case() -> None:

@@ -2,12 +2,24 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.shell.processes import COMMANDS, MOST, Parser, Snapshot, process, rows, totals
+from portal.domain.errors import PortalError
+from portal.shell.processes import (
+    COMMANDS,
+    LONGEST_LINE,
+    MOST,
+    MOST_BYTES,
+    Parser,
+    Snapshot,
+    process,
+    rows,
+    totals,
+)
 
 STAT = (
     "{pid} ({name}) S {parent} 1 1 0 -1 4194560 100 0 0 0 {user} {system} 0 0 20 0 {threads} 0 "
@@ -89,6 +101,38 @@ def test_whatever_a_container_writes_breaks_nothing(noise: bytes) -> None:
 def test_many_processes_are_cut() -> None:
     (found,) = Parser().feed(said(1, *(stat(pid) for pid in range(100, 100 + 2 * MOST))))
     assert len(found.processes) == MOST
+
+
+def test_a_long_command_line_is_cut_before_the_argument_that_does_not_fit() -> None:
+    long = "x" * LONGEST_LINE
+    commands = f"/proc/1/cmdline:java\0-jar\0{long}\0end\0\n/proc/2/cmdline:{long}"
+    whole = said(1, stat(1), stat(2), commands=commands)
+    for size in (len(whole), 100):
+        parser = Parser()
+        parts = [whole[at : at + size] for at in range(0, len(whole), size)]
+        (found,) = [each for part in parts for each in parser.feed(part)]
+        assert [each.command for each in found.processes] == ["java -jar", ""]
+
+
+def test_a_container_cannot_fill_the_portals_memory() -> None:
+    parser = Parser()
+    tracemalloc.start()
+    try:
+        for pid in range(2000):
+            parser.feed(b"/proc/%d/cmdline:" % pid + b"a" * 1500 + b"\n")
+        for _ in range(20):
+            parser.feed(b"a" * 2**15)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2 * MOST * LONGEST_LINE
+    with pytest.raises(PortalError, match="than the portal reads"):
+        parser.feed(b"\n" * MOST_BYTES)
+
+
+def test_each_snapshot_may_have_its_bytes() -> None:
+    parser, part = Parser(), said(1, stat(1), commands="x" * (MOST_BYTES // 2))
+    assert len([each for _ in range(5) for each in parser.feed(part)]) == 5
 
 
 @pytest.mark.parametrize("command", [COMMANDS[0], (sys.executable, *COMMANDS[4][1:])])

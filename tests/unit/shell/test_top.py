@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
 from portal.domain.errors import ClusterUnavailable, Forbidden
 from portal.domain.exec import ContainerUsage, Ended
+from portal.domain.keys import Key
+from portal.domain.scrubber import Scrubber
+from portal.shell import top
 from portal.shell.place import Place, Places
-from portal.shell.processes import COMMANDS
+from portal.shell.processes import COMMANDS, MOST_BYTES, Parser, Snapshot
 from portal.shell.top import Top, Tops
 from tests.unit.auth.test_authorizer import Clock
-from tests.unit.objects.make import ANN, BOB, KEY, POD, Site
+from tests.unit.objects.make import ANN, BOB, KEY, POD, Site, hides
 from tests.unit.shell.make import FakeExec, FakeRunning
 from tests.unit.shell.test_processes import said, stat
 
@@ -28,7 +32,7 @@ def answering(running: FakeRunning) -> None:
 
 def tops(source: FakeExec, site: Site, clock: Clock | None = None, every: float = 0) -> Tops:
     return Tops(
-        Places(site.store, site.access), source, clock or Clock(), every=every, first_after=0
+        Places(site.store, site.access), source, hides, clock or Clock(), every=every, first_after=0
     )
 
 
@@ -89,4 +93,69 @@ async def test_permission_is_asked_each_time() -> None:
     site.authorizer.policy = site.policy(allow_exec=False)
     with pytest.raises(Forbidden):
         await looking.read(ANN, PLACE)
+    await looking.close()
+
+
+async def test_a_container_that_tells_without_end_is_ended_and_that_is_said() -> None:
+    def floods(running: FakeRunning) -> None:
+        running.written.put_nowait(b"x" * (MOST_BYTES + 1))
+
+    source = FakeExec(sh=floods)
+    looking = tops(source, Site())
+    assert "than the portal reads" in (await looking.read(ANN, PLACE)).problem
+    assert (source.ran, source.open) == (["sh"], [])
+    await looking.close()
+
+
+async def test_secrets_of_the_app_are_hidden_in_command_lines() -> None:
+    def shows(running: FakeRunning) -> None:
+        commands = "/proc/1/cmdline:serve\0with long-password\0"
+        running.written.put_nowait(said(1, stat(1), commands=commands))
+
+    looking = tops(FakeExec(sh=shows), Site())
+    found = await looking.read(ANN, PLACE)
+    assert [each.command for each in found.rows] == ["serve with (hidden)"]
+    await looking.close()
+
+
+async def test_secrets_that_are_not_known_hide_all() -> None:
+    async def fails(key: Key) -> Scrubber:
+        raise ClusterUnavailable("The secrets are not known.")
+
+    site = Site()
+    looking = Tops(Places(site.store, site.access), FakeExec(sh=answering), fails, Clock())
+    assert (await looking.read(ANN, PLACE)).problem == "The secrets are not known."
+    await looking.close()
+
+
+async def test_what_it_tells_is_read_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    class Watched(Parser):
+        def feed(self, data: bytes) -> list[Snapshot]:
+            threads.append(threading.current_thread())
+            return super().feed(data)
+
+    monkeypatch.setattr(top, "Parser", Watched)
+    looking = tops(FakeExec(sh=answering), Site())
+    assert (await looking.read(ANN, PLACE)).known
+    assert threads
+    assert threading.current_thread() not in threads
+    await looking.close()
+
+
+async def test_a_container_that_answers_late_is_shown_once_it_does() -> None:
+    found: list[FakeRunning] = []
+    site, source = Site(), FakeExec(sh=found.append)
+    looking = Tops(Places(site.store, site.access), source, hides, Clock(), answers_within=0)
+    assert (await looking.read(ANN, PLACE)).problem == "The container does not answer."
+    while not found:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    found[0].written.put_nowait(said(1, stat(1)))
+    late = await looking.read(ANN, PLACE)
+    async with asyncio.timeout(10):
+        while not late.known:
+            await asyncio.sleep(0)
+            late = await looking.read(ANN, PLACE)
+    assert (late.problem, len(late.rows)) == ("", 1)
     await looking.close()
