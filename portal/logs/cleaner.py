@@ -101,13 +101,24 @@ class Cleaner:
                 continue
             self._budget.spend(seconds)
             for each, lines in zip(work, results, strict=True):
-                if not each.done.done():
+                if each.done.done():
+                    continue
+                if isinstance(lines, Exception):
+                    each.done.set_exception(lines)
+                else:
                     each.done.set_result(lines)
         self._task = None
 
 
-def _clean(work: Sequence[_Work]) -> tuple[list[list[Line]], float]:
-    """Return the lines of each, and the processor time that it took."""
+def _clean(work: Sequence[_Work]) -> tuple[list[list[Line] | Exception], float]:
+    """Return the lines of each, or its own error, and the processor time that it took."""
     started = time.thread_time()
-    results = [lines_of(each.stamps, each.texts, each.scrubber) for each in work]
+    results = [_cleaned(each) for each in work]
     return results, time.thread_time() - started
+
+
+def _cleaned(work: _Work) -> list[Line] | Exception:
+    try:
+        return lines_of(work.stamps, work.texts, work.scrubber)
+    except Exception as error:  # nobody else's lines may be lost for it
+        return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -12,6 +13,8 @@ from portal.logs.subscription import LogSubscription
 from portal.logs.targets import Target
 from portal.logs.wire import Message, lines_message, sources_message
 from portal.threads import in_stream_thread
+
+log = logging.getLogger(__name__)
 
 INTERVAL = 0.1
 """Seconds in which lines are gathered for one message."""
@@ -97,8 +100,13 @@ class Feed:
             await self._dirty.wait()
             await asyncio.sleep(self._interval)
             self._dirty.clear()
-            async with self._lock:
-                await self._flush()
+            try:
+                async with self._lock:
+                    await self._flush()
+            except Exception:
+                log.exception("sending lines of logs")
+                await asyncio.sleep(10 * self._interval)
+                self._dirty.set()
 
     async def _flush(self) -> None:
         """Send what is new to all subscribers."""
@@ -112,7 +120,12 @@ class Feed:
             for each in self.subscribers:
                 each.lose(lost)
         if lines and self.subscribers:
-            message = await in_stream_thread(lines_message, lines)
+            try:
+                message = await in_stream_thread(lines_message, lines)
+            except Exception:
+                for each in self.subscribers:
+                    each.lose(len(lines))
+                raise
             for each in self.subscribers:
                 each.lines(message)
 

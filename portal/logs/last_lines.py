@@ -105,6 +105,8 @@ class LastLines:
             lines = await self._lines(app, pod, container, previous)
         except PortalError as error:
             log.info("no last lines of %s/%s: %s", pod, container, error)
+        except Exception:  # known to be none: else it would be read again at every rendering
+            log.exception("reading the last lines of %s/%s", pod, container)
         finally:
             del self._reading[crash]
         self._known[crash] = lines

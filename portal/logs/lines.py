@@ -264,12 +264,12 @@ _WORDS = "trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|panic"
 _FIELD = re.compile(
     r"(?<![\w.-])[\"']?(?:log\.)?(?:level(?:name)?|lvl|severity)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
     r"[\"']?([A-Za-z]{3,11}|[1-6]0)(?![\w-])",
-    re.I,
+    re.I | re.A,  # by Unicode, "i" is also the dotless one of Turkish
 )
 """``"level": "info"`` of JSON, ``level=info`` of logfmt, the numbers of pino and bunyan."""
 _KLOG = re.compile(r"([IWEF])[01]\d[0-3]\d [0-2]\d:")
 _UPPER = re.compile(rf"(?<![\w./-])(?:{_WORDS.upper()}|VERBOSE|SEVERE|ERR|CRIT)(?![\w./=-])")
-_LOWER = re.compile(rf"\W{{0,2}}({_WORDS})\]?:|(?:.{{0,60}}[ \[(|])?\[({_WORDS})\]", re.I)
+_LOWER = re.compile(rf"\W{{0,2}}({_WORDS})\]?:|(?:.{{0,60}}[ \[(|])?\[({_WORDS})\]", re.I | re.A)
 _PYTHON = re.compile(r"Traceback \(most recent call last\)|[\w.]{0,80}(?:Error|Exception)(?::|\Z)")
 
 
@@ -280,11 +280,11 @@ def level(text: str) -> Level:
     if found and found[1].lower() in _NAMES:
         return _NAMES[found[1].lower()]
     if found := _KLOG.match(head):
-        return _NAMES[found[1].lower()]
+        return _NAMES.get(found[1].lower(), Level.NONE)
     if found := _UPPER.search(head):
-        return _NAMES[found[0].lower()]
+        return _NAMES.get(found[0].lower(), Level.NONE)
     if found := _LOWER.match(head):
-        return _NAMES[(found[1] or found[2]).lower()]
+        return _NAMES.get((found[1] or found[2]).lower(), Level.NONE)
     return Level.ERROR if _PYTHON.match(head) else Level.NONE
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Pod
+from portal.logs import feed as feed_module
 from portal.logs import hub as module
 from portal.logs.hub import LogHub
 from portal.logs.lines import Level, Line
@@ -209,3 +210,22 @@ async def test_changes_of_other_apps_open_nothing(site: Site) -> None:
     assert site.hub.streams == 2
     site.hub.changed()
     assert site.hub.streams == 3
+
+
+async def test_a_feed_goes_on_after_an_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    viewer = await view(site)
+    real = feed_module.lines_message
+    broken = True
+
+    def lines_message(*what: Any, **how: Any) -> Message:
+        if broken:
+            raise ValueError("unforeseen")
+        return real(*what, **how)
+
+    monkeypatch.setattr(feed_module, "lines_message", lines_message)
+    site.logs.of("a").write("one")
+    while viewer.dropped != 1:
+        await viewer.read()
+    broken = False
+    site.logs.of("a").write("two")
+    await viewer.until("two")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from msgspec.structs import replace
@@ -79,3 +80,19 @@ async def test_a_log_that_is_not_kept_is_asked_for_once() -> None:
     await until(lambda: bool(site.changed))
     assert site.lines.fill(app(looping())) == app(looping())
     assert len(site.logs.of("a").opened) == 1
+
+
+async def test_a_log_that_fails_unexpectedly_is_asked_for_once() -> None:
+    site = Site()
+    reads: list[Key] = []
+
+    async def broken(app: Key) -> Scrubber:
+        reads.append(app)
+        raise ValueError("unforeseen")
+
+    lines = LastLines(site.logs, broken, site.changed.append)
+    lines.fill(app(looping()))
+    await until(lambda: site.changed == [APP])
+    lines.fill(app(looping()))
+    await asyncio.sleep(0)
+    assert len(reads) == 1

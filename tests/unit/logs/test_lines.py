@@ -190,3 +190,8 @@ def test_masking_keeps_the_number_of_lines(texts: list[str]) -> None:
     for index, (before, now) in enumerate(zip(texts, hidden, strict=False)):
         assert before == now or index in changed
         assert "passab" not in now
+
+
+@pytest.mark.parametrize("text", ["\u0131nfo: x", "cr\u0131t\u0131cal: x", "level=\u0131nfo x"])
+def test_a_letter_that_folds_to_another_makes_no_level(text: str) -> None:
+    assert level(text) is Level.NONE

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
 from portal.domain.scrubber import Scrubber
+from portal.logs import cleaner as cleaner_module
 from portal.logs.cleaner import Budget, Cleaner
-from portal.logs.stream import LogStream, Next, StreamState, Timing, after
+from portal.logs.lines import Line
+from portal.logs.stream import UNEXPECTED, LogStream, Next, StreamState, Timing, after
 from portal.logs.targets import GONE, Condition, Target
 from tests.unit.logs.fakes import FAST, Logs, until
 
@@ -245,3 +248,53 @@ def test_failures_back_off_to_a_limit() -> None:
         return after(away, RUNNING, previous=False, failures=failures, timing=Timing()).pause
 
     assert [pause(each) for each in (0, 1, 2, 9)] == [1.0, 2.0, 4.0, 10.0]
+
+
+def test_the_pause_stays_at_its_limit_after_any_number_of_failures() -> None:
+    away = ClusterUnavailable("away")
+    then = after(away, RUNNING, previous=False, failures=5_000, timing=Timing())
+    assert then.pause == 10.0
+
+
+async def test_what_cannot_be_made_safe_harms_no_other_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fail_on(monkeypatch, b"poison")
+    cleaner = Cleaner(interval=0)
+    hides = Scrubber(())
+    bad, good = await asyncio.gather(
+        cleaner.lines([1], [b"poison"], hides),
+        cleaner.lines([1], [b"fine"], hides),
+        return_exceptions=True,
+    )
+    assert isinstance(bad, ValueError)
+    assert isinstance(good, list)
+    assert [line.text for line in good] == ["fine"]
+
+
+async def test_a_stream_says_that_it_failed_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_on(monkeypatch, b"poison")
+    logs = Logs()
+    log = logs.of("web-1")
+    log.write("one")
+    async with reading(logs) as stream:
+        shown: list[tuple[str, str]] = []
+        stream._changed = lambda now: shown.append((now.state, now.note))
+        await until(lambda: texts(stream) == ["one"])
+        log.write("poison")
+        await until(lambda: ("failed", UNEXPECTED) in shown)
+        log.write("two")
+        await until(lambda: texts(stream) == ["one", "two"])
+        assert stream.ring.lost == 1
+        assert not stream.over
+
+
+def fail_on(monkeypatch: pytest.MonkeyPatch, poison: bytes) -> None:
+    real = cleaner_module.lines_of
+
+    def lines_of(stamps: Sequence[int], raws: Sequence[bytes], *more: Any) -> list[Line]:
+        if poison in raws:
+            raise ValueError(poison)
+        return real(stamps, raws, *more)
+
+    monkeypatch.setattr(cleaner_module, "lines_of", lines_of)
