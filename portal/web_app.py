@@ -58,7 +58,7 @@ from portal.logs.endpoint import DOWNLOAD_PATH, download_endpoint, log_endpoint
 from portal.logs.endpoint import PATH as LOGS_PATH
 from portal.logs.hub import LogHub
 from portal.logs.last_lines import LastLines
-from portal.logs.secrets import AppSecrets
+from portal.logs.secrets import AppSecrets, Version
 from portal.logs.targets import Selection
 from portal.notifications.messages import operation_message
 from portal.notifications.troubles import Troubles
@@ -283,13 +283,13 @@ def _logs(sync: ClusterSync, changed: Callable[[Key], None]) -> tuple[LogHub, Do
     """The hub of logs, their downloads, and the last lines of crashes."""
     client, store = sync.client, sync.store
 
-    def revision(key: Key) -> int:
+    def version(key: Key) -> Version:
         release = store.snapshot.app(key).release
-        return release.revision if release else 0
+        return (release.uid, release.revision) if release else ("", 0)
 
     source = PodLogs(client)
     storage = HelmStorage(client, store.storage_namespace)
-    secrets = AppSecrets(revision, storage.newest_and_deployed, EnvSecrets(client).values)
+    secrets = AppSecrets(version, storage.newest_and_deployed, EnvSecrets(client).values)
 
     def pods(key: Key) -> Sequence[Pod]:
         return store.snapshot.app(key).pods

@@ -23,7 +23,7 @@ from portal.cluster_sync import running
 from portal.domain.identity import ANONYMOUS
 from portal.domain.keys import Key
 from portal.logs.hub import LogHub
-from portal.logs.secrets import AppSecrets
+from portal.logs.secrets import AppSecrets, Version
 from portal.logs.subscription import LogSubscription
 from portal.logs.targets import Selection
 from portal.state.store import Store
@@ -63,16 +63,16 @@ class Here:
     def __init__(self, client: ClusterClient, store: Store) -> None:
         self.client, self.store = client, store
         secrets = AppSecrets(
-            self.revision, HelmStorage(client).newest_and_deployed, EnvSecrets(client).values
+            self.version, HelmStorage(client).newest_and_deployed, EnvSecrets(client).values
         )
         self.hub = LogHub(
             PodLogs(client), lambda key: store.snapshot.app(key).pods, secrets.scrubber
         )
         store.on_change(self.hub.changed)
 
-    def revision(self, key: Key) -> int:
+    def version(self, key: Key) -> Version:
         release = self.store.snapshot.app(key).release
-        return release.revision if release else 0
+        return (release.uid, release.revision) if release else ("", 0)
 
 
 @asynccontextmanager

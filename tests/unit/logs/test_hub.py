@@ -224,8 +224,9 @@ async def test_a_feed_goes_on_after_an_error(site: Site, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(feed_module, "lines_message", lines_message)
     site.logs.of("a").write("one")
-    while viewer.dropped != 1:
-        await viewer.read()
+    async with asyncio.timeout(10):
+        while viewer.dropped != 1:
+            await viewer.read()
     broken = False
     site.logs.of("a").write("two")
     await viewer.until("two")
