@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from portal.domain.scrubber import Scrubber
-from portal.logs.lines import Line, lines_of
+from portal.logs.lines import Line, PrivateKeys, lines_of
 from portal.threads import in_stream_thread
 
 INTERVAL = 0.1
@@ -56,6 +56,7 @@ class _Work(Struct):
     stamps: Sequence[int]
     texts: Sequence[bytes]
     scrubber: Scrubber
+    keys: PrivateKeys | None
     done: asyncio.Future[list[Line] | None]
 
 
@@ -69,13 +70,17 @@ class Cleaner:
         self._task: asyncio.Task[None] | None = None
 
     async def lines(
-        self, stamps: Sequence[int], texts: Sequence[bytes], scrubber: Scrubber
+        self,
+        stamps: Sequence[int],
+        texts: Sequence[bytes],
+        scrubber: Scrubber,
+        keys: PrivateKeys | None = None,
     ) -> list[Line] | None:
         """Return the lines, as ``lines_of`` does; None if the budget is spent."""
         if self._budget.spent:
             return None
         done = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Work(stamps, texts, scrubber, done))
+        self._waiting.append(_Work(stamps, texts, scrubber, keys, done))
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         return await done
@@ -119,6 +124,6 @@ def _clean(work: Sequence[_Work]) -> tuple[list[list[Line] | Exception], float]:
 
 def _cleaned(work: _Work) -> list[Line] | Exception:
     try:
-        return lines_of(work.stamps, work.texts, work.scrubber)
+        return lines_of(work.stamps, work.texts, work.scrubber, work.keys)
     except Exception as error:  # nobody else's lines may be lost for it
         return error

@@ -11,7 +11,7 @@ from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.objects import Pod
 from portal.domain.scrubber import Scrubber
-from portal.logs.lines import Line, Splitter, lines_of, stamped
+from portal.logs.lines import Line, PrivateKeys, Splitter, lines_of, stamped
 from portal.logs.stream import BATCH, LogSource
 from portal.logs.targets import Selection, Target, targets
 from portal.threads import in_stream_thread
@@ -66,21 +66,22 @@ class Download:
             self._running -= 1
 
     async def _one(self, app: Key, target: Target, since: int | None) -> AsyncGenerator[str, None]:
-        splitter = Splitter()
+        splitter, keys = Splitter(), PrivateKeys()
         read = 0
         async with self._source.open(
             target.pod, target.container, previous=target.previous, since=since, limit=BYTES
         ) as chunks:
             async for chunk in chunks:
                 read += len(chunk)
-                for part in await self._shown(app, splitter.feed(chunk)):
+                for part in await self._shown(app, splitter.feed(chunk), keys):
                     yield part
-        for part in await self._shown(app, splitter.end()):
-            yield part
-        if read >= BYTES:
+        if read < BYTES:
+            for part in await self._shown(app, splitter.end(), keys):
+                yield part
+        else:  # the last line was cut, perhaps within a secret
             yield f"# Only the first {BYTES // 2**20} MiB are given here.\n"
 
-    async def _shown(self, app: Key, raws: Sequence[bytes]) -> list[str]:
+    async def _shown(self, app: Key, raws: Sequence[bytes], keys: PrivateKeys) -> list[str]:
         if not raws:
             return []
         scrubber = await self._scrubber(app)
@@ -88,7 +89,7 @@ class Download:
         for start in range(0, len(raws), BATCH):
             pairs = [stamped(raw) for raw in raws[start : start + BATCH]]
             lines = await in_stream_thread(
-                lines_of, [at for at, _ in pairs], [text for _, text in pairs], scrubber
+                lines_of, [at for at, _ in pairs], [text for _, text in pairs], scrubber, keys
             )
             parts.append("".join(map(_written, lines)))
         return parts

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from portal.logs.lines import Line
+from portal.logs.ring import cost
 from portal.logs.stream import LogStream
 from portal.logs.subscription import LogSubscription
 from portal.logs.targets import Target
@@ -21,6 +22,9 @@ INTERVAL = 0.1
 
 MOST_AT_ONCE = 5_000
 """About the most lines of one message."""
+
+MOST_CHARACTERS = 2**20
+"""The most characters of the first message, as ``ring.cost`` counts them."""
 
 SETTLES_WITHIN = 1.5
 """Seconds that the first message waits for the past of all containers, to put it in order."""
@@ -161,5 +165,11 @@ class Feed:
 def _past(lines: Sequence[Numbered], tail: int, since: int) -> Message:
     """Return the message of the last lines since a time."""
     newest = sorted(lines, key=lambda each: each[1].at)[-tail:]
-    kept = [each for each in newest if each[1].at >= since]
-    return lines_message(kept, first=True)
+    kept: list[Numbered] = []
+    room = MOST_CHARACTERS
+    for each in reversed(newest):
+        room -= cost(each[1])
+        if each[1].at < since or (kept and room < 0):
+            break
+        kept.append(each)
+    return lines_message(kept[::-1], first=True)

@@ -16,7 +16,7 @@ from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFou
 from portal.domain.keys import Key
 from portal.domain.scrubber import Scrubber
 from portal.logs.cleaner import Cleaner
-from portal.logs.lines import Level, Line, Splitter, stamped
+from portal.logs.lines import Level, Line, PrivateKeys, Splitter, stamped
 from portal.logs.ring import Resume, Ring
 from portal.logs.targets import Condition, Target
 
@@ -165,6 +165,7 @@ class LogStream:
         self._cleaner = cleaner
         self._timing = timing
         self._resume = Resume()
+        self._keys = PrivateKeys()
         self._poked = asyncio.Event()
         self._failures = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -278,11 +279,12 @@ class LogStream:
     async def _add(self, stamps: list[int], texts: list[bytes], scrubber: Scrubber) -> None:
         self.read += len(texts)
         try:
-            lines = await self._cleaner.lines(stamps, texts, scrubber)
+            lines = await self._cleaner.lines(stamps, texts, scrubber, self._keys)
         except Exception:
             self.ring.lost += len(texts)
             raise
         if lines is None:
+            self._keys.take([text.decode("utf-8", "replace") for text in texts])
             self.ring.lost += len(texts)
         else:
             self.ring.extend(lines)

@@ -212,6 +212,14 @@ async def test_changes_of_other_apps_open_nothing(site: Site) -> None:
     assert site.hub.streams == 3
 
 
+async def test_the_first_message_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.logs.of("a").write(*("x" * 100 for _ in range(50)), "last")
+    monkeypatch.setattr(feed_module, "MOST_CHARACTERS", 1_000)
+    viewer = await view(site)
+    await viewer.until("last")
+    assert len(viewer.lines) < 10
+
+
 async def test_a_feed_goes_on_after_an_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     viewer = await view(site)
     real = feed_module.lines_message
