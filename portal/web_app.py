@@ -237,7 +237,10 @@ class WebApp:
             reidentify=_reidentify(authenticator),
         )
         download = download_endpoint(
-            self._download, lambda _: current_identity(), self._logs_refusal
+            self._download,
+            lambda _: current_identity(),
+            self._logs_refusal,
+            reidentify=_reidentify(authenticator),
         )
         inner.router.routes += [
             WebSocketRoute(LIVE_PATH, live),
@@ -265,7 +268,7 @@ class WebApp:
         self.hub.changed(frozenset({key}))
 
     async def _logs_refusal(self, identity: Identity, selection: Selection) -> str:
-        """Ask why ``identity`` may not read these logs; "" if it may."""
+        """Ask why ``identity`` may not read these logs; as in ``log_endpoint``."""
         await self._rights.ask(identity)
         return self._views.logs_refusal(identity, selection.app)
 
