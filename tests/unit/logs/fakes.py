@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from portal.domain.errors import PortalError
-from portal.domain.identity import ANONYMOUS, Identity
+from portal.domain.identity import ANONYMOUS
 from portal.domain.keys import Key
 from portal.domain.scrubber import Scrubber
 from portal.logs.hub import LogHub
@@ -119,10 +119,10 @@ async def until(condition: object, *, rounds: int = 5_000) -> None:
 
 
 async def joined(
-    hub: LogHub, selection: Selection, identity: Identity = ANONYMOUS, **how: int
+    hub: LogHub, selection: Selection, *, tail: int = 100, since: int = 0
 ) -> LogSubscription:
     """Look at a selection."""
-    subscription = hub.admit(identity, selection)
+    subscription = hub.admit(ANONYMOUS, selection)
     assert subscription is not None
-    await hub.join(subscription, **{"tail": 100, **how})
+    await hub.join(subscription, tail=tail, since=since)
     return subscription

@@ -313,9 +313,9 @@ def test_downloads_are_limited_for_each_user_and_for_all() -> None:
     assert download.reserve(bob)
 
 
-@pytest.mark.parametrize("limits", [{"stalled": 0.01}, {"deadline": 0.01}])
+@pytest.mark.parametrize("limits", [(0.01, 60), (60, 0.01)])
 async def test_a_download_whose_reader_takes_nothing_is_broken_off(
-    limits: dict[str, float],
+    limits: tuple[float, float],
 ) -> None:
     logs = Logs()
     logs.of("a").write("one")
@@ -324,7 +324,9 @@ async def test_a_download_whose_reader_takes_nothing_is_broken_off(
     async def refusal(*_: object) -> str:
         return ""
 
-    handle = download_endpoint(download, lambda _: Identity("ada"), refusal, **limits)
+    handle = download_endpoint(
+        download, lambda _: Identity("ada"), refusal, deadline=limits[0], stalled=limits[1]
+    )
     for version in ("2.0", "2.4"):
         scope = {
             "type": "http",
