@@ -184,6 +184,7 @@ class LogHub:
             self._source,
             lambda: self._scrubber(app),
             self._touch,
+            app=app,
             tail=tail,
             cleaner=self._cleaner,
             timing=self._timing,

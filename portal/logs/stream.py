@@ -129,8 +129,8 @@ class LogStream:
     """Reads one container's log into its ring, for as long as ``run`` is not cancelled.
 
     ``tail`` is the number of lines of the past to begin with. ``scrubber`` returns what hides the
-    app's secrets, ``cleaner`` makes lines safe to show, and ``changed`` is called after each change
-    of lines or state.
+    secrets of ``app``, ``cleaner`` makes lines safe to show, and ``changed`` is called after each
+    change of lines or state.
     """
 
     def __init__(
@@ -142,6 +142,7 @@ class LogStream:
         scrubber: Callable[[], Awaitable[Scrubber]],
         changed: Callable[[LogStream], None],
         *,
+        app: Key,
         tail: int,
         cleaner: Cleaner,
         timing: Timing = USUAL,
@@ -161,6 +162,7 @@ class LogStream:
         self._source = source
         self._scrubber = scrubber
         self._changed = changed
+        self._app = app
         self._tail = tail
         self._cleaner = cleaner
         self._timing = timing
@@ -279,7 +281,7 @@ class LogStream:
     async def _add(self, stamps: list[int], texts: list[bytes], scrubber: Scrubber) -> None:
         self.read += len(texts)
         try:
-            lines = await self._cleaner.lines(stamps, texts, scrubber, self._keys)
+            lines = await self._cleaner.lines(self._app, stamps, texts, scrubber, self._keys)
         except Exception:
             self.ring.lost += len(texts)
             raise

@@ -17,6 +17,7 @@ from portal.logs.stream import UNEXPECTED, LogStream, Next, StreamState, Timing,
 from portal.logs.targets import GONE, Condition, Target
 from tests.unit.logs.fakes import FAST, Logs, until
 
+APP, OTHER = Key("apps", "web"), Key("apps", "other")
 TARGET = Target(Key("apps", "web-1"), "uid", "main")
 RUNNING = Condition("running")
 
@@ -42,6 +43,7 @@ async def reading(
         logs,
         secrets,
         lambda _: None,
+        app=APP,
         tail=tail,
         cleaner=Cleaner(budget, interval=0),
         timing=FAST,
@@ -110,6 +112,7 @@ async def test_without_the_secrets_no_line_is_shown_and_none_is_lost() -> None:
         logs,
         secrets,
         lambda _: None,
+        app=APP,
         tail=9,
         cleaner=Cleaner(interval=0),
         timing=FAST,
@@ -190,7 +193,7 @@ async def test_lines_beyond_the_budget_are_counted() -> None:
     async with reading(logs, budget=budget) as stream:
         log.write("one")
         await until(lambda: texts(stream) == ["one"])
-        budget.spend(5)
+        budget.spend(APP, 5)
         log.write("two", "three")
         await until(lambda: stream.ring.lost == 2)
         now = 6.0
@@ -202,14 +205,35 @@ async def test_lines_beyond_the_budget_are_counted() -> None:
 def test_a_budget_fills_up_again_to_its_limit() -> None:
     now = 0.0
     budget = Budget(share=0.5, burst=2, clock=lambda: now)
-    budget.spend(3)
-    assert budget.spent
+    assert budget.left([APP]) == {APP: 2}
+    budget.spend(APP, 3)
+    assert budget.left([APP]) == {APP: -1}
     now = 3.0
-    assert not budget.spent
+    assert budget.left([APP]) == {APP: 0.5}
     now = 1_000.0
-    assert not budget.spent
-    budget.spend(2)
-    assert budget.spent
+    assert budget.left([APP]) == {APP: 2}
+
+
+def test_apps_share_what_comes_in() -> None:
+    now = 0.0
+    budget = Budget(share=0.5, burst=2, clock=lambda: now)
+    budget.left([APP, OTHER])
+    budget.spend(APP, 3)
+    budget.spend(OTHER, 1)
+    now = 2.0
+    assert budget.left([APP, OTHER]) == {APP: -1.5, OTHER: 0.5}
+
+
+async def test_an_app_that_writes_without_end_costs_no_other_one_its_lines() -> None:
+    budget = Budget(share=1, burst=1, clock=lambda: 0.0)
+    budget.spend(APP, 100)
+    cleaner = Cleaner(budget, interval=0)
+    flood, quiet = await asyncio.gather(
+        cleaner.lines(APP, [1], [b"flood"], Scrubber(())),
+        cleaner.lines(OTHER, [1], [b"quiet"], Scrubber(())),
+    )
+    assert flood is None
+    assert quiet is not None
 
 
 @pytest.mark.parametrize(
@@ -263,8 +287,8 @@ async def test_what_cannot_be_made_safe_harms_no_other_stream(
     cleaner = Cleaner(interval=0)
     hides = Scrubber(())
     bad, good = await asyncio.gather(
-        cleaner.lines([1], [b"poison"], hides),
-        cleaner.lines([1], [b"fine"], hides),
+        cleaner.lines(APP, [1], [b"poison"], hides),
+        cleaner.lines(APP, [1], [b"fine"], hides),
         return_exceptions=True,
     )
     assert isinstance(bad, ValueError)
