@@ -322,3 +322,17 @@ def fail_on(monkeypatch: pytest.MonkeyPatch, poison: bytes) -> None:
         return real(stamps, raws, *more)
 
     monkeypatch.setattr(cleaner_module, "lines_of", lines_of)
+
+
+async def test_a_private_key_that_begins_in_a_discarded_line_is_hidden() -> None:
+    now = 0.0
+    budget = Budget(share=1, burst=1, clock=lambda: now)
+    budget.spend(APP, 5)
+    logs = Logs()
+    log = logs.of("web-1")
+    async with reading(logs, budget=budget) as stream:
+        log.write("-----BEGIN PRIVATE KEY-----")
+        await until(lambda: stream.ring.lost == 1)
+        now = 6.0
+        log.write("MIIEow")
+        await until(lambda: texts(stream) == ["(hidden)"])
