@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from portal.auth.authorizer import KnownRights
 from portal.domain.charts import Listing
+from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.owners import NOBODY
@@ -80,9 +81,15 @@ class ScopedViews:
         """Return why ``identity`` may not read the logs of a release; "" if it may.
 
         Pods that no known release owns are nobody's: only administrators read their logs.
+
+        Raises:
+            PortalError: it depends on the owner, who is not known yet.
         """
-        owners = owners_of(self._store.snapshot.app(key)) or NOBODY
-        refusal = self._rights.known(identity).refusal(Permission.LOGS, key, owners)
+        owners = owners_of(self._store.snapshot.app(key))
+        refusal = self._rights.known(identity).refusal(Permission.LOGS, key, owners or NOBODY)
+        if refusal is not None and owners is None:
+            self._prioritize((key,))
+            raise PortalError("The owner of this app is not known yet.", "Try again in a moment.")
         return str(refusal) if refusal else ""
 
     def app(self, scope: Scope, key: Key) -> AppView:

@@ -58,7 +58,7 @@ from portal.logs.endpoint import DOWNLOAD_PATH, download_endpoint, log_endpoint
 from portal.logs.endpoint import PATH as LOGS_PATH
 from portal.logs.hub import LogHub
 from portal.logs.last_lines import LastLines
-from portal.logs.secrets import AppSecrets
+from portal.logs.secrets import AppSecrets, Version
 from portal.logs.targets import Selection
 from portal.notifications.messages import operation_message
 from portal.notifications.troubles import Troubles
@@ -239,7 +239,10 @@ class WebApp:
             reidentify=_reidentify(authenticator),
         )
         download = download_endpoint(
-            self._download, lambda _: current_identity(), self._logs_refusal
+            self._download,
+            lambda _: current_identity(),
+            self._logs_refusal,
+            reidentify=_reidentify(authenticator),
         )
         inner.router.routes += [
             WebSocketRoute(LIVE_PATH, live),
@@ -267,7 +270,7 @@ class WebApp:
         self.hub.changed(frozenset({key}))
 
     async def _logs_refusal(self, identity: Identity, selection: Selection) -> str:
-        """Ask why ``identity`` may not read these logs; "" if it may."""
+        """Ask why ``identity`` may not read these logs; as in ``log_endpoint``."""
         await self._rights.ask(identity)
         return self._views.logs_refusal(identity, selection.app)
 
@@ -285,12 +288,12 @@ def _secrets(sync: ClusterSync) -> AppSecrets:
     """The secrets of apps, hidden in what comes out of their containers and objects."""
     client, store = sync.client, sync.store
 
-    def revision(key: Key) -> object:
+    def version(key: Key) -> Version:
         release = store.snapshot.app(key).release
-        return (release.uid, release.revision) if release else None
+        return (release.uid, release.revision) if release else ("", 0)
 
     storage = HelmStorage(client, store.storage_namespace)
-    return AppSecrets(revision, storage.newest_and_deployed, EnvSecrets(client).values)
+    return AppSecrets(version, storage.newest_and_deployed, EnvSecrets(client).values)
 
 
 def _logs(

@@ -54,6 +54,8 @@ class Scrubber:
             self._base64 |= set(_base64(secret.encode("utf-8", "surrogatepass")))
         for each in sorted(found, key=len, reverse=True):
             self._by_start.setdefault(each[:SHORTEST], []).append(each)
+        self.longest = max(map(len, found), default=0)
+        """The length of the longest encoding of a secret."""
 
     def text(self, text: str) -> str:
         """Return ``text`` with the secrets hidden."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec import Struct
 
+from portal.domain.keys import Key
 from portal.domain.scrubber import Scrubber
-from portal.logs.lines import Line, lines_of
+from portal.logs.lines import Line, PrivateKeys, lines_of
 from portal.threads import in_stream_thread
 
 INTERVAL = 0.1
@@ -26,8 +27,16 @@ BURST = 3.0
 beyond that are discarded and counted: nobody could read them, and all other work would wait."""
 
 
+MOST_APPS = 1_000
+"""The most apps of which is known what they have left."""
+
+
 class Budget:
-    """The processor time that lines may take, shared by all streams: a token bucket, in seconds."""
+    """The processor time that lines may take, in seconds: a token bucket for each app.
+
+    What comes in is shared by the apps that have lines to show, so that the lines of one that
+    writes without end are discarded, and not those of the others.
+    """
 
     def __init__(
         self,
@@ -36,26 +45,32 @@ class Budget:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._share, self._burst, self._clock = share, burst, clock
-        self._left = burst
+        self._left: dict[Key, float] = {}
         self._at = clock()
 
-    @property
-    def spent(self) -> bool:
-        """True if nothing is left."""
+    def left(self, apps: Collection[Key]) -> dict[Key, float]:
+        """Share what has come in among some apps, and return what each of them has."""
         now = self._clock()
-        self._left = min(self._burst, self._left + (now - self._at) * self._share)
-        self._at = now
-        return self._left <= 0
+        income, self._at = (now - self._at) * self._share, now
+        most = self._burst / max(len(apps), 1)
+        for app in apps:
+            left = self._left.pop(app, most)
+            self._left[app] = min(most, left + income / len(apps))
+        while len(self._left) > max(MOST_APPS, len(apps)):
+            del self._left[next(iter(self._left))]
+        return {app: self._left[app] for app in apps}
 
-    def spend(self, seconds: float) -> None:
+    def spend(self, app: Key, seconds: float) -> None:
         """Take note of the time that something took."""
-        self._left -= seconds
+        self._left[app] = self._left.get(app, self._burst) - seconds
 
 
 class _Work(Struct):
+    app: Key
     stamps: Sequence[int]
     texts: Sequence[bytes]
     scrubber: Scrubber
+    keys: PrivateKeys | None
     done: asyncio.Future[list[Line] | None]
 
 
@@ -69,13 +84,16 @@ class Cleaner:
         self._task: asyncio.Task[None] | None = None
 
     async def lines(
-        self, stamps: Sequence[int], texts: Sequence[bytes], scrubber: Scrubber
+        self,
+        app: Key,
+        stamps: Sequence[int],
+        texts: Sequence[bytes],
+        scrubber: Scrubber,
+        keys: PrivateKeys | None = None,
     ) -> list[Line] | None:
-        """Return the lines, as ``lines_of`` does; None if the budget is spent."""
-        if self._budget.spent:
-            return None
+        """Return the lines, as ``lines_of`` does; None if the budget of their app is spent."""
         done = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Work(stamps, texts, scrubber, done))
+        self._waiting.append(_Work(app, stamps, texts, scrubber, keys, done))
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         return await done
@@ -92,22 +110,47 @@ class Cleaner:
             await asyncio.sleep(self._interval)
             work, self._waiting = self._waiting, []
             work = [each for each in work if not each.done.cancelled()]
+            left = self._budget.left({each.app for each in work})
             try:
-                results, seconds = await in_stream_thread(_clean, work)
+                results, spent = await in_stream_thread(_clean, work, left)
             except Exception as error:  # nobody may wait for ever
                 for each in work:
                     if not each.done.done():
                         each.done.set_exception(error)
                 continue
-            self._budget.spend(seconds)
+            for app, seconds in spent.items():
+                self._budget.spend(app, seconds)
             for each, lines in zip(work, results, strict=True):
-                if not each.done.done():
+                if each.done.done():
+                    continue
+                if isinstance(lines, Exception):
+                    each.done.set_exception(lines)
+                else:
                     each.done.set_result(lines)
         self._task = None
 
 
-def _clean(work: Sequence[_Work]) -> tuple[list[list[Line]], float]:
-    """Return the lines of each, and the processor time that it took."""
-    started = time.thread_time()
-    results = [lines_of(each.stamps, each.texts, each.scrubber) for each in work]
-    return results, time.thread_time() - started
+def _clean(
+    work: Sequence[_Work], left: Mapping[Key, float]
+) -> tuple[list[list[Line] | Exception | None], dict[Key, float]]:
+    """Return the lines of each, or its own error, and the processor time that each app took.
+
+    None in place of the lines of an app that has nothing ``left``.
+    """
+    spent = dict.fromkeys(left, 0.0)
+    results: list[list[Line] | Exception | None] = []
+    for each in work:
+        if spent[each.app] >= left[each.app]:
+            results.append(None)
+            continue
+        started = time.thread_time()
+        results.append(_cleaned(each))
+        spent[each.app] += time.thread_time() - started
+    return results, spent
+
+
+def _cleaned(work: _Work) -> list[Line] | Exception:
+    try:
+        return lines_of(work.stamps, work.texts, work.scrubber, work.keys)
+    except Exception as error:  # nobody else's lines may be lost for it
+        return error

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 from portal.domain.errors import PortalError
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Pod
 from portal.domain.scrubber import Scrubber
-from portal.logs.lines import Line, Splitter, lines_of, stamped
+from portal.logs.lines import Line, PrivateKeys, Splitter, lines_of, stamped
 from portal.logs.stream import BATCH, LogSource
 from portal.logs.targets import Selection, Target, targets
 from portal.threads import in_stream_thread
@@ -20,7 +22,8 @@ BYTES = 16 * 2**20
 """The most bytes of one container's log."""
 
 AT_ONCE = 4
-"""The most downloads at the same time."""
+AT_ONCE_OF_ONE = 2
+"""The most downloads at the same time: of everybody, and of one user (not in the open mode)."""
 
 
 class Download:
@@ -35,12 +38,19 @@ class Download:
         self._source = source
         self._pods = pods
         self._scrubber = scrubber
-        self._running = 0
+        self._running: list[Identity] = []
 
-    @property
-    def free(self) -> bool:
-        """True if one more may begin."""
-        return self._running < AT_ONCE
+    def reserve(self, identity: Identity) -> bool:
+        """Count one more download, until ``release``. Return False if there are too many."""
+        mine = sum(each.user == identity.user for each in self._running)
+        if len(self._running) >= AT_ONCE or (mine >= AT_ONCE_OF_ONE and not identity.anonymous):
+            return False
+        self._running.append(identity)
+        return True
+
+    def release(self, identity: Identity) -> None:
+        """Count one download less."""
+        self._running.remove(identity)
 
     def filename(self, selection: Selection) -> str:
         """Return the name of the file."""
@@ -49,38 +59,36 @@ class Download:
 
     async def text(self, selection: Selection, since: int) -> AsyncGenerator[str, None]:
         """Yield the logs of a selection, ``since`` seconds old at most (0: all that is kept)."""
-        self._running += 1
-        try:
-            found, left_out = targets(self._pods(selection.app), selection)
-            begin = int(time.time()) - since if since else None
-            for target in found:
-                yield f"# {target.pod.name} / {target.container}\n"
-                try:
-                    async for part in self._one(selection.app, target, begin):
+        found, left_out = targets(self._pods(selection.app), selection)
+        begin = int(time.time()) - since if since else None
+        for target in found:
+            yield f"# {target.pod.name} / {target.container}\n"
+            try:
+                async with aclosing(self._one(selection.app, target, begin)) as parts:
+                    async for part in parts:
                         yield part
-                except PortalError as error:
-                    yield f"# {error}\n"
-            if left_out:
-                yield f"# {left_out} more containers are left out.\n"
-        finally:
-            self._running -= 1
+            except PortalError as error:
+                yield f"# {error}\n"
+        if left_out:
+            yield f"# {left_out} more containers are left out.\n"
 
     async def _one(self, app: Key, target: Target, since: int | None) -> AsyncGenerator[str, None]:
-        splitter = Splitter()
+        splitter, keys = Splitter(), PrivateKeys()
         read = 0
         async with self._source.open(
             target.pod, target.container, previous=target.previous, since=since, limit=BYTES
         ) as chunks:
             async for chunk in chunks:
                 read += len(chunk)
-                for part in await self._shown(app, splitter.feed(chunk)):
+                for part in await self._shown(app, splitter.feed(chunk), keys):
                     yield part
-        for part in await self._shown(app, splitter.end()):
-            yield part
-        if read >= BYTES:
+        if read < BYTES:
+            for part in await self._shown(app, splitter.end(), keys):
+                yield part
+        else:  # the last line was cut, perhaps within a secret
             yield f"# Only the first {BYTES // 2**20} MiB are given here.\n"
 
-    async def _shown(self, app: Key, raws: Sequence[bytes]) -> list[str]:
+    async def _shown(self, app: Key, raws: Sequence[bytes], keys: PrivateKeys) -> list[str]:
         if not raws:
             return []
         scrubber = await self._scrubber(app)
@@ -88,7 +96,7 @@ class Download:
         for start in range(0, len(raws), BATCH):
             pairs = [stamped(raw) for raw in raws[start : start + BATCH]]
             lines = await in_stream_thread(
-                lines_of, [at for at, _ in pairs], [text for _, text in pairs], scrubber
+                lines_of, [at for at, _ in pairs], [text for _, text in pairs], scrubber, keys
             )
             parts.append("".join(map(_written, lines)))
         return parts

@@ -6,22 +6,28 @@ Both take the selection as a query: ``namespace`` and ``name`` of the app, ``pod
 sends the messages of ``portal.logs.wire``, long ones as raw deflate, and ``{"heartbeat": true}``
 when nothing else was sent for a while. It expects no messages. It is closed with 1001 when the
 portal stops, with 1013 (try again) when there are too many, and with 1008 when the viewer may not,
-or no longer, read the logs: that is asked at the start, and again every 30 s.
+or no longer, read the logs: that is asked at the start, and again every 30 s. While that is
+not known, it is closed with 1013. A download asks the same, and ends when it takes too long or when
+its reader does not take what is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 
 import anyio
 from msgspec import Struct
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Message as Sent
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.live.endpoint import (
     GOING_AWAY,
@@ -40,6 +46,8 @@ from portal.logs.subscription import LogSubscription
 from portal.logs.targets import Selection
 from portal.logs.wire import Message, ended_message
 
+log = logging.getLogger(__name__)
+
 PATH = "/live/logs"
 DOWNLOAD_PATH = "/live/logs/download"
 
@@ -47,8 +55,16 @@ USUAL_TAIL = 500
 MOST_TAIL = 5_000
 MOST_SINCE = 7 * 86_400
 
+DEADLINE = 600.0
+STALLED = 30.0
+"""The most seconds of a download, and those in which its reader takes nothing."""
+
 Refusal = Callable[[Identity, Selection], Awaitable[str]]
-"""Asks, anew, why an identity may not read the logs of a selection; "" if it may."""
+"""Asks, anew, why an identity may not read the logs of a selection; "" if it may.
+
+Raises a ``PortalError`` while that is not known: a new connection is to try again, one that was
+let in goes on.
+"""
 
 
 class Asked(Struct, frozen=True):
@@ -92,27 +108,51 @@ def log_endpoint(
             await socket.close(POLICY_VIOLATION)
             return
         await socket.accept()
-        if why := await refusal(identity, wanted.selection):
-            await _end(socket, why)
-            return
-        if not hub.admits(identity):
+        try:
+            why = await refusal(identity, wanted.selection)
+        except PortalError:
             await socket.close(TRY_LATER)
             return
-
-        async def still_refused() -> str:
-            if reidentify is not None and reidentify(socket) != identity:
-                return "Your sign-in has ended: open the page again."
-            return await refusal(identity, wanted.selection)
-
-        await _serve(socket, hub, identity, wanted, still_refused, recheck, heartbeat)
+        if why:
+            await _end(socket, why)
+            return
+        subscription = hub.admit(identity, wanted.selection)
+        if subscription is None:
+            await socket.close(TRY_LATER)
+            return
+        still_refused = _rechecked(socket, identity, wanted, refusal, reidentify)
+        try:
+            await _serve(socket, hub, subscription, wanted, still_refused, recheck, heartbeat)
+        finally:
+            hub.leave(subscription)
 
     return follow
+
+
+def _rechecked(
+    connection: HTTPConnection,
+    identity: Identity,
+    wanted: Asked,
+    refusal: Refusal,
+    reidentify: Identify | None,
+) -> Callable[[], Awaitable[str]]:
+    """Return what asks again why a viewer who was let in may not read on."""
+
+    async def why() -> str:
+        if reidentify is not None and reidentify(connection) != identity:
+            return "Your sign-in has ended: open the page again."
+        try:
+            return await refusal(identity, wanted.selection)
+        except PortalError:  # not known for the moment
+            return ""
+
+    return why
 
 
 async def _serve(
     socket: WebSocket,
     hub: LogHub,
-    identity: Identity,
+    subscription: LogSubscription,
     wanted: Asked,
     refusal: Callable[[], Awaitable[str]],
     recheck: float,
@@ -135,7 +175,7 @@ async def _serve(
     async with anyio.create_task_group() as group:
         group.start_soon(until_forbidden)
         group.start_soon(until_over, _closed(socket))
-        group.start_soon(until_over, _write(socket, hub, identity, wanted, heartbeat))
+        group.start_soon(until_over, _write(socket, hub, subscription, wanted, heartbeat))
     if why:
         await _end(socket, why)
     elif socket.client_state is WebSocketState.CONNECTED:
@@ -160,11 +200,15 @@ async def _closed(socket: WebSocket) -> int:
 
 
 async def _write(
-    socket: WebSocket, hub: LogHub, identity: Identity, wanted: Asked, heartbeat: float
+    socket: WebSocket,
+    hub: LogHub,
+    subscription: LogSubscription,
+    wanted: Asked,
+    heartbeat: float,
 ) -> int:
     await socket.send_text(HEARTBEAT_FRAME)
     since = time.time_ns() // 1000 - wanted.since * 1_000_000 if wanted.since else 0
-    subscription = await hub.join(identity, wanted.selection, tail=wanted.tail, since=since)
+    await hub.join(subscription, tail=wanted.tail, since=since)
     try:
         while True:
             message = await _next(subscription, heartbeat)
@@ -173,8 +217,6 @@ async def _write(
             await _send(socket, message)  # waits while the browser is slow
     except (RuntimeError, WebSocketDisconnect):
         return GOING_AWAY
-    finally:
-        hub.leave(subscription)
 
 
 async def _next(subscription: LogSubscription, heartbeat: float) -> Message | None:
@@ -194,24 +236,41 @@ async def _send(socket: WebSocket, message: Message) -> None:
 
 
 def download_endpoint(
-    download: Download, identify: Identify, refusal: Refusal
+    download: Download,
+    identify: Identify,
+    refusal: Refusal,
+    *,
+    reidentify: Identify | None = None,
+    recheck: float = EVERY,
+    deadline: float = DEADLINE,
+    stalled: float = STALLED,
 ) -> Callable[[Request], Awaitable[Response]]:
-    """The handler for ``DOWNLOAD_PATH``."""
+    """The handler for ``DOWNLOAD_PATH``; the parameters are as in ``log_endpoint``.
+
+    A download ends after ``deadline`` seconds, and after ``stalled`` seconds without progress.
+    """
 
     async def read(request: Request) -> Response:
         identity, wanted = identify(request), asked(request.query_params)
         if identity is None or wanted is None:
             return PlainTextResponse("The address is not complete.", status_code=400)
-        if why := await refusal(identity, wanted.selection):
+        try:
+            why = await refusal(identity, wanted.selection)
+        except PortalError as error:
+            return _later(str(error), 5)
+        if why:
             return PlainTextResponse(why, status_code=403)
-        if not download.free:
-            busy = "Too many downloads at the same time: try again in a minute."
-            return PlainTextResponse(busy, status_code=503, headers={"Retry-After": "60"})
+        if not download.reserve(identity):
+            return _later("Too many downloads at the same time: try again in a minute.", 60)
+        still_refused = _rechecked(request, identity, wanted, refusal, reidentify)
+        parts = _allowed(download.text(wanted.selection, wanted.since), still_refused, recheck)
         name = download.filename(wanted.selection)
-        return StreamingResponse(
-            _allowed(download.text(wanted.selection, wanted.since), identity, wanted, refusal),
-            media_type="text/plain; charset=utf-8",
-            headers={
+        return _TimedResponse(
+            parts,
+            deadline,
+            stalled,
+            lambda: download.release(identity),
+            {
                 "Content-Disposition": f'attachment; filename="{name}"',
                 "Cache-Control": "no-store",
             },
@@ -220,17 +279,62 @@ def download_endpoint(
     return read
 
 
+def _later(why: str, seconds: int) -> Response:
+    return PlainTextResponse(why, status_code=503, headers={"Retry-After": str(seconds)})
+
+
+class _Stalled(Exception):
+    """The reader takes nothing."""
+
+
+class _TimedResponse(StreamingResponse):
+    """A text that is sent within time limits, in seconds; ``done`` is called in any case."""
+
+    def __init__(
+        self,
+        parts: AsyncGenerator[str, None],
+        deadline: float,
+        stalled: float,
+        done: Callable[[], None],
+        headers: Mapping[str, str],
+    ) -> None:
+        super().__init__(parts, media_type="text/plain; charset=utf-8", headers=headers)
+        self._parts = parts
+        self._deadline = deadline
+        self._stalled = stalled
+        self._done = done
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; what is unfinished at the end of the time is broken off."""
+
+        async def send_in_time(message: Sent) -> None:
+            try:
+                async with asyncio.timeout(self._stalled):
+                    await send(message)
+            except TimeoutError:  # an OSError would count as the reader's own end
+                raise _Stalled from None
+
+        try:
+            async with asyncio.timeout(self._deadline):
+                await super().__call__(scope, receive, send_in_time)
+        except* (TimeoutError, _Stalled):
+            log.info("a download of logs took too long, and was broken off")
+        finally:
+            self._done()
+            await self._parts.aclose()
+
+
 async def _allowed(
-    parts: AsyncGenerator[str, None], identity: Identity, wanted: Asked, refusal: Refusal
+    parts: AsyncGenerator[str, None], refusal: Callable[[], Awaitable[str]], recheck: float
 ) -> AsyncGenerator[str, None]:
     """Yield the parts for as long as the viewer may read them."""
     asked_at = time.monotonic()
     try:
         async for part in parts:
             yield part
-            if time.monotonic() - asked_at >= EVERY:
+            if time.monotonic() - asked_at >= recheck:
                 asked_at = time.monotonic()
-                if why := await refusal(identity, wanted.selection):
+                if why := await refusal():
                     yield f"\n{why}\n"
                     return
     finally:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from portal.logs.lines import Line
+from portal.logs.ring import cost
 from portal.logs.stream import LogStream
 from portal.logs.subscription import LogSubscription
 from portal.logs.targets import Target
 from portal.logs.wire import Message, lines_message, sources_message
 from portal.threads import in_stream_thread
 
+log = logging.getLogger(__name__)
+
 INTERVAL = 0.1
 """Seconds in which lines are gathered for one message."""
 
 MOST_AT_ONCE = 5_000
 """About the most lines of one message."""
+
+MOST_CHARACTERS = 2**20
+"""The most characters of the first message, as ``ring.cost`` counts them."""
 
 SETTLES_WITHIN = 1.5
 """Seconds that the first message waits for the past of all containers, to put it in order."""
@@ -97,8 +104,13 @@ class Feed:
             await self._dirty.wait()
             await asyncio.sleep(self._interval)
             self._dirty.clear()
-            async with self._lock:
-                await self._flush()
+            try:
+                async with self._lock:
+                    await self._flush()
+            except Exception:
+                log.exception("sending lines of logs")
+                await asyncio.sleep(10 * self._interval)
+                self._dirty.set()
 
     async def _flush(self) -> None:
         """Send what is new to all subscribers."""
@@ -112,7 +124,12 @@ class Feed:
             for each in self.subscribers:
                 each.lose(lost)
         if lines and self.subscribers:
-            message = await in_stream_thread(lines_message, lines)
+            try:
+                message = await in_stream_thread(lines_message, lines)
+            except Exception:
+                for each in self.subscribers:
+                    each.lose(len(lines))
+                raise
             for each in self.subscribers:
                 each.lines(message)
 
@@ -148,5 +165,11 @@ class Feed:
 def _past(lines: Sequence[Numbered], tail: int, since: int) -> Message:
     """Return the message of the last lines since a time."""
     newest = sorted(lines, key=lambda each: each[1].at)[-tail:]
-    kept = [each for each in newest if each[1].at >= since]
-    return lines_message(kept, first=True)
+    kept: list[Numbered] = []
+    room = MOST_CHARACTERS
+    for each in reversed(newest):
+        room -= cost(each[1])
+        if each[1].at < since or (kept and room < 0):
+            break
+        kept.append(each)
+    return lines_message(kept[::-1], first=True)

@@ -90,25 +90,28 @@ class LogHub:
         """The identities that are connected now."""
         return {each.identity for each in self._subscriptions}
 
-    def admits(self, identity: Identity) -> bool:
-        """Return True if this person may open one more connection."""
-        if self.closed or len(self._subscriptions) >= MOST:
-            return False
-        mine = sum(each.identity.user == identity.user for each in self._subscriptions)
-        return identity.anonymous or mine < MOST_OF_ONE
+    def admit(self, identity: Identity, selection: Selection) -> LogSubscription | None:
+        """Return the subscription of one more connection; None if there are too many.
 
-    async def join(
-        self, identity: Identity, selection: Selection, *, tail: int, since: int = 0
-    ) -> LogSubscription:
-        """Begin to look at a selection; see ``Feed.join``."""
+        It counts from now on, until it leaves: many that come at once do not pass the limits.
+        """
+        if self.closed or len(self._subscriptions) >= MOST:
+            return None
+        mine = sum(each.identity.user == identity.user for each in self._subscriptions)
+        if mine >= MOST_OF_ONE and not identity.anonymous:
+            return None
         subscription = LogSubscription(identity, self._room)
         self._subscriptions[subscription] = selection
-        try:
-            await self._feed(selection).join(subscription, tail, since)
-        except BaseException:
-            self.leave(subscription)
-            raise
         return subscription
+
+    async def join(self, subscription: LogSubscription, *, tail: int, since: int = 0) -> None:
+        """Begin to send; see ``Feed.join``. Does nothing if the subscription has left."""
+        selection = self._subscriptions.get(subscription)
+        if selection is None:
+            return
+        await self._feed(selection).join(subscription, tail, since)
+        if subscription.closed and selection in self._feeds:  # it has left meanwhile
+            self._feeds[selection][0].subscribers.discard(subscription)
 
     def leave(self, subscription: LogSubscription) -> None:
         """Stop looking."""
@@ -181,6 +184,7 @@ class LogHub:
             self._source,
             lambda: self._scrubber(app),
             self._touch,
+            app=app,
             tail=tail,
             cleaner=self._cleaner,
             timing=self._timing,

@@ -16,7 +16,7 @@ from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.objects import Container, Pod
 from portal.domain.scrubber import Scrubber
-from portal.logs.lines import Splitter, lines_of, stamped
+from portal.logs.lines import PrivateKeys, Splitter, lines_of, stamped
 from portal.logs.stream import NOT_KEPT, LogSource
 from portal.state.model import AppState
 from portal.threads import in_stream_thread
@@ -105,6 +105,8 @@ class LastLines:
             lines = await self._lines(app, pod, container, previous)
         except PortalError as error:
             log.info("no last lines of %s/%s: %s", pod, container, error)
+        except Exception:  # known to be none: else it would be read again at every rendering
+            log.exception("reading the last lines of %s/%s", pod, container)
         finally:
             del self._reading[crash]
         self._known[crash] = lines
@@ -115,15 +117,18 @@ class LastLines:
     async def _lines(self, app: Key, pod: Key, container: str, previous: bool) -> str:
         splitter = Splitter()
         raws: list[bytes] = []
+        read = 0
         scrubber = await self._scrubber(app)
         async with self._source.open(
             pod, container, previous=previous, tail=LINES, limit=BYTES
         ) as chunks:
             async for chunk in chunks:
+                read += len(chunk)
                 raws += splitter.feed(chunk)
-        raws += splitter.end()
+        if read < BYTES:  # else the last line was cut, perhaps within a secret
+            raws += splitter.end()
         pairs = [stamped(raw) for raw in raws if not raw.startswith(NOT_KEPT)]
         found = await in_stream_thread(
-            lines_of, [at for at, _ in pairs], [text for _, text in pairs], scrubber
+            lines_of, [at for at, _ in pairs], [text for _, text in pairs], scrubber, PrivateKeys()
         )
         return "\n".join(line.text for line in found).strip()[-CHARACTERS:]

@@ -18,7 +18,22 @@ from portal.domain.scrubber import HIDDEN, Scrubber
 from portal.domain.secret_patterns import Span, secret_spans
 
 LONGEST = 8 * 1024
-"""The most characters of a line; the rest is cut off."""
+"""The most characters of a line that are shown; the rest is cut off, once secrets are hidden."""
+
+WIDEST = 4 * LONGEST
+"""The most bytes of a line in which secrets are looked for."""
+
+_STAMP = 64
+"""More than the characters of the time before a line, which count when it is split off."""
+
+_UNSURE = 1024
+"""Characters before a cut that may be the beginning of a secret, at least."""
+
+MOST_RUNS = 200
+"""The most runs of a line; what follows is plain."""
+
+MOST_OF_KEY = 200
+"""The most lines that are hidden after the beginning of a private key without its end."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -52,7 +67,7 @@ class Line(Struct, frozen=True):
 class Splitter:
     """Splits chunks of bytes into lines, and holds at most one unfinished line."""
 
-    def __init__(self, longest: int = 4 * LONGEST) -> None:
+    def __init__(self, longest: int = WIDEST) -> None:
         self._longest = longest
         self._rest = b""
         self._skipping = False
@@ -117,8 +132,6 @@ def cleaned(text: str) -> tuple[str, tuple[int, ...]]:
 
     Of a line that overwrites itself (a progress bar) the last state is kept.
     """
-    if len(text) > LONGEST:
-        text = f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
     if not _UNSAFE.search(text):
         return text, ()
     text = text.rstrip("\r").rpartition("\r")[2]
@@ -142,7 +155,7 @@ def _append(parts: list[str], runs: list[int], text: str, length: int, style: in
     shown = _UNSAFE.sub(lambda found: _SHOWN.get(ord(found[0]), "\ufffd"), text)
     parts.append(shown)
     end = length + len(shown)
-    if style:
+    if style and len(runs) < 3 * MOST_RUNS:
         runs += (length, end, style)
     return end
 
@@ -264,12 +277,12 @@ _WORDS = "trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|panic"
 _FIELD = re.compile(
     r"(?<![\w.-])[\"']?(?:log\.)?(?:level(?:name)?|lvl|severity)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
     r"[\"']?([A-Za-z]{3,11}|[1-6]0)(?![\w-])",
-    re.I,
+    re.I | re.A,  # by Unicode, "i" is also the dotless one of Turkish
 )
 """``"level": "info"`` of JSON, ``level=info`` of logfmt, the numbers of pino and bunyan."""
 _KLOG = re.compile(r"([IWEF])[01]\d[0-3]\d [0-2]\d:")
 _UPPER = re.compile(rf"(?<![\w./-])(?:{_WORDS.upper()}|VERBOSE|SEVERE|ERR|CRIT)(?![\w./=-])")
-_LOWER = re.compile(rf"\W{{0,2}}({_WORDS})\]?:|(?:.{{0,60}}[ \[(|])?\[({_WORDS})\]", re.I)
+_LOWER = re.compile(rf"\W{{0,2}}({_WORDS})\]?:|(?:.{{0,60}}[ \[(|])?\[({_WORDS})\]", re.I | re.A)
 _PYTHON = re.compile(r"Traceback \(most recent call last\)|[\w.]{0,80}(?:Error|Exception)(?::|\Z)")
 
 
@@ -280,17 +293,19 @@ def level(text: str) -> Level:
     if found and found[1].lower() in _NAMES:
         return _NAMES[found[1].lower()]
     if found := _KLOG.match(head):
-        return _NAMES[found[1].lower()]
+        return _NAMES.get(found[1].lower(), Level.NONE)
     if found := _UPPER.search(head):
-        return _NAMES[found[0].lower()]
+        return _NAMES.get(found[0].lower(), Level.NONE)
     if found := _LOWER.match(head):
-        return _NAMES[(found[1] or found[2]).lower()]
+        return _NAMES.get((found[1] or found[2]).lower(), Level.NONE)
     return Level.ERROR if _PYTHON.match(head) else Level.NONE
 
 
 # Secrets
 
 _PEM = "-----BEGIN"
+_END = "-----END"
+_BEGINNING = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY")
 
 
 def masked(texts: Sequence[str], scrubber: Scrubber) -> tuple[list[str], set[int]]:
@@ -343,11 +358,67 @@ def _touched(spans: Iterable[Span], ends: Sequence[int]) -> Iterable[int]:
             last += 1
 
 
-def lines_of(stamps: Sequence[int], raws: Sequence[bytes], scrubber: Scrubber) -> list[Line]:
-    """Return the lines of one container for their times and texts, made safe to show."""
-    clean = [cleaned(raw.decode("utf-8", "replace")) for raw in raws]
-    texts, changed = masked([text for text, _ in clean], scrubber)
-    return [
-        Line(at, level(text), text, () if index in changed else runs)
-        for index, (at, text, (_, runs)) in enumerate(zip(stamps, texts, clean, strict=True))
+class PrivateKeys:
+    """Remembers, from one batch of a log to the next, that a private key has begun and not ended.
+
+    Its lines look like any others: they are hidden up to its end, within ``MOST_OF_KEY`` lines.
+    """
+
+    def __init__(self) -> None:
+        self._left = 0
+
+    def take(self, texts: Sequence[str]) -> int:
+        """Return the number of lines at the beginning that belong to the key before them."""
+        inside = min(self._left, len(texts))
+        self._left -= inside
+        for index in range(inside):
+            if _END in texts[index]:
+                inside, self._left = index + 1, 0
+                break
+        for index in range(inside, len(texts)):
+            last = _BEGINNING.search(texts[index]) if _PEM in texts[index] else None
+            if last:
+                self._left = max(MOST_OF_KEY - (len(texts) - index - 1), 0)
+            if _END in texts[index].rpartition(_PEM)[2]:
+                self._left = 0
+        return inside
+
+
+def lines_of(
+    stamps: Sequence[int],
+    raws: Sequence[bytes],
+    scrubber: Scrubber,
+    keys: PrivateKeys | None = None,
+) -> list[Line]:
+    """Return the lines of one container for their times and texts, made safe to show.
+
+    ``keys`` is shared by all calls for one log, in the order of its lines.
+    """
+    clean = [cleaned(raw[:WIDEST].decode("utf-8", "replace")) for raw in raws]
+    texts = [text for text, _ in clean]
+    inside = keys.take(texts) if keys else 0
+    hidden, changed = masked(texts[inside:], scrubber)
+    shown = [HIDDEN] * inside + hidden
+    unsure = max(scrubber.longest, _UNSURE)
+    lines: list[Line] = []
+    for index, (at, raw, text) in enumerate(zip(stamps, raws, shown, strict=True)):
+        plain = index < inside or index - inside in changed
+        runs = () if plain else clean[index][1]
+        if len(raw) > WIDEST - _STAMP:  # it was cut, perhaps within a secret
+            text = text[:-unsure]
+        lines.append(Line(at, level(text), *_shortened(text, runs)))
+    return lines
+
+
+def _shortened(text: str, runs: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    """Return what is shown of a line, and the runs within that."""
+    if len(text) <= LONGEST:
+        return text, runs
+    more = f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
+    within = [
+        number
+        for start, end, style in zip(runs[::3], runs[1::3], runs[2::3], strict=True)
+        if start < LONGEST
+        for number in (start, min(end, LONGEST), style)
     ]
+    return more, tuple(within)

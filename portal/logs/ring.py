@@ -12,6 +12,15 @@ LINES = 2_000
 CHARACTERS = 512 * 1024
 """The most lines and characters that are kept of one container."""
 
+_OF_LINE = 64
+_OF_RUN = 16
+"""Characters that a line, and each number of its runs, count as: about the memory they take."""
+
+
+def cost(line: Line) -> int:
+    """Return what a line counts as, in characters."""
+    return len(line.text) + _OF_LINE + _OF_RUN * len(line.runs)
+
 
 class Ring:
     """The newest lines of a container. Lines are numbered from 0."""
@@ -39,12 +48,12 @@ class Ring:
         """Append lines; the oldest ones make room."""
         for line in lines:
             self._lines.append(line)
-            self._characters += len(line.text)
+            self._characters += cost(line)
             self.end += 1
             while len(self._lines) > 1 and (
                 len(self._lines) > self._most or self._characters > self._room
             ):
-                self._characters -= len(self._lines.popleft().text)
+                self._characters -= cost(self._lines.popleft())
 
     def between(self, start: int, end: int) -> list[Line]:
         """Return the lines numbered from ``start`` to before ``end``, as far as they are kept."""

@@ -18,6 +18,9 @@ MOST_APPS = 100
 
 EnvValues = Callable[[Key], Awaitable[Sequence[str]]]
 Records = Callable[[Key], Awaitable[Sequence[ReleaseRevision] | None]]
+Version = tuple[str, int]
+"""The uid of the Secret of a release's newest record, and its revision: a release that is installed
+again begins with the same revisions."""
 
 
 class AppSecrets:
@@ -25,18 +28,18 @@ class AppSecrets:
 
     These are the secrets among its values, the data of the Secrets in its manifest, and those in
     the Secrets that the portal made for its variables: ``env_values``. ``records`` reads Helm's
-    newest record and the deployed one, and ``revision`` identifies the newest as far as it is
+    newest record and the deployed one, and ``version`` returns that of the newest as far as it is
     known, without waiting.
     """
 
     def __init__(
-        self, revision: Callable[[Key], object], records: Records, env_values: EnvValues
+        self, version: Callable[[Key], Version], records: Records, env_values: EnvValues
     ) -> None:
-        self._revision = revision
+        self._version = version
         self._records = records
         self._env_values = env_values
-        self._known: dict[Key, tuple[object, Scrubber]] = {}
-        self._asking: dict[Key, asyncio.Task[Scrubber]] = {}
+        self._known: dict[Key, tuple[Version, Scrubber]] = {}
+        self._asking: dict[tuple[Key, Version], asyncio.Task[Scrubber]] = {}
 
     async def scrubber(self, key: Key) -> Scrubber:
         """Return what hides the secrets of a release; who asks meanwhile shares the answer.
@@ -44,24 +47,25 @@ class AppSecrets:
         Raises:
             PortalError: they cannot be read, so that nothing may be shown.
         """
-        revision = self._revision(key)
+        version = self._version(key)
         known = self._known.get(key)
-        if known is not None and known[0] == revision:
+        if known is not None and known[0] == version:
             return known[1]
-        task = self._asking.get(key)
+        task = self._asking.get((key, version))
         if task is None:
-            task = self._asking[key] = asyncio.create_task(self._read(key, revision))
+            task = asyncio.create_task(self._read(key, version))
+            self._asking[key, version] = task
         return await asyncio.shield(task)
 
-    async def _read(self, key: Key, revision: object) -> Scrubber:
+    async def _read(self, key: Key, version: Version) -> Scrubber:
         try:
             records = await self._records(key) or ()
             kept = await self._env_values(key)
             scrubber = await in_thread(_scrubber, records, kept)
         finally:
-            del self._asking[key]
+            del self._asking[key, version]
         self._known.pop(key, None)
-        self._known[key] = revision, scrubber
+        self._known[key] = version, scrubber
         while len(self._known) > MOST_APPS:
             del self._known[next(iter(self._known))]
         return scrubber

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from enum import StrEnum
 from typing import Protocol
 
@@ -15,9 +16,11 @@ from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFou
 from portal.domain.keys import Key
 from portal.domain.scrubber import Scrubber
 from portal.logs.cleaner import Cleaner
-from portal.logs.lines import Level, Line, Splitter, stamped
+from portal.logs.lines import Level, Line, PrivateKeys, Splitter, stamped
 from portal.logs.ring import Resume, Ring
 from portal.logs.targets import Condition, Target
+
+log = logging.getLogger(__name__)
 
 BATCH = 1_000
 BATCH_BYTES = 128 * 1024
@@ -25,6 +28,10 @@ BATCH_BYTES = 128 * 1024
 
 NOT_KEPT = b"unable to retrieve container logs for "
 """The kubelet's answer, in place of a log, for a container that has been removed."""
+
+
+UNEXPECTED = "An error in the portal: its own log has the details. It is tried again."
+"""The note of a stream whose lines could not be read for a reason that nobody foresaw."""
 
 
 class LogSource(Protocol):
@@ -95,7 +102,7 @@ def after(
     timing: Timing = USUAL,
 ) -> Next:
     """Return what follows the end of a log, or an error in reading it. Pure."""
-    pause = min(timing.slowest, timing.retry * 2**failures)
+    pause = min(timing.slowest, timing.retry * 2 ** min(failures, 10))
     if condition.state == "gone" or (isinstance(error, NotFound) and previous):
         return Next(StreamState.ENDED, "The pod no longer exists.", over=True)
     match error:
@@ -122,8 +129,8 @@ class LogStream:
     """Reads one container's log into its ring, for as long as ``run`` is not cancelled.
 
     ``tail`` is the number of lines of the past to begin with. ``scrubber`` returns what hides the
-    app's secrets, ``cleaner`` makes lines safe to show, and ``changed`` is called after each change
-    of lines or state.
+    secrets of ``app``, ``cleaner`` makes lines safe to show, and ``changed`` is called after each
+    change of lines or state.
     """
 
     def __init__(
@@ -135,6 +142,7 @@ class LogStream:
         scrubber: Callable[[], Awaitable[Scrubber]],
         changed: Callable[[LogStream], None],
         *,
+        app: Key,
         tail: int,
         cleaner: Cleaner,
         timing: Timing = USUAL,
@@ -154,10 +162,12 @@ class LogStream:
         self._source = source
         self._scrubber = scrubber
         self._changed = changed
+        self._app = app
         self._tail = tail
         self._cleaner = cleaner
         self._timing = timing
         self._resume = Resume()
+        self._keys = PrivateKeys()
         self._poked = asyncio.Event()
         self._failures = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -174,12 +184,23 @@ class LogStream:
     async def run(self) -> None:
         """Read the log until it has ended for good, or until cancelled."""
         try:
-            while not await self._once():
+            while not await self._once_safely():
                 pass
         finally:
             self.over = True
             self._settle()
             self._changed(self)
+
+    async def _once_safely(self) -> bool:
+        """Do as ``_once`` does; an unexpected error is shown, and the log is opened again."""
+        try:
+            return await self._once()
+        except Exception:
+            log.exception("reading the log of %s/%s", self.target.pod, self.target.container)
+        self._show(StreamState.FAILED, UNEXPECTED)
+        self._settle()
+        await self._pause(self._timing.slowest)
+        return False
 
     async def _once(self) -> bool:
         """Read until the log ends or breaks off, and pause. Return True if that was all."""
@@ -206,12 +227,14 @@ class LogStream:
         self._settle()
         if then.over:
             return True
-        try:
-            async with asyncio.timeout(then.pause):
-                await self._poked.wait()
-        except TimeoutError:
-            pass
+        await self._pause(then.pause)
         return False
+
+    async def _pause(self, seconds: float | None) -> None:
+        """Wait for a change of the container, for some seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._poked.wait()
 
     async def _read(self) -> None:
         since = self._resume.since
@@ -257,8 +280,13 @@ class LogStream:
 
     async def _add(self, stamps: list[int], texts: list[bytes], scrubber: Scrubber) -> None:
         self.read += len(texts)
-        lines = await self._cleaner.lines(stamps, texts, scrubber)
+        try:
+            lines = await self._cleaner.lines(self._app, stamps, texts, scrubber, self._keys)
+        except Exception:
+            self.ring.lost += len(texts)
+            raise
         if lines is None:
+            self._keys.take([text.decode("utf-8", "replace") for text in texts])
             self.ring.lost += len(texts)
         else:
             self.ring.extend(lines)

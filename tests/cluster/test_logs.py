@@ -20,14 +20,13 @@ from portal.cluster.pod_logs import PodLogs
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
 from portal.cluster_sync import running
-from portal.domain.identity import ANONYMOUS
 from portal.domain.keys import Key
 from portal.logs.hub import LogHub
-from portal.logs.secrets import AppSecrets
+from portal.logs.secrets import AppSecrets, Version
 from portal.logs.subscription import LogSubscription
 from portal.logs.targets import Selection
 from portal.state.store import Store
-from tests.unit.logs.fakes import until
+from tests.unit.logs.fakes import joined, until
 
 pytestmark = pytest.mark.cluster
 
@@ -63,16 +62,16 @@ class Here:
     def __init__(self, client: ClusterClient, store: Store) -> None:
         self.client, self.store = client, store
         secrets = AppSecrets(
-            self.revision, HelmStorage(client).newest_and_deployed, EnvSecrets(client).values
+            self.version, HelmStorage(client).newest_and_deployed, EnvSecrets(client).values
         )
         self.hub = LogHub(
             PodLogs(client), lambda key: store.snapshot.app(key).pods, secrets.scrubber
         )
         store.on_change(self.hub.changed)
 
-    def revision(self, key: Key) -> int:
+    def version(self, key: Key) -> Version:
         release = self.store.snapshot.app(key).release
-        return release.revision if release else 0
+        return (release.uid, release.revision) if release else ("", 0)
 
 
 @asynccontextmanager
@@ -116,8 +115,8 @@ async def test_many_pods_are_read_once_for_two_viewers_without_doubles(namespace
     key = helm(namespace, f"replicas={PODS}", f"rate={RATE}", "dbPassword=correct-horse-battery")
     async with looking(namespace) as here:
         await until(lambda: len(here.store.snapshot.app(key).pods) == PODS, rounds=60_000)
-        first = Viewer(await here.hub.join(ANONYMOUS, Selection(key), tail=5_000))
-        second = Viewer(await here.hub.join(ANONYMOUS, Selection(key), tail=100))
+        first = Viewer(await joined(here.hub, Selection(key), tail=5_000))
+        second = Viewer(await joined(here.hub, Selection(key), tail=100))
         await first.until(lambda: first.lines() + first.dropped > LINES)
         await second.until(lambda: second.lines() + second.dropped > LINES // 2)
         assert here.client.calls.following == PODS
@@ -135,7 +134,7 @@ async def test_secrets_are_hidden_and_a_pod_that_goes_is_followed_by_the_next(
     key = helm(namespace, "dbPassword=correct-horse-battery")
     async with looking(namespace) as here:
         await until(lambda: bool(here.store.snapshot.app(key).pods), rounds=60_000)
-        viewer = Viewer(await here.hub.join(ANONYMOUS, Selection(key), tail=5_000))
+        viewer = Viewer(await joined(here.hub, Selection(key), tail=5_000))
         await viewer.until(lambda: viewer.lines() > 12)
         (old,) = viewer.texts
         said = "\n".join(viewer.texts[old])
@@ -157,6 +156,6 @@ async def test_the_previous_run_of_a_crash(namespace: str) -> None:
 
         await until(restarted, rounds=200_000)
         selection = Selection(key, previous=True)
-        viewer = Viewer(await here.hub.join(ANONYMOUS, selection, tail=5_000))
+        viewer = Viewer(await joined(here.hub, selection, tail=5_000))
         await viewer.until(lambda: viewer.lines() > 0)
         assert any("ValueError: the last words" in each for each in viewer.texts.popitem()[1])

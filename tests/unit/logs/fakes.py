@@ -8,9 +8,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from portal.domain.errors import PortalError
+from portal.domain.identity import ANONYMOUS
 from portal.domain.keys import Key
 from portal.domain.scrubber import Scrubber
+from portal.logs.hub import LogHub
 from portal.logs.stream import Timing
+from portal.logs.subscription import LogSubscription
+from portal.logs.targets import Selection
 
 FAST = Timing(settle=0.001, first=0.001, quiet=1e9, retry=0, slowest=0, refused=0)
 """No pauses."""
@@ -112,3 +116,13 @@ async def until(condition: object, *, rounds: int = 5_000) -> None:
             return
         await asyncio.sleep(0.001)
     raise AssertionError("it has not come true")
+
+
+async def joined(
+    hub: LogHub, selection: Selection, *, tail: int = 100, since: int = 0
+) -> LogSubscription:
+    """Look at a selection."""
+    subscription = hub.admit(ANONYMOUS, selection)
+    assert subscription is not None
+    await hub.join(subscription, tail=tail, since=since)
+    return subscription

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -8,14 +9,16 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from portal.domain.identity import Identity
+from portal.domain.errors import PortalError
+from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
 from portal.domain.scrubber import Scrubber
+from portal.logs import download as download_module
 from portal.logs import hub as hub_module
 from portal.logs.download import Download
 from portal.logs.endpoint import (
@@ -29,7 +32,7 @@ from portal.logs.endpoint import (
 )
 from portal.logs.hub import LogHub
 from portal.logs.targets import Selection
-from tests.unit.logs.fakes import FAST, Logs
+from tests.unit.logs.fakes import FAST, Logs, nothing_hidden
 from tests.unit.logs.test_targets import APP, pod
 
 QUERY = "?namespace=apps&name=web"
@@ -43,7 +46,9 @@ class Server:
 
     def __init__(self, *, recheck: float = 0.01, heartbeat: float = 20) -> None:
         self.user: str | None = "ada"
+        self.again: Identity | None = Identity("ada")
         self.why = ""
+        self.unknown = False
         self.logs = Logs()
 
         async def hide(_: Key) -> Scrubber:
@@ -56,6 +61,8 @@ class Server:
             return None if self.user is None else Identity(self.user)
 
         async def refusal(_: Identity, selection: Selection) -> str:
+            if self.unknown:
+                raise PortalError("The owner is not known yet.")
             return self.why
 
         @asynccontextmanager
@@ -70,7 +77,13 @@ class Server:
                 recheck=recheck,
                 heartbeat=heartbeat,
             )
-            download = download_endpoint(Download(self.logs, pods, hide), identify, refusal)
+            download = download_endpoint(
+                Download(self.logs, pods, hide),
+                identify,
+                refusal,
+                reidentify=lambda _: self.again,
+                recheck=0,
+            )
             self.app.router.routes += [
                 WebSocketRoute(PATH, follow),
                 Route(DOWNLOAD_PATH, download),
@@ -233,3 +246,103 @@ def test_a_download_is_masked_and_has_a_harmless_name() -> None:
         assert (refused.status_code, refused.text) == (403, "Ask ada.")
         server.user = None
         assert client.get(DOWNLOAD_PATH + QUERY).status_code == 400
+
+
+def test_while_it_is_not_known_who_may_read_the_browser_tries_again() -> None:
+    server = Server()
+    server.unknown = True
+    with served(server) as client:
+        with (
+            client.websocket_connect(PATH + QUERY) as socket,
+            pytest.raises(WebSocketDisconnect) as closed,
+        ):
+            read(socket)
+        assert closed.value.code == 1013
+        later = client.get(DOWNLOAD_PATH + QUERY)
+        assert (later.status_code, later.text) == (503, "The owner is not known yet.")
+
+
+def test_a_view_stays_open_while_it_is_not_known_who_may_read() -> None:
+    server = Server(heartbeat=0.01)
+    with served(server) as client, client.websocket_connect(PATH + QUERY) as socket:
+        texts(socket, 2)
+        server.unknown = True
+        for _ in range(5):  # with as many rechecks in between
+            assert until(socket, "heartbeat") is True
+        server.logs.of("a").write("three")
+        assert texts(socket, 1) == ["three"]
+
+
+def test_a_download_ends_with_the_sign_in() -> None:
+    server = Server()
+    server.again = None
+    with served(server) as client:
+        answer = client.get(DOWNLOAD_PATH + QUERY)
+        assert answer.text.splitlines() == [
+            "# a / main",
+            "",
+            "Your sign-in has ended: open the page again.",
+        ]
+
+
+def test_the_line_that_the_limit_cuts_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+    cut = "1970-01-01T00:00:01.000001000Z it is correct-ho"
+    monkeypatch.setattr(download_module, "BYTES", len(cut))
+
+    @asynccontextmanager
+    async def opened(*_: object, **__: object) -> AsyncIterator[AsyncIterator[bytes]]:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield cut.encode()
+
+        yield chunks()
+
+    monkeypatch.setattr(server.logs, "open", opened)
+    with served(server) as client:
+        text = client.get(DOWNLOAD_PATH + QUERY).text
+    assert "correct" not in text
+    assert "Only the first" in text
+
+
+def test_downloads_are_limited_for_each_user_and_for_all() -> None:
+    download = Download(Logs(), lambda _: [], nothing_hidden)
+    ada, bob = Identity("ada"), Identity("bob")
+    assert [download.reserve(ada) for _ in range(3)] == [True, True, False]
+    assert [download.reserve(ANONYMOUS) for _ in range(3)] == [True, True, False]
+    download.release(ada)
+    assert download.reserve(bob)
+
+
+@pytest.mark.parametrize("limits", [(0.01, 60), (60, 0.01)])
+async def test_a_download_whose_reader_takes_nothing_is_broken_off(
+    limits: tuple[float, float],
+) -> None:
+    logs = Logs()
+    logs.of("a").write("one")
+    download = Download(logs, lambda _: [pod("a")], nothing_hidden)
+
+    async def refusal(*_: object) -> str:
+        return ""
+
+    handle = download_endpoint(
+        download, lambda _: Identity("ada"), refusal, deadline=limits[0], stalled=limits[1]
+    )
+    for version in ("2.0", "2.4"):
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": DOWNLOAD_PATH,
+            "query_string": QUERY[1:].encode(),
+            "headers": [],
+            "asgi": {"spec_version": version},
+        }
+
+        async def never(*_: object) -> Any:
+            await asyncio.Event().wait()
+
+        for _ in range(3):  # each gives its place back
+            response = await handle(Request(scope))
+            assert response.status_code == 200
+            async with asyncio.timeout(10):
+                await response(scope, never, never)
+    assert logs.of("a").open == 0

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Pod
+from portal.logs import feed as feed_module
 from portal.logs import hub as module
 from portal.logs.hub import LogHub
 from portal.logs.lines import Level, Line
@@ -19,7 +20,7 @@ from portal.logs.stream import Timing
 from portal.logs.subscription import NOTHING, LogSubscription
 from portal.logs.targets import Selection
 from portal.logs.wire import Message, lines_message, sources_message
-from tests.unit.logs.fakes import FAST, Logs, nothing_hidden, until
+from tests.unit.logs.fakes import FAST, Logs, joined, nothing_hidden, until
 from tests.unit.logs.test_targets import APP, container, pod
 
 
@@ -77,8 +78,7 @@ class Viewer:
 
 async def view(site: Site, selection: Selection | None = None, **how: int) -> Viewer:
     selection = selection or Selection(APP)
-    subscription = await site.hub.join(ANONYMOUS, selection, **{"tail": 100, **how})
-    return Viewer(subscription)
+    return Viewer(await joined(site.hub, selection, **how))
 
 
 async def test_pods_are_merged_in_the_order_of_their_times() -> None:
@@ -188,18 +188,20 @@ async def test_connections_and_streams_are_limited(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(module, "MOST", 3)
     monkeypatch.setattr(module, "MOST_STREAMS", 1)
     ada = Identity("ada")
-    assert site.hub.admits(ada)
-    await site.hub.join(ada, Selection(APP), tail=1)
-    assert not site.hub.admits(ada)
-    assert site.hub.admits(Identity("bob"))
+    assert site.hub.admit(ada, Selection(APP))
+    assert not site.hub.admit(ada, Selection(APP)), "it counts before it has joined"
     viewer = await view(site)
     message = read(await viewer.subscription.next())
     assert message["left"] == 1
     assert len(message["sources"]) == 1
-    await view(site)
-    assert not site.hub.admits(ANONYMOUS)
+    late = site.hub.admit(Identity("bob"), Selection(APP))
+    assert late is not None
+    assert not site.hub.admit(ANONYMOUS, Selection(APP))
     site.hub.close()
-    assert not site.hub.admits(Identity("bob"))
+    assert not site.hub.admit(Identity("carl"), Selection(APP))
+    await site.hub.join(late, tail=1)
+    assert site.hub.streams == 0
+    assert await late.next() is None
 
 
 async def test_changes_of_other_apps_open_nothing(site: Site) -> None:
@@ -209,3 +211,31 @@ async def test_changes_of_other_apps_open_nothing(site: Site) -> None:
     assert site.hub.streams == 2
     site.hub.changed()
     assert site.hub.streams == 3
+
+
+def test_the_first_message_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "MOST_CHARACTERS", 1_000)
+    past = [(1, Line(at, Level.NONE, "x" * 100)) for at in range(50)]
+    rows = read(feed_module._past(past, 50, 0))["lines"]
+    assert [row[1] for row in rows] == list(range(50))[-len(rows) :]
+    assert 0 < len(rows) < 10
+
+
+async def test_a_feed_goes_on_after_an_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    viewer = await view(site)
+    real = feed_module.lines_message
+    broken = True
+
+    def lines_message(*what: Any, **how: Any) -> Message:
+        if broken:
+            raise ValueError("unforeseen")
+        return real(*what, **how)
+
+    monkeypatch.setattr(feed_module, "lines_message", lines_message)
+    site.logs.of("a").write("one")
+    async with asyncio.timeout(10):
+        while viewer.dropped != 1:
+            await viewer.read()
+    broken = False
+    site.logs.of("a").write("two")
+    await viewer.until("two")

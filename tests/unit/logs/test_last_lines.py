@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from portal.domain.errors import Conflict
 from portal.domain.keys import Key
 from portal.domain.objects import Container
 from portal.domain.scrubber import Scrubber
+from portal.logs import last_lines as module
 from portal.logs.last_lines import LINES, LastLines
 from portal.state.assemble import nothing
 from portal.state.model import AppState
@@ -79,3 +84,38 @@ async def test_a_log_that_is_not_kept_is_asked_for_once() -> None:
     await until(lambda: bool(site.changed))
     assert site.lines.fill(app(looping())) == app(looping())
     assert len(site.logs.of("a").opened) == 1
+
+
+async def test_a_log_that_fails_unexpectedly_is_asked_for_once() -> None:
+    site = Site()
+    reads: list[Key] = []
+
+    async def broken(app: Key) -> Scrubber:
+        reads.append(app)
+        raise ValueError("unforeseen")
+
+    lines = LastLines(site.logs, broken, site.changed.append)
+    lines.fill(app(looping()))
+    await until(lambda: site.changed == [APP])
+    lines.fill(app(looping()))
+    await asyncio.sleep(0)
+    assert len(reads) == 1
+
+
+async def test_the_line_that_the_limit_cuts_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site()
+
+    @asynccontextmanager
+    async def opened(*_: object, **__: object) -> AsyncIterator[AsyncIterator[bytes]]:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"whole\n"
+            yield b"it is correct-ho"
+
+        yield chunks()
+
+    monkeypatch.setattr(site.logs, "open", opened)
+    monkeypatch.setattr(module, "BYTES", 22)
+    site.lines.fill(app(looping()))
+    await until(lambda: site.changed == [APP])
+    (filled,) = site.lines.fill(app(looping())).pods[0].containers
+    assert filled.last_message == "whole"

@@ -10,8 +10,12 @@ from portal.domain.scrubber import HIDDEN, Scrubber
 from portal.logs.lines import (
     BOLD,
     LONGEST,
+    MOST_OF_KEY,
+    MOST_RUNS,
     UNDERLINE,
+    WIDEST,
     Level,
+    PrivateKeys,
     Splitter,
     cleaned,
     level,
@@ -121,7 +125,7 @@ def test_the_number_of_a_style(codes: str, number: int) -> None:
 
 
 def test_a_long_line_is_cut() -> None:
-    text, _ = cleaned("x" * (LONGEST + 7))
+    (text,) = shown("x" * (LONGEST + 7))
     assert len(text) < LONGEST + 40
     assert text.endswith("(7 more characters)")
 
@@ -190,3 +194,57 @@ def test_masking_keeps_the_number_of_lines(texts: list[str]) -> None:
     for index, (before, now) in enumerate(zip(texts, hidden, strict=False)):
         assert before == now or index in changed
         assert "passab" not in now
+
+
+@pytest.mark.parametrize("text", ["\u0131nfo: x", "cr\u0131t\u0131cal: x", "level=\u0131nfo x"])
+def test_a_letter_that_folds_to_another_makes_no_level(text: str) -> None:
+    assert level(text) is Level.NONE
+
+
+SECRET = "correct-horse-battery"
+
+
+@pytest.mark.parametrize("edge", [LONGEST, WIDEST])
+@pytest.mark.parametrize("back", range(1, len(SECRET)))
+def test_no_cut_of_a_line_shows_the_beginning_of_a_secret(edge: int, back: int) -> None:
+    coloured = "\x1b[1m" * 6_000  # 24,000 bytes of nothing
+    before = "x" * (edge - back) if edge == LONGEST else coloured + "x" * (edge - 24_000 - back)
+    (raw,) = Splitter().feed(f"{before}{SECRET}{'y' * WIDEST}".encode())
+    (line,) = lines_of([1], [raw], Scrubber([SECRET]))
+    assert "xc" not in line.text
+
+
+def test_the_runs_of_a_cut_line_end_with_it() -> None:
+    (line,) = lines_of([1], [b"\x1b[1m" + b"x" * (LONGEST + 7)], NOTHING)
+    assert line.runs == (0, LONGEST, BOLD)
+
+
+def test_a_line_has_so_many_runs_at_most() -> None:
+    text, runs = cleaned("\x1b[1mx\x1b[4my" * MOST_RUNS)
+    assert len(runs) == 3 * MOST_RUNS
+    assert text == "xy" * MOST_RUNS
+
+
+def in_batches(*batches: list[str]) -> list[str]:
+    keys = PrivateKeys()
+    return [
+        line.text
+        for texts in batches
+        for line in lines_of([1] * len(texts), [t.encode() for t in texts], NOTHING, keys)
+    ]
+
+
+def test_a_private_key_is_hidden_in_all_batches() -> None:
+    begin, end = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+    assert in_batches(["a", begin], ["MIIEow"], [], ["IBAAKC", end, "b"], ["c"]) == [
+        "a", *[HIDDEN] * 4, "b", "c",
+    ]  # fmt: skip
+    assert in_batches([begin, "MIIEow", end], ["b"])[3:] == ["b"]
+    assert in_batches(["-----BEGIN CERTIFICATE-----"], ["b"])[1:] == ["b"]
+    assert in_batches([end, begin], ["MIIEow"])[1:] == [HIDDEN] * 2
+
+
+def test_a_private_key_without_end_hides_so_many_lines() -> None:
+    begin = "-----BEGIN PRIVATE KEY-----"
+    found = in_batches([begin], *[["x"]] * (MOST_OF_KEY + 1))
+    assert found == [HIDDEN] * (MOST_OF_KEY + 1) + ["x"]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.logs.lines import Level, Line
-from portal.logs.ring import Resume, Ring
+from portal.logs.ring import LINES, Resume, Ring, cost
 
 
 def line(text: str, at: int = 0) -> Line:
@@ -22,10 +22,10 @@ def test_a_ring_keeps_the_newest_lines_and_their_numbers() -> None:
 
 
 def test_a_ring_is_bounded_in_characters_and_keeps_at_least_one_line() -> None:
-    ring = Ring(lines=100, characters=10)
+    ring = Ring(lines=100, characters=2 * cost(line("")) + 10)
     ring.extend([line("12345"), line("67890"), line("x")])
     assert [each.text for each in ring.between(0, 9)] == ["67890", "x"]
-    ring.extend([line("y" * 50)])
+    ring.extend([line("y" * 500)])
     assert len(ring) == 1
 
 
@@ -50,3 +50,9 @@ def test_a_log_that_breaks_off_anywhere_has_each_line_once(
 def test_a_clock_that_is_set_back_loses_no_line() -> None:
     resume = Resume()
     assert [resume.skip(at) for at in (5, 4, 6)] == [False, False, False]
+
+
+def test_colours_take_their_share_of_a_ring() -> None:
+    ring = Ring()
+    ring.extend(Line(0, Level.NONE, "x" * 200, tuple(range(600))) for _ in range(LINES))
+    assert len(ring) < LINES / 10

@@ -8,6 +8,7 @@ from portal.domain.errors import ClusterUnavailable, PortalError
 from portal.domain.keys import Key
 from portal.domain.release import ReleaseRevision
 from portal.logs.secrets import AppSecrets
+from tests.unit.logs.fakes import until
 
 KEY = Key("apps", "web")
 MANIFEST = """
@@ -25,20 +26,24 @@ def revision(number: int, manifest: str = MANIFEST, **values: object) -> Release
 class Site:
     def __init__(self) -> None:
         self.number = 1
+        self.uid = "first"
+        self.pause = asyncio.Event()
+        self.pause.set()
         self.reads = 0
         self.records: tuple[ReleaseRevision, ...] = (
             revision(1, dbPassword="new-password"),
             revision(0, dbPassword="old-one-1"),
         )
         self.error: PortalError | None = None
-        self.secrets = AppSecrets(lambda _: self.number, self.read, self.env)
+        self.secrets = AppSecrets(lambda _: (self.uid, self.number), self.read, self.env)
 
     async def read(self, key: Key) -> tuple[ReleaseRevision, ...]:
         self.reads += 1
-        await asyncio.sleep(0)
+        records = self.records
+        await self.pause.wait()
         if self.error is not None:
             raise self.error
-        return self.records
+        return records
 
     async def env(self, key: Key) -> tuple[str, ...]:
         return ("of-a-variable",)
@@ -74,3 +79,23 @@ async def test_a_manifest_that_cannot_be_read_lets_nothing_be_shown() -> None:
     site.records = (revision(1, manifest="a: [1\n---\n{"),)
     with pytest.raises(PortalError, match="secrets to hide"):
         await site.secrets.scrubber(KEY)
+
+
+async def test_a_release_that_is_installed_again_has_its_own() -> None:
+    site = Site()
+    await site.secrets.scrubber(KEY)
+    site.uid, site.records = "second", (revision(1, dbPassword="of-the-second"),)
+    assert (await site.secrets.scrubber(KEY)).text("of-the-second") == "(hidden)"
+
+
+async def test_a_question_about_another_release_is_not_shared() -> None:
+    site = Site()
+    site.pause.clear()
+    first = asyncio.create_task(site.secrets.scrubber(KEY))
+    await until(lambda: site.reads == 1)
+    site.uid, site.records = "second", (revision(1, dbPassword="of-the-second"),)
+    second = asyncio.create_task(site.secrets.scrubber(KEY))
+    await asyncio.sleep(0)
+    site.pause.set()
+    await first
+    assert (await second).text("of-the-second") == "(hidden)"

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, PortalError
 from portal.domain.keys import Key
 from portal.domain.scrubber import Scrubber
+from portal.logs import cleaner as cleaner_module
 from portal.logs.cleaner import Budget, Cleaner
-from portal.logs.stream import LogStream, Next, StreamState, Timing, after
+from portal.logs.lines import Line
+from portal.logs.stream import UNEXPECTED, LogStream, Next, StreamState, Timing, after
 from portal.logs.targets import GONE, Condition, Target
 from tests.unit.logs.fakes import FAST, Logs, until
 
+APP, OTHER = Key("apps", "web"), Key("apps", "other")
 TARGET = Target(Key("apps", "web-1"), "uid", "main")
 RUNNING = Condition("running")
 
@@ -39,6 +43,7 @@ async def reading(
         logs,
         secrets,
         lambda _: None,
+        app=APP,
         tail=tail,
         cleaner=Cleaner(budget, interval=0),
         timing=FAST,
@@ -107,6 +112,7 @@ async def test_without_the_secrets_no_line_is_shown_and_none_is_lost() -> None:
         logs,
         secrets,
         lambda _: None,
+        app=APP,
         tail=9,
         cleaner=Cleaner(interval=0),
         timing=FAST,
@@ -187,7 +193,7 @@ async def test_lines_beyond_the_budget_are_counted() -> None:
     async with reading(logs, budget=budget) as stream:
         log.write("one")
         await until(lambda: texts(stream) == ["one"])
-        budget.spend(5)
+        budget.spend(APP, 5)
         log.write("two", "three")
         await until(lambda: stream.ring.lost == 2)
         now = 6.0
@@ -199,14 +205,35 @@ async def test_lines_beyond_the_budget_are_counted() -> None:
 def test_a_budget_fills_up_again_to_its_limit() -> None:
     now = 0.0
     budget = Budget(share=0.5, burst=2, clock=lambda: now)
-    budget.spend(3)
-    assert budget.spent
+    assert budget.left([APP]) == {APP: 2}
+    budget.spend(APP, 3)
+    assert budget.left([APP]) == {APP: -1}
     now = 3.0
-    assert not budget.spent
+    assert budget.left([APP]) == {APP: 0.5}
     now = 1_000.0
-    assert not budget.spent
-    budget.spend(2)
-    assert budget.spent
+    assert budget.left([APP]) == {APP: 2}
+
+
+def test_apps_share_what_comes_in() -> None:
+    now = 0.0
+    budget = Budget(share=0.5, burst=2, clock=lambda: now)
+    budget.left([APP, OTHER])
+    budget.spend(APP, 3)
+    budget.spend(OTHER, 1)
+    now = 2.0
+    assert budget.left([APP, OTHER]) == {APP: -1.5, OTHER: 0.5}
+
+
+async def test_an_app_that_writes_without_end_costs_no_other_one_its_lines() -> None:
+    budget = Budget(share=1, burst=1, clock=lambda: 0.0)
+    budget.spend(APP, 100)
+    cleaner = Cleaner(budget, interval=0)
+    flood, quiet = await asyncio.gather(
+        cleaner.lines(APP, [1], [b"flood"], Scrubber(())),
+        cleaner.lines(OTHER, [1], [b"quiet"], Scrubber(())),
+    )
+    assert flood is None
+    assert quiet is not None
 
 
 @pytest.mark.parametrize(
@@ -245,3 +272,67 @@ def test_failures_back_off_to_a_limit() -> None:
         return after(away, RUNNING, previous=False, failures=failures, timing=Timing()).pause
 
     assert [pause(each) for each in (0, 1, 2, 9)] == [1.0, 2.0, 4.0, 10.0]
+
+
+def test_the_pause_stays_at_its_limit_after_any_number_of_failures() -> None:
+    away = ClusterUnavailable("away")
+    then = after(away, RUNNING, previous=False, failures=5_000, timing=Timing())
+    assert then.pause == 10.0
+
+
+async def test_what_cannot_be_made_safe_harms_no_other_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fail_on(monkeypatch, b"poison")
+    cleaner = Cleaner(interval=0)
+    hides = Scrubber(())
+    bad, good = await asyncio.gather(
+        cleaner.lines(APP, [1], [b"poison"], hides),
+        cleaner.lines(APP, [1], [b"fine"], hides),
+        return_exceptions=True,
+    )
+    assert isinstance(bad, ValueError)
+    assert isinstance(good, list)
+    assert [line.text for line in good] == ["fine"]
+
+
+async def test_a_stream_says_that_it_failed_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_on(monkeypatch, b"poison")
+    logs = Logs()
+    log = logs.of("web-1")
+    log.write("one")
+    async with reading(logs) as stream:
+        shown: list[tuple[str, str]] = []
+        stream._changed = lambda now: shown.append((now.state, now.note))
+        await until(lambda: texts(stream) == ["one"])
+        log.write("poison")
+        await until(lambda: ("failed", UNEXPECTED) in shown)
+        log.write("two")
+        await until(lambda: texts(stream) == ["one", "two"])
+        assert stream.ring.lost == 1
+        assert not stream.over
+
+
+def fail_on(monkeypatch: pytest.MonkeyPatch, poison: bytes) -> None:
+    real = cleaner_module.lines_of
+
+    def lines_of(stamps: Sequence[int], raws: Sequence[bytes], *more: Any) -> list[Line]:
+        if poison in raws:
+            raise ValueError(poison)
+        return real(stamps, raws, *more)
+
+    monkeypatch.setattr(cleaner_module, "lines_of", lines_of)
+
+
+async def test_a_private_key_that_begins_in_a_discarded_line_is_hidden() -> None:
+    now = 0.0
+    budget = Budget(share=1, burst=1, clock=lambda: now)
+    budget.spend(APP, 5)
+    logs = Logs()
+    log = logs.of("web-1")
+    async with reading(logs, budget=budget) as stream:
+        log.write("-----BEGIN PRIVATE KEY-----")
+        await until(lambda: stream.ring.lost == 1)
+        now = 6.0
+        log.write("MIIEow")
+        await until(lambda: texts(stream) == ["(hidden)"])

@@ -18,7 +18,7 @@ from portal.auth.authorizer import KnownRights
 from portal.auth.identify import HeaderAuthenticator
 from portal.auth.policy import Policy
 from portal.catalog.catalog import Catalog
-from portal.domain.errors import ClusterUnavailable
+from portal.domain.errors import ClusterUnavailable, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
@@ -366,3 +366,14 @@ def test_the_lists_show_nobody_the_words_of_anothers_failure(site: Site) -> None
 def test_lists_are_of_namespaces_that_are_seen(site: Site) -> None:
     listed = replace(site.views.scope(ADMIN, BOB), namespaces=frozenset({"lab"}))
     assert "sales" not in json.dumps(opener(site.ui)(ADMIN, listed)())
+
+
+async def test_an_owner_who_is_not_known_yet_is_not_refused_their_log() -> None:
+    site = Site()
+    await site.answered(ANN, BOB)
+    assert site.views.logs_refusal(ANN, KEY) == ""
+    assert site.views.logs_refusal(BOB, KEY)
+    new = ReleaseRecord(KEY, 2, ReleaseStatus.DEPLOYED, None, "sh.helm.release.v1.x.v2")
+    site.store.apply(Kind.RELEASE, Key(KEY.namespace, new.secret_name), new)
+    with pytest.raises(PortalError, match="not known yet"):
+        site.views.logs_refusal(ANN, KEY)
