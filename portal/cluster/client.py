@@ -126,7 +126,7 @@ class ClusterClient:
             client = cls(api, configuration, kubeconfig, stack)
             await client._introduce()
             yield client
-        # Connections that were dropped are closed in the loop's next turns, and this may be its end.
+        # What was dropped is closed in the loop's next turns, and these may be its last ones.
         for _ in range(3):
             await asyncio.sleep(0)
 

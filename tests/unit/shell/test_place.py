@@ -44,7 +44,7 @@ async def test_the_first_container_that_runs_is_meant_if_none_is_named() -> None
     [
         (Place(KEY, "stranger"), NotFound),
         (Place(KEY, POD, "other"), NotFound),
-        (Place(Key("apps", "none"), POD), NotFound),
+        (Place(Key("apps", "none"), POD), Forbidden),
         (Place(KEY, POD, "setup"), Conflict),
     ],
 )
