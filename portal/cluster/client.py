@@ -42,6 +42,8 @@ JSON_PATCH = "application/json-patch+json"
 MERGE = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
 
+TLS_ENDS_WITHIN = 0.1
+"""Seconds for connections to end after their use: what ends TLS needs the loop a moment longer."""
 FIRST_ANSWER_WITHIN = 10.0
 """Seconds that the start waits for the API: less than gunicorn gives a worker to start."""
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=60, sock_connect=5, sock_read=15)
@@ -126,9 +128,7 @@ class ClusterClient:
             client = cls(api, configuration, kubeconfig, stack)
             await client._introduce()
             yield client
-        # What was dropped is closed in the loop's next turns, and these may be its last ones.
-        for _ in range(3):
-            await asyncio.sleep(0)
+        await asyncio.sleep(TLS_ENDS_WITHIN)
 
     def acting_for(self, identity: Identity | None) -> ClusterClient:
         """Return the client that acts for ``identity``, or (None) as the portal itself.
