@@ -115,7 +115,7 @@ def notice(view: Notice, more: Node = None) -> html.Div:
 
 def _last_lines(text: str) -> html.Pre:
     label = wildcards({"aria-label": "The last lines of its log", "data-testid": "last-lines"})
-    return html.Pre(text, className="code wrap last-lines", tabIndex=0, role="region", **label)
+    return html.Pre(text, className="code wrap last-lines", tabIndex=0, role="group", **label)
 
 
 def failure(message: str, advice: str = "") -> html.Div:
