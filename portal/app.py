@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from portal import garbage, threads
+from portal import garbage
 from portal.cluster.client import ClusterClient
 from portal.cluster_sync import ClusterSync, running
 from portal.helm_service.orphans import end_orphans
@@ -68,8 +68,6 @@ class Portal:
             web_app = web_app_class(settings, self._environ, sync, stack)
             await stack.enter_async_context(running(web_app.tasks(), _stop))
             outer.mount("/", await asyncio.to_thread(web_app.site))
-            collecting = {"garbage collection": garbage.collect(threads.busy)}
-            await stack.enter_async_context(running(collecting, _stop))
             web_app.hub.start()
             self._web_app = web_app
             stack.push_async_callback(web_app.drain)

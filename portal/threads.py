@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="input")
 _ONE = ThreadPoolExecutor(1, thread_name_prefix="large")
-_WORK: set[Future[Any]] = set()
 _STREAMS = ThreadPoolExecutor(1, thread_name_prefix="streams")
 
 
@@ -37,12 +36,5 @@ async def in_stream_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwar
 
 
 async def _in(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-    done = threads.submit(copy_context().run, work)
-    _WORK.add(done)
-    done.add_done_callback(_WORK.discard)
-    return await asyncio.wrap_future(done)
-
-
-def busy() -> bool:
-    """Return True while such work waits or is under way."""
-    return bool(_WORK)
+    context = copy_context()
+    return await asyncio.get_running_loop().run_in_executor(threads, context.run, work)
