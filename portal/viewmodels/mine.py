@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from portal.domain.operations import Operation
 from portal.domain.permissions import Scope
-from portal.viewmodels.model import Severity
 from portal.viewmodels.operation import STATES, running
 from portal.viewmodels.releases import ReleaseList
 
@@ -18,8 +17,6 @@ RECENT = 600.0
 
 MOST = 200
 """The most apps of which a browser is told; those in trouble come first."""
-
-_TROUBLED = {Severity.WARN, Severity.BAD}
 
 
 class MineView(Struct, frozen=True):
@@ -48,7 +45,7 @@ def mine_view(listed: ReleaseList, scope: Scope, now: datetime) -> MineView:
             continue
         operation = listed.apps[key].operation
         row = own.get(key)
-        troubled = row is not None and row.problem and row.status.severity in _TROUBLED
+        troubled = row is not None and row.problem and row.status.severity.troubled
         told = operation if operation and _recent(operation, now) else None
         if troubled or told:
             found.append(
