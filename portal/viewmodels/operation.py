@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from portal.domain.identity import ANONYMOUS
 from portal.domain.operations import Operation, OperationPhase, Step, Verb
 from portal.domain.release import ReleaseRecord
 from portal.viewmodels.model import Badge, Notice, OperationView, Severity, StepView
@@ -68,6 +69,11 @@ def failed(operation: Operation | None, release: ReleaseRecord | None) -> bool:
     )
 
 
+def by(actor: str) -> str:
+    """Words for who has begun an operation: " by ada"; "" for nobody who is known."""
+    return "" if actor in {"", ANONYMOUS.user} else f" by {actor}"
+
+
 def operation_view(
     operation: Operation,
     *,
@@ -82,8 +88,7 @@ def operation_view(
     which tell more than the step that waits for them.
     """
     text, severity = STATES[operation.phase]
-    by = "" if operation.actor in {"", "anonymous"} else f" by {operation.actor}"
-    title = f"{operation.verb.noun.capitalize()}{by}"
+    title = f"{operation.verb.noun.capitalize()}{by(operation.actor)}"
     return OperationView(
         id=operation.id,
         title=title,
