@@ -74,6 +74,13 @@ def by(actor: str) -> str:
     return "" if actor in {"", ANONYMOUS.user} else f" by {actor}"
 
 
+def lasted(began: datetime | None, ended: datetime | None) -> float | None:
+    """The seconds between two times, never negative; None if one of them is not known."""
+    if began is None or ended is None:
+        return None
+    return round(max(0.0, (ended - began).total_seconds()), 1)
+
+
 def operation_view(
     operation: Operation,
     *,
@@ -113,9 +120,7 @@ def operation_view(
 
 
 def _step(step: Step, phase: OperationPhase) -> StepView:
-    seconds = None
-    if step.ended_at is not None:
-        seconds = round(max(0.0, (step.ended_at - step.started_at).total_seconds()), 1)
+    seconds = lasted(step.started_at, step.ended_at)
     if step.error:
         state = Badge("Failed", Severity.BAD)
     elif step.ended_at is not None:

@@ -22,6 +22,7 @@ from portal.state.workloads import endless, replica_sets_of
 from portal.viewmodels.conditions import condition
 from portal.viewmodels.diagnosis import Diagnosis, events_about
 from portal.viewmodels.model import Badge, Severity, StepView, UrlView
+from portal.viewmodels.operation import lasted
 from portal.viewmodels.words import count, number, size, span
 from portal.viewmodels.workloads import PodSummary
 
@@ -119,7 +120,7 @@ def _stage(
         at = max(times) if len(times) == len(passed) else None
         if at is None:
             of = f"{of}. {UNDATED}" if of else UNDATED
-        return StepView(title, DONE, began, _seconds(began, at), detail=of, ended_at=at)
+        return StepView(title, DONE, began, lasted(began, at), detail=of, ended_at=at)
     if not first:
         return StepView(title, NEXT, None, None, detail=of if passed else "")
     waits = next((why for (_, why), one in zip(pods, found, strict=True) if one is None), None)
@@ -132,12 +133,6 @@ def _stage(
         severity = waits.severity if waits.stage.troubled else Severity.BUSY
     words = f"{of}. {words}" if of else words
     return StepView(title, Badge("Waiting", severity), began, None, detail=words)
-
-
-def _seconds(began: datetime | None, ended: datetime | None) -> float | None:
-    if began is None or ended is None:
-        return None
-    return round(max(0.0, (ended - began).total_seconds()), 1)
 
 
 # Whether a pod has passed a stage; ``own`` are the events about it.
@@ -270,7 +265,7 @@ def _answers(
     answered = next((each.at for each in told if each.what == "answers"), None)
     if answered is not None:
         return StepView(
-            title, DONE, began, _seconds(began, answered), detail=external.href, ended_at=answered
+            title, DONE, began, lasted(began, answered), detail=external.href, ended_at=answered
         )
     watched = state.timeline.since <= operation.created_at and not operation.verb.creates
     words = "It has answered all along." if watched and not told else "Since when is not known."
