@@ -74,7 +74,7 @@ def _view(source: _Source) -> TimelineView:
     lines = [_line(each) for each in source.timeline.entries]
     routine = [_routine(each) for each in source.events if kind_of(each) is EntryKind.ROUTINE]
     routine.sort(key=_order, reverse=True)
-    grouped = _grouped([*lines, *_grouped(routine)[:MAX_ROUTINE]])
+    grouped = [*_grouped(lines), *_grouped(routine)[:MAX_ROUTINE]]
     return TimelineView(
         lines=tuple(sorted(grouped, key=_order, reverse=True)), since=source.timeline.since
     )
