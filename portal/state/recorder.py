@@ -275,7 +275,7 @@ class _Notes:
                 f"event/{event.key.name}",
                 kind,
                 event.last_at,
-                f"{event.about_kind} {event.about_name}".strip(),
+                event.about,
                 event.reason,
                 event.message[:LONGEST],
                 count=max(1, event.count),

@@ -104,7 +104,7 @@ def _routine(event: Event) -> TimelineLine:
         kind=EntryKind.ROUTINE.value,
         severity=Severity.QUIET,
         title=event.reason,
-        about=f"{event.about_kind} {event.about_name}".strip(),
+        about=event.about,
         text=shortened(event.message, 400),
         count=max(1, event.count),
         first_at=event.first_at if event.count > 1 else None,
