@@ -95,8 +95,8 @@ def _without_pods(
 ) -> tuple[StepView, ...]:
     """The stages of an operation that has ended, and none of whose pods are there."""
     rolled = any(
-        each.kind is EntryKind.ROLLOUT and operation.created_at <= each.at <= operation.updated_at
-        for each in state.timeline.entries
+        operation.created_at <= each.at <= operation.updated_at
+        for each in state.timeline.of(EntryKind.ROLLOUT)
     )
     words = "Its pods are gone, and with them what is known of them." if rolled else "None needed."
     view = StepView("New pods", Badge("None", Severity.QUIET), None, None, detail=words)
