@@ -120,7 +120,7 @@ class ScopedViews:
         every = self._rows.release_list(
             snapshot.apps, snapshot.sources, now, snapshot.nodes, self._catalog()
         )
-        return mine_view(every, snapshot.apps, scope, now)
+        return mine_view(every, scope, now)
 
     def objects(self, scope: Scope, key: Key) -> ObjectsView:
         """The tree of one release's objects; an empty one where it may not be seen."""

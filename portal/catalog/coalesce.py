@@ -8,13 +8,13 @@ away what would be there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from portal.catalog.values import Values, as_mapping
+from portal.catalog.values import Values, as_mapping, at_path
 from portal.domain.version_ranges import within
 
 GLOBAL = "global"
@@ -293,13 +293,6 @@ def _merge(top: Values, base: Values, *, keep: bool) -> None:
             del top[name]
         elif isinstance(top[name], dict) and isinstance(value, dict):
             _merge(as_mapping(top[name]), as_mapping(cast("object", value)), keep=keep)
-
-
-def at_path(values: object, path: Iterable[str]) -> object:
-    """Return what is at a path of names in values; None if there is nothing."""
-    for part in path:
-        values = as_mapping(values).get(part)
-    return values
 
 
 def _copied(value: object) -> object:

@@ -18,11 +18,10 @@ from portal.catalog.coalesce import (
     Reading,
     Switch,
     ValuesProblem,
-    at_path,
     read,
 )
 from portal.catalog.validate import Checker, Path, Problem, Verdict
-from portal.catalog.values import Values, as_list, as_mapping, get, overlay
+from portal.catalog.values import Values, as_list, as_mapping, at_path, get, overlay
 
 _SUBCHARTS = "$subcharts"
 """Our own keyword: where the subcharts' schemas stand in the schema that a form is drawn from."""

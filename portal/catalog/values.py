@@ -31,10 +31,15 @@ def is_exact(number: int) -> bool:
 
 def get(values: Mapping[str, object], path: str, default: object = None) -> object:
     """The value at a dotted path; ``default`` where it is absent or null."""
-    at: object = dict(values)
-    for part in path.split("."):
-        at = as_mapping(at).get(part)
-    return default if at is None else at
+    found = at_path(dict(values), path.split("."))
+    return default if found is None else found
+
+
+def at_path(values: object, path: Iterable[str]) -> object:
+    """Return what is at a path of names in values; None if there is nothing."""
+    for part in path:
+        values = as_mapping(values).get(part)
+    return values
 
 
 def has(values: Mapping[str, object], path: str) -> bool:

@@ -496,6 +496,11 @@ class Event(Watched, frozen=True):
     last_at: datetime
     first_at: datetime | None = None
 
+    @property
+    def about(self) -> str:
+        """The kind and name of the object it is about: "Pod web-1"."""
+        return f"{self.about_kind} {self.about_name}".strip()
+
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of the object it is about."""
         yield (ABOUT, self.key.namespace, self.about_kind, self.about_name)

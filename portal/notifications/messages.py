@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from portal.domain.keys import Key
 from portal.domain.operations import Operation, OperationPhase
+from portal.viewmodels.operation import by
 
 Message = dict[str, str]
 """A body as Slack's incoming webhooks take it: ``{"text": "…"}``."""
@@ -24,9 +25,8 @@ def operation_message(operation: Operation, public_url: str) -> Message | None:
     end = _ENDS.get(operation.phase)
     if end is None:
         return None
-    by = "" if operation.actor in {"", "anonymous"} else f" by {escaped(operation.actor)}"
     what = operation.verb.noun.capitalize()
-    return _message(operation.key, f"{what}{by} {end}.", public_url)
+    return _message(operation.key, f"{what}{escaped(by(operation.actor))} {end}.", public_url)
 
 
 def trouble_message(key: Key, state: str, problem: str, public_url: str) -> Message:

@@ -24,12 +24,10 @@ EVERY = 5.0
 LASTING = 20.0
 """Seconds that a trouble has to last: a pod that restarts once is none for a channel."""
 
-_TROUBLED = {Severity.WARN, Severity.BAD}
-
 
 def in_trouble(head: Headline) -> bool:
     """Return True if a headline says that somebody has to do something."""
-    return bool(head.problem) and head.badge.severity in _TROUBLED
+    return bool(head.problem) and head.badge.severity.troubled
 
 
 class Troubles:

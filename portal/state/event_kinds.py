@@ -17,6 +17,7 @@ _NODE = {
 _POD = {"Evicted", "Preempted", "Preempting", "FailedCreate", "ExceededGracePeriod"}
 _IMAGE = {"ErrImageNeverPull", "InspectFailed", "FailedToRetrieveImagePullSecret"}
 _CRASH = {"OOMKilling", "CrashLoopBackOff"}
+_RESCALED = "SuccessfulRescale"
 USUAL_STARTUP = 10
 """Failures of a startup probe from which on they are no part of an ordinary start."""
 
@@ -26,7 +27,7 @@ _SIZE = re.compile(r"New size: (\d+)")
 def kind_of(event: Event) -> EntryKind:
     """Return the kind of an event by its reason, and its message where the reason is shared."""
     reason, message = event.reason, event.message.lower()
-    if event.reason == "SuccessfulRescale":
+    if reason == _RESCALED:
         return EntryKind.SCALING
     if reason in _NODE:
         return EntryKind.NODE
@@ -36,20 +37,16 @@ def kind_of(event: Event) -> EntryKind:
         return EntryKind.ROUTINE
     if event.about_kind == Kind.HPA:
         return EntryKind.SCALING
-    if reason in _IMAGE or (reason in {"Failed", "BackOff"} and _about_image(message)):
+    if reason in _IMAGE or (reason in {"Failed", "BackOff"} and "image" in message):
         return EntryKind.IMAGE
     if reason in _CRASH or reason == "BackOff":
         return EntryKind.CRASH
     return EntryKind.POD if reason in _POD else EntryKind.WARNING
 
 
-def _about_image(message: str) -> bool:
-    return "image" in message or "imagepull" in message
-
-
 def new_size(event: Event) -> int | None:
     """Return the replicas that an HPA has set, by its event; None for other events."""
-    if event.reason != "SuccessfulRescale":
+    if event.reason != _RESCALED:
         return None
     found = _SIZE.match(event.message)
     return int(found[1]) if found else None

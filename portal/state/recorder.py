@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from portal.domain.objects import Container, Event, Hpa, HpaMetric, Kind, Pod, Workload
 from portal.domain.operations import Operation
+from portal.domain.release import ReleaseRecord
 from portal.state.event_kinds import kind_of, new_size
 from portal.state.model import AppState
 from portal.state.rollouts import rollout_of
@@ -38,9 +39,9 @@ def recorded(
         timeline = Timeline(now)
     noted = _Notes(timeline, before, after, now)
     noted.collect()
-    return (
-        timeline if not noted.changed else Timeline(timeline.since, bounded(noted.entries.values()))
-    )
+    if not noted.changed:
+        return timeline
+    return Timeline(timeline.since, bounded(noted.entries.values()))
 
 
 class _Notes:
@@ -88,7 +89,7 @@ class _Notes:
         release, detail = self._after.release, self._after.detail
         if release is None:
             return
-        name = f"revision/{release.uid}/{release.revision}"
+        name = _revision_id(release)
         old = self.entries.get(name)
         read = detail is not None and detail.revision == release.revision
         self._put(
@@ -112,14 +113,13 @@ class _Notes:
         operation, release = self._after.operation, self._after.release
         if operation is None:
             return
-        if operation.revision is not None:
-            if release is not None and release.revision == operation.revision:
-                name = f"revision/{release.uid}/{release.revision}"
-                old = self.entries.get(name)
-                if old is not None:
-                    self._put(replace(old, actor=operation.actor))
-        elif operation.phase.terminal:
-            self._put(_ended(operation))
+        if operation.revision is None:
+            if operation.phase.terminal:
+                self._put(_ended(operation))
+        elif release is not None and release.revision == operation.revision:
+            old = self.entries.get(_revision_id(release))
+            if old is not None:
+                self._put(replace(old, actor=operation.actor))
 
     # Rollouts.
 
@@ -128,7 +128,7 @@ class _Notes:
         name = f"{workload.kind.value} {workload.key.name}"
         going = next((each for each in self.entries.values() if _under_way(each, name)), None)
         number = _template(self._after, workload)
-        if self._before is not None and self._begins(workload, number):
+        if self._before is not None and _begins(self._before, workload, number):
             going = Entry(
                 f"rollout/{name}/{number or self._now.isoformat()}",
                 EntryKind.ROLLOUT,
@@ -139,17 +139,6 @@ class _Notes:
             self._put(going)
         if going is not None and rollout_of(self._after, workload).complete:
             self._put(replace(going, ended_at=self._now, old=workload.ready))
-
-    def _begins(self, workload: Workload, number: int) -> bool:
-        """Return True if the workload has a new pod template since the state before."""
-        before = self._before
-        found = before.workloads if before else ()
-        was = next((one for one in found if one.key == workload.key), None)
-        if workload.kind is Kind.DEPLOYMENT:
-            return number > (_template(before, was) if before and was else 0)
-        if was is None:
-            return True
-        return was.current <= was.updated and workload.current > workload.updated
 
     # Autoscaling.
 
@@ -286,7 +275,7 @@ class _Notes:
                 f"event/{event.key.name}",
                 kind,
                 event.last_at,
-                f"{event.about_kind} {event.about_name}".strip(),
+                event.about,
                 event.reason,
                 event.message[:LONGEST],
                 count=max(1, event.count),
@@ -322,6 +311,10 @@ class _Notes:
         )
 
 
+def _revision_id(release: ReleaseRecord) -> str:
+    return f"revision/{release.uid}/{release.revision}"
+
+
 def _ended(operation: Operation) -> Entry:
     return Entry(
         f"operation/{operation.id}",
@@ -336,6 +329,16 @@ def _ended(operation: Operation) -> Entry:
 
 def _code(one: Container) -> int | None:
     return one.exit_code if one.state == "terminated" else one.last_exit_code
+
+
+def _begins(before: AppState, workload: Workload, number: int) -> bool:
+    """Return True if the workload has another pod template than in the state before."""
+    was = next((one for one in before.workloads if one.key == workload.key), None)
+    if workload.kind is Kind.DEPLOYMENT:
+        return number > (_template(before, was) if was else 0)
+    if was is None:
+        return True
+    return was.current <= was.updated and workload.current > workload.updated
 
 
 def _under_way(entry: Entry, name: str) -> bool:

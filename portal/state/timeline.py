@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from portal.domain.objects import HpaMetric
 
@@ -68,7 +70,7 @@ class Entry(Struct, frozen=True):
     warning: bool = False
 
 
-class Timeline(Struct, frozen=True):
+class Timeline(Struct, frozen=True, dict=True):
     """The entries of an app, oldest first, and since when the portal watches it."""
 
     since: datetime
@@ -77,6 +79,17 @@ class Timeline(Struct, frozen=True):
     def of(self, kind: EntryKind) -> tuple[Entry, ...]:
         """Return the entries of one kind, oldest first."""
         return tuple(each for each in self.entries if each.kind is kind)
+
+    @cached_property
+    def public(self) -> Timeline:
+        """The timeline as everybody may see it; the same object for all who do."""
+        return replace(self, entries=tuple(_public(each) for each in self.entries))
+
+
+def _public(entry: Entry) -> Entry:
+    """Return a revision without Helm's description and who made it, which are of the history."""
+    is_revision = entry.kind is EntryKind.CHANGE and entry.new is not None
+    return replace(entry, detail="", actor="") if is_revision else entry
 
 
 NO_TIMELINE = Timeline(datetime(1970, 1, 1, tzinfo=UTC))

@@ -99,13 +99,13 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
             return Route(Page.NOT_FOUND)
 
 
-_OF_AN_APP: Mapping[str, tuple[Page, tuple[str, ...]]] = {
-    Page.LOGS.value: (Page.LOGS, ()),
-    Page.OBJECTS.value: (Page.OBJECTS, ("kind", "name")),
-    Page.PROCESSES.value: (Page.PROCESSES, ("pod", "container")),
-    Page.SHELL.value: (Page.SHELL, ("pod", "container")),
+_OF_AN_APP: Mapping[str, tuple[str, ...]] = {
+    Page.LOGS: (),
+    Page.OBJECTS: ("kind", "name"),
+    Page.PROCESSES: ("pod", "container"),
+    Page.SHELL: ("pod", "container"),
 }
-"""The pages of an app beside its own, by the end of their address, with what a link names."""
+"""The pages of an app beside its own, each at the end of its address, with what a link names."""
 
 
 def _app(path: str, search: str | None) -> Route:
@@ -113,12 +113,13 @@ def _app(path: str, search: str | None) -> Route:
     if key is not None:
         return Route(Page.APP, key)
     place, _, last = path.rpartition("/")
-    key, found = app_key(f"app/{place}"), _OF_AN_APP.get(last)
-    if key is None or found is None:
+    key, names = app_key(f"app/{place}"), _OF_AN_APP.get(last)
+    if key is None or names is None:
         return Route(Page.NOT_FOUND)
-    page, names = found
     asked = _asked(search)
-    return Route(page, key, given=tuple((each, asked[each]) for each in names if each in asked))
+    return Route(
+        Page(last), key, given=tuple((each, asked[each]) for each in names if each in asked)
+    )
 
 
 def _asked(search: str | None) -> dict[str, str]:

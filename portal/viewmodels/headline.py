@@ -168,7 +168,7 @@ def _elsewhere(state: AppState, known: PodSummary, now: datetime) -> Headline | 
     if found is None or running(state.operation):
         return None
     pods = _by_pods(state, known)
-    troubled = pods.badge.severity in {Severity.WARN, Severity.BAD}
+    troubled = pods.badge.severity.troubled
     by = f" by {found.manager}" if found.manager else ""
     words = pods.sentence if state.workloads else ""
     return _made(

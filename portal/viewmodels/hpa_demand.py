@@ -55,12 +55,8 @@ class Demand(Struct, frozen=True):
 
 def demand_of(hpa: Hpa, counts: PodCounts) -> Demand | None:
     """Return what the readings ask for; None without a reading, or without a pod to count."""
-    best: Demand | None = None
-    for metric in hpa.metrics:
-        found = _demand(hpa, metric, counts)
-        if found and (best is None or _rank(found) > _rank(best)):
-            best = found
-    return best
+    found = filter(None, (_demand(hpa, metric, counts) for metric in hpa.metrics))
+    return max(found, key=_rank, default=None)
 
 
 def scale_down_window(behavior: ScalingBehavior | None) -> float:

@@ -7,11 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from portal.domain.keys import Key
 from portal.domain.operations import Operation
 from portal.domain.permissions import Scope
-from portal.state.model import AppState
-from portal.viewmodels.model import Severity
 from portal.viewmodels.operation import STATES, running
 from portal.viewmodels.releases import ReleaseList
 
@@ -20,8 +17,6 @@ RECENT = 600.0
 
 MOST = 200
 """The most apps of which a browser is told; those in trouble come first."""
-
-_TROUBLED = {Severity.WARN, Severity.BAD}
 
 
 class MineView(Struct, frozen=True):
@@ -37,22 +32,20 @@ class MineView(Struct, frozen=True):
     unanswered: str = ""
 
 
-def mine_view(
-    listed: ReleaseList, apps: Mapping[Key, AppState], scope: Scope, now: datetime
-) -> MineView:
+def mine_view(listed: ReleaseList, scope: Scope, now: datetime) -> MineView:
     """The viewer's own apps that are in trouble or change, and those that the viewer changes."""
     if scope.unanswered or scope.own is None:
         return MineView((), scope.unanswered)
     own = {entry.row.key: entry.row for entry in listed.by_owner.get(scope.own, ())}
     seen = scope.namespaces
     found: list[Mapping[str, str | bool]] = []
-    for key, state in apps.items():
-        operation = state.operation
-        begun = operation is not None and operation.actor == scope.own
-        if (key not in own and not begun) or not (seen is None or key.namespace in seen):
+    begun = set(listed.begun_by.get(scope.own, ()))
+    for key in own.keys() | begun:
+        if seen is not None and key.namespace not in seen:
             continue
+        operation = listed.apps[key].operation
         row = own.get(key)
-        troubled = row is not None and row.problem and row.status.severity in _TROUBLED
+        troubled = row is not None and row.problem and row.status.severity.troubled
         told = operation if operation and _recent(operation, now) else None
         if troubled or told:
             found.append(
@@ -63,7 +56,7 @@ def mine_view(
                     "operation": told.id if told else "",
                     "what": told.verb.noun.capitalize() if told else "",
                     "ended": STATES[told.phase][0] if told and told.phase.terminal else "",
-                    "mine": bool(told and begun),
+                    "mine": bool(told and key in begun),
                 }
             )
     found.sort(key=lambda each: (not each["problem"], str(each["app"])))

@@ -26,6 +26,11 @@ class Severity(StrEnum):
     BAD = "bad"
     QUIET = "quiet"
 
+    @property
+    def troubled(self) -> bool:
+        """True if somebody has to do something."""
+        return self in {Severity.WARN, Severity.BAD}
+
 
 class Badge(Struct, frozen=True):
     """A short word with a severity; ``detail`` is its tooltip."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from portal.domain.identity import ANONYMOUS
 from portal.domain.operations import Operation, OperationPhase, Step, Verb
 from portal.domain.release import ReleaseRecord
 from portal.viewmodels.model import Badge, Notice, OperationView, Severity, StepView
@@ -68,6 +69,18 @@ def failed(operation: Operation | None, release: ReleaseRecord | None) -> bool:
     )
 
 
+def by(actor: str) -> str:
+    """Words for who has begun an operation: " by ada"; "" for nobody who is known."""
+    return "" if actor in {"", ANONYMOUS.user} else f" by {actor}"
+
+
+def lasted(began: datetime | None, ended: datetime | None) -> float | None:
+    """The seconds between two times, never negative; None if one of them is not known."""
+    if began is None or ended is None:
+        return None
+    return round(max(0.0, (ended - began).total_seconds()), 1)
+
+
 def operation_view(
     operation: Operation,
     *,
@@ -82,8 +95,7 @@ def operation_view(
     which tell more than the step that waits for them.
     """
     text, severity = STATES[operation.phase]
-    by = "" if operation.actor in {"", "anonymous"} else f" by {operation.actor}"
-    title = f"{operation.verb.noun.capitalize()}{by}"
+    title = f"{operation.verb.noun.capitalize()}{by(operation.actor)}"
     return OperationView(
         id=operation.id,
         title=title,
@@ -108,9 +120,7 @@ def operation_view(
 
 
 def _step(step: Step, phase: OperationPhase) -> StepView:
-    seconds = None
-    if step.ended_at is not None:
-        seconds = round(max(0.0, (step.ended_at - step.started_at).total_seconds()), 1)
+    seconds = lasted(step.started_at, step.ended_at)
     if step.error:
         state = Badge("Failed", Severity.BAD)
     elif step.ended_at is not None:

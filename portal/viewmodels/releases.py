@@ -76,7 +76,8 @@ def _unreadable_hpa(state: AppState) -> str:
 class ReleaseList(Struct, frozen=True, dict=True):
     """All releases in order, made once for all viewers.
 
-    ``apps`` is read for the pods' use only, which everybody who sees a release may see.
+    ``apps`` is read for the pods' use and the newest operations only, which everybody who sees a
+    release may see.
     """
 
     entries: Sequence[Entry] = ()
@@ -93,6 +94,15 @@ class ReleaseList(Struct, frozen=True, dict=True):
         found: dict[str, list[Entry]] = {}
         for entry in self.entries:
             found.setdefault(entry.row.launched_by, []).append(entry)
+        return found
+
+    @cached_property
+    def begun_by(self) -> Mapping[str, Sequence[Key]]:
+        """The apps by the user who began their newest operation."""
+        found: dict[str, list[Key]] = {}
+        for key, state in self.apps.items():
+            if state.operation is not None:
+                found.setdefault(state.operation.actor, []).append(key)
         return found
 
     @cached_property

@@ -7,8 +7,9 @@ portal. What Kubernetes has forgotten by then is said to be unknown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,6 +22,7 @@ from portal.state.workloads import endless, replica_sets_of
 from portal.viewmodels.conditions import condition
 from portal.viewmodels.diagnosis import Diagnosis, events_about
 from portal.viewmodels.model import Badge, Severity, StepView, UrlView
+from portal.viewmodels.operation import lasted
 from portal.viewmodels.words import count, number, size, span
 from portal.viewmodels.workloads import PodSummary
 
@@ -44,7 +46,8 @@ def stages(state: AppState, known: PodSummary, urls: Sequence[UrlView]) -> tuple
     operation = state.operation
     if operation is None or operation.verb.removes or not _makes_pods(operation):
         return ()
-    pods = [each for each in known.pods if _made_by(operation, state, each[0])]
+    newest = _newest_sets(state)
+    pods = [each for each in known.pods if _made_by(operation, newest, each[0])]
     if not pods and operation.phase.terminal:
         return _without_pods(state, operation, urls)
     total = len(pods) if operation.phase.terminal else max(known.desired, len(pods))
@@ -52,14 +55,13 @@ def stages(state: AppState, known: PodSummary, urls: Sequence[UrlView]) -> tuple
     views: list[StepView] = []
     # Before Helm has made any there is nothing to wait for.
     waiting = not pods and operation.phase in {OperationPhase.QUEUED, OperationPhase.RUNNING}
+    own = [events_about(pod, state.events) for pod, _ in pods]
     for title, look in _STAGES:
-        found = [look(pod, state.events) for pod, _ in pods]
+        found = [look(pod, told) for (pod, _), told in zip(pods, own, strict=True)]
         view = _stage(title, found, pods, total, began, first=not waiting, known=known)
-        views.append(view)
+        views.append(_with_pull(view, own) if title == PULLED else view)
         waiting = waiting or view.state != DONE
         began = view.ended_at or began
-    pulled = next(at for at, view in enumerate(views) if view.title == PULLED)
-    views[pulled] = _with_pull(views[pulled], [pod for pod, _ in pods], state.events)
     return (*views, _answers(state, operation, urls, began, first=not waiting))
 
 
@@ -70,13 +72,17 @@ def _makes_pods(operation: Operation) -> bool:
     return operation.verb.creates and not operation.phase.terminal
 
 
-def _made_by(operation: Operation, state: AppState, pod: Pod) -> bool:
-    """Return True if a pod was created by the operation's rollout."""
-    newest = {
+def _newest_sets(state: AppState) -> frozenset[str]:
+    """Return the names of the newest ReplicaSets of the app's Deployments."""
+    return frozenset(
         max(sets, key=lambda each: each.revision).key.name
         for workload in state.workloads
         if (sets := replica_sets_of(state, workload))
-    }
+    )
+
+
+def _made_by(operation: Operation, newest: frozenset[str], pod: Pod) -> bool:
+    """Return True if a pod was created by the operation's rollout, of ``newest`` ReplicaSets."""
     # Kubernetes has whole seconds.
     after = pod.created_at >= operation.created_at.replace(microsecond=0)
     before = not operation.phase.terminal or pod.created_at <= operation.updated_at
@@ -89,8 +95,8 @@ def _without_pods(
 ) -> tuple[StepView, ...]:
     """The stages of an operation that has ended, and none of whose pods are there."""
     rolled = any(
-        each.kind is EntryKind.ROLLOUT and operation.created_at <= each.at <= operation.updated_at
-        for each in state.timeline.entries
+        operation.created_at <= each.at <= operation.updated_at
+        for each in state.timeline.of(EntryKind.ROLLOUT)
     )
     words = "Its pods are gone, and with them what is known of them." if rolled else "None needed."
     view = StepView("New pods", Badge("None", Severity.QUIET), None, None, detail=words)
@@ -114,7 +120,7 @@ def _stage(
         at = max(times) if len(times) == len(passed) else None
         if at is None:
             of = f"{of}. {UNDATED}" if of else UNDATED
-        return StepView(title, DONE, began, _seconds(began, at), detail=of, ended_at=at)
+        return StepView(title, DONE, began, lasted(began, at), detail=of, ended_at=at)
     if not first:
         return StepView(title, NEXT, None, None, detail=of if passed else "")
     waits = next((why for (_, why), one in zip(pods, found, strict=True) if one is None), None)
@@ -129,38 +135,32 @@ def _stage(
     return StepView(title, Badge("Waiting", severity), began, None, detail=words)
 
 
-def _seconds(began: datetime | None, ended: datetime | None) -> float | None:
-    if began is None or ended is None:
-        return None
-    return round(max(0.0, (ended - began).total_seconds()), 1)
+# Whether a pod has passed a stage; ``own`` are the events about it.
 
 
-# Whether a pod has passed a stage.
-
-
-def _scheduled(pod: Pod, events: Sequence[Event]) -> Passed | None:
+def _scheduled(pod: Pod, own: Sequence[Event]) -> Passed | None:
     found = condition(pod, "PodScheduled")
     if not pod.node and not (found and found.status == "True"):
         return None
     return Passed(found.changed_at if found and found.status == "True" else None)
 
 
-def _pulled(pod: Pod, events: Sequence[Event]) -> Passed | None:
-    told = [each for each in events_about(pod, events) if each.reason == "Pulled"]
-    if _started(pod, events) is None and len(told) < len(_main(pod)):
+def _pulled(pod: Pod, own: Sequence[Event]) -> Passed | None:
+    told = [each for each in own if each.reason == "Pulled"]
+    if _started(pod, own) is None and len(told) < len(_main(pod)):
         return None
     if not told:
         return Passed(None)
     return Passed(max(each.first_at or each.last_at for each in told))
 
 
-def _started(pod: Pod, events: Sequence[Event]) -> Passed | None:
+def _started(pod: Pod, own: Sequence[Event]) -> Passed | None:
     main = _main(pod)
     if not main or not all(_has_run(one.state, one.restarts, one.last_reason) for one in main):
         return None
     if any(one.restarts or one.started_at is None for one in main):
         # The time is that of the newest run; only the event tells of the first one.
-        told = [each for each in events_about(pod, events) if each.reason == "Started"]
+        told = [each for each in own if each.reason == "Started"]
         times = [each.first_at for each in told if each.first_at is not None]
         return Passed(min(times) if times else None)
     return Passed(max(one.started_at for one in main if one.started_at is not None))
@@ -174,7 +174,7 @@ def _main(pod: Pod) -> list[Container]:
     return [one for one in pod.containers if not one.init]
 
 
-def _ready(pod: Pod, events: Sequence[Event]) -> Passed | None:
+def _ready(pod: Pod, own: Sequence[Event]) -> Passed | None:
     return Passed(pod.ready_at) if pod.ready else None
 
 
@@ -206,29 +206,28 @@ def go_seconds(text: str) -> float | None:
         return None
 
 
-def _with_pull(view: StepView, pods: Sequence[Pod], events: Sequence[Event]) -> StepView:
+def _with_pull(view: StepView, own: Sequence[Sequence[Event]]) -> StepView:
     """The stage with the size of the image and the time that pulling it took."""
     if view.state != DONE:
         return view
-    words = [view.detail, pull_words(pods, events)]
+    words = [view.detail, pull_words(chain.from_iterable(own))]
     return replace(view, detail=". ".join(each for each in words if each))
 
 
-def pull_words(pods: Sequence[Pod], events: Sequence[Event]) -> str:
-    """The size of the image and the time of the pull, of the slowest pod."""
+def pull_words(events: Iterable[Event]) -> str:
+    """The size of the image and the time of the slowest pull, by the events about the pods."""
     pulls: list[tuple[float, str]] = []
     there = 0
-    for pod in pods:
-        for event in events_about(pod, events):
-            if event.reason != "Pulled":
-                continue
-            if "already present" in event.message:
-                there += 1
-            elif found := _PULL.search(event.message):
-                took, bytes_ = go_seconds(found[1]), _SIZE.search(event.message)
-                weight = f"{size(float(bytes_[1]))} in " if bytes_ else ""
-                shown = span(took) if took and took >= 120 else f"{number(took or 0, 1)} s"
-                pulls.append((took or 0, f"{weight}{shown}"))
+    for event in events:
+        if event.reason != "Pulled":
+            continue
+        if "already present" in event.message:
+            there += 1
+        elif found := _PULL.search(event.message):
+            took, bytes_ = go_seconds(found[1]), _SIZE.search(event.message)
+            weight = f"{size(float(bytes_[1]))} in " if bytes_ else ""
+            shown = span(took) if took and took >= 120 else f"{number(took or 0, 1)} s"
+            pulls.append((took or 0, f"{weight}{shown}"))
     if pulls:
         slowest = max(pulls)[1]
         more = f", the slowest of {len(pulls)} pulls" if len(pulls) > 1 else ""
@@ -266,7 +265,7 @@ def _answers(
     answered = next((each.at for each in told if each.what == "answers"), None)
     if answered is not None:
         return StepView(
-            title, DONE, began, _seconds(began, answered), detail=external.href, ended_at=answered
+            title, DONE, began, lasted(began, answered), detail=external.href, ended_at=answered
         )
     watched = state.timeline.since <= operation.created_at and not operation.verb.creates
     words = "It has answered all along." if watched and not told else "Since when is not known."

@@ -17,6 +17,7 @@ from portal.viewmodels.crashes import ending
 from portal.viewmodels.descriptions import change_and_author
 from portal.viewmodels.hpa_metrics import UNKNOWN, metric_view
 from portal.viewmodels.model import Severity, TimelineLine, TimelineView
+from portal.viewmodels.operation import by
 from portal.viewmodels.words import count, joined, sentence, shortened, span
 
 _OF_A_POD = re.compile(r"\b\d+(?:\.\d+){3}\b|\b[a-z0-9-]+-[a-z0-9]{5}\b|\bpod: \S+")
@@ -73,7 +74,7 @@ def _view(source: _Source) -> TimelineView:
     lines = [_line(each) for each in source.timeline.entries]
     routine = [_routine(each) for each in source.events if kind_of(each) is EntryKind.ROUTINE]
     routine.sort(key=_order, reverse=True)
-    grouped = _grouped([*lines, *_grouped(routine)[:MAX_ROUTINE]])
+    grouped = [*_grouped(lines), *_grouped(routine)[:MAX_ROUTINE]]
     return TimelineView(
         lines=tuple(sorted(grouped, key=_order, reverse=True)), since=source.timeline.since
     )
@@ -103,7 +104,7 @@ def _routine(event: Event) -> TimelineLine:
         kind=EntryKind.ROUTINE.value,
         severity=Severity.QUIET,
         title=event.reason,
-        about=f"{event.about_kind} {event.about_name}".strip(),
+        about=event.about,
         text=shortened(event.message, 400),
         count=max(1, event.count),
         first_at=event.first_at if event.count > 1 else None,
@@ -145,24 +146,20 @@ _Words = tuple[Severity, str, str]
 
 def _change(entry: Entry) -> _Words:
     if entry.new is None:
-        by = _by(entry.actor)
         good = entry.detail == "succeeded"
         severity = Severity.GOOD if good else Severity.WARN
-        return severity, f"{entry.what.capitalize()}{by}", "" if good else sentence(entry.detail)
+        title = f"{entry.what.capitalize()}{by(entry.actor)}"
+        return severity, title, "" if good else sentence(entry.detail)
     failed = entry.what == ReleaseStatus.FAILED
     what, who = change_and_author(entry.detail) if entry.detail and not failed else ("", "")
     who = entry.actor or who
     severity = Severity.BAD if failed else Severity.GOOD
     if entry.what.startswith("pending"):
         severity = Severity.BUSY
-    title = f"Revision {entry.new}{_by(who)}"
+    title = f"Revision {entry.new}{by(who)}"
     if failed:
         return severity, title, "It has failed."
     return severity, title, sentence(what) if what else f"Helm's status: {entry.what}."
-
-
-def _by(who: str) -> str:
-    return f" by {who}" if who and who != "anonymous" else ""
 
 
 def _rollout(entry: Entry) -> _Words:

@@ -13,7 +13,6 @@ from portal.domain.objects import Container, Pod
 from portal.domain.operations import Operation, Step
 from portal.state.model import AppState
 from portal.state.ownership import annotated
-from portal.state.timeline import Entry, EntryKind
 
 ONLY_OWNERS_SEE = "Only users who may change the app see"
 
@@ -38,16 +37,8 @@ def without_values(state: AppState) -> AppState:
         detail=detail,
         operation=_quiet(operation) if operation else None,
         pods=tuple(_without_log(pod) for pod in state.pods),
-        timeline=replace(
-            state.timeline, entries=tuple(_unsaid(each) for each in state.timeline.entries)
-        ),
+        timeline=state.timeline.public,
     )
-
-
-def _unsaid(entry: Entry) -> Entry:
-    """A revision without Helm's description and who made it, which are of the history."""
-    is_revision = entry.kind is EntryKind.CHANGE and entry.new is not None
-    return replace(entry, detail="", actor="") if is_revision else entry
 
 
 def _public(values: Mapping[str, object]) -> dict[str, object]:

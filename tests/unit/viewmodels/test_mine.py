@@ -21,7 +21,7 @@ CRASHING = unready(
 def told(*states: AppState, scope: Scope = ADA) -> list[dict[str, object]]:
     apps = {each.key: each for each in states}
     listed = RowCache().release_list(apps, sources(), NOW)
-    return [dict(each) for each in mine_view(listed, apps, scope, NOW).apps]
+    return [dict(each) for each in mine_view(listed, scope, NOW).apps]
 
 
 def ended(**fields: object) -> Operation:

@@ -12,6 +12,7 @@ from portal.releases.restart import RESTART
 from portal.releases.uninstall import UNINSTALL
 from portal.state.timeline import Entry, EntryKind, Timeline
 from portal.viewmodels.app import app_view
+from portal.viewmodels.diagnosis import events_about
 from portal.viewmodels.model import StepView
 from portal.viewmodels.stages import go_seconds, pull_words
 
@@ -157,7 +158,7 @@ def replace_name(name: str) -> Any:
     ],
 )
 def test_what_is_known_of_the_pull(events: tuple[Event, ...], words: str) -> None:
-    assert pull_words([there()], events) == words
+    assert pull_words(events_about(there(), events)) == words
 
 
 def test_of_several_pulls_the_slowest_is_told() -> None:
@@ -167,7 +168,8 @@ def test_of_several_pulls_the_slowest_is_told() -> None:
         pulled('Successfully pulled image "x" in 9s (9s including waiting)', about="demo-1"),
         pulled("Container image already present on machine", about="demo-2"),
     )
-    assert pull_words(two, events) == "9 s, the slowest of 2 pulls; already on the node for 1 more"
+    own = [event for each in two for event in events_about(each, events)]
+    assert pull_words(own) == "9 s, the slowest of 2 pulls; already on the node for 1 more"
 
 
 @pytest.mark.parametrize(

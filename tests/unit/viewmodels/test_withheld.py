@@ -9,6 +9,7 @@ from portal.releases.upgrade import UPGRADE
 from portal.state.assemble import nothing
 from portal.state.timeline import Entry, EntryKind, Timeline
 from portal.viewmodels.app import app_version, launched_by
+from portal.viewmodels.timeline import timeline_view
 from portal.viewmodels.withheld import without_values
 from tests.unit.viewmodels.make import NOW, container, pod
 
@@ -56,3 +57,11 @@ def test_what_everybody_sees_has_no_words_of_the_apps_own() -> None:
 
 def test_nothing_is_made_of_nothing() -> None:
     assert without_values(nothing(KEY)) == nothing(KEY)
+
+
+def test_what_is_shown_of_a_timeline_is_made_once_for_all_viewers() -> None:
+    entry = Entry("revision/u/1", EntryKind.CHANGE, NOW, detail=SECRET, actor="ann", new=1)
+    state = replace(nothing(KEY), timeline=Timeline(NOW, (entry,)))
+    first, second = without_values(state), without_values(replace(state, pods=(pod(),)))
+    assert first.timeline is second.timeline
+    assert timeline_view(first) is timeline_view(second)
