@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from portal.autoscaling import rates, stabilization
 from portal.autoscaling.metrics import MetricTrace, Outcome, propose, tolerance_of
@@ -247,14 +248,7 @@ def _scaled(
     spec, replicas = state.spec, state.scale.replicas
     if not state.scale.writable:
         conditions[ABLE] = Condition(False, "FailedUpdateScale")
-        unwritable = Trace(
-            Constraint.UNWRITABLE,
-            trace.metrics,
-            trace.winner,
-            trace.recommended,
-            trace.stabilized,
-            trace.rate,
-        )
+        unwritable = replace(trace, constraint=Constraint.UNWRITABLE)
         return _unchanged(state, conditions, history, unwritable)
     conditions[ABLE] = Condition(True, "SucceededRescale")
     if spec.behavior is not None:
