@@ -108,16 +108,6 @@ async def nothing_hidden(key: Key) -> Scrubber:
     return Scrubber(())
 
 
-async def until(condition: object, *, rounds: int = 5_000) -> None:
-    """Wait until a condition holds."""
-    assert callable(condition)
-    for _ in range(rounds):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it has not come true")
-
-
 async def joined(
     hub: LogHub, selection: Selection, *, tail: int = 100, since: int = 0
 ) -> LogSubscription:
