@@ -81,7 +81,6 @@ class Logs:
 
     def __init__(self) -> None:
         self.all: dict[tuple[str, str], Log] = {}
-        self.open_now = 0
 
     def of(self, pod: str, container: str = "main") -> Log:
         return self.all.setdefault((pod, container), Log())
