@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from dev.hpa_oracle import encode
 from dev.hpa_oracle.encode import Json
 from portal.autoscaling.engine import Decision, decide
@@ -185,9 +187,8 @@ class _Maker:
     def spec(self) -> Spec:
         random = self.random
         maximum = self.pick(1, 2, 3, 4, 5, 8, 10, 20, 30)
-        shared = (MetricSource.OBJECT, MetricSource.EXTERNAL)
         metrics = tuple(self.metric() for _ in range(self.pick(1, 1, 1, 2, 2, 3)))
-        least = 0 if any(each.source in shared for each in metrics) and self.chance(0.5) else 1
+        least = 0 if any(each.source.shared for each in metrics) and self.chance(0.5) else 1
         minimum = random.randint(least, maximum) if self.chance(0.5) else least
         behavior = None if self.chance(0.4) else ScalingBehavior(self.rules(0), self.rules(None))
         return Spec(minimum, maximum, metrics, behavior)
@@ -279,7 +280,7 @@ class _Maker:
             if self.chance(0.5):
                 pods.pop(at)
             else:
-                pods[at] = _replace(each, deleting=True)
+                pods[at] = replace(each, deleting=True)
         taken = {each.name for each in pods}
         names = (f"pod-{number}" for number in range(1000))
         for _ in range(replicas - len(alive) + (random.randint(-1, 1) if self.chance(0.1) else 0)):
@@ -303,7 +304,7 @@ class _Maker:
             started=float(started) if settled or self.chance(0.8) else None,
         )
         if self.chance(0.03):
-            return _replace(
+            return replace(
                 pod,
                 requests=self.pick(
                     {"cpu": 500}, {"memory": 2**30 * 1000}, {"cpu": 100, "memory": 2**30}, {}
@@ -316,17 +317,17 @@ class _Maker:
         """Return the pod some time later."""
         now = math.floor(self.now)
         if pod.phase == "Pending":
-            return _replace(pod, phase="Running", started=float(now))
+            return replace(pod, phase="Running", started=float(now))
         if self.chance(0.03):
-            return _replace(pod, phase="Failed")
+            return replace(pod, phase="Failed")
         if self.chance(0.03):
-            return _replace(pod, ready_since=NEVER)
+            return replace(pod, ready_since=NEVER)
         if self.chance(0.05):
-            return _replace(pod, deleting=True)
+            return replace(pod, deleting=True)
         ready = self.pick("True", "True", "True", "True", "False", "Unknown", None)
         if ready == pod.ready:
             return pod
-        return _replace(pod, ready=ready, ready_since=float(now - self.random.randint(0, 10)))
+        return replace(pod, ready=ready, ready_since=float(now - self.random.randint(0, 10)))
 
     def metrics(self, spec: Spec, pods: list[Pod], load: float, replicas: int) -> _Metrics:
         """Return answers near the targets, times ``load``."""
@@ -336,7 +337,7 @@ class _Maker:
         if not self.chance(0.02):
             resource = [self.usage(each, spec, load) for each in pods if self.measured(each)]
             if self.chance(0.03) and pods:
-                resource.append(self.usage(_replace(pods[0], name="stranger"), spec, load))
+                resource.append(self.usage(replace(pods[0], name="stranger"), spec, load))
         custom: dict[str, dict[str, Sample]] = {}
         single: dict[str, int] = {}
         external: dict[str, list[int]] = {}
@@ -397,8 +398,3 @@ class _Maker:
             if not self.chance(0.01):
                 containers[each.name] = amounts
         return PodUsage(pod.name, *self.measure(), containers)
-
-
-def _replace(pod: Pod, **changes: object) -> Pod:
-    given = {name: getattr(pod, name) for name in pod.__struct_fields__}
-    return Pod(**{**given, **changes})  # pyright: ignore[reportArgumentType]

@@ -10,11 +10,12 @@ from __future__ import annotations
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from portal.autoscaling import rates, stabilization
 from portal.autoscaling.metrics import MetricTrace, Outcome, propose, tolerance_of
 from portal.autoscaling.rates import RateLimit
-from portal.autoscaling.spec import Metric, MetricSource, rules_of
+from portal.autoscaling.spec import MetricSource, rules_of
 from portal.autoscaling.stabilization import Stabilization
 from portal.autoscaling.state import Condition, Conditions, History, Recommendation, State
 
@@ -125,17 +126,13 @@ def _leaves_zero(state: State) -> bool:
     minimum = state.spec.min_replicas
     if not rules_of(state.minor).wakes_by_itself:
         return minimum == 0
-    return _scaled_to_zero(state) and (minimum != 0 or _has_shared(state.spec.metrics))
+    return _scaled_to_zero(state) and (minimum != 0 or state.spec.has_shared)
 
 
 def _scaled_to_zero(state: State) -> bool:
     """Return True if the autoscaler remembers that it scaled to zero itself."""
     found = state.conditions.get(ZERO)
     return rules_of(state.minor).scales_to_zero and found is not None and found.status
-
-
-def _has_shared(metrics: tuple[Metric, ...]) -> bool:
-    return any(each.source.shared for each in metrics)
 
 
 _FAILURES = {
@@ -251,21 +248,14 @@ def _scaled(
     spec, replicas = state.spec, state.scale.replicas
     if not state.scale.writable:
         conditions[ABLE] = Condition(False, "FailedUpdateScale")
-        unwritable = Trace(
-            Constraint.UNWRITABLE,
-            trace.metrics,
-            trace.winner,
-            trace.recommended,
-            trace.stabilized,
-            trace.rate,
-        )
+        unwritable = replace(trace, constraint=Constraint.UNWRITABLE)
         return _unchanged(state, conditions, history, unwritable)
     conditions[ABLE] = Condition(True, "SucceededRescale")
     if spec.behavior is not None:
         history = rates.recorded(history, spec.behavior, wanted - replicas, state.now)
     rules = rules_of(state.minor)
     if rules.scales_to_zero:
-        zero = not wanted and not spec.min_replicas and _has_shared(spec.metrics)
+        zero = not wanted and not spec.min_replicas and spec.has_shared
         conditions[ZERO] = Condition(zero, "ScaledToZero" if zero else "NotScaledToZero")
     elif rules.wakes_by_itself:
         conditions.pop(ZERO, None)

@@ -71,7 +71,7 @@ def _at_bound(state: State, decision: Decision, cause: Cause) -> Turn | None:
     else:
         bound = spec.min_replicas - 1
         changed = replace(spec, min_replicas=bound)
-        least = 0 if any(each.source.shared for each in spec.metrics) else 1
+        least = 0 if spec.has_shared else 1
         if bound < least:
             return None
     replicas = decide(replace(state, spec=changed)).replicas

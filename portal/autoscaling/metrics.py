@@ -99,10 +99,7 @@ def _of_pods(state: State, metric: Metric, samples: Samples, tolerance: Toleranc
     pods = count(state, metric, samples)
     if isinstance(pods, str):
         return _failed(metric, pods)
-    if metric.target_type is TargetType.UTILIZATION:
-        current = _utilization(pods.total, pods.requested)
-    else:
-        current = truncated(int64(pods.total), pods.ready + pods.strangers)
+    current = _reading(metric, pods.total, pods.requested, pods.ready + pods.strangers)
     ratio = float(current) / metric.target
     if pods.missing or (pods.unready and ratio > 1.0):
         return _with_the_others(state, metric, pods, current, tolerance)
@@ -120,7 +117,6 @@ def _with_the_others(
     state: State, metric: Metric, pods: Counted, current: int, tolerance: Tolerance
 ) -> MetricTrace:
     """A metric for which pods count that are unready or missing, by the direction it has."""
-    utilization = metric.target_type is TargetType.UTILIZATION
     target, replicas = metric.target, state.scale.replicas
     ratio = float(current) / target
     total, requested = pods.total, pods.requested
@@ -131,7 +127,7 @@ def _with_the_others(
         requested += sum(pods.missing_requests)
         if ratio > 1.0:
             missing_as = 0
-        elif utilization:
+        elif metric.target_type is TargetType.UTILIZATION:
             missing_as = max(100, target)
             total += sum(int64(each * missing_as) // 100 for each in pods.missing_requests)
         else:
@@ -141,7 +137,7 @@ def _with_the_others(
         unready_as = 0
         counted += len(pods.unready)
         requested += pods.unready_requested
-    reading = _utilization(total, requested) if utilization else truncated(int64(total), counted)
+    reading = _reading(metric, total, requested, counted)
     final_ratio = float(reading) / target
     proposal = ceil32(final_ratio * counted)
     outcome = Outcome.PROPOSED
@@ -160,9 +156,11 @@ def _with_the_others(
     )
 
 
-def _utilization(total: int, requested: int) -> int:
-    """Return the usage in percent of the requests, cut to a whole number."""
-    return int32(truncated(int64(total * 100), requested))
+def _reading(metric: Metric, total: int, requested: int, pods: int) -> int:
+    """Return the usage of some pods in the unit of the target, cut to a whole number."""
+    if metric.target_type is TargetType.UTILIZATION:
+        return int32(truncated(int64(total * 100), requested))
+    return truncated(int64(total), pods)
 
 
 def _total(state: State, metric: Metric, values: Sequence[int]) -> int:

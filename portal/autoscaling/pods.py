@@ -68,24 +68,18 @@ def count(state: State, metric: Metric, samples: Samples) -> Counted | str:
     pods = state.pods
     if not pods:
         return NO_PODS
-    utilization = metric.target_type is TargetType.UTILIZATION
+    requests = _requests(state, metric)
+    if isinstance(requests, str):
+        return requests
     about_cpu = metric.name == "cpu" and metric.source is not MetricSource.PODS
     is_unready = _unready(state)
-    strict = rules_of(state.minor).strict_containers
 
-    ready = total = requested = unready_requested = listed = own = 0
+    ready = total = requested = unready_requested = listed = 0
     unready: list[str] = []
     missing: list[str] = []
     missing_requests: list[int] = []
     ignored: list[str] = []
-    template: tuple[Container, ...] | None = None
-    for pod in pods:
-        # Pods of one template have one request; it is added up once.
-        if utilization and (pod.containers is not template or pod.requests is not None):
-            own, why = request_of(pod, metric.name, metric.container, strict=strict)
-            if why:
-                return why
-            template = pod.containers if pod.requests is None else None
+    for pod, own in zip(pods, requests, strict=True):
         name = pod.name
         sample = samples.get(name)
         if sample is not None:
@@ -108,7 +102,7 @@ def count(state: State, metric: Metric, samples: Samples) -> Counted | str:
     strangers = len(samples) - listed
     if not ready and not strangers:
         return NO_SAMPLES
-    if utilization:
+    if metric.target_type is TargetType.UTILIZATION:
         if not requested:
             return NO_REQUESTS
     elif strangers:
@@ -125,6 +119,25 @@ def count(state: State, metric: Metric, samples: Samples) -> Counted | str:
         missing_requests,
         ignored,
     )
+
+
+def _requests(state: State, metric: Metric) -> list[int] | str:
+    """Return each pod's request, 0 where the target needs none; or why a pod has none."""
+    if metric.target_type is not TargetType.UTILIZATION:
+        return [0] * len(state.pods)
+    strict = rules_of(state.minor).strict_containers
+    found: list[int] = []
+    own = 0
+    template: tuple[Container, ...] | None = None
+    for pod in state.pods:
+        # Pods of one template have one request; it is added up once.
+        if pod.containers is not template or pod.requests is not None:
+            own, why = request_of(pod, metric.name, metric.container, strict=strict)
+            if why:
+                return why
+            template = pod.containers if pod.requests is None else None
+        found.append(own)
+    return found
 
 
 def _unready(state: State) -> Callable[[Pod, float], bool]:

@@ -36,7 +36,6 @@ class RateLimit(Struct, frozen=True):
     limit: int
     policies: tuple[PolicyTrace, ...] = ()
     decisive: PolicyTrace | None = None
-    disabled: bool = False
 
 
 def without_behavior(current: int) -> RateLimit:
@@ -57,11 +56,9 @@ def downwards(current: int, behavior: ScalingBehavior, history: History, now: fl
 def _limit(
     current: int, rules: ScalingRules, history: History, now: float, *, up: bool
 ) -> RateLimit:
-    if rules.disabled:
-        return RateLimit(current, disabled=True)
+    if rules.disabled or not rules.policies:
+        return RateLimit(current)
     traces = tuple(_trace(current, each, history, now, up=up) for each in rules.policies)
-    if not traces:
-        return RateLimit(current, disabled=True)
     farthest = (rules.select == "Min") is not up
     decisive = (max if farthest else min)(traces, key=_limit_of)
     limit = max(decisive.limit, current) if up else min(decisive.limit, current)

@@ -61,6 +61,5 @@ def replay(
         )
         decisions.append(decision)
         kept, known, desired = decision.history, decision.conditions, decision.desired
-        if decision.replicas != scale.replicas or each.scale is not None:
-            scale = Scale(decision.replicas, decision.replicas)
+        scale = Scale(decision.replicas, decision.replicas)
     return decisions

@@ -130,6 +130,11 @@ class Spec(Struct, frozen=True):
     metrics: tuple[Metric, ...]
     behavior: ScalingBehavior | None = None
 
+    @property
+    def has_shared(self) -> bool:
+        """True if a metric describes the app as a whole: it has a value with zero pods, too."""
+        return any(each.source.shared for each in self.metrics)
+
 
 class Flags(Struct, frozen=True):
     """The controller's flags (``--horizontal-pod-autoscaler-…``), with their defaults; in seconds.

@@ -63,21 +63,12 @@ def with_behavior(
             old = at
         if each.at > down_cutoff and (replicas > most or (highest and replicas == most)):
             most, highest = replicas, each
-    replicas, held_by, until = current, None, None
-    if replicas < least:
-        replicas = least
-        if lowest:
-            held_by, until = lowest, lowest.at + up_window
-    if replicas > most:
-        replicas = most
-        if highest:
-            held_by, until = highest, highest.at + down_window
-    if held_by is None and replicas != recommended:
-        # The windows leave the replicas as they are.
-        if recommended > current and lowest:
-            held_by, until = lowest, lowest.at + up_window
-        elif highest:
-            held_by, until = highest, highest.at + down_window
+    replicas = min(max(current, least), most)
+    held_by, until = None, None
+    if replicas < recommended and lowest:
+        held_by, until = lowest, lowest.at + up_window
+    elif replicas > recommended and highest:
+        held_by, until = highest, highest.at + down_window
     kept = _with(earlier, Recommendation(recommended, now), old)
     return Stabilization(replicas, held_by, until), kept
 

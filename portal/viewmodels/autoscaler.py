@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from portal.autoscaling import rates
-from portal.autoscaling.spec import BEHAVIOR
+from portal.autoscaling.spec import BEHAVIOR, FLAGS
 from portal.autoscaling.state import History
 from portal.domain.objects import Condition, Event, Hpa, HpaMetric, Pod
 from portal.state.model import WatchHealth
@@ -28,7 +28,7 @@ MEASURED_AFTER = 60.0
 """Seconds until a pod that became ready is surely part of a metric: two windows of metrics-server
 and a sync of the controller."""
 
-INITIALIZATION = 300.0
+INITIALIZATION = FLAGS.cpu_initialization_period
 """Seconds from its start after which a pod is measured whenever it is ready (the controller's
 ``--horizontal-pod-autoscaler-cpu-initialization-period``)."""
 
@@ -234,7 +234,7 @@ def _lowest(hpa: Hpa) -> int:
 def _steps(following: int, last: int) -> str:
     """The replicas after the next sync, and after all that follow it."""
     then = f", then to {last}" if following != last else ""
-    return f"{following} at its next sync, every 15 s by default{then}"
+    return f"{following} at its next sync, every {FLAGS.sync_period:g} s by default{then}"
 
 
 def _limited_by(hpa: Hpa, reason: str) -> bool:

@@ -77,9 +77,9 @@ def _demand(hpa: Hpa, metric: HpaMetric, counts: PodCounts) -> Demand | None:
     current = metric.current
     if spec is None or current is None or not 0 <= current <= _ABSURD * metric.target:
         return None
-    value = spec.target_type is TargetType.VALUE
-    if not (counts.replicas if value or metric.source.shared else counts.measured) and not (
-        value and counts.replicas == 0
+    # A value of all pods together multiplies the replicas, or is itself their number.
+    if spec.target_type is not TargetType.VALUE and not (
+        counts.replicas if metric.source.shared else counts.measured
     ):
         return None
     state = State(

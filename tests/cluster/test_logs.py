@@ -26,7 +26,8 @@ from portal.logs.secrets import AppSecrets, Version
 from portal.logs.subscription import LogSubscription
 from portal.logs.targets import Selection
 from portal.state.store import Store
-from tests.unit.logs.fakes import joined, until
+from tests.unit.logs.fakes import joined
+from tests.waiting import until
 
 pytestmark = pytest.mark.cluster
 
@@ -114,7 +115,7 @@ class Viewer:
 async def test_many_pods_are_read_once_for_two_viewers_without_doubles(namespace: str) -> None:
     key = helm(namespace, f"replicas={PODS}", f"rate={RATE}", "dbPassword=correct-horse-battery")
     async with looking(namespace) as here:
-        await until(lambda: len(here.store.snapshot.app(key).pods) == PODS, rounds=60_000)
+        await until(lambda: len(here.store.snapshot.app(key).pods) == PODS, seconds=90)
         first = Viewer(await joined(here.hub, Selection(key), tail=5_000))
         second = Viewer(await joined(here.hub, Selection(key), tail=100))
         await first.until(lambda: first.lines() + first.dropped > LINES)
@@ -133,7 +134,7 @@ async def test_secrets_are_hidden_and_a_pod_that_goes_is_followed_by_the_next(
 ) -> None:
     key = helm(namespace, "dbPassword=correct-horse-battery")
     async with looking(namespace) as here:
-        await until(lambda: bool(here.store.snapshot.app(key).pods), rounds=60_000)
+        await until(lambda: bool(here.store.snapshot.app(key).pods), seconds=90)
         viewer = Viewer(await joined(here.hub, Selection(key), tail=5_000))
         await viewer.until(lambda: viewer.lines() > 12)
         (old,) = viewer.texts
@@ -142,7 +143,7 @@ async def test_secrets_are_hidden_and_a_pod_that_goes_is_followed_by_the_next(
         assert "password=(hidden)" in said
         delete_pod(namespace, old)
         await viewer.until(lambda: any(pod != old and viewer.texts[pod] for pod in viewer.texts))
-        await until(lambda: here.client.calls.following == 1, rounds=60_000)
+        await until(lambda: here.client.calls.following == 1, seconds=90)
 
 
 async def test_the_previous_run_of_a_crash(namespace: str) -> None:
@@ -154,7 +155,7 @@ async def test_the_previous_run_of_a_crash(namespace: str) -> None:
             pods = here.store.snapshot.app(key).pods
             return any(one.restarts for pod in pods for one in pod.containers)
 
-        await until(restarted, rounds=200_000)
+        await until(restarted, seconds=300)
         selection = Selection(key, previous=True)
         viewer = Viewer(await joined(here.hub, selection, tail=5_000))
         await viewer.until(lambda: viewer.lines() > 0)

@@ -15,6 +15,7 @@ from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.owners import NOBODY, Owners, label_of
 from portal.domain.permissions import Permission
+from tests.waiting import until
 
 ANN, BOB = Identity("ann"), Identity("bob")
 KEY = Key("apps", "sales")
@@ -47,19 +48,13 @@ class Clock:
         return self.now
 
 
-async def until(asked: Asked, count: int) -> None:
-    async with asyncio.timeout(10):
-        while len(asked.asked) < count:  # noqa: ASYNC110
-            await asyncio.sleep(0)  # lets the others go on
-
-
 async def test_one_question_for_all_who_ask_for_one_identity() -> None:
     asked, clock = Asked(), Clock()
     known = KnownRights(asked, clock=clock)
     asked.gate.clear()
     asking = [asyncio.create_task(known.ask(ANN)) for _ in range(500)]
     other = asyncio.create_task(known.ask(BOB))
-    await until(asked, 2)
+    await until(lambda: len(asked.asked) >= 2)
     asked.gate.set()
     answers = await asyncio.gather(*asking)
     assert asked.asked == [ANN, BOB]
@@ -152,7 +147,7 @@ async def test_so_many_questions_are_under_way_at_the_same_time() -> None:
     known = KnownRights(asked)
     people = [Identity(f"p{number}") for number in range(AT_ONCE * 3)]
     asking = [asyncio.create_task(known.ask(each)) for each in people]
-    await until(asked, AT_ONCE)
+    await until(lambda: len(asked.asked) >= AT_ONCE)
     for _ in range(10):
         await asyncio.sleep(0)
     assert len(asked.asked) == AT_ONCE
@@ -165,7 +160,7 @@ async def test_who_stops_waiting_ends_the_question_for_nobody_else() -> None:
     asked.gate.clear()
     known = KnownRights(asked)
     gone, stays = (asyncio.create_task(known.ask(ANN)) for _ in range(2))
-    await until(asked, 1)
+    await until(lambda: len(asked.asked) >= 1)
     gone.cancel()
     await asyncio.wait([gone])
     asked.gate.set()
@@ -204,9 +199,9 @@ async def test_those_who_look_are_asked_for_again_each_once() -> None:
     known = KnownRights(asked, fresh=0.001)
     looking = [ANN] * 500 + [BOB]
     keeping = asyncio.create_task(known.keep_fresh(lambda: looking))
-    await until(asked, 2)
+    await until(lambda: len(asked.asked) >= 2)
     looking[:] = [ANN] * 500
-    await until(asked, 5)
+    await until(lambda: len(asked.asked) >= 5)
     keeping.cancel()
     await asyncio.wait([keeping])
     assert set(asked.asked[:2]) == {ANN, BOB}

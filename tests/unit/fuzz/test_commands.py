@@ -188,7 +188,7 @@ def test_images(reference: str, apart: bool, tag: str) -> bool:
     return True
 
 
-@tried(2000, accepting=0.15, raw=some.forms(USUAL))
+@tried(2000, accepting=0.2, raw=some.forms(USUAL))
 def test_launch_forms(raw: dict[str, Any]) -> bool:
     checked = FORMS.check(raw)
     if refused(checked):

@@ -81,7 +81,6 @@ class Logs:
 
     def __init__(self) -> None:
         self.all: dict[tuple[str, str], Log] = {}
-        self.open_now = 0
 
     def of(self, pod: str, container: str = "main") -> Log:
         return self.all.setdefault((pod, container), Log())
@@ -106,16 +105,6 @@ class Logs:
 
 async def nothing_hidden(key: Key) -> Scrubber:
     return Scrubber(())
-
-
-async def until(condition: object, *, rounds: int = 5_000) -> None:
-    """Wait until a condition holds."""
-    assert callable(condition)
-    for _ in range(rounds):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it has not come true")
 
 
 async def joined(

@@ -20,8 +20,9 @@ from portal.logs.stream import Timing
 from portal.logs.subscription import NOTHING, LogSubscription
 from portal.logs.targets import Selection
 from portal.logs.wire import Message, lines_message, sources_message
-from tests.unit.logs.fakes import FAST, Logs, joined, nothing_hidden, until
+from tests.unit.logs.fakes import FAST, Logs, joined, nothing_hidden
 from tests.unit.logs.test_targets import APP, container, pod
+from tests.waiting import until
 
 
 class Site:

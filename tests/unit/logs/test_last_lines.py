@@ -16,8 +16,9 @@ from portal.logs import last_lines as module
 from portal.logs.last_lines import LINES, LastLines
 from portal.state.assemble import nothing
 from portal.state.model import AppState
-from tests.unit.logs.fakes import Logs, until
+from tests.unit.logs.fakes import Logs
 from tests.unit.logs.test_targets import APP, container, pod
+from tests.waiting import until
 
 
 class Site:

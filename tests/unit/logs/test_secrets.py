@@ -8,7 +8,7 @@ from portal.domain.errors import ClusterUnavailable, PortalError
 from portal.domain.keys import Key
 from portal.domain.release import ReleaseRevision
 from portal.logs.secrets import AppSecrets
-from tests.unit.logs.fakes import until
+from tests.waiting import until
 
 KEY = Key("apps", "web")
 MANIFEST = """

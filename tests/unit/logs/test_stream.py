@@ -15,7 +15,8 @@ from portal.logs.cleaner import Budget, Cleaner
 from portal.logs.lines import Line
 from portal.logs.stream import UNEXPECTED, LogStream, Next, StreamState, Timing, after
 from portal.logs.targets import GONE, Condition, Target
-from tests.unit.logs.fakes import FAST, Logs, until
+from tests.unit.logs.fakes import FAST, Logs
+from tests.waiting import until
 
 APP, OTHER = Key("apps", "web"), Key("apps", "other")
 TARGET = Target(Key("apps", "web-1"), "uid", "main")

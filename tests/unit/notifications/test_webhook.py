@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from portal.notifications.webhook import (
 )
 from portal.settings import Settings, SettingsError
 from tests.unit.viewmodels.make import operation
+from tests.waiting import until
 
 SECRET = "services/T0/B0/hunter2"
 HELLO: Message = {"text": "hello"}
@@ -68,12 +69,6 @@ async def receiving(receiver: Receiver) -> AsyncIterator[tuple[Webhook, Receiver
         task.cancel()
         await post.close()
         await runner.cleanup()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 (a server's handler tells nobody)
-            await asyncio.sleep(0.005)
 
 
 async def test_messages_arrive_in_their_order() -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from msgspec.structs import replace
 
@@ -26,6 +24,7 @@ from tests.unit.objects.make import (
     tree,
 )
 from tests.unit.viewmodels import make
+from tests.waiting import until
 
 MANIFEST = """
 apiVersion: v1
@@ -67,9 +66,7 @@ class Reading(ObjectReader):
 
     async def settled(self) -> None:
         count = len(self.told)
-        async with asyncio.timeout(10):
-            while len(self.told) == count:  # noqa: ASYNC110
-                await asyncio.sleep(0)
+        await until(lambda: len(self.told) != count)
 
 
 @pytest.fixture

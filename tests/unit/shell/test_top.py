@@ -17,6 +17,7 @@ from tests.unit.auth.test_authorizer import Clock
 from tests.unit.objects.make import ANN, BOB, KEY, POD, Site, hides
 from tests.unit.shell.make import FakeExec, FakeRunning
 from tests.unit.shell.test_processes import said, stat
+from tests.waiting import until
 
 PLACE = Place(KEY, POD)
 
@@ -36,12 +37,6 @@ def tops(source: FakeExec, site: Site, clock: Clock | None = None, every: float 
     )
 
 
-async def until(tops: Tops, running: int) -> None:
-    async with asyncio.timeout(10):
-        while tops.running != running:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-
-
 async def test_one_program_for_all_who_look_and_none_when_nobody_does() -> None:
     source, clock = FakeExec(sh=answering), Clock()
     looking = tops(source, Site(), clock)
@@ -50,7 +45,7 @@ async def test_one_program_for_all_who_look_and_none_when_nobody_does() -> None:
     assert [each.pid for each in found[0].rows] == [1]
     assert source.ran == ["sh"]
     clock.now += 60
-    await until(looking, 0)
+    await until(lambda: looking.running == 0)
     assert source.open == [], "its connection is closed"
 
 
@@ -149,8 +144,7 @@ async def test_a_container_that_answers_late_is_shown_once_it_does() -> None:
     site, source = Site(), FakeExec(sh=found.append)
     looking = Tops(Places(site.store, site.access), source, hides, Clock(), answers_within=0)
     assert (await looking.read(ANN, PLACE)).problem == "The container does not answer."
-    while not found:  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    await until(lambda: bool(found))
     found[0].written.put_nowait(said(1, stat(1)))
     late = await looking.read(ANN, PLACE)
     async with asyncio.timeout(10):
