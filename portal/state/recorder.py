@@ -333,7 +333,8 @@ def _code(one: Container) -> int | None:
 
 def _begins(before: AppState, workload: Workload, number: int) -> bool:
     """Return True if the workload has another pod template than in the state before."""
-    was = next((one for one in before.workloads if one.key == workload.key), None)
+    same = (workload.kind, workload.key)
+    was = next((one for one in before.workloads if (one.kind, one.key) == same), None)
     if workload.kind is Kind.DEPLOYMENT:
         return number > (_template(before, was) if was else 0)
     if was is None:

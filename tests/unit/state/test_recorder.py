@@ -13,6 +13,7 @@ from portal.domain.objects import (
     Event,
     Hpa,
     HpaMetric,
+    Kind,
     Pod,
     Probe,
     ReleaseStatus,
@@ -209,6 +210,13 @@ def test_a_change_of_replicas_is_no_rollout() -> None:
     sets = (ReplicaSet(key("web-1"), "web", 1, 1, (), revision=1),)
     one = state(workloads=(deployment("web", 1),), replica_sets=sets)
     assert not noted(one, state(workloads=(deployment("web", 3, 1),), replica_sets=sets))
+
+
+def test_a_workload_of_another_kind_with_the_same_name_is_another_one() -> None:
+    sets = (replace(replica_set("web-1", "web"), revision=1),)
+    both = (replace(deployment("web"), kind=Kind.STATEFUL_SET), deployment("web"))
+    one = state(workloads=both, replica_sets=sets)
+    assert not noted(one, replace(one, probe=None))
 
 
 def probe(status: int, seconds: float = 0) -> Probe:
