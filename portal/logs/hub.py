@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import count
 from typing import Any
 
-from portal.domain.identity import Identity
+from portal.domain.identity import Identity, has_room
 from portal.domain.keys import Key
 from portal.domain.objects import Pod
 from portal.domain.scrubber import Scrubber
@@ -95,10 +95,8 @@ class LogHub:
 
         It counts from now on, until it leaves: many that come at once do not pass the limits.
         """
-        if self.closed or len(self._subscriptions) >= MOST:
-            return None
-        mine = sum(each.identity.user == identity.user for each in self._subscriptions)
-        if mine >= MOST_OF_ONE and not identity.anonymous:
+        present = [each.identity for each in self._subscriptions]
+        if self.closed or not has_room(identity, present, most=MOST, most_of_one=MOST_OF_ONE):
             return None
         subscription = LogSubscription(identity, self._room)
         self._subscriptions[subscription] = selection

@@ -26,7 +26,7 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from portal.domain.errors import Conflict, NotFound, PortalError
-from portal.domain.identity import Identity
+from portal.domain.identity import Identity, has_room
 from portal.live.recheck import EVERY, until_refused
 from portal.shell.place import Place, Places, place_of
 from portal.shell.ports import BYTES_A_SECOND, ExecSource, Running
@@ -183,8 +183,7 @@ class Shells:
     def _admit(self, identity: Identity) -> None:
         if not self._settings.on:
             raise NotFound("The shell is switched off in this portal.")
-        mine = sum(each.user == identity.user for each in self._open.values())
-        if len(self._open) >= MOST or (mine >= MOST_OF_ONE and not identity.anonymous):
+        if not has_room(identity, self._open.values(), most=MOST, most_of_one=MOST_OF_ONE):
             raise Conflict(
                 "Too many shells are open.", "Close one that is not used, and try again."
             )
