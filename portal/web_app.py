@@ -50,9 +50,10 @@ from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.images.inspector import DEADLINE, ImageInspector
 from portal.images.registries import Registries
-from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endpoint
+from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
+from portal.live.sockets import Identify
 from portal.logs.download import Download
 from portal.logs.endpoint import DOWNLOAD_PATH, download_endpoint, log_endpoint
 from portal.logs.endpoint import PATH as LOGS_PATH

@@ -20,14 +20,22 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
-import anyio
 from msgspec import Struct
-from starlette.requests import HTTPConnection
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.identity import Identity, has_room
 from portal.live.recheck import EVERY, until_refused
+from portal.live.sockets import (
+    ENDED,
+    GOING_AWAY,
+    HEARTBEAT,
+    HEARTBEAT_FRAME,
+    POLICY_VIOLATION,
+    Identify,
+    close,
+    first_of,
+)
 from portal.shell.place import Place, Places, place_of
 from portal.shell.ports import BYTES_A_SECOND, ExecSource, Running
 
@@ -56,14 +64,8 @@ SHELLS: tuple[tuple[str, ...], ...] = (
 MOST = 50
 MOST_OF_ONE = 5
 """The most shells at once: of everybody, and of one user (not in the open mode)."""
-HEARTBEAT = 20.0
-"""Seconds between two signs of life: less than proxies' usual 30 or 60."""
 LONGEST_INPUT = 64 * 1024
 MOST_COLUMNS = 1000
-
-GOING_AWAY = 1001
-POLICY_VIOLATION = 1008
-ENDED = 1000
 
 
 class ShellSettings(Struct, frozen=True):
@@ -121,8 +123,8 @@ class Shells:
         places: Places,
         source: ExecSource,
         settings: ShellSettings,
-        identify: Callable[[HTTPConnection], Identity | None],
-        reidentify: Callable[[HTTPConnection], Identity | None] | None = None,
+        identify: Identify,
+        reidentify: Identify | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._places = places
@@ -178,7 +180,7 @@ class Shells:
             self._open.pop(stop, None)
         if stop.is_set():
             code = GOING_AWAY
-        await _say_goodbye(socket, code, words)
+        await close(socket, code, json.dumps({"ended": words or "The shell has ended."}))
 
     def _admit(self, identity: Identity) -> None:
         if not self._settings.on:
@@ -471,22 +473,17 @@ async def _send_text(socket: WebSocket, message: dict[str, object]) -> None:
 
 async def _first_end(*sides: Coroutine[Any, Any, str]) -> str:
     """Run all until one of them ends, and end the others; returns why."""
-    why = ""
+    return await first_of(*map(_reason, sides))
 
-    async def until_over(side: Coroutine[Any, Any, str]) -> None:
-        nonlocal why
-        try:
-            why = await side
-        except _Over as over:
-            why = str(over)
-        except PortalError as error:
-            why = error.message
-        group.cancel_scope.cancel()
 
-    async with anyio.create_task_group() as group:
-        for each in sides:
-            group.start_soon(until_over, each)
-    return why
+async def _reason(side: Coroutine[Any, Any, str]) -> str:
+    """Return why a side ends, by an error or not."""
+    try:
+        return await side
+    except _Over as over:
+        return str(over)
+    except PortalError as error:
+        return error.message
 
 
 async def _done(task: asyncio.Task[str]) -> str:
@@ -503,7 +500,8 @@ async def _ignore(typed: _Typed) -> str:
 async def _beat(socket: WebSocket, every: float) -> str:
     while True:
         await asyncio.sleep(every)
-        await _send_text(socket, {"heartbeat": True})
+        with _leaving():
+            await socket.send_text(HEARTBEAT_FRAME)
 
 
 async def _stopped(stop: asyncio.Event) -> str:
@@ -541,11 +539,3 @@ def _audit(
         "debug": debug,
         "shell": shell,
     }
-
-
-async def _say_goodbye(socket: WebSocket, code: int, words: str) -> None:
-    if socket.client_state is not WebSocketState.CONNECTED:
-        return
-    with suppress(RuntimeError, WebSocketDisconnect):
-        await socket.send_text(json.dumps({"ended": words or "The shell has ended."}))
-        await socket.close(code)
