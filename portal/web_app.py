@@ -74,8 +74,9 @@ from portal.releases.restart import Restart
 from portal.scoped_views import ScopedViews
 from portal.settings import Settings
 from portal.shell.endpoint import PATH as SHELL_PATH
-from portal.shell.endpoint import Shells, ShellSettings
+from portal.shell.endpoint import Shells
 from portal.shell.place import Places
+from portal.shell.settings import ShellSettings
 from portal.shell.top import Tops
 from portal.state.store import Store
 from portal.ui.build import build_ui

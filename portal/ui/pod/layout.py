@@ -8,9 +8,9 @@ from dash import dcc
 
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.shell.endpoint import minutes
 from portal.shell.place import Place, place_of
 from portal.shell.processes import ProcessRow, totals
+from portal.shell.settings import minutes
 from portal.shell.top import Top
 from portal.ui import html, ids
 from portal.ui.components.basics import (
