@@ -15,7 +15,7 @@ from itertools import accumulate
 from msgspec import Struct
 
 from portal.domain.scrubber import HIDDEN, Scrubber
-from portal.domain.secret_patterns import Span, secret_spans
+from portal.domain.secret_patterns import Span, merged, secret_spans
 from portal.logs.ansi import cleaned
 
 LONGEST = 8 * 1024
@@ -185,7 +185,7 @@ def masked(texts: Sequence[str], scrubber: Scrubber) -> tuple[list[str], set[int
     They are searched together: it is faster, and finds secrets of several lines.
     """
     whole = "\n".join(texts)
-    spans = _merged([*scrubber.spans(whole), *_within_lines(whole, secret_spans(whole))])
+    spans = merged([*scrubber.spans(whole), *_within_lines(whole, secret_spans(whole))])
     if not spans:
         return list(texts), set()
     parts: list[str] = []
@@ -204,18 +204,6 @@ def _within_lines(whole: str, spans: Iterable[Span]) -> Iterable[Span]:
     for start, end in spans:
         line = whole.find("\n", start, end)
         yield (start, end) if line < 0 or whole.startswith(_PEM, start) else (start, line)
-
-
-def _merged(spans: Iterable[Span]) -> list[Span]:
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if start >= end:
-            continue
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
 
 
 def _touched(spans: Iterable[Span], ends: Sequence[int]) -> Iterable[int]:
