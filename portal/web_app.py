@@ -50,9 +50,10 @@ from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.images.inspector import DEADLINE, ImageInspector
 from portal.images.registries import Registries
-from portal.live.endpoint import FRAME_PATH, Identify, frame_endpoint, live_endpoint
+from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
+from portal.live.sockets import Identify
 from portal.logs.download import Download
 from portal.logs.endpoint import DOWNLOAD_PATH, download_endpoint, log_endpoint
 from portal.logs.endpoint import PATH as LOGS_PATH
@@ -73,8 +74,9 @@ from portal.releases.restart import Restart
 from portal.scoped_views import ScopedViews
 from portal.settings import Settings
 from portal.shell.endpoint import PATH as SHELL_PATH
-from portal.shell.endpoint import Shells, ShellSettings
+from portal.shell.endpoint import Shells
 from portal.shell.place import Places
+from portal.shell.settings import ShellSettings
 from portal.shell.top import Tops
 from portal.state.store import Store
 from portal.ui.build import build_ui
@@ -144,15 +146,15 @@ class WebApp:
         places, programs = Places(store, self._actions.access), Exec(sync.client)
         tops = Tops(places, programs, secrets.scrubber)
         stack.push_async_callback(tops.close)
-        self._authenticator = authenticator = _authenticator(settings)
+        self._authenticator = _authenticator(settings)
         self._shells = Shells(
             places,
             programs,
             ShellSettings(
                 settings.shell, settings.shell_image, settings.shell_idle, settings.shell_longest
             ),
-            lambda _: current_identity(),
-            _reidentify(authenticator),
+            _identify,
+            _reidentify(self._authenticator),
         )
         self._logs, self._download, self._last_lines = _logs(sync, secrets, self._changed)
         self._views = views = ScopedViews(
@@ -227,22 +229,12 @@ class WebApp:
         """The ASGI site: pages, live connection and health, behind authentication."""
         inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         add_routes(inner, self._metrics, lambda: _waiting_for(self._store))
-        authenticator = self._authenticator
-        live = live_endpoint(
-            self.hub, lambda _: current_identity(), reidentify=_reidentify(authenticator)
-        )
-        frame = frame_endpoint(self.hub, lambda _: current_identity())
-        logs = log_endpoint(
-            self._logs,
-            lambda _: current_identity(),
-            self._logs_refusal,
-            reidentify=_reidentify(authenticator),
-        )
+        again = _reidentify(self._authenticator)
+        live = live_endpoint(self.hub, _identify, reidentify=again)
+        frame = frame_endpoint(self.hub, _identify)
+        logs = log_endpoint(self._logs, _identify, self._logs_refusal, reidentify=again)
         download = download_endpoint(
-            self._download,
-            lambda _: current_identity(),
-            self._logs_refusal,
-            reidentify=_reidentify(authenticator),
+            self._download, _identify, self._logs_refusal, reidentify=again
         )
         inner.router.routes += [
             WebSocketRoute(LIVE_PATH, live),
@@ -257,7 +249,7 @@ class WebApp:
         return Methods(
             RequestMiddleware(
                 StaticServer(answers, PREFIX, collect().files),
-                authenticator,
+                self._authenticator,
                 _content_security_policy(dash),
                 self._metrics,
                 self._settings.trusted_origins,
@@ -446,6 +438,11 @@ def _authenticator(settings: Settings) -> Authenticator:
         groups_header=settings.auth_groups_header,
         secret_header=settings.auth_secret_header,
     )
+
+
+def _identify(_: HTTPConnection) -> Identity | None:
+    """Return the identity of the present request, as the middleware has found it."""
+    return current_identity()
 
 
 def _reidentify(authenticator: Authenticator) -> Identify:

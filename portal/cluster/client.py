@@ -170,7 +170,7 @@ class ClusterClient:
         self, path: str, params: Mapping[str, str] | None = None, accept: str = JSON
     ) -> JsonObject:
         """GET a path; returns the decoded body. Raises a ``PortalError`` on failure."""
-        return _decoded(await self._call(_Request("get", path, params, accept=accept)))
+        return decoded(await self._call(_Request("get", path, params, accept=accept)))
 
     async def warm(self, connections: int) -> None:
         """Have so many connections open, by as many small questions at the same time."""
@@ -247,7 +247,7 @@ class ClusterClient:
         self, path: str, body: JsonObject, params: Mapping[str, str] | None = None
     ) -> JsonObject:
         """POST a JSON body."""
-        return _decoded(await self._call(_Request("post", path, params, body)))
+        return decoded(await self._call(_Request("post", path, params, body)))
 
     async def put(self, path: str, body: JsonObject) -> JsonObject:
         """PUT a JSON body: replace an object, if it still has the body's ``resourceVersion``.
@@ -255,20 +255,20 @@ class ClusterClient:
         Raises:
             Conflict: it has changed since.
         """
-        return _decoded(await self._call(_Request("put", path, body=body)))
+        return decoded(await self._call(_Request("put", path, body=body)))
 
     async def delete(self, path: str, body: JsonObject) -> JsonObject:
         """DELETE an object; ``body`` are the ``DeleteOptions``, such as preconditions."""
-        return _decoded(await self._call(_Request("delete", path, body=body)))
+        return decoded(await self._call(_Request("delete", path, body=body)))
 
     async def patch(self, path: str, operations: list[JsonObject]) -> JsonObject:
         """PATCH an object with a JSON patch, which is applied as a whole or not at all."""
         request = _Request("patch", path, body=operations, content_type=JSON_PATCH)
-        return _decoded(await self._call(request))
+        return decoded(await self._call(request))
 
     async def merge(self, path: str, body: JsonObject) -> JsonObject:
         """PATCH an object by a strategic merge, which adds to lists by the names in them."""
-        return _decoded(await self._call(_Request("patch", path, body=body, content_type=MERGE)))
+        return decoded(await self._call(_Request("patch", path, body=body, content_type=MERGE)))
 
     async def apply(
         self, path: str, body: JsonObject, field_manager: str, *, force: bool = False
@@ -280,7 +280,7 @@ class ClusterClient:
         """
         params = {"fieldManager": field_manager, "force": "true" if force else "false"}
         request = _Request("patch", path, params, body, content_type=APPLY)
-        return _decoded(await self._call(request))
+        return decoded(await self._call(request))
 
     @asynccontextmanager
     async def stream(
@@ -425,7 +425,8 @@ def _credentials(configuration: Configuration) -> bytes:
     return hashlib.sha256(b"\0".join(parts)).digest()
 
 
-def _decoded(body: bytes) -> JsonObject:
+def decoded(body: bytes) -> JsonObject:
+    """Return an answer's object; raises ``ClusterUnavailable`` if it cannot be read."""
     with _transport_errors():
         return cast(JsonObject, msgspec.json.decode(body))
 

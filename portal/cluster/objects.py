@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from typing import cast
 from urllib.parse import quote
 
-import msgspec
-
-from portal.cluster.client import JSON, METADATA, ClusterClient
-from portal.cluster.json_object import JsonObject
+from portal.cluster.client import JSON, METADATA, ClusterClient, decoded
 from portal.cluster.kinds import RESOURCES
-from portal.domain.errors import ClusterUnavailable, NotFound
+from portal.domain.errors import NotFound
 from portal.domain.identity import Identity
 from portal.domain.manifests import Ref, Tree
 from portal.threads import in_thread
@@ -64,7 +61,7 @@ class ClusterObjects:
         accept = METADATA if ref.kind == "Secret" else JSON
         path = f"{group}/namespaces/{quote(ref.namespace)}/{plural}/{quote(ref.name)}"
         body = await self._client.acting_for(identity).read_at_most(path, MOST, accept=accept)
-        found = await in_thread(_decoded, body)
+        found = await in_thread(decoded, body)
         # The API server leaves the kind out of some answers, and metadata has another one.
         return {**found, "kind": ref.kind}
 
@@ -75,7 +72,7 @@ class ClusterObjects:
         params = {"limit": str(EVENTS), "fieldSelector": selector}
         client = self._client.acting_for(identity)
         body = await client.read_at_most(path, MOST_OF_EVENTS, params)
-        return tuple(cast("list[Tree]", (await in_thread(_decoded, body)).get("items") or []))
+        return tuple(cast("list[Tree]", (await in_thread(decoded, body)).get("items") or []))
 
 
 def _place(ref: Ref) -> tuple[str, str]:
@@ -83,12 +80,3 @@ def _place(ref: Ref) -> tuple[str, str]:
         return READABLE[ref.kind]
     except KeyError:
         raise NotFound(f"The portal reads no {ref.kind}.") from None
-
-
-def _decoded(body: bytes) -> JsonObject:
-    try:
-        return cast(JsonObject, msgspec.json.decode(body))
-    except ValueError as error:
-        raise ClusterUnavailable(
-            f"The Kubernetes API sent an answer that cannot be read: {error}"
-        ) from error

@@ -166,6 +166,13 @@ def at(tree: Tree, *path: str) -> Tree:
     return tree
 
 
+def mappings(value: object) -> Iterator[Tree]:
+    """Yield the mappings of a list; nothing if ``value`` is none."""
+    for each in cast("list[object]", value) if isinstance(value, list) else ():
+        if isinstance(each, Mapping):
+            yield cast("Tree", each)
+
+
 def hook_events(tree: Tree) -> frozenset[str] | None:
     """Return the events at which Helm creates an object as a hook; None if it is no hook.
 

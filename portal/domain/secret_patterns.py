@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from portal.domain.secret_names import compact, is_secret
 
@@ -29,14 +29,18 @@ def secret_spans(text: str) -> list[Span]:
     """Return start and end of each secret in ``text``, in order, without overlaps."""
     if len(text) < SHORTEST_TEXT:
         return []
-    found = sorted(span for find in _FINDERS for span in find(text) if span[0] < span[1])
-    merged: list[Span] = []
-    for start, end in found:
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+    return merged(span for find in _FINDERS for span in find(text))
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Return spans in order, those that touch as one, without empty ones."""
+    found: list[Span] = []
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
         else:
-            merged.append((start, end))
-    return merged
+            found.append((start, end))
+    return found
 
 
 # Addresses: scheme://user:password@host

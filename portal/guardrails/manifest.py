@@ -26,6 +26,7 @@ from portal.domain.manifests import (
     at,
     check_written_out,
     hook_events,
+    mappings,
 )
 
 MAX_OBJECTS = 500
@@ -155,11 +156,7 @@ def with_owned_hooks(manifest: str, objects: Iterable[Rendered], key: Key) -> st
 def pod_specs(rendered: Rendered) -> Iterator[PodSpec]:
     """Every pod and pod template in an object of any kind, at any depth."""
     templates = at(rendered.tree, "spec").get("volumeClaimTemplates")
-    volumes = tuple(
-        str(at(cast("Tree", each), "metadata").get("name"))
-        for each in (cast("list[object]", templates) if isinstance(templates, list) else ())
-        if isinstance(each, Mapping)
-    )
+    volumes = tuple(str(at(each, "metadata").get("name")) for each in mappings(templates))
     for path, spec, beside in _walk(rendered.tree, "", {}):
         yield PodSpec(
             rendered,

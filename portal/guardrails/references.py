@@ -7,7 +7,7 @@ from typing import cast
 
 from msgspec import Struct
 
-from portal.domain.manifests import Tree, at
+from portal.domain.manifests import Tree, at, mappings
 from portal.guardrails.manifest import CONTAINERS, PodSpec, Rendered, texts
 
 SECRET, CONFIG_MAP, CLAIM = "Secret", "ConfigMap", "PersistentVolumeClaim"
@@ -45,7 +45,7 @@ def references(rendered: Rendered, pods: tuple[PodSpec, ...]) -> Iterator[Refere
         yield from _pull_secrets(pod.spec, pod.path)
     if rendered.ref.kind == "ServiceAccount":
         yield from _pull_secrets(rendered.tree, "")
-        for index, each in enumerate(_mappings(rendered.tree.get("secrets"))):
+        for index, each in enumerate(mappings(rendered.tree.get("secrets"))):
             yield Reference(SECRET, str(each.get("name")), f"secrets[{index}]")
 
 
@@ -60,15 +60,9 @@ def _named(value: object, path: str, names: Mapping[str, str]) -> Iterator[Refer
 
 
 def _pull_secrets(tree: Tree, path: str) -> Iterator[Reference]:
-    for index, each in enumerate(_mappings(tree.get("imagePullSecrets"))):
+    for index, each in enumerate(mappings(tree.get("imagePullSecrets"))):
         where = f"{path}.imagePullSecrets[{index}]".lstrip(".")
         yield Reference(SECRET, str(each.get("name")), where)
-
-
-def _mappings(value: object) -> Iterator[Tree]:
-    for each in cast("list[object]", value) if isinstance(value, list) else ():
-        if isinstance(each, Mapping):
-            yield cast("Tree", each)
 
 
 def service_account(pod: PodSpec) -> str:
@@ -97,10 +91,10 @@ def mounts_token(pod: PodSpec, by_default: bool) -> bool:
 def images(pod: PodSpec) -> Iterator[tuple[str, str]]:
     """Every image that a pod runs or mounts, with the path of the field."""
     for listed in CONTAINERS:
-        for index, each in enumerate(_mappings(pod.spec.get(listed))):
+        for index, each in enumerate(mappings(pod.spec.get(listed))):
             if each.get("image") is not None:
                 yield str(each["image"]), f"{pod.path}.{listed}[{index}].image".lstrip(".")
-    for index, each in enumerate(_mappings(pod.spec.get("volumes"))):
+    for index, each in enumerate(mappings(pod.spec.get("volumes"))):
         reference = at(each, "image").get("reference")
         if reference is not None:
             yield str(reference), f"{pod.path}.volumes[{index}].image.reference".lstrip(".")

@@ -21,22 +21,31 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import cast
 
-import anyio
 from msgspec import Struct
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from portal.domain.identity import Identity
 from portal.live.compression import compressed
 from portal.live.hub import Hub
+from portal.live.recheck import EVERY
+from portal.live.sockets import (
+    GOING_AWAY,
+    HEARTBEAT,
+    HEARTBEAT_FRAME,
+    POLICY_VIOLATION,
+    TRY_LATER,
+    UNSUPPORTED,
+    Identify,
+    close,
+    first_of,
+)
 from portal.live.subscription import Subscription
 from portal.live.topics import valid
 
 PATH = "/live"
 FRAME_PATH = "/live/frame"
-HEARTBEAT = 20.0
-"""Seconds without a frame after which a heartbeat is sent: less than proxies' usual 30 or 60."""
 
 PAUSE = 0.1
 """Seconds between two topics of one browser: a rate limit."""
@@ -44,24 +53,12 @@ PAUSE = 0.1
 PATIENCE = 10.0
 """Seconds that a request for a single frame waits for it."""
 
-RECHECK = 30.0
-"""Seconds after which the identity of a connection is checked again."""
-
 SPEAKS_WITHIN = 60.0
 IDLE = 3600.0
 """Seconds that a connection may stay without a topic, before its first message and after it. Pages
 that are still open reconnect."""
 
-HEARTBEAT_FRAME = '{"heartbeat":true}'
-
 LONGEST_MESSAGE = 1024
-
-GOING_AWAY = 1001
-UNSUPPORTED = 1003
-POLICY_VIOLATION = 1008
-TRY_LATER = 1013
-
-Identify = Callable[[HTTPConnection], Identity | None]
 
 
 class Timing(Struct, frozen=True):
@@ -69,7 +66,7 @@ class Timing(Struct, frozen=True):
 
     heartbeat: float = HEARTBEAT
     pause: float = PAUSE
-    recheck: float = RECHECK
+    recheck: float = EVERY
     speaks_within: float = SPEAKS_WITHIN
     idle: float = IDLE
 
@@ -150,22 +147,12 @@ async def _serve(
     socket: WebSocket, hub: Hub, subscription: Subscription, reidentify: Identify, timing: Timing
 ) -> None:
     """Read and write until either ends; both have ended when this returns."""
-    ended = GOING_AWAY
-
-    async def until_over(side: Awaitable[int]) -> None:
-        nonlocal ended
-        ended = await side
-        group.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(until_over, _read(socket, hub, subscription, timing))
-        group.start_soon(until_over, _write(socket, subscription, timing.heartbeat))
-        group.start_soon(
-            until_over, _recheck(socket, subscription.identity, reidentify, timing.recheck)
-        )
-    if socket.client_state is WebSocketState.CONNECTED:
-        with suppress(RuntimeError, WebSocketDisconnect):  # the browser has closed it first
-            await socket.close(ended)
+    ended = await first_of(
+        _read(socket, hub, subscription, timing),
+        _write(socket, subscription, timing.heartbeat),
+        _recheck(socket, subscription.identity, reidentify, timing.recheck),
+    )
+    await close(socket, ended)
 
 
 async def _recheck(

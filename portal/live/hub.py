@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-from portal.domain.identity import Identity
+from portal.domain.identity import Identity, has_room
 from portal.domain.keys import Key
 from portal.domain.permissions import Scope
 from portal.live.channel import Channel, View
@@ -89,10 +89,8 @@ class Hub:
 
     def admits(self, identity: Identity) -> bool:
         """Return True if this person may connect one more browser tab."""
-        if identity.anonymous:
-            return len(self._subscriptions) < MOST
-        mine = sum(each.identity.user == identity.user for each in self._subscriptions)
-        return mine < MOST_OF_ONE and len(self._subscriptions) < MOST
+        present = [each.identity for each in self._subscriptions]
+        return has_room(identity, present, most=MOST, most_of_one=MOST_OF_ONE)
 
     def changed(self, touched: frozenset[Key] = frozenset()) -> None:
         """Plan renderings after a change of the releases ``touched``; without any, of all views."""

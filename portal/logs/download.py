@@ -9,7 +9,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 
 from portal.domain.errors import PortalError
-from portal.domain.identity import Identity
+from portal.domain.identity import Identity, has_room
 from portal.domain.keys import Key
 from portal.domain.objects import Pod
 from portal.domain.scrubber import Scrubber
@@ -42,8 +42,7 @@ class Download:
 
     def reserve(self, identity: Identity) -> bool:
         """Count one more download, until ``release``. Return False if there are too many."""
-        mine = sum(each.user == identity.user for each in self._running)
-        if len(self._running) >= AT_ONCE or (mine >= AT_ONCE_OF_ONE and not identity.anonymous):
+        if not has_room(identity, self._running, most=AT_ONCE, most_of_one=AT_ONCE_OF_ONE):
             return False
         self._running.append(identity)
         return True

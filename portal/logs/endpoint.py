@@ -17,19 +17,18 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import suppress
 
-import anyio
 from msgspec import Struct
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Message as Sent
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
-from portal.live.endpoint import (
+from portal.live.recheck import EVERY, until_refused
+from portal.live.sockets import (
     GOING_AWAY,
     HEARTBEAT,
     HEARTBEAT_FRAME,
@@ -37,8 +36,9 @@ from portal.live.endpoint import (
     TRY_LATER,
     UNSUPPORTED,
     Identify,
+    close,
+    first_of,
 )
-from portal.live.recheck import EVERY, until_refused
 from portal.live.topics import app_key
 from portal.logs.download import Download
 from portal.logs.hub import LogHub
@@ -159,35 +159,20 @@ async def _serve(
     heartbeat: float,
 ) -> None:
     """Send until either side ends, or the viewer may no longer read."""
-    why = ""
-    code = GOING_AWAY
-
-    async def until_over(side: Awaitable[int]) -> None:
-        nonlocal code
-        code = await side
-        group.cancel_scope.cancel()
-
-    async def until_forbidden() -> None:
-        nonlocal why
-        why = await until_refused(refusal, recheck)
-        group.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(until_forbidden)
-        group.start_soon(until_over, _closed(socket))
-        group.start_soon(until_over, _write(socket, hub, subscription, wanted, heartbeat))
-    if why:
-        await _end(socket, why)
-    elif socket.client_state is WebSocketState.CONNECTED:
-        with suppress(RuntimeError, WebSocketDisconnect):  # the browser has closed it first
-            await socket.close(code)
+    ended = await first_of(
+        until_refused(refusal, recheck),
+        _closed(socket),
+        _write(socket, hub, subscription, wanted, heartbeat),
+    )
+    if isinstance(ended, str):
+        await _end(socket, ended)
+    else:
+        await close(socket, ended)
 
 
 async def _end(socket: WebSocket, why: str) -> None:
     """Say why, and close for good."""
-    with suppress(RuntimeError, WebSocketDisconnect):
-        await socket.send_text(ended_message(why).text)
-        await socket.close(POLICY_VIOLATION)
+    await close(socket, POLICY_VIOLATION, ended_message(why).text)
 
 
 async def _closed(socket: WebSocket) -> int:

@@ -8,11 +8,10 @@ it runs on one event loop; lines are made safe in a thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
-from typing import Any
 
-from portal.domain.identity import Identity
+from portal.domain.identity import Identity, has_room
 from portal.domain.keys import Key
 from portal.domain.objects import Pod
 from portal.domain.scrubber import Scrubber
@@ -95,10 +94,8 @@ class LogHub:
 
         It counts from now on, until it leaves: many that come at once do not pass the limits.
         """
-        if self.closed or len(self._subscriptions) >= MOST:
-            return None
-        mine = sum(each.identity.user == identity.user for each in self._subscriptions)
-        if mine >= MOST_OF_ONE and not identity.anonymous:
+        present = [each.identity for each in self._subscriptions]
+        if self.closed or not has_room(identity, present, most=MOST, most_of_one=MOST_OF_ONE):
             return None
         subscription = LogSubscription(identity, self._room)
         self._subscriptions[subscription] = selection
@@ -144,7 +141,7 @@ class LogHub:
         if found is not None:
             return found[0]
         feed = Feed(self._interval)
-        self._feeds[selection] = feed, _start(feed.run())
+        self._feeds[selection] = feed, asyncio.create_task(feed.run())
         self._follow(selection)
         return feed
 
@@ -189,7 +186,7 @@ class LogHub:
             cleaner=self._cleaner,
             timing=self._timing,
         )
-        self._streams[app, target] = stream, _start(stream.run())
+        self._streams[app, target] = stream, asyncio.create_task(stream.run())
         return stream
 
     def _touch(self, stream: LogStream) -> None:
@@ -213,7 +210,3 @@ class LogHub:
                 task.cancel()
                 self._lines += stream.read
                 del self._streams[place]
-
-
-def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    return asyncio.create_task(work)

@@ -9,7 +9,7 @@ from typing import cast
 from msgspec import Struct
 
 from portal.domain import yaml_text
-from portal.domain.manifests import Tree, at
+from portal.domain.manifests import Tree, at, mappings
 from portal.domain.scrubber import HIDDEN, Scrubber
 from portal.domain.secrets import redacted, scrubbed_by, without_secret_patterns
 from portal.domain.truncation import truncated
@@ -235,17 +235,14 @@ def _text(value: object) -> str:
 
 
 def _conditions(status: Tree) -> Iterator[ConditionRow]:
-    found = status.get("conditions")
-    for each in cast("list[object]", found) if isinstance(found, list) else []:
-        if isinstance(each, Mapping):
-            one = cast("Tree", each)
-            yield ConditionRow(
-                type=str(one.get("type", "")),
-                status=str(one.get("status", "")),
-                reason=str(one.get("reason") or ""),
-                message=shortened(str(one.get("message") or ""), 600),
-                since=_time(one.get("lastTransitionTime")),
-            )
+    for each in mappings(status.get("conditions")):
+        yield ConditionRow(
+            type=str(each.get("type", "")),
+            status=str(each.get("status", "")),
+            reason=str(each.get("reason") or ""),
+            message=shortened(str(each.get("message") or ""), 600),
+            since=_time(each.get("lastTransitionTime")),
+        )
 
 
 def _events(events: Sequence[Tree], scrubber: Scrubber) -> tuple[TimelineLine, ...]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import cast
 
 from msgspec import Struct
 
-from portal.domain.manifests import Tree, at
+from portal.domain.manifests import Tree, at, mappings
 
 
 class Relation(StrEnum):
@@ -39,7 +38,7 @@ def links_of(tree: Tree) -> tuple[Link, ...]:
 
 
 def _links(tree: Tree) -> Iterator[Link]:
-    for each in _items(at(tree, "metadata"), "ownerReferences"):
+    for each in mappings(at(tree, "metadata").get("ownerReferences")):
         yield from _link(Relation.OWNER, _text(each, "kind"), _text(each, "name"))
     kind, spec = str(tree.get("kind", "")), at(tree, "spec")
     match kind:
@@ -49,11 +48,11 @@ def _links(tree: Tree) -> Iterator[Link]:
         case "Ingress":
             for name in _ingress_services(spec):
                 yield from _link(Relation.ROUTES, "Service", name)
-            for each in _items(spec, "tls"):
+            for each in mappings(spec.get("tls")):
                 yield from _link(Relation.USES, "Secret", _text(each, "secretName"))
         case "HTTPRoute":
-            for rule in _items(spec, "rules"):
-                for each in _items(rule, "backendRefs"):
+            for rule in mappings(spec.get("rules")):
+                for each in mappings(rule.get("backendRefs")):
                     yield from _link(
                         Relation.ROUTES, _text(each, "kind") or "Service", _text(each, "name")
                     )
@@ -72,17 +71,17 @@ def used(tree: Tree) -> Iterator[Link]:
     account = _text(spec, "serviceAccountName")
     if account != "default":
         yield from _link(Relation.USES, "ServiceAccount", account)
-    for each in _items(spec, "imagePullSecrets"):
+    for each in mappings(spec.get("imagePullSecrets")):
         yield from _link(Relation.USES, "Secret", _text(each, "name"))
-    for volume in _items(spec, "volumes"):
+    for volume in mappings(spec.get("volumes")):
         yield from _volume(volume)
-        for source in _items(at(volume, "projected"), "sources"):
+        for source in mappings(at(volume, "projected").get("sources")):
             yield from _volume(source)
     for name in ("initContainers", "containers", "ephemeralContainers"):
-        for container in _items(spec, name):
-            for each in _items(container, "envFrom"):
+        for container in mappings(spec.get(name)):
+            for each in mappings(container.get("envFrom")):
                 yield from _reference(each, "secretRef", "configMapRef")
-            for each in _items(container, "env"):
+            for each in mappings(container.get("env")):
                 yield from _reference(at(each, "valueFrom"), "secretKeyRef", "configMapKeyRef")
 
 
@@ -129,22 +128,14 @@ def selects(tree: Tree, labels: Mapping[str, str]) -> bool:
 
 def _ingress_services(spec: Tree) -> Iterator[str]:
     yield _text(at(spec, "defaultBackend", "service"), "name")
-    for rule in _items(spec, "rules"):
-        for path in _items(at(rule, "http"), "paths"):
+    for rule in mappings(spec.get("rules")):
+        for path in mappings(at(rule, "http").get("paths")):
             yield _text(at(path, "backend", "service"), "name")
 
 
 def _link(relation: Relation, kind: str, name: str) -> Iterator[Link]:
     if kind and name:
         yield Link(relation, kind, name)
-
-
-def _items(tree: Tree, name: str) -> list[Tree]:
-    """Return the mappings of a list in ``tree``; [] if it is none."""
-    found = tree.get(name)
-    if not isinstance(found, list):
-        return []
-    return [cast("Tree", each) for each in cast("list[object]", found) if isinstance(each, Mapping)]
 
 
 def _text(tree: Tree, name: str) -> str:

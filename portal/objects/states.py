@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import cast
-
 from msgspec import Struct
 
-from portal.domain.manifests import Tree, at
+from portal.domain.manifests import Tree, at, mappings
 from portal.viewmodels.model import Badge, Severity
 from portal.viewmodels.words import count
 
@@ -71,16 +68,9 @@ def secret_keys(tree: Tree) -> tuple[str, ...]:
     So they are known without its data, which is not read. A name is missing if no manager of
     the field is recorded.
     """
-    managers = at(tree, "metadata").get("managedFields")
     found: set[str] = set()
-    for each in _mappings(managers):
+    for each in mappings(at(tree, "metadata").get("managedFields")):
         for name in ("f:data", "f:stringData"):
             keys = at(each, "fieldsV1", name)
             found.update(key.removeprefix("f:") for key in keys if key.startswith("f:"))
     return tuple(sorted(found))
-
-
-def _mappings(value: object) -> Iterator[Tree]:
-    for each in cast("list[object]", value) if isinstance(value, list) else []:
-        if isinstance(each, Mapping):
-            yield cast("Tree", each)

@@ -85,6 +85,10 @@ def objects_view(
 
     ``readable`` are the kinds that can be opened. ``problem`` says why the manifest is not known.
     """
+    if scope.unanswered:
+        return ObjectsView(
+            state.key, Badge("Not known", Severity.WARN), scope.unanswered, (), reads=False
+        )
     reads = scope.may(Permission.READ_MANIFEST)
     if not scope.may(Permission.READ_VALUES):
         state = without_values(state)
@@ -96,10 +100,6 @@ def objects_view(
         )
     known = pod_summary(state, sources, now, nodes)
     head = headline(state, known, now, loading=loading(sources, Kind.RELEASE))
-    if scope.unanswered:
-        return ObjectsView(
-            state.key, Badge("Not known", Severity.WARN), scope.unanswered, (), reads=False
-        )
     make = _Tree(state, inventory, seen, sources, now, known, readable if reads else ())
     groups = (
         ObjectGroup("Workloads", tuple(make.workloads())),
@@ -193,8 +193,8 @@ class _Tree:
         for each in self._state.unreadable:
             state = Badge("Cannot be read", Severity.WARN, shortened(each.error, 200))
             yield self._node(each.kind.value, each.key.name, state)
-        yield from self._missing({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
-        yield from self._missing({"HorizontalPodAutoscaler"})
+        yield from self._missing(_WORKLOADS)
+        yield from self._missing(_AUTOSCALERS)
 
     def network(self) -> Iterator[ObjectNode]:
         """Yield Services, Ingresses and HTTPRoutes."""
@@ -204,7 +204,7 @@ class _Tree:
             yield self._node("Ingress", ingress.key.name, *_ingress(ingress))
         for route in self._state.routes:
             yield self._node("HTTPRoute", route.key.name, *_route(route))
-        yield from self._missing({"Service", "Ingress", "HTTPRoute"})
+        yield from self._missing(_NETWORK)
 
     def stored(self) -> Iterator[ObjectNode]:
         """Yield what the manifest holds of ConfigMaps, Secrets, claims and accounts."""
@@ -326,12 +326,10 @@ class _Tree:
         )
 
 
-_WATCHED = frozenset(
-    {
-        *("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "Pod"),
-        *("HorizontalPodAutoscaler", "Service", "Ingress", "HTTPRoute"),
-    }
-)
+_WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
+_AUTOSCALERS = frozenset({"HorizontalPodAutoscaler"})
+_NETWORK = frozenset({"Service", "Ingress", "HTTPRoute"})
+_WATCHED = _WORKLOADS | _AUTOSCALERS | _NETWORK | {"ReplicaSet", "Pod"}
 
 
 def _in_use(sets: Sequence[ReplicaSet]) -> list[ReplicaSet]:

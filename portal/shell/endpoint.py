@@ -16,20 +16,28 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager, suppress
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any
 
-import anyio
 from msgspec import Struct
-from starlette.requests import HTTPConnection
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket
 
 from portal.domain.errors import Conflict, NotFound, PortalError
-from portal.domain.identity import Identity
-from portal.live.recheck import EVERY, until_refused
+from portal.domain.identity import Identity, has_room
+from portal.live.recheck import until_refused
+from portal.live.sockets import (
+    ENDED,
+    GOING_AWAY,
+    POLICY_VIOLATION,
+    Identify,
+    close,
+    first_of,
+)
+from portal.shell.browser import Over, Typed, beat, leaving, send_text, size_of
 from portal.shell.place import Place, Places, place_of
 from portal.shell.ports import BYTES_A_SECOND, ExecSource, Running
+from portal.shell.settings import ShellSettings, minutes
 
 log = logging.getLogger(__name__)
 
@@ -56,28 +64,6 @@ SHELLS: tuple[tuple[str, ...], ...] = (
 MOST = 50
 MOST_OF_ONE = 5
 """The most shells at once: of everybody, and of one user (not in the open mode)."""
-HEARTBEAT = 20.0
-"""Seconds between two signs of life: less than proxies' usual 30 or 60."""
-LONGEST_INPUT = 64 * 1024
-MOST_COLUMNS = 1000
-
-GOING_AWAY = 1001
-POLICY_VIOLATION = 1008
-ENDED = 1000
-
-
-class ShellSettings(Struct, frozen=True):
-    """The administrator's settings. ``idle`` and ``longest`` are in seconds.
-
-    ``image`` is that of debug containers, "" for none.
-    """
-
-    on: bool = False
-    image: str = ""
-    idle: float = 900.0
-    longest: float = 4 * 3600.0
-    recheck: float = EVERY
-    heartbeat: float = HEARTBEAT
 
 
 class Asked(Struct, frozen=True):
@@ -98,21 +84,6 @@ def asked_of(query: dict[str, str]) -> Asked | None:
     return Asked(place, *size, debug=query.get("debug") == "1")
 
 
-def size_of(value: object) -> tuple[int, int] | None:
-    """Return columns and rows of a terminal as a browser sends them; None if they are odd."""
-    if not isinstance(value, list) or len(cast("list[object]", value)) != 2:
-        return None
-    try:
-        columns, rows = (int(str(each)) for each in cast("list[object]", value))
-    except ValueError:
-        return None
-    return (columns, rows) if 0 < columns <= MOST_COLUMNS and 0 < rows <= MOST_COLUMNS else None
-
-
-class _Over(Exception):
-    """The shell has to end; the message says why, "" if the browser has left."""
-
-
 class Shells:
     """The shells that are open, and the handler that opens them."""
 
@@ -121,8 +92,8 @@ class Shells:
         places: Places,
         source: ExecSource,
         settings: ShellSettings,
-        identify: Callable[[HTTPConnection], Identity | None],
-        reidentify: Callable[[HTTPConnection], Identity | None] | None = None,
+        identify: Identify,
+        reidentify: Identify | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._places = places
@@ -167,7 +138,7 @@ class Shells:
             self._open[stop] = identity
             place = await self._places.find(identity, asked.place)
             words = await self._shell(socket, identity, place, asked, stop)
-        except _Over as over:
+        except Over as over:
             words = str(over)
         except PortalError as error:
             code, words = POLICY_VIOLATION, str(error)
@@ -178,13 +149,12 @@ class Shells:
             self._open.pop(stop, None)
         if stop.is_set():
             code = GOING_AWAY
-        await _say_goodbye(socket, code, words)
+        await close(socket, code, json.dumps({"ended": words or "The shell has ended."}))
 
     def _admit(self, identity: Identity) -> None:
         if not self._settings.on:
             raise NotFound("The shell is switched off in this portal.")
-        mine = sum(each.user == identity.user for each in self._open.values())
-        if len(self._open) >= MOST or (mine >= MOST_OF_ONE and not identity.anonymous):
+        if not has_room(identity, self._open.values(), most=MOST, most_of_one=MOST_OF_ONE):
             raise Conflict(
                 "Too many shells are open.", "Close one that is not used, and try again."
             )
@@ -199,7 +169,7 @@ class Shells:
     ) -> str:
         """Try the shells in turn; returns why the one that has run has ended."""
         container, debug = place.container, asked.debug
-        typed = _Typed(socket, (asked.columns, asked.rows), self._clock)
+        typed = Typed(socket, (asked.columns, asked.rows), self._clock)
         if debug:
             container = await self._debug(socket, identity, place, typed, stop)
         for command in SHELLS:
@@ -261,13 +231,13 @@ class Shells:
         socket: WebSocket,
         identity: Identity,
         place: Place,
-        typed: _Typed,
+        typed: Typed,
         stop: asyncio.Event,
     ) -> str:
         """Return the name of a debug container once it runs, if the shell may still begin then."""
         if not self._settings.image:
             raise NotFound("Debug containers are switched off in this portal.")
-        await _send_text(socket, {"state": "Starting a debug container …"})
+        await send_text(socket, json.dumps({"state": "Starting a debug container …"}))
         log.info(
             "a debug container is asked for",
             extra=_fields(identity, place) | {"image": self._settings.image},
@@ -288,9 +258,9 @@ class Shells:
         try:
             why = await _first_end(
                 _done(starting),
-                _ignore(typed),
+                typed.ignore(),
                 until_refused(problem, self._settings.recheck),
-                _beat(socket, self._settings.heartbeat),
+                beat(socket, self._settings.heartbeat),
                 _stopped(stop),
             )
         finally:
@@ -299,7 +269,7 @@ class Shells:
         if not given_up:
             why = await problem()  # it may have taken a minute
         if given_up or why:
-            raise _Over(why)
+            raise Over(why)
         return starting.result()
 
     async def _problem(self, socket: WebSocket, identity: Identity, place: Place) -> str:
@@ -313,55 +283,6 @@ class Shells:
         return ""
 
 
-class _Typed:
-    """The browser's input, from one shell that is tried to the next."""
-
-    def __init__(
-        self, socket: WebSocket, size: tuple[int, int], clock: Callable[[], float]
-    ) -> None:
-        self._socket = socket
-        self._clock = clock
-        self.size = size
-        self.at = clock()
-        """The time of the last input."""
-
-    async def next(self) -> bytes:
-        """Return the next input; b"" for another size of the terminal.
-
-        Raises:
-            _Over: the browser has left, or sends what it may not.
-        """
-        try:
-            message = await self._socket.receive()
-        except (WebSocketDisconnect, RuntimeError):
-            raise _Over from None
-        if message["type"] == "websocket.disconnect":
-            raise _Over
-        data = message.get("bytes")
-        if isinstance(data, bytes):
-            if len(data) > LONGEST_INPUT:
-                raise _Over("The browser sent too much at once.")
-            self.at = self._clock()
-            return data
-        size = _resize(str(message.get("text") or ""))
-        if size is None:
-            raise _Over("The browser sent something that the portal does not understand.")
-        self.size = size
-        return b""
-
-
-def _resize(text: str) -> tuple[int, int] | None:
-    try:
-        message: object = json.loads(text[:200])
-    except (ValueError, RecursionError):
-        return None
-    return (
-        size_of(cast("dict[str, object]", message).get("resize"))
-        if isinstance(message, dict)
-        else None
-    )
-
-
 class _Session:
     """One shell that runs, between its container and a browser."""
 
@@ -369,7 +290,7 @@ class _Session:
         self,
         socket: WebSocket,
         running: Running,
-        typed: _Typed,
+        typed: Typed,
         settings: ShellSettings,
         clock: Callable[[], float],
     ) -> None:
@@ -396,7 +317,7 @@ class _Session:
                 self._type(),
                 until_refused(problem, self._settings.recheck),
                 self._expire(started),
-                _beat(self._socket, self._settings.heartbeat),
+                beat(self._socket, self._settings.heartbeat),
                 _stopped(stop),
             )
         finally:
@@ -424,10 +345,11 @@ class _Session:
                 self._begun, self.pid = True, int(found[1])
                 data = head[found.end() :]
                 log.info("a shell begins", extra=audit)
-                await _send_text(self._socket, {"shell": shell, "container": audit["container"]})
+                told = {"shell": shell, "container": audit["container"]}
+                await send_text(self._socket, json.dumps(told))
             if not data:
                 continue
-            with _leaving():
+            with leaving():
                 await self._socket.send_bytes(data)  # waits while the browser does not read
             await asyncio.sleep(len(data) / BYTES_A_SECOND)
         ended = self._running.ended
@@ -456,38 +378,19 @@ class _Session:
             await asyncio.sleep(min(idle, left))
 
 
-@contextmanager
-def _leaving() -> Generator[None]:
-    """Turn the errors of a connection that the browser has closed into the end of the shell."""
-    try:
-        yield
-    except (RuntimeError, WebSocketDisconnect):
-        raise _Over from None
-
-
-async def _send_text(socket: WebSocket, message: dict[str, object]) -> None:
-    with _leaving():
-        await socket.send_text(json.dumps(message))
-
-
 async def _first_end(*sides: Coroutine[Any, Any, str]) -> str:
     """Run all until one of them ends, and end the others; returns why."""
-    why = ""
+    return await first_of(*map(_reason, sides))
 
-    async def until_over(side: Coroutine[Any, Any, str]) -> None:
-        nonlocal why
-        try:
-            why = await side
-        except _Over as over:
-            why = str(over)
-        except PortalError as error:
-            why = error.message
-        group.cancel_scope.cancel()
 
-    async with anyio.create_task_group() as group:
-        for each in sides:
-            group.start_soon(until_over, each)
-    return why
+async def _reason(side: Coroutine[Any, Any, str]) -> str:
+    """Return why a side ends, by an error or not."""
+    try:
+        return await side
+    except Over as over:
+        return str(over)
+    except PortalError as error:
+        return error.message
 
 
 async def _done(task: asyncio.Task[str]) -> str:
@@ -495,32 +398,9 @@ async def _done(task: asyncio.Task[str]) -> str:
     return ""
 
 
-async def _ignore(typed: _Typed) -> str:
-    """Read what is typed before there is a shell, to learn that the browser has left."""
-    while True:
-        await typed.next()
-
-
-async def _beat(socket: WebSocket, every: float) -> str:
-    while True:
-        await asyncio.sleep(every)
-        await _send_text(socket, {"heartbeat": True})
-
-
 async def _stopped(stop: asyncio.Event) -> str:
     await stop.wait()
     return "The portal is restarting. Open the shell again."
-
-
-def minutes(seconds: float) -> str:
-    """Return a time limit in words.
-
-    >>> minutes(900), minutes(4 * 3600), minutes(20)
-    ('15 minutes', '4 hours', '20 seconds')
-    """
-    if seconds >= 7200 and seconds % 3600 == 0:
-        return f"{seconds / 3600:g} hours"
-    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
 
 
 def _fields(identity: Identity, place: Place) -> dict[str, object]:
@@ -542,11 +422,3 @@ def _audit(
         "debug": debug,
         "shell": shell,
     }
-
-
-async def _say_goodbye(socket: WebSocket, code: int, words: str) -> None:
-    if socket.client_state is not WebSocketState.CONNECTED:
-        return
-    with suppress(RuntimeError, WebSocketDisconnect):
-        await socket.send_text(json.dumps({"ended": words or "The shell has ended."}))
-        await socket.close(code)

@@ -7,7 +7,7 @@ shell, which needs nothing but the shell itself, or for Python where there is no
     P 4         KiB of a page of memory
     U 100.5     seconds since the machine started
     S 1 (…) …   a process: the line of its ``stat``
-    C /proc/1/cmdline:…   its command line, where ``grep`` is there to read it
+    /proc/1/cmdline:…   its command line, where ``grep`` is there to read it
     E           the end of the snapshot
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from portal.domain.errors import PortalError
 from portal.domain.scrubber import Scrubber
@@ -180,8 +181,7 @@ class Parser:
     def _snapshot(self) -> Snapshot:
         self._bytes = 0
         found = [made for each in self._stats if (made := process(each, self._page)) is not None]
-        own = {self._own}
-        shown = [each for each in found if each.pid not in own and each.parent not in own]
+        shown = [each for each in found if self._own not in {each.pid, each.parent}]
         return Snapshot(
             self._at,
             tuple(
@@ -214,10 +214,7 @@ def _commanded(process: Process, line: str, scrubber: Scrubber) -> Process:
     arguments = [scrubber.text(each) for each in line.split("\0") if each]
     shown = redacted(arguments)
     words = " ".join(map(str, shown)) if isinstance(shown, list) else ""  # pyright: ignore
-    return Process(
-        **{name: getattr(process, name) for name in Process.__struct_fields__ if name != "command"},
-        command=words[:LONGEST],
-    )
+    return replace(process, command=words[:LONGEST])
 
 
 def _number(text: str) -> float:

@@ -14,7 +14,7 @@ from portal.domain.exec import ContainerUsage
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.scrubber import Scrubber
-from portal.shell.place import Place, Places
+from portal.shell.place import Place, Places, containers_of
 from portal.shell.ports import BYTES_A_SECOND, ExecSource, Running
 from portal.shell.processes import COMMANDS, Parser, ProcessRow, rows
 from portal.threads import in_thread
@@ -109,9 +109,7 @@ class Tops:
         except TimeoutError:
             slow = "The container does not answer."  # now: it may yet
         pod = self._places.pod(place)
-        running = (
-            tuple(each.name for each in pod.containers if each.state == "running") if pod else ()
-        )
+        running = containers_of(pod) if pod else ()
         problem = look.problem or slow
         if problem:
             return Top(place, running, problem=problem, usage=await self._usage(place))
@@ -134,9 +132,8 @@ class Tops:
         """Try the programs in turn; once one has run, its end is the end."""
         try:
             for command in COMMANDS:
-                if not await self._run(place, look, command):
-                    continue
-                return
+                if await self._run(place, look, command):
+                    return
             look.problem = (
                 "Its image has no shell and no Python, with which the portal could read them."
             )

@@ -17,8 +17,8 @@ from portal.objects.describe import ObjectView
 from portal.objects.tree import ObjectsView
 from portal.releases.actions import Actions
 from portal.releases.forms import ReleaseForms
-from portal.shell.endpoint import ShellSettings
 from portal.shell.place import Place
+from portal.shell.settings import ShellSettings
 from portal.shell.top import Top
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.listing import ListView

@@ -35,8 +35,9 @@ from portal.domain.manifests import Ref, at
 from portal.domain.namespaces import NamespaceRules
 from portal.objects.states import secret_keys
 from portal.releases.access import Access
-from portal.shell.endpoint import PATH, Shells, ShellSettings
+from portal.shell.endpoint import PATH, Shells
 from portal.shell.place import Place, Places
+from portal.shell.settings import ShellSettings
 from portal.shell.top import Tops
 from portal.state.store import Store
 from tests.unit.objects.make import hides

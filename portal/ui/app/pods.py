@@ -13,6 +13,7 @@ from portal.ui.components.basics import (
     icon,
     internal_link,
     local_times,
+    table,
     wildcards,
 )
 from portal.ui.routes import logs_path, objects_path
@@ -38,20 +39,8 @@ def pods(
     rows: list[html.Tr] = []
     for view in views:
         rows.extend(_rows(view, app, opens=opens, logs=logs))
-    table = html.Div(
-        html.Table(
-            [
-                html.Thead(html.Tr([html.Th(name, scope="col") for name in head])),
-                html.Tbody(rows),
-            ],
-            className="table pods",
-        ),
-        className="table-scroll",
-        tabIndex=0,
-        role="region",
-        **wildcards({"aria-label": "Pods"}),
-    )
-    return [table, _more(more)] if more else table
+    shown = table("Pods", head, rows, class_name="table pods", around="table-scroll")
+    return [shown, _more(more)] if more else shown
 
 
 def _more(more: str) -> Node:

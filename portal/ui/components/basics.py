@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlparse
@@ -197,6 +197,25 @@ def code_block(id: str, text: str, what: str, *, title: str = "", wrap: bool = F
             html.Pre(text, id=id, className="code wrap" if wrap else "code", tabIndex=0),
         ],
         className="code-box",
+    )
+
+
+def table(
+    label: str, head: Sequence[str], rows: Sequence[html.Tr], *, class_name: str, around: str
+) -> html.Div:
+    """A table with a heading row, in a region of the class ``around`` that scrolls sideways."""
+    return html.Div(
+        html.Table(
+            [
+                html.Thead(html.Tr([html.Th(each, scope="col") for each in head])),
+                html.Tbody(list(rows)),
+            ],
+            className=class_name,
+        ),
+        className=around,
+        tabIndex=0,
+        role="region",
+        **wildcards({"aria-label": label}),
     )
 
 

@@ -14,6 +14,7 @@ from portal.ui.components.basics import (
     code_block,
     icon,
     internal_link,
+    table,
     wildcards,
 )
 from portal.ui.components.events import event, events
@@ -78,11 +79,11 @@ def _section(title: str, body: Node) -> html.Section:
     return html.Section([html.H4(title), html.Div(body)], className="object-section")
 
 
-def _folded(title: str, body: Node, *, open: bool = False) -> html.Details:
+def _folded(title: str, body: Node) -> html.Details:
     return html.Details(
         [html.Summary([html.H4(title), icon("chevron")]), html.Div(body)],
         className="object-section object-fold",
-        open=open,
+        open=False,
     )
 
 
@@ -103,32 +104,19 @@ def _conditions(rows: Sequence[ConditionRow]) -> Node:
     if not rows:
         return None
     head = ("Condition", "Status", "Reason", "Message", "Since")
-    return html.Div(
-        html.Table(
+    shown = [
+        html.Tr(
             [
-                html.Thead(html.Tr([html.Th(each, scope="col") for each in head])),
-                html.Tbody(
-                    [
-                        html.Tr(
-                            [
-                                html.Td(row.type),
-                                html.Td(row.status),
-                                html.Td(row.reason or "–"),
-                                html.Td(row.message or "–", className="object-message"),
-                                html.Td(age(row.since, ago=False)),
-                            ]
-                        )
-                        for row in rows
-                    ]
-                ),
-            ],
-            className="table",
-        ),
-        className="object-conditions",
-        tabIndex=0,
-        role="region",
-        **wildcards({"aria-label": "Conditions"}),
-    )
+                html.Td(row.type),
+                html.Td(row.status),
+                html.Td(row.reason or "–"),
+                html.Td(row.message or "–", className="object-message"),
+                html.Td(age(row.since, ago=False)),
+            ]
+        )
+        for row in rows
+    ]
+    return table("Conditions", head, shown, class_name="table", around="object-conditions")
 
 
 def _links(view: ObjectView, key: Key) -> Node:

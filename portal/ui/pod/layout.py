@@ -8,9 +8,9 @@ from dash import dcc
 
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.shell.endpoint import minutes
 from portal.shell.place import Place, place_of
 from portal.shell.processes import ProcessRow, totals
+from portal.shell.settings import minutes
 from portal.shell.top import Top
 from portal.ui import html, ids
 from portal.ui.components.basics import (
@@ -21,6 +21,7 @@ from portal.ui.components.basics import (
     internal_link,
     notice,
     page,
+    table,
     wildcards,
 )
 from portal.ui.components.markup import markup
@@ -106,18 +107,12 @@ def _table(rows: Sequence[ProcessRow]) -> Node:
     head = ("PID", "CPU", "Memory", "Command", "State", "Threads", "Age")
     more = len(rows) - MOST_ROWS
     return [
-        html.Div(
-            html.Table(
-                [
-                    html.Thead(html.Tr([html.Th(each, scope="col") for each in head])),
-                    html.Tbody([_row(each) for each in rows[:MOST_ROWS]]),
-                ],
-                className="table processes",
-            ),
-            className="object-conditions",
-            tabIndex=0,
-            role="region",
-            **wildcards({"aria-label": "Processes"}),
+        table(
+            "Processes",
+            head,
+            [_row(each) for each in rows[:MOST_ROWS]],
+            class_name="table processes",
+            around="object-conditions",
         ),
         html.P(f"And {more:,} more.", className="form-text") if more > 0 else None,
     ]

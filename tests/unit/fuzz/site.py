@@ -30,8 +30,8 @@ from portal.live.hub import Hub
 from portal.objects.reader import ObjectReader
 from portal.registry.fetch import HttpFetch
 from portal.scoped_views import ScopedViews
-from portal.shell.endpoint import ShellSettings
 from portal.shell.place import Places
+from portal.shell.settings import ShellSettings
 from portal.shell.top import Tops
 from portal.ui import ids
 from portal.ui.build import build_ui

@@ -7,22 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.domain.scrubber import HIDDEN, Scrubber
+from portal.logs.ansi import BOLD, MOST_RUNS, UNDERLINE, cleaned, style
 from portal.logs.lines import (
-    BOLD,
     LONGEST,
     MOST_OF_KEY,
-    MOST_RUNS,
-    UNDERLINE,
     WIDEST,
     Level,
     PrivateKeys,
     Splitter,
-    cleaned,
     level,
     lines_of,
     masked,
     stamped,
-    style,
 )
 
 NOTHING = Scrubber(())

@@ -17,18 +17,16 @@ from starlette.websockets import WebSocketDisconnect
 
 from portal.domain.exec import Ended
 from portal.domain.identity import Identity
+from portal.shell.browser import LONGEST_INPUT, size_of
 from portal.shell.endpoint import (
-    LONGEST_INPUT,
     MOST_OF_ONE,
     PATH,
     SHELLS,
     Shells,
-    ShellSettings,
     asked_of,
-    minutes,
-    size_of,
 )
 from portal.shell.place import Places
+from portal.shell.settings import ShellSettings, minutes
 from tests.unit.objects.make import ANN, BOB, POD, Site
 from tests.unit.shell.make import FakeExec, FakeRunning
 

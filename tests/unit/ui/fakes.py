@@ -40,7 +40,7 @@ from portal.releases.uninstall import UNINSTALL
 from portal.releases.unlock import UNLOCK
 from portal.releases.upgrade import UPGRADE
 from portal.releases.volumes import Volumes
-from portal.shell.endpoint import ShellSettings
+from portal.shell.settings import ShellSettings
 from portal.state.assemble import nothing
 from portal.ui.context import UiContext
 from portal.viewmodels.connections import Connection

@@ -15,9 +15,9 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import ALL, Permission, Scope
 from portal.objects.describe import ObjectLink, ObjectView, Row
-from portal.shell.endpoint import ShellSettings
 from portal.shell.place import Place
 from portal.shell.processes import ProcessRow
+from portal.shell.settings import ShellSettings
 from portal.shell.top import Top
 from portal.ui import ids
 from portal.ui.build import build_ui

@@ -145,7 +145,7 @@
     return parts;
   }
 
-  /* The classes of a style, as portal/logs/lines.py numbers them. */
+  /* The classes of a style, as portal/logs/ansi.py numbers them. */
   function classes(style) {
     const names = [];
     if (style & 0x1f) names.push(`fg-${(style & 0x1f) - 1}`);

@@ -44,6 +44,18 @@
     if (element.textContent !== text) element.textContent = text;
   }
 
+  /* The lowest index before count for which test is true, by halves; count if there is none. */
+  function lowest(count, test) {
+    let low = 0;
+    let high = count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (test(middle)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
   class Viewer {
     constructor(root) {
       this.root = root;
@@ -120,13 +132,13 @@
         this.switches[name] = box;
         switches.append(make("label", "log-switch", { title }, box, make("span", "", {}, label)));
       }
-      const button = (name, label, action, look = "") => {
-        const made = make("button", `btn btn-sm btn-outline-secondary ${look}`, { type: "button", id: id(name) }, icon(look ? "copy" : name === "clear" ? "close" : "clock"), make("span", "", {}, label));
+      const button = (name, label, image, action) => {
+        const made = make("button", "btn btn-sm btn-outline-secondary", { type: "button", id: id(name) }, icon(image), make("span", "", {}, label));
         made.onclick = action;
         return made;
       };
-      this.pause = button("pause", "Pause", () => this.hold(!this.paused));
-      this.clear = button("clear", "Clear", () => this.empty());
+      this.pause = button("pause", "Pause", "clock", () => this.hold(!this.paused));
+      this.clear = button("clear", "Clear", "close", () => this.empty());
       this.download = make("a", "btn btn-sm btn-outline-secondary", { id: id("download"), download: "" }, icon("save"), make("span", "", {}, "Download"));
       this.link = make("button", "btn btn-sm btn-outline-secondary", { type: "button", id: id("link"), "data-copy-link": "" }, icon("link"), make("span", "copy-word", {}, "Copy link"));
       const buttons = make("div", "log-buttons", {}, this.pause, this.clear, this.download, this.link);
@@ -158,8 +170,8 @@
     /* Shows the view in the controls, the address and the links. */
     settle() {
       const { view } = this;
-      for (const name of ["pod", "container", "begin", "level"]) {
-        const control = { pod: this.pods, container: this.containers, begin: this.begin, level: this.level }[name];
+      const controls = { pod: this.pods, container: this.containers, begin: this.begin, level: this.level };
+      for (const [name, control] of Object.entries(controls)) {
         if (view[name] && ![...control.options].some((each) => each.value === view[name])) {
           if (name === "begin" || name === "level") view[name] = "";
           else control.append(make("option", "", { value: view[name] }, view[name]));
@@ -370,14 +382,9 @@
     }
 
     indexOf(line) {
-      let low = 0;
-      let high = this.count();
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if (this.line(middle).number < line.number) low = middle + 1;
-        else high = middle;
-      }
-      return low < this.count() && this.line(low) === line ? low : -1;
+      const count = this.count();
+      const found = lowest(count, (index) => this.line(index).number >= line.number);
+      return found < count && this.line(found) === line ? found : -1;
     }
 
     text(line) {
@@ -422,9 +429,7 @@
 
     from(first) {
       const { lines } = this.sized;
-      if (!lines.length || lines[0] === first) return 0;
-      for (let index = 0; index < lines.length; index++) if (lines[index] === first) return index;
-      return -1;
+      return lines.length ? lines.indexOf(first) : 0;
     }
 
     top(index) {
@@ -474,16 +479,9 @@
       if (this.follows && !this.paused) this.place(height);
       else if (kept === this.sized.key && origin > before) this.place(this.box.scrollTop - (origin - before) * LINE);
       const top = this.box.scrollTop / LINE + origin;
-      let low = 0;
-      let high = count;
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if (starts[middle + 1] <= top) low = middle + 1;
-        else high = middle;
-      }
-      this.first = low;
-      const from = Math.max(0, low - MORE);
-      let to = low;
+      this.first = lowest(count, (index) => starts[index + 1] > top);
+      const from = Math.max(0, this.first - MORE);
+      let to = this.first;
       const bottom = top + this.box.clientHeight / LINE;
       while (to < count && starts[to] < bottom) to++;
       to = Math.min(count, to + MORE);
@@ -491,9 +489,8 @@
       this.show(from, to, starts);
       put(this.empties, count ? "" : this.nothing());
       this.empties.hidden = Boolean(count);
-      const behind = this.paused ? this.missed : 0;
       this.newer.hidden = this.follows && !this.paused;
-      put(this.newer, this.paused ? `Paused: ${amount(behind, "new line")}. Go on` : "Go to the newest line");
+      put(this.newer, this.paused ? `Paused: ${amount(this.missed, "new line")}. Go on` : "Go to the newest line");
     }
 
     place(top) {
