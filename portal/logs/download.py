@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
-from portal.domain.errors import PortalError
+from portal.domain.errors import Conflict, PortalError
 from portal.domain.identity import Identity, has_room
 from portal.domain.keys import Key
 from portal.domain.objects import Pod
 from portal.domain.scrubber import Scrubber
-from portal.logs.lines import Line, PrivateKeys, Splitter, lines_of, stamped
+from portal.logs.lines import Line, PrivateKeys, Splitter, is_not_kept, lines_of, stamped
 from portal.logs.stream import BATCH, LogSource
 from portal.logs.targets import Selection, Target, targets
 from portal.threads import in_stream_thread
@@ -24,6 +25,12 @@ BYTES = 16 * 2**20
 AT_ONCE = 4
 AT_ONCE_OF_ONE = 2
 """The most downloads at the same time: of everybody, and of one user (not in the open mode)."""
+
+ATTEMPTS = 3
+AGAIN = 1.0
+"""How often a log that is not kept is asked for, and the seconds between: when a container has just
+ended once more, the kubelet removes the run before it, and the status names that one for a second.
+"""
 
 
 class Download:
@@ -63,13 +70,27 @@ class Download:
         for target in found:
             yield f"# {target.pod.name} / {target.container}\n"
             try:
-                async with aclosing(self._one(selection.app, target, begin)) as parts:
+                async with aclosing(self._kept(selection.app, target, begin)) as parts:
                     async for part in parts:
                         yield part
             except PortalError as error:
                 yield f"# {error}\n"
         if left_out:
             yield f"# {left_out} more containers are left out.\n"
+
+    async def _kept(self, app: Key, target: Target, since: int | None) -> AsyncGenerator[str, None]:
+        """Yield the log of one container; raises ``Conflict`` if it is not kept."""
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                async with aclosing(self._one(app, target, since)) as parts:
+                    async for part in parts:
+                        yield part
+            except Conflict:
+                if not left:
+                    raise
+                await asyncio.sleep(AGAIN)
+            else:
+                return
 
     async def _one(self, app: Key, target: Target, since: int | None) -> AsyncGenerator[str, None]:
         splitter, keys = Splitter(), PrivateKeys()
@@ -94,6 +115,8 @@ class Download:
         parts: list[str] = []
         for start in range(0, len(raws), BATCH):
             pairs = [stamped(raw) for raw in raws[start : start + BATCH]]
+            if is_not_kept(*pairs[0]):
+                raise Conflict("The log of this run is not kept.")
             lines = await in_stream_thread(
                 lines_of, [at for at, _ in pairs], [text for _, text in pairs], scrubber, keys
             )

@@ -16,8 +16,8 @@ from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.objects import Container, Pod
 from portal.domain.scrubber import Scrubber
-from portal.logs.lines import PrivateKeys, Splitter, lines_of, stamped
-from portal.logs.stream import NOT_KEPT, LogSource
+from portal.logs.lines import PrivateKeys, Splitter, is_not_kept, lines_of, stamped
+from portal.logs.stream import LogSource
 from portal.state.model import AppState
 from portal.threads import in_stream_thread
 
@@ -127,7 +127,7 @@ class LastLines:
                 raws += splitter.feed(chunk)
         if read < BYTES:  # else the last line was cut, perhaps within a secret
             raws += splitter.end()
-        pairs = [stamped(raw) for raw in raws if not raw.startswith(NOT_KEPT)]
+        pairs = [each for each in map(stamped, raws) if not is_not_kept(*each)]
         found = await in_stream_thread(
             lines_of, [at for at, _ in pairs], [text for _, text in pairs], scrubber, PrivateKeys()
         )

@@ -33,6 +33,9 @@ _UNSURE = 1024
 MOST_OF_KEY = 200
 """The most lines that are hidden after the beginning of a private key without its end."""
 
+_NOT_KEPT = b"unable to retrieve container logs for "
+"""The kubelet's answer, in place of a log, for a container that has been removed."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -108,6 +111,11 @@ def stamped(raw: bytes) -> tuple[int, bytes]:
     since = at - _EPOCH
     micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     return micros, text if space else b""
+
+
+def is_not_kept(at: int, text: bytes) -> bool:
+    """Return True if this line stands in place of the log of a container that was removed."""
+    return not at and text.startswith(_NOT_KEPT)
 
 
 # Levels

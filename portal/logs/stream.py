@@ -16,7 +16,7 @@ from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFou
 from portal.domain.keys import Key
 from portal.domain.scrubber import Scrubber
 from portal.logs.cleaner import Cleaner
-from portal.logs.lines import Level, Line, PrivateKeys, Splitter, stamped
+from portal.logs.lines import Level, Line, PrivateKeys, Splitter, is_not_kept, stamped
 from portal.logs.ring import Resume, Ring
 from portal.logs.targets import Condition, Target
 
@@ -25,10 +25,6 @@ log = logging.getLogger(__name__)
 BATCH = 1_000
 BATCH_BYTES = 128 * 1024
 """The most lines, and about the most bytes, of one container that are made safe at a time."""
-
-NOT_KEPT = b"unable to retrieve container logs for "
-"""The kubelet's answer, in place of a log, for a container that has been removed."""
-
 
 UNEXPECTED = "An error in the portal: its own log has the details. It is tried again."
 """The note of a stream whose lines could not be read for a reason that nobody foresaw."""
@@ -265,7 +261,7 @@ class LogStream:
         size = 0
         for raw in raws:
             at, text = stamped(raw)
-            if not at and text.startswith(NOT_KEPT):
+            if is_not_kept(at, text):
                 raise Conflict("There is no log of this container.")
             if self._resume.skip(at):
                 continue

@@ -41,6 +41,9 @@ ALL: dict[str, Any] = {}
 OF_COLOURS = {"runOnly": {"type": "rule", "values": COLOURS}}
 OF_LAYOUT = {"rules": {each: {"enabled": False} for each in COLOURS}}
 
+# Two frames: what watches its size, such as a plot, follows the window in the first of them.
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
 # What sticks out beyond the window's right edge, the innermost elements first.
 SIDEWAYS = """() => {
   const root = document.scrollingElement;
@@ -159,7 +162,10 @@ class Tab:
         return self.page.evaluate(RULES, rules)
 
     def sideways(self) -> list[str]:
-        """Why the page scrolls sideways; empty if it does not."""
+        """Why the page scrolls sideways; empty if it does not, once the window's width is drawn."""
+        if not self.page.evaluate(SIDEWAYS):
+            return []
+        self.page.evaluate(DRAWN)
         return self.page.evaluate(SIDEWAYS)
 
     def moving(self) -> list[str]:

@@ -304,6 +304,27 @@ def test_the_line_that_the_limit_cuts_is_left_out(monkeypatch: pytest.MonkeyPatc
     assert "Only the first" in text
 
 
+def test_a_log_that_is_not_kept_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download_module, "AGAIN", 0)
+    server = Server()
+    gone = "unable to retrieve container logs for containerd://ead3\n"
+    answers = [gone, "1970-01-01T00:00:01.000001000Z the last words\n", gone, gone, gone]
+
+    @asynccontextmanager
+    async def opened(*_: object, **__: object) -> AsyncIterator[AsyncIterator[bytes]]:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield answers.pop(0).encode()
+
+        yield chunks()
+
+    with served(server) as client:
+        monkeypatch.setattr(server.logs, "open", opened)
+        kept = client.get(DOWNLOAD_PATH + QUERY).text
+        never = client.get(DOWNLOAD_PATH + QUERY).text
+    assert kept.splitlines() == ["# a / main", "1970-01-01T00:00:01.000Z the last words"]
+    assert never.splitlines() == ["# a / main", "# The log of this run is not kept."]
+
+
 def test_downloads_are_limited_for_each_user_and_for_all() -> None:
     download = Download(Logs(), lambda _: [], nothing_hidden)
     ada, bob = Identity("ada"), Identity("bob")
