@@ -265,8 +265,8 @@ def test_links_carry_values_into_the_forms(page: Page):
 
     open_launch(page)
     choose_sample(page)
-    fill(page, tag="9.9", cpu_request="300m", env="WORD=not-in-a-link")
     page.locator("#launch-autoscaling").check()
+    fill(page, tag="9.9", cpu_request="300m", env="WORD=not-in-a-link")  # env last: waited for
     expect(page.locator("#launch-values")).to_contain_text("not-in-a-link")
     link = copied_link(page, "#launch-link")
     assert "not-in-a-link" not in link
