@@ -28,7 +28,7 @@ AT_ONCE_OF_ONE = 2
 
 ATTEMPTS = 3
 AGAIN = 1.0
-"""How often a log that is not kept is asked for, and the seconds between: when a container has just
+"""Attempts to read a log that is not kept, and the seconds between them: when a container has just
 ended once more, the kubelet removes the run before it, and the status names that one for a second.
 """
 

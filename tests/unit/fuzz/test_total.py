@@ -38,8 +38,7 @@ from portal.state.model import AppState, History, Sample, WatchHealth
 from portal.viewmodels.app import app_view
 from portal.viewmodels.model import Badge, Notice
 from portal.viewmodels.series import series_view
-
-from .make import NOW, list_view
+from tests.unit.viewmodels.make import NOW, list_view
 
 WORDS = st.sampled_from(
     [
@@ -195,7 +194,7 @@ def test_any_states_give_a_list(
 @settings(SLOW, max_examples=100)
 @given(PODS, few(build(Event)))
 def test_any_pod_is_explained(pod: Pod, events: tuple[Event, ...]) -> None:
-    from .make import deployment, state
+    from tests.unit.viewmodels.make import deployment, state
 
     view = app_view(state(pods=(pod,), events=events, workloads=(deployment(1, 0),)), {}, NOW)
     row = view.pods[0]
@@ -206,7 +205,7 @@ def test_any_pod_is_explained(pod: Pod, events: tuple[Event, ...]) -> None:
 @settings(SLOW, max_examples=100)
 @given(build(Hpa, conditions=CONDITIONS))
 def test_any_autoscaler_is_put_into_words(hpa: Hpa) -> None:
-    from .make import state
+    from tests.unit.viewmodels.make import state
 
     view = app_view(state(hpas=(hpa,)), {}, NOW)
     (shown,) = view.autoscalers
