@@ -63,7 +63,14 @@ anew, tests with what pytest adds to their asserts."""
 
 
 def unit() -> bool:
-    """Tests without a cluster, on all cores."""
+    """Tests without a cluster, on all cores; those of PostgreSQL where it can be had."""
+    from dev import postgresql
+    from dev.cluster.errors import ClusterError
+
+    try:
+        postgresql.programs()  # installed before several processes look for it
+    except ClusterError as error:
+        _note(f"{error}: its tests are skipped")
     return pytest("tests/unit", "--ignore", FUZZ, *IN_PARALLEL, **BYTECODE)
 
 

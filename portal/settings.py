@@ -16,6 +16,7 @@ from portal.auth.hosts import KnownHosts, allowed_host_problem, known_hosts
 from portal.catalog.presets import Preset, read_presets
 from portal.catalog.sizes import read_sizes
 from portal.catalog.sources import Source, SourceKind
+from portal.database.address import database_problem
 from portal.domain.charts import BUILT_IN
 from portal.domain.namespaces import NamespaceRules, listed_problem, pattern_problem
 from portal.domain.sizes import Size
@@ -259,6 +260,22 @@ class Settings(BaseModel):
     webhook_allow_http: Annotated[
         bool, Field(description="Allow an address of the webhook without TLS (`http://`).")
     ] = False
+    database: Annotated[
+        str,
+        Field(
+            description="URL of the portal's database, in SQLAlchemy's form: "
+            "`sqlite:////data/portal.db`, a file on a volume of one portal's own, or "
+            "`postgresql://user@host:5432/name`. Empty: no database, see "
+            "`DASH_PORTAL_DATABASE_FILE`."
+        ),
+    ] = ""
+    database_file: Annotated[
+        Path | None,
+        Field(
+            description="File with that URL, for one with a password, which is never logged. Not "
+            "together with `DASH_PORTAL_DATABASE`."
+        ),
+    ] = None
     metrics_interval: Annotated[
         float, Field(ge=1, description="Seconds between two reads of the metrics API.")
     ] = 10.0
@@ -475,6 +492,28 @@ class Settings(BaseModel):
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{name}: {type(error).__name__}: it cannot be read.") from None
         if problem := webhook_problem(url, allow_http=self.webhook_allow_http):
+            raise SettingsError(f"{name}: {problem}")
+        return url
+
+    def database_url(self) -> str:
+        """Read the URL of the database; "" if there is none.
+
+        Raises:
+            SettingsError: the file cannot be read, or the URL is wrong. The message does not quote
+                it.
+        """
+        name, url = f"{PREFIX}DATABASE", self.database
+        if self.database_file is not None:
+            name = f"{PREFIX}DATABASE_FILE"
+            if url:
+                raise SettingsError(f"{name}: set either this or {PREFIX}DATABASE.")
+            try:
+                url = self.database_file.read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(f"{name}: {type(error).__name__}: it cannot be read.") from None
+        elif not url:
+            return ""
+        if problem := database_problem(url):
             raise SettingsError(f"{name}: {problem}")
         return url
 

@@ -37,6 +37,7 @@ from portal.cluster.served_apis import ServedApis
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
 from portal.cluster_sync import ClusterSync
+from portal.database.database import Database
 from portal.domain.errors import Forbidden, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -121,6 +122,7 @@ class WebApp:
             )
         )
         forms = _forms(settings)
+        self._database = _database(settings, stack)
         self._metrics = Metrics()
         self._webhook, self._troubles = _webhook(settings, store, stack)
         self._actions = _actions(
@@ -197,6 +199,10 @@ class WebApp:
             self._metrics.by_label(
                 "webhook_messages", "Messages of the webhook", "outcome", self._webhook.counts
             )
+        if (database := self._database) is not None:
+            self._metrics.gauge(
+                "database_up", "1 if the database answers, else 0", lambda: database.available
+            )
         self._metrics.gauge("shells", "Shells open in pods", lambda: self._shells.running)
         self._metrics.gauge("tops", "Containers whose processes are read", lambda: tops.running)
         self._leases = Watches(
@@ -215,10 +221,12 @@ class WebApp:
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """The coroutines that run for as long as the portal does, by name."""
-        told: dict[str, Coroutine[Any, Any, None]] = {}
+        chosen: dict[str, Coroutine[Any, Any, None]] = {}
         if self._webhook is not None and self._troubles is not None:
-            told = {"webhook": self._webhook.run(), "troubles": self._troubles.run()}
-        return told | {
+            chosen |= {"webhook": self._webhook.run(), "troubles": self._troubles.run()}
+        if self._database is not None:
+            chosen |= {"database": self._database.run()}
+        return chosen | {
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
             "catalog": self._catalog.run(),
@@ -343,6 +351,16 @@ def _images(
     )
     stack.push_async_callback(images.close)
     return images
+
+
+def _database(settings: Settings, stack: AsyncExitStack) -> Database | None:
+    """The database that an administrator has set; it connects once it is run or used."""
+    url = settings.database_url()
+    if not url:
+        return None
+    database = Database(url)
+    stack.push_async_callback(database.close)
+    return database
 
 
 def _webhook(

@@ -31,6 +31,7 @@ STDLIB_SURPLUS = "test idlelib lib2to3 turtledemo tkinter ensurepip site-package
 VENV_SURPLUS = (
     "**/*.map",
     "**/tests",
+    "alembic/testing",
     "**/__pycache__",
     "dash/dash-renderer/build/dash_renderer.dev.js",
     "dash/dash_table/*_test*.js",
@@ -45,6 +46,7 @@ VENV_SURPLUS = (
     "plotly/package_data/plotly.min.js",
     "plotly/package_data/widgetbundle.js",
     "setuptools*",
+    "sqlalchemy/testing",
     "_distutils_hack",
     "distutils-precedence.pth",
 )
@@ -70,13 +72,15 @@ SYSTEM_FILES = (
 #: from the machine that builds.
 AUTHORITIES = Path("/usr/share/ca-certificates/mozilla")
 
-#: Run once to find the modules whose bytecode is worth keeping: all that a start loads.
+#: Run once to find the modules whose bytecode is worth keeping: all that a start loads. SQLAlchemy
+#: is loaded where a database is configured; Alembic, with its first migration alone.
 IMPORTS = """
 import anyio._backends._asyncio, plotly.io.json
 import dash, dash_bootstrap_components, difflib, encodings.idna, fastapi, gunicorn.app.wsgiapp
 import gunicorn.workers.gasgi, immutables, jsonschema, kubernetes.aio.client
 import starlette.middleware.gzip
-import kubernetes.aio.config, msgspec, prometheus_client.core, pyhelm3, tarfile
+import kubernetes.aio.config, msgspec, prometheus_client.core, psycopg, pyhelm3, tarfile
+import sqlalchemy.dialects.postgresql.psycopg, sqlalchemy.dialects.sqlite.pysqlite
 import re2, ruamel.yaml, uvloop, websockets, yaml
 dash.Dash("portal", server=fastapi.FastAPI(), backend="fastapi")
 """

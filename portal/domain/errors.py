@@ -10,6 +10,7 @@ PortalError
 ├── Conflict            another operation, name or field manager is in the way
 ├── DamagedRecord       Helm's record of a release cannot be read
 ├── ClusterUnavailable  the API server or a part of it does not answer
+├── DatabaseUnavailable the portal's database does not answer
 └── HelmError           Helm failed; subclasses tell why
     ├── HelmTimeout
     ├── ChartError      the chart does not render, or its schema refuses the values
@@ -81,6 +82,10 @@ class DamagedRecord(PortalError):
 
 class ClusterUnavailable(PortalError):
     """The Kubernetes API, or one of its parts, does not answer."""
+
+
+class DatabaseUnavailable(PortalError):
+    """The portal's database does not answer; nothing was written."""
 
 
 class HelmError(PortalError):

@@ -116,6 +116,8 @@ IMAGES = {
     "hosts": ["cdn.internal"],
     "existingSecret": "images-login",
 }
+DATABASE = {"existingSecret": "postgresql", "existingSecretKey": "address"}
+VOLUME = {"enabled": True, "storageClass": "fast", "size": "5Gi"}
 WEBHOOK = {"existingSecret": "channel", "existingSecretKey": "address", "allowHttp": True}
 FOLDER = {"name": "local", "kind": "folder", "path": "/charts"}
 
@@ -140,6 +142,8 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "annotated account": {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "x"}}},
     "header": {"auth": HEADER},
     "webhook": {"webhook": WEBHOOK},
+    "database": {"database": DATABASE},
+    "persistence": {"persistence": VOLUME},
     "settings": {"settings": ALL_SETTINGS},
     "presets": {"presets": [PRESET]},
     "sizes": {"sizes": [SIZE]},
@@ -418,6 +422,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         imageRegistries=[{"host": "r.example.com"}, IMAGES],
         guardrails={"exceptions": [EXCEPTION]},
         webhook=WEBHOOK,
+        database=DATABASE,
     )
     given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
     settings = Settings.from_env(given)
@@ -426,8 +431,9 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     assert settings.auth_admin_groups == ("ops", "team leads")
     assert settings.trusted_origins == ("https://portal.example.com", "http://localhost:8080")
     in_the_image = {"chart_path", "helm", "kubeconfig"}
+    instead = {"database"}  # without a password: a file on a volume
     names = {name.removeprefix(PREFIX).lower() for name in given}
-    assert names == set(Settings.model_fields) - in_the_image
+    assert names == set(Settings.model_fields) - in_the_image - instead
     assert settings.allowed_images == ("registry.example.com/team/*", "docker.io/library/*")
     files = {
         name: text for each in rendered.all("ConfigMap") for name, text in each["data"].items()
@@ -578,6 +584,57 @@ def test_the_webhooks_address_is_mounted_and_never_in_the_environment(helm: Helm
     assert given["DASH_PORTAL_WEBHOOK_URL_FILE"] == f"{mount['mountPath']}/{item['path']}"
     assert given["DASH_PORTAL_WEBHOOK_ALLOW_HTTP"] == "true"
     assert not [name for name in environment(render(helm)) if "WEBHOOK" in name]
+
+
+def test_the_databases_url_is_mounted_and_never_in_the_environment(helm: Helm) -> None:
+    rendered = render(helm, database=DATABASE)
+    pod = rendered.one("Deployment")["spec"]["template"]["spec"]
+    (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "database"]
+    assert volume["secret"]["secretName"] == "postgresql"
+    (item,) = volume["secret"]["items"]
+    assert item["key"] == "address"
+    (mount,) = [each for each in container(rendered)["volumeMounts"] if each["name"] == "database"]
+    given = environment(rendered)
+    assert given["DASH_PORTAL_DATABASE_FILE"] == f"{mount['mountPath']}/{item['path']}"
+    assert "DASH_PORTAL_DATABASE" not in given
+    assert not [name for name in environment(render(helm)) if "DATABASE" in name]
+
+
+def test_a_volume_for_sqlite_has_one_pod_at_a_time(helm: Helm) -> None:
+    rendered = render(helm, persistence=VOLUME)
+    deployment = rendered.one("Deployment")["spec"]
+    assert deployment["strategy"] == {"type": "Recreate"}
+    claim = rendered.one("PersistentVolumeClaim")
+    assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert claim["spec"]["storageClassName"] == "fast"
+    assert claim["spec"]["resources"]["requests"]["storage"] == "5Gi"
+    (volume,) = [
+        each for each in deployment["template"]["spec"]["volumes"] if each["name"] == "data"
+    ]
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    (mount,) = [each for each in container(rendered)["volumeMounts"] if each["name"] == "data"]
+    url = environment(rendered)["DASH_PORTAL_DATABASE"]
+    assert url == f"sqlite:///{mount['mountPath']}/portal.db"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"replicaCount": 2}, "replicaCount to 1"),
+        ({"database": {"existingSecret": "a"}}, "the portal has one database"),
+    ],
+)
+def test_a_volume_is_for_one_pod_and_the_only_database(
+    helm: Helm, values: dict[str, Any], said: str
+) -> None:
+    assert said in refusal(helm, {"persistence": {"enabled": True}} | values)
+
+
+def test_a_volume_that_is_there_already_is_taken(helm: Helm) -> None:
+    rendered = render(helm, persistence={"enabled": True, "existingClaim": "mine"})
+    assert not rendered.all("PersistentVolumeClaim")
+    volumes = rendered.one("Deployment")["spec"]["template"]["spec"]["volumes"]
+    assert {"name": "data", "persistentVolumeClaim": {"claimName": "mine"}} in volumes
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

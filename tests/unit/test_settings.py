@@ -41,6 +41,24 @@ def test_header_mode_needs_a_secret(tmp_path: Path):
     assert settings.secret() == "hush"
 
 
+def test_the_database_is_given_by_its_url_or_a_file_with_it(tmp_path: Path):
+    assert Settings.from_env(WHOLE).database_url() == ""
+    given = WHOLE | {"DASH_PORTAL_DATABASE": "sqlite:////data/portal.db"}
+    assert Settings.from_env(given).database_url() == "sqlite:////data/portal.db"
+    file = tmp_path / "url"
+    named = {"DASH_PORTAL_DATABASE_FILE": str(file)}
+    with pytest.raises(SettingsError, match=r"DATABASE_FILE.*cannot be read"):
+        Settings.from_env(WHOLE | named).database_url()
+    file.write_text("postgresql://ann:hush@db/portal\n")
+    assert Settings.from_env(WHOLE | named).database_url() == "postgresql://ann:hush@db/portal"
+    with pytest.raises(SettingsError, match="either"):
+        Settings.from_env(given | named).database_url()
+    file.write_text("mysql://ann:hush@db/portal")
+    with pytest.raises(SettingsError, match="DATABASE_FILE: only SQLite") as raised:
+        Settings.from_env(WHOLE | named).database_url()
+    assert "hush" not in str(raised.value)
+
+
 def test_names_that_are_answered_to():
     known = Settings.from_env(
         {

@@ -81,6 +81,18 @@ default
 {{- end -}}
 {{- end }}
 
+{{/* One database at most, and one pod for a file. */}}
+{{- define "dash-portal.checkDatabase" -}}
+{{- if .Values.persistence.enabled -}}
+{{- if .Values.database.existingSecret -}}
+{{- fail "set either database.existingSecret or persistence.enabled: the portal has one database" -}}
+{{- end -}}
+{{- if gt (int .Values.replicaCount) 1 -}}
+{{- fail "persistence.enabled keeps SQLite on a volume, which is for one pod: set replicaCount to 1, or database.existingSecret for PostgreSQL" -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* The namespace that enforces a level of Pod Security. Call with (dict "root" $ "level" …). */}}
 {{- define "dash-portal.levelNamespace" -}}
 {{- $guardrails := .root.Values.guardrails -}}

