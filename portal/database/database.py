@@ -110,8 +110,8 @@ class Database:
             await asyncio.sleep(self._interval)
 
     async def close(self) -> None:
-        """Close the connections; what has not begun is not done."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Close the connections, once what has begun has ended; what has not is not done."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         engine, self._engine = self._engine, None
         if engine is not None:
             await asyncio.to_thread(engine.dispose)
