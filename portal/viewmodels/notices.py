@@ -24,12 +24,13 @@ from portal.viewmodels.hpa_problems import METRICS_ADVICE, NO_METRICS, SEVERAL_H
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.operation import failed, overtaken, running
 from portal.viewmodels.quotas import quota_notice
-from portal.viewmodels.readiness import resize_failed, resizing
-from portal.viewmodels.rollouts import name_of, resume
+from portal.viewmodels.readiness import resize_failed, resize_waits, resizing
+from portal.viewmodels.rollouts import RESUME, name_of
 from portal.viewmodels.scale import drift
+from portal.viewmodels.services import service_notices
 from portal.viewmodels.unreadable import unreadable_notice
 from portal.viewmodels.words import count, joined, moment, sentence, shortened
-from portal.viewmodels.workloads import PodSummary
+from portal.viewmodels.workloads import PodSummary, advice_on
 
 _ORDER = (Severity.BAD, Severity.WARN, Severity.BUSY, Severity.QUIET, Severity.GOOD)
 
@@ -69,6 +70,7 @@ def notices(
         *_drift(state),
         *_metrics(state, sources),
         *_routes(state),
+        *service_notices(state),
     ]
     return tuple(sorted(found, key=lambda one: _ORDER.index(one.severity)))
 
@@ -241,7 +243,7 @@ def _pods(known: PodSummary, *, fields: bool) -> list[Notice]:
             one.severity,
             one.title,
             one.reason,
-            one.advice,
+            advice_on(known, one),
             one.fields if fields else (),
             one.log,
         )
@@ -269,7 +271,7 @@ def _restarting(known: PodSummary) -> list[Notice]:
 
 
 def _resizes(known: PodSummary) -> list[Notice]:
-    """A notice of the first pod whose resize in place its node cannot do."""
+    """A notice of the first pod whose resize in place its node cannot do, or not yet."""
     for pod, _ in known.pods:
         if resize_failed(pod):
             return [
@@ -279,6 +281,17 @@ def _resizes(known: PodSummary) -> list[Notice]:
                     f"{resizing(pod)} Until then the requests and limits of before are in force.",
                     "Ask for less, or launch the app again with the new amounts: new pods may be "
                     "placed on another node.",
+                )
+            ]
+    for pod, _ in known.pods:
+        if resize_waits(pod):
+            return [
+                Notice(
+                    Severity.QUIET,
+                    f"{pod.key.name} waits to be resized",
+                    f"{resizing(pod)} Until then the requests and limits of before are in force.",
+                    "It happens by itself when other pods leave the node. A restart may place the "
+                    "pod on another node at once.",
                 )
             ]
     return []
@@ -291,7 +304,7 @@ def _paused(known: PodSummary) -> list[Notice]:
             Severity.QUIET,
             f"{name_of(each)} is paused",
             "Its next change will not be rolled out until it is resumed.",
-            resume(each.workload.key.name, each),
+            RESUME,
         )
         for each in known.rollouts
         if each.workload.paused and each.hold is Hold.NONE

@@ -9,14 +9,15 @@ from msgspec import Struct
 from portal.state.rollouts import Hold, WorkloadRollout
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.refusals import refusal
-from portal.viewmodels.words import count, sentence
+from portal.viewmodels.words import count, sentence, span
 
 
 class HeldRollout(Struct, frozen=True):
     """A rollout that does not go on by itself.
 
     ``title`` is the app's headline then, ``words`` say how far it is and why it stops; ``notice``
-    has the advice. ``refused`` is True if the cluster refuses pods, False if it is held on purpose.
+    has the advice. ``refused`` is True if the cluster refuses pods, ``blocked`` if a pod has to be
+    deleted first; both are False if it is held on purpose.
     """
 
     title: str
@@ -24,6 +25,7 @@ class HeldRollout(Struct, frozen=True):
     words: str
     notice: Notice
     refused: bool
+    blocked: bool = False
 
     @property
     def problem(self) -> str:
@@ -38,7 +40,7 @@ def held_rollouts(rollouts: Sequence[WorkloadRollout]) -> tuple[HeldRollout, ...
         for each in rollouts
         if each.hold is not Hold.NONE
     ]
-    return tuple(sorted(found, key=lambda each: not each.refused))
+    return tuple(sorted(found, key=lambda each: (not each.refused, not each.blocked)))
 
 
 def name_of(rollout: WorkloadRollout) -> str:
@@ -72,6 +74,17 @@ def _refused(rollout: WorkloadRollout, of: str) -> HeldRollout:
     )
 
 
+def settling(rollouts: Sequence[WorkloadRollout]) -> str:
+    """A sentence about pods that are ready and do not count as available yet; "" if none are."""
+    waits = max((each.workload.min_ready_seconds for each in rollouts if each.settling), default=0)
+    if not waits:
+        return ""
+    return (
+        f"A new pod counts as available when it has been ready for {span(waits)} "
+        "(minReadySeconds); the rollout waits for that."
+    )
+
+
 def _serve_on(rollout: WorkloadRollout) -> str:
     serve = "serves" if rollout.old_ready == 1 else "serve"
     return f"{count(rollout.old_ready, 'old pod')} {serve} on"
@@ -86,7 +99,6 @@ def _before(rollout: WorkloadRollout) -> str:
 
 
 def _paused(rollout: WorkloadRollout, of: str) -> HeldRollout:
-    key = rollout.workload.key
     if rollout.old:
         words = f"{of}Paused: changes are not rolled out. {_before(rollout)}"
     else:
@@ -95,17 +107,16 @@ def _paused(rollout: WorkloadRollout, of: str) -> HeldRollout:
         "Paused",
         Severity.WARN,
         words,
-        Notice(Severity.WARN, f"{name_of(rollout)} is paused", words, resume(key.name, rollout)),
+        Notice(Severity.WARN, f"{name_of(rollout)} is paused", words, RESUME),
         False,
     )
 
 
-def resume(name: str, rollout: WorkloadRollout) -> str:
-    """Advice for a paused Deployment."""
-    return (
-        f"It goes on when spec.paused of the Deployment {name} is removed: in the chart's values "
-        "if they pause it, else by whoever has paused it or an administrator."
-    )
+RESUME = (
+    "Resume rolls out what is held back. Whoever paused it may have had a reason. If the chart's "
+    "values pause it, change them too: else the next upgrade pauses it again."
+)
+"""Advice for a paused Deployment."""
 
 
 def _on_delete(rollout: WorkloadRollout, of: str) -> HeldRollout:
@@ -125,6 +136,28 @@ def _on_delete(rollout: WorkloadRollout, of: str) -> HeldRollout:
             "the chart's values.",
         ),
         False,
+    )
+
+
+def _blocked(rollout: WorkloadRollout, of: str) -> HeldRollout:
+    workload, pod = rollout.workload, rollout.blocking
+    words = (
+        f"{of}Kubernetes replaces a pod of this StatefulSet only while all others are ready, and "
+        f"{pod} of the version before is not. Correcting the app alone does not mend that."
+    )
+    return HeldRollout(
+        "Update stuck",
+        Severity.WARN if workload.ready else Severity.BAD,
+        words,
+        Notice(
+            Severity.BAD,
+            f"The update waits for {pod}",
+            words,
+            f"It goes on when {pod} is deleted, by an administrator or whoever may delete pods. "
+            "Its volume claims stay.",
+        ),
+        False,
+        True,
     )
 
 
@@ -154,5 +187,6 @@ _WORDS = {
     Hold.REFUSED: _refused,
     Hold.PAUSED: _paused,
     Hold.ON_DELETE: _on_delete,
+    Hold.BLOCKED: _blocked,
     Hold.PARTITION: _partition,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
@@ -27,7 +27,7 @@ class _Resources(Part, frozen=True):
 
 
 class _ProbeTarget(Part, frozen=True):
-    """``httpGet`` or ``tcpSocket`` of a probe."""
+    """``httpGet``, ``tcpSocket`` or ``grpc`` of a probe."""
 
     port: int | str = ""
     path: str = ""
@@ -38,9 +38,14 @@ class _Probe(Part, frozen=True):
 
     http_get: _ProbeTarget | None = None
     tcp_socket: _ProbeTarget | None = None
+    grpc: _ProbeTarget | None = None
     initial_delay_seconds: int = 0
     period_seconds: int = 10
     failure_threshold: int = 3
+
+
+class _ContainerPort(Part, frozen=True):
+    name: str = ""
 
 
 class _ContainerSpec(Part, frozen=True):
@@ -50,6 +55,7 @@ class _ContainerSpec(Part, frozen=True):
     image: str = ""
     resources: _Resources | None = None
     restart_policy: str = ""
+    ports: tuple[_ContainerPort, ...] | None = None
     startup_probe: _Probe | None = None
     readiness_probe: _Probe | None = None
     liveness_probe: _Probe | None = None
@@ -89,6 +95,24 @@ class _ReadinessGate(Part, frozen=True):
     condition_type: str = ""
 
 
+class _ClaimSource(Part, frozen=True):
+    claim_name: str = ""
+
+
+class _Ephemeral(Part, frozen=True):
+    """``ephemeral`` of a volume: its claim is named after the pod and the volume."""
+
+
+class _Volume(Part, frozen=True):
+    name: str = ""
+    persistent_volume_claim: _ClaimSource | None = None
+    ephemeral: _Ephemeral | None = None
+
+
+class _SchedulingGate(Part, frozen=True):
+    name: str = ""
+
+
 class _PodSpec(Part, frozen=True):
     """``spec`` of a Pod."""
 
@@ -97,6 +121,9 @@ class _PodSpec(Part, frozen=True):
     node_name: str = ""
     resources: _Resources | None = None
     readiness_gates: tuple[_ReadinessGate, ...] | None = None
+    scheduler_name: str = ""
+    volumes: tuple[_Volume, ...] | None = None
+    scheduling_gates: tuple[_SchedulingGate, ...] | None = None
 
 
 class _PodStatus(Conditions, frozen=True):
@@ -117,6 +144,9 @@ class _Pod(Part, frozen=True):
     metadata: Meta
     spec: _PodSpec = _PodSpec()
     status: _PodStatus = _PodStatus()
+
+
+_SCHEDULER = "default-scheduler"
 
 
 @from_json(_Pod)
@@ -153,7 +183,31 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         readiness_gates=tuple(each.condition_type for each in spec.readiness_gates or ()),
         nominated_node=status.nominated_node_name,
         finished_init=_finished(spec, containers),
+        scheduler="" if spec.scheduler_name == _SCHEDULER else sys.intern(spec.scheduler_name),
+        scheduling_gates=tuple(each.name for each in spec.scheduling_gates or ()),
+        claims=tuple(_claims(own.name, spec.volumes or ())),
+        port_names=_port_names(spec),
     )
+
+
+def _claims(pod: str, volumes: Iterable[_Volume]) -> Iterator[str]:
+    """Yield the names of the volume claims that a pod mounts."""
+    for each in volumes:
+        if each.persistent_volume_claim is not None:
+            yield each.persistent_volume_claim.claim_name
+        elif each.ephemeral is not None:
+            yield f"{pod}-{each.name}"
+
+
+def _port_names(spec: _PodSpec) -> tuple[str, ...]:
+    """The names of the ports of all containers."""
+    ports = (port for each in _all_containers(spec) for port in each.ports or ())
+    return tuple(sys.intern(each.name) for each in ports if each.name)
+
+
+def _all_containers(spec: _PodSpec) -> Iterator[_ContainerSpec]:
+    yield from spec.containers
+    yield from (each for each in spec.init_containers or () if _is_sidecar(each))
 
 
 def _requested(
@@ -166,8 +220,7 @@ def _requested(
     for whole in (status.resources, spec.resources):
         if (found := _request(whole, what)) is not None:
             return quantity(found)
-    sidecars = (each for each in spec.init_containers or () if _is_sidecar(each))
-    asked = [_in_force(each, said.get(each.name), what) for each in (*spec.containers, *sidecars)]
+    asked = [_in_force(each, said.get(each.name), what) for each in _all_containers(spec)]
     amounts = [quantity(each) for each in asked if each is not None]
     known = [each for each in amounts if each is not None]
     return sum(known) if known and len(known) == len(amounts) else None
@@ -266,7 +319,7 @@ def _probes(
 
 
 def _probe(kind: str, probe: _Probe) -> ContainerProbe:
-    target = probe.http_get or probe.tcp_socket or _ProbeTarget()
+    target = probe.http_get or probe.tcp_socket or probe.grpc or _ProbeTarget()
     limit = probe.initial_delay_seconds + probe.period_seconds * probe.failure_threshold
     path = target.path or ("/" if probe.http_get else "")
     return ContainerProbe(kind, str(target.port), path, float(limit))
