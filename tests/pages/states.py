@@ -232,6 +232,8 @@ STATES: tuple[State, ...] = (
     app("unknown-rights", of="scaled", site="unknown"),
     app("open-mode", "#open-mode", of="scaled", site="open"),
     app("unfolded", "[data-testid=revision]", unfold, of="scaled"),
+    app("advice", "#advice [data-testid=notice]", press("#advice-fold"), of="scaled"),
+    app("advice-refused", "#advice h3", press("#advice-fold"), of="scaled", site="guest"),
     app("uninstall", dialog(ids.UNINSTALL_MODAL), press("#app-uninstall"), of="well"),
     app(
         "rollback",

@@ -22,6 +22,7 @@ class _ServiceSpec(Part, frozen=True):
     type: str = "ClusterIP"
     cluster_ip: str = field(default="", name="clusterIP")
     ports: tuple[_Port, ...] | None = None
+    session_affinity: str = ""
 
 
 class _Service(Part, frozen=True):
@@ -49,6 +50,7 @@ def decode(found: _Service) -> tuple[Key, Service]:
         ),
         addresses=load_balancer_addresses(found.status),
         management=management_of(found.metadata),
+        session_affinity=spec.session_affinity == "ClientIP",
     )
 
 
