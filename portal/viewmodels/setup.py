@@ -8,10 +8,13 @@ from datetime import timedelta
 from itertools import pairwise
 
 from portal.autoscaling.lint import Amounts, Room, Setup
+from portal.autoscaling.recommend import Observed
+from portal.autoscaling.simulation import GAP, Load
 from portal.autoscaling.spec import FLAGS, MetricSource
 from portal.domain.launch import LaunchSpec
 from portal.domain.objects import Hpa, Node, Pod, Quota
 from portal.domain.quantities import QuantityError, parse
+from portal.state.history import Sample
 from portal.state.model import AppState, WatchHealth
 from portal.state.timeline import EntryKind
 from portal.state.workloads import endless, target_pods
@@ -164,6 +167,33 @@ def readiness_losses(state: AppState) -> int:
         if after.ready < before.ready
         and (after.current, after.desired) == (before.current, before.desired)
         and not any(begin <= after.at <= end for begin, end in busy)
+    )
+
+
+def observed(state: AppState, hpa: Hpa | None) -> Observed:
+    """Return the record of an app of one workload, as recommendations are made from it."""
+    samples = tuple(state.history)
+    load = tuple(
+        Load(each.at.timestamp(), each.cpu, each.desired)
+        for each in samples
+        if each.cpu is not None and each.cpu >= 0
+    )
+    limited = 0.0
+    for before, after in pairwise(samples):
+        seconds = (after.at - before.at).total_seconds()
+        if hpa and before.desired >= hpa.max_replicas and _exceeded(before) and seconds <= GAP:
+            limited += seconds
+    kills = sum(
+        each.count for each in state.timeline.of(EntryKind.CRASH) if each.what == "OOMKilled"
+    )
+    return Observed(load, kills, limited)
+
+
+def _exceeded(sample: Sample) -> bool:
+    """Return True if a metric was above its target, beyond the tolerance."""
+    return any(
+        current is not None and current > target * (1 + FLAGS.tolerance)
+        for current, target in sample.metrics.values()
     )
 
 

@@ -13,11 +13,19 @@ from portal.ui import html, ids
 from portal.ui.accepts import AppKey
 from portal.ui.app.header import notices
 from portal.ui.callbacks import Callbacks
-from portal.ui.components.basics import Node, button, fold
+from portal.ui.components.basics import (
+    Node,
+    button,
+    fold,
+    icon,
+    internal_link,
+    wildcards,
+)
 from portal.ui.components.preview import waiting
 from portal.ui.context import UiContext
 from portal.ui.encoding import plain
 from portal.ui.refusals import refusal
+from portal.ui.routes import edit_path
 from portal.viewmodels.advice import AdviceView
 
 READING = "Reading the history …"
@@ -40,7 +48,41 @@ def advice_fold() -> html.Details:
 
 def content(view: AdviceView, *, edits: bool) -> list[Node]:
     """The advice, with links to fields of the form if the viewer ``edits`` the app."""
-    return [html.H3("Checks"), *_findings(view, edits=edits)]
+    return [
+        html.H3("Checks"),
+        *_findings(view, edits=edits),
+        *_recommendations(view, edits=edits),
+    ]
+
+
+def _recommendations(view: AdviceView, *, edits: bool) -> list[Node]:
+    found = view.recommendations
+    if found is None:
+        return []
+    rows = [
+        html.Li(
+            [
+                html.Strong(each.setting),
+                html.Span(f"{each.now} → {each.value}"),
+                html.Span(each.why, className="words"),
+            ],
+            **wildcards({"data-testid": "recommendation"}),
+        )
+        for each in found.rows
+    ]
+    use = internal_link(
+        [icon("check"), "Use these"],
+        edit_path(view.key, found.use),
+        "btn btn-sm btn-primary",
+        **wildcards({"data-testid": "use-recommended"}),
+    )
+    return [
+        html.H3("Recommended"),
+        html.P(found.about, className="words"),
+        html.Ul(rows, className="workloads") if rows else None,
+        html.P(found.replayed, className="words") if found.replayed else None,
+        use if found.use and edits else None,
+    ]
 
 
 def _findings(view: AdviceView, *, edits: bool) -> list[Node]:
