@@ -10,16 +10,19 @@ from portal.domain.charts import Listing
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.launch import LaunchSpec
 from portal.domain.owners import NOBODY
 from portal.domain.permissions import Permission, Scope
-from portal.live.topics import ADMIN, APPS, MINE, list_query, release_key
+from portal.live.topics import ADMIN, APPS, MINE, app_topic, list_query, release_key
 from portal.objects.reader import ReleaseObjects
 from portal.objects.tree import ObjectsView, objects_view
 from portal.state.assemble import nothing
 from portal.state.model import AppState
 from portal.state.ownership import owners_of
 from portal.state.store import Store
-from portal.viewmodels.app import app_view
+from portal.threads import in_thread
+from portal.viewmodels.advice import AdviceView, advice_view, launch_findings
+from portal.viewmodels.app import CHART, app_view
 from portal.viewmodels.connections import Connection, connections
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.mine import MineView, mine_view
@@ -142,6 +145,33 @@ class ScopedViews:
             readable=self._readable,
             problem=more.problem,
         )
+
+    async def advice(self, identity: Identity, key: Key, manifest: str = "") -> AdviceView:
+        """Return the advice on a release; an empty one where it may not be seen.
+
+        ``manifest`` is that of its newest revision, "" where the viewer may not read it.
+        """
+        snapshot, scope = self._store.snapshot, self.scope(app_topic(key), identity)
+        state = snapshot.app(key) if scope.may(Permission.SEE) else nothing(key)
+        return await in_thread(
+            advice_view,
+            state,
+            datetime.now(UTC),
+            nodes=snapshot.nodes,
+            quotas=snapshot.quotas.get(key.namespace, ()),
+            manifest=manifest,
+            chart=CHART,
+        )
+
+    def launch_findings(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:
+        """Return what is found of an app to be launched, by field, with what the cluster tells."""
+        seen = self._rights.known(identity).namespaces
+        if seen is not None and spec.key.namespace not in seen:
+            return {}
+        snapshot = self._store.snapshot
+        quotas = snapshot.quotas.get(spec.key.namespace, ())
+        state = snapshot.app(spec.key)
+        return launch_findings(spec, state, snapshot.sources, quotas, snapshot.nodes)
 
     def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:
         """The connections that a namespace offers to a new app."""

@@ -181,6 +181,8 @@ class WebApp:
             list_view=views.releases,
             mine_view=views.mine,
             connections=views.connections,
+            advice=views.advice,
+            launch_findings=views.launch_findings,
             identity=current_identity,
             inspect_image=images.inspect,
             objects_view=views.objects,

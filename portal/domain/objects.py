@@ -109,13 +109,14 @@ class ContainerProbe(Struct, frozen=True):
     """A probe of a container; ``kind`` is "startup", "readiness" or "liveness".
 
     ``port`` is a number or a name, ``path`` "" unless it asks by HTTP. ``limit`` is the time in
-    seconds until Kubernetes acts on its failures.
+    seconds until Kubernetes acts on its failures, ``delay`` the time before it asks at all.
     """
 
     kind: str
     port: str
     path: str
     limit: float
+    delay: float = 0.0
 
 
 class Container(Struct, frozen=True):
@@ -149,7 +150,8 @@ class Container(Struct, frozen=True):
 class Pod(Watched, frozen=True):
     """A pod. ``cpu_request`` and ``memory_request`` are sums over its containers, as in force.
 
-    They are None if nothing is requested, or an amount cannot be read. ``readiness_gates`` are the
+    They are None if nothing is requested, or an amount cannot be read. ``cpu_limit`` and
+    ``memory_limit`` are sums too, None unless every container has one. ``readiness_gates`` are the
     types of the conditions that have to be true, too, before it is ready. ``nominated_node`` is
     the node on which pods of a lower priority are being removed for it. ``finished_init`` are the
     names of the init containers that have finished, which are not among ``containers``.
@@ -187,6 +189,8 @@ class Pod(Watched, frozen=True):
     scheduling_gates: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
     port_names: tuple[str, ...] = ()
+    cpu_limit: float | None = None
+    memory_limit: float | None = None
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tags of its controller and its volume claims."""
@@ -410,6 +414,7 @@ class Service(Watched, frozen=True):
     """A Service; ``addresses`` are those of its load balancer (IPs or host names).
 
     ``selector`` are the labels of its pods; {} if it has none.
+    ``session_affinity`` is True if each client stays on one pod.
     """
 
     key: Key
@@ -420,6 +425,7 @@ class Service(Watched, frozen=True):
     addresses: tuple[str, ...] = ()
     management: Management = UNSAID
     selector: Mapping[str, str] = {}
+    session_affinity: bool = False
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tags of the release it is annotated with, and of its addresses."""

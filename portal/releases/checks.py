@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import cast
 
 from msgspec import Struct
 
+from portal.autoscaling import lint
 from portal.catalog.env_keys import read_keys, read_secrets
 from portal.catalog.images import image_problem
 from portal.catalog.launch_contents import IMAGE_USER, within
@@ -263,24 +263,18 @@ class Check:
                 "target_cpu",
                 "An autoscaler needs a target: set one for CPU, for memory, or for both.",
             )
-        if cpu is None and memory is not None:
-            self._warn(
-                "target_memory",
-                "Most programs give little memory back when load falls, so an app scaled on "
-                "memory alone tends to stay at its maximum. A CPU target follows the load.",
+        self._lint(
+            lint.Setup(
+                low,
+                high,
+                {
+                    resource: target
+                    for resource, target in (("cpu", cpu), ("memory", memory))
+                    if target is not None
+                },
+                _amounts(resources) if resources else {},
             )
-        if low == high and "bounds" not in self.errors:
-            self._warn("bounds", f"With both bounds at {low} the autoscaler has nothing to decide.")
-        if resources is not None:
-            self._baseline("cpu", "CPU", cpu, resources.cpu_request, resources.cpu_limit, resources)
-            self._baseline(
-                "memory",
-                "memory",
-                memory,
-                resources.memory_request,
-                resources.memory_limit,
-                resources,
-            )
+        )
         # The fixed number is kept for when the autoscaler is switched off again.
         fixed = self._raw.get("replicas")
         replicas = low
@@ -336,31 +330,27 @@ class Check:
             self._error(field, f"Choose between 0 and {MAX_WINDOW} seconds.")
         return window
 
-    def _baseline(
-        self,
-        kind: str,
-        what: str,
-        target: int | None,
-        request: str,
-        limit: str,
-        resources: Resources,
-    ) -> None:
-        """Check that a target has a request to refer to, and that the limit allows reaching it."""
-        field = f"target_{kind}"
-        if target is None or {f"{kind}_request", f"{kind}_limit"} & resources.wrong:
-            return
-        base = request or limit  # Kubernetes takes the limit where no request is given
-        if not base:
-            self._error(
-                field,
-                f"A {what} target is a percentage of the {what} request, and there is none. Set "
-                f"a {what} request (for example {'100m' if kind == 'cpu' else '256Mi'}), or "
-                "switch this target off.",
-            )
-        elif limit and quantities.parse(limit) * 100 <= quantities.parse(base) * Decimal(target):
-            self._warn(
-                field,
-                f"A pod is held at its {what} limit ({limit}), so it never goes above {target} % "
-                f"of its request ({base}) and the autoscaler never adds one. Lower the target or "
-                "raise the limit.",
-            )
+    def _lint(self, setup: lint.Setup) -> None:
+        """Record the findings about an autoscaler, each beside its first field."""
+        for each in lint.lint(setup):
+            field, text = each.fields[0], f"{each.reason} {each.remedy}"
+            if each.level is lint.Level.ERROR:
+                self._error(field, text)
+            elif field not in self.errors:
+                self._warn(field, text)
+
+
+def _amounts(resources: Resources) -> dict[str, lint.Amounts]:
+    """Return requests and limits as numbers, of each resource whose fields are valid."""
+    return {
+        kind: lint.Amounts(_number(request), _number(limit))
+        for kind, request, limit in (
+            ("cpu", resources.cpu_request, resources.cpu_limit),
+            ("memory", resources.memory_request, resources.memory_limit),
+        )
+        if not {f"{kind}_request", f"{kind}_limit"} & resources.wrong
+    }
+
+
+def _number(amount: str) -> float | None:
+    return float(quantities.parse(amount)) if amount else None

@@ -20,12 +20,34 @@ LINKABLE = ("image", "name", "namespace", "min", "max", *_TEXTS, *_NUMBERS, *_TA
 """The parameters of a link. Environment variables are excluded, since links end up in logs."""
 
 
+ADJUSTABLE = (
+    *("min", "max", "target_cpu"),
+    *("cpu_request", "cpu_limit", "memory_request", "memory_limit"),
+)
+"""The parameters of a link that change an app's form, beside those that name the app."""
+
+
 def linked_form(forms: ReleaseForms, parameters: Mapping[str, str]) -> FormFields:
     """Return a new form filled in from a link's parameters; it is checked like any other.
 
     ``image`` is a full reference. ``min`` or ``max`` switches the autoscaler on.
     """
-    raw = forms.defaults()
+    return _filled_in(forms, forms.defaults(), parameters)
+
+
+def adjusted_form(
+    forms: ReleaseForms, raw: Mapping[str, object], parameters: Mapping[str, str]
+) -> FormFields:
+    """Return an app's form with the ``ADJUSTABLE`` parameters filled in.
+
+    Amounts of its own take the place of an administrator's size.
+    """
+    given = {name: text for name, text in parameters.items() if name in ADJUSTABLE and text}
+    own = {"size": ""} if given.keys() & {*ADJUSTABLE[3:]} else {}
+    return _filled_in(forms, {**raw, **own}, given)
+
+
+def _filled_in(forms: ReleaseForms, raw: FormFields, parameters: Mapping[str, str]) -> FormFields:
     asked = {name: text[:MAX_TEXT] for name, text in parameters.items() if name in LINKABLE}
     image = asked.pop("image", "")
     if image:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from msgspec import Struct
 from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.launch import LaunchSpec
 from portal.domain.permissions import Scope
 from portal.images.report import ImageReport
 from portal.live.topics import app_topic, objects_topic
@@ -20,6 +21,7 @@ from portal.releases.forms import ReleaseForms
 from portal.shell.place import Place
 from portal.shell.settings import ShellSettings
 from portal.shell.top import Top
+from portal.viewmodels.advice import AdviceView
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.mine import MineView
@@ -49,13 +51,23 @@ class ReadObject(Protocol):
         ...
 
 
+class ReadAdvice(Protocol):
+    """Read the advice on an app; see ``portal.scoped_views.ScopedViews.advice``."""
+
+    async def __call__(self, identity: Identity, key: Key, manifest: str = "") -> AdviceView:
+        """Return it."""
+        ...
+
+
 class UiContext(Struct, frozen=True):
     """The services that pages and callbacks use.
 
     ``identity`` returns the user of the current request, and ``scope`` a user's scope on a topic.
     ``app_view``, ``list_view`` and ``mine_view`` return view models of the snapshot for a scope,
     and are cheap.
-    ``connections`` returns the connections that a namespace offers. ``inspect_image`` returns a
+    ``connections`` returns the connections that a namespace offers. ``advice`` reads an app's whole
+    history for advice on its autoscaling, and ``launch_findings`` returns what lint finds of an app
+    to be launched, by field. ``inspect_image`` returns a
     registry's report on an image. ``objects_view`` returns the tree of a release's objects, and
     ``read_object`` reads one of them. ``read_top`` returns the processes of a container, and
     ``find_place`` the container that a shell is for. ``open_mode`` shows the banner of the open
@@ -69,6 +81,8 @@ class UiContext(Struct, frozen=True):
     list_view: Callable[[Scope, ListQuery], ListView]
     mine_view: Callable[[Scope], MineView]
     connections: Callable[[Identity, str], tuple[Connection, ...]]
+    advice: ReadAdvice
+    launch_findings: Callable[[Identity, LaunchSpec], Mapping[str, str]]
     identity: Callable[[], Identity]
     catalog: Catalog
     inspect_image: InspectImage

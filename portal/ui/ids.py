@@ -263,6 +263,11 @@ UNINSTALL_CANCEL = "uninstall-cancel"
 UNINSTALL_FAILURE = "uninstall-failure"
 UNINSTALL_LEFT = "uninstall-left"
 
+ADVICE = "advice"
+ADVICE_FOLD = "advice-fold"
+ADVICE_WANTED = "advice-wanted"
+ADVICE_AGAIN = "advice-again"
+
 HISTORY = "history"
 HISTORY_FOLD = "history-fold"
 HISTORY_WANTED = "history-wanted"

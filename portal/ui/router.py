@@ -8,7 +8,7 @@ from dash.exceptions import PreventUpdate
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.releases.forms import FormFields
-from portal.releases.links import linked_form
+from portal.releases.links import adjusted_form, linked_form
 from portal.threads import in_thread
 from portal.ui import ids
 from portal.ui.app import layout as app_page
@@ -74,7 +74,21 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
             return await chart_page.page_of(context, identity, place, route.key)
         problem = failure(error.message, error.advice)
         return launch_page.layout(forms, forms.defaults(), editing=None, problem=problem)
-    return launch_page.layout(forms, filled.raw, editing=route.key, revision=filled.revision)
+    given = dict(route.given)
+    return launch_page.layout(
+        forms,
+        adjusted_form(forms, filled.raw, given),
+        editing=route.key,
+        revision=filled.revision,
+        problem=notice(ADJUSTED) if given else None,
+    )
+
+
+ADJUSTED = Notice(
+    Severity.BUSY,
+    "The recommended values are filled in.",
+    "Nothing is changed before you have seen the preview and pressed Upgrade.",
+)
 
 
 def _linked(

@@ -21,6 +21,7 @@ from portal.releases.upgrade import UPGRADE
 from portal.state.model import AppState
 from tests.unit.ui.fixtures import NOTES, VALUES, series
 from tests.unit.viewmodels import (
+    test_advice,
     test_failures,
     test_headline,
     test_hpa_problems,
@@ -218,6 +219,7 @@ OPERATIONS = {
 APPS: dict[str, AppState] = {
     "well": WELL,
     "scaled": SCALED,
+    "idle": test_advice.idle(),
     "lost": LOST,
     "damaged": state(detail=detail(damaged="the record is not gzip")),
     "unread": state(detail=None),

@@ -232,6 +232,9 @@ STATES: tuple[State, ...] = (
     app("unknown-rights", of="scaled", site="unknown"),
     app("open-mode", "#open-mode", of="scaled", site="open"),
     app("unfolded", "[data-testid=revision]", unfold, of="scaled"),
+    app("advice", "#advice [data-testid=notice]", press("#advice-fold"), of="scaled"),
+    app("advice-recommended", "[data-testid=use-recommended]", press("#advice-fold"), of="idle"),
+    app("advice-refused", "#advice h3", press("#advice-fold"), of="scaled", site="guest"),
     app("uninstall", dialog(ids.UNINSTALL_MODAL), press("#app-uninstall"), of="well"),
     app(
         "rollback",
@@ -291,6 +294,12 @@ STATES: tuple[State, ...] = (
         fill({"#launch-repository": "registry.example.com/missing", "#launch-tag": "1.0"}),
     ),
     State(Page.LAUNCH, "edit", edit_path(Key("apps", "well")), "#launch-name[readonly]"),
+    State(
+        Page.LAUNCH,
+        "edit-adjusted",
+        edit_path(Key("apps", "well"), {"cpu_request": "110m", "min": "2", "max": "3"}),
+        "[data-testid=notice]",
+    ),
     State(Page.LAUNCH, "edit-nothing", edit_path(Key("apps", "nothing")), "[role=alert]"),
     State(Page.LAUNCH, "connect-gone", connect_path("apps", "gone:80"), "[data-testid=notice]"),
     State(Page.LAUNCH, "connect", connect_path("apps", "well:80"), "#launch-name"),

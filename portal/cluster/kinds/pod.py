@@ -24,6 +24,10 @@ class _Resources(Part, frozen=True):
     """``resources`` of a container, or of a pod as a whole."""
 
     requests: dict[str, str] | None = None
+    limits: dict[str, str] | None = None
+
+
+_NO_RESOURCES = _Resources()
 
 
 class _ProbeTarget(Part, frozen=True):
@@ -187,6 +191,8 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         scheduling_gates=tuple(each.name for each in spec.scheduling_gates or ()),
         claims=tuple(_claims(own.name, spec.volumes or ())),
         port_names=_port_names(spec),
+        cpu_limit=_limited(spec, said, "cpu"),
+        memory_limit=_limited(spec, said, "memory"),
     )
 
 
@@ -236,6 +242,23 @@ def _in_force(spec: _ContainerSpec, status: _ContainerStatus | None, what: str) 
 
 def _request(resources: _Resources | None, what: str) -> str | None:
     return resources.requests.get(what) if resources and resources.requests else None
+
+
+def _limited(spec: _PodSpec, said: Mapping[str, _ContainerStatus], what: str) -> float | None:
+    """The pod-level limit of a resource, else the sum of its containers' limits, as in force."""
+    if spec.resources and spec.resources.limits and what in spec.resources.limits:
+        return quantity(spec.resources.limits[what])
+    sidecars = (each for each in spec.init_containers or () if _is_sidecar(each))
+    amounts: list[float] = []
+    for each in (*spec.containers, *sidecars):
+        status = said.get(each.name)
+        applied = status.resources if status is not None else None
+        text = ((applied or each.resources or _NO_RESOURCES).limits or {}).get(what)
+        amount = quantity(text) if text is not None else None
+        if amount is None:
+            return None
+        amounts.append(amount)
+    return sum(amounts) if amounts else None
 
 
 def _is_sidecar(init: _ContainerSpec) -> bool:
@@ -322,7 +345,9 @@ def _probe(kind: str, probe: _Probe) -> ContainerProbe:
     target = probe.http_get or probe.tcp_socket or probe.grpc or _ProbeTarget()
     limit = probe.initial_delay_seconds + probe.period_seconds * probe.failure_threshold
     path = target.path or ("/" if probe.http_get else "")
-    return ContainerProbe(kind, str(target.port), path, float(limit))
+    return ContainerProbe(
+        kind, str(target.port), path, float(limit), float(probe.initial_delay_seconds)
+    )
 
 
 RESOURCE = Resource(Kind.POD, "Pods", CORE, "pods", decode)

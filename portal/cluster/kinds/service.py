@@ -24,6 +24,7 @@ class _ServiceSpec(Part, frozen=True):
     cluster_ip: str = field(default="", name="clusterIP")
     ports: tuple[_Port, ...] | None = None
     selector: dict[str, str] | None = None
+    session_affinity: str = ""
 
 
 class _Service(Part, frozen=True):
@@ -57,6 +58,7 @@ def decode(found: _Service) -> tuple[Key, Service]:
         addresses=load_balancer_addresses(found.status),
         management=management_of(found.metadata),
         selector=spec.selector or {},
+        session_affinity=spec.session_affinity == "ClientIP",
     )
 
 

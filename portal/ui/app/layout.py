@@ -9,6 +9,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.live.topics import app_topic
 from portal.ui import html, ids
+from portal.ui.app.advice import advice_fold
 from portal.ui.app.history import CHECKING_REMAINS, history_fold, manifest_fold, rollback_dialog
 from portal.ui.app.live import app_parts, app_patches
 from portal.ui.app.plain import plain_buttons, plain_dialog
@@ -177,6 +178,7 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                             ),
                         ),
                         html.Div(logs_fold(view.key), id=ids.APP_LOGS, **live[ids.APP_LOGS]),
+                        advice_fold(),
                         fold(
                             "Timeline",
                             timeline_panel(live),

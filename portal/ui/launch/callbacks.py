@@ -297,6 +297,7 @@ async def _check(
     if spec:
         preview = await _preview(context, identity, spec, existing)
     if checked.spec:
+        warnings = {**context.launch_findings(identity, checked.spec), **warnings}
         warnings |= context.actions.last_chart_errors(identity, checked.spec)
     advised = await image.advised(warnings, report, raw, made_with)
     warnings = advised.warnings

@@ -162,6 +162,11 @@ def test_a_paused_deployment() -> None:
     assert (found.paused, found.strategy) == (True, "Recreate")
 
 
+def limited(name: str, **limits: str) -> dict[str, Any]:
+    """A container with limits."""
+    return {"name": name, "resources": {"limits": limits}}
+
+
 @pytest.mark.parametrize(
     ("spec", "partition"),
     [
@@ -423,6 +428,44 @@ def test_init_containers_are_kept_until_they_are_done_and_sidecars_count() -> No
     assert found.cpu_request == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize(
+    ("spec", "statuses", "limits"),
+    [
+        ({"containers": [limited("a", cpu="1", memory="1Gi")]}, [], (1, 2**30)),
+        ({"containers": [limited("a", cpu="1"), limited("b", cpu="500m")]}, [], (1.5, None)),
+        ({"containers": [limited("a", cpu="1"), limited("b")]}, [], (None, None)),
+        (
+            {
+                "containers": [limited("a", cpu="1")],
+                "initContainers": [
+                    {**limited("s", cpu="1"), "restartPolicy": "Always"},
+                    limited("i"),
+                ],
+            },
+            [],
+            (2, None),
+        ),
+        ({"containers": [limited("a")], "resources": {"limits": {"cpu": "3"}}}, [], (3, None)),
+        (
+            {"containers": [limited("a", cpu="1")]},
+            [{"name": "a", "resources": {"limits": {"cpu": "2"}}}],
+            (2, None),
+        ),
+        ({"containers": [limited("a", cpu="many")]}, [], (None, None)),
+        ({"containers": []}, [], (None, None)),
+    ],
+)
+def test_the_limits_of_a_pod(
+    spec: dict[str, Any],
+    statuses: list[dict[str, Any]],
+    limits: tuple[float | None, float | None],
+) -> None:
+    raw = {"metadata": meta("p"), "spec": spec, "status": {"containerStatuses": statuses}}
+    found = of(pod.decode, raw)[1]
+
+    assert (found.cpu_limit, found.memory_limit) == limits
+
+
 def test_the_probes_of_a_container() -> None:
     http = {"httpGet": {"port": "http", "path": "/up"}, "periodSeconds": 2, "failureThreshold": 90}
     tcp = {"tcpSocket": {"port": 8050}, "initialDelaySeconds": 5}
@@ -433,7 +476,7 @@ def test_the_probes_of_a_container() -> None:
     first, second = of(pod.decode, raw)[1].containers
     assert first.probes == (
         ContainerProbe("startup", "http", "/up", 180),
-        ContainerProbe("readiness", "8050", "", 35),
+        ContainerProbe("readiness", "8050", "", 35, 5),
     )
     assert second.probes == (ContainerProbe("liveness", "", "", 30),)
 
@@ -791,6 +834,7 @@ def test_a_service() -> None:
             "spec": {
                 "type": "LoadBalancer",
                 "clusterIP": "198.19.0.9",
+                "sessionAffinity": "ClientIP",
                 "ports": [
                     {"name": "http", "port": 80, "nodePort": 30080, "protocol": "TCP"},
                     {"name": "dns", "port": 53, "protocol": "UDP"},
@@ -803,6 +847,7 @@ def test_a_service() -> None:
     )
     assert found.ports == (ServicePort(80, 30080, "http"),)
     assert found.addresses == ("a.elb", "198.19.255.2")
+    assert found.session_affinity
     assert found.release == "dash"
 
 

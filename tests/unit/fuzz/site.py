@@ -115,6 +115,8 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         list_view=views.releases,
         mine_view=views.mine,
         connections=views.connections,
+        advice=views.advice,
+        launch_findings=views.launch_findings,
         inspect_image=uninspected,
         objects_view=views.objects,
         read_object=ObjectReader(
@@ -239,6 +241,7 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
         (id, "data"): _maybe_texts
         for id in (
             ids.HISTORY_WANTED,
+            ids.ADVICE_WANTED,
             ids.MANIFEST_WANTED,
             ids.PLAIN_NAME,
             ids.LAUNCH_IMAGE_ASKED,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from portal.catalog.presets import Preset
 from portal.domain.namespaces import NamespaceRules
 from portal.releases.forms import ReleaseForms
-from portal.releases.links import LINKABLE, link_of, linked_form
+from portal.releases.links import LINKABLE, adjusted_form, link_of, linked_form
 
 FORMS = ReleaseForms(NamespaceRules(("apps",)), "apps", max_replicas=5)
 
@@ -71,3 +71,20 @@ def test_a_link_carries_no_variables_and_no_name() -> None:
     link = link_of({**FORMS.defaults(), "name": "x", "env": "TOKEN=t"})
     assert not {"name", "env"} & link.keys()
     assert link.keys() <= set(LINKABLE)
+
+
+@pytest.mark.parametrize(
+    ("link", "changed"),
+    [
+        ({}, {}),
+        ({"min": "2", "max": "3"}, {"autoscaling": True, "bounds": [2, 3]}),
+        ({"target_cpu": "65"}, {"target_cpu": 65}),
+        ({"target_cpu": ""}, {}),
+        ({"cpu_request": "250m"}, {"cpu_request": "250m", "size": ""}),
+        ({"name": "x", "image": "evil", "command": "sh"}, {}),
+    ],
+)
+def test_a_link_changes_an_apps_form(link: dict[str, str], changed: dict[str, object]) -> None:
+    raw: dict[str, object] = {**FORMS.defaults(), "name": "there", "size": "large"}
+
+    assert adjusted_form(FORMS, raw, link) == {**raw, **changed}

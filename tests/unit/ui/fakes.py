@@ -43,6 +43,8 @@ from portal.releases.volumes import Volumes
 from portal.shell.settings import ShellSettings
 from portal.state.assemble import nothing
 from portal.ui.context import UiContext
+from portal.viewmodels.advice import AdviceView, advice_view
+from portal.viewmodels.app import CHART
 from portal.viewmodels.connections import Connection
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.mine import MineView
@@ -52,6 +54,7 @@ from tests.unit.images.make import uninspected
 from tests.unit.objects.make import no_object
 from tests.unit.shell.make import found_place, no_top
 from tests.unit.ui import fixtures
+from tests.unit.viewmodels.make import NOW, hpa, state
 
 ADA = Identity("ada", ("data-science",))
 
@@ -353,6 +356,9 @@ def context(
         mine = [each for each in held.values() if scope.own in {None, each.launched_by}]
         return fixtures.listing(*mine, query=query)
 
+    async def advice(identity: Identity, key: Key, manifest: str = "") -> AdviceView:
+        return advice_view(state(key=key, hpas=(hpa(),)), NOW, manifest=manifest, chart=CHART)
+
     ui = UiContext(
         catalog=catalog or Catalog((), HttpFetch(), Path("nowhere")),
         actions=actions,
@@ -369,6 +375,8 @@ def context(
         connections=lambda _, namespace: tuple(
             each for each in connections if each.release.namespace == namespace
         ),
+        advice=advice,
+        launch_findings=lambda identity, spec: {},
         inspect_image=uninspected,
         objects_view=lambda scope, key: objects_view(
             nothing(key), NOTHING, {}, {}, datetime.now(UTC), scope=scope

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from portal.domain.errors import ChartError, Conflict, InvalidInput
+from portal.domain.errors import ChartError, Conflict, InvalidInput, NotFound
 from portal.domain.keys import Key
 from portal.domain.proposals import VolumeClaim
 from portal.ui import ids
@@ -148,6 +148,31 @@ def test_the_manifest_hides_its_secrets(portal: Portal) -> None:
     assert "kind: Deployment" in said
     assert "(hidden)" in said
     assert "tok-in-the-values" not in said
+
+
+def test_advice_is_read_when_it_is_opened(portal: Portal) -> None:
+    browser, actions, _ = portal
+    closed = {**KEY, f"{ids.ADVICE_WANTED}.data": None, f"{ids.ADVICE_AGAIN}.n_clicks": 1}
+    assert ids.ADVICE not in browser.call(ids.ADVICE, closed, f"{ids.ADVICE_AGAIN}.n_clicks")
+    assert actions.previews.asked == []
+    said = json.dumps(
+        browser.call(
+            ids.ADVICE,
+            {**closed, f"{ids.ADVICE_WANTED}.data": "4 deployed"},
+            f"{ids.ADVICE_WANTED}.data",
+        )
+    )
+    assert "The CPU use of starting pods counts" in said
+    assert "#launch-health_path" in said
+    assert actions.previews.asked == [("newest", IRIS)]
+
+
+def test_advice_without_the_manifest(portal: Portal) -> None:
+    browser, actions, _ = portal
+    actions.previews.errors = [NotFound("gone")]
+    wanted = {**KEY, f"{ids.ADVICE_WANTED}.data": "4 deployed"}
+    said = json.dumps(browser.call(ids.ADVICE, wanted, f"{ids.ADVICE_WANTED}.data"))
+    assert "The CPU use of starting pods counts" in said
 
 
 def test_an_uninstall_says_what_it_leaves(portal: Portal) -> None:
