@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from portal.auth.authorizer import KnownRights
+from portal.autoscalers.followers import Followers
+from portal.autoscalers.view import AutoscalersView, autoscalers_view, chosen_of
 from portal.domain.charts import Listing
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
@@ -38,7 +40,7 @@ class ScopedViews:
     present listings of the sources of charts, and ``offered`` the names of the plain actions that
     are of use for an app. ``objects`` returns what is known of a release's objects beside the
     snapshot, and ``readable`` are the kinds that can be opened. ``last_lines`` fills in the ends of
-    the logs of crashed containers.
+    the logs of crashed containers. ``followers`` are the autoscalers that are followed.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class ScopedViews:
         objects: Callable[[Key], ReleaseObjects] = lambda key: ReleaseObjects(),
         readable: Collection[str] = (),
         last_lines: Callable[[AppState], AppState] = lambda state: state,
+        followers: Followers | None = None,
     ) -> None:
+        self._followers = followers or Followers(store)
         self._objects = objects
         self._readable = readable
         self._prioritize = prioritize
@@ -141,6 +145,27 @@ class ScopedViews:
             scope=scope,
             readable=self._readable,
             problem=more.problem,
+        )
+
+    def autoscalers(self, scope: Scope, key: Key, chosen: str = "") -> AutoscalersView:
+        """One autoscaler of a release in detail; by default the first one."""
+        snapshot = self._store.snapshot
+        state = nothing(key)
+        if scope.may(Permission.SEE):
+            self._prioritize((key,))
+            state = snapshot.app(key)
+        following = self._followers.of(key) if scope.may(Permission.SEE) else {}
+        hpa = chosen_of(state, chosen)
+        found = following.get(hpa.key) if hpa else None
+        return autoscalers_view(
+            state,
+            following,
+            snapshot.sources,
+            datetime.now(UTC),
+            chosen=chosen,
+            nodes=snapshot.nodes,
+            scope=scope,
+            turns=self._followers.turns(found) if found else (),
         )
 
     def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:

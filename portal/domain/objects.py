@@ -151,7 +151,7 @@ class Pod(Watched, frozen=True):
     names of the init containers that have finished, which are not among ``containers``.
 
     ``finalizers`` block its deletion until they are removed; they are kept only of a pod that is
-    being deleted.
+    being deleted. ``started_at`` is when its node began with it (``status.startTime``).
     """
 
     key: Key
@@ -176,6 +176,7 @@ class Pod(Watched, frozen=True):
     readiness_gates: tuple[str, ...] = ()
     nominated_node: str = ""
     finished_init: tuple[str, ...] = ()
+    started_at: datetime | None = None
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of its controller."""

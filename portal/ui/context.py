@@ -7,12 +7,13 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from portal.autoscalers.view import AutoscalersView
 from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Scope
 from portal.images.report import ImageReport
-from portal.live.topics import app_topic, objects_topic
+from portal.live.topics import app_topic, autoscaling_topic, objects_topic
 from portal.objects.describe import ObjectView
 from portal.objects.tree import ObjectsView
 from portal.releases.actions import Actions
@@ -57,7 +58,8 @@ class UiContext(Struct, frozen=True):
     and are cheap.
     ``connections`` returns the connections that a namespace offers. ``inspect_image`` returns a
     registry's report on an image. ``objects_view`` returns the tree of a release's objects, and
-    ``read_object`` reads one of them. ``read_top`` returns the processes of a container, and
+    ``read_object`` reads one of them. ``autoscalers_view`` returns one autoscaler of a release in
+    detail. ``read_top`` returns the processes of a container, and
     ``find_place`` the container that a shell is for. ``open_mode`` shows the banner of the open
     mode.
     """
@@ -74,6 +76,7 @@ class UiContext(Struct, frozen=True):
     inspect_image: InspectImage
     objects_view: Callable[[Scope, Key], ObjectsView]
     read_object: ReadObject
+    autoscalers_view: Callable[[Scope, Key, str], AutoscalersView]
     read_top: Callable[[Identity, Place], Awaitable[Top]]
     find_place: Callable[[Identity, Place], Awaitable[Place]]
     shell: ShellSettings
@@ -87,3 +90,8 @@ class UiContext(Struct, frozen=True):
     def objects(self, identity: Identity, key: Key) -> ObjectsView:
         """The tree of a release's objects for ``identity``."""
         return self.objects_view(self.scope(objects_topic(key), identity), key)
+
+    def autoscalers(self, identity: Identity, key: Key, chosen: str = "") -> AutoscalersView:
+        """One autoscaler of a release in detail, for ``identity``."""
+        scope = self.scope(autoscaling_topic(key, chosen), identity)
+        return self.autoscalers_view(scope, key, chosen)

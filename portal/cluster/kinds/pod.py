@@ -106,6 +106,7 @@ class _PodStatus(Conditions, frozen=True):
     reason: str = ""
     message: str = ""
     nominated_node_name: str = ""
+    start_time: Time | None = None
     container_statuses: tuple[_ContainerStatus, ...] | None = None
     init_container_statuses: tuple[_ContainerStatus, ...] | None = None
     resources: _Resources | None = None
@@ -153,6 +154,7 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         readiness_gates=tuple(each.condition_type for each in spec.readiness_gates or ()),
         nominated_node=status.nominated_node_name,
         finished_init=_finished(spec, containers),
+        started_at=status.start_time,
     )
 
 

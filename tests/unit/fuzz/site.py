@@ -120,6 +120,7 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         read_object=ObjectReader(
             portal.store, portal.actions.access, FakeRevisions(), FakeObjects(), hides
         ).read,
+        autoscalers_view=views.autoscalers,
         read_top=Tops(Places(portal.store, portal.actions.access), FakeExec(), hides).read,
         find_place=Places(portal.store, portal.actions.access).find,
         shell=ShellSettings(on=True),
