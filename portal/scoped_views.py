@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from portal.auth.authorizer import KnownRights
 from portal.autoscalers.followers import Followers
+from portal.autoscalers.following import needs_samples
+from portal.autoscalers.variants import WhatIf, what_if_of
 from portal.autoscalers.view import AutoscalersView, autoscalers_view, chosen_of
 from portal.domain.charts import Listing
 from portal.domain.errors import PortalError
@@ -167,6 +169,17 @@ class ScopedViews:
             scope=scope,
             turns=self._followers.turns(found) if found else (),
         )
+
+    def what_if(self, scope: Scope, key: Key, chosen: str = "") -> WhatIf | None:
+        """The record and the settings of an autoscaler, for replays; None without them."""
+        if not scope.may(Permission.SEE):
+            return None
+        state = self._store.snapshot.app(key)
+        hpa = chosen_of(state, chosen)
+        found = self._followers.of(key).get(hpa.key) if hpa else None
+        if found is None:
+            return None
+        return what_if_of(found, found.samples if needs_samples(state) else state.history)
 
     def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:
         """The connections that a namespace offers to a new app."""

@@ -188,6 +188,7 @@ class WebApp:
             objects_view=views.objects,
             read_object=objects.read,
             autoscalers_view=views.autoscalers,
+            what_if=views.what_if,
             read_top=tops.read,
             find_place=places.find,
             shell=self._shells.settings,

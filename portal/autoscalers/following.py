@@ -7,7 +7,7 @@ to have changed nothing: the engine's memory of recommendations goes on with the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -27,7 +27,7 @@ from portal.autoscaling.engine import ABLE, ACTIVE, LIMITED, Constraint, Decisio
 from portal.autoscaling.explain import answer_with
 from portal.autoscaling.spec import FLAGS, Spec
 from portal.autoscaling.state import History as Memory
-from portal.autoscaling.state import Recommendation, ScaleEvent, State
+from portal.autoscaling.state import Recommendation, Sample, ScaleEvent, State
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, Pod, PodUsage
 from portal.state.assemble import sample
@@ -60,10 +60,14 @@ class Mark(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """The pods of the target and their use, as they were seen together."""
+    """The pods of the target and their use, as they were seen together.
+
+    ``desired`` is the target's ``spec.replicas``, ``current`` its ``status.replicas``.
+    """
 
     pods: tuple[Pod, ...]
     usage: Mapping[Key, PodUsage]
+    desired: int
     current: int
 
 
@@ -73,7 +77,7 @@ class Followed(Struct, frozen=True):
     ``state`` and ``decision`` are those of the last sync; ``told`` is True if the status told of
     it. ``agreed`` of ``compared`` decisions were the controller's own; ``differs`` says how the
     last one differed. ``synced`` is the time of the last sync, ``since`` when following began.
-    ``samples`` is its own history if the app has several autoscalers.
+    ``samples`` is its own history, where that of the app is not its alone.
     """
 
     hpa: Hpa
@@ -103,7 +107,7 @@ def followed(before: Followed | None, app: AppState, hpa: Hpa, now: datetime) ->
         return None
     pods = target_pods(app, hpa)
     usage = {each.key: app.usage[each.key] for each in pods if each.key in app.usage}
-    seen = Seen(pods, usage, target.current)
+    seen = Seen(pods, usage, target.desired, target.current)
     at = now.timestamp()
     if before is None or before.hpa.uid != hpa.uid:
         found = _begun(app, hpa, spec, seen, at)
@@ -111,9 +115,14 @@ def followed(before: Followed | None, app: AppState, hpa: Hpa, now: datetime) ->
         found = _told(before, hpa, spec, seen, at)
     else:
         found = _untold(before, hpa, spec, seen, at)
-    if len(app.hpas) > 1:
+    if needs_samples(app):
         found = _sampled(found, app, now)
     return _foreseen(found, at)
+
+
+def needs_samples(app: AppState) -> bool:
+    """Return True if the history of an app is of more than one workload."""
+    return len(app.hpas) > 1 or len(app.workloads) > 1
 
 
 def _status(hpa: Hpa) -> tuple[object, ...]:
@@ -159,7 +168,10 @@ def state_of(
 
 def _begun(app: AppState, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> Followed:
     """Begin to follow, with what conditions and timeline tell of the time before."""
-    state, decision = _decided(hpa, spec, seen, _earlier(app, hpa, now), now)
+    # Before its first sync the status has no replicas.
+    replicas = None if hpa.conditions else seen.desired
+    state = state_of(hpa, spec, seen, _earlier(app, hpa, now), now, replicas=replicas)
+    state, decision = _as_read(state, decide(state), hpa)
     return Followed(hpa, spec, seen, now, now, state, decision)
 
 
@@ -181,16 +193,30 @@ def _earlier(app: AppState, hpa: Hpa, now: float) -> Memory:
     return Memory(recommendations, tuple(ups), tuple(downs))
 
 
-def _decided(
-    hpa: Hpa,
-    spec: Spec,
-    seen: Seen,
-    memory: Memory,
-    now: float,
-    after: Decision | None = None,
-) -> tuple[State, Decision]:
-    """Return the state and decision of a sync that read what the status says."""
-    state = state_of(hpa, spec, seen, memory, now, after=after)
+def _likeliest(hpa: Hpa, states: Sequence[State]) -> tuple[State, Decision]:
+    """Return the first sync that comes to what the status tells; else the one with its readings.
+
+    The controller looked between two looks of the portal, or had samples newer than both.
+    """
+    tried = [(each, decide(each)) for each in states]
+    for found in tried:
+        if not _difference(found[1], hpa):
+            return found
+    read = _as_read(*tried[-1], hpa)
+    for found in (read, _as_read(*tried[0], hpa), _measured_anew(states[-1], hpa)):
+        if not _difference(found[1], hpa):
+            return found
+    return read
+
+
+def _measured_anew(state: State, hpa: Hpa) -> tuple[State, Decision]:
+    """Return the sync with samples of all ready pods that were measured just now."""
+    ready = [each.name for each in state.pods if each.ready == "True" and not each.deleting]
+    answers = [
+        {name: Sample(0, state.now) for name in ready} if isinstance(each, Mapping) else each
+        for each in state.answers
+    ]
+    state = replace(state, answers=tuple(answers))
     return _as_read(state, decide(state), hpa)
 
 
@@ -214,10 +240,9 @@ def _told(before: Followed, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> Fol
     """Follow a sync of which the status tells: compare it, and grade what was predicted."""
     memory, after = before.decision.history, before.decision
     known = replace(after, desired=before.hpa.desired)
-    tried = [state_of(hpa, spec, each, memory, now, after=known) for each in (before.seen, seen)]
-    tries = [(each, decide(each)) for each in tried]
-    found = next((each for each in tries if not _difference(each[1], hpa)), None)
-    state, decision = found or _as_read(*tries[-1], hpa)
+    state, decision = _likeliest(
+        hpa, [state_of(hpa, spec, each, memory, now, after=known) for each in (before.seen, seen)]
+    )
     differs = _difference(decision, hpa)
     following = replace(
         before,
@@ -233,7 +258,7 @@ def _told(before: Followed, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> Fol
         compared=before.compared + 1,
         differs=differs,
     )
-    return _marked(_graded(following, before.hpa.desired, now), before, now)
+    return _marked(_graded(following, now), now)
 
 
 def _untold(before: Followed, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> Followed:
@@ -246,10 +271,10 @@ def _untold(before: Followed, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> F
     for number in range(max(1, due - CATCH_UP + 1), due + 1):
         at = before.synced + number * period
         state = state_of(
-            hpa, spec, seen, found.decision.history, at, replicas=hpa.desired, after=found.decision
+            hpa, spec, seen, found.decision.history, at, replicas=seen.desired, after=found.decision
         )
         decision = decide(state)
-        if decision.replicas != hpa.desired:
+        if decision.replicas != seen.desired:
             # It was not so, since nothing changed: the readings were those of the status still.
             state, decision = _as_read(state, decision, hpa)
         found = replace(
@@ -257,23 +282,23 @@ def _untold(before: Followed, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> F
             synced=at,
             state=state,
             decision=replace(decision, desired=hpa.desired),
-            told=found.told and decision.replicas == hpa.desired,
+            told=found.told and decision.replicas == seen.desired,
         )
-        found = _graded(found, hpa.desired, at)
+        found = _graded(found, at)
     return found
 
 
-def _graded(following: Followed, before: int, now: float) -> Followed:
+def _graded(following: Followed, now: float) -> Followed:
     """Grade the prediction that was made last, which is used up."""
     prediction = following.prediction
     if prediction is None:
         return following
-    graded = Graded(prediction, before, following.hpa.desired, now)
+    graded = Graded(prediction, following.hpa.desired, now)
     return replace(following, grades=following.grades.added(graded), prediction=None)
 
 
-def _marked(following: Followed, before: Followed, now: float) -> Followed:
-    old, new = before.hpa.desired, following.hpa.desired
+def _marked(following: Followed, now: float) -> Followed:
+    old, new = following.hpa.current, following.hpa.desired
     constraint = following.decision.trace.constraint
     last = following.marks[-1].constraint if following.marks else None
     if old == new and constraint is last:
@@ -285,13 +310,17 @@ def _marked(following: Followed, before: Followed, now: float) -> Followed:
 
 
 def _foreseen(following: Followed, now: float) -> Followed:
-    """Predict the next sync with the newest that is known; not any more once it is due."""
+    """Predict the next sync with the newest that is known.
+
+    Not any more once it is due, or has shown: the target may change before the status does.
+    """
     period = FLAGS.sync_period
     due = following.synced + period * max(1, -(-(now - following.synced) // period))
-    if following.prediction is not None and now > following.prediction.due:
+    present, known = following.seen.desired, following.prediction
+    if known is not None and (now > known.due or present != known.present):
         return following
     replicas = decide(next_state(following, due)).replicas
-    return replace(following, prediction=Prediction(now, due, replicas))
+    return replace(following, prediction=Prediction(now, due, present, replicas))
 
 
 def next_state(following: Followed, due: float) -> State:
@@ -302,7 +331,7 @@ def next_state(following: Followed, due: float) -> State:
         following.seen,
         following.decision.history,
         due,
-        replicas=following.hpa.desired,
+        replicas=following.seen.desired,
         after=following.decision,
     )
 

@@ -50,7 +50,7 @@ def next_view(found: Followed, turns: Sequence[Turn]) -> NextView:
     due = prediction.due if prediction else found.synced + period
     state = next_state(found, due)
     decision = decide(state)
-    present = found.hpa.desired
+    present = found.seen.desired
     change, change_at = "", None
     if decision.replicas != present:
         change_at = due
@@ -74,8 +74,8 @@ def next_view(found: Followed, turns: Sequence[Turn]) -> NextView:
         latest=tuple(
             GradedView(
                 _time(each.at),
-                _moved(each.before, each.prediction.replicas),
-                _moved(each.before, each.came),
+                _moved(each.prediction.present, each.prediction.replicas),
+                _moved(each.prediction.present, each.came),
                 each.hit,
             )
             for each in reversed(found.grades.latest[-8:])

@@ -10,18 +10,21 @@ KEPT = 40
 
 
 class Prediction(Struct, frozen=True):
-    """The replicas after the sync that is due at ``due``, as foreseen at ``made``, in seconds."""
+    """The replicas after the sync that is due at ``due``, as foreseen at ``made``, in seconds.
+
+    ``present`` are the replicas at that time.
+    """
 
     made: float
     due: float
+    present: int
     replicas: int
 
 
 class Graded(Struct, frozen=True):
-    """A prediction, the replicas that were there before, and those that came at the time ``at``."""
+    """A prediction, and the replicas that came at the time ``at``."""
 
     prediction: Prediction
-    before: int
     came: int
     at: float
 
@@ -33,7 +36,7 @@ class Graded(Struct, frozen=True):
     @property
     def step(self) -> bool:
         """True if replicas changed, or were to change."""
-        return self.before != self.came or self.before != self.prediction.replicas
+        return len({self.prediction.present, self.prediction.replicas, self.came}) > 1
 
 
 class Grades(Struct, frozen=True):

@@ -9,10 +9,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from portal.autoscalers.counted import CountedPod, counted_pods
-from portal.autoscalers.following import Followed, Mark
+from portal.autoscalers.following import Followed, Mark, needs_samples
 from portal.autoscalers.forecast import NextView, next_view
 from portal.autoscalers.sentences import sentence, turn_words
 from portal.autoscalers.steps import StepView, steps
+from portal.autoscalers.variants import present_settings
+from portal.autoscalers.what_if import Settings
 from portal.autoscaling.explain import Turn
 from portal.autoscaling.metrics import tolerance_of
 from portal.domain.keys import Key
@@ -21,6 +23,7 @@ from portal.domain.permissions import Permission, Scope
 from portal.state.history import History
 from portal.state.model import AppState, WatchHealth
 from portal.state.workloads import target_pods
+from portal.viewmodels.app import CHART
 from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import headline
@@ -54,7 +57,8 @@ class AutoscalersView(Struct, frozen=True):
 
     ``name`` is the one that is shown, of all ``names``; "" if there is none. ``known`` is False
     where the app itself is not known. ``own`` is what the app's page says of it. ``why`` and
-    ``next`` are None while it is not followed, which ``missing`` then explains.
+    ``next`` are None while it is not followed, which ``missing`` then explains. ``settings`` are
+    what a replay begins with. ``changes`` is True if the viewer may change the app by its form.
     """
 
     key: Key
@@ -72,6 +76,7 @@ class AutoscalersView(Struct, frozen=True):
     unsettled: History = History()
     marks: tuple[Mark, ...] = ()
     tolerances: Mapping[str, tuple[float, float]] = {}
+    settings: Settings | None = None
     changes: bool = False
     unanswered: bool = False
 
@@ -117,13 +122,15 @@ def autoscalers_view(
         names=tuple((each.key.name, each.target_name) for each in state.hpas),
         settled=state.history.settled,
         unsettled=state.history.unsettled,
-        changes=scope.may(Permission.UPGRADE),
+        changes=scope.may(Permission.UPGRADE)
+        and state.detail is not None
+        and state.detail.chart == CHART,
     )
     if hpa is None:
         return base
     own = autoscaler_view(hpa, target_pods(state, hpa), sources, now, state.events)
     found = following.get(hpa.key)
-    return _detailed(base, hpa, own, found, turns, several=len(state.hpas) > 1)
+    return _detailed(base, hpa, own, found, turns, samples=needs_samples(state))
 
 
 def chosen_of(state: AppState, chosen: str) -> Hpa | None:
@@ -139,12 +146,12 @@ def _detailed(
     found: Followed | None,
     turns: Sequence[Turn],
     *,
-    several: bool,
+    samples: bool,
 ) -> AutoscalersView:
     base = replace(base, name=hpa.key.name, own=own)
     if found is None:
         return replace(base, missing=_missing(hpa))
-    if several:
+    if samples:
         base = replace(base, settled=found.samples.settled, unsettled=found.samples.unsettled)
     tolerance = tolerance_of(found.state)
     return replace(
@@ -152,6 +159,7 @@ def _detailed(
         why=_why(found, turns),
         next=next_view(found, turns),
         marks=found.marks,
+        settings=present_settings(found),
         tolerances={
             metric_name(each.name): (tolerance.down, tolerance.up) for each in found.spec.metrics
         },

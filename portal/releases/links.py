@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 from portal.catalog.launch_fields import Link, fields_linked_as
@@ -20,13 +20,34 @@ LINKABLE = ("image", "name", "namespace", "min", "max", *_TEXTS, *_NUMBERS, *_TA
 """The parameters of a link. Environment variables are excluded, since links end up in logs."""
 
 
+ADJUSTABLE = (
+    *("min", "max", "target_cpu", "target_memory", "scale_down_window"),
+    *("cpu_request", "memory_request"),
+)
+"""The parameters that a link to the form of an existing app may fill in differently."""
+
+
 def linked_form(forms: ReleaseForms, parameters: Mapping[str, str]) -> FormFields:
     """Return a new form filled in from a link's parameters; it is checked like any other.
 
     ``image`` is a full reference. ``min`` or ``max`` switches the autoscaler on.
     """
-    raw = forms.defaults()
-    asked = {name: text[:MAX_TEXT] for name, text in parameters.items() if name in LINKABLE}
+    return _filled(forms, forms.defaults(), parameters, LINKABLE)
+
+
+def adjusted_form(
+    forms: ReleaseForms, raw: FormFields, parameters: Mapping[str, str]
+) -> FormFields:
+    """Return an app's form with the fields of a link in the place of its own."""
+    return _filled(forms, raw, parameters, ADJUSTABLE)
+
+
+def _filled(
+    forms: ReleaseForms, raw: FormFields, parameters: Mapping[str, str], names: Collection[str]
+) -> FormFields:
+    """Return a form with those of the parameters that have one of these names."""
+    raw = dict(raw)
+    asked = {name: text[:MAX_TEXT] for name, text in parameters.items() if name in names}
     image = asked.pop("image", "")
     if image:
         repository, tag = split_reference(image)

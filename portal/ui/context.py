@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from portal.autoscalers.variants import WhatIf
 from portal.autoscalers.view import AutoscalersView
 from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
@@ -59,9 +60,9 @@ class UiContext(Struct, frozen=True):
     ``connections`` returns the connections that a namespace offers. ``inspect_image`` returns a
     registry's report on an image. ``objects_view`` returns the tree of a release's objects, and
     ``read_object`` reads one of them. ``autoscalers_view`` returns one autoscaler of a release in
-    detail. ``read_top`` returns the processes of a container, and
-    ``find_place`` the container that a shell is for. ``open_mode`` shows the banner of the open
-    mode.
+    detail, and ``what_if`` what its replays need, None if there is nothing to replay.
+    ``read_top`` returns the processes of a container, and ``find_place`` the container that a
+    shell is for. ``open_mode`` shows the banner of the open mode.
     """
 
     actions: Actions
@@ -77,6 +78,7 @@ class UiContext(Struct, frozen=True):
     objects_view: Callable[[Scope, Key], ObjectsView]
     read_object: ReadObject
     autoscalers_view: Callable[[Scope, Key, str], AutoscalersView]
+    what_if: Callable[[Scope, Key, str], WhatIf | None]
     read_top: Callable[[Identity, Place], Awaitable[Top]]
     find_place: Callable[[Identity, Place], Awaitable[Place]]
     shell: ShellSettings

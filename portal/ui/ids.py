@@ -298,6 +298,21 @@ AUTOSCALING_CHART = "autoscaling-chart"
 AUTOSCALING_SERIES = "autoscaling-series"
 AUTOSCALING_SERIES_TAIL = "autoscaling-series-tail"
 AUTOSCALING_MARKS = "autoscaling-marks"
+WHAT_IF_ASKED = "what-if-asked"
+WHAT_IF_NOW = "what-if-now"
+WHAT_IF_KEPT = "what-if-kept"
+WHAT_IF_CURVES = "what-if-curves"
+WHAT_IF_FIGURES = "what-if-figures"
+WHAT_IF_KEEP = "what-if-keep"
+WHAT_IF_FORGET = "what-if-forget"
+WHAT_IF_RESET = "what-if-reset"
+WHAT_IF_BASE = "what-if-base"
+
+
+def what_if(name: str) -> str:
+    """A control of the replay."""
+    return f"what-if-{name}"
+
 
 # The processes and the shell of a pod.
 TOP = "top"

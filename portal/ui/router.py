@@ -8,7 +8,7 @@ from dash.exceptions import PreventUpdate
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.releases.forms import FormFields
-from portal.releases.links import linked_form
+from portal.releases.links import adjusted_form, linked_form
 from portal.threads import in_thread
 from portal.ui import ids
 from portal.ui.app import layout as app_page
@@ -77,7 +77,8 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
             return await chart_page.page_of(context, identity, place, route.key)
         problem = failure(error.message, error.advice)
         return launch_page.layout(forms, forms.defaults(), editing=None, problem=problem)
-    return launch_page.layout(forms, filled.raw, editing=route.key, revision=filled.revision)
+    raw = adjusted_form(forms, filled.raw, dict(route.given)) if route.given else filled.raw
+    return launch_page.layout(forms, raw, editing=route.key, revision=filled.revision)
 
 
 def _linked(

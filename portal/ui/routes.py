@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from portal.domain.keys import Key
 from portal.live.topics import app_key, app_topic, autoscaling_topic, list_topic, objects_topic
-from portal.releases.links import LINKABLE
+from portal.releases.links import ADJUSTABLE, LINKABLE
 from portal.viewmodels.query import EVERYTHING, ListQuery
 
 CONNECT = "connect"
@@ -92,7 +92,8 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
                 names = (*LINKABLE, CONNECT)
                 given = tuple((name, asked[name]) for name in names if name in asked)
                 return Route(Page.LAUNCH, given=given)
-            return Route(Page.LAUNCH, _key(asked))
+            given = tuple((name, asked[name]) for name in ADJUSTABLE if name in asked)
+            return Route(Page.LAUNCH, _key(asked), given=given)
         case "/catalog":
             return Route(Page.CATALOG)
         case _ if path.startswith("/catalog/"):
@@ -214,6 +215,6 @@ def connect_path(namespace: str, connection: str) -> str:
     return launch_path({"namespace": namespace, CONNECT: connection})
 
 
-def edit_path(key: Key) -> str:
-    """The address of the launch form filled in from a release."""
-    return launch_path({"namespace": key.namespace, "name": key.name})
+def edit_path(key: Key, changes: Mapping[str, str] | None = None) -> str:
+    """The address of the launch form filled in from a release, with ``changes`` of its fields."""
+    return launch_path({"namespace": key.namespace, "name": key.name, **(changes or {})})

@@ -11,7 +11,8 @@ from portal.domain.keys import Key
 from portal.live.topics import autoscaling_topic, valid
 from portal.ui import html, ids
 from portal.ui.autoscaling.live import autoscaling_patches
-from portal.ui.components.basics import breadcrumb, card, internal_link, page
+from portal.ui.autoscaling.what_if import what_if_card
+from portal.ui.components.basics import Node, breadcrumb, card, internal_link, page
 from portal.ui.components.markup import live_chart, markup
 from portal.ui.context import UiContext
 from portal.ui.routes import app_path
@@ -62,6 +63,13 @@ def layout(context: UiContext, identity: Identity, key: Key, asked: Mapping[str,
                                     icon_name="chart",
                                 ),
                                 card(
+                                    "What if",
+                                    what_if_card(view.settings, asked, context.forms.max_replicas)
+                                    if view.settings
+                                    else _no_replay(),
+                                    icon_name="sliders",
+                                ),
+                                card(
                                     "The pods, as they were counted",
                                     markup(ids.AUTOSCALING_PODS, **live[ids.AUTOSCALING_PODS]),
                                     icon_name="pods",
@@ -89,3 +97,14 @@ def layout(context: UiContext, identity: Identity, key: Key, asked: Mapping[str,
         title=f"Autoscaling of {key.name}",
         testid="autoscaling-page",
     )
+
+
+def _no_replay() -> list[Node]:
+    """Words in the place of the controls, and the store that the chart looks at."""
+    return [
+        dcc.Store(id=ids.WHAT_IF_CURVES),
+        html.P(
+            "Nothing can be replayed while the autoscaler cannot be followed.",
+            className="words quiet-text",
+        ),
+    ]

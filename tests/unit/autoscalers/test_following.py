@@ -42,6 +42,29 @@ def test_a_reading_that_was_not_seen_is_taken_from_the_status() -> None:
     assert found.decision.trace.metrics[0].current == 140
 
 
+def test_a_new_pod_that_the_controller_had_measured_sooner() -> None:
+    new = replace(
+        ready_pods(2)[1],
+        created_at=at(0),
+        started_at=at(0),
+        conditions=(condition("Ready", "True", changed_at=at(5)),),
+    )
+    both = (ready_pods(1)[0], new)
+    calm = app(told(70, 2, 2), [70, 70], at(0), pods=both)
+    found = follow((0, calm), (15, app(told(140, 2, 4), [140, 140], at(0), pods=both)))
+    assert (found.agreed, found.compared) == (1, 1)
+    groups = found.decision.trace.metrics[0].pods
+    assert groups is not None
+    assert groups.ready == 2
+
+
+def test_a_change_that_shows_before_the_status_is_not_predicted_afterwards() -> None:
+    calm = app(CALM, [70, 70], at(0))
+    shown = app(CALM, [70, 70], at(0), desired=4)
+    found = follow((0, calm), (14.9, shown), (15, app(told(140, 2, 4), [140, 140], at(14))))
+    assert (found.grades.syncs, found.grades.hits, found.grades.steps) == (1, 0, 1)
+
+
 def test_where_the_controller_differs_it_is_said() -> None:
     found = follow((0, app(CALM, [70, 70], at(0))), (15, app(told(140, 2, 3), [140, 140], at(14))))
     assert (found.agreed, found.compared) == (0, 1)

@@ -378,6 +378,7 @@ def context(
         autoscalers_view=lambda scope, key, chosen: autoscalers_view(
             nothing(key), {}, {}, datetime.now(UTC), chosen=chosen, scope=scope
         ),
+        what_if=lambda scope, key, chosen: None,
         read_top=no_top,
         find_place=found_place,
         shell=ShellSettings(on=True, image="registry.example.com/debug:1"),

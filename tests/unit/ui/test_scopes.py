@@ -103,6 +103,7 @@ class Site:
             mine_view=self.views.mine,
             objects_view=self.views.objects,
             autoscalers_view=self.views.autoscalers,
+            what_if=self.views.what_if,
             catalog=Catalog((), HttpFetch(), Path("nowhere")),
         )
         self.hub = Hub(opener(self.ui), self.views.scope, spell=spelled, schedule=PROMPT)

@@ -328,3 +328,30 @@ def test_a_size_gives_each_field_a_value_and_locks_it(name: str, values: list[ob
     before = "window.dash_clientside = { no_update: null };"
     given = f"window.dash_clientside.portal.launchSize({name!r}, {sizes})"
     assert run("web/controls.js", before, given) == values
+
+
+BASE = {
+    **{"minimum": 1, "maximum": 4, "cpu": 70, "memory": None, "cpu_request": 100},
+    **{"memory_request": 128, "up_window": 0, "down_window": 300, "up_pods": 0, "down_pods": 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "again"),
+    [
+        ("min1_max4_cpu70", "min1_max4_cpu70_cpureq100_memreq128_up0_down300_uppods0_downpods0"),
+        ("mem80_down60", "min1_max4_mem80_cpureq100_memreq128_up0_down60_uppods0_downpods0"),
+        ("<b>", "min1_max4_cpureq100_memreq128_up0_down300_uppods0_downpods0"),
+    ],
+)
+def test_the_settings_of_a_replay_in_an_address(written: str, again: str) -> None:
+    both = f"portalWhatIf.text(portalWhatIf.values({json.dumps(written)}, {json.dumps(BASE)}))"
+    assert run("web/whatif.js", "", both) == again
+
+
+def test_the_settings_of_a_replay_in_words() -> None:
+    said = f"portalWhatIf.words(portalWhatIf.values('max8_cpu50_uppods2', {json.dumps(BASE)}))"
+    assert run("web/whatif.js", "", said) == (
+        "1–8 pods, CPU 50 %; each requests 0.1 cores and 128 MiB; waits 300 s before removing; "
+        "adds at most 2 a minute."
+    )
