@@ -6,6 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from portal.auth.authorizer import KnownRights
+from portal.autoscalers.followers import Followers
+from portal.autoscalers.following import needs_samples
+from portal.autoscalers.variants import WhatIf, what_if_of
+from portal.autoscalers.view import AutoscalersView, autoscalers_view, chosen_of
 from portal.domain.charts import Listing
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
@@ -41,7 +45,7 @@ class ScopedViews:
     present listings of the sources of charts, and ``offered`` the names of the plain actions that
     are of use for an app. ``objects`` returns what is known of a release's objects beside the
     snapshot, and ``readable`` are the kinds that can be opened. ``last_lines`` fills in the ends of
-    the logs of crashed containers.
+    the logs of crashed containers. ``followers`` are the autoscalers that are followed.
     """
 
     def __init__(
@@ -55,7 +59,9 @@ class ScopedViews:
         objects: Callable[[Key], ReleaseObjects] = lambda key: ReleaseObjects(),
         readable: Collection[str] = (),
         last_lines: Callable[[AppState], AppState] = lambda state: state,
+        followers: Followers | None = None,
     ) -> None:
+        self._followers = followers or Followers(store)
         self._objects = objects
         self._readable = readable
         self._prioritize = prioritize
@@ -172,6 +178,38 @@ class ScopedViews:
         quotas = snapshot.quotas.get(spec.key.namespace, ())
         state = snapshot.app(spec.key)
         return launch_findings(spec, state, snapshot.sources, quotas, snapshot.nodes)
+
+    def autoscalers(self, scope: Scope, key: Key, chosen: str = "") -> AutoscalersView:
+        """One autoscaler of a release in detail; by default the first one."""
+        snapshot = self._store.snapshot
+        state = nothing(key)
+        if scope.may(Permission.SEE):
+            self._prioritize((key,))
+            state = snapshot.app(key)
+        following = self._followers.of(key) if scope.may(Permission.SEE) else {}
+        hpa = chosen_of(state, chosen)
+        found = following.get(hpa.key) if hpa else None
+        return autoscalers_view(
+            state,
+            following,
+            snapshot.sources,
+            datetime.now(UTC),
+            chosen=chosen,
+            nodes=snapshot.nodes,
+            scope=scope,
+            turns=self._followers.turns(found) if found else (),
+        )
+
+    def what_if(self, scope: Scope, key: Key, chosen: str = "") -> WhatIf | None:
+        """The record and the settings of an autoscaler, for replays; None without them."""
+        if not scope.may(Permission.SEE):
+            return None
+        state = self._store.snapshot.app(key)
+        hpa = chosen_of(state, chosen)
+        found = self._followers.of(key).get(hpa.key) if hpa else None
+        if found is None:
+            return None
+        return what_if_of(found, found.samples if needs_samples(state) else state.history)
 
     def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:
         """The connections that a namespace offers to a new app."""

@@ -21,6 +21,7 @@ from portal import __version__
 from portal.auth.authorizer import KnownRights
 from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
 from portal.auth.policy import Policy
+from portal.autoscalers.followers import Followers
 from portal.catalog.catalog import Catalog
 from portal.catalog.dash_app import ExposureSettings
 from portal.cluster.access import Namespaces
@@ -161,6 +162,8 @@ class WebApp:
             _reidentify(self._authenticator),
         )
         self._logs, self._download, self._last_lines = _logs(sync, secrets, self._changed)
+        followers = Followers(store)
+        stack.callback(followers.close)
         self._views = views = ScopedViews(
             store,
             rights,
@@ -171,6 +174,7 @@ class WebApp:
             objects.known,
             objects.kinds,
             self._last_lines.fill,
+            followers,
         )
         self._context = UiContext(
             actions=self._actions,
@@ -187,6 +191,8 @@ class WebApp:
             inspect_image=images.inspect,
             objects_view=views.objects,
             read_object=objects.read,
+            autoscalers_view=views.autoscalers,
+            what_if=views.what_if,
             read_top=tops.read,
             find_place=places.find,
             shell=self._shells.settings,

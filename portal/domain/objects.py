@@ -160,7 +160,7 @@ class Pod(Watched, frozen=True):
     ``port_names`` the names of its containers' ports.
 
     ``finalizers`` block its deletion until they are removed; they are kept only of a pod that is
-    being deleted.
+    being deleted. ``started_at`` is when its node began with it (``status.startTime``).
     """
 
     key: Key
@@ -191,6 +191,7 @@ class Pod(Watched, frozen=True):
     port_names: tuple[str, ...] = ()
     cpu_limit: float | None = None
     memory_limit: float | None = None
+    started_at: datetime | None = None
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tags of its controller and its volume claims."""

@@ -1,7 +1,8 @@
 """Topics: names of the views that a page can watch, as a browser sends them.
 
 ``apps`` and ``admin`` are the two lists, with the query of the page behind a ``?``;
-``app/<namespace>/<name>`` is one release, ``objects/<namespace>/<name>`` the tree of its objects;
+``app/<namespace>/<name>`` is one release, ``objects/<namespace>/<name>`` the tree of its objects,
+``autoscaling/<namespace>/<name>`` its autoscaler, with the name of one behind it if it has several;
 ``mine`` is what the viewer is notified of.
 """
 
@@ -17,6 +18,7 @@ APPS = "apps"
 ADMIN = "admin"
 MINE = "mine"
 OBJECTS = "objects"
+AUTOSCALING = "autoscaling"
 
 LONGEST = 600
 """Characters of the longest topic: two full names, or a list with its query."""
@@ -30,6 +32,7 @@ KINDS: Mapping[str, re.Pattern[str]] = {
     ADMIN: re.compile(ADMIN + _QUERY),
     MINE: re.compile(MINE),
     OBJECTS: re.compile(rf"{OBJECTS}/({_NAME})/({_NAME})"),
+    AUTOSCALING: re.compile(rf"{AUTOSCALING}/({_NAME})/({_NAME})(?:/({_NAME}))?"),
 }
 """The patterns of all kinds of topics. Nothing else can be watched."""
 
@@ -55,9 +58,20 @@ def objects_topic(key: Key) -> str:
     return f"{OBJECTS}/{key.namespace}/{key.name}"
 
 
+def autoscaling_topic(key: Key, autoscaler: str = "") -> str:
+    """The topic of an autoscaler of a release; by default of the first one."""
+    return f"{AUTOSCALING}/{key.namespace}/{key.name}" + (f"/{autoscaler}" if autoscaler else "")
+
+
+def autoscaler_name(topic: str) -> str:
+    """The name of the autoscaler that a topic is about; "" for the first one, or none."""
+    match = KINDS[AUTOSCALING].fullmatch(topic)
+    return (match[3] or "") if match else ""
+
+
 def release_key(topic: str) -> Key | None:
     """The release that a topic of any kind is about; None for lists and malformed topics."""
-    for which in (APP, OBJECTS):
+    for which in (APP, OBJECTS, AUTOSCALING):
         if match := KINDS[which].fullmatch(topic):
             return Key(match[1], match[2])
     return None

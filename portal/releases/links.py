@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 from portal.catalog.launch_fields import Link, fields_linked_as
@@ -19,10 +19,11 @@ _SWITCHES = fields_linked_as(Link.SWITCH)
 LINKABLE = ("image", "name", "namespace", "min", "max", *_TEXTS, *_NUMBERS, *_TARGETS, *_SWITCHES)
 """The parameters of a link. Environment variables are excluded, since links end up in logs."""
 
+_AMOUNTS = ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
 
 ADJUSTABLE = (
-    *("min", "max", "target_cpu"),
-    *("cpu_request", "cpu_limit", "memory_request", "memory_limit"),
+    *("min", "max", "target_cpu", "target_memory", "scale_down_window"),
+    *_AMOUNTS,
 )
 """The parameters of a link that change an app's form, beside those that name the app."""
 
@@ -32,23 +33,27 @@ def linked_form(forms: ReleaseForms, parameters: Mapping[str, str]) -> FormField
 
     ``image`` is a full reference. ``min`` or ``max`` switches the autoscaler on.
     """
-    return _filled_in(forms, forms.defaults(), parameters)
+    return _filled_in(forms, forms.defaults(), parameters, LINKABLE)
 
 
 def adjusted_form(
-    forms: ReleaseForms, raw: Mapping[str, object], parameters: Mapping[str, str]
+    forms: ReleaseForms, raw: FormFields, parameters: Mapping[str, str]
 ) -> FormFields:
     """Return an app's form with the ``ADJUSTABLE`` parameters filled in.
 
     Amounts of its own take the place of an administrator's size.
     """
-    given = {name: text for name, text in parameters.items() if name in ADJUSTABLE and text}
-    own = {"size": ""} if given.keys() & {*ADJUSTABLE[3:]} else {}
-    return _filled_in(forms, {**raw, **own}, given)
+    given = {name: text for name, text in parameters.items() if text}
+    own = {"size": ""} if not given.keys().isdisjoint(_AMOUNTS) else {}
+    return _filled_in(forms, {**raw, **own}, given, ADJUSTABLE)
 
 
-def _filled_in(forms: ReleaseForms, raw: FormFields, parameters: Mapping[str, str]) -> FormFields:
-    asked = {name: text[:MAX_TEXT] for name, text in parameters.items() if name in LINKABLE}
+def _filled_in(
+    forms: ReleaseForms, raw: FormFields, parameters: Mapping[str, str], names: Collection[str]
+) -> FormFields:
+    """Return a form with those of the parameters that have one of these names."""
+    raw = dict(raw)
+    asked = {name: text[:MAX_TEXT] for name, text in parameters.items() if name in names}
     image = asked.pop("image", "")
     if image:
         repository, tag = split_reference(image)

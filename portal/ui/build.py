@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.ui import dispatch, router, shell
 from portal.ui.app import changes as app_callbacks
+from portal.ui.autoscaling import callbacks as autoscaling_callbacks
 from portal.ui.callbacks import Callbacks
 from portal.ui.chart import callbacks as chart_callbacks
 from portal.ui.context import UiContext
@@ -90,6 +91,7 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
         app_callbacks.register,
         chart_callbacks.register,
         objects_callbacks.register,
+        autoscaling_callbacks.register,
         pod_callbacks.register,
     ):
         register(callbacks, context)

@@ -7,13 +7,15 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from portal.autoscalers.variants import WhatIf
+from portal.autoscalers.view import AutoscalersView
 from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.permissions import Scope
 from portal.images.report import ImageReport
-from portal.live.topics import app_topic, objects_topic
+from portal.live.topics import app_topic, autoscaling_topic, objects_topic
 from portal.objects.describe import ObjectView
 from portal.objects.tree import ObjectsView
 from portal.releases.actions import Actions
@@ -69,9 +71,10 @@ class UiContext(Struct, frozen=True):
     history for advice on its autoscaling, and ``launch_findings`` returns what lint finds of an app
     to be launched, by field. ``inspect_image`` returns a
     registry's report on an image. ``objects_view`` returns the tree of a release's objects, and
-    ``read_object`` reads one of them. ``read_top`` returns the processes of a container, and
-    ``find_place`` the container that a shell is for. ``open_mode`` shows the banner of the open
-    mode.
+    ``read_object`` reads one of them. ``autoscalers_view`` returns one autoscaler of a release in
+    detail, and ``what_if`` what its replays need, None if there is nothing to replay.
+    ``read_top`` returns the processes of a container, and ``find_place`` the container that a
+    shell is for. ``open_mode`` shows the banner of the open mode.
     """
 
     actions: Actions
@@ -88,6 +91,8 @@ class UiContext(Struct, frozen=True):
     inspect_image: InspectImage
     objects_view: Callable[[Scope, Key], ObjectsView]
     read_object: ReadObject
+    autoscalers_view: Callable[[Scope, Key, str], AutoscalersView]
+    what_if: Callable[[Scope, Key, str], WhatIf | None]
     read_top: Callable[[Identity, Place], Awaitable[Top]]
     find_place: Callable[[Identity, Place], Awaitable[Place]]
     shell: ShellSettings
@@ -101,3 +106,8 @@ class UiContext(Struct, frozen=True):
     def objects(self, identity: Identity, key: Key) -> ObjectsView:
         """The tree of a release's objects for ``identity``."""
         return self.objects_view(self.scope(objects_topic(key), identity), key)
+
+    def autoscalers(self, identity: Identity, key: Key, chosen: str = "") -> AutoscalersView:
+        """One autoscaler of a release in detail, for ``identity``."""
+        scope = self.scope(autoscaling_topic(key, chosen), identity)
+        return self.autoscalers_view(scope, key, chosen)

@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from dash import html
 from dash.development.base_component import Component
+from msgspec import Struct
+from msgspec.structs import fields
 
 Props = dict[str, dict[str, Any]]
 """Component id → property → value."""
@@ -49,6 +51,11 @@ def _plain(component: object) -> dict[str, Any]:
 _JSON = json.JSONEncoder(
     default=_plain, separators=(",", ":"), allow_nan=False, check_circular=False
 )
+
+
+def flat(view: Struct) -> dict[str, Any]:
+    """A flat view as a dictionary; unlike ``asdict`` it copies no columns."""
+    return {field.name: getattr(view, field.name) for field in fields(view)}
 
 
 def encode(properties: object) -> str:

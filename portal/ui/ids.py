@@ -45,6 +45,10 @@ Element ids are stable and meant to be used by browser tests:
 ``scale-auto``            the scale card's switch; ``scale-replicas``, ``scale-bounds``,
                           ``scale-target_cpu``, ``scale-target_memory`` its sliders,
                           ``scale-apply`` its button, ``scale-message`` its answer
+``app-autoscaling``       leads to the page of the app's autoscaler: ``autoscaling-why`` has the
+                          last decision (``data-testid="decision"``) and its steps,
+                          ``autoscaling-next`` the next one and the grades of predictions,
+                          ``autoscaling-pods`` what each pod counted as
 ``app-edit``              opens the launch form, filled in
 ``version-line``          the chart version and newer ones (hidden otherwise);
                           ``version-open`` lets one be chosen: ``version-choice``, with
@@ -284,6 +288,36 @@ OBJECTS_TREE = "objects-tree"
 OBJECT_ASKED = "object-asked"
 OBJECT_DETAIL = "object-detail"
 OBJECT_AGAIN = "object-again"
+
+# The autoscalers of an app.
+APP_AUTOSCALING = "app-autoscaling"
+AUTOSCALING_NAME = "autoscaling-name"
+AUTOSCALING_HEAD = "autoscaling-head"
+AUTOSCALING_STALE = "autoscaling-stale"
+AUTOSCALING_NONE = "autoscaling-none"
+AUTOSCALING_BODY = "autoscaling-body"
+AUTOSCALING_WHY = "autoscaling-why"
+AUTOSCALING_PODS = "autoscaling-pods"
+AUTOSCALING_NEXT = "autoscaling-next"
+AUTOSCALING_CHART = "autoscaling-chart"
+AUTOSCALING_SERIES = "autoscaling-series"
+AUTOSCALING_SERIES_TAIL = "autoscaling-series-tail"
+AUTOSCALING_MARKS = "autoscaling-marks"
+WHAT_IF_ASKED = "what-if-asked"
+WHAT_IF_NOW = "what-if-now"
+WHAT_IF_KEPT = "what-if-kept"
+WHAT_IF_CURVES = "what-if-curves"
+WHAT_IF_FIGURES = "what-if-figures"
+WHAT_IF_KEEP = "what-if-keep"
+WHAT_IF_FORGET = "what-if-forget"
+WHAT_IF_RESET = "what-if-reset"
+WHAT_IF_BASE = "what-if-base"
+
+
+def what_if(name: str) -> str:
+    """A control of the replay."""
+    return f"what-if-{name}"
+
 
 # The processes and the shell of a pod.
 TOP = "top"

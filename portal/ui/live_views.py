@@ -10,8 +10,10 @@ from portal.live.hub import OpenView
 from portal.live.topics import (
     ADMIN,
     APPS,
+    AUTOSCALING,
     MINE,
     OBJECTS,
+    autoscaler_name,
     kind,
     list_query,
     list_topic,
@@ -20,6 +22,7 @@ from portal.live.topics import (
 from portal.ui import ids
 from portal.ui.app.live import app_parts
 from portal.ui.apps.live import LIST_PARTS
+from portal.ui.autoscaling.live import AUTOSCALING_PARTS
 from portal.ui.context import UiContext
 from portal.ui.encoding import Encoder, Part
 from portal.ui.objects.live import OBJECT_PARTS
@@ -40,6 +43,10 @@ def opener(context: UiContext) -> OpenView:
         if key is not None and kind(topic) == OBJECTS:
             encode_objects = Encoder(OBJECT_PARTS)
             return lambda: encode_objects(context.objects_view(scope, key))
+        if key is not None and kind(topic) == AUTOSCALING:
+            encode_autoscaling = Encoder(AUTOSCALING_PARTS)
+            chosen = autoscaler_name(topic)
+            return lambda: encode_autoscaling(context.autoscalers_view(scope, key, chosen))
         if key is not None:
             encode_app = Encoder(app_parts(context))
             return lambda: encode_app(context.app_view(scope, key))

@@ -13,6 +13,7 @@ from portal.threads import in_thread
 from portal.ui import ids
 from portal.ui.app import layout as app_page
 from portal.ui.apps import layout as releases_page
+from portal.ui.autoscaling import layout as autoscaling_page
 from portal.ui.callbacks import Callbacks
 from portal.ui.catalog import layout as catalog_page
 from portal.ui.chart import layout as chart_page
@@ -38,6 +39,8 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
             return app_page.layout(context, identity, route.key)
         case Page.OBJECTS if route.key is not None:
             return await objects_page.layout(context, identity, route.key, dict(route.given))
+        case Page.AUTOSCALING if route.key is not None:
+            return autoscaling_page.layout(context, identity, route.key, dict(route.given))
         case Page.PROCESSES if route.key is not None:
             return await pod_page.processes(context, identity, route.key, dict(route.given))
         case Page.SHELL if route.key is not None:
@@ -86,7 +89,7 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
 
 ADJUSTED = Notice(
     Severity.BUSY,
-    "The recommended values are filled in.",
+    "Other values than the app has are filled in.",
     "Nothing is changed before you have seen the preview and pressed Upgrade.",
 )
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode
 from msgspec import Struct
 
 from portal.domain.keys import Key
-from portal.live.topics import app_key, app_topic, list_topic, objects_topic
+from portal.live.topics import app_key, app_topic, autoscaling_topic, list_topic, objects_topic
 from portal.releases.links import ADJUSTABLE, LINKABLE
 from portal.viewmodels.query import EVERYTHING, ListQuery
 
@@ -24,6 +24,7 @@ class Page(StrEnum):
     LAUNCH = "launch"
     APP = "app"
     OBJECTS = "objects"
+    AUTOSCALING = "autoscaling"
     PROCESSES = "processes"
     SHELL = "shell"
     LOGS = "logs"
@@ -46,7 +47,8 @@ class Route(Struct, frozen=True):
     """A page with its parameters: a release, a chart, or the query of a list.
 
     ``given`` are the fields that a link fills into the launch form, or what it names of a release:
-    the ``kind`` and ``name`` of an object, the ``pod`` and ``container`` of a shell.
+    the ``kind`` and ``name`` of an object, the ``pod`` and ``container`` of a shell, the
+    ``autoscaler`` and the settings of replays.
     """
 
     page: Page
@@ -70,6 +72,8 @@ class Route(Struct, frozen=True):
                 return app_topic(self.key)
             case Page.OBJECTS if self.key is not None:
                 return objects_topic(self.key)
+            case Page.AUTOSCALING if self.key is not None:
+                return autoscaling_topic(self.key, dict(self.given).get("autoscaler", ""))
             case _:
                 return ""
 
@@ -102,6 +106,7 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
 
 _OF_AN_APP: Mapping[str, tuple[str, ...]] = {
     Page.LOGS: (),
+    Page.AUTOSCALING: ("autoscaler", "set", "a", "b", "c"),
     Page.OBJECTS: ("kind", "name"),
     Page.PROCESSES: ("pod", "container"),
     Page.SHELL: ("pod", "container"),
@@ -174,6 +179,12 @@ def objects_path(key: Key, kind: str = "", name: str = "") -> str:
     """The address of the tree of a release's objects, with one of them opened."""
     asked = _query({"kind": kind, "name": name}) if kind else ""
     return f"{app_path(key)}/{Page.OBJECTS}" + (f"?{asked}" if asked else "")
+
+
+def autoscaling_path(key: Key, autoscaler: str = "") -> str:
+    """The address of the page of an app's autoscaler; by default of the first one."""
+    asked = _query({"autoscaler": autoscaler}) if autoscaler else ""
+    return f"{app_path(key)}/{Page.AUTOSCALING}" + (f"?{asked}" if asked else "")
 
 
 def pod_path(page: Page, key: Key, pod: str = "", container: str = "", **more: str) -> str:

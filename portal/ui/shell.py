@@ -19,6 +19,7 @@ _ACTIVE = {
     Page.APP: Page.APPS,
     Page.LOGS: Page.APPS,
     Page.OBJECTS: Page.APPS,
+    Page.AUTOSCALING: Page.APPS,
     Page.PROCESSES: Page.APPS,
     Page.SHELL: Page.APPS,
     Page.CHART: Page.CATALOG,

@@ -22,6 +22,7 @@ from portal.ui import ids
 from portal.ui.routes import (
     Page,
     app_path,
+    autoscaling_path,
     chart_path,
     connect_path,
     edit_path,
@@ -260,6 +261,19 @@ STATES: tuple[State, ...] = (
     State(Page.SHELL, "closed", pod_path(Page.SHELL, WELL_KEY, POD), "h1"),
     State(Page.SHELL, "not-found", pod_path(Page.SHELL, WELL_KEY, "other"), "[role=alert]"),
     State(Page.SHELL, "refused", pod_path(Page.SHELL, WELL_KEY, POD), "h1", site="guest"),
+    # Its autoscaler.
+    *(
+        State(Page.AUTOSCALING, name, autoscaling_path(Key("apps", of)), shows, act, site)
+        for name, of, shows, act, site in (
+            ("capped", "scaled", "[data-testid=decision]", nothing, "portal"),
+            ("unfolded", "scaled", ".step-lines:visible", unfold, "portal"),
+            ("troubled", "troubled-autoscalers", ".notice", nothing, "portal"),
+            ("none", "well", "[data-testid=no-autoscaler]", nothing, "portal"),
+            ("not-found", "nothing", "#autoscaling-none .words", nothing, "portal"),
+            ("refused", "scaled", "h1", nothing, "guest"),
+            ("unknown-rights", "scaled", "h1", nothing, "unknown"),
+        )
+    ),
     # The launch form.
     State(Page.LAUNCH, "new", "/launch", "#launch-name"),
     State(Page.LAUNCH, "unfolded", "/launch", "#launch-name", unfold),

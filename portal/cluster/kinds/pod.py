@@ -137,6 +137,7 @@ class _PodStatus(Conditions, frozen=True):
     reason: str = ""
     message: str = ""
     nominated_node_name: str = ""
+    start_time: Time | None = None
     container_statuses: tuple[_ContainerStatus, ...] | None = None
     init_container_statuses: tuple[_ContainerStatus, ...] | None = None
     resources: _Resources | None = None
@@ -193,6 +194,7 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         port_names=_port_names(spec),
         cpu_limit=_limited(spec, said, "cpu"),
         memory_limit=_limited(spec, said, "memory"),
+        started_at=status.start_time,
     )
 
 

@@ -32,7 +32,7 @@ from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.encoding import Props
 from portal.ui.logs.layout import logs_fold
-from portal.ui.routes import edit_path, objects_path
+from portal.ui.routes import autoscaling_path, edit_path, objects_path
 from portal.viewmodels.model import AppView
 
 LONGEST = 2000
@@ -211,7 +211,17 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                             icon_name="boxes",
                             class_name="first",
                         ),
-                        card("Autoscaler", _part(ids.APP_AUTOSCALER, live), icon_name="auto"),
+                        card(
+                            "Autoscaler",
+                            _part(ids.APP_AUTOSCALER, live),
+                            icon_name="auto",
+                            aside=internal_link(
+                                "Why, next, what if",
+                                autoscaling_path(view.key),
+                                "btn btn-sm btn-outline-secondary",
+                                id=ids.APP_AUTOSCALING,
+                            ),
+                        ),
                         card(
                             "Scale",
                             scale_card(live[ids.SCALE_LIVE]["data"], context.forms.max_replicas),

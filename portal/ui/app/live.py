@@ -9,24 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec.structs import fields
-
 from portal.domain.permissions import Permission
 from portal.ui import html, ids
 from portal.ui.app import header, pods, replicas, timeline
 from portal.ui.app.plain import plain_parts
 from portal.ui.components.basics import code_block, stale_notice, wildcards
 from portal.ui.context import UiContext
-from portal.ui.encoding import Part, Props
+from portal.ui.encoding import Part, Props, flat
 from portal.ui.routes import edit_path
-from portal.viewmodels.model import AppView, Notice, ScaleView, SeriesView
+from portal.viewmodels.model import AppView, Notice
 from portal.viewmodels.series import series_view
 from portal.viewmodels.withheld import ONLY_OWNERS_SEE
-
-
-def _data(view: ScaleView | SeriesView) -> dict[str, Any]:
-    """A flat view as a dictionary; unlike ``asdict`` it copies no columns."""
-    return {field.name: getattr(view, field.name) for field in fields(view)}
 
 
 def _shown(view: AppView) -> bool:
@@ -112,9 +105,9 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_SHARED: lambda view: {"className": _private(view, Permission.SHARE)},
     ids.APP_VALUES: _values,
     ids.APP_REVISION: lambda view: {"data": f"{view.revision} {view.helm_status.text}"},
-    ids.APP_SERIES: lambda view: {"data": _data(series_view(view.settled))},
-    ids.APP_SERIES_TAIL: lambda view: {"data": _data(series_view(view.unsettled))},
-    ids.SCALE_LIVE: lambda view: {"data": _data(view.scale)},
+    ids.APP_SERIES: lambda view: {"data": flat(series_view(view.settled))},
+    ids.APP_SERIES_TAIL: lambda view: {"data": flat(series_view(view.unsettled))},
+    ids.SCALE_LIVE: lambda view: {"data": flat(view.scale)},
     ids.APP_BODY: lambda view: {"className": "" if _shown(view) else "gone"},
     ids.APP_BUTTONS: lambda view: {"className": _buttons(view)},
     ids.APP_GONE: lambda view: {

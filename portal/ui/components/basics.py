@@ -54,6 +54,18 @@ def age(at: datetime | None, empty: str = "–", *, ago: bool = True) -> Node:
     return html.Time(dateTime=stamp, className="age", **wildcards({name: stamp}))
 
 
+def until(at: datetime) -> html.Time:
+    """The time until ``at``: "3:40 min"; the browser counts down."""
+    stamp = at.isoformat()
+    return html.Time(dateTime=stamp, className="until", **wildcards({"data-until": stamp}))
+
+
+def clock(at: datetime) -> html.Time:
+    """A time of the day to the second, in the browser's time zone."""
+    stamp = at.isoformat()
+    return html.Time(dateTime=stamp, **wildcards({"data-clock": stamp}))
+
+
 def local_times(text: str) -> Node:
     """``text``, with the times in it as elements that the browser shows in its time zone."""
     parts: list[Node] = []

@@ -76,6 +76,23 @@ def target_slider(id: str, value: object, fallback: int, *, eager: bool = False)
     )
 
 
+def amount_slider(
+    id: str, value: int, low: int, high: int, step: int, unit: str = ""
+) -> dcc.Slider:
+    """A slider for an amount, whose value is sent while it is dragged."""
+    top = max(high, value)
+    return dcc.Slider(
+        id=id,
+        min=min(low, value),
+        max=top,
+        step=step,
+        value=value,
+        marks={each: f"{each}{unit}" for each in (min(low, value), top)},
+        updatemode="drag",
+        className="slider",
+    )
+
+
 def target(
     label: str,
     switch_id: str,

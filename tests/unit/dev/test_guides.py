@@ -46,6 +46,7 @@ PAGES = {
     Page.LAUNCH: "Launch",
     Page.APP: "the app's page",
     Page.OBJECTS: "Objects",
+    Page.AUTOSCALING: "Autoscaling",
     Page.PROCESSES: "Processes",
     Page.SHELL: "Shell",
     Page.LOGS: "Logs",

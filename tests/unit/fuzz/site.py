@@ -122,6 +122,8 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         read_object=ObjectReader(
             portal.store, portal.actions.access, FakeRevisions(), FakeObjects(), hides
         ).read,
+        autoscalers_view=views.autoscalers,
+        what_if=views.what_if,
         read_top=Tops(Places(portal.store, portal.actions.access), FakeExec(), hides).read,
         find_place=Places(portal.store, portal.actions.access).find,
         shell=ShellSettings(on=True),
@@ -210,6 +212,11 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.OBJECT_ASKED, "data"): st.none()
     | st.sampled_from(["", "?kind=Pod&name=a", "?kind=Secret&name=there-0"])
     | some.texts,
+    (ids.AUTOSCALING_NAME, "data"): st.sampled_from(["", "there-0"]) | some.fit_texts,
+    (ids.WHAT_IF_ASKED, "data"): st.none()
+    | st.lists(
+        st.sampled_from(["min1_max4_cpu70", "cpu0_down9999999999"]) | some.texts, max_size=6
+    ),
     (ids.CHART_PLACE, "data"): _places,
     (ids.CHART_YAML, "value"): st.none() | some.yaml_texts,
     (ids.CHART_BASIS, "data"): st.sampled_from(["", "a: 1\n"]) | some.yaml_texts,

@@ -9,6 +9,7 @@ from typing import cast
 
 from msgspec.structs import replace
 
+from portal.autoscalers.view import autoscalers_view
 from portal.catalog.catalog import Catalog
 from portal.catalog.chart import Chart
 from portal.catalog.presets import Preset
@@ -382,6 +383,10 @@ def context(
             nothing(key), NOTHING, {}, {}, datetime.now(UTC), scope=scope
         ),
         read_object=no_object,
+        autoscalers_view=lambda scope, key, chosen: autoscalers_view(
+            nothing(key), {}, {}, datetime.now(UTC), chosen=chosen, scope=scope
+        ),
+        what_if=lambda scope, key, chosen: None,
         read_top=no_top,
         find_place=found_place,
         shell=ShellSettings(on=True, image="registry.example.com/debug:1"),

@@ -31,7 +31,16 @@ from portal.live.endpoint import FRAME_PATH, frame_endpoint
 from portal.live.hub import Hub
 from portal.live.schedule import RenderSchedule
 from portal.live.subscription import Subscription
-from portal.live.topics import ADMIN, APPS, KINDS, MINE, app_topic, kind, objects_topic
+from portal.live.topics import (
+    ADMIN,
+    APPS,
+    KINDS,
+    MINE,
+    app_topic,
+    autoscaling_topic,
+    kind,
+    objects_topic,
+)
 from portal.registry.fetch import HttpFetch
 from portal.releases.upgrade import UPGRADE
 from portal.scoped_views import ScopedViews
@@ -59,6 +68,7 @@ FAILURE = "Failure-that-quotes-a-value"
 TOPICS = {
     app_topic(KEY): (ANN, BOB),
     objects_topic(KEY): (ANN, BOB),
+    autoscaling_topic(KEY): (ANN, BOB),
     APPS: (ANN, BOB),
     ADMIN: (ROOT, BOB),
     MINE: (ANN, BOB),
@@ -92,6 +102,8 @@ class Site:
             list_view=self.views.releases,
             mine_view=self.views.mine,
             objects_view=self.views.objects,
+            autoscalers_view=self.views.autoscalers,
+            what_if=self.views.what_if,
             catalog=Catalog((), HttpFetch(), Path("nowhere")),
         )
         self.hub = Hub(opener(self.ui), self.views.scope, spell=spelled, schedule=PROMPT)
@@ -215,6 +227,8 @@ async def test_a_permission_that_is_taken_away_empties_the_open_page(
         assert shown[ids.MINE]["data"]["apps"] == []
     elif topic == objects_topic(KEY):
         assert "still reading" in json.dumps(shown[ids.OBJECTS_HEAD])
+    elif topic == autoscaling_topic(KEY):
+        assert "no such app" in json.dumps(shown[ids.AUTOSCALING_NONE])
     else:
         assert shown[ids.RELEASES]["rows"] == []
     other.nudge()

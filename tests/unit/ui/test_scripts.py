@@ -180,17 +180,43 @@ def chart(series: dict[str, Any], result: str) -> Any:
 
 
 def test_the_chart_has_a_plot_for_what_is_measured_decided_and_used() -> None:
-    shape = "panels(series, 'dark').map((each) => [each.title, each.lines.length, !!each.band])"
+    shape = (
+        "panels(series, 'dark').map((each) => [each.title, each.lines.length, each.bands.length])"
+    )
     assert chart(SERIES, shape) == [
-        ["% of request", 2, False],
-        ["pods", 3, True],
-        ["cores", 2, False],
+        ["% of request", 2, 0],
+        ["pods", 3, 1],
+        ["cores", 2, 0],
     ]
     never = {"metrics": [], "cpu": [None] * 3, "memory": [None] * 3}
     fixed = {**SERIES, **never, "min_replicas": [None] * 3, "max_replicas": [None] * 3}
-    assert chart(fixed, shape) == [["pods", 3, False]]
+    assert chart(fixed, shape) == [["pods", 3, 0]]
     shares = "panels(series, 'light').reduce((sum, { share }) => sum + share, 0)"
     assert chart(SERIES, shares) == chart(fixed, shares) == 1
+
+
+def test_the_tolerance_is_a_band_around_the_target() -> None:
+    more = "{ tolerances: { CPU: [0.1, 0.2] } }"
+    first = "({ name, least, most }) => [name, least[0], most[0]]"
+    bands = f"panels(series, 'light', {more})[0].bands.map({first})"
+    assert chart(SERIES, bands) == [["CPU tolerance", 63, 84]]
+
+
+def test_a_curve_of_replicas_holds_each_value_until_the_next() -> None:
+    first, last = SERIES["times"][0], SERIES["times"][-1]
+    curve = json.dumps({"name": "what if", "times": [first + 1, last], "replicas": [3, 5]})
+    values = f"panels(series, 'light', {{ curves: [{curve}] }})[1].lines[0].values"
+    assert chart(SERIES, values) == [None, 3, 5]
+
+
+def test_the_file_has_plain_numbers_and_the_decisions() -> None:
+    at = SERIES["times"][1]
+    more = json.dumps({"marks": [[at - 3, 'Adds 1, to 2: "busy", 90 %', "change"]]})
+    given = f"const series = {json.dumps(SERIES)}; return window.portalChart.csv(series, {more})"
+    rows = str(run("web/chart.js", LIGHT, f"(() => {{ {given} }})()")).split("\r\n")
+    assert rows[0].startswith("time,desired,current,ready,min_replicas,max_replicas,cpu_cores")
+    assert rows[1].endswith(",1,1,1,1,4,0.0204,64.2,20.4,70,")
+    assert rows[2].endswith(',2,1,1,1,4,,,,70,"Adds 1, to 2: ""busy"", 90 %"')
 
 
 def test_the_table_says_what_the_chart_draws() -> None:
@@ -302,3 +328,30 @@ def test_a_size_gives_each_field_a_value_and_locks_it(name: str, values: list[ob
     before = "window.dash_clientside = { no_update: null };"
     given = f"window.dash_clientside.portal.launchSize({name!r}, {sizes})"
     assert run("web/controls.js", before, given) == values
+
+
+BASE = {
+    **{"minimum": 1, "maximum": 4, "cpu": 70, "memory": None, "cpu_request": 100},
+    **{"memory_request": 128, "up_window": 0, "down_window": 300, "up_pods": 0, "down_pods": 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "again"),
+    [
+        ("min1_max4_cpu70", "min1_max4_cpu70_cpureq100_memreq128_up0_down300_uppods0_downpods0"),
+        ("mem80_down60", "min1_max4_mem80_cpureq100_memreq128_up0_down60_uppods0_downpods0"),
+        ("<b>", "min1_max4_cpureq100_memreq128_up0_down300_uppods0_downpods0"),
+    ],
+)
+def test_the_settings_of_a_replay_in_an_address(written: str, again: str) -> None:
+    both = f"portalWhatIf.text(portalWhatIf.values({json.dumps(written)}, {json.dumps(BASE)}))"
+    assert run("web/whatif.js", "", both) == again
+
+
+def test_the_settings_of_a_replay_in_words() -> None:
+    said = f"portalWhatIf.words(portalWhatIf.values('max8_cpu50_uppods2', {json.dumps(BASE)}))"
+    assert run("web/whatif.js", "", said) == (
+        "1–8 pods, CPU 50 %; each requests 0.1 cores and 128 MiB; waits 300 s before removing; "
+        "adds at most 2 a minute."
+    )

@@ -13,9 +13,9 @@
 
   /* The lines also differ in lightness and dashes, not in colour alone. */
   const COLOURS = {
-    light: { metric: ["#2f5fd0", "#8a3ffc"], ready: "#00695c", desired: "#d55e00",
+    light: { curves: ["#c2185b", "#7a5c00", "#5b21b6", "#0b6e99"], metric: ["#2f5fd0", "#8a3ffc"], ready: "#00695c", desired: "#d55e00",
       current: "#667085", band: "rgba(47,95,208,.09)", grid: "#e7eaf0", text: "#475467" },
-    dark: { metric: ["#86a8ff", "#c79bff"], ready: "#3fd0b6", desired: "#ff9b6a",
+    dark: { curves: ["#ff7eb0", "#f3d25a", "#c4a7ff", "#6fd3ff"], metric: ["#86a8ff", "#c79bff"], ready: "#3fd0b6", desired: "#ff9b6a",
       current: "#98a2b3", band: "rgba(134,168,255,.14)", grid: "#2a313c", text: "#b4bcc8" },
   };
 
@@ -42,9 +42,22 @@
   const cores = (value) => `${+value.toFixed(3)} cores`;
   const mib = (value) => `${Math.round(value).toLocaleString()} MiB`;
 
+  const colourOf = (name, index, c) => c.metric[["CPU", "Memory"].indexOf(name)] || c.metric[index % c.metric.length];
+
+  /* The readings at which nothing changes: as far from the target as the tolerance. */
+  function toleranceBands(series, c, tolerances) {
+    return series.metrics.flatMap(([name, , targets], index) => {
+      const [down, up] = tolerances?.[name] ?? [];
+      if (down === undefined) return [];
+      const times = (factor) => targets.map((each) => (each === null ? null : each * factor));
+      return [{ name: `${name} tolerance`, least: times(1 - down), most: times(1 + up),
+        colour: `${colourOf(name, index, c)}22`, say: percent }];
+    });
+  }
+
   function metricLines(series, c) {
     return series.metrics.flatMap(([name, values, targets], index) => {
-      const colour = c.metric[["CPU", "Memory"].indexOf(name)] || c.metric[index % c.metric.length];
+      const colour = colourOf(name, index, c);
       return [
         { name, values, colour, width: 2.25, say: percent },
         { name: `${name} target`, values: targets, colour, width: 1.5, dash: [7, 5], step: true, say: percent },
@@ -52,8 +65,21 @@
     });
   }
 
-  function podLines(series, c) {
+  /* The values of a curve at other times: each holds until the next one. */
+  function held({ times, replicas }, wanted) {
+    let at = -1;
+    return wanted.map((time) => {
+      while (at + 1 < times.length && times[at + 1] <= time) at += 1;
+      return at < 0 ? null : replicas[at];
+    });
+  }
+
+  const DASHES = [[], [8, 3], [3, 3], [10, 3, 2, 3]];
+
+  function podLines(series, c, curves = []) {
     return [
+      ...curves.map((curve, at) => ({ name: curve.name, values: held(curve, series.times),
+        colour: c.curves[at % c.curves.length], width: 2.25, dash: DASHES[at % DASHES.length], step: true, say: whole })),
       { name: "current", values: series.current, colour: c.current, width: 1.5, step: true, say: whole },
       { name: "desired", values: series.desired, colour: c.desired, width: 2, dash: [2, 4], step: true, say: whole },
       { name: "ready", values: series.ready, colour: c.ready, width: 2.5, step: true, say: whole },
@@ -67,32 +93,66 @@
     ];
   }
 
-  /* The plots from above: what each draws and how much of the height it gets. */
-  function panels(series, theme) {
+  /* The plots from above: what each draws and how much of the height it gets. ``more`` has what only
+     the page of the autoscaler draws: tolerances, and curves of replicas. */
+  function panels(series, theme, more = {}) {
     const c = COLOURS[theme] || COLOURS.light;
     const known = (column) => column.some((each) => each !== null);
     const limits = known(series.min_replicas)
-      ? { name: BOUNDS, least: series.min_replicas, most: series.max_replicas, colour: c.band }
-      : null;
+      ? [{ name: BOUNDS, least: series.min_replicas, most: series.max_replicas, colour: c.band, say: whole }]
+      : [];
     const found = [];
-    if (series.metrics.length) found.push({ title: "% of request", lines: metricLines(series, c), share: 0.34 });
-    found.push({ title: "pods", lines: podLines(series, c), band: limits, share: 0.3 });
+    if (series.metrics.length)
+      found.push({ title: "% of request", lines: metricLines(series, c), bands: toleranceBands(series, c, more.tolerances), share: 0.34 });
+    found.push({ title: "pods", lines: podLines(series, c, more.curves), bands: limits, share: 0.3 });
     if (known(series.cpu))
-      found.push({ title: "cores", right: "MiB", lines: usageLines(series, c), share: 0.36 });
-    const whole = found.reduce((sum, { share }) => sum + share, 0);
-    return found.map((panel) => ({ ...panel, share: panel.share / whole }));
+      found.push({ title: "cores", right: "MiB", lines: usageLines(series, c), bands: [], share: 0.36 });
+    const all = found.reduce((sum, { share }) => sum + share, 0);
+    return found.map((panel) => ({ ...panel, share: panel.share / all }));
   }
 
   /* The columns of the table: a title, and the text of a sample. */
-  function columns(series, theme) {
-    const lines = panels(series, theme).flatMap((panel) => [
+  function columns(series, theme, more = {}) {
+    const lines = panels(series, theme, more).flatMap((panel) => [
       ...panel.lines.map(({ name, values, say }) => [name, (at) => (values[at] == null ? "–" : say(values[at]))]),
-      ...(panel.band ? [[BOUNDS, (at) => range(panel.band, at)]] : []),
+      ...panel.bands.map((band) => [band.name, (at) => range(band, at)]),
     ]);
-    return [["time", (at) => clock(series.times[at], true)], ...lines];
+    const told = more.marks?.length ? [["decision", (at) => markAt(series.times, more.marks, at)?.[1] ?? ""]] : [];
+    return [["time", (at) => clock(series.times[at], true)], ...lines, ...told];
   }
 
-  const range = ({ least, most }, at) => (least[at] == null ? "–" : `${least[at]}–${most[at]}`);
+  const range = ({ least, most, say }, at) =>
+    (least[at] == null ? "–" : say === percent ? `${Math.round(least[at])}–${percent(most[at])}` : `${least[at]}–${most[at]}`);
+
+  /* The newest decision after the sample before, up to this one. */
+  function markAt(times, marks, at) {
+    const after = at ? times[at - 1] : -Infinity;
+    return marks?.findLast(([time]) => time > after && time <= times[at]);
+  }
+
+  /* All samples as comma-separated values: numbers without units, times as ISO 8601. */
+  function csv(series, more = {}) {
+    const names = ["time", "desired", "current", "ready", "min_replicas", "max_replicas", "cpu_cores", "memory_mib",
+      ...series.metrics.flatMap(([name]) => [`${name} percent`, `${name} target percent`]),
+      ...(more.curves ?? []).map(({ name }) => name), "decision"];
+    const cell = (value) => (value == null ? "" : /[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+    const curves = (more.curves ?? []).map((curve) => held(curve, series.times));
+    const rows = series.times.map((time, at) => [
+      new Date(time * 1000).toISOString(),
+      ...["desired", "current", "ready", "min_replicas", "max_replicas", "cpu", "memory"].map((name) => series[name][at]),
+      ...series.metrics.flatMap(([, values, targets]) => [values[at], targets[at]]),
+      ...curves.map((values) => values[at]),
+      markAt(series.times, more.marks, at)?.[1],
+    ]);
+    return [names, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+  }
+
+  function download(name, text) {
+    const link = Object.assign(document.createElement("a"),
+      { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
 
   /* The samples in the table, newest first; of very many only every second, third … one. */
   function moments(count) {
@@ -127,11 +187,11 @@
 
   /* A key of all that needs new plots; other changes are new data in the same plots. */
   const shape = (found, theme, hidden) =>
-    JSON.stringify([theme, found.map(({ lines, band }) => [lines.map(({ name }) => name), Boolean(band)]), [...hidden]]);
+    JSON.stringify([theme, found.map(({ lines, bands }) => [lines.map(({ name }) => name), bands.length]), [...hidden]]);
 
   const data = (series, panel) => [
     series.times,
-    ...(panel.band ? [panel.band.most, panel.band.least] : []),
+    ...panel.bands.flatMap(({ most, least }) => [most, least]),
     ...panel.lines.map(({ values }) => values),
   ];
 
@@ -174,13 +234,13 @@
       ],
       series: [
         {},
-        ...(panel.band ? [{ ...edge, show: show(BOUNDS) }, { ...edge, show: show(BOUNDS) }] : []),
+        ...panel.bands.flatMap(({ name }) => [{ ...edge, show: show(name) }, { ...edge, show: show(name) }]),
         ...panel.lines.map((line) => ({
           label: line.name, scale: line.scale ?? "y", stroke: line.colour, width: line.width, dash: line.dash,
           paths: line.step ? stepped : undefined, points: { show: false }, show: show(line.name),
         })),
       ],
-      bands: panel.band ? [{ series: [1, 2], fill: panel.band.colour }] : [],
+      bands: panel.bands.map(({ colour }, at) => ({ series: [2 * at + 1, 2 * at + 2], fill: colour })),
       hooks,
     };
   }
@@ -195,20 +255,25 @@
       this.sizes.observe(box);
     }
 
-    show(series, theme, hidden) {
-      const found = panels(series, theme);
+    show(series, theme, hidden, more, range) {
+      const found = panels(series, theme, more);
       const wanted = shape(found, theme, hidden);
+      const moved = range !== this.range;
       this.times = series.times;
+      this.marks = more.marks ?? [];
+      this.range = range;
       if (wanted !== this.shape) {
         const zoom = this.zoomed && this.scale();
         this.clear();
         this.shape = wanted;
         this.make(series, found, theme, hidden);
-        if (zoom) this.zoom(zoom.min, zoom.max);
+        if (zoom && !moved) this.zoom(zoom.min, zoom.max);
+        else if (range) this.whole();
         return;
       }
       const all = !this.zoomed;
-      this.made.forEach((plot, at) => plot.setData(data(series, found[at]), all));
+      this.made.forEach((plot, at) => plot.setData(data(series, found[at]), all && !range));
+      if (moved || (all && range)) this.whole();
     }
 
     make(series, found, theme, hidden) {
@@ -217,6 +282,7 @@
       this.made = found.map((panel, at) => {
         const hooks = {
           setCursor: [(plot) => this.point(plot)],
+          draw: panel.title === "pods" ? [(plot) => this.mark(plot, theme)] : [],
           setScale: [(plot, key) => key === "x" && plot === this.made[0] && this.scaled()],
         };
         const settings = options(panel, at === found.length - 1, width, theme, hidden, used, hooks);
@@ -225,13 +291,38 @@
       this.scaled();
     }
 
+    /* Small triangles at the lower edge, where decisions were made. */
+    mark(plot, theme) {
+      const { left, top, width, height } = plot.bbox;
+      const size = 5 * window.devicePixelRatio;
+      plot.ctx.save();
+      plot.ctx.fillStyle = (COLOURS[theme] || COLOURS.light).text;
+      for (const [time] of this.marks) {
+        const x = plot.valToPos(time, "x", true);
+        if (x < left || x > left + width) continue;
+        plot.ctx.beginPath();
+        plot.ctx.moveTo(x, top + height - 2 * size);
+        plot.ctx.lineTo(x - size, top + height);
+        plot.ctx.lineTo(x + size, top + height);
+        plot.ctx.fill();
+      }
+      plot.ctx.restore();
+    }
+
+    /* The times that are shown unless somebody zooms. */
+    window() {
+      const last = this.times[this.times.length - 1];
+      return [this.range ? Math.max(this.times[0], last - this.range) : this.times[0], last];
+    }
+
     scale() {
       return this.made[0].scales.x;
     }
 
     scaled() {
       const { min, max } = this.scale();
-      const zoomed = min > this.times[0] || max < this.times[this.times.length - 1];
+      const [from, to] = this.window();
+      const zoomed = min > from || max < to;
       if (zoomed !== this.zoomed) this.tell({ zoomed });
       this.zoomed = zoomed;
     }
@@ -241,7 +332,7 @@
     }
 
     whole() {
-      this.zoom(this.times[0], this.times[this.times.length - 1]);
+      this.zoom(...this.window());
     }
 
     /* Zoom in (factor below 1) or out, around the pointer. */
@@ -318,28 +409,40 @@
       el("button", { key: name, type: "button", "aria-pressed": !hidden.has(name), onClick: () => toggle(name) }, mark, name);
     return el("div", { className: "chart-legend", role: "group", "aria-label": "Lines of the chart" },
       found.flatMap((panel) => [
-        panel.band && entry(BOUNDS, swatch(panel.band, true)),
+        ...panel.bands.map((band) => entry(band.name, swatch(band, true))),
         ...panel.lines.map((line) => entry(line.name, swatch(line))),
       ]));
   }
 
-  function Pointed({ series, found, hidden, pointed }) {
+  function Pointed({ series, found, hidden, pointed, marks }) {
     if (pointed?.at == null || pointed.at >= series.times.length) return null;
     const { at, place, width } = pointed;
     const line = (name, mark, text) =>
       hidden.has(name) ? null : el("div", { key: name }, mark, el("span", null, name), el("b", null, text));
     const style = place > width / 2 ? { right: width - place + 12 } : { left: place + 12 };
+    const told = markAt(series.times, marks, at);
     return el("div", { className: "chart-pointed", style },
       el("div", { className: "chart-moment" }, clock(series.times[at], true)),
       found.flatMap((panel) => [
-        panel.band && line(BOUNDS, swatch(panel.band, true), range(panel.band, at)),
+        ...panel.bands.map((band) => line(band.name, swatch(band, true), range(band, at))),
         ...panel.lines.map((each) => each.values[at] == null ? null : line(each.name, swatch(each), each.say(each.values[at]))),
-      ]));
+      ]),
+      told && el("p", { className: "chart-told" }, told[1]));
   }
 
-  function Rows({ series, theme }) {
+  const RANGES = [["10 min", 600], ["1 h", 3600], ["6 h", 0]];
+
+  /* The ranges of time, and the samples as a file. */
+  function Ranges({ range, choose, save }) {
+    return el("div", { className: "chart-ranges", role: "group", "aria-label": "Range of the chart" },
+      RANGES.map(([name, seconds]) =>
+        el("button", { key: name, type: "button", "aria-pressed": range === seconds, onClick: () => choose(seconds) }, name)),
+      el("button", { type: "button", onClick: save, title: "Save the samples as comma-separated values" }, "CSV"));
+  }
+
+  function Rows({ series, theme, more }) {
     const [open, setOpen] = window.React.useState(false);
-    const shown = open ? columns(series, theme) : [];
+    const shown = open ? columns(series, theme, more) : [];
     const chosen = open ? moments(series.times.length) : [];
     return el("details", { className: "chart-table", onToggle: (event) => setOpen(event.target.open) },
       el("summary", null, "Show as a table"),
@@ -366,7 +469,9 @@
     const plots = useRef(null);
     const [state, setState] = useState({});
     const [hidden, setHidden] = useState(new Set());
+    const [range, setRange] = useState(0);
     const series = drawn?.series;
+    const more = drawn?.more ?? {};
     const empty = !series || series.times.length < 2;
 
     useEffect(() => {
@@ -375,11 +480,11 @@
       load().then(() => {
         if (over || !box.current) return;
         plots.current ??= new Plots(box.current, (more) => setState((before) => ({ ...before, ...more })));
-        plots.current.show(series, drawn.theme, hidden);
+        plots.current.show(series, drawn.theme, hidden, more, range);
         setState((before) => ({ ...before, failed: false }));
       }, () => setState((before) => ({ ...before, failed: true })));
       return () => { over = true; };
-    }, [drawn, hidden]);
+    }, [drawn, hidden, range]);
     useEffect(() => () => plots.current?.end(), []);
     useEffect(() => {
       const show = ({ detail }) => {
@@ -399,29 +504,32 @@
       event.preventDefault();
       act(plots.current);
     };
-    const found = empty ? [] : panels(series, drawn.theme);
+    const found = empty ? [] : panels(series, drawn.theme, more);
+    const save = () => download(`${document.title.split(" · ")[0].replaceAll(/\W+/g, "-")}.csv`, csv(series, more));
     const words = state.failed
       ? "The chart could not be loaded; it is retried with the next samples"
       : "Waiting for the first samples";
     return el("div", { id, className: "live-chart" },
       !empty && el("div", { className: "chart-top" },
         el(Legend, { found, hidden, toggle }),
+        el(Ranges, { range, choose: setRange, save }),
         el("button", { type: "button", className: "chart-whole", hidden: !state.zoomed, onClick: () => plots.current.whole() }, "Show all")),
       el("div", { className: "chart-plots", role: "img", tabIndex: 0, onKeyDown: key, onBlur: () => { plots.current?.leave(); setState((before) => ({ ...before, early: false })); },
           "aria-label": "Replicas, CPU and memory over time. Arrow keys select a sample, + and - zoom, Escape shows all. The table below has the same data." },
         el("div", { ref: box, className: "chart-box" }),
         (empty || state.failed) && el("p", { className: "chart-empty" }, words),
         !empty && state.early && el("p", { className: "chart-early", role: "status" }, "The chart begins after that moment."),
-        !empty && el(Pointed, { series, found, hidden, pointed: state })),
-      !empty && el(Rows, { series, theme: drawn.theme }));
+        !empty && el(Pointed, { series, found, hidden, pointed: state, marks: more.marks })),
+      !empty && el(Rows, { series, theme: drawn.theme, more }));
   }
 
   window.portal_components = Object.assign(window.portal_components ?? {}, { LiveChart });
-  window.portalChart = { panels, columns, moments, numbers };
+  window.portalChart = { panels, columns, moments, numbers, csv };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
-    chart(settled, tail) {
-      return { series: join(settled, tail), theme: window.portalTheme.current() };
+    chart(settled, tail, theme, marks, curves) {
+      const more = { ...marks, curves: curves ?? [] };
+      return { series: join(settled, tail), theme: window.portalTheme.current(), more };
     },
   });
 })();

@@ -44,6 +44,11 @@
     for (const each of document.querySelectorAll("time[data-timer]")) {
       put(each, `${Math.max(0, Math.floor((now - new Date(each.dataset.timer)) / 1000))} s`);
     }
+    for (const each of document.querySelectorAll("time[data-until]")) {
+      const left = Math.round((new Date(each.dataset.until) - now) / 1000);
+      const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")} min`;
+      put(each, left <= 0 ? "a moment" : left < 60 ? `${left} s` : clock);
+    }
     for (const each of document.querySelectorAll("time[data-clock]:not([title])")) {
       const at = new Date(each.dataset.clock);
       put(each, at.toLocaleTimeString());

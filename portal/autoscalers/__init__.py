@@ -1,0 +1,1 @@
+"""Autoscalers followed by the engine: why they decide, what is next, what would have been."""

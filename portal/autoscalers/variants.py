@@ -1,0 +1,324 @@
+"""Replays side by side: what was, the present settings replayed, and other ones. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from portal.autoscalers.adapter import measured
+from portal.autoscalers.following import Followed
+from portal.autoscalers.sentences import metric_within
+from portal.autoscalers.what_if import (
+    MOST_PODS,
+    Figures,
+    Replayed,
+    Settings,
+    record_of,
+    recorded,
+    replayed,
+    settings_of,
+    spec_with,
+    startup_of,
+)
+from portal.autoscaling.spec import Spec
+from portal.state.history import History
+from portal.viewmodels.words import joined, number, percent, span
+
+MOST = 4
+"""The most settings that are replayed at once: those of the controls, and three that are kept."""
+
+LONGEST = 200
+"""The most characters of settings as text."""
+
+_NAMES: Mapping[str, tuple[str, int, int]] = {
+    "min": ("minimum", 1, MOST_PODS),
+    "max": ("maximum", 1, MOST_PODS),
+    "cpu": ("cpu", 1, 1000),
+    "mem": ("memory", 1, 1000),
+    "cpureq": ("cpu_request", 0, 64_000),
+    "memreq": ("memory_request", 0, 1_000_000),
+    "up": ("up_window", 0, 3600),
+    "down": ("down_window", 0, 3600),
+    "uppods": ("up_pods", 0, MOST_PODS),
+    "downpods": ("down_pods", 0, MOST_PODS),
+}
+"""The short names of settings in an address, each with its least and largest value."""
+
+
+def encoded(settings: Settings) -> str:
+    """Return settings as a short text for an address: "min1_max4_cpu70"."""
+    values = asdict(settings)
+    found = ((short, values[name]) for short, (name, _, _) in _NAMES.items())
+    return "_".join(f"{short}{value}" for short, value in found if value is not None)
+
+
+def decoded(text: str, base: Settings) -> Settings:
+    """Return the settings of a text; what it lacks, or is not a number, is as in ``base``.
+
+    Targets that it lacks are off. Values are cut to what can be replayed.
+    """
+    found: dict[str, int | None] = {"cpu": None, "memory": None}
+    for part in text[:LONGEST].split("_"):
+        match = re.fullmatch(r"([a-z]+)(\d{1,9})", part)
+        if match and match[1] in _NAMES:
+            name, least, most = _NAMES[match[1]]
+            found[name] = min(max(int(match[2]), least), most)
+    settings = replace(base, **found)
+    return replace(settings, maximum=max(settings.minimum, settings.maximum))
+
+
+class WhatIf(Struct, frozen=True):
+    """All that replays need: the recorded samples, the present spec and settings.
+
+    ``startup`` is the time in seconds until a new pod is ready. ``left_out`` are the metrics of
+    which the load is not recorded.
+    """
+
+    samples: History
+    spec: Spec
+    base: Settings
+    startup: float
+    left_out: tuple[str, ...] = ()
+
+
+def present_settings(found: Followed) -> Settings:
+    """Return the settings of an autoscaler now."""
+    pods = found.seen.pods
+    cpu = next((each.cpu_request for each in pods if each.cpu_request), 0.0)
+    memory = next((each.memory_request for each in pods if each.memory_request), 0.0)
+    return settings_of(found.spec, cpu, memory)
+
+
+def what_if_of(found: Followed, samples: History) -> WhatIf:
+    """Return what replays of an autoscaler need."""
+    times = [
+        (each.ready_at - (each.started_at or each.created_at)).total_seconds()
+        for each in found.seen.pods
+        if each.ready_at is not None
+    ]
+    startup = 5.0 * round(startup_of(times) / 5)  # so that replays are made once
+    left_out = tuple(
+        metric_within(metric)
+        for metric, of in zip(found.spec.metrics, found.hpa.metrics, strict=True)
+        if not measured(of)
+    )
+    return WhatIf(samples, found.spec, present_settings(found), startup, left_out)
+
+
+class Curve(Struct, frozen=True):
+    """A curve of replicas: the times at which it changes, and its values from then on."""
+
+    name: str
+    times: tuple[int, ...]
+    replicas: tuple[int, ...]
+
+
+class FigureRow(Struct, frozen=True):
+    """A figure: its title, and its value in each column, each with its difference to what was."""
+
+    title: str
+    term: str
+    cells: tuple[tuple[str, str], ...]
+
+
+class VariantsView(Struct, frozen=True):
+    """Curves for the chart, and the figures of each column; ``problem`` if nothing is replayed.
+
+    ``changes`` are the settings of the first variant that differ from the present ones.
+    """
+
+    curves: tuple[Curve, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
+    rows: tuple[FigureRow, ...] = ()
+    notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    chosen: Settings | None = None
+    problem: str = ""
+
+
+LETTERS = ("What if", "A", "B", "C")
+
+
+def variants_view(given: WhatIf, texts: Sequence[str]) -> VariantsView:
+    """Replay the recorded load with the settings of each text; the first are the controls'."""
+    base, samples = given.base, given.samples
+    settings = [decoded(each, base) for each in texts[:MOST]]
+    problem = _problem(given, settings)
+    if problem:
+        return VariantsView(problem=problem, chosen=settings[0] if settings else None)
+    was = _was(samples, given.spec, base)
+    if not was.times:
+        return VariantsView(problem="There is no record of the load yet: come back in a minute.")
+    as_is = _replay(samples, given.spec, base, base, given.startup)
+    made = [_replay(samples, given.spec, base, each, given.startup) for each in settings]
+    columns = [("Was", "recorded")]
+    columns += [("As it is", "replayed, to compare with what was")]
+    columns += [
+        (LETTERS[at], joined(_changes(base, each)) or "as it is")
+        for at, each in enumerate(settings)
+    ]
+    figures = [was.figures, as_is.figures, *(each.figures for each in made)]
+    return VariantsView(
+        curves=tuple(
+            _curve(LETTERS[at].lower() if at == 0 else f"what if {LETTERS[at]}", each)
+            for at, each in enumerate(made)
+            if settings[at] != base
+        ),
+        columns=tuple(columns),
+        rows=_rows(figures),
+        notes=_notes(given, was, as_is),
+        changes=_changes(base, settings[0]) if settings else (),
+        chosen=settings[0] if settings else None,
+    )
+
+
+def _problem(given: WhatIf, settings: Sequence[Settings]) -> str:
+    for each in settings:
+        if each.cpu is not None and not each.cpu_request:
+            return "The pods request no CPU, so a target in percent of it means nothing."
+        if each.memory is not None and not each.memory_request:
+            return "The pods request no memory, so a target in percent of it means nothing."
+        if not spec_with(given.spec, given.base, each).metrics:
+            return "Choose a target for CPU or memory: a replay has nothing to follow without one."
+    return ""
+
+
+@lru_cache(16)
+def _was(samples: History, spec: Spec, base: Settings) -> Replayed:
+    return recorded(record_of(samples), spec, base)
+
+
+@lru_cache(64)
+def _replay(
+    samples: History, spec: Spec, base: Settings, settings: Settings, startup: float
+) -> Replayed:
+    return replayed(record_of(samples), spec_with(spec, base, settings), settings, startup)
+
+
+def _curve(name: str, found: Replayed) -> Curve:
+    """Return the curve by its changes alone."""
+    times: list[int] = []
+    values: list[int] = []
+    for at, replicas in zip(found.times, found.replicas, strict=True):
+        if not values or values[-1] != replicas:
+            times.append(at)
+            values.append(replicas)
+    return Curve(name, tuple(times), tuple(values))
+
+
+def _changes(base: Settings, settings: Settings) -> tuple[str, ...]:
+    """Return the settings that differ, in words."""
+    found: list[str] = []
+    for name, words in _WORDS.items():
+        value = getattr(settings, name)
+        if value != getattr(base, name):
+            found.append(words(value))
+    return tuple(found)
+
+
+def _target(name: str) -> Callable[[int | None], str]:
+    return lambda value: f"no {name} target" if value is None else f"{name} target {value} %"
+
+
+_WORDS: Mapping[str, Callable[[int], str]] = {
+    "minimum": lambda value: f"minimum {value}",
+    "maximum": lambda value: f"maximum {value}",
+    "cpu": _target("CPU"),
+    "memory": _target("memory"),
+    "cpu_request": lambda value: f"CPU request {number(value / 1000, 3)}",
+    "memory_request": lambda value: f"memory request {value} MiB",
+    "up_window": lambda value: f"waits {span(value)} before adding",
+    "down_window": lambda value: f"waits {span(value)} before removing",
+    "up_pods": lambda value: f"adds at most {value} a minute" if value else "adds at any rate",
+    "down_pods": lambda value: f"removes at most {value} a minute" if value else "removes at once",
+}
+
+
+def _rows(figures: Sequence[Figures]) -> tuple[FigureRow, ...]:
+    was = figures[0]
+
+    def row(
+        title: str,
+        term: str,
+        value: Callable[[Figures], float | None],
+        show: Callable[[float], str],
+    ) -> FigureRow:
+        first = value(was)
+        return FigureRow(
+            title,
+            term,
+            tuple(
+                ("–", "")
+                if (found := value(each)) is None
+                else (show(found), "" if each is was else _difference(found, first, show))
+                for each in figures
+            ),
+        )
+
+    return (
+        row("Pod-hours", "replicas × time", lambda each: each.pod_hours, lambda v: number(v)),
+        row(
+            "Core-hours kept free",
+            "CPU request × pod-hours",
+            lambda each: each.core_hours,
+            lambda v: number(v),
+        ),
+        row(
+            "Time over target",
+            "beyond the tolerance",
+            lambda each: None if each.over is None else 100 * each.over,
+            lambda v: f"{number(v, 1)} %",
+        ),
+        row("Busiest moment", "of a pod's request", lambda each: each.highest, percent),
+        row("Changes", "of the number of pods", lambda each: each.changes, lambda v: number(v, 0)),
+        row("Most pods", "at once", lambda each: each.most, lambda v: number(v, 0)),
+    )
+
+
+def _difference(value: float, was: float | None, show: Callable[[float], str]) -> str:
+    if was is None:
+        return ""
+    change = round(value - was, 2)
+    return "same" if not change else f"{'+' if change > 0 else '−'}{show(abs(change))}"
+
+
+def _notes(given: WhatIf, was: Replayed, as_is: Replayed) -> tuple[str, ...]:
+    hours = len(was.times) * 15 / 3600
+    error = abs(as_is.figures.pod_hours - was.figures.pod_hours)
+    share = error / was.figures.pod_hours if was.figures.pod_hours else 0.0
+    found = [
+        f"The last {span(hours * 3600)} are replayed, a decision every 15 s.",
+        "The load of all pods together is taken as recorded and shared by the pods that would "
+        "have been ready; a new pod is ready after "
+        f"{span(given.startup)}, as the app's pods were. Load that came or stayed away because "
+        "of the number of pods is not in it.",
+        f"With the present settings the replay is off by {percent(100 * share)} in pod-hours.",
+    ]
+    if given.left_out:
+        found.append(f"Only CPU and memory are replayed, without {joined(given.left_out)}.")
+    return tuple(found)
+
+
+def form_parameters(base: Settings, settings: Settings) -> dict[str, str]:
+    """Return the parameters of a link to the app's form with these settings filled in."""
+    found = {"min": str(settings.minimum), "max": str(settings.maximum)}
+    for name, value in (("target_cpu", settings.cpu), ("target_memory", settings.memory)):
+        found[name] = "" if value is None else str(value)
+    if settings.down_window != base.down_window:
+        found["scale_down_window"] = str(settings.down_window)
+    if settings.cpu_request != base.cpu_request:
+        found["cpu_request"] = f"{settings.cpu_request}m"
+    if settings.memory_request != base.memory_request:
+        found["memory_request"] = f"{settings.memory_request}Mi"
+    return found
+
+
+def beyond_the_form(base: Settings, settings: Settings) -> tuple[str, ...]:
+    """Return the changes that the app's form has no field for, in words."""
+    names = ("up_window", "up_pods", "down_pods")
+    changed = (each for each in names if getattr(base, each) != getattr(settings, each))
+    return tuple(_WORDS[each](getattr(settings, each)) for each in changed)

@@ -1,0 +1,231 @@
+"""The page of an app's autoscalers: one of them in detail. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from portal.autoscalers.counted import CountedPod, counted_pods
+from portal.autoscalers.following import Followed, Mark, needs_samples
+from portal.autoscalers.forecast import NextView, next_view
+from portal.autoscalers.sentences import sentence, turn_words
+from portal.autoscalers.steps import StepView, steps
+from portal.autoscalers.variants import present_settings
+from portal.autoscalers.what_if import Settings
+from portal.autoscaling.explain import Turn
+from portal.autoscaling.metrics import tolerance_of
+from portal.domain.keys import Key
+from portal.domain.objects import Hpa, Kind, Node
+from portal.domain.permissions import Permission, Scope
+from portal.state.history import History
+from portal.state.model import AppState, WatchHealth
+from portal.state.workloads import target_pods
+from portal.viewmodels.app import CHART
+from portal.viewmodels.autoscaler import autoscaler_view
+from portal.viewmodels.freshness import loading, stale_words
+from portal.viewmodels.headline import headline
+from portal.viewmodels.hpa_metrics import metric_name
+from portal.viewmodels.model import AutoscalerView, Badge, Notice, Severity
+from portal.viewmodels.withheld import without_values
+from portal.viewmodels.workloads import pod_summary
+
+
+class WhyView(Struct, frozen=True):
+    """The last decision: a sentence, its steps, what would change it, and the pods it counted.
+
+    ``source`` says what it is known by. ``agreement`` says how often the engine and the controller
+    came to the same, and ``differs`` how they did not the last time.
+    """
+
+    sentence: str
+    at: datetime
+    source: str
+    turns: tuple[str, ...]
+    steps: tuple[StepView, ...]
+    pods: tuple[CountedPod, ...]
+    more_pods: int
+    metric: str
+    agreement: str
+    differs: Notice | None = None
+
+
+class AutoscalersView(Struct, frozen=True):
+    """The page of one autoscaler of an app.
+
+    ``name`` is the one that is shown, of all ``names``; "" if there is none. ``known`` is False
+    where the app itself is not known. ``own`` is what the app's page says of it. ``why`` and
+    ``next`` are None while it is not followed, which ``missing`` then explains. ``settings`` are
+    what a replay begins with. ``changes`` is True if the viewer may change the app by its form.
+    """
+
+    key: Key
+    state: Badge
+    headline: str
+    stale: tuple[str, ...] = ()
+    known: bool = True
+    names: tuple[tuple[str, str], ...] = ()
+    name: str = ""
+    own: AutoscalerView | None = None
+    missing: str = ""
+    why: WhyView | None = None
+    next: NextView | None = None
+    settled: History = History()
+    unsettled: History = History()
+    marks: tuple[Mark, ...] = ()
+    tolerances: Mapping[str, tuple[float, float]] = {}
+    settings: Settings | None = None
+    changes: bool = False
+    unanswered: bool = False
+
+
+def autoscalers_view(
+    state: AppState,
+    following: Mapping[Key, Followed],
+    sources: Mapping[str, WatchHealth],
+    now: datetime,
+    *,
+    chosen: str = "",
+    nodes: Sequence[Node] = (),
+    scope: Scope,
+    turns: Sequence[Turn] = (),
+) -> AutoscalersView:
+    """The page for viewers with ``scope``; ``chosen`` is the name of an autoscaler.
+
+    ``turns`` are what would change the decision of that one.
+    """
+    if scope.unanswered:
+        return AutoscalersView(
+            state.key,
+            Badge("Not known", Severity.WARN),
+            scope.unanswered,
+            known=False,
+            unanswered=True,
+        )
+    if not scope.may(Permission.READ_VALUES):
+        state = without_values(state)
+    head = headline(
+        state,
+        pod_summary(state, sources, now, nodes),
+        now,
+        loading=loading(sources, Kind.RELEASE),
+    )
+    hpa = chosen_of(state, chosen)
+    base = AutoscalersView(
+        key=state.key,
+        state=head.badge,
+        headline=head.sentence,
+        stale=stale_words(sources, now),
+        known=bool(state.release or state.workloads or state.hpas),
+        names=tuple((each.key.name, each.target_name) for each in state.hpas),
+        settled=state.history.settled,
+        unsettled=state.history.unsettled,
+        changes=scope.may(Permission.UPGRADE)
+        and state.detail is not None
+        and state.detail.chart == CHART,
+    )
+    if hpa is None:
+        return base
+    own = autoscaler_view(hpa, target_pods(state, hpa), sources, now, state.events)
+    found = following.get(hpa.key)
+    return _detailed(base, hpa, own, found, turns, samples=needs_samples(state))
+
+
+def chosen_of(state: AppState, chosen: str) -> Hpa | None:
+    """Return the autoscaler of a name, else the first one; None if there is none."""
+    first = state.hpas[0] if state.hpas else None
+    return next((each for each in state.hpas if each.key.name == chosen), first)
+
+
+def _detailed(
+    base: AutoscalersView,
+    hpa: Hpa,
+    own: AutoscalerView,
+    found: Followed | None,
+    turns: Sequence[Turn],
+    *,
+    samples: bool,
+) -> AutoscalersView:
+    base = replace(base, name=hpa.key.name, own=own)
+    if found is None:
+        return replace(base, missing=_missing(hpa))
+    if samples:
+        base = replace(base, settled=found.samples.settled, unsettled=found.samples.unsettled)
+    tolerance = tolerance_of(found.state)
+    return replace(
+        base,
+        why=_why(found, turns),
+        next=next_view(found, turns),
+        marks=found.marks,
+        settings=present_settings(found),
+        tolerances={
+            metric_name(each.name): (tolerance.down, tolerance.up) for each in found.spec.metrics
+        },
+    )
+
+
+def _missing(hpa: Hpa) -> str:
+    if any(not each.target > 0 for each in hpa.metrics) or not hpa.metrics:
+        return "A target of this autoscaler cannot be read, so its decisions cannot be followed."
+    return (
+        f"Its scale target, {hpa.target_kind} {hpa.target_name}, is not one of the app's "
+        "Deployments or StatefulSets, so its decisions cannot be followed."
+    )
+
+
+def _why(found: Followed, turns: Sequence[Turn]) -> WhyView:
+    trace = found.decision.trace
+    decisive = trace.decisive
+    pods, more = counted_pods(found)
+    return WhyView(
+        sentence=sentence(found.state, found.decision),
+        at=datetime.fromtimestamp(found.synced, UTC),
+        source=_source(found),
+        turns=tuple(
+            turn_words(
+                each,
+                decisive.metric if decisive else None,
+                decisive.current if decisive else 0,
+                found.state.now,
+            )
+            for each in turns
+        ),
+        steps=steps(found.state, found.decision),
+        pods=pods,
+        more_pods=more,
+        metric=decisive.metric.name if decisive else "",
+        agreement=_agreement(found),
+        differs=_differs(found),
+    )
+
+
+def _source(found: Followed) -> str:
+    if found.told:
+        return "as its status tells"
+    if found.compared:
+        return "computed here: its status has not changed since"
+    return "computed here from its status, which has not changed since the portal follows it"
+
+
+def _agreement(found: Followed) -> str:
+    if not found.compared:
+        return "Nothing to compare with the controller's own decisions yet."
+    share = f"{found.agreed} of {found.compared}"
+    return (
+        f"Of the decisions that the controller told of, {share} are as computed here "
+        "(replicas, readings and conditions)."
+    )
+
+
+def _differs(found: Followed) -> Notice | None:
+    if not found.differs:
+        return None
+    return Notice(
+        Severity.WARN,
+        "This explanation differs from what the controller says.",
+        f"At its last sync {found.differs}.",
+        "Both see pods and metrics at slightly different times. If it stays so, the controller may "
+        "run with other flags or another version of Kubernetes than is assumed here.",
+    )

@@ -1,0 +1,74 @@
+/* What if: the controls' settings as a short text, asked for when they rest, and kept in the address. */
+(function () {
+  "use strict";
+  const RESTS = 60; // ms without a move of a slider until a replay is asked for
+  const none = () => window.dash_clientside.no_update;
+  let timer = null;
+
+  /* "min1_max4_cpu70_cpureq100_…", as variants.py reads it. */
+  function text([bounds, cpuOn, cpu, memoryOn, memory, cpuRequest, memoryRequest, up, down, upPods, downPods]) {
+    return [`min${bounds[0]}`, `max${bounds[1]}`, cpuOn ? `cpu${cpu}` : "", memoryOn ? `mem${memory}` : "",
+      `cpureq${cpuRequest}`, `memreq${memoryRequest}`, `up${up}`, `down${down}`, `uppods${upPods}`, `downpods${downPods}`]
+      .filter(Boolean).join("_");
+  }
+
+  /* The settings in words, beside the sliders. */
+  function words([bounds, cpuOn, cpu, memoryOn, memory, cpuRequest, memoryRequest, up, down, upPods, downPods]) {
+    const targets = [cpuOn && `CPU ${cpu} %`, memoryOn && `memory ${memory} %`].filter(Boolean).join(", ") || "no target";
+    return `${bounds[0]}–${bounds[1]} pods, ${targets}; each requests ${cpuRequest / 1000} cores and ${memoryRequest} MiB; ` +
+      `waits ${down} s before removing` + (up ? `, ${up} s before adding` : "") +
+      (upPods ? `; adds at most ${upPods} a minute` : "") + (downPods ? `; removes at most ${downPods} a minute` : "") + ".";
+  }
+
+  function values(written, base) {
+    const found = Object.fromEntries([...written.matchAll(/(?:^|_)([a-z]+)(\d{1,9})/g)].map(([, name, value]) => [name, Number(value)]));
+    const or = (name, usual) => found[name] ?? usual;
+    return [
+      [or("min", Math.max(1, base.minimum)), or("max", base.maximum)],
+      "cpu" in found, or("cpu", base.cpu ?? 70), "mem" in found, or("mem", base.memory ?? 80),
+      or("cpureq", base.cpu_request), or("memreq", base.memory_request), or("up", base.up_window),
+      or("down", base.down_window), or("uppods", base.up_pods), or("downpods", base.down_pods),
+    ];
+  }
+
+  /* The address holds the view, without a visit of its own in the browser's history. */
+  function keepInAddress(asked, base) {
+    const query = new URLSearchParams(location.search);
+    const [set, ...kept] = asked;
+    const put = (name, value) => (value ? query.set(name, value) : query.delete(name));
+    put("set", set === base ? "" : set);
+    ["a", "b", "c"].forEach((name, at) => put(name, kept[at]));
+    const search = query.toString();
+    history.replaceState(history.state, "", location.pathname + (search ? `?${search}` : ""));
+  }
+
+  window.portalWhatIf = { text, values, words };
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
+    whatIfAsk(...given) {
+      const kept = given.at(-1) ?? [];
+      const asked = [text(given.slice(0, -1)), ...kept];
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        const base = window.dash_component_api?.getLayout("what-if-base")?.props.data;
+        if (!base) return; // another page by now
+        keepInAddress(asked, base.text);
+        window.dash_clientside.set_props("what-if-asked", { data: asked });
+      }, RESTS);
+      return words(given);
+    },
+
+    whatIfKeep(keep, forget, asked, kept) {
+      if (window.dash_clientside.callback_context.triggered_id === "what-if-forget") return [];
+      if (!asked || kept.includes(asked[0])) return none();
+      return [...kept, asked[0]].slice(-3);
+    },
+
+    /* The present settings, or at first those of the address. */
+    whatIfSet(resets, base) {
+      const first = window.dash_clientside.callback_context.triggered_id !== "what-if-reset";
+      const linked = first ? new URLSearchParams(location.search).get("set") : "";
+      return values(linked || base.text, base);
+    },
+  });
+})();

@@ -1,0 +1,163 @@
+"""Autoscalers followed: what is compared, graded and foreseen."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from portal.autoscalers.following import Followed, followed
+from portal.autoscaling.engine import Constraint
+from portal.autoscaling.spec import MetricSource
+from portal.domain.keys import Key
+from portal.domain.objects import HpaMetric
+from portal.state.model import AppState
+from tests.unit.autoscalers.make import app, at, ready_pods, told
+from tests.unit.viewmodels.make import condition
+
+
+def follow(*seen: tuple[float, AppState]) -> Followed:
+    """Follow the first autoscaler of an app through what was seen at times, in seconds."""
+    found: Followed | None = None
+    for seconds, state in seen:
+        found = followed(found, state, state.hpas[0], at(seconds))
+        assert found is not None
+    assert found is not None
+    return found
+
+
+CALM = told(70, 2, 2)
+
+
+def test_a_decision_of_the_controller_is_computed_and_compared() -> None:
+    busy = told(140, 2, 4)
+    found = follow((0, app(CALM, [70, 70], at(0))), (15, app(busy, [140, 140], at(14))))
+    assert (found.agreed, found.compared, found.differs) == (1, 1, "")
+    assert found.told
+    assert found.decision.replicas == 4
+    assert found.decision.trace.constraint is Constraint.METRIC
+
+
+def test_a_reading_that_was_not_seen_is_taken_from_the_status() -> None:
+    found = follow((0, app(CALM, [70, 70], at(0))), (15, app(told(140, 2, 4), [70, 70], at(0))))
+    assert (found.agreed, found.compared) == (1, 1)
+    assert found.decision.trace.metrics[0].current == 140
+
+
+def test_a_new_pod_that_the_controller_had_measured_sooner() -> None:
+    new = replace(
+        ready_pods(2)[1],
+        created_at=at(0),
+        started_at=at(0),
+        conditions=(condition("Ready", "True", changed_at=at(5)),),
+    )
+    both = (ready_pods(1)[0], new)
+    calm = app(told(70, 2, 2), [70, 70], at(0), pods=both)
+    found = follow((0, calm), (15, app(told(140, 2, 4), [140, 140], at(0), pods=both)))
+    assert (found.agreed, found.compared) == (1, 1)
+    groups = found.decision.trace.metrics[0].pods
+    assert groups is not None
+    assert groups.ready == 2
+
+
+def test_a_change_that_shows_before_the_status_is_not_predicted_afterwards() -> None:
+    calm = app(CALM, [70, 70], at(0))
+    shown = app(CALM, [70, 70], at(0), desired=4)
+    found = follow((0, calm), (14.9, shown), (15, app(told(140, 2, 4), [140, 140], at(14))))
+    assert (found.grades.syncs, found.grades.hits, found.grades.steps) == (1, 0, 1)
+
+
+def test_where_the_controller_differs_it_is_said() -> None:
+    found = follow((0, app(CALM, [70, 70], at(0))), (15, app(told(140, 2, 3), [140, 140], at(14))))
+    assert (found.agreed, found.compared) == (0, 1)
+    assert found.differs == "the engine comes to 4 replicas, the controller to 3"
+    assert found.decision.desired == 3, "the next sync goes on from what came"
+
+
+def test_a_prediction_is_made_from_the_newest_readings_and_graded() -> None:
+    calm, busy = app(CALM, [70, 70], at(0)), app(CALM, [140, 140], at(10))
+    before = follow((0, calm))
+    assert before.prediction is not None
+    assert (before.prediction.replicas, before.prediction.due) == (2, at(15).timestamp())
+    seen = follow((0, calm), (10, busy))
+    assert seen.prediction is not None
+    assert seen.prediction.replicas == 4
+    came = follow((0, calm), (10, busy), (15, app(told(140, 2, 4), [140, 140], at(10))))
+    assert (came.grades.syncs, came.grades.hits) == (1, 1)
+    assert (came.grades.steps, came.grades.step_hits) == (1, 1)
+    late = follow((0, calm), (15, app(told(140, 2, 4), [140, 140], at(14))))
+    assert (late.grades.syncs, late.grades.hits) == (1, 0)
+    assert [each.hit for each in late.grades.latest] == [False]
+
+
+def test_syncs_that_changed_nothing_are_counted_when_they_were_due() -> None:
+    calm = app(CALM, [70, 70], at(0))
+    assert follow((0, calm), (16, calm)).grades.syncs == 0, "its status may still come"
+    found = follow((0, calm), (17.5, calm), (33, calm))
+    assert (found.grades.syncs, found.grades.hits, found.grades.steps) == (2, 2, 0)
+    assert found.synced == at(30).timestamp()
+    assert len(found.decision.history.recommendations) == 3 + 1, "the first is the replicas"
+
+
+def test_recommendations_are_remembered_and_hold_the_replicas() -> None:
+    busy = app(told(140, 2, 4), [140, 140], at(14))
+    idle = app(told(10, 4, 4, able="ScaleDownStabilized"), [10] * 4, at(29), pods=ready_pods(4))
+    found = follow((0, app(CALM, [70, 70], at(0))), (15, busy), (30, idle))
+    assert (found.agreed, found.compared) == (2, 2)
+    assert found.decision.trace.constraint is Constraint.STABILIZATION
+    stabilized = found.decision.trace.stabilized
+    assert stabilized is not None
+    assert stabilized.until == at(15 + 300).timestamp()
+
+
+def test_decisions_are_marked_with_a_sentence() -> None:
+    found = follow((0, app(CALM, [70, 70], at(0))), (15, app(told(140, 2, 4), [140, 140], at(14))))
+    (mark,) = found.marks
+    assert (mark.before, mark.after) == (2, 4)
+    assert mark.words == (
+        "Adds 2, to 4 pods: CPU is at 140 % of the request, and the target is 70 %, "
+        "so 2 pods × 2 = 4."
+    )
+
+
+def test_another_autoscaler_of_the_same_name_is_followed_anew() -> None:
+    busy = app(told(140, 2, 4), [140, 140], at(14))
+    new = app(told(70, 2, 2, uid="another"), [70, 70], at(29))
+    found = follow((0, app(CALM, [70, 70], at(0))), (15, busy), (30, new))
+    assert (found.compared, found.grades.syncs, found.marks) == (0, 0, ())
+
+
+def test_without_readable_targets_or_a_workload_nothing_is_followed() -> None:
+    broken = replace(CALM, metrics=(HpaMetric("cpu", "Utilization", 0, None),))
+    assert followed(None, app(broken, [70], at(0)), broken, at(0)) is None
+    other = replace(CALM, target_name="other")
+    assert followed(None, app(other, [70], at(0)), other, at(0)) is None
+
+
+def test_a_metric_without_a_reading() -> None:
+    failing = replace(
+        told(None, 2, 2),
+        conditions=(
+            condition("AbleToScale", "True", reason="SucceededGetScale"),
+            condition("ScalingActive", "False", reason="FailedGetResourceMetric"),
+        ),
+    )
+    nothing = replace(app(failing, [], at(14), pods=ready_pods(2)), usage={})
+    found = follow((0, app(CALM, [70, 70], at(0))), (15, nothing))
+    assert found.decision.trace.constraint is Constraint.NO_METRICS
+    assert (found.agreed, found.compared) == (1, 1)
+
+
+def test_a_metric_that_only_the_status_tells() -> None:
+    def queue(reading: float, current: int, desired: int) -> AppState:
+        metric = HpaMetric("queue", "AverageValue", 5, reading, source=MetricSource.EXTERNAL)
+        return app(replace(told(70, current, desired), metrics=(metric,)), [10, 10], at(0))
+
+    found = follow((0, queue(5, 2, 2)), (15, queue(10, 2, 4)))
+    assert (found.agreed, found.compared) == (1, 1)
+
+
+def test_several_autoscalers_have_histories_of_their_own() -> None:
+    one = app(CALM, [70, 70], at(0))
+    alone = follow((0, one))
+    assert len(alone.samples) == 0
+    both = replace(one, hpas=(CALM, replace(CALM, key=Key("apps", "other"), target_name="other")))
+    assert len(follow((0, both), (10, both)).samples) == 2
