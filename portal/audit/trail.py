@@ -84,7 +84,7 @@ class Trail:
         self._retry = retry
         self._queue: deque[_Waiting] = deque()
         self._batch: list[_Waiting] = []
-        """What is being written."""
+        """The entries that are being written."""
         self._arrived = asyncio.Event()
         self._written = asyncio.Event()
         self._checking = asyncio.Lock()

@@ -16,7 +16,7 @@ from portal.domain.keys import Key
 
 
 class Outcome(StrEnum):
-    """How far an action is when an event tells of it. The first two have an event that follows."""
+    """The state of an action that an event tells of. After the first two another event follows."""
 
     BEGUN = "begun"
     APPLYING = "applying"
