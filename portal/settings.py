@@ -276,6 +276,13 @@ class Settings(BaseModel):
             "together with `DASH_PORTAL_DATABASE`."
         ),
     ] = None
+    audit_log: Annotated[
+        bool,
+        Field(
+            description="Write each entry of the audit trail to the log as well, a line at any log "
+            "level. Without a database that is the only place, and cannot be switched off."
+        ),
+    ] = True
     metrics_interval: Annotated[
         float, Field(ge=1, description="Seconds between two reads of the metrics API.")
     ] = 10.0

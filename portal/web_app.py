@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 
 from portal import __version__
+from portal.audit.trail import Trail
 from portal.auth.authorizer import KnownRights
 from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
 from portal.auth.policy import Policy
@@ -40,6 +41,7 @@ from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
 from portal.cluster_sync import ClusterSync
 from portal.database.database import Database
+from portal.domain.audit import Event, Outcome
 from portal.domain.errors import Forbidden, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -126,6 +128,9 @@ class WebApp:
         )
         forms = _forms(settings)
         self._database = _database(settings, stack)
+        self._trail = trail = Trail(
+            self._database, portal=socket.gethostname(), log_entries=settings.audit_log
+        )
         self._metrics = Metrics()
         self._webhook, self._troubles = _webhook(settings, store, stack)
         self._actions = _actions(
@@ -135,6 +140,7 @@ class WebApp:
             forms,
             Helm(_runner(settings, environ, stack)),
             self._ended,
+            trail,
         )
         self._catalog = catalog = _catalog(settings, stack, store)
         images = _images(settings, stack, sync, rights)
@@ -160,6 +166,7 @@ class WebApp:
             ),
             _identify,
             _reidentify(self._authenticator),
+            recorder=trail,
         )
         self._logs, self._download, self._last_lines = _logs(sync, secrets, self._changed)
         followers = Followers(store)
@@ -213,6 +220,12 @@ class WebApp:
             self._metrics.gauge(
                 "database_up", "1 if the database answers, else 0", lambda: database.available
             )
+        self._metrics.by_label(
+            "audit_entries", "Entries of the audit trail", "outcome", trail.counts
+        )
+        self._metrics.gauge(
+            "audit_waiting", "Entries that wait for the database", lambda: trail.waiting
+        )
         self._metrics.gauge("shells", "Shells open in pods", lambda: self._shells.running)
         self._metrics.gauge("tops", "Containers whose processes are read", lambda: tops.running)
         self._leases = Watches(
@@ -235,7 +248,7 @@ class WebApp:
         if self._webhook is not None and self._troubles is not None:
             chosen |= {"webhook": self._webhook.run(), "troubles": self._troubles.run()}
         if self._database is not None:
-            chosen |= {"database": self._database.run()}
+            chosen |= {"database": self._database.run(), "audit": self._trail.run()}
         return chosen | {
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
@@ -252,7 +265,11 @@ class WebApp:
         frame = frame_endpoint(self.hub, _identify)
         logs = log_endpoint(self._logs, _identify, self._logs_refusal, reidentify=again)
         download = download_endpoint(
-            self._download, _identify, self._logs_refusal, reidentify=again
+            self._download,
+            _identify,
+            self._logs_refusal,
+            reidentify=again,
+            recorder=self._trail,
         )
         inner.router.routes += [
             WebSocketRoute(LIVE_PATH, live),
@@ -282,7 +299,12 @@ class WebApp:
     async def _logs_refusal(self, identity: Identity, selection: Selection) -> str:
         """Ask why ``identity`` may not read these logs; as in ``log_endpoint``."""
         await self._rights.ask(identity)
-        return self._views.logs_refusal(identity, selection.app)
+        why = self._views.logs_refusal(identity, selection.app)
+        if why:
+            self._trail.note(
+                Event("logs", Outcome.REFUSED, identity, selection.app, detail={"reason": why})
+            )
+        return why
 
     async def drain(self) -> None:
         """Close the live connections at once, and stop or hand over operations."""
@@ -292,6 +314,7 @@ class WebApp:
         await asyncio.gather(
             self._shells.close(), self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
         )
+        await self._trail.close()
 
 
 def _secrets(sync: ClusterSync) -> AppSecrets:
@@ -418,6 +441,7 @@ def _actions(
     forms: ReleaseForms,
     helm: Helm,
     ended: Callable[[Operation], None],
+    trail: Trail,
 ) -> Actions:
     client = sync.client
     storage = HelmStorage(client, sync.store.storage_namespace)
@@ -430,6 +454,7 @@ def _actions(
         fields=form_fields,
         ended=ended,
         timing=OperationTiming(limit=settings.helm_concurrency),
+        recorder=trail,
     )
     guardrails = Guardrails(
         Admission(client, settings.pod_security_namespaces()),

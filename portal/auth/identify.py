@@ -19,6 +19,11 @@ class Authenticator(Protocol):
     """Determines the identity of a request."""
 
     @property
+    def name(self) -> str:
+        """The name of who vouches for the user, as the audit trail has it."""
+        ...
+
+    @property
     def anonymous(self) -> bool:
         """True if all users share one account."""
         ...
@@ -32,6 +37,7 @@ class OpenAuthenticator:
     """The mode ``none``: all users are anonymous and may do everything."""
 
     anonymous = True
+    name = "nobody (open mode)"
 
     def identify(self, headers: Headers) -> Identity:
         """Return the anonymous identity."""
@@ -56,6 +62,7 @@ class HeaderAuthenticator:
     ) -> None:
         if not secret:
             raise ValueError("the header mode needs a shared secret")
+        self.name = f"proxy ({user_header})"
         self._secret = secret.encode()
         self._user_header = user_header
         self._groups_header = groups_header

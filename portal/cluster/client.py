@@ -32,6 +32,7 @@ from portal.cluster.kubernetes_aio import (
 )
 from portal.domain.errors import ClusterUnavailable, PortalError
 from portal.domain.identity import Identity
+from portal.domain.request import note_answer
 
 log = logging.getLogger(__name__)
 
@@ -373,6 +374,7 @@ class ClusterClient:
                     _request_timeout=request.limits,
                 )
                 response = cast(aiohttp.ClientResponse, answer.response)
+                note_answer(request.method, response.headers)
                 if response.status < 400:
                     return response
                 async with response:

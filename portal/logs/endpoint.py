@@ -25,6 +25,7 @@ from starlette.types import Message as Sent
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from portal.domain.audit import LOG_DOWNLOAD, UNRECORDED, Event, Outcome, Recorder
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.live.recheck import EVERY, until_refused
@@ -229,10 +230,12 @@ def download_endpoint(
     recheck: float = EVERY,
     deadline: float = DEADLINE,
     stalled: float = STALLED,
+    recorder: Recorder = UNRECORDED,
 ) -> Callable[[Request], Awaitable[Response]]:
     """The handler for ``DOWNLOAD_PATH``; the parameters are as in ``log_endpoint``.
 
-    A download ends after ``deadline`` seconds, and after ``stalled`` seconds without progress.
+    A download ends after ``deadline`` seconds, and after ``stalled`` seconds without progress. It
+    begins once ``recorder`` has recorded it.
     """
 
     async def read(request: Request) -> Response:
@@ -245,6 +248,10 @@ def download_endpoint(
             return _later(str(error), 5)
         if why:
             return PlainTextResponse(why, status_code=403)
+        try:
+            await recorder.record(_downloads(identity, wanted.selection))
+        except PortalError as error:
+            return _later(str(error), 60)
         if not download.reserve(identity):
             return _later("Too many downloads at the same time: try again in a minute.", 60)
         still_refused = _rechecked(request, identity, wanted, refusal, reidentify)
@@ -262,6 +269,21 @@ def download_endpoint(
         )
 
     return read
+
+
+def _downloads(identity: Identity, selection: Selection) -> Event:
+    chosen = {
+        "pod": selection.pod,
+        "container": selection.container,
+        "previous": selection.previous,
+    }
+    return Event(
+        LOG_DOWNLOAD,
+        Outcome.SUCCEEDED,
+        identity,
+        selection.app,
+        detail={name: value for name, value in chosen.items() if value},
+    )
 
 
 def _later(why: str, seconds: int) -> Response:

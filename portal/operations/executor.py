@@ -15,10 +15,12 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from portal.domain.audit import UNRECORDED, Event, Outcome, Recorder, failed
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.operations import Operation, OperationLease, OperationPhase, Verb
+from portal.domain.request import collect_audit_ids
 from portal.operations import renewer
 from portal.operations.interrupted import Interrupted, MarkPendingFailed
 from portal.operations.ports import OperationLeases
@@ -54,8 +56,10 @@ class OperationExecutor:
         limit: int = 20,
         settle: float = 0.5,
         ended: Callable[[Operation], None] = lambda operation: None,
+        recorder: Recorder = UNRECORDED,
     ) -> None:
         """Set it up; ``settle``: seconds a condition must hold; ``ended``: called at each end."""
+        self._recorder = recorder
         self._store = store
         self._leases = leases
         self._registry = registry
@@ -128,8 +132,9 @@ class OperationExecutor:
     ) -> Operation:
         """Acquire the release's lease and start an operation; one that only waits is replaced.
 
-        ``work`` acts for ``identity``, which its progress carries. Raises ``Conflict`` if another
-        operation is under way, in any portal, or was faster.
+        ``work`` acts for ``identity``, which its progress carries. The beginning is recorded before
+        anything is done. Raises ``Conflict`` if another operation is under way, in any portal, or
+        was faster, and what the recorder raises.
         """
         self.check_free(key)
         now = self._clock()
@@ -144,10 +149,22 @@ class OperationExecutor:
             base=base,
             description=description,
         )
-        lease = await self._acquire(operation)
-        if self._draining:
-            await self._leases.delete(lease)
-            raise Conflict("The portal is restarting.", "Try again in a minute.")
+        detail: dict[str, object] = {
+            "goal": description or f"{verb.noun.capitalize()} by {identity.user}"
+        }
+        if base:
+            detail |= {"revision_before": base}
+        event = Event(verb.name, Outcome.BEGUN, identity, key, operation.id, detail)
+        collect_audit_ids()
+        await self._recorder.record(event)
+        try:
+            lease = await self._acquire(operation)
+            if self._draining:
+                await self._leases.delete(lease)
+                raise Conflict("The portal is restarting.", "Try again in a minute.")
+        except PortalError as error:
+            self._recorder.note(failed(event, error))
+            raise
         before = self._running.pop(key, None)
         if before is not None:
             # Finished before the new one is recorded: the store keeps the last one of a key.
@@ -187,7 +204,13 @@ class OperationExecutor:
     ) -> RunningOperation:
         key, changed = lease.operation.key, asyncio.Event()
         progress = Progress(
-            self._store, self._clock, lease.operation, changed.set, self._ended, identity
+            self._store,
+            self._clock,
+            lease.operation,
+            changed.set,
+            self._ended,
+            identity,
+            self._recorder,
         )
         running = self._running[key] = RunningOperation(progress, lease, changed)
         running.task = self._task(self._run(running, work))
@@ -378,6 +401,7 @@ class OperationExecutor:
             await asyncio.sleep(renewer.RETRY)
 
     async def _keep(self, running: RunningOperation) -> None:
+        collect_audit_ids(False)  # signs of life are no part of the change
         await self._renewer.keep(running)
         if self._holds(running):
             del self._running[running.progress.operation.key]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from portal.domain.audit import UNRECORDED, Recorder
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.operations import LEASE_SECONDS, Operation
 from portal.operations.action import Action
@@ -59,7 +60,10 @@ class Operations:
         clock: Callable[[], datetime] = utc_now,
         ended: Callable[[Operation], None] = lambda operation: None,
         timing: OperationTiming | None = None,
+        recorder: Recorder = UNRECORDED,
     ) -> None:
+        self.recorder = recorder
+        """The recorder of all changes."""
         timing = timing or OperationTiming()
         self.registry = OperationRegistry(store, holder, patience=timing.lease_seconds)
         """The sink of the watch of all portals' Leases."""
@@ -75,6 +79,7 @@ class Operations:
             limit=timing.limit,
             settle=timing.settle,
             ended=ended,
+            recorder=recorder,
         )
         self._recovery = RecoveryLoop(
             store,

@@ -7,14 +7,24 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
+from portal.domain.audit import UNRECORDED, Event, Outcome, Recorder
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.domain.operations import Operation, OperationPhase, Step
+from portal.domain.values_changes import values_changes
 from portal.state.store import Store
+from portal.threads import in_thread
 
 log = logging.getLogger(__name__)
+
+_OUTCOMES = {
+    OperationPhase.SUCCEEDED: Outcome.SUCCEEDED,
+    OperationPhase.FAILED: Outcome.FAILED,
+    OperationPhase.CANCELLED: Outcome.CANCELLED,
+    OperationPhase.INTERRUPTED: Outcome.INTERRUPTED,
+}
 
 
 class Progress:
@@ -22,6 +32,7 @@ class Progress:
 
     ``written`` is called after every change, ``ended`` after the last one. ``identity`` is the
     user for whom the operation acts; None if this portal finishes what another one has left.
+    ``recorder`` gets what is applied, and how the operation ended.
     """
 
     def __init__(
@@ -32,7 +43,9 @@ class Progress:
         written: Callable[[], None] = lambda: None,
         ended: Callable[[Operation], None] = lambda operation: None,
         identity: Identity | None = None,
+        recorder: Recorder = UNRECORDED,
     ) -> None:
+        self._recorder = recorder
         self._store = store
         self._clock = clock
         self._written = written
@@ -98,6 +111,26 @@ class Progress:
             changed = replace(changed, advice=advice)
         self._write(changed)
 
+    async def applies(self, before: Mapping[str, object], after: Mapping[str, object]) -> None:
+        """Record what is about to be changed, without secrets: at its end nothing is done yet.
+
+        Raises:
+            PortalError: it cannot be recorded.
+        """
+        changes = await in_thread(values_changes, before, after)
+        detail: dict[str, object] = {"changes": [asdict(each) for each in changes.listed]}
+        if changes.more:
+            detail["more_changes"] = changes.more
+        await self._recorder.record(self._event(Outcome.APPLYING, detail))
+
+    def _event(self, outcome: Outcome, detail: Mapping[str, object]) -> Event:
+        operation = self.operation
+        if self.identity is None:  # the word of a lease proves nothing
+            detail = {**detail, "recovered": True, "begun_by": operation.actor}
+        return Event(
+            operation.verb.name, outcome, self.identity, operation.key, operation.id, detail
+        )
+
     def begin_step(self, title: str, *, waits: bool = False) -> None:
         """Record the beginning of a step, and the end of an open one."""
         self._end_step("")
@@ -157,6 +190,10 @@ class Progress:
             seconds,
             f" ({kind})" if kind else "",
             extra={**self._fields(), "seconds": seconds, "error": kind},
+        )
+        found = {"revision": ended.revision, "error": kind, "milliseconds": round(seconds * 1000)}
+        self._recorder.note(
+            self._event(_OUTCOMES[phase], {name: each for name, each in found.items() if each})
         )
         self._ended(ended)
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from portal.auth.authorizer import KnownRights, Rights
+from portal.domain.audit import UNRECORDED, Event, Outcome, Recorder
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.owners import NOBODY, Owners
@@ -23,7 +24,7 @@ class Access:
 
     ``may`` and ``refusal_reason`` use the newest known answer and do not wait, ``check`` uses a
     fresh one, and ``recheck`` asks again. ``current`` reads a release reliably, from the snapshot
-    or from Helm's record.
+    or from Helm's record. ``recorder`` gets each refusal by the last two.
     """
 
     def __init__(
@@ -31,7 +32,9 @@ class Access:
         rights: KnownRights,
         store: Store,
         current: Callable[[Key], Awaitable[CurrentRelease | None]],
+        recorder: Recorder = UNRECORDED,
     ) -> None:
+        self._recorder = recorder
         self._rights = rights
         self._store = store
         self._current = current
@@ -67,7 +70,7 @@ class Access:
             current = await self._current(key)
             absent = None if state.release is None else NOBODY
             owners = current.owners if current else absent
-        _raise(rights, identity, permission, key, owners)
+        self._refuse(rights, identity, permission, key, owners)
 
     async def recheck(self, identity: Identity, permission: Permission, key: Key) -> None:
         """Check again with the lease held: rights or the release may have changed in between."""
@@ -75,31 +78,39 @@ class Access:
         if rights.refusal(permission, key, NOBODY) is None:
             return
         current = await self._current(key)
-        _raise(rights, identity, permission, key, current.owners if current else None)
+        self._refuse(rights, identity, permission, key, current.owners if current else None)
 
-
-def _raise(
-    rights: Rights, identity: Identity, permission: Permission, key: Key, owners: Owners | None
-) -> None:
-    refusal = rights.refusal(permission, key, owners)
-    if refusal is None:
-        return
-    log.warning(
-        "refused: %s may not %s %s: %s",
-        identity.user,
-        permission,
-        key,
-        refusal.message,
-        extra={
-            "actor": identity.user,
-            "groups": ",".join(identity.groups),
-            "permission": permission.name.lower(),
-            "namespace": key.namespace,
-            "release": key.name,
-            "reason": refusal.message,
-        },
-    )
-    raise refusal
+    def _refuse(
+        self,
+        rights: Rights,
+        identity: Identity,
+        permission: Permission,
+        key: Key,
+        owners: Owners | None,
+    ) -> None:
+        """Raise the refusal, if there is one, after it is logged and noted."""
+        refusal = rights.refusal(permission, key, owners)
+        if refusal is None:
+            return
+        log.warning(
+            "refused: %s may not %s %s: %s",
+            identity.user,
+            permission,
+            key,
+            refusal.message,
+            extra={
+                "actor": identity.user,
+                "groups": ",".join(identity.groups),
+                "permission": permission.name.lower(),
+                "namespace": key.namespace,
+                "release": key.name,
+                "reason": refusal.message,
+            },
+        )
+        detail = {"reason": refusal.message}
+        name = permission.name.lower().replace("_", "-")
+        self._recorder.note(Event(name, Outcome.REFUSED, identity, key, detail=detail))
+        raise refusal
 
 
 def _shown(state: AppState, permission: Permission) -> Owners | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from msgspec.structs import replace
 from portal.auth.authorizer import KnownRights
 from portal.catalog.chart import Chart
 from portal.catalog.launch_fields import field_of
+from portal.domain.audit import CANCEL, DISMISS, Event, Outcome, recorded
 from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError, InvalidInput, NotFound
 from portal.domain.identity import Identity
@@ -88,7 +91,8 @@ class Actions(Queries):
         self.operations = operations
         """The operations of this portal."""
         changes = Changes(store, ports, chart_path, clock)
-        access, failed_forms = Access(rights, store, changes.releases.find), FailedForms(remembered)
+        access = Access(rights, store, changes.releases.find, operations.recorder)
+        failed_forms = FailedForms(remembered)
         preconditions = Preconditions(store, operations.executor.check_free, ports.namespaces)
         placeholders = Placeholders(access, changes, failed_forms)
         map_apis = MapApis(changes.releases, ports.records, ports.history, ports.apis)
@@ -273,13 +277,30 @@ class Actions(Queries):
         under way, or if it is a removal.
         """
         await self._access.check(identity, Permission.CANCEL, key)
-        await self.operations.executor.cancel(key, identity.user)
+        async with self._recorded(CANCEL, identity, key):
+            await self.operations.executor.cancel(key, identity.user)
 
     async def dismiss(self, identity: Identity, key: Key) -> None:
         """Remove the finished operation on this release; raises ``Conflict`` if it still runs."""
         await self._access.check(identity, Permission.DISMISS, key)
-        await self.operations.executor.dismiss(key)
+        async with self._recorded(DISMISS, identity, key):
+            await self.operations.executor.dismiss(key)
         self._failed_forms.drop(key)
+
+    def _recorded(
+        self, action: str, identity: Identity, key: Key
+    ) -> AbstractAsyncContextManager[None]:
+        """Record what is done to the operation on a release."""
+        operation = self._store.snapshot.app(key).operation
+        event = Event(
+            action,
+            Outcome.BEGUN,
+            identity,
+            key,
+            operation=uuid.uuid4().hex,
+            detail={"of": operation.id, "verb": operation.verb.name} if operation else {},
+        )
+        return recorded(self.operations.recorder, event)
 
 
 def form_fields(error: ChartError) -> dict[str, str]:

@@ -152,6 +152,8 @@ class Changes:
             operation.key, chart.source, chart.path
         )
 
+        await progress.applies(before, values)
+
         async def upgrade(revision: int, force: bool, handover: ReplicaHandover) -> HelmResult:
             async def review(manifest: str) -> str:
                 progress.begin_step("Check what it renders")
@@ -258,6 +260,7 @@ class Changes:
         with progress.step("Check what it goes back to"):
             await self.check_past(key, past)
 
+        await progress.applies(current.values, values)
         # Helm copies the labels of the revision that it rolls back to.
         await self._records.set_owners(key, current.owners, identity=identity)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from portal.domain.keys import Key
 from portal.domain.operations import Operation, Verb
-from portal.domain.owners import Owners, read_entries
+from portal.domain.owners import Owners, read_entries, text_of
 from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
 from portal.operations.action import Action
@@ -43,6 +45,10 @@ class Share(Action):
         async def run(progress: Progress) -> None:
             with progress.step("Write down who may change it"):
                 current = await self._changes.releases.existing(key)
+                before = current.owners.shared
+                await progress.applies(
+                    {"shared_with": _names(before)}, {"shared_with": _names(shared)}
+                )
                 await self._records.set_owners(
                     key, Owners(current.owners.owner, shared), identity=progress.identity
                 )
@@ -53,3 +59,7 @@ class Share(Action):
     def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
         """Return NOT_BEGUN: Helm does not run, although some labels may have been written."""
         return InterruptedOutcome.NOT_BEGUN
+
+
+def _names(shared: Iterable[str]) -> str:
+    return ", ".join(text_of(each) or each for each in shared)

@@ -6,7 +6,8 @@ what is shown. Text messages are JSON: ``{"resize": [columns, rows]}`` from the 
 ``{"shell": …}`` once it runs, ``{"heartbeat": true}`` now and then, since proxies cut silent
 connections, and ``{"ended": …}`` before it is closed to the browser.
 
-What is typed and shown is kept nowhere. Start and end are logged, as an audit.
+What is typed and shown is kept nowhere. Start and end are logged, and are in the audit trail: a
+shell of which that cannot be recorded does not begin.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import logging
 import re
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -23,6 +25,7 @@ from typing import Any
 from msgspec import Struct
 from starlette.websockets import WebSocket
 
+from portal.domain.audit import SHELL, UNRECORDED, Event, Outcome, Recorder, recorded
 from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.identity import Identity, has_room
 from portal.live.recheck import until_refused
@@ -95,7 +98,9 @@ class Shells:
         identify: Identify,
         reidentify: Identify | None = None,
         clock: Callable[[], float] = time.monotonic,
+        recorder: Recorder = UNRECORDED,
     ) -> None:
+        self._recorder = recorder
         self._places = places
         self._source = source
         self._settings = settings
@@ -137,7 +142,16 @@ class Shells:
             self._admit(identity)
             self._open[stop] = identity
             place = await self._places.find(identity, asked.place)
-            words = await self._shell(socket, identity, place, asked, stop)
+            event = Event(
+                SHELL,
+                Outcome.BEGUN,
+                identity,
+                place.release,
+                uuid.uuid4().hex,
+                {"pod": place.pod, "container": place.container, "debug": asked.debug},
+            )
+            async with recorded(self._recorder, event):
+                words = await self._shell(socket, identity, place, asked, stop)
         except Over as over:
             words = str(over)
         except PortalError as error:

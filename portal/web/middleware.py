@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
 
@@ -19,6 +20,7 @@ from portal.auth.hosts import NO_OTHERS, KnownHosts, host_problem
 from portal.auth.identify import Authenticator
 from portal.domain.errors import Forbidden, NoHost, PortalError, Unauthenticated, UnknownHost
 from portal.domain.identity import Identity
+from portal.domain.request import RequestInfo, current_request, enter_request, leave_request
 from portal.web.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,19 @@ class RequestMiddleware:
         if scope["type"] == "lifespan" or scope.get("path") in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
+        request = enter_request(RequestInfo(uuid.uuid4().hex, self._via(scope)))
+        try:
+            await self._handle(scope, receive, send)
+        finally:
+            leave_request(request)
+
+    def _via(self, scope: Scope) -> str:
+        """Return who vouches for the user, and from where the request came."""
+        client = scope.get("client")
+        return f"{self._authenticator.name} from {client[0] if client else 'an unknown address'}"
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request, or pass it on with its identity."""
         headers = Headers(scope=scope)
         try:
             if problem := host_problem(headers.getlist("host"), self._known_hosts):
@@ -108,6 +123,8 @@ class RequestMiddleware:
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
                 headers.setdefault("Content-Security-Policy", self._policy())
+                if request := current_request().id:
+                    headers["X-Request-Id"] = request
             await send(message)
 
         try:

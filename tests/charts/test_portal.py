@@ -83,6 +83,7 @@ ALL_SETTINGS = {
     "allowedImages": ["registry.example.com/team/*", "docker.io/library/*"],
     "imageLookup": "listed",
     "catalogInterval": 60,
+    "auditLog": False,
     "logFormat": "text",
     "logLevel": "DEBUG",
 }

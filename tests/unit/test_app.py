@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from portal.app import Portal
+from portal.audit.trail import Trail
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE
 from portal.settings import Settings
 from portal.web_app import WebApp
@@ -37,6 +38,7 @@ async def test_a_stop_ends_live_connections_and_operations_without_the_lifespan(
     logs, last_lines, shells = Closing(), Closing(), Shells()
     front._logs, front._last_lines = logs, last_lines  # type: ignore[assignment]
     front._shells = shells  # type: ignore[assignment]
+    front._trail = Trail(None)
     portal._web_app = front
     portal.drain()
     portal.drain()

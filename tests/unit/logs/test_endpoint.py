@@ -14,6 +14,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
+from portal.domain.audit import Outcome
 from portal.domain.errors import PortalError
 from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
@@ -34,6 +35,7 @@ from portal.logs.hub import LogHub
 from portal.logs.targets import Selection
 from tests.unit.logs.fakes import FAST, Logs, nothing_hidden
 from tests.unit.logs.test_targets import APP, pod
+from tests.unit.recorder import Kept
 
 QUERY = "?namespace=apps&name=web"
 
@@ -332,6 +334,31 @@ def test_downloads_are_limited_for_each_user_and_for_all() -> None:
     assert [download.reserve(ANONYMOUS) for _ in range(3)] == [True, True, False]
     download.release(ada)
     assert download.reserve(bob)
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_a_download_is_recorded_or_does_not_begin(away: bool) -> None:
+    download, kept = (
+        Download(Logs(), lambda _: [], nothing_hidden),
+        Kept(*([Outcome.SUCCEEDED] if away else [])),
+    )
+
+    async def refusal(*_: object) -> str:
+        return ""
+
+    handle = download_endpoint(download, lambda _: Identity("ada"), refusal, recorder=kept)
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": DOWNLOAD_PATH,
+        "query_string": QUERY[1:].encode() + b"&pod=a",
+        "headers": [],
+    }
+    response = await handle(Request(scope))
+    assert response.status_code == (503 if away else 200)
+    assert [(each.action, dict(each.detail)) for each in kept.events] == (
+        [] if away else [("log-download", {"pod": "a"})]
+    )
 
 
 @pytest.mark.parametrize("limits", [(0.01, 60), (60, 0.01)])

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from portal.auth.authorizer import Authorizer, KnownRights
 from portal.auth.policy import Policy
+from portal.domain.audit import UNRECORDED, Recorder
 from portal.domain.errors import (
     ChartError,
     Conflict,
@@ -83,6 +84,7 @@ class World:
         chart_path: Path = Path("/charts/dash-app"),
         policy: Authorizer | None = None,
         rules: NamespaceRules = RULES,
+        recorder: Recorder = UNRECORDED,
     ) -> None:
         self.clock = Clock()
         self.store = RecordingStore(self.clock)
@@ -114,6 +116,7 @@ class World:
                 interval=0.005,
                 lease_seconds=lease_seconds,
             ),
+            recorder=recorder,
         )
         ports = ReleasePorts(
             self.helm,

@@ -15,6 +15,7 @@ from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
+from portal.domain.audit import Outcome
 from portal.domain.exec import Ended
 from portal.domain.identity import Identity
 from portal.shell.browser import LONGEST_INPUT, size_of
@@ -28,6 +29,7 @@ from portal.shell.endpoint import (
 from portal.shell.place import Places
 from portal.shell.settings import ShellSettings, minutes
 from tests.unit.objects.make import ANN, BOB, POD, Site
+from tests.unit.recorder import Kept
 from tests.unit.shell.make import FakeExec, FakeRunning
 
 QUERY = f"namespace=apps&name=demo&pod={POD}"
@@ -103,6 +105,35 @@ def test_what_is_typed_and_shown_goes_through_unchanged(caplog: pytest.LogCaptur
     }
     assert told["seconds"] >= 0
     assert "hidden-words" not in caplog.text + repr([vars(each) for each in caplog.records])
+
+
+def test_start_and_end_are_in_the_audit_trail() -> None:
+    server = Server(FakeExec(bash=echoing))
+    kept = server.shells._recorder = Kept()
+    with opened(server) as socket:
+        assert socket.receive_json()["shell"] == "bash"
+        assert socket.receive_bytes() == b"$ "
+        socket.send_bytes(b"exit\r")
+        goodbye(socket)
+    begun, ended = kept.events
+    assert (begun.action, begun.outcome, ended.outcome) == (
+        "shell",
+        Outcome.BEGUN,
+        Outcome.SUCCEEDED,
+    )
+    assert begun.detail == {"pod": POD, "container": "demo", "debug": False}
+    assert begun.operation == ended.operation != ""
+
+
+def test_a_shell_that_cannot_be_recorded_does_not_begin() -> None:
+    source = FakeExec(bash=echoing)
+    server = Server(source)
+    server.shells._recorder = Kept(Outcome.BEGUN)
+    with opened(server) as socket:
+        words, code = goodbye(socket)
+    assert words == "The portal's database does not answer."
+    assert code == 1008
+    assert not source.ran
 
 
 def test_the_terminals_size_is_passed_on() -> None:

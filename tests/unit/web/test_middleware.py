@@ -306,6 +306,7 @@ def test_every_answer_has_the_security_headers_and_is_counted(
     assert answer.status_code == status
     assert answer.headers["Content-Security-Policy"] == POLICY
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert len(answer.headers["X-Request-Id"]) == 32
     assert answer.headers["Referrer-Policy"] == "same-origin"
     counted = f'dash_portal_http_request_seconds_count{{method="{method}",status="{status}"}} 1.0'
     assert counted in site.client.get("/metrics").text

@@ -1,0 +1,57 @@
+"""The request that is being handled: its id, and how it came; readable wherever it leads.
+
+A task that is started while a request is handled keeps the request's context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+
+from msgspec import Struct
+
+MOST_AUDIT_IDS = 20
+"""Most ids of the API server's answers that are kept of one change."""
+
+
+class RequestInfo(Struct, frozen=True):
+    """A request: its ``id``, and ``via``, who vouches for the user and from which address."""
+
+    id: str = ""
+    via: str = ""
+
+
+_NONE = RequestInfo()
+
+_request: ContextVar[RequestInfo] = ContextVar("request", default=_NONE)
+_audit_ids: ContextVar[list[str] | None] = ContextVar("audit_ids", default=None)
+
+enter_request = _request.set
+leave_request = _request.reset
+
+
+def current_request() -> RequestInfo:
+    """Return the request that is being handled; an empty one outside of requests."""
+    return _request.get()
+
+
+def collect_audit_ids(collect: bool = True) -> None:
+    """Begin to collect the API server's audit ids in this context and those made from it, or end.
+
+    Each call begins a new collection.
+    """
+    _audit_ids.set([] if collect else None)
+
+
+def note_answer(method: str, headers: Mapping[str, str]) -> None:
+    """Keep the audit id of an answer of the API server to a request that changes something."""
+    collected = _audit_ids.get()
+    if collected is None or method == "GET" or len(collected) >= MOST_AUDIT_IDS:
+        return
+    if audit_id := headers.get("Audit-Id"):
+        collected.append(audit_id[:64])
+
+
+def audit_ids() -> tuple[str, ...]:
+    """Return the ids that were collected in this context."""
+    return tuple(_audit_ids.get() or ())
