@@ -13,7 +13,11 @@ from portal.domain.identity import Identity
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, OperationPhase
 from portal.domain.release import ReleaseRevision
+from portal.guardrails.review import Cluster
 from portal.helm_service.helm import HelmClient
+from portal.images.pull_logins import PullSecretSource
+from portal.logs.stream import LogSource
+from portal.objects.reader import ObjectSource, Revisions
 from portal.operations.ports import OperationLeases, RevisionRecords
 from portal.releases.forms import ScaleRequest
 from portal.releases.ports import (
@@ -25,6 +29,7 @@ from portal.releases.ports import (
     ServedApis,
 )
 from portal.releases.restart import WorkloadRestarts
+from portal.shell.ports import ExecSource
 from tests.unit.auth.test_authorizer import Asked
 from tests.unit.releases.test_actions import AUTO, KEY, SPEC, World
 from tests.unit.releases.test_permissions import CHART
@@ -38,6 +43,10 @@ OWN_ACCOUNT = {
     NamespaceLookup: {"missing", "kubernetes", "enforced_level"},
     Records: {"other_record"},
     ServedApis: {"versions"},
+    Cluster: {"prepare", "namespaced", "services", "pod_problem"},
+    ExecSource: {"usage"},
+    LogSource: {"open"},
+    Revisions: {"newest"},
 }
 """Calls that the portal makes with its own account; ``docs/security.md`` says why."""
 
@@ -63,6 +72,12 @@ def methods(port: type) -> dict[str, inspect.Signature]:
         NamespaceLookup,
         ServedApis,
         EnvSecretStore,
+        Cluster,
+        PullSecretSource,
+        ExecSource,
+        LogSource,
+        ObjectSource,
+        Revisions,
     ],
 )
 def test_every_call_of_a_port_is_for_somebody_unless_it_is_named(port: type) -> None:
