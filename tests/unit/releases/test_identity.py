@@ -224,3 +224,32 @@ async def test_it_is_asked_again_when_it_runs() -> None:
         await world.actions.launch(CARL, SPEC)
     world.helm.gate.set()
     await world.close()
+
+
+async def test_what_the_portals_own_account_may_not_repair_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where Kubernetes decides: the own account writes no Secret."""
+    world = World(holder="portal-1")
+    await world.ended(await world.actions.launch(CARL, SPEC))
+    world.helm.gate.clear()
+    begun = await world.actions.scale(CARL, KEY, ScaleRequest(replicas=2))
+    await world.leases.until(lambda: world.leases.now[KEY].operation.id == begun.id)
+    lease = world.leases.now[KEY]
+    after = World(leases=world.leases, holder="portal-2")
+    after.records.left[KEY] = ReleaseRevision(
+        KEY, 2, ReleaseStatus.PENDING_UPGRADE, operation=begun.id
+    )
+
+    async def refused(*_: object, identity: Identity | None) -> None:
+        raise Forbidden("the portal may not update secrets")
+
+    monkeypatch.setattr(after.records, "mark_failed", refused)
+    monkeypatch.setattr(world.records, "mark_failed", refused)
+    await after.operations.executor.adopt(lease, after.operations._interrupted.resume)
+    await after.leases.until(lambda: after.phase() is OperationPhase.INTERRUPTED)
+    assert "may not repair Helm's record with its own account" in after.operation().error
+    assert "offers to unlock it" in after.operation().advice
+    world.helm.gate.set()
+    await world.close()
+    await after.close()
