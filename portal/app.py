@@ -59,7 +59,9 @@ class Portal:
         settings = self._settings
         end_orphans()
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(ClusterClient.connect(settings.kubeconfig))
+            client = await stack.enter_async_context(
+                ClusterClient.connect(settings.kubeconfig, settings.impersonation())
+            )
             done = garbage.resume_after("lists", "pages")
             sync = ClusterSync(client, settings, listed=lambda: done("lists"))
             await stack.enter_async_context(running(sync.tasks(), _stop))

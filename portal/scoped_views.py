@@ -95,8 +95,9 @@ class ScopedViews:
             PortalError: it depends on the owner, who is not known yet.
         """
         owners = owners_of(self._store.snapshot.app(key))
-        refusal = self._rights.known(identity).refusal(Permission.LOGS, key, owners or NOBODY)
-        if refusal is not None and owners is None:
+        rights = self._rights.known(identity)
+        refusal = rights.refusal(Permission.LOGS, key, owners or NOBODY)
+        if refusal is not None and owners is None and rights.by_owner:
             self._prioritize((key,))
             raise PortalError("The owner of this app is not known yet.", "Try again in a moment.")
         return str(refusal) if refusal else ""

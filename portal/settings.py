@@ -18,6 +18,7 @@ from portal.catalog.sizes import read_sizes
 from portal.catalog.sources import Source, SourceKind
 from portal.database.address import database_problem
 from portal.domain.charts import BUILT_IN
+from portal.domain.impersonation import Impersonation, name_problem
 from portal.domain.namespaces import NamespaceRules, listed_problem, pattern_problem
 from portal.domain.sizes import Size
 from portal.guardrails.rules import GuardrailException, Level
@@ -83,6 +84,22 @@ class Settings(BaseModel):
         tuple[str, ...],
         Field(
             description="Comma-separated groups whose members may change every app (mode `header`)."
+        ),
+    ] = ()
+    authorization: Annotated[
+        Literal["owners", "kubernetes"],
+        Field(
+            description="Who may do what. `owners`: an app is changed by its owner, by whom the "
+            "owner shares it with, and by administrators; all is done with the portal's own "
+            "account. `kubernetes`: Kubernetes is asked what each person may do, and everything is "
+            "done as that person, by impersonation. Needs people who sign in."
+        ),
+    ] = "owners"
+    impersonated_groups: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated groups that Kubernetes is told of when the portal acts "
+            "for a member (authorization `kubernetes`). Other groups of a person are left out."
         ),
     ] = ()
     allow_logs: Annotated[
@@ -298,6 +315,7 @@ class Settings(BaseModel):
         "namespaces",
         "excluded_namespaces",
         "auth_admin_groups",
+        "impersonated_groups",
         "trusted_origins",
         "allowed_images",
         "allowed_hosts",
@@ -348,6 +366,16 @@ class Settings(BaseModel):
             raise SettingsError(
                 f"{PREFIX}SHELL: set {PREFIX}ALLOW_EXEC to true as well, or nobody may use it."
             )
+        if settings.authorization == "kubernetes" and settings.auth_mode == "none":
+            raise SettingsError(
+                f"{PREFIX}AUTHORIZATION: kubernetes needs people who sign in; set "
+                f"{PREFIX}AUTH_MODE as well."
+            )
+        for group in settings.impersonated_groups:
+            if problem := name_problem(group):
+                raise SettingsError(
+                    f"{PREFIX}IMPERSONATED_GROUPS: the name “{group[:80]}” {problem}."
+                )
         problem = settings.where_problem()
         if problem:
             raise SettingsError(problem)
@@ -381,6 +409,12 @@ class Settings(BaseModel):
     def rules(self) -> NamespaceRules:
         """The namespaces that the portal works in, and those in which it changes nothing."""
         return NamespaceRules(self.namespaces, self.own_namespace, self.excluded_namespaces)
+
+    def impersonation(self) -> Impersonation | None:
+        """The rules for acting as a person; None if the portal's own account does everything."""
+        if self.authorization != "kubernetes":
+            return None
+        return Impersonation(frozenset(self.impersonated_groups))
 
     def presets(self) -> tuple[Preset, ...]:
         """Read the presets file.

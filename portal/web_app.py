@@ -19,14 +19,16 @@ from starlette.routing import Route, WebSocketRoute
 
 from portal import __version__
 from portal.audit.trail import Trail
-from portal.auth.authorizer import KnownRights
+from portal.auth.authorizer import Authorizer, KnownRights
 from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
+from portal.auth.kubernetes import KubernetesAuthorizer
 from portal.auth.policy import Policy
 from portal.autoscalers.followers import Followers
 from portal.catalog.catalog import Catalog
 from portal.catalog.dash_app import ExposureSettings
 from portal.cluster.access import Namespaces
 from portal.cluster.admission import Admission
+from portal.cluster.client import ClusterClient
 from portal.cluster.env_secrets import EnvSecrets
 from portal.cluster.exec import Exec
 from portal.cluster.leases import LEASES, Leases
@@ -36,6 +38,7 @@ from portal.cluster.pod_logs import PodLogs
 from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
 from portal.cluster.restarts import Restarts
+from portal.cluster.reviews import SubjectReviews
 from portal.cluster.served_apis import ServedApis
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.watches import Watches
@@ -117,15 +120,7 @@ class WebApp:
     ) -> None:
         self._settings = settings
         self._store = store = sync.store
-        self._rights = rights = KnownRights(
-            Policy(
-                settings.rules(),
-                open_mode=settings.auth_mode == "none",
-                admin_groups=settings.auth_admin_groups,
-                allow_exec=settings.allow_exec,
-                allow_logs=settings.allow_logs,
-            )
-        )
+        self._rights = rights = KnownRights(_authorizer(settings, sync.client))
         forms = _forms(settings)
         self._database = _database(settings, stack)
         self._trail = trail = Trail(
@@ -317,6 +312,25 @@ class WebApp:
         await self._trail.close()
 
 
+def _authorizer(settings: Settings, client: ClusterClient) -> Authorizer:
+    """The authorizer that the settings choose."""
+    if settings.authorization == "kubernetes":
+        return KubernetesAuthorizer(
+            SubjectReviews(client),
+            Namespaces(client).names,
+            settings.rules(),
+            allow_exec=settings.allow_exec,
+            allow_logs=settings.allow_logs,
+        )
+    return Policy(
+        settings.rules(),
+        open_mode=settings.auth_mode == "none",
+        admin_groups=settings.auth_admin_groups,
+        allow_exec=settings.allow_exec,
+        allow_logs=settings.allow_logs,
+    )
+
+
 def _secrets(sync: ClusterSync) -> AppSecrets:
     """The secrets of apps, hidden in what comes out of their containers and objects."""
     client, store = sync.client, sync.store
@@ -418,6 +432,7 @@ def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStac
         deadline=settings.helm_timeout,
         grace=STOP_GRACE - 1,
         limit=settings.helm_concurrency,
+        impersonation=settings.impersonation(),
     )
 
 
@@ -456,8 +471,9 @@ def _actions(
         timing=OperationTiming(limit=settings.helm_concurrency),
         recorder=trail,
     )
+    reviews = SubjectReviews(client) if settings.authorization == "kubernetes" else None
     guardrails = Guardrails(
-        Admission(client, settings.pod_security_namespaces()),
+        Admission(client, settings.pod_security_namespaces(), reviews),
         settings.guardrail_exceptions(),
         GuardrailSettings(settings.allowed_images, frozenset(settings.allowed_hosts)),
     )

@@ -43,6 +43,11 @@ class Rights(Protocol):
         """The namespaces that the identity may see; None for all."""
         ...
 
+    @property
+    def by_owner(self) -> bool:
+        """True if it matters who owns a release: then a refusal waits until that is known."""
+        ...
+
     def refusal(self, permission: Permission, key: Key, owners: Owners | None) -> Forbidden | None:
         """Return why this may not be done to the release ``key``; None if it may.
 
@@ -76,6 +81,11 @@ class NoRights(Struct, frozen=True):
     def namespaces(self) -> frozenset[str]:
         """The empty set."""
         return frozenset()
+
+    @property
+    def by_owner(self) -> bool:
+        """False: owners do not matter."""
+        return False
 
     def refusal(self, permission: Permission, key: Key, owners: Owners | None) -> Forbidden:
         """Refuse everything for the same reason."""

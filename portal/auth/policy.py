@@ -72,6 +72,11 @@ class OwnerRights(Struct, frozen=True):
         """The namespaces that ``identity`` may see; None for all."""
         return frozenset(self.rules.listed) or None
 
+    @property
+    def by_owner(self) -> bool:
+        """True: owners decide."""
+        return True
+
     def granted(self, key: Key, owners: Owners | None) -> frozenset[Permission]:
         """Return the permissions on the release ``key``.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from portal.cluster.client import ClusterClient
-from portal.cluster.json_object import part
+from portal.cluster.client import METADATA_LIST, ClusterClient
+from portal.cluster.json_object import items, part, text
 from portal.domain.errors import NotFound, PortalError
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -22,6 +23,20 @@ async def _labels(client: ClusterClient, name: str) -> Mapping[str, object] | No
     return part(found, "metadata", "labels")
 
 
+async def _names(client: ClusterClient) -> tuple[str, ...]:
+    found: list[str] = []
+    more = ""
+    while True:
+        params = {"limit": str(PAGE)} | ({"continue": more} if more else {})
+        answer = await client.get("/api/v1/namespaces", params, METADATA_LIST)
+        found += [text(each, "metadata", "name") for each in items(answer, "items")]
+        more = text(answer, "metadata", "continue")
+        if not more:
+            return tuple(found)
+
+
+PAGE = 500
+"""Namespaces in a page of the list."""
 VERSION_MEMORY = 300.0
 """Seconds for which the cluster's version is remembered."""
 
@@ -44,6 +59,21 @@ class Namespaces:
         self._clock = clock
         self._known: dict[str, tuple[float, Mapping[str, object] | None]] = {}
         self._version = (float("-inf"), "")
+        self._names: tuple[float, tuple[str, ...]] = (float("-inf"), ())
+        self._listing = asyncio.Lock()
+
+    async def names(self) -> tuple[str, ...]:
+        """Return the names of all namespaces of the cluster.
+
+        Raises:
+            PortalError: they cannot be listed.
+        """
+        async with self._listing:
+            until, found = self._names
+            if until <= self._clock():
+                found = await _names(self._client)
+                self._names = (self._clock() + self._memory, found)
+            return found
 
     async def kubernetes(self) -> str:
         """The cluster's version, such as v1.37.2; "" where it is not told."""

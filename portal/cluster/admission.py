@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from typing import cast
 from weakref import WeakValueDictionary
@@ -21,7 +21,9 @@ from portal.cluster.client import METADATA, ClusterClient
 from portal.cluster.errors import Rejected
 from portal.cluster.json_object import JsonObject, items, part, text
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.reviews import ResourceAttributes, Reviews, Touched
 
 KINDS_FOR = 60.0
 """Seconds that a discovered kind is cached."""
@@ -55,16 +57,19 @@ class Admission:
     """Answers the guardrails' questions.
 
     ``namespaces`` maps levels of the Pod Security Standards to a namespace that enforces them.
+    ``reviews`` asks what people may do; without it that is not asked.
     """
 
     def __init__(
         self,
         client: ClusterClient,
         namespaces: Mapping[str, str],
+        reviews: Reviews | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._namespaces = namespaces
+        self._reviews = reviews
         self._clock = clock
         self._kinds: dict[tuple[str, str], _Kind] = {}
         self._discovering: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -118,10 +123,12 @@ class Admission:
                 known = _Kind(until, text(each, "name"), bool(each.get("namespaced")))
                 self._kinds[api_version, text(each, "kind")] = known
 
-    async def metadata(self, api_version: str, kind: str, key: Key) -> Mapping[str, object] | None:
+    async def metadata(
+        self, api_version: str, kind: str, key: Key, *, identity: Identity | None = None
+    ) -> Mapping[str, object] | None:
         """An object's metadata; None if there is no such object or kind.
 
-        None as well where the portal may not read it: then it cannot replace it either.
+        None as well where ``identity`` may not read it: then Helm cannot replace it either.
         """
         known = await self._kind(api_version, kind)
         if known is None or not known.namespaced or not _NAME.fullmatch(key.name):
@@ -129,10 +136,34 @@ class Admission:
         root = "/apis" if "/" in api_version else "/api"
         path = f"{root}/{api_version}/namespaces/{key.namespace}/{known.plural}/{key.name}"
         try:
-            found = await self._client.get(path, accept=METADATA)
+            found = await self._client.acting_for(identity).get(path, accept=METADATA)
         except (NotFound, Forbidden):
             return None
         return part(found, "metadata")
+
+    async def denied(
+        self, objects: Collection[Touched], namespace: str, *, identity: Identity | None
+    ) -> frozenset[ResourceAttributes]:
+        """Return what ``identity`` would need and does not have, to apply these objects."""
+        if self._reviews is None or identity is None or not objects:
+            return frozenset()
+        reviews = self._reviews
+        rules = await reviews.rules(identity, namespace)
+        missing: set[ResourceAttributes] = set()
+        for each in objects:
+            known = await self._kind(each.api_version, each.kind)
+            if known is None:
+                continue
+            group = each.api_version.rpartition("/")[0]
+            for verb in each.verbs:
+                asked = ResourceAttributes(verb, known.plural, group)
+                name = "" if verb == "create" else each.name  # it has no name when it is asked
+                if asked in missing or rules.allow(asked, name):
+                    continue
+                if rules.incomplete and await reviews.allowed(identity, asked, namespace, name):
+                    continue
+                missing.add(asked)
+        return frozenset(missing)
 
     async def services(
         self, namespace: str
@@ -144,11 +175,11 @@ class Admission:
             for each in items(answer, "items")
         ]
 
-    async def automounts_token(self, key: Key) -> bool:
+    async def automounts_token(self, key: Key, *, identity: Identity | None = None) -> bool:
         """Return True unless a ServiceAccount sets ``automountServiceAccountToken: false``."""
         path = f"/api/v1/namespaces/{key.namespace}/serviceaccounts/{key.name}"
         try:
-            found = await self._client.get(path)
+            found = await self._client.acting_for(identity).get(path)
         except PortalError:
             return True
         return found.get("automountServiceAccountToken") is not False

@@ -7,6 +7,7 @@ them. Its generated models are not used, since building them costs more than eve
 from __future__ import annotations
 
 import asyncio
+import copy
 import hashlib
 import logging
 from collections import Counter
@@ -19,9 +20,16 @@ from urllib.request import getproxies
 import aiohttp
 import msgspec
 from msgspec import Struct, field
+from multidict import CIMultiDict
 
 from portal.cluster.api_types import Change
-from portal.cluster.errors import TooLarge, Unauthenticated, from_status, message_of
+from portal.cluster.errors import (
+    TooLarge,
+    Unauthenticated,
+    from_status,
+    message_of,
+    refused_person,
+)
 from portal.cluster.json_object import JsonObject
 from portal.cluster.kubernetes_aio import (
     ApiClient,
@@ -30,8 +38,9 @@ from portal.cluster.kubernetes_aio import (
     RESTClientObject,
     config,
 )
-from portal.domain.errors import ClusterUnavailable, PortalError
+from portal.domain.errors import ClusterUnavailable, Forbidden, PortalError
 from portal.domain.identity import Identity
+from portal.domain.impersonation import Impersonated, Impersonation
 from portal.domain.request import note_answer
 
 log = logging.getLogger(__name__)
@@ -86,8 +95,18 @@ class _Request(Struct, frozen=True):
         return "GET" if self.verb in {"list", "watch", "log"} else self.verb.upper()
 
 
+class _Credentials(Struct):
+    """The credentials in use, by a digest; shared by all clients of one connection."""
+
+    digest: bytes
+    reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class ClusterClient:
     """A client of the API server with the portal's credentials; made by ``connect``."""
+
+    _impersonation: Impersonation | None = None
+    _person: Impersonated | None = None
 
     def __init__(
         self,
@@ -95,21 +114,26 @@ class ClusterClient:
         configuration: Configuration,
         kubeconfig: Path | None,
         stack: AsyncExitStack,
+        impersonation: Impersonation | None = None,
     ) -> None:
         self._api: Any = api  # the package carries no types
         self._configuration = configuration
         self._kubeconfig = kubeconfig
         self._stack = stack
-        self._reloading = asyncio.Lock()
-        self._credentials = _credentials(configuration)
+        self._credentials = _Credentials(_credentials(configuration))
+        self._impersonation = impersonation
         self.calls = Calls()
         self.whoami = ""
         """The user name that the API server knows this client by; "" if unknown."""
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, kubeconfig: Path | None = None) -> AsyncGenerator[ClusterClient]:
+    async def connect(
+        cls, kubeconfig: Path | None = None, impersonation: Impersonation | None = None
+    ) -> AsyncGenerator[ClusterClient]:
         """Connect by ``kubeconfig``, or (None) with the pod's service account.
+
+        With ``impersonation``, what is done for somebody is done as that person.
 
         A server that does not answer is not an error here: every call tries for itself.
 
@@ -126,7 +150,7 @@ class ClusterClient:
         async with AsyncExitStack() as stack:
             api = await stack.enter_async_context(ApiClient(configuration))
             api.user_agent = "dash-portal"
-            client = cls(api, configuration, kubeconfig, stack)
+            client = cls(api, configuration, kubeconfig, stack, impersonation)
             await client._introduce()
             yield client
         await asyncio.sleep(TLS_ENDS_WITHIN)
@@ -134,9 +158,26 @@ class ClusterClient:
     def acting_for(self, identity: Identity | None) -> ClusterClient:
         """Return the client that acts for ``identity``, or (None) as the portal itself.
 
-        At present that is the portal's own account for all users.
+        Without ``impersonation`` that is the portal's own account for all users. Both share their
+        connections.
+
+        Raises:
+            Forbidden: the identity has a name that nobody is impersonated by.
         """
-        return self
+        if identity is None or self._impersonation is None:
+            return self
+        result = copy.copy(self)
+        result._person = self._impersonation.of(identity)
+        return result
+
+    def _headers(self, headers: Mapping[str, str]) -> CIMultiDict[str]:
+        """Return the headers of a request, with those that name the person."""
+        result = CIMultiDict(headers)
+        if self._person is not None:
+            result.add("Impersonate-User", self._person.user)
+            for group in self._person.groups:
+                result.add("Impersonate-Group", group)
+        return result
 
     async def _introduce(self) -> None:
         """Ask the server once for the portal's user name, for the log."""
@@ -223,14 +264,14 @@ class ClusterClient:
             try:
                 socket = await pool.ws_connect(
                     url,
-                    headers=headers,
+                    headers=self._headers(headers),
                     protocols=(protocol,),
                     heartbeat=20,
                     max_msg_size=MOST_OF_MESSAGE,
                 )
             except aiohttp.WSServerHandshakeError as error:
                 self.calls.failed[str(error.status)] += 1
-                raise from_status(error.status, error.message) from error
+                raise self._error(error.status, error.message) from error
         connection = socket._response.connection  # pyright: ignore[reportPrivateUsage]
         transport = connection.transport if connection is not None else None
         try:
@@ -339,7 +380,7 @@ class ClusterClient:
 
     async def _send(self, request: _Request) -> aiohttp.ClientResponse:
         """Send, and once more after a 401 if the credentials have been renewed since."""
-        used = self._credentials
+        used = self._credentials.digest
         try:
             return await self._attempt(request)
         except (Unauthenticated, ClusterUnavailable) as error:
@@ -369,7 +410,7 @@ class ClusterClient:
                 answer = await self._api.rest_client.request(
                     request.method,
                     url,
-                    headers=headers,
+                    headers=self._headers(headers),
                     body=request.body,
                     _request_timeout=request.limits,
                 )
@@ -383,23 +424,31 @@ class ClusterClient:
             self.calls.failed["none"] += 1
             raise
         self.calls.failed[str(response.status)] += 1
-        raise from_status(response.status, text, response.headers.get("Retry-After"))
+        raise self._error(response.status, text, response.headers.get("Retry-After"))
+
+    def _error(self, status: int, text: str, retry_after: str | None = None) -> PortalError:
+        error = from_status(status, text, retry_after)
+        # "Its role has to allow this" is about the portal's account.
+        if self._person is not None and type(error) is Forbidden:
+            return refused_person(text)
+        return error
 
     async def _renewed(self, used: bytes) -> bool:
         """Read the credentials again, since tokens and certificates rotate.
 
         Returns True if they differ from those of the digest ``used``.
         """
-        async with self._reloading:
-            if self._credentials == used:
+        credentials = self._credentials
+        async with credentials.reloading:
+            if credentials.digest == used:
                 await _load(self._configuration, self._kubeconfig)
-                self._credentials = _credentials(self._configuration)
-                if self._credentials != used:
+                credentials.digest = _credentials(self._configuration)
+                if credentials.digest != used:
                     log.info("credentials have changed: connecting anew")
                     # The old connections still serve running calls.
                     self._stack.push_async_callback(self._api.rest_client.close)
                     self._api.rest_client = RESTClientObject(self._configuration)
-            return self._credentials != used
+            return credentials.digest != used
 
 
 async def _load(configuration: Configuration, kubeconfig: Path | None) -> None:

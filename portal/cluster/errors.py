@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from portal.domain.denials import denied
 from portal.domain.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, PortalError
 from portal.domain.retry_after import retry_after_seconds
 
@@ -64,6 +65,13 @@ def from_status(code: int, message: str, retry_after: str | None = None) -> Port
             return ClusterUnavailable(words, "It is tried again by itself.")
         case _:
             return Rejected(words)
+
+
+def refused_person(message: str) -> Forbidden:
+    """The error for a request that was refused to the person whom the portal acts for."""
+    return denied(message) or Forbidden(
+        f"Kubernetes: {message or 'HTTP 403'}", "Ask whoever administers the namespace."
+    )
 
 
 def message_of(body: bytes) -> str:

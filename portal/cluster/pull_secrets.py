@@ -8,6 +8,7 @@ import binascii
 from portal.cluster.client import ClusterClient
 from portal.cluster.json_object import items, part, text
 from portal.domain.errors import NotFound
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.pull_secrets import DOCKER_CFG, DOCKER_CONFIG_JSON, PullSecret
 
@@ -20,7 +21,9 @@ class PullSecrets:
     def __init__(self, client: ClusterClient) -> None:
         self._client = client
 
-    async def of_account(self, account: Key) -> tuple[str, ...]:
+    async def of_account(
+        self, account: Key, *, identity: Identity | None = None
+    ) -> tuple[str, ...]:
         """Return the names of the pull secrets that a ServiceAccount gives its pods.
 
         Raises:
@@ -28,19 +31,20 @@ class PullSecrets:
         """
         path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}"
         try:
-            found = await self._client.get(path)
+            found = await self._client.acting_for(identity).get(path)
         except NotFound:
             return ()
         return tuple(text(each, "name") for each in items(found, "imagePullSecrets"))
 
-    async def secret(self, key: Key) -> PullSecret | None:
+    async def secret(self, key: Key, *, identity: Identity | None = None) -> PullSecret | None:
         """Return a Secret; None if there is none of that name.
 
         Raises:
             PortalError: it cannot be read.
         """
         try:
-            found = await self._client.get(f"/api/v1/namespaces/{key.namespace}/secrets/{key.name}")
+            path = f"/api/v1/namespaces/{key.namespace}/secrets/{key.name}"
+            found = await self._client.acting_for(identity).get(path)
         except NotFound:
             return None
         kind = text(found, "type")

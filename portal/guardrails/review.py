@@ -13,9 +13,11 @@ from portal.catalog.coalesce import ValuesProblem
 from portal.catalog.coalesce import read as read_values
 from portal.catalog.content import ContentProblem, read_content, schema_problem
 from portal.domain.charts import BUILT_IN
-from portal.domain.errors import ChartError
+from portal.domain.errors import ChartError, Forbidden
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.manifests import Ref, Tree, at
+from portal.domain.reviews import ResourceAttributes, Touched, listed
 from portal.guardrails.checks import violations
 from portal.guardrails.crds import Definition, definitions
 from portal.guardrails.fields import value_paths
@@ -43,7 +45,10 @@ NAMED = 5
 
 
 class Cluster(Protocol):
-    """The questions to Kubernetes. All methods raise ``PortalError`` if it does not answer."""
+    """The questions to Kubernetes. All methods raise ``PortalError`` if it does not answer.
+
+    ``identity`` is the person as whom is asked; None for the portal's own account.
+    """
 
     async def prepare(self, level: Level) -> None:
         """Ask ahead what most manifests need. What cannot be had raises nothing yet."""
@@ -53,11 +58,19 @@ class Cluster(Protocol):
         """Return True if a kind is namespaced; None if the cluster does not serve it."""
         ...
 
-    async def metadata(self, api_version: str, kind: str, key: Key) -> Tree | None:
+    async def metadata(
+        self, api_version: str, kind: str, key: Key, *, identity: Identity | None
+    ) -> Tree | None:
         """An object's metadata; None if there is no such object."""
         ...
 
-    async def automounts_token(self, key: Key) -> bool:
+    async def denied(
+        self, objects: Collection[Touched], namespace: str, *, identity: Identity | None
+    ) -> frozenset[ResourceAttributes]:
+        """The verbs that it takes to apply these objects, and that Kubernetes does not allow."""
+        ...
+
+    async def automounts_token(self, key: Key, *, identity: Identity | None) -> bool:
         """Return True unless a ServiceAccount sets ``automountServiceAccountToken: false``."""
         ...
 
@@ -164,6 +177,7 @@ class Guardrails:
         upcoming: Collection[str] = (),
         *,
         new: bool = False,
+        identity: Identity | None = None,
     ) -> Reviewed:
         """Check a manifest against the rules; return its objects.
 
@@ -174,15 +188,17 @@ class Guardrails:
             values: the values it was rendered with, to name the field that caused a violation.
             upcoming: Secrets that the portal will make for the release before it is applied.
             new: True to find out of all objects if they exist, even if no rule needs it.
+            identity: the person who would apply it; None for the portal itself.
 
         Raises:
             GuardrailViolations: it breaks a rule.
+            Forbidden: Kubernetes does not let ``identity`` make its objects.
             ChartError: it cannot be read.
             PortalError: Kubernetes could not be asked, so the manifest is not accepted.
         """
         allowed = self.allowances(key.namespace, source)
         subject = await in_thread(self._subject, manifest, key, upcoming)
-        facts = await self._facts(subject, allowed, new)
+        facts = await self._facts(subject, allowed, new, identity)
         unknown = [named for named, answer in facts.namespaced.items() if answer is None]
         if unknown:
             version, kind = unknown[0]
@@ -190,6 +206,10 @@ class Guardrails:
         found = await in_thread(violations, subject, facts, allowed.rules)
         if found:
             raise GuardrailViolations(found, await in_thread(value_paths, found, values))
+        touched = _touched(subject.objects, facts.live)
+        denied = await self._cluster.denied(touched, key.namespace, identity=identity)
+        if denied:
+            raise _may_not(key, denied)
         existing = {ref: each for ref, each in facts.live.items() if each is not None}
         return Reviewed(subject.objects, existing)
 
@@ -227,7 +247,9 @@ class Guardrails:
         except RecursionError as error:  # recursive aliases
             raise unreadable() from error
 
-    async def _facts(self, subject: Subject, allowed: Allowances, new: bool) -> ClusterFacts:
+    async def _facts(
+        self, subject: Subject, allowed: Allowances, new: bool, identity: Identity | None
+    ) -> ClusterFacts:
         """The facts that the rules need, asked with at most ``AT_ONCE`` concurrent requests."""
         cluster, namespace = self._cluster, subject.namespace
         needs = await in_thread(_Needs.of, subject, allowed, new)
@@ -238,7 +260,8 @@ class Guardrails:
                 return await question
 
         async def look(api_version: str, kind: str, name: str) -> ExistingObject | None:
-            found = await ask(cluster.metadata(api_version, kind, Key(namespace, name)))
+            key = Key(namespace, name)
+            found = await ask(cluster.metadata(api_version, kind, key, identity=identity))
             return None if found is None else live(found)
 
         try:
@@ -259,7 +282,8 @@ class Guardrails:
                 ]
                 token = services = None
                 if needs.token:
-                    token = group.create_task(cluster.automounts_token(Key(namespace, "default")))
+                    account = Key(namespace, "default")
+                    token = group.create_task(cluster.automounts_token(account, identity=identity))
                 if needs.services:
                     services = group.create_task(cluster.services(namespace))
         except ExceptionGroup as errors:
@@ -277,6 +301,32 @@ class Guardrails:
             if services
             else (),
         )
+
+
+def _touched(
+    objects: Collection[Rendered], live: Mapping[Ref, ExistingObject | None]
+) -> tuple[Touched, ...]:
+    """The objects with the verbs to apply them; ``live`` has those of which it is known."""
+    return tuple(
+        Touched(each.api_version, each.ref.kind, each.ref.name, _verbs(each, live))
+        for each in objects
+    )
+
+
+def _verbs(one: Rendered, live: Mapping[Ref, ExistingObject | None]) -> frozenset[str]:
+    if one.hook is not None:
+        return frozenset({"get", "create", "delete"})
+    absent = one.ref in live and live[one.ref] is None
+    return frozenset({"get", "patch"} | ({"create"} if absent else set()))
+
+
+def _may_not(key: Key, denied: Collection[ResourceAttributes]) -> Forbidden:
+    return Forbidden(
+        f"This makes objects in {key.namespace} that you may not make there. It needs the "
+        f"Kubernetes permission to {listed(denied)}.",
+        "Nothing was changed. Choose values that do without, or ask whoever administers "
+        f"{key.namespace} for a role that has it.",
+    )
 
 
 def live(metadata: Tree) -> ExistingObject:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from portal.domain.denials import denied
 from portal.domain.errors import (
     ChartError,
     ClusterUnavailable,
     Conflict,
     FieldConflict,
-    Forbidden,
     HelmError,
     HelmTimeout,
     NotFound,
@@ -35,10 +35,6 @@ _REPOSITORY = re.compile(
     r"(?P<why>[^\n]+)"
 )
 _REGISTRY = re.compile(r'(?i:get|head) "(?P<where>\w+://[^"]+/v2/[^"]+)": (?P<why>[^\n]+)')
-_DENIED = re.compile(
-    r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"'
-    r'(?: in API group "[^"]*")?(?P<where> in the namespace "[^"]+"| at the cluster scope)?'
-)
 _QUOTA = re.compile(r"exceeded quota: (?P<detail>[^\n]+)")
 _WEBHOOK = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request:? ?(?P<why>[^\n]*)')
 _SECURITY = re.compile(r"violates PodSecurity[^\n]*")
@@ -421,14 +417,7 @@ def _in_the_way(found: re.Match[str], key: Key) -> Conflict:
 
 
 def _permission(text: str, key: Key) -> PortalError | None:
-    found = _DENIED.search(text)
-    if not found:
-        return None
-    where = (found["where"] or "").replace('"', "")
-    return Forbidden(
-        f"{found['user']} may not {found['verb']} {found['resource']}{where}.",
-        "Ask an administrator to grant this, or choose another namespace.",
-    )
+    return denied(text)
 
 
 def busy(key: Key, status: str = "") -> ReleaseBusy:

@@ -21,6 +21,7 @@ import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
 from portal.domain.errors import HelmError, HelmTimeout
 from portal.domain.identity import Identity
+from portal.domain.impersonation import Impersonation
 from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.process import Output, Process
 from portal.helm_service.redaction import redact, secrets_in, value_texts
@@ -97,7 +98,8 @@ class Runner(pyhelm3.Command):
     that must end gets SIGTERM, so that Helm can mark the release as failed, and after ``grace``
     seconds SIGKILL. Cancelling the task that waits for a command ends the command in the same way
     before the cancellation continues. Helm's own timeout for hooks (``hook_timeout``) is a little
-    shorter, so that Helm can report the hook.
+    shorter, so that Helm can report the hook. ``impersonation`` has Helm act as the person whom a
+    command is run for.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class Runner(pyhelm3.Command):
         grace: float = 15.0,
         limit: int = 20,
         history_max: int = 10,
+        impersonation: Impersonation | None = None,
         start: Start = Process.start,
     ) -> None:
         self.hook_timeout = f"{max(1, int(deadline * 0.9))}s"
@@ -123,6 +126,7 @@ class Runner(pyhelm3.Command):
         self._grace = grace
         self._slots = asyncio.Semaphore(limit)
         self._added: tuple[str, ...] = ()
+        self._impersonation = impersonation
         self._start_process = start
 
     def with_arguments(self, *arguments: str) -> Runner:
@@ -134,9 +138,19 @@ class Runner(pyhelm3.Command):
     def acting_for(self, identity: Identity | None) -> Runner:
         """Return the runner that acts for ``identity``, or (None) as the portal itself.
 
-        At present that is the portal's own account for all users.
+        Without ``impersonation`` that is the portal's own account for all users.
+
+        Raises:
+            Forbidden: the identity has a name that nobody is impersonated by.
         """
-        return self
+        if identity is None or self._impersonation is None:
+            return self
+        person = self._impersonation.of(identity)
+        # Each name in one argument with its flag, so that it cannot be read as another flag.
+        return self.with_arguments(
+            f"--kube-as-user={person.user}",
+            *(f"--kube-as-group={group}" for group in person.groups),
+        )
 
     async def run(self, command: Sequence[object], input: bytes | None = None) -> bytes:
         """Run ``helm`` with these arguments; returns its standard output.

@@ -112,7 +112,7 @@ class ImageInspector:
             return ImageReport(
                 name.repository, name.tag, problems=(not_listed(name),), node_platforms=nodes
             )
-        found = await self._logins(namespace, pull_secrets, name, endpoint)
+        found = await self._logins(identity, namespace, pull_secrets, name, endpoint)
         report = await self._known(name, endpoint, nodes, found.logins)
         return replace(
             report, problems=found.problems + report.problems, signed_in=bool(found.logins)
@@ -150,12 +150,19 @@ class ImageInspector:
             raise InvalidInput({field: text for field, text in problems.items() if text})
 
     async def _logins(
-        self, namespace: str, chosen: Sequence[str], name: ImageName, endpoint: Endpoint
+        self,
+        identity: Identity,
+        namespace: str,
+        chosen: Sequence[str],
+        name: ImageName,
+        endpoint: Endpoint,
     ) -> PullLogins:
         """Return the logins that the pods would use, or else the portal's own."""
         try:
             async with asyncio.timeout(self._deadline):
-                found = await pull_logins(self._pull_secrets, namespace, chosen, name.repository)
+                found = await pull_logins(
+                    self._pull_secrets, namespace, chosen, name.repository, identity=identity
+                )
                 if found.logins:
                     return found
                 own = await mounted(endpoint.credentials, name.repository)

@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from portal.domain.errors import PortalError
+from portal.domain.identity import Identity
 from portal.domain.keys import SHARED_LABEL, Key
 from portal.domain.pull_secrets import DOCKER_CFG, DOCKER_CONFIG_JSON, PullSecret
 from portal.images.report import Part, Problem
@@ -25,13 +26,13 @@ MAX_LOGINS = 3
 
 
 class PullSecretSource(Protocol):
-    """A reader of pull secrets."""
+    """A reader of pull secrets, for a person."""
 
-    async def of_account(self, account: Key) -> tuple[str, ...]:
+    async def of_account(self, account: Key, *, identity: Identity | None) -> tuple[str, ...]:
         """Return the names of the pull secrets that a ServiceAccount gives its pods."""
         ...
 
-    async def secret(self, key: Key) -> PullSecret | None:
+    async def secret(self, key: Key, *, identity: Identity | None) -> PullSecret | None:
         """Return a Secret; None if there is none of that name."""
         ...
 
@@ -44,7 +45,12 @@ class PullLogins(Struct, frozen=True):
 
 
 async def pull_logins(
-    secrets: PullSecretSource, namespace: str, chosen: Sequence[str], repository: str
+    secrets: PullSecretSource,
+    namespace: str,
+    chosen: Sequence[str],
+    repository: str,
+    *,
+    identity: Identity | None,
 ) -> PullLogins:
     """Return the logins for a repository, written out, that pods of a namespace would pull with.
 
@@ -53,9 +59,13 @@ async def pull_logins(
     or anybody could look with what is not theirs.
     """
     try:
-        names = tuple(chosen) or await secrets.of_account(Key(namespace, ACCOUNT))
+        names = tuple(chosen)
+        if not names:
+            names = await secrets.of_account(Key(namespace, ACCOUNT), identity=identity)
         names = names[:MAX_SECRETS]
-        found = await asyncio.gather(*(secrets.secret(Key(namespace, each)) for each in names))
+        found = await asyncio.gather(
+            *(secrets.secret(Key(namespace, each), identity=identity) for each in names)
+        )
     except PortalError as error:
         words = f"The pull secrets of {namespace} cannot be read: {error.message}"
         return PullLogins(problems=(_problem(words, "Private images are looked at without."),))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-EVERY = 30.0
-"""Seconds between two checks."""
+EVERY = 20.0
+"""Seconds between two checks. Answers may be 5 s old, so a permission that is taken away ends a
+socket within 25 s."""
 
 
 async def until_refused(check: Callable[[], Awaitable[str]], every: float = EVERY) -> str:

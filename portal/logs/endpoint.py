@@ -6,7 +6,7 @@ Both take the selection as a query: ``namespace`` and ``name`` of the app, ``pod
 sends the messages of ``portal.logs.wire``, long ones as raw deflate, and ``{"heartbeat": true}``
 when nothing else was sent for a while. It expects no messages. It is closed with 1001 when the
 portal stops, with 1013 (try again) when there are too many, and with 1008 when the viewer may not,
-or no longer, read the logs: that is asked at the start, and again every 30 s. While that is
+or no longer, read the logs: that is asked at the start, and again every 20 s. While that is
 not known, it is closed with 1013. A download asks the same, and ends when it takes too long or when
 its reader does not take what is sent.
 """

@@ -42,7 +42,7 @@ from portal.threads import in_thread
 log = logging.getLogger(__name__)
 
 FRESH = 2.0
-"""Seconds for which a body is given again, to everybody who may read it."""
+"""Seconds for which a body is given again, to the person for whom it was read."""
 MOST_BODIES = 32
 """The most bodies that are kept."""
 MOST_INVENTORIES = 200
@@ -116,7 +116,9 @@ class ObjectReader:
         self._changed = changed
         self._clock = clock
         self._held: OrderedDict[Key, _Held] = OrderedDict()
-        self._bodies: OrderedDict[Ref, tuple[float, Tree, tuple[Tree, ...]]] = OrderedDict()
+        self._bodies: OrderedDict[tuple[Identity, Ref], tuple[float, Tree, tuple[Tree, ...]]] = (
+            OrderedDict()
+        )
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -193,7 +195,7 @@ class ObjectReader:
 
     async def _body(self, ref: Ref, identity: Identity) -> tuple[Tree, tuple[Tree, ...]]:
         """Return an object and its events, from the cache if they are fresh."""
-        kept = self._bodies.get(ref)
+        kept = self._bodies.get((identity, ref))
         if kept is not None and self._clock() - kept[0] < FRESH:
             return kept[1], kept[2]
         tree = await self._source.read(ref, identity=identity)
@@ -202,8 +204,8 @@ class ObjectReader:
         except PortalError as error:
             log.info("cannot read the events of %s: %s", ref, error)
             events = ()
-        self._bodies[ref] = (self._clock(), tree, events)
-        self._bodies.move_to_end(ref)
+        self._bodies[identity, ref] = (self._clock(), tree, events)
+        self._bodies.move_to_end((identity, ref))
         while len(self._bodies) > MOST_BODIES:
             self._bodies.popitem(last=False)
         return tree, events

@@ -392,7 +392,7 @@ class OperationExecutor:
             return ""
         while True:
             try:
-                return await self._mark_pending_failed(progress.operation)
+                return await self._mark_pending_failed(progress.operation, progress.identity)
             except PortalError as error:
                 log.warning("%s: %s", progress.operation.key, error)
                 if self._draining:

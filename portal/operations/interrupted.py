@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from portal.domain.errors import Conflict, NotFound, PortalError
+from portal.domain.errors import Conflict, Forbidden, NotFound, PortalError
+from portal.domain.identity import Identity
 from portal.domain.operations import Operation, Verb
 from portal.domain.release import ReleaseRevision
 from portal.operations.action import Action
@@ -18,7 +19,13 @@ from portal.operations.ports import RevisionRecords
 from portal.operations.progress import Progress
 from portal.operations.waiting import WaitCondition
 
-MarkPendingFailed = Callable[[Operation], Awaitable[str]]
+MarkPendingFailed = Callable[[Operation, Identity | None], Awaitable[str]]
+
+UNLOCK = (
+    "If this page still shows the release as pending: after ten minutes without a change it offers "
+    "to unlock it. Then try again."
+)
+"""The advice where Helm's record may not be repaired."""
 
 
 class Interrupted(PortalError):
@@ -40,12 +47,15 @@ class InterruptedOperations:
         """Return True if this portal has the action; a newer version beside it may have more."""
         return verb.name in self._actions
 
-    async def mark_pending_failed(self, operation: Operation) -> str:
-        """Mark a revision left pending by a stopped Helm as failed.
+    async def mark_pending_failed(self, operation: Operation, identity: Identity | None) -> str:
+        """Mark a revision left pending by a stopped Helm as failed, for ``identity``.
 
         Return what was found, in sentences; "" if there is nothing to say.
         """
-        found, left = await self._marked(operation)
+        try:
+            found, left = await self._marked(operation, identity)
+        except Forbidden:
+            return UNLOCK
         if found is InterruptedOutcome.NOT_BEGUN:
             return "Helm had not begun: nothing was changed."
         completes = self._actions[operation.verb.name].completes
@@ -64,7 +74,7 @@ class InterruptedOperations:
         )
 
     async def _marked(
-        self, operation: Operation
+        self, operation: Operation, identity: Identity | None
     ) -> tuple[InterruptedOutcome, ReleaseRevision | None]:
         """Return the outcome of an operation, after marking a pending revision as failed."""
         action = self._actions[operation.verb.name]
@@ -79,7 +89,7 @@ class InterruptedOperations:
                     operation.key,
                     left,
                     f"Interrupted: {operation.verb} by {operation.actor}",
-                    identity=None,
+                    identity=identity,
                 )
             except (Conflict, NotFound):
                 if last:
@@ -93,7 +103,14 @@ class InterruptedOperations:
         operation = progress.operation
         action = self._actions[operation.verb.name]
         with progress.step("Find out what came of it"):
-            found, left = await self._marked(operation)
+            try:
+                found, left = await self._marked(operation, progress.identity)
+            except Forbidden as error:
+                raise Interrupted(
+                    "The portal stopped while Helm was at work, and may not repair Helm's record "
+                    "with its own account.",
+                    UNLOCK,
+                ) from error
         if found is InterruptedOutcome.PENDING and action.completes:
             return await action.complete(progress, left)
         match found:
@@ -102,7 +119,7 @@ class InterruptedOperations:
             case InterruptedOutcome.FAILED | InterruptedOutcome.PENDING:
                 raise Interrupted(
                     "The portal stopped while Helm was at work.",
-                    await self.mark_pending_failed(operation),
+                    await self.mark_pending_failed(operation, progress.identity),
                 )
             case InterruptedOutcome.NOT_BEGUN:
                 raise Interrupted(

@@ -50,13 +50,20 @@ class Access:
     def refusal_reason(self, identity: Identity, permission: Permission, key: Key) -> str:
         """Return why ``identity`` may not do this to a release in the snapshot.
 
-        "" if it may, or while the owner is not known.
+        "" if it may, or if that depends on an owner who is not known.
         """
         state = self._store.snapshot.app(key)
         owners = owners_of(state)
-        if state.release is None or owners is None:
+        rights = self._rights.known(identity)
+        if rights.by_owner and (state.release is None or owners is None):
             return ""
-        refusal = self._rights.known(identity).refusal(permission, key, owners)
+        refusal = rights.refusal(permission, key, owners)
+        return str(refusal) if refusal else ""
+
+    async def launch_refusal(self, identity: Identity, namespace: str) -> str:
+        """Return why ``identity`` may not launch in a namespace, "" if it may."""
+        rights = await self._rights.ask(identity)
+        refusal = rights.refusal(Permission.LAUNCH, Key(namespace, ""), None)
         return str(refusal) if refusal else ""
 
     async def check(self, identity: Identity, permission: Permission, key: Key) -> None:
@@ -64,6 +71,9 @@ class Access:
         rights = await self._rights.ask(identity)
         if rights.refusal(permission, key, NOBODY) is None:
             return  # allowed whoever owns the release
+        if not rights.by_owner:
+            # At once: how long it takes must not tell whether there is such a release.
+            _raise(rights, identity, permission, key, NOBODY)
         state = self._store.snapshot.app(key)
         owners = _shown(state, permission)
         if owners is None:
@@ -77,7 +87,7 @@ class Access:
         rights = await self._rights.ask_again(identity)
         if rights.refusal(permission, key, NOBODY) is None:
             return
-        current = await self._current(key)
+        current = await self._current(key) if rights.by_owner else None
         self._refuse(rights, identity, permission, key, current.owners if current else None)
 
     def _refuse(

@@ -157,7 +157,7 @@ class Changes:
         async def upgrade(revision: int, force: bool, handover: ReplicaHandover) -> HelmResult:
             async def review(manifest: str) -> str:
                 progress.begin_step("Check what it renders")
-                found = await self._checked(operation.key, chart.source, manifest, values, current)
+                found = await self._checked(progress, chart.source, manifest, values, current)
                 handover.ownership = self.handover.ownership_with(
                     operation.key, {each.ref: each.tree for each in found}
                 )
@@ -195,7 +195,7 @@ class Changes:
 
     async def _checked(
         self,
-        key: Key,
+        progress: Progress,
         source: str,
         manifest: str,
         values: Values,
@@ -205,14 +205,17 @@ class Changes:
 
         Raises:
             ChartError: the guardrails refuse it.
+            Forbidden: Kubernetes does not let the person make its objects.
             Conflict: the release is new, and has a record elsewhere, or would take over objects
                 marked as its own.
         """
+        key, identity = progress.operation.key, progress.identity
         if current is not None:
-            return (await self.guardrails.check(key, source, manifest, values)).objects
+            checked = await self.guardrails.check(key, source, manifest, values, identity=identity)
+            return checked.objects
         # Asked here again, while Helm waits for the answers of the guardrails anyway.
         found, record = await asyncio.gather(
-            self.guardrails.check(key, source, manifest, values, new=True),
+            self.guardrails.check(key, source, manifest, values, new=True, identity=identity),
             self._records.other_record(key),
         )
         if record:
@@ -228,7 +231,9 @@ class Changes:
         if newest is None or not newest.hooks:
             return ""
         try:
-            await self.guardrails.check(key, newest.source, newest.hooks, newest.values)
+            await self.guardrails.check(
+                key, newest.source, newest.hooks, newest.values, identity=identity
+            )
         except ChartError as error:
             return error.message
         return ""
@@ -258,7 +263,7 @@ class Changes:
                 made = await self.upgrade(progress, current, ref, values, _UPGRADE)
             return rollout(RolloutTarget(made, workload=False))
         with progress.step("Check what it goes back to"):
-            await self.check_past(key, past)
+            await self.check_past(key, past, identity)
 
         await progress.applies(current.values, values)
         # Helm copies the labels of the revision that it rolls back to.
@@ -286,15 +291,18 @@ class Changes:
         progress.put(revision=made, helm_seconds=done.seconds)
         return rollout(RolloutTarget(made, workload=current.chart == dash_app.CHART_NAME))
 
-    async def check_past(self, key: Key, past: ReleaseRevision) -> None:
-        """Check a revision before a rollback to it.
+    async def check_past(self, key: Key, past: ReleaseRevision, identity: Identity | None) -> None:
+        """Check a revision before ``identity`` rolls back to it.
 
         Raises:
             ChartError: the guardrails refuse it.
+            Forbidden: Kubernetes does not let ``identity`` make its objects.
             RemovedApi: it has a kind that the cluster no longer serves.
         """
         try:
-            await self.guardrails.check(key, past.source, past.whole, past.values)
+            await self.guardrails.check(
+                key, past.source, past.whole, past.values, identity=identity
+            )
         except UnknownKind as error:
             raise removed_from_past(error.api) from error
 

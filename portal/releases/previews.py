@@ -127,7 +127,7 @@ class Previews:
         await self._access.check(identity, Permission.PREVIEW, key)
         newest, runs = await self._present(key, identity)
         back = _read(await self._past.revision(key, revision, identity=identity))
-        await self._changes.check_past(key, back)
+        await self._changes.check_past(key, back, identity)
         manifest = await self._applied(key, back.manifest)
         return self._proposal(key, newest, runs, manifest, back.values)
 
@@ -218,7 +218,9 @@ class Previews:
             if release is not None:
                 self._note_removed_api(key, release.revision)
             raise
-        await self._changes.guardrails.check(key, source, rendering.whole, values, upcoming)
+        await self._changes.guardrails.check(
+            key, source, rendering.whole, values, upcoming, identity=identity
+        )
         return rendering.manifest
 
     async def _applied(self, key: Key, manifest: str) -> str:

@@ -83,10 +83,10 @@ class Queries:
 
     def overwrite_problem(self, identity: Identity, key: Key) -> str:
         """Return why an existing app may not be overwritten; "" if it may, or there is none."""
+        if refusal := self._access.refusal_reason(identity, Permission.UPGRADE, key):
+            return refusal
         elsewhere = self._preconditions.taken_elsewhere(key)
-        return self._access.refusal_reason(identity, Permission.UPGRADE, key) or (
-            str(elsewhere) if elsewhere else ""
-        )
+        return str(elsewhere) if elsewhere else ""
 
     def _may(self, identity: Identity, permission: Permission, key: Key) -> bool:
         return self._access.may(identity, permission, key)
@@ -99,9 +99,13 @@ class Queries:
         """Return an error if this Kubernetes is not among the versions ``wanted``, else ""."""
         return await self._preconditions.kubernetes_problem(wanted)
 
-    async def namespace_problem(self, namespace: str) -> str:
-        """Return an error if a namespace certainly does not exist, else ""."""
-        return await self._preconditions.namespace_problem(namespace)
+    async def namespace_problem(self, identity: Identity, namespace: str) -> str:
+        """Return why ``identity`` cannot launch in a namespace, "" if that is not known.
+
+        Whether it exists is told only to those who may launch there.
+        """
+        refusal = await self._access.launch_refusal(identity, namespace)
+        return refusal or await self._preconditions.namespace_problem(namespace)
 
     async def values(self, identity: Identity, key: Key) -> Values | None:
         """Return the user-supplied values of the newest revision; None without a release.

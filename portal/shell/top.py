@@ -100,7 +100,7 @@ class Tops:
                     f"The processes of {MOST} containers are looked at already.", "Try again later."
                 )
             look = self._looks[place] = _Look(self._clock())
-            look.task = asyncio.create_task(self._follow(place, look))
+            look.task = asyncio.create_task(self._follow(place, look, identity))
         look.asked = self._clock()
         slow = ""
         try:
@@ -128,11 +128,15 @@ class Tops:
         except PortalError:
             return ()
 
-    async def _follow(self, place: Place, look: _Look) -> None:
-        """Try the programs in turn; once one has run, its end is the end."""
+    async def _follow(self, place: Place, look: _Look, identity: Identity) -> None:
+        """Try the programs in turn; once one has run, its end is the end.
+
+        They run for ``identity``, who looked first. Each of the others has been asked for
+        permission.
+        """
         try:
             for command in COMMANDS:
-                if await self._run(place, look, command):
+                if await self._run(place, look, command, identity):
                     return
             look.problem = (
                 "Its image has no shell and no Python, with which the portal could read them."
@@ -154,11 +158,12 @@ class Tops:
         while self._clock() - look.asked < self._stops_after:  # noqa: ASYNC110
             await asyncio.sleep(self._every)
 
-    async def _run(self, place: Place, look: _Look, command: tuple[str, ...]) -> bool:
+    async def _run(
+        self, place: Place, look: _Look, command: tuple[str, ...], identity: Identity
+    ) -> bool:
         """Follow one program until nobody looks; False if it has not told anything."""
-        # As the portal: it is read once for all, and each of them has been asked for permission.
         async with self._source.run(
-            place.pod_key, place.container, command, tty=False, identity=None
+            place.pod_key, place.container, command, tty=False, identity=identity
         ) as running:
             sides = {
                 asyncio.create_task(self._read(running, place, look)),

@@ -7,15 +7,18 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from portal.auth.hosts import KnownHosts
+from portal.auth.kubernetes import ASKED, ROLES, permissions
 from portal.catalog.launch_fields import PRESET_FIELDS
 from portal.cluster import restarts
 from portal.cluster.kinds import RESOURCES
 from portal.cluster.leases import LEASES
 from portal.cluster.objects import READABLE
+from portal.domain.reviews import ResourceAttributes, ResourceRule, Rules
 from portal.guardrails.rules import Level, Rule
 from portal.images.registries import ImageLookup
 from portal.settings import PREFIX, Settings
@@ -27,6 +30,7 @@ CHART = ROOT / "helm" / "portal"
 APP_CHART = ROOT / "charts" / "dash-app"
 IMAGE = {"repository": "example.com/dash-portal"}
 HEADER = {"mode": "header", "existingSecret": "portal-proxy"}
+KUBERNETES = {"mode": "kubernetes", "groups": ["team-a", "team b"]}
 PRESET = {
     "name": "Sample",
     "description": "Draws.",
@@ -142,6 +146,12 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "own account": {"serviceAccount": {"create": False, "name": "mine"}},
     "annotated account": {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "x"}}},
     "header": {"auth": HEADER},
+    "kubernetes decides": {"auth": HEADER, "authorization": KUBERNETES},
+    "kubernetes decides for some": {
+        "auth": HEADER,
+        "namespaces": ["apps"],
+        "authorization": {**KUBERNETES, "users": ["ann"], "impersonation": "any"},
+    },
     "webhook": {"webhook": WEBHOOK},
     "database": {"database": DATABASE},
     "persistence": {"persistence": VOLUME},
@@ -259,12 +269,35 @@ def rules(rendered: Rendered) -> list[dict[str, Any]]:
     return [rule for role in roles for rule in role["rules"]]
 
 
+def accounts(rendered: Rendered) -> list[str]:
+    """The names of the roles of the portal's own account."""
+    bindings = [*rendered.all("ClusterRoleBinding"), *rendered.all("RoleBinding")]
+    return [binding["roleRef"]["name"] for binding in bindings]
+
+
+def roles_for_people(rendered: Rendered) -> dict[str, list[dict[str, Any]]]:
+    """The rules of each ClusterRole that is made for people, put together as Kubernetes does."""
+    made = rendered.all("ClusterRole")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for role in made:
+        labels = role["metadata"]["labels"]
+        if any(label.startswith("dash-portal.io/aggregate-to-") for label in labels):
+            found.setdefault(role["metadata"]["name"], role["rules"])
+        if "aggregationRule" in role:
+            (selector,) = role["aggregationRule"]["clusterRoleSelectors"]
+            ((label, value),) = selector["matchLabels"].items()
+            parts = [each for each in made if each["metadata"]["labels"].get(label) == value]
+            found[labels["dash-portal.io/role"]] = [r for part in parts for r in part["rules"]]
+            found[role["metadata"]["name"]] = []
+    return found
+
+
 def allowed(rendered: Rendered, group: str, resource: str) -> set[str]:
     """The verbs that all roles together allow on a resource."""
     return {
         verb
         for rule in rules(rendered)
-        if group in rule["apiGroups"] and resource in rule["resources"]
+        if group in rule.get("apiGroups", ()) and resource in rule["resources"]
         for verb in rule["verbs"]
     }
 
@@ -301,16 +334,22 @@ def test_the_image_has_to_be_named(helm: Helm) -> None:
 @pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES.keys())
 def test_no_rule_has_a_wildcard_or_a_way_up(helm: Helm, values: dict[str, Any]) -> None:
     rendered = render(helm, **values)
-    for rule in rules(rendered):
-        words = [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
-        assert not [word for word in words if "*" in word]
-        assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
-        assert "rbac.authorization.k8s.io" not in rule["apiGroups"]
+    own, peoples = (set(accounts(rendered)), set(roles_for_people(rendered)))
+    for role in (*rendered.all("ClusterRole"), *rendered.all("Role")):
+        for rule in role["rules"]:
+            groups, resources = rule.get("apiGroups", []), rule.get("resources", [])
+            assert not [word for word in (*groups, *resources, *rule["verbs"]) if "*" in word]
+            assert not {"escalate", "bind"} & set(rule["verbs"])
+            if role["metadata"]["name"] in own and "authorization" not in values:
+                assert not [verb for verb in rule["verbs"] if verb.startswith("impersonate")]
+            if "rbac.authorization.k8s.io" in groups:
+                assert role["metadata"]["name"].endswith("-administrator-rules")
+                assert resources == ["rolebindings"]
     bindings = [*rendered.all("ClusterRoleBinding"), *rendered.all("RoleBinding")]
     made = {
         role["metadata"]["name"] for kind in ("Role", "ClusterRole") for role in rendered.all(kind)
     }
-    assert {binding["roleRef"]["name"] for binding in bindings} == made
+    assert {binding["roleRef"]["name"] for binding in bindings} == own == made - peoples
 
 
 @pytest.mark.parametrize("namespaces", [[], ["apps"]])
@@ -340,19 +379,25 @@ def test_commands_in_pods_take_their_settings(helm: Helm) -> None:
     assert verbs(allowExec=True, shell=True, shellImage="d:1") == ({"get", "create"}, {"patch"})
 
 
-def test_everything_the_app_chart_is_made_of_may_be_changed(helm: Helm) -> None:
-    rendered = render(helm)
-    found = set()
+def app_chart_kinds() -> set[tuple[str, str]]:
+    """API group and plural of the kinds that the built-in chart has templates for."""
+    found: set[tuple[str, str]] = set()
     for file in (APP_CHART / "templates").glob("*.yaml"):
         version, kind = re.search(
             r"^apiVersion: (\S+)\nkind: (\S+)", file.read_text(), re.M
         ).groups()  # type: ignore[union-attr]
         plural = kind.lower() + ("es" if kind.endswith("s") else "s")
-        group = version.rpartition("/")[0]
-        needed = {"get", "list", "watch", "create", "update", "patch", "delete"}
-        assert needed <= allowed(rendered, group, plural), kind
-        found.add(kind)
-    assert {"Deployment", "Service", "HorizontalPodAutoscaler", "Ingress", "HTTPRoute"} <= found
+        found.add((version.rpartition("/")[0], plural))
+    plurals = {plural for _, plural in found}
+    assert {"deployments", "services", "horizontalpodautoscalers", "ingresses"} <= plurals
+    return found
+
+
+def test_everything_the_app_chart_is_made_of_may_be_changed(helm: Helm) -> None:
+    rendered = render(helm)
+    needed = {"get", "list", "watch", "create", "update", "patch", "delete"}
+    for group, plural in app_chart_kinds():
+        assert needed <= allowed(rendered, group, plural), plural
 
 
 def test_what_the_portal_restarts_may_be_patched(helm: Helm) -> None:
@@ -390,6 +435,76 @@ def test_listed_namespaces_get_roles_and_the_cluster_role_shrinks(helm: Helm) ->
     assert environment(rendered)["DASH_PORTAL_DEFAULT_NAMESPACE"] == "apps"
 
 
+def test_each_role_for_people_gives_exactly_the_permissions_of_the_table(helm: Helm) -> None:
+    rendered = render(helm, auth=HEADER, authorization=KUBERNETES)
+    roles = roles_for_people(rendered)
+    for name, granted in ROLES.items():
+        rules = Rules(msgspec.convert(roles[name], tuple[ResourceRule, ...]))
+        assert permissions(rules.allowed(ASKED)) == granted, name
+    # What the built-in chart may render, whoever launches may make.
+    launcher = Rules(msgspec.convert(roles["launcher"], tuple[ResourceRule, ...]))
+    for group, plural in app_chart_kinds():
+        for verb in ("get", "create", "patch", "delete"):
+            assert launcher.allow(ResourceAttributes(verb, plural, group)), plural
+    switched_off = render(helm, auth=HEADER, authorization={**KUBERNETES, "createRoles": False})
+    assert roles_for_people(switched_off) == {}
+
+
+WRITES = {"create", "update", "patch", "delete", "deletecollection"}
+
+
+@pytest.mark.parametrize("impersonation", ["constrained", "any"])
+@pytest.mark.parametrize("namespaces", [[], ["apps"]])
+def test_where_kubernetes_decides_the_portals_own_account_writes_its_leases_alone(
+    helm: Helm, namespaces: list[str], impersonation: str
+) -> None:
+    authorization = {**KUBERNETES, "impersonation": impersonation}
+    rendered = render(helm, namespaces=namespaces, auth=HEADER, authorization=authorization)
+    own = set(accounts(rendered))
+    written: set[str] = set()
+    constrained: dict[tuple[str, str], set[str]] = {}
+    for role in (*rendered.all("ClusterRole"), *rendered.all("Role")):
+        name = role["metadata"]["name"]
+        if name not in own or name.endswith("-guardrails"):
+            continue
+        for rule in role["rules"]:
+            if WRITES & set(rule["verbs"]):
+                written |= set(rule["resources"])
+            for verb in rule["verbs"]:
+                as_person = verb.removeprefix("impersonate-on:user-info:")
+                for group in rule.get("apiGroups", ()) if as_person != verb else ():
+                    for resource in rule["resources"]:
+                        constrained.setdefault((group, resource), set()).add(as_person)
+            if verb_on(rule, "groups"):
+                assert rule["resourceNames"] == KUBERNETES["groups"], "never a group of others"
+    assert written == {"leases"}
+    for resource in (*RESOURCES, LEASES):  # and it reads what it shows, as with owners
+        api, *rest = resource.group.strip("/").split("/")
+        group = rest[0] if api == "apis" else ""
+        assert set(resource.verbs) <= allowed(rendered, group, resource.plural), resource.plural
+    if impersonation == "any":
+        assert constrained == {}
+        return
+    # As a person it may do what the roles for people allow, and nothing else.
+    for rule in roles_for_people(rendered)["maintainer"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                assert set(rule["verbs"]) <= constrained[group, resource], resource
+    assert ("rbac.authorization.k8s.io", "rolebindings") not in constrained
+    assert ("", "serviceaccounts/token") not in constrained
+
+
+def verb_on(rule: dict[str, Any], resource: str) -> bool:
+    """Return True for a rule that allows to act as one of these."""
+    return resource in rule.get("resources", ()) and any(
+        verb in {"impersonate", "impersonate:user-info"} for verb in rule["verbs"]
+    )
+
+
+def test_kubernetes_decides_only_about_people_who_sign_in(helm: Helm) -> None:
+    assert "needs people who sign in" in refusal(helm, {"authorization": {"mode": "kubernetes"}})
+
+
 def test_more_rights_reach_every_namespace(helm: Helm) -> None:
     extra = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "delete"]}
     rendered = render(helm, namespaces=["a", "b"], rbac={"extraRules": [extra]})
@@ -424,12 +539,15 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         guardrails={"exceptions": [EXCEPTION]},
         webhook=WEBHOOK,
         database=DATABASE,
+        authorization=KUBERNETES,
     )
     given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
     settings = Settings.from_env(given)
     assert settings.max_replicas == 20
     assert settings.excluded_namespaces == ("infra-*", "billing")
     assert settings.auth_admin_groups == ("ops", "team leads")
+    assert settings.authorization == "kubernetes"
+    assert settings.impersonated_groups == ("team-a", "team b")
     assert settings.trusted_origins == ("https://portal.example.com", "http://localhost:8080")
     in_the_image = {"chart_path", "helm", "kubeconfig"}
     instead = {"database"}  # without a password: a file on a volume
@@ -645,6 +763,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "header without a secret": ({"auth": {"mode": "header"}}, "/auth/existingSecret"),
     "a namespace in capitals": ({"namespaces": ["Apps"]}, "/namespaces/0"),
     "no pattern": ({"excludedNamespaces": ["a?"]}, "/excludedNamespaces/0"),
+    "one of Kubernetes' groups": (
+        {"authorization": {"groups": ["system:masters"]}},
+        "/authorization/groups/0",
+    ),
+    "one of Kubernetes' users": (
+        {"authorization": {"users": ["System:admin"]}},
+        "/authorization/users/0",
+    ),
     "two groups in one": ({"auth": {"adminGroups": ["a,b"]}}, "/auth/adminGroups/0"),
     "a namespace twice": ({"namespaces": ["a", "a"]}, "/namespaces"),
     "no replicas": ({"replicaCount": 0}, "/replicaCount"),

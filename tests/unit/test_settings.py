@@ -179,3 +179,21 @@ def test_a_shell_needs_the_right_to_run_commands():
     assert (settings.shell, settings.shell_image) == (True, "")
     with pytest.raises(SettingsError, match="SHELL_IDLE"):
         Settings.from_env(WHOLE | {"DASH_PORTAL_SHELL_IDLE": "0"})
+
+
+def test_kubernetes_decides_about_people_who_sign_in(tmp_path: Path):
+    environ = WHOLE | {"DASH_PORTAL_AUTHORIZATION": "kubernetes"}
+    with pytest.raises(SettingsError, match="AUTHORIZATION: kubernetes needs people who sign in"):
+        Settings.from_env(environ)
+    secret = {
+        "DASH_PORTAL_AUTH_MODE": "header",
+        "DASH_PORTAL_AUTH_SECRET_FILE": str(tmp_path / "secret"),
+        "DASH_PORTAL_IMPERSONATED_GROUPS": "team-a, team-b",
+    }
+    rules = Settings.from_env(environ | secret).impersonation()
+    assert rules is not None
+    assert rules.groups == {"team-a", "team-b"}
+    assert Settings.from_env(WHOLE | secret).impersonation() is None
+    for group in ("system:masters", "team-a,system:authenticated"):
+        with pytest.raises(SettingsError, match=r"IMPERSONATED_GROUPS.*begins with"):
+            Settings.from_env(environ | secret | {"DASH_PORTAL_IMPERSONATED_GROUPS": group})

@@ -76,7 +76,9 @@ def _register_name(app: Callbacks, context: UiContext) -> None:
         problem = (
             ""
             if "namespace" in check.errors
-            else await context.actions.namespace_problem((namespace or "").strip())
+            else await context.actions.namespace_problem(
+                context.identity(), (namespace or "").strip()
+            )
         )
         errors = dict(check.errors) | ({"namespace": problem} if problem else {})
         if not errors and (

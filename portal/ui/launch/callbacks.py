@@ -271,24 +271,26 @@ async def _check(
     report: ImageReport | None = None,
     made_with: str | None = "",
 ) -> _CheckResult:
+    identity, existing = context.identity(), None
     checked = context.forms.check(raw)
     errors = dict(checked.errors)
     if "namespace" not in errors:
-        problem = await context.actions.namespace_problem(str(raw.get("namespace") or ""))
+        namespace = str(raw.get("namespace") or "")
+        problem = await context.actions.namespace_problem(identity, namespace)
         errors |= {"namespace": problem} if problem else {}
     warnings = dict(checked.warnings)
     if checked.spec and not errors:
-        volume = await context.actions.volumes.notes(context.identity(), checked.spec)
+        volume = await context.actions.volumes.notes(identity, checked.spec)
         errors |= volume.errors | await context.actions.root.problems(checked.spec)
         warnings |= volume.warnings
     shown = dict(errors)
     if not raw.get("name") and not name_left:
         shown.pop("name", None)  # an empty name is no error before the field was left
-    identity, existing = context.identity(), None
     if checked.spec:
         existing = context.actions.existing(identity, checked.spec.key)
         problems = context.actions.placeholder_problems(identity, checked.spec)
-        if taken := context.actions.overwrite_problem(identity, checked.spec.key):
+        taken = context.actions.overwrite_problem(identity, checked.spec.key)
+        if taken and "namespace" not in errors:
             problems["name"] = taken
         errors |= problems
         shown |= problems

@@ -87,7 +87,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     async def offer_choices(namespace: str | None, name: str | None) -> tuple[Node, Any, str]:
         check = Check({"namespace": namespace})
         place = check.namespace(context.forms.rules)
-        if check.errors or await context.actions.namespace_problem(place):
+        if check.errors or await context.actions.namespace_problem(context.identity(), place):
             return [], [], "d-none"
         others = tuple(
             each

@@ -9,7 +9,10 @@ from portal.cluster.admission import KINDS_FOR, PROVEN_FOR, Admission
 from portal.cluster.client import ClusterClient
 from portal.cluster.errors import Rejected
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.reviews import ResourceAttributes, Touched
+from tests.unit.auth.test_kubernetes import FakeReviews
 
 POD: dict[str, Any] = {"metadata": {"generateName": "a-"}, "spec": {"containers": []}}
 VIOLATES = 'pods "a" is forbidden: violates PodSecurity "restricted:latest": hostNetwork'
@@ -58,7 +61,7 @@ def clock() -> list[float]:
 @pytest.fixture
 def admission(api: Api, clock: list[float]) -> Admission:
     namespaces = {"restricted": "strict", "baseline": ""}
-    return Admission(api, namespaces, lambda: clock[0])
+    return Admission(api, namespaces, clock=lambda: clock[0])
 
 
 async def test_kinds_are_asked_for_once_in_a_while(
@@ -209,3 +212,23 @@ async def test_what_cannot_be_asked_is_not_allowed(
 async def test_a_level_without_a_namespace_is_not_allowed(admission: Admission) -> None:
     with pytest.raises(ClusterUnavailable, match="no namespace to try pods of the level baseline"):
         await admission.pod_problem(POD, "baseline")
+
+
+async def test_what_a_person_may_not_do_with_objects(api: Api) -> None:
+    api.answers["/apis/apps/v1"] = {
+        "resources": [{"name": "deployments", "kind": "Deployment", "namespaced": True}]
+    }
+    reviews = FakeReviews({"apps": frozenset({ResourceAttributes("get", "deployments", "apps")})})
+    admission = Admission(api, {}, reviews)
+    touched = [
+        Touched("apps/v1", "Deployment", "sales", frozenset({"get", "patch"})),
+        Touched("gone/v1", "Thing", "sales", frozenset({"get"})),
+    ]
+    missing = {ResourceAttributes("patch", "deployments", "apps")}
+    assert await admission.denied(touched, "apps", identity=Identity("ann")) == missing
+    assert reviews.single == 0
+    reviews.webhook = True
+    assert await admission.denied(touched, "apps", identity=Identity("ann")) == missing
+    assert reviews.single == 2, "what the rules do not tell is asked one by one"
+    assert await admission.denied(touched, "apps", identity=None) == frozenset()
+    assert await Admission(api, {}).denied(touched, "apps", identity=Identity("ann")) == frozenset()

@@ -11,6 +11,7 @@ from portal.cluster.client import ClusterClient
 from portal.cluster.json_object import JsonObject
 from portal.cluster.pull_secrets import PullSecrets
 from portal.domain.errors import Forbidden, NotFound
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.pull_secrets import PullSecret
 
@@ -23,6 +24,9 @@ class FakeClient:
 
     def __init__(self, answers: dict[str, JsonObject]) -> None:
         self.answers = answers
+
+    def acting_for(self, identity: Identity | None) -> FakeClient:
+        return self
 
     async def get(self, path: str) -> JsonObject:
         if path not in self.answers:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from portal.domain.errors import ChartError, ClusterUnavailable
+from portal.domain.errors import ChartError, ClusterUnavailable, Forbidden
+from portal.domain.identity import Identity
 from portal.domain.keys import ENV_OF, Key
 from portal.domain.manifests import Tree
+from portal.domain.reviews import ResourceAttributes
 from portal.guardrails.manifest import pod_specs, read, with_owned_hooks
 from portal.guardrails.review import Guardrails, GuardrailViolations, as_pod
 from portal.guardrails.rules import GuardrailException, Level, Rule, allowances
@@ -18,6 +20,7 @@ from portal.guardrails.subject import GuardrailSettings
 from tests.unit.releases.fakes import FakeAdmission
 
 KEY = Key("apps", "sales")
+ANN = Identity("ann")
 
 SAFE = """
 automountServiceAccountToken: false
@@ -338,6 +341,28 @@ async def test_secrets_with_variables_are_for_their_release_alone() -> None:
     assert {each.rule for each in refused.value.violations} == {Rule.REFERENCES}
     admission.live.clear()
     await guardrails.check(KEY, "", manifest, {}, ("login",))
+
+
+async def test_what_a_person_may_not_make_is_refused_before_anything_is_made() -> None:
+    hook = plain("Job", "batch/v1", metadata={"annotations": {"helm.sh/hook": "pre-install"}})
+    manifest = "\n---\n".join((workload(), plain("Ingress", "networking.k8s.io/v1"), hook))
+    admission = FakeAdmission()
+    admission.live["Deployment", "sales"] = {
+        "annotations": {
+            "meta.helm.sh/release-name": "sales",
+            "meta.helm.sh/release-namespace": "apps",
+        }
+    }
+    guardrails = Guardrails(admission)
+    await guardrails.check(KEY, "", manifest, {}, identity=ANN)
+    assert {(each.kind, each.verbs, who) for each, who in admission.touched} == {
+        ("Deployment", frozenset({"get", "patch"}), ANN),
+        ("Ingress", frozenset({"get", "patch", "create"}), ANN),
+        ("Job", frozenset({"get", "create", "delete"}), ANN),
+    }
+    admission.denials = frozenset({ResourceAttributes("create", "ingresses", "networking.k8s.io")})
+    with pytest.raises(Forbidden, match=r"permission to create ingresses\.networking"):
+        await guardrails.check(KEY, "", manifest, {}, identity=ANN)
 
 
 async def test_what_every_namespace_has_is_shared() -> None:

@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 import pytest
 
-from portal.domain.errors import HelmError, HelmTimeout
+from portal.domain.errors import Forbidden, HelmError, HelmTimeout
+from portal.domain.identity import Identity
+from portal.domain.impersonation import Impersonation
 from portal.domain.secrets import HIDDEN
 from portal.helm_service.process import Process
 from portal.helm_service.redaction import redact, secrets_in
@@ -237,3 +239,32 @@ def test_of_a_long_output_the_end_is_kept_in_whole_lines() -> None:
     secret = "s" * 100
     shown = redact(f"{'x' * 2**18}{secret}\nError: no", ["s" * 100])
     assert shown == "Error: no"
+
+
+async def test_a_person_is_named_to_helm_in_arguments_that_are_nothing_else(stub: Stub) -> None:
+    stub.tell()
+    hostile = "--kube-context=other,'; rm -rf /"
+    acting = Runner(
+        {}, executable=str(stub.path), impersonation=Impersonation(frozenset({"a,b", "-x"}))
+    )
+    who = Identity(hostile, ("a,b", "-x", "not-listed"))
+    await acting.acting_for(who).with_arguments("--labels", "a=b").run(["upgrade", "x"])
+    assert stub.seen["argv"] == [
+        "upgrade",
+        "x",
+        f"--kube-as-user={hostile}",
+        "--kube-as-group=-x",
+        "--kube-as-group=a,b",
+        "--labels",
+        "a=b",
+    ]
+    with pytest.raises(Forbidden):
+        acting.acting_for(Identity("system:admin"))
+    await acting.acting_for(None).run(["list"])
+    assert stub.seen["argv"] == ["list"], "for itself the portal uses its own account"
+
+
+async def test_without_impersonation_everybody_is_the_portal(stub: Stub) -> None:
+    stub.tell()
+    await runner(stub).acting_for(Identity("ann", ("a",))).run(["list"])
+    assert stub.seen["argv"] == ["list"]

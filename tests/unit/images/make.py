@@ -42,12 +42,12 @@ class FakePullSecrets:
         self.default = default
         self.error: PortalError | None = None
 
-    async def of_account(self, account: Key) -> tuple[str, ...]:
+    async def of_account(self, account: Key, *, identity: Identity | None) -> tuple[str, ...]:
         if self.error:
             raise self.error
         return self.default if account == Key("apps", "default") else ()
 
-    async def secret(self, key: Key) -> PullSecret | None:
+    async def secret(self, key: Key, *, identity: Identity | None) -> PullSecret | None:
         return self.secrets.get(key.name) if key.namespace == "apps" else None
 
 

@@ -9,13 +9,20 @@ import pytest
 
 from portal.domain.errors import ClusterUnavailable
 from portal.domain.pull_secrets import DOCKER_CFG, DOCKER_CONFIG_JSON, PullSecret
-from portal.images.pull_logins import mounted, pull_logins
+from portal.images.pull_logins import PullLogins, mounted
+from portal.images.pull_logins import pull_logins as pull_logins_for
 from portal.images.report import Part
 from portal.registry.credentials import Login
 from tests.unit.images.make import SHARED, FakePullSecrets, pull_secret
 
 ANN, BOB = Login("ann", "sesame"), Login("bob", "sesame")
 HOST = "r.example"
+
+
+async def pull_logins(
+    secrets: FakePullSecrets, namespace: str, chosen: tuple[str, ...], repository: str
+) -> PullLogins:
+    return await pull_logins_for(secrets, namespace, chosen, repository, identity=None)
 
 
 async def test_those_of_the_service_account_where_none_is_chosen() -> None:

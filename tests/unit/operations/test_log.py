@@ -24,7 +24,7 @@ KEY = Key("apps", "sales")
 
 
 def make_executor(store: Store) -> OperationExecutor:
-    async def mark_pending_failed(operation: Operation) -> str:
+    async def mark_pending_failed(operation: Operation, identity: Identity | None) -> str:
         return ""
 
     registry = OperationRegistry(store, "portal-1")

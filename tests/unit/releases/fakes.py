@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from portal.domain.owners import Owners, is_about_owners, owners_in
 from portal.domain.proposals import NamespaceObjects, VolumeClaim
 from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.domain.replica_ownership import workload_name
+from portal.domain.reviews import ResourceAttributes, Touched
 from portal.helm_service.helm import HelmResult, Rendering
 from portal.helm_service.review import Review
 from portal.operations.registry import OperationRegistry
@@ -289,13 +290,17 @@ class FakeAdmission:
         self.selectors: list[tuple[Tree, Tree]] = []
         self.tried: list[tuple[Tree, str]] = []
         self.prepared = asyncio.Event()
+        self.denials: frozenset[ResourceAttributes] = frozenset()
+        self.touched: list[tuple[Touched, Identity | None]] = []
 
     async def namespaced(self, api_version: str, kind: str) -> bool | None:
         if api_version.startswith("unknown."):
             return None
         return kind not in {"Namespace", "ClusterRole", "ClusterRoleBinding", "PersistentVolume"}
 
-    async def metadata(self, api_version: str, kind: str, key: Key) -> Tree | None:
+    async def metadata(
+        self, api_version: str, kind: str, key: Key, *, identity: Identity | None
+    ) -> Tree | None:
         if (kind, key.name) in self.shared:
             return {"labels": {SHARED_LABEL: str(self.shared[kind, key.name]).lower()}}
         return self.live.get((kind, key.name))
@@ -306,8 +311,14 @@ class FakeAdmission:
     async def prepare(self, level: str) -> None:
         self.prepared.set()
 
-    async def automounts_token(self, key: Key) -> bool:
+    async def automounts_token(self, key: Key, *, identity: Identity | None) -> bool:
         return True
+
+    async def denied(
+        self, objects: Collection[Touched], namespace: str, *, identity: Identity | None
+    ) -> frozenset[ResourceAttributes]:
+        self.touched += [(each, identity) for each in objects]
+        return self.denials
 
     async def pod_problem(self, pod: Tree, level: str) -> str:
         self.tried.append((pod, level))

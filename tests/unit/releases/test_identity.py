@@ -13,7 +13,11 @@ from portal.domain.identity import Identity
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, OperationPhase
 from portal.domain.release import ReleaseRevision
+from portal.guardrails.review import Cluster
 from portal.helm_service.helm import HelmClient
+from portal.images.pull_logins import PullSecretSource
+from portal.logs.stream import LogSource
+from portal.objects.reader import ObjectSource, Revisions
 from portal.operations.ports import OperationLeases, RevisionRecords
 from portal.releases.forms import ScaleRequest
 from portal.releases.ports import (
@@ -25,6 +29,7 @@ from portal.releases.ports import (
     ServedApis,
 )
 from portal.releases.restart import WorkloadRestarts
+from portal.shell.ports import ExecSource
 from tests.unit.auth.test_authorizer import Asked
 from tests.unit.releases.test_actions import AUTO, KEY, SPEC, World
 from tests.unit.releases.test_permissions import CHART
@@ -38,6 +43,10 @@ OWN_ACCOUNT = {
     NamespaceLookup: {"missing", "kubernetes", "enforced_level"},
     Records: {"other_record"},
     ServedApis: {"versions"},
+    Cluster: {"prepare", "namespaced", "services", "pod_problem"},
+    ExecSource: {"usage"},
+    LogSource: {"open"},
+    Revisions: {"newest"},
 }
 """Calls that the portal makes with its own account; ``docs/security.md`` says why."""
 
@@ -63,6 +72,12 @@ def methods(port: type) -> dict[str, inspect.Signature]:
         NamespaceLookup,
         ServedApis,
         EnvSecretStore,
+        Cluster,
+        PullSecretSource,
+        ExecSource,
+        LogSource,
+        ObjectSource,
+        Revisions,
     ],
 )
 def test_every_call_of_a_port_is_for_somebody_unless_it_is_named(port: type) -> None:
@@ -209,3 +224,32 @@ async def test_it_is_asked_again_when_it_runs() -> None:
         await world.actions.launch(CARL, SPEC)
     world.helm.gate.set()
     await world.close()
+
+
+async def test_what_the_portals_own_account_may_not_repair_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where Kubernetes decides: the own account writes no Secret."""
+    world = World(holder="portal-1")
+    await world.ended(await world.actions.launch(CARL, SPEC))
+    world.helm.gate.clear()
+    begun = await world.actions.scale(CARL, KEY, ScaleRequest(replicas=2))
+    await world.leases.until(lambda: world.leases.now[KEY].operation.id == begun.id)
+    lease = world.leases.now[KEY]
+    after = World(leases=world.leases, holder="portal-2")
+    after.records.left[KEY] = ReleaseRevision(
+        KEY, 2, ReleaseStatus.PENDING_UPGRADE, operation=begun.id
+    )
+
+    async def refused(*_: object, identity: Identity | None) -> None:
+        raise Forbidden("the portal may not update secrets")
+
+    monkeypatch.setattr(after.records, "mark_failed", refused)
+    monkeypatch.setattr(world.records, "mark_failed", refused)
+    await after.operations.executor.adopt(lease, after.operations._interrupted.resume)
+    await after.leases.until(lambda: after.phase() is OperationPhase.INTERRUPTED)
+    assert "may not repair Helm's record with its own account" in after.operation().error
+    assert "offers to unlock it" in after.operation().advice
+    world.helm.gate.set()
+    await world.close()
+    await after.close()

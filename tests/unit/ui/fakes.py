@@ -273,7 +273,7 @@ class FakeActions(Actions):
     async def kubernetes_problem(self, wanted: str) -> str:
         return f"not for {wanted}" if wanted else ""
 
-    async def namespace_problem(self, namespace: str) -> str:
+    async def namespace_problem(self, identity: Identity, namespace: str) -> str:
         return "There is no such namespace." if namespace in self.no_namespaces else ""
 
     async def values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:

@@ -1,0 +1,158 @@
+{{/*
+What people may do in a namespace, where Kubernetes decides: each role has the rules of those before
+it as well. `portal/auth/kubernetes.py` says what each permission needs.
+*/}}
+{{- define "dash-portal.viewerRules" -}}
+- apiGroups: [""]
+  resources: [pods, services, serviceaccounts, events, resourcequotas, configmaps, persistentvolumeclaims]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+- apiGroups: [apps]
+  resources: [deployments, replicasets, statefulsets, daemonsets]
+  verbs: [get, list, watch]
+- apiGroups: [batch]
+  resources: [jobs, cronjobs]
+  verbs: [get, list, watch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
+  verbs: [get, list, watch]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes, gateways]
+  verbs: [get, list, watch]
+- apiGroups: [metrics.k8s.io]
+  resources: [pods]
+  verbs: [get, list]
+{{- end }}
+
+{{- define "dash-portal.launcherRules" -}}
+# Helm keeps its record of a release in Secrets, and an app its secret variables.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create, update, patch, delete]
+# What the built-in chart is made of.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [create, update, patch, delete]
+- apiGroups: [""]
+  resources: [services, serviceaccounts]
+  verbs: [create, update, patch, delete]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [create, update, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [create, update, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
+  verbs: [create, update, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [create, update, patch, delete]
+{{- with .Values.rbac.extraRules }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "dash-portal.maintainerRules" -}}
+# Processes and shells. Since Kubernetes 1.35 a WebSocket needs "create" as well, before only "get".
+- apiGroups: [""]
+  resources: [pods/exec]
+  verbs: [get, create]
+- apiGroups: [""]
+  resources: [pods/ephemeralcontainers]
+  verbs: [patch]
+# What other charts are made of.
+- apiGroups: [""]
+  resources: [configmaps, persistentvolumeclaims]
+  verbs: [create, update, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [delete]
+- apiGroups: [apps]
+  resources: [statefulsets, daemonsets]
+  verbs: [create, update, patch, delete]
+- apiGroups: [batch]
+  resources: [jobs, cronjobs]
+  verbs: [create, update, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, update, patch, delete]
+{{- end }}
+
+{{- define "dash-portal.administratorRules" -}}
+# Gives others these roles in the namespace: nobody gives more than they have.
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings]
+  verbs: [get, list, watch, create, update, patch, delete]
+{{- end }}
+
+{{/*
+What the portal's own account may do in a namespace, where Kubernetes decides: read what it shows, and
+keep a record of operations. Everything else it does as a person.
+*/}}
+{{- define "dash-portal.readRules" -}}
+{{ include "dash-portal.viewerRules" . }}
+# Helm's records tell which releases there are. RBAC cannot narrow this to metadata, or to Helm's.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, list, watch, create, update, delete]
+{{- if eq .Values.authorization.impersonation "constrained" }}
+# As a person, only what the roles of the chart allow (constrained impersonation).
+{{- range list "viewer" "launcher" "maintainer" }}
+{{- range include (printf "dash-portal.%sRules" .) $ | fromYamlArray }}
+{{- $verbs := list }}
+{{- range .verbs }}{{ $verbs = append $verbs (printf "impersonate-on:user-info:%s" .) }}{{ end }}
+{{ toYaml (list (dict "apiGroups" .apiGroups "resources" .resources "verbs" $verbs)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* As whom the portal's own account may act. */}}
+{{- define "dash-portal.impersonationRules" -}}
+{{- $constrained := eq .Values.authorization.impersonation "constrained" }}
+{{- $group := ternary "authentication.k8s.io" "" $constrained }}
+{{- $verb := ternary "impersonate:user-info" "impersonate" $constrained }}
+- apiGroups: [{{ $group | quote }}]
+  resources: [users]
+  verbs: [{{ $verb | quote }}]
+  {{- with .Values.authorization.users }}
+  resourceNames:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- with .Values.authorization.groups }}
+- apiGroups: [{{ $group | quote }}]
+  resources: [groups]
+  verbs: [{{ $verb | quote }}]
+  resourceNames:
+    {{- toYaml . | nindent 4 }}
+{{- end }}
+{{- if $constrained }}
+- apiGroups: [authorization.k8s.io]
+  resources: [selfsubjectrulesreviews, selfsubjectaccessreviews]
+  verbs: ["impersonate-on:user-info:create"]
+# Helm asks which APIs there are.
+- nonResourceURLs: [/api, /api/*, /apis, /apis/*, /openapi, /openapi/*, /version, /version/]
+  verbs: ["impersonate-on:user-info:get"]
+{{- end }}
+{{- end }}
+
+{{- define "dash-portal.checkAuthorization" -}}
+{{- if and (eq .Values.authorization.mode "kubernetes") (eq .Values.auth.mode "none") -}}
+{{- fail "authorization.mode: kubernetes needs people who sign in: set auth.mode as well." -}}
+{{- end -}}
+{{- end }}
