@@ -59,7 +59,7 @@ class UiContext(Struct, frozen=True):
     registry's report on an image. ``objects_view`` returns the tree of a release's objects, and
     ``read_object`` reads one of them. ``read_top`` returns the processes of a container, and
     ``find_place`` the container that a shell is for. ``open_mode`` shows the banner of the open
-    mode.
+    mode, and ``sign_out`` the button to sign out.
     """
 
     actions: Actions
@@ -78,6 +78,7 @@ class UiContext(Struct, frozen=True):
     find_place: Callable[[Identity, Place], Awaitable[Place]]
     shell: ShellSettings
     open_mode: bool = False
+    sign_out: bool = False
     version: str = ""
 
     def app(self, identity: Identity, key: Key) -> AppView:

@@ -82,6 +82,7 @@ import json
 LOCATION = "location"
 PAGE = "page"
 WHO = "who"
+SIGN_OUT = "sign-out"
 NAV = "nav"
 THEME = "theme"
 NOTIFY_TOGGLE = "notify-toggle"
