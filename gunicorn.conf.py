@@ -4,8 +4,13 @@
 """
 
 import os
+import sys
+from typing import TYPE_CHECKING
 
 from portal.settings import Settings
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
 
 _settings = Settings.from_env(os.environ)
 
@@ -22,8 +27,17 @@ keepalive = 75
 # For Helm commands to end (portal.app.Portal.drain). Connections do not get that long: see
 # portal.web.worker.
 graceful_timeout = 10
+# Nothing that a client says of its address or scheme is believed.
+forwarded_allow_ips = ""
 # A browser sends a few hundred bytes over the live connection.
 websocket_max_message_size = 64 * 1024
+
+
+def on_starting(server: "Arbiter") -> None:
+    """Refuse to let anybody do everything from anywhere, unless a setting says so."""
+    if problem := _settings.bind_problem(server.cfg.bind):
+        sys.exit(problem)
+
 
 logconfig_dict = {
     "version": 1,

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
+from portal.auth.addresses import arn_problem, endpoint_problem, is_private
 from portal.auth.hosts import KnownHosts, allowed_host_problem, known_hosts
 from portal.catalog.presets import Preset, read_presets
 from portal.catalog.sizes import read_sizes
@@ -26,6 +27,8 @@ from portal.images.registries import ImageLookup, ImageRegistry
 from portal.notifications.webhook import webhook_problem
 
 PREFIX = "DASH_PORTAL_"
+
+SHORTEST_KEY = 32
 
 
 class SettingsError(Exception):
@@ -59,14 +62,22 @@ class Settings(BaseModel):
         str, Field(description="The namespace that the launch form starts with.")
     ] = "default"
     auth_mode: Annotated[
-        Literal["none", "header"],
+        Literal["none", "header", "oidc", "alb"],
         Field(
             description="`none`: anyone who reaches the portal may change and remove every app, "
-            "and read its values; a banner says so. `header`: a trusted proxy names the user, and "
-            "proves itself with a shared secret; an app is changed by its owner, by whom the owner "
-            "shares it with, and by administrators."
+            "and read its values; a banner says so. In the other modes an app is changed by its "
+            "owner, by whom the owner shares it with, and by administrators. `oidc`: people sign "
+            "in through an OpenID provider. `header`: a proxy names the user, and proves itself "
+            "with a shared secret. `alb`: an AWS Application Load Balancer signs people in."
         ),
     ] = "none"
+    allow_anonymous: Annotated[
+        bool,
+        Field(
+            description="Allow the mode `none` at an address that is not private. In the cluster "
+            "the chart asks for it where the portal is exposed."
+        ),
+    ] = False
     auth_user_header: Annotated[str, Field(description="Header with the user's name.")] = (
         "X-Forwarded-User"
     )
@@ -83,7 +94,8 @@ class Settings(BaseModel):
     auth_admin_groups: Annotated[
         tuple[str, ...],
         Field(
-            description="Comma-separated groups whose members may change every app (mode `header`)."
+            description="Comma-separated groups whose members may change every app (not in the "
+            "mode `none`)."
         ),
     ] = ()
     authorization: Annotated[
@@ -102,6 +114,119 @@ class Settings(BaseModel):
             "for a member (authorization `kubernetes`). Other groups of a person are left out."
         ),
     ] = ()
+    auth_user_claim: Annotated[
+        str,
+        Field(
+            description="Claim that names the user, in the modes `oidc` and `alb` and in bearer "
+            "tokens: `sub`, which never changes, or `email`, which has to be verified, or another. "
+            "Choose what the API server's `--oidc-username-claim` names if it has one."
+        ),
+    ] = "sub"
+    auth_groups_claim: Annotated[str, Field(description="Claim with the user's groups.")] = "groups"
+    auth_user_prefix: Annotated[
+        str,
+        Field(
+            description="Put before the user's name, as by the API server's "
+            "`--oidc-username-prefix`."
+        ),
+    ] = ""
+    auth_groups_prefix: Annotated[
+        str,
+        Field(
+            description="Put before each group's name, as by `--oidc-groups-prefix`. Names that "
+            "begin with `system:` are never accepted."
+        ),
+    ] = ""
+    oidc_issuer: Annotated[
+        str,
+        Field(
+            description="Address of the OpenID provider, exactly as it spells it (mode `oidc`; and "
+            "the issuer of bearer tokens)."
+        ),
+    ] = ""
+    oidc_client_id: Annotated[
+        str, Field(description="The portal's client ID at the provider (mode `oidc`).")
+    ] = ""
+    oidc_client_secret_file: Annotated[
+        Path | None,
+        Field(
+            description="File with the client's secret. Without one the client is public: PKCE "
+            "alone protects the sign-in, and sessions end with the portal's process unless "
+            "`DASH_PORTAL_OIDC_SESSION_KEY_FILE` is set."
+        ),
+    ] = None
+    oidc_session_key_file: Annotated[
+        Path | None,
+        Field(
+            description="File with the secret that cookies are encrypted with, at least 32 "
+            "characters, the same for all portal pods. Without one it is derived from the client's "
+            "secret. A new one ends all sessions."
+        ),
+    ] = None
+    oidc_scopes: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated scopes to ask for. Add `offline_access` if the provider "
+            "gives refresh tokens only then, and `groups` if it sends groups only then."
+        ),
+    ] = ("openid", "profile", "email")
+    oidc_refresh_interval: Annotated[
+        int,
+        Field(
+            ge=30,
+            le=3600,
+            description="Seconds after which a session is renewed at the provider, so that one "
+            "that has ended there ends here. Without a refresh token a session ends with the ID "
+            "token.",
+        ),
+    ] = 300
+    oidc_session_longest: Annotated[
+        int,
+        Field(
+            ge=300, le=7 * 86400, description="Seconds after which people have to sign in again."
+        ),
+    ] = 12 * 3600
+    oidc_allow_http: Annotated[
+        bool,
+        Field(
+            description="Allow a provider, and a portal, at an address without TLS that is not "
+            "private. Whoever reads the network can then take over sessions."
+        ),
+    ] = False
+    oidc_ca_file: Annotated[
+        Path | None,
+        Field(description="Certificate authorities (PEM) to trust beside the system's own."),
+    ] = None
+    bearer_audiences: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated audiences: API callers may send a bearer token (JWT) of "
+            "`DASH_PORTAL_OIDC_ISSUER` that is for one of them. Empty: none."
+        ),
+    ] = ()
+    token_review_audiences: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated audiences: ServiceAccounts may send a bearer token that "
+            "is for one of them, which Kubernetes is asked about (TokenReview). Empty: none."
+        ),
+    ] = ()
+    alb_arn: Annotated[
+        str, Field(description="ARN of the load balancer that is trusted (mode `alb`).")
+    ] = ""
+    alb_issuer: Annotated[
+        str, Field(description="Issuer in the load balancer's listener rule (mode `alb`).")
+    ] = ""
+    alb_client_id: Annotated[
+        str, Field(description="Client ID in the load balancer's listener rule (mode `alb`).")
+    ] = ""
+    alb_keys_url: Annotated[
+        str,
+        Field(
+            description="Address of the load balancer's public keys, up to their names. Empty: "
+            "that of the region in `DASH_PORTAL_ALB_ARN`."
+        ),
+    ] = ""
     allow_logs: Annotated[
         bool,
         Field(
@@ -263,7 +388,8 @@ class Settings(BaseModel):
         str,
         Field(
             description="Address at which people reach the portal, such as "
-            "`https://portal.example.com`, for links in messages of the webhook."
+            "`https://portal.example.com`, for links in messages of the webhook, and for the way "
+            "back from a sign-in (required in the mode `oidc`)."
         ),
     ] = ""
     webhook_url_file: Annotated[
@@ -316,6 +442,9 @@ class Settings(BaseModel):
         "excluded_namespaces",
         "auth_admin_groups",
         "impersonated_groups",
+        "oidc_scopes",
+        "bearer_audiences",
+        "token_review_audiences",
         "trusted_origins",
         "allowed_images",
         "allowed_hosts",
@@ -362,6 +491,8 @@ class Settings(BaseModel):
                 f"{PREFIX}AUTH_SECRET_FILE: required when {PREFIX}AUTH_MODE is header; without "
                 "a shared secret anybody could send the user header."
             )
+        if problem := settings.auth_problem():
+            raise SettingsError(problem)
         if settings.shell and not settings.allow_exec:
             raise SettingsError(
                 f"{PREFIX}SHELL: set {PREFIX}ALLOW_EXEC to true as well, or nobody may use it."
@@ -385,7 +516,58 @@ class Settings(BaseModel):
 
     def known_hosts(self) -> KnownHosts:
         """The host names that the portal answers to."""
-        return known_hosts((*self.allowed_hosts, self.node_address), self.trusted_origins)
+        origins = (*self.trusted_origins, self.public_url if self.auth_mode == "oidc" else "")
+        return known_hosts((*self.allowed_hosts, self.node_address), filter(None, origins))
+
+    def auth_problem(self) -> str:
+        """The error in the settings of who is asking; "" if there is none."""
+        needed = {
+            "oidc": ("oidc_issuer", "oidc_client_id", "public_url"),
+            "alb": ("alb_arn", "alb_issuer", "alb_client_id"),
+        }
+        for name in needed.get(self.auth_mode, ()):
+            if not getattr(self, name):
+                return (
+                    f"{PREFIX}{name.upper()}: required when {PREFIX}AUTH_MODE is {self.auth_mode}."
+                )
+        if self.auth_mode == "alb" and (problem := arn_problem(self.alb_arn)):
+            return f"{PREFIX}ALB_ARN: {problem}."
+        if self.auth_mode == "none" and (self.bearer_audiences or self.token_review_audiences):
+            return (
+                f"{PREFIX}BEARER_AUDIENCES, {PREFIX}TOKEN_REVIEW_AUDIENCES: of no use while "
+                f"{PREFIX}AUTH_MODE is none, since everybody may do everything without a token."
+            )
+        if self.bearer_audiences and not self.oidc_issuer:
+            return f"{PREFIX}OIDC_ISSUER: required with {PREFIX}BEARER_AUDIENCES."
+        addresses = {
+            "oidc_issuer": self.oidc_issuer,
+            "public_url": self.public_url if self.auth_mode == "oidc" else "",
+            "alb_keys_url": self.alb_keys_url,
+        }
+        for name, url in addresses.items():
+            if url and (problem := endpoint_problem(url, allow_http=self.allows_http(url))):
+                return f"{PREFIX}{name.upper()}: {problem}."
+        return ""
+
+    def allows_http(self, url: str) -> bool:
+        """Return True if the portal, or its provider, may be at this address without TLS."""
+        return self.oidc_allow_http or is_private(url)
+
+    def bind_problem(self, bind: Sequence[str]) -> str:
+        """Return why the portal may not listen at the addresses ``bind``, "" if it may.
+
+        In a cluster, where ``own_namespace`` is set, the chart decides what is exposed.
+        """
+        if self.auth_mode != "none" or self.allow_anonymous or self.own_namespace:
+            return ""
+        for address in bind:
+            if not (address.startswith("unix:") or is_private(f"http://{address}")):
+                return (
+                    f"{PREFIX}AUTH_MODE is none, and {address} is not a private address: everybody "
+                    "who reaches it could change and remove every app. Listen at 127.0.0.1, choose "
+                    f"another mode, or set {PREFIX}ALLOW_ANONYMOUS to true."
+                )
+        return ""
 
     def where_problem(self) -> str:
         """The error in the choice of namespaces; "" if there is none."""
@@ -564,14 +746,39 @@ class Settings(BaseModel):
         Raises:
             SettingsError: the file cannot be read or is empty.
         """
-        if self.auth_secret_file is None:
+        return self._secret_of("auth_secret_file")
+
+    def client_secret(self) -> str:
+        """Read the secret of the portal's client at the OpenID provider, "" if there is none.
+
+        Raises:
+            SettingsError: the file cannot be read or is empty.
+        """
+        return self._secret_of("oidc_client_secret_file")
+
+    def session_key(self) -> str:
+        """Read the secret that cookies are encrypted with, "" if there is none.
+
+        Raises:
+            SettingsError: the file cannot be read, or its content is too short.
+        """
+        key = self._secret_of("oidc_session_key_file")
+        if key and len(key) < SHORTEST_KEY:
+            raise SettingsError(
+                f"{PREFIX}OIDC_SESSION_KEY_FILE: at least {SHORTEST_KEY} characters are needed."
+            )
+        return key
+
+    def _secret_of(self, name: str) -> str:
+        path: Path | None = getattr(self, name)
+        if path is None:
             return ""
         try:
-            secret = self.auth_secret_file.read_text().strip()
-        except OSError as error:
-            raise SettingsError(f"{PREFIX}AUTH_SECRET_FILE: {error}") from None
+            secret = path.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{PREFIX}{name.upper()}: {error}") from None
         if not secret:
-            raise SettingsError(f"{PREFIX}AUTH_SECRET_FILE: the file is empty.")
+            raise SettingsError(f"{PREFIX}{name.upper()}: the file is empty.")
         return secret
 
 

@@ -20,9 +20,10 @@ from starlette.routing import Route, WebSocketRoute
 from portal import __version__
 from portal.audit.trail import Trail
 from portal.auth.authorizer import Authorizer, KnownRights
-from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
+from portal.auth.identify import Authenticator
 from portal.auth.kubernetes import KubernetesAuthorizer
 from portal.auth.policy import Policy
+from portal.authentication import authentication
 from portal.autoscalers.followers import Followers
 from portal.catalog.catalog import Catalog
 from portal.catalog.dash_app import ExposureSettings
@@ -41,6 +42,7 @@ from portal.cluster.restarts import Restarts
 from portal.cluster.reviews import SubjectReviews
 from portal.cluster.served_apis import ServedApis
 from portal.cluster.storage.storage import HelmStorage
+from portal.cluster.token_review import TokenReviews
 from portal.cluster.watches import Watches
 from portal.cluster_sync import ClusterSync
 from portal.database.database import Database
@@ -102,6 +104,7 @@ from portal.web.metrics import Metrics
 from portal.web.middleware import RequestMiddleware, current_identity
 from portal.web.revalidation import Revalidation
 from portal.web.routes import add_routes
+from portal.web.sign_in import SESSION_PATH, SignInPages, session_endpoint
 from portal.web.static import StaticServer
 
 
@@ -152,7 +155,8 @@ class WebApp:
         places, programs = Places(store, self._actions.access), Exec(sync.client)
         tops = Tops(places, programs, secrets.scrubber)
         stack.push_async_callback(tops.close)
-        self._authenticator = _authenticator(settings)
+        self._authentication = authentication(settings, stack, TokenReviews(sync.client))
+        self._authenticator = self._authentication.authenticator
         self._shells = Shells(
             places,
             programs,
@@ -199,6 +203,7 @@ class WebApp:
             find_place=places.find,
             shell=self._shells.settings,
             open_mode=settings.auth_mode == "none",
+            sign_out=self._authentication.sign_in is not None,
             version=__version__,
         )
         self.hub = Hub(opener(self._context), views.scope, spell=spelled)
@@ -273,8 +278,10 @@ class WebApp:
             WebSocketRoute(LOGS_PATH, logs),
             Route(DOWNLOAD_PATH, download),
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
+            Route(SESSION_PATH, session_endpoint(lambda: current_identity().user)),
         ]
         dash = build_ui(inner, self._context)
+        sign_in = self._authentication.sign_in
         answers = Authorization(Compression(Revalidation(inner)), self._rights.ask)
         return Methods(
             RequestMiddleware(
@@ -284,6 +291,8 @@ class WebApp:
                 self._metrics,
                 self._settings.trusted_origins,
                 self._settings.known_hosts(),
+                SignInPages(sign_in, collect().head()) if sign_in else None,
+                public=PREFIX,
             )
         )
 
@@ -495,17 +504,6 @@ def _actions(
         forms,
         settings.chart_path,
         plain=(Restart(sync.store, Restarts(client)), Resume(sync.store, Pauses(client))),
-    )
-
-
-def _authenticator(settings: Settings) -> Authenticator:
-    if settings.auth_mode == "none":
-        return OpenAuthenticator()
-    return HeaderAuthenticator(
-        settings.secret(),
-        user_header=settings.auth_user_header,
-        groups_header=settings.auth_groups_header,
-        secret_header=settings.auth_secret_header,
     )
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
 from typing import Protocol
 
+from msgspec import Struct
+
+from portal.auth.claims import name_problem
+from portal.auth.headers import Headers, Received, as_utf8
 from portal.domain.errors import Unauthenticated
 from portal.domain.identity import ANONYMOUS, Identity
 
-Headers = Iterable[tuple[str, str]]
-"""Name and value of every header, repeated ones included (``request.headers.items()``)."""
 
-_MAX_NAME = 256
+class Authenticated(Struct, frozen=True):
+    """The identity of a request, and the ``Set-Cookie`` headers to answer with."""
+
+    identity: Identity
+    set_cookies: tuple[str, ...] = ()
 
 
 class Authenticator(Protocol):
@@ -28,8 +33,20 @@ class Authenticator(Protocol):
         """True if all users share one account."""
         ...
 
+    async def authenticate(self, headers: Headers) -> Authenticated:
+        """Return the identity, asking others if necessary.
+
+        Raises:
+            Unauthenticated: the headers do not prove it. A wrong credential is never anonymous.
+        """
+        ...
+
     def identify(self, headers: Headers) -> Identity:
-        """Return the identity; raises ``Unauthenticated`` if the headers do not prove it."""
+        """Return the identity of a connection that was authenticated before, without waiting.
+
+        Raises:
+            Unauthenticated: it is not valid any more.
+        """
         ...
 
 
@@ -39,6 +56,10 @@ class OpenAuthenticator:
     anonymous = True
     name = "nobody (open mode)"
 
+    async def authenticate(self, headers: Headers) -> Authenticated:
+        """Return the anonymous identity."""
+        return Authenticated(ANONYMOUS)
+
     def identify(self, headers: Headers) -> Identity:
         """Return the anonymous identity."""
         return ANONYMOUS
@@ -47,7 +68,8 @@ class OpenAuthenticator:
 class HeaderAuthenticator:
     """The mode ``header``: a proxy names the user, and authenticates itself with a secret.
 
-    A repeated header is refused: the proxy may have added its own to one from the client.
+    No proxy is trusted by its address. A header that is repeated, or spelled with underscores, and
+    a list in place of a user are refused.
     """
 
     anonymous = False
@@ -68,45 +90,27 @@ class HeaderAuthenticator:
         self._groups_header = groups_header
         self._secret_header = secret_header
 
+    async def authenticate(self, headers: Headers) -> Authenticated:
+        """Return the user and groups that the proxy names."""
+        return Authenticated(self.identify(headers))
+
     def identify(self, headers: Headers) -> Identity:
         """Return the user and groups that the proxy names."""
-        received: dict[str, list[str]] = {}
-        for name, value in headers:
-            received.setdefault(name.lower(), []).append(value)
-        secret = self._single(received, self._secret_header)
-        if not hmac.compare_digest(_as_utf8(secret).encode(), self._secret):
+        received = Received(headers)
+        secret = received.single(self._secret_header)
+        if not hmac.compare_digest(as_utf8(secret).encode(), self._secret):
             raise Unauthenticated(
                 "This request did not come through the login proxy.",
                 "Open the portal at its public address. If you did, an administrator has to check "
                 f"that the proxy sends the portal's secret in {self._secret_header}.",
             )
-        user = _as_utf8(self._single(received, self._user_header)).strip()
-        if not user or len(user) > _MAX_NAME or not user.isprintable():
+        user = as_utf8(received.single(self._user_header)).strip()
+        if name_problem(user) or "," in user:
             raise Unauthenticated(
                 "The login proxy did not say who you are.",
                 "Sign in again. If that does not help, an administrator has to check that the "
-                f"proxy sends the user's name in {self._user_header}.",
+                f"proxy sends the name of one user in {self._user_header}.",
             )
-        names = _as_utf8(self._single(received, self._groups_header))
+        names = as_utf8(received.single(self._groups_header))
         groups = (group.strip() for group in names.split(","))
-        return Identity(user, tuple(group for group in groups if group))
-
-    def _single(self, received: dict[str, list[str]], name: str) -> str:
-        values = received.get(name.lower(), [])
-        if len(values) > 1:
-            raise Unauthenticated(
-                f"The header {name} arrived more than once.",
-                "An administrator has to make the proxy replace what clients send, not add to it.",
-            )
-        return values[0] if values else ""
-
-
-def _as_utf8(value: str) -> str:
-    """Decode a header as UTF-8, which most proxies send and the server decodes as Latin-1.
-
-    A value that is not valid UTF-8 is returned unchanged.
-    """
-    try:
-        return value.encode("latin-1").decode()
-    except UnicodeError:
-        return value
+        return Identity(user, tuple(group for group in groups if not name_problem(group)))

@@ -73,7 +73,7 @@ class Access:
             return  # allowed whoever owns the release
         if not rights.by_owner:
             # At once: how long it takes must not tell whether there is such a release.
-            _raise(rights, identity, permission, key, NOBODY)
+            self._refuse(rights, identity, permission, key, NOBODY)
         state = self._store.snapshot.app(key)
         owners = _shown(state, permission)
         if owners is None:

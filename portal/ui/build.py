@@ -83,7 +83,9 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
     )
     # No callback uses Dash's WebSocket, so browsers need not load its script.
     app.backend.websocket_capability = False
-    app.layout = shell.shell(open_mode=context.open_mode, version=context.version)
+    app.layout = shell.shell(
+        open_mode=context.open_mode, sign_out=context.sign_out, version=context.version
+    )
     callbacks = Callbacks(app)
     for register in (
         router.register,

@@ -74,7 +74,8 @@ class UiContext(Struct, frozen=True):
     ``read_object`` reads one of them. ``autoscalers_view`` returns one autoscaler of a release in
     detail, and ``what_if`` what its replays need, None if there is nothing to replay.
     ``read_top`` returns the processes of a container, and ``find_place`` the container that a
-    shell is for. ``open_mode`` shows the banner of the open mode.
+    shell is for. ``open_mode`` shows the banner of the open mode, and ``sign_out`` the button to
+    sign out.
     """
 
     actions: Actions
@@ -97,6 +98,7 @@ class UiContext(Struct, frozen=True):
     find_place: Callable[[Identity, Place], Awaitable[Place]]
     shell: ShellSettings
     open_mode: bool = False
+    sign_out: bool = False
     version: str = ""
 
     def app(self, identity: Identity, key: Key) -> AppView:

@@ -86,6 +86,7 @@ import json
 LOCATION = "location"
 PAGE = "page"
 WHO = "who"
+SIGN_OUT = "sign-out"
 NAV = "nav"
 THEME = "theme"
 NOTIFY_TOGGLE = "notify-toggle"

@@ -26,7 +26,7 @@ _ACTIVE = {
 }
 
 
-def shell(*, open_mode: bool, version: str) -> html.Div:
+def shell(*, open_mode: bool, version: str, sign_out: bool = False) -> html.Div:
     """The shell, the same for everybody; the router fills in the page and the user."""
     return html.Div(
         [
@@ -50,6 +50,7 @@ def shell(*, open_mode: bool, version: str) -> html.Div:
                                     **wildcards({"data-state": "connecting"}),
                                 ),
                                 html.Span(id=ids.WHO, className="who"),
+                                _sign_out() if sign_out else None,
                                 html.Button(
                                     icon("bell"),
                                     id=ids.NOTIFY_TOGGLE,
@@ -120,6 +121,16 @@ def not_found() -> html.Div:
         topic="",
         title="Not found",
         testid="not-found-page",
+    )
+
+
+def _sign_out() -> html.Button:
+    return html.Button(
+        [icon("sign-out"), html.Span("Sign out")],
+        id=ids.SIGN_OUT,
+        type="button",
+        className="btn btn-quiet sign-out",
+        title="Sign out",
     )
 
 

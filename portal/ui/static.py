@@ -79,6 +79,14 @@ class StaticFiles:
             f'<link rel="stylesheet" href="{self.address(PORTAL, style)}">' for style in STYLES
         )
 
+    def head(self) -> str:
+        """The HTML that loads icon, style sheets and theme, for a page without Dash."""
+        icon = self.address(PORTAL, "favicon.svg")
+        return (
+            f'<link rel="icon" type="image/svg+xml" href="{icon}">\n    {self.styles()}\n    '
+            f'<script src="{self.address(PORTAL, "theme.js")}"></script>'
+        )
+
     def scripts(self, dashs: str) -> str:
         """The HTML that loads the scripts of every page; ``dashs`` is Dash's own.
 

@@ -10,18 +10,21 @@ import time
 import uuid
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
+from urllib.parse import quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.auth.csrf import cross_site_problem
 from portal.auth.hosts import NO_OTHERS, KnownHosts, host_problem
-from portal.auth.identify import Authenticator
+from portal.auth.http import Unavailable
+from portal.auth.identify import Authenticated, Authenticator
 from portal.domain.errors import Forbidden, NoHost, PortalError, Unauthenticated, UnknownHost
 from portal.domain.identity import Identity
 from portal.domain.request import RequestInfo, current_request, enter_request, leave_request
 from portal.web.metrics import Metrics
+from portal.web.sign_in import SIGN_IN_PATH, SignInPages
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +58,18 @@ class RequestMiddleware:
         metrics: Metrics,
         trusted_origins: Collection[str] = (),
         known_hosts: KnownHosts = NO_OTHERS,
+        sign_in: SignInPages | None = None,
+        public: str = "",
     ) -> None:
+        """``public`` is the beginning of the paths of files that the pages of the sign-in need."""
         self._app = app
         self._authenticator = authenticator
         self._policy = content_security_policy
         self._metrics = metrics
         self._trusted_origins = trusted_origins
         self._known_hosts = known_hosts
+        self._sign_in = sign_in
+        self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -83,25 +91,21 @@ class RequestMiddleware:
         """Refuse a request, or pass it on with its identity."""
         headers = Headers(scope=scope)
         try:
-            if problem := host_problem(headers.getlist("host"), self._known_hosts):
-                raise problem
-            identity = self._authenticator.identify(headers.items())
-            foreign = cross_site_problem(
-                scope.get("method", "GET"),
-                headers,
-                websocket=scope["type"] == "websocket",
-                trusted_origins=self._trusted_origins,
-            )
-            if foreign:
-                raise Forbidden(f"Refused: {foreign}.", "Open the portal itself and try again.")
+            found = await self._checked(scope, headers)
         except PortalError as error:
             if scope["type"] == "http":
-                await self._http(_refusal(error), scope, receive, send)
+                answer = self._refusal(error, scope, headers)
+                await self._http(answer, scope, receive, send)
             else:
                 await receive()
                 await send({"type": "websocket.close", "code": 1008, "reason": error.message})
             return
-        token = _identity.set(identity)
+        if found is None:
+            pages = self._sign_in if self._signs_in(scope) else None
+            await self._http(pages or self._app, scope, receive, send)
+            return
+        token = _identity.set(found.identity)
+        send = _with_cookies(send, found.set_cookies)
         try:
             if scope["type"] == "http":
                 await self._http(self._app, scope, receive, send)
@@ -109,6 +113,48 @@ class RequestMiddleware:
                 await self._app(scope, receive, send)
         finally:
             _identity.reset(token)
+
+    async def _checked(self, scope: Scope, headers: Headers) -> Authenticated | None:
+        """Return who makes a request that may be answered; None for what is there for everybody.
+
+        Raises:
+            PortalError: it may not.
+        """
+        if problem := host_problem(headers.getlist("host"), self._known_hosts):
+            raise problem
+        found = None
+        if not (self._signs_in(scope) or self._is_public(scope)):
+            found = await self._authenticator.authenticate(headers.items())
+        foreign = cross_site_problem(
+            scope.get("method", "GET"),
+            headers,
+            websocket=scope["type"] == "websocket",
+            trusted_origins=self._trusted_origins,
+        )
+        if foreign:
+            raise Forbidden(f"Refused: {foreign}.", "Open the portal itself and try again.")
+        return found
+
+    def _signs_in(self, scope: Scope) -> bool:
+        pages = self._sign_in
+        return pages is not None and scope["type"] == "http" and scope["path"] in pages.paths
+
+    def _is_public(self, scope: Scope) -> bool:
+        if self._sign_in is None or not self._public or scope["type"] != "http":
+            return False
+        return scope["path"].startswith(self._public)
+
+    def _refusal(self, error: PortalError, scope: Scope, headers: Headers) -> Response:
+        """Return the answer to a request that is refused: to sign in, if somebody opens a page."""
+        told = {"error": error.message, "advice": error.advice}
+        status = _STATUSES.get(type(error), 403)
+        if isinstance(error, Unauthenticated):
+            status = 401
+            if self._sign_in is not None:
+                if _opens_a_page(scope, headers):
+                    return RedirectResponse(sign_in_address(scope), 303)
+                told["signIn"] = SIGN_IN_PATH
+        return JSONResponse(told, status_code=status)
 
     async def _http(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with ``app``, add the headers, and measure the time."""
@@ -139,11 +185,36 @@ class RequestMiddleware:
             self._metrics.requests.labels(method, str(status)).observe(elapsed)
 
 
-_STATUSES: dict[type[PortalError], int] = {Unauthenticated: 401, NoHost: 400, UnknownHost: 421}
+_STATUSES: dict[type[PortalError], int] = {NoHost: 400, UnknownHost: 421, Unavailable: 503}
 
 
-def _refusal(error: PortalError) -> JSONResponse:
-    return JSONResponse(
-        {"error": error.message, "advice": error.advice},
-        status_code=_STATUSES.get(type(error), 403),
+def _opens_a_page(scope: Scope, headers: Headers) -> bool:
+    """Return True if a browser asks for a page to show, rather than a script for data."""
+    return (
+        scope["method"] in {"GET", "HEAD"}
+        and headers.get("sec-fetch-mode", "navigate") == "navigate"
+        and "text/html" in headers.get("accept", "")
     )
+
+
+def sign_in_address(scope: Scope) -> str:
+    """Return the address to sign in at, to come back to the page that ``scope`` asks for."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    wanted = f"{quote(scope['path'])}{f'?{query}' if query else ''}"
+    return f"{SIGN_IN_PATH}?{urlencode({'next': wanted})}"
+
+
+def _with_cookies(send: Send, cookies: tuple[str, ...]) -> Send:
+    """Add ``Set-Cookie`` headers to an answer, or to the handshake of a WebSocket."""
+    if not cookies:
+        return send
+
+    async def send_with_cookies(message: Message) -> None:
+        if message["type"] in {"http.response.start", "websocket.accept"}:
+            message = {**message, "headers": list(message.get("headers", []))}
+            headers = MutableHeaders(scope=message)
+            for each in cookies:
+                headers.append("Set-Cookie", each)
+        await send(message)
+
+    return send_with_cookies

@@ -197,3 +197,99 @@ def test_kubernetes_decides_about_people_who_sign_in(tmp_path: Path):
     for group in ("system:masters", "team-a,system:authenticated"):
         with pytest.raises(SettingsError, match=r"IMPERSONATED_GROUPS.*begins with"):
             Settings.from_env(environ | secret | {"DASH_PORTAL_IMPERSONATED_GROUPS": group})
+
+
+OIDC = WHOLE | {
+    "DASH_PORTAL_AUTH_MODE": "oidc",
+    "DASH_PORTAL_OIDC_ISSUER": "https://login.example.com",
+    "DASH_PORTAL_OIDC_CLIENT_ID": "portal",
+    "DASH_PORTAL_PUBLIC_URL": "https://portal.example.com",
+}
+ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/portal/0123"
+ALB = WHOLE | {
+    "DASH_PORTAL_AUTH_MODE": "alb",
+    "DASH_PORTAL_ALB_ARN": ARN,
+    "DASH_PORTAL_ALB_ISSUER": "https://login.example.com",
+    "DASH_PORTAL_ALB_CLIENT_ID": "portal",
+}
+
+
+def test_a_sign_in_through_a_provider_is_set_up():
+    settings = Settings.from_env(OIDC | {"DASH_PORTAL_OIDC_SCOPES": "openid, groups"})
+    assert settings.oidc_scopes == ("openid", "groups")
+    assert "portal.example.com" in settings.known_hosts()
+    assert (settings.client_secret(), settings.session_key()) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"DASH_PORTAL_OIDC_ISSUER": ""}, "OIDC_ISSUER: required when .* is oidc"),
+        ({"DASH_PORTAL_OIDC_CLIENT_ID": ""}, "OIDC_CLIENT_ID: required"),
+        ({"DASH_PORTAL_PUBLIC_URL": ""}, "PUBLIC_URL: required"),
+        ({"DASH_PORTAL_OIDC_ISSUER": "http://login.example.com"}, "OIDC_ISSUER: .*https://"),
+        ({"DASH_PORTAL_PUBLIC_URL": "http://portal.example.com"}, "PUBLIC_URL: .*https://"),
+        ({"DASH_PORTAL_PUBLIC_URL": "portal.example.com"}, "PUBLIC_URL: it is no address"),
+        ({"DASH_PORTAL_OIDC_REFRESH_INTERVAL": "1"}, "OIDC_REFRESH_INTERVAL"),
+        (ALB | {"DASH_PORTAL_ALB_ARN": ""}, "ALB_ARN: required when .* is alb"),
+        (ALB | {"DASH_PORTAL_ALB_ARN": "portal"}, "ALB_ARN: write it as"),
+        (ALB | {"DASH_PORTAL_ALB_CLIENT_ID": ""}, "ALB_CLIENT_ID: required"),
+        (ALB | {"DASH_PORTAL_ALB_KEYS_URL": "http://keys.example.com"}, "ALB_KEYS_URL"),
+        (
+            {"DASH_PORTAL_AUTH_MODE": "none", "DASH_PORTAL_BEARER_AUDIENCES": "api"},
+            "BEARER_AUDIENCES.*AUTH_MODE is none",
+        ),
+        (
+            ALB | {"DASH_PORTAL_BEARER_AUDIENCES": "api", "DASH_PORTAL_OIDC_ISSUER": ""},
+            "OIDC_ISSUER: required with",
+        ),
+    ],
+)
+def test_a_sign_in_that_cannot_work_is_refused(given: dict[str, str], words: str):
+    with pytest.raises(SettingsError, match=words):
+        Settings.from_env(OIDC | given)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8050", "http://127.0.0.1", "http://10.0.0.7:80", "http://[::1]:8050"]
+)
+def test_a_private_address_needs_no_tls(url: str):
+    addresses = {"DASH_PORTAL_PUBLIC_URL": url, "DASH_PORTAL_OIDC_ISSUER": url}
+    assert Settings.from_env(OIDC | addresses).public_url == url
+
+
+def test_a_session_key_is_long_enough(tmp_path: Path):
+    key = tmp_path / "key"
+    key.write_text("k" * 31)
+    settings = Settings.from_env(OIDC | {"DASH_PORTAL_OIDC_SESSION_KEY_FILE": str(key)})
+    with pytest.raises(SettingsError, match="OIDC_SESSION_KEY_FILE: at least 32"):
+        settings.session_key()
+    key.write_text("k" * 32)
+    assert settings.session_key() == "k" * 32
+
+
+@pytest.mark.parametrize(
+    ("given", "bind", "refused"),
+    [
+        ({}, "0.0.0.0:8080", True),
+        ({}, "[::]:8080", True),
+        ({}, "203.0.113.7:8080", False),  # documentation's own network counts as private
+        ({}, "8.8.8.8:8080", True),
+        ({}, "portal.example.com:80", True),
+        ({}, "127.0.0.1:8080", False),
+        ({}, "[::1]:8080", False),
+        ({}, "10.1.2.3:8080", False),
+        ({}, "unix:/run/portal.sock", False),
+        ({"DASH_PORTAL_ALLOW_ANONYMOUS": "true"}, "0.0.0.0:8080", False),
+        ({"DASH_PORTAL_OWN_NAMESPACE": "dash-portal"}, "0.0.0.0:8080", False),
+        (OIDC, "0.0.0.0:8080", False),
+    ],
+)
+def test_nobody_is_let_in_from_anywhere_by_accident(
+    given: dict[str, str], bind: str, refused: bool
+):
+    problem = Settings.from_env(WHOLE | given).bind_problem([bind])
+    assert bool(problem) is refused
+    if refused:
+        assert bind in problem
+        assert "DASH_PORTAL_ALLOW_ANONYMOUS" in problem

@@ -47,7 +47,8 @@
   function again() {
     try {
       const tries = Number(sessionStorage.getItem(RELOADS) || 0);
-      if (document.querySelector("#page > [data-live-view]")) {
+      // A page of the sign-in has no scripts, and its content in the body itself.
+      if (document.querySelector("#page > [data-live-view], body > main")) {
         sessionStorage.removeItem(RELOADS);
       } else if (tries < 3) {
         sessionStorage.setItem(RELOADS, String(tries + 1));

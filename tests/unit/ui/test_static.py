@@ -33,6 +33,7 @@ ALLOWED = [
     "notify.js",
     "objects.js",
     "page.js",
+    "session.js",
     "table.js",
     "terminal.js",
     "dash_renderer.min.js",

@@ -115,6 +115,7 @@
     socket = null;
     live = false;
     lostAt ??= Date.now();
+    window.dispatchEvent(new Event("portal-lost"));
     timer = setTimeout(connect, pause());
     show();
   }

@@ -1,0 +1,1 @@
+"""The mode ``oidc``: sign-in through an OpenID provider, and sessions."""

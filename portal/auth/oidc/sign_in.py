@@ -1,0 +1,251 @@
+"""Sign-in with an authorization code and PKCE, sign-out, and logout by the provider.
+
+Each sign-in has a cookie of its own with its state, nonce and verifier, so that two tabs may sign
+in at the same time, and only the browser that began a sign-in can finish it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from portal.auth.claims import check_logout_token, moment, text
+from portal.auth.headers import Headers, Received
+from portal.auth.http import Unavailable
+from portal.auth.identify import Authenticated
+from portal.auth.oidc.cookies import Cookies
+from portal.auth.oidc.provider import Provider
+from portal.auth.oidc.sessions import Seal, Session, Sessions
+from portal.domain.errors import Unauthenticated
+from portal.domain.identity import Identity
+
+log = logging.getLogger(__name__)
+
+SESSION = "session"
+ID_TOKEN = "id-token"
+PENDING = "sign-in-"
+
+PENDING_FOR = 600
+"""Seconds for a person to sign in at the provider."""
+MOST_PENDING = 5
+"""The most sign-ins of one browser that may be under way."""
+LONGEST_NEXT = 1000
+LONGEST_HINT = 3000
+"""The most characters of an ID token that is kept for the sign-out."""
+
+OWN_PATHS = "/auth/"
+
+
+class Pending(Struct, frozen=True):
+    """A sign-in that has begun, as its cookie holds it."""
+
+    state: str
+    nonce: str
+    verifier: str
+    next: str
+    began: int
+
+
+class Kept(Struct, frozen=True):
+    """An ID token that is kept to sign out with."""
+
+    id_token: str
+
+
+class Step(Struct, frozen=True):
+    """An answer to a browser: where it goes next, and its cookies."""
+
+    location: str
+    set_cookies: tuple[str, ...]
+
+
+class SignIn:
+    """Signs people in and out. Times are in seconds."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        sessions: Sessions,
+        cookies: Cookies,
+        secret: bytes,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._provider = provider
+        self._sessions = sessions
+        self._cookies = cookies
+        self._pending = Seal(secret, "sign-in")
+        self._kept = Seal(secret, "id-token")
+        self._clock = clock
+        self._used: dict[str, float] = {}
+
+    async def begin(self, wanted: str, headers: Headers) -> Step:
+        """Send a browser to the provider; ``wanted`` is the page that it comes back to.
+
+        Raises:
+            Unavailable: the provider does not answer.
+        """
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        digest = hashlib.sha256(verifier.encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        url = await self._provider.authorization_url(state=state, nonce=nonce, challenge=challenge)
+        pending = Pending(state, nonce, verifier, safe_next(wanted), int(self._clock()))
+        set_pending = self._cookies.set(
+            PENDING + _short(state), self._pending.close(pending), PENDING_FOR
+        )
+        return Step(url, (*self._dropped(headers), set_pending))
+
+    def _dropped(self, headers: Headers) -> list[str]:
+        """Remove the oldest cookies of sign-ins that were given up."""
+        found = self._cookies.beginning_with(Received(headers).cookies(), PENDING)
+        read = {key: self._pending.open(value, Pending) for key, value in found.items()}
+        oldest = sorted(read, key=lambda key: each.began if (each := read[key]) else 0)
+        gone = oldest[: max(0, len(oldest) - MOST_PENDING + 1)]
+        return [self._cookies.set(PENDING + key, "", 0) for key in gone]
+
+    async def finish(self, query: Mapping[str, str], headers: Headers) -> Step:
+        """Finish a sign-in with what the provider sent back through the browser.
+
+        Raises:
+            Unauthenticated: it is not this browser's sign-in, or the provider refuses it.
+            Unavailable: the provider does not answer.
+        """
+        state = query.get("state", "")
+        name = PENDING + _short(state)
+        received = Received(headers).cookies()
+        pending = self._pending.open(self._cookies.read(received, name), Pending)
+        now = self._clock()
+        if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
+            raise Unauthenticated(
+                "This sign-in was not begun in this browser, or has been finished already.",
+                "Begin it again.",
+            )
+        if not -1 <= now - pending.began <= PENDING_FOR:
+            raise Unauthenticated("This sign-in took too long.", "Begin it again.")
+        self._use_once(state, now)
+        await self._check_sender(query)
+        if error := query.get("error", ""):
+            said = query.get("error_description", "")
+            raise Unauthenticated(
+                f"The provider refuses the sign-in: {(said or error)[:300]}", "Begin it again."
+            )
+        tokens = await self._provider.exchange(
+            query.get("code", ""), pending.verifier, pending.nonce
+        )
+        session = self._sessions.begin(tokens)
+        log.info("signed in", extra={"actor": session.user})
+        kept = tokens.id_token if len(tokens.id_token) <= LONGEST_HINT else ""
+        hint = self._kept.close(Kept(kept)) if kept else ""
+        longest = session.ends - now
+        return Step(
+            pending.next,
+            (
+                self._cookies.set(name, "", 0),
+                *self.session_cookies(session),
+                *self._cookies.set_long(ID_TOKEN, hint, longest),
+            ),
+        )
+
+    def session_cookies(self, session: Session) -> tuple[str, ...]:
+        """Return the ``Set-Cookie`` headers of a session."""
+        left = session.ends - self._clock()
+        return self._cookies.set_long(SESSION, self._sessions.sealed(session), left)
+
+    def _use_once(self, state: str, now: float) -> None:
+        for each in [each for each, until in self._used.items() if until <= now]:
+            del self._used[each]
+        if state in self._used:
+            raise Unauthenticated("This sign-in has been finished already.", "Begin it again.")
+        self._used[state] = now + 2 * PENDING_FOR
+
+    async def _check_sender(self, query: Mapping[str, str]) -> None:
+        """Check which provider answers, against mixed-up ones (RFC 9207)."""
+        sender = query.get("iss")
+        named = (await self._provider.endpoints()).names_itself
+        if sender != self._provider.client.issuer and (sender is not None or named):
+            raise Unauthenticated(
+                "Another provider answers than the one that was asked.", "Begin the sign-in again."
+            )
+
+    async def sign_out(self, headers: Headers) -> Step:
+        """End the session of a browser here and at the provider; it goes on to sign out there."""
+        received = Received(headers).cookies()
+        sealed = self._cookies.read(received, SESSION)
+        kept = self._kept.open(self._cookies.read(received, ID_TOKEN), Kept)
+        location = ""
+        try:
+            session = self._sessions.read(sealed)
+            self._sessions.end(session)
+            log.info("signed out", extra={"actor": session.user})
+            await self._provider.revoke(session.refresh_token)
+        except (Unauthenticated, Unavailable):
+            pass  # it has ended already, or the provider learns of it in the browser
+        try:
+            location = await self._provider.end_session_url(kept.id_token if kept else "")
+        except Unavailable:
+            log.warning("the provider does not answer: signed out of the portal alone")
+        gone = (*self._cookies.remove(SESSION), *self._cookies.remove(ID_TOKEN))
+        return Step(location or self._provider.client.signed_out_uri, gone)
+
+    async def back_channel_logout(self, token: str) -> None:
+        """End the sessions that a logout token of the provider names.
+
+        Raises:
+            Unauthenticated: it is not the provider's, or no logout token.
+            Unavailable: the provider's keys cannot be read.
+        """
+        claims = await self._provider.claims(token)
+        client = self._provider.client
+        check_logout_token(claims, issuer=client.issuer, client=client.id, now=self._clock())
+        self._sessions.end_of_provider(
+            sid=text(claims, "sid"), sub=text(claims, "sub"), issued=moment(claims, "iat") or 0
+        )
+        log.info("the provider has ended sessions")
+
+
+class OidcAuthenticator:
+    """The mode ``oidc``: a session's cookie says who is asking."""
+
+    anonymous = False
+
+    def __init__(self, sessions: Sessions, cookies: Cookies, sign_in: SignIn) -> None:
+        self._sessions = sessions
+        self._cookies = cookies
+        self._sign_in = sign_in
+
+    async def authenticate(self, headers: Headers) -> Authenticated:
+        """Return who is asking, after renewing the session if that is due."""
+        sealed = self._cookies.read(Received(headers).cookies(), SESSION)
+        session, renewed = await self._sessions.current(sealed)
+        set_cookies = self._sign_in.session_cookies(session) if renewed else ()
+        return Authenticated(session.identity, set_cookies)
+
+    def identify(self, headers: Headers) -> Identity:
+        """Return who is asking, by what is known."""
+        sealed = self._cookies.read(Received(headers).cookies(), SESSION)
+        return self._sessions.read(sealed).identity
+
+
+def safe_next(wanted: str) -> str:
+    """Return the page of the portal that ``wanted`` names; the first page for anything else."""
+    if not (wanted.startswith("/") and wanted.isprintable() and len(wanted) <= LONGEST_NEXT):
+        return "/"
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return "/"
+    # Browsers take a backslash for a slash, and two slashes for the beginning of a host.
+    outside = "\\" in wanted or wanted.startswith("//") or parts.scheme or parts.netloc
+    return "/" if outside or wanted.startswith(OWN_PATHS) else wanted
+
+
+def _short(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()[:16]
