@@ -28,6 +28,7 @@ from portal.cluster.admission import Admission
 from portal.cluster.env_secrets import EnvSecrets
 from portal.cluster.exec import Exec
 from portal.cluster.leases import LEASES, Leases
+from portal.cluster.load_tests import LoadTestJobs
 from portal.cluster.objects import ClusterObjects
 from portal.cluster.pod_logs import PodLogs
 from portal.cluster.pull_secrets import PullSecrets
@@ -41,6 +42,7 @@ from portal.database.database import Database
 from portal.domain.errors import Forbidden, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.load_tests import LoadTestLimits
 from portal.domain.objects import Pod
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.domain.permissions import Permission
@@ -60,16 +62,18 @@ from portal.logs.endpoint import DOWNLOAD_PATH, download_endpoint, log_endpoint
 from portal.logs.endpoint import PATH as LOGS_PATH
 from portal.logs.hub import LogHub
 from portal.logs.last_lines import LastLines
+from portal.logs.load_tests import LoadTestReader
 from portal.logs.secrets import AppSecrets, Version
 from portal.logs.targets import Selection
 from portal.notifications.messages import operation_message
 from portal.notifications.troubles import Troubles
 from portal.notifications.webhook import HttpPost, Webhook
 from portal.objects.reader import ObjectReader
-from portal.operations.operations import Operations, OperationTiming
+from portal.operations.operations import Operations, OperationTiming, utc_now
 from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
+from portal.releases.load_test import LoadTests
 from portal.releases.ports import ReleasePorts
 from portal.releases.restart import Restart
 from portal.scoped_views import ScopedViews
@@ -79,6 +83,7 @@ from portal.shell.endpoint import Shells
 from portal.shell.place import Places
 from portal.shell.settings import ShellSettings
 from portal.shell.top import Tops
+from portal.state.load_tests import ready_pods
 from portal.state.store import Store
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
@@ -125,6 +130,9 @@ class WebApp:
         self._database = _database(settings, stack)
         self._metrics = Metrics()
         self._webhook, self._troubles = _webhook(settings, store, stack)
+        self._load_tests = LoadTestReader(
+            PodLogs(sync.client), self._changed, lambda key: ready_pods(store.snapshot.app(key))
+        )
         self._actions = _actions(
             settings,
             sync,
@@ -132,6 +140,7 @@ class WebApp:
             forms,
             Helm(_runner(settings, environ, stack)),
             self._ended,
+            self._load_tests,
         )
         self._catalog = catalog = _catalog(settings, stack, store)
         images = _images(settings, stack, sync, rights)
@@ -169,6 +178,7 @@ class WebApp:
             objects.known,
             objects.kinds,
             self._last_lines.fill,
+            self._load_tests.measured if settings.load_test_image else None,
         )
         self._context = UiContext(
             actions=self._actions,
@@ -279,6 +289,7 @@ class WebApp:
         self.hub.close()
         self._logs.close()
         self._last_lines.close()
+        self._load_tests.close()
         await asyncio.gather(
             self._shells.close(), self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
         )
@@ -408,6 +419,7 @@ def _actions(
     forms: ReleaseForms,
     helm: Helm,
     ended: Callable[[Operation], None],
+    measurements: LoadTestReader,
 ) -> Actions:
     client = sync.client
     storage = HelmStorage(client, sync.store.storage_namespace)
@@ -444,6 +456,17 @@ def _actions(
         forms,
         settings.chart_path,
         plain=(Restart(sync.store, Restarts(client)),),
+        load_tests=LoadTests(
+            sync.store,
+            LoadTestJobs(client, settings.load_test_image),
+            LoadTestLimits(
+                settings.load_test_rate, settings.load_test_seconds, settings.load_test_minutes
+            ),
+            measurements.throughput,
+            utc_now,
+        )
+        if settings.load_test_image
+        else None,
     )
 
 

@@ -24,6 +24,7 @@ TARGET = "target"
 ABOUT = "about"
 GATEWAY = "gateway"
 ADDRESS = "address"
+LOAD_TEST = "load test"
 
 
 class Index(Protocol):
