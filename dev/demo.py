@@ -23,7 +23,7 @@ from pathlib import Path
 
 import yaml
 
-from dev import charts, namespaces
+from dev import charts, load_test, namespaces
 from dev.cluster import binaries, choose, cli, images, registry, settings
 from dev.cluster.alone import alone
 from dev.cluster.choose import How
@@ -40,6 +40,7 @@ RESTRICTED = f"{NAMESPACE}-{RELEASE}-restricted"
 """Namespace in which the guardrails dry-run pods; the portal's chart creates it."""
 PORTAL_IMAGE = f"{settings.REGISTRY}/dash-portal:dev"
 SAMPLE_IMAGE = f"{settings.REGISTRY}/dash-sample:1.0"
+LOAD_TEST_IMAGE = f"{settings.REGISTRY}/dash-load-test:dev"
 
 _CONFIG_MAPS = {
     "apiGroups": [""],
@@ -113,6 +114,7 @@ def _ensure(layout: Layout, forced: How | None) -> Demo:
                 work(note)
 
         step("image of the sample app", lambda note: _sample_image(layout, note))
+        step("image of load tests", lambda note: load_test_image(layout, note))
         step("image of the portal", lambda note: _portal_image(layout, tools, how, note))
         kubectl = _Kubectl(layout, tools)
         step("namespaces", lambda _: _namespaces(kubectl))
@@ -165,18 +167,32 @@ def _portal_image(layout: Layout, tools: Path, how: How | None, note: Note) -> N
 def _helm_image(layout: Layout, tools: Path, note: Note) -> str:
     """An image that holds nothing but the helm binary."""
     tag = f"{settings.REGISTRY}/helm:{tools.name}"
-    context = layout.cache / "images" / "helm"
+    _image_of(layout, tools / "helm", "helm", tag, note)
+    return tag
+
+
+def load_test_image(layout: Layout, note: Note) -> None:
+    """Have the image of load tests, as ``load-test/Dockerfile`` makes it, but without Docker."""
+    program = load_test.build(layout, note)
+    last = 'USER 10001:10001\nENTRYPOINT ["/load-test"]\n'
+    _image_of(layout, program, "load-test", LOAD_TEST_IMAGE, note, last)
+
+
+def _image_of(
+    layout: Layout, program: Path, name: str, tag: str, note: Note, last: str = ""
+) -> None:
+    """Have an image that holds nothing but a program; ``last`` ends its Dockerfile."""
+    context = layout.cache / "images" / name
     context.mkdir(parents=True, exist_ok=True)
-    binary = context / "helm"
+    binary = context / name
     binary.unlink(missing_ok=True)
     try:
-        os.link(tools / "helm", binary)
+        os.link(program, binary)
     except OSError:
-        shutil.copy2(tools / "helm", binary)
+        shutil.copy2(program, binary)
     dockerfile = context / "Dockerfile"
-    dockerfile.write_text("FROM scratch\nCOPY helm /helm\n")
+    dockerfile.write_text(f"FROM scratch\nCOPY {name} /{name}\n{last}")
     images.build_image(context, dockerfile, tag, note=note, layout=layout)
-    return tag
 
 
 class _Kubectl:
@@ -269,6 +285,7 @@ def values(how: How | None, digest: str) -> dict[str, object]:
             "allowExec": True,
             "shell": True,
             "shellImage": SAMPLE_IMAGE,
+            "loadTestImage": LOAD_TEST_IMAGE,
             **({} if kind else {"gateway": "kube-system/traefik", "ingressClass": "traefik"}),
         },
         "presets": [

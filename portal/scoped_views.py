@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from portal.auth.authorizer import KnownRights
@@ -15,6 +15,7 @@ from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
+from portal.domain.load_tests import Measured
 from portal.domain.owners import NOBODY
 from portal.domain.permissions import Permission, Scope
 from portal.live.topics import ADMIN, APPS, MINE, app_topic, list_query, release_key
@@ -45,7 +46,8 @@ class ScopedViews:
     present listings of the sources of charts, and ``offered`` the names of the plain actions that
     are of use for an app. ``objects`` returns what is known of a release's objects beside the
     snapshot, and ``readable`` are the kinds that can be opened. ``last_lines`` fills in the ends of
-    the logs of crashed containers. ``followers`` are the autoscalers that are followed.
+    the logs of crashed containers. ``followers`` are the autoscalers that are followed, and
+    ``load_tests`` returns what load tests have measured; None if there are none.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class ScopedViews:
         readable: Collection[str] = (),
         last_lines: Callable[[AppState], AppState] = lambda state: state,
         followers: Followers | None = None,
+        load_tests: Callable[[AppState], Mapping[str, Measured]] | None = None,
     ) -> None:
         self._followers = followers or Followers(store)
+        self._load_tests = load_tests
         self._objects = objects
         self._readable = readable
         self._prioritize = prioritize
@@ -111,6 +115,9 @@ class ScopedViews:
             state = snapshot.app(key)
         if scope.may(Permission.LOGS):
             state = self._last_lines(state)
+        measured = None
+        if self._load_tests is not None and scope.may(Permission.UPGRADE):
+            measured = self._load_tests(state)
         now = datetime.now(UTC)
         return app_view(
             state,
@@ -122,6 +129,7 @@ class ScopedViews:
             catalog=self._catalog(),
             scope=scope,
             offered=self._offered(state, now),
+            load_tests=measured,
         )
 
     def mine(self, scope: Scope) -> MineView:

@@ -261,6 +261,24 @@ class Settings(BaseModel):
     shell_longest: Annotated[
         float, Field(gt=0, description="Seconds after which a shell is closed in any case.")
     ] = 4 * 3600.0
+    load_test_image: Annotated[
+        str,
+        Field(
+            description="Image of load tests, made from `load-test/`. Those who may change an app "
+            "may then send requests to its Services, from a Job in its namespace. Needs `create` "
+            "and `patch` on `jobs`, and `get` on `pods/log`. Empty: there are no load tests."
+        ),
+    ] = ""
+    load_test_rate: Annotated[
+        int, Field(ge=1, le=5000, description="The most requests a second of a load test.")
+    ] = 200
+    load_test_seconds: Annotated[
+        int, Field(ge=1, le=3600, description="The most seconds that a load test lasts.")
+    ] = 300
+    load_test_minutes: Annotated[
+        int,
+        Field(ge=1, description="The most minutes of load tests that a person has in a day."),
+    ] = 30
     presets_file: Annotated[
         Path | None, Field(description="YAML list of the images that the launch form offers.")
     ] = None

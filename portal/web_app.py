@@ -33,6 +33,7 @@ from portal.cluster.client import ClusterClient
 from portal.cluster.env_secrets import EnvSecrets
 from portal.cluster.exec import Exec
 from portal.cluster.leases import LEASES, Leases
+from portal.cluster.load_tests import LoadTestJobs
 from portal.cluster.objects import ClusterObjects
 from portal.cluster.pauses import Pauses
 from portal.cluster.pod_logs import PodLogs
@@ -50,6 +51,7 @@ from portal.domain.audit import Event, Outcome
 from portal.domain.errors import Forbidden, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.load_tests import LoadTestLimits
 from portal.domain.objects import Pod
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.domain.permissions import Permission
@@ -69,16 +71,18 @@ from portal.logs.endpoint import DOWNLOAD_PATH, download_endpoint, log_endpoint
 from portal.logs.endpoint import PATH as LOGS_PATH
 from portal.logs.hub import LogHub
 from portal.logs.last_lines import LastLines
+from portal.logs.load_tests import LoadTestReader
 from portal.logs.secrets import AppSecrets, Version
 from portal.logs.targets import Selection
 from portal.notifications.messages import operation_message
 from portal.notifications.troubles import Troubles
 from portal.notifications.webhook import HttpPost, Webhook
 from portal.objects.reader import ObjectReader
-from portal.operations.operations import Operations, OperationTiming
+from portal.operations.operations import Operations, OperationTiming, utc_now
 from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
+from portal.releases.load_test import LoadTests
 from portal.releases.ports import ReleasePorts
 from portal.releases.restart import Restart
 from portal.releases.resume import Resume
@@ -89,6 +93,7 @@ from portal.shell.endpoint import Shells
 from portal.shell.place import Places
 from portal.shell.settings import ShellSettings
 from portal.shell.top import Tops
+from portal.state.load_tests import ready_pods
 from portal.state.store import Store
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
@@ -131,6 +136,9 @@ class WebApp:
         )
         self._metrics = Metrics()
         self._webhook, self._troubles = _webhook(settings, store, stack)
+        self._load_tests = LoadTestReader(
+            PodLogs(sync.client), self._changed, lambda key: ready_pods(store.snapshot.app(key))
+        )
         self._actions = _actions(
             settings,
             sync,
@@ -139,6 +147,7 @@ class WebApp:
             Helm(_runner(settings, environ, stack)),
             self._ended,
             trail,
+            self._load_tests,
         )
         self._catalog = catalog = _catalog(settings, stack, store)
         images = _images(settings, stack, sync, rights)
@@ -181,6 +190,7 @@ class WebApp:
             objects.kinds,
             self._last_lines.fill,
             followers,
+            self._load_tests.measured if settings.load_test_image else None,
         )
         self._context = UiContext(
             actions=self._actions,
@@ -315,6 +325,7 @@ class WebApp:
         self.hub.close()
         self._logs.close()
         self._last_lines.close()
+        self._load_tests.close()
         await asyncio.gather(
             self._shells.close(), self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
         )
@@ -466,6 +477,7 @@ def _actions(
     helm: Helm,
     ended: Callable[[Operation], None],
     trail: Trail,
+    measurements: LoadTestReader,
 ) -> Actions:
     client = sync.client
     storage = HelmStorage(client, sync.store.storage_namespace)
@@ -504,6 +516,17 @@ def _actions(
         forms,
         settings.chart_path,
         plain=(Restart(sync.store, Restarts(client)), Resume(sync.store, Pauses(client))),
+        load_tests=LoadTests(
+            sync.store,
+            LoadTestJobs(client, settings.load_test_image),
+            LoadTestLimits(
+                settings.load_test_rate, settings.load_test_seconds, settings.load_test_minutes
+            ),
+            measurements.throughput,
+            utc_now,
+        )
+        if settings.load_test_image
+        else None,
     )
 
 

@@ -21,6 +21,15 @@ RESOURCE_POLICY = "helm.sh/resource-policy"
 ENV_OF = "dash-portal.io/env-of"
 """Label on a Secret with variables of an app, with the name of its release."""
 
+LOAD_TEST_OF = "dash-portal.io/load-test-of"
+"""Label on the Job of a load test, and on its pod, with the name of the release."""
+
+LOAD_TEST_PLAN = "dash-portal.io/load-test"
+"""Annotation on the Job of a load test with its ``LoadTestPlan`` as JSON."""
+
+LOAD_TEST_STOPPED = "dash-portal.io/load-test-stopped-by"
+"""Annotation on the Job of a load test with the user who has stopped it."""
+
 SHARED_LABEL = "dash-portal.io/shared"
 """Label, with the value ``true``, of Secrets and ConfigMaps that apps of the namespace may use."""
 

@@ -13,12 +13,14 @@ from msgspec import Struct
 
 from portal.autoscaling.spec import MetricSource, ScalingBehavior
 from portal.domain.keys import Key
+from portal.domain.load_tests import LoadTestPlan
 from portal.domain.management import UNSAID, Management
 from portal.domain.relations import (
     ABOUT,
     ADDRESS,
     CLAIM,
     GATEWAY,
+    LOAD_TEST,
     OWNER,
     TARGET,
     Index,
@@ -282,7 +284,8 @@ class Job(Watched, frozen=True):
     """A Job: pods that run to their end. ``completions`` is how many of them have to succeed.
 
     ``owner`` is the CronJob that created it, "" if none. ``started_at`` and ``completed_at`` are
-    None before that.
+    None before that. ``load_test`` is set of a load test by the portal, which is no part of the
+    release ``load_test_of``.
     """
 
     key: Key
@@ -299,17 +302,22 @@ class Job(Watched, frozen=True):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     management: Management = UNSAID
+    load_test_of: str = ""
+    load_test: LoadTestPlan | None = None
 
     def tags(self) -> Iterator[Tag]:
-        """Yield the tags of the release it is annotated with, and of its CronJob."""
+        """Yield the tags of the release it is annotated with or tests, and of its CronJob."""
         yield from release_tag(self.key, self.release)
+        if self.load_test_of:
+            yield (LOAD_TEST, self.key.namespace, self.load_test_of)
         if self.owner:
             yield (OWNER, self.key.namespace, Kind.CRON_JOB.value, self.owner)
 
     def releases(self, index: Index) -> set[Key]:
-        """Return the release it is annotated with, and those of its CronJob."""
+        """Return the release it is annotated with or tests, and those of its CronJob."""
         cron = Key(self.key.namespace, self.owner)
-        return own_release(self.key, self.release) | index.releases_through(Kind.CRON_JOB, cron)
+        own = own_release(self.key, self.release or self.load_test_of)
+        return own | index.releases_through(Kind.CRON_JOB, cron)
 
 
 class CronJob(Watched, frozen=True):

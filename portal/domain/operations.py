@@ -31,6 +31,7 @@ class Verb(Struct, frozen=True):
     ``name`` is used in records, logs and metrics; ``noun`` ("rollback") and ``progressive``
     ("rolling back") in sentences. ``creates``: the release need not exist before.
     ``removes``: the release is gone afterwards, so the operation must not be left half done.
+    ``rolls_out``: what it waits for are the app's pods.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Verb(Struct, frozen=True):
     progressive: str
     creates: bool = False
     removes: bool = False
+    rolls_out: bool = True
 
     def __str__(self) -> str:
         """The name."""

@@ -25,6 +25,7 @@ ABOUT = "about"
 GATEWAY = "gateway"
 CLAIM = "claim"
 ADDRESS = "address"
+LOAD_TEST = "load test"
 
 
 class Index(Protocol):

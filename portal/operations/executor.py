@@ -334,6 +334,7 @@ class OperationExecutor:
 
     async def _run(self, running: RunningOperation, work: Work) -> None:
         progress = running.progress
+        condition: WaitCondition | None = None
         try:
             async with self._slots:
                 progress.put(phase=OperationPhase.RUNNING)
@@ -353,7 +354,7 @@ class OperationExecutor:
             progress.finish(OperationPhase.FAILED, error.message, error.advice, fields, error)
         except asyncio.CancelledError:
             if not running.left:
-                await self._cancelled(running)
+                await self._cancelled(running, condition)
             raise
         except Exception as error:
             operation = progress.operation
@@ -369,11 +370,13 @@ class OperationExecutor:
             running.over.set()
             running.changed.set()
 
-    async def _cancelled(self, running: RunningOperation) -> None:
+    async def _cancelled(self, running: RunningOperation, condition: WaitCondition | None) -> None:
         ending = running.ending or Ending(OperationPhase.CANCELLED, "Cancelled.")
         phase = running.progress.operation.phase
         if phase is OperationPhase.QUEUED:
             advice = "It had not begun: nothing was changed."
+        elif phase is OperationPhase.WAITING and condition and condition.stop:
+            advice = await _stopped(condition.stop, ending.by)
         elif phase is OperationPhase.WAITING:
             advice = "Helm had finished: only the wait for the pods has ended."
         else:
@@ -411,5 +414,14 @@ class OperationExecutor:
         return self._running.get(running.progress.operation.key) is running
 
 
+async def _stopped(stop: Callable[[str], Awaitable[str]], by: str) -> str:
+    """End what an operation waited for; return what is to be said of that."""
+    try:
+        return await stop(by)
+    except PortalError as error:
+        log.warning("stopping what was waited for: %s", error)
+        return str(error)
+
+
 def _cancelled(by: str) -> Ending:
-    return Ending(OperationPhase.CANCELLED, f"Cancelled by {by}.")
+    return Ending(OperationPhase.CANCELLED, f"Cancelled by {by}.", by)

@@ -29,10 +29,11 @@ RETRY = 1.0
 
 
 class Ending(Struct, frozen=True):
-    """The phase and error of an operation that is ended from outside."""
+    """The phase and error of an operation that is ended from outside, ``by`` a user or nobody."""
 
     phase: OperationPhase
     error: str
+    by: str = ""
 
 
 class RunningOperation(Struct, eq=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from msgspec import Struct
@@ -20,10 +20,15 @@ Look = Callable[[AppState, bool], Rollout]
 
 
 class WaitCondition(Struct, frozen=True):
-    """A condition that completes an operation, and the title of the step that waits for it."""
+    """A condition that completes an operation, and the title of the step that waits for it.
+
+    ``stop`` ends what is waited for when a user, whose name it gets, cancels the operation, and
+    returns what is to be said of that; None if there is nothing to end.
+    """
 
     title: str
     look: Look
+    stop: Callable[[str], Awaitable[str]] | None = None
 
 
 HELD_FOR = 60.0

@@ -31,6 +31,13 @@ from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.install import Install
 from portal.releases.launch import LaunchPlanner
+from portal.releases.load_test import (
+    LOAD_TEST,
+    LoadTestForecast,
+    LoadTestOffer,
+    LoadTestRequest,
+    LoadTests,
+)
 from portal.releases.map_apis import MapApis
 from portal.releases.new_secrets import NewSecrets
 from portal.releases.placeholders import Placeholders
@@ -79,8 +86,10 @@ class Actions(Queries):
         clock: Callable[[], datetime] = utc_now,
         remembered: int = 200,
         plain: Iterable[PlainAction] = (),
+        load_tests: LoadTests | None = None,
     ) -> None:
         """Set it up; ``remembered``: forms of launches kept. ``plain``: actions on app pages."""
+        self._load_tests = load_tests
         self.root = root = RootRules(
             lambda namespace: ports.guardrails.allowances(namespace, BUILT_IN).pod_security,
             ports.namespaces,
@@ -148,6 +157,7 @@ class Actions(Queries):
                 self._unlock,
                 self._share,
                 *self.plain.values(),
+                *([load_tests] if load_tests else []),
             )
         )
 
@@ -264,6 +274,40 @@ class Actions(Queries):
         """Begin one of the ``plain`` actions."""
         plan = self._plain(name).plan(identity, key, self._preconditions)
         return await self._begin(identity, plan)
+
+    async def load_test_offer(self, identity: Identity, key: Key) -> LoadTestOffer:
+        """Return what a load test of a release may be."""
+        await self._access.check(identity, Permission.UPGRADE, key)
+        return self._require_load_tests().offer(identity, key)
+
+    async def load_test_forecast(
+        self, identity: Identity, key: Key, asked: LoadTestRequest
+    ) -> LoadTestForecast:
+        """Return what a load test would be, or what is wrong with it by field."""
+        await self._access.check(identity, Permission.UPGRADE, key)
+        return self._require_load_tests().forecast(identity, key, asked)
+
+    async def load_test(self, identity: Identity, key: Key, asked: LoadTestRequest) -> Operation:
+        """Begin a load test of a release, which does not change."""
+        plan = self._require_load_tests().plan(identity, key, asked, self._preconditions)
+        return await self._begin(identity, plan)
+
+    async def stop_load_test(self, identity: Identity, key: Key) -> None:
+        """Stop the load test of a release, in whichever portal it was begun."""
+        await self._access.check(identity, Permission.UPGRADE, key)
+        operation = self._store.snapshot.app(key).operation
+        if operation and operation.verb.name == LOAD_TEST.name and not operation.phase.terminal:
+            await self.operations.executor.cancel(key, identity.user)
+        else:
+            await self._require_load_tests().stop(identity, key)
+
+    def _require_load_tests(self) -> LoadTests:
+        if self._load_tests is None:
+            raise NotFound(
+                "Load tests are switched off in this portal.",
+                "An administrator can set an image for them.",
+            )
+        return self._load_tests
 
     def _plain(self, name: str) -> PlainAction:
         if name not in self.plain:

@@ -28,7 +28,7 @@ from portal.domain.objects import (
 )
 from portal.state.history import History, PodHistory, Sample
 from portal.state.index import Objects
-from portal.state.model import AppState
+from portal.state.model import AppState, LoadTest
 from portal.state.workloads import autoscaler_of
 
 MAX_EVENTS = 60
@@ -142,6 +142,20 @@ def assemble(objects: Objects, key: Key) -> AppState:
         history=NO_HISTORY,
         pod_history=NO_PODS,
         unreadable=tuple(sorted(set(lost), key=lambda each: (each.kind, each.key))),
+        load_tests=_load_tests(objects, key),
+    )
+
+
+def _load_tests(objects: Objects, key: Key) -> tuple[LoadTest, ...]:
+    """Return a release's load tests, newest first, each with its newest pod."""
+    jobs = sorted(
+        objects.load_tests(key), key=lambda each: (each.created_at, each.key), reverse=True
+    )
+    return tuple(
+        LoadTest(job, job.load_test, max(pods, key=lambda each: each.created_at, default=None))
+        for job in jobs
+        if job.load_test is not None
+        for pods in [objects.owned(Kind.JOB, job.key, Pod)]
     )
 
 

@@ -9,10 +9,11 @@ from collections import defaultdict
 from typing import TypeVar
 
 from portal.domain.keys import Key
-from portal.domain.objects import Event, Hpa, Kind, Service, Unreadable, Workload
+from portal.domain.objects import Event, Hpa, Job, Kind, Service, Unreadable, Workload
 from portal.domain.relations import (
     ABOUT,
     ADDRESS,
+    LOAD_TEST,
     OWNER,
     RECORD,
     RELEASE,
@@ -134,6 +135,10 @@ class Objects:
         return self._bucket(
             Unreadable, TARGET, workload.key.namespace, workload.kind.value, workload.key.name
         )
+
+    def load_tests(self, release: Key) -> list[Job]:
+        """Return the Jobs of load tests of a release."""
+        return self._bucket(Job, LOAD_TEST, *release)
 
     def about(self, kind: str, key: Key) -> list[Event]:
         """Return the events about an object."""

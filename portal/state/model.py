@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from portal.domain.keys import Key
+from portal.domain.load_tests import LoadTestPlan
 from portal.domain.objects import (
     CronJob,
     Event,
@@ -62,6 +63,17 @@ class WatchHealth(Struct, frozen=True):
         return self.alive_at is None or (now - self.alive_at).total_seconds() > STALE_AFTER
 
 
+class LoadTest(Struct, frozen=True):
+    """A load test of an app: its Job, and its pod, None before there is one.
+
+    Neither belongs to the app's release.
+    """
+
+    job: Job
+    plan: LoadTestPlan
+    pod: Pod | None = None
+
+
 class AppState(Struct, frozen=True):
     """Everything the portal knows of a release at one moment; immutable.
 
@@ -90,3 +102,5 @@ class AppState(Struct, frozen=True):
     unreadable: tuple[Unreadable, ...] = ()
     """Its objects that cannot be read."""
     timeline: Timeline = NO_TIMELINE
+    load_tests: tuple[LoadTest, ...] = ()
+    """The load tests of a day, newest first; they are no part of the release."""

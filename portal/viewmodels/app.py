@@ -10,6 +10,7 @@ from portal.domain.charts import Listing
 from portal.domain.compressed import CompressedText
 from portal.domain.images import is_digest, split_reference
 from portal.domain.keys import LAUNCHED_BY
+from portal.domain.load_tests import Measured
 from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
 from portal.domain.owners import NOBODY, text_of
 from portal.domain.permissions import UNLIMITED, Permission, Scope
@@ -21,6 +22,7 @@ from portal.state.workloads import target_pods
 from portal.viewmodels.autoscaler import autoscaler_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import STUCK, Headline, headline
+from portal.viewmodels.load_test import load_test_view
 from portal.viewmodels.model import AppView, Badge, Notice, Severity
 from portal.viewmodels.notices import notices
 from portal.viewmodels.operation import operation_view
@@ -66,12 +68,14 @@ def app_view(
     catalog: Sequence[Listing] = (),
     scope: Scope = UNLIMITED,
     offered: frozenset[str] = frozenset(),
+    load_tests: Mapping[str, Measured] | None = None,
 ) -> AppView:
     """The page of a release for viewers with ``scope``.
 
     Never raises: odd data gives an odd page, not none.
 
-    ``offered`` are the names of plain actions that are of use in this state.
+    ``offered`` are the names of plain actions that are of use in this state. ``load_tests`` are
+    what load tests have measured, by the uid of their Jobs; None if the viewer may have none.
 
     ``now`` only decides how long is too long, in coarse steps: views of an unchanged state are
     equal, so it is enough to make a new one every few seconds while nothing changes.
@@ -138,6 +142,7 @@ def app_view(
         permissions=scope.permissions,
         unanswered=bool(scope.unanswered),
         shared_with=tuple(text_of(each) for each in owners.shared),
+        load_test=load_test_view(state, load_tests),
     )
 
 

@@ -254,6 +254,53 @@ class TimelineView(Struct, frozen=True):
     since: datetime
 
 
+class LoadTestLine(Struct, frozen=True):
+    """A span of a load test in the table of what it measured; ``until`` in seconds from its begin.
+
+    Latencies are in milliseconds, ``failed`` is a number of requests.
+    """
+
+    until: int
+    requests: int
+    throughput: str
+    p50: str
+    p95: str
+    p99: str
+    failed: int
+    ready: str
+
+
+class LoadTestRun(Struct, frozen=True):
+    """One load test. ``facts`` are pairs of a name and a value, ``words`` are sentences.
+
+    The curves are percent of their highest value, ``peak_*`` are those values with their units.
+    """
+
+    id: str
+    title: str
+    target: str
+    actor: str
+    began: datetime
+    state: Badge
+    running: bool
+    words: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    codes: tuple[tuple[str, int], ...] = ()
+    error: str = ""
+    throughput_curve: tuple[int, ...] = ()
+    latency_curve: tuple[int, ...] = ()
+    peak_throughput: str = ""
+    peak_latency: str = ""
+    lines: tuple[LoadTestLine, ...] = ()
+
+
+class LoadTestView(Struct, frozen=True):
+    """The load tests of an app, newest first; ``offered`` if another one may begin."""
+
+    offered: bool = False
+    runs: tuple[LoadTestRun, ...] = ()
+
+
 class AppView(Struct, frozen=True):
     """The page of one release. ``since`` is when the headline's state began, if known.
 
@@ -314,6 +361,7 @@ class AppView(Struct, frozen=True):
     elsewhere: bool = False
     offered: frozenset[str] = frozenset()
     removal_failed: bool = False
+    load_test: LoadTestView = LoadTestView()
 
 
 class ReleaseRow(Struct, frozen=True):

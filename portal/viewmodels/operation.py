@@ -94,7 +94,9 @@ def operation_view(
     ``obstacle`` is what keeps the app's rollout from going on. ``stages`` are those of its pods,
     which tell more than the step that waits for them.
     """
-    text, severity = STATES[operation.phase]
+    waits = operation.phase is OperationPhase.WAITING and operation.verb.rolls_out
+    going = operation.phase is OperationPhase.WAITING and not waits
+    text, severity = STATES[OperationPhase.RUNNING if going else operation.phase]
     title = f"{operation.verb.noun.capitalize()}{by(operation.actor)}"
     return OperationView(
         id=operation.id,
@@ -114,7 +116,7 @@ def operation_view(
         error=operation.error,
         advice=operation.advice,
         cancellable=cancels and running(operation) and not operation.verb.removes,
-        obstacle=obstacle if operation.phase is OperationPhase.WAITING else None,
+        obstacle=obstacle if waits else None,
         recent=now is not None and (now - operation.updated_at).total_seconds() < RECENT,
     )
 

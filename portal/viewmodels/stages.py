@@ -67,6 +67,8 @@ def stages(state: AppState, known: PodSummary, urls: Sequence[UrlView]) -> tuple
 
 def _makes_pods(operation: Operation) -> bool:
     """Return True if an operation waits for pods, or is going to."""
+    if not operation.verb.rolls_out:
+        return False
     if any(one.waits for one in operation.steps):
         return True
     return operation.verb.creates and not operation.phase.terminal

@@ -78,6 +78,10 @@ ALL_SETTINGS = {
     "shellImage": "registry.example.com/debug:1",
     "shellIdle": 600,
     "shellLongest": 7200,
+    "loadTestImage": "registry.example.com/load-test:1",
+    "loadTestRate": 50,
+    "loadTestSeconds": 120,
+    "loadTestMinutes": 10,
     "gateway": "kube-system/traefik",
     "trustedOrigins": ["https://portal.example.com", "http://localhost:8080"],
     "allowedHosts": ["public.example.com", "*.example.net"],
@@ -377,6 +381,16 @@ def test_commands_in_pods_take_their_settings(helm: Helm) -> None:
     assert verbs(allowExec=True) == ({"get", "create"}, set())
     assert verbs(allowExec=True, shell=True) == ({"get", "create"}, set())
     assert verbs(allowExec=True, shell=True, shellImage="d:1") == ({"get", "create"}, {"patch"})
+
+
+def test_load_tests_take_their_setting(helm: Helm) -> None:
+    def verbs(**settings: Any) -> tuple[set[str], set[str]]:
+        rendered = render(helm, settings=settings)
+        return allowed(rendered, "batch", "jobs"), allowed(rendered, "", "pods/log")
+
+    reads = {"get", "list", "watch"}
+    assert verbs(allowLogs=False) == (reads, set())
+    assert verbs(allowLogs=False, loadTestImage="l:1") == (reads | {"create", "patch"}, {"get"})
 
 
 def app_chart_kinds() -> set[tuple[str, str]]:

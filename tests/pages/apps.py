@@ -10,15 +10,17 @@ from msgspec.structs import replace
 
 from portal.domain.compressed import CompressedText
 from portal.domain.keys import Key
-from portal.domain.objects import Kind, Pod, PodUsage, Probe, ReleaseStatus
+from portal.domain.load_tests import CONTAINER, LoadTestPlan, Shape
+from portal.domain.objects import Container, Job, Kind, Pod, PodUsage, Probe, ReleaseStatus
 from portal.domain.operations import OperationPhase, Step
 from portal.domain.redaction import values_yaml
 from portal.releases.install import LAUNCH
+from portal.releases.load_test import LOAD_TEST
 from portal.releases.restart import RESTART
 from portal.releases.scale import SCALE
 from portal.releases.uninstall import UNINSTALL
 from portal.releases.upgrade import UPGRADE
-from portal.state.model import AppState
+from portal.state.model import AppState, LoadTest
 from tests.unit.ui.fixtures import NOTES, VALUES, series
 from tests.unit.viewmodels import (
     test_advice,
@@ -36,6 +38,7 @@ from tests.unit.viewmodels.make import (
     NOW,
     ago,
     condition,
+    container,
     deployment,
     detail,
     event,
@@ -216,8 +219,41 @@ OPERATIONS = {
     ),
 }
 
+PLAN = LoadTestPlan("demo", 80, "/health", 20, 30, Shape.STEPS, "ada", ready=2, expected=3)
+
+
+def load_test(plan: LoadTestPlan, name: str, *containers: Container, **job: Any) -> LoadTest:
+    """A load test whose Job is called ``name``; what it measured is in ``site.MEASURED``."""
+    own = Key("apps", name)
+    made = Job(own, "", 1, 1, 0, 0, (), ago(60), uid=name, load_test_of=KEY.name, load_test=plan)
+    found = pod(containers=containers) if containers else None
+    return LoadTest(replace(made, **job), plan, found)
+
+
+SENDING = replace(container(), name=CONTAINER)
+LOAD_TESTED = replace(
+    WELL,
+    load_tests=(
+        load_test(PLAN, "newest", SENDING, completed_at=ago(20)),
+        load_test(replace(PLAN, shape=Shape.CLIMB), "climb", SENDING, completed_at=ago(600)),
+        load_test(replace(PLAN, stopped_by="grace"), "gone", completed_at=ago(900)),
+    ),
+)
+
 APPS: dict[str, AppState] = {
     "well": WELL,
+    "load-tested": LOAD_TESTED,
+    "load-testing": replace(
+        WELL,
+        load_tests=(load_test(PLAN, "going", SENDING),),
+        operation=operation(LOAD_TEST, OperationPhase.WAITING),
+    ),
+    "load-test-starting": replace(
+        WELL,
+        load_tests=(
+            load_test(PLAN, "pulled", replace(waiting("ImagePullBackOff"), name=CONTAINER)),
+        ),
+    ),
     "scaled": SCALED,
     "idle": test_advice.idle(),
     "lost": LOST,

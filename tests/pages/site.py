@@ -8,6 +8,7 @@ the answers of actions, and the registry of images. Each ``Site`` has a host nam
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import tempfile
 import threading
@@ -34,9 +35,11 @@ from portal.domain.exec import ContainerUsage
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
+from portal.domain.load_tests import CONTAINER
 from portal.domain.operations import Operation
 from portal.objects.describe import ConditionRow, ObjectLink, ObjectView, Row
 from portal.registry.failure import FetchError
+from portal.releases.load_test import LoadTestForecast, LoadTestOffer, LoadTestRequest
 from portal.releases.queries import ReleaseValues
 from portal.releases.request import ReleaseRequest
 from portal.releases.upgrade import UPGRADE
@@ -149,6 +152,7 @@ class PageActions(FakeActions):
         super().__init__({}, lambda: None)
         self._of = app._context
         self.plain = app._actions.plain
+        self._load_tests = app._actions._load_tests
         self.kept = {"replicaCount": 2}
 
     def existing(self, identity: Identity, key: Key) -> Any:
@@ -174,6 +178,14 @@ class PageActions(FakeActions):
 
     async def preview_plain(self, identity: Identity, name: str, key: Key) -> tuple[str, ...]:
         return (f"All pods of {key.name} are replaced, a few at a time.", "Its values stay.")
+
+    async def load_test_offer(self, identity: Identity, key: Key) -> LoadTestOffer:
+        return self._require_load_tests().offer(identity, key)
+
+    async def load_test_forecast(
+        self, identity: Identity, key: Key, asked: LoadTestRequest
+    ) -> LoadTestForecast:
+        return self._require_load_tests().forecast(identity, key, asked)
 
     async def launch(
         self,
@@ -208,6 +220,19 @@ PRINTED = (
 """The log of every container."""
 
 
+MEASURED = (
+    *(
+        {"seconds": at, "requests": 20, "throughput": 19.0, "success": 0.95, "p50": 4 * at}
+        | {"p95": 40.0 * at, "p99": 90.0 * at, "codes": {"200": 19, "503": 1}}
+        for at in range(1, 31)
+    ),
+    {"seconds": 30.1, "requests": 600, "throughput": 19.0, "success": 0.95, "p50": 50.0}
+    | {"p95": 900.0, "p99": 2100.0, "codes": {"200": 570, "503": 29, "0": 1}, "end": True}
+    | {"error": "503 Service Unavailable"},
+)
+"""What every load test has measured."""
+
+
 class _Cluster:
     """A cluster that has logs, and nothing else to ask for."""
 
@@ -223,7 +248,8 @@ class _Cluster:
     ) -> AsyncGenerator[AsyncIterator[bytes]]:
         async def written() -> AsyncIterator[bytes]:
             now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "000Z")
-            yield "".join(f"{now} {line}\n" for line in PRINTED).encode()
+            lines = map(json.dumps, MEASURED) if params["container"] == CONTAINER else PRINTED
+            yield "".join(f"{now} {line}\n" for line in lines).encode()
             if "follow" in params:
                 await asyncio.Event().wait()
 
@@ -338,6 +364,7 @@ class Sites:
             allow_exec=True,
             shell=True,
             shell_image="registry.example.com/debug:1",
+            load_test_image="registry.example.com/load-test:1",
         )
         store = self.stores[name]
         sync = cast("ClusterSync", _Sync(store))

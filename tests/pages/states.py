@@ -245,6 +245,21 @@ STATES: tuple[State, ...] = (
     ),
     app("version", dialog(ids.VERSION_MODAL), press("#version-open"), of="old-chart"),
     app("plain", dialog(ids.PLAIN_MODAL), press("[id*=plain-action]:visible"), of="well"),
+    app(
+        "load-test",
+        f"{dialog(ids.LOAD_TEST_MODAL)} #load-test-confirm:enabled, #load-test-confirm:enabled",
+        press("#load-test-open"),
+        of="load-tested",
+    ),
+    app(
+        "load-test-badly",
+        ".note-error",
+        lambda tab: fill({"#load-test-rate": "9999", "#load-test-path": "web"})(
+            press("#load-test-open")(tab) or tab
+        ),
+        of="well",
+    ),
+    app("load-test-values", ".load-test-table", unfold, of="load-tested"),
     app("shared-badly", act=fill({"#share-with": "nobody"}, "#share-save"), of="well"),
     # Into an app: its logs, its objects, the processes of a pod, a shell.
     State(Page.LOGS, "merged", logs_path(WELL_KEY), ".log-line"),

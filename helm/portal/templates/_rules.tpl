@@ -22,8 +22,14 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [batch]
   resources: [jobs, cronjobs]
   verbs: [get, list, watch]
-{{- if .Values.settings.allowLogs }}
-# Shown to those who may change an app.
+{{- if .Values.settings.loadTestImage }}
+# Load tests: made, and stopped by their deadline. Kubernetes deletes them.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [create, patch]
+{{- end }}
+{{- if or .Values.settings.allowLogs .Values.settings.loadTestImage }}
+# Shown to those who may change an app; load tests write there what they measure.
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
+from msgspec.structs import replace
+
 from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
 from portal.cluster.decode import conditions, controller_of, key, management_of, release_of
 from portal.cluster.resource import BATCH, Resource
-from portal.domain.keys import Key
+from portal.domain.keys import LOAD_TEST_OF, LOAD_TEST_PLAN, LOAD_TEST_STOPPED, Key
+from portal.domain.load_tests import LoadTestPlan
 from portal.domain.objects import Job, Kind
 
 
@@ -36,9 +42,11 @@ def decode(found: _Job) -> tuple[Key, Job]:
     meta, spec, status = found.metadata, found.spec, found.status
     own = key(meta)
     kind, owner = controller_of(meta)
+    release = release_of(meta)
+    plan = None if release else _plan(meta.annotations or {})
     return own, Job(
         key=own,
-        release=release_of(meta),
+        release=release,
         # Without a number one success is enough.
         completions=1 if spec.completions is None else spec.completions,
         active=status.active,
@@ -52,7 +60,21 @@ def decode(found: _Job) -> tuple[Key, Job]:
         started_at=status.start_time,
         completed_at=status.completion_time,
         management=management_of(meta),
+        load_test_of=(meta.labels or {}).get(LOAD_TEST_OF, "") if plan else "",
+        load_test=plan,
     )
+
+
+def _plan(annotations: Mapping[str, str]) -> LoadTestPlan | None:
+    """The plan of a load test; None for any other Job, and for one that cannot be read."""
+    text = annotations.get(LOAD_TEST_PLAN)
+    if text is None:
+        return None
+    try:
+        plan = msgspec.json.decode(text, type=LoadTestPlan)
+    except msgspec.MsgspecError:
+        return None
+    return replace(plan, stopped_by=annotations.get(LOAD_TEST_STOPPED, ""))
 
 
 RESOURCE = Resource(Kind.JOB, "Jobs", BATCH, "jobs", decode)

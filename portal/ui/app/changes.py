@@ -12,7 +12,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.accepts import AppKey, FieldValue
-from portal.ui.app import advice, history, plain, version
+from portal.ui.app import advice, history, load_test, plain, version
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.components.sliders import message
@@ -55,6 +55,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     advice.register(app, context)
     version.register(app, context)
     plain.register(app, context)
+    load_test.register(app, context)
     _register_plain(app, context, ids.APP_CANCEL, context.actions.cancel)
     _register_plain(app, context, ids.APP_UNLOCK, context.actions.unlock)
     app.clientside_callback(

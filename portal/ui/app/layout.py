@@ -12,6 +12,7 @@ from portal.ui import html, ids
 from portal.ui.app.advice import advice_fold
 from portal.ui.app.history import CHECKING_REMAINS, history_fold, manifest_fold, rollback_dialog
 from portal.ui.app.live import app_parts, app_patches
+from portal.ui.app.load_test import load_test_button, load_test_dialog, load_test_panel
 from portal.ui.app.plain import plain_buttons, plain_dialog
 from portal.ui.app.scale import scale_card
 from portal.ui.app.timeline import timeline_panel
@@ -65,6 +66,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
                                 id=ids.APP_EDIT,
                             ),
                             *plain_buttons(context, live),
+                            load_test_button(live),
                             button(
                                 "Uninstall",
                                 ids.APP_UNINSTALL,
@@ -124,6 +126,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             rollback_dialog(key),
             version_dialog(key),
             plain_dialog(),
+            load_test_dialog(key),
         ],
         topic=app_topic(key),
         title=key.name,
@@ -166,6 +169,7 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                             icon_name="chart",
                             class_name="second",
                         ),
+                        load_test_panel(live),
                         card(
                             "Pods",
                             _part(ids.APP_PODS, live),

@@ -12,6 +12,7 @@ from typing import Any
 from portal.domain.permissions import Permission
 from portal.ui import html, ids
 from portal.ui.app import header, pods, replicas, timeline
+from portal.ui.app.load_test import LOAD_TEST_PARTS
 from portal.ui.app.plain import plain_parts
 from portal.ui.components.basics import code_block, stale_notice, wildcards
 from portal.ui.context import UiContext
@@ -129,6 +130,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
         "className": "button-row" if view.operation and view.operation.cancellable else "gone"
     },
     ids.APP_REMOVING: lambda view: {"className": "" if view.removal_failed else "gone"},
+    **LOAD_TEST_PARTS,
     ids.APP_UNLOCKING: lambda view: {"className": "button-row" if view.unlock else "gone"},
 }
 """The live parts of an app's page."""

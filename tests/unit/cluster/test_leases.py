@@ -151,6 +151,7 @@ async def test_the_record_stays_as_it_is_for_portals_of_other_versions(
             "progressive": "scaling",
             "creates": False,
             "removes": False,
+            "rolls_out": True,
         },
         "actor": "Ann <ann@example.com>",
         "phase": "running",

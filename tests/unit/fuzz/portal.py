@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 from portal.auth.authorizer import KnownRights
 from portal.auth.policy import Policy
 from portal.catalog.dash_app import ExposureSettings
+from portal.domain.errors import Conflict
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key
+from portal.domain.load_tests import LoadTestLimits
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind
 from portal.domain.operations import Operation
@@ -26,6 +28,7 @@ from portal.helm_service.runner import Runner
 from portal.operations.operations import Operations
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
+from portal.releases.load_test import LoadTests
 from portal.releases.ports import ReleasePorts
 from tests.unit.releases.fakes import (
     Clock,
@@ -67,6 +70,16 @@ CHART = Path(__file__).parents[3] / "charts" / "dash-app"
 ENVIRONMENT = {"PATH": "/bin", "HELM_NO_PLUGINS": "1"}
 
 Answer = TypeVar("Answer")
+
+
+class NoJobs:
+    """A cluster that refuses load tests."""
+
+    async def start(self, *asked: object, **how: object) -> None:
+        raise Conflict("The Service selects no pods.")
+
+    async def stop(self, *asked: object, **how: object) -> None:
+        raise Conflict("There is no such Job.")
 
 
 @dataclass(frozen=True)
@@ -179,7 +192,16 @@ class Portal:
         )
         self.rights = KnownRights(Policy(FORMS.rules))
         self.actions = Actions(
-            self.store, ports, operations, self.rights, FORMS, CHART, clock=clock
+            self.store,
+            ports,
+            operations,
+            self.rights,
+            FORMS,
+            CHART,
+            clock=clock,
+            load_tests=LoadTests(
+                self.store, NoJobs(), LoadTestLimits(50, 60, 30), lambda state: None, clock
+            ),
         )
         leases.registries.append(self.actions.operations.registry)
         self.cluster = cluster

@@ -25,6 +25,7 @@ from portal.catalog.catalog import Catalog
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.load_tests import Shape
 from portal.live.endpoint import FRAME_PATH, PATH, Timing, frame_endpoint, live_endpoint
 from portal.live.hub import Hub
 from portal.objects.reader import ObjectReader
@@ -227,6 +228,13 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.VERSION_CHOICE, "value"): st.sampled_from([None, "1.2.0"]) | some.fit_texts,
     (ids.VERSION_PLAN, "data"): st.none()
     | st.fixed_dictionaries({"version": some.fit_texts, "since": st.integers()}),
+    (ids.LOAD_TEST_TARGET, "value"): some.halves(st.just("there-0:80"), some.raw_contents),
+    (ids.LOAD_TEST_SHAPE, "value"): some.halves(st.sampled_from(Shape), some.raw_contents),
+    **{
+        (id, "value"): some.halves(st.integers(-5, 500), some.raw_contents)
+        for id in (ids.LOAD_TEST_RATE, ids.LOAD_TEST_SECONDS)
+    },
+    (ids.LOAD_TEST_PATH, "value"): some.halves(st.just("/"), some.raw_contents),
     (ids.LAUNCH_MADE_WITH, "value"): _maybe_texts,
     (ids.LAUNCH_IMAGE_FOUND, "data"): st.none()
     | st.fixed_dictionaries({"asked": some.texts, "report": some.texts}),
