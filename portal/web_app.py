@@ -14,6 +14,7 @@ from typing import Any
 
 from dash import Dash
 from fastapi import FastAPI
+from msgspec import structs
 from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 
@@ -457,8 +458,12 @@ def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStac
 
 
 def _forms(settings: Settings) -> ReleaseForms:
+    rules = settings.rules()
+    if settings.authorization == "kubernetes":
+        # A form must not name namespaces to those who may not see them; rights say the rest.
+        rules = structs.replace(rules, listed=())
     return ReleaseForms(
-        rules=settings.rules(),
+        rules=rules,
         default_namespace=settings.default_namespace,
         max_replicas=settings.max_replicas,
         chart=settings.chart_ref,
@@ -485,7 +490,7 @@ def _actions(
         sync.store,
         Leases(client),
         storage,
-        forms.rules,
+        settings.rules(),
         holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
         fields=form_fields,
         ended=ended,

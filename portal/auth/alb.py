@@ -78,6 +78,7 @@ class AlbAuthenticator:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.name = f"load balancer ({balancer.arn})"
         self._balancer = balancer
         self._names = names
         self._ask = ask

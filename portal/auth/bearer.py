@@ -189,6 +189,7 @@ class WithBearer:
     anonymous = False
 
     def __init__(self, people: Authenticator, bearer: Bearer) -> None:
+        self.name = f"{people.name}, or a bearer token"
         self._people = people
         self._bearer = bearer
 

@@ -310,7 +310,12 @@ def _touched(
     return tuple(
         Touched(each.api_version, each.ref.kind, each.ref.name, _verbs(each, live))
         for each in objects
+        if each.hook is None or each.hook - _TESTS
     )
+
+
+_TESTS = frozenset({"test", "test-success", "test-failure"})
+"""Events of hooks that run by ``helm test`` alone."""
 
 
 def _verbs(one: Rendered, live: Mapping[Ref, ExistingObject | None]) -> frozenset[str]:

@@ -66,6 +66,18 @@ class Access:
         refusal = rights.refusal(Permission.LAUNCH, Key(namespace, ""), None)
         return str(refusal) if refusal else ""
 
+    def launchable(self, identity: Identity) -> tuple[str, ...] | None:
+        """Return the namespaces in which ``identity`` may launch, by the newest known answer.
+
+        None if that need not be told apart: who may launch anywhere may do so everywhere.
+        """
+        rights = self._rights.known(identity)
+        seen = rights.namespaces
+        if rights.by_owner or seen is None:
+            return None
+        asked = ((each, rights.refusal(Permission.LAUNCH, Key(each, ""), None)) for each in seen)
+        return tuple(sorted(name for name, refusal in asked if refusal is None))
+
     async def check(self, identity: Identity, permission: Permission, key: Key) -> None:
         """Raise ``Forbidden`` unless ``identity`` may do this to the release ``key``."""
         rights = await self._rights.ask(identity)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from portal.catalog import dash_app
 from portal.catalog.dash_app import ExposureSettings
@@ -77,6 +78,17 @@ class ReleaseForms(Struct, frozen=True):
     site: ExposureSettings = field(default_factory=ExposureSettings)
     images: tuple[str, ...] = ()
     sizes: tuple[Size, ...] = ()
+
+    def within(self, namespaces: tuple[str, ...] | None) -> ReleaseForms:
+        """Return the forms for somebody who may launch in these namespaces (None: in all)."""
+        if namespaces is None:
+            return self
+        default = self.default_namespace
+        if default not in namespaces:
+            default = namespaces[0] if namespaces else ""
+        return replace(
+            self, rules=replace(self.rules, listed=namespaces), default_namespace=default
+        )
 
     def defaults(self) -> FormFields:
         """Return a new form, filled in with defaults and the first preset."""

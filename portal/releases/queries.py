@@ -72,6 +72,10 @@ class Queries:
         """The rules of the forms."""
         return self._forms
 
+    def launchable(self, identity: Identity) -> tuple[str, ...] | None:
+        """Return the namespaces in which ``identity`` may launch; None if that is not told."""
+        return self._access.launchable(identity)
+
     def existing(self, identity: Identity, key: Key) -> Existing | None:
         """Return the release that has this name in the snapshot; cheap.
 

@@ -101,6 +101,10 @@ class UiContext(Struct, frozen=True):
     sign_out: bool = False
     version: str = ""
 
+    def forms_for(self, identity: Identity) -> ReleaseForms:
+        """Return the forms with the namespaces in which a user may launch."""
+        return self.forms.within(self.actions.launchable(identity))
+
     def app(self, identity: Identity, key: Key) -> AppView:
         """The view of a release's page for ``identity``."""
         return self.app_view(self.scope(app_topic(key), identity), key)

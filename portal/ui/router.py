@@ -7,7 +7,7 @@ from dash.exceptions import PreventUpdate
 
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
-from portal.releases.forms import FormFields
+from portal.releases.forms import FormFields, ReleaseForms
 from portal.releases.links import adjusted_form, linked_form
 from portal.threads import in_thread
 from portal.ui import ids
@@ -58,9 +58,9 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
 
 
 async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
-    forms = context.forms
+    forms = context.forms_for(identity)
     if route.key is None:
-        raw, said = _linked(context, dict(route.given), identity)
+        raw, said = _linked(context, forms, dict(route.given), identity)
         return launch_page.layout(forms, raw, editing=None, problem=said)
     try:
         asked = await context.actions.failed_form(identity, route.key)
@@ -95,11 +95,11 @@ ADJUSTED = Notice(
 
 
 def _linked(
-    context: UiContext, given: dict[str, str], identity: Identity
+    context: UiContext, forms: ReleaseForms, given: dict[str, str], identity: Identity
 ) -> tuple[FormFields, Node]:
     """The form that a link fills in, and a notice of its connection."""
     wanted = given.pop(CONNECT, "")
-    raw = linked_form(context.forms, given)
+    raw = linked_form(forms, given)
     if not wanted:
         return raw, None
     namespace = str(raw["namespace"])

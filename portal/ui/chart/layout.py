@@ -95,8 +95,9 @@ async def page_of(
     draft = await in_thread(editor.read, editor.initial_text(values_from_link(place.values)))
     revision = given.revision if given else None
     presets = context.catalog.presets(place.source, place.chart) if given is None else ()
+    forms = context.forms_for(identity)
     return await in_thread(
-        _layout, context.forms, place, entry, editor, draft, key, revision, presets, again
+        _layout, forms, place, entry, editor, draft, key, revision, presets, again
     )
 
 

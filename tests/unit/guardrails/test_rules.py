@@ -345,7 +345,8 @@ async def test_secrets_with_variables_are_for_their_release_alone() -> None:
 
 async def test_what_a_person_may_not_make_is_refused_before_anything_is_made() -> None:
     hook = plain("Job", "batch/v1", metadata={"annotations": {"helm.sh/hook": "pre-install"}})
-    manifest = "\n---\n".join((workload(), plain("Ingress", "networking.k8s.io/v1"), hook))
+    test = plain("Pod", metadata={"annotations": {"helm.sh/hook": "test"}}, spec={})
+    manifest = "\n---\n".join((workload(), plain("Ingress", "networking.k8s.io/v1"), hook, test))
     admission = FakeAdmission()
     admission.live["Deployment", "sales"] = {
         "annotations": {

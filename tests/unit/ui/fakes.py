@@ -203,6 +203,9 @@ class FakeActions(Actions):
         self.volumes = Volumes(self._claims, memory=0)
         self.root = RootRules(lambda _: Level.RESTRICTED, None)
 
+    def launchable(self, identity: Identity) -> tuple[str, ...] | None:
+        return None
+
     async def _claims(
         self, namespace: str, *, identity: Identity | None
     ) -> tuple[VolumeClaim, ...] | None:

@@ -1,0 +1,385 @@
+"""A portal whose account only reads, and people whom Kubernetes lets do more: what each may do,
+what is done as whom, and what becomes of open pages when a role is taken away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import uuid
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+import uvicorn
+from msgspec.structs import replace
+from starlette.applications import Starlette
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from portal.auth.kubernetes import ROLES
+from portal.cluster.client import ClusterClient
+from portal.cluster_sync import ClusterSync, running
+from portal.domain.errors import Forbidden
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.launch import Exposure
+from portal.domain.operations import Operation, OperationPhase
+from portal.domain.permissions import Permission
+from portal.settings import Settings
+from portal.web_app import WebApp
+from tests.cluster.test_actions import CHART as APP_CHART
+from tests.cluster.test_actions import sample
+
+pytestmark = pytest.mark.cluster
+
+CHART = Path(__file__).resolve().parents[2] / "helm" / "portal"
+HELM = os.environ.get("HELM_BIN") or shutil.which("helm") or "helm"
+SLOW = 180.0
+"""Seconds that a condition may take on a busy machine with two cores."""
+GONE_WITHIN = 30.0
+"""Seconds within which a role that is taken away empties pages, and ends streams and shells."""
+TEAM = "rbac-team"
+ANN, BOB = Identity("ann@example.org"), Identity("bób", (TEAM, "another-team"))
+MEG, DAN, CAROL, ROOT = (Identity(each) for each in ("meg", "dan", "carol", "root"))
+WRITES = {"create", "update", "patch", "delete", "deletecollection", "*"}
+
+
+def kubectl(*arguments: str, given: object = None) -> str:
+    done = subprocess.run(
+        ["kubectl", *arguments],
+        input=json.dumps(given) if given is not None else None,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class Site:
+    """Names of what a portal for two namespaces is installed as, with its account's kubeconfig."""
+
+    def __init__(self, folder: Path) -> None:
+        tag = uuid.uuid4().hex[:6]
+        self.own, self.apps, self.other = (f"rbac-{tag}{each}" for each in ("", "-apps", "-other"))
+        self.account = f"system:serviceaccount:{self.own}:portal"
+        self.prefix = f"{self.own}-portal-dash-portal"
+        self.kubeconfig = folder / "kubeconfig"
+        self.secret = folder / "secret"
+        self.secret.write_text("sesame")
+
+    def install(self) -> None:
+        for name in (self.own, self.apps, self.other):
+            kubectl("create", "namespace", name)
+        values = {
+            "image": {"repository": "localhost:5000/dash-portal", "tag": "dev"},
+            "serviceAccount": {"name": "portal"},
+            "nodeSelector": {"nowhere": "here"},  # its roles are what counts
+            "namespaces": [self.apps, self.other],
+            "auth": {"mode": "header", "existingSecret": "none"},
+            "authorization": {"mode": "kubernetes", "groups": [TEAM]},
+            "settings": {"allowExec": True, "shell": True},
+        }
+        given = self.kubeconfig.with_name("values.json")
+        given.write_text(json.dumps(values))
+        subprocess.run(
+            [HELM, "install", "portal", str(CHART), "-n", self.own, "-f", str(given)],
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+        admin = json.loads(kubectl("config", "view", "--raw", "-o", "json"))
+        token = kubectl("create", "token", "portal", "-n", self.own).strip()
+        # Only the server of the tests' kubeconfig: none of its rights.
+        current = next(
+            each["context"]["cluster"]
+            for each in admin["contexts"]
+            if each["name"] == admin["current-context"]
+        )
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [each for each in admin["clusters"] if each["name"] == current],
+            "users": [{"name": "portal", "user": {"token": token}}],
+            "contexts": [{"name": "portal", "context": {"cluster": current, "user": "portal"}}],
+            "current-context": "portal",
+        }
+        self.kubeconfig.write_text(json.dumps(config))
+
+    def remove(self) -> None:
+        subprocess.run(
+            [HELM, "uninstall", "portal", "-n", self.own, "--ignore-not-found"],
+            check=False,
+            capture_output=True,
+        )
+        kubectl(
+            *("delete", "namespace", self.own, self.apps, self.other),
+            *("--ignore-not-found", "--wait=false"),
+        )
+
+    def bind(self, name: str, role: str, kind: str, subject: str) -> None:
+        kubectl(
+            *("create", "rolebinding", name, "-n", self.apps),
+            *(f"--clusterrole={self.prefix}-{role}", f"--{kind}={subject}"),
+        )
+
+    def settings(self) -> Settings:
+        return Settings.from_env(
+            {
+                "DASH_PORTAL_NAMESPACES": f"{self.apps},{self.other}",
+                "DASH_PORTAL_AUTH_MODE": "header",
+                "DASH_PORTAL_AUTH_SECRET_FILE": str(self.secret),
+                "DASH_PORTAL_AUTHORIZATION": "kubernetes",
+                "DASH_PORTAL_IMPERSONATED_GROUPS": TEAM,
+                "DASH_PORTAL_KUBECONFIG": str(self.kubeconfig),
+                "DASH_PORTAL_POD_SECURITY_NAMESPACE": f"{self.prefix}-restricted",
+                "DASH_PORTAL_CHART_PATH": str(APP_CHART),
+                "DASH_PORTAL_HELM": HELM,
+                "DASH_PORTAL_ALLOW_EXEC": "true",
+                "DASH_PORTAL_SHELL": "true",
+            }
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path)
+    try:
+        site.install()
+        yield site
+    finally:
+        site.remove()
+
+
+class Portal:
+    """The whole portal, served at ``port``; ``web`` is asked as a page's callbacks ask it."""
+
+    def __init__(self, web: WebApp, sync: ClusterSync, port: int) -> None:
+        self.rights = web._rights  # pyright: ignore[reportPrivateUsage]
+        self.actions = web._actions  # pyright: ignore[reportPrivateUsage]
+        self.store = sync.store
+        self.port = port
+
+    async def until(self, condition: Callable[[], bool], what: str, within: float = SLOW) -> None:
+        try:
+            async with asyncio.timeout(within):
+                while not condition():  # noqa: ASYNC110 - rights and health change, too
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            pytest.fail(f"{what} did not come about within {within:.0f} s")
+
+    async def ended(self, operation: Operation) -> Operation:
+        def newest() -> Operation | None:
+            return self.store.snapshot.app(operation.key).operation
+
+        def over() -> bool:
+            now = newest()
+            return now is not None and now.id == operation.id and now.phase.terminal
+
+        await self.until(over, f"the end of {operation.verb}")
+        last = newest()
+        assert last is not None
+        return last
+
+    @asynccontextmanager
+    async def socket(
+        self, who: Identity, path: str, **query: str
+    ) -> AsyncGenerator[ClientConnection]:
+        async with connect(
+            f"ws://127.0.0.1:{self.port}{path}?{urlencode(query)}",
+            origin=f"http://127.0.0.1:{self.port}",  # type: ignore[arg-type]
+            additional_headers=headers(who),
+        ) as browser:
+            yield browser
+
+    async def get(self, who: Identity, path: str) -> tuple[int, str]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{self.port}{path}", headers=headers(who)) as answer,
+        ):
+            return answer.status, await answer.text()
+
+
+def headers(who: Identity) -> dict[str, str]:
+    return {
+        "X-Portal-Secret": "sesame",
+        "X-Forwarded-User": who.user,
+        "X-Forwarded-Groups": ",".join(who.groups),
+    }
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncGenerator[Portal]:
+    def failed(task: asyncio.Task[None]) -> None:
+        raise AssertionError(f"{task.get_name()} has ended")
+
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(
+            ClusterClient.connect(settings.kubeconfig, settings.impersonation())
+        )
+        sync = ClusterSync(client, settings)
+        await stack.enter_async_context(running(sync.tasks(), failed))
+        web = WebApp(settings, os.environ, sync, stack)
+        await stack.enter_async_context(running(web.tasks(), failed))
+        app = Starlette()
+        app.mount("/", await asyncio.to_thread(web.site))
+        web.hub.start()
+        stack.push_async_callback(web.drain)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+            task = asyncio.create_task(server.serve(sockets=[listener]))
+            portal = Portal(web, sync, listener.getsockname()[1])
+            try:
+                await portal.until(lambda: not sync.store.snapshot.loading, "the first lists")
+                yield portal
+            finally:
+                await web.drain()
+                server.should_exit = True
+                await task
+
+
+def may_write(account: str, namespace: str) -> set[str]:
+    """What ``kubectl auth can-i --list`` says that an account may write in a namespace."""
+    groups = ("system:serviceaccounts", "system:authenticated")
+    told = kubectl(
+        *("auth", "can-i", "--list", "-n", namespace, "--no-headers", f"--as={account}"),
+        *(f"--as-group={group}" for group in groups),
+    )
+    found = set[str]()
+    for line in told.splitlines():
+        resource, verbs = line.split()[0], line[line.rindex("[") + 1 : line.rindex("]")].split()
+        if WRITES & set(verbs) and not resource.startswith(("[", "selfsubject")):
+            found.add(resource)
+    return found
+
+
+async def last_words(browser: ClientConnection) -> str:
+    """Read until the connection is closed; return all that was told."""
+    told = ""
+    with suppress(ConnectionClosed):
+        while True:
+            message = await browser.recv()
+            told += message if isinstance(message, str) else message.decode(errors="replace")
+    return told
+
+
+async def shown(browser: ClientConnection, text: str, within: float = SLOW) -> None:
+    """Read until ``text`` is shown."""
+    told = ""
+    async with asyncio.timeout(within):
+        while text not in told:
+            message = await browser.recv()
+            told += message if isinstance(message, str) else message.decode(errors="replace")
+
+
+async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
+    site: Site,
+) -> None:
+    # What `can-i --list` says of the account: before (the demo's, which does all itself) and here.
+    before = may_write("system:serviceaccount:dash-portal:portal", "apps")
+    assert {"secrets", "deployments.apps", "services"} <= before
+    assert may_write(site.account, site.apps) == {"leases.coordination.k8s.io"}
+
+    site.bind("ann", "viewer", "user", ANN.user)
+    site.bind("team", "launcher", "group", TEAM)
+    site.bind("meg", "maintainer", "user", MEG.user)
+    site.bind("root", "administrator", "user", "root")
+    rules = json.loads(kubectl("get", "clusterrole", f"{site.prefix}-launcher", "-o", "json"))
+    kubectl(
+        *("create", "-n", site.apps, "-f", "-"),
+        given={
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": {"name": "no-ingresses"},
+            "rules": [each for each in rules["rules"] if "ingresses" not in each["resources"]]
+            + [
+                {
+                    "apiGroups": ["networking.k8s.io"],
+                    "resources": ["ingresses"],
+                    "verbs": ["get", "list"],
+                }
+            ],
+        },
+    )
+    kubectl("create", "rolebinding", "dan", "-n", site.apps, "--role=no-ingresses", "--user=dan")
+
+    async with serving(site.settings()) as portal:
+        rights, actions = portal.rights, portal.actions
+        people = {"viewer": ANN, "launcher": BOB, "maintainer": MEG, "administrator": ROOT}
+        for role, who in people.items():
+            answer: Any = await rights.ask_again(who)
+            assert answer.namespaces == {site.apps}, role
+            assert answer.granted(site.apps) == ROLES[role], role
+        assert (await rights.ask(CAROL)).namespaces == frozenset()
+        for nobody in (Identity("system:admin"), Identity("eve", ("system:masters",))):
+            refusal = (await rights.ask(nobody)).refusal(Permission.SEE, Key(site.apps, "x"), None)
+            assert refusal is not None
+            assert "Kubernetes' own" in str(refusal)
+
+        # A launch is the launcher's: the portal's account could not have made any of it.
+        key = Key(site.apps, "sales")
+        done = await portal.ended(await actions.launch(BOB, sample(key)))
+        assert done.phase is OperationPhase.SUCCEEDED, (done.error, done.steps)
+        with pytest.raises(Forbidden, match="Kubernetes permission to"):
+            await actions.launch(ANN, sample(key, replicas=2))
+        with pytest.raises(Forbidden, match="There is no namespace"):
+            await actions.launch(CAROL, sample(key))
+        assert [each.revision for each in await actions.previews.history(BOB, key)] == [1]
+
+        # Who may not make an Ingress is told so before anything is made.
+        web = Key(site.apps, "web")
+        exposed = replace(sample(web), exposure=Exposure.INGRESS, hostname="web.example.org")
+        refused = await portal.ended(await actions.launch(DAN, exposed))
+        assert refused.phase is OperationPhase.FAILED
+        assert "permission to create, patch ingresses.networking.k8s.io" in refused.error
+        left = kubectl("get", "deployments,secrets", "-n", site.apps, "-o", "name")
+        assert "web" not in left
+        assert "sh.helm.release.v1.sales.v1" in left
+
+        # What may not be seen is not there.
+        for path in ("/", f"/apps/{site.apps}/sales", "/admin", "/launch"):
+            status, page = await portal.get(CAROL, path)
+            assert status == 200
+            assert site.apps not in page.replace(path, ""), path
+        for topic in (f"app/{site.apps}/sales", "admin", "apps", f"objects/{site.apps}/sales"):
+            _, frame = await portal.get(CAROL, f"/live/frame?{urlencode({'view': topic})}")
+            _, nowhere = await portal.get(
+                CAROL, f"/live/frame?{urlencode({'view': topic.replace('sales', 'nothing')})}"
+            )
+            assert frame.replace("sales", "nothing") == nowhere, topic
+            assert BOB.user not in frame
+
+        # A role that is taken away: the page empties, log and shell end.
+        await rights.ask_again(MEG)
+        (pod,) = (each.key.name for each in portal.store.snapshot.app(key).pods if each.ready)
+        place = {"namespace": key.namespace, "name": key.name, "pod": pod}
+        async with (
+            portal.socket(ANN, "/live") as page,
+            portal.socket(ANN, "/live/logs", **place) as log,
+            portal.socket(MEG, "/live/shell", **place, container="") as shell,
+        ):
+            await page.send(json.dumps({"view": f"app/{key.namespace}/{key.name}"}))
+            await shown(page, "sales")
+            await shown(log, '"lines"')
+            await shown(shell, '"shell"')
+            kubectl("delete", "rolebinding", "ann", "meg", "-n", site.apps)
+            async with asyncio.timeout(GONE_WITHIN):
+                _, log_end, shell_end = await asyncio.gather(
+                    shown(page, "There is no release named sales"), last_words(log), last_words(shell)
+                )
+            assert "There is no namespace" in log_end
+            assert "There is no namespace" in shell_end
+
+        # And the launcher goes on: the release is removed as the launcher.
+        gone = await portal.ended(await actions.uninstall(BOB, key))
+        assert gone.phase is OperationPhase.SUCCEEDED, (gone.error, gone.steps)
