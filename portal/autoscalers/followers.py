@@ -16,7 +16,7 @@ from portal.state.store import Store
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 20
+AT_ONCE = 10
 """Apps that are followed in one iteration of the loop: a few milliseconds."""
 
 
