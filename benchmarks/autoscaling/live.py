@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 from msgspec.structs import replace
 
-from benchmarks.autoscaling import objects
+from benchmarks.autoscaling import foreseen, objects
 from benchmarks.scale.api import Api, until
 from benchmarks.scale.seed import MARK
 from benchmarks.table import Row
@@ -119,7 +119,8 @@ class Outcome:
 async def run(kubeconfig: Path, minutes: float = MINUTES) -> list[Row]:
     """Record, replay, and return the rows."""
     async with Api.connect(kubeconfig) as api:
-        return rows(await record(api, minutes))
+        watcher = foreseen.Watcher()
+        return rows(await record(api, minutes, watcher)) + foreseen.rows(watcher.followed)
 
 
 def rows(polls: Sequence[Poll]) -> list[Row]:
@@ -148,8 +149,11 @@ def rows(polls: Sequence[Poll]) -> list[Row]:
     ]
 
 
-async def record(api: Api, minutes: float) -> list[Poll]:
-    """Return what was read while the load changed; what was made is removed."""
+async def record(api: Api, minutes: float, watcher: foreseen.Watcher) -> list[Poll]:
+    """Return what was read while the load changed; what was made is removed.
+
+    The watcher follows the autoscalers meanwhile.
+    """
     await _remove(api)
     await api.call("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE, "labels": MARK}})
     polls: list[Poll] = []
@@ -161,7 +165,7 @@ async def record(api: Api, minutes: float) -> list[Poll]:
         try:
             while time.time() < ends:
                 begun = time.monotonic()
-                polls.append(await _poll(api))
+                polls.append(await _poll(api, watcher))
                 await asyncio.sleep(max(0.0, EVERY - (time.monotonic() - begun)))
         finally:
             load.cancel()
@@ -205,7 +209,7 @@ async def _create(api: Api, name: str) -> None:
     await api.call("POST", autoscalers, {"metadata": meta, "spec": hpa})
 
 
-async def _poll(api: Api) -> Poll:
+async def _poll(api: Api, watcher: foreseen.Watcher) -> Poll:
     paths = (
         f"/apis/metrics.k8s.io/v1beta1/namespaces/{NAMESPACE}/pods",
         f"/api/v1/namespaces/{NAMESPACE}/pods",
@@ -215,11 +219,13 @@ async def _poll(api: Api) -> Poll:
     metrics, pods, deployments, hpas = await asyncio.gather(
         *(api.call("GET", path, fine=(404, 503)) for path in paths)
     )
+    at = time.time()
+    watcher.look(at, metrics.get("items") or [], pods["items"], deployments["items"], hpas["items"])
     by_app: dict[str, list[Pod]] = {}
     for each in pods["items"]:
         by_app.setdefault(each["metadata"]["labels"]["app"], []).append(objects.pod(each))
     return Poll(
-        time.time(),
+        at,
         by_app,
         objects.usages(metrics["items"]) if metrics.get("items") else None,
         {

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from portal.autoscalers.following import Followed, followed
+from portal.autoscalers.forecast import MOST_PODS
 from portal.autoscaling.engine import Decision
 from portal.autoscaling.explain import Turn, turns
 from portal.domain.keys import Key
@@ -16,12 +17,8 @@ from portal.state.store import Store
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 20
+AT_ONCE = 10
 """Apps that are followed in one iteration of the loop: a few milliseconds."""
-
-
-MOST_PODS = 150
-"""The most pods with which it is looked for what would change a decision."""
 
 
 def _now() -> datetime:

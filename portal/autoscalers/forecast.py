@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -10,10 +9,14 @@ from msgspec import Struct
 from portal.autoscalers.following import Followed, next_state
 from portal.autoscalers.predictions import Grades
 from portal.autoscalers.sentences import sentence
-from portal.autoscaling.engine import decide
-from portal.autoscaling.explain import Cause, Turn
+from portal.autoscaling.engine import Constraint, Decision, decide
+from portal.autoscaling.explain import Turn, in_time
 from portal.autoscaling.spec import FLAGS
+from portal.autoscaling.state import State
 from portal.viewmodels.words import count
+
+MOST_PODS = 150
+"""The most pods with which it is looked for what would change a decision: it takes many of them."""
 
 
 class GradedView(Struct, frozen=True):
@@ -43,8 +46,8 @@ class NextView(Struct, frozen=True):
     latest: tuple[GradedView, ...]
 
 
-def next_view(found: Followed, turns: Sequence[Turn]) -> NextView:
-    """Return what is next, from the newest readings; ``turns`` are those of the last decision."""
+def next_view(found: Followed) -> NextView:
+    """Return what is next, from the newest readings."""
     period = FLAGS.sync_period
     prediction = found.prediction
     due = prediction.due if prediction else found.synced + period
@@ -56,7 +59,7 @@ def next_view(found: Followed, turns: Sequence[Turn]) -> NextView:
         change_at = due
         change = _change(present, decision.replicas)
     else:
-        turn = next((each for each in turns if each.cause is Cause.TIME), None)
+        turn = _in_time(state, decision)
         if turn is not None and turn.replicas != present:
             # It is decided at the first sync after that.
             syncs = max(0, -(-(turn.value - due) // period))
@@ -81,6 +84,14 @@ def next_view(found: Followed, turns: Sequence[Turn]) -> NextView:
             for each in reversed(found.grades.latest[-8:])
         ),
     )
+
+
+def _in_time(state: State, decision: Decision) -> Turn | None:
+    """Return the change that time alone brings: when a window or a policy's period has passed."""
+    held = decision.trace.constraint in {Constraint.STABILIZATION, Constraint.RATE}
+    if not held or len(state.pods) > MOST_PODS:
+        return None
+    return in_time(state, decision)
 
 
 def grade_words(grades: Grades) -> str:

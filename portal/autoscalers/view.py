@@ -157,7 +157,7 @@ def _detailed(
     return replace(
         base,
         why=_why(found, turns),
-        next=next_view(found, turns),
+        next=next_view(found),
         marks=found.marks,
         settings=present_settings(found),
         tolerances={

@@ -53,7 +53,7 @@ def turns(state: State, decision: Decision) -> tuple[Turn, ...]:
     found: list[Turn | None] = []
     constraint = decision.trace.constraint
     if constraint in {Constraint.STABILIZATION, Constraint.RATE}:
-        found.append(_in_time(state, decision))
+        found.append(in_time(state, decision))
     if constraint in {Constraint.MAXIMUM, Constraint.OVER_MAXIMUM}:
         found.append(_at_bound(state, decision, Cause.MAXIMUM))
     if constraint in {Constraint.MINIMUM, Constraint.UNDER_MINIMUM}:
@@ -78,8 +78,8 @@ def _at_bound(state: State, decision: Decision, cause: Cause) -> Turn | None:
     return None if replicas == decision.replicas else Turn(cause, bound, replicas)
 
 
-def _in_time(state: State, decision: Decision) -> Turn | None:
-    """Return the first time at which the same readings lead to another decision."""
+def in_time(state: State, decision: Decision) -> Turn | None:
+    """Return the first time at which the same readings lead to another decision, if any."""
     scale = Scale(decision.replicas, decision.replicas)
     for at in _ends(state, decision):
         later = replace(

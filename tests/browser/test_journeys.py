@@ -96,6 +96,18 @@ def test_autoscaling_under_load_moves_on_the_page(page: Page, app_name: Name):
     at = chart.locator("th").all_inner_texts().index("ready") + 1
     ready = [int(text) for text in chart.locator(f"td:nth-child({at})").all_inner_texts()]
     assert max(ready) >= 2 > ready[0]
+    # Why, what next, what if; and from there into the form, with a preview.
+    page.locator("#app-autoscaling").click()
+    expect(page.get_by_test_id("decision")).to_contain_text("1 pod")
+    expect(page.get_by_test_id("agreement")).to_contain_text("as computed here")
+    expect(page.get_by_test_id("grade")).to_contain_text("came as predicted")
+    slide(page.get_by_role("group", name="Minimum and maximum replicas"), 6, thumb=1)
+    expect(page.locator("#what-if-figures")).to_contain_text("maximum 6")
+    page.get_by_test_id("use-these").click()
+    expect(page.locator("#launch-name")).to_have_value(name)
+    submit(page)
+    expect(page.get_by_test_id("preview")).to_contain_text("maxReplicas: 6")
+    page.locator("#upgrade-cancel").click()
 
 
 def test_admin_lists_every_release_whoever_made_it(page: Page, app_name: Name):

@@ -11,7 +11,16 @@ from msgspec.structs import replace
 from portal.domain.compressed import CompressedText
 from portal.domain.keys import Key
 from portal.domain.load_tests import CONTAINER, LoadTestPlan, Shape
-from portal.domain.objects import Container, Job, Kind, Pod, PodUsage, Probe, ReleaseStatus
+from portal.domain.objects import (
+    Container,
+    Job,
+    Kind,
+    Pod,
+    PodUsage,
+    Probe,
+    ReleaseStatus,
+    ReplicaSet,
+)
 from portal.domain.operations import OperationPhase, Step
 from portal.domain.redaction import values_yaml
 from portal.releases.install import LAUNCH
@@ -113,6 +122,32 @@ SCALED = replace(
     ),
 )  # fmt: skip
 """An app under load, whose autoscaler is at its maximum."""
+
+TWO_AUTOSCALERS = replace(
+    SCALED,
+    hpas=(
+        hpa(
+            20,
+            current=4,
+            desired=4,
+            conditions=(
+                condition("AbleToScale", "True", reason="ScaleDownStabilized"),
+                condition("ScalingActive", "True", reason="ValidMetricFound"),
+                condition("ScalingLimited", "False", reason="DesiredWithinRange"),
+            ),
+        ),
+        hpa(
+            None,
+            key=Key("apps", "worker"),
+            target_name="worker",
+            conditions=(condition("ScalingActive", reason="FailedGetResourceMetric"),),
+        ),
+    ),
+    workloads=(deployment(4, 3), deployment(1, 1, key=Key("apps", "worker"))),
+    pods=tuple(replace(each, owner="demo-7d9c") for each in SCALED.pods),
+    replica_sets=(ReplicaSet(Key("apps", "demo-7d9c"), "demo", 4, 4, ()),),
+)
+"""An app with two autoscalers: one waits for its window, the other has no metrics."""
 
 STEPS = (
     Step("Checked", ago(20), ago(19)),
@@ -256,6 +291,7 @@ APPS: dict[str, AppState] = {
     ),
     "scaled": SCALED,
     "idle": test_advice.idle(),
+    "two-autoscalers": TWO_AUTOSCALERS,
     "lost": LOST,
     "damaged": state(detail=detail(damaged="the record is not gzip")),
     "unread": state(detail=None),

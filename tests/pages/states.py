@@ -282,12 +282,20 @@ STATES: tuple[State, ...] = (
         for name, of, shows, act, site in (
             ("capped", "scaled", "[data-testid=decision]", nothing, "portal"),
             ("unfolded", "scaled", ".step-lines:visible", unfold, "portal"),
+            ("held", "two-autoscalers", "[data-testid=next-change]", nothing, "portal"),
+            ("what-if", "scaled", "[data-testid=use-these]", press("#what-if-memory_on"), "portal"),
             ("troubled", "troubled-autoscalers", ".notice", nothing, "portal"),
             ("none", "well", "[data-testid=no-autoscaler]", nothing, "portal"),
             ("not-found", "nothing", "#autoscaling-none .words", nothing, "portal"),
             ("refused", "scaled", "h1", nothing, "guest"),
             ("unknown-rights", "scaled", "h1", nothing, "unknown"),
         )
+    ),
+    State(
+        Page.AUTOSCALING,
+        "no-metrics",
+        autoscaling_path(Key("apps", "two-autoscalers"), "worker"),
+        ".decision-step.decisive [class=step-result]:text-is('none')",
     ),
     # The launch form.
     State(Page.LAUNCH, "new", "/launch", "#launch-name"),

@@ -217,7 +217,7 @@ class OidcAuthenticator:
     anonymous = False
 
     def __init__(self, sessions: Sessions, cookies: Cookies, sign_in: SignIn) -> None:
-        self.name = f"OpenID provider ({sign_in.issuer})"
+        self.name = f"OpenID provider ({sign_in.provider.client.issuer})"
         self._sessions = sessions
         self._cookies = cookies
         self._sign_in = sign_in

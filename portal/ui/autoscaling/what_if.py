@@ -158,7 +158,7 @@ def figures(view: VariantsView, given: WhatIf, key: Key, *, changes: bool) -> No
     """The figures of each replay side by side, and the way to use the settings."""
     if view.problem:
         return html.P([icon("info"), html.Span(view.problem)], className="words quiet-text")
-    head = ("", *(name for name, _ in view.columns))
+    head = ("Figure", *(name for name, _ in view.columns))
     settings = html.Tr(
         [
             html.Th("Settings", scope="row"),

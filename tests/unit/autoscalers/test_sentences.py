@@ -170,7 +170,7 @@ def test_the_next_change_has_a_time() -> None:
     busy = app(told(140, 2, 4), [140, 140], at(14))
     idle = app(told(10, 4, 4, able="ScaleDownStabilized"), [10] * 4, at(29), pods=ready_pods(4))
     found = follow((0, app(told(70, 2, 2), [70, 70], at(0))), (15, busy), (30, idle))
-    view = next_view(found, turns(found.state, found.decision))
+    view = next_view(found)
     assert (view.replicas, view.now) == (4, 4)
     assert view.change == "Drops to 1 pod, unless the load returns"
     assert view.change_at == at(315), "five minutes after the last time that 4 were asked for"

@@ -1,7 +1,7 @@
 /* What if: the controls' settings as a short text, asked for when they rest, and kept in the address. */
 (function () {
   "use strict";
-  const RESTS = 60; // ms without a move of a slider until a replay is asked for
+  const RESTS = 30; // ms without a move of a slider until a replay is asked for
   const none = () => window.dash_clientside.no_update;
   let timer = null;
 
