@@ -31,7 +31,7 @@ Amount = Annotated[float, Meta(ge=0)]
 
 
 class Shape(StrEnum):
-    """How the rate of a load test changes."""
+    """The way in which the rate of a load test changes."""
 
     STEADY = "steady"
     STEPS = "steps"
@@ -163,7 +163,7 @@ class Second(Struct, frozen=True):
 
 
 class Measured(Struct, frozen=True):
-    """What a load test has measured so far; ``summary`` is None until it has ended.
+    """The values that a load test has measured so far; ``summary`` is None until it has ended.
 
     ``problem`` says why its log cannot be read, "" if it can.
     """
