@@ -276,6 +276,14 @@ class Settings(BaseModel):
             "together with `DASH_PORTAL_DATABASE`."
         ),
     ] = None
+    history_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=400,
+            description="Days for which the database keeps the history of apps, removed ones too.",
+        ),
+    ] = 30
     metrics_interval: Annotated[
         float, Field(ge=1, description="Seconds between two reads of the metrics API.")
     ] = 10.0

@@ -49,6 +49,7 @@ from portal.guardrails.review import Guardrails
 from portal.guardrails.subject import GuardrailSettings
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
+from portal.history.keeper import HistoryKeeper
 from portal.images.inspector import DEADLINE, ImageInspector
 from portal.images.registries import Registries
 from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
@@ -123,6 +124,7 @@ class WebApp:
         )
         forms = _forms(settings)
         self._database = _database(settings, stack)
+        self._history = _history(settings, self._database, store)
         self._metrics = Metrics()
         self._webhook, self._troubles = _webhook(settings, store, stack)
         self._actions = _actions(
@@ -203,6 +205,13 @@ class WebApp:
             self._metrics.gauge(
                 "database_up", "1 if the database answers, else 0", lambda: database.available
             )
+        if self._history is not None:
+            self._metrics.by_label(
+                "history_apps",
+                "Apps whose history was restored or written since the start",
+                "direction",
+                self._history.counts,
+            )
         self._metrics.gauge("shells", "Shells open in pods", lambda: self._shells.running)
         self._metrics.gauge("tops", "Containers whose processes are read", lambda: tops.running)
         self._leases = Watches(
@@ -226,6 +235,8 @@ class WebApp:
             chosen |= {"webhook": self._webhook.run(), "troubles": self._troubles.run()}
         if self._database is not None:
             chosen |= {"database": self._database.run()}
+        if self._history is not None:
+            chosen |= {"history": self._history.run()}
         return chosen | {
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
@@ -280,7 +291,9 @@ class WebApp:
         self._logs.close()
         self._last_lines.close()
         await asyncio.gather(
-            self._shells.close(), self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
+            self._shells.close(),
+            self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE),
+            *([self._history.close()] if self._history is not None else []),
         )
 
 
@@ -361,6 +374,18 @@ def _database(settings: Settings, stack: AsyncExitStack) -> Database | None:
     database = Database(url)
     stack.push_async_callback(database.close)
     return database
+
+
+def _history(settings: Settings, database: Database | None, store: Store) -> HistoryKeeper | None:
+    """The keeper of the history of apps, if there is a database."""
+    if database is None:
+        return None
+    return HistoryKeeper(
+        database,
+        store,
+        holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
+        days=settings.history_days,
+    )
 
 
 def _webhook(
