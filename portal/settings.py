@@ -444,6 +444,14 @@ class Settings(BaseModel):
             "level. Without a database that is the only place, and cannot be switched off."
         ),
     ] = True
+    history_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=400,
+            description="Days for which the database keeps the history of apps, removed ones too.",
+        ),
+    ] = 30
     metrics_interval: Annotated[
         float, Field(ge=1, description="Seconds between two reads of the metrics API.")
     ] = 10.0

@@ -61,6 +61,7 @@ from portal.guardrails.review import Guardrails
 from portal.guardrails.subject import GuardrailSettings
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
+from portal.history.keeper import HistoryKeeper
 from portal.images.inspector import DEADLINE, ImageInspector
 from portal.images.registries import Registries
 from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
@@ -135,6 +136,7 @@ class WebApp:
         self._trail = trail = Trail(
             self._database, portal=socket.gethostname(), log_entries=settings.audit_log
         )
+        self._history = _history(settings, self._database, store)
         self._metrics = Metrics()
         self._webhook, self._troubles = _webhook(settings, store, stack)
         self._load_tests = LoadTestReader(
@@ -237,6 +239,13 @@ class WebApp:
         self._metrics.gauge(
             "audit_waiting", "Entries that wait for the database", lambda: trail.waiting
         )
+        if self._history is not None:
+            self._metrics.by_label(
+                "history_apps",
+                "Apps whose history was restored or written since the start",
+                "direction",
+                self._history.counts,
+            )
         self._metrics.gauge("shells", "Shells open in pods", lambda: self._shells.running)
         self._metrics.gauge("tops", "Containers whose processes are read", lambda: tops.running)
         self._leases = Watches(
@@ -260,6 +269,8 @@ class WebApp:
             chosen |= {"webhook": self._webhook.run(), "troubles": self._troubles.run()}
         if self._database is not None:
             chosen |= {"database": self._database.run(), "audit": self._trail.run()}
+        if self._history is not None:
+            chosen |= {"history": self._history.run()}
         return chosen | {
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
@@ -328,7 +339,9 @@ class WebApp:
         self._last_lines.close()
         self._load_tests.close()
         await asyncio.gather(
-            self._shells.close(), self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE)
+            self._shells.close(),
+            self._actions.operations.drain(STOP_GRACE, STOP_PATIENCE),
+            *([self._history.close()] if self._history is not None else []),
         )
         await self._trail.close()
 
@@ -429,6 +442,18 @@ def _database(settings: Settings, stack: AsyncExitStack) -> Database | None:
     database = Database(url)
     stack.push_async_callback(database.close)
     return database
+
+
+def _history(settings: Settings, database: Database | None, store: Store) -> HistoryKeeper | None:
+    """The keeper of the history of apps, if there is a database."""
+    if database is None:
+        return None
+    return HistoryKeeper(
+        database,
+        store,
+        holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
+        days=settings.history_days,
+    )
 
 
 def _webhook(

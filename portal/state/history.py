@@ -121,6 +121,29 @@ class History(Sequence[Sample]):
         row = self._packed(sample)
         return newest[-1][-len(row) :][_READING] != row[_READING]
 
+    def after(self, older: History) -> History:
+        """Return this history with the samples of ``older`` before its own first one."""
+        new = [name for name in older.metrics if name not in self.metrics]
+        columns = (*self.metrics, *new)[:MAX_METRICS]
+        mine, other = self._arranged(columns), older._arranged(columns)
+        first = next(iter((*mine.thinned, *mine.fine, *mine.open)), None)
+        if first is not None:
+            other = other._before(time_of(first))
+        if mine.thinned:
+            return History(
+                columns,
+                other.thinned + other.fine + other.open + mine.thinned,
+                mine.fine,
+                mine.open,
+            )
+        return History(columns, other.thinned, other.fine + other.open + mine.fine, mine.open)
+
+    def _before(self, until: int) -> History:
+        parts = (
+            split(each, self._width, until)[0] for each in (self.thinned, self.fine, self.open)
+        )
+        return History(self.metrics, *parts)
+
     def _settled_at(self, now: int, row: bytes) -> History:
         """Return the history with its open part closed at ``now``, and ``row`` as the next one."""
         width = len(row)
@@ -141,19 +164,27 @@ class History(Sequence[Sample]):
     def _with_metrics(self, sample: Sample) -> History:
         new = [name for name in sample.metrics if name not in self.metrics]
         new = new[: MAX_METRICS - len(self.metrics)]
-        if not new:
-            return self
-        width, unknown = self._width, _UNKNOWN * len(new)
+        return self._arranged((*self.metrics, *new))
 
-        def widened(blocks: Blocks) -> Blocks:
+    def _arranged(self, columns: tuple[str, ...]) -> History:
+        """Return the same samples with these metrics as columns; unknown where they had none."""
+        if columns == self.metrics:
+            return self
+        width, cell = self._width, _USAGE.size
+        begin = _ROWS[0].size - cell
+        places = {name: begin + cell * place for place, name in enumerate(self.metrics)}
+        found = [places.get(name) for name in columns]
+
+        def moved(row: bytes) -> bytes:
+            cells = (_UNKNOWN if at is None else row[at : at + cell] for at in found)
+            return b"".join((row[:begin], *cells, row[-cell:]))
+
+        def arranged(blocks: Blocks) -> Blocks:
             rows = joined(blocks)
             each = (rows[start : start + width] for start in range(0, len(rows), width))
-            wider = b"".join(row[: -_USAGE.size] + unknown + row[-_USAGE.size :] for row in each)
-            return put((), wider, width + len(unknown))
+            return put((), b"".join(map(moved, each)), _ROWS[len(columns)].size)
 
-        return History(
-            (*self.metrics, *new), widened(self.thinned), widened(self.fine), widened(self.open)
-        )
+        return History(columns, arranged(self.thinned), arranged(self.fine), arranged(self.open))
 
     @property
     def _width(self) -> int:
@@ -192,6 +223,32 @@ class History(Sequence[Sample]):
         """Return the time of the newest sample in Unix seconds, 0 without one."""
         newest = self.open or self.fine or self.thinned
         return last_time(newest[-1], self._width) if newest else 0
+
+    @property
+    def rows(self) -> bytes:
+        """All samples, packed; ``of_rows`` reads them."""
+        return joined(self.thinned, self.fine, self.open)
+
+    @classmethod
+    def of_rows(cls, metrics: tuple[str, ...], rows: bytes, now: int) -> History:
+        """Return the history of packed samples as it is at ``now``: thinned but the newest part.
+
+        Raises:
+            ValueError: they are not the rows of these metrics.
+        """
+        if len(metrics) > MAX_METRICS or len(rows) % _ROWS[len(metrics)].size:
+            raise ValueError("not the rows of a history")
+        width = _ROWS[len(metrics)].size
+        found = cls(metrics, fine=put((), rows, width))
+        older, fine = split(found.fine, width, now // SETTLE_STEP * SETTLE_STEP - FINE_SPAN)
+        # Only what was the newest when they were packed is not thinned yet.
+        thinned, dense = split(older, width, found.last_at() - 3 * FINE_SPAN)
+        return cls(metrics, put(thinned, b"".join(found._thin(joined(dense))), width), fine)
+
+    def between(self, since: int, until: int) -> History:
+        """Return the samples from ``since`` to before ``until``, in Unix seconds."""
+        _, later = split((*self.thinned, *self.fine, *self.open), self._width, since)
+        return History(self.metrics, fine=later)._before(until)
 
     def __len__(self) -> int:
         return size(self.thinned, self.fine, self.open) // self._width

@@ -41,7 +41,33 @@ def recorded(
     noted.collect()
     if not noted.changed:
         return timeline
-    return Timeline(timeline.since, bounded(noted.entries.values()))
+    return replace(timeline, entries=bounded(noted.entries.values()))
+
+
+def resumed(kept: Timeline, live: Timeline, state: AppState, now: datetime) -> Timeline:
+    """Return the timeline of an earlier start, continued by the one that began with this start.
+
+    What the present ``state`` tells of the past is held against the kept entries; they know more.
+    """
+    begun = replace(
+        recorded(kept, None, state, now), resumed_at=now if live is NO_TIMELINE else live.since
+    )
+    known = {each.id for each in begun.entries}
+    more = [
+        each
+        for each in live.entries
+        if each.id not in known and not any(_one_decision(each, one) for one in begun.entries)
+    ]
+    return replace(begun, entries=bounded((*begun.entries, *more)))
+
+
+def _one_decision(a: Entry, b: Entry) -> bool:
+    """Return True if two entries are of the same decision of an HPA."""
+    return (
+        a.kind is b.kind is EntryKind.SCALING
+        and (a.id.split("/")[1], a.new) == (b.id.split("/")[1], b.new)
+        and abs(a.at - b.at) <= SAME_DECISION
+    )
 
 
 class _Notes:
@@ -52,7 +78,7 @@ class _Notes:
     ) -> None:
         self.entries = {each.id: each for each in timeline.entries}
         self.changed = False
-        self._since = timeline.since
+        self._since = timeline.resumed_at or timeline.since
         self._before = before
         self._after = after
         self._now = now

@@ -20,7 +20,7 @@ from portal.state.assemble import NO_HISTORY, NO_PODS, assemble, known, sample, 
 from portal.state.history import History, PodHistory
 from portal.state.index import Objects
 from portal.state.model import AppState, WatchHealth
-from portal.state.recorder import recorded
+from portal.state.recorder import recorded, resumed
 from portal.state.snapshot import Snapshot
 from portal.state.timeline import NO_TIMELINE, Timeline
 
@@ -220,6 +220,20 @@ class Store:
         self._drop_old_histories()
         self._unpolled = [key for key, state in self._apps.items() if state.workloads]
         self._sample_some()
+
+    def restore(self, key: Key, history: History, timeline: Timeline | None) -> None:
+        """Put what was kept of an app before what is known of it since the start.
+
+        An app that is not known is left alone.
+        """
+        state = self.snapshot.apps.get(key)
+        if state is None:
+            return
+        self._history[key] = self._history.get(key, NO_HISTORY).after(history)
+        if timeline is not None:
+            live = self._timelines.get(key, NO_TIMELINE)
+            self._timelines[key] = resumed(timeline, live, state, self._clock())
+        self._touch({key})
 
     def put_probe(self, key: Key, probe: Probe) -> None:
         """Record the result of probing an app's URL."""

@@ -71,10 +71,20 @@ class Entry(Struct, frozen=True):
 
 
 class Timeline(Struct, frozen=True, dict=True):
-    """The entries of an app, oldest first, and since when the portal watches it."""
+    """The entries of an app, oldest first, and since when the portal watches it.
+
+    ``resumed_at`` is since when it does without a pause, if entries of an earlier start precede;
+    ``gap`` is the last time in which no portal watched.
+    """
 
     since: datetime
     entries: tuple[Entry, ...] = ()
+    resumed_at: datetime | None = None
+    gap: tuple[datetime, datetime] | None = None
+
+    def watched(self, since: datetime) -> bool:
+        """Return True if a portal has watched the app from ``since`` to now."""
+        return self.since <= since and (self.gap is None or self.gap[1] <= since)
 
     def of(self, kind: EntryKind) -> tuple[Entry, ...]:
         """Return the entries of one kind, oldest first."""

@@ -248,10 +248,14 @@ class TimelineLine(Struct, frozen=True):
 
 
 class TimelineView(Struct, frozen=True):
-    """The timeline of an app, newest first, and since when the portal watches the app."""
+    """The timeline of an app, newest first, and since when a portal watches the app.
+
+    ``gap`` is a sentence on the last time in which none did, "" if there was none.
+    """
 
     lines: tuple[TimelineLine, ...]
     since: datetime
+    gap: str = ""
 
 
 class LoadTestLine(Struct, frozen=True):

@@ -269,6 +269,6 @@ def _answers(
         return StepView(
             title, DONE, began, lasted(began, answered), detail=external.href, ended_at=answered
         )
-    watched = state.timeline.since <= operation.created_at and not operation.verb.creates
+    watched = state.timeline.watched(operation.created_at) and not operation.verb.creates
     words = "It has answered all along." if watched and not told else "Since when is not known."
     return StepView(title, DONE, None, None, detail=words)

@@ -18,7 +18,7 @@ from portal.viewmodels.descriptions import change_and_author
 from portal.viewmodels.hpa_metrics import UNKNOWN, metric_view
 from portal.viewmodels.model import Severity, TimelineLine, TimelineView
 from portal.viewmodels.operation import by
-from portal.viewmodels.words import count, joined, sentence, shortened, span
+from portal.viewmodels.words import count, joined, moment, sentence, shortened, span
 
 _OF_A_POD = re.compile(r"\b\d+(?:\.\d+){3}\b|\b[a-z0-9-]+-[a-z0-9]{5}\b|\bpod: \S+")
 
@@ -76,12 +76,18 @@ def _view(source: _Source) -> TimelineView:
     routine.sort(key=_order, reverse=True)
     grouped = [*_grouped(lines), *_grouped(routine)[:MAX_ROUTINE]]
     return TimelineView(
-        lines=tuple(sorted(grouped, key=_order, reverse=True)), since=source.timeline.since
+        lines=tuple(sorted(grouped, key=_order, reverse=True)),
+        since=source.timeline.since,
+        gap=_gap(*source.timeline.gap) if source.timeline.gap else "",
     )
 
 
 def _order(line: TimelineLine) -> tuple[datetime, str, str]:
     return line.at, line.title, line.about
+
+
+def _gap(begin: datetime, end: datetime) -> str:
+    return f"The portal did not run from {moment(begin)} to {moment(end)}."
 
 
 def _line(entry: Entry) -> TimelineLine:

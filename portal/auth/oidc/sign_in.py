@@ -87,6 +87,11 @@ class SignIn:
         self._clock = clock
         self._used: dict[str, float] = {}
 
+    @property
+    def issuer(self) -> str:
+        """The provider's address, as it spells it."""
+        return self._provider.client.issuer
+
     async def begin(self, wanted: str, headers: Headers) -> Step:
         """Send a browser to the provider; ``wanted`` is the page that it comes back to.
 
@@ -217,7 +222,7 @@ class OidcAuthenticator:
     anonymous = False
 
     def __init__(self, sessions: Sessions, cookies: Cookies, sign_in: SignIn) -> None:
-        self.name = f"OpenID provider ({sign_in.provider.client.issuer})"
+        self.name = f"OpenID provider ({sign_in.issuer})"
         self._sessions = sessions
         self._cookies = cookies
         self._sign_in = sign_in

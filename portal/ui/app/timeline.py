@@ -7,7 +7,7 @@ their state while lines arrive.
 from __future__ import annotations
 
 from portal.ui import html, ids
-from portal.ui.components.basics import Node, age, wildcards
+from portal.ui.components.basics import Node, age, local_times, wildcards
 from portal.ui.components.events import event, events
 from portal.ui.components.markup import checkbox, markup
 from portal.ui.encoding import Props
@@ -53,6 +53,7 @@ def lines(view: TimelineView) -> Node:
             age(view.since, ago=False),
             ". Of the time before there is only what Kubernetes still tells: events of the last "
             "hour by default, and the state of what is there. Older revisions are under History.",
+            html.Span([" ", local_times(view.gap)]) if view.gap else None,
         ],
         className="words quiet-text timeline-since",
     )

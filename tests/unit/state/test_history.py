@@ -183,6 +183,46 @@ def test_a_thousand_apps_and_three_thousand_pods_stay_within_their_memory() -> N
     assert used > BUDGET / 2, "they are full"
 
 
+def test_an_older_history_goes_before_the_samples_that_are_there() -> None:
+    whole = remembered(*map(measured, range(0, 8 * HOURS, 10)))
+    now = whole.last_at()
+    older = History.of_rows(whole.metrics, whole.rows, now)
+    assert list(older) == list(whole)
+    live = remembered(*map(measured, range(8 * HOURS - 600, 8 * HOURS, 10)))
+    assert list(live.after(older)) == list(whole)
+    assert list(History().after(older)) == list(whole)
+    assert live.after(History()) == live
+    more = measured(8 * HOURS)
+    assert list(live.after(older).added(more)) == list(whole.added(more))
+
+
+def test_histories_with_other_metrics_are_put_in_one_order() -> None:
+    older = remembered(sample(0, metrics={"memory": (1, 80), "cpu": (2, 70)}, cpu=1.0))
+    live = remembered(sample(10, metrics={"cpu": (3, 70)}), sample(20, metrics={"x": (4, 5)}))
+    both = live.after(older)
+    assert both.metrics == ("cpu", "x", "memory")
+    assert list(both) == [*older, *live]
+    many = remembered(sample(0, metrics={f"m{each}": (1, 2) for each in range(MAX_METRICS)}))
+    assert live.after(many).metrics == ("cpu", "x", "m0", "m1")
+
+
+def test_what_was_kept_before_it_was_thinned_is_thinned() -> None:
+    dense = remembered(*map(measured, range(0, 900, 10)))
+    restored = History.of_rows(dense.metrics, dense.rows, dense.last_at() + 3600)
+    assert len(restored) == 15
+    assert not restored.fine
+
+
+def test_a_part_of_a_history() -> None:
+    history = remembered(*map(measured, range(0, 3600, 10)))
+    start = int(T0.timestamp())
+    part = history.between(start + 600, start + 1500)
+    assert list(part) == [each for each in history if 600 <= each.at.timestamp() - start < 1500]
+    assert not history.between(0, start)
+    with pytest.raises(ValueError, match="not the rows"):
+        History.of_rows(("cpu",), part.rows[:-1], 0)
+
+
 def copied(history: History, number: int) -> History:
     parts = map(fresh, (history.thinned, history.fine, history.open))
     return History((f"cpu-{number}", f"memory-{number}"), *parts)

@@ -25,7 +25,7 @@ from portal.releases.upgrade import UPGRADE
 from portal.state.assemble import nothing
 from portal.state.event_kinds import kind_of
 from portal.state.model import AppState
-from portal.state.recorder import recorded
+from portal.state.recorder import recorded, resumed
 from portal.state.store import Store
 from portal.state.timeline import (
     MAX_ENTRIES,
@@ -298,3 +298,31 @@ def test_the_store_keeps_a_timeline_and_drops_it_with_its_app() -> None:
     store.put_usage(())
     assert store.snapshot.app(KEY).timeline is lasting
     assert store.snapshot.app(Key("apps", "other")).timeline is NO_TIMELINE
+
+
+def test_a_kept_timeline_is_continued_without_doubles() -> None:
+    decided = replace(hpa("web", "web"), current=1, desired=3, last_scale_at=at(-600))
+    then = state(hpas=(decided,))
+    kept = recorded(Timeline(BEFORE), state(), then, at(-600))
+    assert [each.old for each in kept.of(EntryKind.SCALING)] == [1]
+    now = state(hpas=(replace(decided, current=3),))
+    live = recorded(Timeline(at(0)), None, now, at(0))
+    assert [each.old for each in live.of(EntryKind.SCALING)] == [None]
+    again = replace(decided, current=3, desired=5, last_scale_at=at(20))
+    live = recorded(live, now, state(hpas=(again,)), at(20))
+    both = resumed(kept, live, state(hpas=(again,)), at(30))
+    assert [(each.old, each.new) for each in both.of(EntryKind.SCALING)] == [(1, 3), (3, 5)]
+    assert (both.since, both.resumed_at) == (BEFORE, at(0))
+    assert resumed(kept, NO_TIMELINE, now, at(30)).resumed_at == at(30)
+
+
+def test_a_url_that_answered_before_the_restart_does_not_begin_to_answer() -> None:
+    begun = replace(pod("web-1-a", "web-1"), created_at=at(-600))
+    probed = probe(200, 5)
+    kept = resumed(Timeline(BEFORE), NO_TIMELINE, state(pods=(begun,)), at(0))
+    found = recorded(kept, state(pods=(begun,)), state(pods=(begun,), probe=probed), at(5))
+    assert not found.of(EntryKind.URL)
+    watched = recorded(
+        Timeline(BEFORE), state(pods=(begun,)), state(pods=(begun,), probe=probed), at(5)
+    )
+    assert watched.of(EntryKind.URL)

@@ -1,0 +1,1 @@
+"""The history of apps in the database: what outlives a restart, and longer ranges of the chart."""
