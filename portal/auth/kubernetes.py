@@ -71,6 +71,7 @@ NEEDS: Mapping[Permission, Attributes] = {
         Permission.SCALE: _WRITE_RECORD | _objects("get", "patch"),
         Permission.ROLLBACK: _WRITE_RECORD | _objects("get", "patch"),
         Permission.RESTART: _on("apps", "deployments", "get", "patch"),
+        Permission.RESUME: _on("apps", "deployments", "get", "patch"),
         Permission.UNINSTALL: _WRITE_RECORD | _objects("get", "delete"),
         Permission.UNLOCK: _RECORD | _on("", "secrets", "update"),
         Permission.MAP_APIS: _RECORD | _on("", "secrets", "create", "update"),

@@ -36,6 +36,7 @@ ALLOWED = [
     "session.js",
     "table.js",
     "terminal.js",
+    "whatif.js",
     "dash_renderer.min.js",
     "dash_core_components.js",
     "dash_core_components-shared.js",
