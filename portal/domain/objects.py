@@ -149,6 +149,8 @@ class Pod(Watched, frozen=True):
     types of the conditions that have to be true, too, before it is ready. ``nominated_node`` is
     the node on which pods of a lower priority are being removed for it. ``finished_init`` are the
     names of the init containers that have finished, which are not among ``containers``.
+    ``scheduler`` is the scheduler it asks for, "" for Kubernetes' own; ``scheduling_gates`` have to
+    be removed before it is scheduled.
 
     ``finalizers`` block its deletion until they are removed; they are kept only of a pod that is
     being deleted.
@@ -176,6 +178,8 @@ class Pod(Watched, frozen=True):
     readiness_gates: tuple[str, ...] = ()
     nominated_node: str = ""
     finished_init: tuple[str, ...] = ()
+    scheduler: str = ""
+    scheduling_gates: tuple[str, ...] = ()
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of its controller."""
@@ -483,6 +487,7 @@ class Event(Watched, frozen=True):
     """A Kubernetes event about ``about_kind``/``about_name`` in the key's namespace.
 
     It has happened ``count`` times, first at ``first_at`` (None if that cannot be read).
+    ``container`` is the container of a pod that it is about, "" for the whole pod.
     """
 
     key: Key
@@ -495,6 +500,7 @@ class Event(Watched, frozen=True):
     count: int
     last_at: datetime
     first_at: datetime | None = None
+    container: str = ""
 
     @property
     def about(self) -> str:

@@ -6,12 +6,20 @@ import re
 from collections.abc import Sequence
 
 from portal.domain.objects import Container, Event, Pod
-from portal.viewmodels.crashes import ending, last_lines, last_words
+from portal.domain.secrets import without_secret_patterns
+from portal.viewmodels.crashes import (
+    MOUNT_ADVICE,
+    Ending,
+    ending,
+    last_lines,
+    last_words,
+    mount_point,
+)
 from portal.viewmodels.diagnosis import Diagnosis, Stage, container_name, newest, see_log
 from portal.viewmodels.images import PULL_REASONS, pull_problem
 from portal.viewmodels.model import Severity
 from portal.viewmodels.probes import restarted_by_probe
-from portal.viewmodels.words import joined, sentence, shortened
+from portal.viewmodels.words import joined, sentence, shortened, span
 
 
 def broken(pod: Pod, one: Container, own: Sequence[Event]) -> Diagnosis | None:
@@ -57,7 +65,8 @@ def _not_created(one: Container, detail: str) -> Diagnosis:
     message = one.message.lower()
     advice, fields = "", ("command",)
     title = "Cannot be started"
-    words = f"Its container cannot be started: {shortened(one.message) or one.reason}"
+    said = one.message.rpartition("unable to start container process: ")[2]
+    words = f"Its container cannot be started: {shortened(said) or one.reason}"
     missing = re.search(r'(secret|configmap) "([^"]+)" not found', one.message, re.IGNORECASE)
     if "runasnonroot" in message:
         title = "Image runs as root"
@@ -72,6 +81,16 @@ def _not_created(one: Container, detail: str) -> Diagnosis:
             "Dockerfile, or run it as a user's number."
         )
         fields = ("runs_as",)
+    elif "breaks non-root policy" in message:
+        title = "Runs as root"
+        words = "It is to run as root (runAsUser: 0), which its security context forbids"
+        advice = "Set runAsUser to another number, or remove runAsNonRoot, in the app's values."
+        fields = ("runs_as",)
+    elif "error mounting" in message:
+        title = "Volume cannot be mounted"
+        words = f"A volume cannot be mounted {mount_point(said)}"
+        advice = MOUNT_ADVICE
+        fields = ()
     elif missing:
         kind = "Secret" if missing[1].lower() == "secret" else "ConfigMap"
         title = f"{kind} missing"
@@ -113,22 +132,20 @@ def _crashed(pod: Pod, one: Container, own: Sequence[Event], detail: str) -> Dia
     else:
         reason, code, message = one.reason, one.exit_code, one.message
     if code in _STOPPED and reason != "OOMKilled" and not one.init:
-        refused = restarted_by_probe(pod, own)
+        refused = restarted_by_probe(pod, own, one)
         if refused:
             return refused
-    end = ending(reason, code, message)
+    end = _hook_failed(one, code, own) or ending(reason, code, message)
     ends = one.restarts + (not again)
     times = f" {ends} times so far" if ends > 1 else ""
     words = [sentence(f"{container_name(pod, one)} crashed{times}: {end.clause}")]
     said = last_words(message)
     if said and said not in words[0]:
         words.append(f"Its last message: “{said}”")
-    pause = re.search(r"back-off (\d+m)?(\d+s)? ?restarting", one.message) if looping else None
-    if pause and (pause[1] or pause[2]):
-        length = pause[1] if pause[1] else pause[2]
-        words.append(
-            f"Kubernetes waits up to {length[:-1]} {_UNITS[length[-1]]} before it retries."
-        )
+    pause = re.search(r"back-off (?:(\d+)m)?(?:(\d+)s)? ?restarting", one.message)
+    if looping and pause and (pause[1] or pause[2]):
+        length = 60 * int(pause[1] or 0) + int(pause[2] or 0)
+        words.append(f"Kubernetes waits up to {span(length)} before it retries.")
     elif again:
         words.append("It runs again, and is not ready yet.")
     elif not looping:
@@ -150,6 +167,20 @@ def _crashed(pod: Pod, one: Container, own: Sequence[Event], detail: str) -> Dia
     )
 
 
+def _hook_failed(one: Container, code: int | None, own: Sequence[Event]) -> Ending | None:
+    """The end of a container that Kubernetes killed because its postStart hook failed."""
+    failed = newest(own, "FailedPostStartHook")
+    if failed is None or code not in _STOPPED or failed.container not in {"", one.name}:
+        return None
+    said = failed.message.removeprefix("PostStartHook failed").strip(" :")
+    return Ending(
+        "postStart hook failed",
+        "it was ended because its postStart hook failed"
+        + (f" ({shortened(without_secret_patterns(said), 160)})" if said else ""),
+        "Correct the command of lifecycle.postStart in the app's values.",
+    )
+
+
 def _running_app(pod: Pod, broken: Container) -> str:
     """A sentence that names the containers that run all the same; "" if none does."""
     names = [
@@ -164,4 +195,3 @@ def _running_app(pod: Pod, broken: Container) -> str:
 
 _STOPPED = frozenset({0, 137, 143})
 """Exit codes of a container that was told to stop."""
-_UNITS = {"m": "min", "s": "s"}

@@ -234,6 +234,12 @@ def ending(reason: str, exit_code: int | None, message: str = "") -> Ending:
     if exit_code is None:
         clause = f"it ended ({reason})" if reason else "it ended"
         return Ending("Crashing", clause, hint, fields)
+    if reason in {"StartError", "ContainerCannotRun"} and "error mounting" in message:
+        return Ending(
+            "Volume cannot be mounted",
+            f"a volume cannot be mounted {mount_point(message)}",
+            MOUNT_ADVICE,
+        )
     if reason in {"StartError", "ContainerCannotRun"}:
         # What comes before is which of the runtime's parts have passed the error on.
         cause = message.rpartition("unable to start container process: ")[2]
@@ -253,6 +259,18 @@ def ending(reason: str, exit_code: int | None, message: str = "") -> Ending:
             else f"its program ended with exit code {exit_code}"
         )
     return Ending("Crashing", clause, hint or advice, fields if hint else usual)
+
+
+MOUNT_ADVICE = (
+    "Check the mount's path: a directory cannot be mounted over a file, nor a file over a "
+    "directory. subPath mounts a single file of a volume."
+)
+
+
+def mount_point(message: str) -> str:
+    """The place where a volume cannot be mounted, and the cause: "at /data: not a directory"."""
+    found = re.search(r'at "([^"]+)".*?: ([^:]+?)(?:: unknown)?$', message, re.DOTALL)
+    return f"at {found[1]}: {shortened(found[2])}" if found else f"({shortened(message, 160)})"
 
 
 RESTARTS = 3

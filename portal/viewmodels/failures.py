@@ -163,15 +163,9 @@ _REFUSALS: dict[str, tuple[str, str]] = {
 def _refused(reason: str, message: str) -> Diagnosis:
     """Diagnose a pod that its node did not admit."""
     why, advice = _REFUSALS.get(reason, ("", ""))
-    room = re.search(
-        r"enough resource: (\S+), requested: (\d+), used: (\d+), capacity: (\d+)", message
-    )
+    room = _ROOM.search(message)
     if room:
-        resource, asked, used, there = room[1], int(room[2]), int(room[3]), int(room[4])
-        why = (
-            f"not enough {_RESOURCES.get(resource, resource)} ({_amount(resource, asked)} "
-            f"requested, {_amount(resource, there)} there, {_amount(resource, used)} in use)"
-        )
+        resource, why = room[1], lack_of_room(message)
         advice = (
             "Run fewer pods on this node."
             if resource == "pods"
@@ -184,7 +178,25 @@ def _refused(reason: str, message: str) -> Diagnosis:
     )
 
 
+_ROOM = re.compile(
+    r"enough resource: (\S+), requested: (\d+), used: (\d+), capacity: (\d+)", re.IGNORECASE
+)
 _RESOURCES = {"cpu": "CPU"}
+
+
+def lack_of_room(message: str) -> str:
+    """A kubelet's message about a resource that its node is short of, in words; "" if it is none.
+
+    For example "not enough CPU (2 cores requested, 1.8 cores there, 0.5 cores in use)".
+    """
+    room = _ROOM.search(message)
+    if room is None:
+        return ""
+    resource, asked, used, there = room[1], int(room[2]), int(room[3]), int(room[4])
+    return (
+        f"not enough {_RESOURCES.get(resource, resource)} ({_amount(resource, asked)} "
+        f"requested, {_amount(resource, there)} there, {_amount(resource, used)} in use)"
+    )
 
 
 def _amount(resource: str, number: int) -> str:

@@ -7,7 +7,7 @@ import math
 from portal.autoscaling.spec import MetricSource
 from portal.domain.objects import Hpa, HpaMetric
 from portal.viewmodels.model import MetricView
-from portal.viewmodels.words import cores, number, percent, size
+from portal.viewmodels.words import percent, precise, precise_cores, size
 
 UNKNOWN = "unknown"
 
@@ -44,10 +44,10 @@ def amount(metric: HpaMetric, value: float) -> str:
     if metric.source in RESOURCES:
         resource = metric.name.lower().rpartition("/")[2]
         if resource == "cpu":
-            return cores(value)
+            return precise_cores(value)
         if resource == "memory":
             return size(value)
-    return number(value)
+    return precise(value)
 
 
 def metric_view(metric: HpaMetric) -> MetricView:

@@ -276,15 +276,24 @@ class _Failure:
     def _container(self) -> Notice | None:
         """Explain a metric of a container that the pods do not have."""
         found = re.search(r"container (\S+) not (?:found|present) in", self._message)
-        if not found:
+        name = found[1] if found else self._unknown_container()
+        if not name:
             return None
         return Notice(
             Severity.BAD,
-            f"There is no container {found[1]}",
+            f"There is no container {name}",
             f"The autoscaler is to read the {self._label}, but the pods have no container of that "
             f"name.{self._consequence()}",
             "Correct the container's name in the metrics of the HorizontalPodAutoscaler.",
         )
+
+    def _unknown_container(self) -> str:
+        """Return the name of the metric's container if no pod of the target has it; else ""."""
+        if self._metric.source is not MetricSource.CONTAINER_RESOURCE or not self._pods:
+            return ""
+        name = self._metric.name.partition("/")[0]
+        known = {one.name for pod in self._pods for one in pod.containers}
+        return "" if name in known else name
 
     def _unserved(self) -> Notice | None:
         """Explain an API group that nothing serves, or whose server does not answer."""

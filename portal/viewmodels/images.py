@@ -33,6 +33,12 @@ class PullProblem(Struct, frozen=True):
 
 _RULES: tuple[tuple[str, str, str, str], ...] = (
     (
+        r"pull qps exceeded",
+        "Node pulls many images",
+        "its node pulls as many images as it may at the moment",
+        "Wait: Kubernetes keeps trying, and nothing has to be changed.",
+    ),
+    (
         r"toomanyrequests|too many requests|rate limit",
         "Registry rate limit reached",
         "the registry refuses more pulls for now",

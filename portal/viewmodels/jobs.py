@@ -36,6 +36,8 @@ _FAILURES = {
     "BackoffLimitExceeded": "its pods failed more often than its backoff limit allows",
     "DeadlineExceeded": "it took longer than its deadline allows",
     "PodFailurePolicy": "its failure policy ended it",
+    "FailedIndexes": "some of its indexes have failed",
+    "MaxFailedIndexesExceeded": "more of its indexes have failed than it allows",
 }
 
 

@@ -24,7 +24,7 @@ from portal.viewmodels.hpa_problems import METRICS_ADVICE, NO_METRICS, SEVERAL_H
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.operation import failed, overtaken, running
 from portal.viewmodels.quotas import quota_notice
-from portal.viewmodels.readiness import resize_failed, resizing
+from portal.viewmodels.readiness import resize_failed, resize_waits, resizing
 from portal.viewmodels.rollouts import name_of, resume
 from portal.viewmodels.scale import drift
 from portal.viewmodels.unreadable import unreadable_notice
@@ -269,7 +269,7 @@ def _restarting(known: PodSummary) -> list[Notice]:
 
 
 def _resizes(known: PodSummary) -> list[Notice]:
-    """A notice of the first pod whose resize in place its node cannot do."""
+    """A notice of the first pod whose resize in place its node cannot do, or not yet."""
     for pod, _ in known.pods:
         if resize_failed(pod):
             return [
@@ -279,6 +279,17 @@ def _resizes(known: PodSummary) -> list[Notice]:
                     f"{resizing(pod)} Until then the requests and limits of before are in force.",
                     "Ask for less, or launch the app again with the new amounts: new pods may be "
                     "placed on another node.",
+                )
+            ]
+    for pod, _ in known.pods:
+        if resize_waits(pod):
+            return [
+                Notice(
+                    Severity.QUIET,
+                    f"{pod.key.name} waits to be resized",
+                    f"{resizing(pod)} Until then the requests and limits of before are in force.",
+                    "It happens by itself when other pods leave the node. A restart may place the "
+                    "pod on another node at once.",
                 )
             ]
     return []

@@ -16,7 +16,7 @@ from portal.viewmodels.diagnosis import Diagnosis, Stage, created, events_about,
 from portal.viewmodels.failures import failed
 from portal.viewmodels.model import Badge, PodView, Severity
 from portal.viewmodels.preparation import being_set_up
-from portal.viewmodels.readiness import not_ready, resizing
+from portal.viewmodels.readiness import NAMED_AFTER, not_ready, resizing
 from portal.viewmodels.scheduling import no_room
 from portal.viewmodels.series import spark
 from portal.viewmodels.words import cores, count, joined, percent, sentence, shortened, size
@@ -54,7 +54,9 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
             detail=f"{restarted(pod)} {resizing(pod)}".strip(),
         )
     if not pod.node:
-        return _unscheduled(pod, own, nodes)
+        return _unscheduled(pod, own, nodes, now)
+    if missing := _node_missing(pod, nodes, now):
+        return missing
     return _on_node(pod, own, now)
 
 
@@ -132,6 +134,23 @@ def _node_lost(pod: Pod, nodes: Sequence[Node]) -> bool:
     return not pod.ready and any(node.name == pod.node and not node.ready for node in nodes)
 
 
+def _node_missing(pod: Pod, nodes: Sequence[Node], now: datetime) -> Diagnosis | None:
+    """Diagnose a pod whose node is not in the cluster; None if it is, or may be."""
+    since = created(pod)
+    known = not nodes or any(node.name == pod.node for node in nodes)
+    if known or since is None or (now - since).total_seconds() <= NAMED_AFTER:
+        return None
+    return Diagnosis(
+        Stage.BLOCKED if pod.phase == "Pending" else Stage.LOST,
+        "Node missing",
+        Severity.BAD,
+        f"It is assigned to the node {pod.node}, which the cluster does not have.",
+        "If the app's values name the node (nodeName), correct them. Else it has been removed, and "
+        "Kubernetes replaces the pod.",
+        since,
+    )
+
+
 def _leaving(pod: Pod, nodes: Sequence[Node]) -> Diagnosis:
     disruption = condition(pod, "DisruptionTarget")
     why = ""
@@ -156,7 +175,35 @@ def _leaving(pod: Pod, nodes: Sequence[Node]) -> Diagnosis:
     )
 
 
-def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagnosis:
+UNSEEN = 60.0
+"""Seconds after which it counts as trouble that no scheduler has looked at a pod."""
+
+
+def _unseen(pod: Pod, since: datetime) -> Diagnosis:
+    """Diagnose a pod that no scheduler has looked at."""
+    return Diagnosis(
+        Stage.SLOW,
+        "No scheduler",
+        Severity.WARN,
+        f"It asks for the scheduler {pod.scheduler}, and none of that name has looked at it."
+        if pod.scheduler
+        else "Kubernetes' scheduler has not looked at it yet.",
+        "Name a scheduler that the cluster runs (schedulerName) in the app's values, or ask an "
+        "administrator."
+        if pod.scheduler
+        else "Ask an administrator to check Kubernetes' scheduler.",
+        since,
+    )
+
+
+def _gates(pod: Pod) -> str:
+    gates = pod.scheduling_gates
+    if not gates:
+        return "It has a scheduling gate"
+    return f"It has the scheduling {'gate' if len(gates) == 1 else 'gates'} {joined(gates)}"
+
+
+def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node], now: datetime) -> Diagnosis:
     scheduled = condition(pod, "PodScheduled")
     message = scheduled.message if scheduled else ""
     since = scheduled.changed_at if scheduled and scheduled.changed_at else created(pod)
@@ -166,7 +213,7 @@ def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagn
             Stage.WAITING,
             "Scheduling gated",
             Severity.BUSY,
-            "It has a scheduling gate, so it is not scheduled yet.",
+            f"{_gates(pod)}, so it is not scheduled yet.",
             "The controller or administrator that set the gate removes it.",
             since,
         )
@@ -197,6 +244,8 @@ def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node]) -> Diagn
         )
     if not message and event and event.reason == "FailedScheduling":
         message = event.message
+    if not message and since and (now - since).total_seconds() > UNSEEN:
+        return _unseen(pod, since)
     if not message:
         return Diagnosis(
             Stage.WAITING,

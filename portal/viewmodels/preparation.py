@@ -6,9 +6,13 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from portal.domain.objects import Event, Pod
 from portal.viewmodels.diagnosis import Diagnosis, Stage, created, newest
 from portal.viewmodels.model import Severity
+from portal.viewmodels.probes import probe_failure, restarted_by_probe
+from portal.viewmodels.readiness import NAMED_AFTER, SLOW_START, failing_probe
 from portal.viewmodels.words import shortened
 
 SLOW_CREATION = 300.0
@@ -45,7 +49,29 @@ def being_set_up(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             f"The node may be overloaded: ask an administrator to look at {pod.node}.",
             since,
         )
-    return Diagnosis(Stage.STARTING, "Starting", Severity.BUSY, _present_step(pod), "", since)
+    step = _present_step(pod)
+    return _sidecar_fails(pod, own, step, now) or Diagnosis(
+        Stage.STARTING, "Starting", Severity.BUSY, step, "", since
+    )
+
+
+def _sidecar_fails(pod: Pod, own: Sequence[Event], step: str, now: datetime) -> Diagnosis | None:
+    """Diagnose a pod whose sidecar runs and fails its startup probe; the others wait for it."""
+    one = next((one for one in pod.containers if one.sidecar and one.state == "running"), None)
+    event = newest([each for each in own if one and each.container == one.name], "Unhealthy")
+    found = probe_failure(pod, event)
+    if one is None or found is None or one.ready or one.started_at is None:
+        return None
+    if killed := restarted_by_probe(pod, own, one):
+        return replace(killed, since=one.started_at)
+    waited = (now - one.started_at).total_seconds()
+    if waited <= NAMED_AFTER:
+        return None
+    detail = shortened(event.message, 500) if event else ""
+    failing = failing_probe(event, found, f"{step} {found.words}", one.started_at, detail)
+    if waited <= SLOW_START or failing.stage is Stage.SLOW:
+        return failing
+    return replace(failing, stage=Stage.SLOW, severity=Severity.WARN)
 
 
 def _present_step(pod: Pod) -> str:
@@ -71,6 +97,20 @@ def _not_set_up(event: Event, since: datetime | None) -> Diagnosis:
             Severity.BAD,
             f"It mounts the {kind} {missing[2]}, which does not exist in this namespace.",
             f"Create the {kind}, or remove the mount from the app's values.",
+            since,
+            detail,
+        )
+    key = re.search(r"references non-existent (secret|config) key: (.+)$", event.message)
+    if key:
+        kind = "Secret" if key[1] == "secret" else "ConfigMap"
+        volume = re.search(r'for volume "([^"]+)"', event.message)
+        which = f" the volume {volume[1]}" if volume else " a volume"
+        return Diagnosis(
+            Stage.BLOCKED,
+            "Key missing",
+            Severity.BAD,
+            f"It mounts{which} with the key {shortened(key[2])}, which its {kind} does not have.",
+            f"Correct the key's name, or add the key to the {kind}.",
             since,
             detail,
         )

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from portal.domain.objects import ContainerProbe, Event, Pod
-from portal.viewmodels.diagnosis import Diagnosis, Stage, newest, see_log
+from portal.domain.objects import Container, ContainerProbe, Event, Pod
+from portal.domain.secrets import without_secret_patterns
+from portal.viewmodels.diagnosis import Diagnosis, Stage, container_name, newest, see_log
 from portal.viewmodels.model import Severity
 from portal.viewmodels.words import count, sentence, shortened, span
 
@@ -32,12 +33,13 @@ class ProbeFailure(Struct, frozen=True):
 _ADDRESS = re.compile(r"https?://[^/\s\"]*?:(\d+)(/[^\s\"]*)?|tcp [\d.]+:(\d+)")
 
 
-def probe_failure(pod: Pod, message: str) -> ProbeFailure | None:
-    """Explain the message of an ``Unhealthy`` event: "Readiness probe failed: …"."""
-    if not message:
+def probe_failure(pod: Pod, event: Event | None) -> ProbeFailure | None:
+    """Explain an ``Unhealthy`` event: "Readiness probe failed: …"; None without one."""
+    message = event.message if event else ""
+    if event is None or not message:
         return None
     lowered = message.lower()
-    probe = _probe(pod, lowered.partition(" ")[0])
+    probe = _probe(pod, lowered.partition(" ")[0], event.container)
     asked, on = _asked(probe, message)
     startup = lowered.startswith("startup")
     longer = f" If it only needs longer: {_limit(probe)}." if startup and probe else ""
@@ -81,26 +83,53 @@ def probe_failure(pod: Pod, message: str) -> ProbeFailure | None:
             "Check that the port is that of the app's HTTP server, without TLS.",
             (PORT,),
         )
+    kind, _, said = message.partition(" probe failed: ")
+    if said and probe and not probe.port:
+        said = shortened(without_secret_patterns(said), 160)
+        return ProbeFailure(
+            sentence(f"The command of its {kind.lower()} probe fails: {said}"),
+            "Check that command and what it needs." + longer,
+            slow,
+        )
     return ProbeFailure(sentence(f"The probe failed: {shortened(message, 160)}"))
 
 
-def restarted_by_probe(pod: Pod, own: Sequence[Event]) -> Diagnosis | None:
-    """Diagnose a pod with a container that was restarted for its probe; None if none was."""
-    killing = newest(own, "Killing")
+def restarted_by_probe(
+    pod: Pod, own: Sequence[Event], one: Container | None = None
+) -> Diagnosis | None:
+    """Diagnose a pod with a container that was restarted for its probe; None if none was.
+
+    Only events about the container ``one`` count, if it is given.
+    """
+    about = [each for each in own if one is None or each.container in {"", one.name}]
+    killing = newest(about, "Killing")
     killed = re.search(r"(liveness|startup) probe", killing.message.lower()) if killing else None
-    restarts = sum(one.restarts for one in pod.containers)
+    name = killing.container if killing else ""
+    restarts = sum(each.restarts for each in pod.containers if name in {"", each.name})
     if killed is None or killing is None or not restarts:
         return None
-    failed = newest(own, "Unhealthy")
-    found = (probe_failure(pod, failed.message) if failed else None) or ProbeFailure("")
+    failed = next(
+        (
+            each
+            for each in about
+            if each.reason == "Unhealthy"
+            and each.container in {"", name}
+            and each.message.lower().startswith(killed[1])
+        ),
+        None,
+    )
+    who = next((each for each in pod.containers if each.name == name), None)
+    subject = container_name(pod, who) if who else "It"
+    found = probe_failure(pod, failed) or ProbeFailure("")
     begins = killed[1] == "startup" and not found.answer
     times = f", {count(restarts, 'time')} so far" if restarts > 1 else ""
     return Diagnosis(
         Stage.SILENT,
         f"Restarted: {killed[1]} probe failed",
         Severity.BAD,
-        f"It was restarted because its {killed[1]} probe failed{times}. {found.words}".strip(),
-        found.advice or see_log(pod),
+        f"{subject} was restarted because its {killed[1]} probe failed{times}. "
+        f"{found.words}".strip(),
+        found.advice or see_log(pod, who),
         None,
         shortened(failed.message if failed else killing.message, 500),
         tuple(dict.fromkeys((*([START] if begins else []), *found.fields))),
@@ -138,10 +167,13 @@ def _by_status(asked: str, status: str) -> ProbeFailure:
     return ProbeFailure(words, "Check the app's log.")
 
 
-def _probe(pod: Pod, kind: str) -> ContainerProbe | None:
-    """The probe of that kind, of the container that is not ready where there are several."""
+def _probe(pod: Pod, kind: str, container: str) -> ContainerProbe | None:
+    """The container's probe of that kind; of one that is not ready if ``container`` is ""."""
     found = [
-        (one.ready, probe) for one in pod.containers for probe in one.probes if probe.kind == kind
+        (one.ready, probe)
+        for one in pod.containers
+        for probe in one.probes
+        if probe.kind == kind and container in {"", one.name}
     ]
     return min(found, key=lambda each: each[0])[1] if found else None
 

@@ -19,6 +19,7 @@ from portal.viewmodels.diagnosis import (
     see_log,
     several,
 )
+from portal.viewmodels.failures import lack_of_room
 from portal.viewmodels.model import Severity
 from portal.viewmodels.probes import ProbeFailure, probe_failure, restarted_by_probe
 from portal.viewmodels.words import sentence, shortened
@@ -38,7 +39,7 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
     since = _waiting_since(pod, own)
     event = newest(own, "Unhealthy")
     waited = (now - since).total_seconds() if since else 0.0
-    found = probe_failure(pod, event.message if event else "") or NO_FAILURE
+    found = probe_failure(pod, event) or NO_FAILURE
     words, advice = found.words, found.advice
     detail = shortened(event.message, 500) if event else ""
     gate = _closed_gate(pod)
@@ -78,8 +79,10 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
             detail,
             found.fields,
         )
-    if words and waited > NAMED_AFTER:
-        return _failing(event, found, since, detail)
+    if found.words and waited > NAMED_AFTER:
+        return failing_probe(
+            event, found, f"It runs, and is not ready to answer yet. {words}", since, detail
+        )
     return Diagnosis(
         Stage.STARTING,
         "Starting",
@@ -91,10 +94,10 @@ def not_ready(pod: Pod, own: Sequence[Event], now: datetime) -> Diagnosis:
     )
 
 
-def _failing(
-    event: Event | None, found: ProbeFailure, since: datetime | None, detail: str
+def failing_probe(
+    event: Event | None, found: ProbeFailure, words: str, since: datetime | None, detail: str
 ) -> Diagnosis:
-    """Diagnose a pod that runs for a while and fails its probe."""
+    """Diagnose a pod that runs for a while and fails its probe, described in ``words``."""
     kind = event.message.partition(" ")[0].lower() if event else ""
     named = kind in {"startup", "readiness"}
     title = f"Fails its {kind} probe" if named else "Fails its probe"
@@ -107,7 +110,7 @@ def _failing(
         stage,
         title,
         severity,
-        f"It runs, and is not ready to answer yet. {found.words}",
+        words,
         found.advice,
         since,
         detail,
@@ -149,6 +152,12 @@ def resize_failed(pod: Pod) -> bool:
     )
 
 
+def resize_waits(pod: Pod) -> bool:
+    """Return True if a pod's resize in place waits for room on its node."""
+    pending = condition(pod, "PodResizePending")
+    return pending is not None and pending.status == "True" and pending.reason == "Deferred"
+
+
 def resizing(pod: Pod) -> str:
     """A sentence about a resize in place that is not done; "" if there is none."""
     pending, going = condition(pod, "PodResizePending"), condition(pod, "PodResizeInProgress")
@@ -165,7 +174,8 @@ def resizing(pod: Pod) -> str:
 
 
 def _resize(words: str, said: Condition) -> str:
-    return sentence(f"{words}: {shortened(said.message)}" if said.message else words)
+    why = lack_of_room(said.message) or shortened(said.message)
+    return sentence(f"{words}: {why}" if why else words)
 
 
 def _was_ready(pod: Pod) -> bool:

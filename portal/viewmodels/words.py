@@ -20,6 +20,12 @@ def number(value: float, digits: int = 2) -> str:
     return "0" if text == "-0" else text
 
 
+def precise(value: float) -> str:
+    """``value`` with two decimals, or two significant digits if it is small: 0.00254 → "0.0025"."""
+    small = math.isfinite(value) and 0 < abs(value) < 0.1
+    return number(value, 1 - math.floor(math.log10(abs(value))) if small else 2)
+
+
 def percent(value: float) -> str:
     """A percentage, whole: 142.6 → "143 %"."""
     return f"{number(value, 0)} %"
@@ -27,7 +33,15 @@ def percent(value: float) -> str:
 
 def cores(value: float) -> str:
     """An amount of CPU: 0.25 → "0.25 cores", 0.004 → "0.004 cores"."""
-    text = number(value, 3 if abs(value) < 0.1 else 2)
+    return _cores(number(value, 3 if abs(value) < 0.1 else 2))
+
+
+def precise_cores(value: float) -> str:
+    """An amount of CPU beside another one, however small: 0.00254 → "0.0025 cores"."""
+    return _cores(precise(value))
+
+
+def _cores(text: str) -> str:
     return f"{text} core" if text == "1" else f"{text} cores"
 
 

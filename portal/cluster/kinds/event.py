@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 from portal.cluster.api_types import Meta, Part, Time, from_json
 from portal.cluster.decode import key
 from portal.cluster.resource import CORE, Resource
@@ -13,6 +16,7 @@ class _InvolvedObject(Part, frozen=True):
     kind: str = ""
     name: str = ""
     uid: str = ""
+    field_path: str = ""
 
 
 class _Series(Part, frozen=True):
@@ -54,7 +58,14 @@ def decode(found: _Event) -> tuple[Key, Event]:
         or found.event_time
         or found.metadata.creation_timestamp,
         first_at=found.first_timestamp or found.event_time,
+        container=_container(about.field_path),
     )
+
+
+def _container(path: str) -> str:
+    """The container that a field path of a pod names: ``spec.containers{app}``; "" if none."""
+    found = re.fullmatch(r"spec\.\w*[cC]ontainers\{(.+)\}", path)
+    return sys.intern(found[1]) if found else ""
 
 
 RESOURCE = Resource(Kind.EVENT, "Events", CORE, "events", decode, last=True)

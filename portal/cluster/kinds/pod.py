@@ -27,7 +27,7 @@ class _Resources(Part, frozen=True):
 
 
 class _ProbeTarget(Part, frozen=True):
-    """``httpGet`` or ``tcpSocket`` of a probe."""
+    """``httpGet``, ``tcpSocket`` or ``grpc`` of a probe."""
 
     port: int | str = ""
     path: str = ""
@@ -38,6 +38,7 @@ class _Probe(Part, frozen=True):
 
     http_get: _ProbeTarget | None = None
     tcp_socket: _ProbeTarget | None = None
+    grpc: _ProbeTarget | None = None
     initial_delay_seconds: int = 0
     period_seconds: int = 10
     failure_threshold: int = 3
@@ -89,6 +90,10 @@ class _ReadinessGate(Part, frozen=True):
     condition_type: str = ""
 
 
+class _SchedulingGate(Part, frozen=True):
+    name: str = ""
+
+
 class _PodSpec(Part, frozen=True):
     """``spec`` of a Pod."""
 
@@ -97,6 +102,8 @@ class _PodSpec(Part, frozen=True):
     node_name: str = ""
     resources: _Resources | None = None
     readiness_gates: tuple[_ReadinessGate, ...] | None = None
+    scheduler_name: str = ""
+    scheduling_gates: tuple[_SchedulingGate, ...] | None = None
 
 
 class _PodStatus(Conditions, frozen=True):
@@ -117,6 +124,9 @@ class _Pod(Part, frozen=True):
     metadata: Meta
     spec: _PodSpec = _PodSpec()
     status: _PodStatus = _PodStatus()
+
+
+_SCHEDULER = "default-scheduler"
 
 
 @from_json(_Pod)
@@ -153,6 +163,8 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         readiness_gates=tuple(each.condition_type for each in spec.readiness_gates or ()),
         nominated_node=status.nominated_node_name,
         finished_init=_finished(spec, containers),
+        scheduler="" if spec.scheduler_name == _SCHEDULER else sys.intern(spec.scheduler_name),
+        scheduling_gates=tuple(each.name for each in spec.scheduling_gates or ()),
     )
 
 
@@ -266,7 +278,7 @@ def _probes(
 
 
 def _probe(kind: str, probe: _Probe) -> ContainerProbe:
-    target = probe.http_get or probe.tcp_socket or _ProbeTarget()
+    target = probe.http_get or probe.tcp_socket or probe.grpc or _ProbeTarget()
     limit = probe.initial_delay_seconds + probe.period_seconds * probe.failure_threshold
     path = target.path or ("/" if probe.http_get else "")
     return ContainerProbe(kind, str(target.port), path, float(limit))

@@ -125,7 +125,8 @@ def test_resizes_in_place(kind: str, reason: str, words: str) -> None:
     found = told(one)
     assert (found.stage, found.detail) == (Stage.READY, words)
     notices = app_view(state(pods=(one,)), sources(), NOW).notices
-    assert bool(notices) == (reason in {"Infeasible", "Error"})
+    severity = {"Infeasible": Severity.WARN, "Error": Severity.WARN, "Deferred": Severity.QUIET}
+    assert [each.severity for each in notices] == ([severity[reason]] if reason else [])
 
 
 MISSING_CLASS = (

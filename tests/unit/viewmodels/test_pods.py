@@ -295,7 +295,7 @@ def test_a_new_node_is_progress() -> None:
 
 
 def test_not_looked_at_by_the_scheduler_yet() -> None:
-    assert told(pending()).stage is Stage.WAITING
+    assert told(pending(created_at=ago(20))).stage is Stage.WAITING
 
 
 def creating(**fields: object) -> Pod:
