@@ -44,8 +44,8 @@ def _readable(value: Any, info: inspect.Type) -> Any:
     """Return ``value`` without what cannot be read; ``_UNREAD`` if nothing of it can."""
     match info:
         case inspect.UnionType():
-            if value is None and info.includes_none:
-                return None
+            if value is None:
+                return None if info.includes_none else _UNREAD
             kinds = [each for each in info.types if not isinstance(each, inspect.NoneType)]
             return _readable(value, kinds[0]) if len(kinds) == 1 else value
         case inspect.RawType() | inspect.AnyType():

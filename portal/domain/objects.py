@@ -17,6 +17,7 @@ from portal.domain.management import UNSAID, Management
 from portal.domain.relations import (
     ABOUT,
     ADDRESS,
+    CLAIM,
     GATEWAY,
     OWNER,
     TARGET,
@@ -27,6 +28,9 @@ from portal.domain.relations import (
     release_tag,
 )
 from portal.domain.release import ReleaseStatus as ReleaseStatus
+
+VOLUME_CLAIM = "PersistentVolumeClaim"
+"""The kind of volume claims, which are not watched; their events are."""
 
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of creation of an object whose own cannot be read."""
@@ -150,7 +154,8 @@ class Pod(Watched, frozen=True):
     the node on which pods of a lower priority are being removed for it. ``finished_init`` are the
     names of the init containers that have finished, which are not among ``containers``.
     ``scheduler`` is the scheduler it asks for, "" for Kubernetes' own; ``scheduling_gates`` have to
-    be removed before it is scheduled.
+    be removed before it is scheduled. ``claims`` are the volume claims (PVCs) that it mounts, and
+    ``port_names`` the names of its containers' ports.
 
     ``finalizers`` block its deletion until they are removed; they are kept only of a pod that is
     being deleted.
@@ -180,11 +185,15 @@ class Pod(Watched, frozen=True):
     finished_init: tuple[str, ...] = ()
     scheduler: str = ""
     scheduling_gates: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    port_names: tuple[str, ...] = ()
 
     def tags(self) -> Iterator[Tag]:
-        """Yield the tag of its controller."""
+        """Yield the tags of its controller and its volume claims."""
         if self.owner:
             yield (OWNER, self.key.namespace, self.owner_kind, self.owner)
+        for claim in self.claims:
+            yield (CLAIM, self.key.namespace, claim)
 
     def releases(self, index: Index) -> set[Key]:
         """Return the releases of its controller."""
@@ -197,6 +206,10 @@ class Workload(Watched, frozen=True):
     ``updated`` are the pods of the newest pod template. ``strategy`` is the type of its update
     strategy; ``partition`` is how many pods its rolling update leaves as they are. A paused
     Deployment rolls nothing out. ``deleting_since`` and ``finalizers`` are as in ``Pod``.
+
+    ``available`` are the pods that have been ready for ``min_ready_seconds``. ``in_order``: a
+    StatefulSet that replaces a pod only while all others are ready; ``newest`` is then the hash of
+    the newest pod template.
     """
 
     kind: Kind
@@ -220,6 +233,10 @@ class Workload(Watched, frozen=True):
     paused: bool = False
     strategy: str = ""
     partition: int = 0
+    available: int = 0
+    min_ready_seconds: int = 0
+    in_order: bool = False
+    newest: str = ""
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tag of the release it is annotated with."""
@@ -294,6 +311,7 @@ class CronJob(Watched, frozen=True):
     """A CronJob: creates a Job at each time of its ``schedule``, in ``time_zone`` ("" for UTC).
 
     ``last_scheduled_at`` and ``last_succeeded_at`` are None if that has not happened yet.
+    ``one_at_a_time``: no run begins while another one is at work.
     """
 
     key: Key
@@ -305,6 +323,7 @@ class CronJob(Watched, frozen=True):
     suspended: bool = False
     last_scheduled_at: datetime | None = None
     last_succeeded_at: datetime | None = None
+    one_at_a_time: bool = False
     management: Management = UNSAID
 
     def tags(self) -> Iterator[Tag]:
@@ -379,15 +398,19 @@ class Hpa(Watched, frozen=True):
 
 
 class ServicePort(Struct, frozen=True):
-    """A port of a Service."""
+    """A port of a Service; ``target`` is the name of the pods' port, "" for a number."""
 
     port: int
     node_port: int | None = None
     name: str = ""
+    target: str = ""
 
 
 class Service(Watched, frozen=True):
-    """A Service; ``addresses`` are those of its load balancer (IPs or host names)."""
+    """A Service; ``addresses`` are those of its load balancer (IPs or host names).
+
+    ``selector`` are the labels of its pods; {} if it has none.
+    """
 
     key: Key
     release: str
@@ -396,6 +419,7 @@ class Service(Watched, frozen=True):
     ports: tuple[ServicePort, ...]
     addresses: tuple[str, ...] = ()
     management: Management = UNSAID
+    selector: Mapping[str, str] = {}
 
     def tags(self) -> Iterator[Tag]:
         """Yield the tags of the release it is annotated with, and of its addresses."""
@@ -515,6 +539,9 @@ class Event(Watched, frozen=True):
         """Return the releases of the object it is about; none for an event about an event."""
         if self.about_kind == Kind.EVENT:
             return set()
+        if self.about_kind == VOLUME_CLAIM:
+            pods = index.tagged(CLAIM, self.key.namespace, self.about_name)
+            return set[Key]().union(*(each.releases(index) for each in pods))
         return index.releases_through(self.about_kind, Key(self.key.namespace, self.about_name))
 
 

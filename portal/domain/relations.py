@@ -23,6 +23,7 @@ OWNER = "owner"
 TARGET = "target"
 ABOUT = "about"
 GATEWAY = "gateway"
+CLAIM = "claim"
 ADDRESS = "address"
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from portal.domain.keys import Key
 from portal.domain.objects import (
+    VOLUME_CLAIM,
     CronJob,
     Event,
     Gateway,
@@ -105,12 +106,14 @@ def assemble(objects: Objects, key: Key) -> AppState:
     routes = sorted(objects.annotated(key, HttpRoute), key=lambda each: each.key)
     named = {gateway for route in routes for gateway in route.gateways}
     gateways = (objects.get(Kind.GATEWAY, each) for each in sorted(named))
+    claims = sorted({Key(each.key.namespace, name) for each in pods for name in each.claims})
     subjects: list[tuple[str, Key, str]] = [
         *((each.kind.value, each.key, each.uid) for each in workloads),
         *((Kind.REPLICA_SET.value, each.key, each.uid) for each in sets),
         *((Kind.JOB.value, each.key, each.uid) for each in jobs.values()),
         *((Kind.CRON_JOB.value, each.key, each.uid) for each in cron_jobs),
         *((Kind.POD.value, each.key, each.uid) for each in pods),
+        *((VOLUME_CLAIM, each, "") for each in claims),
         *((Kind.HPA.value, each.key, each.uid) for each in hpas.values()),
         *((Kind.SERVICE.value, each.key, "") for each in services),
         *((Kind.INGRESS.value, each.key, "") for each in ingresses),

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from portal.domain.objects import Condition, Kind, ReplicaSet, Workload
+from portal.domain.objects import Condition, Kind, Pod, ReplicaSet, Workload
 from portal.state.model import AppState
 from portal.state.workloads import may_be_autoscaled, refused_pod, replica_sets_of
 
@@ -24,6 +24,8 @@ class Hold(StrEnum):
     PAUSED = "paused"
     ON_DELETE = "on delete"
     """The update strategy replaces a pod when somebody deletes it."""
+    BLOCKED = "blocked"
+    """An old pod of a StatefulSet does not become ready, which it waits for."""
     PARTITION = "partition"
     """The partition of a StatefulSet keeps some of its pods as they are."""
 
@@ -34,7 +36,9 @@ class WorkloadRollout(Struct, frozen=True):
     ``observed`` is False until its controller has seen the newest generation. ``old`` are the pods
     of earlier pod templates, ``old_ready`` those of them that are ready; ``missing`` are the pods
     yet to be created. ``refusal`` is the API server's message if it refuses to create them.
-    ``late`` is True once the progress deadline has passed.
+    ``late`` is True once the progress deadline has passed. ``blocking`` is the old pod that a
+    StatefulSet waits for. ``settling`` are the pods that are ready, but have not been for the
+    ``minReadySeconds`` that the rollout waits for.
     """
 
     workload: Workload
@@ -46,6 +50,8 @@ class WorkloadRollout(Struct, frozen=True):
     hold: Hold = Hold.NONE
     refusal: str = ""
     late: bool = False
+    blocking: str = ""
+    settling: int = 0
 
 
 def rollouts(state: AppState) -> tuple[WorkloadRollout, ...]:
@@ -60,6 +66,7 @@ def rollout_of(state: AppState, workload: Workload) -> WorkloadRollout:
     missing = max(workload.desired - workload.current, 0)
     sets = replica_sets_of(state, workload)
     refusal = _refusal(state, workload, sets) if old or missing else ""
+    blocking = _blocking(state, workload) if old else ""
     return WorkloadRollout(
         workload=workload,
         observed=observed,
@@ -67,12 +74,52 @@ def rollout_of(state: AppState, workload: Workload) -> WorkloadRollout:
         old_ready=_old_ready(workload, old, sets),
         missing=missing,
         complete=observed and _complete(workload, old, may_be_autoscaled(state, workload)),
-        hold=_hold(workload, old, missing, refusal, bool(sets)) if observed else Hold.NONE,
+        hold=_hold(workload, old, missing, refusal, bool(sets), blocking)
+        if observed
+        else Hold.NONE,
         refusal=refusal,
         late=any(
             one.type == "Progressing" and one.reason == "ProgressDeadlineExceeded"
             for one in workload.conditions
         ),
+        blocking=blocking,
+        settling=_settling(workload) if old or missing else 0,
+    )
+
+
+def _settling(workload: Workload) -> int:
+    return max(workload.ready - workload.available, 0) if workload.min_ready_seconds else 0
+
+
+def _blocking(state: AppState, workload: Workload) -> str:
+    """Return the old pod in trouble that a StatefulSet waits for before it replaces any."""
+    if not workload.in_order or not workload.newest or workload.strategy == "OnDelete":
+        return ""
+    return next(
+        (
+            each.key.name
+            for each in state.pods
+            if (each.owner_kind, each.owner) == (workload.kind.value, workload.key.name)
+            and not (each.ready or each.deleting)
+            and each.labels.get(_REVISION, workload.newest) != workload.newest
+            and _fails(each)
+        ),
+        "",
+    )
+
+
+_REVISION = "controller-revision-hash"
+_STARTING = {"", "ContainerCreating", "PodInitializing"}
+
+
+def _fails(pod: Pod) -> bool:
+    """Return True if a pod that is not ready has restarted, cannot start, or has no node."""
+    scheduled = next((each for each in pod.conditions if each.type == "PodScheduled"), None)
+    if scheduled is not None and scheduled.reason == "Unschedulable":
+        return True
+    return any(
+        one.restarts > 0 or (one.state == "waiting" and one.reason not in _STARTING)
+        for one in pod.containers
     )
 
 
@@ -88,13 +135,17 @@ def _complete(workload: Workload, old: int, autoscaled: bool) -> bool:
     return workload.current == workload.desired == workload.ready
 
 
-def _hold(workload: Workload, old: int, missing: int, refusal: str, begun: bool) -> Hold:
+def _hold(
+    workload: Workload, old: int, missing: int, refusal: str, begun: bool, blocking: str
+) -> Hold:
     if workload.paused and (old or (missing and not begun)):
         return Hold.PAUSED
     if refusal:
         return Hold.REFUSED
     if old and workload.strategy == "OnDelete":
         return Hold.ON_DELETE
+    if blocking:
+        return Hold.BLOCKED
     if 0 < old <= workload.partition:
         return Hold.PARTITION
     return Hold.NONE

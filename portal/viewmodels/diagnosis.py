@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from portal.domain.objects import UNDATED, Container, Event, Pod
+from portal.domain.objects import UNDATED, VOLUME_CLAIM, Container, Event, Pod
 from portal.viewmodels.model import Severity
 
 
@@ -86,6 +86,18 @@ def events_about(pod: Pod, events: Sequence[Event]) -> tuple[Event, ...]:
         and event.about_uid in {"", pod.uid}
     ]
     return tuple(sorted(own, key=lambda event: (event.last_at, event.key), reverse=True))
+
+
+def claim_events(pod: Pod, events: Sequence[Event]) -> tuple[Event, ...]:
+    """The events about the volume claims that a pod mounts, newest first."""
+    found = [
+        event
+        for event in events
+        if event.about_kind == VOLUME_CLAIM
+        and event.about_name in pod.claims
+        and event.key.namespace == pod.key.namespace
+    ]
+    return tuple(sorted(found, key=lambda event: (event.last_at, event.key), reverse=True))
 
 
 def see_log(pod: Pod, one: Container | None = None, *, previous: bool = True) -> str:

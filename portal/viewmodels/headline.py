@@ -20,7 +20,7 @@ from portal.viewmodels.finalizers import blocked_removal
 from portal.viewmodels.hpa_problems import autoscaler_problem
 from portal.viewmodels.model import Badge, Severity
 from portal.viewmodels.operation import failed, moved, progressive, running
-from portal.viewmodels.rollouts import HeldRollout
+from portal.viewmodels.rollouts import HeldRollout, settling
 from portal.viewmodels.unreadable import NAMED, name_of
 from portal.viewmodels.words import joined, moment, sentence, shortened
 from portal.viewmodels.workloads import PodSummary, counts_in_words, on_nodes
@@ -30,6 +30,7 @@ STUCK = "Stuck"
 
 NOT_FOUND = "Not found"
 LATE = "Takes longer than usual."
+STILL_TO_COME = "Pods of the new version are still to come."
 
 AUTOSCALER_PROBLEM = "Autoscaler fails"
 """The badge of an app that is in order but for its autoscaler."""
@@ -261,6 +262,8 @@ def _by_pods(state: AppState, known: PodSummary) -> Headline:
         return _held(known.refused, words)
     if known.desired == 0:
         return _at_zero(known, words)
+    if known.blocked:
+        return _held(known.blocked, words)
     troubled = known.troubled
     if troubled:
         return _in_trouble(known, troubled, words)
@@ -359,7 +362,7 @@ def _steady(state: AppState, known: PodSummary, words: str) -> Headline:
         return _made(
             "Updating",
             Severity.BUSY,
-            f"{words} Pods of the new version are still to come.",
+            f"{words} {settling(known.rollouts) or STILL_TO_COME}",
             problem=LATE if known.late else "",
         )
     failed = next((each for each in known.jobs if each.notice), None)
@@ -411,7 +414,9 @@ def _under_way(state: AppState, known: PodSummary, words: str) -> Headline:
     """The headline of an app that is changing without a problem."""
     operation = state.operation
     late = LATE if known.late else ""
-    if late:
+    if waits := settling(known.rollouts):
+        words = f"{words} {waits}"
+    elif late:
         words = f"{words} This takes longer than usual."
     since = min((one.since for one in known.progressing if one.since), default=None)
     if known.ready == 0:

@@ -13,6 +13,7 @@ from portal.state.model import AppState
 from portal.state.workloads import refused_pod
 from portal.viewmodels.conditions import condition
 from portal.viewmodels.diagnosis import Diagnosis
+from portal.viewmodels.failures import REPEATED
 from portal.viewmodels.model import Badge, Notice, Severity, WorkloadView
 from portal.viewmodels.refusals import refusal
 from portal.viewmodels.words import count, moment, sentence, shortened
@@ -94,6 +95,8 @@ def _run(
         notice = Notice(refused.severity, f"{title} cannot start", body, refused.advice)
         words = f"{who} runs no pods. {refused.body}"
         return Badge("Cannot start", Severity.BAD), words, notice
+    if job.failed >= REPEATED and job.failed > job.succeeded:
+        return _retried(job, who, title, pods)
     failed = f"; {count(job.failed, 'pod')} failed before" if job.failed else ""
     done = f", {job.succeeded} of {job.completions} have succeeded" if job.completions > 1 else ""
     if job.active:
@@ -103,20 +106,39 @@ def _run(
     return Badge("Starting", Severity.BUSY), f"{who} is starting{done}{failed}.", None
 
 
-def _why(job: Job, reason: str, pods: Sequence[Diagnosed]) -> str:
-    """The reason why a Job failed: what Kubernetes says, and how its last pod ended."""
-    failed = condition(job, "Failed")
-    message = failed.message if failed else ""
-    said = _FAILURES.get(reason) or shortened(message).rstrip(".") or "Kubernetes gives no reason"
+def _retried(
+    job: Job, who: str, title: str, pods: Sequence[Diagnosed]
+) -> tuple[Badge, str, Notice | None]:
+    """State, sentence and notice of a Job whose pods fail again and again."""
+    why = f"{count(job.failed, 'pod')} have failed"
+    if last := _last(job, pods):
+        why = f"{why}. The last one: {last}"
+    notice = Notice(
+        Severity.WARN,
+        f"{title} fails again and again",
+        f"{sentence(why)} Kubernetes tries again until its backoff limit is reached.",
+        "Its pods' log is under Logs, as long as they are kept.",
+    )
+    return Badge("Retrying", Severity.WARN), sentence(f"{who} is tried again: {why}"), notice
+
+
+def _last(job: Job, pods: Sequence[Diagnosed]) -> str:
+    """The end of a Job's newest pod that has failed; "" if none is kept."""
     own = [
         (pod.created_at, found)
         for pod, found in pods
         if pod.owner_kind == Kind.JOB and pod.owner == job.key.name and pod.phase == "Failed"
     ]
-    if not own:
-        return said
-    last = max(own, key=lambda each: each[0])[1]
-    return f"{said}. The last one: {last.reason}"
+    return max(own, key=lambda each: each[0])[1].reason if own else ""
+
+
+def _why(job: Job, reason: str, pods: Sequence[Diagnosed]) -> str:
+    """The reason why a Job failed: what Kubernetes says, and how its last pod ended."""
+    failed = condition(job, "Failed")
+    message = failed.message if failed else ""
+    said = _FAILURES.get(reason) or shortened(message).rstrip(".") or "Kubernetes gives no reason"
+    last = _last(job, pods)
+    return f"{said}. The last one: {last}" if last else said
 
 
 def _refused(job: Job, state: AppState) -> Notice | None:
@@ -142,8 +164,13 @@ def _cron_job(
         badge = badge if notice else Badge("Suspended", Severity.QUIET)
         words = f"{who} is suspended: it begins no new runs. {words}"
     else:
-        words = f"{who} runs at “{cron.schedule}”{_zone(cron)}. {words} {_next(cron, now)}"
+        waits = cron.one_at_a_time and newest is not None and newest.active > 0
+        then = _ONE_AT_A_TIME if waits else _next(cron, now)
+        words = f"{who} runs at “{cron.schedule}”{_zone(cron)}. {words} {then}"
     return JobSummary(Kind.CRON_JOB, cron.key.name, badge, words.strip(), notice)
+
+
+_ONE_AT_A_TIME = "No other run begins while it is at work (concurrencyPolicy Forbid)."
 
 
 def _zone(cron: CronJob) -> str:

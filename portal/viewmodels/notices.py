@@ -27,9 +27,10 @@ from portal.viewmodels.quotas import quota_notice
 from portal.viewmodels.readiness import resize_failed, resize_waits, resizing
 from portal.viewmodels.rollouts import name_of, resume
 from portal.viewmodels.scale import drift
+from portal.viewmodels.services import service_notices
 from portal.viewmodels.unreadable import unreadable_notice
 from portal.viewmodels.words import count, joined, moment, sentence, shortened
-from portal.viewmodels.workloads import PodSummary
+from portal.viewmodels.workloads import PodSummary, advice_on
 
 _ORDER = (Severity.BAD, Severity.WARN, Severity.BUSY, Severity.QUIET, Severity.GOOD)
 
@@ -69,6 +70,7 @@ def notices(
         *_drift(state),
         *_metrics(state, sources),
         *_routes(state),
+        *service_notices(state),
     ]
     return tuple(sorted(found, key=lambda one: _ORDER.index(one.severity)))
 
@@ -241,7 +243,7 @@ def _pods(known: PodSummary, *, fields: bool) -> list[Notice]:
             one.severity,
             one.title,
             one.reason,
-            one.advice,
+            advice_on(known, one),
             one.fields if fields else (),
             one.log,
         )

@@ -12,7 +12,14 @@ from portal.viewmodels.conditions import condition
 from portal.viewmodels.containers import broken
 from portal.viewmodels.crashes import restarted
 from portal.viewmodels.device_claims import claim_missing
-from portal.viewmodels.diagnosis import Diagnosis, Stage, created, events_about, newest
+from portal.viewmodels.diagnosis import (
+    Diagnosis,
+    Stage,
+    claim_events,
+    created,
+    events_about,
+    newest,
+)
 from portal.viewmodels.failures import failed
 from portal.viewmodels.model import Badge, PodView, Severity
 from portal.viewmodels.preparation import being_set_up
@@ -54,7 +61,7 @@ def diagnose(pod: Pod, events: Sequence[Event], nodes: Sequence[Node], now: date
             detail=f"{restarted(pod)} {resizing(pod)}".strip(),
         )
     if not pod.node:
-        return _unscheduled(pod, own, nodes, now)
+        return _unscheduled(pod, own, claim_events(pod, events), nodes, now)
     if missing := _node_missing(pod, nodes, now):
         return missing
     return _on_node(pod, own, now)
@@ -203,7 +210,13 @@ def _gates(pod: Pod) -> str:
     return f"It has the scheduling {'gate' if len(gates) == 1 else 'gates'} {joined(gates)}"
 
 
-def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node], now: datetime) -> Diagnosis:
+def _unscheduled(
+    pod: Pod,
+    own: Sequence[Event],
+    claims: Sequence[Event],
+    nodes: Sequence[Node],
+    now: datetime,
+) -> Diagnosis:
     scheduled = condition(pod, "PodScheduled")
     message = scheduled.message if scheduled else ""
     since = scheduled.changed_at if scheduled and scheduled.changed_at else created(pod)
@@ -255,7 +268,7 @@ def _unscheduled(pod: Pod, own: Sequence[Event], nodes: Sequence[Node], now: dat
             "",
             since,
         )
-    why = no_room(pod, message, nodes)
+    why = no_room(pod, message, nodes, claims)
     advice = why.advice
     if any(one.reason == "NotTriggerScaleUp" for one in own):
         advice = f"{advice} The cluster autoscaler cannot add a node for it.".strip()

@@ -9,14 +9,15 @@ from msgspec import Struct
 from portal.state.rollouts import Hold, WorkloadRollout
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.refusals import refusal
-from portal.viewmodels.words import count, sentence
+from portal.viewmodels.words import count, sentence, span
 
 
 class HeldRollout(Struct, frozen=True):
     """A rollout that does not go on by itself.
 
     ``title`` is the app's headline then, ``words`` say how far it is and why it stops; ``notice``
-    has the advice. ``refused`` is True if the cluster refuses pods, False if it is held on purpose.
+    has the advice. ``refused`` is True if the cluster refuses pods, ``blocked`` if a pod has to be
+    deleted first; both are False if it is held on purpose.
     """
 
     title: str
@@ -24,6 +25,7 @@ class HeldRollout(Struct, frozen=True):
     words: str
     notice: Notice
     refused: bool
+    blocked: bool = False
 
     @property
     def problem(self) -> str:
@@ -38,7 +40,7 @@ def held_rollouts(rollouts: Sequence[WorkloadRollout]) -> tuple[HeldRollout, ...
         for each in rollouts
         if each.hold is not Hold.NONE
     ]
-    return tuple(sorted(found, key=lambda each: not each.refused))
+    return tuple(sorted(found, key=lambda each: (not each.refused, not each.blocked)))
 
 
 def name_of(rollout: WorkloadRollout) -> str:
@@ -69,6 +71,17 @@ def _refused(rollout: WorkloadRollout, of: str) -> HeldRollout:
             f"{why.advice} Or roll back.",
         ),
         True,
+    )
+
+
+def settling(rollouts: Sequence[WorkloadRollout]) -> str:
+    """A sentence about pods that are ready and do not count as available yet; "" if none are."""
+    waits = max((each.workload.min_ready_seconds for each in rollouts if each.settling), default=0)
+    if not waits:
+        return ""
+    return (
+        f"A new pod counts as available when it has been ready for {span(waits)} "
+        "(minReadySeconds); the rollout waits for that."
     )
 
 
@@ -128,6 +141,28 @@ def _on_delete(rollout: WorkloadRollout, of: str) -> HeldRollout:
     )
 
 
+def _blocked(rollout: WorkloadRollout, of: str) -> HeldRollout:
+    workload, pod = rollout.workload, rollout.blocking
+    words = (
+        f"{of}Kubernetes replaces a pod of this StatefulSet only while all others are ready, and "
+        f"{pod} of the version before is not. Correcting the app alone does not mend that."
+    )
+    return HeldRollout(
+        "Update stuck",
+        Severity.WARN if workload.ready else Severity.BAD,
+        words,
+        Notice(
+            Severity.BAD,
+            f"The update waits for {pod}",
+            words,
+            f"It goes on when {pod} is deleted, by an administrator or whoever may delete pods. "
+            "Its volume claims stay.",
+        ),
+        False,
+        True,
+    )
+
+
 def _partition(rollout: WorkloadRollout, of: str) -> HeldRollout:
     workload = rollout.workload
     words = (
@@ -154,5 +189,6 @@ _WORDS = {
     Hold.REFUSED: _refused,
     Hold.PAUSED: _paused,
     Hold.ON_DELETE: _on_delete,
+    Hold.BLOCKED: _blocked,
     Hold.PARTITION: _partition,
 }

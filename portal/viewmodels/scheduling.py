@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from portal.domain.objects import Node, Pod
+from portal.domain.objects import Event, Node, Pod
 from portal.viewmodels.words import cores, count, joined, sentence, shortened, size
+
+UNSCHEDULABLE = "Unschedulable"
+"""The title of a pod that no node takes."""
 
 
 class NoRoom(Struct, frozen=True):
@@ -100,10 +103,13 @@ _RULES: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
-def no_room(pod: Pod, message: str, nodes: Sequence[Node]) -> NoRoom:
-    """Explain a scheduler's message ("0/3 nodes are available: 3 Insufficient cpu. …")."""
-    if "persistentvolumeclaim" in message.lower():
-        return _volume(message)
+def no_room(pod: Pod, message: str, nodes: Sequence[Node], claims: Sequence[Event] = ()) -> NoRoom:
+    """Explain a scheduler's message ("0/3 nodes are available: 3 Insufficient cpu. …").
+
+    ``claims`` are the events about the pod's volume claims, the newest first.
+    """
+    if "persistentvolumeclaim" in message.lower() or "binding volumes" in message:
+        return _volume(message, claims)
     if "no nodes available" in message.lower() or message.startswith("0/0 nodes"):
         return NoRoom(
             "No nodes",
@@ -130,7 +136,7 @@ def no_room(pod: Pod, message: str, nodes: Sequence[Node]) -> NoRoom:
     if too_large:
         advice = [too_large]
     asks = _asks(pod) if _ROOM in advice or too_large else ""
-    return NoRoom("Unschedulable", asks + joined(causes) + ".", " ".join(advice[:2]))
+    return NoRoom(UNSCHEDULABLE, asks + joined(causes) + ".", " ".join(advice[:2]))
 
 
 def _cause(part: str, total: int, again: bool) -> tuple[str, str]:
@@ -179,7 +185,57 @@ def _most(amounts: Sequence[float | None]) -> float | None:
     return max(known) if len(known) == len(amounts) else None
 
 
-def _volume(message: str) -> NoRoom:
+_WAITING = "Waiting for its volume"
+_CLAIMS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        r'storageclass\S* "([^"]+)" not found',
+        "Storage class missing",
+        "The storage class {0} that its volume claim {claim} names does not exist.",
+        "Name a storage class that the cluster has in the app's values, or none for the default.",
+    ),
+    (
+        r"no storage class is set",
+        "No storage class",
+        "Its volume claim {claim} names no storage class, the cluster has no default one, and no "
+        "free volume fits.",
+        "Name a storage class in the app's values, or ask an administrator for a default one.",
+    ),
+    (
+        r"external provisioner '([^']+)'",
+        _WAITING,
+        "The provisioner {0} has not created the volume of its claim {claim} yet.",
+        "If this lasts, ask an administrator whether that provisioner runs.",
+    ),
+    (
+        r"waiting for first consumer|waiting for pod \S+ to be scheduled",
+        _WAITING,
+        "The volume of its claim {claim} is created when it has a node.",
+        "",
+    ),
+)
+
+
+def _claim(claims: Sequence[Event]) -> NoRoom | None:
+    """Explain the newest event about a volume claim; None without one that tells a cause."""
+    told = [each for each in claims if each.reason not in {"Provisioning", "ProvisioningSucceeded"}]
+    if not told:
+        return None
+    event = told[0]
+    for pattern, title, words, advice in _CLAIMS:
+        found = re.search(pattern, event.message)
+        if found:
+            return NoRoom(title, words.format(*found.groups(), claim=event.about_name), advice)
+    if event.type != "Warning":
+        return None
+    return NoRoom(
+        "Volume cannot be provisioned",
+        f"The volume of its claim {event.about_name} cannot be provided: "
+        f"{sentence(shortened(event.message))}",
+        "If this does not tell you what to change, ask an administrator.",
+    )
+
+
+def _volume(message: str, claims: Sequence[Event]) -> NoRoom:
     claim = re.search(r'persistentvolumeclaim "([^"]+)" (not found|is being deleted)', message)
     if claim:
         return NoRoom(
@@ -189,8 +245,8 @@ def _volume(message: str) -> NoRoom:
             else f"The volume claim {claim[1]} that it mounts is being deleted.",
             "Create the claim, or choose one that exists.",
         )
-    return NoRoom(
-        "Waiting for its volume",
+    return _claim(claims) or NoRoom(
+        _WAITING,
         "The volume that it mounts has not been provisioned yet.",
         "If this lasts, the cluster may have no default storage class: ask an administrator.",
     )

@@ -20,6 +20,7 @@ from portal.viewmodels.jobs import JobSummary, job_summaries, job_views
 from portal.viewmodels.model import Badge, Notice, ReplicasView, Severity, WorkloadView
 from portal.viewmodels.pods import diagnose
 from portal.viewmodels.rollouts import HeldRollout, held_rollouts
+from portal.viewmodels.scheduling import UNSCHEDULABLE
 from portal.viewmodels.words import count, joined
 
 
@@ -48,6 +49,11 @@ class PodSummary(Struct, frozen=True):
     def refused(self) -> HeldRollout | None:
         """The rollout of which the cluster refuses pods, if there is one."""
         return next((each for each in self.held if each.refused), None)
+
+    @property
+    def blocked(self) -> HeldRollout | None:
+        """The rollout that waits for an old pod which does not become ready, if there is one."""
+        return next((each for each in self.held if each.blocked), None)
 
     @property
     def observed(self) -> bool:
@@ -211,14 +217,25 @@ def workload_view(rollout: WorkloadRollout) -> WorkloadView:
     return WorkloadView(workload.kind.value, workload.key.name, state, f"{words}.")
 
 
+def advice_on(known: PodSummary, diagnosis: Diagnosis) -> str:
+    """The advice on a pod in trouble, as part of its rollout."""
+    beside_old = any(each.old_ready and not each.workload.partition for each in known.rollouts)
+    if diagnosis.title != UNSCHEDULABLE or not beside_old:
+        return diagnosis.advice
+    return (
+        f"{diagnosis.advice} If old and new pods do not fit beside each other, let the update end "
+        "an old pod first: maxUnavailable: 1, or the strategy Recreate."
+    )
+
+
 def obstacle(known: PodSummary) -> Notice | None:
     """A notice of what keeps a rollout from going on: held pods first, then the worst pod's."""
-    if known.refused:
-        return known.refused.notice
+    if stopped := known.refused or known.blocked:
+        return stopped.notice
     troubled = known.troubled
     if troubled:
         worst = troubled[0]
-        return Notice(worst.severity, worst.title, worst.reason, worst.advice)
+        return Notice(worst.severity, worst.title, worst.reason, advice_on(known, worst))
     if known.held:
         return known.held[0].notice
     return known.failures[0].notice if known.failures else None

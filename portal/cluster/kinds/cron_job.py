@@ -13,6 +13,7 @@ class _CronJobSpec(Part, frozen=True):
     schedule: str = ""
     time_zone: str | None = None
     suspend: bool | None = None
+    concurrency_policy: str = ""
 
 
 class _CronJobStatus(Part, frozen=True):
@@ -43,6 +44,7 @@ def decode(found: _CronJob) -> tuple[Key, CronJob]:
         suspended=bool(spec.suspend),
         last_scheduled_at=status.last_schedule_time,
         last_succeeded_at=status.last_successful_time,
+        one_at_a_time=spec.concurrency_policy == "Forbid",
         management=management_of(meta),
     )
 

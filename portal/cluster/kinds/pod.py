@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
@@ -44,6 +44,10 @@ class _Probe(Part, frozen=True):
     failure_threshold: int = 3
 
 
+class _ContainerPort(Part, frozen=True):
+    name: str = ""
+
+
 class _ContainerSpec(Part, frozen=True):
     """``spec.containers[]``."""
 
@@ -51,6 +55,7 @@ class _ContainerSpec(Part, frozen=True):
     image: str = ""
     resources: _Resources | None = None
     restart_policy: str = ""
+    ports: tuple[_ContainerPort, ...] | None = None
     startup_probe: _Probe | None = None
     readiness_probe: _Probe | None = None
     liveness_probe: _Probe | None = None
@@ -90,6 +95,20 @@ class _ReadinessGate(Part, frozen=True):
     condition_type: str = ""
 
 
+class _ClaimSource(Part, frozen=True):
+    claim_name: str = ""
+
+
+class _Ephemeral(Part, frozen=True):
+    """``ephemeral`` of a volume: its claim is named after the pod and the volume."""
+
+
+class _Volume(Part, frozen=True):
+    name: str = ""
+    persistent_volume_claim: _ClaimSource | None = None
+    ephemeral: _Ephemeral | None = None
+
+
 class _SchedulingGate(Part, frozen=True):
     name: str = ""
 
@@ -103,6 +122,7 @@ class _PodSpec(Part, frozen=True):
     resources: _Resources | None = None
     readiness_gates: tuple[_ReadinessGate, ...] | None = None
     scheduler_name: str = ""
+    volumes: tuple[_Volume, ...] | None = None
     scheduling_gates: tuple[_SchedulingGate, ...] | None = None
 
 
@@ -165,7 +185,29 @@ def decode(found: _Pod) -> tuple[Key, Pod]:
         finished_init=_finished(spec, containers),
         scheduler="" if spec.scheduler_name == _SCHEDULER else sys.intern(spec.scheduler_name),
         scheduling_gates=tuple(each.name for each in spec.scheduling_gates or ()),
+        claims=tuple(_claims(own.name, spec.volumes or ())),
+        port_names=_port_names(spec),
     )
+
+
+def _claims(pod: str, volumes: Iterable[_Volume]) -> Iterator[str]:
+    """Yield the names of the volume claims that a pod mounts."""
+    for each in volumes:
+        if each.persistent_volume_claim is not None:
+            yield each.persistent_volume_claim.claim_name
+        elif each.ephemeral is not None:
+            yield f"{pod}-{each.name}"
+
+
+def _port_names(spec: _PodSpec) -> tuple[str, ...]:
+    """The names of the ports of all containers."""
+    ports = (port for each in _all_containers(spec) for port in each.ports or ())
+    return tuple(sys.intern(each.name) for each in ports if each.name)
+
+
+def _all_containers(spec: _PodSpec) -> Iterator[_ContainerSpec]:
+    yield from spec.containers
+    yield from (each for each in spec.init_containers or () if _is_sidecar(each))
 
 
 def _requested(
@@ -178,8 +220,7 @@ def _requested(
     for whole in (status.resources, spec.resources):
         if (found := _request(whole, what)) is not None:
             return quantity(found)
-    sidecars = (each for each in spec.init_containers or () if _is_sidecar(each))
-    asked = [_in_force(each, said.get(each.name), what) for each in (*spec.containers, *sidecars)]
+    asked = [_in_force(each, said.get(each.name), what) for each in _all_containers(spec)]
     amounts = [quantity(each) for each in asked if each is not None]
     known = [each for each in amounts if each is not None]
     return sum(known) if known and len(known) == len(amounts) else None

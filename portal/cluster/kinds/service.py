@@ -16,12 +16,14 @@ class _Port(Part, frozen=True):
     name: str = ""
     node_port: int | None = None
     protocol: str = "TCP"
+    target_port: int | str = ""
 
 
 class _ServiceSpec(Part, frozen=True):
     type: str = "ClusterIP"
     cluster_ip: str = field(default="", name="clusterIP")
     ports: tuple[_Port, ...] | None = None
+    selector: dict[str, str] | None = None
 
 
 class _Service(Part, frozen=True):
@@ -43,12 +45,18 @@ def decode(found: _Service) -> tuple[Key, Service]:
         type=spec.type,
         cluster_ip=spec.cluster_ip,
         ports=tuple(
-            ServicePort(each.port, each.node_port, each.name)
+            ServicePort(
+                each.port,
+                each.node_port,
+                each.name,
+                each.target_port if isinstance(each.target_port, str) else "",
+            )
             for each in spec.ports or ()
             if each.protocol == "TCP"
         ),
         addresses=load_balancer_addresses(found.status),
         management=management_of(found.metadata),
+        selector=spec.selector or {},
     )
 
 

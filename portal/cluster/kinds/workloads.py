@@ -58,6 +58,8 @@ class _WorkloadSpec(Part, frozen=True):
     strategy: _Strategy | None = None
     update_strategy: _Strategy | None = None
     ordinals: _Ordinals | None = None
+    min_ready_seconds: int = 0
+    pod_management_policy: str = ""
 
 
 class _WorkloadStatus(Conditions, frozen=True):
@@ -66,12 +68,14 @@ class _WorkloadStatus(Conditions, frozen=True):
     replicas: int = 0
     ready_replicas: int = 0
     updated_replicas: int = 0
+    available_replicas: int = 0
     observed_generation: int = 0
     current_revision: str = ""
     update_revision: str = ""
     desired_number_scheduled: int = 0
     current_number_scheduled: int = 0
     number_ready: int = 0
+    number_available: int = 0
     updated_number_scheduled: int = 0
 
 
@@ -113,6 +117,10 @@ def workload(kind: Kind, found: ApiWorkload) -> tuple[Key, Workload]:
         paused=spec.paused,
         strategy=strategy.type,
         partition=_held(spec, strategy, counts.desired),
+        available=counts.available,
+        min_ready_seconds=spec.min_ready_seconds,
+        in_order=kind is Kind.STATEFUL_SET and spec.pod_management_policy != "Parallel",
+        newest=status.update_revision,
     )
 
 
@@ -121,6 +129,7 @@ class _Counts(NamedTuple):
     current: int
     ready: int
     updated: int
+    available: int
 
 
 def _counts(kind: Kind, spec: _WorkloadSpec, status: _WorkloadStatus) -> _Counts:
@@ -128,7 +137,13 @@ def _counts(kind: Kind, spec: _WorkloadSpec, status: _WorkloadStatus) -> _Counts
     # Once its pods are all of one revision, a StatefulSet may leave the count out.
     if kind is Kind.STATEFUL_SET and status.current_revision == status.update_revision:
         updated = updated or status.replicas
-    return _Counts(desired(spec.replicas), status.replicas, status.ready_replicas, updated)
+    return _Counts(
+        desired(spec.replicas),
+        status.replicas,
+        status.ready_replicas,
+        updated,
+        status.available_replicas,
+    )
 
 
 def _daemon_set_counts(status: _WorkloadStatus) -> _Counts:
@@ -137,6 +152,7 @@ def _daemon_set_counts(status: _WorkloadStatus) -> _Counts:
         status.current_number_scheduled,
         status.number_ready,
         status.updated_number_scheduled,
+        status.number_available,
     )
 
 

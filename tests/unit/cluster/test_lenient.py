@@ -49,6 +49,13 @@ def test_null_stands_for_what_is_left_out() -> None:
     assert len(found.containers) == 2
 
 
+def test_null_stands_for_a_port_that_is_left_out() -> None:
+    raw = running_pod()
+    raw["spec"]["containers"][0]["livenessProbe"] = {"httpGet": {"port": None}}
+    _, found = of(pod.decode, raw)
+    assert [each.port for each in found.containers[0].probes if each.kind == "liveness"] == [""]
+
+
 def test_a_quantity_may_be_a_number() -> None:
     raw = {"metadata": meta("q"), "status": {"hard": {"pods": 4, "cpu": 1.5}, "used": {"pods": 0}}}
     _, found = of(quota.decode, raw)

@@ -180,6 +180,46 @@ SIDECAR = {
 }
 KILLED = {"exitCode": 137, "reason": "Error", "finishedAt": at(60)}
 
+MOUNTS = {
+    "nodeName": "",
+    "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "d"}}],
+}
+UNBOUND = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+}
+FULL = {**UNBOUND, "message": "0/1 nodes are available: 1 Insufficient cpu."}
+OLD, NEW = {"controller-revision-hash": "web-1"}, {"controller-revision-hash": "web-2"}
+READY = pod(ready=True, containerStatuses=[runs()])
+
+
+def service(labels: Json | None, target: int | str = 8050) -> Json:
+    ports = [{"port": 80, "targetPort": target}]
+    return {
+        "kind": "Service",
+        "metadata": meta("web"),
+        "spec": {"selector": labels, "ports": ports},
+    }
+
+
+def stateful_set(*pods: Json, **status: Any) -> tuple[Json, ...]:
+    counts = {"replicas": 2, "updatedReplicas": 0, "updateRevision": "web-2", **status}
+    return (
+        workload("StatefulSet", counts, replicas=2, updateStrategy={"type": "RollingUpdate"}),
+        *pods,
+    )
+
+
+def member(number: int, revision: Json, **more: Any) -> Json:
+    return pod(f"web-{number}", ("StatefulSet", "web"), labels=revision, **more)
+
+
+def job(**status: Any) -> Json:
+    return {"kind": "Job", "metadata": meta("load"), "spec": {"completions": 1}, "status": status}
+
+
 SITUATIONS: dict[str, tuple[tuple[Json, ...], list[str]]] = {
     "a mounted key that is missing": (
         (
@@ -362,24 +402,137 @@ SITUATIONS: dict[str, tuple[tuple[Json, ...], list[str]]] = {
         ),
         ["waits to be resized", "not enough CPU (1.7 cores requested, 1.8 cores there"],
     ),
-    "a Job whose indexes failed": (
+    "a claim of a storage class that does not exist": (
+        (
+            *app(pod(phase="Pending", spec=MOUNTS, conditions=[UNBOUND])),
+            event(
+                "ProvisioningFailed",
+                'storageclass.storage.k8s.io "fast" not found',
+                "PersistentVolumeClaim/d",
+            ),
+        ),
+        ["Storage class missing: ", "The storage class fast that its volume claim d names"],
+    ),
+    "a claim without any storage class": (
+        (
+            *app(pod(phase="Pending", spec=MOUNTS, conditions=[UNBOUND])),
+            event(
+                "FailedBinding",
+                "no persistent volumes available for this claim and no storage class is set",
+                "PersistentVolumeClaim/d",
+            ),
+        ),
+        ["No storage class: ", "the cluster has no default one, and no free volume fits."],
+    ),
+    "a claim whose provisioner fails": (
+        (
+            *app(pod(phase="Pending", spec=MOUNTS, conditions=[UNBOUND])),
+            event("ProvisioningFailed", "out of quota", "PersistentVolumeClaim/d"),
+            event("ProvisioningFailed", "no business of this app", "PersistentVolumeClaim/e"),
+        ),
+        ["The volume of its claim d cannot be provided: Out of quota."],
+    ),
+    "a claim whose provisioner does not run": (
+        (
+            *app(pod(phase="Pending", spec=MOUNTS, conditions=[UNBOUND])),
+            event(
+                "ExternalProvisioning",
+                "Waiting for a volume to be created either by the external provisioner "
+                "'csi.example.com' or manually by the system administrator.",
+                "PersistentVolumeClaim/d",
+            ),
+        ),
+        ["The provisioner csi.example.com has not created the volume of its claim d yet."],
+    ),
+    "a StatefulSet whose broken pod holds up its correction": (
+        stateful_set(
+            member(0, OLD, ready=True, containerStatuses=[runs()]),
+            member(
+                1,
+                OLD,
+                containerStatuses=[statuses(waiting={"reason": "ImagePullBackOff"})],
+            ),
+            readyReplicas=1,
+        ),
+        [
+            "Update stuck: Kubernetes replaces a pod of this StatefulSet only while all others are "
+            "ready, and web-1 of the version before is not.",
+            "It goes on when web-1 is deleted",
+        ],
+    ),
+    "a StatefulSet whose new pod is broken": (
+        stateful_set(
+            member(0, OLD, ready=True, containerStatuses=[runs()]),
+            member(
+                1,
+                NEW,
+                containerStatuses=[statuses(waiting={"reason": "ImagePullBackOff"})],
+            ),
+            readyReplicas=1,
+            updatedReplicas=1,
+        ),
+        ["Degraded: 1 of 2 pods is ready; 1 is unable to start."],
+    ),
+    "pods that have to be ready for a while": (
+        (
+            workload(
+                status={"replicas": 2, "readyReplicas": 2, "availableReplicas": 1},
+                minReadySeconds=600,
+            ),
+            replica_set(),
+            READY,
+        ),
+        ["A new pod counts as available when it has been ready for 10 min (minReadySeconds)"],
+    ),
+    "an update that finds no room beside the old pod": (
+        (
+            workload(status={"replicas": 2, "readyReplicas": 1}),
+            replica_set(),
+            READY,
+            pod(f"web-{HASH}-new", phase="Pending", spec={"nodeName": ""}, conditions=[FULL]),
+        ),
+        ["Update stuck: ", "let the update end an old pod first: maxUnavailable: 1"],
+    ),
+    "a Service that selects nothing": (
+        (*app(READY, status={"readyReplicas": 1}), service({"app": "shop"})),
+        [
+            "The Service web leads to no pod",
+            "Its selector, app=shop, matches none of the app's pods.",
+        ],
+    ),
+    "a Service whose port no container names": (
+        (*app(READY, status={"readyReplicas": 1}), service({"app": "web"}, "http")),
+        ["Its port 80 leads to the port named http, and no container of the pods has one"],
+    ),
+    "a Job that fails again and again": (
+        (job(active=1, failed=3),),
+        ["Retrying: The Job load is tried again: 3 pods have failed.", "until its backoff limit"],
+    ),
+    "a Job that succeeds after a failure": (
+        (job(succeeded=1, failed=3, conditions=[{"type": "Complete", "status": "True"}]),),
+        ["Succeeded: The Job load has succeeded."],
+    ),
+    "a CronJob that runs one at a time": (
         (
             {
-                "kind": "Job",
-                "metadata": meta("load"),
-                "spec": {"completions": 3},
-                "status": {
-                    "failed": 1,
-                    "conditions": [
-                        {
-                            "type": "Failed",
-                            "status": "True",
-                            "reason": "FailedIndexes",
-                            "message": "Job has failed indexes",
-                        }
-                    ],
-                },
+                "kind": "CronJob",
+                "metadata": meta("cron"),
+                "spec": {"schedule": "* * * * *", "concurrencyPolicy": "Forbid"},
             },
+            {
+                "kind": "Job",
+                "metadata": meta("cron-1", ("CronJob", "cron")),
+                "status": {"active": 1, "startTime": at(500)},
+            },
+        ),
+        ["No other run begins while it is at work (concurrencyPolicy Forbid)."],
+    ),
+    "a Job whose indexes failed": (
+        (
+            job(
+                failed=1,
+                conditions=[{"type": "Failed", "status": "True", "reason": "FailedIndexes"}],
+            ),
         ),
         ["Failed: The Job load has failed: some of its indexes have failed."],
     ),
@@ -426,7 +579,28 @@ SITUATIONS: dict[str, tuple[tuple[Json, ...], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
-def test_the_page_tells_what_is_the_case(name: str) -> None:
+def test_the_page_tells_the_situation(name: str) -> None:
     objects, words = SITUATIONS[name]
     text = said(page(objects))
     assert [each for each in words if each not in text] == [], text
+
+
+def test_a_service_that_leads_to_its_pods_is_no_trouble() -> None:
+    named = pod(
+        ready=True,
+        spec={"containers": [{"name": "app", "ports": [{"name": "http", "containerPort": 8050}]}]},
+        containerStatuses=[runs()],
+    )
+    view = page((*app(named, status={"readyReplicas": 1}), service({"app": "web"}, "http")))
+    assert (view.headline.text, view.notices) == ("Ready", ())
+
+
+def test_an_old_pod_that_only_starts_holds_up_nothing() -> None:
+    starts = member(
+        1,
+        OLD,
+        phase="Pending",
+        containerStatuses=[statuses(waiting={"reason": "ContainerCreating"})],
+    )
+    first = member(0, OLD, ready=True, containerStatuses=[runs()])
+    assert "Update stuck" not in said(page(stateful_set(first, starts, readyReplicas=1)))
