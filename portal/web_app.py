@@ -29,6 +29,7 @@ from portal.cluster.env_secrets import EnvSecrets
 from portal.cluster.exec import Exec
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.objects import ClusterObjects
+from portal.cluster.pauses import Pauses
 from portal.cluster.pod_logs import PodLogs
 from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
@@ -72,6 +73,7 @@ from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
 from portal.releases.ports import ReleasePorts
 from portal.releases.restart import Restart
+from portal.releases.resume import Resume
 from portal.scoped_views import ScopedViews
 from portal.settings import Settings
 from portal.shell.endpoint import PATH as SHELL_PATH
@@ -443,7 +445,7 @@ def _actions(
         rights,
         forms,
         settings.chart_path,
-        plain=(Restart(sync.store, Restarts(client)),),
+        plain=(Restart(sync.store, Restarts(client)), Resume(sync.store, Pauses(client))),
     )
 
 

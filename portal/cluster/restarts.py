@@ -45,8 +45,7 @@ class Restarts:
         if live["spec"].get("paused"):
             raise Conflict(
                 f"{kind} {key.name} is paused: its pods are not replaced.",
-                "It has to be resumed first: in the chart's values if they pause it, else by "
-                "whoever has paused it.",
+                "Resume it first.",
             )
         annotations = {RESTARTED_AT: at.isoformat(timespec="seconds")}
         body: JsonObject = {

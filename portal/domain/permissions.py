@@ -21,6 +21,7 @@ class Permission(StrEnum):
     UPGRADE = "change"
     SCALE = "scale"
     RESTART = "restart"
+    RESUME = "resume"
     ROLLBACK = "roll back"
     UNINSTALL = "uninstall"
     UNLOCK = "unlock"

@@ -25,7 +25,7 @@ from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.operation import failed, overtaken, running
 from portal.viewmodels.quotas import quota_notice
 from portal.viewmodels.readiness import resize_failed, resize_waits, resizing
-from portal.viewmodels.rollouts import name_of, resume
+from portal.viewmodels.rollouts import RESUME, name_of
 from portal.viewmodels.scale import drift
 from portal.viewmodels.services import service_notices
 from portal.viewmodels.unreadable import unreadable_notice
@@ -304,7 +304,7 @@ def _paused(known: PodSummary) -> list[Notice]:
             Severity.QUIET,
             f"{name_of(each)} is paused",
             "Its next change will not be rolled out until it is resumed.",
-            resume(each.workload.key.name, each),
+            RESUME,
         )
         for each in known.rollouts
         if each.workload.paused and each.hold is Hold.NONE

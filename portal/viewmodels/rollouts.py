@@ -99,7 +99,6 @@ def _before(rollout: WorkloadRollout) -> str:
 
 
 def _paused(rollout: WorkloadRollout, of: str) -> HeldRollout:
-    key = rollout.workload.key
     if rollout.old:
         words = f"{of}Paused: changes are not rolled out. {_before(rollout)}"
     else:
@@ -108,17 +107,16 @@ def _paused(rollout: WorkloadRollout, of: str) -> HeldRollout:
         "Paused",
         Severity.WARN,
         words,
-        Notice(Severity.WARN, f"{name_of(rollout)} is paused", words, resume(key.name, rollout)),
+        Notice(Severity.WARN, f"{name_of(rollout)} is paused", words, RESUME),
         False,
     )
 
 
-def resume(name: str, rollout: WorkloadRollout) -> str:
-    """Advice for a paused Deployment."""
-    return (
-        f"It goes on when spec.paused of the Deployment {name} is removed: in the chart's values "
-        "if they pause it, else by whoever has paused it or an administrator."
-    )
+RESUME = (
+    "Resume rolls out what is held back. Whoever paused it may have had a reason. If the chart's "
+    "values pause it, change them too: else the next upgrade pauses it again."
+)
+"""Advice for a paused Deployment."""
 
 
 def _on_delete(rollout: WorkloadRollout, of: str) -> HeldRollout:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from portal.domain.permissions import Permission
 from portal.releases.map_apis import MAP_APIS, MapApis
+from portal.releases.resume import RESUME, Resume
 from portal.releases.uninstall import UNINSTALL_WITHOUT_HOOKS, UninstallWithoutHooks
 from portal.ui import ids
 from portal.ui.app.layout import layout
@@ -18,6 +19,7 @@ from tests.unit.ui.test_pages import text
 
 REMEDIES = {
     MAP_APIS.name: object.__new__(MapApis),
+    RESUME.name: object.__new__(Resume),
     UNINSTALL_WITHOUT_HOOKS.name: object.__new__(UninstallWithoutHooks),
 }
 
@@ -48,12 +50,12 @@ def test_each_needs_its_permission(ui: UiContext) -> None:
         name: parts[ids.plain_offer(name)](replace(offered, permissions=without))["className"]
         for name in REMEDIES
     }
-    assert shown == {MAP_APIS.name: "", UNINSTALL_WITHOUT_HOOKS.name: "gone"}
+    assert shown == {MAP_APIS.name: "", RESUME.name: "", UNINSTALL_WITHOUT_HOOKS.name: "gone"}
 
 
 def test_the_page_has_their_buttons(ui: UiContext) -> None:
     shown = text(layout(ui, ADA, fixtures.healthy().key))
-    for label in ("Try again", "Update record", "Remove without hooks"):
+    for label in ("Try again", "Update record", "Resume", "Remove without hooks"):
         assert label in shown
 
 

@@ -80,20 +80,20 @@ def refused(message: str, **changes: Any) -> AppState:
             updating(paused=True),
             "Paused",
             "Paused: changes are not rolled out. 2 pods of the version before are ready.",
-            "when spec.paused of the Deployment demo is removed",
+            "Resume rolls out what is held back.",
         ),
         (
             updating(paused=True, ready=0),
             "Paused",
             "Paused: changes are not rolled out. None of its 2 pods of the version before is "
             "ready.",
-            "when spec.paused",
+            "Resume rolls out",
         ),
         (
             replace(updating(paused=True, current=0, ready=0), pods=()),
             "Paused",
             "Paused, so no pods are made.",
-            "when spec.paused",
+            "Resume rolls out",
         ),
         (
             updating(Kind.STATEFUL_SET, strategy="OnDelete"),
