@@ -88,7 +88,14 @@ LAUNCH_FIELDS = (
         link=Link.NUMBER,
         hint="The number of pods.",
     ),
-    LaunchField("autoscaling", "Autoscaling", Section.SCALING, default=False, control=Control.OWN),
+    LaunchField(
+        "autoscaling",
+        "Autoscaling",
+        Section.SCALING,
+        default=False,
+        control=Control.OWN,
+        hint="An autoscaler (HorizontalPodAutoscaler) sets the number of pods by their load.",
+    ),
     LaunchField(
         "bounds",
         "Minimum and maximum replicas",
@@ -107,6 +114,8 @@ LAUNCH_FIELDS = (
         link=Link.TARGET,
         switched=True,
         caption="CPU target, % of the request",
+        hint="Above this use of the CPU request, averaged over the pods, pods are added; below it "
+        "they are removed.",
     ),
     LaunchField(
         "target_memory",
@@ -118,6 +127,8 @@ LAUNCH_FIELDS = (
         link=Link.TARGET,
         switched=True,
         caption="Memory target, % of the request",
+        hint="As the CPU target, of memory. Many apps never give memory back, so that pods are "
+        "only added: prefer the CPU target.",
     ),
     LaunchField(
         "scale_down_window",
@@ -137,6 +148,7 @@ LAUNCH_FIELDS = (
         "Size",
         Section.RESOURCES,
         paths=("nodeSelector", "tolerations", "resources"),
+        hint="Requests, limits and nodes that an administrator has named.",
         control=Control.OWN,
         link=Link.TEXT,
         preset=True,
@@ -273,6 +285,7 @@ LAUNCH_FIELDS = (
         Section.STORAGE,
         False,
         ("persistence.readOnly",),
+        hint="The app may read the volume's files, and not change them.",
         control=Control.SWITCH,
         link=Link.SWITCH,
     ),

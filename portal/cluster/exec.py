@@ -31,7 +31,7 @@ STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 DEBUG_PREFIX = "portal-debug-"
 """Beginning of the names of debug containers that the portal makes."""
 MOST_DEBUG = 5
-"""The most of them in a pod, with those that have ended: Kubernetes removes none."""
+"""The most of them in a pod that have not ended."""
 STARTS_WITHIN = 60.0
 """Seconds for the image of a debug container to be pulled and started."""
 LOOKS_EVERY = 0.5
@@ -128,7 +128,7 @@ class Exec:
         It sleeps for ``seconds`` and ends; Kubernetes keeps its entry until the pod ends.
 
         Raises:
-            Conflict: the pod has ``MOST_DEBUG`` of them.
+            Conflict: the pod has ``MOST_DEBUG`` of them that have not ended.
             PortalError: it cannot be made, or does not start in time.
         """
         client = self._client.acting_for(identity)
@@ -136,11 +136,10 @@ class Exec:
             found = await client.get(_path(pod))
             name = _reusable(found, container, image)
             if name is None:
-                if len(_ours(found)) >= MOST_DEBUG:
+                if len(_alive(found)) >= MOST_DEBUG:
                     raise Conflict(
-                        f"The pod {pod.name} has had {MOST_DEBUG} debug containers already, and "
-                        "Kubernetes keeps each until the pod ends.",
-                        "Restart the app to have a new pod.",
+                        f"The pod {pod.name} has {MOST_DEBUG} debug containers that run.",
+                        "Each ends by itself. Or restart the app to have a new pod.",
                     )
                 made = debug_container(found, container, image, seconds, secrets.token_hex(3))
                 name = str(made["name"])
@@ -197,6 +196,12 @@ def _ours(pod: JsonObject) -> list[JsonObject]:
     return [each for each in found if text(each, "name").startswith(DEBUG_PREFIX)]
 
 
+def _alive(pod: JsonObject) -> list[str]:
+    """Return the names of the portal's debug containers that have not ended."""
+    names = [text(each, "name") for each in _ours(pod)]
+    return [name for name in names if "terminated" not in _state(pod, name)]
+
+
 def _reusable(pod: JsonObject, container: str, image: str) -> str | None:
     """Return a debug container beside ``container`` that runs, or else starts; None without one."""
     names = [
@@ -204,9 +209,8 @@ def _reusable(pod: JsonObject, container: str, image: str) -> str | None:
         for each in _ours(pod)
         if (text(each, "image"), text(each, "targetContainerName")) == (image, container)
     ]
-    states = {name: _state(pod, name) for name in names}
-    alive = [name for name in names if "terminated" not in states[name]]
-    return min(alive, key=lambda name: "running" not in states[name], default=None)
+    alive = set(_alive(pod)).intersection(names)
+    return min(sorted(alive), key=lambda name: "running" not in _state(pod, name), default=None)
 
 
 def _state(pod: JsonObject, container: str) -> JsonObject:

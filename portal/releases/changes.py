@@ -1,9 +1,9 @@
-"""Changes by Helm: render, check, transfer the replicas, apply, and wait for the rollout."""
+"""Upgrades by Helm: render, check, transfer the replicas, apply, and wait for the rollout."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,15 +14,12 @@ from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.values import get
 from portal.domain.charts import BUILT_IN, note_of
-from portal.domain.errors import ChartError, FieldConflict, UnknownKind
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, OPERATION_LABEL, ORIGIN_LABEL, Key, made_by
-from portal.domain.objects import Workload
 from portal.domain.operations import Operation
 from portal.domain.release import ReleaseRevision
-from portal.domain.replica_ownership import ReplicaOwnership, without_replicas
+from portal.domain.replica_ownership import without_replicas
 from portal.guardrails.manifest import Rendered, with_owned_hooks
-from portal.helm_service.errors import removed_from_past
 from portal.helm_service.helm import HelmResult
 from portal.operations.action import Action
 from portal.operations.progress import Progress
@@ -30,7 +27,7 @@ from portal.operations.rollout import RolloutTarget, rollout_progress
 from portal.operations.waiting import WaitCondition
 from portal.releases.current import CurrentRelease, CurrentReleases
 from portal.releases.existing import taken_over
-from portal.releases.handover import Handover
+from portal.releases.handover import AGAIN, Handover, ReplicaHandover
 from portal.releases.pinned import own_chart, version_of
 from portal.releases.ports import ReleasePorts
 from portal.state.ownership import by_name
@@ -42,16 +39,8 @@ Values = Mapping[str, object]
 HEAD_START = 0.02
 """Seconds that Helm has to start before the cluster is asked anything meanwhile."""
 
-_REPLICAS = ".spec.replicas"
-_UPGRADE = "helm upgrade --install"
-_AGAIN = " again, taking over the replicas"
-
-
-class ReplicaHandover(Struct):
-    """The ownership of replicas after a change, and workloads reclaimed from autoscalers."""
-
-    ownership: ReplicaOwnership = ReplicaOwnership()
-    reclaimed: tuple[Workload, ...] = ()
+UPGRADE = "helm upgrade --install"
+"""The command of an upgrade, as steps name it."""
 
 
 class ChartRef(Struct, frozen=True):
@@ -72,7 +61,7 @@ class ChartRef(Struct, frozen=True):
 
 
 class Changes:
-    """The parts of operations that run Helm. Each records its own steps."""
+    """The upgrade by Helm that actions share, and what they need for it; it records its steps."""
 
     def __init__(
         self, store: Store, ports: ReleasePorts, chart_path: Path, clock: Callable[[], datetime]
@@ -82,8 +71,10 @@ class Changes:
         """The guardrails on what releases may contain."""
         self.releases = CurrentReleases(store, ports.records, clock)
         """The releases as they are now."""
-        self._records = ports.records
-        self._past = ports.history
+        self.records = ports.records
+        """Helm's records of releases."""
+        self.history = ports.history
+        """The revisions of releases."""
         self.handover = Handover(store, ports.replicas)
         """The transfer of replica ownership."""
         self._chart_path = chart_path
@@ -108,7 +99,7 @@ class Changes:
             note = note_of(BUILT_IN, known) if known else ""
             yield ChartRef(self._chart_path, note, BUILT_IN)
         else:
-            async with own_chart(self._records, key, identity=identity) as own:
+            async with own_chart(self.records, key, identity=identity) as own:
                 yield ChartRef(own, source=current.source)
 
     async def apply(
@@ -126,7 +117,7 @@ class Changes:
         condition is derived from the values.
         """
         built_in = built_in or chart is None
-        command = _UPGRADE if chart is None or built_in else f"{_UPGRADE} with {chart.name}"
+        command = UPGRADE if chart is None or built_in else f"{UPGRADE} with {chart.name}"
         key, identity = progress.operation.key, progress.identity
         async with self.chart_for(key, current, chart, identity=identity) as ref:
             made = await self.upgrade(progress, current, ref, values, command)
@@ -165,7 +156,7 @@ class Changes:
                     handover.reclaimed = await self.handover.transfer(
                         progress, before, handover.ownership
                     )
-                progress.begin_step(f"Run {command}{_AGAIN if force else ''}")
+                progress.begin_step(f"Run {command}{AGAIN if force else ''}")
                 owned = await in_thread(with_owned_hooks, manifest, found, operation.key)
                 return await in_thread(without_replicas, owned, handover.ownership.conflicting)
 
@@ -184,7 +175,7 @@ class Changes:
                 )
 
         async with _beside(self._prepare(operation.key, chart.source)):
-            result = await self._run_helm(progress, current, upgrade)
+            result = await self.handover.run(progress.identity, revision_of(current), upgrade)
         self.releases.record_revision(operation.key, result.revision)
         progress.put(revision=result.revision, helm_seconds=result.seconds)
         return result.revision
@@ -216,27 +207,13 @@ class Changes:
         # Asked here again, while Helm waits for the answers of the guardrails anyway.
         found, record = await asyncio.gather(
             self.guardrails.check(key, source, manifest, values, new=True, identity=identity),
-            self._records.other_record(key),
+            self.records.other_record(key),
         )
         if record:
             raise taken_over(key, record, record=True)
         if there := found.taken_over(key):
             raise taken_over(key, str(there))
         return found.objects
-
-    async def hooks_problem(self, key: Key, identity: Identity | None) -> str:
-        """Return why the hooks of a release must not run on uninstall, "" if they may."""
-        present = await self._past.newest_and_deployed(key, identity=identity)
-        newest = present[0] if present else None
-        if newest is None or not newest.hooks:
-            return ""
-        try:
-            await self.guardrails.check(
-                key, newest.source, newest.hooks, newest.values, identity=identity
-            )
-        except ChartError as error:
-            return error.message
-        return ""
 
     async def rollout_of(self, key: Key, revision: int) -> WaitCondition:
         """Return the condition that a revision which Helm has finished is rolled out."""
@@ -249,87 +226,6 @@ class Changes:
         """Return True if a release was made with another version of the built-in chart."""
         return current.chart_version not in {"", version_of(self._chart_path).version}
 
-    async def roll_back(
-        self, progress: Progress, current: CurrentRelease, revision: int, values: Values
-    ) -> WaitCondition:
-        """Roll back to a revision, which had ``values``; return the completing condition."""
-        key, identity = progress.operation.key, progress.identity
-        past = await self._past.revision(key, revision, identity=identity)
-        ownership = await self.handover.ownership_after(key, past.manifest)
-        if ownership.conflicting:
-            # Helm would apply the replicas recorded in this revision.
-            async with own_chart(self._records, key, revision, identity=identity) as chart:
-                ref = ChartRef(chart, source=past.source)
-                made = await self.upgrade(progress, current, ref, values, _UPGRADE)
-            return rollout(RolloutTarget(made, workload=False))
-        with progress.step("Check what it goes back to"):
-            await self.check_past(key, past, identity)
-
-        await progress.applies(current.values, values)
-        # Helm copies the labels of the revision that it rolls back to.
-        await self._records.set_owners(key, current.owners, identity=identity)
-
-        async def roll_back(_: int, force: bool, handover: ReplicaHandover) -> HelmResult:
-            handover.ownership = ownership
-            if not force:
-                handover.reclaimed = await self.handover.transfer(
-                    progress, current.values, ownership
-                )
-            with progress.step(f"Run helm rollback{_AGAIN if force else ''}"):
-                return await self.helm.rollback(
-                    key,
-                    revision,
-                    description=progress.operation.description,
-                    force_conflicts=force,
-                    identity=identity,
-                )
-
-        done = await self._run_helm(progress, current, roll_back)
-        left = await self._records.newest(key)  # Helm does not report the new revision
-        made = left.revision if left else current.revision + 1
-        self.releases.record_revision(key, made)
-        progress.put(revision=made, helm_seconds=done.seconds)
-        return rollout(RolloutTarget(made, workload=current.chart == dash_app.CHART_NAME))
-
-    async def check_past(self, key: Key, past: ReleaseRevision, identity: Identity | None) -> None:
-        """Check a revision before ``identity`` rolls back to it.
-
-        Raises:
-            ChartError: the guardrails refuse it.
-            Forbidden: Kubernetes does not let ``identity`` make its objects.
-            RemovedApi: it has a kind that the cluster no longer serves.
-        """
-        try:
-            await self.guardrails.check(
-                key, past.source, past.whole, past.values, identity=identity
-            )
-        except UnknownKind as error:
-            raise removed_from_past(error.api) from error
-
-    async def _run_helm(
-        self,
-        progress: Progress,
-        current: CurrentRelease | None,
-        run: Callable[[int, bool, ReplicaHandover], Awaitable[HelmResult]],
-    ) -> HelmResult:
-        """Run Helm, and a second time with force if another manager kept the replicas.
-
-        ``run`` gets the revision that it makes, whether to force, and a ``ReplicaHandover`` to
-        fill in.
-        """
-        before, handover = current.revision if current else 0, ReplicaHandover()
-        try:
-            result = await run(before + 1, False, handover)
-            if not await self.handover.reclaim(handover.reclaimed, progress.identity):
-                return result
-            # The autoscaler has scaled once more before Helm removed it.
-        except FieldConflict as conflict:
-            if handover.ownership.autoscaled or set(conflict.owners) != {_REPLICAS}:
-                raise
-            # Another manager (kubectl scale, the removed autoscaler) has set the replicas. This
-            # change asks for a fixed number, and no other field conflicts.
-        return await run(before + 2, True, ReplicaHandover())
-
 
 @asynccontextmanager
 async def _beside(work: Coroutine[None, None, None]) -> AsyncGenerator[None]:
@@ -340,6 +236,11 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncGenerator[None]:
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def revision_of(current: CurrentRelease | None) -> int:
+    """Return the revision of a release, 0 if there is none."""
+    return current.revision if current else 0
 
 
 def record_labels(operation: Operation, revision: int, note: str) -> dict[str, str]:

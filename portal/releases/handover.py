@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from msgspec import Struct
 
 from portal.catalog import dash_app
+from portal.domain.errors import FieldConflict
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.manifests import Ref, Tree, objects
@@ -15,6 +18,7 @@ from portal.domain.replica_ownership import (
     replica_ownership,
     workload_name,
 )
+from portal.helm_service.helm import HelmResult
 from portal.operations.progress import Progress
 from portal.releases.ports import ReplicaOwners
 from portal.state.store import Store
@@ -22,6 +26,18 @@ from portal.state.workloads import unreadable_hpas
 from portal.threads import in_thread
 
 Values = Mapping[str, object]
+
+
+_REPLICAS = ".spec.replicas"
+AGAIN = " again, taking over the replicas"
+"""The end of the name of a step that runs Helm for the second time."""
+
+
+class ReplicaHandover(Struct):
+    """The ownership of replicas after a change, and workloads reclaimed from autoscalers."""
+
+    ownership: ReplicaOwnership = ReplicaOwnership()
+    reclaimed: tuple[Workload, ...] = ()
 
 
 class Handover:
@@ -102,6 +118,30 @@ class Handover:
             for each in workloads
         ]
         return any(dropped)
+
+    async def run(
+        self,
+        identity: Identity | None,
+        before: int,
+        run: Callable[[int, bool, ReplicaHandover], Awaitable[HelmResult]],
+    ) -> HelmResult:
+        """Run Helm, and a second time with force if another manager kept the replicas.
+
+        ``before`` is the present revision, 0 if there is none. ``run`` gets the revision that it
+        makes, whether to force, and a ``ReplicaHandover`` to fill in.
+        """
+        handover = ReplicaHandover()
+        try:
+            result = await run(before + 1, False, handover)
+            if not await self.reclaim(handover.reclaimed, identity):
+                return result
+            # The autoscaler has scaled once more before Helm removed it.
+        except FieldConflict as conflict:
+            if handover.ownership.autoscaled or set(conflict.owners) != {_REPLICAS}:
+                raise
+            # Another manager (kubectl scale, the removed autoscaler) has set the replicas. This
+            # change asks for a fixed number, and no other field conflicts.
+        return await run(before + 2, True, ReplicaHandover())
 
 
 def _name(workload: Workload) -> str:

@@ -29,6 +29,7 @@ from portal.releases.placeholders import Placeholders
 from portal.releases.ports import ReleaseHistory, ServedApis
 from portal.releases.preconditions import Preconditions
 from portal.releases.request import ReleaseRequest
+from portal.releases.rollback import check_past
 from portal.releases.upgrade import version_request
 from portal.state.ownership import owner_name
 from portal.state.store import Store
@@ -127,7 +128,7 @@ class Previews:
         await self._access.check(identity, Permission.PREVIEW, key)
         newest, runs = await self._present(key, identity)
         back = _read(await self._past.revision(key, revision, identity=identity))
-        await self._changes.check_past(key, back, identity)
+        await check_past(self._changes.guardrails, key, back, identity)
         manifest = await self._applied(key, back.manifest)
         return self._proposal(key, newest, runs, manifest, back.values)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from portal.domain.errors import NotFound, PortalError
+from portal.domain.errors import ChartError, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import ReleaseStatus
@@ -75,7 +75,7 @@ class Uninstall(Action):
         key, identity = progress.operation.key, progress.identity
         # Determined first: Helm deletes the manifest.
         advice = await self._previews.remaining(key, identity, hooks=hooks)
-        problem = await self._changes.hooks_problem(key, identity) if hooks else ""
+        problem = await self._hooks_problem(key, identity) if hooks else ""
         if problem or not hooks:
             advice = " ".join(filter(None, ("Its hooks were not run.", problem, advice)))
         progress.put(advice=advice)
@@ -91,6 +91,20 @@ class Uninstall(Action):
             self._changes.releases.record_revision(key, 0)
             self._failed_forms.drop(key)
         return GONE
+
+    async def _hooks_problem(self, key: Key, identity: Identity | None) -> str:
+        """Return why the hooks of a release must not run on uninstall, "" if they may."""
+        present = await self._changes.history.newest_and_deployed(key, identity=identity)
+        newest = present[0] if present else None
+        if newest is None or not newest.hooks:
+            return ""
+        try:
+            await self._changes.guardrails.check(
+                key, newest.source, newest.hooks, newest.values, identity=identity
+            )
+        except ChartError as error:
+            return error.message
+        return ""
 
     async def _map_record(self, progress: Progress) -> None:
         """Map the record to the cluster's APIs, if Helm could not read its objects otherwise.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -148,3 +149,7 @@ def test_times_are_local_and_exact_on_hover(browser: Browser, sites: Running) ->
         assert "GMT+5:45" in local
         assert shown.get_attribute("title") == local
         assert "UTC" not in here.page.locator("#app-header").inner_text()
+        here.open(sites.url("portal") + "/admin?q=stuck")
+        row = here.page.locator("[data-name='apps/stuck'] .col-status")
+        expect(row.locator("time")).to_have_attribute("title", re.compile("GMT.5:45"))
+        assert "UTC" not in row.inner_text()

@@ -12,6 +12,7 @@ import dash_bootstrap_components as dbc
 
 from portal.ui import html, ids
 from portal.ui.components.basics import Node, button, icon, wildcards
+from portal.ui.components.help import launch_help
 from portal.ui.components.sliders import bounds_slider, replica_slider, target
 from portal.viewmodels.model import ScaleMode
 
@@ -39,10 +40,16 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
         ),
         html.Div(
             [
-                dbc.Switch(id=ids.SCALE_AUTO, value=auto, label="Autoscaling"),
                 html.Div(
                     [
-                        html.Div("Replicas", className="form-label"),
+                        dbc.Switch(id=ids.SCALE_AUTO, value=auto, label="Autoscaling"),
+                        launch_help("autoscaling", ids.SCALE_AUTO),
+                    ],
+                    className="with-help",
+                ),
+                html.Div(
+                    [
+                        _label("Replicas", launch_help("replicas", ids.SCALE_REPLICAS)),
                         replica_slider(
                             ids.SCALE_REPLICAS, max(1, scale["replicas"]), top, eager=True
                         ),
@@ -54,7 +61,10 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
                 ),
                 html.Div(
                     [
-                        html.Div("Minimum and maximum replicas", className="form-label"),
+                        _label(
+                            "Minimum and maximum replicas",
+                            launch_help("bounds", ids.SCALE_BOUNDS),
+                        ),
                         bounds_slider(ids.SCALE_BOUNDS, bounds, top, eager=True),
                         target(
                             "CPU target, % of the request",
@@ -63,6 +73,7 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
                             cpu,
                             DEFAULT_CPU,
                             eager=True,
+                            help=launch_help("target_cpu", ids.scale_target("cpu")),
                         ),
                         target(
                             "Memory target, % of the request",
@@ -71,6 +82,7 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
                             memory,
                             DEFAULT_MEMORY,
                             eager=True,
+                            help=launch_help("target_memory", ids.scale_target("memory")),
                         ),
                     ],
                     id=ids.SCALE_AUTO_PART,
@@ -92,3 +104,7 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
             className=hidden if read_only else "",
         ),
     ]
+
+
+def _label(text: str, help: Node) -> html.Div:
+    return html.Div([html.Div(text, className="form-label"), help], className="with-help")

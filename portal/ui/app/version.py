@@ -75,6 +75,12 @@ def version_dialog(key: Key) -> html.Div:
                                 "Version", htmlFor=ids.VERSION_CHOICE, className="form-label"
                             ),
                             dbc.Select(id=ids.VERSION_CHOICE, placeholder="Choose one"),
+                            html.Div(
+                                "A version of the chart, which may bring another version of the "
+                                "app. The values stay as they are.",
+                                id=f"{ids.VERSION_CHOICE}-hint",
+                                className="form-text",
+                            ),
                         ],
                         className="field version-field",
                     ),

@@ -10,6 +10,7 @@ from portal.ui import html, ids
 from portal.ui.apps import table
 from portal.ui.apps.live import list_patches
 from portal.ui.components.basics import Node, icon, internal_link, page, wildcards
+from portal.ui.components.help import help_on
 from portal.ui.components.markup import markup
 from portal.ui.context import UiContext
 from portal.ui.encoding import Props
@@ -49,6 +50,14 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                             _search(route.query.q),
                             _filter(ids.RELEASES_NAMESPACE, "Namespace", live),
                             _filter(ids.RELEASES_OWNER, "Launched by", live) if everyone else None,
+                            help_on(
+                                ids.RELEASES_SEARCH,
+                                "search and filters",
+                                "All words of the search have to be in a row. The namespace is the "
+                                "part of the cluster that a release is in"
+                                + (", the owner who launched it" if everyone else "")
+                                + "; the links below choose by its state.",
+                            ),
                         ],
                         className="list-bar",
                         role="search",

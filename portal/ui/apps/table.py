@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from portal.viewmodels.columns import Cell, shown
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.model import ReleaseRow
 from portal.viewmodels.query import Bucket, ListQuery
-from portal.viewmodels.words import count
+from portal.viewmodels.words import MOMENT, count
 
 ANY = "*"
 """The value of a filter's "all" option: an empty value would be shown as no choice."""
@@ -51,10 +52,18 @@ def rows(
 
 
 def _drawn(cell: Cell | str) -> object:
-    """A cell as JSON, without empty parts; "" if its link is not safe."""
+    """A cell as JSON, without empty parts; "" if its link is not safe.
+
+    A second line with times in it is a list of texts, every second of which is a time.
+    """
     if isinstance(cell, str):
         return cell
-    return "" if cell.href and not safe_href(cell.href) else to_builtins(cell)
+    if cell.href and not safe_href(cell.href):
+        return ""
+    found: dict[str, object] = to_builtins(cell)
+    if MOMENT.search(cell.below):
+        found["below"] = re.split(f"({MOMENT.pattern})", cell.below)
+    return found
 
 
 def head(query: ListQuery, *, everyone: bool) -> list[dict[str, object]]:

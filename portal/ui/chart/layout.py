@@ -11,6 +11,7 @@ from dash import dcc
 from portal.catalog import dash_app
 from portal.catalog.chart import Chart
 from portal.catalog.draft import Draft, DraftEditor, values_from_link
+from portal.catalog.launch_fields import BY_NAME
 from portal.catalog.sources import ChartPreset
 from portal.catalog.values import to_yaml
 from portal.domain.charts import ChartEntry, version_order
@@ -391,6 +392,7 @@ def _name(forms: ReleaseForms, key: Key | None, *, locked: bool) -> html.Section
                     "Namespace",
                     chosen,
                     note_id=f"{ids.CHART_NAMESPACE}-note",
+                    hint=BY_NAME["namespace"].hint,
                     class_name="half",
                 ),
             ],

@@ -102,11 +102,15 @@ def target(
     note: Node = None,
     *,
     eager: bool = False,
+    help: Node = None,
 ) -> html.Div:
-    """A target slider with a switch."""
+    """A target slider with a switch, and help beside it."""
     return html.Div(
         [
-            dbc.Switch(id=switch_id, value=value is not None, label=label),
+            html.Div(
+                [dbc.Switch(id=switch_id, value=value is not None, label=label), help],
+                className="with-help",
+            ),
             target_slider(slider_id, value, fallback, eager=eager),
             note,
         ],

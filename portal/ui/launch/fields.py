@@ -73,7 +73,7 @@ def drawn(name: str, raw: Mapping[str, object], **attributes: object) -> Node:
         return html.Div(
             [
                 dbc.Switch(id=ids.launch(name), value=bool(content), label=caption(name)),
-                html.Div(entry.hint, className="form-text") if entry.hint else None,
+                html.Div(entry.hint, id=f"{ids.launch(name)}-hint", className="form-text"),
                 note(ids.launch_note(name)),
             ],
             className=f"field {entry.width}".strip(),

@@ -26,6 +26,7 @@ from portal.ui import html, ids
 from portal.ui.accepts import Accepts
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, icon, wildcards
+from portal.ui.components.help import help_on
 from portal.ui.context import UiContext
 from portal.viewmodels.image import (
     MADE_WITH,
@@ -114,6 +115,12 @@ def panel() -> html.Div:
                                 ],
                                 value=RECOGNISED,
                                 size="sm",
+                            ),
+                            help_on(
+                                ids.LAUNCH_MADE_WITH,
+                                "Made with",
+                                "The framework decides about the port and the settings that are "
+                                "offered here. It is recognised by the image.",
                             ),
                         ],
                         className="image-made",

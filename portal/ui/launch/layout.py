@@ -28,6 +28,7 @@ from portal.ui.components.basics import (
     wildcards,
 )
 from portal.ui.components.files import file_buttons
+from portal.ui.components.help import launch_help
 from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.components.sliders import bounds_slider, replica_slider, target
 from portal.ui.components.sliders import note as note_place
@@ -204,6 +205,7 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
                             raw.get(name),
                             fallback,
                             note_place(ids.launch_note(name)),
+                            help=launch_help(name, ids.launch(name)),
                         )
                         for name, fallback in (("target_cpu", 70), ("target_memory", 80))
                     ],
@@ -215,7 +217,15 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
         ],
         icon_name="sliders",
         aside=[
-            dbc.Switch(id=ids.launch("autoscaling"), value=auto, label=caption("autoscaling")),
+            html.Div(
+                [
+                    dbc.Switch(
+                        id=ids.launch("autoscaling"), value=auto, label=caption("autoscaling")
+                    ),
+                    launch_help("autoscaling", ids.launch("autoscaling")),
+                ],
+                className="with-help",
+            ),
             html.Div(id=ids.launch_note("autoscaling")),
         ],
     )

@@ -181,9 +181,12 @@ async def test_a_pod_gets_a_few_debug_containers(tmp_path: Path) -> None:
     async with connected(api, tmp_path) as client:
         for number in range(MOST_DEBUG):
             await Exec(client).debug(POD, "app", f"d:{number}", 60, identity=None)
-        with pytest.raises(Conflict, match="debug containers already"):
+        with pytest.raises(Conflict, match="5 debug containers that run"):
             await Exec(client).debug(POD, "app", "d:x", 60, identity=None)
         assert len(api.pod["spec"]["ephemeralContainers"]) == MOST_DEBUG
+        api.pod["status"]["ephemeralContainerStatuses"][0]["state"] = {"terminated": {}}
+        assert await Exec(client).debug(POD, "app", "d:x", 60, identity=None)
+        assert len(api.pod["spec"]["ephemeralContainers"]) == MOST_DEBUG + 1
 
 
 @pytest.mark.parametrize(

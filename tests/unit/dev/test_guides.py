@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 
 from portal.ui.routes import Page
-from portal.viewmodels import device_claims, headline, images, operation
+from portal.viewmodels import (
+    crashes,
+    device_claims,
+    headline,
+    hpa_problems,
+    images,
+    operation,
+    refusals,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 VIEW_MODELS = ROOT / "portal" / "viewmodels"
@@ -86,6 +94,60 @@ def states() -> set[str]:
                 case _:
                     pass
     return found
+
+
+SELF_EXPLAINING = {"preview.py", "removal.py", "versions.py"}
+"""Modules whose notices are previews: they say what a change will do."""
+
+NAMED_TITLES = {hpa_problems.NO_METRICS, hpa_problems.SEVERAL_HPAS}
+"""Titles of notices that stand in a constant."""
+
+
+def title(node: ast.expr) -> Iterator[str]:
+    """The titles that an expression may be, with "…" for each name and amount in them."""
+    match node:
+        case ast.JoinedStr(values=values):
+            parts = (str(v.value) if isinstance(v, ast.Constant) else "…" for v in values)
+            yield "".join(parts)
+        case ast.IfExp():
+            yield from title(node.body)
+            yield from title(node.orelse)
+        case _:
+            yield from literals(node)
+
+
+def notices() -> set[str]:
+    """The titles of all notices that view models give."""
+    found = NAMED_TITLES | {rule[1] for rule in refusals._REFUSALS}
+    for file in sorted(VIEW_MODELS.glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(func=ast.Name(id="Notice"), args=[_, named, *_]) if (
+                    file.name not in SELF_EXPLAINING
+                ):
+                    found.update(title(named))
+                case ast.Assign(targets=[ast.Name(id="title")], value=value) if (
+                    file.name == "hpa_problems.py"
+                ):
+                    found.update(title(value))
+                case _:
+                    pass
+    return found
+
+
+def test_there_are_notices_to_look_for():
+    assert {"… keeps restarting", "The last change failed", "No … yet"} <= notices()
+    assert "The autoscaler's target cannot be read" in notices()
+
+
+@pytest.mark.parametrize("words", sorted(notices()))
+def test_troubleshooting_names_the_notice(words: str):
+    assert f"*{words}*" in read("troubleshooting.md")
+
+
+@pytest.mark.parametrize("code", sorted(crashes.CODES))
+def test_troubleshooting_names_the_exit_code(code: int):
+    assert f"`{code}`" in read("troubleshooting.md")
 
 
 def read(name: str) -> str:

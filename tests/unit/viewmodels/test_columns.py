@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from portal.domain.keys import Key
-from portal.domain.objects import PodUsage
+from portal.domain.objects import PodUsage, ReleaseStatus
 from portal.state.model import AppState
 from portal.ui.apps.table import head
 from portal.ui.apps.table import rows as table_rows
@@ -19,7 +19,7 @@ from portal.viewmodels.listing import Entry, measurements, run_query
 from portal.viewmodels.query import EVERYTHING, ListQuery
 from portal.viewmodels.releases import RowCache, release_row
 
-from .make import NOW, hpa, list_view, service, sources, state
+from .make import NOW, ago, hpa, list_view, release, service, sources, state
 
 USED = {"a": (0.2, 0.1), "b": (0.5,), "c": ()}
 
@@ -148,3 +148,16 @@ def test_the_table_shows_the_numbers_in_their_columns() -> None:
     cells = cast("list[object]", drawn["cells"])
     assert cells[names.index("cpu")] == "0.25 cores"
     assert cells[names.index("memory")] == "1 MiB"
+
+
+def test_a_time_in_the_second_line_is_apart_so_that_the_browser_shows_its_own() -> None:
+    stuck = state(release=release(ReleaseStatus.PENDING_UPGRADE, updated_at=ago(7200)))
+    view = list_view([stuck], sources(), NOW)
+    names = [column["name"] for column in head(view.query, everyone=False)]
+    (drawn,) = table_rows(view.rows, view.measured, everyone=False)
+    status = cast("list[dict[str, object]]", drawn["cells"])[names.index("status")]
+    assert status["below"] == [
+        "Stuck: pending-upgrade since ",
+        "05:30 UTC on 23 November",
+        "",
+    ]

@@ -97,7 +97,9 @@
     /* The controls and the list. */
     build() {
       const id = (name) => `log-${name}`;
-      const select = (name, label, options) => {
+      const help = [];
+      const select = (name, label, hint, options) => {
+        help.push([label, hint]);
         const control = make("select", "form-select form-select-sm", { id: id(name) });
         control.append(...options.map(([value, text]) => make("option", "", { value }, text)));
         control.onchange = () => this.change(name, control.value);
@@ -105,13 +107,13 @@
       };
       let field;
       const bar = make("div", "log-bar");
-      [this.pods, field] = select("pod", "Pod", [["", "All pods"]]);
+      [this.pods, field] = select("pod", "Pod", "One running copy of the app, or all merged by time", [["", "All pods"]]);
       bar.append(field);
-      [this.containers, field] = select("container", "Container", [["", "All containers"]]);
+      [this.containers, field] = select("container", "Container", "A program in the pod: the app, a sidecar, or an init container, which runs before the app", [["", "All containers"]]);
       bar.append(field);
-      [this.begin, field] = select("begin", "From", BEGIN);
+      [this.begin, field] = select("begin", "From", "How far back the log is read before it is followed", BEGIN);
       bar.append(field);
-      [this.level, field] = select("level", "Level", [["", "All levels"], ["debug", "Debug and above"], ["info", "Info and above"], ["warn", "Warnings and errors"], ["error", "Errors"]]);
+      [this.level, field] = select("level", "Level", "Lines whose level is recognised as this or a graver one", [["", "All levels"], ["debug", "Debug and above"], ["info", "Info and above"], ["warn", "Warnings and errors"], ["error", "Errors"]]);
       bar.append(field);
       this.search = make("input", "form-control form-control-sm", { id: id("q"), type: "search", placeholder: "Search", maxlength: "200", autocomplete: "off", spellcheck: "false" });
       this.search.oninput = () => this.change("q", this.search.value);
@@ -142,6 +144,10 @@
       this.download = make("a", "btn btn-sm btn-outline-secondary", { id: id("download"), download: "" }, icon("save"), make("span", "", {}, "Download"));
       this.link = make("button", "btn btn-sm btn-outline-secondary", { type: "button", id: id("link"), "data-copy-link": "" }, icon("link"), make("span", "copy-word", {}, "Copy link"));
       const buttons = make("div", "log-buttons", {}, this.pause, this.clear, this.download, this.link);
+      help.push(...SWITCHES.map(([, label, title]) => [label, title]));
+      const terms = help.flatMap(([label, text]) => [make("dt", "", {}, label), make("dd", "", {}, text)]);
+      const about = make("summary", "", { "aria-label": "Help on the log's controls", title: "Help" }, icon("help"));
+      buttons.append(make("details", "help", { "data-help": "logs" }, about, make("dl", "", {}, ...terms)));
       if (!this.own) {
         this.apart = make("a", "btn btn-sm btn-outline-secondary", { "data-inside": "" }, icon("open"), make("span", "", {}, "Larger"));
         buttons.append(this.apart);

@@ -30,10 +30,14 @@
     el("span", { className: "badge-severity severity-busy", title: `Chart version ${version} is available` },
       el("span", { className: "visually-hidden" }, "newer chart version: "), el("span", null, `↑ ${version}`));
 
+  /* A text, or a list of texts of which every second is a time: page.js shows it in the browser's time zone. */
+  const dated = (text) =>
+    Array.isArray(text) ? text.map((part, at) => (at % 2 ? el("time", { key: part, "data-moment": part }, part) : part)) : text;
+
   /* The second line is not shown where the screen has room for a column of its own. */
   function second(cell, column, columns) {
     const apart = columns.find(({ name }) => name === column.below_in)?.from;
-    const below = cell.below && el("span", { className: apart ? `cell-sub until-${apart}` : "cell-sub" }, cell.below);
+    const below = cell.below && el("span", { className: apart ? `cell-sub until-${apart}` : "cell-sub" }, dated(cell.below));
     return cell.newer ? el("div", { className: "cell-more" }, below, newer(cell.newer)) : below;
   }
 
