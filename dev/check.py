@@ -117,11 +117,13 @@ def cluster() -> bool:
     from dev.cluster import binaries
     from dev.cluster.paths import Layout
     from dev.hpa_oracle import build
+    from dev.oidc_provider.build import build as oidc_provider
 
     environment = _demo_environment()
     # Some releases that people bring along were installed by it.
     environment["HELM3_BIN"] = str(binaries.helm3(Layout.default(), _note))
     environment["HPA_ORACLE"] = str(build.build(Layout.default(), _note, build.LATEST))
+    environment["OIDC_PROVIDER"] = str(oidc_provider(Layout.default(), _note))
     return pytest("tests/cluster", "-m", "cluster and not lifecycle", **environment)
 
 

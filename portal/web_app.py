@@ -111,7 +111,7 @@ from portal.web.metrics import Metrics
 from portal.web.middleware import RequestMiddleware, current_identity
 from portal.web.revalidation import Revalidation
 from portal.web.routes import add_routes
-from portal.web.sign_in import SESSION_PATH, SignInPages, session_endpoint
+from portal.web.sign_in import END_PATH, SESSION_PATH, SignInPages, end_endpoint, session_endpoint
 from portal.web.static import StaticServer
 
 
@@ -302,6 +302,10 @@ class WebApp:
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
             Route(SESSION_PATH, session_endpoint(lambda: current_identity().user)),
         ]
+        sessions = self._authentication.sessions
+        if sessions is not None:
+            end = end_endpoint(sessions, self._administrator)
+            inner.router.routes.append(Route(END_PATH, end, methods=["POST"]))
         dash = build_ui(inner, self._context)
         sign_in = self._authentication.sign_in
         answers = Authorization(Compression(Revalidation(inner)), self._rights.ask)
@@ -317,6 +321,12 @@ class WebApp:
                 public=PREFIX,
             )
         )
+
+    def _administrator(self) -> str:
+        """Return the name of the present user if that is an administrator, "" otherwise."""
+        identity = current_identity()
+        groups = self._settings.auth_admin_groups
+        return "" if set(groups).isdisjoint(identity.groups) else identity.user
 
     def _changed(self, key: Key) -> None:
         """Render the page of an app anew."""

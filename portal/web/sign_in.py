@@ -32,6 +32,9 @@ BACK_CHANNEL_PATH = "/auth/back-channel-logout"
 SESSION_PATH = "/auth/session"
 """Says who is signed in, and renews the session; for those who are."""
 
+END_PATH = "/auth/sessions/end"
+"""Ends all sessions of ``user``; for administrators."""
+
 LONGEST_FORM = 32 * 1024
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -187,6 +190,35 @@ def _with_cookies(answer: Response, step: Step) -> Response:
     for each in step.set_cookies:
         answer.headers.append("Set-Cookie", each)
     return answer
+
+
+class Sessions(Protocol):
+    """The sessions of people; see ``portal.auth.oidc.sessions.Sessions``."""
+
+    def end_of_user(self, user: str) -> int:
+        """End all sessions of a user; returns how many were known."""
+        ...
+
+
+def end_endpoint(
+    sessions: Sessions, administrator: Callable[[], str]
+) -> Callable[[Request], Awaitable[Response]]:
+    """The handler for ``END_PATH``; ``administrator`` returns who asks, "" if nobody who may."""
+
+    async def end(request: Request) -> Response:
+        actor = administrator()
+        if not actor:
+            told = {"error": "Only administrators end others' sessions.", "advice": ""}
+            return JSONResponse(told, 403, headers=_NO_STORE)
+        user = request.query_params.get("user", "")
+        if not user:
+            told = {"error": "Whose sessions?", "advice": "Give the name as user=NAME."}
+            return JSONResponse(told, 400, headers=_NO_STORE)
+        ended = sessions.end_of_user(user)
+        log.info("sessions were ended", extra={"actor": actor, "user": user, "sessions": ended})
+        return JSONResponse({"user": user, "ended": ended}, headers=_NO_STORE)
+
+    return end
 
 
 def session_endpoint(user: Callable[[], str]) -> Callable[[Request], Awaitable[Response]]:

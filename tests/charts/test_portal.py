@@ -31,6 +31,33 @@ APP_CHART = ROOT / "charts" / "dash-app"
 IMAGE = {"repository": "example.com/dash-portal"}
 HEADER = {"mode": "header", "existingSecret": "portal-proxy"}
 KUBERNETES = {"mode": "kubernetes", "groups": ["team-a", "team b"]}
+OIDC: dict[str, Any] = {
+    "auth": {
+        "mode": "oidc",
+        "oidc": {
+            "issuer": "https://login.example.com",
+            "clientId": "portal",
+            "existingSecret": "portal-oidc",
+            "sessionKeyKey": "key",
+            "caConfigMap": "authorities",
+        },
+    },
+    "settings": {"publicUrl": "https://portal.example.com"},
+}
+ALB = {
+    "arn": "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/portal/0123",
+    "issuer": "https://login.example.com",
+    "clientId": "portal",
+    "keysUrl": "https://keys.example.com",
+}
+ALL_AUTH: dict[str, Any] = {
+    **HEADER,
+    "userPrefix": "oidc:",
+    "groupsPrefix": "oidc:",
+    "oidc": OIDC["auth"]["oidc"],
+    "bearer": {"audiences": ["api"], "tokenReviewAudiences": ["portal"]},
+    "alb": ALB,
+}
 PRESET = {
     "name": "Sample",
     "description": "Draws.",
@@ -156,6 +183,9 @@ SWITCHES: dict[str, dict[str, Any]] = {
         "namespaces": ["apps"],
         "authorization": {**KUBERNETES, "users": ["ann"], "impersonation": "any"},
     },
+    "oidc": OIDC,
+    "alb": {"auth": {"mode": "alb", "alb": ALB}},
+    "all of auth": {"auth": ALL_AUTH},
     "webhook": {"webhook": WEBHOOK},
     "database": {"database": DATABASE},
     "persistence": {"persistence": VOLUME},
@@ -245,7 +275,8 @@ def render(helm: Helm, **values: Any) -> Rendered:
 
 
 def where(values: dict[str, Any]) -> dict[str, Any]:
-    """``values``, everywhere unless they list namespaces."""
+    """``values``, everywhere unless they list namespaces, for all unless they say who may."""
+    values = {"auth": {"allowAnonymous": True}, **values}
     return values if values.get("namespaces") else {"clusterWide": True, **values}
 
 
@@ -544,7 +575,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         helm,
         namespaces=["apps"],
         excludedNamespaces=["infra-*", "billing"],
-        auth={**HEADER, "adminGroups": ["ops", "team leads"]},
+        auth={**ALL_AUTH, "adminGroups": ["ops", "team leads"]},
         settings=ALL_SETTINGS,
         presets=[PRESET],
         sizes=[SIZE],
@@ -621,7 +652,7 @@ def test_a_preset_may_set_every_field_that_presets_fill_in() -> None:
 
 
 def test_what_is_not_given_keeps_the_portals_own_default(helm: Helm) -> None:
-    given = {k: v for k, v in environment(render(helm)).items() if k.startswith(PREFIX)}
+    given = {k: v for k, v in environment(render(helm, auth={})).items() if k.startswith(PREFIX)}
     level = given.pop(f"{PREFIX}POD_SECURITY_NAMESPACE")
     assert level == "dash-portal-portal-dash-portal-restricted"
     names = given.pop(f"{PREFIX}ALLOWED_HOSTS")  # its own names are the chart's to say
@@ -770,10 +801,61 @@ def test_a_volume_that_is_there_already_is_taken(helm: Helm) -> None:
     assert {"name": "data", "persistentVolumeClaim": {"claimName": "mine"}} in volumes
 
 
+@pytest.mark.parametrize(
+    "exposed",
+    [SWITCHES["ingress"], SWITCHES["route"], SWITCHES["node port"], SWITCHES["load balancer"]],
+)
+def test_an_exposed_portal_says_who_may_use_it(helm: Helm, exposed: dict[str, Any]) -> None:
+    said = refusal(helm, {**exposed, "auth": {}})
+    assert "auth.mode is none, and the portal is exposed" in said
+    assert "auth.allowAnonymous=true" in said
+    assert refusal(helm, {**exposed, "auth": {"allowAnonymous": True}}) == ""
+    assert refusal(helm, {**exposed, "auth": HEADER}) == ""
+
+
+def test_the_clients_secret_is_mounted_and_never_in_the_environment(helm: Helm) -> None:
+    rendered = render(helm, **OIDC)
+    pod = rendered.one("Deployment")["spec"]["template"]["spec"]
+    (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "oidc"]
+    assert volume["secret"]["secretName"] == "portal-oidc"
+    files = {item["path"]: item["key"] for item in volume["secret"]["items"]}
+    (mount,) = [each for each in container(rendered)["volumeMounts"] if each["name"] == "oidc"]
+    given = environment(rendered)
+    settings = Settings.from_env({k: v for k, v in given.items() if k.startswith(PREFIX)})
+    assert settings.auth_mode == "oidc"
+    secret, key = settings.oidc_client_secret_file, settings.oidc_session_key_file
+    assert secret == Path(mount["mountPath"]) / "client-secret"
+    assert key == Path(mount["mountPath"]) / "session-key"
+    assert files == {"client-secret": "client-secret", "session-key": "key"}
+
+
+@pytest.mark.parametrize("audiences", [[], ["portal"]])
+def test_tokens_are_reviewed_only_if_they_are_accepted(helm: Helm, audiences: list[str]) -> None:
+    auth = {**HEADER, "bearer": {"tokenReviewAudiences": audiences}}
+    roles = render(helm, auth=auth).all("ClusterRole")
+    resources = {name for role in roles for rule in role["rules"] for name in rule["resources"]}
+    assert ("tokenreviews" in resources) is bool(audiences)
+
+
+@pytest.mark.parametrize(
+    ("auth", "words"),
+    [
+        ({"mode": "oidc"}, "set auth.oidc.issuer, auth.oidc.clientId and settings.publicUrl"),
+        ({"mode": "alb", "alb": {**ALB, "issuer": ""}}, "auth.mode is alb: set"),
+        ({**HEADER, "bearer": {"audiences": ["api"]}}, "auth.bearer.audiences: set"),
+        ({"mode": "oidc", "oidc": {"issuer": "login.example.com"}}, "/auth/oidc/issuer"),
+    ],
+)
+def test_a_sign_in_that_cannot_work_is_refused(
+    helm: Helm, auth: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(helm, {"auth": auth})
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown value": ({"replicas": 2}, "replicas"),
     "an unknown setting": ({"settings": {"theme": "dark"}}, "theme"),
-    "an unknown mode": ({"auth": {"mode": "oidc"}}, "/auth/mode"),
+    "an unknown mode": ({"auth": {"mode": "ldap"}}, "/auth/mode"),
     "header without a secret": ({"auth": {"mode": "header"}}, "/auth/existingSecret"),
     "a namespace in capitals": ({"namespaces": ["Apps"]}, "/namespaces/0"),
     "no pattern": ({"excludedNamespaces": ["a?"]}, "/excludedNamespaces/0"),

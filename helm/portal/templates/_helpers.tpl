@@ -141,6 +141,23 @@ default
 {{- end -}}
 {{- end }}
 
+{{- define "dash-portal.checkAuth" -}}
+{{- $auth := .Values.auth -}}
+{{- $exposed := or .Values.ingress.enabled .Values.httpRoute.enabled (ne .Values.service.type "ClusterIP") -}}
+{{- if and (eq $auth.mode "none") $exposed (not $auth.allowAnonymous) -}}
+{{- fail "auth.mode is none, and the portal is exposed: whoever reaches it could change and remove every app. Choose another auth.mode, or set auth.allowAnonymous=true if everybody may." -}}
+{{- end -}}
+{{- if and (eq $auth.mode "oidc") (not (and $auth.oidc.issuer $auth.oidc.clientId .Values.settings.publicUrl)) -}}
+{{- fail "auth.mode is oidc: set auth.oidc.issuer, auth.oidc.clientId and settings.publicUrl." -}}
+{{- end -}}
+{{- if and (eq $auth.mode "alb") (not (and $auth.alb.arn $auth.alb.issuer $auth.alb.clientId)) -}}
+{{- fail "auth.mode is alb: set auth.alb.arn, auth.alb.issuer and auth.alb.clientId." -}}
+{{- end -}}
+{{- if and $auth.bearer.audiences (not $auth.oidc.issuer) -}}
+{{- fail "auth.bearer.audiences: set auth.oidc.issuer, whose tokens are accepted." -}}
+{{- end -}}
+{{- end }}
+
 {{- define "dash-portal.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 10001

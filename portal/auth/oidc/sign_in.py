@@ -42,6 +42,7 @@ LONGEST_HINT = 3000
 """The most characters of an ID token that is kept for the sign-out."""
 
 OWN_PATHS = "/auth/"
+DONE = "/auth/signed-in"
 
 
 class Pending(Struct, frozen=True):
@@ -250,7 +251,12 @@ def safe_next(wanted: str) -> str:
         return "/"
     # Browsers take a backslash for a slash, and two slashes for the beginning of a host.
     outside = "\\" in wanted or wanted.startswith("//") or parts.scheme or parts.netloc
-    return "/" if outside or wanted.startswith(OWN_PATHS) else wanted
+    return "/" if outside or _leads_round(wanted) else wanted
+
+
+def _leads_round(wanted: str) -> bool:
+    """Return True for the pages of the sign-in, but for the one that says that it has worked."""
+    return wanted.startswith(OWN_PATHS) and wanted != DONE
 
 
 def _short(state: str) -> str:

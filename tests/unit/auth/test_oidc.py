@@ -193,7 +193,9 @@ async def test_another_provider_cannot_answer(named: bool, iss: str | None, acce
     assert "/token" not in portal.idp.asked
 
 
-@pytest.mark.parametrize("wanted", ["/", "/apps/x", "/?q=a&b=//c", "/launch?image=a%2Fb", "/ä"])
+@pytest.mark.parametrize(
+    "wanted", ["/", "/apps/x", "/?q=a&b=//c", "/launch?image=a%2Fb", "/ä", "/auth/signed-in"]
+)
 def test_a_sign_in_leads_back_to_a_page_of_the_portal(wanted: str) -> None:
     assert safe_next(wanted) == wanted
 
@@ -215,6 +217,7 @@ def test_a_sign_in_leads_back_to_a_page_of_the_portal(wanted: str) -> None:
         "data:text/html,x",
         " /",
         "/auth/sign-out",
+        "/auth/signed-in?x",
         "/auth/sign-in?next=/auth/sign-in",
         "/" + "a" * 2000,
         "//[",

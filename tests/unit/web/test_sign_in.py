@@ -16,7 +16,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from portal.auth.hosts import known_hosts
 from portal.web.metrics import Metrics
 from portal.web.middleware import RequestMiddleware, current_identity
-from portal.web.sign_in import SESSION_PATH, SIGN_IN_PATH, SignInPages, session_endpoint
+from portal.web.sign_in import (
+    END_PATH,
+    SESSION_PATH,
+    SIGN_IN_PATH,
+    SignInPages,
+    end_endpoint,
+    session_endpoint,
+)
 from tests.unit.auth.provider import EVERY, ISSUER, PORTAL, Portal, signed
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
@@ -33,6 +40,7 @@ class Browser:
         app.router.routes += [
             Route(SESSION_PATH, session_endpoint(lambda: current_identity().user)),
             WebSocketRoute("/live", self._live),
+            Route(END_PATH, end_endpoint(self.portal.sessions, self._may), methods=["POST"]),
         ]
         app.add_route("/static/x.css", self._file)
         edge = RequestMiddleware(
@@ -45,6 +53,10 @@ class Browser:
             public="/static/",
         )
         self.http = TestClient(edge, PORTAL, follow_redirects=False)
+
+    def _may(self) -> str:
+        identity = current_identity()
+        return identity.user if "admins" in identity.groups else ""
 
     async def _page(self, _: Request) -> Response:
         return PlainTextResponse(current_identity().user)
@@ -223,3 +235,23 @@ def test_only_what_the_sign_in_needs_is_there_for_everybody(browser: Browser) ->
         assert browser.http.get(path).status_code == 401, path
     evil = {"Host": "evil.example"}
     assert browser.http.get(SIGN_IN_PATH, headers=evil).status_code == 421
+
+
+def test_an_administrator_ends_the_sessions_of_a_person(browser: Browser) -> None:
+    browser.open("/page")
+    whose = {"user": "ann@example.com"}
+    assert browser.http.post(END_PATH, headers=OURS).status_code == 400
+    evil = {"Origin": "https://evil.example"}
+    assert browser.http.post(END_PATH, params=whose, headers=evil).status_code == 403
+    browser.portal.idp.now += 1
+    answer = browser.http.post(END_PATH, params=whose, headers=OURS)
+    assert answer.json() == {"user": "ann@example.com", "ended": 1}
+    assert browser.http.get(SESSION_PATH).status_code == 401
+
+
+def test_nobody_else_does(browser: Browser) -> None:
+    browser.portal.idp.changes = {"groups": ["data"]}
+    browser.open("/page")
+    answer = browser.http.post(END_PATH, params={"user": "ann@example.com"}, headers=OURS)
+    assert answer.status_code == 403
+    assert browser.http.get(SESSION_PATH).status_code == 200

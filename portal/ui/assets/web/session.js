@@ -4,6 +4,7 @@
   "use strict";
   const EVERY = 60000;
   const SESSION = "/auth/session";
+  const CALLBACK = "/_dash-update-component";
 
   let checking = false;
 
@@ -57,9 +58,11 @@
   const ask = window.fetch;
   window.fetch = async (...given) => {
     const answer = await ask(...given);
-    const { origin } = new URL(answer.url || location.href, location.href);
-    if (answer.status === 401 && origin === location.origin) await refused(answer);
-    return answer;
+    const { origin, pathname } = new URL(answer.url || location.href, location.href);
+    if (answer.status !== 401 || origin !== location.origin) return answer;
+    await refused(answer);
+    // To Dash: nothing changes. It would take anything else for a fault of the page.
+    return pathname === CALLBACK ? new Response(null, { status: 204 }) : answer;
   };
 
   async function check() {

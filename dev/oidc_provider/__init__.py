@@ -1,0 +1,1 @@
+"""A small OpenID provider in Go, for tests: real signatures, sessions, refresh and logouts."""
