@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from portal.auth.authorizer import KnownRights
@@ -16,7 +16,7 @@ from portal.live.topics import ADMIN, APPS, MINE, list_query, release_key
 from portal.objects.reader import ReleaseObjects
 from portal.objects.tree import ObjectsView, objects_view
 from portal.state.assemble import nothing
-from portal.state.model import AppState
+from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import owners_of
 from portal.state.store import Store
 from portal.viewmodels.app import app_view
@@ -27,7 +27,7 @@ from portal.viewmodels.model import AppView
 from portal.viewmodels.query import ListQuery
 from portal.viewmodels.releases import RowCache, list_view
 from portal.viewmodels.urls import ExternalAddresses
-from portal.viewmodels.withheld import without_values
+from portal.viewmodels.withheld import without_names, without_values
 
 
 class ScopedViews:
@@ -38,7 +38,8 @@ class ScopedViews:
     present listings of the sources of charts, and ``offered`` the names of the plain actions that
     are of use for an app. ``objects`` returns what is known of a release's objects beside the
     snapshot, and ``readable`` are the kinds that can be opened. ``last_lines`` fills in the ends of
-    the logs of crashed containers.
+    the logs of crashed containers. Without ``names_objects`` warnings about watches name no
+    objects, since not everybody may see all namespaces.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ScopedViews:
         objects: Callable[[Key], ReleaseObjects] = lambda key: ReleaseObjects(),
         readable: Collection[str] = (),
         last_lines: Callable[[AppState], AppState] = lambda state: state,
+        names_objects: bool = True,
     ) -> None:
         self._objects = objects
         self._readable = readable
@@ -62,6 +64,7 @@ class ScopedViews:
         self._store = store
         self._rights = rights
         self._outside = outside
+        self._names_objects = names_objects
         self._rows = RowCache(outside)
         self._public_rows = RowCache(outside, without_values)
 
@@ -76,6 +79,12 @@ class ScopedViews:
             return rights.scope(key, owners)
         own = topic == MINE or (list_query(topic) or (ADMIN, ""))[0] == APPS
         return rights.list_scope(identity.user if own else None)
+
+    @property
+    def _sources(self) -> Mapping[str, WatchHealth]:
+        """The health of the watches, as everybody may know it."""
+        sources = self._store.snapshot.sources
+        return sources if self._names_objects else without_names(sources)
 
     def logs_refusal(self, identity: Identity, key: Key) -> str:
         """Return why ``identity`` may not read the logs of a release; "" if it may.
@@ -105,7 +114,7 @@ class ScopedViews:
         now = datetime.now(UTC)
         return app_view(
             state,
-            snapshot.sources,
+            self._sources,
             now,
             nodes=snapshot.nodes,
             quotas=snapshot.quotas.get(state.key.namespace, ()),
@@ -118,8 +127,9 @@ class ScopedViews:
     def mine(self, scope: Scope) -> MineView:
         """The apps and operations that the viewer is notified of."""
         snapshot, now = self._store.snapshot, datetime.now(UTC)
-        every = self._rows.release_list(
-            snapshot.apps, snapshot.sources, now, snapshot.nodes, self._catalog()
+        rows = self._rows if scope.may(Permission.READ_VALUES) else self._public_rows
+        every = rows.release_list(
+            snapshot.apps, self._sources, now, snapshot.nodes, self._catalog()
         )
         return mine_view(every, scope, now)
 
@@ -136,7 +146,7 @@ class ScopedViews:
             state,
             more.inventory,
             more.states,
-            snapshot.sources,
+            self._sources,
             datetime.now(UTC),
             nodes=snapshot.nodes,
             scope=scope,
@@ -156,11 +166,11 @@ class ScopedViews:
         snapshot, now = self._store.snapshot, datetime.now(UTC)
         catalog = self._catalog()
         rows = self._rows if scope.may(Permission.READ_VALUES) else self._public_rows
-        every = rows.release_list(snapshot.apps, snapshot.sources, now, snapshot.nodes, catalog)
+        every = rows.release_list(snapshot.apps, self._sources, now, snapshot.nodes, catalog)
         seen = scope.namespaces
         view = list_view(
             every if seen is None else every.within(seen.__contains__),
-            snapshot.sources,
+            self._sources,
             now,
             query=query,
             owner=scope.own,

@@ -165,6 +165,7 @@ class WebApp:
             objects.known,
             objects.kinds,
             self._last_lines.fill,
+            names_objects=settings.authorization == "owners",
         )
         self._context = UiContext(
             actions=self._actions,
