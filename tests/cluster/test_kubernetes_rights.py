@@ -375,7 +375,9 @@ async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
             kubectl("delete", "rolebinding", "ann", "meg", "-n", site.apps)
             async with asyncio.timeout(GONE_WITHIN):
                 _, log_end, shell_end = await asyncio.gather(
-                    shown(page, "There is no release named sales"), last_words(log), last_words(shell)
+                    shown(page, "There is no release named sales"),
+                    last_words(log),
+                    last_words(shell),
                 )
             assert "There is no namespace" in log_end
             assert "There is no namespace" in shell_end
