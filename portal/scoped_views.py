@@ -22,7 +22,7 @@ from portal.live.topics import ADMIN, APPS, MINE, app_topic, list_query, release
 from portal.objects.reader import ReleaseObjects
 from portal.objects.tree import ObjectsView, objects_view
 from portal.state.assemble import nothing
-from portal.state.model import AppState
+from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import owners_of
 from portal.state.store import Store
 from portal.threads import in_thread
@@ -35,7 +35,7 @@ from portal.viewmodels.model import AppView
 from portal.viewmodels.query import ListQuery
 from portal.viewmodels.releases import RowCache, list_view
 from portal.viewmodels.urls import ExternalAddresses
-from portal.viewmodels.withheld import without_values
+from portal.viewmodels.withheld import without_names, without_values
 
 
 class ScopedViews:
@@ -47,7 +47,9 @@ class ScopedViews:
     are of use for an app. ``objects`` returns what is known of a release's objects beside the
     snapshot, and ``readable`` are the kinds that can be opened. ``last_lines`` fills in the ends of
     the logs of crashed containers. ``followers`` are the autoscalers that are followed, and
-    ``load_tests`` returns what load tests have measured; None if there are none.
+    ``load_tests`` returns what load tests have measured; None if there are none. Without
+    ``names_objects`` warnings about watches name no objects, since not everybody may see all
+    namespaces.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class ScopedViews:
         last_lines: Callable[[AppState], AppState] = lambda state: state,
         followers: Followers | None = None,
         load_tests: Callable[[AppState], Mapping[str, Measured]] | None = None,
+        names_objects: bool = True,
     ) -> None:
         self._followers = followers or Followers(store)
         self._load_tests = load_tests
@@ -75,6 +78,7 @@ class ScopedViews:
         self._store = store
         self._rights = rights
         self._outside = outside
+        self._names_objects = names_objects
         self._rows = RowCache(outside)
         self._public_rows = RowCache(outside, without_values)
 
@@ -89,6 +93,12 @@ class ScopedViews:
             return rights.scope(key, owners)
         own = topic == MINE or (list_query(topic) or (ADMIN, ""))[0] == APPS
         return rights.list_scope(identity.user if own else None)
+
+    @property
+    def _sources(self) -> Mapping[str, WatchHealth]:
+        """The health of the watches, as everybody may know it."""
+        sources = self._store.snapshot.sources
+        return sources if self._names_objects else without_names(sources)
 
     def logs_refusal(self, identity: Identity, key: Key) -> str:
         """Return why ``identity`` may not read the logs of a release; "" if it may.
@@ -121,7 +131,7 @@ class ScopedViews:
         now = datetime.now(UTC)
         return app_view(
             state,
-            snapshot.sources,
+            self._sources,
             now,
             nodes=snapshot.nodes,
             quotas=snapshot.quotas.get(state.key.namespace, ()),
@@ -135,8 +145,9 @@ class ScopedViews:
     def mine(self, scope: Scope) -> MineView:
         """The apps and operations that the viewer is notified of."""
         snapshot, now = self._store.snapshot, datetime.now(UTC)
-        every = self._rows.release_list(
-            snapshot.apps, snapshot.sources, now, snapshot.nodes, self._catalog()
+        rows = self._rows if scope.may(Permission.READ_VALUES) else self._public_rows
+        every = rows.release_list(
+            snapshot.apps, self._sources, now, snapshot.nodes, self._catalog()
         )
         return mine_view(every, scope, now)
 
@@ -153,7 +164,7 @@ class ScopedViews:
             state,
             more.inventory,
             more.states,
-            snapshot.sources,
+            self._sources,
             datetime.now(UTC),
             nodes=snapshot.nodes,
             scope=scope,
@@ -232,11 +243,11 @@ class ScopedViews:
         snapshot, now = self._store.snapshot, datetime.now(UTC)
         catalog = self._catalog()
         rows = self._rows if scope.may(Permission.READ_VALUES) else self._public_rows
-        every = rows.release_list(snapshot.apps, snapshot.sources, now, snapshot.nodes, catalog)
+        every = rows.release_list(snapshot.apps, self._sources, now, snapshot.nodes, catalog)
         seen = scope.namespaces
         view = list_view(
             every if seen is None else every.within(seen.__contains__),
-            snapshot.sources,
+            self._sources,
             now,
             query=query,
             owner=scope.own,

@@ -194,6 +194,7 @@ class WebApp:
             self._last_lines.fill,
             followers,
             self._load_tests.measured if settings.load_test_image else None,
+            names_objects=settings.authorization == "owners",
         )
         self._context = UiContext(
             actions=self._actions,

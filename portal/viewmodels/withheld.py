@@ -11,7 +11,7 @@ from portal.domain.compressed import CompressedText
 from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Container, Pod
 from portal.domain.operations import Operation, Step
-from portal.state.model import AppState
+from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import annotated
 
 ONLY_OWNERS_SEE = "Only users who may change the app see"
@@ -39,6 +39,19 @@ def without_values(state: AppState) -> AppState:
         pods=tuple(_without_log(pod) for pod in state.pods),
         timeline=state.timeline.public,
     )
+
+
+def without_names(sources: Mapping[str, WatchHealth]) -> Mapping[str, WatchHealth]:
+    """The health of watches without what may name namespaces or objects that one may not see."""
+    return {
+        name: replace(each, error="", unread=SOME_UNREAD if each.unread else "")
+        if each.error or each.unread
+        else each
+        for name, each in sources.items()
+    }
+
+
+SOME_UNREAD = "some objects cannot be read; the portal's log names them"
 
 
 def _public(values: Mapping[str, object]) -> dict[str, object]:

@@ -378,8 +378,6 @@ async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
                     shown(page, "There is no release named sales"),
                     last_words(log),
                     last_words(shell),
-                    last_words(log),
-                    last_words(shell),
                 )
             assert "There is no namespace" in log_end
             assert "There is no namespace" in shell_end
