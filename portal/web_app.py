@@ -22,6 +22,7 @@ from portal.auth.authorizer import KnownRights
 from portal.auth.identify import Authenticator, HeaderAuthenticator, OpenAuthenticator
 from portal.auth.policy import Policy
 from portal.autoscalers.followers import Followers
+from portal.autoscalers.readings import Readings
 from portal.catalog.catalog import Catalog
 from portal.catalog.dash_app import ExposureSettings
 from portal.cluster.access import Namespaces
@@ -29,6 +30,7 @@ from portal.cluster.admission import Admission
 from portal.cluster.env_secrets import EnvSecrets
 from portal.cluster.exec import Exec
 from portal.cluster.leases import LEASES, Leases
+from portal.cluster.metrics import usage_in
 from portal.cluster.objects import ClusterObjects
 from portal.cluster.pod_logs import PodLogs
 from portal.cluster.pull_secrets import PullSecrets
@@ -196,6 +198,9 @@ class WebApp:
             version=__version__,
         )
         self.hub = Hub(opener(self._context), views.scope, spell=spelled)
+        self._readings = Readings(
+            followers, lambda namespace: usage_in(sync.client, namespace), self.hub.changed
+        )
         store.on_change(self.hub.changed)
         objects.on_change(self.hub.changed)
         store.on_change(self._logs.changed)
@@ -236,6 +241,7 @@ class WebApp:
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
             "catalog": self._catalog.run(),
+            "readings": self._readings.run(),
             "rights": self._rights.keep_fresh(lambda: self.hub.identities | self._logs.identities),
         }
 
