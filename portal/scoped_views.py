@@ -205,6 +205,7 @@ class ScopedViews:
         state = nothing(key)
         if scope.may(Permission.SEE):
             self._prioritize((key,))
+            self._followers.look(key)
             state = snapshot.app(key)
         following = self._followers.of(key) if scope.may(Permission.SEE) else {}
         hpa = chosen_of(state, chosen)

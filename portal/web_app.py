@@ -26,6 +26,7 @@ from portal.auth.kubernetes import KubernetesAuthorizer
 from portal.auth.policy import Policy
 from portal.authentication import authentication
 from portal.autoscalers.followers import Followers
+from portal.autoscalers.readings import Readings
 from portal.catalog.catalog import Catalog
 from portal.catalog.dash_app import ExposureSettings
 from portal.cluster.access import Namespaces
@@ -35,6 +36,7 @@ from portal.cluster.env_secrets import EnvSecrets
 from portal.cluster.exec import Exec
 from portal.cluster.leases import LEASES, Leases
 from portal.cluster.load_tests import LoadTestJobs
+from portal.cluster.metrics import usage_in
 from portal.cluster.objects import ClusterObjects
 from portal.cluster.pauses import Pauses
 from portal.cluster.pod_logs import PodLogs
@@ -221,6 +223,9 @@ class WebApp:
             version=__version__,
         )
         self.hub = Hub(opener(self._context), views.scope, spell=spelled)
+        self._readings = Readings(
+            followers, lambda namespace: usage_in(sync.client, namespace), self.hub.changed
+        )
         store.on_change(self.hub.changed)
         objects.on_change(self.hub.changed)
         store.on_change(self._logs.changed)
@@ -276,6 +281,7 @@ class WebApp:
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
             "catalog": self._catalog.run(),
+            "readings": self._readings.run(),
             "rights": self._rights.keep_fresh(lambda: self.hub.identities | self._logs.identities),
         }
 

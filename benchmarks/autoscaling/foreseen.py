@@ -1,7 +1,8 @@
 """The syncs of the live controller foreseen, from what the portal sees of an autoscaler.
 
 Pods, Deployments and autoscalers are those of each look, as watches tell of them; the use of the
-pods is read every ten seconds, as the portal's poller does.
+pods is read every two seconds, as the portal does while somebody looks at the autoscaler, and
+beside it every ten, as its poller does.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import msgspec
 
 from benchmarks.table import Row
 from portal.autoscalers.following import Followed, followed
+from portal.autoscalers.predictions import Grades
+from portal.autoscalers.readings import EVERY
 from portal.cluster.kinds import deployment, hpa, pod
 from portal.cluster.metrics import pod_usage
 from portal.domain.keys import Key
@@ -23,16 +26,20 @@ from portal.domain.objects import PodUsage
 from portal.state.assemble import nothing
 from portal.state.model import AppState
 
-EVERY = 10.0
+POLLED = 10.0
 """Seconds between two looks at the metrics: the portal's ``metrics_interval``."""
 
 Json = Mapping[str, Any]
 
 
 class Watcher:
-    """Follows the autoscalers of a namespace, each with a Deployment of its name."""
+    """Follows the autoscalers of a namespace, each with a Deployment of its name.
 
-    def __init__(self) -> None:
+    ``every`` are the seconds between two looks at the metrics.
+    """
+
+    def __init__(self, every: float) -> None:
+        self._every = every
         self.followed: dict[str, Followed] = {}
         self._usage: dict[Key, PodUsage] = {}
         self._polled = -math.inf
@@ -46,7 +53,7 @@ class Watcher:
         hpas: Sequence[Json],
     ) -> None:
         """Follow them with what was read at a time."""
-        if at - self._polled >= EVERY:
+        if at - self._polled >= self._every:
             self._polled = at
             self._usage = {each.key: each for each in map(pod_usage, map(_raw, metrics))}
         for found in hpas:
@@ -81,21 +88,32 @@ def _raw(found: Json) -> msgspec.Raw:
     return msgspec.Raw(json.dumps(found).encode())
 
 
-def rows(seen: Mapping[str, Followed]) -> list[Row]:
+WATCHERS = (EVERY, POLLED)
+
+
+def rows(watchers: Sequence[Watcher]) -> list[Row]:
     """Return the row of the predictions, and of the decisions that were computed alike."""
-    grades = [each.grades for each in seen.values()]
-    syncs, hits = sum(each.syncs for each in grades), sum(each.hits for each in grades)
-    steps, right = sum(each.steps for each in grades), sum(each.step_hits for each in grades)
-    agreed = sum(each.agreed for each in seen.values())
-    compared = sum(each.compared for each in seen.values())
-    share = hits / max(1, syncs)
+    looking, polling = ([each.grades for each in one.followed.values()] for one in watchers)
+    share, words = _hits(looking)
+    followed = watchers[0].followed.values()
+    agreed = sum(each.agreed for each in followed)
+    compared = sum(each.compared for each in followed)
     return [
         Row(
-            f"the next sync foreseen just before it, {len(seen)} autoscalers under a load that "
-            "changes, metrics read every 10 s",
-            f"{100 * share:.1f} % of {syncs}; of {steps} changes among them {right}",
-            beside=f"{agreed} of {compared} decisions computed as the controller's own",
+            f"the next sync foreseen just before it, {len(looking)} autoscalers under a load that "
+            f"changes, metrics read every {EVERY:g} s as while somebody looks",
+            words,
+            beside=f"metrics every {POLLED:g} s: {_hits(polling)[1]}; {agreed} of {compared} "
+            "decisions computed as the controller's own",
             bar="≥ 95 %",
             met=share >= 0.95,
         )
     ]
+
+
+def _hits(grades: Sequence[Grades]) -> tuple[float, str]:
+    """Return the share of the syncs that came as predicted, and all figures in words."""
+    syncs, hits = sum(each.syncs for each in grades), sum(each.hits for each in grades)
+    steps, right = sum(each.steps for each in grades), sum(each.step_hits for each in grades)
+    share = hits / max(1, syncs)
+    return share, f"{100 * share:.1f} % of {syncs}, of {steps} changes among them {right}"

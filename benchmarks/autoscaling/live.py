@@ -119,8 +119,8 @@ class Outcome:
 async def run(kubeconfig: Path, minutes: float = MINUTES) -> list[Row]:
     """Record, replay, and return the rows."""
     async with Api.connect(kubeconfig) as api:
-        watcher = foreseen.Watcher()
-        return rows(await record(api, minutes, watcher)) + foreseen.rows(watcher.followed)
+        watchers = [foreseen.Watcher(each) for each in foreseen.WATCHERS]
+        return rows(await record(api, minutes, watchers)) + foreseen.rows(watchers)
 
 
 def rows(polls: Sequence[Poll]) -> list[Row]:
@@ -149,10 +149,10 @@ def rows(polls: Sequence[Poll]) -> list[Row]:
     ]
 
 
-async def record(api: Api, minutes: float, watcher: foreseen.Watcher) -> list[Poll]:
+async def record(api: Api, minutes: float, watchers: Sequence[foreseen.Watcher]) -> list[Poll]:
     """Return what was read while the load changed; what was made is removed.
 
-    The watcher follows the autoscalers meanwhile.
+    The watchers follow the autoscalers meanwhile.
     """
     await _remove(api)
     await api.call("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE, "labels": MARK}})
@@ -165,7 +165,7 @@ async def record(api: Api, minutes: float, watcher: foreseen.Watcher) -> list[Po
         try:
             while time.time() < ends:
                 begun = time.monotonic()
-                polls.append(await _poll(api, watcher))
+                polls.append(await _poll(api, watchers))
                 await asyncio.sleep(max(0.0, EVERY - (time.monotonic() - begun)))
         finally:
             load.cancel()
@@ -209,7 +209,7 @@ async def _create(api: Api, name: str) -> None:
     await api.call("POST", autoscalers, {"metadata": meta, "spec": hpa})
 
 
-async def _poll(api: Api, watcher: foreseen.Watcher) -> Poll:
+async def _poll(api: Api, watchers: Sequence[foreseen.Watcher]) -> Poll:
     paths = (
         f"/apis/metrics.k8s.io/v1beta1/namespaces/{NAMESPACE}/pods",
         f"/api/v1/namespaces/{NAMESPACE}/pods",
@@ -220,7 +220,9 @@ async def _poll(api: Api, watcher: foreseen.Watcher) -> Poll:
         *(api.call("GET", path, fine=(404, 503)) for path in paths)
     )
     at = time.time()
-    watcher.look(at, metrics.get("items") or [], pods["items"], deployments["items"], hpas["items"])
+    found = (metrics.get("items") or [], pods["items"], deployments["items"], hpas["items"])
+    for watcher in watchers:
+        watcher.look(at, *found)
     by_app: dict[str, list[Pod]] = {}
     for each in pods["items"]:
         by_app.setdefault(each["metadata"]["labels"]["app"], []).append(objects.pod(each))

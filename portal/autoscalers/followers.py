@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from portal.autoscalers.following import Followed, followed
 from portal.autoscalers.forecast import MOST_PODS
 from portal.autoscaling.engine import Decision
 from portal.autoscaling.explain import Turn, turns
 from portal.domain.keys import Key
+from portal.domain.objects import PodUsage
 from portal.state.model import AppState
 from portal.state.store import Store
 
@@ -19,6 +23,10 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 10
 """Apps that are followed in one iteration of the loop: a few milliseconds."""
+
+
+LOOKS_FOR = 15.0
+"""Seconds after which nobody looks any more: pages are rendered again every few seconds."""
 
 
 def _now() -> datetime:
@@ -32,11 +40,19 @@ class Followers:
     the store that are added later find what these few apps came to.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime] = _now,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ticks = ticks
         self._store = store
         self._clock = clock
         self._of: dict[Key, dict[Key, Followed]] = {}
         self._turns: dict[Key, tuple[Decision, tuple[Turn, ...]]] = {}
+        self._looked: dict[Key, float] = {}
+        self._newer: dict[str, dict[Key, PodUsage]] = {}
         self._waiting: dict[Key, None] = {}
         self._handle: asyncio.Handle | None = None
         store.on_change(self.changed)
@@ -57,6 +73,28 @@ class Followers:
         if app not in self._of:
             self._follow((app,))
         return self._of.get(app, {})
+
+    def look(self, app: Key) -> None:
+        """Note that somebody looks at an autoscaler of an app now."""
+        self._looked[app] = self._ticks()
+
+    def watched(self) -> set[str]:
+        """Return the namespaces in which somebody looks at an autoscaler; forget all others."""
+        now = self._ticks()
+        self._looked = {app: at for app, at in self._looked.items() if now - at <= LOOKS_FOR}
+        found = {each.namespace for each in self._looked}
+        self._newer = {name: each for name, each in self._newer.items() if name in found}
+        return found
+
+    def measured(self, namespace: str, usage: Iterable[PodUsage]) -> frozenset[Key]:
+        """Follow the apps that somebody looks at with newer usage; return those it differs for."""
+        before, found = self._newer.get(namespace, {}), {each.key: each for each in usage}
+        if found == before:
+            return frozenset()
+        self._newer[namespace] = found
+        keys = frozenset(each for each in self._looked if each.namespace == namespace)
+        self._follow(keys)
+        return keys
 
     def turns(self, found: Followed) -> tuple[Turn, ...]:
         """Return what would change the last decision of an autoscaler.
@@ -100,10 +138,22 @@ class Followers:
                     self._turns.pop(hpa, None)
                 continue
             try:
-                self._of[key] = _all(self._of.get(key, {}), app, now)
+                self._of[key] = _all(self._of.get(key, {}), self._newest(app), now)
             except Exception:  # a state that nobody has thought of must not end the following
                 log.exception("cannot follow the autoscalers of %s", key)
                 self._of.pop(key, None)
+
+    def _newest(self, app: AppState) -> AppState:
+        """Return the app with the newest usage of its pods."""
+        newer = self._newer.get(app.key.namespace)
+        if not newer:
+            return app
+        usage = dict(app.usage)
+        for pod in app.pods:
+            found, known = newer.get(pod.key), usage.get(pod.key)
+            if found is not None and (known is None or known.at < found.at):
+                usage[pod.key] = found
+        return replace(app, usage=usage)
 
 
 def _all(before: dict[Key, Followed], app: AppState, now: datetime) -> dict[Key, Followed]:

@@ -293,7 +293,10 @@ def _graded(following: Followed, now: float) -> Followed:
     prediction = following.prediction
     if prediction is None:
         return following
-    graded = Graded(prediction, following.hpa.desired, now)
+    hpa = following.hpa
+    # Until it has a reading for the first time the status desires none, and nothing changes.
+    came = hpa.desired if hpa.desired or not hpa.min_replicas else hpa.current
+    graded = Graded(prediction, came, now)
     return replace(following, grades=following.grades.added(graded), prediction=None)
 
 

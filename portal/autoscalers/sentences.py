@@ -25,7 +25,8 @@ def metric_amount(metric: Metric, value: float) -> str:
 
 
 def _shown(metric: Metric) -> HpaMetric:
-    return HpaMetric(metric.name, metric.target_type.value, 1.0, None, metric.source)
+    name = f"{metric.container}/{metric.name}" if metric.container else metric.name
+    return HpaMetric(name, metric.target_type.value, 1.0, None, metric.source)
 
 
 def reading_amount(metric: Metric, value: float) -> str:

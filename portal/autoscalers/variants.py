@@ -24,7 +24,7 @@ from portal.autoscalers.what_if import (
     spec_with,
     startup_of,
 )
-from portal.autoscaling.spec import Spec
+from portal.autoscaling.spec import MetricSource, Spec
 from portal.state.history import History
 from portal.viewmodels.words import joined, number, percent, span
 
@@ -104,7 +104,7 @@ def what_if_of(found: Followed, samples: History) -> WhatIf:
     left_out = tuple(
         metric_within(metric)
         for metric, of in zip(found.spec.metrics, found.hpa.metrics, strict=True)
-        if not measured(of)
+        if metric.source is not MetricSource.RESOURCE or not measured(of)
     )
     return WhatIf(samples, found.spec, present_settings(found), startup, left_out)
 

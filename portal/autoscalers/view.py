@@ -160,9 +160,7 @@ def _detailed(
         next=next_view(found),
         marks=found.marks,
         settings=present_settings(found),
-        tolerances={
-            metric_name(each.name): (tolerance.down, tolerance.up) for each in found.spec.metrics
-        },
+        tolerances={metric_name(each.name): (tolerance.down, tolerance.up) for each in hpa.metrics},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
@@ -124,10 +125,22 @@ class MetricsPoller:
         self._store.put_usage(())
 
 
+async def usage_in(api: Lists, namespace: str) -> list[PodUsage]:
+    """Return the usage of the pods of a namespace, read now.
+
+    Raises:
+        PortalError: it cannot be read.
+    """
+    read = page(await api.read(f"{GROUP}/namespaces/{namespace}/pods"))
+    found = await TimeSlicer().collect(map(_decoded, read.items))
+    return [each for each in found if each is not None]
+
+
 class _ContainerUsage(Part, frozen=True):
     """``containers[]`` of PodMetrics."""
 
     usage: dict[str, str]
+    name: str = ""
 
 
 class _PodMetrics(Part, frozen=True):
@@ -141,19 +154,24 @@ class _PodMetrics(Part, frozen=True):
 
 @from_json(_PodMetrics)
 def pod_usage(found: _PodMetrics) -> PodUsage:
-    """The usage of a pod from its PodMetrics: the sum over its containers.
+    """The usage of a pod from its PodMetrics: of its containers, and their sum.
 
     Raises:
         ValueError: there is no reading, or it cannot be read.
     """
     if not found.containers:
         raise ValueError("no container was measured")
+    used = [
+        (sys.intern(each.name), parse(each.usage["cpu"]), parse(each.usage["memory"]))
+        for each in found.containers
+    ]
     return PodUsage(
         key=key(found.metadata),
-        cpu=float(sum(parse(each.usage["cpu"]) for each in found.containers)),
-        memory=float(sum(parse(each.usage["memory"]) for each in found.containers)),
+        cpu=float(sum(cpu for _, cpu, _ in used)),
+        memory=float(sum(memory for _, _, memory in used)),
         at=found.timestamp,
         window=seconds(found.window),
+        containers=tuple((name, float(cpu), float(memory)) for name, cpu, memory in used),
     )
 
 

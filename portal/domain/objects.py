@@ -128,7 +128,8 @@ class Container(Struct, frozen=True):
     termination message, the end of its log where the chart asks for that. ``started_at`` is
     ``state.running.startedAt``, ``ended_at`` the end of its newest run that has ended. ``init``
     marks an init container: only unfinished ones are kept.
-    ``sidecar`` marks a native sidecar, which the API lists among the init containers.
+    ``sidecar`` marks a native sidecar, which the API lists among the init containers. Requests are
+    those in force, in cores and bytes; None without one.
     """
 
     name: str
@@ -147,6 +148,8 @@ class Container(Struct, frozen=True):
     probes: tuple[ContainerProbe, ...] = ()
     sidecar: bool = False
     ended_at: datetime | None = None
+    cpu_request: float | None = None
+    memory_request: float | None = None
 
 
 class Pod(Watched, frozen=True):
@@ -589,13 +592,17 @@ class Quota(Watched, frozen=True):
 
 
 class PodUsage(Struct, frozen=True):
-    """Usage of a pod at ``at``: cores and bytes, averaged over ``window`` seconds."""
+    """Usage of a pod at ``at``: cores and bytes, averaged over ``window`` seconds.
+
+    ``containers`` are the names of its containers, each with its cores and bytes.
+    """
 
     key: Key
     cpu: float
     memory: float
     at: datetime
     window: float
+    containers: tuple[tuple[str, float, float], ...] = ()
 
 
 class Probe(Struct, frozen=True):

@@ -305,7 +305,17 @@ def _container(
     sidecar: bool = False,
 ) -> Container:
     if status is None:  # not yet reported by the kubelet
-        return Container(spec.name, spec.image, False, 0, "waiting", init=init, sidecar=sidecar)
+        return Container(
+            spec.name,
+            spec.image,
+            False,
+            0,
+            "waiting",
+            init=init,
+            sidecar=sidecar,
+            cpu_request=_amount(spec, None, "cpu"),
+            memory_request=_amount(spec, None, "memory"),
+        )
     state = status.state
     if state.running is not None:
         word, now = "running", state.running
@@ -331,7 +341,15 @@ def _container(
         probes=_probes(spec.startup_probe, spec.readiness_probe, spec.liveness_probe),
         sidecar=sidecar,
         ended_at=(status.state.terminated or last).finished_at,
+        cpu_request=_amount(spec, status, "cpu"),
+        memory_request=_amount(spec, status, "memory"),
     )
+
+
+def _amount(spec: _ContainerSpec, status: _ContainerStatus | None, what: str) -> float | None:
+    """A container's request of a resource that is in force."""
+    found = _in_force(spec, status, what)
+    return None if found is None else quantity(found)
 
 
 @lru_cache(256)

@@ -11,7 +11,7 @@ from portal.domain.keys import Key
 from portal.domain.objects import HpaMetric
 from portal.state.model import AppState
 from tests.unit.autoscalers.make import app, at, ready_pods, told
-from tests.unit.viewmodels.make import condition
+from tests.unit.viewmodels.make import condition, container
 
 
 def follow(*seen: tuple[float, AppState]) -> Followed:
@@ -153,6 +153,42 @@ def test_a_metric_that_only_the_status_tells() -> None:
 
     found = follow((0, queue(5, 2, 2)), (15, queue(10, 2, 4)))
     assert (found.agreed, found.compared) == (1, 1)
+
+
+def test_a_metric_of_one_container() -> None:
+    """The proxy beside it uses much, and does not count."""
+    metric = HpaMetric("app/cpu", "Utilization", 70, 70, source=MetricSource.CONTAINER_RESOURCE)
+    both = (
+        container(name="app", cpu_request=0.1, memory_request=2**27),
+        container(name="proxy", cpu_request=0.1, memory_request=2**27),
+    )
+    pods = tuple(
+        replace(each, containers=both, cpu_request=0.2, memory_request=2**28)
+        for each in ready_pods(2)
+    )
+
+    def seen(reading: float, share: float, *, came: int, now: float) -> AppState:
+        found = replace(told(70, 2, came), metrics=(replace(metric, current=reading),))
+        state = app(found, [70, 70], at(now), pods=pods)
+        usage = {
+            key: replace(each, containers=(("app", share, 1e8), ("proxy", 0.5, 1e8)))
+            for key, each in state.usage.items()
+        }
+        return replace(state, usage=usage)
+
+    calm = seen(70, 0.07, came=2, now=0)
+    busy = seen(70, 0.14, came=2, now=10)
+    found = follow((0, calm), (10, busy))
+    assert found.prediction is not None
+    assert found.prediction.replicas == 4
+    came = follow((0, calm), (10, busy), (15, seen(140, 0.14, came=4, now=14)))
+    assert (came.agreed, came.compared, came.grades.hits) == (1, 1, 1)
+
+
+def test_requests_of_the_pod_as_a_whole() -> None:
+    whole = tuple(replace(each, cpu_request=0.2) for each in ready_pods(2))
+    found = follow((0, app(told(35, 2, 1), [70, 70], at(0), pods=whole)))
+    assert found.decision.trace.metrics[0].current == 35
 
 
 def test_several_autoscalers_have_histories_of_their_own() -> None:

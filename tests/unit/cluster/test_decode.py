@@ -320,6 +320,7 @@ def test_a_running_pod() -> None:
     assert key == Key("apps", "dash-1-x")
     assert (found.ready, found.ready_at, found.node, found.owner) == (True, AT, "n1", "dash-1")
     assert found.cpu_request == pytest.approx(0.3)
+    assert sum(each.cpu_request or 0 for each in found.containers) == pytest.approx(0.3)
     assert found.memory_request == 256 * 2**20
     assert not found.deleting
     app = found.containers[0]

@@ -7,7 +7,7 @@ import pytest
 
 from portal.cluster import metrics
 from portal.cluster.errors import Throttled
-from portal.cluster.metrics import MetricsPoller
+from portal.cluster.metrics import MetricsPoller, usage_in
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
 from portal.domain.keys import Key
 from portal.state.store import Store
@@ -38,7 +38,9 @@ async def test_a_poll_replaces_the_usage_of_all_pods() -> None:
     await poller.poll()
     assert api.asked[0][0] == "/apis/metrics.k8s.io/v1beta1/pods"
     state = store.snapshot.app(Key("apps", "one"))
-    assert state.usage[Key("apps", "one-1-a")].cpu == 0.1
+    used = state.usage[Key("apps", "one-1-a")]
+    assert used.cpu == 0.1
+    assert sum(cpu for _, cpu, _ in used.containers) == 0.1
     assert state.history[-1].cpu == pytest.approx(0.1)
     source = store.snapshot.sources["metrics"]
     assert (source.synced, source.available, source.error) == (True, True, "")
@@ -123,3 +125,10 @@ async def test_a_metrics_api_that_is_silent_is_marked(monkeypatch: pytest.Monkey
     store = store_with_an_app()
     await MetricsPoller(FakeApi([]), store).poll()
     assert "no answer within" in store.snapshot.sources["metrics"].error
+
+
+async def test_the_usage_in_a_namespace_is_read_on_demand() -> None:
+    api = FakeApi([{"items": [usage("one-1-a"), {"metadata": {}}]}])
+    found = await usage_in(api, "apps")
+    assert [each.key for each in found] == [Key("apps", "one-1-a")]
+    assert api.asked[0][0] == "/apis/metrics.k8s.io/v1beta1/namespaces/apps/pods"
