@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from portal.auth.authorizer import KnownRights
+from portal.autoscaling.cost import Prices
 from portal.domain.charts import Listing
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
@@ -41,7 +42,7 @@ class ScopedViews:
     present listings of the sources of charts, and ``offered`` the names of the plain actions that
     are of use for an app. ``objects`` returns what is known of a release's objects beside the
     snapshot, and ``readable`` are the kinds that can be opened. ``last_lines`` fills in the ends of
-    the logs of crashed containers.
+    the logs of crashed containers. ``prices`` are those of what apps reserve.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class ScopedViews:
         objects: Callable[[Key], ReleaseObjects] = lambda key: ReleaseObjects(),
         readable: Collection[str] = (),
         last_lines: Callable[[AppState], AppState] = lambda state: state,
+        prices: Prices = Prices(),  # noqa: B008
     ) -> None:
+        self._prices = prices
         self._objects = objects
         self._readable = readable
         self._prioritize = prioritize
@@ -161,6 +164,7 @@ class ScopedViews:
             quotas=snapshot.quotas.get(key.namespace, ()),
             manifest=manifest,
             chart=CHART,
+            prices=self._prices,
         )
 
     def launch_findings(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:

@@ -169,6 +169,7 @@ class WebApp:
             objects.known,
             objects.kinds,
             self._last_lines.fill,
+            settings.prices(),
         )
         self._context = UiContext(
             actions=self._actions,
@@ -188,6 +189,7 @@ class WebApp:
             read_top=tops.read,
             find_place=places.find,
             shell=self._shells.settings,
+            prices=settings.prices(),
             open_mode=settings.auth_mode == "none",
             version=__version__,
         )

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from portal.autoscaling.cost import Prices
 from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -71,7 +72,7 @@ class UiContext(Struct, frozen=True):
     registry's report on an image. ``objects_view`` returns the tree of a release's objects, and
     ``read_object`` reads one of them. ``read_top`` returns the processes of a container, and
     ``find_place`` the container that a shell is for. ``open_mode`` shows the banner of the open
-    mode.
+    mode. ``prices`` are those of what apps reserve.
     """
 
     actions: Actions
@@ -91,6 +92,7 @@ class UiContext(Struct, frozen=True):
     read_top: Callable[[Identity, Place], Awaitable[Top]]
     find_place: Callable[[Identity, Place], Awaitable[Place]]
     shell: ShellSettings
+    prices: Prices = Prices()
     open_mode: bool = False
     version: str = ""
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from portal.autoscaling.cost import Prices
 from portal.catalog.presets import preset_fields
 from portal.images.registries import ImageLookup
 from portal.settings import Settings, SettingsError
@@ -179,3 +180,11 @@ def test_a_shell_needs_the_right_to_run_commands():
     assert (settings.shell, settings.shell_image) == (True, "")
     with pytest.raises(SettingsError, match="SHELL_IDLE"):
         Settings.from_env(WHOLE | {"DASH_PORTAL_SHELL_IDLE": "0"})
+
+
+def test_prices_are_none_by_default_and_never_negative():
+    given = {"DASH_PORTAL_PRICE_CORE_HOUR": "0.04", "DASH_PORTAL_PRICE_CURRENCY": "EUR"}
+    assert not Settings.from_env(WHOLE).prices().known
+    assert Settings.from_env(WHOLE | given).prices() == Prices(0.04, None, "EUR")
+    with pytest.raises(SettingsError, match="PRICE_GIB_HOUR"):
+        Settings.from_env(WHOLE | {"DASH_PORTAL_PRICE_GIB_HOUR": "-1"})
