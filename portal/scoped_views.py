@@ -10,6 +10,7 @@ from portal.autoscalers.followers import Followers
 from portal.autoscalers.following import needs_samples
 from portal.autoscalers.variants import WhatIf, what_if_of
 from portal.autoscalers.view import AutoscalersView, autoscalers_view, chosen_of
+from portal.autoscaling.cost import Prices
 from portal.domain.charts import Listing
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
@@ -47,9 +48,9 @@ class ScopedViews:
     are of use for an app. ``objects`` returns what is known of a release's objects beside the
     snapshot, and ``readable`` are the kinds that can be opened. ``last_lines`` fills in the ends of
     the logs of crashed containers. ``followers`` are the autoscalers that are followed, and
-    ``load_tests`` returns what load tests have measured; None if there are none. Without
-    ``names_objects`` warnings about watches name no objects, since not everybody may see all
-    namespaces.
+    ``load_tests`` returns what load tests have measured; None if there are none. ``prices`` are
+    those of what apps reserve. Without ``names_objects`` warnings about watches name no objects,
+    since not everybody may see all namespaces.
     """
 
     def __init__(
@@ -65,10 +66,12 @@ class ScopedViews:
         last_lines: Callable[[AppState], AppState] = lambda state: state,
         followers: Followers | None = None,
         load_tests: Callable[[AppState], Mapping[str, Measured]] | None = None,
+        prices: Prices = Prices(),  # noqa: B008
         names_objects: bool = True,
     ) -> None:
         self._followers = followers or Followers(store)
         self._load_tests = load_tests
+        self._prices = prices
         self._objects = objects
         self._readable = readable
         self._prioritize = prioritize
@@ -187,6 +190,7 @@ class ScopedViews:
             quotas=snapshot.quotas.get(key.namespace, ()),
             manifest=manifest,
             chart=CHART,
+            prices=self._prices,
         )
 
     def launch_findings(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from portal.auth.addresses import arn_problem, endpoint_problem, is_private
 from portal.auth.hosts import KnownHosts, allowed_host_problem, known_hosts
+from portal.autoscaling.cost import Prices
 from portal.catalog.presets import Preset, read_presets
 from portal.catalog.sizes import read_sizes
 from portal.catalog.sources import Source, SourceKind
@@ -345,6 +346,20 @@ class Settings(BaseModel):
     max_replicas: Annotated[
         int, Field(ge=1, le=1000, description="The upper end of the replica sliders.")
     ] = 10
+    price_core_hour: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="Price of one core for an hour, for what is said of an app's cost beside "
+            "its sliders. Empty: amounts without money.",
+        ),
+    ] = None
+    price_gib_hour: Annotated[
+        float | None, Field(ge=0, description="The same of one GiB of memory.")
+    ] = None
+    price_currency: Annotated[
+        str, Field(max_length=8, description="Currency of the prices, such as `EUR`.")
+    ] = ""
     chart_path: Annotated[Path, Field(description="The built-in chart.")] = Path("charts/dash-app")
     chart_ref: Annotated[
         str, Field(description="Name of the chart in the helm command to copy.")
@@ -765,6 +780,10 @@ class Settings(BaseModel):
         if problem := database_problem(url):
             raise SettingsError(f"{name}: {problem}")
         return url
+
+    def prices(self) -> Prices:
+        """Return the prices of what apps reserve."""
+        return Prices(self.price_core_hour, self.price_gib_hour, self.price_currency)
 
     def secret(self) -> str:
         """Read the shared secret ("" in the open mode).

@@ -196,6 +196,7 @@ class WebApp:
             self._last_lines.fill,
             followers,
             self._load_tests.measured if settings.load_test_image else None,
+            settings.prices(),
             names_objects=settings.authorization == "owners",
         )
         self._context = UiContext(
@@ -218,6 +219,7 @@ class WebApp:
             read_top=tops.read,
             find_place=places.find,
             shell=self._shells.settings,
+            prices=settings.prices(),
             open_mode=settings.auth_mode == "none",
             sign_out=self._authentication.sign_in is not None,
             version=__version__,

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from portal.autoscalers.variants import WhatIf
 from portal.autoscalers.view import AutoscalersView
+from portal.autoscaling.cost import Prices
 from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -74,8 +75,8 @@ class UiContext(Struct, frozen=True):
     ``read_object`` reads one of them. ``autoscalers_view`` returns one autoscaler of a release in
     detail, and ``what_if`` what its replays need, None if there is nothing to replay.
     ``read_top`` returns the processes of a container, and ``find_place`` the container that a
-    shell is for. ``open_mode`` shows the banner of the open mode, and ``sign_out`` the button to
-    sign out.
+    shell is for. ``prices`` are those of what apps reserve. ``open_mode`` shows the banner of the
+    open mode, and ``sign_out`` the button to sign out.
     """
 
     actions: Actions
@@ -97,6 +98,7 @@ class UiContext(Struct, frozen=True):
     read_top: Callable[[Identity, Place], Awaitable[Top]]
     find_place: Callable[[Identity, Place], Awaitable[Place]]
     shell: ShellSettings
+    prices: Prices = Prices()
     open_mode: bool = False
     sign_out: bool = False
     version: str = ""

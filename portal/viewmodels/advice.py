@@ -7,6 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from portal.autoscaling.cost import Prices
 from portal.autoscaling.lint import Finding, Level, Setup, lint, quantity
 from portal.autoscaling.recommend import Confidence, Recommendation, recommend
 from portal.autoscaling.simulation import Outcome
@@ -18,6 +19,7 @@ from portal.domain.objects import Hpa, Node, Quota
 from portal.domain.replica_ownership import replica_ownership, workload_name
 from portal.state.model import AppState, WatchHealth
 from portal.state.workloads import endless
+from portal.viewmodels.cost import actual_words, requests_of
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.setup import amounts, live_setup, observed, planned_setup
 from portal.viewmodels.words import count, joined, number, percent, span
@@ -55,11 +57,12 @@ class RecommendationsView(Struct, frozen=True):
 
 
 class AdviceView(Struct, frozen=True):
-    """The advice on an app: what lint has found of its autoscalers, and what is recommended."""
+    """The advice on an app: what lint has found, what it reserved, and what is recommended."""
 
     key: Key
     autoscaled: bool
     findings: tuple[Notice, ...] = ()
+    cost: str = ""
     recommendations: RecommendationsView | None = None
 
 
@@ -71,6 +74,7 @@ def advice_view(
     quotas: Sequence[Quota] = (),
     manifest: str = "",
     chart: str = "",
+    prices: Prices = Prices(),  # noqa: B008
 ) -> AdviceView:
     """Return the advice on an app.
 
@@ -98,6 +102,7 @@ def advice_view(
             for each in lint(setup)
             if each.rule not in SAID_ELSEWHERE
         ),
+        actual_words(state.history, *requests_of(state.pods), prices),
         _recommendations(state, setups, fields=known),
     )
 

@@ -201,6 +201,7 @@ class ScaleView(Struct, frozen=True):
     """The initial values of the scale control. ``why`` explains a read-only one.
 
     ``drifted``: the workload was scaled outside Helm, to another number than ``replicas``.
+    ``cpu_request`` and ``memory_request`` are those of a pod, in cores and bytes.
     """
 
     mode: ScaleMode
@@ -211,6 +212,8 @@ class ScaleView(Struct, frozen=True):
     target_memory: int | None
     why: str = ""
     drifted: bool = False
+    cpu_request: float | None = None
+    memory_request: float | None = None
 
 
 class VersionView(Struct, frozen=True):

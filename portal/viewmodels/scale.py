@@ -11,6 +11,7 @@ from portal.domain.release import ReleaseRevision
 from portal.state.elsewhere import managed_elsewhere
 from portal.state.model import AppState
 from portal.state.workloads import autoscaler_of, target_of, unreadable_hpas
+from portal.viewmodels.cost import requests_of
 from portal.viewmodels.model import ScaleMode, ScaleView
 from portal.viewmodels.operation import running
 from portal.viewmodels.unreadable import autoscaler_unknown
@@ -40,6 +41,7 @@ def scale_view(state: AppState, chart: str, forbidden: str = "") -> ScaleView:
         why = forbidden
     why = why or autoscaler_unknown(state)
     mode = ScaleMode.AUTOSCALED if hpa else ScaleMode.FIXED
+    cpu, memory = requests_of(state.pods)
     return ScaleView(
         mode=ScaleMode.READ_ONLY if why else mode,
         replicas=replicas,
@@ -49,6 +51,8 @@ def scale_view(state: AppState, chart: str, forbidden: str = "") -> ScaleView:
         target_memory=_target(values, hpa, "targetMemory", "memory"),
         why=why,
         drifted=not why and drift(state) is not None,
+        cpu_request=cpu,
+        memory_request=memory,
     )
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from portal.auth.hosts import KnownHosts
 from portal.auth.kubernetes import ASKED, ROLES, permissions
+from portal.autoscaling.cost import Prices
 from portal.catalog.launch_fields import PRESET_FIELDS
 from portal.cluster import restarts
 from portal.cluster.kinds import RESOURCES
@@ -94,6 +95,7 @@ SIZE = {
 ALL_SETTINGS = {
     "defaultNamespace": "apps",
     "maxReplicas": 20,
+    "prices": {"coreHour": 0.04, "gibHour": 0.005, "currency": "EUR"},
     "chartRef": "oci://example.com/charts/dash-app",
     "nodeAddress": "192.0.2.1",
     "ingressAddress": "192.0.2.2",
@@ -589,6 +591,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
     settings = Settings.from_env(given)
     assert settings.max_replicas == 20
+    assert settings.prices() == Prices(0.04, 0.005, "EUR")
     assert settings.excluded_namespaces == ("infra-*", "billing")
     assert settings.auth_admin_groups == ("ops", "team leads")
     assert settings.authorization == "kubernetes"

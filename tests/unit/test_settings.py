@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from portal.autoscaling.cost import Prices
 from portal.catalog.presets import preset_fields
 from portal.images.registries import ImageLookup
 from portal.settings import Settings, SettingsError
@@ -293,3 +294,11 @@ def test_nobody_is_let_in_from_anywhere_by_accident(
     if refused:
         assert bind in problem
         assert "DASH_PORTAL_ALLOW_ANONYMOUS" in problem
+
+
+def test_prices_are_none_by_default_and_never_negative():
+    given = {"DASH_PORTAL_PRICE_CORE_HOUR": "0.04", "DASH_PORTAL_PRICE_CURRENCY": "EUR"}
+    assert not Settings.from_env(WHOLE).prices().known
+    assert Settings.from_env(WHOLE | given).prices() == Prices(0.04, None, "EUR")
+    with pytest.raises(SettingsError, match="PRICE_GIB_HOUR"):
+        Settings.from_env(WHOLE | {"DASH_PORTAL_PRICE_GIB_HOUR": "-1"})

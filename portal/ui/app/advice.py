@@ -51,6 +51,7 @@ def content(view: AdviceView, *, edits: bool) -> list[Node]:
     return [
         html.H3("Checks"),
         *_findings(view, edits=edits),
+        html.P(view.cost, className="words") if view.cost else None,
         *_recommendations(view, edits=edits),
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from dash import ClientsideFunction, Input, Output, State, no_update
 
@@ -18,6 +18,7 @@ from portal.ui.components.basics import Node, failure, notice
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.refusals import refusal
+from portal.viewmodels.cost import daily_words, usual_pods
 from portal.viewmodels.model import Notice, Severity
 
 _CONTROLS = {
@@ -30,6 +31,9 @@ _CONTROLS = {
     "memory": (ids.scale_target("memory"), "value"),
 }
 
+
+MOST_REPLICAS = 10_000
+"""The largest number of replicas whose cost is told."""
 
 REQUESTED = Notice(Severity.BUSY, "Requested. Progress is shown at the top of the page.")
 
@@ -94,6 +98,30 @@ def _register_scale(app: Callbacks, context: UiContext) -> None:
         Input(ids.SCALE_LIVE, "data"),
         *[Input(*control) for control in _CONTROLS.values()],
     )
+
+    @app.callback(
+        Output(ids.SCALE_COST, "children"),
+        Input(ids.SCALE_AUTO, "value"),
+        Input(ids.SCALE_REPLICAS, "value"),
+        Input(ids.SCALE_BOUNDS, "value"),
+        Input(ids.APP_REVISION, "data"),
+        State(ids.APP_KEY, "data"),
+    )
+    async def cost(
+        auto: FieldValue,
+        replicas: FieldValue,
+        bounds: FieldValue,
+        revision: str | None,
+        key: AppKey,
+    ) -> str:
+        given = cast("list[object]", bounds) if isinstance(bounds, list) and auto else [replicas]
+        counts = [each for each in given if isinstance(each, int) and 0 <= each <= MOST_REPLICAS]
+        view = context.app(context.identity(), Key(*key))
+        if not counts or not view.exists:
+            return ""
+        usual = usual_pods((*view.settled, *view.unsettled))
+        scale = view.scale
+        return daily_words(counts, scale.cpu_request, scale.memory_request, context.prices, usual)
 
     @app.callback(
         Output(ids.SCALE_MESSAGE, "children"),

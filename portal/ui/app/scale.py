@@ -91,6 +91,7 @@ def scale_card(scale: dict[str, Any], top: int) -> list[Node]:
                     **wildcards({"aria-label": "Autoscaling"}),
                 ),
                 html.Div(id=ids.SCALE_NOW, className="form-text", role="status"),
+                html.Div(id=ids.SCALE_COST, className="form-text"),
                 html.Div(id=ids.SCALE_MESSAGE, **wildcards({"aria-live": "polite"})),
                 html.Div(
                     [

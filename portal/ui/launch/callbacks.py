@@ -14,6 +14,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.proposals import Proposal
+from portal.domain.quantities import parse
 from portal.images.report import ImageReport
 from portal.releases.actions import Existing
 from portal.releases.forms import Preview
@@ -31,6 +32,7 @@ from portal.ui.launch.fields import FOLDED, section_mark
 from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
 from portal.ui.routes import app_path, launch_path
+from portal.viewmodels.cost import daily_words, usual_pods
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.words import count
 
@@ -54,6 +56,7 @@ class _CheckResult(Struct, frozen=True):
     marks: dict[str, str]
     values: str
     command: str
+    cost: str
     existing: Node
     told: str
     link: str
@@ -130,6 +133,7 @@ def _register_check(app: Callbacks, context: UiContext) -> None:
             "marks": {each.name: Output(ids.launch_mark(each.name), "children") for each in FOLDED},
             "values": Output(ids.LAUNCH_VALUES, "children"),
             "command": Output(ids.LAUNCH_COMMAND, "children"),
+            "cost": Output(ids.LAUNCH_COST, "children"),
             "existing": Output(ids.LAUNCH_EXISTING, "children"),
             "told": Output(ids.LAUNCH_EXISTING_KEY, "data"),
             "link": Output(ids.LAUNCH_LINK, "data-copy-link"),
@@ -163,6 +167,7 @@ def _register_check(app: Callbacks, context: UiContext) -> None:
             "values": answer.values or NOTHING_YET,
             "command": answer.command or NOTHING_YET,
             "unsaved": not answer.values,
+            "cost": answer.cost,
             "existing": answer.existing,
             "told": answer.told,
             "link": answer.link,
@@ -308,6 +313,7 @@ async def _check(
         marks={each.name: section_mark(each, raw, {*shown, *warnings}) for each in FOLDED},
         values=preview.values_yaml,
         command=preview.command,
+        cost=_cost(context, identity, spec, existing) if spec else "",
         existing=_existing(existing),
         told=str(existing.key) if existing else "",
         link=launch_path(link_of(raw)),
@@ -315,6 +321,27 @@ async def _check(
         offer=advised.offer,
         label="Upgrade" if existing else "Launch",
         disabled=bool(errors),
+    )
+
+
+def _cost(
+    context: UiContext, identity: Identity, spec: LaunchSpec, existing: Existing | None
+) -> str:
+    """Return what the app would reserve a day, and reserves as it has been of late."""
+    scaled = spec.autoscaling
+    counts = (scaled.min_replicas, scaled.max_replicas) if scaled else (spec.replicas,)
+    usual = None
+    if existing and scaled:
+        view = context.app(identity, spec.key)
+        usual = usual_pods((*view.settled, *view.unsettled))
+    # Kubernetes takes the limit where no request is given.
+    cores, memory = spec.cpu_request or spec.cpu_limit, spec.memory_request or spec.memory_limit
+    return daily_words(
+        counts,
+        float(parse(cores)) if cores else None,
+        float(parse(memory)) if memory else None,
+        context.prices,
+        usual,
     )
 
 

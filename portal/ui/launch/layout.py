@@ -214,6 +214,7 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
                 id=ids.LAUNCH_SCALED,
                 className="" if auto else "d-none",
             ),
+            html.Div(id=ids.LAUNCH_COST, className="form-text"),
         ],
         icon_name="sliders",
         aside=[
