@@ -179,3 +179,17 @@ def test_a_shell_needs_the_right_to_run_commands():
     assert (settings.shell, settings.shell_image) == (True, "")
     with pytest.raises(SettingsError, match="SHELL_IDLE"):
         Settings.from_env(WHOLE | {"DASH_PORTAL_SHELL_IDLE": "0"})
+
+
+def test_load_tests_are_off_and_bounded() -> None:
+    usual = Settings.from_env(WHOLE)
+    assert usual.load_test_image == ""
+    assert (usual.load_test_rate, usual.load_test_seconds, usual.load_test_minutes) == (
+        200,
+        300,
+        30,
+    )
+    for name in ("RATE", "SECONDS", "MINUTES"):
+        for value in ("0", "many", "5001" if name != "MINUTES" else "-1"):
+            with pytest.raises(SettingsError, match=f"DASH_PORTAL_LOAD_TEST_{name}"):
+                Settings.from_env({**WHOLE, f"DASH_PORTAL_LOAD_TEST_{name}": value})
