@@ -37,6 +37,7 @@ async def test_a_stop_ends_live_connections_and_operations_without_the_lifespan(
     front.hub, front._actions = hub, SimpleNamespace(operations=actions)  # type: ignore[assignment]
     logs, last_lines, shells = Closing(), Closing(), Shells()
     front._logs, front._last_lines = logs, last_lines  # type: ignore[assignment]
+    load_tests = front._load_tests = Closing()  # type: ignore[assignment]
     front._shells = shells  # type: ignore[assignment]
     front._trail = Trail(None)
     portal._web_app = front
@@ -44,7 +45,8 @@ async def test_a_stop_ends_live_connections_and_operations_without_the_lifespan(
     portal.drain()
     assert portal._draining is not None
     await portal._draining
-    assert [each.calls for each in (hub, logs, last_lines, shells)] == [["closed"]] * 4
+    closed = (hub, logs, last_lines, load_tests, shells)
+    assert [each.calls for each in closed] == [["closed"]] * len(closed)
     assert actions.calls == [(STOP_GRACE, STOP_PATIENCE)]
 
 

@@ -302,3 +302,17 @@ def test_prices_are_none_by_default_and_never_negative():
     assert Settings.from_env(WHOLE | given).prices() == Prices(0.04, None, "EUR")
     with pytest.raises(SettingsError, match="PRICE_GIB_HOUR"):
         Settings.from_env(WHOLE | {"DASH_PORTAL_PRICE_GIB_HOUR": "-1"})
+
+
+def test_load_tests_are_off_and_bounded() -> None:
+    usual = Settings.from_env(WHOLE)
+    assert usual.load_test_image == ""
+    assert (usual.load_test_rate, usual.load_test_seconds, usual.load_test_minutes) == (
+        200,
+        300,
+        30,
+    )
+    for name in ("RATE", "SECONDS", "MINUTES"):
+        for value in ("0", "many", "5001" if name != "MINUTES" else "-1"):
+            with pytest.raises(SettingsError, match=f"DASH_PORTAL_LOAD_TEST_{name}"):
+                Settings.from_env({**WHOLE, f"DASH_PORTAL_LOAD_TEST_{name}": value})

@@ -104,13 +104,18 @@ def _runs(runs: tuple[LoadTestRun, ...]) -> Node:
     if not runs:
         return None
     newest, *earlier = runs
-    shown: list[Node] = [_run(newest)]
+    shown: list[Node] = [_run(newest, "Load test")]
     if earlier:
-        shown.append(disclosure(f"Earlier: {len(earlier)}", [_run(each) for each in earlier]))
+        runs_before: list[Node] = [
+            _run(each, f"Load test, {number} before")
+            for number, each in enumerate(earlier, start=1)
+        ]
+        shown.append(disclosure(f"Earlier: {len(earlier)}", runs_before))
     return shown
 
 
-def _run(run: LoadTestRun) -> html.Div:
+def _run(run: LoadTestRun, label: str) -> html.Div:
+    """A load test; ``label`` names its table among the others."""
     head = html.Div(
         [
             html.Strong(run.title),
@@ -127,7 +132,7 @@ def _run(run: LoadTestRun) -> html.Div:
             _facts(run),
             _curves(run),
             html.P(f"An error: {run.error}", className="words quiet-text") if run.error else None,
-            disclosure("Measured values", _table(run.lines)) if run.lines else None,
+            disclosure("Measured values", _table(run.lines, label)) if run.lines else None,
         ],
         className="load-test-run",
         key=run.id,
@@ -176,7 +181,7 @@ def _polygon(heights: tuple[int, ...]) -> str:
     return f"polygon(0% 100%, {edge}, 100% 100%)"
 
 
-def _table(lines: tuple[LoadTestLine, ...]) -> Node:
+def _table(lines: tuple[LoadTestLine, ...], label: str) -> Node:
     head = ("Until", "Requests", "Requests/s", "p50", "p95", "p99", "Failed", "Pods ready")
     rows = [
         html.Tr(
@@ -202,7 +207,7 @@ def _table(lines: tuple[LoadTestLine, ...]) -> Node:
     ]
     return [
         html.P("Latencies are those of the worst second of each line.", className="form-text"),
-        table("Load test", head, rows, class_name="table", around="load-test-table"),
+        table(label, head, rows, class_name="table", around="load-test-table"),
     ]
 
 
@@ -308,8 +313,10 @@ def forecast_words(forecast: LoadTestForecast, key: Key) -> Node:
                 )
             )
     elif forecast.needed is not None and plan.expected is not None:
-        needs = f"{throughput_words(forecast.throughput)} This rate needs "
-        needs += f"{count(forecast.needed, 'replica')}, and {plan.expected} are expected."
+        at_most = "at most " if forecast.throughput.at_least else ""
+        expected = count(plan.expected, "replica is", "replicas are")
+        needs = f"{throughput_words(forecast.throughput)} This rate needs {at_most}"
+        needs += f"{count(forecast.needed, 'replica')}; {expected} expected."
         short: Node = None
         if plan.expected < forecast.needed:
             short = [
