@@ -188,6 +188,7 @@ class WebApp:
             read_top=tops.read,
             find_place=places.find,
             shell=self._shells.settings,
+            read_history=self._history.read if self._history is not None else None,
             open_mode=settings.auth_mode == "none",
             version=__version__,
         )

@@ -11,6 +11,8 @@ from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Scope
+from portal.history.model import ChartRange
+from portal.history.summary import Summary
 from portal.images.report import ImageReport
 from portal.live.topics import app_topic, objects_topic
 from portal.objects.describe import ObjectView
@@ -49,6 +51,14 @@ class ReadObject(Protocol):
         ...
 
 
+class ReadHistory(Protocol):
+    """Read an app's history; see ``portal.history.keeper.HistoryKeeper.read``."""
+
+    async def __call__(self, key: Key, chosen: ChartRange, /) -> Sequence[Summary]:
+        """Return its summaries over a range."""
+        ...
+
+
 class UiContext(Struct, frozen=True):
     """The services that pages and callbacks use.
 
@@ -58,8 +68,9 @@ class UiContext(Struct, frozen=True):
     ``connections`` returns the connections that a namespace offers. ``inspect_image`` returns a
     registry's report on an image. ``objects_view`` returns the tree of a release's objects, and
     ``read_object`` reads one of them. ``read_top`` returns the processes of a container, and
-    ``find_place`` the container that a shell is for. ``open_mode`` shows the banner of the open
-    mode.
+    ``find_place`` the container that a shell is for. ``read_history`` reads longer ranges of an
+    app's chart for whoever may see the app; it is None without a database. ``open_mode`` shows the
+    banner of the open mode.
     """
 
     actions: Actions
@@ -77,6 +88,7 @@ class UiContext(Struct, frozen=True):
     read_top: Callable[[Identity, Place], Awaitable[Top]]
     find_place: Callable[[Identity, Place], Awaitable[Place]]
     shell: ShellSettings
+    read_history: ReadHistory | None = None
     open_mode: bool = False
     version: str = ""
 
