@@ -220,6 +220,7 @@ class WebApp:
             find_place=places.find,
             shell=self._shells.settings,
             prices=settings.prices(),
+            read_history=self._history.read if self._history is not None else None,
             open_mode=settings.auth_mode == "none",
             sign_out=self._authentication.sign_in is not None,
             version=__version__,

@@ -101,12 +101,15 @@ class HistoryKeeper:
             undo()
 
     async def close(self) -> None:
-        """Write what is new once more, within ``LAST_WRITE`` seconds, and give up the lease."""
-        if self._closed:
-            return
-        self._closed = True
+        """Write what is new once more, within ``LAST_WRITE`` seconds, and give up the lease.
+
+        Whoever closes it a second time waits for the first.
+        """
         try:
             async with asyncio.timeout(LAST_WRITE), self._writing:
+                if self._closed:
+                    return
+                self._closed = True
                 await self._write()
                 await self._database.write(
                     lambda connection: _tables().release_lease(connection, self._holder)

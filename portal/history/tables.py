@@ -250,9 +250,10 @@ def read_days(connection: Connection, key: Key, now: int, days: int) -> list[Sum
     """Return an app's summaries of the last days, each of a quarter of an hour."""
     app = _known(connection, [key]).get(key)
     oldest = now - days * DAY
+    starts = list(range(oldest // DAY * DAY, now + 1, DAY))
     found = connection.execute(
         select(DAYS.c.body)
-        .where(DAYS.c.app == app, DAYS.c.start >= oldest // DAY * DAY)
+        .where(DAYS.c.start.in_(starts), DAYS.c.app == app)
         .order_by(DAYS.c.start)
     )
     read = [each for row in found for each in _or_nothing(unpack, row.body) or ()]

@@ -15,6 +15,8 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.permissions import Scope
+from portal.history.model import ChartRange
+from portal.history.summary import Summary
 from portal.images.report import ImageReport
 from portal.live.topics import app_topic, autoscaling_topic, objects_topic
 from portal.objects.describe import ObjectView
@@ -59,6 +61,13 @@ class ReadAdvice(Protocol):
 
     async def __call__(self, identity: Identity, key: Key, manifest: str = "") -> AdviceView:
         """Return it."""
+
+
+class ReadHistory(Protocol):
+    """Read an app's history; see ``portal.history.keeper.HistoryKeeper.read``."""
+
+    async def __call__(self, key: Key, chosen: ChartRange, /) -> Sequence[Summary]:
+        """Return its summaries over a range."""
         ...
 
 
@@ -75,8 +84,9 @@ class UiContext(Struct, frozen=True):
     ``read_object`` reads one of them. ``autoscalers_view`` returns one autoscaler of a release in
     detail, and ``what_if`` what its replays need, None if there is nothing to replay.
     ``read_top`` returns the processes of a container, and ``find_place`` the container that a
-    shell is for. ``prices`` are those of what apps reserve. ``open_mode`` shows the banner of the
-    open mode, and ``sign_out`` the button to sign out.
+    shell is for. ``prices`` are those of what apps reserve. ``read_history`` reads longer ranges of
+    an app's chart for whoever may see the app; it is None without a database. ``open_mode`` shows
+    the banner of the open mode, and ``sign_out`` the button to sign out.
     """
 
     actions: Actions
@@ -99,6 +109,7 @@ class UiContext(Struct, frozen=True):
     find_place: Callable[[Identity, Place], Awaitable[Place]]
     shell: ShellSettings
     prices: Prices = Prices()
+    read_history: ReadHistory | None = None
     open_mode: bool = False
     sign_out: bool = False
     version: str = ""

@@ -189,6 +189,19 @@ class SeriesView(Struct, frozen=True):
     memory: tuple[float | None, ...]
 
 
+class LongSeriesView(SeriesView, frozen=True):
+    """Columns of the chart over a longer range, one entry for ``step`` seconds from its time.
+
+    ``desired`` and ``current`` are the highest numbers, ``ready`` the lowest; ``metrics``, ``cpu``
+    and ``memory`` are means, with the highest values beside them, of ``metrics`` in their order.
+    """
+
+    step: int
+    metrics_highest: tuple[tuple[float | None, ...], ...]
+    cpu_highest: tuple[float | None, ...]
+    memory_highest: tuple[float | None, ...]
+
+
 class ScaleMode(StrEnum):
     """The owner of the number of replicas, which decides the control that the page shows."""
 

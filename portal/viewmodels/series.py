@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from portal.state.history import MINUTE, History, PodHistory, Sample
+from portal.history.summary import Summary
+from portal.state.history import MAX_METRICS, MINUTE, History, PodHistory, Sample
 from portal.viewmodels.hpa_metrics import metric_name
-from portal.viewmodels.model import SeriesView
+from portal.viewmodels.model import LongSeriesView, SeriesView
 
 SPARK_MINUTES = 30
 MIB = 2**20
@@ -33,10 +34,8 @@ def series_view(history: History) -> SeriesView:
             )
             for name in sorted(history.metrics)
         ),
-        cpu=tuple(None if each.cpu is None else round(each.cpu, 4) for each in samples),
-        memory=tuple(
-            None if each.memory is None else round(each.memory / MIB, 1) for each in samples
-        ),
+        cpu=tuple(_rounded(each.cpu, 4) for each in samples),
+        memory=tuple(_mib(each.memory) for each in samples),
     )
 
 
@@ -55,6 +54,45 @@ def _targets(samples: Sequence[Sample], name: str) -> tuple[float | None, ...]:
         latest = found[1] if found else latest
         column.append(latest)
     return tuple(column)
+
+
+def long_series_view(summaries: Sequence[Summary], step: int) -> LongSeriesView:
+    """Summaries of ``step`` seconds as columns, oldest first."""
+    names = sorted({name for each in summaries for name in each.metrics})[:MAX_METRICS]
+    readings = {name: [each.metrics.get(name) for each in summaries] for name in names}
+    return LongSeriesView(
+        times=tuple(each.at for each in summaries),
+        desired=tuple(each.desired for each in summaries),
+        current=tuple(each.current for each in summaries),
+        ready=tuple(each.ready for each in summaries),
+        min_replicas=tuple(each.min_replicas for each in summaries),
+        max_replicas=tuple(each.max_replicas for each in summaries),
+        metrics=tuple(
+            (
+                metric_name(name),
+                tuple(each and _rounded(each[0].mean, 1) for each in found),
+                tuple(each and each[1] for each in found),
+            )
+            for name, found in readings.items()
+        ),
+        cpu=tuple(_rounded(each.cpu.mean, 4) for each in summaries),
+        memory=tuple(_mib(each.memory.mean) for each in summaries),
+        step=step,
+        metrics_highest=tuple(
+            tuple(each and _rounded(each[0].highest, 1) for each in found)
+            for found in readings.values()
+        ),
+        cpu_highest=tuple(_rounded(each.cpu.highest, 4) for each in summaries),
+        memory_highest=tuple(_mib(each.memory.highest) for each in summaries),
+    )
+
+
+def _rounded(number: float | None, digits: int) -> float | None:
+    return None if number is None else round(number, digits)
+
+
+def _mib(number: float | None) -> float | None:
+    return None if number is None else round(number / MIB, 1)
 
 
 def spark(history: PodHistory | None, request: float | None) -> tuple[int | None, ...]:

@@ -29,14 +29,17 @@ from portal.catalog.catalog import Catalog
 from portal.catalog.sources import Source, SourceState
 from portal.cluster.client import Calls
 from portal.cluster_sync import ClusterSync
+from portal.database.database import ADVICE
 from portal.domain.charts import ChartEntry, ChartVersion
-from portal.domain.errors import ClusterUnavailable, NotFound
+from portal.domain.errors import ClusterUnavailable, DatabaseUnavailable, NotFound
 from portal.domain.exec import ContainerUsage
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.load_tests import CONTAINER
 from portal.domain.operations import Operation
+from portal.history.model import ChartRange
+from portal.history.summary import Reading, Summary
 from portal.objects.describe import ConditionRow, ObjectLink, ObjectView, Row
 from portal.registry.failure import FetchError
 from portal.releases.load_test import LoadTestForecast, LoadTestOffer, LoadTestRequest
@@ -304,6 +307,29 @@ async def read_top(identity: Identity, place: Place) -> Top:
     return Top(here, containers, rows, known=True)
 
 
+async def read_history(key: Key, chosen: ChartRange) -> list[Summary]:
+    """An app that is busy by day, and a day in which nobody watched; a week cannot be read."""
+    if chosen is ChartRange.WEEK:
+        raise DatabaseUnavailable("The portal's database does not answer.", ADVICE)
+    now = int(datetime.now(UTC).timestamp()) // chosen.step * chosen.step
+    gap = range(now - 6 * 86400, now - 5 * 86400)
+    return [
+        Summary(
+            at,
+            count := 2 + at // 3600 % 24 // 8,
+            count,
+            count - 1,
+            1,
+            4,
+            {"cpu": (Reading(20.0 * count, 35.0 * count), 70.0)},
+            Reading(0.1 * count, 0.3 * count),
+            Reading(3e8 * count, 4e8 * count),
+        )
+        for at in range(now - chosen.seconds, now, chosen.step)
+        if at not in gap
+    ]
+
+
 class _Sync:
     """What a web application needs of the cluster's side."""
 
@@ -377,6 +403,7 @@ class Sites:
             inspect_image=site.inspect,
             read_object=read_object,
             read_top=read_top,
+            read_history=read_history,
             forms=replace(views.forms, presets=PRESETS),
         )
         if not site.known:

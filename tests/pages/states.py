@@ -167,6 +167,15 @@ def unfold(tab: Tab) -> None:
         closed.first.click()
 
 
+def choose_range(value: str) -> Act:
+    """Choose a range of the chart."""
+
+    def act(tab: Tab) -> None:
+        tab.locator(f"#{ids.APP_RANGE}").select_option(value)
+
+    return act
+
+
 @dataclass(frozen=True)
 class State:
     """One state of one page.
@@ -260,6 +269,8 @@ STATES: tuple[State, ...] = (
         of="well",
     ),
     app("load-test-values", ".load-test-table", unfold, of="load-tested"),
+    app("month", "text=CPU used, highest", choose_range("30d"), of="scaled"),
+    app("month-away", "#app-range-failure .notice", choose_range("7d"), of="scaled"),
     app("shared-badly", act=fill({"#share-with": "nobody"}, "#share-save"), of="well"),
     # Into an app: its logs, its objects, the processes of a pod, a shell.
     State(Page.LOGS, "merged", logs_path(WELL_KEY), ".log-line"),

@@ -12,7 +12,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.ui import ids
 from portal.ui.accepts import AppKey, FieldValue
-from portal.ui.app import advice, history, load_test, plain, version
+from portal.ui.app import advice, history, load_test, plain, ranges, version
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.components.sliders import message
@@ -57,6 +57,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     _register_share(app, context)
     history.register(app, context)
     advice.register(app, context)
+    ranges.register(app, context)
     version.register(app, context)
     plain.register(app, context)
     load_test.register(app, context)
@@ -68,6 +69,7 @@ def register(app: Callbacks, context: UiContext) -> None:
         Input(ids.APP_SERIES, "data"),
         Input(ids.APP_SERIES_TAIL, "data"),
         Input(ids.THEME, "data"),
+        Input(ids.APP_LONG_SERIES, "data"),
     )
 
 

@@ -14,6 +14,7 @@ from portal.ui.app.history import CHECKING_REMAINS, history_fold, manifest_fold,
 from portal.ui.app.live import app_parts, app_patches
 from portal.ui.app.load_test import load_test_button, load_test_dialog, load_test_panel
 from portal.ui.app.plain import plain_buttons, plain_dialog
+from portal.ui.app.ranges import range_choice, range_parts
 from portal.ui.app.scale import scale_card
 from portal.ui.app.timeline import timeline_panel
 from portal.ui.app.version import version_dialog, version_line
@@ -165,8 +166,9 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                     [
                         card(
                             "Replicas and usage",
-                            live_chart(ids.APP_CHART),
+                            [*range_parts(), live_chart(ids.APP_CHART)],
                             icon_name="chart",
+                            aside=range_choice(context),
                             class_name="second",
                         ),
                         load_test_panel(live),

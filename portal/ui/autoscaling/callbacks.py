@@ -14,7 +14,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     """Add the callbacks of the chart and of the replay."""
     what_if.register(app, context)
     app.clientside_callback(
-        ClientsideFunction("portal", "chart"),
+        ClientsideFunction("portal", "autoscalingChart"),
         Output(ids.AUTOSCALING_CHART, "drawn"),
         Input(ids.AUTOSCALING_SERIES, "data"),
         Input(ids.AUTOSCALING_SERIES_TAIL, "data"),

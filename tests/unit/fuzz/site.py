@@ -26,6 +26,8 @@ from portal.catalog.sources import Source, SourceKind
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.load_tests import Shape
+from portal.history.model import ChartRange
+from portal.history.summary import Summary
 from portal.live.endpoint import FRAME_PATH, PATH, Timing, frame_endpoint, live_endpoint
 from portal.live.hub import Hub
 from portal.objects.reader import ObjectReader
@@ -96,6 +98,11 @@ class PortalClient:
         assert not seen, seen[0]
 
 
+async def no_history(key: Key, chosen: ChartRange) -> list[Summary]:
+    """A database in which nothing is kept."""
+    return []
+
+
 @contextmanager
 def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
     """A site with releases of the built-in chart and of another, and a catalogue."""
@@ -127,6 +134,7 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         what_if=views.what_if,
         read_top=Tops(Places(portal.store, portal.actions.access), FakeExec(), hides).read,
         find_place=Places(portal.store, portal.actions.access).find,
+        read_history=no_history,
         shell=ShellSettings(on=True),
         identity=current_identity,
         catalog=catalog,
@@ -207,6 +215,7 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     | some.texts,
     (ids.LOCATION, "search"): _maybe_texts,
     (ids.APP_KEY, "data"): _keys,
+    (ids.APP_RANGE, "value"): st.sampled_from([None, "6h", "24h", "30d"]) | some.texts,
     (ids.TOP_EVERY, "n_intervals"): _counts,
     (ids.TOP_PLACE, "data"): st.sampled_from([["apps", "there-0", "there-0-x", ""], []])
     | st.lists(some.texts, max_size=5),

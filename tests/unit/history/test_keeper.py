@@ -21,7 +21,16 @@ from portal.history.keeper import HistoryKeeper
 from portal.history.model import DAY, QUARTER, ChartRange, Due
 from portal.history.packing import packed
 from portal.history.summary import pack, summarized
-from portal.history.tables import APPS, DAYS, LEASE, SAMPLES, SAMPLES_FOR, save, take_lease
+from portal.history.tables import (
+    APPS,
+    DAYS,
+    LEASE,
+    SAMPLES,
+    SAMPLES_FOR,
+    save,
+    take_lease,
+    written_until,
+)
 from portal.state.history import SPAN, History, Sample
 from portal.state.model import AppState
 from portal.state.store import GRACE, Store
@@ -282,6 +291,19 @@ def test_the_size_is_as_documented() -> None:
     of_samples = sum(blocks) / len(blocks) * (SAMPLES_FOR // QUARTER)
     of_summaries = len(pack(summarized(samples, QUARTER))) * 30
     assert 70_000 < of_samples + of_summaries < 90_000
+
+
+async def test_a_second_stop_waits_for_the_last_write(connect: Connect, clock: Clock) -> None:
+    database = connect()
+    portal = Portal(database, clock, "one")
+    await portal.keeper.restore()
+    portal.poll(60)
+    first = asyncio.ensure_future(portal.keeper.close())
+    await asyncio.sleep(0)
+    await portal.keeper.close()
+    assert first.done()
+    assert await database.read(written_until) == int(clock.now.timestamp())
+    assert not await portal.keeper.write()
 
 
 async def test_a_stop_without_a_database_takes_no_longer(tmp_path: Path, clock: Clock) -> None:

@@ -159,6 +159,53 @@ def test_the_chart_puts_the_new_points_behind_the_settled_ones() -> None:
     assert shown(series([]), series([7]))["CPU used"] == [7]
 
 
+def _drawn(times: list[int], long: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The series that is drawn for live samples at these times."""
+    names = ("desired", "current", "ready", "min_replicas", "max_replicas", "cpu", "memory")
+    live = {name: [1] * len(times) for name in names}
+    live |= {"times": times, "metrics": [["CPU", [50] * len(times), [70] * len(times)]]}
+    none = {name: [] for name in (*names, "times", "metrics")}
+    given = json.dumps([live, none, "light", long])
+    found = run("web/chart.js", LIGHT, f"window.dash_clientside.portal.chart(...{given}).series")
+    assert isinstance(found, dict)
+    return found
+
+
+def test_no_line_is_drawn_where_nobody_watched() -> None:
+    found = _drawn([0, 10, 300, 310, 4000, 4010])
+    assert found["times"] == [0, 10, 300, 310, 311, 4000, 4010]
+    assert found["ready"] == [1, 1, 1, 1, None, 1, 1]
+    assert found["metrics"][0][2] == [70, 70, 70, 70, None, 70, 70]
+    slow = [0, 600, 1200, 1800]
+    assert _drawn(slow)["times"] == slow, "polled every ten minutes"
+
+
+def test_a_longer_range_is_continued_by_the_live_samples() -> None:
+    names = ("desired", "current", "ready", "min_replicas", "max_replicas", "cpu", "memory")
+    long = {
+        **{name: [2, 2, 2] for name in (*names, "cpu_highest", "memory_highest")},
+        **{"times": [0, 900, 4500], "step": 900, "metrics": [["Memory", [1, 2, 3], [80] * 3]]},
+        "metrics_highest": [[4, 5, 6]],
+    }
+    found = _drawn([4600, 5399, 5400, 5410], long)
+    assert found["times"] == [0, 900, 1800, 4500, 5400, 5410]
+    assert found["ready"] == [2, 2, None, 2, 1, 1]
+    assert found["cpu_highest"] == [2, 2, None, 2, None, None]
+    assert [name for name, *_ in found["metrics"]] == ["Memory", "CPU"]
+    assert found["metrics_highest"] == [[4, 5, None, 6, None, None], [None] * 6]
+
+
+def test_a_longer_range_says_which_values_it_has() -> None:
+    long = {**SERIES, "step": 900, "metrics_highest": [[30, None, 99]]}
+    long |= {"cpu_highest": [0.5, None, 1], "memory_highest": [70, None, 2100]}
+    assert chart(long, "columns(series, 'light').slice(1).map(([title]) => title)") == [
+        *("CPU", "CPU, highest", "CPU target"),
+        *("current, highest", "desired, highest", "ready, lowest", "min–max"),
+        *("CPU used", "memory used", "CPU used, highest", "memory used, highest"),
+    ]
+    assert chart(long, "columns(series, 'light')[10][1](2)") == "1 cores"
+
+
 LIGHT = "window.portalTheme = { current: () => 'light' };"
 SERIES: dict[str, Any] = {
     "times": [0, 15, 30],

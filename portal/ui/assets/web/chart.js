@@ -6,6 +6,9 @@
   const HEIGHT = 420;
   const MOST_ROWS = 240; // of the table
   const BOUNDS = "min–max"; // minimum and maximum replicas
+  const DAY = 24 * 3600;
+  const GAP = 360; // seconds: an app at rest has two samples in five minutes
+
 
   /* Between two ticks of an upright axis: 1, 2 or 5, from a ten-thousandth to a million. */
   const STEPS = [-4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) =>
@@ -20,9 +23,9 @@
   };
 
   /* Joins the settled part of the history, which seldom changes, and the tail. Either may arrive
-     first, so samples that both hold are taken once. */
+     first, so samples that both hold are taken once. Of a longer range each time stands for a step. */
   function join(settled, tail) {
-    const end = settled.times.length ? settled.times[settled.times.length - 1] : -Infinity;
+    const end = settled.times.length ? settled.times[settled.times.length - 1] + (settled.step ?? 1) - 1 : -Infinity;
     const later = tail.times.filter((time) => time > end).length;
     const rest = (column) => column.slice(column.length - later);
     const joined = { metrics: [] };
@@ -35,6 +38,38 @@
       joined.metrics.push([name, [...before[1], ...rest(after[1])], [...before[2], ...rest(after[2])]]);
     }
     return joined;
+  }
+
+  const nothing = (series) => series.times.map(() => null);
+
+  /* A longer range, continued by the live samples after it, which have no highest values. */
+  function extended(long, live) {
+    const joined = { ...join(long, live), step: long.step };
+    const added = nothing(joined).slice(long.times.length);
+    joined.metrics_highest = joined.metrics.map(([name]) => {
+      const at = long.metrics.findIndex(([each]) => each === name);
+      return [...(at < 0 ? nothing(long) : long.metrics_highest[at]), ...added];
+    });
+    for (const name of ["cpu_highest", "memory_highest"]) joined[name] = [...long[name], ...added];
+    return joined;
+  }
+
+  /* The series with an empty sample where nobody watched, so that no line is drawn across. */
+  function gapped(series) {
+    const apart = series.times.slice(1).map((time, at) => time - series.times[at]);
+    const usual = [...apart].sort((a, b) => a - b)[Math.floor(apart.length / 2)] ?? 0;
+    const most = Math.max(GAP, 1.5 * (series.step ?? 0), 2.5 * usual);
+    if (!apart.some((each) => each > most)) return series;
+    const column = (values, empty) =>
+      values.flatMap((value, at) => (apart[at] > most ? [value, empty(series.times[at])] : [value]));
+    const none = (values) => column(values, () => null);
+    const found = { ...series, times: column(series.times, (time) => time + (series.step ?? 1)) };
+    for (const [name, values] of Object.entries(series)) {
+      if (name === "metrics") found.metrics = values.map(([of, ...rest]) => [of, ...rest.map(none)]);
+      else if (name === "metrics_highest") found.metrics_highest = values.map(none);
+      else if (name !== "times" && Array.isArray(values)) found[name] = none(values);
+    }
+    return found;
   }
 
   const percent = (value) => `${Math.round(value)} %`;
@@ -54,12 +89,16 @@
         colour: `${colourOf(name, index, c)}22`, say: percent }];
     });
   }
+  /* The line of the highest values beside that of the means, in a longer range. */
+  const highest = (name, values, colour, say, more) =>
+    values ? [{ name: `${name}, highest`, values, colour, width: 1, dash: [1, 3], say, ...more }] : [];
 
   function metricLines(series, c) {
     return series.metrics.flatMap(([name, values, targets], index) => {
       const colour = colourOf(name, index, c);
       return [
         { name, values, colour, width: 2.25, say: percent },
+        ...highest(name, series.metrics_highest?.[index], colour, percent),
         { name: `${name} target`, values: targets, colour, width: 1.5, dash: [7, 5], step: true, say: percent },
       ];
     });
@@ -77,12 +116,13 @@
   const DASHES = [[], [8, 3], [3, 3], [10, 3, 2, 3]];
 
   function podLines(series, c, curves = []) {
+    const most = series.step ? ", highest" : "";
     return [
       ...curves.map((curve, at) => ({ name: curve.name, values: held(curve, series.times),
         colour: c.curves[at % c.curves.length], width: 2.25, dash: DASHES[at % DASHES.length], step: true, say: whole })),
-      { name: "current", values: series.current, colour: c.current, width: 1.5, step: true, say: whole },
-      { name: "desired", values: series.desired, colour: c.desired, width: 2, dash: [2, 4], step: true, say: whole },
-      { name: "ready", values: series.ready, colour: c.ready, width: 2.5, step: true, say: whole },
+      { name: `current${most}`, values: series.current, colour: c.current, width: 1.5, step: true, say: whole },
+      { name: `desired${most}`, values: series.desired, colour: c.desired, width: 2, dash: [2, 4], step: true, say: whole },
+      { name: series.step ? "ready, lowest" : "ready", values: series.ready, colour: c.ready, width: 2.5, step: true, say: whole },
     ];
   }
 
@@ -90,6 +130,8 @@
     return [
       { name: "CPU used", values: series.cpu, colour: c.metric[0], width: 1.75, say: cores },
       { name: "memory used", values: series.memory, colour: c.metric[1], width: 1.75, dash: [9, 3], scale: "right", say: mib },
+      ...highest("CPU used", series.cpu_highest, c.metric[0], cores),
+      ...highest("memory used", series.memory_highest, c.metric[1], mib, { scale: "right" }),
     ];
   }
 
@@ -118,7 +160,7 @@
       ...panel.bands.map((band) => [band.name, (at) => range(band, at)]),
     ]);
     const told = more.marks?.length ? [["decision", (at) => markAt(series.times, more.marks, at)?.[1] ?? ""]] : [];
-    return [["time", (at) => clock(series.times[at], true)], ...lines, ...told];
+    return [["time", (at) => moment(series, at)], ...lines, ...told];
   }
 
   const range = ({ least, most, say }, at) =>
@@ -166,6 +208,17 @@
     const date = new Date(seconds * 1000);
     const parts = [date.getHours(), date.getMinutes(), ...(exactly ? [date.getSeconds()] : [])];
     return parts.map((part) => String(part).padStart(2, "0")).join(":");
+  }
+
+  const date = (seconds) => new Date(seconds * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short" });
+
+  const moment = (series, at) =>
+    series.step ? `${date(series.times[at])}, ${clock(series.times[at])}` : clock(series.times[at], true);
+
+  /* The labels of the axis of time; where days are seen, midnight is the name of the day. */
+  function ticks(plot, splits, at, space, step) {
+    const days = plot.scales.x.max - plot.scales.x.min > DAY;
+    return splits.map((each) => (days && (step >= DAY || clock(each) === "00:00") ? date(each) : clock(each, step < 60)));
   }
 
   /* ---- drawing ---- */
@@ -227,7 +280,7 @@
       scales: { x: { time: true }, y: { range: upwards }, right: { range: upwards } },
       axes: [
         { ...axis, size: last ? 24 : 6, space: 60,
-          values: (u, splits, at, space, step) => splits.map((each) => (last ? clock(each, step < 60) : "")) },
+          values: last ? ticks : (u, splits) => splits.map(() => "") },
         { ...axis, size: 44, space: 26, values: numbers, label: panel.title, stroke: panel.right ? panel.lines[0].colour : c.text,
           incrs: panel.title === "pods" ? STEPS.filter((step) => step >= 1) : STEPS },
         ...right,
@@ -422,7 +475,7 @@
     const style = place > width / 2 ? { right: width - place + 12 } : { left: place + 12 };
     const told = markAt(series.times, marks, at);
     return el("div", { className: "chart-pointed", style },
-      el("div", { className: "chart-moment" }, clock(series.times[at], true)),
+      el("div", { className: "chart-moment" }, moment(series, at)),
       found.flatMap((panel) => [
         ...panel.bands.map((band) => line(band.name, swatch(band, true), range(band, at))),
         ...panel.lines.map((each) => each.values[at] == null ? null : line(each.name, swatch(each), each.say(each.values[at]))),
@@ -524,12 +577,16 @@
   }
 
   window.portal_components = Object.assign(window.portal_components ?? {}, { LiveChart });
-  window.portalChart = { panels, columns, moments, numbers, csv };
+  window.portalChart = { panels, columns, moments, numbers, ticks, csv };
   window.dash_clientside = window.dash_clientside || {};
+  const props = (series, more) => ({ series: gapped(series), theme: window.portalTheme.current(), more });
   window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
-    chart(settled, tail, theme, marks, curves) {
-      const more = { ...marks, curves: curves ?? [] };
-      return { series: join(settled, tail), theme: window.portalTheme.current(), more };
+    chart(settled, tail, theme, long) {
+      const live = join(settled, tail);
+      return props(long ? extended(long, live) : live, { curves: [] });
+    },
+    autoscalingChart(settled, tail, theme, marks, curves) {
+      return props(join(settled, tail), { ...marks, curves: curves ?? [] });
     },
   });
 })();
