@@ -61,6 +61,7 @@ class ReadAdvice(Protocol):
 
     async def __call__(self, identity: Identity, key: Key, manifest: str = "") -> AdviceView:
         """Return it."""
+        ...
 
 
 class ReadHistory(Protocol):

@@ -39,7 +39,7 @@ async def test_a_stop_ends_live_connections_and_operations_without_the_lifespan(
     front._logs, front._last_lines = logs, last_lines  # type: ignore[assignment]
     load_tests = front._load_tests = Closing()  # type: ignore[assignment]
     front._shells = shells  # type: ignore[assignment]
-    front._trail = Trail(None)
+    front._trail, front._history = Trail(None), None
     portal._web_app = front
     portal.drain()
     portal.drain()
