@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,3 +74,28 @@ async def test_the_level_that_a_namespace_enforces(clock: list[float]) -> None:
     assert await found.enforced_level("strict") == "restricted"
     assert await found.enforced_level("apps") == ""
     assert await found.enforced_level("away") == ""
+
+
+class Paged(FakeClient):
+    """Lists three namespaces on two pages."""
+
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, accept: str = ""
+    ) -> dict[str, Any]:
+        assert path == "/api/v1/namespaces"
+        self.asked.append((params or {}).get("continue", ""))
+        if (params or {}).get("continue") == "more":
+            return {"metadata": {}, "items": [{"metadata": {"name": "c"}}]}
+        first = [{"metadata": {"name": each}} for each in "ab"]
+        return {"metadata": {"continue": "more"}, "items": first}
+
+
+async def test_all_names_are_listed_once_in_a_while_for_all_who_ask(clock: list[float]) -> None:
+    client = Paged()
+    found = namespaces(client, clock)
+    names = await asyncio.gather(*(found.names() for _ in range(5)))
+    assert names == [("a", "b", "c")] * 5
+    assert client.asked == ["", "more"]
+    clock[0] = 11
+    await found.names()
+    assert client.asked == ["", "more"] * 2
