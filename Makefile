@@ -9,8 +9,8 @@ PY = $(or $(shell dev/venv),$(error no Python environment; why is said above))/b
 help:            ## list the commands
 	@grep -E '^[a-z]+: +.*##' $(MAKEFILE_LIST) | sed -E 's/: +.*## /\t/' | expand -t 14
 
-demo:            ## a Kubernetes, the portal in it, and its URL (HOW=local or HOW=kind: no other way)
-	@$(PY) -m dev.demo $(if $(HOW),--how $(HOW))
+demo:            ## a Kubernetes, the portal in it, and its URL (HOW=local or kind; AUTH=oidc: with a sign-in)
+	@$(PY) -m dev.demo $(if $(HOW),--how $(HOW)) $(if $(AUTH),--auth $(AUTH))
 
 down:            ## stop the local Kubernetes and leave nothing behind
 	@$(PY) -m dev.cluster down

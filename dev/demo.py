@@ -7,6 +7,7 @@ goes on from there. ``--json`` prints the result for scripts; :func:`ensure` giv
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import json
 import os
@@ -15,11 +16,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -31,6 +33,8 @@ from dev.cluster.errors import ClusterError
 from dev.cluster.paths import Layout
 from dev.cluster.progress import Note, Steps
 from dev.cluster.run import run, stop_children
+from dev.oidc_provider import objects as oidc_provider
+from dev.oidc_provider.build import build as build_provider
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = "portal"
@@ -69,12 +73,15 @@ class Demo:
     """Uncompressed size of the portal's image, as buildah gives it."""
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     """Seconds of each step."""
+    users: dict[str, str] = field(default_factory=dict[str, str])
+    """Passwords of the people who may sign in, by name; empty without a sign-in."""
 
 
-def ensure(forced: How | None = None) -> Demo:
+def ensure(forced: How | None = None, *, sign_in: bool = False) -> Demo:
     """Bring up whatever is missing and return the running demo; progress goes to standard error.
 
-    ``forced`` is the way to take to a cluster instead of choosing one.
+    ``forced`` is the way to take to a cluster instead of choosing one. With ``sign_in`` people sign
+    in through an OpenID provider of the demo's own.
 
     Raises:
         ClusterError: a step failed; it says which, where the log is and what to do.
@@ -82,7 +89,7 @@ def ensure(forced: How | None = None) -> Demo:
     layout = Layout.default()
     refuse_foreign(os.environ.get("KUBECONFIG"), layout, forced)
     with alone(layout, "demo", partial(print, file=sys.stderr)):
-        return _ensure(layout, forced)
+        return _ensure(layout, forced, sign_in=sign_in)
 
 
 def refuse_foreign(kubeconfig: str | None, layout: Layout, forced: How | None) -> None:
@@ -97,7 +104,7 @@ def refuse_foreign(kubeconfig: str | None, layout: Layout, forced: How | None) -
         )
 
 
-def _ensure(layout: Layout, forced: How | None) -> Demo:
+def _ensure(layout: Layout, forced: How | None, *, sign_in: bool) -> Demo:
     seconds: dict[str, float] = {}
     with _timed(seconds, "cluster"):
         code = cli.main(["up", *(["--how", forced.value] if forced else [])])
@@ -106,7 +113,12 @@ def _ensure(layout: Layout, forced: How | None) -> Demo:
         if code != 0:
             raise ClusterError("there is no cluster to put the portal into")
     how = choose.recorded(layout)
+    if sign_in and how is not How.LOCAL:
+        raise ClusterError(
+            "AUTH=oidc works in the local cluster alone", hint="make demo AUTH=oidc HOW=local"
+        )
     tools = _tools(layout, how)
+    configured: dict[str, Any] = {}
     with Steps() as steps:
 
         def step(title: str, work: Callable[[Note], object]) -> None:
@@ -119,7 +131,11 @@ def _ensure(layout: Layout, forced: How | None) -> Demo:
         kubectl = _Kubectl(layout, tools)
         step("namespaces", lambda _: _namespaces(kubectl))
         step("charts to launch", lambda note: _charts(kubectl, note))
-        step("helm upgrade --install portal", lambda _: _install(layout, tools, how))
+        if sign_in:
+            step(
+                "OpenID provider", lambda note: configured.update(_provider(kubectl, layout, note))
+            )
+        step("helm upgrade --install portal", lambda _: _install(layout, tools, how, configured))
         urls: list[str] = []
         step("portal answers", lambda note: urls.append(_answering(kubectl, how, note)))
     size = _image_size(layout) if how is How.LOCAL else ""
@@ -129,6 +145,7 @@ def _ensure(layout: Layout, forced: How | None) -> Demo:
         binaries=tools,
         image_size=size,
         seconds=seconds,
+        users={each["name"]: each["password"] for each in configured.get("users", [])},
     )
 
 
@@ -237,6 +254,49 @@ def _charts(kubectl: _Kubectl, note: Note) -> None:
         raise ClusterError(f"the charts: {(done.stderr or done.stdout).strip()}")
 
 
+def _provider(
+    kubectl: _Kubectl, layout: Layout, note: Note, namespace: str = NAMESPACE
+) -> dict[str, Any]:
+    """Have an OpenID provider answer that knows the portal's address; returns its configuration."""
+    name = oidc_provider.NAME
+    binary = build_provider(layout, note)
+    image = f"{settings.REGISTRY}/{name}:{binary.name.rpartition('-')[2]}"
+    _image_of(layout, binary, name, image, note)
+    note("waiting for addresses")
+    issuer = _address(kubectl, oidc_provider.service(name, namespace, oidc_provider.PORT))
+    portal = _address(kubectl, oidc_provider.service(RELEASE, namespace, 80, release=RELEASE))
+    known = kubectl("get", "secret", name, "--namespace", namespace, "--output", "json").stdout
+    kept = json.loads(known)["data"]["provider.json"] if known else ""
+    before = json.loads(base64.b64decode(kept)) if kept else None
+    configured = oidc_provider.configuration(
+        f"http://{issuer}:{oidc_provider.PORT}", f"http://{portal}", before
+    )
+    done = kubectl.apply(oidc_provider.objects(configured, image, namespace))
+    if done.returncode == 0:
+        note("waiting for the rollout")
+        waiting = ("rollout", "status", f"deployment/{name}", "--namespace", namespace)
+        done = kubectl(*waiting, f"--timeout={READY_WITHIN:.0f}s")
+    if done.returncode:
+        raise ClusterError(f"the OpenID provider: {(done.stderr or done.stdout).strip()}")
+    return configured
+
+
+def _address(kubectl: _Kubectl, service: str) -> str:
+    """The address of a Service, which is created if it is not there."""
+    metadata = json.loads(service)["metadata"]
+    path = "jsonpath={.status.loadBalancer.ingress[0].ip}"
+    where = ("service", metadata["name"], "--namespace", metadata["namespace"])
+    until = time.monotonic() + READY_WITHIN
+    while time.monotonic() < until:
+        found = kubectl("get", *where, "--output", path)
+        if found.returncode == 0 and found.stdout:
+            return found.stdout
+        if found.returncode:
+            kubectl("create", "--filename", "-", stdin=service)
+        time.sleep(0.2)
+    raise ClusterError(f"the Service {metadata['name']} gets no address")
+
+
 def _catalog(kind: bool) -> list[dict[str, object]]:
     """Return the portal's chart sources, with values that work here."""
     host, _, rest = SAMPLE_IMAGE.partition("/")
@@ -328,20 +388,23 @@ def values(how: How | None, digest: str) -> dict[str, object]:
     }
 
 
-def _install(layout: Layout, tools: Path, how: How | None) -> None:
+def _install(layout: Layout, tools: Path, how: How | None, configured: Mapping[str, Any]) -> None:
     # A rebuilt image has the same tag: only its digest tells Kubernetes to replace the pod.
     digest = registry.digest(PORTAL_IMAGE) or "" if how is How.LOCAL else ""
     command = [
         *(tools / "helm", "upgrade", "--install", RELEASE, ROOT / "helm" / "portal"),
         *("--namespace", NAMESPACE, "--values", "-", "--history-max", "3"),
     ]
+    given = values(how, digest)
+    if configured:
+        given = merged(given, oidc_provider.values(configured))
 
     def install() -> None:
         run(
             command,
             what="helm upgrade --install portal",
             env=_environment(layout),
-            stdin=yaml.safe_dump(values(how, digest)),
+            stdin=yaml.safe_dump(given),
         )
 
     try:
@@ -356,6 +419,16 @@ def _install(layout: Layout, tools: Path, how: How | None) -> None:
             env=_environment(layout),
         )
         install()
+
+
+def merged(values: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``values`` with ``more`` in place of what is there, level by level."""
+    found = dict(values)
+    for name, value in more.items():
+        below = found.get(name)
+        nested = isinstance(value, Mapping) and isinstance(below, Mapping)
+        found[name] = merged(below, value) if nested else value
+    return found
 
 
 def _answering(kubectl: _Kubectl, how: How | None, note: Note) -> str:
@@ -433,6 +506,17 @@ def _timed(seconds: dict[str, float], title: str) -> Generator[None]:
     seconds[title] = round(time.monotonic() - started, 1)
 
 
+def _people(demo: Demo) -> str:
+    """Who may sign in, a line each; "" if nobody has to."""
+    if not demo.users:
+        return ""
+    lines = [
+        f"    {name} ({oidc_provider.GROUPS[name]}): {password}"
+        for name, password in demo.users.items()
+    ]
+    return "\n".join(["", "  sign in as", *lines, ""])
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m dev.demo", description=__doc__)
@@ -442,10 +526,17 @@ def main(arguments: list[str] | None = None) -> int:
         choices=[How.KIND.value, How.LOCAL.value],
         help="do not choose a way to a cluster, take this",
     )
+    parser.add_argument(
+        "--auth",
+        choices=["none", "oidc"],
+        default="none",
+        help="oidc: people sign in through an OpenID provider that is brought along",
+    )
     options = parser.parse_args(arguments)
     started = time.monotonic()
     try:
-        demo = ensure(How(options.how) if options.how else None)
+        how = How(options.how) if options.how else None
+        demo = ensure(how, sign_in=options.auth == "oidc")
     except ClusterError as error:
         print("\n".join(error.lines()), file=sys.stderr)
         return 1
@@ -460,7 +551,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(
         f"\nDash Portal is at  {demo.url}   ({total:.0f} s"
         + (f"; image {demo.image_size}" if demo.image_size else "")
-        + f")\n\n  look behind it:  export KUBECONFIG={demo.kubeconfig} PATH={demo.binaries}:$PATH"
+        + f")\n{_people(demo)}"
+        f"\n  look behind it:  export KUBECONFIG={demo.kubeconfig} PATH={demo.binaries}:$PATH"
         "\n  stop:            make down"
     )
     return 0

@@ -118,6 +118,7 @@ func site(config Config, kept *storage) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", provider)
+	mux.HandleFunc("GET /ready", func(http.ResponseWriter, *http.Request) {})
 	back := op.AuthCallbackURL(provider)
 	issuer := op.NewIssuerInterceptor(provider.IssuerFromRequest)
 	mux.HandleFunc("GET /login", issuer.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
