@@ -574,9 +574,8 @@ def _actions(
             ),
             measurements.throughput,
             utc_now,
-        )
-        if settings.load_test_image
-        else None,
+            on=bool(settings.load_test_image),
+        ),
     )
 
 

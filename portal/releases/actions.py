@@ -302,7 +302,7 @@ class Actions(Queries):
             await self._require_load_tests().stop(identity, key)
 
     def _require_load_tests(self) -> LoadTests:
-        if self._load_tests is None:
+        if self._load_tests is None or not self._load_tests.on:
             raise NotFound(
                 "Load tests are switched off in this portal.",
                 "An administrator can set an image for them.",

@@ -101,7 +101,8 @@ class LoadTestForecast(Struct, frozen=True):
 class LoadTests(Action):
     """Load tests of apps, within ``limits``.
 
-    ``throughput`` returns what is known of one pod's from earlier load tests.
+    ``throughput`` returns what is known of one pod's from earlier load tests. If not ``on`` none
+    may begin; those that were begun before are finished all the same.
     """
 
     verb = LOAD_TEST
@@ -115,7 +116,11 @@ class LoadTests(Action):
         limits: LoadTestLimits,
         throughput: Callable[[AppState], PodThroughput | None],
         clock: Callable[[], datetime],
+        *,
+        on: bool = True,
     ) -> None:
+        self.on = on
+        """True if load tests may begin."""
         self._store = store
         self._jobs = jobs
         self._limits = limits

@@ -274,12 +274,16 @@ async def test_it_is_for_those_who_may_change_the_app() -> None:
     await world.close()
 
 
-async def test_a_portal_without_an_image_has_none() -> None:
-    world = World()
-    await world.launched()
-    with pytest.raises(NotFound, match="switched off"):
-        await world.actions.load_test(ANN, KEY, ASKED)
-    await world.close()
+async def test_a_portal_without_an_image_begins_none_and_finishes_what_has_begun(
+    world: UnderLoad,
+) -> None:
+    begun = await running(world)
+    world.load_tests.on = False
+    for ask in (world.actions.load_test, world.actions.load_test_forecast):
+        with pytest.raises(NotFound, match="switched off"):
+            await ask(ANN, KEY, ASKED)
+    world.jobs.end()
+    assert (await world.ended(begun)).phase is OperationPhase.SUCCEEDED
 
 
 def left(phase: OperationPhase = OperationPhase.WAITING) -> Operation:
