@@ -34,15 +34,16 @@ async def test_a_stop_ends_live_connections_and_operations_without_the_lifespan(
     hub, actions = Closing(), Closing()
     front = object.__new__(WebApp)  # without a cluster
     front.hub, front._actions = hub, SimpleNamespace(operations=actions)  # type: ignore[assignment]
-    logs, last_lines, shells = Closing(), Closing(), Shells()
+    logs, last_lines, shells, history = Closing(), Closing(), Shells(), Shells()
     front._logs, front._last_lines = logs, last_lines  # type: ignore[assignment]
     front._shells = shells  # type: ignore[assignment]
+    front._history = history  # type: ignore[assignment]
     portal._web_app = front
     portal.drain()
     portal.drain()
     assert portal._draining is not None
     await portal._draining
-    assert [each.calls for each in (hub, logs, last_lines, shells)] == [["closed"]] * 4
+    assert [each.calls for each in (hub, logs, last_lines, shells, history)] == [["closed"]] * 5
     assert actions.calls == [(STOP_GRACE, STOP_PATIENCE)]
 
 
