@@ -35,17 +35,18 @@ async def test_a_stop_ends_live_connections_and_operations_without_the_lifespan(
     hub, actions = Closing(), Closing()
     front = object.__new__(WebApp)  # without a cluster
     front.hub, front._actions = hub, SimpleNamespace(operations=actions)  # type: ignore[assignment]
-    logs, last_lines, shells = Closing(), Closing(), Shells()
+    logs, last_lines, shells, history = Closing(), Closing(), Shells(), Shells()
     front._logs, front._last_lines = logs, last_lines  # type: ignore[assignment]
     load_tests = front._load_tests = Closing()  # type: ignore[assignment]
     front._shells = shells  # type: ignore[assignment]
-    front._trail, front._history = Trail(None), None
+    front._history = history  # type: ignore[assignment]
+    front._trail = Trail(None)
     portal._web_app = front
     portal.drain()
     portal.drain()
     assert portal._draining is not None
     await portal._draining
-    closed = (hub, logs, last_lines, load_tests, shells)
+    closed = (hub, logs, last_lines, load_tests, shells, history)
     assert [each.calls for each in closed] == [["closed"]] * len(closed)
     assert actions.calls == [(STOP_GRACE, STOP_PATIENCE)]
 
