@@ -35,6 +35,7 @@ ALLOWED = [
     "page.js",
     "table.js",
     "terminal.js",
+    "whatif.js",
     "dash_renderer.min.js",
     "dash_core_components.js",
     "dash_core_components-shared.js",
