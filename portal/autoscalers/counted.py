@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from portal.autoscalers.adapter import answers_of
 from portal.autoscalers.following import Followed
 from portal.autoscalers.sentences import counted_as, metric_amount
 from portal.autoscaling.metrics import MetricTrace
@@ -38,11 +39,11 @@ def counted_pods(found: Followed) -> tuple[tuple[CountedPod, ...], int]:
     if shown is None or shown.metric.source.shared or shown.pods is None:
         return (), 0
     at = trace.metrics.index(shown)
-    answer = found.state.answers[at]
+    # The decision may be that of a reading whose samples were not seen: these are what was.
+    pods, seen = found.state.pods, found.seen
+    answer = answers_of(found.hpa, found.spec, pods, seen.usage, seen.current)[at]
     samples = answer if isinstance(answer, dict) else {}
-    made = [
-        _pod(found.state, shown, shown.pods, pod, samples.get(pod.name)) for pod in found.state.pods
-    ]
+    made = [_pod(found.state, shown, shown.pods, pod, samples.get(pod.name)) for pod in pods]
     made.sort(key=lambda each: (each.counted == READY, each.name))
     return tuple(made[:MOST]), max(0, len(made) - MOST)
 

@@ -49,6 +49,9 @@ Element ids are stable and meant to be used by browser tests:
                           last decision (``data-testid="decision"``) and its steps,
                           ``autoscaling-next`` the next one and the grades of predictions,
                           ``autoscaling-pods`` what each pod counted as
+``what-if-<setting>``     a control of the replay; ``what-if-figures`` the figures side by side,
+                          ``what-if-keep`` keeps the settings, ``data-testid="use-these"`` takes
+                          them into the form
 ``app-edit``              opens the launch form, filled in
 ``version-line``          the chart version and newer ones (hidden otherwise);
                           ``version-open`` lets one be chosen: ``version-choice``, with

@@ -166,6 +166,17 @@ def test_each_pod_says_what_it_counted_as() -> None:
     assert list(found)[-1] == "demo-0", "the others come first"
 
 
+def test_a_pods_use_is_what_was_seen_whatever_was_read() -> None:
+    found = follow((0, app(told(140, 2, 4), [70, 60], at(0))))
+    made, more = counted_pods(found)
+    assert [(each.used, each.requested, each.share) for each in made] == [
+        ("0.07 cores", "0.1 cores", "70 %"),
+        ("0.06 cores", "0.1 cores", "60 %"),
+    ]
+    assert more == 0
+    assert found.decision.trace.metrics[0].current == 140
+
+
 def test_the_next_change_has_a_time() -> None:
     busy = app(told(140, 2, 4), [140, 140], at(14))
     idle = app(told(10, 4, 4, able="ScaleDownStabilized"), [10] * 4, at(29), pods=ready_pods(4))
