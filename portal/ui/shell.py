@@ -22,6 +22,7 @@ _ACTIVE = {
     Page.PROCESSES: Page.APPS,
     Page.SHELL: Page.APPS,
     Page.CHART: Page.CATALOG,
+    Page.AUTOSCALING: Page.ADMIN,
 }
 
 

@@ -50,6 +50,7 @@ PAGES = {
     Page.SHELL: "Shell",
     Page.LOGS: "Logs",
     Page.ADMIN: "Admin",
+    Page.AUTOSCALING: "Autoscaling",
     Page.CATALOG: "Catalogue",
     Page.CHART: "a chart's page",
 }

@@ -31,7 +31,7 @@ from portal.live.endpoint import FRAME_PATH, frame_endpoint
 from portal.live.hub import Hub
 from portal.live.schedule import RenderSchedule
 from portal.live.subscription import Subscription
-from portal.live.topics import ADMIN, APPS, KINDS, MINE, app_topic, kind, objects_topic
+from portal.live.topics import ADMIN, APPS, AUTOSCALING, KINDS, MINE, app_topic, kind, objects_topic
 from portal.registry.fetch import HttpFetch
 from portal.releases.upgrade import UPGRADE
 from portal.scoped_views import ScopedViews
@@ -61,6 +61,7 @@ TOPICS = {
     objects_topic(KEY): (ANN, BOB),
     APPS: (ANN, BOB),
     ADMIN: (ROOT, BOB),
+    AUTOSCALING: (ROOT, BOB),
     MINE: (ANN, BOB),
 }
 """Each kind of topic, and two users of whom the first may see more."""
@@ -90,6 +91,7 @@ class Site:
             scope=self.views.scope,
             app_view=self.views.app,
             list_view=self.views.releases,
+            overview=self.views.overview,
             mine_view=self.views.mine,
             objects_view=self.views.objects,
             catalog=Catalog((), HttpFetch(), Path("nowhere")),
