@@ -17,6 +17,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.load_tests import Measured
+from portal.domain.objects import Kind
 from portal.domain.owners import NOBODY
 from portal.domain.permissions import Permission, Scope
 from portal.live.topics import ADMIN, APPS, MINE, app_topic, list_query, release_key
@@ -30,9 +31,11 @@ from portal.threads import in_thread
 from portal.viewmodels.advice import AdviceView, advice_view, launch_findings
 from portal.viewmodels.app import CHART, app_view
 from portal.viewmodels.connections import Connection, connections
+from portal.viewmodels.freshness import loading, stale_words, unread_words
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.mine import MineView, mine_view
 from portal.viewmodels.model import AppView
+from portal.viewmodels.overview import OverviewCache, OverviewView, overview_view
 from portal.viewmodels.query import ListQuery
 from portal.viewmodels.releases import RowCache, list_view
 from portal.viewmodels.urls import ExternalAddresses
@@ -84,6 +87,7 @@ class ScopedViews:
         self._names_objects = names_objects
         self._rows = RowCache(outside)
         self._public_rows = RowCache(outside, without_values)
+        self._overviews = {True: OverviewCache(prices), False: OverviewCache(prices)}
 
     def scope(self, topic: str, identity: Identity) -> Scope:
         """Return the scope of ``identity`` on a topic, by the newest known rights."""
@@ -256,6 +260,27 @@ class ScopedViews:
             now,
             query=query,
             owner=scope.own,
+            unanswered=scope.unanswered,
+        )
+        self._prioritize(row.key for row in view.rows)
+        return view
+
+    def overview(self, scope: Scope, query: ListQuery) -> OverviewView:
+        """One page of the autoscaling of all apps that the viewer may see."""
+        snapshot, now = self._store.snapshot, datetime.now(UTC)
+        catalog, all_of_it = self._catalog(), scope.may(Permission.READ_VALUES)
+        rows = self._rows if all_of_it else self._public_rows
+        every = rows.release_list(snapshot.apps, snapshot.sources, now, snapshot.nodes, catalog)
+        seen = scope.namespaces
+        found = self._overviews[all_of_it].rows(every, now)
+        view = overview_view(
+            found if seen is None else [each for each in found if each.key.namespace in seen],
+            query,
+            loading=loading(snapshot.sources, Kind.RELEASE),
+            stale=(
+                *stale_words(snapshot.sources, now),
+                *unread_words(snapshot.sources, Kind.RELEASE),
+            ),
             unanswered=scope.unanswered,
         )
         self._prioritize(row.key for row in view.rows)

@@ -206,6 +206,7 @@ class WebApp:
             scope=views.scope,
             app_view=views.app,
             list_view=views.releases,
+            overview=views.overview,
             mine_view=views.mine,
             connections=views.connections,
             advice=views.advice,

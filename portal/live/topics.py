@@ -3,6 +3,7 @@
 ``apps`` and ``admin`` are the two lists, with the query of the page behind a ``?``;
 ``app/<namespace>/<name>`` is one release, ``objects/<namespace>/<name>`` the tree of its objects,
 ``autoscaling/<namespace>/<name>`` its autoscaler, with the name of one behind it if it has several;
+``overview`` is the overview of the autoscaling of all apps, with its query;
 ``mine`` is what the viewer is notified of.
 """
 
@@ -19,6 +20,7 @@ ADMIN = "admin"
 MINE = "mine"
 OBJECTS = "objects"
 AUTOSCALING = "autoscaling"
+OVERVIEW = "overview"
 
 LONGEST = 600
 """Characters of the longest topic: two full names, or a list with its query."""
@@ -30,6 +32,7 @@ KINDS: Mapping[str, re.Pattern[str]] = {
     APP: re.compile(rf"{APP}/({_NAME})/({_NAME})"),
     APPS: re.compile(APPS + _QUERY),
     ADMIN: re.compile(ADMIN + _QUERY),
+    OVERVIEW: re.compile(OVERVIEW + _QUERY),
     MINE: re.compile(MINE),
     OBJECTS: re.compile(rf"{OBJECTS}/({_NAME})/({_NAME})"),
     AUTOSCALING: re.compile(rf"{AUTOSCALING}/({_NAME})/({_NAME})(?:/({_NAME}))?"),
@@ -78,13 +81,13 @@ def release_key(topic: str) -> Key | None:
 
 
 def list_topic(which: str, query: str = "") -> str:
-    """The topic of a list (``APPS`` or ``ADMIN``) with an encoded query."""
+    """The topic of a list (``APPS``, ``ADMIN`` or ``OVERVIEW``) with an encoded query."""
     return f"{which}?{query}" if query else which
 
 
 def list_query(topic: str) -> tuple[str, str] | None:
     """The list and the encoded query of a topic; None for other topics."""
-    for which in (APPS, ADMIN):
+    for which in (APPS, ADMIN, OVERVIEW):
         if match := KINDS[which].fullmatch(topic):
             return which, match[1] or ""
     return None

@@ -31,6 +31,7 @@ from portal.viewmodels.connections import Connection
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.mine import MineView
 from portal.viewmodels.model import AppView
+from portal.viewmodels.overview import OverviewView
 from portal.viewmodels.query import ListQuery
 
 
@@ -76,8 +77,8 @@ class UiContext(Struct, frozen=True):
     """The services that pages and callbacks use.
 
     ``identity`` returns the user of the current request, and ``scope`` a user's scope on a topic.
-    ``app_view``, ``list_view`` and ``mine_view`` return view models of the snapshot for a scope,
-    and are cheap.
+    ``app_view``, ``list_view``, ``overview`` and ``mine_view`` return view models of the snapshot
+    for a scope, and are cheap.
     ``connections`` returns the connections that a namespace offers. ``advice`` reads an app's whole
     history for advice on its autoscaling, and ``launch_findings`` returns what lint finds of an app
     to be launched, by field. ``inspect_image`` returns a
@@ -95,6 +96,7 @@ class UiContext(Struct, frozen=True):
     scope: Callable[[str, Identity], Scope]
     app_view: Callable[[Scope, Key], AppView]
     list_view: Callable[[Scope, ListQuery], ListView]
+    overview: Callable[[Scope, ListQuery], OverviewView]
     mine_view: Callable[[Scope], MineView]
     connections: Callable[[Identity, str], tuple[Connection, ...]]
     advice: ReadAdvice

@@ -13,6 +13,7 @@ from portal.live.topics import (
     AUTOSCALING,
     MINE,
     OBJECTS,
+    OVERVIEW,
     autoscaler_name,
     kind,
     list_query,
@@ -26,7 +27,9 @@ from portal.ui.autoscaling.live import AUTOSCALING_PARTS
 from portal.ui.context import UiContext
 from portal.ui.encoding import Encoder, Part
 from portal.ui.objects.live import OBJECT_PARTS
+from portal.ui.overview.live import OVERVIEW_PARTS
 from portal.viewmodels.mine import MineView
+from portal.viewmodels.overview import parse
 from portal.viewmodels.query import ListQuery
 
 MINE_PARTS: Mapping[str, Part[MineView]] = {
@@ -53,6 +56,11 @@ def opener(context: UiContext) -> OpenView:
         if topic == MINE:
             encode_mine = Encoder(MINE_PARTS)
             return lambda: encode_mine(context.mine_view(scope))
+        overview = list_query(topic)
+        if overview is not None and overview[0] == OVERVIEW:
+            overview_query = parse(overview[1])
+            encode_overview = Encoder(OVERVIEW_PARTS)
+            return lambda: encode_overview(context.overview(scope, overview_query))
         which, asked = list_query(topic) or (APPS, "")
         everyone, query = which == ADMIN, ListQuery.parse(asked)
         encode_list = Encoder(LIST_PARTS[everyone])
@@ -64,4 +72,7 @@ def opener(context: UiContext) -> OpenView:
 def spelled(topic: str) -> str:
     """The canonical spelling of a topic: a list's query without unknown and default parts."""
     found = list_query(topic)
-    return topic if found is None else list_topic(found[0], ListQuery.parse(found[1]).encode())
+    if found is None:
+        return topic
+    query = parse(found[1]) if found[0] == OVERVIEW else ListQuery.parse(found[1])
+    return list_topic(found[0], query.encode())

@@ -23,6 +23,7 @@ from portal.ui.encoding import plain
 from portal.ui.launch import layout as launch_page
 from portal.ui.logs import layout as logs_page
 from portal.ui.objects import layout as objects_page
+from portal.ui.overview import layout as overview_page
 from portal.ui.pod import layout as pod_page
 from portal.ui.refusals import refusal
 from portal.ui.routes import CONNECT, Page, Route, parse
@@ -35,6 +36,8 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
     match route.page:
         case Page.APPS | Page.ADMIN:
             return releases_page.layout(context, identity, route)
+        case Page.OVERVIEW:
+            return overview_page.layout(context, identity, route)
         case Page.APP if route.key is not None:
             return app_page.layout(context, identity, route.key)
         case Page.OBJECTS if route.key is not None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from portal.domain.keys import Key
 from portal.live.topics import app_key, app_topic, autoscaling_topic, list_topic, objects_topic
 from portal.releases.links import ADJUSTABLE, LINKABLE
+from portal.viewmodels import overview
 from portal.viewmodels.query import EVERYTHING, ListQuery
 
 CONNECT = "connect"
@@ -29,6 +30,7 @@ class Page(StrEnum):
     SHELL = "shell"
     LOGS = "logs"
     ADMIN = "admin"
+    OVERVIEW = "overview"
     CATALOG = "catalog"
     CHART = "chart"
     NOT_FOUND = "not-found"
@@ -59,14 +61,14 @@ class Route(Struct, frozen=True):
 
     @property
     def lists(self) -> bool:
-        """True for Apps and Admin."""
-        return self.page in {Page.APPS, Page.ADMIN}
+        """True for Apps, Admin and the overview of autoscaling."""
+        return self.page in {Page.APPS, Page.ADMIN, Page.OVERVIEW}
 
     @property
     def topic(self) -> str:
         """The topic that the page watches; "" for a page without live data."""
         match self.page:
-            case Page.APPS | Page.ADMIN:
+            case Page.APPS | Page.ADMIN | Page.OVERVIEW:
                 return list_topic(self.page, self.query.encode())
             case Page.APP if self.key is not None:
                 return app_topic(self.key)
@@ -86,6 +88,8 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
             return Route(Page.APPS, query=ListQuery.parse(search))
         case "/admin":
             return Route(Page.ADMIN, query=ListQuery.parse(search))
+        case "/autoscaling":
+            return Route(Page.OVERVIEW, query=overview.parse(search))
         case "/launch":
             asked = _asked(search)
             if "image" in asked or _key(asked) is None:  # a link to a filled-in form
@@ -203,6 +207,12 @@ def list_path(everyone: bool, query: ListQuery) -> str:
     """The address of a part of Apps or (``everyone``) of Admin."""
     text = query.encode()
     return ("/admin" if everyone else "/") + (f"?{text}" if text else "")
+
+
+def overview_path(query: ListQuery) -> str:
+    """The address of a part of the overview of autoscaling."""
+    text = query.encode()
+    return "/autoscaling" + (f"?{text}" if text else "")
 
 
 def launch_path(given: Mapping[str, str]) -> str:

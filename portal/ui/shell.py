@@ -23,6 +23,7 @@ _ACTIVE = {
     Page.PROCESSES: Page.APPS,
     Page.SHELL: Page.APPS,
     Page.CHART: Page.CATALOG,
+    Page.OVERVIEW: Page.ADMIN,
 }
 
 

@@ -5,7 +5,7 @@ search text; ``table.js`` draws the cells.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -50,7 +50,10 @@ class Measure(Struct, frozen=True):
         return "" if total is None else self.written(total)
 
 
-class Column(Struct, frozen=True):
+R = TypeVar("R")
+
+
+class Column(Struct, Generic[R], frozen=True):
     """A column, filled by ``cell`` from the row or by ``measure`` from what the pods use now.
 
     Rows are cached while nothing in them changes. Measurements always change, so they are not part
@@ -65,9 +68,9 @@ class Column(Struct, frozen=True):
 
     name: str
     title: str
-    cell: Callable[[ReleaseRow], Cell | str] = lambda _: ""
-    order: Callable[[ReleaseRow], Any] | None = None
-    search: Callable[[ReleaseRow], str] | None = None
+    cell: Callable[[R], Cell | str] = lambda _: ""
+    order: Callable[[R], Any] | None = None
+    search: Callable[[R], str] | None = None
     measure: Measure | None = None
     largest_first: bool = False
     below_in: str = ""
@@ -124,10 +127,10 @@ def _updated(row: ReleaseRow) -> Cell:
     return Cell(at=at, below=by)
 
 
-COLUMNS: Mapping[str, Column] = {
+COLUMNS: Mapping[str, Column[ReleaseRow]] = {
     column.name: column
     for column in (
-        Column(
+        Column[ReleaseRow](
             "name",
             "App",
             lambda row: Cell(row.key.name, below=row.key.namespace),
@@ -136,21 +139,21 @@ COLUMNS: Mapping[str, Column] = {
             below_in="namespace",
             opens_app=True,
         ),
-        Column(
+        Column[ReleaseRow](
             "status",
             "Status",
             _status,
             order=lambda row: (_SEVERITY[row.status.severity], row.status.text),
             search=lambda row: f"{row.status.text}\n{row.problem}",
         ),
-        Column(
+        Column[ReleaseRow](
             "pods",
             "Pods",
             lambda row: row.pods,
             order=_ready_then_desired,
             width="4.6rem",
         ),
-        Column(
+        Column[ReleaseRow](
             "cpu",
             "CPU",
             measure=Measure(lambda pod: pod.cpu, cores),
@@ -158,7 +161,7 @@ COLUMNS: Mapping[str, Column] = {
             from_width=WIDE,
             width="7.4rem",
         ),
-        Column(
+        Column[ReleaseRow](
             "memory",
             "Memory",
             measure=Measure(lambda pod: pod.memory, size),
@@ -166,7 +169,7 @@ COLUMNS: Mapping[str, Column] = {
             from_width=WIDE,
             width="5.8rem",
         ),
-        Column(
+        Column[ReleaseRow](
             "autoscaler",
             "Autoscaler",
             lambda row: row.hpa,
@@ -174,7 +177,7 @@ COLUMNS: Mapping[str, Column] = {
             search=lambda row: row.hpa,
             from_width=WIDE,
         ),
-        Column(
+        Column[ReleaseRow](
             "address",
             "Address",
             lambda row: Cell(
@@ -184,7 +187,7 @@ COLUMNS: Mapping[str, Column] = {
             search=lambda row: row.url,
             from_width=MEDIUM,
         ),
-        Column(
+        Column[ReleaseRow](
             "namespace",
             "Namespace",
             lambda row: row.key.namespace,
@@ -193,7 +196,7 @@ COLUMNS: Mapping[str, Column] = {
             everyone=True,
             from_width=WIDE,
         ),
-        Column(
+        Column[ReleaseRow](
             "chart",
             "Chart",
             _chart,
@@ -202,7 +205,7 @@ COLUMNS: Mapping[str, Column] = {
             below_in="version",
             from_width=MEDIUM,
         ),
-        Column(
+        Column[ReleaseRow](
             "version",
             "Version",
             lambda row: row.app_version,
@@ -212,7 +215,7 @@ COLUMNS: Mapping[str, Column] = {
             from_width=WIDEST,
             width="5.2rem",
         ),
-        Column(
+        Column[ReleaseRow](
             "helm",
             "Helm",
             _helm,
@@ -222,7 +225,7 @@ COLUMNS: Mapping[str, Column] = {
             from_width=MEDIUM,
             width="6.4rem",
         ),
-        Column(
+        Column[ReleaseRow](
             "revision",
             "Revision",
             lambda row: str(row.revision or ""),
@@ -232,7 +235,7 @@ COLUMNS: Mapping[str, Column] = {
             from_width=WIDEST,
             width="5.8rem",
         ),
-        Column(
+        Column[ReleaseRow](
             "updated",
             "Updated",
             _updated,
@@ -242,7 +245,7 @@ COLUMNS: Mapping[str, Column] = {
             from_width=MEDIUM,
             width="6.8rem",
         ),
-        Column(
+        Column[ReleaseRow](
             "owner",
             "Launched by",
             lambda row: row.launched_by,
@@ -261,7 +264,7 @@ SORTABLE = tuple(column.name for column in COLUMNS.values() if column.sortable)
 MEASURED = tuple(column.name for column in COLUMNS.values() if column.measure)
 
 
-def shown(everyone: bool) -> tuple[Column, ...]:
+def shown(everyone: bool) -> tuple[Column[ReleaseRow], ...]:
     """The columns of Admin (``everyone``), or of Apps, where some become second lines."""
     return tuple(column for column in COLUMNS.values() if everyone or not column.everyone)
 

@@ -85,7 +85,7 @@ def run_query(entries: Iterable[Entry], query: ListQuery, usage: Usage = unmeasu
         asked = [entry for entry in asked if word in entry.text]
     buckets = Counter(entry.bucket for entry in asked)
     if query.status is not None:
-        asked = [entry for entry in asked if entry.bucket is query.status]
+        asked = [entry for entry in asked if entry.bucket == query.status]
     rows = [entry.row for entry in asked]
     if query.sort != DEFAULT_SORT:
         rows.sort(key=_order(query.column, usage), reverse=query.downwards)

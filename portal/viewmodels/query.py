@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from urllib.parse import parse_qsl, quote
 
@@ -36,31 +36,42 @@ _BUCKETS = {bucket.value: bucket for bucket in Bucket}
 class ListQuery(Struct, frozen=True):
     """A list's filters, order and page. ``sort`` has a "-" in front when it is descending.
 
+    ``status`` is one of ``Bucket``, or of another list's filters.
+
     Create it with ``parse``, which drops anything invalid.
     """
 
     q: str = ""
     namespace: str = ""
-    status: Bucket | None = None
+    status: str | None = None
     owner: str = ""
     sort: str = DEFAULT_SORT
     page: int = 1
 
     @staticmethod
-    def parse(text: str | None) -> ListQuery:
-        """The query of an address. Unknown, malformed and overlong parts are ignored."""
+    def parse(
+        text: str | None,
+        sortable: Collection[str] | None = None,
+        states: Mapping[str, str] = _BUCKETS,
+    ) -> ListQuery:
+        """The query of an address. Unknown, malformed and overlong parts are ignored.
+
+        ``sortable`` and ``states`` are the columns and status filters of the list; None for those
+        of Apps and Admin.
+        """
         try:
             pairs = parse_qsl((text or "").lstrip("?")[:4096], max_num_fields=32)
         except ValueError:
             return ListQuery()
+        columns = SORTABLE if sortable is None else sortable
         given = dict(reversed(pairs))  # the first of two counts
         sort, page, status = given.get("sort", ""), given.get("page", ""), given.get("status", "")
         return ListQuery(
             q=_clean("q", given),
             namespace=_clean("namespace", given),
-            status=_BUCKETS.get(status),
+            status=states.get(status),
             owner=_clean("owner", given),
-            sort=sort if sort.removeprefix("-") in SORTABLE else DEFAULT_SORT,
+            sort=sort if sort.removeprefix("-") in columns else DEFAULT_SORT,
             page=int(page) if _PAGE.fullmatch(page) else 1,
         )
 
@@ -86,9 +97,13 @@ class ListQuery(Struct, frozen=True):
         """True if the largest comes first."""
         return self.sort.startswith("-")
 
-    def by(self, column: str) -> ListQuery:
-        """The same sorted by ``column``, or the other way round if it already is."""
-        first_down = COLUMNS[column].largest_first
+    def by(self, column: str, *, first_down: bool | None = None) -> ListQuery:
+        """The same sorted by ``column``, or the other way round if it already is.
+
+        ``first_down``: the largest comes first; None for what the column of Apps and Admin says.
+        """
+        if first_down is None:
+            first_down = COLUMNS[column].largest_first
         down = not self.downwards if column == self.column else first_down
         return replace(self, sort=f"-{column}" if down else column, page=1)
 

@@ -233,6 +233,19 @@ STATES: tuple[State, ...] = (
             ("open-mode", "", "#open-mode", "open"),
         )
     ),
+    *(
+        State(Page.OVERVIEW, name, "/autoscaling" + query, shows, site=site)
+        for name, query, shows, site in (
+            ("every-state", "", "[data-testid=release]", "portal"),
+            ("filtered", "?status=limited&sort=-metric", "[data-testid=release]", "portal"),
+            ("unmatched", "?q=nothing-like-it", "[data-testid=unmatched]", "portal"),
+            ("many", "?page=3&sort=-freed", "[data-testid=release]", "many"),
+            ("empty", "", "#releases-empty .empty", "empty"),
+            ("loading", "", "#releases-empty .spinner-border", "loading"),
+            ("refused", "", "h1", "guest"),
+            ("unknown-rights", "", "[data-testid=unanswered]", "unknown"),
+        )
+    ),
     # An app.
     *(app(name) for name in APPS),
     app("not-found", "[data-testid=app-gone]", of="nothing"),

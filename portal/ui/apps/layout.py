@@ -38,7 +38,19 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                             html.P([f"{lead} ", summary], className="lead-sentence"),
                         ]
                     ),
-                    internal_link([icon("plus"), "Launch an app"], "/launch", "btn btn-primary"),
+                    html.Div(
+                        [
+                            internal_link(
+                                [icon("auto"), "Autoscaling"],
+                                "/autoscaling",
+                                "btn btn-outline-secondary",
+                            ),
+                            internal_link(
+                                [icon("plus"), "Launch an app"], "/launch", "btn btn-primary"
+                            ),
+                        ],
+                        className="head-buttons",
+                    ),
                 ],
                 className="page-head",
             ),
@@ -47,9 +59,11 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                 [
                     html.Div(
                         [
-                            _search(route.query.q),
-                            _filter(ids.RELEASES_NAMESPACE, "Namespace", live),
-                            _filter(ids.RELEASES_OWNER, "Launched by", live) if everyone else None,
+                            search_box(route.query.q),
+                            filter_box(ids.RELEASES_NAMESPACE, "Namespace", live),
+                            filter_box(ids.RELEASES_OWNER, "Launched by", live)
+                            if everyone
+                            else None,
                             help_on(
                                 ids.RELEASES_SEARCH,
                                 "search and filters",
@@ -84,7 +98,8 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
     )
 
 
-def _search(text: str) -> Node:
+def search_box(text: str, hint: str = "Search name, status, chart …") -> Node:
+    """The box for a search in a list."""
     return html.Div(
         [
             icon("search"),
@@ -92,7 +107,7 @@ def _search(text: str) -> Node:
                 id=ids.RELEASES_SEARCH,
                 type="search",
                 value=text,
-                placeholder="Search name, status, chart …",
+                placeholder=hint,
                 autocomplete="off",
                 maxlength=LONGEST["q"],
             ),
@@ -102,7 +117,8 @@ def _search(text: str) -> Node:
     )
 
 
-def _filter(id: str, title: str, live: Props) -> Node:
+def filter_box(id: str, title: str, live: Props) -> Node:
+    """A filter of a list."""
     return html.Div(
         [
             html.Label(title, htmlFor=id, className="visually-hidden"),

@@ -8,6 +8,7 @@ from portal.ui import ids
 from portal.ui.apps import table
 from portal.ui.components.basics import stale_notice
 from portal.ui.encoding import Part, Props
+from portal.viewmodels.columns import shown
 from portal.viewmodels.listing import ListView
 
 
@@ -22,11 +23,11 @@ def _list_parts(everyone: bool) -> Mapping[str, Part[ListView]]:
         },
         ids.RELEASES_STATUSES: lambda view: {"content": table.statuses(view, everyone=everyone)},
         ids.RELEASES: lambda view: {
-            "columns": table.head(view.query, everyone=everyone),
+            "columns": table.head(shown(everyone), view.query, table.path_of(everyone)),
             "rows": table.rows(view.rows, view.measured, everyone=everyone),
         },
         ids.RELEASES_EMPTY: lambda view: {"content": table.empty(view, everyone=everyone)},
-        ids.RELEASES_PAGES: lambda view: {"content": table.pages(view, everyone=everyone)},
+        ids.RELEASES_PAGES: lambda view: {"content": table.pages(view, table.path_of(everyone))},
     }
     if everyone:
         parts[ids.RELEASES_OWNER] = lambda view: {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec import to_builtins
@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from portal.ui import html
 from portal.ui.components.basics import Node, icon, internal_link, safe_href, wildcards
 from portal.ui.routes import app_path, list_path
-from portal.viewmodels.columns import Cell, shown
+from portal.viewmodels.columns import Cell, Column, shown
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.model import ReleaseRow
+from portal.viewmodels.overview import OverviewView
 from portal.viewmodels.query import Bucket, ListQuery
 from portal.viewmodels.words import MOMENT, count
 
@@ -43,7 +44,7 @@ def rows(
             "key": str(view.key),
             "path": app_path(view.key),
             "cells": [
-                amounts.get(column.name, "") if column.measure else _drawn(column.cell(view))
+                amounts.get(column.name, "") if column.measure else drawn(column.cell(view))
                 for column in columns
             ],
         }
@@ -51,7 +52,7 @@ def rows(
     ]
 
 
-def _drawn(cell: Cell | str) -> object:
+def drawn(cell: Cell | str) -> object:
     """A cell as JSON, without empty parts; "" if its link is not safe.
 
     A second line with times in it is a list of texts, every second of which is a time.
@@ -66,20 +67,34 @@ def _drawn(cell: Cell | str) -> object:
     return found
 
 
-def head(query: ListQuery, *, everyone: bool) -> list[dict[str, object]]:
+Paged = ListView | OverviewView
+"""A page of a list, with its totals."""
+
+Path = Callable[[ListQuery], str]
+"""Returns the address of a list with a query."""
+
+
+def path_of(everyone: bool) -> Path:
+    """The addresses of Apps, or of Admin."""
+    return lambda query: list_path(everyone, query)
+
+
+def head(columns: Sequence[Column[Any]], query: ListQuery, path: Path) -> list[dict[str, object]]:
     """The headings. Each links to the list sorted by its column."""
     return [
         {
             "name": column.name,
             "title": column.title,
-            "href": list_path(everyone, query.by(column.name)) if column.sortable else "",
+            "href": path(query.by(column.name, first_down=column.largest_first))
+            if column.sortable
+            else "",
             "sort": _DIRECTION[query.downwards] if column.name == query.column else "",
             "from": column.from_width,
             "width": column.width,
             "below_in": column.below_in,
             "opens_app": column.opens_app,
         }
-        for column in shown(everyone)
+        for column in columns
     ]
 
 
@@ -98,20 +113,31 @@ def table(id: str, title: str, props: dict[str, Any], *, everyone: bool) -> Node
 
 def statuses(view: ListView, *, everyone: bool) -> list[Node]:
     """Links that filter the list by status, with the number of matches of each."""
-    counts = dict(view.counts)
-    amounts = [(None, sum(counts.values())), *counts.items()]
+    kept = {Bucket.ATTENTION, view.query.status}
+    return choices(view.counts, _STATUS, view.query, path_of(everyone), kept)
+
+
+def choices(
+    counts: Sequence[tuple[str, int]],
+    names: Mapping[Any, str],
+    query: ListQuery,
+    path: Path,
+    kept: Collection[str | None],
+) -> list[Node]:
+    """Links that filter a list, for all and for what has matches or is among ``kept``."""
+    amounts = [(None, sum(amount for _, amount in counts)), *counts]
     return [
-        _choice(status, amount, view.query, everyone=everyone)
+        _choice(names[status], status, amount, query, path)
         for status, amount in amounts
-        if amount or status in {None, Bucket.ATTENTION, view.query.status}
+        if amount or status is None or status in kept
     ]
 
 
-def _choice(status: Bucket | None, amount: int, query: ListQuery, *, everyone: bool) -> Node:
+def _choice(name: str, status: str | None, amount: int, query: ListQuery, path: Path) -> Node:
     chosen = {"aria-current": "true"} if status is query.status else {}
     return internal_link(
-        [_STATUS[status], html.Span(f"{amount:,}", className="amount")],
-        list_path(everyone, replace(query, status=status, page=1)),
+        [name, html.Span(f"{amount:,}", className="amount")],
+        path(replace(query, status=status, page=1)),
         f"choice choice-{status}" if status and amount else "choice",
         **wildcards({"data-status": status or "all", **chosen}),
     )
@@ -122,7 +148,7 @@ def options(names: Sequence[str], every: str) -> list[dict[str, str]]:
     return [{"label": every, "value": ANY}, *({"label": name, "value": name} for name in names)]
 
 
-def pages(view: ListView, *, everyone: bool) -> list[Node]:
+def pages(view: Paged, path: Path) -> list[Node]:
     """The range of rows shown, and links to other pages of the list."""
     if not view.rows:
         return []
@@ -137,7 +163,7 @@ def pages(view: ListView, *, everyone: bool) -> list[Node]:
     def to(text: str, number: int, name: str) -> Node:
         if not 1 <= number <= view.pages or number == query.page:
             return html.Span(text, className="page-way", **wildcards({"aria-hidden": "true"}))
-        href = list_path(everyone, query.at(number))
+        href = path(query.at(number))
         labels = wildcards({"aria-label": name, "data-page": name})
         return internal_link(text, href, "page-way", **labels)
 
@@ -151,7 +177,7 @@ def pages(view: ListView, *, everyone: bool) -> list[Node]:
     return [shown, html.Nav(ways, className="page-ways", **wildcards({"aria-label": "Pages"}))]
 
 
-def panel_class(view: ListView) -> str:
+def panel_class(view: Paged) -> str:
     """The CSS class of the panel: with rows, without any match, or without any release."""
     if not view.total:
         return "releases none"

@@ -59,6 +59,7 @@ PAGES = {
     Page.SHELL: "Shell",
     Page.LOGS: "Logs",
     Page.ADMIN: "Admin",
+    Page.OVERVIEW: "Autoscaling",
     Page.CATALOG: "Catalogue",
     Page.CHART: "a chart's page",
 }

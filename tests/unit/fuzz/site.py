@@ -121,6 +121,7 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         scope=views.scope,
         app_view=views.app,
         list_view=views.releases,
+        overview=views.overview,
         mine_view=views.mine,
         connections=views.connections,
         advice=views.advice,
@@ -210,7 +211,7 @@ _places = some.halves(
 _told = some.halves(st.just(""), st.sampled_from(["apps/there-0", "apps/sales"]) | some.texts)
 _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.LOCATION, "pathname"): st.none()
-    | st.sampled_from(["/", "/admin", "/launch", "/catalog", "/catalog/local/bare"])
+    | st.sampled_from(["/", "/admin", "/autoscaling", "/launch", "/catalog", "/catalog/local/bare"])
     | some.texts.map("/apps/apps/{}".format)
     | some.texts,
     (ids.LOCATION, "search"): _maybe_texts,

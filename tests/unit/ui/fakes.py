@@ -50,6 +50,7 @@ from portal.viewmodels.connections import Connection
 from portal.viewmodels.listing import ListView
 from portal.viewmodels.mine import MineView
 from portal.viewmodels.model import AppView, ScaleMode, ScaleView
+from portal.viewmodels.overview import overview_view
 from portal.viewmodels.query import ListQuery
 from tests.unit.images.make import uninspected
 from tests.unit.objects.make import no_object
@@ -375,6 +376,7 @@ def context(
         scope=scope,
         app_view=app_view,
         list_view=list_view,
+        overview=lambda scope, query: overview_view((), query, loading=False, stale=()),
         mine_view=lambda scope: MineView(()),
         connections=lambda _, namespace: tuple(
             each for each in connections if each.release.namespace == namespace

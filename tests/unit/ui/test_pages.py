@@ -28,6 +28,7 @@ from portal.ui.launch.callbacks import raw_form
 from portal.ui.live_views import opener
 from portal.ui.router import page_for
 from portal.ui.routes import Page, Route, app_path, edit_path, parse
+from portal.viewmodels.columns import shown
 from portal.viewmodels.listing import PAGE_SIZE
 from portal.viewmodels.model import AppView
 from portal.viewmodels.query import EVERYTHING, ListQuery
@@ -157,7 +158,7 @@ def test_a_list_row_never_links_to_a_script() -> None:
 
 @pytest.mark.parametrize("everyone", [False, True])
 def test_admin_has_columns_that_apps_folds_into_others(everyone: bool) -> None:
-    offered = {column["name"] for column in releases.head(EVERYTHING, everyone=everyone)}
+    offered = {column["name"] for column in releases.head(shown(everyone), EVERYTHING, str)}
     extra = {"namespace", "version", "revision", "owner"}
     assert offered & extra == (extra if everyone else set())
 
@@ -175,17 +176,17 @@ def test_the_browser_gets_what_it_shows_and_nothing_else(topic: str) -> None:
     which, _, asked = topic.partition("?")
     view = ui.list_view(ui.scope(which, ADA), ListQuery.parse(asked))
     sent = frame(topic, opener(ui)(topic, ui.scope(topic, ADA))())
-    shown = [row.key.name for row in view.rows]
-    assert len(shown) == PAGE_SIZE
-    assert re.findall(r'"key":"apps/(app-[0-9]+)"', sent) == shown
-    assert set(re.findall(r"app-[0-9]{4}", sent)) == set(shown)
+    names_shown = [row.key.name for row in view.rows]
+    assert len(names_shown) == PAGE_SIZE
+    assert re.findall(r'"key":"apps/(app-[0-9]+)"', sent) == names_shown
+    assert set(re.findall(r"app-[0-9]{4}", sent)) == set(names_shown)
 
 
 def test_a_page_knows_where_it_is_and_leads_on() -> None:
     ui, _ = context(*MANY)
     view = ui.list_view(UNLIMITED, ListQuery.parse("page=99&sort=-name"))
-    shown = releases.pages(view, everyone=True)
-    words = json.dumps(json.loads(encode(shown)), ensure_ascii=False)
+    drawn = releases.pages(view, releases.path_of(True))
+    words = json.dumps(json.loads(encode(drawn)), ensure_ascii=False)
     assert "951–1,000 of 1,000" in words
     assert "Page 20 of 20" in words
     assert "/admin?sort=-name&page=19" in words
@@ -204,7 +205,9 @@ async def test_what_is_searched_for_breaks_nothing(typed: str) -> None:
         assert valid(where.topic)
         assert parse("/admin", f"?{where.topic.partition('?')[2]}") == where
         page = await page_for(ui, where, ADA)
-        assert "<script" not in encode(releases.head(where.query, everyone=True))
+        assert "<script" not in encode(
+            releases.head(shown(True), where.query, releases.path_of(True))
+        )
         to_json_plotly(page)
 
 

@@ -36,6 +36,7 @@ from portal.live.topics import (
     APPS,
     KINDS,
     MINE,
+    OVERVIEW,
     app_topic,
     autoscaling_topic,
     kind,
@@ -71,6 +72,7 @@ TOPICS = {
     autoscaling_topic(KEY): (ANN, BOB),
     APPS: (ANN, BOB),
     ADMIN: (ROOT, BOB),
+    OVERVIEW: (ROOT, BOB),
     MINE: (ANN, BOB),
 }
 """Each kind of topic, and two users of whom the first may see more."""
@@ -100,6 +102,7 @@ class Site:
             scope=self.views.scope,
             app_view=self.views.app,
             list_view=self.views.releases,
+            overview=self.views.overview,
             mine_view=self.views.mine,
             objects_view=self.views.objects,
             autoscalers_view=self.views.autoscalers,

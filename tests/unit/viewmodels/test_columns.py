@@ -143,7 +143,7 @@ def test_a_poll_of_the_metrics_changes_the_numbers_and_no_row() -> None:
 
 def test_the_table_shows_the_numbers_in_their_columns() -> None:
     view = list_view([used("demo", 0.25, 2**20)], sources(), NOW)
-    names = [column["name"] for column in head(view.query, everyone=False)]
+    names = [column["name"] for column in head(shown(False), view.query, str)]
     (drawn,) = table_rows(view.rows, view.measured, everyone=False)
     cells = cast("list[object]", drawn["cells"])
     assert cells[names.index("cpu")] == "0.25 cores"

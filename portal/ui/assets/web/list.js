@@ -1,14 +1,17 @@
-/* Apps and Admin. The address holds the query of the list. Search and filters change the address,
+/* Apps, Admin and Autoscaling. The address holds the query of the list. Search and filters change the address,
    and the live connection delivers the rows; the page is not reloaded. */
 (function () {
   "use strict";
   const ANY = "*";
   const PAUSE = 200; // ms without a key after which a search begins
-  const LISTS = { "/": "apps", "/admin": "admin" };
-  const status = /^(attention|changing|ready|idle)$/;
+  const LISTS = { "/": "apps", "/admin": "admin", "/autoscaling": "overview" };
+  const STATES = {
+    overview: /^(trouble|limited|flapping|unused|still|steady|fixed)$/,
+    releases: /^(attention|changing|ready|idle)$/,
+  };
   const page = /^(?!1$)[1-9][0-9]{0,4}$/;
   const VALID = {
-    status: (text) => status.test(text),
+    status: (text) => (STATES[which()] ?? STATES.releases).test(text),
     sort: (text) => text !== "name" && sortable().includes(text.replace(/^-/, "")), // by name it is anyway
     page: (text) => page.test(text),
   };

@@ -1,0 +1,1 @@
+"""The page Autoscaling: an overview of all apps."""
