@@ -82,6 +82,8 @@ from portal.shell.place import Places
 from portal.shell.settings import ShellSettings
 from portal.shell.top import Tops
 from portal.state.store import Store
+from portal.ui.audit.export import PATH as EXPORT_PATH
+from portal.ui.audit.export import export_endpoint
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
@@ -193,6 +195,7 @@ class WebApp:
             read_top=tops.read,
             find_place=places.find,
             shell=self._shells.settings,
+            trail=trail,
             open_mode=settings.auth_mode == "none",
             version=__version__,
         )
@@ -267,6 +270,7 @@ class WebApp:
             Route(FRAME_PATH, frame),
             WebSocketRoute(LOGS_PATH, logs),
             Route(DOWNLOAD_PATH, download),
+            Route(EXPORT_PATH, export_endpoint(self._context)),
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
         ]
         dash = build_ui(inner, self._context)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.ui import dispatch, router, shell
 from portal.ui.app import changes as app_callbacks
+from portal.ui.audit import callbacks as audit_callbacks
 from portal.ui.callbacks import Callbacks
 from portal.ui.chart import callbacks as chart_callbacks
 from portal.ui.context import UiContext
@@ -91,6 +92,7 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
         chart_callbacks.register,
         objects_callbacks.register,
         pod_callbacks.register,
+        audit_callbacks.register,
     ):
         register(callbacks, context)
     server.add_exception_handler(DependencyException, _no_such_file)

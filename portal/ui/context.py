@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from portal.audit.trail import Trail
 from portal.catalog.catalog import Catalog
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -58,8 +59,8 @@ class UiContext(Struct, frozen=True):
     ``connections`` returns the connections that a namespace offers. ``inspect_image`` returns a
     registry's report on an image. ``objects_view`` returns the tree of a release's objects, and
     ``read_object`` reads one of them. ``read_top`` returns the processes of a container, and
-    ``find_place`` the container that a shell is for. ``open_mode`` shows the banner of the open
-    mode.
+    ``find_place`` the container that a shell is for. ``trail`` is the audit trail. ``open_mode``
+    shows the banner of the open mode.
     """
 
     actions: Actions
@@ -77,6 +78,7 @@ class UiContext(Struct, frozen=True):
     read_top: Callable[[Identity, Place], Awaitable[Top]]
     find_place: Callable[[Identity, Place], Awaitable[Place]]
     shell: ShellSettings
+    trail: Trail
     open_mode: bool = False
     version: str = ""
 

@@ -22,6 +22,8 @@ _ACTIVE = {
     Page.PROCESSES: Page.APPS,
     Page.SHELL: Page.APPS,
     Page.CHART: Page.CATALOG,
+    Page.AUDIT: Page.ADMIN,
+    Page.TRAIL: Page.APPS,
 }
 
 

@@ -37,7 +37,21 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                             html.P([f"{lead} ", summary], className="lead-sentence"),
                         ]
                     ),
-                    internal_link([icon("plus"), "Launch an app"], "/launch", "btn btn-primary"),
+                    html.Div(
+                        [
+                            internal_link(
+                                [icon("clock"), "Audit trail" if everyone else "My audit trail"],
+                                "/admin/audit" if everyone else "/trail",
+                                "btn btn-outline-secondary",
+                            )
+                            if everyone or context.trail.database is not None
+                            else None,
+                            internal_link(
+                                [icon("plus"), "Launch an app"], "/launch", "btn btn-primary"
+                            ),
+                        ],
+                        className="btn-row",
+                    ),
                 ],
                 className="page-head",
             ),

@@ -50,6 +50,8 @@ PAGES = {
     Page.SHELL: "Shell",
     Page.LOGS: "Logs",
     Page.ADMIN: "Admin",
+    Page.AUDIT: "Audit trail",
+    Page.TRAIL: "My audit trail",
     Page.CATALOG: "Catalogue",
     Page.CHART: "a chart's page",
 }

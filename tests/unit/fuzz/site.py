@@ -19,6 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 
 from benchmarks.inputs.loads import well_formed
+from portal.audit.trail import Trail
 from portal.auth.hosts import known_hosts
 from portal.auth.identify import OpenAuthenticator
 from portal.catalog.catalog import Catalog
@@ -123,6 +124,7 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         read_top=Tops(Places(portal.store, portal.actions.access), FakeExec(), hides).read,
         find_place=Places(portal.store, portal.actions.access).find,
         shell=ShellSettings(on=True),
+        trail=Trail(None),
         identity=current_identity,
         catalog=catalog,
         open_mode=True,
