@@ -99,6 +99,8 @@ from portal.shell.settings import ShellSettings
 from portal.shell.top import Tops
 from portal.state.load_tests import ready_pods
 from portal.state.store import Store
+from portal.ui.audit.export import PATH as EXPORT_PATH
+from portal.ui.audit.export import export_endpoint
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.live_views import opener, spelled
@@ -222,6 +224,7 @@ class WebApp:
             shell=self._shells.settings,
             prices=settings.prices(),
             read_history=self._history.read if self._history is not None else None,
+            trail=trail,
             open_mode=settings.auth_mode == "none",
             sign_out=self._authentication.sign_in is not None,
             version=__version__,
@@ -310,6 +313,7 @@ class WebApp:
             Route(FRAME_PATH, frame),
             WebSocketRoute(LOGS_PATH, logs),
             Route(DOWNLOAD_PATH, download),
+            Route(EXPORT_PATH, export_endpoint(self._context)),
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
             Route(SESSION_PATH, session_endpoint(lambda: current_identity().user)),
         ]

@@ -47,6 +47,7 @@ SIGN_IN = "sign-in"
 SIGN_OUT = "sign-out"
 LOG_DOWNLOAD = "log-download"
 SHELL = "shell"
+AUDIT_EXPORT = "audit-export"
 CANCEL = "cancel"
 DISMISS = "dismiss"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from portal.auth.authorizer import KnownRights, Rights
@@ -17,6 +18,10 @@ from portal.state.ownership import owners_of
 from portal.state.store import Store
 
 log = logging.getLogger(__name__)
+
+AGAIN = 60.0
+"""Seconds in which the same refusal is recorded once; the log has each."""
+MOST_REFUSED = 1_000
 
 
 class Access:
@@ -35,6 +40,7 @@ class Access:
         recorder: Recorder = UNRECORDED,
     ) -> None:
         self._recorder = recorder
+        self._refused: dict[tuple[Identity, Permission, Key], float] = {}
         self._rights = rights
         self._store = store
         self._current = current
@@ -129,10 +135,18 @@ class Access:
                 "reason": refusal.message,
             },
         )
-        detail = {"reason": refusal.message}
-        name = permission.name.lower().replace("_", "-")
-        self._recorder.note(Event(name, Outcome.REFUSED, identity, key, detail=detail))
+        if self._is_new((identity, permission, key)):
+            detail = {"reason": refusal.message}
+            name = permission.name.lower().replace("_", "-")
+            self._recorder.note(Event(name, Outcome.REFUSED, identity, key, detail=detail))
         raise refusal
+
+    def _is_new(self, refused: tuple[Identity, Permission, Key]) -> bool:
+        """Return True unless the same was refused within ``AGAIN``: an open page asks on."""
+        now = time.monotonic()
+        known = {each: at for each, at in self._refused.items() if now - at < AGAIN}
+        self._refused = known if len(known) < MOST_REFUSED else {}
+        return self._refused.setdefault(refused, now) == now
 
 
 def _shown(state: AppState, permission: Permission) -> Owners | None:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.ui import dispatch, router, shell
 from portal.ui.app import changes as app_callbacks
+from portal.ui.audit import callbacks as audit_callbacks
 from portal.ui.autoscaling import callbacks as autoscaling_callbacks
 from portal.ui.callbacks import Callbacks
 from portal.ui.chart import callbacks as chart_callbacks
@@ -95,6 +96,7 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
         objects_callbacks.register,
         autoscaling_callbacks.register,
         pod_callbacks.register,
+        audit_callbacks.register,
     ):
         register(callbacks, context)
     server.add_exception_handler(DependencyException, _no_such_file)

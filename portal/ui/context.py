@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from portal.audit.trail import Trail
 from portal.autoscalers.variants import WhatIf
 from portal.autoscalers.view import AutoscalersView
 from portal.autoscaling.cost import Prices
@@ -86,9 +87,10 @@ class UiContext(Struct, frozen=True):
     ``read_object`` reads one of them. ``autoscalers_view`` returns one autoscaler of a release in
     detail, and ``what_if`` what its replays need, None if there is nothing to replay.
     ``read_top`` returns the processes of a container, and ``find_place`` the container that a
-    shell is for. ``prices`` are those of what apps reserve. ``read_history`` reads longer ranges of
-    an app's chart for whoever may see the app; it is None without a database. ``open_mode`` shows
-    the banner of the open mode, and ``sign_out`` the button to sign out.
+    shell is for. ``trail`` is the audit trail. ``prices`` are those of what apps reserve.
+    ``read_history`` reads longer ranges of an app's chart for whoever may see the app; it is None
+    without a database. ``open_mode`` shows the banner of the open mode, and ``sign_out`` the button
+    to sign out.
     """
 
     actions: Actions
@@ -111,6 +113,7 @@ class UiContext(Struct, frozen=True):
     read_top: Callable[[Identity, Place], Awaitable[Top]]
     find_place: Callable[[Identity, Place], Awaitable[Place]]
     shell: ShellSettings
+    trail: Trail
     prices: Prices = Prices()
     read_history: ReadHistory | None = None
     open_mode: bool = False

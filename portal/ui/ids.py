@@ -70,6 +70,8 @@ Element ids are stable and meant to be used by browser tests:
 ``objects-tree``          the tree of a release's objects; a node is ``data-testid="object"`` with
                           ``data-kind``, ``data-name``; ``object-detail`` the one that is opened,
                           ``object-again`` reads it once more
+``audit-verify``          checks the chain of the audit trail, ``audit-verdict`` is its answer; an
+                          entry is ``data-testid="audit-entry"`` with ``data-position``
 ``top``                   a pod's processes; a row is ``data-testid="process"`` with ``data-pid``
 ``terminal``              a pod's shell; ``data-state`` is ``open``, ``closed`` or ``connecting``;
                           ``shell-open``, ``shell-debug`` its buttons, ``shell-words`` its state
@@ -312,6 +314,10 @@ APP_OBJECTS = "app-objects"
 OBJECTS_HEAD = "objects-head"
 OBJECTS_STALE = "objects-stale"
 OBJECTS_TREE = "objects-tree"
+# The audit trail.
+AUDIT_VERIFY = "audit-verify"
+AUDIT_VERDICT = "audit-verdict"
+
 OBJECT_ASKED = "object-asked"
 OBJECT_DETAIL = "object-detail"
 OBJECT_AGAIN = "object-again"

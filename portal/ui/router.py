@@ -13,6 +13,7 @@ from portal.threads import in_thread
 from portal.ui import ids
 from portal.ui.app import layout as app_page
 from portal.ui.apps import layout as releases_page
+from portal.ui.audit import layout as audit_page
 from portal.ui.autoscaling import layout as autoscaling_page
 from portal.ui.callbacks import Callbacks
 from portal.ui.catalog import layout as catalog_page
@@ -52,6 +53,8 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
             return logs_page.layout(context, identity, route.key)
         case Page.LAUNCH:
             return await _launch(context, route, identity)
+        case Page.AUDIT | Page.TRAIL:
+            return await audit_page.layout(context, identity, route)
         case Page.CATALOG:
             return catalog_page.layout(context)
         case Page.CHART if route.chart is not None:

@@ -8,11 +8,15 @@ from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from msgspec import Struct
 
+from portal.audit.query import AuditQuery
 from portal.domain.keys import Key
 from portal.live.topics import app_key, app_topic, autoscaling_topic, list_topic, objects_topic
 from portal.releases.links import ADJUSTABLE, LINKABLE
 from portal.viewmodels import overview
 from portal.viewmodels.query import EVERYTHING, ListQuery
+
+EXPORT_PATH = "/audit/export"
+"""The address of exports of the audit trail."""
 
 CONNECT = "connect"
 """The query parameter of a launch link that names the service to connect to."""
@@ -31,6 +35,8 @@ class Page(StrEnum):
     LOGS = "logs"
     ADMIN = "admin"
     OVERVIEW = "overview"
+    AUDIT = "audit"
+    TRAIL = "trail"
     CATALOG = "catalog"
     CHART = "chart"
     NOT_FOUND = "not-found"
@@ -50,7 +56,7 @@ class Route(Struct, frozen=True):
 
     ``given`` are the fields that a link fills into the launch form, or what it names of a release:
     the ``kind`` and ``name`` of an object, the ``pod`` and ``container`` of a shell, the
-    ``autoscaler`` and the settings of replays.
+    ``autoscaler`` and the settings of replays. ``trail`` is what is asked for of the audit trail.
     """
 
     page: Page
@@ -58,6 +64,7 @@ class Route(Struct, frozen=True):
     query: ListQuery = EVERYTHING
     chart: ChartPlace | None = None
     given: tuple[tuple[str, str], ...] = ()
+    trail: AuditQuery = AuditQuery()
 
     @property
     def lists(self) -> bool:
@@ -90,6 +97,10 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
             return Route(Page.ADMIN, query=ListQuery.parse(search))
         case "/autoscaling":
             return Route(Page.OVERVIEW, query=overview.parse(search))
+        case "/admin/audit":
+            return Route(Page.AUDIT, trail=AuditQuery.parse(search))
+        case "/trail":
+            return Route(Page.TRAIL, trail=AuditQuery.parse(search))
         case "/launch":
             asked = _asked(search)
             if "image" in asked or _key(asked) is None:  # a link to a filled-in form
@@ -111,6 +122,7 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
 _OF_AN_APP: Mapping[str, tuple[str, ...]] = {
     Page.LOGS: (),
     Page.AUTOSCALING: ("autoscaler", "set", "a", "b", "c"),
+    Page.TRAIL: (),
     Page.OBJECTS: ("kind", "name"),
     Page.PROCESSES: ("pod", "container"),
     Page.SHELL: ("pod", "container"),
@@ -127,6 +139,8 @@ def _app(path: str, search: str | None) -> Route:
     if key is None or names is None:
         return Route(Page.NOT_FOUND)
     asked = _asked(search)
+    if last == Page.TRAIL:
+        return Route(Page.TRAIL, key, trail=AuditQuery.parse(search))
     return Route(
         Page(last), key, given=tuple((each, asked[each]) for each in names if each in asked)
     )
@@ -201,6 +215,27 @@ def pod_path(page: Page, key: Key, pod: str = "", container: str = "", **more: s
 def logs_path(key: Key, pod: str = "", container: str = "", *, previous: bool = False) -> str:
     """The address of an app's logs, or of those of a pod or container of it."""
     return pod_path(Page.LOGS, key, pod, container, previous="1" if previous else "")
+
+
+def trail_path(route: Route, query: str) -> str:
+    """The address of the same trail with another query; "" for none."""
+    if route.key is not None:
+        path = app_trail_path(route.key)
+    else:
+        path = "/admin/audit" if route.page is Page.AUDIT else "/trail"
+    return path + (f"?{query}" if query else "")
+
+
+def app_trail_path(key: Key) -> str:
+    """The address of the audit trail of an app."""
+    return f"{app_path(key)}/{Page.TRAIL}"
+
+
+def trail_export_path(route: Route, form: str) -> str:
+    """The address of an export of the same entries, from the newest on; ``form`` as it takes it."""
+    asked = _query({"format": form, "of": trail_path(route, "")})
+    query = route.trail.encode()
+    return f"{EXPORT_PATH}?{asked}" + (f"&{query}" if query else "")
 
 
 def list_path(everyone: bool, query: ListQuery) -> str:

@@ -24,6 +24,8 @@ _ACTIVE = {
     Page.SHELL: Page.APPS,
     Page.CHART: Page.CATALOG,
     Page.OVERVIEW: Page.ADMIN,
+    Page.AUDIT: Page.ADMIN,
+    Page.TRAIL: Page.APPS,
 }
 
 

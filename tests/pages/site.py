@@ -24,12 +24,15 @@ from msgspec import Struct
 from msgspec.structs import fields, replace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from portal.audit.chain import Draft, fields_of
+from portal.audit.store import append
 from portal.auth.authorizer import NoRights
 from portal.catalog.catalog import Catalog
 from portal.catalog.sources import Source, SourceState
 from portal.cluster.client import Calls
 from portal.cluster_sync import ClusterSync
 from portal.database.database import ADVICE
+from portal.domain.audit import Event
 from portal.domain.charts import ChartEntry, ChartVersion
 from portal.domain.errors import ClusterUnavailable, DatabaseUnavailable, NotFound
 from portal.domain.exec import ContainerUsage
@@ -74,6 +77,7 @@ class Site:
 
     ``sources`` are the watches' health. ``charts`` are the sources of charts in the state to show.
     ``open_mode`` needs no login proxy. ``known`` is False where nobody knows what the user may do.
+    ``trail`` are the events of the audit trail, none if its database is away; None without one.
     """
 
     states: Mapping[str, AppState] = field(default_factory=dict[str, AppState])
@@ -86,6 +90,7 @@ class Site:
     inspect: InspectImage = uninspected
     open_mode: bool = False
     known: bool = True
+    trail: Sequence[Event] | None = None
 
 
 def present(value: Thing, by: timedelta | None = None) -> Thing:
@@ -391,11 +396,20 @@ class Sites:
             shell=True,
             shell_image="registry.example.com/debug:1",
             load_test_image="registry.example.com/load-test:1",
+            database=_database(self._folder / name, site),
         )
         store = self.stores[name]
         sync = cast("ClusterSync", _Sync(store))
         app = WebApp(settings, {}, sync, self.stack)
         await stock(app._catalog, site.charts)
+        if site.trail and app._database is not None:
+            now = datetime.now(UTC)
+            drafts = [
+                Draft(each, now - timedelta(minutes=7 * age), "portal-7d9f", 32 * "a", "proxy")
+                for age, each in enumerate(site.trail)
+            ]
+            fields = [fields_of(each) for each in reversed(drafts)]
+            await app._database.write(lambda connection: append(connection, fields))
         views = app._context
         app._context = replace(
             views,
@@ -411,6 +425,15 @@ class Sites:
         app.hub.start()
         portal = await asyncio.to_thread(app.site)
         return portal if site.open_mode else LoginProxy(portal, site.user, site.groups)
+
+
+def _database(folder: Path, site: Site) -> str:
+    """The URL of a database for the audit trail; one in a missing folder is away."""
+    if site.trail is None:
+        return ""
+    if site.trail:
+        folder.mkdir()
+    return f"sqlite:///{folder}/portal.db"
 
 
 class Silent:

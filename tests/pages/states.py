@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Page as Tab
 
 from portal.catalog.sources import ChartPreset, Source, SourceKind, SourceState
+from portal.domain.audit import Event, Outcome
 from portal.domain.charts import BUILT_IN, ChartEntry, ChartVersion
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -22,6 +23,7 @@ from portal.ui import ids
 from portal.ui.routes import (
     Page,
     app_path,
+    app_trail_path,
     autoscaling_path,
     chart_path,
     connect_path,
@@ -37,6 +39,32 @@ from tests.unit.images.make import report
 from tests.unit.viewmodels.make import ago, sources
 
 # Sites.
+
+
+def events() -> tuple[Event, ...]:
+    """Entries of the audit trail, the newest first: more than a page has."""
+    ann, grace = Identity("ann@example.org", ("team-a", "team-b")), Identity("grace")
+    well = Key("apps", "well")
+    changes = [
+        {"path": "image.tag", "before": "1.0", "after": "1.1-" + 20 * "long-"},
+        {"path": "env[DB_PASSWORD].value", "before": "(hidden)", "after": "(hidden, changed)"},
+        {"path": "replicaCount", "before": 2, "after": 3},
+    ]
+    goal = {"goal": "Changed by ann@example.org", "revision_before": 3}
+    return (
+        Event("upgrade", Outcome.SUCCEEDED, ann, well, 32 * "b", {"revision": 4}),
+        Event("upgrade", Outcome.APPLYING, ann, well, 32 * "b", {"changes": changes}),
+        Event("upgrade", Outcome.BEGUN, ann, well, 32 * "b", goal),
+        Event("uninstall", Outcome.REFUSED, grace, well, detail={"reason": "ann launched well."}),
+        Event("shell", Outcome.INTERRUPTED, ann, Key("apps", 8 * "long-name-"), 32 * "c"),
+        Event("sign-in", Outcome.SUCCEEDED, grace),
+        Event("scale", Outcome.FAILED, None, well, detail={"error": "HelmTimeout"}),
+        Event("restart", Outcome.CANCELLED, ann, well),
+        *(Event("scale", Outcome.SUCCEEDED, ann, well) for _ in range(50)),
+    )
+
+
+EVENTS = events()
 
 
 def stale(now: datetime) -> Mapping[str, WatchHealth]:
@@ -127,6 +155,9 @@ SITES = {
     "stale": Site({"well": WELL}, sources=stale),
     "many": Site(MANY),
     "live": Site({"live": SCALED}),
+    "audited": Site(APPS, trail=EVENTS),
+    "audited-guest": Site(APPS, user="grace", groups="guests", trail=EVENTS),
+    "away": Site(APPS, trail=()),
 }
 
 # States.
@@ -422,5 +453,36 @@ STATES: tuple[State, ...] = (
         press("#chart-submit:enabled"),
     ),
     # No page.
+    State(
+        Page.AUDIT,
+        "entries",
+        "/admin/audit",
+        "[data-position='57'] .audit-changes",
+        press("[data-position='57'] summary"),
+        site="audited",
+    ),
+    State(
+        Page.AUDIT,
+        "older",
+        "/admin/audit?before=8",
+        "[data-position='7']",
+        site="audited",
+    ),
+    State(
+        Page.AUDIT,
+        "checked",
+        "/admin/audit",
+        f"#{ids.AUDIT_VERDICT} .severity-good",
+        press(f"#{ids.AUDIT_VERIFY}"),
+        site="audited",
+    ),
+    State(Page.AUDIT, "nothing", "/admin/audit?actor=zoe", ".audit-empty", site="audited"),
+    State(Page.AUDIT, "guest", "/admin/audit", ".audit-entries li", site="audited-guest"),
+    State(Page.AUDIT, "no-database", "/admin/audit", "[data-testid=notice]"),
+    State(Page.AUDIT, "away", "/admin/audit", "[role=alert]", site="away"),
+    State(Page.TRAIL, "own", "/trail", ".audit-entries li", site="audited-guest"),
+    State(
+        Page.TRAIL, "app", app_trail_path(Key("apps", "well")), ".audit-entries li", site="audited"
+    ),
     State(Page.NOT_FOUND, "address", "/nowhere", "[data-testid=not-found-page]", status=404),
 )

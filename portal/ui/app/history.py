@@ -13,13 +13,14 @@ from portal.ui import html, ids
 from portal.ui.accepts import AppKey
 from portal.ui.app.revisions import history
 from portal.ui.callbacks import Callbacks
-from portal.ui.components.basics import Node, button, code_block, fold, notice
+from portal.ui.components.basics import Node, button, code_block, fold, internal_link, notice
 from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.context import UiContext
 from portal.ui.dialogs import close_on_cancel, preview_on_open
 from portal.ui.encoding import plain
 from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
+from portal.ui.routes import app_trail_path
 from portal.viewmodels.history import history_view
 from portal.viewmodels.manifest import manifest_yaml
 from portal.viewmodels.removal import removal_words
@@ -28,11 +29,16 @@ READING = "Reading Helm's record …"
 CHECKING_REMAINS = "Checking what would be kept …"
 
 
-def history_fold() -> html.Details:
-    """The revisions; read when it is opened."""
+def history_fold(key: Key, *, trail: bool) -> html.Details:
+    """The revisions; read when it is opened. ``trail``: with a link to the audit trail."""
+    linked = internal_link("Who did what, and when", app_trail_path(key), "aside-link")
     return fold(
         "History",
-        [dcc.Store(id=ids.HISTORY_WANTED), html.Div(waiting(READING), id=ids.HISTORY)],
+        [
+            dcc.Store(id=ids.HISTORY_WANTED),
+            html.Div(waiting(READING), id=ids.HISTORY),
+            html.P(linked) if trail else None,
+        ],
         icon_name="clock",
         class_name="last",
         id=ids.HISTORY_FOLD,

@@ -205,7 +205,11 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                             class_name="last",
                         ),
                         html.Div(manifest_fold(), id=ids.APP_MANIFEST, **live[ids.APP_MANIFEST]),
-                        html.Div(history_fold(), id=ids.APP_HISTORY, **live[ids.APP_HISTORY]),
+                        html.Div(
+                            history_fold(view.key, trail=context.trail.database is not None),
+                            id=ids.APP_HISTORY,
+                            **live[ids.APP_HISTORY],
+                        ),
                     ],
                     className="column wide-column",
                 ),

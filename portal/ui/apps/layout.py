@@ -45,6 +45,12 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                                 "/autoscaling",
                                 "btn btn-outline-secondary",
                             ),
+                                [icon("clock"), "Audit trail" if everyone else "My audit trail"],
+                                "/admin/audit" if everyone else "/trail",
+                                "btn btn-outline-secondary",
+                            )
+                            if everyone or context.trail.database is not None
+                            else None,
                             internal_link(
                                 [icon("plus"), "Launch an app"], "/launch", "btn btn-primary"
                             ),

@@ -60,6 +60,8 @@ PAGES = {
     Page.LOGS: "Logs",
     Page.ADMIN: "Admin",
     Page.OVERVIEW: "Autoscaling",
+    Page.AUDIT: "Audit trail",
+    Page.TRAIL: "My audit trail",
     Page.CATALOG: "Catalogue",
     Page.CHART: "a chart's page",
 }

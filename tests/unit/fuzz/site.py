@@ -19,6 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 
 from benchmarks.inputs.loads import well_formed
+from portal.audit.trail import Trail
 from portal.auth.hosts import known_hosts
 from portal.auth.identify import OpenAuthenticator
 from portal.catalog.catalog import Catalog
@@ -137,6 +138,7 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         find_place=Places(portal.store, portal.actions.access).find,
         read_history=no_history,
         shell=ShellSettings(on=True),
+        trail=Trail(None),
         identity=current_identity,
         catalog=catalog,
         open_mode=True,

@@ -97,8 +97,9 @@ async def test_refused_attempts_are_recorded() -> None:
     world = World(recorder=kept, policy=Policy(RULES, open_mode=False))
     await launched(world)
     kept.events.clear()
-    with pytest.raises(Forbidden):
-        await world.actions.uninstall(BOB, KEY)
+    for _ in range(3):  # the same one is recorded once a minute
+        with pytest.raises(Forbidden):
+            await world.actions.uninstall(BOB, KEY)
     (refused,) = kept.events
     assert (refused.action, refused.outcome, refused.identity) == (
         "uninstall",

@@ -9,6 +9,7 @@ from typing import cast
 
 from msgspec.structs import replace
 
+from portal.audit.trail import Trail
 from portal.autoscalers.view import autoscalers_view
 from portal.catalog.catalog import Catalog
 from portal.catalog.chart import Chart
@@ -395,6 +396,7 @@ def context(
         read_top=no_top,
         find_place=found_place,
         shell=ShellSettings(on=True, image="registry.example.com/debug:1"),
+        trail=Trail(None),
         identity=lambda: identity,
         open_mode=open_mode,
         version="0.1.0",
