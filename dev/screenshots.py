@@ -32,12 +32,15 @@ SAMPLE = {
     "tag": demo.SAMPLE_IMAGE.rpartition(":")[2],
 }
 BUSY = "attractor"
+BROKEN = "forecast"
+"""An app whose image does not exist: its tag has a letter in the place of a digit."""
 WORKERS = 3
 """Requests under way at once: enough for the autoscaler, little enough for two cores."""
 WATCHED = 75.0
 """Seconds of load before the picture, so that the chart has something to show."""
 
 RELEASE = "[data-testid=release]"
+LOG = ".log-rows > *"
 SETTLING = 2000
 """Milliseconds for what is drawn after the page: charts, checks, transitions."""
 
@@ -53,7 +56,7 @@ APPS: dict[str, dict[str, Any]] = {
         },
     },
     "weekly-report": {"image": SAMPLE, "replicaCount": 2},
-    "forecast": {"image": SAMPLE | {"tag": "1.O"}, "service": {"type": "ClusterIP"}},
+    BROKEN: {"image": SAMPLE | {"tag": "1.O"}, "service": {"type": "ClusterIP"}},
 }
 
 
@@ -72,6 +75,12 @@ def main() -> int:
                 1080,
                 ready="[data-testid=pod]",
             )
+            take(browser, running, f"/apps/{running.apps}/{BUSY}/logs", "logs", 620, ready=LOG)
+        page = f"/apps/{running.apps}/{BROKEN}"
+        take(browser, running, page, "trouble", 760, ready="[data-testid=notice]")
+        page = f"/apps/{running.apps}/{BUSY}/objects"
+        take(browser, running, page, "objects", 760, ready="[data-testid=object]")
+        take(browser, running, "/catalog", "catalogue", 620, ready=".chart-cards > *")
         take(browser, running, "/", "apps", 560, ready=RELEASE)
         take(browser, running, "/admin", "admin", 620, ready=RELEASE)
         take(browser, running, "/launch", "launch", 1080, ready="#launch-name")

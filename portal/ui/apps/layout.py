@@ -45,6 +45,7 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                                 "/autoscaling",
                                 "btn btn-outline-secondary",
                             ),
+                            internal_link(
                                 [icon("clock"), "Audit trail" if everyone else "My audit trail"],
                                 "/admin/audit" if everyone else "/trail",
                                 "btn btn-outline-secondary",
