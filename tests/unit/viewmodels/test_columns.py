@@ -153,7 +153,7 @@ def test_the_table_shows_the_numbers_in_their_columns() -> None:
 def test_a_time_in_the_second_line_is_apart_so_that_the_browser_shows_its_own() -> None:
     stuck = state(release=release(ReleaseStatus.PENDING_UPGRADE, updated_at=ago(7200)))
     view = list_view([stuck], sources(), NOW)
-    names = [column["name"] for column in head(view.query, everyone=False)]
+    names = [column["name"] for column in head(shown(False), view.query, str)]
     (drawn,) = table_rows(view.rows, view.measured, everyone=False)
     status = cast("list[dict[str, object]]", drawn["cells"])[names.index("status")]
     assert status["below"] == [
