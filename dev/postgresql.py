@@ -22,7 +22,8 @@ OPTIONS = ("listen_addresses=", "fsync=off", "max_connections=40", "shared_buffe
 class Server:
     """A server with a folder of its own, reached through a socket in it."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, *options: str) -> None:
+        self._options = options
         self.url = f"postgresql://{USER}@/postgres?host={folder}"
         self._folder = folder
         self._programs = programs
@@ -37,7 +38,8 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = " ".join(
-            f"-c {each}" for each in (*OPTIONS, f"unix_socket_directories={self._folder}")
+            f"-c {each}"
+            for each in (*OPTIONS, *self._options, f"unix_socket_directories={self._folder}")
         )
         log = self._folder / "log"
         self._run("pg_ctl", "-w", "-s", "-l", str(log), "-o", options, "start")
@@ -81,10 +83,10 @@ def _found() -> Path | None:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A running server, gone with its files at the end."""
+def running(*options: str) -> Iterator[Server]:
+    """A running server with more ``options``, gone with its files at the end."""
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
-        server = Server(Path(folder), programs())
+        server = Server(Path(folder), programs(), *options)
         server.make()
         server.start()
         try:

@@ -20,8 +20,8 @@ MOST_CHANGES = 30
 """Changes of values that the page shows of an entry; an export has all that are kept."""
 
 _SEVERITIES = {
-    Outcome.BEGUN: Severity.BUSY,
-    Outcome.APPLYING: Severity.BUSY,
+    Outcome.BEGUN: Severity.QUIET,
+    Outcome.APPLYING: Severity.QUIET,
     Outcome.SUCCEEDED: Severity.GOOD,
 }
 

@@ -31,6 +31,8 @@ from portal.ui.routes import Page, Route, app_path, trail_export_path, trail_pat
 from portal.viewmodels.audit import EntryRow, entry_rows
 from portal.viewmodels.model import Notice, Severity
 
+ANY = "any"
+
 NO_DATABASE = Notice(
     Severity.QUIET,
     "The audit trail is in the portal's log alone.",
@@ -48,10 +50,10 @@ async def layout(context: UiContext, identity: Identity, route: Route) -> Node:
     about = key.name if key else "everybody" if full else "you"
     return page(
         [
+            _crumbs(route),
             html.Header(
                 html.Div(
                     [
-                        _crumbs(route),
                         html.H1(title, tabIndex=-1),
                         html.P(
                             f"Changes, refused attempts, shells and downloads of logs, of {about}.",
@@ -73,10 +75,11 @@ async def layout(context: UiContext, identity: Identity, route: Route) -> Node:
 def _crumbs(route: Route) -> Node:
     key = route.key
     if key is not None:
-        return breadcrumb(internal_link(key.name, app_path(key)), "Audit trail")
+        apps = internal_link("Apps", "/")
+        return breadcrumb(apps, internal_link(key.name, app_path(key)), html.Span("Audit trail"))
     if route.page is Page.AUDIT:
-        return breadcrumb(internal_link("Admin", "/admin"), "Audit trail")
-    return breadcrumb(internal_link("Apps", "/"), "My audit trail")
+        return breadcrumb(internal_link("Admin", "/admin"), html.Span("Audit trail"))
+    return breadcrumb(internal_link("Apps", "/"), html.Span("My audit trail"))
 
 
 async def _entries(
@@ -135,7 +138,7 @@ def _take_away(route: Route, *, full: bool) -> Node:
             else None,
             *(
                 html.A(
-                    [icon("download"), words],
+                    [icon("save"), words],
                     href=trail_export_path(route, form),
                     download="",
                     className="btn btn-sm btn-outline-secondary",
@@ -156,9 +159,7 @@ def _filters(route: Route, *, everyone: bool) -> Node:
         ("release", "App", not of_app),
         ("action", "Action", True),
     ]
-    outcomes: list[Any] = [
-        {"label": text or "Any", "value": text} for text in ("", *map(str, Outcome))
-    ]
+    outcomes: list[Any] = [{"label": each, "value": each} for each in (ANY, *map(str, Outcome))]
     return html.Form(
         [
             *(
@@ -180,7 +181,7 @@ def _filters(route: Route, *, everyone: bool) -> Node:
                 "outcome",
                 "Outcome",
                 dbc.Select(
-                    id="audit-outcome", name="outcome", value=asked.outcome, options=outcomes
+                    id="audit-outcome", name="outcome", value=asked.outcome or ANY, options=outcomes
                 ),
             ),
             *(
