@@ -145,6 +145,7 @@ TWO_AUTOSCALERS = replace(
     ),
     workloads=(deployment(4, 3), deployment(1, 1, key=Key("apps", "worker"))),
     pods=tuple(replace(each, owner="demo-7d9c") for each in SCALED.pods),
+    usage={key: replace(each, cpu=0.02) for key, each in SCALED.usage.items()},
     replica_sets=(ReplicaSet(Key("apps", "demo-7d9c"), "demo", 4, 4, ()),),
 )
 """An app with two autoscalers: one waits for its window, the other has no metrics."""
