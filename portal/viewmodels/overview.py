@@ -39,7 +39,7 @@ LONG = timedelta(hours=24)
 NOTICEABLE = 0.05, 64 * 2**20
 """Cores and bytes that an app could free from which on it is told."""
 
-AT_ONCE = 100
+AT_ONCE = 25
 """Apps whose use is read at once, which takes a few milliseconds; the others follow."""
 
 REFRESH = timedelta(minutes=5)

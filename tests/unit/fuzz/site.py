@@ -269,6 +269,7 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
         for id in (
             ids.HISTORY_WANTED,
             ids.ADVICE_WANTED,
+            ids.APP_REVISION,
             ids.MANIFEST_WANTED,
             ids.PLAIN_NAME,
             ids.LAUNCH_IMAGE_ASKED,
