@@ -205,7 +205,7 @@ class ScopedViews:
         snapshot = self._store.snapshot
         quotas = snapshot.quotas.get(spec.key.namespace, ())
         state = snapshot.app(spec.key)
-        return launch_findings(spec, state, snapshot.sources, quotas, snapshot.nodes)
+        return launch_findings(spec, state, self._sources, quotas, snapshot.nodes)
 
     def autoscalers(self, scope: Scope, key: Key, chosen: str = "") -> AutoscalersView:
         """One autoscaler of a release in detail; by default the first one."""
@@ -221,7 +221,7 @@ class ScopedViews:
         return autoscalers_view(
             state,
             following,
-            snapshot.sources,
+            self._sources,
             datetime.now(UTC),
             chosen=chosen,
             nodes=snapshot.nodes,
@@ -270,16 +270,16 @@ class ScopedViews:
         snapshot, now = self._store.snapshot, datetime.now(UTC)
         catalog, all_of_it = self._catalog(), scope.may(Permission.READ_VALUES)
         rows = self._rows if all_of_it else self._public_rows
-        every = rows.release_list(snapshot.apps, snapshot.sources, now, snapshot.nodes, catalog)
+        every = rows.release_list(snapshot.apps, self._sources, now, snapshot.nodes, catalog)
         seen = scope.namespaces
         found = self._overviews[all_of_it].rows(every, now)
         view = overview_view(
             found if seen is None else [each for each in found if each.key.namespace in seen],
             query,
-            loading=loading(snapshot.sources, Kind.RELEASE),
+            loading=loading(self._sources, Kind.RELEASE),
             stale=(
-                *stale_words(snapshot.sources, now),
-                *unread_words(snapshot.sources, Kind.RELEASE),
+                *stale_words(self._sources, now),
+                *unread_words(self._sources, Kind.RELEASE),
             ),
             unanswered=scope.unanswered,
         )

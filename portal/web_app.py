@@ -226,6 +226,7 @@ class WebApp:
             read_history=self._history.read if self._history is not None else None,
             trail=trail,
             open_mode=settings.auth_mode == "none",
+            by_owner=settings.authorization == "owners",
             sign_out=self._authentication.sign_in is not None,
             version=__version__,
         )

@@ -90,7 +90,7 @@ class UiContext(Struct, frozen=True):
     shell is for. ``trail`` is the audit trail. ``prices`` are those of what apps reserve.
     ``read_history`` reads longer ranges of an app's chart for whoever may see the app; it is None
     without a database. ``open_mode`` shows the banner of the open mode, and ``sign_out`` the button
-    to sign out.
+    to sign out. ``by_owner`` is False where Kubernetes decides: the portal has no administrators.
     """
 
     actions: Actions
@@ -117,6 +117,7 @@ class UiContext(Struct, frozen=True):
     prices: Prices = Prices()
     read_history: ReadHistory | None = None
     open_mode: bool = False
+    by_owner: bool = True
     sign_out: bool = False
     version: str = ""
 

@@ -98,6 +98,14 @@ async def test_who_sees_which_entries(
     assert not limited or seen.why in text(page)
 
 
+async def test_where_kubernetes_decides_no_sign_ins_are_shown(tmp_path: Path) -> None:
+    async with trail_of(tmp_path) as trail:
+        ui = replace(seen_by(Scope(namespaces=frozenset({"apps"})), trail, BOB), by_owner=False)
+        seen = sight(ui, BOB, parse("/admin/audit").trail, everyone=True, key=None)
+        positions = [each.position for each in (await trail.find(seen.query)).entries]
+    assert positions == [2, 1]
+
+
 async def test_without_a_database_the_page_says_where_the_trail_is() -> None:
     words = text(await page_for(seen_by(UNLIMITED), parse("/admin/audit"), ADA))
     assert "in the portal's log alone" in words

@@ -80,6 +80,8 @@ ROUTES = {
     "/_dash-ws-callback": "closed to everybody (tests/unit/ui/test_requests.py)",
     "/_favicon.ico": "a file of Dash",
     "/assets": "files",
+    "/auth/session": "the name of whoever asks",
+    "/audit/export": "entries of one's own, or with the right to them (tests/unit/ui/test_audit.py)",
     "/icons/{source}/{chart:path}": "pictures of the catalogue, which is everybody's",
 }
 """Every route, with why it tells nothing to those who may not see, or where that is tried."""
@@ -250,6 +252,8 @@ async def test_what_pages_and_topics_tell(site: Site, who: Identity) -> None:
         "objects": "objects/{0.namespace}/{0.name}",
         "apps": "apps",
         "admin": "admin",
+        "overview": "overview",
+        "autoscaling": "autoscaling/{0.namespace}/{0.name}",
         "mine": "mine",
     }
     assert topics.keys() == KINDS.keys(), "a new topic has to be tried"
