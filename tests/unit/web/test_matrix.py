@@ -81,7 +81,7 @@ ROUTES = {
     "/_favicon.ico": "a file of Dash",
     "/assets": "files",
     "/auth/session": "the name of whoever asks",
-    "/audit/export": "entries of one's own, or with the right to them (tests/unit/ui/test_audit.py)",
+    "/audit/export": "who sees which entries: tests/unit/ui/test_audit.py",
     "/icons/{source}/{chart:path}": "pictures of the catalogue, which is everybody's",
 }
 """Every route, with why it tells nothing to those who may not see, or where that is tried."""
