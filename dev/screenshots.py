@@ -75,6 +75,9 @@ def main() -> int:
                 1080,
                 ready="[data-testid=pod]",
             )
+            page = f"/apps/{running.apps}/{BUSY}/autoscaling"
+            take(browser, running, page, "autoscaling", 1500, ready=".decision-step")
+            take(browser, running, "/autoscaling", "overview", 520, ready=RELEASE)
             take(browser, running, f"/apps/{running.apps}/{BUSY}/logs", "logs", 620, ready=LOG)
         page = f"/apps/{running.apps}/{BROKEN}"
         take(browser, running, page, "trouble", 760, ready="[data-testid=notice]")
