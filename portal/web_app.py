@@ -173,6 +173,10 @@ class WebApp:
         stack.push_async_callback(tops.close)
         self._authentication = authentication(settings, stack, TokenReviews(sync.client))
         self._authenticator = self._authentication.authenticator
+        if self._authentication.sign_in is not None:
+            self._authentication.sign_in.on_change(
+                lambda action, identity: trail.note(Event(action, Outcome.SUCCEEDED, identity))
+            )
         self._shells = Shells(
             places,
             programs,

@@ -24,6 +24,7 @@ from portal.auth.identify import Authenticated
 from portal.auth.oidc.cookies import Cookies
 from portal.auth.oidc.provider import Provider
 from portal.auth.oidc.sessions import Seal, Session, Sessions
+from portal.domain import audit
 from portal.domain.errors import Unauthenticated
 from portal.domain.identity import Identity
 
@@ -87,6 +88,16 @@ class SignIn:
         self._kept = Seal(secret, "id-token")
         self._clock = clock
         self._used: dict[str, float] = {}
+        self._listeners: list[Callable[[str, Identity], None]] = []
+
+    def on_change(self, listener: Callable[[str, Identity], None]) -> None:
+        """Call ``listener`` with the audit trail's name of a sign-in or sign-out, and with who."""
+        self._listeners.append(listener)
+
+    def _tell(self, action: str, session: Session) -> None:
+        log.info(action, extra={"actor": session.user})
+        for listener in self._listeners:
+            listener(action, session.identity)
 
     @property
     def issuer(self) -> str:
@@ -147,7 +158,7 @@ class SignIn:
             query.get("code", ""), pending.verifier, pending.nonce
         )
         session = self._sessions.begin(tokens)
-        log.info("signed in", extra={"actor": session.user})
+        self._tell(audit.SIGN_IN, session)
         kept = tokens.id_token if len(tokens.id_token) <= LONGEST_HINT else ""
         hint = self._kept.close(Kept(kept)) if kept else ""
         longest = session.ends - now
@@ -190,7 +201,7 @@ class SignIn:
         try:
             session = self._sessions.read(sealed)
             self._sessions.end(session)
-            log.info("signed out", extra={"actor": session.user})
+            self._tell(audit.SIGN_OUT, session)
             await self._provider.revoke(session.refresh_token)
         except (Unauthenticated, Unavailable):
             pass  # it has ended already, or the provider learns of it in the browser

@@ -350,10 +350,12 @@ async def test_a_session_goes_on_while_a_new_key_is_not_known_yet() -> None:
 
 
 async def test_signing_out_ends_the_session_here_and_there() -> None:
-    portal = Portal()
+    portal, told = Portal(), list[tuple[str, str]]()
+    portal.sign_in.on_change(lambda action, identity: told.append((action, identity.user)))
     await portal.signed_in()
     before = portal.headers()
     step = await portal.sign_in.sign_out(before)
+    assert told == [("sign-in", "ann@example.com"), ("sign-out", "ann@example.com")]
     portal.take(step.set_cookies)
     assert portal.jar == {}
     there = asked(step.location)
