@@ -169,6 +169,8 @@ class RequestMiddleware:
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
                 headers.setdefault("Content-Security-Policy", self._policy())
+                if self._sign_in is not None and _is_page(headers):
+                    headers["Cache-Control"] = "no-store"  # for Back, after a sign-out
                 if request := current_request().id:
                     headers["X-Request-Id"] = request
             await send(message)
@@ -195,6 +197,10 @@ def _opens_a_page(scope: Scope, headers: Headers) -> bool:
         and headers.get("sec-fetch-mode", "navigate") == "navigate"
         and "text/html" in headers.get("accept", "")
     )
+
+
+def _is_page(headers: MutableHeaders) -> bool:
+    return headers.get("content-type", "").startswith("text/html")
 
 
 def sign_in_address(scope: Scope) -> str:

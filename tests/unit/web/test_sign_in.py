@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -37,6 +37,7 @@ class Browser:
         self.portal = Portal()
         app = FastAPI()
         app.add_route("/page", self._page)
+        app.add_route("/html", self._html)
         app.router.routes += [
             Route(SESSION_PATH, session_endpoint(lambda: current_identity().user)),
             WebSocketRoute("/live", self._live),
@@ -60,6 +61,9 @@ class Browser:
 
     async def _page(self, _: Request) -> Response:
         return PlainTextResponse(current_identity().user)
+
+    async def _html(self, _: Request) -> Response:
+        return HTMLResponse("<p>a page", headers={"Cache-Control": "private, no-cache"})
 
     async def _file(self, _: Request) -> Response:
         return PlainTextResponse("style")
@@ -155,6 +159,12 @@ def test_signing_out(browser: Browser) -> None:
     assert dict(browser.http.cookies) == {}
     assert browser.http.get(SESSION_PATH).status_code == 401
     assert "You have signed out" in browser.http.get("/auth/signed-out").text
+
+
+def test_pages_are_not_kept_for_the_back_button(browser: Browser) -> None:
+    browser.open("/page")
+    kept = [browser.http.get(path).headers.get("cache-control") for path in ("/html", "/page")]
+    assert kept == ["no-store", None]
 
 
 @pytest.mark.parametrize(
