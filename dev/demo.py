@@ -137,6 +137,8 @@ def _ensure(layout: Layout, forced: How | None, *, sign_in: bool) -> Demo:
             )
         step("helm upgrade --install portal", lambda _: _install(layout, tools, how, configured))
         urls: list[str] = []
+        if not sign_in:
+            _without_provider(kubectl)
         step("portal answers", lambda note: urls.append(_answering(kubectl, how, note)))
     size = _image_size(layout) if how is How.LOCAL else ""
     return Demo(
@@ -279,6 +281,14 @@ def _provider(
     if done.returncode:
         raise ClusterError(f"the OpenID provider: {(done.stderr or done.stdout).strip()}")
     return configured
+
+
+def _without_provider(kubectl: _Kubectl, namespace: str = NAMESPACE) -> None:
+    """Remove the OpenID provider that an earlier demo has brought."""
+    label = f"app.kubernetes.io/name={oidc_provider.NAME}"
+    where = ("--namespace", namespace, "--ignore-not-found", "--wait=false")
+    kubectl("delete", "deployment,secret", "--selector", label, *where)
+    kubectl("delete", "service", oidc_provider.NAME, *where)
 
 
 def _address(kubectl: _Kubectl, service: str) -> str:

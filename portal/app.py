@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from portal import garbage
+from portal import garbage, threads
 from portal.cluster.client import ClusterClient
 from portal.cluster_sync import ClusterSync, running
 from portal.helm_service.orphans import end_orphans
@@ -99,6 +99,7 @@ def create_app() -> Portal:
         SettingsError: a setting is wrong; the message names it.
     """
     garbage.pause()
+    threads.share_evenly()
     settings = Settings.from_env(os.environ)
     configure(settings.log_format, settings.log_level)
     return Portal(settings, os.environ)
