@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from portal.autoscaling.engine import decide
 from portal.autoscaling.metrics import tolerance_of
+from portal.autoscaling.replay import syncs
 from portal.autoscaling.spec import (
     BEHAVIOR,
     FLAGS,
@@ -188,21 +189,11 @@ def recorded(record: Sequence[Moment], spec: Spec, settings: Settings) -> Replay
     found = _Sum(spec, settings)
     times: list[int] = []
     replicas: list[int] = []
-    for at, moment in syncs(record):
+    for at, moment in syncs(record, GAP):
         times.append(int(at))
         replicas.append(moment.desired)
         found.add(moment, moment.desired, moment.ready)
     return Replayed(tuple(times), tuple(replicas), found.figures(replicas))
-
-
-def syncs(record: Sequence[Moment]) -> Iterable[tuple[float, Moment]]:
-    """Yield the times of a replay's syncs, each with the newest sample before it."""
-    for moment, following in pairwise(record):
-        at = -(-moment.at // SYNC) * SYNC
-        until = following.at if following.at - moment.at <= GAP else moment.at + SYNC
-        while at < until:
-            yield at, moment
-            at += SYNC
 
 
 def replayed(record: Sequence[Moment], spec: Spec, settings: Settings, startup: float) -> Replayed:
@@ -217,7 +208,7 @@ def replayed(record: Sequence[Moment], spec: Spec, settings: Settings, startup: 
     history, desired = History(), 0
     known: Conditions = {}
     wanted = 0
-    for at, moment in syncs(record):
+    for at, moment in syncs(record, GAP):
         if not times:
             wanted = desired = max(1, moment.desired)
             pods.begin(wanted)

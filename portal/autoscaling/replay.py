@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
 from portal.autoscaling.engine import Decision, decide
 from portal.autoscaling.spec import FLAGS, LATEST, Flags, Spec
 from portal.autoscaling.state import Answer, Conditions, History, Pod, Scale, State
+
+
+class Timed(Protocol):
+    """A part of a record; ``at`` is its time in seconds."""
+
+    @property
+    def at(self) -> float:
+        """The time."""
+        ...
+
+
+Part = TypeVar("Part", bound=Timed)
+
+
+def syncs(record: Sequence[Part], gap: float) -> Iterator[tuple[float, Part]]:
+    """Yield the times of an autoscaler's syncs, each with the newest part of a record before it.
+
+    A record without a part for more than ``gap`` seconds was interrupted: one sync follows.
+    """
+    period = FLAGS.sync_period
+    for part, following in pairwise(record):
+        at = -(-part.at // period) * period
+        until = following.at if following.at - part.at <= gap else part.at + period
+        while at < until:
+            yield at, part
+            at += period
 
 
 class Observation(Struct, frozen=True):

@@ -6,13 +6,13 @@ shared by those that are ready. So load that was never served is in no record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from portal.autoscaling.engine import decide
+from portal.autoscaling.replay import syncs
 from portal.autoscaling.spec import FLAGS, Metric, MetricSource, Spec, TargetType
 from portal.autoscaling.state import (
     NEVER,
@@ -67,16 +67,6 @@ class Outcome(Struct, frozen=True):
     most: int
 
 
-def syncs(record: Sequence[Load]) -> Iterator[tuple[float, Load]]:
-    """Yield the times of an autoscaler's syncs, each with the newest load before it."""
-    for load, following in pairwise(record):
-        at = -(-load.at // SYNC) * SYNC
-        until = following.at if following.at - load.at <= GAP else load.at + SYNC
-        while at < until:
-            yield at, load
-            at += SYNC
-
-
 def simulate(record: Sequence[Load], plan: Plan, most_a_pod: float) -> Outcome:
     """Return the outcome of a plan; ``most_a_pod`` are the cores beyond which a pod is over.
 
@@ -93,7 +83,7 @@ def simulate(record: Sequence[Load], plan: Plan, most_a_pod: float) -> Outcome:
     conditions: Conditions = {}
     wanted = made = count = most = 0
     over = reserved = 0.0
-    for at, load in syncs(record):
+    for at, load in syncs(record, GAP):
         if not count:
             wanted = desired = min(max(load.replicas, plan.min_replicas), plan.max_replicas)
         del pods[wanted:]

@@ -1,10 +1,11 @@
-"""The common parts of dialogs that ask before a change: Cancel, and the preview."""
+"""The common parts of dialogs that ask before a change, and of folds that are read on demand."""
 
 from __future__ import annotations
 
-from dash import ClientsideFunction, Input, Output
+from dash import ClientsideFunction, Input, Output, State
 from dash.dependencies import DashDependency
 
+from portal.ui import ids
 from portal.ui.callbacks import Callbacks
 
 
@@ -30,4 +31,15 @@ def preview_on_open(
         Output(confirm, "disabled"),
         Output(revision, "data"),
         Input(modal, "is_open"),
+    )
+
+
+def want_while_open(app: Callbacks, fold: str, wanted: str) -> None:
+    """Have ``wanted`` change when a fold opens and with each revision while it is open."""
+    app.clientside_callback(
+        ClientsideFunction("portal", "wantedWhileOpen"),
+        Output(wanted, "data"),
+        Input(fold, "n_clicks"),
+        Input(ids.APP_REVISION, "data"),
+        State(wanted, "data"),
     )

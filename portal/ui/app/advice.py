@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dash import ClientsideFunction, Input, Output, State, dcc, no_update
+from dash import Input, Output, State, dcc, no_update
 
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
@@ -23,6 +23,7 @@ from portal.ui.components.basics import (
 )
 from portal.ui.components.preview import waiting
 from portal.ui.context import UiContext
+from portal.ui.dialogs import want_while_open
 from portal.ui.encoding import plain
 from portal.ui.refusals import refusal
 from portal.ui.routes import edit_path
@@ -99,14 +100,7 @@ def _findings(view: AdviceView, *, edits: bool) -> list[Node]:
 
 def register(app: Callbacks, context: UiContext) -> None:
     """Add the callbacks that read the advice."""
-    # Read again for each revision while it is open, and never while it is closed.
-    app.clientside_callback(
-        ClientsideFunction("portal", "wantedWhileOpen"),
-        Output(ids.ADVICE_WANTED, "data"),
-        Input(ids.ADVICE_FOLD, "n_clicks"),
-        Input(ids.APP_REVISION, "data"),
-        State(ids.ADVICE_WANTED, "data"),
-    )
+    want_while_open(app, ids.ADVICE_FOLD, ids.ADVICE_WANTED)
 
     @app.callback(
         Output(ids.ADVICE, "children"),

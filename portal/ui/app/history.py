@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, no_update
+from dash import ALL, Input, Output, State, ctx, dcc, no_update
 
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
@@ -16,7 +16,7 @@ from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, button, code_block, fold, internal_link, notice
 from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.context import UiContext
-from portal.ui.dialogs import close_on_cancel, preview_on_open
+from portal.ui.dialogs import close_on_cancel, preview_on_open, want_while_open
 from portal.ui.encoding import plain
 from portal.ui.proposals import PreviewContent, preview_content
 from portal.ui.refusals import refusal
@@ -79,18 +79,8 @@ def rollback_dialog(key: Key) -> html.Div:
 
 def register(app: Callbacks, context: UiContext) -> None:
     """Add the callbacks of what is read on demand."""
-    for opener, wanted in (
-        (ids.HISTORY_FOLD, ids.HISTORY_WANTED),
-        (ids.MANIFEST_FOLD, ids.MANIFEST_WANTED),
-    ):
-        # Read again for each revision while it is open, and never while it is closed.
-        app.clientside_callback(
-            ClientsideFunction("portal", "wantedWhileOpen"),
-            Output(wanted, "data"),
-            Input(opener, "n_clicks"),
-            Input(ids.APP_REVISION, "data"),
-            State(wanted, "data"),
-        )
+    want_while_open(app, ids.HISTORY_FOLD, ids.HISTORY_WANTED)
+    want_while_open(app, ids.MANIFEST_FOLD, ids.MANIFEST_WANTED)
     _register_reading(app, context)
     _register_rollback(app, context)
 

@@ -19,6 +19,7 @@ from portal.autoscalers.variants import (
     variants_view,
 )
 from portal.autoscalers.what_if import (
+    GAP,
     Moment,
     Settings,
     record_of,
@@ -27,8 +28,8 @@ from portal.autoscalers.what_if import (
     settings_of,
     spec_with,
     startup_of,
-    syncs,
 )
+from portal.autoscaling.replay import syncs
 from portal.autoscaling.spec import (
     Metric,
     MetricSource,
@@ -113,7 +114,7 @@ def test_without_a_known_load_nothing_changes() -> None:
 def test_a_gap_in_the_record_is_left_out() -> None:
     first = load(lambda at: 0.2, 3)
     later = [replace(each, at=each.at + 3600) for each in first]
-    times = [at for at, _ in syncs([*first, *later])]
+    times = [at for at, _ in syncs([*first, *later], GAP)]
     assert max(b - a for a, b in itertools.pairwise(times)) > 3000
     assert len(times) == 2 * 8 + 1
 

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from portal.autoscaling.lint import Amounts, Setup
 from portal.autoscaling.recommend import Advice, Confidence, Observed, growth, recommend, worse
-from portal.autoscaling.simulation import Load, Outcome, Plan, simulate, syncs
+from portal.autoscaling.replay import syncs
+from portal.autoscaling.simulation import GAP, Load, Outcome, Plan, simulate
 
 MI = 2**20
 HOUR = 3600
@@ -278,5 +279,5 @@ def test_the_bounds_hold() -> None:
 def test_a_gap_in_the_record_is_left_out() -> None:
     load = [Load(0.0, 1.0, 1), Load(30.0, 1.0, 1), Load(9000.0, 1.0, 1)]
 
-    assert [at for at, _ in syncs(load)] == [0.0, 15.0, 30.0]
+    assert [at for at, _ in syncs(load, GAP)] == [0.0, 15.0, 30.0]
     assert simulate((), PLAN, 0.1) == Outcome(0.0, 0.0, 0.0, 0)
