@@ -21,6 +21,8 @@ from benchmarks.inputs import index
 from benchmarks.inputs import measure as inputs
 from benchmarks.launching import form, many, pairs
 from benchmarks.launching.ground import Ground, ground
+from benchmarks.rights import launches as as_person
+from benchmarks.rights import scopes
 from benchmarks.scale import api_cost, list_latency, push_latency, restart, revision, soak
 from benchmarks.scale.stage import Stage, stage
 from benchmarks.table import Row, record, shown
@@ -37,12 +39,14 @@ SCALE: dict[str, Callable[[Stage], Awaitable[list[Row]]]] = {
     "restart": restart.measure,
     "inputs": inputs.measure,
     "index": index.measure,
+    "people": scopes.measure,
     "soak": soak.measure,
 }
 LAUNCHES: dict[str, Callable[[Ground, int], Awaitable[list[Row]]]] = {
     "launch": pairs.measure,
     "click": form.measure,
     "many": many.measure,
+    "person": as_person.measure,
 }
 ALL = ("demo", "engine", "audit", *LAUNCHES, "stop", "weight", "logs", *SCALE)
 

@@ -44,6 +44,7 @@ from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
 from portal.cluster.restarts import Restarts
 from portal.cluster.reviews import SubjectReviews
+from portal.cluster.role_watch import RoleWatch
 from portal.cluster.served_apis import ServedApis
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.token_review import TokenReviews
@@ -134,7 +135,11 @@ class WebApp:
     ) -> None:
         self._settings = settings
         self._store = store = sync.store
-        self._rights = rights = KnownRights(_authorizer(settings, sync.client))
+        authorizer = _authorizer(settings, sync.client)
+        self._rights = rights = KnownRights(
+            authorizer, told=lambda: self._roles is not None and self._roles.complete
+        )
+        self._roles = _role_watch(settings, sync.client, authorizer, rights)
         forms = _forms(settings)
         self._database = _database(settings, stack)
         self._trail = trail = Trail(
@@ -289,6 +294,8 @@ class WebApp:
             chosen |= {"database": self._database.run(), "audit": self._trail.run()}
         if self._history is not None:
             chosen |= {"history": self._history.run()}
+        if self._roles is not None:
+            chosen |= {"roles": self._roles.run()}
         return chosen | {
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
@@ -393,6 +400,20 @@ def _authorizer(settings: Settings, client: ClusterClient) -> Authorizer:
         allow_exec=settings.allow_exec,
         allow_logs=settings.allow_logs,
     )
+
+
+def _role_watch(
+    settings: Settings, client: ClusterClient, authorizer: Authorizer, rights: KnownRights
+) -> RoleWatch | None:
+    """The watch of roles, where Kubernetes decides; None where it does not."""
+    if not isinstance(authorizer, KubernetesAuthorizer):
+        return None
+
+    def changed() -> None:
+        authorizer.forget()
+        rights.forget()
+
+    return RoleWatch(client, settings.namespaces, changed)
 
 
 def _secrets(sync: ClusterSync) -> AppSecrets:

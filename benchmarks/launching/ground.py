@@ -52,6 +52,10 @@ class Ground:
     seen: Observations
     environment: dict[str, str]
     """Of the shell's helm: the account of the portal."""
+    account: Path
+    """Kubeconfig of that account."""
+    presets: str
+    """File with the presets of the portal."""
     console: Console
 
     def helm(self, *arguments: str) -> tuple[str, ...]:
@@ -122,7 +126,7 @@ async def ground(kubeconfig: Path, console: Console) -> AsyncGenerator[Ground]:
                     await portal.ready()
                     await portal.settled()
                     environment = {**os.environ, "KUBECONFIG": str(account)}
-                    yield Ground(api, portal, seen, environment, console)
+                    yield Ground(api, portal, seen, environment, account, str(presets), console)
             finally:
                 await _clear(api)
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -55,9 +56,9 @@ def helm_list() -> HelmList:
     return HelmList(time.monotonic() - started, usage.ru_maxrss / 1024, rows)
 
 
-async def router(portal: PortalProcess) -> dict[str, Any]:
+async def router(portal: PortalProcess, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The callback that shows a page, as Dash tells a browser of it when it loads."""
-    async with portal.session.get("/_dash-dependencies") as answer:
+    async with portal.session.get("/_dash-dependencies", headers=headers) as answer:
         callbacks = await answer.json()
     (found,) = [
         each
@@ -84,10 +85,12 @@ def question(router: dict[str, Any], pathname: str) -> dict[str, Any]:
     }
 
 
-async def ask(portal: PortalProcess, body: dict[str, Any]) -> str:
-    """The page's answer."""
-    headers = {"Origin": portal.url, "Sec-Fetch-Site": "same-origin"}
-    async with portal.session.post(UPDATE, json=body, headers=headers) as answer:
+async def ask(
+    portal: PortalProcess, body: dict[str, Any], headers: Mapping[str, str] | None = None
+) -> str:
+    """The page's answer; ``headers`` are sent as well."""
+    sent = {"Origin": portal.url, "Sec-Fetch-Site": "same-origin", **(headers or {})}
+    async with portal.session.post(UPDATE, json=body, headers=sent) as answer:
         answer.raise_for_status()
         return await answer.text()
 
@@ -132,9 +135,9 @@ async def first_right_answer(portal: PortalProcess, releases: int) -> float:
     return time.monotonic() - portal.started
 
 
-async def listed(portal: PortalProcess, body: dict[str, Any]) -> int:
-    """Return the number of listed releases: Helm's, and failed launches."""
-    found = re.search(r"([\d,]+) releases", await ask(portal, body))
+def listed_in(text: str) -> int:
+    """Return the number of releases that an answer counts: Helm's, and failed launches."""
+    found = re.search(r"([\d,]+) releases?", text)
     return int(found[1].replace(",", "")) if found else 0
 
 
@@ -145,7 +148,7 @@ async def measure(stage: Stage) -> list[Row]:
         await portal.ready()
         await portal.settled()
         body = question(await router(portal), "/admin")
-        releases = await listed(portal, body)
+        releases = listed_in(await ask(portal, body))
         if releases < helm[0].releases:
             raise RuntimeError(f"{releases} releases are shown of {helm[0].releases}")
         warm = list[float]()

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,12 +114,16 @@ class PortalProcess:
     """A running portal. Use ``running``."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], session: aiohttp.ClientSession, log: Path
+        self,
+        process: subprocess.Popen[bytes],
+        session: aiohttp.ClientSession,
+        log: Path,
+        url: str,
     ) -> None:
         self._process = process
         self._log = log
         self.session = session
-        self.url = f"http://127.0.0.1:{PORT}"
+        self.url = url
         self.started = time.monotonic()
         self._master = psutil.Process(process.pid)
 
@@ -195,12 +199,19 @@ def _allocation() -> dict[str, str]:
 
 @asynccontextmanager
 async def running(
-    kubeconfig: Path, *, app: str = "portal.app:create_app()", **settings: str
+    kubeconfig: Path,
+    *,
+    app: str = "portal.app:create_app()",
+    port: int = PORT,
+    headers: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> AsyncGenerator[PortalProcess]:
     """A portal inside the block; ``settings`` are added to its environment by their names.
 
-    ``app`` is what makes it, for one that is measured from inside.
+    ``app`` is what makes it, for one that is measured from inside. ``headers`` are sent with each
+    request of its session.
     """
+    url = f"http://127.0.0.1:{port}"
     compileall.compile_dir(ROOT / "portal", quiet=1)  # as in its image, also where none is written
     environment = {k: v for k, v in os.environ.items() if not k.startswith("DASH_PORTAL_")} | {
         "DASH_PORTAL_KUBECONFIG": str(kubeconfig),
@@ -209,7 +220,7 @@ async def running(
         "DASH_PORTAL_POD_SECURITY_NAMESPACE": demo.RESTRICTED,
         **({} if "namespaces" in settings else {"DASH_PORTAL_CLUSTER_WIDE": "true"}),
         **_allocation(),
-        "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{PORT}",
+        "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}",
         **{f"DASH_PORTAL_{name.upper()}": value for name, value in settings.items()},
     }
     argv = [
@@ -227,10 +238,8 @@ async def running(
         process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             timeout = aiohttp.ClientTimeout(total=60)
-            async with aiohttp.ClientSession(
-                f"http://127.0.0.1:{PORT}", timeout=timeout
-            ) as session:
-                portal = PortalProcess(process, session, Path(log.name))
+            async with aiohttp.ClientSession(url, timeout=timeout, headers=headers) as session:
+                portal = PortalProcess(process, session, Path(log.name), url)
                 yield portal
                 portal.check()
         finally:

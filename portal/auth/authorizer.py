@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from msgspec import Struct
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 
 FRESH = 5.0
 """Seconds after which a request or an open live view asks again."""
+FRESH_IF_TOLD = 15.0
+"""The same while the portal is told of every change (``KnownRights.forget``)."""
 PATIENCE = 5.0
 """Seconds after which an unanswered question counts as refused."""
 GOOD_FOR = 30.0
@@ -106,12 +110,14 @@ NOT_ASKED = NoRights("What you may do has not been found out yet.")
 class _Answer(Struct, frozen=True):
     rights: Rights
     at: float
+    """When it was asked for."""
 
 
 class KnownRights:
     """A cache of an authorizer's answers, shared by all requests and views of an identity.
 
-    A question that fails, or takes longer than ``patience``, counts as refused. Times are in
+    A question that fails, or takes longer than ``patience``, counts as refused. While ``told`` is
+    true, ``forget`` is called after each change, and answers stay fresh for longer. Times are in
     seconds. Everything runs on one event loop.
     """
 
@@ -122,9 +128,11 @@ class KnownRights:
         fresh: float = FRESH,
         patience: float = PATIENCE,
         good_for: float = GOOD_FOR,
+        told: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._authorizer = authorizer
+        self._told = told
         self._fresh = fresh
         self._patience = patience
         self._good_for = good_for
@@ -134,6 +142,9 @@ class KnownRights:
         """In order, the oldest first."""
         self._asking: dict[Identity, asyncio.Task[Rights]] = {}
         self._changed: list[Callable[[Identity], None]] = []
+        self._forgotten = -math.inf
+        """Answers that were asked for before this time are not fresh."""
+        self._news = asyncio.Event()
 
     def __len__(self) -> int:
         """Return the number of answers kept."""
@@ -149,9 +160,22 @@ class KnownRights:
     async def ask(self, identity: Identity) -> Rights:
         """Return a fresh answer, asking if necessary; never raises."""
         answer = self._answers.get(identity)
-        if answer is not None and self._clock() - answer.at < self._fresh:
+        if answer is not None and self._is_fresh(answer):
             return answer.rights
         return await self.ask_again(identity)
+
+    def forget(self) -> None:
+        """Ask anew for everybody who is looking, and for others when they come again.
+
+        For when roles have changed. What is known counts until there is an answer.
+        """
+        self._forgotten = self._clock()
+        self._asking.clear()  # their answers may be of before the change
+        self._news.set()
+
+    def _is_fresh(self, answer: _Answer) -> bool:
+        fresh = max(self._fresh, FRESH_IF_TOLD) if self._told() else self._fresh
+        return answer.at >= self._forgotten and self._clock() - answer.at < fresh
 
     async def ask_again(self, identity: Identity) -> Rights:
         """Ask and return the answer, sharing a question that is under way; never raises."""
@@ -163,20 +187,28 @@ class KnownRights:
     async def keep_fresh(self, looking: Callable[[], Iterable[Identity]]) -> None:
         """Ask again periodically for the identities with an open live view, until cancelled."""
         while True:
-            await asyncio.sleep(self._fresh)
-            await asyncio.gather(*(self.ask_again(each) for each in set(looking())))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._fresh):
+                    await self._news.wait()
+            self._news.clear()
+            await asyncio.gather(*(self.ask(each) for each in set(looking())))
 
     def on_change(self, listener: Callable[[Identity], None]) -> None:
         """Call ``listener`` with each identity whose answer has changed."""
         self._changed.append(listener)
 
     async def _find_out(self, identity: Identity) -> Rights:
+        began = self._clock()
         try:
             rights = await self._answer(identity)
         finally:
-            self._asking.pop(identity, None)
+            if self._asking.get(identity) is asyncio.current_task():
+                del self._asking[identity]
         before = self._answers.pop(identity, None)
-        self._answers[identity] = _Answer(rights, self._clock())
+        if before is not None and before.at > began:  # a later question was answered sooner
+            self._answers[identity] = before
+            return before.rights
+        self._answers[identity] = _Answer(rights, began)
         self._forget()
         if before is None or before.rights != rights:
             if isinstance(rights, NoRights):

@@ -262,6 +262,10 @@ class KubernetesAuthorizer:
                 hidden.until[name] = now + HIDDEN_FOR
         return KubernetesRights(self._rules, allowed, everywhere, self._off)
 
+    def forget(self) -> None:
+        """Ask about hidden namespaces again: roles have changed."""
+        self._hidden.clear()
+
     async def _allowed(self, identity: Identity, namespace: str, wanted: Attributes) -> Attributes:
         """Return what is allowed in a namespace, or ("") in all of them.
 

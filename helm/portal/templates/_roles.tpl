@@ -107,6 +107,10 @@ keep a record of operations. Everything else it does as a person.
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get]
+# A change of roles is shown at once; without this within seconds.
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings, roles]
+  verbs: [list, watch]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, list, watch, create, update, delete]

@@ -7,7 +7,15 @@ import logging
 
 import pytest
 
-from portal.auth.authorizer import AT_ONCE, FRESH, GOOD_FOR, NOT_ASKED, KnownRights, Rights
+from portal.auth.authorizer import (
+    AT_ONCE,
+    FRESH,
+    FRESH_IF_TOLD,
+    GOOD_FOR,
+    NOT_ASKED,
+    KnownRights,
+    Rights,
+)
 from portal.auth.policy import Policy
 from portal.domain.errors import ClusterUnavailable, Forbidden
 from portal.domain.identity import Identity
@@ -220,3 +228,49 @@ async def test_what_is_old_is_forgotten() -> None:
 async def test_an_unknown_owner_is_no_reason_to_say_yes() -> None:
     rights = await KnownRights(Asked()).ask(BOB)
     assert rights.refusal(Permission.UPGRADE, KEY, NOBODY) is not None
+
+
+async def test_after_a_change_of_roles_everybody_is_asked_for_anew() -> None:
+    asked, clock = Asked(), Clock()
+    known = KnownRights(asked, told=lambda: True, clock=clock)
+    before = await known.ask(ANN)
+    clock.now += FRESH + 1
+    assert await known.ask(ANN) == before
+    assert asked.asked == [ANN], "nothing has changed: it would have been told of"
+    known.forget()
+    assert known.known(ANN) == before, "until there is an answer"
+    clock.now += 0.1
+    await known.ask(ANN)
+    assert asked.asked == [ANN, ANN]
+    clock.now += FRESH_IF_TOLD
+    await known.ask(ANN)
+    assert asked.asked == [ANN, ANN, ANN], "who else decides tells of nothing"
+
+
+async def test_an_answer_of_before_a_change_does_not_replace_one_of_after_it() -> None:
+    asked, clock = Asked(), Clock()
+    known = KnownRights(asked, told=lambda: True, clock=clock)
+    asked.gate.clear()
+    early = asyncio.create_task(known.ask(ANN))
+    await until(lambda: len(asked.asked) == 1)
+    clock.now += 1
+    known.forget()
+    late = asyncio.create_task(known.ask(ANN))
+    await until(lambda: len(asked.asked) == 2)
+    asked.gate.set()
+    assert await early == await late == known.known(ANN)
+    assert len(asked.asked) == 2
+
+
+async def test_open_views_are_asked_for_as_soon_as_roles_change() -> None:
+    asked = Asked()
+    known = KnownRights(asked, fresh=3600, told=lambda: True)
+    await known.ask(ANN)
+    keeping = asyncio.create_task(known.keep_fresh(lambda: [ANN]))
+    try:
+        await asyncio.sleep(0)
+        known.forget()
+        await until(lambda: len(asked.asked) == 2)
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])

@@ -1,0 +1,1 @@
+"""The price of Kubernetes' decisions (``authorization.mode: kubernetes``), and their delay."""
