@@ -75,7 +75,12 @@ class Uninstall(Action):
         key, identity = progress.operation.key, progress.identity
         # Determined first: Helm deletes the manifest.
         advice = await self._previews.remaining(key, identity, hooks=hooks)
-        problem = await self._hooks_problem(key, identity) if hooks else ""
+        present = await self._present(key, identity, needed=hooks)
+        problem = ""
+        if present is not None:
+            newest, deployed = present
+            await progress.applies(deployed.values, {})
+            problem = await self._hooks_problem(key, newest, identity) if hooks else ""
         if problem or not hooks:
             advice = " ".join(filter(None, ("Its hooks were not run.", problem, advice)))
         progress.put(advice=advice)
@@ -92,11 +97,25 @@ class Uninstall(Action):
             self._failed_forms.drop(key)
         return GONE
 
-    async def _hooks_problem(self, key: Key, identity: Identity | None) -> str:
+    async def _present(
+        self, key: Key, identity: Identity | None, *, needed: bool
+    ) -> tuple[ReleaseRevision, ReleaseRevision] | None:
+        """Return the newest and the deployed revision; None if there is none.
+
+        None, too, if they cannot be read and are not ``needed``.
+        """
+        try:
+            return await self._changes.history.newest_and_deployed(key, identity=identity)
+        except PortalError:
+            if needed:
+                raise
+            return None
+
+    async def _hooks_problem(
+        self, key: Key, newest: ReleaseRevision, identity: Identity | None
+    ) -> str:
         """Return why the hooks of a release must not run on uninstall, "" if they may."""
-        present = await self._changes.history.newest_and_deployed(key, identity=identity)
-        newest = present[0] if present else None
-        if newest is None or not newest.hooks:
+        if not newest.hooks:
             return ""
         try:
             await self._changes.guardrails.check(

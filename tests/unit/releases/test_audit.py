@@ -14,6 +14,7 @@ from portal.domain.audit import Outcome
 from portal.domain.errors import Conflict, DatabaseUnavailable, Forbidden
 from portal.domain.identity import Identity
 from portal.domain.launch import EnvVar
+from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import OperationPhase
 from portal.releases.forms import ScaleRequest
 from tests.unit.recorder import Kept
@@ -53,6 +54,23 @@ async def test_a_change_is_recorded_before_it_begins_as_it_is_applied_and_at_its
     changes: Any = applying.detail["changes"]
     assert [(each["path"], each["after"]) for each in changes] == [("replicaCount", 4)]
     assert ended.detail["revision"] == 2
+    await world.close()
+
+
+async def test_a_removal_records_the_values_that_go_with_the_release() -> None:
+    kept = Kept()
+    world = World(recorder=kept)
+    await launched(world)
+    kept.events.clear()
+    made = await world.past.revision(KEY, 1, identity=ANN)
+    world.past.kept[KEY] = (replace(made, status=ReleaseStatus.DEPLOYED),)
+    operation = await world.actions.uninstall(ANN, KEY)
+    await until(world.store, lambda: phase(world, operation.id) is OperationPhase.SUCCEEDED)
+    applying = next(each for each in kept.events if each.outcome is Outcome.APPLYING)
+    changes: Any = applying.detail["changes"]
+    gone = {each["path"]: each for each in changes}
+    assert gone["replicaCount"]["before"] == SPEC.replicas
+    assert not [each for each in changes if each["after"]]
     await world.close()
 
 
