@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import audit, bring_up, logs, stop, weight
-from benchmarks.autoscaling import live, overview, speed, what_if
+from benchmarks.autoscaling import live, overview, peers, speed, what_if
 from benchmarks.inputs import index
 from benchmarks.inputs import measure as inputs
 from benchmarks.launching import form, many, pairs
@@ -158,7 +158,7 @@ def _measure(options: argparse.Namespace, console: Console) -> int:
     if "engine" in options.only:
         running = demo.ensure()
         _use(running.kubeconfig, running.binaries)
-        keep([*speed.measure(), *what_if.measure(), *overview.measure()])
+        keep([*speed.measure(), *peers.measure(), *what_if.measure(), *overview.measure()])
         keep(asyncio.run(live.run(running.kubeconfig)))
     chosen = [name for name in options.only if name in LAUNCHES]
     if chosen:
