@@ -25,7 +25,7 @@ from typing import Any
 
 import yaml
 
-from dev import charts, load_test, namespaces
+from dev import charts, load_test, namespaces, volume
 from dev.cluster import binaries, choose, cli, images, registry, settings
 from dev.cluster.alone import alone
 from dev.cluster.choose import How
@@ -130,6 +130,8 @@ def _ensure(layout: Layout, forced: How | None, *, sign_in: bool) -> Demo:
         step("image of the portal", lambda note: _portal_image(layout, tools, how, note))
         kubectl = _Kubectl(layout, tools)
         step("namespaces", lambda _: _namespaces(kubectl))
+        if how is How.LOCAL:
+            step("volume of the portal", lambda _: _volume(kubectl, layout))
         step("charts to launch", lambda note: _charts(kubectl, note))
         if sign_in:
             step(
@@ -244,6 +246,12 @@ def _namespaces(kubectl: _Kubectl) -> None:
         raise ClusterError(f"the namespaces: {done.stderr.strip()}")
 
 
+def _volume(kubectl: _Kubectl, layout: Layout) -> None:
+    done = kubectl.apply(volume.objects(volume.folder(layout.state), NAMESPACE))
+    if done.returncode:
+        raise ClusterError(f"the volume of the portal: {done.stderr.strip()}")
+
+
 def _charts(kubectl: _Kubectl, note: Note) -> None:
     """Have the repository of charts answer before the portal reads it."""
     made = charts.objects(charts.repository(), SAMPLE_IMAGE, NAMESPACE)
@@ -348,6 +356,8 @@ def values(how: How | None, digest: str) -> dict[str, object]:
         "clusterWide": True,
         # Nothing listens outside this machine.
         "auth": {"allowAnonymous": True},
+        # A class of volumes is what kind has and the local cluster has not.
+        "persistence": {"enabled": True, "existingClaim": "" if kind else volume.CLAIM},
         "image": {"registry": host, "repository": repository, "tag": tag, "digest": digest},
         "service": {"type": "NodePort" if kind else "LoadBalancer"},
         "settings": {
