@@ -65,51 +65,6 @@ def test_scale_by_slider_to_three_and_back(page: Page, app_name: Name):
     assert load.errors == []
 
 
-def test_autoscaling_under_load_moves_on_the_page(page: Page, app_name: Name):
-    name = app_name("j-auto")
-    open_launch(page)
-    choose_sample(page)
-    fill(page, name=name)
-    page.locator("#launch-autoscaling").check()
-    bounds = page.locator("#launch-scaled")
-    slide(bounds, 1, thumb=0)
-    slide(bounds, 4, thumb=1)
-    slide(page.locator(".target").filter(has=page.locator("#launch-target_cpu-on")), 50)
-    fill(page, scale_down_window="15")
-    submit(page)
-    page.wait_for_url(f"**/apps/{NAMESPACE}/{name}")
-    counts(page, ready=1, desired=1)
-    href = url_of(page)
-    expect(page.locator("#app-autoscaler")).to_contain_text("50 %")
-    page.evaluate("window.sameDocument = true")
-    with Load(href, threads=3, seconds=150):
-        expect(page.get_by_test_id("metric-cpu")).to_be_visible(timeout=SLOW)
-        expect(page.get_by_test_id("replicas-desired")).not_to_have_text("1", timeout=SLOW)
-        expect(page.get_by_test_id("replicas-ready")).not_to_have_text("1", timeout=SLOW)
-    expect(page.get_by_test_id("replicas-desired")).to_have_text("1", timeout=SLOW)
-    expect(page.get_by_test_id("pod")).to_have_count(1, timeout=SLOW)
-    assert page.evaluate("window.sameDocument"), "the page was reloaded"
-    # The chart has both: the rise and the fall.
-    chart = page.locator("#app-chart")
-    expect(chart.locator("canvas")).to_have_count(3)
-    chart.get_by_text("Show as a table").click()
-    at = chart.locator("th").all_inner_texts().index("ready") + 1
-    ready = [int(text) for text in chart.locator(f"td:nth-child({at})").all_inner_texts()]
-    assert max(ready) >= 2 > ready[0]
-    # Why, what next, what if; and from there into the form, with a preview.
-    page.locator("#app-autoscaling").click()
-    expect(page.get_by_test_id("decision")).to_contain_text("1 pod")
-    expect(page.get_by_test_id("agreement")).to_contain_text("as computed here")
-    expect(page.get_by_test_id("grade")).to_contain_text("came as predicted")
-    slide(page.get_by_role("group", name="Minimum and maximum replicas"), 6, thumb=1)
-    expect(page.locator("#what-if-figures")).to_contain_text("maximum 6")
-    page.get_by_test_id("use-these").click()
-    expect(page.locator("#launch-name")).to_have_value(name)
-    submit(page)
-    expect(page.get_by_test_id("preview")).to_contain_text("maxReplicas: 6")
-    page.locator("#upgrade-cancel").click()
-
-
 def test_admin_lists_every_release_whoever_made_it(page: Page, app_name: Name):
     ours, theirs = app_name("j-list-ours"), app_name("j-list-theirs")
     page.goto(f"/admin?q={theirs}")
