@@ -153,7 +153,7 @@ def _detailed(
         return replace(base, missing=_missing(hpa))
     if samples:
         base = replace(base, settled=found.samples.settled, unsettled=found.samples.unsettled)
-    tolerance = tolerance_of(found.state)
+    tolerance = tolerance_of(found.spec, found.state.flags, found.state.minor)
     return replace(
         base,
         why=_why(found, turns),

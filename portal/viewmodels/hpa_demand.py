@@ -89,7 +89,7 @@ def _demand(hpa: Hpa, metric: HpaMetric, counts: PodCounts) -> Demand | None:
         pods=_pods(counts, spec.name),
         answers=(_answer(spec, current, counts),),
     )
-    trace = propose(state, spec, state.answers[0], tolerance_of(state))
+    trace = propose(state, spec, state.answers[0], tolerance_of(state.spec))
     pods = trace.pods
     counted = pods.ready if pods else trace.counted
     if trace.outcome is Outcome.FAILED or not counted:

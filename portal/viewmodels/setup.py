@@ -9,7 +9,8 @@ from itertools import pairwise
 
 from portal.autoscaling.lint import Amounts, Room, Setup
 from portal.autoscaling.recommend import Observed
-from portal.autoscaling.simulation import GAP, Load
+from portal.autoscaling.replay import INTERRUPTION
+from portal.autoscaling.simulation import Load
 from portal.autoscaling.spec import FLAGS, MetricSource
 from portal.domain.launch import LaunchSpec
 from portal.domain.objects import Hpa, Node, Pod, Quota
@@ -174,19 +175,20 @@ def observed(state: AppState, hpa: Hpa | None) -> Observed:
     """Return the record of an app of one workload, as recommendations are made from it."""
     samples = tuple(state.history)
     load = tuple(
-        Load(each.at.timestamp(), each.cpu, each.desired)
+        Load(each.at.timestamp(), each.cpu, each.memory)
         for each in samples
         if each.cpu is not None and each.cpu >= 0
     )
     limited = 0.0
     for before, after in pairwise(samples):
         seconds = (after.at - before.at).total_seconds()
-        if hpa and before.desired >= hpa.max_replicas and _exceeded(before) and seconds <= GAP:
+        full = hpa is not None and before.desired >= hpa.max_replicas
+        if full and _exceeded(before) and seconds <= INTERRUPTION:
             limited += seconds
     kills = sum(
         each.count for each in state.timeline.of(EntryKind.CRASH) if each.what == "OOMKilled"
     )
-    return Observed(load, kills, limited)
+    return Observed(load, kills, limited, samples[0].desired if samples else 1)
 
 
 def _exceeded(sample: Sample) -> bool:
