@@ -12,6 +12,7 @@ from portal.autoscaling.recommend import Observed
 from portal.autoscaling.replay import INTERRUPTION
 from portal.autoscaling.simulation import Load
 from portal.autoscaling.spec import FLAGS, MetricSource
+from portal.autoscaling.stabilization import window_down
 from portal.domain.launch import LaunchSpec
 from portal.domain.objects import Hpa, Node, Pod, Quota
 from portal.domain.quantities import QuantityError, parse
@@ -20,7 +21,6 @@ from portal.state.model import AppState, WatchHealth
 from portal.state.timeline import EntryKind
 from portal.state.workloads import endless, target_pods
 from portal.viewmodels.freshness import METRICS, source_of
-from portal.viewmodels.hpa_demand import scale_down_window
 
 LONGEST_START = 3600.0
 """Seconds beyond which a pod's readiness is taken to be that after a trouble, not its start."""
@@ -64,7 +64,7 @@ def live_setup(
         targets,
         resources,
         others=len(targets) < len(hpa.metrics),
-        window=scale_down_window(hpa.behavior),
+        window=window_down(hpa.behavior, FLAGS),
         room=tuple(_room(_needs(resources), quotas, nodes, len(pods))),
         start_up=start_up(pods),
         sessions=any(each.session_affinity for each in state.services),
