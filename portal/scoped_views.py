@@ -147,6 +147,7 @@ class ScopedViews:
             scope=scope,
             offered=self._offered(state, now),
             load_tests=measured,
+            decided=self._followers.decided(state),
         )
 
     def mine(self, scope: Scope) -> MineView:
@@ -177,6 +178,7 @@ class ScopedViews:
             scope=scope,
             readable=self._readable,
             problem=more.problem,
+            decided=self._followers.decided(state),
         )
 
     async def advice(self, identity: Identity, key: Key, manifest: str = "") -> AdviceView:

@@ -132,9 +132,20 @@ def _amounts(cpu: float | None, memory: float | None) -> dict[str, int]:
     }
 
 
+_SELECTORS = {"InvalidSelector", "AmbiguousSelector"}
+
+
 def scale_of(hpa: Hpa, current: int) -> Scale:
     """Return the scale target as its last sync found it; ``current`` pods are there."""
-    return Scale(hpa.current, current)
+    failed = {each.type: each.reason for each in hpa.conditions if each.status == "False"}
+    selector = failed.get("ScalingActive", "")
+    return Scale(
+        hpa.current,
+        current,
+        selector if selector in _SELECTORS else "",
+        readable=failed.get("AbleToScale") != "FailedGetScale",
+        writable=failed.get("AbleToScale") != "FailedUpdateScale",
+    )
 
 
 def conditions_of(hpa: Hpa) -> Conditions:

@@ -10,14 +10,16 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from portal.autoscalers.decided import decided_of
 from portal.autoscalers.following import Followed, followed
 from portal.autoscalers.forecast import MOST_PODS
 from portal.autoscaling.engine import Decision
 from portal.autoscaling.explain import Turn, turns
 from portal.domain.keys import Key
-from portal.domain.objects import PodUsage
+from portal.domain.objects import Hpa, PodUsage
 from portal.state.model import AppState
 from portal.state.store import Store
+from portal.viewmodels.autoscaler import Decided
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class Followers:
         self._clock = clock
         self._of: dict[Key, dict[Key, Followed]] = {}
         self._turns: dict[Key, tuple[Decision, tuple[Turn, ...]]] = {}
+        self._decided: dict[Key, tuple[Followed, Decided]] = {}
         self._looked: dict[Key, float] = {}
         self._newer: dict[str, dict[Key, PodUsage]] = {}
         self._waiting: dict[Key, None] = {}
@@ -96,6 +99,21 @@ class Followers:
         self._follow(keys)
         return keys
 
+    def decided(self, app: AppState) -> dict[Key, Decided]:
+        """Return the last decisions of the autoscalers of an app, by their keys."""
+        following = self.of(app.key) if app.hpas else {}
+        return {each.key: self._decision(each, following.get(each.key)) for each in app.hpas}
+
+    def _decision(self, hpa: Hpa, found: Followed | None) -> Decided:
+        """Return it; it is put in words once for each decision."""
+        known = self._decided.get(hpa.key)
+        if found is None or known is None or known[0] is not found:
+            made = decided_of(hpa, found)
+            if found is None:
+                return made
+            known = self._decided[hpa.key] = (found, made)
+        return known[1]
+
     def turns(self, found: Followed) -> tuple[Turn, ...]:
         """Return what would change the last decision of an autoscaler.
 
@@ -136,6 +154,7 @@ class Followers:
             if app is None or not app.hpas:
                 for hpa in self._of.pop(key, {}):
                     self._turns.pop(hpa, None)
+                    self._decided.pop(hpa, None)
                 continue
             try:
                 self._of[key] = _all(self._of.get(key, {}), self._newest(app), now)

@@ -13,18 +13,24 @@ from portal.autoscalers.adapter import measured
 from portal.autoscalers.following import Followed
 from portal.autoscalers.sentences import metric_within
 from portal.autoscalers.what_if import (
-    MOST_PODS,
-    Figures,
-    Replayed,
     Settings,
+    pods_with,
     record_of,
     recorded,
-    replayed,
     settings_of,
     spec_with,
-    startup_of,
+    start_up_of,
 )
-from portal.autoscaling.spec import MetricSource, Spec
+from portal.autoscaling.simulation import (
+    MOST_PODS,
+    Figures,
+    PodModel,
+    Point,
+    figures,
+    limits_of,
+    simulate,
+)
+from portal.autoscaling.spec import FLAGS, Flags, MetricSource, Spec
 from portal.state.history import History
 from portal.viewmodels.words import joined, number, percent, span
 
@@ -74,15 +80,16 @@ def decoded(text: str, base: Settings) -> Settings:
 class WhatIf(Struct, frozen=True):
     """All that replays need: the recorded samples, the present spec and settings.
 
-    ``startup`` is the time in seconds until a new pod is ready. ``left_out`` are the metrics of
-    which the load is not recorded.
+    ``start_up`` is the time in seconds until a new pod is ready. ``left_out`` are the metrics of
+    which the load is not recorded. ``flags`` are the controller's.
     """
 
     samples: History
     spec: Spec
     base: Settings
-    startup: float
+    start_up: float
     left_out: tuple[str, ...] = ()
+    flags: Flags = FLAGS
 
 
 def present_settings(found: Followed) -> Settings:
@@ -90,7 +97,7 @@ def present_settings(found: Followed) -> Settings:
     pods = found.seen.pods
     cpu = next((each.cpu_request for each in pods if each.cpu_request), 0.0)
     memory = next((each.memory_request for each in pods if each.memory_request), 0.0)
-    return settings_of(found.spec, cpu, memory)
+    return settings_of(found.spec, cpu, memory, found.state.flags)
 
 
 def what_if_of(found: Followed, samples: History) -> WhatIf:
@@ -100,13 +107,15 @@ def what_if_of(found: Followed, samples: History) -> WhatIf:
         for each in found.seen.pods
         if each.ready_at is not None
     ]
-    startup = 5.0 * round(startup_of(times) / 5)  # so that replays are made once
+    start_up = 5.0 * round(start_up_of(times) / 5)  # so that replays are made once
     left_out = tuple(
         metric_within(metric)
         for metric, of in zip(found.spec.metrics, found.hpa.metrics, strict=True)
         if metric.source is not MetricSource.RESOURCE or not measured(of)
     )
-    return WhatIf(samples, found.spec, present_settings(found), startup, left_out)
+    return WhatIf(
+        samples, found.spec, present_settings(found), start_up, left_out, found.state.flags
+    )
 
 
 class Curve(Struct, frozen=True):
@@ -150,18 +159,17 @@ def variants_view(given: WhatIf, texts: Sequence[str]) -> VariantsView:
     problem = _problem(given, settings)
     if problem:
         return VariantsView(problem=problem, chosen=settings[0] if settings else None)
-    was = _was(samples, given.spec, base)
-    if not was.times:
+    was = _was(samples, given.spec, base, given.flags)
+    if not was.curve:
         return VariantsView(problem="There is no record of the load yet: come back in a minute.")
-    as_is = _replay(samples, given.spec, base, base, given.startup)
-    made = [_replay(samples, given.spec, base, each, given.startup) for each in settings]
+    as_is, *made = (_replay(given, each) for each in (base, *settings))
     columns = [("Was", "recorded")]
     columns += [("As it is", "replayed, to compare with what was")]
     columns += [
         (LETTERS[at], joined(_changes(base, each)) or "as it is")
         for at, each in enumerate(settings)
     ]
-    figures = [was.figures, as_is.figures, *(each.figures for each in made)]
+    sums = [was.figures, as_is.figures, *(each.figures for each in made)]
     return VariantsView(
         curves=tuple(
             _curve(LETTERS[at].lower() if at == 0 else f"what if {LETTERS[at]}", each)
@@ -169,7 +177,7 @@ def variants_view(given: WhatIf, texts: Sequence[str]) -> VariantsView:
             if settings[at] != base
         ),
         columns=tuple(columns),
-        rows=_rows(figures),
+        rows=_rows(sums),
         notes=_notes(given, was, as_is),
         changes=_changes(base, settings[0]) if settings else (),
         chosen=settings[0] if settings else None,
@@ -187,26 +195,38 @@ def _problem(given: WhatIf, settings: Sequence[Settings]) -> str:
     return ""
 
 
+class _Replayed(Struct, frozen=True):
+    curve: tuple[Point, ...]
+    figures: Figures
+
+
 @lru_cache(16)
-def _was(samples: History, spec: Spec, base: Settings) -> Replayed:
-    return recorded(record_of(samples), spec, base)
+def _was(samples: History, spec: Spec, base: Settings, flags: Flags) -> _Replayed:
+    curve, pods = recorded(record_of(samples)), pods_with(base, 0.0)
+    return _Replayed(curve, figures(curve, pods, limits_of(spec, pods, flags)))
+
+
+def _replay(given: WhatIf, settings: Settings) -> _Replayed:
+    spec = spec_with(given.spec, given.base, settings)
+    return _replayed(given.samples, spec, pods_with(settings, given.start_up), given.flags)
 
 
 @lru_cache(64)
-def _replay(
-    samples: History, spec: Spec, base: Settings, settings: Settings, startup: float
-) -> Replayed:
-    return replayed(record_of(samples), spec_with(spec, base, settings), settings, startup)
+def _replayed(samples: History, spec: Spec, pods: PodModel, flags: Flags) -> _Replayed:
+    record = record_of(samples)
+    load = [each.load for each in record]
+    curve = simulate(load, spec, pods, record[0].replicas if record else 1, flags)
+    return _Replayed(curve, figures(curve, pods, limits_of(spec, pods, flags)))
 
 
-def _curve(name: str, found: Replayed) -> Curve:
+def _curve(name: str, found: _Replayed) -> Curve:
     """Return the curve by its changes alone."""
     times: list[int] = []
     values: list[int] = []
-    for at, replicas in zip(found.times, found.replicas, strict=True):
-        if not values or values[-1] != replicas:
-            times.append(at)
-            values.append(replicas)
+    for each in found.curve:
+        if not values or values[-1] != each.replicas:
+            times.append(int(each.at))
+            values.append(each.replicas)
     return Curve(name, tuple(times), tuple(values))
 
 
@@ -270,7 +290,7 @@ def _rows(figures: Sequence[Figures]) -> tuple[FigureRow, ...]:
         row(
             "Time over target",
             "beyond the tolerance",
-            lambda each: None if each.over is None else 100 * each.over,
+            lambda each: None if each.over_share is None else 100 * each.over_share,
             lambda v: f"{number(v, 1)} %",
         ),
         row("Busiest moment", "of a pod's request", lambda each: each.highest, percent),
@@ -286,15 +306,14 @@ def _difference(value: float, was: float | None, show: Callable[[float], str]) -
     return "same" if not change else f"{'+' if change > 0 else '−'}{show(abs(change))}"
 
 
-def _notes(given: WhatIf, was: Replayed, as_is: Replayed) -> tuple[str, ...]:
-    hours = len(was.times) * 15 / 3600
+def _notes(given: WhatIf, was: _Replayed, as_is: _Replayed) -> tuple[str, ...]:
     error = abs(as_is.figures.pod_hours - was.figures.pod_hours)
     share = error / was.figures.pod_hours if was.figures.pod_hours else 0.0
     found = [
-        f"The last {span(hours * 3600)} are replayed, a decision every 15 s.",
+        f"The last {span(was.figures.seconds)} are replayed, a decision every 15 s.",
         "The load of all pods together is taken as recorded and shared by the pods that would "
         "have been ready; a new pod is ready after "
-        f"{span(given.startup)}, as the app's pods were. Load that came or stayed away because "
+        f"{span(given.start_up)}, as the app's pods were. Load that came or stayed away because "
         "of the number of pods is not in it.",
         f"With the present settings the replay is off by {percent(100 * share)} in pod-hours.",
     ]

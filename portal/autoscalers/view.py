@@ -9,9 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from portal.autoscalers.counted import CountedPod, counted_pods
+from portal.autoscalers.decided import decided_of
 from portal.autoscalers.following import Followed, Mark, needs_samples
 from portal.autoscalers.forecast import NextView, next_view
-from portal.autoscalers.sentences import sentence, turn_words
+from portal.autoscalers.sentences import turn_words
 from portal.autoscalers.steps import StepView, steps
 from portal.autoscalers.variants import present_settings
 from portal.autoscalers.what_if import Settings
@@ -24,7 +25,7 @@ from portal.state.history import History
 from portal.state.model import AppState, WatchHealth
 from portal.state.workloads import target_pods
 from portal.viewmodels.app import CHART
-from portal.viewmodels.autoscaler import autoscaler_view
+from portal.viewmodels.autoscaler import Decided, autoscaler_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import headline
 from portal.viewmodels.hpa_metrics import metric_name
@@ -128,9 +129,11 @@ def autoscalers_view(
     )
     if hpa is None:
         return base
-    own = autoscaler_view(hpa, target_pods(state, hpa), sources, now, state.events)
     found = following.get(hpa.key)
-    return _detailed(base, hpa, own, found, turns, samples=needs_samples(state))
+    decided = decided_of(hpa, found)
+    pods = target_pods(state, hpa)
+    own = autoscaler_view(hpa, pods, sources, now, state.events, decided)
+    return _detailed(base, hpa, own, decided, found, turns, samples=needs_samples(state))
 
 
 def chosen_of(state: AppState, chosen: str) -> Hpa | None:
@@ -143,6 +146,7 @@ def _detailed(
     base: AutoscalersView,
     hpa: Hpa,
     own: AutoscalerView,
+    decided: Decided,
     found: Followed | None,
     turns: Sequence[Turn],
     *,
@@ -150,13 +154,13 @@ def _detailed(
 ) -> AutoscalersView:
     base = replace(base, name=hpa.key.name, own=own)
     if found is None:
-        return replace(base, missing=_missing(hpa))
+        return replace(base, missing=decided.sentence)
     if samples:
         base = replace(base, settled=found.samples.settled, unsettled=found.samples.unsettled)
-    tolerance = tolerance_of(found.state)
+    tolerance = tolerance_of(found.spec, found.state.flags, found.state.minor)
     return replace(
         base,
-        why=_why(found, turns),
+        why=_why(found, decided, turns),
         next=next_view(found),
         marks=found.marks,
         settings=present_settings(found),
@@ -164,21 +168,12 @@ def _detailed(
     )
 
 
-def _missing(hpa: Hpa) -> str:
-    if any(not each.target > 0 for each in hpa.metrics) or not hpa.metrics:
-        return "A target of this autoscaler cannot be read, so its decisions cannot be followed."
-    return (
-        f"Its scale target, {hpa.target_kind} {hpa.target_name}, is not one of the app's "
-        "Deployments or StatefulSets, so its decisions cannot be followed."
-    )
-
-
-def _why(found: Followed, turns: Sequence[Turn]) -> WhyView:
+def _why(found: Followed, decided: Decided, turns: Sequence[Turn]) -> WhyView:
     trace = found.decision.trace
     decisive = trace.decisive
     pods, more = counted_pods(found)
     return WhyView(
-        sentence=sentence(found.state, found.decision),
+        sentence=decided.sentence,
         at=datetime.fromtimestamp(found.synced, UTC),
         source=_source(found),
         turns=tuple(

@@ -152,7 +152,7 @@ def _proposals(
     if state.scale.selector_problem:
         conditions[ACTIVE] = Condition(False, state.scale.selector_problem)
         return (), None
-    tolerance = tolerance_of(state)
+    tolerance = tolerance_of(state.spec, state.flags, state.minor)
     metrics = tuple(
         propose(state, metric, answer, tolerance)
         for metric, answer in zip(state.spec.metrics, state.answers, strict=True)

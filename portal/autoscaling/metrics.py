@@ -17,7 +17,16 @@ from portal.autoscaling.integers import (
     truncated,
 )
 from portal.autoscaling.pods import NO_PODS, Counted, Grouping, count
-from portal.autoscaling.spec import Metric, MetricSource, TargetType, rules_of
+from portal.autoscaling.spec import (
+    FLAGS,
+    LATEST,
+    Flags,
+    Metric,
+    MetricSource,
+    Spec,
+    TargetType,
+    rules_of,
+)
 from portal.autoscaling.state import Answer, Samples, State
 
 
@@ -68,10 +77,10 @@ class MetricTrace(Struct, frozen=True):
 NOT_SERVED = "the metrics API has no such metric"
 
 
-def tolerance_of(state: State) -> Tolerance:
+def tolerance_of(spec: Spec, flags: Flags = FLAGS, minor: int = LATEST) -> Tolerance:
     """Return the tolerance of each direction."""
-    usual, behavior = state.flags.tolerance, state.spec.behavior
-    if behavior is None or not rules_of(state.minor).tolerances:
+    usual, behavior = flags.tolerance, spec.behavior
+    if behavior is None or not rules_of(minor).tolerances:
         return Tolerance(usual, usual)
     up, down = behavior.up.tolerance, behavior.down.tolerance
     return Tolerance(usual if up is None else up, usual if down is None else down)

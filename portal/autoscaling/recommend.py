@@ -14,9 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from portal.autoscaling.lint import Setup, quantity
-from portal.autoscaling.simulation import MOST_PODS, Load, Outcome, Plan, simulate
+from portal.autoscaling.simulation import Figures, Load, PodModel, figures, simulate
+from portal.autoscaling.spec import FLAGS, Metric, MetricSource, Spec, TargetType
 
 MARGIN = 1.15
 """The margin above measured use, that of the VerticalPodAutoscaler."""
@@ -48,6 +50,10 @@ WORSE = 0.01
 """The part of the recorded time by which the time over the request may rise."""
 
 
+MOST_PODS = 100
+"""The largest maximum with which it is simulated: several sets are, one after the other."""
+
+
 class Confidence(StrEnum):
     """The confidence in a recommendation, by how long was recorded."""
 
@@ -73,12 +79,14 @@ class Recommendation(Struct, frozen=True):
 class Observed(Struct, frozen=True):
     """The record of an app: its load, oldest first, and how often containers ran out of memory.
 
-    ``limited`` are the seconds in which the autoscaler was held by its maximum.
+    All of the load has its cores. ``replicas`` are those that it began with, ``limited`` the
+    seconds in which the autoscaler was held by its maximum.
     """
 
     load: Sequence[Load] = ()
     oom_kills: int = 0
     limited: float = 0.0
+    replicas: int = 1
 
     @property
     def seconds(self) -> float:
@@ -86,18 +94,29 @@ class Observed(Struct, frozen=True):
         return self.load[-1].at - self.load[0].at if self.load else 0.0
 
 
+class Plan(Struct, frozen=True):
+    """An autoscaler on CPU to be simulated: its spec, a pod's request in cores, and its start."""
+
+    min_replicas: int
+    max_replicas: int
+    target: float
+    request: float
+    window: float = FLAGS.downscale_stabilization
+    start_up: float = 30.0
+
+
 class Advice(Struct, frozen=True):
     """Recommendations; () if the present values are right, or the confidence is NONE.
 
-    ``before`` and ``after`` are the outcomes of the present autoscaler and of the recommended one
+    ``before`` and ``after`` are the figures of the present autoscaler and of the recommended one
     on the recorded load; None if nothing of the autoscaler is recommended. ``dropped`` are the
     settings whose recommendation would have made it worse.
     """
 
     confidence: Confidence
     recommendations: tuple[Recommendation, ...] = ()
-    before: Outcome | None = None
-    after: Outcome | None = None
+    before: Figures | None = None
+    after: Figures | None = None
     dropped: tuple[str, ...] = ()
 
 
@@ -119,7 +138,7 @@ def recommend(setup: Setup | None, amounts: Setup, observed: Observed) -> Advice
         return Advice(confidence, (*_cpu(amounts, None), *found))
     if plan is None:
         return Advice(confidence, tuple(found))
-    kept, before, after, dropped = _best(plan, _candidates(plan, amounts, observed), observed.load)
+    kept, before, after, dropped = _best(plan, _candidates(plan, amounts, observed), observed)
     return Advice(confidence, (*kept, *found), before, after, dropped)
 
 
@@ -315,21 +334,35 @@ def _applied(plan: Plan, chosen: Sequence[Recommendation]) -> Plan:
 
 
 def _best(
-    plan: Plan, candidates: Iterable[tuple[Recommendation, ...]], load: Sequence[Load]
-) -> tuple[tuple[Recommendation, ...], Outcome | None, Outcome | None, tuple[str, ...]]:
-    """Return the first set that would not have been worse, both outcomes, and what it lacks."""
+    plan: Plan, candidates: Iterable[tuple[Recommendation, ...]], observed: Observed
+) -> tuple[tuple[Recommendation, ...], Figures | None, Figures | None, tuple[str, ...]]:
+    """Return the first set that would not have been worse, both figures, and what it lacks."""
     most = plan.request * max(1.0, plan.target / 100)
-    before: Outcome | None = None
+    before: Figures | None = None
     tried: list[tuple[Recommendation, ...]] = []
     for chosen in candidates:
         if not chosen or chosen in tried:
             continue
         tried.append(chosen)
-        before = before or simulate(load, plan, most)
-        after = simulate(load, _applied(plan, chosen), most)
+        before = before or outcome(observed, plan, most)
+        after = outcome(observed, _applied(plan, chosen), most)
         if not worse(before, after):
             return chosen, before, after, _lacking(tried[0], chosen)
     return (), None, None, _lacking(tried[0], ()) if tried else ()
+
+
+def outcome(observed: Observed, plan: Plan, most_a_pod: float) -> Figures:
+    """Return the figures of a plan with the observed load.
+
+    ``most_a_pod`` are the cores beyond which, by the tolerance, a pod does too much.
+    """
+    target = max(1, round(plan.target))
+    metric = Metric(MetricSource.RESOURCE, "cpu", TargetType.UTILIZATION, target)
+    spec = Spec(plan.min_replicas, plan.max_replicas, (metric,))
+    pods = PodModel(plan.request, start_up=plan.start_up)
+    flags = replace(FLAGS, downscale_stabilization=plan.window)
+    curve = simulate(observed.load, spec, pods, observed.replicas, flags)
+    return figures(curve, pods, {"cpu": most_a_pod * (1 + FLAGS.tolerance)})
 
 
 def _lacking(wanted: Sequence[Recommendation], chosen: Sequence[Recommendation]) -> tuple[str, ...]:
@@ -337,7 +370,7 @@ def _lacking(wanted: Sequence[Recommendation], chosen: Sequence[Recommendation])
     return tuple(each.setting for each in wanted if each.setting not in kept)
 
 
-def worse(before: Outcome, after: Outcome) -> bool:
+def worse(before: Figures, after: Figures) -> bool:
     """Return True if ``after`` costs more for nothing, or does too much for much longer."""
     if after.over > before.over + WORSE * before.seconds:
         return True

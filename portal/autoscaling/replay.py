@@ -25,15 +25,22 @@ class Timed(Protocol):
 Part = TypeVar("Part", bound=Timed)
 
 
-def syncs(record: Sequence[Part], gap: float) -> Iterator[tuple[float, Part]]:
+INTERRUPTION = 330.0
+"""Seconds without a part after which a record is taken to be interrupted.
+
+Of equal consecutive samples only the first and the last of five minutes are recorded.
+"""
+
+
+def syncs(record: Sequence[Part]) -> Iterator[tuple[float, Part]]:
     """Yield the times of an autoscaler's syncs, each with the newest part of a record before it.
 
-    A record without a part for more than ``gap`` seconds was interrupted: one sync follows.
+    Where the record was interrupted (``INTERRUPTION``) one sync follows the part before that.
     """
     period = FLAGS.sync_period
     for part, following in pairwise(record):
         at = -(-part.at // period) * period
-        until = following.at if following.at - part.at <= gap else part.at + period
+        until = following.at if following.at - part.at <= INTERRUPTION else part.at + period
         while at < until:
             yield at, part
             at += period

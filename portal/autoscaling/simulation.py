@@ -1,21 +1,24 @@
-"""Simulation: what an autoscaler would have done with a recorded load. Pure.
+"""Simulation: what an autoscaler does with a load, recorded or generated. Pure.
 
-The load of all pods together is taken as it was recorded, whatever the number of pods, and is
-shared by those that are ready. So load that was never served is in no record.
+The load of all pods together is taken as it is given, whatever the number of pods, and is shared by
+those that are ready. So load that was never served is in no record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from portal.autoscaling.engine import decide
+from portal.autoscaling.metrics import tolerance_of
 from portal.autoscaling.replay import syncs
-from portal.autoscaling.spec import FLAGS, Metric, MetricSource, Spec, TargetType
+from portal.autoscaling.spec import FLAGS, Flags, Metric, MetricSource, Spec, TargetType
 from portal.autoscaling.state import (
     NEVER,
+    Answer,
     Conditions,
     Container,
     History,
@@ -25,96 +28,206 @@ from portal.autoscaling.state import (
     State,
 )
 
-SYNC = FLAGS.sync_period
+MOST_PODS = 200
+"""The largest maximum that is simulated while somebody waits: the time for it grows with it."""
 
-GAP = 330.0
-"""Seconds without a sample after which a record is taken to be interrupted: of equal samples only
-the first and the last of five minutes are kept."""
-
-MOST_PODS = 100
-"""The largest maximum that is simulated: the time for it grows with the pods."""
+RESOURCES = ("cpu", "memory")
+"""The resources of which a load is known."""
 
 
 class Load(Struct, frozen=True):
-    """The use of all pods together at the time ``at``, in cores, and how many were wanted."""
+    """The use of all pods together from the time ``at`` on; None where it is not known.
+
+    ``at`` is in seconds, ``cpu`` in cores and ``memory`` in bytes.
+    """
 
     at: float
-    cores: float
-    replicas: int
+    cpu: float | None
+    memory: float | None = None
+
+    @property
+    def cores(self) -> float:
+        """The cores, 0 where they are not known."""
+        return self.cpu or 0.0
+
+    def of(self, resource: str) -> float | None:
+        """Return the use of "cpu" or "memory"; None where it is not known."""
+        return self.cpu if resource == "cpu" else self.memory
 
 
-class Plan(Struct, frozen=True):
-    """An autoscaler on CPU to be simulated: its spec, a pod's request in cores, and its start."""
+class PodModel(Struct, frozen=True):
+    """The pods of a simulation, which are all alike.
 
-    min_replicas: int
-    max_replicas: int
-    target: float
-    request: float
-    window: float = FLAGS.downscale_stabilization
+    ``cpu`` and ``memory`` are the requests of one, in cores and bytes, 0 for none. ``start_up`` are
+    the seconds until a new pod is ready.
+    """
+
+    cpu: float = 0.0
+    memory: float = 0.0
     start_up: float = 30.0
 
+    def request(self, resource: str) -> float:
+        """Return the request of "cpu" or "memory"."""
+        return self.cpu if resource == "cpu" else self.memory
 
-class Outcome(Struct, frozen=True):
-    """The result of a simulation.
 
-    ``over`` are the seconds in which a pod had to do more than the cores of the comparison,
-    ``core_hours`` what the pods reserved, and ``most`` the most pods there were.
+class Point(Struct, frozen=True):
+    """One sync: the load, the ready pods that shared it, and the replicas from then on."""
+
+    at: float
+    load: Load
+    replicas: int
+    ready: int
+
+
+class Figures(Struct, frozen=True):
+    """The sums over a curve of ``seconds``.
+
+    ``pod_hours`` and ``core_hours`` are replicas and requested cores × hours, ``changes`` how often
+    the replicas changed, ``most`` the most of them. ``over`` are the seconds, of the ``known`` ones
+    in which there was a load, in which a pod used more than its limit; ``highest`` is the most that
+    a pod used, in percent of its request, of the metric nearest its limit; None if it is unknown.
     """
 
-    seconds: float
-    over: float
-    core_hours: float
-    most: int
+    seconds: float = 0.0
+    pod_hours: float = 0.0
+    core_hours: float = 0.0
+    changes: int = 0
+    most: int = 0
+    known: float = 0.0
+    over: float = 0.0
+    highest: float | None = None
+
+    @property
+    def over_share(self) -> float | None:
+        """The share of the known time in which a pod used more than its limit."""
+        return self.over / self.known if self.known else None
 
 
-def simulate(record: Sequence[Load], plan: Plan, most_a_pod: float) -> Outcome:
-    """Return the outcome of a plan; ``most_a_pod`` are the cores beyond which a pod is over.
+def simulate(
+    record: Sequence[Load], spec: Spec, pods: PodModel, replicas: int, flags: Flags = FLAGS
+) -> tuple[Point, ...]:
+    """Return what an autoscaler would have done with a load, sync by sync.
 
-    The same number of cores makes the outcomes of several plans comparable.
+    It begins with so many ``replicas`` that have been ready for long. The last part of the record
+    ends it; one without a next part for long was interrupted (``replay.INTERRUPTION``).
     """
-    target = Metric(
-        MetricSource.RESOURCE, "cpu", TargetType.UTILIZATION, max(1, round(plan.target))
-    )
-    spec = Spec(plan.min_replicas, plan.max_replicas, (target,))
-    flags = replace(FLAGS, downscale_stabilization=plan.window)
-    containers = (Container("app", {"cpu": max(1, round(plan.request * 1000))}),)
-    pods: list[Pod] = []
-    history, desired = History(), 0
-    conditions: Conditions = {}
-    wanted = made = count = most = 0
-    over = reserved = 0.0
-    for at, load in syncs(record, GAP):
-        if not count:
-            wanted = desired = min(max(load.replicas, plan.min_replicas), plan.max_replicas)
-        del pods[wanted:]
-        while len(pods) < wanted:
-            made += 1
-            old = not count
-            pods.append(
-                Pod(
-                    f"pod-{made}",
-                    containers,
-                    ready="True" if old else "False",
-                    ready_since=NEVER if old else at,
-                    started=NEVER if old else at,
-                )
-            )
-        for place, pod in enumerate(pods):
-            if pod.ready == "False" and pod.started is not None:
-                since = pod.started + plan.start_up
-                if at >= since:
-                    pods[place] = replace(pod, ready="True", ready_since=since)
-        able = [each.name for each in pods if each.ready == "True"]
-        share = load.cores / len(able) if able else load.cores
-        sample = Sample(round(share * 1000), at, SYNC)
-        scale = Scale(wanted, len(pods))
-        answers = (dict.fromkeys(able, sample),)
-        state = State(at, spec, scale, pods, answers, history, conditions, desired, flags)
-        decision = decide(state)
-        history, conditions, desired = decision.history, decision.conditions, decision.desired
-        count += 1
-        over += SYNC if share > most_a_pod * (1 + FLAGS.tolerance) else 0.0
-        reserved += len(pods) * plan.request * SYNC
-        most = max(most, len(pods))
+    made = _Pods(pods)
+    curve: list[Point] = []
+    wanted = desired = max(1, replicas)
+    made.begin(wanted)
+    history = History()
+    known: Conditions = {}
+    for at, load in syncs(record):
+        made.follow(wanted, at)
+        answers = [_answer(each, load, made, at) for each in spec.metrics]
+        scale = Scale(wanted, len(made.all))
+        decision = decide(State(at, spec, scale, made.all, answers, history, known, desired, flags))
+        history, known, desired = decision.history, decision.conditions, decision.desired
         wanted = decision.replicas
-    return Outcome(count * SYNC, over, reserved / 3600, most)
+        curve.append(Point(at, load, wanted, made.ready))
+    return tuple(curve)
+
+
+class _Pods:
+    """The pods of a simulation: the first ones are ready, others become so after a while."""
+
+    def __init__(self, model: PodModel) -> None:
+        requests = {name: round(model.request(name) * 1000) for name in RESOURCES}
+        requests = {name: each for name, each in requests.items() if each}
+        self._containers = (Container("app", requests),)
+        self._start_up = model.start_up
+        self._made = 0
+        self.all: list[Pod] = []
+        self.ready = 0
+        self.names: list[str] = []
+
+    def begin(self, count: int) -> None:
+        """Have so many pods that have been ready for long."""
+        for _ in range(count):
+            self._add(NEVER, ready=True)
+        self._counted()
+
+    def follow(self, wanted: int, at: float) -> None:
+        """Have as many pods as are wanted: the newest go first, and those become ready in time."""
+        changed = len(self.all) != wanted
+        del self.all[wanted:]
+        while len(self.all) < wanted:
+            self._add(at, ready=False)
+        for place, pod in enumerate(self.all):
+            if pod.ready == "False" and pod.started is not None:
+                since = pod.started + self._start_up
+                if at >= since:
+                    self.all[place] = replace(pod, ready="True", ready_since=since)
+                    changed = True
+        if changed:
+            self._counted()
+
+    def _add(self, at: float, *, ready: bool) -> None:
+        self._made += 1
+        status = "True" if ready else "False"
+        name = f"pod-{self._made}"
+        self.all.append(Pod(name, self._containers, ready=status, ready_since=at, started=at))
+
+    def _counted(self) -> None:
+        self.names = [each.name for each in self.all if each.ready == "True"]
+        self.ready = len(self.names)
+
+
+def _answer(metric: Metric, load: Load, pods: _Pods, at: float) -> Answer:
+    """Return the samples of a metric: the load is shared by the pods that are ready."""
+    used = load.of(metric.name)
+    if used is None or not pods.ready:
+        return None
+    share = Sample(round(used * 1000 / pods.ready), at, FLAGS.sync_period)
+    return dict.fromkeys(pods.names, share)
+
+
+def limits_of(spec: Spec, pods: PodModel, flags: Flags = FLAGS) -> dict[str, float]:
+    """Return the cores and bytes beyond which a pod is over its targets and their tolerance."""
+    over = 1 + tolerance_of(spec, flags).up
+    found: dict[str, float] = {}
+    for each in spec.metrics:
+        if each.source is not MetricSource.RESOURCE or each.name not in RESOURCES:
+            continue
+        if each.target_type is TargetType.UTILIZATION:
+            amount = pods.request(each.name) * each.target / 100
+        else:
+            amount = each.target / 1000
+        if amount > 0:
+            found[each.name] = amount * over
+    return found
+
+
+def figures(curve: Sequence[Point], pods: PodModel, limits: Mapping[str, float]) -> Figures:
+    """Return the sums over a curve; ``limits`` are the cores and bytes beyond which a pod is over.
+
+    The same limits make the figures of several curves comparable.
+    """
+    period = FLAGS.sync_period
+    known = over = 0
+    highest: float | None = None
+    for point in curve:
+        used = {
+            name: load / max(1, point.ready)
+            for name in limits
+            if (load := point.load.of(name)) is not None
+        }
+        if not used:
+            continue
+        nearest = max(used, key=lambda name: used[name] / limits[name])
+        known += 1
+        over += used[nearest] > limits[nearest]
+        if request := pods.request(nearest):
+            highest = max(highest or 0.0, 100 * used[nearest] / request)
+    hours = sum(each.replicas for each in curve) * period / 3600
+    return Figures(
+        len(curve) * period,
+        hours,
+        hours * pods.cpu,
+        sum(before.replicas != after.replicas for before, after in pairwise(curve)),
+        max((each.replicas for each in curve), default=0),
+        known * period,
+        over * period,
+        highest,
+    )

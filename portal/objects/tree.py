@@ -16,7 +16,7 @@ from portal.objects.links import Link
 from portal.objects.states import MISSING, UNREAD, ObjectState
 from portal.state.model import AppState, WatchHealth
 from portal.state.workloads import replica_sets_of, target_of, target_pods
-from portal.viewmodels.autoscaler import autoscaler_view
+from portal.viewmodels.autoscaler import NOT_FOLLOWED, Decided, autoscaler_view
 from portal.viewmodels.freshness import loading, source_of, stale_words
 from portal.viewmodels.headline import headline
 from portal.viewmodels.jobs import job_summaries, job_summary
@@ -80,10 +80,12 @@ def objects_view(
     scope: Scope,
     readable: Collection[str] = (),
     problem: str = "",
+    decided: Mapping[Key, Decided] = {},
 ) -> ObjectsView:
     """The tree for viewers with ``scope``; ``seen`` are states of objects that are not watched.
 
     ``readable`` are the kinds that can be opened. ``problem`` says why the manifest is not known.
+    ``decided`` are the last decisions of the autoscalers.
     """
     if scope.unanswered:
         return ObjectsView(
@@ -100,7 +102,7 @@ def objects_view(
         )
     known = pod_summary(state, sources, now, nodes)
     head = headline(state, known, now, loading=loading(sources, Kind.RELEASE))
-    make = _Tree(state, inventory, seen, sources, now, known, readable if reads else ())
+    make = _Tree(state, inventory, seen, sources, now, known, readable if reads else (), decided)
     groups = (
         ObjectGroup("Workloads", tuple(make.workloads())),
         ObjectGroup("Network", tuple(make.network())),
@@ -143,6 +145,7 @@ class _Tree:
         now: datetime,
         known: PodSummary,
         readable: Collection[str],
+        decided: Mapping[Key, Decided],
     ) -> None:
         self._state = state
         self._inventory = inventory
@@ -151,6 +154,7 @@ class _Tree:
         self._now = now
         self._known = known
         self._readable = readable
+        self._decided = decided
         self._watched = watched_names(state)
 
     def workloads(self) -> Iterator[ObjectNode]:
@@ -293,7 +297,14 @@ class _Tree:
 
     def _autoscaler(self, hpa: Hpa) -> ObjectNode:
         pods = target_pods(self._state, hpa)
-        view = autoscaler_view(hpa, pods, self._sources, self._now, self._state.events)
+        view = autoscaler_view(
+            hpa,
+            pods,
+            self._sources,
+            self._now,
+            self._state.events,
+            self._decided.get(hpa.key, NOT_FOLLOWED),
+        )
         worst = next(iter(view.notices), None)
         state = Badge("In order", Severity.GOOD)
         if worst is not None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from portal.autoscaling.cost import Prices
 from portal.autoscaling.lint import Finding, Level, Setup, lint, quantity
 from portal.autoscaling.recommend import Confidence, Recommendation, recommend
-from portal.autoscaling.simulation import Outcome
+from portal.autoscaling.simulation import Figures
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
@@ -174,7 +174,7 @@ def _row(each: Recommendation) -> RecommendationView:
     )
 
 
-def _replayed(before: Outcome | None, after: Outcome | None) -> str:
+def _replayed(before: Figures | None, after: Figures | None) -> str:
     """Say how the recorded load would have gone, before and after."""
     if before is None or after is None:
         return ""

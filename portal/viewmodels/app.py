@@ -9,7 +9,7 @@ from typing import cast
 from portal.domain.charts import Listing
 from portal.domain.compressed import CompressedText
 from portal.domain.images import is_digest, split_reference
-from portal.domain.keys import LAUNCHED_BY
+from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.load_tests import Measured
 from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
 from portal.domain.owners import NOBODY, text_of
@@ -19,7 +19,7 @@ from portal.state.failed_removal import removal_failed
 from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import annotated, owner_name, owners_of
 from portal.state.workloads import target_pods
-from portal.viewmodels.autoscaler import autoscaler_view
+from portal.viewmodels.autoscaler import NOT_FOLLOWED, Decided, autoscaler_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import STUCK, Headline, headline
 from portal.viewmodels.load_test import load_test_view
@@ -69,6 +69,7 @@ def app_view(
     scope: Scope = UNLIMITED,
     offered: frozenset[str] = frozenset(),
     load_tests: Mapping[str, Measured] | None = None,
+    decided: Mapping[Key, Decided] = {},
 ) -> AppView:
     """The page of a release for viewers with ``scope``.
 
@@ -76,6 +77,7 @@ def app_view(
 
     ``offered`` are the names of plain actions that are of use in this state. ``load_tests`` are
     what load tests have measured, by the uid of their Jobs; None if the viewer may have none.
+    ``decided`` are the last decisions of the autoscalers.
 
     ``now`` only decides how long is too long, in coarse steps: views of an unchanged state are
     equal, so it is enough to make a new one every few seconds while nothing changes.
@@ -112,7 +114,14 @@ def app_view(
             for pod, found in shown
         ),
         autoscalers=tuple(
-            autoscaler_view(hpa, target_pods(state, hpa), sources, now, state.events)
+            autoscaler_view(
+                hpa,
+                target_pods(state, hpa),
+                sources,
+                now,
+                state.events,
+                decided.get(hpa.key, NOT_FOLLOWED),
+            )
             for hpa in state.hpas
         ),
         settled=state.history.settled,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from portal.autoscaling.cost import HOURS, Cost, Prices, cost_of
-from portal.autoscaling.simulation import GAP
+from portal.autoscaling.replay import INTERRUPTION
 from portal.domain.objects import Pod
 from portal.state.history import Sample
 from portal.state.workloads import endless
@@ -71,7 +71,7 @@ def pod_hours(samples: Iterable[Sample]) -> tuple[float, float]:
     pods = covered = 0.0
     for before, after in pairwise(samples):
         seconds = (after.at - before.at).total_seconds()
-        if 0 < seconds <= GAP:
+        if 0 < seconds <= INTERRUPTION:
             pods += before.current * seconds / 3600
             covered += seconds / 3600
     return pods, covered

@@ -34,13 +34,6 @@ def behavior_words(behavior: ScalingBehavior | None) -> list[str]:
     return found
 
 
-def step_up_words(behavior: ScalingBehavior | None) -> str:
-    """The most that one step up leads to, or adds."""
-    if behavior is None:
-        return "at each sync to twice as many pods, or to 4"
-    return limit_words(behavior.up)
-
-
 def limit_words(rules: ScalingRules) -> str:
     """Describe the policies of one direction: "1 pod every 2 min"."""
     found = " or ".join(_policy(each) for each in rules.policies) or "nothing"

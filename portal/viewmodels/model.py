@@ -101,6 +101,7 @@ class AutoscalerView(Struct, frozen=True):
     """The HPA: minimum and maximum replicas, metrics, decision and problems.
 
     ``desired`` is None until it has decided; ``workload`` is the name of its scale target.
+    ``change`` is what comes next at ``change_at`` if nothing else happens; "" and None if nothing.
     """
 
     name: str
@@ -113,6 +114,8 @@ class AutoscalerView(Struct, frozen=True):
     summary: str
     notices: tuple[Notice, ...]
     conditions: tuple[Badge, ...]
+    change: str = ""
+    change_at: datetime | None = None
 
 
 class WorkloadView(Struct, frozen=True):

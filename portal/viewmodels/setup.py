@@ -9,8 +9,10 @@ from itertools import pairwise
 
 from portal.autoscaling.lint import Amounts, Room, Setup
 from portal.autoscaling.recommend import Observed
-from portal.autoscaling.simulation import GAP, Load
+from portal.autoscaling.replay import INTERRUPTION
+from portal.autoscaling.simulation import Load
 from portal.autoscaling.spec import FLAGS, MetricSource
+from portal.autoscaling.stabilization import window_down
 from portal.domain.launch import LaunchSpec
 from portal.domain.objects import Hpa, Node, Pod, Quota
 from portal.domain.quantities import QuantityError, parse
@@ -19,7 +21,6 @@ from portal.state.model import AppState, WatchHealth
 from portal.state.timeline import EntryKind
 from portal.state.workloads import endless, target_pods
 from portal.viewmodels.freshness import METRICS, source_of
-from portal.viewmodels.hpa_demand import scale_down_window
 
 LONGEST_START = 3600.0
 """Seconds beyond which a pod's readiness is taken to be that after a trouble, not its start."""
@@ -63,7 +64,7 @@ def live_setup(
         targets,
         resources,
         others=len(targets) < len(hpa.metrics),
-        window=scale_down_window(hpa.behavior),
+        window=window_down(hpa.behavior, FLAGS),
         room=tuple(_room(_needs(resources), quotas, nodes, len(pods))),
         start_up=start_up(pods),
         sessions=any(each.session_affinity for each in state.services),
@@ -174,19 +175,20 @@ def observed(state: AppState, hpa: Hpa | None) -> Observed:
     """Return the record of an app of one workload, as recommendations are made from it."""
     samples = tuple(state.history)
     load = tuple(
-        Load(each.at.timestamp(), each.cpu, each.desired)
+        Load(each.at.timestamp(), each.cpu, each.memory)
         for each in samples
         if each.cpu is not None and each.cpu >= 0
     )
     limited = 0.0
     for before, after in pairwise(samples):
         seconds = (after.at - before.at).total_seconds()
-        if hpa and before.desired >= hpa.max_replicas and _exceeded(before) and seconds <= GAP:
+        full = hpa is not None and before.desired >= hpa.max_replicas
+        if full and _exceeded(before) and seconds <= INTERRUPTION:
             limited += seconds
     kills = sum(
         each.count for each in state.timeline.of(EntryKind.CRASH) if each.what == "OOMKilled"
     )
-    return Observed(load, kills, limited)
+    return Observed(load, kills, limited, samples[0].desired if samples else 1)
 
 
 def _exceeded(sample: Sample) -> bool:

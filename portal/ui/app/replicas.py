@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portal.ui import html
-from portal.ui.components.basics import Node, badge, local_times, notice, wildcards
+from portal.ui.components.basics import Node, badge, local_times, next_change, notice, wildcards
 from portal.viewmodels.model import AutoscalerView, MetricView, ReplicasView, Severity, WorkloadView
 
 BAR_TOP = 2.0
@@ -92,6 +92,7 @@ def autoscalers(views: Sequence[AutoscalerView], unknown: str = "") -> Node:
 def _autoscaler(view: AutoscalerView) -> list[Node]:
     return [
         html.P(view.summary, className="words"),
+        next_change(view.change, view.change_at),
         html.Div([_metric(metric) for metric in view.metrics]),
         *[notice(each) for each in view.notices],
         html.Div(

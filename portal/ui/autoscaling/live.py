@@ -16,6 +16,7 @@ from portal.ui.components.basics import (
     badge,
     clock,
     internal_link,
+    next_change,
     notice,
     stale_notice,
     table,
@@ -184,13 +185,8 @@ def _next(view: AutoscalersView) -> Node:
     return [
         html.P(_soon(coming), className="decision-sentence", **wildcards({"data-testid": "next"})),
         html.P(coming.sentence, className="words"),
-        html.P(
-            [coming.change, " in ", until(coming.change_at), ", give or take a sync of 15 s."],
-            className="next-change",
-            **wildcards({"data-testid": "next-change"}),
-        )
-        if coming.change_at is not None
-        else html.P(
+        next_change(coming.change, coming.change_at)
+        or html.P(
             "Time alone changes nothing: only another load or other settings would.",
             className="words quiet-text",
         ),

@@ -16,7 +16,8 @@ from portal.autoscalers.variants import (
     form_parameters,
     variants_view,
 )
-from portal.autoscalers.what_if import MOST_PODS, Settings
+from portal.autoscalers.what_if import Settings
+from portal.autoscaling.simulation import MOST_PODS
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
 from portal.live.topics import autoscaling_topic

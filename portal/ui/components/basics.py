@@ -60,6 +60,17 @@ def until(at: datetime) -> html.Time:
     return html.Time(dateTime=stamp, className="until", **wildcards({"data-until": stamp}))
 
 
+def next_change(words: str, at: datetime | None) -> Node:
+    """The next change of an autoscaler, and the time until then; nothing without one."""
+    if at is None:
+        return None
+    return html.P(
+        [words, " in ", until(at), ", give or take a sync of 15 s."],
+        className="next-change",
+        **wildcards({"data-testid": "next-change"}),
+    )
+
+
 def clock(at: datetime) -> html.Time:
     """A time of the day to the second, in the browser's time zone."""
     stamp = at.isoformat()

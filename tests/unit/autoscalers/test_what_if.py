@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -19,17 +17,15 @@ from portal.autoscalers.variants import (
     variants_view,
 )
 from portal.autoscalers.what_if import (
-    GAP,
-    Moment,
     Settings,
+    pods_with,
     record_of,
     recorded,
-    replayed,
     settings_of,
     spec_with,
-    startup_of,
+    start_up_of,
 )
-from portal.autoscaling.replay import syncs
+from portal.autoscaling.simulation import Load, PodModel, simulate
 from portal.autoscaling.spec import (
     Metric,
     MetricSource,
@@ -44,17 +40,6 @@ from portal.state.history import History, Sample
 CPU = Metric(MetricSource.RESOURCE, "cpu", TargetType.UTILIZATION, 50)
 SPEC = Spec(1, 10, (CPU,), ScalingBehavior())
 BASE = settings_of(SPEC, 0.1, 2**27)
-MINUTE = 60.0
-
-
-def load(cores: Callable[[int], float | None], minutes: int = 60, pods: int = 2) -> list[Moment]:
-    """A record with a sample each minute."""
-    return [Moment(MINUTE * at, cores(at), 1e8, pods, pods) for at in range(minutes)]
-
-
-def replicas(record: list[Moment], settings: Settings, spec: Spec = SPEC, **how: float):
-    found = replayed(record, spec_with(spec, BASE, settings), settings, how.get("startup", 15.0))
-    return dict(zip(found.times, found.replicas, strict=True))
 
 
 def test_the_present_settings_are_read_from_the_spec() -> None:
@@ -64,74 +49,33 @@ def test_the_present_settings_are_read_from_the_spec() -> None:
     assert (settings_of(slow, 0.1, 0).down_window, settings_of(slow, 0.1, 0).down_pods) == (120, 2)
 
 
-def test_a_steady_load_is_answered_as_the_target_means() -> None:
-    # 0.2 cores over requests of 0.1: 4 pods have 50 % each.
-    found = replicas(load(lambda at: 0.2), BASE)
-    assert list(found.values())[-1] == 4
-    assert list(replicas(load(lambda at: 0.2), replace(BASE, cpu=100)).values())[-1] == 2
-    assert list(replicas(load(lambda at: 0.2), replace(BASE, maximum=3)).values())[-1] == 3
-    assert list(replicas(load(lambda at: 0.2), replace(BASE, cpu_request=200)).values())[-1] == 2
+def test_pods_are_those_of_the_settings() -> None:
+    assert pods_with(BASE, 15.0) == PodModel(0.1, 2**27, 15.0)
 
 
-def test_the_load_is_shared_by_the_pods_that_are_ready() -> None:
-    slow = replicas(load(lambda at: 0.4, 10), BASE, startup=120.0)
-    quick = replicas(load(lambda at: 0.4, 10), BASE, startup=0.0)
-    assert list(slow.values())[-1] == list(quick.values())[-1] == 8
-    over = [
-        replayed(load(lambda at: 0.4, 10), SPEC, BASE, each).figures.over for each in (120.0, 0.0)
-    ]
-    slowly, quickly = over
-    assert slowly is not None
-    assert quickly is not None
-    assert slowly > quickly
+@pytest.mark.parametrize(
+    ("changed", "replicas"),
+    [({}, 4), ({"cpu": 100}, 2), ({"maximum": 3}, 3), ({"cpu_request": 200}, 2)],
+)
+def test_settings_are_replayed(changed: dict[str, int], replicas: int) -> None:
+    settings = replace(BASE, **changed)  # pyright: ignore[reportArgumentType]
+    load = [Load(60.0 * at, 0.2) for at in range(30)]
+    curve = simulate(load, spec_with(SPEC, BASE, settings), pods_with(settings, 15.0), 2)
+    assert curve[-1].replicas == replicas
 
 
-def test_a_longer_window_keeps_the_pods() -> None:
-    def spike(at: int) -> float:
-        return 0.4 if at == 5 else 0.05
-
-    short = replicas(load(spike), replace(BASE, down_window=60))
-    long = replicas(load(spike), replace(BASE, down_window=600))
-    assert short[10 * 60] == 1
-    assert long[10 * 60] > 1
-    assert list(long.values())[-1] == 1
-
-
-def test_a_rate_limits_each_minute() -> None:
-    found = replicas(load(lambda at: 0.5, 10, pods=1), replace(BASE, up_pods=1))
-    first = list(found.values())[:8]
-    assert first == [2, 2, 2, 2, 3, 3, 3, 3]
-    assert max(found.values()) == 10
-
-
-def test_without_a_known_load_nothing_changes() -> None:
-    found = replicas(load(lambda at: None, 10, pods=3), BASE)
-    assert set(found.values()) == {3}
-    figures = replayed(load(lambda at: None, 10, pods=3), SPEC, BASE, 15).figures
-    assert (figures.over, figures.highest) == (None, None)
-
-
-def test_a_gap_in_the_record_is_left_out() -> None:
-    first = load(lambda at: 0.2, 3)
-    later = [replace(each, at=each.at + 3600) for each in first]
-    times = [at for at, _ in syncs([*first, *later], GAP)]
-    assert max(b - a for a, b in itertools.pairwise(times)) > 3000
-    assert len(times) == 2 * 8 + 1
-
-
-def test_figures_add_up() -> None:
-    figures = recorded(load(lambda at: 0.2, 61), SPEC, BASE).figures
-    assert figures.pod_hours == pytest.approx(2.0)
-    assert figures.core_hours == pytest.approx(0.2)
-    assert figures.over == 1.0
-    assert figures.highest == pytest.approx(100)
-    assert (figures.changes, figures.most) == (0, 2)
+def test_rules_that_differ_are_replayed() -> None:
+    found = spec_with(SPEC, BASE, replace(BASE, up_pods=1, down_window=60)).behavior
+    assert found is not None
+    assert found.up.policies == (ScalingPolicy("Pods", 1, 60),)
+    assert found.down.window == 60
+    assert spec_with(SPEC, BASE, replace(BASE, maximum=4)).behavior == SPEC.behavior
 
 
 def test_the_time_until_a_pod_is_ready() -> None:
-    assert startup_of([5, 40, 20]) == 20
-    assert startup_of([]) == 30
-    assert startup_of([-3, 9999]) == 30
+    assert start_up_of([5, 40, 20]) == 20
+    assert start_up_of([]) == 30
+    assert start_up_of([-3, 9999]) == 30
 
 
 @pytest.mark.parametrize(
@@ -202,4 +146,7 @@ def test_settings_become_fields_of_the_form() -> None:
 def test_the_record_is_that_of_the_history() -> None:
     found = record_of(history(30))
     assert found[0].at == 1_700_000_000
-    assert found[0].desired == 4
+    assert (found[0].replicas, found[0].ready, found[0].load.memory) == (4, 4, 1e8)
+    syncs = recorded(found)
+    assert len(syncs) == 29 * 4
+    assert {each.replicas for each in syncs} == {4}

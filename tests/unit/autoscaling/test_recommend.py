@@ -7,19 +7,25 @@ import pytest
 from msgspec.structs import replace
 
 from portal.autoscaling.lint import Amounts, Setup
-from portal.autoscaling.recommend import Advice, Confidence, Observed, growth, recommend, worse
-from portal.autoscaling.replay import syncs
-from portal.autoscaling.simulation import GAP, Load, Outcome, Plan, simulate
+from portal.autoscaling.recommend import (
+    Advice,
+    Confidence,
+    Observed,
+    Plan,
+    growth,
+    outcome,
+    recommend,
+    worse,
+)
+from portal.autoscaling.simulation import Figures, Load
 
 MI = 2**20
 HOUR = 3600
 
 
-def record(
-    cores: Callable[[float], float], hours: float = 6, step: int = 15, replicas: int = 1
-) -> tuple[Load, ...]:
+def record(cores: Callable[[float], float], hours: float = 6, step: int = 15) -> tuple[Load, ...]:
     """A load over time, in cores."""
-    return tuple(Load(float(at), cores(at), replicas) for at in range(0, int(hours * HOUR), step))
+    return tuple(Load(float(at), cores(at)) for at in range(0, int(hours * HOUR), step))
 
 
 def spiky(at: float) -> float:
@@ -214,7 +220,7 @@ def test_nothing_that_is_worse_on_the_recorded_load_is_recommended() -> None:
     ],
 )
 def test_what_counts_as_worse(over: float, cost: float, expected: bool) -> None:
-    before = Outcome(4000, 100, 10, 3)
+    before = Figures(4000, over=100, core_hours=10)
 
     assert worse(before, replace(before, over=over, core_hours=cost)) == expected
 
@@ -242,13 +248,17 @@ def test_growth_is_what_the_load_does_within_the_time() -> None:
     assert growth(record(lambda at: 0.0), 60) == 1.0
 
 
-# The simulation.
+# Plans with the observed load.
 
 PLAN = Plan(1, 10, 50.0, 0.2, start_up=60.0)
 
 
+def of(load: tuple[Load, ...], plan: Plan) -> Figures:
+    return outcome(Observed(load), plan, 0.1)
+
+
 def test_an_autoscaler_follows_the_load() -> None:
-    found = simulate(record(lambda at: 0.45, hours=1), PLAN, 0.1)
+    found = of(record(lambda at: 0.45, hours=1), PLAN)
 
     assert found.most == 5
     assert found.core_hours == pytest.approx(1.0, rel=0.1)
@@ -257,27 +267,18 @@ def test_an_autoscaler_follows_the_load() -> None:
 
 
 def test_a_slower_start_is_longer_over_the_target() -> None:
-    slow = replace(PLAN, start_up=240.0)
     load = record(spiky)
 
-    assert simulate(load, slow, 0.1).over > simulate(load, PLAN, 0.1).over
+    assert of(load, replace(PLAN, start_up=240.0)).over > of(load, PLAN).over
 
 
 def test_a_shorter_window_saves_pods() -> None:
-    short = replace(PLAN, window=30.0)
     load = record(spiky)
 
-    assert simulate(load, short, 0.1).core_hours < simulate(load, PLAN, 0.1).core_hours
+    assert of(load, replace(PLAN, window=30.0)).core_hours < of(load, PLAN).core_hours
 
 
 def test_the_bounds_hold() -> None:
-    assert simulate(record(lambda at: 9.0, 0.5), replace(PLAN, max_replicas=3), 0.1).most == 3
-    low = simulate(record(lambda at: 0.0, 0.5), replace(PLAN, min_replicas=2), 0.1)
+    assert of(record(lambda at: 9.0, 0.5), replace(PLAN, max_replicas=3)).most == 3
+    low = of(record(lambda at: 0.0, 0.5), replace(PLAN, min_replicas=2))
     assert low.core_hours == pytest.approx(2 * 0.2 * 0.5, rel=0.05)
-
-
-def test_a_gap_in_the_record_is_left_out() -> None:
-    load = [Load(0.0, 1.0, 1), Load(30.0, 1.0, 1), Load(9000.0, 1.0, 1)]
-
-    assert [at for at, _ in syncs(load, GAP)] == [0.0, 15.0, 30.0]
-    assert simulate((), PLAN, 0.1) == Outcome(0.0, 0.0, 0.0, 0)

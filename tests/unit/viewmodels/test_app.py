@@ -14,6 +14,7 @@ from portal.domain.operations import OperationPhase, Step
 from portal.releases.upgrade import UPGRADE
 from portal.state.model import AppState, History, PodHistory, Sample, WatchHealth
 from portal.viewmodels.app import app_view
+from portal.viewmodels.autoscaler import Decided
 from portal.viewmodels.hpa_problems import SEVERAL_HPAS
 from portal.viewmodels.model import AppView, ScaleMode, Severity
 from portal.viewmodels.releases import release_row
@@ -297,7 +298,7 @@ def test_an_unchanged_app_gives_an_equal_view() -> None:
         assert app_view(one, sources(), NOW) == app_view(one, sources(), later)
 
 
-def test_each_autoscaler_counts_the_pods_of_its_own_target() -> None:
+def test_each_autoscaler_tells_its_own_decision() -> None:
     front = replace(deployment(2, 2), key=KEY._replace(name="front"))
     worker = replace(deployment(3, 3), key=KEY._replace(name="worker"))
     hpas = (
@@ -305,11 +306,14 @@ def test_each_autoscaler_counts_the_pods_of_its_own_target() -> None:
         hpa(0, key=worker.key, target_name="worker", min_replicas=3, current=3, desired=3),
     )
     one = state(workloads=(front, worker), hpas=hpas, pods=pods(*[pod()] * 5))
-    found = app_view(one, sources(), NOW)
+    decided = {front.key: Decided("Adds 1."), worker.key: Decided("Stays at 3 pods.")}
+    found = app_view(one, sources(), NOW, decided=decided)
     first, second = found.autoscalers
     assert (first.workload, second.workload) == ("front", "worker")
-    assert "2 pods at 101 % of a 70 % target → ceil(2 × 1.44) = 3, capped at 2" in first.summary
-    assert "3 pods at 0 % of a 70 % target" in second.summary
+    assert (first.summary, second.summary) == (
+        "Keeps between 1 and 2 pods. Adds 1.",
+        "Keeps between 3 and 4 pods. Stays at 3 pods.",
+    )
     row = release_row(one, sources(), NOW)
     assert row.hpa == "front 1–2, CPU 101 % / 70 %; worker 3–4, CPU 0 % / 70 %"
 
