@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from portal.autoscalers.counted import CountedPod, counted_pods
 from portal.autoscalers.following import Followed, Mark, needs_samples
 from portal.autoscalers.forecast import NextView, next_view
+from portal.autoscalers.reaction_view import NOTHING, ReactionView, reaction_view
 from portal.autoscalers.sentences import sentence, turn_words
 from portal.autoscalers.steps import StepView, steps
 from portal.autoscalers.variants import present_settings
@@ -75,6 +76,7 @@ class AutoscalersView(Struct, frozen=True):
     settled: History = History()
     unsettled: History = History()
     marks: tuple[Mark, ...] = ()
+    reaction: ReactionView = NOTHING
     tolerances: Mapping[str, tuple[float, float]] = {}
     settings: Settings | None = None
     changes: bool = False
@@ -130,7 +132,11 @@ def autoscalers_view(
         return base
     own = autoscaler_view(hpa, target_pods(state, hpa), sources, now, state.events)
     found = following.get(hpa.key)
-    return _detailed(base, hpa, own, found, turns, samples=needs_samples(state))
+    base = replace(base, name=hpa.key.name, own=own)
+    if found is None:
+        return replace(base, missing=_missing(hpa))
+    base = replace(base, reaction=reaction_view(found.scale_ups, state.load_tests))
+    return _detailed(base, hpa, found, turns, samples=needs_samples(state))
 
 
 def chosen_of(state: AppState, chosen: str) -> Hpa | None:
@@ -142,15 +148,11 @@ def chosen_of(state: AppState, chosen: str) -> Hpa | None:
 def _detailed(
     base: AutoscalersView,
     hpa: Hpa,
-    own: AutoscalerView,
-    found: Followed | None,
+    found: Followed,
     turns: Sequence[Turn],
     *,
     samples: bool,
 ) -> AutoscalersView:
-    base = replace(base, name=hpa.key.name, own=own)
-    if found is None:
-        return replace(base, missing=_missing(hpa))
     if samples:
         base = replace(base, settled=found.samples.settled, unsettled=found.samples.unsettled)
     tolerance = tolerance_of(found.state)

@@ -10,6 +10,7 @@ from portal.autoscalers.forecast import GradedView, NextView
 from portal.autoscalers.steps import StepView
 from portal.autoscalers.view import AutoscalersView, WhyView
 from portal.ui import html, ids
+from portal.ui.autoscaling.reaction import reaction
 from portal.ui.components.basics import (
     Node,
     age,
@@ -257,6 +258,9 @@ AUTOSCALING_PARTS: Mapping[str, Part[AutoscalersView]] = {
     ids.AUTOSCALING_WHY: lambda view: {"content": _why(view)},
     ids.AUTOSCALING_PODS: lambda view: {"content": _pods(view)},
     ids.AUTOSCALING_NEXT: lambda view: {"content": _next(view)},
+    ids.AUTOSCALING_REACTION: lambda view: {
+        "content": reaction(view.reaction, view.key, edits=view.changes)
+    },
     ids.AUTOSCALING_SERIES: lambda view: {"data": flat(series_view(view.settled))},
     ids.AUTOSCALING_SERIES_TAIL: lambda view: {"data": flat(series_view(view.unsettled))},
     ids.AUTOSCALING_MARKS: lambda view: {"data": _marks(view)},
