@@ -378,7 +378,9 @@ APPS: dict[str, AppState] = {
         ),
     ),
     "scaled": SCALED,
-    "reacted": REACTED,
+    "reacted": replace(
+        REACTED, load_tests=(load_test(PLAN, "newest", SENDING, completed_at=ago(20)),)
+    ),
     "idle": test_advice.idle(),
     "two-autoscalers": TWO_AUTOSCALERS,
     "lost": LOST,

@@ -23,6 +23,7 @@ from portal.ui.components.basics import (
     until,
     wildcards,
 )
+from portal.ui.components.markup import chart_marks
 from portal.ui.encoding import Part, Props, flat
 from portal.ui.routes import app_path, autoscaling_path
 from portal.viewmodels.series import series_view
@@ -242,10 +243,7 @@ def _graded(graded: GradedView) -> html.Li:
 
 def _marks(view: AutoscalersView) -> dict[str, Any]:
     return {
-        "marks": [
-            [int(each.at), each.words, "change" if each.before != each.after else "limit"]
-            for each in view.marks
-        ],
+        **chart_marks(view.marks),
         "tolerances": {name: list(each) for name, each in view.tolerances.items()},
     }
 
