@@ -22,9 +22,11 @@ from portal.autoscalers.adapter import (
     spec_of,
 )
 from portal.autoscalers.predictions import Graded, Grades, Prediction
+from portal.autoscalers.reaction import ScaleUp, scale_ups
 from portal.autoscalers.sentences import sentence
 from portal.autoscaling.engine import ABLE, ACTIVE, LIMITED, Constraint, Decision, decide
 from portal.autoscaling.explain import answer_with
+from portal.autoscaling.metrics import tolerance_of
 from portal.autoscaling.spec import FLAGS, Spec
 from portal.autoscaling.state import History as Memory
 from portal.autoscaling.state import Recommendation, Sample, ScaleEvent, State
@@ -77,7 +79,8 @@ class Followed(Struct, frozen=True):
     ``state`` and ``decision`` are those of the last sync; ``told`` is True if the status told of
     it. ``agreed`` of ``compared`` decisions were the controller's own; ``differs`` says how the
     last one differed. ``synced`` is the time of the last sync, ``since`` when following began.
-    ``samples`` is its own history, where that of the app is not its alone.
+    ``samples`` is its own history, where that of the app is not its alone. ``scale_ups`` are the
+    newest ones, oldest first.
     """
 
     hpa: Hpa
@@ -95,6 +98,7 @@ class Followed(Struct, frozen=True):
     grades: Grades = Grades()
     marks: tuple[Mark, ...] = ()
     samples: History = History()
+    scale_ups: tuple[ScaleUp, ...] = ()
 
 
 def followed(before: Followed | None, app: AppState, hpa: Hpa, now: datetime) -> Followed | None:
@@ -117,7 +121,7 @@ def followed(before: Followed | None, app: AppState, hpa: Hpa, now: datetime) ->
         found = _untold(before, hpa, spec, seen, at)
     if needs_samples(app):
         found = _sampled(found, app, now)
-    return _foreseen(found, at)
+    return _foreseen(_reacted(found, app, at), at)
 
 
 def needs_samples(app: AppState) -> bool:
@@ -352,6 +356,15 @@ def _sampled(following: Followed, app: AppState, now: datetime) -> Followed:
     if samples.differs(found) or now.timestamp() - samples.last_at() >= POLL:
         return replace(following, samples=samples.added(found))
     return following
+
+
+def _reacted(following: Followed, app: AppState, now: float) -> Followed:
+    """Note the scale-ups, and how far their new pods are."""
+    samples = following.samples if needs_samples(app) else app.history
+    state = following.state
+    up = tolerance_of(state.spec, state.flags, state.minor).up
+    found = scale_ups(following.scale_ups, app, following.hpa, samples, now, up)
+    return following if found == following.scale_ups else replace(following, scale_ups=found)
 
 
 POLL = 9

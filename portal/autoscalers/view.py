@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from portal.autoscalers.counted import CountedPod, counted_pods
 from portal.autoscalers.decided import decided_of
-from portal.autoscalers.following import Followed, Mark, needs_samples
+from portal.autoscalers.following import Followed, needs_samples
 from portal.autoscalers.forecast import NextView, next_view
+from portal.autoscalers.reaction_view import NOTHING, ReactionView, reaction_view
 from portal.autoscalers.sentences import turn_words
 from portal.autoscalers.steps import StepView, steps
 from portal.autoscalers.variants import present_settings
@@ -29,7 +30,9 @@ from portal.viewmodels.autoscaler import Decided, autoscaler_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import headline
 from portal.viewmodels.hpa_metrics import metric_name
-from portal.viewmodels.model import AutoscalerView, Badge, Notice, Severity
+from portal.viewmodels.marks import DECISION, load_test_marks, together
+from portal.viewmodels.model import AutoscalerView, Badge, ChartMark, Notice, Severity
+from portal.viewmodels.timeline import timeline_view
 from portal.viewmodels.withheld import without_values
 from portal.viewmodels.workloads import pod_summary
 
@@ -75,7 +78,8 @@ class AutoscalersView(Struct, frozen=True):
     next: NextView | None = None
     settled: History = History()
     unsettled: History = History()
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[ChartMark, ...] = ()
+    reaction: ReactionView = NOTHING
     tolerances: Mapping[str, tuple[float, float]] = {}
     settings: Settings | None = None
     changes: bool = False
@@ -133,7 +137,15 @@ def autoscalers_view(
     decided = decided_of(hpa, found)
     pods = target_pods(state, hpa)
     own = autoscaler_view(hpa, pods, sources, now, state.events, decided)
-    return _detailed(base, hpa, own, decided, found, turns, samples=needs_samples(state))
+    base = replace(base, name=hpa.key.name, own=own)
+    if found is None:
+        return replace(base, missing=decided.sentence)
+    base = replace(
+        base,
+        reaction=reaction_view(found.scale_ups, state.load_tests),
+        marks=_marks(state, hpa, found, details=scope.may(Permission.UPGRADE)),
+    )
+    return _detailed(base, hpa, decided, found, turns, samples=needs_samples(state))
 
 
 def chosen_of(state: AppState, chosen: str) -> Hpa | None:
@@ -145,16 +157,12 @@ def chosen_of(state: AppState, chosen: str) -> Hpa | None:
 def _detailed(
     base: AutoscalersView,
     hpa: Hpa,
-    own: AutoscalerView,
     decided: Decided,
-    found: Followed | None,
+    found: Followed,
     turns: Sequence[Turn],
     *,
     samples: bool,
 ) -> AutoscalersView:
-    base = replace(base, name=hpa.key.name, own=own)
-    if found is None:
-        return replace(base, missing=decided.sentence)
     if samples:
         base = replace(base, settled=found.samples.settled, unsettled=found.samples.unsettled)
     tolerance = tolerance_of(found.spec, found.state.flags, found.state.minor)
@@ -162,10 +170,26 @@ def _detailed(
         base,
         why=_why(found, decided, turns),
         next=next_view(found),
-        marks=found.marks,
         settings=present_settings(found),
         tolerances={metric_name(each.name): (tolerance.down, tolerance.up) for each in hpa.metrics},
     )
+
+
+def _marks(state: AppState, hpa: Hpa, found: Followed, *, details: bool) -> tuple[ChartMark, ...]:
+    """Return the marks of the chart: decisions as they were followed, earlier ones as noted."""
+    own = tuple(ChartMark(int(each.at), DECISION, each.words) for each in found.marks)
+    first = own[0].at if own else found.since
+    noted = (
+        each
+        for each in timeline_view(state).marks
+        if each.kind != DECISION
+        or (each.at < first - SAME and each.id.startswith(f"scaled/{hpa.key.name}/"))
+    )
+    return together((*noted, *own), load_test_marks(state.load_tests, details=details))
+
+
+SAME = 20
+"""Seconds within which a decision that is followed and one that is noted are the same."""
 
 
 def _why(found: Followed, decided: Decided, turns: Sequence[Turn]) -> WhyView:

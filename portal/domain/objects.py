@@ -111,7 +111,8 @@ class ContainerProbe(Struct, frozen=True):
     """A probe of a container; ``kind`` is "startup", "readiness" or "liveness".
 
     ``port`` is a number or a name, ``path`` "" unless it asks by HTTP. ``limit`` is the time in
-    seconds until Kubernetes acts on its failures, ``delay`` the time before it asks at all.
+    seconds until Kubernetes acts on its failures, ``delay`` the time before it asks at all, and
+    ``period`` the time between two questions.
     """
 
     kind: str
@@ -119,6 +120,7 @@ class ContainerProbe(Struct, frozen=True):
     path: str
     limit: float
     delay: float = 0.0
+    period: float = 10.0
 
 
 class Container(Struct, frozen=True):

@@ -48,7 +48,8 @@ Element ids are stable and meant to be used by browser tests:
 ``app-autoscaling``       leads to the page of the app's autoscaler: ``autoscaling-why`` has the
                           last decision (``data-testid="decision"``) and its steps,
                           ``autoscaling-next`` the next one and the grades of predictions,
-                          ``autoscaling-pods`` what each pod counted as
+                          ``autoscaling-pods`` what each pod counted as,
+                          ``autoscaling-reaction`` each step from the load to a ready pod
 ``what-if-<setting>``     a control of the replay; ``what-if-figures`` the figures side by side,
                           ``what-if-keep`` keeps the settings, ``data-testid="use-these"`` takes
                           them into the form
@@ -183,6 +184,7 @@ APP_REVISION = "app-revision"
 APP_SERIES = "app-series"
 APP_SERIES_TAIL = "app-series-tail"
 APP_CHART = "app-chart"
+APP_MARKS = "app-marks"
 APP_RANGE = "app-range"
 APP_LONG_SERIES = "app-long-series"
 APP_RANGE_FAILURE = "app-range-failure"
@@ -332,6 +334,7 @@ AUTOSCALING_BODY = "autoscaling-body"
 AUTOSCALING_WHY = "autoscaling-why"
 AUTOSCALING_PODS = "autoscaling-pods"
 AUTOSCALING_NEXT = "autoscaling-next"
+AUTOSCALING_REACTION = "autoscaling-reaction"
 AUTOSCALING_CHART = "autoscaling-chart"
 AUTOSCALING_SERIES = "autoscaling-series"
 AUTOSCALING_SERIES_TAIL = "autoscaling-series-tail"

@@ -23,6 +23,7 @@ from portal.viewmodels.autoscaler import NOT_FOLLOWED, Decided, autoscaler_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import STUCK, Headline, headline
 from portal.viewmodels.load_test import load_test_view
+from portal.viewmodels.marks import load_test_marks, together
 from portal.viewmodels.model import AppView, Badge, Notice, Severity
 from portal.viewmodels.notices import notices
 from portal.viewmodels.operation import operation_view
@@ -93,6 +94,7 @@ def app_view(
     shown, more = foremost(known.pods)
     hindrance = obstacle(known)
     addresses = url_views(state, outside, nodes)
+    timeline = timeline_view(state)
     return AppView(
         key=state.key,
         exists=release is not None,
@@ -137,7 +139,10 @@ def app_view(
         if state.operation
         else None,
         notices=notices(state, known, head, sources, now, quotas, chart),
-        timeline=timeline_view(state),
+        timeline=timeline,
+        marks=together(
+            timeline.marks, load_test_marks(state.load_tests, details=load_tests is not None)
+        ),
         notes=detail.notes if detail else "",
         values=detail.shown if detail else CompressedText(),
         stale=stale_words(sources, now),

@@ -250,6 +250,19 @@ class VersionView(Struct, frozen=True):
     since: datetime | None = None
 
 
+class ChartMark(Struct, frozen=True):
+    """A mark on the chart at ``at``, in Unix seconds, or until ``until``; None for a moment.
+
+    ``kind`` is one of those in ``portal.viewmodels.marks``; ``id`` is that of its timeline entry.
+    """
+
+    at: int
+    kind: str
+    words: str
+    until: int | None = None
+    id: str = ""
+
+
 class TimelineLine(Struct, frozen=True):
     """A line of the timeline: what has happened ``count`` times, last at ``at``.
 
@@ -269,12 +282,14 @@ class TimelineLine(Struct, frozen=True):
 class TimelineView(Struct, frozen=True):
     """The timeline of an app, newest first, and since when a portal watches the app.
 
-    ``gap`` is a sentence on the last time in which none did, "" if there was none.
+    ``gap`` is a sentence on the last time in which none did, "" if there was none. ``marks`` are
+    what of it the chart shows, oldest first.
     """
 
     lines: tuple[TimelineLine, ...]
     since: datetime
     gap: str = ""
+    marks: tuple[ChartMark, ...] = ()
 
 
 class LoadTestLine(Struct, frozen=True):
@@ -385,6 +400,7 @@ class AppView(Struct, frozen=True):
     offered: frozenset[str] = frozenset()
     removal_failed: bool = False
     load_test: LoadTestView = LoadTestView()
+    marks: tuple[ChartMark, ...] = ()
 
 
 class ReleaseRow(Struct, frozen=True):

@@ -6,23 +6,21 @@ portal. What Kubernetes has forgotten by then is said to be unknown.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from portal.domain.objects import Container, Event, Pod
+from portal.domain.objects import Event, Pod
 from portal.domain.operations import Operation, OperationPhase
 from portal.state.model import AppState
 from portal.state.timeline import EntryKind
 from portal.state.workloads import endless, replica_sets_of
-from portal.viewmodels.conditions import condition
 from portal.viewmodels.diagnosis import Diagnosis, events_about
 from portal.viewmodels.model import Badge, Severity, StepView, UrlView
 from portal.viewmodels.operation import lasted
+from portal.viewmodels.pod_start import Passed, pull_of, pulled, ready, scheduled, started
 from portal.viewmodels.words import count, number, size, span
 from portal.viewmodels.workloads import PodSummary
 
@@ -33,12 +31,6 @@ NOT_CREATED = "Waits for its pods to be created."
 UNDATED = "When is not known any more."
 LOST = "Size and time are not known: the event about it has expired."
 ON_THE_NODE = "already on the node"
-
-
-class Passed(Struct, frozen=True):
-    """A stage that a pod has passed, at ``at``; None if the time is not known."""
-
-    at: datetime | None
 
 
 def stages(state: AppState, known: PodSummary, urls: Sequence[UrlView]) -> tuple[StepView, ...]:
@@ -137,75 +129,17 @@ def _stage(
     return StepView(title, Badge("Waiting", severity), began, None, detail=words)
 
 
-# Whether a pod has passed a stage; ``own`` are the events about it.
-
-
-def _scheduled(pod: Pod, own: Sequence[Event]) -> Passed | None:
-    found = condition(pod, "PodScheduled")
-    if not pod.node and not (found and found.status == "True"):
-        return None
-    return Passed(found.changed_at if found and found.status == "True" else None)
-
-
-def _pulled(pod: Pod, own: Sequence[Event]) -> Passed | None:
-    told = [each for each in own if each.reason == "Pulled"]
-    if _started(pod, own) is None and len(told) < len(_main(pod)):
-        return None
-    if not told:
-        return Passed(None)
-    return Passed(max(each.first_at or each.last_at for each in told))
-
-
-def _started(pod: Pod, own: Sequence[Event]) -> Passed | None:
-    main = _main(pod)
-    if not main or not all(_has_run(one.state, one.restarts, one.last_reason) for one in main):
-        return None
-    if any(one.restarts or one.started_at is None for one in main):
-        # The time is that of the newest run; only the event tells of the first one.
-        told = [each for each in own if each.reason == "Started"]
-        times = [each.first_at for each in told if each.first_at is not None]
-        return Passed(min(times) if times else None)
-    return Passed(max(one.started_at for one in main if one.started_at is not None))
-
-
-def _has_run(state: str, restarts: int, last_reason: str) -> bool:
-    return state in {"running", "terminated"} or restarts > 0 or bool(last_reason)
-
-
-def _main(pod: Pod) -> list[Container]:
-    return [one for one in pod.containers if not one.init]
-
-
-def _ready(pod: Pod, own: Sequence[Event]) -> Passed | None:
-    return Passed(pod.ready_at) if pod.ready else None
-
-
 PULLED = "Image pulled"
 _STAGES: tuple[tuple[str, Callable[[Pod, Sequence[Event]], Passed | None]], ...] = (
-    ("Scheduled to a node", _scheduled),
-    (PULLED, _pulled),
-    ("Started", _started),
-    ("Ready", _ready),
+    ("Scheduled to a node", scheduled),
+    (PULLED, pulled),
+    ("Started", started),
+    ("Ready", ready),
 )
+"""The stages, and what tells that a pod has passed each."""
 
 
 # The image.
-
-_PULL = re.compile(r"Successfully pulled image .* in (\S+)(?: \(|\.|$)")
-_SIZE = re.compile(r"Image size: (\d+) bytes")
-_GO = re.compile(r"([\d.]+)(ms|us|µs|ns|h|m|s)")
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-
-
-def go_seconds(text: str) -> float | None:
-    """The seconds of a duration as Go writes it ("1m2.5s"); None if it is none."""
-    parts = _GO.findall(text)
-    if not parts or "".join(a + b for a, b in parts) != text:
-        return None
-    try:
-        return sum(float(amount) * _UNITS[unit] for amount, unit in parts)
-    except ValueError:
-        return None
 
 
 def _with_pull(view: StepView, own: Sequence[Sequence[Event]]) -> StepView:
@@ -221,15 +155,16 @@ def pull_words(events: Iterable[Event]) -> str:
     pulls: list[tuple[float, str]] = []
     there = 0
     for event in events:
-        if event.reason != "Pulled":
+        found = pull_of(event)
+        if found is None:
             continue
-        if "already present" in event.message:
+        if found.present:
             there += 1
-        elif found := _PULL.search(event.message):
-            took, bytes_ = go_seconds(found[1]), _SIZE.search(event.message)
-            weight = f"{size(float(bytes_[1]))} in " if bytes_ else ""
-            shown = span(took) if took and took >= 120 else f"{number(took or 0, 1)} s"
-            pulls.append((took or 0, f"{weight}{shown}"))
+        elif found.seconds is not None:
+            weight = f"{size(found.size)} in " if found.size is not None else ""
+            long = found.seconds >= 120
+            shown = span(found.seconds) if long else f"{number(found.seconds, 1)} s"
+            pulls.append((found.seconds, f"{weight}{shown}"))
     if pulls:
         slowest = max(pulls)[1]
         more = f", the slowest of {len(pulls)} pulls" if len(pulls) > 1 else ""

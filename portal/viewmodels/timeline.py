@@ -16,6 +16,7 @@ from portal.state.timeline import Entry, EntryKind
 from portal.viewmodels.crashes import ending
 from portal.viewmodels.descriptions import change_and_author
 from portal.viewmodels.hpa_metrics import UNKNOWN, metric_view
+from portal.viewmodels.marks import entry_marks
 from portal.viewmodels.model import Severity, TimelineLine, TimelineView
 from portal.viewmodels.operation import by
 from portal.viewmodels.words import count, joined, moment, sentence, shortened, span
@@ -79,6 +80,11 @@ def _view(source: _Source) -> TimelineView:
         lines=tuple(sorted(grouped, key=_order, reverse=True)),
         since=source.timeline.since,
         gap=_gap(*source.timeline.gap) if source.timeline.gap else "",
+        marks=tuple(
+            mark
+            for each, line in zip(source.timeline.entries, lines, strict=True)
+            for mark in entry_marks(each, line.title, line.text)
+        ),
     )
 
 

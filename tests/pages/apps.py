@@ -13,6 +13,7 @@ from portal.domain.keys import Key
 from portal.domain.load_tests import CONTAINER, LoadTestPlan, Shape
 from portal.domain.objects import (
     Container,
+    ContainerProbe,
     Job,
     Kind,
     Pod,
@@ -29,7 +30,10 @@ from portal.releases.restart import RESTART
 from portal.releases.scale import SCALE
 from portal.releases.uninstall import UNINSTALL
 from portal.releases.upgrade import UPGRADE
+from portal.state.history import History, Sample
 from portal.state.model import AppState, LoadTest
+from portal.state.timeline import Entry, EntryKind, Timeline
+from tests.unit.autoscalers import test_reaction
 from tests.unit.ui.fixtures import NOTES, VALUES, series
 from tests.unit.viewmodels import (
     test_advice,
@@ -95,6 +99,63 @@ WELL = state(
 )
 """An app that nothing is wrong with."""
 
+PULLED = (
+    'Successfully pulled image "x:1" in 4.1s (6.2s including waiting). Image size: 94371840 bytes.'
+)
+
+
+def reaction_pod(name: str, made: float, began: float, ready: float, *, held: bool = False) -> Pod:
+    """A pod of a scale-up, so many seconds ago; a ``held`` one waited for a node."""
+    node = condition("PodScheduled", "True", changed_at=ago(began + 7 if held else made))
+    probe = ContainerProbe("readiness", "8050", "/", 35, 5, 10)
+    return replace(
+        pod(name),
+        created_at=ago(made),
+        ready_at=ago(ready),
+        conditions=(node,),
+        containers=(replace(container(), started_at=ago(began), probes=(probe,)),),
+    )
+
+
+def scaling_entry(old: int, new: int, seconds: float) -> Entry:
+    """A decision of the autoscaler."""
+    return Entry(
+        f"scaled/demo/{seconds}",
+        EntryKind.SCALING,
+        ago(seconds),
+        "Deployment demo",
+        "SuccessfulRescale",
+        old=old,
+        new=new,
+    )
+
+
+def rising() -> History:
+    """Samples of two pods whose load rises two minutes ago, and is read 20 s later."""
+    history = History()
+    for seconds in range(600, 0, -10):
+        used, read = (0.08, 40) if seconds > 120 else (0.28, 40 if seconds > 100 else 140)
+        pods, metrics = 4 if seconds < 90 else 2, {"cpu": (float(read), 70.0)}
+        used += seconds % 20 / 1000
+        sample = Sample(ago(seconds), pods, pods, 2, 1, 4, metrics, cpu=used, memory=3e8)
+        history = history.added(sample)
+    return history
+
+
+def crash_entry(why: str, code: int, seconds: float) -> Entry:
+    """The end of a container."""
+    made = Entry(f"crash/{why}", EntryKind.CRASH, ago(seconds), "Pod demo-0", why, new=code)
+    return replace(made, warning=True)
+
+
+def revision_entry(number: int, seconds: float) -> Entry:
+    """A revision of the release."""
+    return Entry(
+        f"revision/{number}", EntryKind.CHANGE, ago(seconds), what="deployed", actor="ada",
+        new=number,
+    )  # fmt: skip
+
+
 SCALED = replace(
     WELL,
     hpas=(
@@ -122,6 +183,32 @@ SCALED = replace(
     ),
 )  # fmt: skip
 """An app under load, whose autoscaler is at its maximum."""
+
+REACTED = replace(
+    SCALED,
+    pods=(
+        *SCALED.pods[:2],
+        reaction_pod("demo-new-1", 91, 84, 77),
+        reaction_pod("demo-new-2", 91, 44, 36, held=True),
+    ),
+    history=rising(),
+    timeline=Timeline(
+        ago(900),
+        (
+            revision_entry(3, 700),
+            crash_entry("Error", 1, 520),
+            crash_entry("OOMKilled", 137, 330),
+            scaling_entry(1, 2, 400),
+            scaling_entry(2, 4, 92),
+        ),
+    ),
+    events=(
+        event("FailedScheduling", test_reaction.FULL, "demo-new-2", last_at=ago(91)),
+        event("Pulled", PULLED, "demo-new-1", type="Normal", last_at=ago(86)),
+        event("Pulled", PULLED, "demo-new-2", type="Normal", last_at=ago(50)),
+    ),
+)
+"""An app that was scaled up twice; of the second time all is known."""
 
 TWO_AUTOSCALERS = replace(
     SCALED,
@@ -291,6 +378,9 @@ APPS: dict[str, AppState] = {
         ),
     ),
     "scaled": SCALED,
+    "reacted": replace(
+        REACTED, load_tests=(load_test(PLAN, "newest", SENDING, completed_at=ago(20)),)
+    ),
     "idle": test_advice.idle(),
     "two-autoscalers": TWO_AUTOSCALERS,
     "lost": LOST,

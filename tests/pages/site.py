@@ -100,8 +100,12 @@ def present(value: Thing, by: timedelta | None = None) -> Thing:
     match value:
         case datetime():
             moved = value + by
-        case History() | Key():
+        case Key():
             pass
+        case History():
+            moved = History()
+            for each in value:
+                moved = moved.added(replace(each, at=each.at + by))
         case Struct():
             known = {each.name: getattr(value, each.name) for each in fields(value)}
             changed = {name: present(each, by) for name, each in known.items()}

@@ -337,6 +337,7 @@ STATES: tuple[State, ...] = (
         for name, of, shows, act, site in (
             ("capped", "scaled", "[data-testid=decision]", nothing, "portal"),
             ("unfolded", "scaled", ".step-lines:visible", unfold, "portal"),
+            ("reacted", "reacted", "[data-testid=blame-seen]", unfold, "portal"),
             ("held", "two-autoscalers", "[data-testid=next-change]", nothing, "portal"),
             ("what-if", "scaled", "[data-testid=use-these]", press("#what-if-memory_on"), "portal"),
             ("troubled", "troubled-autoscalers", ".notice", nothing, "portal"),

@@ -366,7 +366,12 @@ def _probe(kind: str, probe: _Probe) -> ContainerProbe:
     limit = probe.initial_delay_seconds + probe.period_seconds * probe.failure_threshold
     path = target.path or ("/" if probe.http_get else "")
     return ContainerProbe(
-        kind, str(target.port), path, float(limit), float(probe.initial_delay_seconds)
+        kind,
+        str(target.port),
+        path,
+        float(limit),
+        float(probe.initial_delay_seconds),
+        float(probe.period_seconds),
     )
 
 

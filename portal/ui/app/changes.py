@@ -70,6 +70,7 @@ def register(app: Callbacks, context: UiContext) -> None:
         Input(ids.APP_SERIES_TAIL, "data"),
         Input(ids.THEME, "data"),
         Input(ids.APP_LONG_SERIES, "data"),
+        Input(ids.APP_MARKS, "data"),
     )
 
 

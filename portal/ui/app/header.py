@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 
-from portal.catalog.launch_fields import LABELS
 from portal.domain.keys import Key
-from portal.ui import html, ids
+from portal.ui import html
 from portal.ui.components.basics import (
     Node,
     age,
@@ -20,7 +19,8 @@ from portal.ui.components.basics import (
     outside_link,
     wildcards,
 )
-from portal.ui.routes import connect_path, edit_path
+from portal.ui.components.form_links import field_links
+from portal.ui.routes import connect_path
 from portal.viewmodels.model import (
     AppView,
     Notice,
@@ -249,25 +249,7 @@ def _step_time(view: StepView) -> Node:
 
 def notices(views: Sequence[Notice], key: Key, *, edits: bool = True) -> list[Node]:
     """The app's notices, with links to the fields that mend it if the viewer ``edits`` the app."""
-    return [notice(view, _mending(view, key) if edits else None) for view in views]
-
-
-def _mending(view: Notice, key: Key) -> Node:
-    """Links to fields of the form that the app is edited with."""
-    known = [name for name in view.fields if name in LABELS]
-    if not known:
-        return None
-    return html.Div(
-        [
-            internal_link(
-                [icon("edit"), LABELS[name]],
-                f"{edit_path(key)}#{ids.launch(name)}",
-                "btn btn-sm btn-outline-secondary",
-            )
-            for name in known
-        ],
-        className="button-row",
-    )
+    return [notice(view, field_links(view.fields, key) if edits else None) for view in views]
 
 
 def sharing(view: AppView) -> list[Node]:

@@ -51,6 +51,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             dcc.Store(id=ids.APP_REVISION, **live[ids.APP_REVISION]),
             dcc.Store(id=ids.APP_SERIES, **live[ids.APP_SERIES]),
             dcc.Store(id=ids.APP_SERIES_TAIL, **live[ids.APP_SERIES_TAIL]),
+            dcc.Store(id=ids.APP_MARKS, **live[ids.APP_MARKS]),
             dcc.Store(id=ids.APP_BACK_TO, **live[ids.APP_BACK_TO]),
             dcc.Store(id=ids.SCALE_LIVE, **live[ids.SCALE_LIVE]),
             dcc.Store(id=ids.SCALE_BASE, data=live[ids.SCALE_LIVE]["data"]),

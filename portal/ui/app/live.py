@@ -15,6 +15,7 @@ from portal.ui.app import header, pods, replicas, timeline
 from portal.ui.app.load_test import LOAD_TEST_PARTS
 from portal.ui.app.plain import plain_parts
 from portal.ui.components.basics import code_block, stale_notice, wildcards
+from portal.ui.components.markup import chart_marks
 from portal.ui.context import UiContext
 from portal.ui.encoding import Part, Props, flat
 from portal.ui.routes import edit_path
@@ -108,6 +109,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_REVISION: lambda view: {"data": f"{view.revision} {view.helm_status.text}"},
     ids.APP_SERIES: lambda view: {"data": flat(series_view(view.settled))},
     ids.APP_SERIES_TAIL: lambda view: {"data": flat(series_view(view.unsettled))},
+    ids.APP_MARKS: lambda view: {"data": chart_marks(view.marks)},
     ids.SCALE_LIVE: lambda view: {"data": flat(view.scale)},
     ids.APP_BODY: lambda view: {"className": "" if _shown(view) else "gone"},
     ids.APP_BUTTONS: lambda view: {"className": _buttons(view)},

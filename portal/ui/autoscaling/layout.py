@@ -63,6 +63,14 @@ def layout(context: UiContext, identity: Identity, key: Key, asked: Mapping[str,
                                     icon_name="chart",
                                 ),
                                 card(
+                                    "From the load to a ready pod",
+                                    markup(
+                                        ids.AUTOSCALING_REACTION,
+                                        **live[ids.AUTOSCALING_REACTION],
+                                    ),
+                                    icon_name="clock",
+                                ),
+                                card(
                                     "What if",
                                     what_if_card(view.settings, asked, context.forms.max_replicas)
                                     if view.settings

@@ -10,6 +10,7 @@ from portal.autoscalers.forecast import GradedView, NextView
 from portal.autoscalers.steps import StepView
 from portal.autoscalers.view import AutoscalersView, WhyView
 from portal.ui import html, ids
+from portal.ui.autoscaling.reaction import reaction
 from portal.ui.components.basics import (
     Node,
     age,
@@ -23,6 +24,7 @@ from portal.ui.components.basics import (
     until,
     wildcards,
 )
+from portal.ui.components.markup import chart_marks
 from portal.ui.encoding import Part, Props, flat
 from portal.ui.routes import app_path, autoscaling_path
 from portal.viewmodels.series import series_view
@@ -237,10 +239,7 @@ def _graded(graded: GradedView) -> html.Li:
 
 def _marks(view: AutoscalersView) -> dict[str, Any]:
     return {
-        "marks": [
-            [int(each.at), each.words, "change" if each.before != each.after else "limit"]
-            for each in view.marks
-        ],
+        **chart_marks(view.marks),
         "tolerances": {name: list(each) for name, each in view.tolerances.items()},
     }
 
@@ -253,6 +252,9 @@ AUTOSCALING_PARTS: Mapping[str, Part[AutoscalersView]] = {
     ids.AUTOSCALING_WHY: lambda view: {"content": _why(view)},
     ids.AUTOSCALING_PODS: lambda view: {"content": _pods(view)},
     ids.AUTOSCALING_NEXT: lambda view: {"content": _next(view)},
+    ids.AUTOSCALING_REACTION: lambda view: {
+        "content": reaction(view.reaction, view.key, edits=view.changes)
+    },
     ids.AUTOSCALING_SERIES: lambda view: {"data": flat(series_view(view.settled))},
     ids.AUTOSCALING_SERIES_TAIL: lambda view: {"data": flat(series_view(view.unsettled))},
     ids.AUTOSCALING_MARKS: lambda view: {"data": _marks(view)},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from portal.ui.components.basics import Node
+from portal.viewmodels.model import ChartMark
 
 
 def markup(id: str, content: Node, **properties: Any) -> Node:
@@ -19,6 +21,11 @@ def markup(id: str, content: Node, **properties: Any) -> Node:
 def live_chart(id: str) -> Node:
     """The chart of an app's history (see chart.js); a callback in the browser sets ``drawn``."""
     return {"type": "LiveChart", "namespace": "portal_components", "props": {"id": id}}
+
+
+def chart_marks(marks: Iterable[ChartMark]) -> dict[str, Any]:
+    """The marks of a chart as its store has them: time, words, kind, and the end of a span."""
+    return {"marks": [[each.at, each.words, each.kind, each.until] for each in marks]}
 
 
 def checkbox(value: str, *, checked: bool) -> Node:

@@ -476,7 +476,7 @@ def test_the_probes_of_a_container() -> None:
     raw = {"metadata": meta("dash-1-x"), "spec": {"containers": [app, exec_only]}, "status": said}
     first, second = of(pod.decode, raw)[1].containers
     assert first.probes == (
-        ContainerProbe("startup", "http", "/up", 180),
+        ContainerProbe("startup", "http", "/up", 180, period=2),
         ContainerProbe("readiness", "8050", "", 35, 5),
     )
     assert second.probes == (ContainerProbe("liveness", "", "", 30),)

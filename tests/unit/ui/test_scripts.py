@@ -256,14 +256,56 @@ def test_a_curve_of_replicas_holds_each_value_until_the_next() -> None:
     assert chart(SERIES, values) == [None, 3, 5]
 
 
-def test_the_file_has_plain_numbers_and_the_decisions() -> None:
+def test_the_file_has_plain_numbers_and_the_marks() -> None:
     at = SERIES["times"][1]
-    more = json.dumps({"marks": [[at - 3, 'Adds 1, to 2: "busy", 90 %', "change"]]})
+    more = json.dumps({"marks": [[at - 3, 'Adds 1, to 2: "busy", 90 %', "decision", None]]})
     given = f"const series = {json.dumps(SERIES)}; return window.portalChart.csv(series, {more})"
     rows = str(run("web/chart.js", LIGHT, f"(() => {{ {given} }})()")).split("\r\n")
     assert rows[0].startswith("time,desired,current,ready,min_replicas,max_replicas,cpu_cores")
     assert rows[1].endswith(",1,1,1,1,4,0.0204,64.2,20.4,70,")
     assert rows[2].endswith(',2,1,1,1,4,,,,70,"Adds 1, to 2: ""busy"", 90 %"')
+
+
+MARKS = [
+    [SERIES["times"][0] - 900, "long before", "crash", None],
+    [SERIES["times"][0] - 900, "until now", "load-test", SERIES["times"][1]],
+    [SERIES["times"][0] + 1, "ended", "out-of-memory", None],
+    [SERIES["times"][1], "decided", "decision", None],
+    [SERIES["times"][2] + 5, "newer than the samples", "revision", None],
+]
+
+
+def marked(result: str) -> Any:
+    given = f"const series = {json.dumps(SERIES)}, marks = {json.dumps(MARKS)}"
+    use = "{ marksAt, kinds, columns, moments } = portalChart"
+    before = f"{LIGHT} Object.assign(globalThis, {{ portalChart: null }});"
+    script = f"(() => {{ {given}, {use.replace('portalChart', 'window.portalChart')}; "
+    return run("web/chart.js", before, f"{script} return {result}; }})()")
+
+
+def test_each_mark_is_told_at_one_sample_and_a_span_at_all_it_reaches() -> None:
+    told = "[0, 1, 2].map((at) => marksAt(series.times, marks, at).map(([, words]) => words))"
+    assert marked(told) == [
+        ["until now"],
+        ["until now", "ended", "decided"],
+        ["newer than the samples"],
+    ]
+    every = "marksAt(series.times, marks, 2, 2).map(([, words]) => words)"
+    assert marked(every) == ["until now", "ended", "decided", "newer than the samples"], (
+        "a table that leaves samples out leaves no mark out"
+    )
+
+
+def test_the_legend_has_the_kinds_of_which_there_are_marks() -> None:
+    assert marked("kinds(series, marks)") == [
+        *("decision", "revision", "out-of-memory", "load-test"),
+    ]
+    assert marked("kinds(series, undefined)") == []
+
+
+def test_the_table_has_the_marks() -> None:
+    last = "columns(series, 'light', { marks }).at(-1)"
+    assert marked(f"[{last}[0], {last}[1](1, 1)]") == ["marks", "until now ended decided"]
 
 
 def test_the_table_says_what_the_chart_draws() -> None:

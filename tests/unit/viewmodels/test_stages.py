@@ -14,7 +14,8 @@ from portal.state.timeline import Entry, EntryKind, Timeline
 from portal.viewmodels.app import app_view
 from portal.viewmodels.diagnosis import events_about
 from portal.viewmodels.model import StepView
-from portal.viewmodels.stages import go_seconds, pull_words
+from portal.viewmodels.pod_start import go_seconds
+from portal.viewmodels.stages import pull_words
 
 from .make import (
     NOW,

@@ -22,6 +22,16 @@
       current: "#98a2b3", band: "rgba(134,168,255,.14)", grid: "#2a313c", text: "#b4bcc8" },
   };
 
+  /* What happened beside the curves: kinds of marks, told apart by shape as well as by colour. */
+  const MARKS = {
+    decision: { name: "decisions", light: "#475467", dark: "#b4bcc8" },
+    revision: { name: "revisions", light: "#0b6e99", dark: "#6fd3ff" },
+    crash: { name: "crashes", light: "#b54708", dark: "#ff9b6a" },
+    "out-of-memory": { name: "out of memory", light: "#c2185b", dark: "#ff7eb0" },
+    "load-test": { name: "load tests", light: "#7a5c00", dark: "#f3d25a" },
+  };
+  const MARK = 5; // half the width of a mark
+
   /* Joins the settled part of the history, which seldom changes, and the tail. Either may arrive
      first, so samples that both hold are taken once. Of a longer range each time stands for a step. */
   function join(settled, tail) {
@@ -159,24 +169,27 @@
       ...panel.lines.map(({ name, values, say }) => [name, (at) => (values[at] == null ? "–" : say(values[at]))]),
       ...panel.bands.map((band) => [band.name, (at) => range(band, at)]),
     ]);
-    const told = more.marks?.length ? [["decision", (at) => markAt(series.times, more.marks, at)?.[1] ?? ""]] : [];
+    const told = more.marks?.length
+      ? [["marks", (at, every) => marksAt(series.times, more.marks, at, every).map(([, words]) => words).join(" ")]] : [];
     return [["time", (at) => moment(series, at)], ...lines, ...told];
   }
 
   const range = ({ least, most, say }, at) =>
     (least[at] == null ? "–" : say === percent ? `${Math.round(least[at])}–${percent(most[at])}` : `${least[at]}–${most[at]}`);
 
-  /* The newest decision after the sample before, up to this one. */
-  function markAt(times, marks, at) {
-    const after = at ? times[at - 1] : -Infinity;
-    return marks?.findLast(([time]) => time > after && time <= times[at]);
+  /* The marks after the sample ``every`` before, up to this one, and the spans that reach it. The last
+     sample has those of later, too; the first one none of long before. */
+  function marksAt(times, marks, at, every = 1) {
+    const after = at - every >= 0 ? times[at - every] : times[0] - 60;
+    const upto = at === times.length - 1 ? Infinity : times[at];
+    return (marks ?? []).filter(([time, , , end]) => time <= upto && (end ?? time) > after);
   }
 
   /* All samples as comma-separated values: numbers without units, times as ISO 8601. */
   function csv(series, more = {}) {
     const names = ["time", "desired", "current", "ready", "min_replicas", "max_replicas", "cpu_cores", "memory_mib",
       ...series.metrics.flatMap(([name]) => [`${name} percent`, `${name} target percent`]),
-      ...(more.curves ?? []).map(({ name }) => name), "decision"];
+      ...(more.curves ?? []).map(({ name }) => name), "marks"];
     const cell = (value) => (value == null ? "" : /[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
     const curves = (more.curves ?? []).map((curve) => held(curve, series.times));
     const rows = series.times.map((time, at) => [
@@ -184,7 +197,7 @@
       ...["desired", "current", "ready", "min_replicas", "max_replicas", "cpu", "memory"].map((name) => series[name][at]),
       ...series.metrics.flatMap(([, values, targets]) => [values[at], targets[at]]),
       ...curves.map((values) => values[at]),
-      markAt(series.times, more.marks, at)?.[1],
+      marksAt(series.times, more.marks, at).map(([, words]) => words).join(" "),
     ]);
     return [names, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
   }
@@ -298,6 +311,39 @@
     };
   }
 
+  function path(c, ...points) {
+    c.beginPath();
+    points.forEach(([x, y], at) => (at ? c.lineTo(x, y) : c.moveTo(x, y)));
+  }
+
+  /* The shapes of moments on a canvas, around a point. */
+  const SHAPES = {
+    decision: (c, x, y, r) => { path(c, [x, y - r], [x - r, y + r], [x + r, y + r]); c.fill(); },
+    revision: (c, x, y, r) => { path(c, [x, y - r], [x + r, y], [x, y + r], [x - r, y]); c.fill(); },
+    crash: (c, x, y, r) => {
+      path(c, [x - r, y - r], [x + r, y + r]); c.stroke();
+      path(c, [x + r, y - r], [x - r, y + r]); c.stroke();
+    },
+    "out-of-memory": (c, x, y, r) => c.fillRect(x - r, y - r, 2 * r, 2 * r),
+  };
+
+  function line(c, x, top, height, size) {
+    c.save();
+    c.lineWidth = size / 5;
+    c.setLineDash([size, size]);
+    path(c, [x, top], [x, top + height]);
+    c.stroke();
+    c.restore();
+  }
+
+  /* What lasted: a bar at the upper edge, and a tint below it. */
+  function span(c, x, top, width, height, size) {
+    c.fillRect(x, top, width, size / 1.5);
+    c.globalAlpha = 0.12;
+    c.fillRect(x, top, width, height);
+    c.globalAlpha = 1;
+  }
+
   /* The plots in a box, kept when new data arrives, so that a zoom is kept. */
   class Plots {
     constructor(box, tell) {
@@ -313,7 +359,7 @@
       const wanted = shape(found, theme, hidden);
       const moved = range !== this.range;
       this.times = series.times;
-      this.marks = more.marks ?? [];
+      this.marks = (more.marks ?? []).filter(([, , kind]) => MARKS[kind] && !hidden.has(MARKS[kind].name));
       this.range = range;
       if (wanted !== this.shape) {
         const zoom = this.zoomed && this.scale();
@@ -344,22 +390,27 @@
       this.scaled();
     }
 
-    /* Small triangles at the lower edge, where decisions were made. */
+    /* Decisions at the lower edge of the pods, everything else at the upper one. */
     mark(plot, theme) {
       const { left, top, width, height } = plot.bbox;
-      const size = 5 * window.devicePixelRatio;
-      plot.ctx.save();
-      plot.ctx.fillStyle = (COLOURS[theme] || COLOURS.light).text;
-      for (const [time] of this.marks) {
-        const x = plot.valToPos(time, "x", true);
-        if (x < left || x > left + width) continue;
-        plot.ctx.beginPath();
-        plot.ctx.moveTo(x, top + height - 2 * size);
-        plot.ctx.lineTo(x - size, top + height);
-        plot.ctx.lineTo(x + size, top + height);
-        plot.ctx.fill();
+      const size = MARK * window.devicePixelRatio;
+      const place = (time) => plot.valToPos(time, "x", true);
+      const within = (x) => x >= left && x <= left + width;
+      const c = plot.ctx;
+      c.save();
+      for (const [time, , kind, end] of this.marks) {
+        const x = place(time);
+        c.fillStyle = c.strokeStyle = MARKS[kind][theme] ?? MARKS[kind].light;
+        c.lineWidth = size / 3;
+        if (end != null) {
+          const [from, to] = [Math.max(left, x), Math.min(left + width, place(end))];
+          if (to >= from) span(c, from, top, Math.max(to - from, 2), height, size);
+        } else if (within(x)) {
+          if (kind === "revision") line(c, x, top, height, size);
+          SHAPES[kind](c, x, kind === "decision" ? top + height - size : top + size * 1.4, size);
+        }
       }
-      plot.ctx.restore();
+      c.restore();
     }
 
     /* The times that are shown unless somebody zooms. */
@@ -457,30 +508,49 @@
         ? el("rect", { width: 22, height: 10, fill: colour })
         : el("line", { x1: 0, x2: 22, y1: 5, y2: 5, stroke: colour, strokeWidth: width, strokeDasharray: dash?.join(" ") }));
 
-  function Legend({ found, hidden, toggle }) {
+  const GLYPHS = {
+    decision: "M5 0 L10 10 L0 10 Z", revision: "M5 0 L10 5 L5 10 L0 5 Z", "out-of-memory": "M0 0 H10 V10 H0 Z",
+    crash: "M0 2 L2 0 L5 3 L8 0 L10 2 L7 5 L10 8 L8 10 L5 7 L2 10 L0 8 L3 5 Z", "load-test": "M0 1 H10 V4 H0 Z",
+  };
+
+  const glyph = (kind, theme) =>
+    el("svg", { className: "chart-swatch", width: 10, height: 10, "aria-hidden": true },
+      el("path", { d: GLYPHS[kind], fill: MARKS[kind][theme] ?? MARKS[kind].light }));
+
+  /* The kinds of which there are marks in the time that is drawn. */
+  const kinds = (series, marks) =>
+    Object.keys(MARKS).filter((kind) =>
+      marks?.some(([time, , of, end]) => of === kind && (end ?? time) >= series.times[0]));
+
+  function Legend({ found, hidden, toggle, marked, theme }) {
     const entry = (name, mark) =>
       el("button", { key: name, type: "button", "aria-pressed": !hidden.has(name), onClick: () => toggle(name) }, mark, name);
-    return el("div", { className: "chart-legend", role: "group", "aria-label": "Lines of the chart" },
+    return el("div", { className: "chart-legend", role: "group", "aria-label": "Lines and marks of the chart" },
       found.flatMap((panel) => [
         ...panel.bands.map((band) => entry(band.name, swatch(band, true))),
         ...panel.lines.map((line) => entry(line.name, swatch(line))),
-      ]));
+      ]),
+      marked.map((kind) => entry(MARKS[kind].name, glyph(kind, theme))));
   }
 
-  function Pointed({ series, found, hidden, pointed, marks }) {
+  const MOST_TOLD = 4; // marks at one sample
+
+  function Pointed({ series, found, hidden, pointed, marks, theme }) {
     if (pointed?.at == null || pointed.at >= series.times.length) return null;
     const { at, place, width } = pointed;
     const line = (name, mark, text) =>
       hidden.has(name) ? null : el("div", { key: name }, mark, el("span", null, name), el("b", null, text));
     const style = place > width / 2 ? { right: width - place + 12 } : { left: place + 12 };
-    const told = markAt(series.times, marks, at);
+    const told = marksAt(series.times, marks, at).filter(([, , kind]) => MARKS[kind] && !hidden.has(MARKS[kind].name));
     return el("div", { className: "chart-pointed", style },
       el("div", { className: "chart-moment" }, moment(series, at)),
       found.flatMap((panel) => [
         ...panel.bands.map((band) => line(band.name, swatch(band, true), range(band, at))),
         ...panel.lines.map((each) => each.values[at] == null ? null : line(each.name, swatch(each), each.say(each.values[at]))),
       ]),
-      told && el("p", { className: "chart-told" }, told[1]));
+      told.slice(-MOST_TOLD).map(([time, words, kind]) =>
+        el("p", { key: `${kind} ${time} ${words}`, className: "chart-told" }, glyph(kind, theme), " ", words)),
+      told.length > MOST_TOLD && el("p", { key: "more", className: "chart-told" }, `and ${told.length - MOST_TOLD} more`));
   }
 
   const RANGES = [["10 min", 600], ["1 h", 3600], ["6 h", 0]];
@@ -497,13 +567,14 @@
     const [open, setOpen] = window.React.useState(false);
     const shown = open ? columns(series, theme, more) : [];
     const chosen = open ? moments(series.times.length) : [];
+    const every = chosen.length > 1 ? chosen[0] - chosen[1] : 1;
     return el("details", { className: "chart-table", onToggle: (event) => setOpen(event.target.open) },
       el("summary", null, "Show as a table"),
       el("div", { className: "chart-rows", tabIndex: 0, role: "region", "aria-label": "Samples, newest first" },
         open && el("table", null,
           el("thead", null, el("tr", null, shown.map(([title]) => el("th", { key: title, scope: "col" }, title)))),
           el("tbody", null, chosen.map((at) =>
-            el("tr", { key: at }, shown.map(([title, say]) => el("td", { key: title }, say(at)))))))));
+            el("tr", { key: at }, shown.map(([title, say]) => el("td", { key: title }, say(at, every)))))))));
   }
 
   const KEYS = {
@@ -564,7 +635,7 @@
       : "Waiting for the first samples";
     return el("div", { id, className: "live-chart" },
       !empty && el("div", { className: "chart-top" },
-        el(Legend, { found, hidden, toggle }),
+        el(Legend, { found, hidden, toggle, marked: kinds(series, more.marks), theme: drawn.theme }),
         el(Ranges, { range, choose: setRange, save }),
         el("button", { type: "button", className: "chart-whole", hidden: !state.zoomed, onClick: () => plots.current.whole() }, "Show all")),
       el("div", { className: "chart-plots", role: "img", tabIndex: 0, onKeyDown: key, onBlur: () => { plots.current?.leave(); setState((before) => ({ ...before, early: false })); },
@@ -572,18 +643,18 @@
         el("div", { ref: box, className: "chart-box" }),
         (empty || state.failed) && el("p", { className: "chart-empty" }, words),
         !empty && state.early && el("p", { className: "chart-early", role: "status" }, "The chart begins after that moment."),
-        !empty && el(Pointed, { series, found, hidden, pointed: state, marks: more.marks })),
+        !empty && el(Pointed, { series, found, hidden, pointed: state, marks: more.marks, theme: drawn.theme })),
       !empty && el(Rows, { series, theme: drawn.theme, more }));
   }
 
   window.portal_components = Object.assign(window.portal_components ?? {}, { LiveChart });
-  window.portalChart = { panels, columns, moments, numbers, ticks, csv };
+  window.portalChart = { panels, columns, moments, numbers, ticks, csv, marksAt, kinds };
   window.dash_clientside = window.dash_clientside || {};
   const props = (series, more) => ({ series: gapped(series), theme: window.portalTheme.current(), more });
   window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
-    chart(settled, tail, theme, long) {
+    chart(settled, tail, theme, long, marks) {
       const live = join(settled, tail);
-      return props(long ? extended(long, live) : live, { curves: [] });
+      return props(long ? extended(long, live) : live, { ...marks, curves: [] });
     },
     autoscalingChart(settled, tail, theme, marks, curves) {
       return props(join(settled, tail), { ...marks, curves: curves ?? [] });
