@@ -22,6 +22,7 @@ from portal.autoscaling.metrics import tolerance_of
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, Kind, Node
 from portal.domain.permissions import Permission, Scope
+from portal.state.assemble import sampled_name
 from portal.state.history import History
 from portal.state.model import AppState, WatchHealth
 from portal.state.workloads import target_pods
@@ -29,7 +30,7 @@ from portal.viewmodels.app import CHART
 from portal.viewmodels.autoscaler import Decided, autoscaler_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import headline
-from portal.viewmodels.hpa_metrics import metric_name
+from portal.viewmodels.hpa_metrics import sampled_metric
 from portal.viewmodels.marks import DECISION, load_test_marks, together
 from portal.viewmodels.model import AutoscalerView, Badge, ChartMark, Notice, Severity
 from portal.viewmodels.timeline import timeline_view
@@ -171,7 +172,10 @@ def _detailed(
         why=_why(found, decided, turns),
         next=next_view(found),
         settings=present_settings(found),
-        tolerances={metric_name(each.name): (tolerance.down, tolerance.up) for each in hpa.metrics},
+        tolerances={
+            sampled_metric(sampled_name(each)).name: (tolerance.down, tolerance.up)
+            for each in hpa.metrics
+        },
     )
 
 

@@ -348,11 +348,23 @@ WHAT_IF_KEEP = "what-if-keep"
 WHAT_IF_FORGET = "what-if-forget"
 WHAT_IF_RESET = "what-if-reset"
 WHAT_IF_BASE = "what-if-base"
+WHAT_IF_MANIFEST = "what-if-manifest"
+WHAT_IF_VALUES = "what-if-values"
 
 
 def what_if(name: str) -> str:
     """A control of the replay."""
     return f"what-if-{name}"
+
+
+def shape(place: str, name: str) -> str:
+    """A part of the panel of made-up loads, which two pages have."""
+    return f"{place}-shape-{name}"
+
+
+def shape_note(place: str, name: str) -> str:
+    """The place of the message of a field of that panel."""
+    return f"{place}-shape-{name}-note"
 
 
 # The processes and the shell of a pod.

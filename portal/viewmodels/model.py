@@ -6,6 +6,7 @@ Times are UTC; the browser turns them into ages.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -177,19 +178,20 @@ class OperationView(Struct, frozen=True):
 class SeriesView(Struct, frozen=True):
     """Columns of the live chart, one entry a sample; ``times`` are seconds since 1970.
 
-    ``metrics`` holds (name, percent of the request or None, target percent) columns; ``cpu`` is
-    in cores and ``memory`` in MiB, of all pods together.
+    ``metrics`` holds (name, readings or None, targets) columns, percent of the request unless
+    ``units`` names another unit. ``cpu`` is in cores and ``memory`` in MiB, of all pods together.
     """
 
     times: tuple[int, ...]
     desired: tuple[int, ...]
-    current: tuple[int, ...]
+    current: tuple[int | None, ...]
     ready: tuple[int, ...]
     min_replicas: tuple[int | None, ...]
     max_replicas: tuple[int | None, ...]
     metrics: tuple[tuple[str, tuple[float | None, ...], tuple[float | None, ...]], ...]
     cpu: tuple[float | None, ...]
     memory: tuple[float | None, ...]
+    units: Mapping[str, str]
 
 
 class LongSeriesView(SeriesView, frozen=True):

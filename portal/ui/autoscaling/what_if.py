@@ -7,6 +7,7 @@ from typing import Any
 
 from dash import ClientsideFunction, Input, Output, State, dcc, no_update
 
+from portal.autoscalers.manifest import manifest_of, values_of
 from portal.autoscalers.variants import (
     MOST,
     VariantsView,
@@ -24,8 +25,17 @@ from portal.live.topics import autoscaling_topic
 from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey, OwnText
+from portal.ui.autoscaling import shapes
+from portal.ui.autoscaling.figures import figures_table
 from portal.ui.callbacks import Callbacks
-from portal.ui.components.basics import Node, button, icon, internal_link, table, wildcards
+from portal.ui.components.basics import (
+    Node,
+    button,
+    code_block,
+    icon,
+    internal_link,
+    wildcards,
+)
 from portal.ui.components.preview import disclosure
 from portal.ui.components.sliders import amount_slider, bounds_slider, target
 from portal.ui.context import UiContext
@@ -115,6 +125,7 @@ def what_if_card(settings: Settings, asked: Mapping[str, str], top: int) -> list
             className="button-row",
         ),
         html.Div(id=ids.WHAT_IF_FIGURES, **wildcards({"aria-live": "polite"})),
+        disclosure("Another load than the recorded one", html.Div(shapes.panel(shapes.PAGE))),
     ]
 
 
@@ -159,40 +170,10 @@ def figures(view: VariantsView, given: WhatIf, key: Key, *, changes: bool) -> No
     """The figures of each replay side by side, and the way to use the settings."""
     if view.problem:
         return html.P([icon("info"), html.Span(view.problem)], className="words quiet-text")
-    head = ("Figure", *(name for name, _ in view.columns))
-    settings = html.Tr(
-        [
-            html.Th("Settings", scope="row"),
-            *(
-                html.Td(words, className="what-if-words", **wildcards({"data-label": name}))
-                for name, words in view.columns
-            ),
-        ]
-    )
-    rows = [
-        html.Tr(
-            [
-                html.Th([row.title, html.Span(row.term, className="step-term")], scope="row"),
-                *(
-                    html.Td(
-                        [value, html.Span(difference, className="what-if-difference")],
-                        **wildcards({"data-label": name}),
-                    )
-                    for (name, _), (value, difference) in zip(view.columns, row.cells, strict=True)
-                ),
-            ]
-        )
-        for row in view.rows
-    ]
     return [
-        table(
-            "Replays side by side",
-            head,
-            [settings, *rows],
-            class_name="table what-if",
-            around="what-if-scroll",
-        ),
+        figures_table("Replays side by side", view.columns, view.rows),
         _use(view, given, key) if changes and view.changes and view.chosen else None,
+        _away(given, view.chosen or given.base, key),
         disclosure("How far this can be trusted", html.Ul([html.Li(each) for each in view.notes])),
     ]
 
@@ -221,6 +202,32 @@ def _use(view: VariantsView, given: WhatIf, key: Key) -> Node:
         ],
         className="button-row use-these",
     )
+
+
+def _away(given: WhatIf, settings: Settings, key: Key) -> Node:
+    """The settings as manifest and values, to copy and to save."""
+    if given.hpa is None:
+        return None
+    blocks = [
+        code_block(
+            ids.WHAT_IF_MANIFEST,
+            manifest_of(given.hpa, given.base, settings),
+            "the manifest",
+            title="HorizontalPodAutoscaler (manifest)",
+            file=f"{key.name}-autoscaler",
+        )
+    ]
+    if given.built_in:
+        blocks.append(
+            code_block(
+                ids.WHAT_IF_VALUES,
+                values_of(given.hpa, given.base, settings),
+                "the values",
+                title="Helm values of these settings",
+                file=f"{key.name}-values",
+            )
+        )
+    return disclosure("Take these settings away: manifest, values", html.Div(blocks))
 
 
 def register(app: Callbacks, context: UiContext) -> None:

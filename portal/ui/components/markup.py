@@ -18,9 +18,14 @@ def markup(id: str, content: Node, **properties: Any) -> Node:
     }
 
 
-def live_chart(id: str) -> Node:
-    """The chart of an app's history (see chart.js); a callback in the browser sets ``drawn``."""
-    return {"type": "LiveChart", "namespace": "portal_components", "props": {"id": id}}
+def live_chart(id: str, *, linked: bool = False, still: bool = False) -> Node:
+    """The chart of an app's history (see chart.js); a callback in the browser sets ``drawn``.
+
+    With ``linked`` the page's address holds its range and zoom. ``still``: it is of a made-up
+    load, all of which is shown.
+    """
+    props = {"id": id, "linked": linked, "still": still}
+    return {"type": "LiveChart", "namespace": "portal_components", "props": props}
 
 
 def chart_marks(marks: Iterable[ChartMark]) -> dict[str, Any]:
