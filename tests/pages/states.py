@@ -341,6 +341,8 @@ STATES: tuple[State, ...] = (
             ("what-if", "scaled", "[data-testid=use-these]", press("#what-if-memory_on"), "portal"),
             ("troubled", "troubled-autoscalers", ".notice", nothing, "portal"),
             ("none", "well", "[data-testid=no-autoscaler]", nothing, "portal"),
+            ("keda", "with-keda", "[data-testid=vertical]", nothing, "portal"),
+            ("keda-paused", "keda-paused", "[data-testid=scaler]", nothing, "portal"),
             ("not-found", "nothing", "#autoscaling-none .words", nothing, "portal"),
             ("refused", "scaled", "h1", nothing, "guest"),
             ("unknown-rights", "scaled", "h1", nothing, "unknown"),
