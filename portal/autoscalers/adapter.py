@@ -41,7 +41,7 @@ def _metric(found: HpaMetric) -> Metric | None:
     if measured(found):
         container, _, resource = found.name.rpartition("/")
         return Metric(found.source, resource, kind, target, container)
-    return Metric(found.source, found.name, kind, target)
+    return Metric(found.source, found.title or found.name, kind, target)
 
 
 _OF_PODS = {MetricSource.RESOURCE, MetricSource.CONTAINER_RESOURCE}

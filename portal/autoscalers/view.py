@@ -32,8 +32,18 @@ from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import headline
 from portal.viewmodels.hpa_metrics import sampled_metric
 from portal.viewmodels.marks import DECISION, load_test_marks, together
-from portal.viewmodels.model import AutoscalerView, Badge, ChartMark, Notice, Severity
+from portal.viewmodels.model import (
+    AutoscalerView,
+    Badge,
+    ChartMark,
+    Notice,
+    ScalerView,
+    Severity,
+    VerticalView,
+)
+from portal.viewmodels.scalers import scaler_views, several_scalers
 from portal.viewmodels.timeline import timeline_view
+from portal.viewmodels.vertical import vertical_views
 from portal.viewmodels.withheld import without_values
 from portal.viewmodels.workloads import pod_summary
 
@@ -64,6 +74,8 @@ class AutoscalersView(Struct, frozen=True):
     where the app itself is not known. ``own`` is what the app's page says of it. ``why`` and
     ``next`` are None while it is not followed, which ``missing`` then explains. ``settings`` are
     what a replay begins with. ``changes`` is True if the viewer may change the app by its form.
+    ``scalers`` are KEDA's, ``vertical`` the VerticalPodAutoscalers; ``several`` warns of what works
+    against each other.
     """
 
     key: Key
@@ -85,6 +97,9 @@ class AutoscalersView(Struct, frozen=True):
     settings: Settings | None = None
     changes: bool = False
     unanswered: bool = False
+    scalers: tuple[ScalerView, ...] = ()
+    vertical: tuple[VerticalView, ...] = ()
+    several: Notice | None = None
 
 
 def autoscalers_view(
@@ -124,10 +139,13 @@ def autoscalers_view(
         state=head.badge,
         headline=head.sentence,
         stale=stale_words(sources, now),
-        known=bool(state.release or state.workloads or state.hpas),
+        known=bool(state.release or state.workloads or state.hpas or state.scaled_objects),
         names=tuple((each.key.name, each.target_name) for each in state.hpas),
         settled=state.history.settled,
         unsettled=state.history.unsettled,
+        scalers=scaler_views(state),
+        vertical=vertical_views(state),
+        several=several_scalers(state),
         changes=scope.may(Permission.UPGRADE)
         and state.detail is not None
         and state.detail.chart == CHART,

@@ -103,6 +103,8 @@ class Setup(Struct, frozen=True):
     ``initialDelaySeconds`` of those that delay their being ready. ``unready`` is how often pods
     stopped being ready without a rollout or an end of theirs. ``fixed`` is True if the release's
     manifest sets ``replicas`` too. ``metrics`` is False if the metrics API does not answer.
+    ``scalers`` are others that scale the same pods, by kind and name, and ``changed`` the
+    VerticalPodAutoscalers that change requests, by resource.
     """
 
     min_replicas: int
@@ -119,6 +121,8 @@ class Setup(Struct, frozen=True):
     unready: int = 0
     fixed: bool = False
     metrics: bool = True
+    scalers: Sequence[str] = ()
+    changed: Mapping[str, str] = {}
 
     def amounts(self, resource: str) -> Amounts:
         """Return what is known of a resource."""
@@ -144,6 +148,35 @@ def quantity(resource: str, amount: float) -> str:
     if mebi >= 1024 and abs(mebi / 1024 - round(mebi / 1024)) < 0.005:
         return f"{round(mebi / 1024)}Gi"
     return f"{max(1, round(mebi))}Mi"
+
+
+def _several_scalers(setup: Setup) -> Iterator[Finding]:
+    if setup.scalers:
+        yield Finding(
+            "several-scalers",
+            Level.ERROR,
+            "Several scalers for one workload",
+            f"Its pods are scaled by {' and '.join(setup.scalers)} already: with an autoscaler as "
+            "well each overrides the other's decisions.",
+            "Switch autoscaling off here, or remove the other one first.",
+            ("autoscaling",),
+        )
+
+
+def _changed_request(setup: Setup) -> Iterator[Finding]:
+    for resource in setup.targets:
+        if resource in setup.changed:
+            name = _NAMES[resource]
+            yield Finding(
+                "changed-request",
+                Level.WARNING,
+                f"Two autoscalers work by the {name} request",
+                f"The target is a percentage of the {name} request, which the "
+                f"VerticalPodAutoscaler {setup.changed[resource]} changes: each undoes what the "
+                "other has done.",
+                "Set its update mode to Off, or scale on something else.",
+                (f"target_{resource}",),
+            )
 
 
 def _no_request(setup: Setup) -> Iterator[Finding]:
@@ -394,6 +427,7 @@ def _fixed(setup: Setup) -> Iterator[Finding]:
 
 
 _RULES: tuple[Callable[[Setup], Iterator[Finding]], ...] = (
+    _several_scalers,
     _no_request,
     _out_of_reach,
     _memory_alone,
@@ -409,4 +443,5 @@ _RULES: tuple[Callable[[Setup], Iterator[Finding]], ...] = (
     _unstable,
     _far_from_use,
     _fixed,
+    _changed_request,
 )

@@ -127,6 +127,7 @@ def unreadable(kind: Kind, raw: api_types.Json, error: Exception) -> Unreadable 
     owner = next((each for each in owners if each.controller), _Owner())
     target = _read(raw, _Target, "spec", "scaleTargetRef") or _Target()
     notes = _read(raw, dict[str, str], "metadata", "annotations") or {}
+    usual = Kind.DEPLOYMENT.value if kind is Kind.SCALED_OBJECT and target.name else ""
     revision = _HELM_SECRET.fullmatch(own.name) if kind is Kind.RELEASE else None
     return Unreadable(
         kind=kind,
@@ -135,7 +136,7 @@ def unreadable(kind: Kind, raw: api_types.Json, error: Exception) -> Unreadable 
         uid=_read(raw, str, "metadata", "uid") or "",
         owner_kind=owner.kind if owner.name else "",
         owner=owner.name,
-        target_kind=target.kind,
+        target_kind=target.kind or usual,
         target_name=target.name,
         error=str(error),
     )

@@ -58,6 +58,9 @@ class Kind(StrEnum):
     NODE = "Node"
     QUOTA = "ResourceQuota"
     LEASE = "Lease"
+    SCALED_OBJECT = "ScaledObject"
+    SCALED_JOB = "ScaledJob"
+    VPA = "VerticalPodAutoscaler"
 
 
 class Unreadable(Watched, frozen=True):
@@ -288,9 +291,9 @@ class ReplicaSet(Watched, frozen=True):
 class Job(Watched, frozen=True):
     """A Job: pods that run to their end. ``completions`` is how many of them have to succeed.
 
-    ``owner`` is the CronJob that created it, "" if none. ``started_at`` and ``completed_at`` are
-    None before that. ``load_test`` is set of a load test by the portal, which is no part of the
-    release ``load_test_of``.
+    ``owner`` is the CronJob that created it, or the object of ``owner_kind``, "" if none.
+    ``started_at`` and ``completed_at`` are None before that. ``load_test`` is set of a load test by
+    the portal, which is no part of the release ``load_test_of``.
     """
 
     key: Key
@@ -309,20 +312,21 @@ class Job(Watched, frozen=True):
     management: Management = UNSAID
     load_test_of: str = ""
     load_test: LoadTestPlan | None = None
+    owner_kind: str = Kind.CRON_JOB.value
 
     def tags(self) -> Iterator[Tag]:
-        """Yield the tags of the release it is annotated with or tests, and of its CronJob."""
+        """Yield the tags of the release it is annotated with or tests, and of its owner."""
         yield from release_tag(self.key, self.release)
         if self.load_test_of:
             yield (LOAD_TEST, self.key.namespace, self.load_test_of)
         if self.owner:
-            yield (OWNER, self.key.namespace, Kind.CRON_JOB.value, self.owner)
+            yield (OWNER, self.key.namespace, self.owner_kind, self.owner)
 
     def releases(self, index: Index) -> set[Key]:
-        """Return the release it is annotated with or tests, and those of its CronJob."""
-        cron = Key(self.key.namespace, self.owner)
+        """Return the release it is annotated with or tests, and those of its owner."""
+        owner = Key(self.key.namespace, self.owner)
         own = own_release(self.key, self.release or self.load_test_of)
-        return own | index.releases_through(Kind.CRON_JOB, cron)
+        return own | index.releases_through(self.owner_kind, owner)
 
 
 class CronJob(Watched, frozen=True):
@@ -359,7 +363,8 @@ class HpaMetric(Struct, frozen=True):
     ``name`` is ``container/metric`` for a container's metric. ``target`` is 0 if it cannot be
     read. ``current`` is None while there is no reading (``<unknown>``); ``reported`` is then True
     if the status has a value all the same, which is no number: an average over no pods.
-    ``selector`` and ``object`` ("Service front") tell metrics of the same name apart.
+    ``selector`` and ``object`` ("Service front") tell metrics of the same name apart. ``title`` is
+    a name for people where a tool has made up ``name``.
     """
 
     name: str
@@ -370,6 +375,7 @@ class HpaMetric(Struct, frozen=True):
     selector: str = ""
     object: str = ""
     reported: bool = False
+    title: str = ""
 
     @property
     def failing(self) -> bool:

@@ -21,11 +21,13 @@ class ReplicaOwnership(Struct, frozen=True):
     """The workloads whose replicas an autoscaler sets after a change.
 
     ``conflicting`` are those of the ``autoscaled`` workloads for which the manifest sets
-    ``spec.replicas`` as well: Helm must not apply that field.
+    ``spec.replicas`` as well: Helm must not apply that field. ``scaled_to_zero`` are those that
+    KEDA scales, which may be at zero and have to stay there.
     """
 
     autoscaled: frozenset[str] = frozenset()
     conflicting: frozenset[str] = frozenset()
+    scaled_to_zero: frozenset[str] = frozenset()
 
 
 def workload_name(kind: str, name: str) -> str:
@@ -34,6 +36,14 @@ def workload_name(kind: str, name: str) -> str:
 
 
 def autoscalers(found: Mapping[Ref, Tree]) -> dict[str, Tree]:
+    """Return ``minReplicas`` and ``maxReplicas`` of each autoscaler by the workload that it scales.
+
+    Autoscalers are HorizontalPodAutoscalers, and KEDA's ScaledObjects, which make some.
+    """
+    return {**hpas(found), **scaled_objects(found)}
+
+
+def hpas(found: Mapping[Ref, Tree]) -> dict[str, Tree]:
     """Return the spec of each HorizontalPodAutoscaler by the workload that it scales."""
     return {
         workload_name(str(target.get("kind")), str(target.get("name"))): at(tree, "spec")
@@ -43,18 +53,36 @@ def autoscalers(found: Mapping[Ref, Tree]) -> dict[str, Tree]:
     }
 
 
-def replica_ownership(found: Mapping[Ref, Tree], others: Iterable[str] = ()) -> ReplicaOwnership:
+def scaled_objects(found: Mapping[Ref, Tree]) -> dict[str, Tree]:
+    """Return the bounds of each ScaledObject, as an HPA's, by the workload that it scales."""
+    return {
+        workload_name(str(target.get("kind") or "Deployment"), str(target.get("name"))): {
+            "minReplicas": spec.get("minReplicaCount", 0),
+            "maxReplicas": spec.get("maxReplicaCount", 100),
+        }
+        for ref, tree in found.items()
+        if (ref.kind, ref.group) == ("ScaledObject", "keda.sh")
+        for spec in [at(tree, "spec")]
+        for target in [at(spec, "scaleTargetRef")]
+    }
+
+
+def replica_ownership(
+    found: Mapping[Ref, Tree], others: Iterable[str] = (), keda: Iterable[str] = ()
+) -> ReplicaOwnership:
     """Return who owns the replicas once a manifest with the objects ``found`` is applied.
 
-    ``others`` are workloads with an autoscaler outside the manifest, such as one made by hand.
+    ``others`` are workloads with an autoscaler outside the manifest, such as one made by hand, and
+    ``keda`` those with a ScaledObject there.
     """
-    autoscaled = frozenset({*autoscalers(found), *others})
+    by_keda = frozenset({*scaled_objects(found), *keda})
+    autoscaled = by_keda.union(hpas(found), others)
     fixed = {
         workload_name(ref.kind, ref.name)
         for ref, tree in found.items()
         if ref.kind in SCALABLE and "replicas" in at(tree, "spec")
     }
-    return ReplicaOwnership(autoscaled, autoscaled & fixed)
+    return ReplicaOwnership(autoscaled, autoscaled & fixed, by_keda)
 
 
 def without_replicas(manifest: str, workloads: Collection[str]) -> str:

@@ -22,6 +22,8 @@ from portal.viewmodels.headline import headline
 from portal.viewmodels.jobs import job_summaries, job_summary
 from portal.viewmodels.model import Badge, Severity
 from portal.viewmodels.pods import Diagnosed, foremost, pod_view
+from portal.viewmodels.scalers import scaler_views
+from portal.viewmodels.vertical import vertical_views
 from portal.viewmodels.withheld import without_values
 from portal.viewmodels.words import count, shortened
 from portal.viewmodels.workloads import PodSummary, pod_summary, workload_view
@@ -158,7 +160,7 @@ class _Tree:
         self._watched = watched_names(state)
 
     def workloads(self) -> Iterator[ObjectNode]:
-        """Yield workloads, Jobs and CronJobs with their pods, then autoscalers without a target."""
+        """Yield workloads, Jobs and what makes them with their pods, then other autoscalers."""
         for rollout in self._known.rollouts:
             workload, view = rollout.workload, workload_view(rollout)
             kind, name = workload.kind.value, workload.key.name
@@ -170,6 +172,7 @@ class _Tree:
                 view.state,
                 view.words.rstrip("."),
                 children=(
+                    *self._scalers(name),
                     *(self._autoscaler(each) for each in self._hpas(kind, name)),
                     *self._replica_sets(sets),
                     *pods,
@@ -182,7 +185,7 @@ class _Tree:
             kind, name = summary.kind.value, summary.name
             runs = [each for each in self._state.jobs if each.owner == name]
             pods, more = self._pods(kind, name)
-            children = map(self._job, runs) if summary.kind is Kind.CRON_JOB else pods
+            children = pods if summary.kind is Kind.JOB else map(self._job, runs)
             yield self._node(
                 kind,
                 name,
@@ -194,6 +197,8 @@ class _Tree:
         for hpa in self._state.hpas:
             if target_of(self._state, hpa) is None:
                 yield self._autoscaler(hpa)
+        for name in sorted(self._scaled - {each.key.name for each in self._state.workloads}):
+            yield from self._scalers(name)
         for each in self._state.unreadable:
             state = Badge("Cannot be read", Severity.WARN, shortened(each.error, 200))
             yield self._node(each.kind.value, each.key.name, state)
@@ -295,6 +300,22 @@ class _Tree:
             if (hpa.target_kind, hpa.target_name) == (kind, name):
                 yield hpa
 
+    @property
+    def _scaled(self) -> set[str]:
+        """The names of the workloads that KEDA scales, or that a VPA is for."""
+        return {each.target_name for each in (*self._state.scaled_objects, *self._state.vpas)}
+
+    def _scalers(self, workload: str) -> Iterator[ObjectNode]:
+        """Yield the ScaledObjects and VerticalPodAutoscalers of a workload."""
+        for scaler in scaler_views(self._state):
+            if scaler.workload == workload:
+                yield self._node(scaler.kind, scaler.name, scaler.state)
+        for vertical in vertical_views(self._state):
+            if vertical.workload == workload:
+                worst = next((each for each in vertical.notices if each.severity.troubled), None)
+                state = Badge(worst.title, worst.severity) if worst else vertical.mode
+                yield self._node(Kind.VPA.value, vertical.name, state)
+
     def _autoscaler(self, hpa: Hpa) -> ObjectNode:
         pods = target_pods(self._state, hpa)
         view = autoscaler_view(
@@ -337,8 +358,8 @@ class _Tree:
         )
 
 
-_WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
-_AUTOSCALERS = frozenset({"HorizontalPodAutoscaler"})
+_WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ScaledJob"})
+_AUTOSCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject", "VerticalPodAutoscaler"})
 _NETWORK = frozenset({"Service", "Ingress", "HTTPRoute"})
 _WATCHED = _WORKLOADS | _AUTOSCALERS | _NETWORK | {"ReplicaSet", "Pod"}
 

@@ -63,11 +63,18 @@ def rollout_progress(state: AppState, wanted: RolloutTarget, seen: bool = False)
         (hpa.min_replicas, hpa.max_replicas) for hpa in state.hpas
     }:
         return UNDER_WAY
-    if wanted.replicas is not None and (
-        state.hpas or any(each.desired != wanted.replicas for each in deployments)
+    if (
+        wanted.replicas is not None
+        and not _scaled_elsewhere(state)
+        and (state.hpas or any(each.desired != wanted.replicas for each in deployments))
     ):
         return UNDER_WAY
     return Rollout(all(each.complete for each in rollouts(state)))
+
+
+def _scaled_elsewhere(state: AppState) -> bool:
+    """Return True if what scales the app is not of its release, so that it stays."""
+    return bool(state.scaled_objects) or any(hpa.release != state.key.name for hpa in state.hpas)
 
 
 def gone(state: AppState) -> Rollout:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from portal.catalog import dash_app
-from portal.domain.errors import FieldConflict
+from portal.domain.errors import Conflict, FieldConflict
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.manifests import Ref, Tree, objects
@@ -15,12 +16,16 @@ from portal.domain.objects import Hpa, Unreadable, Workload
 from portal.domain.replica_ownership import (
     SCALABLE,
     ReplicaOwnership,
+    hpas,
     replica_ownership,
+    scaled_objects,
     workload_name,
 )
+from portal.domain.scalers import ScaledObject
 from portal.helm_service.helm import HelmResult
 from portal.operations.progress import Progress
 from portal.releases.ports import ReplicaOwners
+from portal.state.model import AppState
 from portal.state.store import Store
 from portal.state.workloads import unreadable_hpas
 from portal.threads import in_thread
@@ -58,10 +63,16 @@ class Handover:
     def ownership_with(self, key: Key, found: Mapping[Ref, Tree]) -> ReplicaOwnership:
         """Return who owns the replicas once the objects ``found`` are applied.
 
-        Only workloads with replicas now can conflict: there is no number to keep at 0.
+        Only workloads with replicas now can conflict, or those that KEDA scales: for others there
+        is no number to keep at 0.
+
+        Raises:
+            Conflict: it would give a workload that KEDA scales an autoscaler beside KEDA's.
         """
         state = self._store.snapshot.app(key)
         live = {_name(each) for each in state.workloads if each.desired > 0}
+        keda = {_target(each) for each in state.scaled_objects if each.release != key.name}
+        _check_alone(found, keda, state)
         others = [_target(hpa) for hpa in state.hpas if hpa.release != key.name]
         others += [
             name
@@ -69,8 +80,9 @@ class Handover:
             if each.release != key.name
             for name in _possible_targets(each, live)
         ]
-        ownership = replica_ownership(found, others)
-        return ReplicaOwnership(ownership.autoscaled, ownership.conflicting & live)
+        ownership = replica_ownership(found, others, keda)
+        kept = live | ownership.scaled_to_zero
+        return replace(ownership, conflicting=ownership.conflicting & kept)
 
     async def transfer(
         self, progress: Progress, before: Values, ownership: ReplicaOwnership
@@ -83,19 +95,21 @@ class Handover:
         key = progress.operation.key
         state = self._store.snapshot.app(key)
         workloads = {_name(each): each for each in state.workloads if each.kind in SCALABLE}
-        scaled = {_target(hpa) for hpa in state.hpas}
+        scaled = {_target(each) for each in (*state.hpas, *state.scaled_objects)}
         for each in unreadable_hpas(state):
             scaled |= _possible_targets(each, workloads)
         if not scaled and dash_app.is_autoscaled(before):
             scaled = set(workloads)
         # Helm does not own what the release's autoscaler has, unless the chart renders it.
-        own = (hpa for hpa in (*state.hpas, *unreadable_hpas(state)) if hpa.release == key.name)
-        settled = {_target(hpa) for hpa in own} - ownership.conflicting
-        # An autoscaler ignores workloads at 0; without an owner the number would become 1.
+        scalers = (*state.hpas, *state.scaled_objects, *unreadable_hpas(state))
+        own = (each for each in scalers if each.release == key.name)
+        settled = {_target(each) for each in own} - ownership.conflicting
+        # Other autoscalers than KEDA ignore workloads at 0, which Helm then sets.
         transferred = [
             each
             for name, each in workloads.items()
-            if name in ownership.autoscaled - settled and each.desired > 0
+            if name in ownership.autoscaled - settled
+            and (each.desired > 0 or name in ownership.scaled_to_zero)
         ]
         if transferred:
             with progress.step("Hand the replicas to the autoscaler"):
@@ -148,8 +162,24 @@ def _name(workload: Workload) -> str:
     return workload_name(workload.kind, workload.key.name)
 
 
-def _target(hpa: Hpa | Unreadable) -> str:
-    return workload_name(hpa.target_kind, hpa.target_name)
+def _target(scaler: Hpa | ScaledObject | Unreadable) -> str:
+    return workload_name(scaler.target_kind, scaler.target_name)
+
+
+def _check_alone(found: Mapping[Ref, Tree], keda: Collection[str], state: AppState) -> None:
+    """Raise ``Conflict`` for a new HPA beside a ScaledObject: each would undo the other's work.
+
+    Where both are there already, a change may be what mends it.
+    """
+    there = {_target(hpa) for hpa in state.hpas if not hpa.scaled_object}
+    both = hpas(found).keys() & {*keda, *scaled_objects(found)}
+    for name in sorted(both - there):
+        raise Conflict(
+            f"KEDA scales {name.replace('/', ' ')} already (a ScaledObject): with a "
+            "HorizontalPodAutoscaler as well, each would override the other's decisions.",
+            "Switch autoscaling off in the values and leave it to KEDA, or remove the ScaledObject "
+            "first.",
+        )
 
 
 def _possible_targets(hpa: Unreadable, workloads: Iterable[str]) -> set[str]:

@@ -15,6 +15,7 @@ from portal.releases.ports import NamespaceLookup
 from portal.state.elsewhere import managed_elsewhere
 from portal.state.finalizers import held_by_finalizers
 from portal.state.store import Store
+from portal.state.workloads import scaled_by
 
 
 class Preconditions:
@@ -62,6 +63,16 @@ class Preconditions:
                 f"An earlier {key.name} is not gone yet: {', '.join(each.finalizers)} holds its "
                 f"{kind} {each.key.name}.",
                 "The app's page says what to do about that. Or choose another name.",
+            )
+
+    def check_scaled_here(self, key: Key) -> None:
+        """Raise ``Conflict`` if KEDA scales the app: it would undo what is set here."""
+        name = scaled_by(self._store.snapshot.app(key))
+        if name:
+            raise Conflict(
+                f"KEDA scales {key.name} (ScaledObject {name}) and undoes a number that is set "
+                "here.",
+                "Change the ScaledObject's minReplicaCount and maxReplicaCount, or pause it.",
             )
 
     def taken_elsewhere(self, key: Key) -> Conflict | None:

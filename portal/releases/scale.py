@@ -39,6 +39,7 @@ class Scale(RevisionAction):
 
         def check() -> None:
             self._preconditions.check_free(key)
+            self._preconditions.check_scaled_here(key)
             existing = self._preconditions.require_existing(key)
             if not existing.ours:
                 raise Conflict(

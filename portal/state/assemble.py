@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -27,6 +28,7 @@ from portal.domain.objects import (
     Unreadable,
     Workload,
 )
+from portal.domain.scalers import ScaledJob, ScaledObject, Vpa, titled
 from portal.state.history import A_POD, IN_ALL, History, PodHistory, Sample
 from portal.state.index import Objects
 from portal.state.model import AppState, LoadTest
@@ -34,6 +36,8 @@ from portal.state.workloads import autoscaler_of
 
 MAX_EVENTS = 60
 """Maximum number of events of an app; the newest are kept."""
+
+Scaler = TypeVar("Scaler", Hpa, ScaledObject, Vpa)
 
 NO_USAGE: Mapping[Key, PodUsage] = MappingProxyType({})
 NO_HISTORY = History()
@@ -73,11 +77,13 @@ def assemble(objects: Objects, key: Key) -> AppState:
     """
     workloads = sorted(objects.annotated(key, Workload), key=lambda each: (each.kind, each.key))
     cron_jobs = sorted(objects.annotated(key, CronJob), key=lambda each: each.key)
+    scaled_jobs = sorted(objects.annotated(key, ScaledJob), key=lambda each: each.key)
     # What an unreadable object owns belongs to the release all the same.
     lost = objects.annotated(key, Unreadable)
     controllers = [
         *((each.kind, each.key) for each in workloads),
         *((Kind.CRON_JOB, each.key) for each in cron_jobs),
+        *((Kind.SCALED_JOB, each.key) for each in scaled_jobs),
         *((each.kind, each.key) for each in lost),
     ]
     sets = sorted(
@@ -97,9 +103,9 @@ def assemble(objects: Objects, key: Key) -> AppState:
         (pod for kind, owner in owners for pod in objects.owned(kind, owner, Pod)),
         key=lambda each: (each.created_at, each.key),
     )
-    hpas = {each.key: each for each in objects.annotated(key, Hpa)}
-    for workload in workloads:
-        hpas.update((each.key, each) for each in objects.targeting(workload))
+    scaled_objects = _scalers(objects, key, workloads, ScaledObject)
+    hpas = titled(_scalers(objects, key, workloads, Hpa), scaled_objects)
+    vpas = _scalers(objects, key, workloads, Vpa)
     lost += [each for kind, own in owners for each in objects.owned(kind, own, Unreadable)]
     lost += [each for workload in workloads for each in objects.unreadable_for(workload)]
     services = sorted(objects.annotated(key, Service), key=lambda each: each.key)
@@ -115,7 +121,10 @@ def assemble(objects: Objects, key: Key) -> AppState:
         *((Kind.CRON_JOB.value, each.key, each.uid) for each in cron_jobs),
         *((Kind.POD.value, each.key, each.uid) for each in pods),
         *((VOLUME_CLAIM, each, "") for each in claims),
-        *((Kind.HPA.value, each.key, each.uid) for each in hpas.values()),
+        *((Kind.HPA.value, each.key, each.uid) for each in hpas),
+        *((Kind.SCALED_OBJECT.value, each.key, each.uid) for each in scaled_objects),
+        *((Kind.SCALED_JOB.value, each.key, each.uid) for each in scaled_jobs),
+        *((Kind.VPA.value, each.key, each.uid) for each in vpas),
         *((Kind.SERVICE.value, each.key, "") for each in services),
         *((Kind.INGRESS.value, each.key, "") for each in ingresses),
         *((Kind.HTTP_ROUTE.value, each.key, "") for each in routes),
@@ -130,7 +139,7 @@ def assemble(objects: Objects, key: Key) -> AppState:
         jobs=tuple(sorted(jobs.values(), key=lambda each: (each.created_at, each.key))),
         cron_jobs=tuple(cron_jobs),
         pods=tuple(pods),
-        hpas=tuple(hpas[each] for each in sorted(hpas)),
+        hpas=hpas,
         services=tuple(services),
         ingresses=tuple(ingresses),
         routes=tuple(routes),
@@ -144,7 +153,20 @@ def assemble(objects: Objects, key: Key) -> AppState:
         pod_history=NO_PODS,
         unreadable=tuple(sorted(set(lost), key=lambda each: (each.kind, each.key))),
         load_tests=_load_tests(objects, key),
+        scaled_objects=scaled_objects,
+        scaled_jobs=tuple(scaled_jobs),
+        vpas=vpas,
     )
+
+
+def _scalers(
+    objects: Objects, key: Key, workloads: Sequence[Workload], of: type[Scaler]
+) -> tuple[Scaler, ...]:
+    """Return a release's scalers of one kind: its own, and those of its workloads."""
+    found = {each.key: each for each in objects.annotated(key, of)}
+    for workload in workloads:
+        found.update((each.key, each) for each in objects.targeting(workload, of))
+    return tuple(found[each] for each in sorted(found))
 
 
 def _load_tests(objects: Objects, key: Key) -> tuple[LoadTest, ...]:
@@ -214,6 +236,8 @@ def known(state: AppState) -> bool:
         or state.cron_jobs
         or state.pods
         or state.hpas
+        or state.scaled_objects
+        or state.scaled_jobs
         or state.services
         or state.ingresses
         or state.routes

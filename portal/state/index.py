@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import TypeVar
 
 from portal.domain.keys import Key
-from portal.domain.objects import Event, Hpa, Job, Kind, Service, Unreadable, Workload
+from portal.domain.objects import Event, Job, Kind, Service, Unreadable, Workload
 from portal.domain.relations import (
     ABOUT,
     ADDRESS,
@@ -124,14 +124,14 @@ class Objects:
         """Return the Pods, ReplicaSets or Jobs of a controller."""
         return self._bucket(of, OWNER, owner.namespace, kind.value, owner.name)
 
-    def targeting(self, workload: Workload) -> list[Hpa]:
-        """Return the HPAs that scale this workload."""
+    def targeting(self, workload: Workload, of: type[T]) -> list[T]:
+        """Return the HPAs, ScaledObjects or VPAs whose target is this workload."""
         return self._bucket(
-            Hpa, TARGET, workload.key.namespace, workload.kind.value, workload.key.name
+            of, TARGET, workload.key.namespace, workload.kind.value, workload.key.name
         )
 
     def unreadable_for(self, workload: Workload) -> list[Unreadable]:
-        """Return the HPAs that scale this workload and cannot be read."""
+        """Return the HPAs and ScaledObjects that scale this workload and cannot be read."""
         return self._bucket(
             Unreadable, TARGET, workload.key.namespace, workload.kind.value, workload.key.name
         )

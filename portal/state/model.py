@@ -27,6 +27,7 @@ from portal.domain.objects import (
 )
 from portal.domain.operations import Operation
 from portal.domain.release import ReleaseRecord, ReleaseRevision
+from portal.domain.scalers import ScaledJob, ScaledObject, Vpa
 from portal.state.history import History, PodHistory, Sample
 from portal.state.timeline import NO_TIMELINE, Timeline
 
@@ -104,3 +105,6 @@ class AppState(Struct, frozen=True):
     timeline: Timeline = NO_TIMELINE
     load_tests: tuple[LoadTest, ...] = ()
     """The load tests of a day, newest first; they are no part of the release."""
+    scaled_objects: tuple[ScaledObject, ...] = ()
+    scaled_jobs: tuple[ScaledJob, ...] = ()
+    vpas: tuple[Vpa, ...] = ()

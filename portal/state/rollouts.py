@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from portal.domain.objects import Condition, Kind, Pod, ReplicaSet, Workload
 from portal.state.model import AppState
-from portal.state.workloads import may_be_autoscaled, refused_pod, replica_sets_of
+from portal.state.workloads import may_be_autoscaled, refused_pod, replica_sets_of, scaled_object_of
 
 
 class Hold(StrEnum):
@@ -73,7 +73,7 @@ def rollout_of(state: AppState, workload: Workload) -> WorkloadRollout:
         old=old,
         old_ready=_old_ready(workload, old, sets),
         missing=missing,
-        complete=observed and _complete(workload, old, may_be_autoscaled(state, workload)),
+        complete=observed and _complete(workload, old, _moves(state, workload)),
         hold=_hold(workload, old, missing, refusal, bool(sets), blocking)
         if observed
         else Hold.NONE,
@@ -85,6 +85,12 @@ def rollout_of(state: AppState, workload: Workload) -> WorkloadRollout:
         blocking=blocking,
         settling=_settling(workload) if old or missing else 0,
     )
+
+
+def _moves(state: AppState, workload: Workload) -> bool:
+    """Return True if an autoscaler may change the number of pods, but where KEDA rests at zero."""
+    rests = not workload.desired and scaled_object_of(state, workload) is not None
+    return may_be_autoscaled(state, workload) and not rests
 
 
 def _settling(workload: Workload) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from portal.domain.objects import Hpa, Kind, Pod, ReplicaSet, Unreadable, Workload
+from portal.domain.scalers import ScaledObject
 from portal.state.model import AppState
 
 
-def target_of(state: AppState, hpa: Hpa) -> Workload | None:
-    """Return the workload that an HPA scales, None if it is not one of the app."""
-    return next((each for each in state.workloads if _scales(hpa, each)), None)
+def target_of(state: AppState, scaler: Hpa | ScaledObject) -> Workload | None:
+    """Return the workload that an autoscaler scales, None if it is not one of the app."""
+    return next((each for each in state.workloads if _scales(scaler, each)), None)
 
 
 def autoscaler_of(state: AppState, workload: Workload) -> Hpa | None:
@@ -18,13 +19,32 @@ def autoscaler_of(state: AppState, workload: Workload) -> Hpa | None:
     return next((hpa for hpa in state.hpas if _scales(hpa, workload)), None)
 
 
-def _scales(hpa: Hpa, workload: Workload) -> bool:
-    return hpa.target_kind == workload.kind and hpa.target_name == workload.key.name
+def scaled_object_of(state: AppState, workload: Workload) -> ScaledObject | None:
+    """Return KEDA's ScaledObject that scales a workload, None if there is none."""
+    return next((each for each in state.scaled_objects if _scales(each, workload)), None)
+
+
+def scaled_by(state: AppState) -> str:
+    """Return the name of the ScaledObject that scales a workload of the app; "" if none does."""
+    for workload in state.workloads:
+        scaled, hpa = scaled_object_of(state, workload), autoscaler_of(state, workload)
+        if scaled is not None:
+            return scaled.key.name
+        if hpa is not None and hpa.scaled_object:
+            return hpa.scaled_object
+    return ""
+
+
+def _scales(scaler: Hpa | ScaledObject, workload: Workload) -> bool:
+    return scaler.target_kind == workload.kind and scaler.target_name == workload.key.name
 
 
 def unreadable_hpas(state: AppState) -> tuple[Unreadable, ...]:
-    """Return the HPAs of an app that cannot be read."""
-    return tuple(each for each in state.unreadable if each.kind is Kind.HPA)
+    """Return the HPAs of an app, and the ScaledObjects that make some, that cannot be read."""
+    return tuple(each for each in state.unreadable if each.kind in _AUTOSCALERS)
+
+
+_AUTOSCALERS = {Kind.HPA, Kind.SCALED_OBJECT}
 
 
 def unreadable_workloads(state: AppState) -> tuple[Unreadable, ...]:
@@ -36,8 +56,8 @@ _WORKLOADS = {Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET, Kind.JOB, Kin
 
 
 def may_be_autoscaled(state: AppState, workload: Workload) -> bool:
-    """Return True if an HPA scales a workload, or one that cannot be read may do so."""
-    if autoscaler_of(state, workload) is not None:
+    """Return True if an HPA or KEDA scales a workload, or one that cannot be read may do so."""
+    if autoscaler_of(state, workload) or scaled_object_of(state, workload):
         return True
     return any(
         not each.target_name

@@ -24,7 +24,7 @@ from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.setup import amounts, live_setup, observed, planned_setup
 from portal.viewmodels.words import count, joined, number, percent, span
 
-SAID_ELSEWHERE = {"no-request", "no-metrics"}
+SAID_ELSEWHERE = {"no-request", "no-metrics", "several-scalers", "changed-request"}
 """Rules about which the page of an app has notices anyway."""
 
 _SEVERITY = {

@@ -29,11 +29,13 @@ from portal.viewmodels.notices import notices
 from portal.viewmodels.operation import operation_view
 from portal.viewmodels.pods import foremost, pod_view
 from portal.viewmodels.scale import scale_view
+from portal.viewmodels.scalers import scaler_views
 from portal.viewmodels.stages import stages
 from portal.viewmodels.timeline import timeline_view
 from portal.viewmodels.unreadable import autoscaler_unknown, unlisted
 from portal.viewmodels.urls import NOWHERE, ExternalAddresses, url_views
 from portal.viewmodels.versions import version_view
+from portal.viewmodels.vertical import vertical_views
 from portal.viewmodels.withheld import without_values
 from portal.viewmodels.workloads import (
     obstacle,
@@ -157,6 +159,8 @@ def app_view(
         unanswered=bool(scope.unanswered),
         shared_with=tuple(text_of(each) for each in owners.shared),
         load_test=load_test_view(state, load_tests),
+        scalers=scaler_views(state),
+        vertical=vertical_views(state),
     )
 
 

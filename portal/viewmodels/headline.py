@@ -21,6 +21,7 @@ from portal.viewmodels.hpa_problems import autoscaler_problem
 from portal.viewmodels.model import Badge, Severity
 from portal.viewmodels.operation import failed, moved, progressive, running
 from portal.viewmodels.rollouts import HeldRollout, settling
+from portal.viewmodels.scalers import ASLEEP, Phase, at_zero, scaler_problem
 from portal.viewmodels.unreadable import NAMED, name_of
 from portal.viewmodels.words import joined, moment, sentence, shortened
 from portal.viewmodels.workloads import PodSummary, counts_in_words, on_nodes
@@ -261,7 +262,7 @@ def _by_pods(state: AppState, known: PodSummary) -> Headline:
     if known.refused:
         return _held(known.refused, words)
     if known.desired == 0:
-        return _at_zero(known, words)
+        return _at_zero(state, known, words)
     if known.blocked:
         return _held(known.blocked, words)
     troubled = known.troubled
@@ -289,11 +290,22 @@ def _held(held: HeldRollout, words: str) -> Headline:
     return _made(held.title, held.severity, text, problem=held.problem)
 
 
-def _at_zero(known: PodSummary, words: str) -> Headline:
+def _at_zero(state: AppState, known: PodSummary, words: str) -> Headline:
     if known.present:
         return _made("Scaling", Severity.BUSY, f"It is being scaled to zero. {words}")
     if on_nodes(known):
         return _made("No pods", Severity.QUIET, "No node matches it, so it runs no pods.")
+    match at_zero(state):
+        case Phase.ASLEEP:
+            return _made("Asleep", Severity.QUIET, f"KEDA has scaled it to zero. {ASLEEP}")
+        case Phase.WAKING:
+            words = "KEDA had scaled it to zero. A trigger is active: it starts pods."
+            return _made("Waking", Severity.BUSY, words)
+        case Phase.PAUSED:
+            words = "KEDA is paused while it is scaled to zero, so it runs no pods."
+            return _made("Stopped", Severity.QUIET, words)
+        case _:
+            pass
     return _made("Stopped", Severity.QUIET, "It is scaled to zero, so it runs no pods.")
 
 
@@ -382,7 +394,7 @@ def _steady(state: AppState, known: PodSummary, words: str) -> Headline:
 
 def _autoscaled(state: AppState, found: Headline, now: datetime) -> Headline:
     """The headline of an app that is in order but for its autoscaler."""
-    problem = autoscaler_problem(state, now)
+    problem = autoscaler_problem(state, now) or scaler_problem(state)
     if problem is None:
         return found
     return _made(

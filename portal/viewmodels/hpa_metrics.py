@@ -54,6 +54,8 @@ def metric_label(metric: HpaMetric) -> str:
     """The display name of a metric, with what tells it apart from others of its name."""
     if metric.source in RESOURCES:
         return metric_name(metric.name)
+    if metric.title:
+        return metric.title
     subject = f" of {metric.object}" if metric.object else ""
     selector = f" ({metric.selector})" if metric.selector else ""
     return f"{metric.name}{subject}{selector}"

@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from portal.domain.objects import CronJob, Job, Kind, Pod
+from portal.domain.scalers import ScaledJob
 from portal.domain.schedules import next_run
 from portal.state.model import AppState
 from portal.state.workloads import refused_pod
@@ -45,10 +46,11 @@ _FAILURES = {
 def job_summaries(
     state: AppState, pods: Sequence[Diagnosed], now: datetime
 ) -> tuple[JobSummary, ...]:
-    """The Jobs and CronJobs of an app, worst first; a CronJob stands for the Jobs it created."""
+    """The Jobs, CronJobs and ScaledJobs of an app, worst first; the latter stand for their Jobs."""
     found = [
         *(job_summary(each, state, pods) for each in state.jobs if not each.owner),
         *(_cron_job(each, state, pods, now) for each in state.cron_jobs),
+        *(_scaled_job(each, state, pods) for each in state.scaled_jobs),
     ]
     return tuple(sorted(found, key=lambda each: _WORST_FIRST.index(each.state.severity)))
 
@@ -190,3 +192,30 @@ def _before(cron: CronJob) -> str:
 def _next(cron: CronJob, now: datetime) -> str:
     due = next_run(cron.schedule, cron.time_zone, now.replace(second=0, microsecond=0))
     return f"Next: {moment(due)}." if due else ""
+
+
+def _scaled_job(scaled: ScaledJob, state: AppState, pods: Sequence[Diagnosed]) -> JobSummary:
+    """The state of a ScaledJob: how many of its Jobs are at work, and how its last one ended."""
+    who = f"The ScaledJob {scaled.key.name}"
+    runs = [
+        each
+        for each in state.jobs
+        if (each.owner_kind, each.owner) == (Kind.SCALED_JOB, scaled.key.name)
+    ]
+    active = sum(1 for each in runs if each.active)
+    newest = max(runs, key=lambda each: each.created_at, default=None)
+    if scaled.paused:
+        badge = Badge("Paused", Severity.QUIET)
+        words = f"{who} is paused: KEDA starts no Jobs."
+    elif active:
+        badge = Badge("Running", Severity.BUSY)
+        words = f"{who} has {count(active, 'Job')} at work."
+    else:
+        badge = Badge("Waiting", Severity.QUIET)
+        words = f"{who} has no Job at work; KEDA starts some when a trigger is active."
+    if newest is None or newest.active:
+        return JobSummary(Kind.SCALED_JOB, scaled.key.name, badge, words)
+    last, said, notice = _run(newest, "Its last Job", f"The last Job of {who[4:]}", state, pods)
+    if last.severity.troubled and not active:
+        badge = last
+    return JobSummary(Kind.SCALED_JOB, scaled.key.name, badge, f"{words} {said}", notice)

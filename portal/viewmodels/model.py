@@ -119,6 +119,47 @@ class AutoscalerView(Struct, frozen=True):
     change_at: datetime | None = None
 
 
+class ScalerView(Struct, frozen=True):
+    """A ScaledObject or ScaledJob: a sentence, its state, triggers and notices.
+
+    ``workload`` is the name of its scale target, "" if it makes Jobs.
+    """
+
+    kind: str
+    name: str
+    workload: str
+    state: Badge
+    sentence: str
+    triggers: tuple[str, ...]
+    notices: tuple[Notice, ...] = ()
+
+
+class VerticalRow(Struct, frozen=True):
+    """The recommendation for a resource of a container, beside the request in force.
+
+    ``range`` is from the lower to the upper bound; ``uncapped`` is what it would be without the
+    bounds of the VPA's policy, "" where that is the same.
+    """
+
+    container: str
+    resource: str
+    now: str
+    target: str
+    range: str
+    uncapped: str = ""
+
+
+class VerticalView(Struct, frozen=True):
+    """A VerticalPodAutoscaler: what its update mode means, its recommendations and notices."""
+
+    name: str
+    workload: str
+    mode: Badge
+    sentence: str
+    rows: tuple[VerticalRow, ...]
+    notices: tuple[Notice, ...] = ()
+
+
 class WorkloadView(Struct, frozen=True):
     """One workload of the app: its kind and name, its state, and a sentence."""
 
@@ -359,7 +400,7 @@ class AppView(Struct, frozen=True):
     revision to roll back to where a rollout does not go on, 0 otherwise.
 
     ``autoscaler_unknown`` says why it may be autoscaled although ``autoscalers`` do not tell, ""
-    if they do.
+    if they do. ``scalers`` are KEDA's, ``vertical`` the VerticalPodAutoscalers.
 
     ``more_pods`` describes the pods that are left out of ``pods``, "" if none. ``values`` are
     YAML as it is shown, without secrets.
@@ -403,6 +444,8 @@ class AppView(Struct, frozen=True):
     removal_failed: bool = False
     load_test: LoadTestView = LoadTestView()
     marks: tuple[ChartMark, ...] = ()
+    scalers: tuple[ScalerView, ...] = ()
+    vertical: tuple[VerticalView, ...] = ()
 
 
 class ReleaseRow(Struct, frozen=True):

@@ -27,6 +27,7 @@ from portal.viewmodels.quotas import quota_notice
 from portal.viewmodels.readiness import resize_failed, resize_waits, resizing
 from portal.viewmodels.rollouts import RESUME, name_of
 from portal.viewmodels.scale import drift
+from portal.viewmodels.scalers import several_scalers
 from portal.viewmodels.services import service_notices
 from portal.viewmodels.unreadable import unreadable_notice
 from portal.viewmodels.words import count, joined, moment, sentence, shortened
@@ -327,6 +328,9 @@ def _late(known: PodSummary) -> list[Notice]:
 
 
 def _hpas(state: AppState) -> list[Notice]:
+    several = several_scalers(state)
+    if several is not None:
+        return [several]
     targets = [(hpa.target_kind, hpa.target_name) for hpa in state.hpas]
     if len(set(targets)) == len(targets):
         return []

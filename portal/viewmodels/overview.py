@@ -14,6 +14,7 @@ from portal.autoscaling.cost import HOURS, Prices, cost_of
 from portal.autoscaling.recommend import MARGIN
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa
+from portal.domain.scalers import ScaledObject
 from portal.state.model import AppState
 from portal.state.timeline import EntryKind
 from portal.state.workloads import endless
@@ -26,6 +27,7 @@ from portal.viewmodels.listing import PAGE_SIZE
 from portal.viewmodels.model import Badge, ReleaseRow, Severity
 from portal.viewmodels.query import ListQuery
 from portal.viewmodels.releases import ReleaseList
+from portal.viewmodels.scalers import ASLEEP, Phase, phase_of
 from portal.viewmodels.setup import percentile
 from portal.viewmodels.words import cores, count, moment, size
 
@@ -53,6 +55,8 @@ class OverviewState(StrEnum):
     LIMITED = "limited"
     FLAPPING = "flapping"
     UNUSED = "unused"
+    PAUSED = "paused"
+    ASLEEP = "asleep"
     STILL = "still"
     STEADY = "steady"
     FIXED = "fixed"
@@ -160,6 +164,7 @@ def _changed(cached: _Cached, state: AppState, row: ReleaseRow, now: datetime) -
     return (
         cached.row is not row
         or before.hpas is not state.hpas
+        or before.scaled_objects is not state.scaled_objects
         or before.timeline is not state.timeline
         or before.workloads is not state.workloads
         or (cached.made.flaps > 0 and now - cached.at > timedelta(minutes=1))
@@ -175,15 +180,16 @@ def overview_row(
 ) -> OverviewRow:
     """Return the row of one app; ``row`` is its row in the other lists, for the same viewers."""
     hpa = next(iter(state.hpas), None)
+    keda = next(iter(state.scaled_objects), None)
     flaps = changes_of_direction(state, now)
-    kind, badge, since = _state(state, hpa, row, flaps, free, now)
+    kind, badge, since = _state(state, hpa, keda, row, flaps, free, now)
     views = [metric_view(each) for each in hpa.metrics] if hpa else []
     worst = max(views, key=lambda each: each.fraction or 0.0, default=None)
     saved = free or Freed()
     return OverviewRow(
         key=state.key,
         replicas=sum(each.desired for each in state.workloads),
-        bounds=bounds(hpa) if hpa else "",
+        bounds=f"{keda.min_replicas}–{keda.max_replicas}" if keda else bounds(hpa) if hpa else "",
         metric=f"{worst.name} {worst.current} / {worst.target}" if worst else "",
         load=(worst.fraction or 0.0) if worst else -1.0,
         state=kind,
@@ -200,6 +206,7 @@ def overview_row(
 def _state(
     state: AppState,
     hpa: Hpa | None,
+    keda: ScaledObject | None,
     row: ReleaseRow,
     flaps: int,
     free: Freed | None,
@@ -218,9 +225,15 @@ def _state(
     if free and (free.cores >= NOTICEABLE[0] or free.memory >= NOTICEABLE[1]):
         words = "Less than half of what it reserves was used in the last hour."
         return OverviewState.UNUSED, Badge("Over-requested", Severity.BUSY, words), None
-    if hpa is None:
+    if keda is not None:
+        phase = phase_of(state, keda)
+        if phase is Phase.PAUSED:
+            return OverviewState.PAUSED, Badge("Paused", Severity.QUIET, "KEDA is paused."), None
+        if phase is Phase.ASLEEP:
+            return OverviewState.ASLEEP, Badge("Asleep", Severity.QUIET, ASLEEP), None
+    if hpa is None and keda is None:
         return OverviewState.FIXED, Badge("No autoscaler", Severity.QUIET), None
-    if never_scales(hpa, now):
+    if hpa is not None and never_scales(hpa, now):
         last = f" since {moment(hpa.last_scale_at)}" if hpa.last_scale_at else ""
         words = f"The autoscaler has changed nothing{last}."
         return OverviewState.STILL, Badge("Never scales", Severity.QUIET, words), None

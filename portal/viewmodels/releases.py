@@ -26,6 +26,7 @@ from portal.viewmodels.listing import Entry, ListView, measurements, run_query, 
 from portal.viewmodels.model import ReleaseRow, Severity
 from portal.viewmodels.operation import running
 from portal.viewmodels.query import EVERYTHING, Bucket, ListQuery
+from portal.viewmodels.scalers import listed_words
 from portal.viewmodels.urls import NOWHERE, ExternalAddresses, links
 from portal.viewmodels.versions import NewerVersions
 from portal.viewmodels.words import count
@@ -57,7 +58,8 @@ def release_row(
         helm_status=release.status.value if release else "",
         updated_at=release.updated_at if release else None,
         pods=f"{known.ready}/{known.desired}" if state.workloads else "",
-        hpa="; ".join(
+        hpa=listed_words(state)
+        or "; ".join(
             f"{hpa.target_name} {hpa_words(hpa)}" if len(state.hpas) > 1 else hpa_words(hpa)
             for hpa in state.hpas
         )

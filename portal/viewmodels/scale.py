@@ -10,10 +10,11 @@ from portal.domain.objects import Hpa
 from portal.domain.release import ReleaseRevision
 from portal.state.elsewhere import managed_elsewhere
 from portal.state.model import AppState
-from portal.state.workloads import autoscaler_of, target_of, unreadable_hpas
+from portal.state.workloads import autoscaler_of, scaled_by, target_of, unreadable_hpas
 from portal.viewmodels.cost import requests_of
 from portal.viewmodels.model import ScaleMode, ScaleView
 from portal.viewmodels.operation import running
+from portal.viewmodels.scalers import scale_words
 from portal.viewmodels.unreadable import autoscaler_unknown
 
 DEFAULT_MAXIMUM = 4
@@ -67,7 +68,7 @@ def current_detail(state: AppState) -> ReleaseRevision | None:
 def drift(state: AppState) -> tuple[int, int] | None:
     """(configured, live) replicas of a workload that was scaled outside Helm; else None."""
     detail = current_detail(state)
-    autoscaled = state.hpas or unreadable_hpas(state)
+    autoscaled = state.hpas or unreadable_hpas(state) or scaled_by(state)
     if detail is None or autoscaled or running(state.operation) or len(state.workloads) != 1:
         return None
     if state.release is None or state.release.status.pending:
@@ -89,6 +90,8 @@ def _read_only(state: AppState, hpa: Hpa | None, chart: str) -> str:
         return f"Helm's last operation has not ended ({release.status.value})."
     if state.detail is None:
         return "The portal is still reading this release's values."
+    if words := scale_words(state):
+        return words
     if state.detail.chart != chart:
         return (
             "The number of replicas is set by the values of its chart, "

@@ -21,6 +21,7 @@ from portal.state.model import AppState, WatchHealth
 from portal.state.timeline import EntryKind
 from portal.state.workloads import endless, target_pods
 from portal.viewmodels.freshness import METRICS, source_of
+from portal.viewmodels.vertical import changed_requests
 
 LONGEST_START = 3600.0
 """Seconds beyond which a pod's readiness is taken to be that after a trouble, not its start."""
@@ -72,6 +73,7 @@ def live_setup(
         delay=max((each.delay for each in probes if each.kind != "liveness"), default=0.0),
         unready=readiness_losses(state),
         fixed=fixed,
+        changed=changed_requests(state, hpa.target_kind, hpa.target_name),
     )
 
 
@@ -107,6 +109,12 @@ def planned_setup(
         start_up=start_up(pods),
         sessions=spec.fields.get("session_affinity") is True,
         metrics=metrics is None or metrics.available,
+        scalers=tuple(f"the ScaledObject {each.key.name}" for each in state.scaled_objects),
+        changed=dict(
+            each
+            for workload in state.workloads
+            for each in changed_requests(state, workload.kind.value, workload.key.name).items()
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import TypeVar, cast
 
 from msgspec.structs import replace
 
@@ -11,6 +11,7 @@ from portal.domain.compressed import CompressedText
 from portal.domain.keys import LAUNCHED_BY
 from portal.domain.objects import Container, Pod
 from portal.domain.operations import Operation, Step
+from portal.domain.scalers import ScaledJob, ScaledObject
 from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import annotated
 
@@ -38,7 +39,18 @@ def without_values(state: AppState) -> AppState:
         operation=_quiet(operation) if operation else None,
         pods=tuple(_without_log(pod) for pod in state.pods),
         timeline=state.timeline.public,
+        scaled_objects=tuple(map(_without_messages, state.scaled_objects)),
+        scaled_jobs=tuple(map(_without_messages, state.scaled_jobs)),
     )
+
+
+S = TypeVar("S", ScaledObject, ScaledJob)
+
+
+def _without_messages(scaler: S) -> S:
+    """KEDA's object without messages: they may quote the addresses of triggers."""
+    conditions = tuple(replace(each, message="") for each in scaler.conditions)
+    return replace(scaler, conditions=conditions)
 
 
 def without_names(sources: Mapping[str, WatchHealth]) -> Mapping[str, WatchHealth]:

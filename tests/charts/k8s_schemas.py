@@ -1,7 +1,7 @@
-"""Manifests against the schemas of Kubernetes and of the Gateway API, as strict as the API server.
+"""Manifests against the schemas of Kubernetes and of CRDs, as strict as the API server.
 
 The schemas come with the published Go modules, at the versions that the test cluster runs:
-k8s.io/kubernetes carries its OpenAPI documents, sigs.k8s.io/gateway-api its CRDs. Unknown fields
+k8s.io/kubernetes carries its OpenAPI documents, the others their CRDs. Unknown fields
 are errors, and so are two entries with the same key in a list that is keyed, such as ``env``.
 """
 
@@ -24,6 +24,15 @@ from dev.cluster.settings import GATEWAY_API_VERSION
 
 KUBERNETES = "k8s.io/kubernetes"
 GATEWAY_API = f"sigs.k8s.io/gateway-api@{GATEWAY_API_VERSION}"
+KEDA = "github.com/kedacore/keda/v2@v2.21.0"
+VPA = "k8s.io/autoscaler/vertical-pod-autoscaler@v1.8.1"
+
+CRDS = {
+    "gateway.networking.k8s.io": (GATEWAY_API, "config/crd/standard/{group}_{kind}s.yaml"),
+    "keda.sh": (KEDA, "config/crd/bases/{group}_{kind}s.yaml"),
+    "autoscaling.k8s.io": (VPA, "deploy/vpa-v1-crd-gen.yaml"),
+}
+"""By API group, the module that carries its CRDs, and their files."""
 
 Json = dict[str, Any]
 
@@ -31,7 +40,7 @@ Json = dict[str, Any]
 def validate(manifest: Json) -> list[str]:
     """Return what is wrong with a manifest, each as ``path: message``; empty when it is right.
 
-    A kind without a schema (a custom resource, except HTTPRoute and its like) is itself an error.
+    A kind without a schema (a custom resource, except those of ``CRDS``) is itself an error.
     """
     where = f"{manifest.get('kind')}/{manifest.get('metadata', {}).get('name')}"
     try:
@@ -60,8 +69,8 @@ def _deepest(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
 @functools.cache
 def _validator(api_version: str, kind: str) -> jsonschema.Draft202012Validator:
     group, _, version = api_version.rpartition("/")
-    if group == "gateway.networking.k8s.io":
-        return jsonschema.Draft202012Validator(_gateway_schema(version, kind))
+    if group in CRDS:
+        return jsonschema.Draft202012Validator(_crd_schema(group, version, kind))
     components = _components(api_version)
     for name, schema in components.items():
         for gvk in schema.get("x-kubernetes-group-version-kind", []):
@@ -85,13 +94,21 @@ def _components(api_version: str) -> dict[str, Json]:
     return {name: _strict(schema) for name, schema in schemas.items()}
 
 
-def _gateway_schema(version: str, kind: str) -> Json:
-    folder = _module(GATEWAY_API) / "config/crd/standard"
-    file = folder / f"gateway.networking.k8s.io_{kind.lower()}s.yaml"
-    if not file.exists():
+def crd_of(group: str, kind: str) -> Json:
+    """Return the CustomResourceDefinition of a kind. Raises KeyError when there is none."""
+    module, file = CRDS[group]
+    path = _module(module) / file.format(group=group, kind=kind.lower())
+    if not path.exists():
         raise KeyError(kind)
-    crd = yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    for served in crd["spec"]["versions"]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for crd in yaml.load_all(path.read_text(), Loader=loader):
+        if crd and crd["spec"]["names"]["kind"] == kind:
+            return cast("Json", crd)
+    raise KeyError(kind)
+
+
+def _crd_schema(group: str, version: str, kind: str) -> Json:
+    for served in crd_of(group, kind)["spec"]["versions"]:
         if served["name"] == version:
             schema = _strict(served["schema"]["openAPIV3Schema"])
             components = _components("apps/v1")

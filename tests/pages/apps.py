@@ -24,6 +24,7 @@ from portal.domain.objects import (
 )
 from portal.domain.operations import OperationPhase, Step
 from portal.domain.redaction import values_yaml
+from portal.domain.scalers import Trigger, titled
 from portal.releases.install import LAUNCH
 from portal.releases.load_test import LOAD_TEST
 from portal.releases.restart import RESTART
@@ -43,6 +44,7 @@ from tests.unit.viewmodels import (
     test_jobs,
     test_pods,
     test_rollouts,
+    test_scalers,
     test_unreadable,
     test_urls,
 )
@@ -237,6 +239,31 @@ TWO_AUTOSCALERS = replace(
 )
 """An app with two autoscalers: one waits for its window, the other has no metrics."""
 
+WITH_KEDA = replace(
+    SCALED,
+    hpas=titled((test_scalers.made(),), (test_scalers.keda(),)),
+    scaled_objects=(
+        test_scalers.keda(
+            condition("Ready", "True"),
+            condition("Active", "True"),
+            failing=("s0-kafka-orders",),
+            fallback_replicas=4,
+            paused_in=True,
+            triggers=(
+                test_scalers.KAFKA,
+                Trigger("aws-sqs-queue", "a-long-name-" * 5, "queue " + "jobs-" * 12),
+            ),
+        ),
+    ),
+    vpas=(test_scalers.vpa(update_mode="Auto"), test_scalers.vpa(key=Key("apps", "only"))),
+)
+"""An app that KEDA scales, with a trigger that fails, and with VerticalPodAutoscalers."""
+
+KEDA_PAUSED = replace(
+    WELL, scaled_objects=(test_scalers.keda(paused=True, paused_replicas=3),), hpas=()
+)
+KEDA_ASLEEP = test_scalers.empty(test_scalers.keda(last_active_at=ago(7200)))
+
 STEPS = (
     Step("Checked", ago(20), ago(19)),
     Step("helm upgrade --install", ago(19), ago(17)),
@@ -383,6 +410,9 @@ APPS: dict[str, AppState] = {
     ),
     "idle": test_advice.idle(),
     "two-autoscalers": TWO_AUTOSCALERS,
+    "with-keda": WITH_KEDA,
+    "keda-paused": KEDA_PAUSED,
+    "keda-asleep": KEDA_ASLEEP,
     "lost": LOST,
     "damaged": state(detail=detail(damaged="the record is not gzip")),
     "unread": state(detail=None),

@@ -362,6 +362,8 @@ STATES: tuple[State, ...] = (
             ),
             ("troubled", "troubled-autoscalers", ".notice", nothing, "portal"),
             ("none", "well", "[data-testid=no-autoscaler]", nothing, "portal"),
+            ("keda", "with-keda", "[data-testid=vertical]", nothing, "portal"),
+            ("keda-paused", "keda-paused", "[data-testid=scaler]", nothing, "portal"),
             ("not-found", "nothing", "#autoscaling-none .words", nothing, "portal"),
             ("refused", "scaled", "h1", nothing, "guest"),
             ("unknown-rights", "scaled", "h1", nothing, "unknown"),

@@ -30,6 +30,18 @@ it as well. `portal/auth/kubernetes.py` says what each permission needs.
 - apiGroups: [metrics.k8s.io]
   resources: [pods]
   verbs: [get, list]
+# Shown where the cluster has them.
+{{ include "dash-portal.scalerRules" . }}
+{{- end }}
+
+{{/* KEDA's scalers and VerticalPodAutoscalers, which are only read. */}}
+{{- define "dash-portal.scalerRules" -}}
+- apiGroups: [keda.sh]
+  resources: [scaledobjects, scaledjobs]
+  verbs: [get, list, watch]
+- apiGroups: [autoscaling.k8s.io]
+  resources: [verticalpodautoscalers]
+  verbs: [get, list, watch]
 {{- end }}
 
 {{- define "dash-portal.launcherRules" -}}

@@ -44,6 +44,8 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [metrics.k8s.io]
   resources: [pods]
   verbs: [get, list]
+# Shown where the cluster has them: what scales apps beside Kubernetes itself.
+{{ include "dash-portal.scalerRules" . }}
 # The launch form says so when a namespace does not exist.
 - apiGroups: [""]
   resources: [namespaces]

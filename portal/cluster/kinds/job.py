@@ -55,7 +55,8 @@ def decode(found: _Job) -> tuple[Key, Job]:
         conditions=conditions(status.conditions),
         created_at=meta.creation_timestamp,
         uid=meta.uid,
-        owner=owner if kind == Kind.CRON_JOB else "",
+        owner=owner if kind in _OWNERS else "",
+        owner_kind=kind if kind in _OWNERS else Kind.CRON_JOB.value,
         suspended=bool(spec.suspend),
         started_at=status.start_time,
         completed_at=status.completion_time,
@@ -63,6 +64,10 @@ def decode(found: _Job) -> tuple[Key, Job]:
         load_test_of=(meta.labels or {}).get(LOAD_TEST_OF, "") if plan else "",
         load_test=plan,
     )
+
+
+_OWNERS = {Kind.CRON_JOB.value, Kind.SCALED_JOB.value}
+"""The kinds that make Jobs of an app."""
 
 
 def _plan(annotations: Mapping[str, str]) -> LoadTestPlan | None:

@@ -14,6 +14,7 @@ from portal.ui import html, ids
 from portal.ui.app import header, pods, replicas, timeline
 from portal.ui.app.load_test import LOAD_TEST_PARTS
 from portal.ui.app.plain import plain_parts
+from portal.ui.components import scalers
 from portal.ui.components.basics import code_block, stale_notice, wildcards
 from portal.ui.components.markup import chart_marks
 from portal.ui.context import UiContext
@@ -85,7 +86,13 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
         "content": [*replicas.replicas(view.replicas), replicas.workloads(view.workloads)]
     },
     ids.APP_AUTOSCALER: lambda view: {
-        "content": replicas.autoscalers(view.autoscalers, view.autoscaler_unknown)
+        "content": [
+            *scalers.scalers(view.scalers),
+            None
+            if view.scalers and not view.autoscalers
+            else replicas.autoscalers(view.autoscalers, view.autoscaler_unknown),
+            *scalers.vertical(view.vertical, narrow=True),
+        ]
     },
     ids.APP_PODS: lambda view: {
         "content": pods.pods(

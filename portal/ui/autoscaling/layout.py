@@ -45,6 +45,7 @@ def layout(context: UiContext, identity: Identity, key: Key, asked: Mapping[str,
                 className="objects-head",
             ),
             markup(ids.AUTOSCALING_STALE, **live[ids.AUTOSCALING_STALE]),
+            markup(ids.AUTOSCALING_SCALERS, **live[ids.AUTOSCALING_SCALERS]),
             markup(ids.AUTOSCALING_NONE, **live[ids.AUTOSCALING_NONE]),
             html.Div(
                 html.Div(

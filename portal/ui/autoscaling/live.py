@@ -11,10 +11,12 @@ from portal.autoscalers.steps import StepView
 from portal.autoscalers.view import AutoscalersView, WhyView
 from portal.ui import html, ids
 from portal.ui.autoscaling.reaction import reaction
+from portal.ui.components import scalers
 from portal.ui.components.basics import (
     Node,
     age,
     badge,
+    card,
     clock,
     internal_link,
     next_change,
@@ -61,6 +63,11 @@ def _none(view: AutoscalersView) -> Node:
         return None
     if not view.known:
         return html.P("There is no such app, or it has no pods yet.", className="words")
+    if not view.name and view.scalers:
+        return html.P(
+            "There is no HorizontalPodAutoscaler at present, so there are no decisions to explain.",
+            className="words",
+        )
     if not view.name:
         return [
             html.P(
@@ -86,6 +93,17 @@ def _none(view: AutoscalersView) -> Node:
     if view.missing:
         return html.P(view.missing, className="words")
     return None
+
+
+def _scalers(view: AutoscalersView) -> Node:
+    shown = [
+        notice(view.several) if view.several else None,
+        *scalers.scalers(view.scalers),
+        *scalers.vertical(view.vertical),
+    ]
+    title = "KEDA and recommendations" if view.vertical else "KEDA"
+    title = title if view.scalers else "Recommendations (VerticalPodAutoscaler)"
+    return card(title, shown, icon_name="auto") if any(shown) else None
 
 
 def _why(view: AutoscalersView) -> Node:
@@ -247,6 +265,7 @@ def _marks(view: AutoscalersView) -> dict[str, Any]:
 AUTOSCALING_PARTS: Mapping[str, Part[AutoscalersView]] = {
     ids.AUTOSCALING_HEAD: lambda view: {"content": _head(view)},
     ids.AUTOSCALING_STALE: lambda view: {"content": stale_notice(view.stale)},
+    ids.AUTOSCALING_SCALERS: lambda view: {"content": _scalers(view)},
     ids.AUTOSCALING_NONE: lambda view: {"content": _none(view)},
     ids.AUTOSCALING_BODY: lambda view: {"className": "" if view.name else "gone"},
     ids.AUTOSCALING_WHY: lambda view: {"content": _why(view)},

@@ -74,6 +74,12 @@ def test_a_sound_setup_has_no_findings() -> None:
             "used 240Mi of at most 256Mi",
         ),
         ({"fixed": True}, "replicas-in-chart", "beside the autoscaler"),
+        (
+            {"scalers": ("the ScaledObject worker",)},
+            "several-scalers",
+            "scaled by the ScaledObject worker already",
+        ),
+        ({"changed": {"cpu": "sizes"}}, "changed-request", "VerticalPodAutoscaler sizes changes"),
     ],
 )
 def test_each_rule(changes: dict[str, Any], rule: str, words: str) -> None:
@@ -88,6 +94,7 @@ def test_each_rule(changes: dict[str, Any], rule: str, words: str) -> None:
     "changes",
     [
         {"resources": {}},  # not known
+        {"changed": {"memory": "sizes"}},
         {"resources": {"cpu": Amounts(None, 1.0)}},  # the limit counts as the request
         {"resources": {"cpu": Amounts(0.2, 0.2)}, "targets": {"cpu": 99.0}},
         {"targets": MEMORY, "others": True},

@@ -27,6 +27,9 @@ VERSIONS = {
     Kind.GATEWAY: ("gateway.networking.k8s.io/v1", "Gateway"),
     Kind.JOB: ("batch/v1", "Job"),
     Kind.CRON_JOB: ("batch/v1", "CronJob"),
+    Kind.SCALED_OBJECT: ("keda.sh/v1alpha1", "ScaledObject"),
+    Kind.SCALED_JOB: ("keda.sh/v1alpha1", "ScaledJob"),
+    Kind.VPA: ("autoscaling.k8s.io/v1", "VerticalPodAutoscaler"),
 }
 """API version and kind of the schema; those of ``apps/v1`` are named as the kind."""
 

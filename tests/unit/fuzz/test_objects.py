@@ -22,6 +22,7 @@ from portal.cluster.resource import Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, Job, Kind, Node, Pod, Quota, Service, Unreadable, Workload
 from portal.domain.quantities import QuantityError, parse
+from portal.domain.scalers import ScaledJob, ScaledObject, Vpa
 from portal.state.store import Store
 from portal.ui.app.live import app_patches
 from portal.viewmodels.app import app_view
@@ -99,6 +100,15 @@ def check(raw: Json, obj: object, view: AppView) -> None:
             )
             assert obj.max_replicas == spec["maxReplicas"]
             assert len(obj.metrics) == len(spec.get("metrics") or ())
+        case ScaledObject():
+            assert [each.name for each in view.scalers] == ["x"]
+            assert len(view.scalers[0].triggers) == len(spec.get("triggers") or ())
+            assert view.scale.mode is not ScaleMode.FIXED
+        case ScaledJob():
+            assert [each.name for each in view.scalers] == ["x"]
+            assert ("ScaledJob", "x") in {(each.kind, each.name) for each in view.workloads}
+        case Vpa():
+            assert [each.name for each in view.vertical] == ["x"]
         case Pod():
             assert [each.name for each in view.pods] == ["x"]
             main = [each for each in obj.containers if not (each.init or each.sidecar)]

@@ -10,6 +10,7 @@ from portal.domain.errors import Conflict
 from portal.domain.keys import Key
 from portal.domain.objects import Container, Hpa, Kind, Pod, ReleaseStatus, Workload
 from portal.domain.release import ReleaseRecord
+from portal.domain.scalers import ScaledObject
 from portal.operations.rollout import Rollout, RolloutTarget, gone, rollout_progress
 from portal.operations.waiting import until
 from portal.state.assemble import nothing
@@ -67,6 +68,15 @@ def test_not_yet(changes: dict[str, object]) -> None:
     rollout = rollout_progress(state(replace(READY, **changes)), WANTED)  # type: ignore[arg-type]
     assert not rollout.done
     assert not rollout.lost
+
+
+def test_a_number_that_something_else_decides_is_not_waited_for() -> None:
+    keda = ScaledObject(Key("apps", "worker"), "", "Deployment", "a")
+    paused = replace(READY, desired=5, current=5, ready=5, updated=5)
+    assert rollout_progress(replace(state(paused), scaled_objects=(keda,)), WANTED).done
+    asleep = replace(READY, desired=0, current=0, ready=0, updated=0)
+    assert rollout_progress(replace(state(asleep), scaled_objects=(keda,)), WANTED).done
+    assert rollout_progress(state(paused, replace(HPA, release="")), WANTED).done, "made by hand"
 
 
 def test_the_old_state_is_not_taken_for_the_new_one() -> None:

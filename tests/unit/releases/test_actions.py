@@ -27,6 +27,7 @@ from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase
+from portal.domain.scalers import ScaledObject
 from portal.guardrails.review import Guardrails
 from portal.operations.operations import Operations, OperationTiming
 from portal.releases.actions import Actions, form_fields
@@ -619,3 +620,12 @@ async def test_what_already_has_a_name(world: World) -> None:
     assert found is not None
     assert not found.ours
     assert "another chart (nginx)" in found.sentence
+
+
+async def test_what_keda_scales_is_not_scaled_here(world: World) -> None:
+    """keda 2917: KEDA brings the number back that it has decided."""
+    await world.launched(SPEC)
+    scaled = ScaledObject(Key("apps", "worker"), "", "Deployment", "sales")
+    world.store.apply(Kind.SCALED_OBJECT, scaled.key, scaled)
+    with pytest.raises(Conflict, match="KEDA scales sales"):
+        await world.actions.scale(ANN, KEY, ScaleRequest(replicas=2))

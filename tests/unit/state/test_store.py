@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from portal.autoscaling.spec import MetricSource
 from portal.domain.keys import Key
 from portal.domain.objects import (
     CronJob,
     Gateway,
+    HpaMetric,
     HttpRoute,
     Job,
     Kind,
@@ -23,6 +25,7 @@ from portal.domain.objects import (
 )
 from portal.domain.operations import Operation, OperationPhase
 from portal.domain.release import ReleaseRecord, ReleaseRevision
+from portal.domain.scalers import ScaledJob, ScaledObject, Trigger, Vpa
 from portal.releases.install import LAUNCH
 from portal.state.assemble import assemble, sample
 from portal.state.history import Sample
@@ -245,6 +248,34 @@ def test_a_gateway_answers_at_the_ports_of_its_load_balancer(store: Store) -> No
     assert found.protocols[0] == ("HTTP", 8000)
     store.delete(Kind.SERVICE, gateway)
     assert store.snapshot.app(key("one")).gateways == (listens,)
+
+
+def test_scalers_of_a_workload_are_the_apps(store: Store) -> None:
+    make.app(store, "one")
+    external = HpaMetric("s0-kafka", "AverageValue", 5, 12, MetricSource.EXTERNAL)
+    own = replace(make.hpa("keda-hpa-s", "one"), scaled_object="s", metrics=(external,))
+    store.apply(Kind.HPA, own.key, own)
+    scaled = ScaledObject(key("s"), "", "Deployment", "one", triggers=(Trigger("kafka"),))
+    store.apply(Kind.SCALED_OBJECT, scaled.key, scaled)
+    vpa = Vpa(key("v"), "", "Deployment", "one")
+    store.apply(Kind.VPA, vpa.key, vpa)
+    put(store, make.event("e1", "ScaledObject", "s"))
+    app = store.snapshot.app(key("one"))
+    assert (app.scaled_objects, app.vpas) == ((scaled,), (vpa,))
+    assert app.hpas[0].metrics[0].title == "Kafka"
+    assert [each.key.name for each in app.events] == ["e1"]
+    store.delete(Kind.SCALED_OBJECT, scaled.key)
+    assert store.snapshot.app(key("one")).hpas[0].metrics[0].title == "kafka"
+
+
+def test_jobs_of_a_scaled_job_are_the_apps(store: Store) -> None:
+    make.app(store, "one")
+    scaled = ScaledJob(key("s"), "one")
+    store.apply(Kind.SCALED_JOB, scaled.key, scaled)
+    job = Job(key("s-1"), "", 1, 1, 0, 0, (), T0, uid="j", owner="s", owner_kind=Kind.SCALED_JOB)
+    store.apply(Kind.JOB, job.key, job)
+    app = store.snapshot.app(key("one"))
+    assert (app.scaled_jobs, app.jobs) == ((scaled,), (job,))
 
 
 def test_nodes_are_the_snapshots_and_touch_no_app(store: Store) -> None:

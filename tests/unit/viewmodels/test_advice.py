@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from portal.domain.keys import Key
 from portal.domain.objects import HpaMetric
+from portal.domain.scalers import ScaledObject, Vpa
 from portal.state.history import History, PodHistory, Sample
 from portal.state.model import AppState
 from portal.state.timeline import Entry, EntryKind, Timeline
@@ -160,3 +162,13 @@ def test_containers_without_memory_and_minutes_at_the_maximum_are_counted() -> N
 
     assert (found.oom_kills, found.limited, found.seconds) == (2, 60, 180)
     assert observed(app, None).limited == 0
+
+
+def test_what_else_scales_the_app_is_told_beside_the_form() -> None:
+    keda = ScaledObject(Key("apps", "worker"), "", "Deployment", "demo")
+    vpa = Vpa(Key("apps", "sizes"), "", "Deployment", "demo", "Auto")
+    found = launch_findings(SPEC, state(scaled_objects=(keda,), vpas=(vpa,)), sources())
+    assert "the ScaledObject worker" in found["autoscaling"]
+    assert "VerticalPodAutoscaler sizes" in found["target_cpu"]
+    quiet = state(vpas=(replace(vpa, update_mode="Off"),))
+    assert "target_cpu" not in launch_findings(SPEC, quiet, sources())
