@@ -18,7 +18,10 @@ from portal.catalog.launch_fields import PRESET_FIELDS
 from portal.cluster import restarts
 from portal.cluster.kinds import RESOURCES
 from portal.cluster.leases import LEASES
+from portal.cluster.load_tests import job
 from portal.cluster.objects import READABLE
+from portal.domain.keys import Key
+from portal.domain.load_tests import LoadTestPlan
 from portal.domain.reviews import ResourceAttributes, ResourceRule, Rules
 from portal.guardrails.rules import Level, Rule
 from portal.images.registries import ImageLookup
@@ -239,6 +242,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
         "networkPolicy": {
             "allowFrom": [{"namespaceSelector": {"matchLabels": {"name": "proxy"}}}],
             "egressCidrs": ["10.0.0.0/8"],
+            "apps": {"enabled": True, "allowFrom": [{"podSelector": {}}]},
         }
     },
     "replicas": {"replicaCount": 3, "podDisruptionBudget": {"maxUnavailable": "50%"}},
@@ -999,6 +1003,37 @@ def test_a_named_peer_shuts_all_others_out_except_helm_test(helm: Helm) -> None:
     assert first == peer
     labels = second["podSelector"]["matchLabels"]
     assert labels.items() <= rendered.one("Pod")["metadata"]["labels"].items()
+
+
+def test_load_tests_are_held_to_their_namespace(helm: Helm) -> None:
+    rendered = render(helm, namespaces=["a", "b"], settings={"loadTestImage": "load-test:1"})
+    found = {
+        each["metadata"].get("namespace"): each["spec"] for each in rendered.all("NetworkPolicy")
+    }
+    assert found["a"] == found["b"]
+    dns, pods = found["a"]["egress"]
+    assert {each["port"] for each in dns["ports"]} == {53}
+    assert pods == {"to": [{"podSelector": {}}]}
+    assert (found["a"]["policyTypes"], found["a"].get("ingress")) == (["Ingress", "Egress"], None)
+    plan = LoadTestPlan("sales", 80, "/", 1, 120)
+    made = job("load-test:1", Key("a", "sales"), "test", plan, {})
+    labels = made["spec"]["template"]["metadata"]["labels"]
+    assert found["a"]["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_apps_are_kept_from_each_other_where_that_is_asked(helm: Helm) -> None:
+    peer = {"namespaceSelector": {"matchLabels": {"name": "ingress"}}}
+    policy = {"apps": {"enabled": True, "allowFrom": [peer]}}
+    rendered = render(helm, namespaces=["a"], networkPolicy=policy)
+    policies = rendered.all("NetworkPolicy")
+    (own,) = (each["spec"] for each in policies if each["metadata"].get("namespace") == "a")
+    assert (own["podSelector"], own["policyTypes"]) == ({}, ["Ingress"])
+    portal, _load_tests, named = own["ingress"][0]["from"]
+    assert named == peer
+    labels = rendered.one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert portal["podSelector"]["matchLabels"].items() <= labels.items()
+    where = portal["namespaceSelector"]["matchLabels"]
+    assert where == {"kubernetes.io/metadata.name": "dash-portal"}
 
 
 def test_the_ways_in_lead_to_the_service(helm: Helm) -> None:

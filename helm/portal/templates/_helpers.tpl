@@ -173,3 +173,10 @@ readOnlyRootFilesystem: true
 capabilities:
   drop: ["ALL"]
 {{- end }}
+
+{{/* Pods of load tests, whichever app they are of. */}}
+{{- define "dash-portal.loadTestSelector" -}}
+matchLabels:
+  app.kubernetes.io/name: dash-portal-load-test
+  app.kubernetes.io/managed-by: dash-portal
+{{- end }}
