@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.cluster import choose, images
+from dev import licences, sbom
+from dev.cluster import choose, images, registry
 from dev.cluster.choose import How
 from dev.cluster.paths import Layout
 from dev.demo import NAMESPACE, PORTAL_IMAGE, RELEASE
@@ -49,6 +50,15 @@ def test_the_image_is_small():
     assert size, f"not a size: {listed[0]['size']}"
     megabytes = float(size[1]) * {"K": 0.001, "M": 1, "G": 1000}[size[2]]
     assert 50 < megabytes < MOST_MB
+
+
+def test_the_licences_of_its_libraries_are_known():
+    content = registry.file(PORTAL_IMAGE, sbom.PATH)
+    assert content is not None
+    parts = json.loads(content)["components"]
+    debian = {each["name"] for each in parts if each["purl"].startswith("pkg:deb/")}
+    assert debian
+    assert debian <= licences.DEBIAN.keys()
 
 
 @pytest.fixture
