@@ -29,6 +29,7 @@ from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase
 from portal.guardrails.review import Guardrails
 from portal.operations.operations import Operations, OperationTiming
+from portal.operations.ports import IdentitySeal
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.install import LAUNCH
@@ -85,6 +86,7 @@ class World:
         policy: Authorizer | None = None,
         rules: NamespaceRules = RULES,
         recorder: Recorder = UNRECORDED,
+        seal: IdentitySeal | None = None,
     ) -> None:
         self.clock = Clock()
         self.store = RecordingStore(self.clock)
@@ -117,6 +119,7 @@ class World:
                 lease_seconds=lease_seconds,
             ),
             recorder=recorder,
+            seal=seal,
         )
         ports = ReleasePorts(
             self.helm,
