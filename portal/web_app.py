@@ -340,6 +340,7 @@ class WebApp:
                 self._settings.known_hosts(),
                 SignInPages(sign_in, collect().head()) if sign_in else None,
                 public=PREFIX,
+                proxy_names=frozenset(self._settings.auth_proxy_names),
             )
         )
 

@@ -62,6 +62,10 @@ ALL_AUTH: dict[str, Any] = {
     "bearer": {"audiences": ["api"], "tokenReviewAudiences": ["portal"]},
     "alb": ALB,
 }
+MUTUAL_TLS: dict[str, Any] = {
+    "auth": {**HEADER, "proxyNames": ["proxy.example.com", "spiffe://example.com/proxy"]},
+    "tls": {"existingSecret": "portal-tls", "clientCaKey": "ca.crt"},
+}
 PRESET = {
     "name": "Sample",
     "description": "Draws.",
@@ -191,6 +195,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "oidc": OIDC,
     "alb": {"auth": {"mode": "alb", "alb": ALB}},
     "all of auth": {"auth": ALL_AUTH},
+    "mutual TLS": MUTUAL_TLS,
     "webhook": {"webhook": WEBHOOK},
     "database": {"database": DATABASE},
     "persistence": {"persistence": VOLUME},
@@ -581,7 +586,8 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         helm,
         namespaces=["apps"],
         excludedNamespaces=["infra-*", "billing"],
-        auth={**ALL_AUTH, "adminGroups": ["ops", "team leads"]},
+        auth={**ALL_AUTH, "adminGroups": ["ops", "team leads"], "proxyNames": ["proxy"]},
+        tls=MUTUAL_TLS["tls"],
         settings=ALL_SETTINGS,
         presets=[PRESET],
         sizes=[SIZE],
@@ -957,6 +963,30 @@ def test_pods_meet_the_restricted_standard(helm: Helm, kind: str) -> None:
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert each["resources"]["requests"].keys() == {"cpu", "memory"}
         assert "memory" in each["resources"]["limits"]
+
+
+def test_the_proxy_shows_a_certificate(helm: Helm) -> None:
+    rendered = render(helm, **MUTUAL_TLS, metrics={"serviceMonitor": {"enabled": True}})
+    assert rendered.one("ServiceMonitor")["spec"]["endpoints"][0]["scheme"] == "https"
+    settings = Settings.from_env(
+        {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
+    )
+    assert settings.auth_proxy_names == ("proxy.example.com", "spiffe://example.com/proxy")
+    found = settings.tls()
+    assert found["ca_certs"] == "/etc/dash-portal/tls/ca.crt"
+    pod = rendered.one("Deployment")["spec"]["template"]["spec"]
+    (mounted,) = (each for each in container(rendered)["volumeMounts"] if each["name"] == "tls")
+    assert found["certfile"] == f"{mounted['mountPath']}/tls.crt"
+    assert {"name": "tls", "secret": {"secretName": "portal-tls"}} in pod["volumes"]
+    probes = [container(rendered)[f"{each}Probe"] for each in ("startup", "liveness", "readiness")]
+    assert {each["httpGet"]["scheme"] for each in probes} == {"HTTPS"}
+    assert "https://" in rendered.one("Pod")["spec"]["containers"][0]["command"][-1]
+    for half in (
+        {"tls": MUTUAL_TLS["tls"]},
+        {"auth": MUTUAL_TLS["auth"]},
+        {**MUTUAL_TLS, "tls": {"clientCaKey": "ca.crt"}},
+    ):
+        assert "tls.clientCaKey" in refusal(helm, half)
 
 
 def test_updates_lose_no_pod(helm: Helm) -> None:
