@@ -31,8 +31,8 @@ def check_peer(scope: Scope, wanted: frozenset[str]) -> None:
     Raises:
         Unauthenticated: none of the names ``wanted`` is in a certificate that it has shown.
     """
-    found: frozenset[str] = (scope.get("extensions") or {}).get(PEER_NAMES, frozenset())
-    if wanted and wanted.isdisjoint(found):
+    extensions: Mapping[str, frozenset[str]] = scope.get("extensions") or {}
+    if wanted and wanted.isdisjoint(extensions.get(PEER_NAMES, frozenset())):
         raise Unauthenticated(
             "This request did not come through the login proxy.",
             "Open the portal at its public address. If you did, an administrator has to check that "
