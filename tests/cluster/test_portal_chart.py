@@ -18,7 +18,7 @@ from dev import licences, sbom
 from dev.cluster import choose, images, registry
 from dev.cluster.choose import How
 from dev.cluster.paths import Layout
-from dev.demo import NAMESPACE, PORTAL_IMAGE, RELEASE
+from dev.demo import APPS, NAMESPACE, PORTAL_IMAGE, RELEASE
 
 pytestmark = pytest.mark.cluster
 
@@ -39,6 +39,14 @@ def _run(*command: str) -> str:
 
 def test_helm_test_succeeds():
     assert "Succeeded" in _run(HELM, "test", RELEASE, "-n", NAMESPACE, "--timeout", "180s")
+
+
+@pytest.mark.parametrize("namespace", [NAMESPACE, APPS])
+def test_the_portal_and_its_apps_run_under_pod_security(namespace: str):
+    """All other tests on the cluster do: neither namespace admits anything else."""
+    command = ["kubectl", "run", "root", "--image=root", "--dry-run=server", "-n", namespace]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert 'violates PodSecurity "restricted' in done.stderr, done.stdout + done.stderr
 
 
 def test_the_image_is_small():
