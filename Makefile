@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # Expanded only by the recipes that use it, so `make help` installs nothing.
 PY = $(or $(shell dev/venv),$(error no Python environment; why is said above))/bin/python
 
-.PHONY: help demo down status test lint unit fuzz pages charts cluster oracle images frameworks browser lifecycle bench screenshots docs lock sbom audit
+.PHONY: help demo down status test lint unit fuzz pages charts cluster oracle images frameworks browser lifecycle bench screenshots docs lock sbom licences audit
 
 help:            ## list the commands
 	@grep -E '^[a-z]+: +.*##' $(MAKEFILE_LIST) | sed -E 's/: +.*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ docs:            ## remake the generated parts of the documents
 
 sbom:            ## what the demo's image of the portal is made of (CycloneDX), printed
 	@$(PY) -m dev.sbom
+
+licences:        ## the licences of what the portal's image holds
+	@$(PY) -m dev.licences
 
 audit:           ## both lock files against known advisories; needs the internet, or ADVISORIES=CLONE
 	@$(PY) -m dev.audit $(ADVISORIES)

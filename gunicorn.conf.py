@@ -29,6 +29,8 @@ keepalive = 75
 graceful_timeout = 10
 # Nothing that a client says of its address or scheme is believed.
 forwarded_allow_ips = ""
+# HTTPS, if the settings say so; a client's certificate is looked at by portal.web.peer.
+globals().update(_settings.tls())
 # A browser sends a few hundred bytes over the live connection.
 websocket_max_message_size = 64 * 1024
 

@@ -117,6 +117,7 @@ def cluster() -> bool:
     from dev.cluster import binaries
     from dev.cluster.paths import Layout
     from dev.hpa_oracle import build
+    from dev.oauth2_proxy import build as oauth2_proxy
     from dev.oidc_provider.build import build as oidc_provider
 
     environment = _demo_environment()
@@ -124,6 +125,8 @@ def cluster() -> bool:
     environment["HELM3_BIN"] = str(binaries.helm3(Layout.default(), _note))
     environment["HPA_ORACLE"] = str(build.build(Layout.default(), _note, build.LATEST))
     environment["OIDC_PROVIDER"] = str(oidc_provider(Layout.default(), _note))
+    environment["OAUTH2_PROXY"] = str(oauth2_proxy.build(Layout.default(), _note))
+    environment["REDIS_SERVER"] = str(oauth2_proxy.redis(Layout.default(), _note))
     return pytest("tests/cluster", "-m", "cluster and not lifecycle", **environment)
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from dev import licences
 from portal.settings import documentation
 from tests.images import corpus
 
@@ -15,6 +16,7 @@ END = "<!-- /generated -->\n"
 GENERATED: dict[str, tuple[str, Callable[[], str]]] = {
     "settings.md": ("settings", documentation),
     "images.md": ("corpus", corpus.documentation),
+    "licences.md": ("licences", licences.documentation),
 }
 """The pages in docs/ with a generated part: its name, and what makes it."""
 

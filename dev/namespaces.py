@@ -27,7 +27,7 @@ def objects(*, portal: str, apps: str) -> str:
     """The Kubernetes objects, as JSON: the portal's namespace, and the one that apps go into."""
     named = {"name": "demo", "namespace": apps}
     items: list[dict[str, Any]] = [
-        *(_restricted(name) for name in (portal, apps)),
+        *(restricted(name) for name in (portal, apps)),
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
@@ -40,6 +40,7 @@ def objects(*, portal: str, apps: str) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
 
 
-def _restricted(name: str) -> dict[str, Any]:
+def restricted(name: str) -> dict[str, Any]:
+    """A namespace that admits only pods that Pod Security's level ``restricted`` does."""
     levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": levels}}

@@ -15,8 +15,9 @@ from portal.auth.oidc.cookies import Cookies
 from portal.auth.oidc.provider import Client, Provider
 from portal.auth.oidc.sessions import Seal, Sessions
 from portal.auth.oidc.sign_in import OidcAuthenticator, SignIn
+from portal.auth.operation_identity import OperationIdentities
 from portal.authentication import Authentication
-from portal.settings import Settings
+from portal.settings import SHORTEST_KEY, Settings
 from portal.web.sign_in import CALLBACK_PATH, SIGNED_OUT_PATH
 
 
@@ -87,6 +88,21 @@ def _oidc(settings: Settings, names: ClaimNames, provider: Provider) -> Authenti
     cookies = Cookies(secure=settings.public_url.startswith("https://"))
     sign_in = SignIn(provider, sessions, cookies, secret)
     return Authentication(OidcAuthenticator(sessions, cookies, sign_in), sign_in, sessions)
+
+
+def operation_identities(settings: Settings) -> OperationIdentities | None:
+    """Return what seals for whom operations run; None where portals share no strong secret.
+
+    It is the secret by which people are named already: who has it can be anybody anyway.
+    """
+    if settings.auth_mode == "oidc":
+        known = settings.session_key() or settings.client_secret()
+    else:
+        known = settings.secret()
+    # Leases can be read: a short secret could be guessed from what is sealed with it.
+    if len(known) < SHORTEST_KEY:
+        return None
+    return OperationIdentities(hashlib.sha256(known.encode()).digest())
 
 
 def _bearer(

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
@@ -91,6 +92,28 @@ class Settings(BaseModel):
     auth_secret_file: Annotated[
         Path | None,
         Field(description="File with the shared secret. Needed when the mode is `header`."),
+    ] = None
+    auth_proxy_names: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated names, of which the proxy's client certificate must have "
+            "one (DNS names and URIs; mode `header`): without such a certificate nothing is "
+            "answered but health and metrics, whatever secret is sent."
+        ),
+    ] = ()
+    tls_cert_file: Annotated[
+        Path | None,
+        Field(
+            description="File with the certificate that the portal serves HTTPS with, and its "
+            "chain. Read at the start."
+        ),
+    ] = None
+    tls_key_file: Annotated[Path | None, Field(description="File with that certificate's key.")] = (
+        None
+    )
+    tls_client_ca_file: Annotated[
+        Path | None,
+        Field(description="File with the authorities that sign the proxy's client certificate."),
     ] = None
     auth_admin_groups: Annotated[
         tuple[str, ...],
@@ -482,6 +505,7 @@ class Settings(BaseModel):
         "namespaces",
         "excluded_namespaces",
         "auth_admin_groups",
+        "auth_proxy_names",
         "impersonated_groups",
         "oidc_scopes",
         "bearer_audiences",
@@ -571,6 +595,8 @@ class Settings(BaseModel):
                 return (
                     f"{PREFIX}{name.upper()}: required when {PREFIX}AUTH_MODE is {self.auth_mode}."
                 )
+        if problem := self._tls_problem():
+            return problem
         if self.auth_mode == "alb" and (problem := arn_problem(self.alb_arn)):
             return f"{PREFIX}ALB_ARN: {problem}."
         if self.auth_mode == "none" and (self.bearer_audiences or self.token_review_audiences):
@@ -589,6 +615,37 @@ class Settings(BaseModel):
             if url and (problem := endpoint_problem(url, allow_http=self.allows_http(url))):
                 return f"{PREFIX}{name.upper()}: {problem}."
         return ""
+
+    def _tls_problem(self) -> str:
+        served = (self.tls_cert_file, self.tls_key_file)
+        if (served[0] is None) != (served[1] is None):
+            return f"{PREFIX}TLS_CERT_FILE, {PREFIX}TLS_KEY_FILE: set both, or neither."
+        if self.tls_client_ca_file and (served[0] is None or not self.auth_proxy_names):
+            return (
+                f"{PREFIX}TLS_CLIENT_CA_FILE: set {PREFIX}TLS_CERT_FILE and "
+                f"{PREFIX}AUTH_PROXY_NAMES as well: who is signed by it is not yet the proxy."
+            )
+        if self.auth_proxy_names and (not self.tls_client_ca_file or self.auth_mode != "header"):
+            return (
+                f"{PREFIX}AUTH_PROXY_NAMES: only in the mode header, with "
+                f"{PREFIX}TLS_CLIENT_CA_FILE."
+            )
+        return ""
+
+    def tls(self) -> dict[str, Any]:
+        """Return gunicorn's settings for HTTPS; none if the portal serves HTTP.
+
+        A client certificate is verified if one is shown: the kubelet has none for its probes.
+        """
+        if self.tls_cert_file is None:
+            return {}
+        found: dict[str, Any] = {
+            "certfile": str(self.tls_cert_file),
+            "keyfile": str(self.tls_key_file),
+        }
+        if self.tls_client_ca_file is not None:
+            found |= {"ca_certs": str(self.tls_client_ca_file), "cert_reqs": ssl.CERT_OPTIONAL}
+        return found
 
     def allows_http(self, url: str) -> bool:
         """Return True if the portal, or its provider, may be at this address without TLS."""

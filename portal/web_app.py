@@ -84,6 +84,7 @@ from portal.notifications.troubles import Troubles
 from portal.notifications.webhook import HttpPost, Webhook
 from portal.objects.reader import ObjectReader
 from portal.operations.operations import Operations, OperationTiming, utc_now
+from portal.operations.ports import IdentitySeal
 from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
@@ -346,6 +347,7 @@ class WebApp:
                 self._settings.known_hosts(),
                 SignInPages(sign_in, collect().head()) if sign_in else None,
                 public=PREFIX,
+                proxy_names=frozenset(self._settings.auth_proxy_names),
             )
         )
 
@@ -550,6 +552,15 @@ def _forms(settings: Settings) -> ReleaseForms:
     )
 
 
+def _seal(settings: Settings) -> IdentitySeal | None:
+    if settings.authorization != "kubernetes":
+        return None  # what is repaired is repaired with the portal's own account
+    # The modes that sign people in have loaded it; the open mode does without cryptography.
+    from portal.authenticators import operation_identities
+
+    return operation_identities(settings)
+
+
 def _actions(
     settings: Settings,
     sync: ClusterSync,
@@ -572,6 +583,7 @@ def _actions(
         ended=ended,
         timing=OperationTiming(limit=settings.helm_concurrency),
         recorder=trail,
+        seal=_seal(settings),
     )
     reviews = SubjectReviews(client) if settings.authorization == "kubernetes" else None
     guardrails = Guardrails(

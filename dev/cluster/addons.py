@@ -21,7 +21,7 @@ def manifests(authority: bytes) -> list[Manifest]:
 
     ``authority`` is the certificate of the cluster's own authority, in PEM.
     """
-    return [*_dns(), *_metrics(authority), *_traefik(), *_loadbalancer()]
+    return [*_dns(), *_metrics(authority), *_traefik(), *_loadbalancer(), *_policies()]
 
 
 def gateway() -> list[Manifest]:
@@ -228,3 +228,11 @@ def _loadbalancer() -> list[Manifest]:
         _rule([""], ["services/status"], "patch update"),
     ]
     return _rights("loadbalancer", rules)
+
+
+def _policies() -> list[Manifest]:
+    rules = [
+        _rule([""], ["namespaces", "pods"], "get list watch"),
+        _rule(["networking.k8s.io"], ["networkpolicies"], "get list watch"),
+    ]
+    return _rights("network-policies", rules)

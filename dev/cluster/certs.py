@@ -64,6 +64,7 @@ CLIENTS = (
     Wanted("coredns", "dash-portal:coredns"),
     Wanted("traefik", "dash-portal:traefik"),
     Wanted("loadbalancer", "dash-portal:loadbalancer"),
+    Wanted("network-policies", "dash-portal:network-policies"),
 )
 
 

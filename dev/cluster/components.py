@@ -175,6 +175,13 @@ def kube_proxy(layout: Layout, bins: Path, path: str) -> Component:
     return Component("kube-proxy", argv, env={"PATH": path}, config=(conf,))
 
 
+def network_policies(layout: Layout, program: Path, path: str) -> Component:
+    """What enforces NetworkPolicies: it writes rules as kube-proxy does, and judges by them."""
+    kubeconfig = layout.kubeconfigs / "network-policies"
+    flags = _flags(kubeconfig=kubeconfig, node=settings.NODE_NAME)
+    return Component("network-policies", (str(program), *flags), env={"PATH": path})
+
+
 def metrics_server(layout: Layout, bins: Path) -> Component:
     """metrics-server; a resolution of 10 s needs the shorter time-out."""
     kubeconfig = layout.kubeconfigs / "metrics-server"

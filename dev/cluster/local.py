@@ -17,6 +17,7 @@ from dev.cluster import (
     certs,
     components,
     leftovers,
+    modules,
     network,
     packages,
     registry,
@@ -26,7 +27,7 @@ from dev.cluster import (
 from dev.cluster.api import Api
 from dev.cluster.components import Component
 from dev.cluster.errors import ClusterError
-from dev.cluster.paths import Layout
+from dev.cluster.paths import HERE, Layout
 from dev.cluster.processes import Processes, boot_id
 from dev.cluster.progress import Note, Steps
 from dev.cluster.run import run
@@ -38,6 +39,7 @@ ORDER = (
     "traefik",
     "coredns",
     "metrics-server",
+    "network-policies",
     "kube-proxy",
     "kube-controller-manager",
     "kube-scheduler",
@@ -77,6 +79,9 @@ def _fetch(layout: Layout, steps: Steps) -> None:
     def programs() -> None:
         with steps.step("Kubernetes from Go modules") as note:
             binaries.build(layout, note)
+        with steps.step("network policies") as note:
+            network_policies(layout, note)
+            note("cached")
         with steps.step("Gateway API types") as note:
             _gateway_types(layout, note)
 
@@ -86,6 +91,11 @@ def _fetch(layout: Layout, steps: Steps) -> None:
             note("cached")
 
     steps.together(system, programs, proxy)
+
+
+def network_policies(layout: Layout, note: Note) -> Path:
+    """The program that enforces NetworkPolicies."""
+    return modules.build(layout, note, "network-policies", HERE / "network-policies")
 
 
 def _start(layout: Layout, steps: Steps, processes: Processes, bins: Path) -> None:
@@ -127,6 +137,7 @@ def _start(layout: Layout, steps: Steps, processes: Processes, bins: Path) -> No
                 components.metrics_server(layout, bins),
                 components.coredns(layout, bins),
                 components.loadbalancer(layout),
+                components.network_policies(layout, network_policies(layout, print), path),
             )
         with steps.step("Gateway API, Traefik"):
             types = json.loads(_gateway_file(layout).read_text())

@@ -95,8 +95,34 @@ def python(packages: Path) -> Iterator[Component]:
 
 
 def _license(each: Distribution) -> dict[str, Any]:
-    expression = each.metadata.get("License-Expression")
-    return {"licenses": [{"expression": expression}]} if expression else {}
+    found = licence(each)
+    return {"licenses": [{"expression": found}]} if found else {}
+
+
+_SPDX = {
+    "Apache License, Version 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0",
+    "BSD License": "BSD-3-Clause",
+    "MIT License": "MIT",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "Python Software Foundation License": "PSF-2.0",
+}
+"""What packages call their licence where they give no SPDX expression."""
+
+
+def licence(each: Distribution) -> str:
+    """The licence of a Python package as an SPDX expression; "" if it cannot be told."""
+    told = each.metadata
+    if expression := told.get("License-Expression"):
+        return expression
+    written = (told.get("License") or "").strip()
+    if re.fullmatch(r"[A-Z][\w.+-]*", written) and written != "BSD":
+        return written
+    classifiers = (line.rpartition(" :: ") for line in told.get_all("Classifier") or ())
+    names = [name for group, _, name in classifiers if group.startswith("License")]
+    known = [_SPDX[name] for name in (written, *names) if name in _SPDX]
+    # Several classifiers may be a choice or a sum: the sum claims less.
+    return " AND ".join(sorted({*known[:1]} if written in _SPDX else {*known}))
 
 
 def go(binary: bytes) -> Iterator[Component]:

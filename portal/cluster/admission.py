@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
+from portal.cluster.access import Namespaces
 from portal.cluster.client import METADATA, ClusterClient
 from portal.cluster.errors import Rejected
 from portal.cluster.json_object import JsonObject, items, part, text
@@ -75,6 +76,7 @@ class Admission:
         self._discovering: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._proven: dict[str, float] = {}
         self._proving = asyncio.Lock()
+        self._labels = Namespaces(client, clock=clock)
 
     async def prepare(self, level: str) -> None:
         """Ask ahead what most manifests need, and have the connections for the rest.
@@ -183,6 +185,10 @@ class Admission:
         except PortalError:
             return True
         return found.get("automountServiceAccountToken") is not False
+
+    async def enforced_level(self, namespace: str) -> str:
+        """Return the Pod Security level that a namespace enforces itself, "" if none or unknown."""
+        return await self._labels.enforced_level(namespace)
 
     async def pod_problem(self, pod: Mapping[str, object], level: str) -> str:
         """The reason why Kubernetes does not admit a pod at a level; "" if it does.

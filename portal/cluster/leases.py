@@ -24,6 +24,7 @@ GROUP = "/apis/coordination.k8s.io/v1"
 LABEL = "dash-portal.io/operation-record"
 RECORD = "dash-portal.io/operation"
 CANCEL = "dash-portal.io/cancel"
+SEALED = "dash-portal.io/sealed-identity"
 
 
 class Leases:
@@ -87,6 +88,7 @@ def decode(found: _Lease) -> tuple[Key, OperationLease]:
         holder=found.spec.holder_identity or "",
         version=found.metadata.resource_version,
         cancel=annotations.get(CANCEL, ""),
+        sealed=annotations.get(SEALED, ""),
     )
 
 
@@ -111,6 +113,8 @@ def _to_json(new: OperationLease, now: datetime) -> JsonObject:
     annotations = {RECORD: _encode_record(operation)}
     if new.cancel:
         annotations[CANCEL] = new.cancel
+    if new.sealed:
+        annotations[SEALED] = new.sealed
     metadata: JsonObject = {
         "name": _name(operation.key),
         "namespace": operation.key.namespace,

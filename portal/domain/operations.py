@@ -109,10 +109,12 @@ class OperationLease(Watched, frozen=True):
     """A release's operation as stored in the cluster, and the portal that holds the lease.
 
     ``holder`` is "" if no portal works on it; ``cancel`` is the user who asked to cancel it;
-    ``version`` is the resource version, "" before the first write.
+    ``version`` is the resource version, "" before the first write; ``sealed`` is for whom the
+    operation runs, in the words of ``IdentitySeal``, "" if that is not noted.
     """
 
     operation: Operation
     holder: str
     version: str = ""
     cancel: str = ""
+    sealed: str = ""

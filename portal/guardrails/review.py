@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from portal.catalog.coalesce import ValuesProblem
 from portal.catalog.coalesce import read as read_values
@@ -76,6 +77,10 @@ class Cluster(Protocol):
 
     async def services(self, namespace: str) -> Sequence[tuple[Tree, Tree]]:
         """The metadata and selector of each Service of a namespace."""
+        ...
+
+    async def enforced_level(self, namespace: str) -> str:
+        """The Pod Security level that a namespace enforces itself; "" for none, or if unknown."""
         ...
 
     async def pod_problem(self, pod: Tree, level: Level) -> str:
@@ -252,6 +257,10 @@ class Guardrails:
     ) -> ClusterFacts:
         """The facts that the rules need, asked with at most ``AT_ONCE`` concurrent requests."""
         cluster, namespace = self._cluster, subject.namespace
+        lifted = allowed.pod_security is not Level.RESTRICTED and bool(subject.pods)
+        refused = lifted and await cluster.enforced_level(namespace) == Level.RESTRICTED
+        if refused:  # an exception lifts the portal's rule, not the namespace's
+            allowed = replace(allowed, pod_security=Level.RESTRICTED)
         needs = await in_thread(_Needs.of, subject, allowed, new)
         slots = asyncio.Semaphore(AT_ONCE)
 
@@ -295,12 +304,21 @@ class Guardrails:
                 for named, each in zip(needs.references, referenced, strict=True)
             },
             token is not None and token.result(),
-            tuple(each.result() for each in pod_problems),
+            tuple(_problem(each.result(), refused) for each in pod_problems),
             {one.ref: each.result() for one, each in zip(needs.objects, existing, strict=True)},
             tuple((live(meta).release, selector) for meta, selector in services.result())
             if services
             else (),
         )
+
+
+def _problem(objection: str, by_namespace: bool) -> str:
+    if not (objection and by_namespace):
+        return objection
+    return (
+        f"{objection} (the namespace itself enforces Pod Security restricted, which no exception "
+        "of the portal lifts: an administrator can set another level for it)"
+    )
 
 
 def _touched(

@@ -23,7 +23,7 @@ from portal.domain.operations import Operation, OperationLease, OperationPhase, 
 from portal.domain.request import collect_audit_ids
 from portal.operations import renewer
 from portal.operations.interrupted import Interrupted, MarkPendingFailed
-from portal.operations.ports import OperationLeases
+from portal.operations.ports import IdentitySeal, NoSeal, OperationLeases
 from portal.operations.progress import Progress
 from portal.operations.registry import OperationRegistry
 from portal.operations.renewer import Ending, LeaseRenewer, RunningOperation
@@ -57,9 +57,11 @@ class OperationExecutor:
         settle: float = 0.5,
         ended: Callable[[Operation], None] = lambda operation: None,
         recorder: Recorder = UNRECORDED,
+        seal: IdentitySeal | None = None,
     ) -> None:
         """Set it up; ``settle``: seconds a condition must hold; ``ended``: called at each end."""
         self._recorder = recorder
+        self._seal = seal or NoSeal()
         self._store = store
         self._leases = leases
         self._registry = registry
@@ -158,7 +160,7 @@ class OperationExecutor:
         collect_audit_ids()
         await self._recorder.record(event)
         try:
-            lease = await self._acquire(operation)
+            lease = await self._acquire(operation, self._seal.close(operation, identity))
             if self._draining:
                 await self._leases.delete(lease)
                 raise Conflict("The portal is restarting.", "Try again in a minute.")
@@ -178,15 +180,16 @@ class OperationExecutor:
         running.progress.begin()
         return running.progress.operation
 
-    async def _acquire(self, operation: Operation) -> OperationLease:
+    async def _acquire(self, operation: Operation, sealed: str) -> OperationLease:
         key = operation.key
         seen = self._registry.lease(key)
         for _ in range(ATTEMPTS):
             if seen is not None:
                 self._check_over(seen)
             try:
+                version = seen.version if seen else ""
                 lease = await self._leases.put(
-                    OperationLease(operation, self._holder, seen.version if seen else "")
+                    OperationLease(operation, self._holder, version, sealed=sealed)
                 )
             except (Conflict, NotFound):
                 seen = await self._leases.read(key)
@@ -232,8 +235,10 @@ class OperationExecutor:
         except (Conflict, NotFound):
             return
         self._registry.note(lease)
-        # A lease does not prove who began an operation: the portal finishes it as itself.
+        # A lease does not prove who began an operation: the portal finishes it as itself. Even
+        # what a portal has sealed may be an old copy: it counts for Helm's record alone.
         running = self._start(lease, work, None)
+        running.progress.repairs_as = self._seal.open(lease.operation, lease.sealed)
         running.progress.take_over()
         self._on_lease_change(lease)
 
@@ -395,7 +400,7 @@ class OperationExecutor:
             return ""
         while True:
             try:
-                return await self._mark_pending_failed(progress.operation, progress.identity)
+                return await self._mark_pending_failed(progress.operation, progress.repairs_as)
             except PortalError as error:
                 log.warning("%s: %s", progress.operation.key, error)
                 if self._draining:

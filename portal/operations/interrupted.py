@@ -104,11 +104,12 @@ class InterruptedOperations:
         action = self._actions[operation.verb.name]
         with progress.step("Find out what came of it"):
             try:
-                found, left = await self._marked(operation, progress.identity)
+                found, left = await self._marked(operation, progress.repairs_as)
             except Forbidden as error:
+                by = progress.repairs_as
                 raise Interrupted(
                     "The portal stopped while Helm was at work, and may not repair Helm's record "
-                    "with its own account.",
+                    + (f"for {by.user}." if by else "with its own account."),
                     UNLOCK,
                 ) from error
         if found is InterruptedOutcome.PENDING and action.completes:
@@ -119,7 +120,7 @@ class InterruptedOperations:
             case InterruptedOutcome.FAILED | InterruptedOutcome.PENDING:
                 raise Interrupted(
                     "The portal stopped while Helm was at work.",
-                    await self.mark_pending_failed(operation, progress.identity),
+                    await self.mark_pending_failed(operation, progress.repairs_as),
                 )
             case InterruptedOutcome.NOT_BEGUN:
                 raise Interrupted(

@@ -13,7 +13,7 @@ from portal.domain.operations import LEASE_SECONDS, Operation
 from portal.operations.action import Action
 from portal.operations.executor import FieldNames, OperationExecutor
 from portal.operations.interrupted import InterruptedOperations
-from portal.operations.ports import OperationLeases, RevisionRecords
+from portal.operations.ports import IdentitySeal, OperationLeases, RevisionRecords
 from portal.operations.recovery import RecoveryLoop
 from portal.operations.registry import OperationRegistry
 from portal.state.store import Store
@@ -45,7 +45,8 @@ class Operations:
 
     ``holder`` is an identity unique to this process. Namespaces in which ``rules`` allow no change
     are left alone. ``fields`` maps a chart's errors about values to form fields. ``ended`` is
-    called with each operation that ends here.
+    called with each operation that ends here. ``seal`` notes for whom operations run, so that
+    another portal can repair Helm's record for them.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Operations:
         ended: Callable[[Operation], None] = lambda operation: None,
         timing: OperationTiming | None = None,
         recorder: Recorder = UNRECORDED,
+        seal: IdentitySeal | None = None,
     ) -> None:
         self.recorder = recorder
         """The recorder of all changes."""
@@ -80,6 +82,7 @@ class Operations:
             settle=timing.settle,
             ended=ended,
             recorder=recorder,
+            seal=seal,
         )
         self._recovery = RecoveryLoop(
             store,

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.domain.operations import OperationLease
+from portal.domain.operations import Operation, OperationLease
 from portal.domain.release import ReleaseRevision
 
 
@@ -27,6 +27,33 @@ class OperationLeases(Protocol):
     async def delete(self, old: OperationLease) -> None:
         """Delete a lease; raises ``Conflict`` if it has changed."""
         ...
+
+
+class IdentitySeal(Protocol):
+    """Notes in a Lease for whom an operation runs, so that nobody but a portal can have written it.
+
+    Who may write Leases could name anybody there.
+    """
+
+    def close(self, operation: Operation, identity: Identity) -> str:
+        """Return what the Lease of an operation that begins for ``identity`` is to carry."""
+        ...
+
+    def open(self, operation: Operation, sealed: str) -> Identity | None:
+        """Return the identity noted for this operation; None if a portal has not written it."""
+        ...
+
+
+class NoSeal:
+    """Notes nobody, and believes nobody."""
+
+    def close(self, operation: Operation, identity: Identity) -> str:
+        """Return nothing."""
+        return ""
+
+    def open(self, operation: Operation, sealed: str) -> Identity | None:
+        """Return nobody."""
+        return None
 
 
 class RevisionRecords(Protocol):

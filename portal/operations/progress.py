@@ -32,6 +32,7 @@ class Progress:
 
     ``written`` is called after every change, ``ended`` after the last one. ``identity`` is the
     user for whom the operation acts; None if this portal finishes what another one has left.
+    ``repairs_as`` is the user for whom Helm's record may be marked as failed, and nothing else.
     ``recorder`` gets what is applied, and how the operation ended.
     """
 
@@ -53,6 +54,7 @@ class Progress:
         self._left = False
         self.operation = operation
         self.identity = identity
+        self.repairs_as = identity
 
     def begin(self) -> None:
         """Record and log the beginning of the operation."""

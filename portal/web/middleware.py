@@ -24,6 +24,7 @@ from portal.domain.errors import Forbidden, NoHost, PortalError, Unauthenticated
 from portal.domain.identity import Identity
 from portal.domain.request import RequestInfo, current_request, enter_request, leave_request
 from portal.web.metrics import Metrics
+from portal.web.peer import check_peer
 from portal.web.sign_in import SIGN_IN_PATH, SignInPages
 
 log = logging.getLogger(__name__)
@@ -60,8 +61,13 @@ class RequestMiddleware:
         known_hosts: KnownHosts = NO_OTHERS,
         sign_in: SignInPages | None = None,
         public: str = "",
+        proxy_names: frozenset[str] = frozenset(),
     ) -> None:
-        """``public`` is the beginning of the paths of files that the pages of the sign-in need."""
+        """Set it up.
+
+        ``public`` is the beginning of the paths of files that the pages of the sign-in need.
+        Of ``proxy_names``, if there are any, each connection's client certificate must have one.
+        """
         self._app = app
         self._authenticator = authenticator
         self._policy = content_security_policy
@@ -70,6 +76,7 @@ class RequestMiddleware:
         self._known_hosts = known_hosts
         self._sign_in = sign_in
         self._public = public
+        self._proxy_names = proxy_names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -120,6 +127,7 @@ class RequestMiddleware:
         Raises:
             PortalError: it may not.
         """
+        check_peer(scope, self._proxy_names)
         if problem := host_problem(headers.getlist("host"), self._known_hosts):
             raise problem
         found = None

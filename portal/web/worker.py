@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol  # pyright: ignore[reportMissingTypeStubs]
 from gunicorn.workers import gasgi  # pyright: ignore[reportMissingTypeStubs]
+
+from portal.web.peer import PEER_NAMES, names_in
 
 LONGEST_REQUEST = 2.0
 """Seconds for requests to end, and for browsers to confirm that a live connection is closed."""
@@ -71,6 +74,20 @@ class Connection(ASGIProtocol):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+
+    def _build_http_scope(self, *arguments: object) -> dict[str, Any]:
+        return self._with_peer(super()._build_http_scope(*arguments))  # pyright: ignore
+
+    def _build_websocket_scope(self, *arguments: object) -> dict[str, Any]:
+        return self._with_peer(super()._build_websocket_scope(*arguments))  # pyright: ignore
+
+    def _with_peer(self, scope: dict[str, Any]) -> dict[str, Any]:
+        """Add the names in the client's certificate; without TLS there are none."""
+        transport: asyncio.Transport = self.transport  # pyright: ignore
+        names = names_in(transport.get_extra_info("peercert"))
+        if names:
+            scope["extensions"] = {**scope.get("extensions", {}), PEER_NAMES: names}
+        return scope
 
     def _later(self, seconds: float) -> asyncio.TimerHandle:
         loop: asyncio.AbstractEventLoop = self.worker.loop  # pyright: ignore

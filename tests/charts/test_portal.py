@@ -18,7 +18,10 @@ from portal.catalog.launch_fields import PRESET_FIELDS
 from portal.cluster import restarts
 from portal.cluster.kinds import RESOURCES
 from portal.cluster.leases import LEASES
+from portal.cluster.load_tests import job
 from portal.cluster.objects import READABLE
+from portal.domain.keys import Key
+from portal.domain.load_tests import LoadTestPlan
 from portal.domain.reviews import ResourceAttributes, ResourceRule, Rules
 from portal.guardrails.rules import Level, Rule
 from portal.images.registries import ImageLookup
@@ -58,6 +61,10 @@ ALL_AUTH: dict[str, Any] = {
     "oidc": OIDC["auth"]["oidc"],
     "bearer": {"audiences": ["api"], "tokenReviewAudiences": ["portal"]},
     "alb": ALB,
+}
+MUTUAL_TLS: dict[str, Any] = {
+    "auth": {**HEADER, "proxyNames": ["proxy.example.com", "spiffe://example.com/proxy"]},
+    "tls": {"existingSecret": "portal-tls", "clientCaKey": "ca.crt"},
 }
 PRESET = {
     "name": "Sample",
@@ -188,6 +195,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "oidc": OIDC,
     "alb": {"auth": {"mode": "alb", "alb": ALB}},
     "all of auth": {"auth": ALL_AUTH},
+    "mutual TLS": MUTUAL_TLS,
     "webhook": {"webhook": WEBHOOK},
     "database": {"database": DATABASE},
     "persistence": {"persistence": VOLUME},
@@ -239,6 +247,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
         "networkPolicy": {
             "allowFrom": [{"namespaceSelector": {"matchLabels": {"name": "proxy"}}}],
             "egressCidrs": ["10.0.0.0/8"],
+            "apps": {"enabled": True, "allowFrom": [{"podSelector": {}}]},
         }
     },
     "replicas": {"replicaCount": 3, "podDisruptionBudget": {"maxUnavailable": "50%"}},
@@ -579,7 +588,8 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         helm,
         namespaces=["apps"],
         excludedNamespaces=["infra-*", "billing"],
-        auth={**ALL_AUTH, "adminGroups": ["ops", "team leads"]},
+        auth={**ALL_AUTH, "adminGroups": ["ops", "team leads"], "proxyNames": ["proxy"]},
+        tls=MUTUAL_TLS["tls"],
         settings=ALL_SETTINGS,
         presets=[PRESET],
         sizes=[SIZE],
@@ -957,6 +967,30 @@ def test_pods_meet_the_restricted_standard(helm: Helm, kind: str) -> None:
         assert "memory" in each["resources"]["limits"]
 
 
+def test_the_proxy_shows_a_certificate(helm: Helm) -> None:
+    rendered = render(helm, **MUTUAL_TLS, metrics={"serviceMonitor": {"enabled": True}})
+    assert rendered.one("ServiceMonitor")["spec"]["endpoints"][0]["scheme"] == "https"
+    settings = Settings.from_env(
+        {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
+    )
+    assert settings.auth_proxy_names == ("proxy.example.com", "spiffe://example.com/proxy")
+    found = settings.tls()
+    assert found["ca_certs"] == "/etc/dash-portal/tls/ca.crt"
+    pod = rendered.one("Deployment")["spec"]["template"]["spec"]
+    (mounted,) = (each for each in container(rendered)["volumeMounts"] if each["name"] == "tls")
+    assert found["certfile"] == f"{mounted['mountPath']}/tls.crt"
+    assert {"name": "tls", "secret": {"secretName": "portal-tls"}} in pod["volumes"]
+    probes = [container(rendered)[f"{each}Probe"] for each in ("startup", "liveness", "readiness")]
+    assert {each["httpGet"]["scheme"] for each in probes} == {"HTTPS"}
+    assert "https://" in rendered.one("Pod")["spec"]["containers"][0]["command"][-1]
+    for half in (
+        {"tls": MUTUAL_TLS["tls"]},
+        {"auth": MUTUAL_TLS["auth"]},
+        {**MUTUAL_TLS, "tls": {"clientCaKey": "ca.crt"}},
+    ):
+        assert "tls.clientCaKey" in refusal(helm, half)
+
+
 def test_updates_lose_no_pod(helm: Helm) -> None:
     rendered = render(helm)
     rolling = rendered.one("Deployment")["spec"]["strategy"]["rollingUpdate"]
@@ -1001,6 +1035,37 @@ def test_a_named_peer_shuts_all_others_out_except_helm_test(helm: Helm) -> None:
     assert first == peer
     labels = second["podSelector"]["matchLabels"]
     assert labels.items() <= rendered.one("Pod")["metadata"]["labels"].items()
+
+
+def test_load_tests_are_held_to_their_namespace(helm: Helm) -> None:
+    rendered = render(helm, namespaces=["a", "b"], settings={"loadTestImage": "load-test:1"})
+    found = {
+        each["metadata"].get("namespace"): each["spec"] for each in rendered.all("NetworkPolicy")
+    }
+    assert found["a"] == found["b"]
+    dns, pods = found["a"]["egress"]
+    assert {each["port"] for each in dns["ports"]} == {53}
+    assert pods == {"to": [{"podSelector": {}}]}
+    assert (found["a"]["policyTypes"], found["a"].get("ingress")) == (["Ingress", "Egress"], None)
+    plan = LoadTestPlan("sales", 80, "/", 1, 120)
+    made = job("load-test:1", Key("a", "sales"), "test", plan, {})
+    labels = made["spec"]["template"]["metadata"]["labels"]
+    assert found["a"]["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_apps_are_kept_from_each_other_where_that_is_asked(helm: Helm) -> None:
+    peer = {"namespaceSelector": {"matchLabels": {"name": "ingress"}}}
+    policy = {"apps": {"enabled": True, "allowFrom": [peer]}}
+    rendered = render(helm, namespaces=["a"], networkPolicy=policy)
+    policies = rendered.all("NetworkPolicy")
+    (own,) = (each["spec"] for each in policies if each["metadata"].get("namespace") == "a")
+    assert (own["podSelector"], own["policyTypes"]) == ({}, ["Ingress"])
+    portal, _load_tests, named = own["ingress"][0]["from"]
+    assert named == peer
+    labels = rendered.one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert portal["podSelector"]["matchLabels"].items() <= labels.items()
+    where = portal["namespaceSelector"]["matchLabels"]
+    assert where == {"kubernetes.io/metadata.name": "dash-portal"}
 
 
 def test_the_ways_in_lead_to_the_service(helm: Helm) -> None:

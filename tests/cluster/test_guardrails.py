@@ -301,6 +301,11 @@ async def test_a_namespace_that_enforces_nothing_proves_nothing(namespace: str) 
         with pytest.raises(ClusterUnavailable, match="cannot check"):
             await none.pod_problem({"spec": POD}, "restricted")
         good = Admission(client, {"restricted": demo.RESTRICTED})
+        # The namespaces themselves, which no exception lifts.
+        assert await good.enforced_level(namespace) == ""
+        assert {await good.enforced_level(each) for each in (demo.NAMESPACE, demo.APPS)} == {
+            "restricted"
+        }
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "a-"}, "spec": POD}
         assert await good.pod_problem(pod, "restricted") == ""
         assert "hostNetwork" in await good.pod_problem(

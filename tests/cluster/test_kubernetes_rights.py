@@ -27,6 +27,7 @@ from websockets.exceptions import ConnectionClosed
 
 from portal.auth.kubernetes import ROLES
 from portal.cluster.client import ClusterClient
+from portal.cluster.leases import RECORD, SEALED
 from portal.cluster_sync import ClusterSync, running
 from portal.domain.errors import Forbidden
 from portal.domain.identity import Identity
@@ -47,6 +48,7 @@ SLOW = 180.0
 """Seconds that a condition may take on a busy machine with two cores."""
 GONE_WITHIN = 30.0
 """Seconds within which a role that is taken away empties pages, and ends streams and shells."""
+SECRET = "sesame" * 6
 TEAM = "rbac-team"
 ANN, BOB = Identity("ann@example.org"), Identity("bób", (TEAM, "another-team"))
 MEG, DAN, CAROL, ROOT = (Identity(each) for each in ("meg", "dan", "carol", "root"))
@@ -76,7 +78,7 @@ class Site:
         self.prefix = f"{self.own}-portal-dash-portal"
         self.kubeconfig = folder / "kubeconfig"
         self.secret = folder / "secret"
-        self.secret.write_text("sesame")
+        self.secret.write_text(SECRET)
 
     def install(self) -> None:
         for name in (self.own, self.apps, self.other):
@@ -212,10 +214,15 @@ class Portal:
 
 def headers(who: Identity) -> dict[str, str]:
     return {
-        "X-Portal-Secret": "sesame",
+        "X-Portal-Secret": SECRET,
         "X-Forwarded-User": who.user,
         "X-Forwarded-Groups": ",".join(who.groups),
     }
+
+
+def phase_of(portal: Portal, key: Key) -> OperationPhase | None:
+    found = portal.store.snapshot.app(key).operation
+    return found.phase if found else None
 
 
 @asynccontextmanager
@@ -282,6 +289,23 @@ async def shown(browser: ClientConnection, text: str, within: float = SLOW) -> N
             told += message if isinstance(message, str) else message.decode(errors="replace")
 
 
+def leave(key: Key, forged: bool) -> None:
+    """Leave a finished launch as a portal that was killed would: pending, with a Lease of its own.
+
+    With ``forged`` the Lease names who began it, and no portal has sealed that.
+    """
+    where = ("-n", key.namespace)
+    record = f"sh.helm.release.v1.{key.name}.v1"
+    kubectl("label", "--overwrite", "secret", record, "status=pending-install", *where)
+    lease = json.loads(kubectl("get", "lease", f"dash-portal.{key.name}", *where, "-o", "json"))
+    notes = lease["metadata"]["annotations"]
+    notes[RECORD] = json.dumps({**json.loads(notes[RECORD]), "phase": "running"})
+    if forged:
+        notes[SEALED] = notes[SEALED].swapcase()
+    lease["spec"]["holderIdentity"] = "killed"
+    kubectl("replace", "-f", "-", given=lease)
+
+
 async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
     site: Site,
 ) -> None:
@@ -336,15 +360,22 @@ async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
             await actions.launch(CAROL, sample(key))
         assert [each.revision for each in await actions.previews.history(BOB, key)] == [1]
 
+        # What a portal that was killed has left; it takes the others a while to see that.
+        left_over = {name: Key(site.apps, name) for name in ("left", "forged")}
+        begun = [await actions.launch(BOB, sample(each, replicas=0)) for each in left_over.values()]
+        assert {(await portal.ended(each)).phase for each in begun} == {OperationPhase.SUCCEEDED}
+        for name, each in left_over.items():
+            await asyncio.to_thread(leave, each, name == "forged")
+
         # Who may not make an Ingress is told so before anything is made.
         web = Key(site.apps, "web")
         exposed = replace(sample(web), exposure=Exposure.INGRESS, hostname="web.example.org")
         refused = await portal.ended(await actions.launch(DAN, exposed))
         assert refused.phase is OperationPhase.FAILED
         assert "permission to create, patch ingresses.networking.k8s.io" in refused.error
-        left = kubectl("get", "deployments,secrets", "-n", site.apps, "-o", "name")
-        assert "web" not in left
-        assert "sh.helm.release.v1.sales.v1" in left
+        made = kubectl("get", "deployments,secrets", "-n", site.apps, "-o", "name")
+        assert "web" not in made
+        assert "sh.helm.release.v1.sales.v1" in made
 
         # What may not be seen is not there.
         for path in ("/", f"/apps/{site.apps}/sales", "/admin", "/launch"):
@@ -381,6 +412,18 @@ async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
                 )
             assert "There is no namespace" in log_end
             assert "There is no namespace" in shell_end
+
+        # The record was repaired as the launcher, if a portal has noted that it was the launcher.
+        for name, each in left_over.items():
+            await portal.until(
+                lambda key=each: phase_of(portal, key) is OperationPhase.INTERRUPTED, name
+            )
+            record = f"sh.helm.release.v1.{name}.v1"
+            labels = ("-o", "jsonpath={.metadata.labels.status}")
+            status = kubectl("get", "secret", record, "-n", site.apps, *labels)
+            assert status == ("failed" if name == "left" else "pending-install")
+        error = portal.store.snapshot.app(left_over["forged"]).operation.error  # type: ignore[union-attr]
+        assert "with its own account" in error
 
         # And the launcher goes on: the release is removed as the launcher.
         gone = await portal.ended(await actions.uninstall(BOB, key))

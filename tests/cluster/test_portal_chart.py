@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from dev.cluster import choose, images
+from dev import licences, sbom
+from dev.cluster import choose, images, registry
 from dev.cluster.choose import How
 from dev.cluster.paths import Layout
-from dev.demo import NAMESPACE, PORTAL_IMAGE, RELEASE
+from dev.demo import APPS, NAMESPACE, PORTAL_IMAGE, RELEASE
 
 pytestmark = pytest.mark.cluster
 
@@ -40,6 +41,14 @@ def test_helm_test_succeeds():
     assert "Succeeded" in _run(HELM, "test", RELEASE, "-n", NAMESPACE, "--timeout", "180s")
 
 
+@pytest.mark.parametrize("namespace", [NAMESPACE, APPS])
+def test_the_portal_and_its_apps_run_under_pod_security(namespace: str):
+    """All other tests on the cluster do: neither namespace admits anything else."""
+    command = ["kubectl", "run", "root", "--image=root", "--dry-run=server", "-n", namespace]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert 'violates PodSecurity "restricted' in done.stderr, done.stdout + done.stderr
+
+
 def test_the_image_is_small():
     layout = Layout.default()
     if choose.recorded(layout) is not How.LOCAL:
@@ -49,6 +58,15 @@ def test_the_image_is_small():
     assert size, f"not a size: {listed[0]['size']}"
     megabytes = float(size[1]) * {"K": 0.001, "M": 1, "G": 1000}[size[2]]
     assert 50 < megabytes < MOST_MB
+
+
+def test_the_licences_of_its_libraries_are_known():
+    content = registry.file(PORTAL_IMAGE, sbom.PATH)
+    assert content is not None
+    parts = json.loads(content)["components"]
+    debian = {each["name"] for each in parts if each["purl"].startswith("pkg:deb/")}
+    assert debian
+    assert debian <= licences.DEBIAN.keys()
 
 
 @pytest.fixture

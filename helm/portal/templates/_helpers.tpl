@@ -153,6 +153,12 @@ default
 {{- if and (eq $auth.mode "alb") (not (and $auth.alb.arn $auth.alb.issuer $auth.alb.clientId)) -}}
 {{- fail "auth.mode is alb: set auth.alb.arn, auth.alb.issuer and auth.alb.clientId." -}}
 {{- end -}}
+{{- if and .Values.tls.clientCaKey (not (and .Values.tls.existingSecret $auth.proxyNames (eq $auth.mode "header"))) -}}
+{{- fail "tls.clientCaKey is for auth.mode header: set tls.existingSecret and auth.proxyNames, too." -}}
+{{- end -}}
+{{- if and $auth.proxyNames (not .Values.tls.clientCaKey) -}}
+{{- fail "auth.proxyNames: set tls.clientCaKey, whose authorities sign the proxy's certificate." -}}
+{{- end -}}
 {{- if and $auth.bearer.audiences (not $auth.oidc.issuer) -}}
 {{- fail "auth.bearer.audiences: set auth.oidc.issuer, whose tokens are accepted." -}}
 {{- end -}}
@@ -172,4 +178,11 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities:
   drop: ["ALL"]
+{{- end }}
+
+{{/* Pods of load tests, whichever app they are of. */}}
+{{- define "dash-portal.loadTestSelector" -}}
+matchLabels:
+  app.kubernetes.io/name: dash-portal-load-test
+  app.kubernetes.io/managed-by: dash-portal
 {{- end }}

@@ -64,6 +64,13 @@ def admission(api: Api, clock: list[float]) -> Admission:
     return Admission(api, namespaces, clock=lambda: clock[0])
 
 
+async def test_the_level_that_a_namespace_enforces_itself(api: Api, admission: Admission) -> None:
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    api.answers["/api/v1/namespaces/apps"] = {"metadata": {"labels": labels}}
+    assert await admission.enforced_level("apps") == "restricted"
+    assert await admission.enforced_level("none") == ""
+
+
 async def test_kinds_are_asked_for_once_in_a_while(
     api: Api, admission: Admission, clock: list[float]
 ) -> None:

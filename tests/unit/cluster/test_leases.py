@@ -97,6 +97,13 @@ async def test_a_claim_is_read_as_it_was_written(client: FakeClient, leases: Lea
     assert LEASES.decode(json.dumps(raw)) == (Key("apps", "dash-portal.sales"), written)
 
 
+async def test_for_whom_it_runs_stays_with_it(client: FakeClient, leases: Leases) -> None:
+    first = await leases.put(OperationLease(OPERATION, "portal-1", sealed="gAAA"))
+    assert (await leases.put(replace(first, holder=""))).sealed == "gAAA"
+    (raw,) = client.objects.values()
+    assert LEASES.decode(json.dumps(raw))[1].sealed == "gAAA"
+
+
 async def test_who_writes_must_have_seen_the_newest(leases: Leases) -> None:
     first = await leases.put(OperationLease(OPERATION, "portal-1"))
     with pytest.raises(Conflict):

@@ -39,6 +39,7 @@ def every_component():
         components.containerd(LAYOUT, bins, "/bin"),
         components.kubelet(LAYOUT, bins, "/bin"),
         components.kube_proxy(LAYOUT, bins, "/bin"),
+        components.network_policies(LAYOUT, Path("/network-policies"), "/bin"),
         components.metrics_server(LAYOUT, bins),
         components.coredns(LAYOUT, bins),
         components.traefik(LAYOUT, Path("/traefik")),
@@ -99,7 +100,7 @@ def test_nothing_is_told_to_listen_on_every_address():
 
 def test_every_component_has_a_name_of_its_own():
     names = [component.name for component in every_component()]
-    assert len(names) == len(set(names)) == 13
+    assert len(names) == len(set(names)) == 14
 
 
 def test_the_autoscaler_decides_as_often_as_kubernetes_does_unless_asked(monkeypatch):

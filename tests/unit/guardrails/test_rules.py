@@ -433,6 +433,21 @@ async def test_the_level_is_the_exceptions() -> None:
         assert [each for _, each in admission.tried] == tried
 
 
+async def test_no_exception_lifts_what_the_namespace_enforces() -> None:
+    admission = FakeAdmission()
+    admission.enforced = "restricted"
+    admission.problems = ["Pod Security: privileged"]
+    for level in (Level.BASELINE, Level.PRIVILEGED):
+        guardrails = Guardrails(
+            admission, [GuardrailException("gpu", sources=("team",), pod_security=level)]
+        )
+        with pytest.raises(GuardrailViolations, match="the namespace itself enforces") as refused:
+            await guardrails.check(KEY, "team", workload(), {})
+        assert {each.rule for each in refused.value.violations} == {Rule.POD_SECURITY}
+        admission.problems = ["Pod Security: privileged"]
+    assert {level for _, level in admission.tried} == {"restricted"}
+
+
 def test_a_pod_is_tried_without_what_it_needs_not_have_elsewhere() -> None:
     manifest = json.dumps(
         {

@@ -291,6 +291,7 @@ class FakeAdmission:
         self.tried: list[tuple[Tree, str]] = []
         self.prepared = asyncio.Event()
         self.denials: frozenset[ResourceAttributes] = frozenset()
+        self.enforced = ""
         self.touched: list[tuple[Touched, Identity | None]] = []
 
     async def namespaced(self, api_version: str, kind: str) -> bool | None:
@@ -319,6 +320,9 @@ class FakeAdmission:
     ) -> frozenset[ResourceAttributes]:
         self.touched += [(each, identity) for each in objects]
         return self.denials
+
+    async def enforced_level(self, namespace: str) -> str:
+        return self.enforced
 
     async def pod_problem(self, pod: Tree, level: str) -> str:
         self.tried.append((pod, level))

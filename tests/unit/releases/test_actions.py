@@ -30,6 +30,7 @@ from portal.domain.operations import Operation, OperationPhase
 from portal.domain.scalers import ScaledObject
 from portal.guardrails.review import Guardrails
 from portal.operations.operations import Operations, OperationTiming
+from portal.operations.ports import IdentitySeal
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.install import LAUNCH
@@ -86,6 +87,7 @@ class World:
         policy: Authorizer | None = None,
         rules: NamespaceRules = RULES,
         recorder: Recorder = UNRECORDED,
+        seal: IdentitySeal | None = None,
     ) -> None:
         self.clock = Clock()
         self.store = RecordingStore(self.clock)
@@ -118,6 +120,7 @@ class World:
                 lease_seconds=lease_seconds,
             ),
             recorder=recorder,
+            seal=seal,
         )
         ports = ReleasePorts(
             self.helm,

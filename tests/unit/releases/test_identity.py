@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from portal.auth.operation_identity import OperationIdentities
 from portal.domain.errors import ClusterUnavailable, Forbidden
 from portal.domain.identity import Identity
 from portal.domain.objects import Kind, ReleaseStatus
@@ -43,7 +44,7 @@ OWN_ACCOUNT = {
     NamespaceLookup: {"missing", "kubernetes", "enforced_level"},
     Records: {"other_record"},
     ServedApis: {"versions"},
-    Cluster: {"prepare", "namespaced", "services", "pod_problem"},
+    Cluster: {"prepare", "namespaced", "services", "pod_problem", "enforced_level"},
     ExecSource: {"usage"},
     LogSource: {"open"},
     Revisions: {"newest"},
@@ -204,6 +205,48 @@ async def test_nobody_is_believed_to_be_whom_a_lease_names() -> None:
     await after.leases.until(lambda: after.phase() is OperationPhase.INTERRUPTED)
     assert after.operation().actor == "carl"
     assert acted_for(after) == {None}
+    world.helm.gate.set()
+    await world.close()
+    await after.close()
+
+
+@pytest.mark.parametrize("key", [b"k" * 32, b"x" * 32])
+async def test_the_record_is_repaired_as_whom_a_portal_has_sealed(key: bytes) -> None:
+    """Only what another portal of the same key has written into the Lease counts."""
+    world = World(holder="portal-1", seal=OperationIdentities(b"k" * 32))
+    await world.ended(await world.actions.launch(CARL, SPEC))
+    world.helm.gate.clear()
+    begun = await world.actions.scale(CARL, KEY, ScaleRequest(replicas=2))
+    await world.leases.until(lambda: world.leases.now[KEY].operation.id == begun.id)
+    after = World(leases=world.leases, holder="portal-2", seal=OperationIdentities(key))
+    after.records.left[KEY] = ReleaseRevision(
+        KEY, 2, ReleaseStatus.PENDING_UPGRADE, operation=begun.id
+    )
+    lease = world.leases.now[KEY]
+    await after.operations.executor.adopt(lease, after.operations._interrupted.resume)
+    await after.leases.until(lambda: after.phase() is OperationPhase.INTERRUPTED)
+    assert after.records.failed
+    assert after.records.acted_for == [CARL if key == b"k" * 32 else None]
+    assert acted_for(after) <= {CARL, None}
+    world.helm.gate.set()
+    await world.close()
+    await after.close()
+
+
+async def test_a_removal_is_completed_as_the_portal_itself() -> None:
+    """A sealed identity may be an old copy: it is good for marking a record as failed alone."""
+    seal = OperationIdentities(b"k" * 32)
+    world = World(holder="portal-1", seal=seal)
+    await world.ended(await world.actions.launch(CARL, SPEC))
+    world.helm.gate.clear()
+    begun = await world.actions.uninstall(CARL, KEY)
+    await world.leases.until(lambda: world.leases.now[KEY].operation.id == begun.id)
+    lease = world.leases.now[KEY]
+    assert seal.open(lease.operation, lease.sealed) == CARL
+    after = World(leases=world.leases, holder="portal-2", seal=seal)
+    await after.operations.executor.adopt(lease, after.operations._interrupted.resume)
+    await after.leases.until(lambda: after.phase().terminal)
+    assert acted_for(after) <= {None}
     world.helm.gate.set()
     await world.close()
     await after.close()
