@@ -86,8 +86,7 @@ def question(router: dict[str, Any], pathname: str) -> dict[str, Any]:
 
 async def ask(portal: PortalProcess, body: dict[str, Any]) -> str:
     """The page's answer."""
-    headers = {"Origin": portal.url, "Sec-Fetch-Site": "same-origin"}
-    async with portal.session.post(UPDATE, json=body, headers=headers) as answer:
+    async with portal.session.post(UPDATE, json=body) as answer:
         answer.raise_for_status()
         return await answer.text()
 

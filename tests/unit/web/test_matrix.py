@@ -9,7 +9,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,6 +83,7 @@ ROUTES = {
     "/auth/session": "the name of whoever asks",
     "/audit/export": "who sees which entries: tests/unit/ui/test_audit.py",
     "/icons/{source}/{chart:path}": "pictures of the catalogue, which is everybody's",
+    "/csp-reports": "nothing: it only counts",
 }
 """Every route, with why it tells nothing to those who may not see, or where that is tried."""
 
@@ -115,12 +116,17 @@ class Site:
         self.session = aiohttp.ClientSession()
 
     @property
-    def routes(self) -> set[str]:
-        """The paths of all routes behind the portal's own middleware."""
+    def router(self) -> Any:
+        """The routes behind the portal's own middleware."""
         inner = self.site
         while not isinstance(inner, FastAPI):
             inner = inner._app
-        return {str(getattr(each, "path", each)) for each in inner.router.routes}
+        return inner.router
+
+    @property
+    def routes(self) -> set[str]:
+        """The paths of all routes."""
+        return {str(getattr(each, "path", each)) for each in self.router.routes}
 
     async def get(self, who: Identity, path: str, **query: str) -> tuple[int, str]:
         url = f"http://{self.address}{path}"
@@ -338,6 +344,22 @@ def value_for(key: Key) -> Any:
     return value
 
 
+def components_for(key: Key) -> Callable[[str], list[dict[str, Any]]]:
+    """What matches a pattern of ids on such a page: one component of each."""
+    wild: dict[str, Any] = {"path": "/image/tag", "name": key.name, "revision": 1}
+
+    def components(pattern: str) -> list[dict[str, Any]]:
+        declared: dict[str, Any] = json.loads(pattern)
+        return [
+            {
+                name: wild[name] if part == ["ALL"] else part  # a new part has to be tried
+                for name, part in declared.items()
+            }
+        ]
+
+    return components
+
+
 async def told(site: Site, who: Identity) -> dict[str, list[str]]:
     """What each callback answers about the release that is there, and about none."""
     _, listed = await site.get(who, "/_dash-dependencies")
@@ -346,7 +368,7 @@ async def told(site: Site, who: Identity) -> dict[str, list[str]]:
         if spec["clientside_function"] is not None:
             continue
         answers = [
-            await site.post(who, well_formed(spec, value_for(key), lambda pattern: []))
+            await site.post(who, well_formed(spec, value_for(key), components_for(key)))
             for key in (THERE, NOWHERE)
         ]
         for status, words in answers:
