@@ -75,4 +75,4 @@ def test_every_attack_has_a_test(row: list[str]) -> None:
 
 
 def test_there_are_attacks() -> None:
-    assert len(tables()) > 60
+    assert len(tables()) > 80

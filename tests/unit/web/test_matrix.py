@@ -9,6 +9,7 @@ import json
 import os
 import re
 import socket
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.inputs.loads import well_formed
-from portal.cluster.client import ClusterClient
+from portal.cluster.client import Calls, ClusterClient
 from portal.cluster_sync import ClusterSync
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -109,8 +110,9 @@ async def api(request: web.Request) -> web.StreamResponse:
 class Site:
     """The served portal."""
 
-    def __init__(self, web_app: WebApp, site: Any, port: int) -> None:
+    def __init__(self, web_app: WebApp, site: Any, port: int, calls: Calls) -> None:
         self.web_app = web_app
+        self.calls = calls
         self.site = site
         self.address = f"127.0.0.1:{port}"
         self.session = aiohttp.ClientSession()
@@ -137,6 +139,11 @@ class Site:
         url = f"http://{self.address}/_dash-update-component"
         async with self.session.post(url, json=body, headers=headers(who)) as answer:
             return answer.status, await answer.text()
+
+    @property
+    def work(self) -> Counter[str]:
+        """What has been done so far that takes time: calls to the API server, and renderings."""
+        return self.calls.made + Counter(renderings=self.web_app.hub.counts.renderings)
 
     async def last_words(self, who: Identity, path: str, **query: str) -> str:
         """What a WebSocket tells before the portal closes it."""
@@ -216,7 +223,7 @@ async def serving(folder: Path) -> AsyncGenerator[Site]:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
             task = asyncio.create_task(server.serve(sockets=[listener]))
-            served = Site(web_app, site, listener.getsockname()[1])
+            served = Site(web_app, site, listener.getsockname()[1], client.calls)
             try:
                 yield served
             finally:
@@ -392,3 +399,53 @@ async def test_to_those_inside_they_tell_what_is_there(site: Site) -> None:
         if neutral(there, THERE) != neutral(nowhere, NOWHERE)
     }
     assert len(telling) >= 5, telling
+
+
+@pytest.mark.parametrize("who", [NOBODY, ELSEWHERE], ids=lambda who: who.user)
+async def test_as_much_is_done_for_what_is_hidden_as_for_what_is_not_there(
+    site: Site, who: Identity
+) -> None:
+    """So that the time of an answer tells nothing: the same calls and renderings, for each."""
+    _, listed = await site.get(who, "/_dash-dependencies")
+    specs = [each for each in json.loads(listed) if each["clientside_function"] is None]
+
+    async def ask(spec: dict[str, Any] | None, key: Key) -> Counter[str]:
+        before = site.work
+        if spec is None:
+            await site.get(who, FRAME_PATH, view=f"app/{key.namespace}/{key.name}")
+            await site.get(who, FRAME_PATH, view=f"objects/{key.namespace}/{key.name}")
+            await site.get(who, "/live/logs/download", namespace=key.namespace, name=key.name)
+        else:
+            await site.post(who, well_formed(spec, value_for(key), components_for(key)))
+        return site.work - before
+
+    for spec in (None, *specs):
+        for key in (THERE, NOWHERE):
+            await ask(spec, key)  # what is asked once is known for a while
+        assert await ask(spec, THERE) == await ask(spec, NOWHERE), spec and spec["output"]
+
+
+async def test_nothing_of_an_app_is_in_what_everybody_may_read(site: Site) -> None:
+    for path in ("/metrics", "/readyz", "/healthz"):
+        async with site.session.get(f"http://{site.address}{path}") as answer:
+            text = await answer.text()
+        for name in (*NAMES, HIDDEN, MINE, THERE.name):
+            assert name not in text, path
+
+
+async def test_nothing_of_an_app_is_kept_by_a_browser(site: Site) -> None:
+    """Beside the frame of all pages, which has no data, and pictures that are everybody's."""
+    asked = [
+        *((FRAME_PATH, {"view": topic}) for topic in ("apps", f"app/{HIDDEN}/{THERE.name}")),
+        ("/live/logs/download", {"namespace": HIDDEN, "name": THERE.name}),
+        ("/auth/session", {}),
+    ]
+    for path, query in asked:
+        url = f"http://{site.address}{path}"
+        async with site.session.get(url, params=query, headers=headers(INSIDE)) as answer:
+            assert answer.status == 200, path
+            assert answer.headers["Cache-Control"] == "no-store", path
+    for path in ("/", f"/apps/{HIDDEN}/{THERE.name}", "/_dash-layout", "/_dash-dependencies"):
+        _, text = await site.get(INSIDE, path)
+        for name in (*NAMES, HIDDEN):
+            assert name not in text, path
