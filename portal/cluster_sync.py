@@ -50,6 +50,7 @@ class ClusterSync:
             self.store,
             node_address=settings.node_address,
             ingress_address=settings.ingress_address,
+            api_server=client.server,
         )
 
     def prioritize(self, keys: Iterable[Key]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dash import Dash
 from fastapi import FastAPI
@@ -24,6 +24,7 @@ from portal.auth.authorizer import Authorizer, KnownRights
 from portal.auth.identify import Authenticator
 from portal.auth.kubernetes import KubernetesAuthorizer
 from portal.auth.policy import Policy
+from portal.auth.transport import Transport
 from portal.authentication import authentication
 from portal.autoscalers.followers import Followers
 from portal.autoscalers.readings import Readings
@@ -110,6 +111,7 @@ from portal.ui.static import PREFIX, collect
 from portal.viewmodels.urls import ExternalAddresses
 from portal.web.authorization import Authorization
 from portal.web.compression import Compression
+from portal.web.content_security import REPORTS_PATH, Reports, policy, reports_endpoint
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
 from portal.web.methods import Methods
@@ -270,6 +272,13 @@ class WebApp:
                 "direction",
                 self._history.counts,
             )
+        self._reports = reports = Reports()
+        self._metrics.by_label(
+            "csp_violations",
+            "Violations of the Content-Security-Policy that browsers have reported",
+            "directive",
+            reports.counts,
+        )
         self._metrics.gauge("shells", "Shells open in pods", lambda: self._shells.running)
         self._metrics.gauge("tops", "Containers whose processes are read", lambda: tops.running)
         self._leases = Watches(
@@ -329,6 +338,7 @@ class WebApp:
             Route(EXPORT_PATH, export_endpoint(self._context)),
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
             Route(SESSION_PATH, session_endpoint(lambda: current_identity().user)),
+            Route(REPORTS_PATH, reports_endpoint(self._reports), methods=["POST"]),
         ]
         sessions = self._authentication.sessions
         if sessions is not None:
@@ -348,6 +358,10 @@ class WebApp:
                 SignInPages(sign_in, collect().head()) if sign_in else None,
                 public=PREFIX,
                 proxy_names=frozenset(self._settings.auth_proxy_names),
+                transport=Transport(
+                    self._settings.public_url, self._settings.auth_mode in {"header", "alb"}
+                ),
+                untokened=(REPORTS_PATH,),
             )
         )
 
@@ -643,18 +657,13 @@ def _reidentify(authenticator: Authenticator) -> Identify:
 
 
 def _content_security_policy(dash: Dash) -> Callable[[], str]:
-    """The Content-Security-Policy: the portal's own files, and Dash's inline scripts by hash."""
+    """The Content-Security-Policy, with Dash's inline scripts by hash."""
 
     @cache
-    def policy() -> str:
-        scripts = " ".join(dash.csp_hashes())
-        return (
-            f"default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
-            "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
-            "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-        )
+    def of_pages() -> str:
+        return policy(cast("list[str]", dash.csp_hashes()))
 
-    return policy
+    return of_pages
 
 
 def _waiting_for(store: Store) -> list[str]:

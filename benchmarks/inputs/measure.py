@@ -22,7 +22,7 @@ AT_ONCE = 4
 """Requests under way."""
 QUIET = 5.0
 HELD, WAITED = 0.020, 0.050
-HEADERS = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
+HEADERS = {"Content-Type": "application/json"}
 
 
 def usual(release: Name) -> Any:

@@ -89,8 +89,7 @@ async def ask(
     portal: PortalProcess, body: dict[str, Any], headers: Mapping[str, str] | None = None
 ) -> str:
     """The page's answer; ``headers`` are sent as well."""
-    sent = {"Origin": portal.url, "Sec-Fetch-Site": "same-origin", **(headers or {})}
-    async with portal.session.post(UPDATE, json=body, headers=sent) as answer:
+    async with portal.session.post(UPDATE, json=body, headers=headers) as answer:
         answer.raise_for_status()
         return await answer.text()
 

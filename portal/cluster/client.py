@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, S
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import aiohttp
@@ -154,6 +155,12 @@ class ClusterClient:
             await client._introduce()
             yield client
         await asyncio.sleep(TLS_ENDS_WITHIN)
+
+    @property
+    def server(self) -> tuple[str, int]:
+        """The API server's name or IP address, and its port."""
+        parts = urlsplit(self._configuration.host)
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
     def acting_for(self, identity: Identity | None) -> ClusterClient:
         """Return the client that acts for ``identity``, or (None) as the portal itself.

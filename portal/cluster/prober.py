@@ -7,15 +7,17 @@ import logging
 import math
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from functools import partial
+from typing import Protocol, Self
 from urllib.parse import urlsplit
 
 import aiohttp
 from msgspec import Struct
 from msgspec.structs import replace
 
+from portal.domain.addresses import REFUSED, guarded_socket, may_be_an_app
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.domain.objects import Node, Probe
@@ -43,6 +45,7 @@ for a thousand apps."""
 CONCURRENCY = 16
 TIMEOUT = aiohttp.ClientTimeout(total=3.0)
 MAX_READ = 1024
+NOT_AN_APP = "This address is not one of an app: the portal does not connect to it."
 NO_ADDRESS = "Nothing has published an address for it yet."
 
 
@@ -104,6 +107,7 @@ class UrlProber:
         store: releases are read from it and results are written to it.
         node_address: as in ``portal.domain.urls.urls``.
         ingress_address: as in ``portal.domain.urls.urls``.
+        api_server: IP address or name, and port, of the API server, which is no app.
         fetch: makes requests, for tests; None uses HTTP.
         clock: returns seconds, for tests.
         gap: seconds between two probes of any apps.
@@ -115,6 +119,7 @@ class UrlProber:
         *,
         node_address: str = "",
         ingress_address: str = "",
+        api_server: tuple[str, int] | None = None,
         fetch: Fetch | None = None,
         clock: Callable[[], float] = time.monotonic,
         gap: float = GAP,
@@ -122,6 +127,7 @@ class UrlProber:
         self._store = store
         self._node_address = node_address
         self._ingress_address = ingress_address
+        self._api_server = api_server
         self._fetch = fetch
         self._clock = clock
         self._gap = gap
@@ -149,8 +155,9 @@ class UrlProber:
 
     async def run(self) -> None:
         """Probe until cancelled."""
-        async with _session() as session:
-            fetch = self._fetch or _Http(session)
+        named = {self._node_address, self._ingress_address}
+        async with HttpProbe(named, self._api_server) as http:
+            fetch = self._fetch or http
             undo = self._store.on_change(self._note)
             self._note(frozenset(self._store.snapshot.apps))
             try:
@@ -266,32 +273,57 @@ def _same(new: Probe, old: Probe | None) -> bool:
     return old is not None and replace(new, checked_at=old.checked_at) == old
 
 
-def _session() -> aiohttp.ClientSession:
-    # Only an answer matters, not an identity: certificates may be self-signed.
-    loose = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    loose.check_hostname = False
-    loose.verify_mode = ssl.CERT_NONE
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=loose, force_close=True, limit=CONCURRENCY),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=TIMEOUT,
-        headers={"User-Agent": "dash-portal-probe"},
-        auto_decompress=False,
-    )
+class HttpProbe:
+    """Probes over HTTP: no redirects, no cookies, no proxy, a kilobyte at most.
 
+    ``named`` are hosts of an administrator's settings, which may be anywhere. All others are from
+    objects of the cluster: only addresses at which an app may be are connected to.
+    """
 
-class _Http:
-    """Fetches over HTTP: no redirects, no cookies, no proxy, a kilobyte at most."""
+    def __init__(
+        self, named: Collection[str] = (), api_server: tuple[str, int] | None = None
+    ) -> None:
+        self._named = named
+        self._api_server = api_server
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
+    async def __aenter__(self) -> Self:
+        """Open the connections' pools."""
+        self._sessions = {named: self._session(named) for named in (True, False)}
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections."""
+        for session in self._sessions.values():
+            await session.close()
+
+    def _session(self, named: bool) -> aiohttp.ClientSession:
+        # Only an answer matters, not an identity: certificates may be self-signed.
+        loose = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        loose.check_hostname = False
+        loose.verify_mode = ssl.CERT_NONE
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=loose,
+                force_close=True,
+                limit=CONCURRENCY,
+                socket_factory=None if named else partial(guarded_socket, self._allowed),
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=TIMEOUT,
+            headers={"User-Agent": "dash-portal-probe"},
+            auto_decompress=False,
+        )
+
+    def _allowed(self, address: str, port: int) -> bool:
+        return may_be_an_app(address) and (address, port) != self._api_server
 
     async def __call__(self, url: Url) -> tuple[int, str]:
+        """Return the HTTP status of ``url`` and "", or 0 and the reason why there is none."""
         scheme = "https" if url.tls else "http"
         host = f"[{url.connect_host}]" if ":" in url.connect_host else url.connect_host
         name = url.host_header.rsplit(":", 1)[0] if url.tls else None
         try:
-            async with self._session.get(
+            async with self._sessions[url.connect_host in self._named].get(
                 f"{scheme}://{host}:{url.connect_port}{urlsplit(url.href).path or '/'}",
                 headers={"Host": url.host_header},
                 server_hostname=name,
@@ -302,6 +334,8 @@ class _Http:
         except TimeoutError:
             return 0, "No answer within 3 seconds."
         except aiohttp.ClientConnectorError as error:
+            if REFUSED in str(error.os_error):
+                return 0, NOT_AN_APP
             # Its own text has the address and TLS settings; the reason is in os_error.
             return 0, error.os_error.strerror or str(error.os_error)
         except (aiohttp.ClientError, OSError, ValueError) as error:

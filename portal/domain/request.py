@@ -15,10 +15,14 @@ MOST_AUDIT_IDS = 20
 
 
 class RequestInfo(Struct, frozen=True):
-    """A request: its ``id``, and ``via``, who vouches for the user and from which address."""
+    """A request: its ``id``, and ``via``, who vouches for the user and from which address.
+
+    ``https`` is True if the browser sent it over HTTPS, as far as is known.
+    """
 
     id: str = ""
     via: str = ""
+    https: bool = False
 
 
 _NONE = RequestInfo()

@@ -15,8 +15,8 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from msgspec import Struct, field
 
+from portal.domain.addresses import REFUSED, public_socket
 from portal.domain.retry_after import retry_after_seconds
-from portal.registry.addresses import REFUSED, public_socket
 from portal.registry.failure import Failure, FetchError
 
 __all__ = ["Answer", "Failure", "Fetch", "FetchError", "HttpFetch", "origin", "redirect_headers"]

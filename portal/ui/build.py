@@ -13,6 +13,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from portal.auth.csrf import SECURE_TOKEN_COOKIE, TOKEN_COOKIE, TOKEN_HEADER
+from portal.domain.request import current_request
 from portal.ui import dispatch, router, shell
 from portal.ui.app import changes as app_callbacks
 from portal.ui.audit import callbacks as audit_callbacks
@@ -38,7 +40,7 @@ _INDEX = """<!DOCTYPE html>
     <title>{%title%}</title>
     <link rel="icon" type="image/svg+xml" href="{%favicon%}">
     {%css%}
-    <script src="{%theme%}"></script>
+    {%early%}
   </head>
   <body>
     {%app_entry%}
@@ -57,9 +59,13 @@ class _DashApp(Dash):
         static = collect()
         parts["scripts"] = static.scripts(parts["scripts"])
         parts["css"] = static.styles()
+        if current_request().https:
+            parts["config"] = parts["config"].replace(
+                f'"{TOKEN_COOKIE}"', f'"{SECURE_TOKEN_COOKIE}"'
+            )
         parts["favicon"] = static.address(PORTAL, "favicon.svg")
         page = cast(str, super().interpolate_index(**parts))
-        return page.replace("{%theme%}", static.address(PORTAL, "theme.js"))
+        return page.replace("{%early%}", static.early())
 
 
 def build_ui(server: FastAPI, context: UiContext) -> Dash:
@@ -80,6 +86,8 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
             {"name": "description", "content": "Launch, scale and watch apps on Kubernetes."},
         ],
         add_log_handler=False,
+        csrf_token_name=TOKEN_COOKIE,
+        csrf_header_name=TOKEN_HEADER,
         on_error=_fail,
     )
     # No callback uses Dash's WebSocket, so browsers need not load its script.

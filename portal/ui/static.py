@@ -28,6 +28,9 @@ BOOTSTRAP = "dash_bootstrap_components"
 STYLES = ("vendor/bootstrap.min.css", "vendor/icons.css", "web/portal.css")
 """Style sheets of every page, in their order. (``chart.js`` loads uPlot's with uPlot itself.)"""
 
+EARLY = ("styles.js", "theme.js")
+"""Scripts that run before anything is drawn, and before Dash's."""
+
 UNUSED = (
     "polyfill@",  # for browsers without JavaScript modules, which the portal does not support
     "dash_table/",
@@ -79,12 +82,16 @@ class StaticFiles:
             f'<link rel="stylesheet" href="{self.address(PORTAL, style)}">' for style in STYLES
         )
 
+    def early(self) -> str:
+        """The HTML that loads the scripts that run first."""
+        return _scripts(self.address(PORTAL, script) for script in EARLY)
+
     def head(self) -> str:
         """The HTML that loads icon, style sheets and theme, for a page without Dash."""
         icon = self.address(PORTAL, "favicon.svg")
         return (
             f'<link rel="icon" type="image/svg+xml" href="{icon}">\n    {self.styles()}\n    '
-            f'<script src="{self.address(PORTAL, "theme.js")}"></script>'
+            f"{self.early()}"
         )
 
     def scripts(self, dashs: str) -> str:
@@ -107,7 +114,7 @@ class StaticFiles:
             if name.startswith(f"{PORTAL}/web/") and name.endswith(".js")
         ]
         needed[place:place] = own
-        return "\n    ".join(f'<script src="{address}"></script>' for address in needed)
+        return _scripts(needed)
 
     def _moved(self, source: str) -> str:
         """The static address of the script that Dash serves at ``source``."""
@@ -115,6 +122,10 @@ class StaticFiles:
         plain = cast(str, check_fingerprint(path)[0])
         known = self.files.get(f"{package}/{plain}")
         return known.address if known else source
+
+
+def _scripts(addresses: Iterable[str]) -> str:
+    return "\n    ".join(f'<script src="{address}"></script>' for address in addresses)
 
 
 @cache

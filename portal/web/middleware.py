@@ -13,13 +13,22 @@ from contextvars import ContextVar
 from urllib.parse import quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from portal.auth.csrf import cross_site_problem
+from portal.auth.csrf import (
+    SECURE_TOKEN_COOKIE,
+    TOKEN_COOKIE,
+    cross_site_problem,
+    is_token,
+    token_cookie,
+    token_problem,
+)
 from portal.auth.hosts import NO_OTHERS, KnownHosts, host_problem
 from portal.auth.http import Unavailable
 from portal.auth.identify import Authenticated, Authenticator
+from portal.auth.transport import Transport
 from portal.domain.errors import Forbidden, NoHost, PortalError, Unauthenticated, UnknownHost
 from portal.domain.identity import Identity
 from portal.domain.request import RequestInfo, current_request, enter_request, leave_request
@@ -31,6 +40,9 @@ log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths for probes and Prometheus, which come from the cluster and carry no identity."""
+
+STRICT_TRANSPORT = "max-age=31536000"
+"""A year of HTTPS for this host. What else there is below its domain is not the portal's to say."""
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -62,11 +74,14 @@ class RequestMiddleware:
         sign_in: SignInPages | None = None,
         public: str = "",
         proxy_names: frozenset[str] = frozenset(),
+        transport: Transport = Transport(),  # noqa: B008 - it is frozen
+        untokened: Collection[str] = (),
     ) -> None:
-        """Set it up.
+        """Create it around ``app``.
 
         ``public`` is the beginning of the paths of files that the pages of the sign-in need.
         Of ``proxy_names``, if there are any, each connection's client certificate must have one.
+        ``untokened`` are the paths that browsers post to by themselves, so without a token.
         """
         self._app = app
         self._authenticator = authenticator
@@ -77,13 +92,16 @@ class RequestMiddleware:
         self._sign_in = sign_in
         self._public = public
         self._proxy_names = proxy_names
+        self._transport = transport
+        self._untokened = untokened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "lifespan" or scope.get("path") in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
-        request = enter_request(RequestInfo(uuid.uuid4().hex, self._via(scope)))
+        https = self._transport.is_https(scope.get("scheme", ""), Headers(scope=scope))
+        request = enter_request(RequestInfo(uuid.uuid4().hex, self._via(scope), https))
         try:
             await self._handle(scope, receive, send)
         finally:
@@ -137,10 +155,15 @@ class RequestMiddleware:
             scope.get("method", "GET"),
             headers,
             websocket=scope["type"] == "websocket",
+            https=current_request().https,
             trusted_origins=self._trusted_origins,
         )
         if foreign:
             raise Forbidden(f"Refused: {foreign}.", "Open the portal itself and try again.")
+        if scope["type"] == "http" and scope["path"] not in self._untokened:
+            tokenless = token_problem(scope["method"], headers, _token(headers))
+            if tokenless:
+                raise Forbidden(f"Refused: {tokenless}.", "Reload the page and try again.")
         return found
 
     def _signs_in(self, scope: Scope) -> bool:
@@ -168,6 +191,8 @@ class RequestMiddleware:
         """Answer with ``app``, add the headers, and measure the time."""
         started = time.perf_counter()
         status = 500
+        asked = Headers(scope=scope)
+        needs_token = _opens_a_page(scope, asked) and not _token(asked)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -179,8 +204,13 @@ class RequestMiddleware:
                 headers.setdefault("Content-Security-Policy", self._policy())
                 if self._sign_in is not None and _is_page(headers):
                     headers["Cache-Control"] = "no-store"  # for Back, after a sign-out
-                if request := current_request().id:
-                    headers["X-Request-Id"] = request
+                request = current_request()
+                if request.id:
+                    headers["X-Request-Id"] = request.id
+                if request.https:
+                    headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+                if needs_token:
+                    headers.append("Set-Cookie", token_cookie(https=request.https))
             await send(message)
 
         try:
@@ -205,6 +235,13 @@ def _opens_a_page(scope: Scope, headers: Headers) -> bool:
         and headers.get("sec-fetch-mode", "navigate") == "navigate"
         and "text/html" in headers.get("accept", "")
     )
+
+
+def _token(headers: Headers) -> str:
+    """Return the token in a request's cookies, "" without a valid one."""
+    name = SECURE_TOKEN_COOKIE if current_request().https else TOKEN_COOKIE
+    found = cookie_parser(headers.get("cookie", "")).get(name, "")
+    return found if is_token(found) else ""
 
 
 def _is_page(headers: MutableHeaders) -> bool:

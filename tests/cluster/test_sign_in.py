@@ -25,6 +25,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from portal.auth.bearer import Bearer, JwtRule, WithBearer
 from portal.auth.claims import ClaimNames
+from portal.auth.csrf import TOKEN_COOKIE, TOKEN_HEADER
 from portal.auth.hosts import NO_OTHERS
 from portal.auth.http import HttpAsk
 from portal.auth.oidc.cookies import Cookies
@@ -171,7 +172,8 @@ class Browser:
             return answer.status
 
     async def sign_out(self) -> str:
-        headers = {"Origin": self.site.url}
+        token = next(each for name, each in self.cookies().items() if name.endswith(TOKEN_COOKIE))
+        headers = {"Origin": self.site.url, TOKEN_HEADER: token}
         async with self.http.post(f"{self.site.url}/auth/sign-out", headers=headers) as answer:
             location = (await answer.json())["location"]
         async with self.http.get(location) as answer:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import lru_cache
 
 from portal.cluster.api_types import Meta, Part, Time, from_json
 from portal.cluster.decode import key
 from portal.cluster.resource import CORE, Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Event, Kind
+from portal.domain.secrets import without_secret_patterns
 
 
 class _InvolvedObject(Part, frozen=True):
@@ -51,7 +53,7 @@ def decode(found: _Event) -> tuple[Key, Event]:
         about_uid=about.uid,
         type=found.type or "Normal",
         reason=found.reason,
-        message=found.message,
+        message=_shown(found.message) if found.type == "Warning" else found.message,
         count=(series.count if series else 0) or found.count or 1,
         last_at=(series.last_observed_time if series else None)
         or found.last_timestamp
@@ -60,6 +62,12 @@ def decode(found: _Event) -> tuple[Key, Event]:
         first_at=found.first_timestamp or found.event_time,
         container=_container(about.field_path),
     )
+
+
+@lru_cache(4096)
+def _shown(message: str) -> str:
+    """The message of a warning, which may quote what a program has printed, without secrets."""
+    return without_secret_patterns(message)
 
 
 def _container(path: str) -> str:

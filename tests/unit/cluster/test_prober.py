@@ -10,7 +10,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from portal.cluster import prober
-from portal.cluster.prober import FAIR, RARELY, SETTLED, WAITING, UrlProber
+from portal.cluster.prober import FAIR, RARELY, SETTLED, WAITING, HttpProbe, UrlProber
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.domain.objects import Ingress, Kind, Probe, ServicePort
@@ -318,8 +318,8 @@ async def test_over_http_it_sends_the_host_and_follows_no_redirect() -> None:
     runner, port = await _serve(redirect)
     url = Url("http://web.test", Exposure.INGRESS, "127.0.0.1", port, "web.test")
     try:
-        async with prober._session() as session:
-            assert await prober._Http(session)(url) == (302, "")
+        async with HttpProbe(["127.0.0.1"]) as http:
+            assert await http(url) == (302, "")
     finally:
         await runner.cleanup()
     assert seen == ["web.test"]
@@ -336,13 +336,13 @@ async def test_over_http_what_does_not_answer_is_told(monkeypatch: pytest.Monkey
     runner, port = await _serve(never)
     silent = Url("http://x", Exposure.INGRESS, "127.0.0.1", port, "x")
     try:
-        async with prober._session() as session:
-            status, error = await prober._Http(session)(silent)
+        async with HttpProbe(["127.0.0.1"]) as http:
+            status, error = await http(silent)
             assert (status, "No answer" in error) == (0, True)
     finally:
         over.set()
         await runner.cleanup()
-    async with prober._session() as session:
-        status, error = await prober._Http(session)(silent)
+    async with HttpProbe(["127.0.0.1"]) as http:
+        status, error = await http(silent)
     assert status == 0
     assert "onnect" in error

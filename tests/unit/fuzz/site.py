@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 
 from benchmarks.inputs.loads import well_formed
 from portal.audit.trail import Trail
+from portal.auth.csrf import TOKEN_COOKIE, TOKEN_HEADER
 from portal.auth.hosts import known_hosts
 from portal.auth.identify import OpenAuthenticator
 from portal.catalog.catalog import Catalog
@@ -58,6 +59,14 @@ from tests.unit.shell.make import FakeExec
 
 Json = dict[str, Any]
 
+TOKEN = 43 * "t"
+OURS = {
+    "Sec-Fetch-Site": "same-origin",
+    TOKEN_HEADER: TOKEN,
+    "Cookie": f"{TOKEN_COOKIE}={TOKEN}",
+}
+"""Headers of what a page of the portal sends."""
+
 RELEASES = 100
 """Number of releases: many, since an operation that waits for pods holds its release."""
 
@@ -88,7 +97,7 @@ class PortalClient:
 
     def post(self, content: str) -> int:
         """Ask for a callback; the status of the answer."""
-        headers = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
+        headers = {"Content-Type": "application/json", **OURS}
         answer = self.client.post("/_dash-update-component", content=content, headers=headers)
         self.check()
         return answer.status_code

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.fuzz.site import PortalClient, running
+from tests.unit.fuzz.site import OURS, PortalClient, running
 
 PATHS = [
     *("/", "/admin", "/launch", "/catalog", "/apps/apps/there-0", "/nowhere", "/apps/x"),
@@ -44,7 +44,7 @@ def test_other_methods_are_refused(site: PortalClient, method: str, path: str) -
 
 @pytest.mark.parametrize("path", [each for each in PATHS if "?" not in each])
 def test_nothing_is_posted_to_a_page(site: PortalClient, path: str) -> None:
-    answer = site.client.post(path, content=b"{", headers={"Sec-Fetch-Site": "same-origin"})
+    answer = site.client.post(path, content=b"{", headers=OURS)
     assert answer.status_code in {404, 405}
     site.check()
 
@@ -78,7 +78,7 @@ def test_only_json_is_read(site: PortalClient, kind: str, status: int) -> None:
     answer = site.client.post(
         "/_dash-update-component",
         content=b"{}",
-        headers={"Sec-Fetch-Site": "same-origin", "Content-Type": kind},
+        headers={**OURS, "Content-Type": kind},
     )
     assert answer.status_code == status
     assert set(answer.json()) == {"error", "advice"}
@@ -94,7 +94,7 @@ def test_only_json_is_read(site: PortalClient, kind: str, status: int) -> None:
     ],
 )
 def test_what_is_no_json_is_no_error(site: PortalClient, content: bytes) -> None:
-    headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
+    headers = {**OURS, "Content-Type": "application/json"}
     answer = site.client.post("/_dash-update-component", content=content, headers=headers)
     assert answer.status_code == 400
     site.check()

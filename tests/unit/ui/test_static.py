@@ -16,6 +16,7 @@ from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import context
 
 ALLOWED = [
+    "styles.js",
     "theme.js",
     "react.min.js",
     "react-dom.min.js",

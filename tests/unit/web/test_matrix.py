@@ -9,7 +9,8 @@ import json
 import os
 import re
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,8 +84,13 @@ ROUTES = {
     "/auth/session": "the name of whoever asks",
     "/audit/export": "who sees which entries: tests/unit/ui/test_audit.py",
     "/icons/{source}/{chart:path}": "pictures of the catalogue, which is everybody's",
+    "/csp-reports": "nothing: it only counts",
 }
 """Every route, with why it tells nothing to those who may not see, or where that is tried."""
+
+
+CALLS = Counter[str]()
+"""Calls to the API server by method, but for what somebody may do: that is asked anew by time."""
 
 
 async def api(request: web.Request) -> web.StreamResponse:
@@ -100,6 +106,7 @@ async def api(request: web.Request) -> web.StreamResponse:
             for each in allowed
         ]
         return web.json_response({"status": {"resourceRules": rules, "incomplete": False}})
+    CALLS[request.method] += 1
     if request.path.removeprefix("/api/v1/namespaces/") in {HIDDEN, MINE}:
         return web.json_response({"metadata": {}})
     return web.json_response({"kind": "Status", "message": "not found"}, status=404)
@@ -115,12 +122,17 @@ class Site:
         self.session = aiohttp.ClientSession()
 
     @property
-    def routes(self) -> set[str]:
-        """The paths of all routes behind the portal's own middleware."""
+    def router(self) -> Any:
+        """The routes behind the portal's own middleware."""
         inner = self.site
         while not isinstance(inner, FastAPI):
             inner = inner._app
-        return {str(getattr(each, "path", each)) for each in inner.router.routes}
+        return inner.router
+
+    @property
+    def routes(self) -> set[str]:
+        """The paths of all routes."""
+        return {str(getattr(each, "path", each)) for each in self.router.routes}
 
     async def get(self, who: Identity, path: str, **query: str) -> tuple[int, str]:
         url = f"http://{self.address}{path}"
@@ -131,6 +143,11 @@ class Site:
         url = f"http://{self.address}/_dash-update-component"
         async with self.session.post(url, json=body, headers=headers(who)) as answer:
             return answer.status, await answer.text()
+
+    @property
+    def work(self) -> Counter[str]:
+        """What has been done so far that takes time: calls to the API server, and renderings."""
+        return CALLS + Counter(renderings=self.web_app.hub.counts.renderings)
 
     async def last_words(self, who: Identity, path: str, **query: str) -> str:
         """What a WebSocket tells before the portal closes it."""
@@ -338,6 +355,22 @@ def value_for(key: Key) -> Any:
     return value
 
 
+def components_for(key: Key) -> Callable[[str], list[dict[str, Any]]]:
+    """What matches a pattern of ids on such a page: one component of each."""
+    wild: dict[str, Any] = {"path": "/image/tag", "name": key.name, "revision": 1}
+
+    def components(pattern: str) -> list[dict[str, Any]]:
+        declared: dict[str, Any] = json.loads(pattern)
+        return [
+            {
+                name: wild[name] if part == ["ALL"] else part  # a new part has to be tried
+                for name, part in declared.items()
+            }
+        ]
+
+    return components
+
+
 async def told(site: Site, who: Identity) -> dict[str, list[str]]:
     """What each callback answers about the release that is there, and about none."""
     _, listed = await site.get(who, "/_dash-dependencies")
@@ -346,7 +379,7 @@ async def told(site: Site, who: Identity) -> dict[str, list[str]]:
         if spec["clientside_function"] is not None:
             continue
         answers = [
-            await site.post(who, well_formed(spec, value_for(key), lambda pattern: []))
+            await site.post(who, well_formed(spec, value_for(key), components_for(key)))
             for key in (THERE, NOWHERE)
         ]
         for status, words in answers:
@@ -370,3 +403,55 @@ async def test_to_those_inside_they_tell_what_is_there(site: Site) -> None:
         if neutral(there, THERE) != neutral(nowhere, NOWHERE)
     }
     assert len(telling) >= 5, telling
+
+
+@pytest.mark.parametrize("who", [NOBODY, ELSEWHERE], ids=lambda who: who.user)
+async def test_as_much_is_done_for_what_is_hidden_as_for_what_is_not_there(
+    site: Site, who: Identity
+) -> None:
+    """So that the time of an answer tells nothing: the same calls and renderings, for each."""
+    _, listed = await site.get(who, "/_dash-dependencies")
+    specs = [each for each in json.loads(listed) if each["clientside_function"] is None]
+
+    async def ask(spec: dict[str, Any] | None, key: Key) -> Counter[str]:
+        before = site.work
+        if spec is None:
+            await site.get(who, FRAME_PATH, view=f"app/{key.namespace}/{key.name}")
+            await site.get(who, FRAME_PATH, view=f"objects/{key.namespace}/{key.name}")
+            await site.get(who, "/live/logs/download", namespace=key.namespace, name=key.name)
+        else:
+            await site.post(who, well_formed(spec, value_for(key), components_for(key)))
+        return site.work - before
+
+    done = Counter[str]()
+    for spec in (None, *specs):
+        for key in (THERE, NOWHERE):
+            done += await ask(spec, key)  # what is asked once is known for a while
+        assert await ask(spec, THERE) == await ask(spec, NOWHERE), spec and spec["output"]
+    assert done["renderings"] > 0, "or nothing was counted"
+
+
+async def test_nothing_of_an_app_is_in_what_everybody_may_read(site: Site) -> None:
+    for path in ("/metrics", "/readyz", "/healthz"):
+        async with site.session.get(f"http://{site.address}{path}") as answer:
+            text = await answer.text()
+        for name in (*NAMES, HIDDEN, MINE, THERE.name):
+            assert name not in text, path
+
+
+async def test_nothing_of_an_app_is_kept_by_a_browser(site: Site) -> None:
+    """Beside the frame of all pages, which has no data, and pictures that are everybody's."""
+    asked = [
+        *((FRAME_PATH, {"view": topic}) for topic in ("apps", f"app/{HIDDEN}/{THERE.name}")),
+        ("/live/logs/download", {"namespace": HIDDEN, "name": THERE.name}),
+        ("/auth/session", {}),
+    ]
+    for path, query in asked:
+        url = f"http://{site.address}{path}"
+        async with site.session.get(url, params=query, headers=headers(INSIDE)) as answer:
+            assert answer.status == 200, path
+            assert answer.headers["Cache-Control"] == "no-store", path
+    for path in ("/", f"/apps/{HIDDEN}/{THERE.name}", "/_dash-layout", "/_dash-dependencies"):
+        _, text = await site.get(INSIDE, path)
+        for name in (*NAMES, HIDDEN):
+            assert name not in text, path

@@ -18,8 +18,10 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from portal.auth.csrf import SECURE_TOKEN_COOKIE, TOKEN_COOKIE, TOKEN_HEADER, is_token
 from portal.auth.hosts import known_hosts
 from portal.auth.identify import HeaderAuthenticator
+from portal.auth.transport import Transport
 from portal.domain.identity import Identity
 from portal.domain.objects import Kind
 from portal.state.store import Store
@@ -32,6 +34,7 @@ from portal.web_app import _content_security_policy, _waiting_for
 from tests.unit.ui import fakes
 
 POLICY = "default-src 'self'"
+TOKEN = 43 * "t"
 ANN = {"X-Portal-Secret": "s", "X-Forwarded-User": "ann"}
 UNPROVEN: list[Mapping[str, str]] = [
     {},
@@ -213,7 +216,127 @@ def test_what_another_site_sends_is_refused(site: Site, headers: dict[str, str])
     ],
 )
 def test_what_our_own_pages_send_is_answered(site: Site, headers: dict[str, str]) -> None:
+    if headers:
+        site.client.cookies.set(TOKEN_COOKIE, TOKEN)
+        headers = {**headers, TOKEN_HEADER: TOKEN}
     assert site.client.post("/who", headers={**ANN, **headers}).json() == {"user": "ann"}
+
+
+OURS = {**ANN, "Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}
+PAGE = {**ANN, "Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
+
+
+@pytest.mark.parametrize(
+    ("cookie", "sent"),
+    [
+        ("", ""),
+        ("", TOKEN),
+        (TOKEN, ""),
+        (TOKEN, "x" + TOKEN[1:]),
+        (TOKEN, f"{TOKEN} "[1:]),
+        ("short", "short"),
+        (42 * "t", 42 * "t"),
+        (f"{TOKEN}é", f"{TOKEN}é"),
+    ],
+)
+def test_without_the_token_of_its_page_nothing_is_changed(
+    site: Site, cookie: str, sent: str
+) -> None:
+    headers = {**OURS, "Cookie": f"{TOKEN_COOKIE}={cookie}", TOKEN_HEADER: sent}
+    encoded = {name: value.encode() for name, value in headers.items()}
+    answer = site.client.post("/who", headers=encoded)  # pyright: ignore[reportArgumentType]
+    assert answer.status_code == 403
+    assert answer.json() == {
+        "error": "Refused: this request does not carry the token of its page.",
+        "advice": "Reload the page and try again.",
+    }
+    assert site.asked == []
+
+
+def test_a_login_that_a_proxy_has_stripped_of_its_origin_needs_the_token_too(site: Site) -> None:
+    headers = {**ANN, "Cookie": "session=of-the-proxy"}
+    assert site.client.post("/who", headers=headers).status_code == 403
+    assert site.asked == []
+
+
+def test_who_opens_a_page_gets_a_token_once(site: Site) -> None:
+    assert "Set-Cookie" not in site.client.get("/who", headers=ANN).headers, "a script's request"
+    site.client.get("/who", headers=PAGE)
+    token = site.client.cookies[TOKEN_COOKIE]
+    assert is_token(token)
+    assert "Set-Cookie" not in site.client.get("/who", headers=PAGE).headers
+    answer = site.client.post("/who", headers={**OURS, TOKEN_HEADER: token})
+    assert answer.json() == {"user": "ann"}
+    site.client.cookies.clear()
+    site.client.cookies.set(TOKEN_COOKIE, "no token")
+    assert "Set-Cookie" in site.client.get("/who", headers=PAGE).headers
+
+
+HTTPS = {"X-Forwarded-Proto": "https"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "transport", "https"),
+    [
+        ({}, Transport(), False),
+        (HTTPS, Transport(), False),
+        (HTTPS, Transport(proxied=True), True),
+        ({"X-Forwarded-Proto": "HTTPS, http"}, Transport(proxied=True), True),
+        ({"X-Forwarded-Proto": "http, https"}, Transport(proxied=True), False),
+        ({"Forwarded": "proto=https"}, Transport(proxied=True), False),
+        ({}, Transport("https://testserver"), True),
+        ({"Host": "127.0.0.1:8080"}, Transport("https://testserver"), False),
+        ({}, Transport("http://testserver"), False),
+    ],
+)
+def test_over_https_the_browser_is_told_to_stay_with_it(
+    site: Site, headers: dict[str, str], transport: Transport, https: bool
+) -> None:
+    """By a proxy that has proven itself, or at the portal's public address."""
+    site.edge._transport = transport
+    answer = site.client.get("/who", headers={**PAGE, **headers})
+    assert ("Strict-Transport-Security" in answer.headers) is https
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-") is https
+    assert cookie.endswith("; Secure") is https
+
+
+def test_where_tls_ends_at_the_portal_there_is_no_way_back(site: Site) -> None:
+    with TestClient(site.edge, "https://testserver") as client:
+        answer = client.get("/who", headers=PAGE)
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer.headers["Set-Cookie"].startswith("__Host-")
+
+
+def test_over_https_a_page_without_it_is_another_site(site: Site) -> None:
+    """One that somebody in the network has made up at the same address."""
+    site.edge._transport = Transport(proxied=True)
+    token = {TOKEN_HEADER: TOKEN, "Cookie": f"{SECURE_TOKEN_COOKIE}={TOKEN}"}
+    origins = {"http://testserver": 403, "https://testserver": 200}
+    for origin, status in origins.items():
+        headers = {**ANN, **HTTPS, **token, "Origin": origin}
+        assert site.client.post("/who", headers=headers).status_code == status, origin
+
+
+@pytest.mark.parametrize("https", [False, True])
+def test_the_page_says_which_cookie_its_token_is_in(https: bool) -> None:
+    context, _ = fakes.context()
+    server = FastAPI()
+    build_ui(server, context)
+    edge = RequestMiddleware(
+        server,
+        HeaderAuthenticator("s"),
+        lambda: POLICY,
+        Metrics(),
+        known_hosts=known_hosts(["testserver"]),
+        transport=Transport(proxied=True),
+    )
+    with TestClient(edge) as client:
+        page = client.get("/", headers={**PAGE, **(HTTPS if https else {})})
+    name = page.headers["Set-Cookie"].partition("=")[0]
+    assert name == (SECURE_TOKEN_COOKIE if https else TOKEN_COOKIE)
+    assert f'"csrf_token_name":"{name}"' in page.text
+    assert f'"csrf_header_name":"{TOKEN_HEADER}"' in page.text
 
 
 FOREIGN = "rebound.example.net:8080"

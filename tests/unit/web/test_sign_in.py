@@ -13,7 +13,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from portal.auth.csrf import SECURE_TOKEN_COOKIE, TOKEN_HEADER
 from portal.auth.hosts import known_hosts
+from portal.auth.transport import Transport
 from portal.web.metrics import Metrics
 from portal.web.middleware import RequestMiddleware, current_identity
 from portal.web.sign_in import (
@@ -27,7 +29,11 @@ from portal.web.sign_in import (
 from tests.unit.auth.provider import EVERY, ISSUER, PORTAL, Portal, signed
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
-OURS = {"Origin": PORTAL, "Sec-Fetch-Site": "same-origin"}
+TOKEN = 43 * "t"
+OURS = {"Origin": PORTAL, "Sec-Fetch-Site": "same-origin", TOKEN_HEADER: TOKEN}
+
+SERVER = {"Cookie": ""}
+"""The provider's own server is no browser."""
 
 
 class Browser:
@@ -52,8 +58,10 @@ class Browser:
             known_hosts=known_hosts(["portal.example.com"]),
             sign_in=SignInPages(self.portal.sign_in, "<style></style>"),
             public="/static/",
+            transport=Transport(PORTAL),
         )
         self.http = TestClient(edge, PORTAL, follow_redirects=False)
+        self.http.cookies.set(SECURE_TOKEN_COOKIE, TOKEN)
 
     def _may(self) -> str:
         identity = current_identity()
@@ -156,7 +164,7 @@ def test_signing_out(browser: Browser) -> None:
     answer = browser.http.post("/auth/sign-out", headers=OURS)
     assert answer.json()["location"].startswith(f"{ISSUER}/logout?")
     assert answer.headers["clear-site-data"] == '"cache"'
-    assert dict(browser.http.cookies) == {}
+    assert dict(browser.http.cookies) == {SECURE_TOKEN_COOKIE: TOKEN}
     assert browser.http.get(SESSION_PATH).status_code == 401
     assert "You have signed out" in browser.http.get("/auth/signed-out").text
 
@@ -167,12 +175,35 @@ def test_pages_are_not_kept_for_the_back_button(browser: Browser) -> None:
     assert kept == ["no-store", None]
 
 
+def test_every_cookie_is_of_this_host_alone(browser: Browser) -> None:
+    """From the first page to the sign-out; those of a sign-in, a session and the CSRF token."""
+    browser.http.cookies.clear()
+    given: list[str] = []
+    browser.http.event_hooks["response"].append(
+        lambda answer: given.extend(answer.headers.get_list("set-cookie"))
+    )
+    browser.open("/page")
+    token = browser.http.cookies[SECURE_TOKEN_COOKIE]
+    browser.http.post("/auth/sign-out", headers={**OURS, TOKEN_HEADER: token})
+    names = {each.partition("=")[0] for each in given}
+    assert len(names) >= 4
+    for each in given:
+        assert each.startswith("__Host-dash-portal-")
+        assert "; Secure" in each
+        assert "; Path=/;" in each
+        assert "; SameSite=" in each
+        assert "domain" not in each.lower()
+        assert ("; HttpOnly" in each) is not each.startswith(SECURE_TOKEN_COOKIE)
+
+
 @pytest.mark.parametrize(
-    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {TOKEN_HEADER: ""}],
 )
 def test_another_site_signs_nobody_out(browser: Browser, headers: dict[str, str]) -> None:
     browser.open("/page")
-    assert browser.http.post("/auth/sign-out", headers=headers).status_code == 403
+    answer = browser.http.post("/auth/sign-out", headers={**OURS, **headers})
+    assert answer.status_code == 403
     assert browser.http.get("/auth/sign-out").status_code == 405
     assert browser.open("/page") == "/page? ann@example.com"
 
@@ -192,19 +223,20 @@ def test_the_provider_ends_a_session(browser: Browser) -> None:
     address = "/auth/back-channel-logout"
     token = signed(claims)
     for bad in ({}, {"logout_token": "x"}, {"logout_token": [token, token]}):
-        answer = browser.http.post(address, data=bad)
+        answer = browser.http.post(address, data=bad, headers=SERVER)
         assert answer.status_code == 400
         assert answer.json()["error"] == "invalid_request"
     assert browser.http.get(SESSION_PATH).status_code == 200
-    assert browser.http.post(address, content=b"x" * 40_000).status_code == 413
-    answer = browser.http.post(address, data={"logout_token": token})
+    assert browser.http.post(address, content=b"x" * 40_000, headers=SERVER).status_code == 413
+    answer = browser.http.post(address, data={"logout_token": token}, headers=SERVER)
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     assert browser.http.get(SESSION_PATH).status_code == 401
 
 
 def test_a_provider_that_cannot_check_a_logout_is_asked_to_send_it_again(browser: Browser) -> None:
     browser.portal.idp.down = True
-    answer = browser.http.post("/auth/back-channel-logout", data={"logout_token": signed({})})
+    told = {"logout_token": signed({})}
+    answer = browser.http.post("/auth/back-channel-logout", data=told, headers=SERVER)
     assert answer.status_code == 503
 
 

@@ -82,15 +82,23 @@
     }
   }
 
+  /* The header that shows that a request is of this page, as Dash sends it with its own. */
+  function token() {
+    const { csrf_token_name: name, csrf_header_name: header } = JSON.parse(document.getElementById("_dash-config").textContent);
+    const found = document.cookie.split("; ").find((each) => each.startsWith(`${name}=`));
+    return { [header]: found?.slice(name.length + 1) ?? "" };
+  }
+
   async function signOut() {
     button().disabled = true;
     try {
-      const answer = await ask("/auth/sign-out", { method: "POST" });
+      const answer = await ask("/auth/sign-out", { method: "POST", headers: token() });
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
       const { location: next } = await answer.json();
       location.assign(next);
     } catch {
       button().disabled = false;
-      say("You are still signed in", "The portal did not answer.", location.href, "Load the page again");
+      say("You are still signed in", "The portal did not sign you out.", location.href, "Load the page again");
     }
   }
 

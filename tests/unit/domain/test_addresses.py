@@ -1,4 +1,4 @@
-"""Which addresses are public."""
+"""Which addresses are public, and at which an app may be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from portal.registry.addresses import AddressRefused, is_public, public_socket
+from portal.domain.addresses import AddressRefused, is_public, may_be_an_app, public_socket
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,27 @@ def test_public(address: str) -> None:
 )
 def test_not_public(address: str) -> None:
     assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["8.8.8.8", "10.1.2.3", "192.168.1.1", "198.18.0.1", "100.64.0.1", "fd00:10::1", "2001:db8::1"],
+)
+def test_an_app_may_be_inside(address: str) -> None:
+    assert may_be_an_app(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "127.9.9.9", "0.0.0.0", "::", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"),
+        *("169.254.169.254", "::ffff:169.254.169.254", "fe80::1%eth0", "2002:a9fe:a9fe::"),
+        *("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
+        *("224.0.0.1", "ff02::1", "255.255.255.255", "localhost", ""),
+    ],
+)
+def test_nor_here_or_at_a_clouds_own_services(address: str) -> None:
+    assert not may_be_an_app(address)
 
 
 def test_no_socket_is_made_for_another() -> None:
