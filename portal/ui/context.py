@@ -22,6 +22,8 @@ from portal.images.report import ImageReport
 from portal.live.topics import app_topic, autoscaling_topic, objects_topic
 from portal.objects.describe import ObjectView
 from portal.objects.tree import ObjectsView
+from portal.projects.requests import ProjectRequests
+from portal.projects.service import Projects
 from portal.releases.actions import Actions
 from portal.releases.forms import ReleaseForms
 from portal.shell.place import Place
@@ -116,6 +118,8 @@ class UiContext(Struct, frozen=True):
     trail: Trail
     prices: Prices = Prices()
     read_history: ReadHistory | None = None
+    projects: Projects | None = None
+    project_requests: ProjectRequests | None = None
     open_mode: bool = False
     by_owner: bool = True
     sign_out: bool = False

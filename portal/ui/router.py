@@ -26,6 +26,7 @@ from portal.ui.logs import layout as logs_page
 from portal.ui.objects import layout as objects_page
 from portal.ui.overview import layout as overview_page
 from portal.ui.pod import layout as pod_page
+from portal.ui.projects import layout as projects_page
 from portal.ui.refusals import refusal
 from portal.ui.routes import CONNECT, Page, Route, parse
 from portal.ui.shell import nav, not_found, who
@@ -55,6 +56,8 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
             return await _launch(context, route, identity)
         case Page.AUDIT | Page.TRAIL:
             return await audit_page.layout(context, identity, route)
+        case Page.PROJECTS | Page.PROJECT | Page.NEW_PROJECT | Page.OWN_PROJECTS:
+            return await projects_page.layout(context, identity, route)
         case Page.CATALOG:
             return catalog_page.layout(context)
         case Page.CHART if route.chart is not None:
