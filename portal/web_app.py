@@ -40,7 +40,7 @@ from portal.cluster.metrics import usage_in
 from portal.cluster.objects import ClusterObjects
 from portal.cluster.pauses import Pauses
 from portal.cluster.pod_logs import PodLogs
-from portal.cluster.projects import ProjectObjects
+from portal.cluster.projects import ProjectObjects, limits_of
 from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
 from portal.cluster.restarts import Restarts
@@ -59,6 +59,7 @@ from portal.domain.load_tests import LoadTestLimits
 from portal.domain.objects import Pod
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.domain.permissions import Permission
+from portal.domain.projects import unlimited_apps
 from portal.domain.release import ReleaseRevision
 from portal.guardrails.review import Guardrails
 from portal.guardrails.subject import GuardrailSettings
@@ -239,6 +240,7 @@ class WebApp:
             trail=trail,
             projects=self._projects,
             project_requests=self._project_requests,
+            app_limits=Namespaces(sync.client).app_limits if settings.projects else unlimited_apps,
             open_mode=settings.auth_mode == "none",
             by_owner=settings.authorization == "owners",
             sign_out=self._authentication.sign_in is not None,
@@ -607,6 +609,7 @@ def _actions(
         Admission(client, settings.pod_security_namespaces(), reviews),
         settings.guardrail_exceptions(),
         GuardrailSettings(settings.allowed_images, frozenset(settings.allowed_hosts)),
+        (lambda namespace: limits_of(client, namespace)) if settings.projects else unlimited_apps,
     )
     ports = ReleasePorts(
         helm,

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from portal.cluster.client import METADATA_LIST, ClusterClient
-from portal.cluster.json_object import JsonObject, items, text
+from portal.cluster.json_object import JsonObject, items, part, text
 from portal.domain.errors import NotFound
 from portal.domain.identity import Identity
+from portal.domain.projects import UNLIMITED_APPS, AppLimits, app_limits
 from portal.domain.reviews import ResourceAttributes, Reviews
 
 NAMESPACES = "/api/v1/namespaces"
 PAGE = 500
 """Namespaces in a page of the list."""
+
+
+async def limits_of(client: ClusterClient, namespace: str) -> AppLimits:
+    """Return the limits that a namespace sets for apps, as the portal's own account sees them.
+
+    Raises:
+        PortalError: they are not known.
+    """
+    try:
+        found = await client.get(f"{NAMESPACES}/{namespace}")
+    except NotFound:
+        return UNLIMITED_APPS
+    return app_limits(part(found, "metadata", "annotations"))
 
 
 class ProjectObjects:

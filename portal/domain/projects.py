@@ -43,6 +43,8 @@ class AppLimits(Struct, frozen=True):
         named = f"{source}/{chart}"
         if not self.charts or any(fnmatchcase(named, each) for each in self.charts):
             return ""
+        if not source:
+            named = f"{chart} of an unknown source"
         return (
             f"The chart {named} is not allowed in this project. Allowed are: "
             f"{', '.join(self.charts)}."
@@ -51,6 +53,11 @@ class AppLimits(Struct, frozen=True):
 
 UNLIMITED_APPS = AppLimits()
 """The limits of a namespace that sets none."""
+
+
+async def unlimited_apps(namespace: str) -> AppLimits:
+    """Return the limits of a namespace where there are no projects: none."""
+    return UNLIMITED_APPS
 
 
 def app_limits(annotations: Mapping[str, object]) -> AppLimits:

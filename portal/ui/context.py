@@ -16,6 +16,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.permissions import Scope
+from portal.domain.projects import AppLimits, unlimited_apps
 from portal.history.model import ChartRange
 from portal.history.summary import Summary
 from portal.images.report import ImageReport
@@ -120,6 +121,7 @@ class UiContext(Struct, frozen=True):
     read_history: ReadHistory | None = None
     projects: Projects | None = None
     project_requests: ProjectRequests | None = None
+    app_limits: Callable[[str], Awaitable[AppLimits]] = unlimited_apps
     open_mode: bool = False
     by_owner: bool = True
     sign_out: bool = False
