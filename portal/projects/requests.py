@@ -168,8 +168,9 @@ class ProjectRequests:
         """Make the project that is asked for, as the form says; raises as ``Projects.create``."""
         asked = await self.get(identity, id)
         project = await self._projects.create(identity, raw)
+        named = "" if project.name == asked.name else f"Its name is {project.name}."
         try:
-            await self._answer(identity, asked, Answer.GRANTED, GRANT, f"It is {project.name}.")
+            await self._answer(identity, asked, Answer.GRANTED, GRANT, named)
         except PortalError as error:
             raise Conflict(
                 f"The project {project.name} was made, but the request could not be marked as "

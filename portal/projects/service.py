@@ -29,6 +29,7 @@ from portal.projects.manifests import (
 )
 from portal.projects.model import Project, ProjectSite
 from portal.projects.ports import ProjectCluster
+from portal.threads import in_thread
 
 CREATE, CHANGE = "project-create", "project-change"
 DELETE, HIDE = "project-delete", "project-hide"
@@ -190,7 +191,7 @@ class Projects:
             Forbidden: ``identity`` is no administrator of projects.
         """
         await self._require(identity)
-        project = self._checked(self.check(raw))
+        project = self._checked(await in_thread(self.check, raw))
         await self.make(project, identity, recorded_as=identity)
         return project
 
@@ -215,7 +216,7 @@ class Projects:
         now = (await self.open(identity, name)).found
         if now.terminating:
             raise Conflict(f"The project {name} is being deleted.")
-        project = self._checked(self.check(raw, now.project))
+        project = self._checked(await in_thread(self.check, raw, now.project))
         wanted, there = filled(project), filled(now.project)
         others = {
             field: f"{now.manager(field)} manages this: change it there."

@@ -60,7 +60,9 @@ class QuotaUse(Struct, frozen=True):
 
 
 def quota_uses(quotas: Sequence[Quota]) -> tuple[QuotaUse, ...]:
-    """The use of each limit of a namespace's quotas that is not zero."""
+    """The use of each limit of a namespace's quotas that is not zero, the usual ones first."""
+    order = {name: place for place, name in enumerate(_SHOWN)}
+    limits = sorted(_limits(quotas), key=lambda each: order.get(each[1], len(order)))
     return tuple(
         QuotaUse(
             _SHOWN.get(name, name),
@@ -69,7 +71,7 @@ def quota_uses(quotas: Sequence[Quota]) -> tuple[QuotaUse, ...]:
             _amount(name, hard),
             used >= hard,
         )
-        for _, name, hard, used in _limits(quotas)
+        for _, name, hard, used in limits
         if hard > 0
     )
 

@@ -11,6 +11,7 @@ from portal.projects.form import FIELDS, CheckedProject
 from portal.projects.manifests import Found, manifest_text
 from portal.projects.requests import ProjectRequests
 from portal.projects.service import Projects, ProjectUnfinished
+from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.accepts import FieldValue
 from portal.ui.callbacks import Callbacks
@@ -47,9 +48,9 @@ def _register_form(app: Callbacks, context: UiContext) -> None:
         """Check the form of a new project, or of the one that is ``opened``."""
         projects, _ = _parts(context)
         if not opened:
-            return projects.check(raw), None
+            return await in_thread(projects.check, raw), None
         now = (await projects.open(context.identity(), opened)).found
-        return projects.check(raw, now.project), now
+        return await in_thread(projects.check, raw, now.project), now
 
     @app.callback(
         *[Output(ids.project_note(name), "children") for name in FIELDS],
@@ -73,7 +74,8 @@ def _register_form(app: Callbacks, context: UiContext) -> None:
         notes = [message(errors, checked.warnings, name) for name in FIELDS]
         if checked.project is None:
             return (*notes, no_update, True)
-        return (*notes, manifest_text(projects.manifests(checked.project, now)), False)
+        text = await in_thread(manifest_text, projects.manifests(checked.project, now))
+        return (*notes, text, False)
 
     @app.callback(
         *[Output(ids.project_note(name), "children", allow_duplicate=True) for name in FIELDS],

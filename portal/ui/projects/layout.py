@@ -20,6 +20,7 @@ from portal.projects.requests import (
     ProjectRequests,
 )
 from portal.projects.service import OpenProject, ProjectRow, Projects
+from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.components.basics import (
     Node,
@@ -40,7 +41,7 @@ from portal.ui.components.preview import change_dialog
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.projects.form import form
-from portal.ui.routes import Page, Route, list_path, new_project_path, project_path
+from portal.ui.routes import Page, Route, launch_path, list_path, new_project_path, project_path
 from portal.ui.shell import not_found
 from portal.viewmodels.model import Badge, Notice, Severity
 from portal.viewmodels.query import ListQuery
@@ -61,7 +62,7 @@ async def layout(context: UiContext, identity: Identity, route: Route) -> Node:
     try:
         match route.page:
             case Page.PROJECT:
-                return _one(projects, await projects.open(identity, given["name"]))
+                return await _one(projects, await projects.open(identity, given["name"]))
             case Page.NEW_PROJECT:
                 asked = given.get("request", "")
                 if not asked:
@@ -139,7 +140,14 @@ def _table(rows: Sequence[ProjectRow], *, link: bool) -> Node:
         html.Tr(
             [
                 html.Th(
-                    internal_link(each.name, project_path(each.name)) if link else each.name,
+                    internal_link(each.name, project_path(each.name))
+                    if link
+                    else [
+                        each.name,
+                        internal_link(
+                            "Launch here", launch_path({"namespace": each.name}), "aside-link"
+                        ),
+                    ],
                     scope="row",
                 ),
                 html.Td(each.purpose or "–"),
@@ -211,11 +219,14 @@ def _new(
     projects: Projects, requests: ProjectRequests | None, asked: ProjectRequest | None = None
 ) -> Node:
     raw = dict(projects.defaults)
-    title, more = "New project", list[Node]()
+    title = "New project"
+    head: Node = None
+    more: Node = None
     if requests is not None and asked is not None:
         raw, title = requests.form(asked), f"Project {asked.name}"
         words = f"{asked.asker} asks for this project: {asked.purpose}"
-        more = [notice(Notice(Severity.BUSY, words, "Create grants the request.")), _decline()]
+        about = "Create grants the request; it can be declined below the form."
+        head, more = notice(Notice(Severity.BUSY, words, about)), _decline()
     return page(
         [
             breadcrumb(
@@ -225,8 +236,9 @@ def _new(
             ),
             _head(title, "Everything below can be changed later, but for the name."),
             dcc.Store(id=ids.PROJECT_REQUEST, data=asked.id if asked is not None else None),
-            *more,
+            head,
             *form(raw, sizes=projects.site.sizes, by_role=projects.site.by_role),
+            more,
         ],
         topic="",
         title=title,
@@ -264,10 +276,10 @@ def _decline() -> Node:
 # One.
 
 
-def _one(projects: Projects, opened: OpenProject) -> Node:
+async def _one(projects: Projects, opened: OpenProject) -> Node:
     now = opened.found
     name = now.project.name
-    manifests = manifest_text(projects.manifests(now.project, now))
+    manifests = await in_thread(manifest_text, projects.manifests(now.project, now))
     return page(
         [
             breadcrumb(

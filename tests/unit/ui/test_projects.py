@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from msgspec.structs import replace
+from starlette.testclient import TestClient
 
+from portal.domain.errors import Forbidden
 from portal.domain.identity import Identity
 from portal.projects.requests import ProjectRequests
+from portal.ui import ids
+from portal.ui.build import build_ui
 from portal.ui.context import UiContext
 from portal.ui.router import page_for
 from portal.ui.routes import Page, parse, project_path
@@ -16,6 +22,10 @@ from tests.unit.projects.fakes import ANN, FORM, ROOT, RULES, Cluster, projects
 from tests.unit.recorder import Kept
 from tests.unit.ui.fakes import context
 from tests.unit.ui.test_components import text
+from tests.unit.ui.test_pages import Browser
+
+SAVED = f"{ids.PROJECT_FAILURE}.children...{ids.PROJECT_SAVE}.children"
+"""A part of the output of the callback that saves."""
 
 
 async def site() -> UiContext:
@@ -79,3 +89,62 @@ async def test_one_that_is_not_finished_says_what_is_missing() -> None:
     assert "Missing: ResourceQuota dash-portal-project." in await words(
         ui, "/admin/projects/sales", ROOT
     )
+
+
+async def answer_of(
+    cluster: Cluster, who: Identity, form: dict[str, str], opened: str = "", output: str = SAVED
+) -> str:
+    """What pressing the button of the form answers."""
+    made = projects(cluster)
+    ui = replace(
+        context()[0],
+        projects=made,
+        project_requests=ProjectRequests(None, made, RULES, Kept()),
+        identity=lambda: who,
+    )
+    values: dict[str, Any] = {f"{ids.project(name)}.value": each for name, each in form.items()}
+    values |= {f"{ids.PROJECT_SAVE}.n_clicks": 1, f"{ids.PROJECT_OPENED}.data": opened}
+    server = FastAPI()
+    build_ui(server, ui)
+    with TestClient(server) as client:
+        pressed = f"{ids.PROJECT_SAVE}.n_clicks"
+        typed = f"{ids.project('name')}.value"
+        answer = Browser(client).call(output, values, pressed if output == SAVED else typed)
+    return json.dumps(answer)
+
+
+async def test_the_button_makes_what_the_form_says() -> None:
+    cluster = Cluster()
+    answer = await answer_of(cluster, ROOT, {**FORM})
+    assert "The project sales is there." in answer
+    assert project_path("sales") in answer
+    assert cluster.objects
+
+
+async def test_what_is_wrong_comes_beside_its_field() -> None:
+    cluster = Cluster()
+    answer = json.loads(await answer_of(cluster, ROOT, {**FORM, "name": "Sales"}))
+    assert "lower case" in json.dumps(answer[ids.project_note("name")])
+    assert not cluster.objects
+
+
+async def test_a_step_that_fails_is_named_and_can_be_tried_again() -> None:
+    cluster = Cluster()
+    cluster.failing["ResourceQuota"] = Forbidden("You may not patch resourcequotas.")
+    answer = await answer_of(cluster, ROOT, {**FORM})
+    assert "The ResourceQuota dash-portal-project could not be applied" in answer
+    assert "Made so far: Namespace sales" in answer
+    assert "Try again" in answer
+    cluster.failing.clear()
+    assert "is there" in await answer_of(cluster, ROOT, {**FORM})
+
+
+async def test_the_form_is_checked_for_administrators_alone() -> None:
+    cluster = Cluster()
+    output = f"{ids.PROJECT_MANIFESTS}.children"
+    assert "kind: ResourceQuota" in await answer_of(cluster, ROOT, {**FORM}, output=output)
+    refused = json.loads(await answer_of(cluster, ANN, {**FORM}, output=output))
+    assert refused == {ids.PROJECT_SAVE: {"disabled": True}}
+    assert "Only administrators" in await answer_of(cluster, ANN, {**FORM})
+    assert "There is no project sales" in await answer_of(cluster, ANN, {**FORM}, "sales")
+    assert not cluster.objects
