@@ -51,7 +51,8 @@ WORDS: Mapping[str, Words] = {
     "level": Words("Pod Security level", "What the namespace enforces, and warns of."),
     "network": Words(
         "Traffic out of the project",
-        "Traffic in comes from the project, the portal and ingress controllers alone.",
+        "Traffic in comes from the project, the portal and ingress controllers alone: an app with "
+        "a NodePort or a load balancer of its own is not reached from outside.",
     ),
     "images": Words(
         "Allowed images", "Patterns, one in a line. Empty: all that the portal allows."

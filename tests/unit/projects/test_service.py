@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from msgspec.structs import replace
 
 from portal.domain.audit import Outcome
 from portal.domain.errors import (
@@ -18,7 +21,7 @@ from portal.domain.objects import Quota
 from portal.domain.projects import INCOMPLETE, PROJECT_LABEL
 from portal.projects.manifests import parts
 from portal.projects.service import ProjectUnfinished
-from tests.unit.projects.fakes import ANN, FORM, ROOT, Cluster, namespace_path, projects
+from tests.unit.projects.fakes import ANN, FORM, ROOT, SITE, Cluster, namespace_path, projects
 from tests.unit.recorder import Kept
 
 CONFLICT = (
@@ -197,3 +200,23 @@ async def test_one_that_is_not_shown_any_more_stays_as_it_is() -> None:
     with pytest.raises(NotFound):
         await admin.open(ROOT, "sales")
     assert len(cluster.objects) == len(parts("sales"))
+
+
+async def test_where_owners_decide_there_are_no_roles() -> None:
+    cluster = Cluster()
+    admin = projects(cluster, site=replace(SITE, by_role=False))
+    await admin.create(ROOT, FORM)
+    assert not any("rolebindings" in path for path in cluster.objects)
+    now = (await admin.open(ROOT, "sales")).found
+    assert (now.missing, now.incomplete) == ((), False)
+    await admin.change(ROOT, "sales", {**FORM, "quota_pods": "30", "launchers": ""})
+    assert (await admin.open(ROOT, "sales")).found.project.quota["quota_pods"] == "30"
+
+
+async def test_two_changes_of_one_project_do_not_meet() -> None:
+    cluster = Cluster()
+    admin = projects(cluster)
+    together = await asyncio.gather(
+        admin.create(ROOT, FORM), admin.create(ROOT, FORM), return_exceptions=True
+    )
+    assert [isinstance(each, Conflict) for each in together].count(True) == 1
